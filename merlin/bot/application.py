@@ -148,7 +148,7 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
     elif is_of_money(context.stored):
         await orders.receive_payment_update(context)
     elif (
-        (not context.user.is_blocked or await start.turn_away(context))
+        (not context.user.is_blocked or await start.refuse_blocked(context))
         and (context.is_private or await groups.filter_update(context))
         and await _dispatch_private(context)
     ):
@@ -198,8 +198,8 @@ async def _dispatch_command(context: BotContext) -> bool:
     """
     if _ends_dialog(context) and not context.is_resumed:
         await context.store.do(context.stop_waiting)
-    led = start.led_to(context)
-    if start.asked_token(context):
+    led = start.follow_link(context)
+    if start.linked_token(context):
         await groups.ask_linked(context)
     elif led is not context:
         await context.bot_data.commands[led.command](led)
@@ -244,7 +244,7 @@ async def _answer_other(context: BotContext) -> None:
     Telegram marks only commands in Latin letters, and the library matches only those of this bot.
     """
     if context.command and context.stored.kind == "message":
-        await context.bot_data.commands.get(context.command, start.unknown)(context)
+        await context.bot_data.commands.get(context.command, start.reply_unknown)(context)
     else:
         await questions.answer_message(context)
 

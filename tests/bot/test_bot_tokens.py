@@ -13,7 +13,7 @@ from running_bot import RunningBot, rows, settings_of
 from waiting import wait_until
 
 from merlin.billing.quota import Allowance, Format
-from merlin.bot.handlers.sessions import bar
+from merlin.bot.handlers.sessions import share_bar
 from merlin.core.money import format_cost as told_money
 
 pytestmark = pytest.mark.functional
@@ -35,10 +35,10 @@ def summaries(settings):
 
 
 def test_the_bar_shows_the_used_part():
-    assert bar(0) == "▱" * 10
-    assert bar(0.001) == "▰" + "▱" * 9
-    assert bar(0.5) == "▰" * 5 + "▱" * 5
-    assert bar(3) == "▰" * 10
+    assert share_bar(0) == "▱" * 10
+    assert share_bar(0.001) == "▰" + "▱" * 9
+    assert share_bar(0.5) == "▰" * 5 + "▱" * 5
+    assert share_bar(3) == "▰" * 10
 
 
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):

@@ -26,7 +26,12 @@ from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.questions import answer_question
-from merlin.bot.handlers.start import PRIVATE, asked_token, question_payload, to_private
+from merlin.bot.handlers.start import (
+    LINKED_COMMANDS,
+    linked_token,
+    private_chat_button,
+    question_payload,
+)
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -75,7 +80,9 @@ def _greet_group(context: BotContext) -> View:
     _groups(context).put(replace(group, moved_to=0))
     group_context = replace(context, language=group.language or context.language)
     bot = f"@{context.bot.username}"
-    return menu.say(group_context, "groups-hello", _SETTINGS, to_private(group_context), bot=bot)
+    return menu.say(
+        group_context, "groups-hello", _SETTINGS, private_chat_button(group_context), bot=bot
+    )
 
 
 def _leave_chat(context: BotContext, status: object) -> None:
@@ -310,7 +317,7 @@ def is_inline_answer(context: BotContext) -> bool:
 
 async def ask_linked(context: BotContext) -> None:
     """Ask the question of an inline message's link. Raises ChatUnreachable."""
-    token = asked_token(context)
+    token = linked_token(context)
     question = await context.store.read(
         lambda: InlineQueries(context.db, context.bot_id).question(token)
     )
@@ -409,7 +416,7 @@ async def _filter_command(context: BotContext) -> bool:
         return True
     elif context.command in COMMANDS:
         command = context.command
-        link = to_private(context, command if command in PRIVATE else "")
+        link = private_chat_button(context, command if command in LINKED_COMMANDS else "")
         await context.show(lambda: menu.say(context, "groups-private", link, command=f"/{command}"))
     else:
         # It may be a command of another bot in the group.
@@ -434,7 +441,7 @@ async def _set_question(context: BotContext, address: Address) -> bool:
 def how_to_ask(context: BotContext) -> View:
     """Explain how to ask in a group."""
     bot_name = f"@{context.bot.username}"
-    return menu.say(context, "groups-how", _SETTINGS, to_private(context), bot=bot_name)
+    return menu.say(context, "groups-how", _SETTINGS, private_chat_button(context), bot=bot_name)
 
 
 async def may_restart_session(context: BotContext) -> bool:

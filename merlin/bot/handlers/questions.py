@@ -1,17 +1,16 @@
-"""A question, answered by exactly one whole answer: text, voice, photo, document, edited.
+"""Answering a question (text, voice, photo, document or edited message) exactly once.
 
     placeholder sent -> stored                     answer stored -> placeholder edited -> stored
-    reserved -> asked ---------/
+    quota reserved -> models asked --------------/
 
-Every step is found again after a kill: a stored placeholder is written into, a stored answer is
-not asked for again, and the final edit may be repeated. No answer is stored or shown before its
-placeholder is stored; where that fails, the asking ends. Without streaming there is no placeholder
-and the whole answer goes through the outbox. An answer is stopped while it grows, or asked for
-again.
+Every step can be resumed after a crash: a stored placeholder is reused, a stored answer is not
+requested again, and the final edit may be repeated. No answer is stored or shown before its
+placeholder is stored; if that fails, the request is cancelled. Without streaming there is no
+placeholder and the answer goes through the outbox. An answer can be stopped while it is generated,
+and requested again.
 
-A question that its author corrected is answered anew, under the corrected message. Telegram tells
-of edits that change nothing a person sees, too; those are passed over. What was no question before
-does not become one.
+An edited question is answered again, as a reply to the edited message. Telegram also sends edits
+that change nothing visible; they are ignored, as are edits of messages that were no questions.
 """
 
 from __future__ import annotations
@@ -36,10 +35,10 @@ from merlin.bot.answers import (
     pages,
     window_note,
 )
-from merlin.bot.answers import written as words_of
+from merlin.bot.answers import written as stored_answer_of
 from merlin.bot.context import BotContext, page_letters, spot_of
 from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
-from merlin.bot.handlers.prompts import SOURCES, Source, fitted
+from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
 from merlin.bot.registry import Handlers
 from merlin.bot.services import DRAFTS, EDITS
@@ -58,12 +57,12 @@ from merlin.core.tracing import open_span
 handlers = Handlers()
 PLACEHOLDER = "…"
 QUOTED_LENGTH = 1000
-# How much of a name a model is told.
+# How much of a user's name is sent to the model.
 NAME_LENGTH = 32
 
 
 async def read_text(context: BotContext) -> Prompt:
-    """Return a text message as a prompt, with what it replies to."""
+    """Return a text message as a prompt, with the message it replies to."""
     if not context.quoted:
         return Prompt(context.text)
     quoted = "\n".join(f"> {line}" for line in context.quoted[:QUOTED_LENGTH].splitlines())
@@ -71,7 +70,7 @@ async def read_text(context: BotContext) -> Prompt:
 
 
 async def answer_message(context: BotContext) -> None:
-    """Answer what is no command and no part of a dialog. Raises ChatUnreachable."""
+    """Answer a message that is no command or part of a dialog. Raises ChatUnreachable."""
     context = context.with_replied()
     if context.stored.kind == "edited_message":
         await answer_edited(context)
@@ -87,15 +86,15 @@ async def answer_message(context: BotContext) -> None:
 
 
 async def answer_question(context: BotContext, source: Source = read_text) -> None:
-    """Answer a message, wherever it was left. Raises ChatUnreachable."""
+    """Answer a message, resuming where an earlier attempt stopped. Raises ChatUnreachable."""
     streaming = context.services.config.chat.streaming
-    # In a message of its own.
-    grows = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
+    # Whether the answer is streamed into a message.
+    is_streamed = streaming == EDITS or (streaming == DRAFTS and not context.is_private)
     with open_span("turn", {"merlin.format": context.format}):
         turn = await _stored_turn(context)
         if turn is not None and turn.written is not None:
-            await _show(context, turn, turn.written)
-        elif grows or (turn is not None and turn.placeholder_id is not None):
+            await _send_stored_answer(context, turn, turn.written)
+        elif is_streamed or (turn is not None and turn.placeholder_id is not None):
             await _answer_by_edits(context, turn, source)
         else:
             await _answer_at_once(context, source)
@@ -104,28 +103,28 @@ async def answer_question(context: BotContext, source: Source = read_text) -> No
 
 
 async def give_up(context: BotContext) -> None:
-    """Say that no answer will come, in the placeholder if there is one. Raises ChatUnreachable."""
-    sorry = StoredAnswer(
+    """Reply that no answer will come, in the placeholder if any. Raises ChatUnreachable."""
+    failure = StoredAnswer(
         "", context.translate("bot-failed"), UpdateState.FAILED, offer=answers.NONE
     )
     turn = await _stored_turn(replace(context, is_resumed=True))
 
-    def excuse() -> None:
-        # An answer that is stored already stays; a question that is given up does not count.
-        context.turns.write(context.update_id, sorry)
+    def store_failure() -> None:
+        # A stored answer stays; a failed question is not counted.
+        context.turns.write(context.update_id, failure)
         context.quotas.give_back(context.update_id)
 
-    await context.store.do(excuse)
+    await context.store.do(store_failure)
     if turn is not None and turn.written is None:
-        await _show(context, turn, sorry)
+        await _send_stored_answer(context, turn, failure)
         return
     placeholder_id = context.bot_data.placed.pop(context.update_id, 0)
     spot = replace(spot_of(context), edit_of=placeholder_id)
-    letter = page_letters(context, [FormattedMessage(sorry.note)], spot)[0]
-    letter = replace(letter, key=f"update:{context.update_id}:sorry")
+    message = page_letters(context, [FormattedMessage(failure.note)], spot)[0]
+    message = replace(message, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
-        lambda: context.outbox.put([letter]),
-        _end(context, sorry),
+        lambda: context.outbox.put([message]),
+        _on_sent(context, failure),
         context.language,
     )
 
@@ -138,27 +137,27 @@ async def _stored_turn(context: BotContext) -> Turn | None:
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
     talk = await ask.begin(context.services, question_of(context))
-    pace, waiting = context.services.pace, context.translate("bot-waiting")
-    gap_s = pace.private_edit_s if context.is_private else pace.group_edit_s
+    pace, waiting_text = context.services.pace, context.translate("bot-waiting")
+    interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
-    editor = StreamingEditor(context.calls, context.place, gap_s, stop, waiting)
-    placing = asyncio.ensure_future(_placed(context, turn, editor))
+    editor = StreamingEditor(context.calls, context.place, interval_s, stop, waiting_text)
+    placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
-        stored, answer = await _ask(context, talk, source, (editor, placing))
+        stored, answer = await _ask(context, talk, source, (editor, placeholder))
     except Exception:
-        # One that is on its way is known to the next try.
-        await placing
+        # A placeholder that is being sent is recorded for the next attempt.
+        await placeholder
         raise
     finally:
-        placing.cancel()
-    # Drawn while it is stored, shown once it is.
-    storing = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
-    _, parts = await both(storing, _drawn(context, stored, answer.written))
-    await _stand(context, stored, answer.written, parts)
+        placeholder.cancel()
+    # Rendered while it is being stored, sent afterwards.
+    store_task = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
+    _, parts = await both(store_task, _render_answer(context, stored, answer.written))
+    await _send_answer(context, stored, answer.written, parts)
 
 
-async def _placed(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
-    """Return the placeholder's message, an earlier try's where there is one."""
+async def _send_placeholder(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
+    """Send the placeholder and return its message id, or that of an earlier attempt."""
     message_id = turn.placeholder_id if turn is not None else None
     message_id = message_id or context.bot_data.placed.get(context.update_id)
     if not message_id:
@@ -175,48 +174,50 @@ async def _ask(
     context: BotContext,
     talk: ask.Talk,
     source: Source,
-    paper: tuple[StreamingEditor, Awaitable[int]],
+    output: tuple[StreamingEditor, Awaitable[int]],
 ) -> tuple[Turn, ask.Answer]:
-    """Return the turn and its answer, which is asked for while its placeholder is stored."""
-    editor, placing = paper
+    """Return the turn and its answer; the models run while the placeholder is stored."""
+    editor, placeholder = output
 
-    async def record(prompt: Prompt) -> Turn:
-        question, placeholder_id = _question(context, talk, prompt), await placing
-        stored = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
+    async def store_question(prompt: Prompt) -> Turn:
+        question, placeholder_id = _question(context, talk, prompt), await placeholder
+        turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
         context.bot_data.placed.pop(context.update_id, None)
         kill_point("placeholder.recorded")
-        return stored
+        return turn
 
     async with editor:
         with _stoppable(context) as stop:
             if context.sent is not None:
-                # Fetching, listening and reading take their time.
-                await record(Prompt(context.text, context.format))
+                # Downloading, transcribing and reading take time.
+                await store_question(Prompt(context.text, context.format))
             prompt, refusal = await _prompt(context, talk, source, (editor, stop))
             if refusal is not None:
-                return await record(prompt), refusal
-            return await both(record(prompt), _reply(context, talk, prompt, (editor, stop)))
+                return await store_question(prompt), refusal
+            return await both(store_question(prompt), _reply(context, talk, prompt, (editor, stop)))
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
     talk = await ask.begin(context.services, question_of(context))
-    # No message stands yet that the answer could grow in.
+    # There is no message yet that the answer could be streamed into.
     calls, place, pace = context.calls, context.place, context.services.pace
     indicator: AnswerIndicator = TypingIndicator(calls, place, pace.typing_s)
     if context.services.config.chat.streaming == DRAFTS:
         indicator = DraftIndicator(calls, place, pace.private_edit_s, context.update_id)
-    async with indicator as onlooker:
+    async with indicator as observer:
         with _stoppable(context) as stop:
-            prompt, refusal = await _prompt(context, talk, source, (onlooker, stop))
-            answer = refusal or await _reply(context, talk, prompt, (onlooker, stop))
+            prompt, refusal = await _prompt(context, talk, source, (observer, stop))
+            answer = refusal or await _reply(context, talk, prompt, (observer, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
         turn = context.turns.ask(_question(context, talk, prompt), None)
         ask.finish(context.services, talk.asker, answer)
-        shown = _pages(context, turn, answer.written)
-        return context.outbox.put(page_letters(context, shown))
+        parts = _answer_pages(context, turn, answer.written)
+        return context.outbox.put(page_letters(context, parts))
 
-    await context.bot_data.sender.deliver(prepare, _end(context, answer.written), context.language)
+    await context.bot_data.sender.deliver(
+        prepare, _on_sent(context, answer.written), context.language
+    )
 
 
 @contextmanager
@@ -229,40 +230,46 @@ def _stoppable(context: BotContext) -> Iterator[Stop]:
 
 
 async def _prompt(
-    context: BotContext, talk: ask.Talk, source: Source, looks: tuple[AnswerObserver, Stop]
+    context: BotContext,
+    talk: ask.Talk,
+    source: Source,
+    controls: tuple[AnswerObserver, Stop],
 ) -> tuple[Prompt, ask.Answer | None]:
-    """Return what is asked, and the answer already where there is nothing to ask."""
-    plain = Prompt(context.text, context.format)
+    """Return the prompt, and the answer if the question is refused or stopped."""
+    text_prompt = Prompt(context.text, context.format)
     if talk.refusal is not None:
-        return plain, ask.Answer(refusal_of(context, talk.refusal), talk.session)
-    onlooker, stop = looks
-    making = asyncio.ensure_future(_made(context, talk, source, onlooker))
-    stop.ends(making)
+        return text_prompt, ask.Answer(refusal_of(context, talk.refusal), talk.session)
+    observer, stop = controls
+    prompt_task = asyncio.ensure_future(_build_prompt(context, talk, source, observer))
+    stop.ends(prompt_task)
     try:
-        return await making, None
+        return await prompt_task, None
     except MerlinError as error:
         text = context.translate(error.key, **error.arguments)
         refusal = StoredAnswer("", text, UpdateState.REFUSED, offer=answers.NONE)
     except asyncio.CancelledError:
-        if not (stop.is_pressed and making.cancelled()):
+        if not (stop.is_pressed and prompt_task.cancelled()):
             raise
-        refusal = words_of(Reply(Ending.STOPPED), context.language, None)
-    return plain, ask.Answer(refusal, talk.session)
+        refusal = stored_answer_of(Reply(Ending.STOPPED), context.language, None)
+    return text_prompt, ask.Answer(refusal, talk.session)
 
 
-async def _made(
-    context: BotContext, talk: ask.Talk, source: Source, onlooker: AnswerObserver
+async def _build_prompt(
+    context: BotContext, talk: ask.Talk, source: Source, observer: AnswerObserver
 ) -> Prompt:
     if context.format != "text":
-        onlooker.wrote(context.translate("media-at-it", kind=context.format))
+        observer.wrote(context.translate("media-at-it", kind=context.format))
     prompt = await source(context)
-    return prompt if prompt.format == "text" else await fitted(context, talk, prompt, onlooker)
+    return prompt if prompt.format == "text" else await fit_prompt(context, talk, prompt, observer)
 
 
 async def _reply(
-    context: BotContext, talk: ask.Talk, prompt: Prompt, looks: tuple[AnswerObserver, Stop]
+    context: BotContext,
+    talk: ask.Talk,
+    prompt: Prompt,
+    controls: tuple[AnswerObserver, Stop],
 ) -> ask.Answer:
-    """Ask the models of the session's route, as they stand at this moment."""
+    """Ask the models of the session's route."""
     wish, first = talk.wish, talk.first
     if prompt.model is not None:
         wish = replace(wish, chosen=prompt.model)
@@ -271,46 +278,55 @@ async def _reply(
     models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
     conversation = (*talk.summary, *talk.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
-    asking = context.bot_data.desk.reply(
-        models, conversation, *looks, ground=None if prompt.images else sources
+    reply_task = context.bot_data.desk.reply(
+        models, conversation, *controls, ground=None if prompt.images else sources
     )
-    return _answer(context, talk, prompt, await asking)
+    return _answer(context, talk, prompt, await reply_task)
 
 
 def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -> ask.Answer:
-    """Return the answer with what is to be told of its window, and the session as it then is."""
+    """Return the answer with its notes and the updated session."""
     ctx = context.services
-    words = words_of(reply, context.language, ask.cost_of(ctx, reply))
-    words = ask.with_spent(ctx, words, prompt.spent)
-    gauge = WindowCounter(ask.used_tokens(talk, prompt.text, reply), talk.limit)
+    stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
+    stored_answer = ask.with_spent(ctx, stored_answer, prompt.spent)
+    window = WindowCounter(ask.used_tokens(talk, prompt.text, reply), talk.limit)
     if reply.limit_tokens:
-        # The talk before this question is what did not fit.
-        gauge = WindowCounter(reply.limit_tokens, reply.limit_tokens)
+        # The conversation before this question did not fit.
+        window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     note, offer = "", ""
     if reply.text:
-        note, offer = window_note(gauge, context.language, is_warned=talk.session.is_warned)
+        note, offer = window_note(window, context.language, is_warned=talk.session.is_warned)
         offer = answers.SHARED if offer and not context.is_private else offer
     key = "bot-renewed" if context.is_private else "groups-renewed"
-    renewed = context.translate(key) if talk.is_renewed else ""
-    left = left_note(context, talk.left) if reply.text and talk.left is not None else ""
-    newer = context.translate("models-newer", model=talk.newer) if reply.text and talk.newer else ""
-    notes = [words.note, prompt.note if reply.text else "", note, renewed, left, newer]
+    renewed_note = context.translate(key) if talk.is_renewed else ""
+    left_text = left_note(context, talk.left) if reply.text and talk.left is not None else ""
+    newer_note = (
+        context.translate("models-newer", model=talk.newer) if reply.text and talk.newer else ""
+    )
+    notes = [
+        stored_answer.note,
+        prompt.note if reply.text else "",
+        note,
+        renewed_note,
+        left_text,
+        newer_note,
+    ]
     session = replace(
         talk.session,
         title=talk.session.title or title_of(context.text or text_outside_documents(prompt.text)),
-        used_tokens=gauge.used,
+        used_tokens=window.used,
         is_warned=talk.session.is_warned or bool(note),
         is_full=bool(offer),
     )
     if reply.text and talk.left_behind:
         offer = offer or f"{answers.RENEWED}{talk.left_behind}"
-    offer = offer or (answers.NEWER if newer else answers.WORDED if talk.is_first else "")
-    shown = replace(words, note="\n".join(filter(None, notes)), offer=offer)
-    return ask.Answer(shown, session, reply)
+    offer = offer or (answers.NEWER if newer_note else answers.WORDED if talk.is_first else "")
+    final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
+    return ask.Answer(final_answer, session, reply)
 
 
 def question_of(context: BotContext) -> ask.ChatQuestion:
-    """Return what an update asks, by whom and where."""
+    """Return the question of an update with its sender and chat."""
     return ask.ChatQuestion(
         user=context.user,
         language=context.language,
@@ -324,7 +340,7 @@ def question_of(context: BotContext) -> ask.ChatQuestion:
 
 
 def _shown_name(context: BotContext) -> str:
-    """Return who asks in a group as a model is told of them, "" in private chats."""
+    """Return the sender's name for the model in a group, "" in private chats."""
     if context.is_private:
         return ""
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
@@ -342,51 +358,57 @@ def _question(context: BotContext, talk: ask.Talk, prompt: Prompt) -> Question:
     )
 
 
-async def _drawn(
+async def _render_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer
 ) -> list[FormattedMessage]:
-    """Return the messages that the answer takes."""
+    """Return the messages of the answer."""
     if turn.question.format == "voice":
-        return await context.store.read(lambda: _pages(context, turn, stored_answer))
+        return await context.store.read(lambda: _answer_pages(context, turn, stored_answer))
     return await draw(
         lambda: pages(turn, stored_answer, context.language), len(stored_answer.answer)
     )
 
 
-async def _show(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> None:
-    """Let a stored answer stand in the chat, and end the update."""
-    await _stand(context, turn, stored_answer, await _drawn(context, turn, stored_answer))
+async def _send_stored_answer(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> None:
+    """Send a stored answer and finish the update."""
+    await _send_answer(
+        context, turn, stored_answer, await _render_answer(context, turn, stored_answer)
+    )
 
 
-async def _stand(
+async def _send_answer(
     context: BotContext, turn: Turn, stored_answer: StoredAnswer, parts: Sequence[FormattedMessage]
 ) -> None:
-    """Let the whole answer stand in the chat, and end the update."""
-    chat_id, place_id, edited = context.chat_id, turn.placeholder_id, 0
-    if place_id is not None and await context.calls.edit(chat_id, place_id, parts[0]):
+    """Send the parts of the answer, the first into the placeholder, and finish the update."""
+    chat_id, placeholder_id, sent = context.chat_id, turn.placeholder_id, 0
+    if placeholder_id is not None and await context.calls.edit(chat_id, placeholder_id, parts[0]):
         kill_point("answer.sent")
-        edited = 1
+        sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
-        if len(parts) == edited and not context.is_resumed:
+        if len(parts) == sent and not context.is_resumed:
             return []
-        context.outbox.put(page_letters(context, parts[edited:], number=edited))
+        context.outbox.put(page_letters(context, parts[sent:], number=sent))
         return context.outbox.of_update(context.update_id)
 
-    await context.bot_data.sender.deliver(prepare, _end(context, stored_answer), context.language)
+    await context.bot_data.sender.deliver(
+        prepare, _on_sent(context, stored_answer), context.language
+    )
 
 
-def _pages(context: BotContext, turn: Turn, stored_answer: StoredAnswer) -> list[FormattedMessage]:
-    """Return the messages of a turn; to be called within the store's work.
+def _answer_pages(
+    context: BotContext, turn: Turn, stored_answer: StoredAnswer
+) -> list[FormattedMessage]:
+    """Return the messages of a turn; within the store's work.
 
-    Under the preset for voices the whole of what was heard is part of the answer.
+    Under the preset for voices the full transcript is part of the answer.
     """
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
     return pages(turn, stored_answer, context.language, is_script=is_script)
 
 
-def _end(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
+def _on_sent(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
     ending = context.ending(stored_answer.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
@@ -398,44 +420,44 @@ def _end(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
 
 @handlers.button("stop")
 async def stop(context: BotContext) -> None:
-    """End the answer that is being written; what came until then stays."""
-    found = context.bot_data.stops.get(context.number())
-    is_theirs = found is not None and found.user_id == context.user_id
-    if found is not None and is_theirs:
-        found.press()
-    text = context.translate("bot-stopping" if is_theirs else "bot-stop-late")
+    """Stop the answer that is being generated; the text so far stays."""
+    stop = context.bot_data.stops.get(context.number())
+    is_own = stop is not None and stop.user_id == context.user_id
+    if stop is not None and is_own:
+        stop.press()
+    text = context.translate("bot-stopping" if is_own else "bot-stop-late")
     await context.show(lambda: menu.alert(text))
 
 
 @handlers.button("again")
-async def again(context: BotContext) -> None:
-    """Answer a question anew; the old answer stays in the chat, the new one counts."""
-    turn, refusal = await context.store.read(lambda: _again(context))
+async def answer_again(context: BotContext) -> None:
+    """Answer a question again; the old message stays in the chat, the new answer replaces it."""
+    turn, refusal = await context.store.read(lambda: _find_turn_to_repeat(context))
     if turn is None or refusal:
         await context.show(lambda: menu.alert(context.translate(refusal), is_loud=True))
         return
 
-    async def same(_context: BotContext) -> Prompt:
+    async def repeat_prompt(_context: BotContext) -> Prompt:
         return Prompt(turn.question.text, turn.question.format)
 
     if not context.is_resumed:
         await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
     question = turn.question
-    repeated = replace(context, text=question.text, message_id=question.message_id)
-    await answer_question(repeated, same)
+    repeat_context = replace(context, text=question.text, message_id=question.message_id)
+    await answer_question(repeat_context, repeat_prompt)
 
 
 @handlers.button("near")
 async def ask_nearest(context: BotContext) -> None:
-    """Ask a taught question that was offered with a refusal, as if it were typed."""
+    """Ask a taught question that was offered with a refusal, as if the user had sent it."""
     turn = await context.store.read(lambda: own_turn(context))
-    offered = turn.written.nearest.splitlines() if turn and turn.written else []
-    await _ask_offered(context, dict(enumerate(offered)).get(context.number(1), ""))
+    questions = turn.written.nearest.splitlines() if turn and turn.written else []
+    await _ask_offered(context, dict(enumerate(questions)).get(context.number(1), ""))
 
 
 @handlers.button("starter")
 async def ask_starter(context: BotContext) -> None:
-    """Ask the question that stands on the button, as if it were typed."""
+    """Ask the question on the button, as if the user had sent it."""
     await _ask_offered(context, context.pressed_label)
 
 
@@ -448,41 +470,41 @@ async def _ask_offered(context: BotContext, question: str) -> None:
     await answer_question(replace(context, text=question, message_id=0))
 
 
-def _again(context: BotContext) -> tuple[Turn | None, str]:
-    """Return the turn to answer anew, and the key of why it is not, "" where it is."""
+def _find_turn_to_repeat(context: BotContext) -> tuple[Turn | None, str]:
+    """Return the turn to answer again and the key of the refusal, "" for none."""
     turn = own_turn(context)
     if turn is None:
         return None, "bot-not-yours"
     if turn.question.format == "photo":
         return turn, "bot-again-photo"
     if not turn.question.text.strip():
-        # A summary asks nothing; what no key here opens cannot be asked.
+        # A summary has no question, and neither does a turn that cannot be decrypted.
         return turn, "bot-button-old"
-    return turn, "bot-again-done" if _is_done(context, turn) else ""
+    return turn, "bot-again-done" if _has_newer_answer(context, turn) else ""
 
 
-def _is_done(context: BotContext, turn: Turn) -> bool:
-    """Return whether the same message has a newer answer: two quick presses are one wish."""
+def _has_newer_answer(context: BotContext, turn: Turn) -> bool:
+    """Return whether the message has a newer answer: two quick presses count as one."""
     place, message_id = context.place, turn.question.message_id
     newest = context.turns.of_message(place, message_id) if message_id else None
     if newest is None or newest.turn_id == turn.turn_id:
         return False
-    is_this = newest.question.update_id == context.update_id
-    return not is_this and newest.written is not None and bool(newest.written.answer)
+    is_own_update = newest.question.update_id == context.update_id
+    return not is_own_update and newest.written is not None and bool(newest.written.answer)
 
 
 def own_turn(context: BotContext, place: int = 0) -> Turn | None:
-    """Return the turn that a button names at `place`, None where it is not this person's."""
+    """Return the turn named by the callback data, None if it is not the user's."""
     turn = context.turns.get(context.number(place))
     return turn if turn is not None and turn.question.user_id == context.user_id else None
 
 
-# Whoever corrects an older message is not waiting for an answer to it.
-LATEST_S = 3600
+# Edits of older messages are not questions.
+MAX_EDIT_AGE_S = 3600
 
 
 async def answer_edited(context: BotContext) -> None:
-    """Answer a corrected question. Raises ChatUnreachable."""
+    """Answer an edited question. Raises ChatUnreachable."""
     turn = await context.store.read(
         lambda: context.turns.of_message(context.place, context.message_id)
     )
@@ -501,7 +523,7 @@ async def answer_edited(context: BotContext) -> None:
 
 
 async def _is_changed(context: BotContext, turn: Turn) -> bool:
-    """Return whether the person's own words are others than those that were asked."""
+    """Return whether the user's text differs from the question that was answered."""
     if context.sent is not None:
         return (
             bool(context.text)
@@ -513,12 +535,12 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
 
 
 def _refusal(context: BotContext, turn: Turn) -> str:
-    """Return the key of why the correction is not answered, "" where it is."""
+    """Return the key of the reason why the edit is not answered, "" for none."""
     if context.sent is None and utf16_length(turn.question.text) > LONG_UNITS:
-        # One part of a joined paste alone is not the question.
+        # One part of a joined text is not the whole question.
         return "edited-long"
     message = context.stored.content
     sent, edited = message.get("date"), message.get("edit_date")
-    if isinstance(sent, int) and isinstance(edited, int) and edited - sent > LATEST_S:
+    if isinstance(sent, int) and isinstance(edited, int) and edited - sent > MAX_EDIT_AGE_S:
         return "edited-late"
     return ""

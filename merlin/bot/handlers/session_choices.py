@@ -1,7 +1,7 @@
-"""/model, /course, /preset and /system: what answers in a session, what about and under which text.
+"""/model, /course, /preset and /system: the settings of a session.
 
-A preset is a named text: translator, summary, own. By /system a person tells the model how to
-answer, and saves that as an own preset.
+A preset is a named system prompt: built in, configured, or the user's own. /system sets a system
+prompt directly, and saves it as a preset of the user's own.
 """
 
 from __future__ import annotations
@@ -32,47 +32,47 @@ from merlin.course.catalogue import Course
 
 handlers = Handlers()
 _TO_PRESETS = ("presets-button-list", "preset:list:0")
-_OFF = ("presets-button-off", "preset:off")
+_OFF_BUTTON = ("presets-button-off", "preset:off")
 
 
-def preset_title(context: BotContext, word: str) -> str:
-    """Return what people call the preset that a session keeps as `word`, "" for none."""
-    if word in sessions.BUILT_IN:
-        return context.translate(f"preset-{word}")
-    if preset := context.services.config.chat.presets.get(word):
+def preset_title(context: BotContext, key: str) -> str:
+    """Return the title of the preset with this key, "" for none."""
+    if key in sessions.BUILT_IN:
+        return context.translate(f"preset-{key}")
+    if preset := context.services.config.chat.presets.get(key):
         return preset.titled(context.language)
     own = sessions.OwnPresets(context.db).of(context.user_id)
-    return next((each.name for each in own if each.key == word), "")
+    return next((preset.name for preset in own if preset.key == key), "")
 
 
 def preset_name(context: BotContext, session: sessions.Session) -> str:
-    """Return what the session's system text is called, "" where it has none."""
+    """Return the name of the session's system prompt, "" for none."""
     if not session.system:
         return ""
     title = preset_title(context, session.preset) if session.preset else ""
     return title or context.translate("presets-nameless")
 
 
-def chosen(context: BotContext, session: sessions.Session) -> list[str]:
-    """Return what the person chose for a session: its course, its model, its system text."""
-    found: list[tuple[str, str]] = []
+def describe_settings(context: BotContext, session: sessions.Session) -> list[str]:
+    """Return descriptions of the session's settings: course, model, system prompt."""
+    settings: list[tuple[str, str]] = []
     if session.dataset:
         titles = courses.titles(context.services, context.language)
-        found.append(("course", titles.get(session.dataset, session.dataset)))
-    now = answering_model(context, session) if bared(context, session).provider else None
-    if now is not None:
-        found.append(("model", now.title))
+        settings.append(("course", titles.get(session.dataset, session.dataset)))
+    model = answering_model(context, session) if without_preset(context, session).provider else None
+    if model is not None:
+        settings.append(("model", model.title))
     if session.system:
         title = preset_title(context, session.preset)
-        found.append(("preset" if title else "system", title))
-    return [context.translate(f"chosen-{what}", name=name) for what, name in found]
+        settings.append(("preset" if title else "system", title))
+    return [context.translate(f"chosen-{kind}", name=name) for kind, name in settings]
 
 
-def put_under(
+def apply_preset(
     context: BotContext, name: str, prompt: str, model: model_catalogue.General | None = None
 ) -> sessions.Session | None:
-    """Put the open session under a preset and store it; None where no model could answer so."""
-    bare = bared(context, context.open_session())
+    """Store a preset in the open session; None if no model could answer with it."""
+    bare = without_preset(context, context.open_session())
     session = sessions.told_by(bare, name, prompt, model)
     if answering_model(context, session) is None:
         return None
@@ -81,15 +81,15 @@ def put_under(
     return session
 
 
-def bared(context: BotContext, session: sessions.Session) -> sessions.Session:
-    """Return the session without its system text, and without the model that came with it."""
+def without_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
+    """Return the session without its system prompt and the model that belongs to the preset."""
     preset = context.services.config.chat.presets.get(session.preset)
     return sessions.untold(session, preset.model.pair if preset and preset.model else None)
 
 
-def system_off(context: BotContext) -> View:
-    """Take the session's system text away: the usual model answers again."""
-    context.sessions.change(fit_window(context, bared(context, context.open_session())))
+def remove_prompt(context: BotContext) -> View:
+    """Remove the session's system prompt; the default model answers again."""
+    context.sessions.change(fit_window(context, without_preset(context, context.open_session())))
     return menu.say(context, "presets-off", _TO_PRESETS)
 
 
@@ -99,126 +99,131 @@ _RU_EN = "ru-en"
 
 @handlers.command("preset")
 def list_presets(context: BotContext) -> View:
-    """Show every preset that there is, and which one the session is under."""
+    """List all presets; the session's preset is marked."""
     session = context.open_session()
-    own = [(each.key, each.key) for each in sessions.OwnPresets(context.db).of(context.user_id)]
-    named = [*_built_in(context), *context.services.config.chat.presets]
+    own_keys = [
+        (preset.key, preset.key) for preset in sessions.OwnPresets(context.db).of(context.user_id)
+    ]
+    keys = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
-        menu.choice(preset_title(context, word), f"preset:{verb}", is_chosen=session.preset == word)
-        for word, verb in [*((name, f"set:{name}") for name in named), *own]
+        menu.choice(preset_title(context, key), f"preset:{verb}", is_chosen=session.preset == key)
+        for key, verb in [*((name, f"set:{name}") for name in keys), *own_keys]
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
     message = f"{now}\n\n{context.translate('presets-hint')}"
-    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda each: each)
-    return menu.message(context, message, *rows, bool(session.system) and _OFF)
+    rows = menu.list_rows(buttons, context.number(1), "preset:list", lambda button: button)
+    return menu.message(context, message, *rows, bool(session.system) and _OFF_BUTTON)
 
 
 def _built_in(context: BotContext) -> list[str]:
-    """Return the built-in presets that work here."""
+    """Return the built-in presets that work with this configuration."""
     return [
-        word
-        for word in sessions.BUILT_IN
-        if word != sessions.VOICE or context.services.transcriber is not None
+        name
+        for name in sessions.BUILT_IN
+        if name != sessions.VOICE or context.services.transcriber is not None
     ]
 
 
-def _set(context: BotContext) -> View:
+def _choose_preset(context: BotContext) -> View:
     name = context.argument(1)
     if name == sessions.TRANSLATOR:
-        pairs = [(f"presets-pair-{word}", f"preset:pair:{word}") for word in (_RU_EN, "other")]
+        pairs = [(f"presets-pair-{pair}", f"preset:pair:{pair}") for pair in (_RU_EN, "other")]
         return menu.say(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name in _built_in(context):
         prompt = sessions.built_in_prompt(context.language, name)
-        return _under(context, name, prompt, f"presets-how-{name}")
-    found = context.services.config.chat.presets.get(name)
-    if found is None:
+        return _apply_and_confirm(context, name, prompt, f"presets-how-{name}")
+    preset = context.services.config.chat.presets.get(name)
+    if preset is None:
         return menu.refuse(context, "presets-gone")
-    if found.model is not None and not allows_model(plan_for(context), found.model.model):
+    if preset.model is not None and not allows_model(plan_for(context), preset.model.model):
         return menu.refuse(context, "presets-not-in-plan")
-    model = None if found.model is None else found.model.pair
-    return _under(context, name, found.prompt, model=model)
+    model = None if preset.model is None else preset.model.pair
+    return _apply_and_confirm(context, name, preset.prompt, model=model)
 
 
-def _under(
+def _apply_and_confirm(
     context: BotContext,
     name: str,
     prompt: str,
-    how: str = "presets-how",
-    drop: menu.Entry = None,
+    hint_key: str = "presets-how",
+    drop_button: menu.Entry = None,
     model: model_catalogue.General | None = None,
 ) -> View:
-    """Put the session under a preset, and say so."""
-    session = put_under(context, name, prompt, model)
+    """Set a preset in the session and show a confirmation."""
+    session = apply_preset(context, name, prompt, model)
     if session is None:
         return menu.say(context, "presets-nobody")
     title = preset_title(context, name)
-    done, rows = context.translate("presets-chosen", name=title), (drop, _OFF, _TO_PRESETS)
-    parts = (done, context.translate(how), other_provider_note(context, session))
+    message, rows = (
+        context.translate("presets-chosen", name=title),
+        (drop_button, _OFF_BUTTON, _TO_PRESETS),
+    )
+    parts = (message, context.translate(hint_key), other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 
 
 @handlers.step(PAIR_STEP)
-def pair_typed(context: BotContext) -> View:
-    """Take the languages that a person typed for the translator."""
+def take_pair(context: BotContext) -> View:
+    """Take the language pair for the translator."""
     pair = " ".join(context.text.split())
     if not pair or len(pair) > sessions.PAIR_LENGTH:
         return menu.form(context, "presets-pair-bad", most=sessions.PAIR_LENGTH)
     context.stop_waiting()
-    return _translate(context, pair)
+    return _start_translator(context, pair)
 
 
-def _translate(context: BotContext, pair: str) -> View:
+def _start_translator(context: BotContext, pair: str) -> View:
     prompt = sessions.built_in_prompt(context.language, sessions.TRANSLATOR, pair)
-    return _under(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
+    return _apply_and_confirm(context, sessions.TRANSLATOR, prompt, "presets-how-translator")
 
 
-def _own(context: BotContext) -> View:
-    """Do with an own preset what a button says: use it, ask whether it is to go, delete it."""
-    found = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
-    if found is None:
+def _handle_own_preset(context: BotContext) -> View:
+    """Run the action of a button on an own preset: use, ask for confirmation, delete."""
+    preset = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
+    if preset is None:
         return menu.refuse(context, "presets-gone")
-    number, verb = found.preset_id, context.argument(0)
+    number, verb = preset.preset_id, context.argument(0)
     if verb == "own":
         drop = ("presets-drop", f"preset:drop:{number}")
-        return _under(context, found.key, found.prompt, drop=drop)
+        return _apply_and_confirm(context, preset.key, preset.prompt, drop_button=drop)
     if verb == "drop":
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
-        return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=found.name)
+        return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
     if not sessions.OwnPresets(context.db).delete(context.user_id, number):
         return menu.refuse(context, "presets-gone")
-    return menu.say(context, "presets-dropped", _TO_PRESETS, name=found.name)
+    return menu.say(context, "presets-dropped", _TO_PRESETS, name=preset.name)
 
 
 _PRESET_VERBS: Mapping[str, Act] = {
     "list": list_presets,
-    "set": _set,
+    "set": _choose_preset,
     "pair": lambda context: (
-        _translate(context, context.translate("presets-pair-ru-en"))
+        _start_translator(context, context.translate("presets-pair-ru-en"))
         if context.argument(1) == _RU_EN
         else menu.form(context, "presets-pair-type", step=PAIR_STEP)
     ),
-    "own": _own,
-    "drop": _own,
-    "dropped": _own,
-    "off": system_off,
+    "own": _handle_own_preset,
+    "drop": _handle_own_preset,
+    "dropped": _handle_own_preset,
+    "off": remove_prompt,
 }
 handlers.button("preset")(menu.by_argument(_PRESET_VERBS, "list"))
 
 
 TEXT_STEP = "system-text"
 NAME_STEP = "system-name"
-handlers.step(TEXT_STEP)(lambda context: _take(context, context.text))
+handlers.step(TEXT_STEP)(lambda context: _set_prompt(context, context.text))
 
 
 @handlers.command("system")
-def system(context: BotContext) -> View:
-    """Set the text that stands behind the command; without one show what is set."""
-    # Not the context's `words`: what a client split off is joined to the whole text alone.
+def set_system_prompt(context: BotContext) -> View:
+    """Set the text after the command; without one show the current system prompt."""
+    # `context.words` lacks the parts that a client split off; they are joined only to `text`.
     rest = context.text.split(maxsplit=1)[1:]
-    return _take(context, rest[0]) if rest else _current_prompt(context)
+    return _set_prompt(context, rest[0]) if rest else _current_prompt(context)
 
 
-def _save(context: BotContext) -> View:
+def _ask_preset_name(context: BotContext) -> View:
     if not context.open_session().system:
         return menu.alert(context.translate("system-none"))
     return menu.form(context, "system-name-ask", step=NAME_STEP, most=sessions.PROMPT_LENGTH)
@@ -228,27 +233,29 @@ def _current_prompt(context: BotContext) -> View:
     session = context.open_session()
     if not session.system:
         return menu.say(context, "system-none", _SET)
-    head = context.translate("system-now", name=preset_title(context, session.preset) or "none")
-    quote = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(session.system))
+    headline = context.translate("system-now", name=preset_title(context, session.preset) or "none")
+    quote = Entity(
+        "expandable_blockquote", utf16_length(headline) + 2, utf16_length(session.system)
+    )
     rows = menu.buttons_of(context, (_SET, _SAVE), _CLEAR)
-    return View(FormattedMessage(f"{head}\n\n{session.system}", (quote,), rows))
+    return View(FormattedMessage(f"{headline}\n\n{session.system}", (quote,), rows))
 
 
-def _take(context: BotContext, message: str) -> View:
-    prompt = message.strip()
+def _set_prompt(context: BotContext, text: str) -> View:
+    prompt = text.strip()
     if not prompt or len(prompt) > sessions.PROMPT_LENGTH:
         return menu.form(context, "system-long", length=len(prompt), most=sessions.PROMPT_LENGTH)
     context.stop_waiting()
-    session = put_under(context, "", prompt)
+    session = apply_preset(context, "", prompt)
     if session is None:
         return menu.say(context, "presets-nobody")
-    done = (context.translate("system-set"), other_provider_note(context, session))
-    return menu.paragraphs(context, *done, rows=((_SAVE, _CLEAR),))
+    parts = (context.translate("system-set"), other_provider_note(context, session))
+    return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
 
 
 @handlers.step(NAME_STEP)
-def name_typed(context: BotContext) -> View:
-    """Save the session's system text under the name that was typed."""
+def take_preset_name(context: BotContext) -> View:
+    """Save the session's system prompt under the name of the message."""
     name = " ".join(context.text.split())
     if not name or len(name) > sessions.NAME_LENGTH:
         return menu.form(context, "system-name-bad", most=sessions.NAME_LENGTH)
@@ -258,8 +265,8 @@ def name_typed(context: BotContext) -> View:
         return menu.say(context, "system-none", _SET)
     if not sessions.room_for(presets.of(context.user_id), name):
         return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN)
-    own = presets.put(context.user_id, name, session.system)
-    put_under(context, own.key, own.prompt)
+    preset = presets.put(context.user_id, name, session.system)
+    apply_preset(context, preset.key, preset.prompt)
     return menu.say(context, "system-saved", _TO_PRESETS, name=name)
 
 
@@ -271,8 +278,8 @@ _SYSTEM_VERBS: Mapping[str, Act] = {
     "set": lambda context: menu.form(
         context, "system-ask", step=TEXT_STEP, most=sessions.PROMPT_LENGTH
     ),
-    "save": _save,
-    "clear": system_off,
+    "save": _ask_preset_name,
+    "clear": remove_prompt,
 }
 handlers.button("system")(menu.by_argument(_SYSTEM_VERBS, "show"))
 
@@ -282,56 +289,62 @@ _TO_MODELS = ("models-button-list", "model:list:0")
 
 
 @handlers.button("course")
-def course_pressed(context: BotContext) -> View:
-    """Do what a button of the list says."""
+def handle_course_button(context: BotContext) -> View:
+    """Run the action of a course button."""
     match context.arguments:
         case () | ("list", _):
             return list_courses(context)
         case ("open", _):
-            found = courses.active(context.services).by_id.get(context.number(1))
-            return _opened(context, found) if found else menu.refuse(context, "courses-gone")
+            course = courses.active(context.services).by_id.get(context.number(1))
+            return (
+                _start_course(context, course) if course else menu.refuse(context, "courses-gone")
+            )
         case ("all",):
-            _begin(context, None)
+            _start_session(context, None)
             return menu.say(context, "courses-all-chosen", _TO_COURSES)
         case _:
             return menu.outdated(context)
 
 
 def open_course(context: BotContext, slug: str) -> View:
-    """Begin a session about the course that a link names; within the store's work."""
-    found = courses.active(context.services).by_slug.get(slug)
-    return _opened(context, found) if found else menu.say(context, "courses-gone", _TO_COURSES)
+    """Start a session about the course of a deep link; within the store's work."""
+    course = courses.active(context.services).by_slug.get(slug)
+    return (
+        _start_course(context, course) if course else menu.say(context, "courses-gone", _TO_COURSES)
+    )
 
 
 @handlers.command("course")
 def list_courses(context: BotContext) -> View:
-    """Show the courses by semester, and which one the session is about."""
-    found = courses.active(context.services).courses
+    """List the courses by semester; the session's course is marked."""
+    active = courses.active(context.services).courses
     session = context.open_session()
-    if not found and session.dataset is None:
+    if not active and session.dataset is None:
         return menu.say(context, "courses-none-yet")
-    shown, place = menu.paginate(found, context.number(1))
-    titles = {each.course_id: each.title(context.language) for each in found}
-    now = next((each.course_id for each in found if each.slug == session.dataset), None)
-    lines = [context.translate("courses-now", course="none" if now is None else titles[now])]
-    for semester, those in groupby(shown, lambda each: each.semester):
+    page_items, page = menu.paginate(active, context.number(1))
+    titles = {course.course_id: course.title(context.language) for course in active}
+    current = next((course.course_id for course in active if course.slug == session.dataset), None)
+    lines = [
+        context.translate("courses-now", course="none" if current is None else titles[current])
+    ]
+    for semester, group in groupby(page_items, lambda course: course.semester):
         lines.append("\n" + context.translate("courses-semester", semester=semester))
-        lines += [f"• {titles[each.course_id]}" for each in those]
+        lines += [f"• {titles[course.course_id]}" for course in group]
     buttons = [
         menu.choice(
-            titles[each.course_id],
-            f"course:open:{each.course_id}",
-            is_chosen=session.dataset == each.dataset,
+            titles[course.course_id],
+            f"course:open:{course.course_id}",
+            is_chosen=session.dataset == course.dataset,
         )
-        for each in shown
+        for course in page_items
     ]
-    everything = session.dataset is not None and ("courses-button-all", "course:all")
-    turn = menu.page_buttons("course:list", place, len(found))
-    return menu.message(context, "\n".join(lines), *buttons, everything, *turn)
+    all_button = session.dataset is not None and ("courses-button-all", "course:all")
+    page_row = menu.page_buttons("course:list", page, len(active))
+    return menu.message(context, "\n".join(lines), *buttons, all_button, *page_row)
 
 
-def _opened(context: BotContext, course: Course) -> View:
-    _begin(context, course.dataset)
+def _start_course(context: BotContext, course: Course) -> View:
+    _start_session(context, course.dataset)
     is_taught = context.catalogue.serving(course.dataset) is not None
     return menu.paragraphs(
         context,
@@ -343,8 +356,8 @@ def _opened(context: BotContext, course: Course) -> View:
     )
 
 
-def _begin(context: BotContext, dataset: str | None) -> None:
-    """Open a session about a dataset; of what was chosen before nothing is left."""
+def _start_session(context: BotContext, dataset: str | None) -> None:
+    """Start a session about a dataset, without other settings."""
     session = context.open_session()
     if session.touched_at is not None:
         session = context.sessions.renew(context.place)
@@ -353,12 +366,14 @@ def _begin(context: BotContext, dataset: str | None) -> None:
 
 
 _CENT = MICRO // 100
-# What a button shows of a long id.
+# The maximum length of a model's title on a button.
 LABEL_LENGTH = 49
 
 
-def options(context: BotContext, session: sessions.Session) -> list[model_catalogue.ModelOption]:
-    """Return the models that the person's plan lets them choose; within the store's work."""
+def allowed_models(
+    context: BotContext, session: sessions.Session
+) -> list[model_catalogue.ModelOption]:
+    """Return the models that the user's plan allows; within the store's work."""
     plan = plan_for(context)
     models = model_catalogue.list_models(
         context.catalogue,
@@ -370,49 +385,49 @@ def options(context: BotContext, session: sessions.Session) -> list[model_catalo
 
 
 @handlers.button("model")
-def model_pressed(context: BotContext) -> View:
-    """Do what a button of the list says; what those under an answer show stands below it."""
+def handle_model_button(context: BotContext) -> View:
+    """Run the action of a model button; buttons under an answer send a new message."""
     match context.arguments:
         case ():
             return replace(list_choices(context), is_new=True)
         case ("list", _):
             return list_choices(context)
         case ("use", sign):
-            return _use(context, sign)
+            return _choose_model(context, sign)
         case ("auto",):
-            return _return(context)
+            return _choose_newest(context)
         case ("newest",):
-            return replace(_return(context), is_new=True)
+            return replace(_choose_newest(context), is_new=True)
         case _:
             return menu.outdated(context)
 
 
 @handlers.command("model")
 def list_choices(context: BotContext) -> View:
-    """Show the models that may be chosen, and which one answers."""
+    """List the models that can be chosen, and show which one answers."""
     session = context.open_session()
-    found = options(context, session)
-    now = answering_model(context, session)
-    if now is None:
+    choices = allowed_models(context, session)
+    current = answering_model(context, session)
+    if current is None:
         return menu.say(context, "models-nobody")
-    shown, place = menu.paginate(found, context.number(1))
-    provider = provider_title(context, now.provider)
-    lines = [context.translate("models-now", model=now.title, provider=provider)]
+    page_items, page = menu.paginate(choices, context.number(1))
+    provider = provider_title(context, current.provider)
+    lines = [context.translate("models-now", model=current.title, provider=provider)]
     newest = context.translate("models-newest")
     buttons = [menu.choice(newest, "model:auto", is_chosen=session.provider is None)]
-    for count, option in enumerate(shown, place * PAGE_SIZE + 1):
-        lines.append(_line(context, count, option))
-        is_now = (session.provider, session.model_id) == (option.provider, option.model_id)
+    for count, option in enumerate(page_items, page * PAGE_SIZE + 1):
+        lines.append(_model_line(context, count, option))
+        is_current = (session.provider, session.model_id) == (option.provider, option.model_id)
         label = menu.choice(
-            f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_now
+            f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_current
         )
         buttons.append(replace(label, label=menu.cut(label.label, LABEL_LENGTH)))
     lines.append(context.translate("models-hint"))
-    turn = menu.page_buttons("model:list", place, len(found))
-    return menu.message(context, "\n\n".join(lines), *buttons, *turn)
+    page_row = menu.page_buttons("model:list", page, len(choices))
+    return menu.message(context, "\n\n".join(lines), *buttons, *page_row)
 
 
-def _line(context: BotContext, count: int, option: model_catalogue.ModelOption) -> str:
+def _model_line(context: BotContext, count: int, option: model_catalogue.ModelOption) -> str:
     cap = plan_for(context).window
     window = min(option.window, cap) if option.window and cap else option.window
     return context.translate(
@@ -421,48 +436,53 @@ def _line(context: BotContext, count: int, option: model_catalogue.ModelOption) 
         model=option.title,
         standing=option.standing.value,
         provider=provider_title(context, option.provider),
-        price=_price(context.language, option.price),
+        price=_format_price(context.language, option.price),
         window=window or 0,
     )
 
 
-def _price(language: str, price: Price | None) -> str:
+def _format_price(language: str, price: Price | None) -> str:
     if price is None:
         return text(language, "models-price-unknown")
     if price.input_micro == price.output_micro == 0:
         return text(language, "price-free")
-    input_price, answered = (
+    input_price, output_price = (
         format_number(language, micro / MICRO, 4 if micro % _CENT else 2)
         for micro in (price.input_micro, price.output_micro)
     )
     return text(
-        language, "models-price", asked=input_price, answered=answered, currency=price.currency
+        language, "models-price", asked=input_price, answered=output_price, currency=price.currency
     )
 
 
-def _use(context: BotContext, sign: str) -> View:
+def _choose_model(context: BotContext, sign: str) -> View:
     session = context.open_session()
-    option = next((each for each in options(context, session) if each.sign == sign), None)
+    option = next(
+        (candidate for candidate in allowed_models(context, session) if candidate.sign == sign),
+        None,
+    )
     if option is None:
         return menu.refuse(context, "models-gone")
-    own = replace(session, provider=option.provider, model_id=option.model_id)
-    context.sessions.change(fit_window(context, own))
+    chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
+    context.sessions.change(fit_window(context, chosen_session))
     if session.touched_at is not None:
-        # What serves already is told of here, and not under the next answer.
+        # The new model is announced here, not under the next answer.
         context.sessions.touch(session.session_id, "")
     message = context.translate("models-chosen", model=option.title)
     newer = model_catalogue.newer_serving(
-        context.catalogue, request_of_session(context.services, own)
+        context.catalogue, request_of_session(context.services, chosen_session)
     )
     arguments = {"newest": newer.model.build_version if newer else "none"}
-    kept = context.translate("models-chosen-version", **arguments) if option.version else ""
+    version_note = context.translate("models-chosen-version", **arguments) if option.version else ""
     rows = (("models-button-newest" if newer else "models-newest", "model:auto"), _TO_MODELS)
-    return menu.paragraphs(context, message, kept, other_provider_note(context, own), rows=rows)
+    return menu.paragraphs(
+        context, message, version_note, other_provider_note(context, chosen_session), rows=rows
+    )
 
 
-def _return(context: BotContext) -> View:
-    """Let the session be answered by the newest model, whichever that is."""
+def _choose_newest(context: BotContext) -> View:
+    """Reset the session's model to the newest one."""
     session = replace(context.open_session(), provider=None, model_id=None)
     context.sessions.change(fit_window(context, session))
-    now = answering_model(context, session)
-    return menu.say(context, "models-auto", _TO_MODELS, model=now.title if now else "none")
+    model = answering_model(context, session)
+    return menu.say(context, "models-auto", _TO_MODELS, model=model.title if model else "none")

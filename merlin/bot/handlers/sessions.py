@@ -1,11 +1,11 @@
-"""/sessions, /new, /clear and /t: a person's talks, how full one is, one summed up.
+"""/sessions, /new, /clear and /t: the user's sessions, their window and summaries.
 
     list -> card -> open | rename (a step) | file | delete -> restore
-    sum up: pressed -> reserved -> asked and checked -> new session and message stored -> sent
+    summary: pressed -> reserved -> requested -> new session and message stored -> sent
 
-After a kill the model is asked for a summary again unless the message was stored; the new session
-is stored by the same transaction, so there is one for a press. Where the plan keeps no more
-sessions /new says so and offers what to do.
+After a crash the summary is requested again unless its message was stored; the new session is
+stored in the same transaction, so one press makes one session. If the plan allows no more sessions,
+/new says so and offers to delete the oldest.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from merlin.bot.handlers.answering import (
     without_other_provider,
 )
 from merlin.bot.handlers.questions import own_turn, question_of
-from merlin.bot.handlers.session_choices import chosen
+from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import first_candidate
@@ -51,15 +51,18 @@ handlers = Handlers()
 
 
 @handlers.button("sum")
-async def sum_up(context: BotContext) -> None:
-    """Sum up the session that a button names, and go on in a new one. Raises ChatUnreachable."""
+async def summarize(context: BotContext) -> None:
+    """Summarize the session of a button and continue in a new one. Raises ChatUnreachable."""
     task = await context.store.do(lambda: _begin_summary(context))
     if isinstance(task, View):
         await context.show(lambda: task)
         return
     if not context.is_resumed:
-        working = {"callback_query_id": context.query_id, "text": context.translate("sum-working")}
-        await context.calls.answer("answerCallbackQuery", working)
+        arguments = {
+            "callback_query_id": context.query_id,
+            "text": context.translate("sum-working"),
+        }
+        await context.calls.answer("answerCallbackQuery", arguments)
     async with TypingIndicator(
         context.calls, context.place, context.services.pace.typing_s
     ) as typing:
@@ -68,9 +71,9 @@ async def sum_up(context: BotContext) -> None:
         )
 
     def prepare() -> Sequence[QueuedMessage]:
-        is_done = summaries.finish(context.services, task, context.place, summary, replies)
-        shown = _goes_on(context, task.session, summary if is_done else "")
-        return context.outbox.put(letters(context, shown))
+        is_stored = summaries.finish(context.services, task, context.place, summary, replies)
+        view = _summary_view(context, task.session, summary if is_stored else "")
+        return context.outbox.put(letters(context, view))
 
     await context.bot_data.sender.deliver(
         prepare, context.ending(UpdateState.ANSWERED), context.language
@@ -78,16 +81,16 @@ async def sum_up(context: BotContext) -> None:
 
 
 def _begin_summary(context: BotContext) -> SummaryTask | View:
-    """Return what there is to do, or what is shown where there is nothing."""
-    if _is_begun(context):
+    """Return the task of a summary, or the view to show if there is none."""
+    if _is_replied(context):
         return View(None)
     turn = own_turn(context)
-    number_ = turn.question.session_id if turn is not None else 0
-    session = context.sessions.find(context.place, number_)
+    session_id = turn.question.session_id if turn is not None else 0
+    session = context.sessions.find(context.place, session_id)
     if session is None:
         return menu.refuse(context, "session-not-yours")
-    now = context.open_session()
-    if now.summary and not now.used_tokens:
+    current = context.open_session()
+    if current.summary and not current.used_tokens:
         return menu.refuse(context, "sum-done")
     task = summaries.begin(context.services, question_of(context), session)
     if isinstance(task, SummaryTask):
@@ -97,53 +100,55 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
     return replace(menu.message(context, refusal.note, *rows), is_new=True)
 
 
-def _goes_on(context: BotContext, old: Session, summary: str) -> View:
-    """Show the summary that the new session knows, or say that all stays as it was."""
+def _summary_view(context: BotContext, old: Session, summary: str) -> View:
+    """Show the summary with which the new session starts, or say that nothing has changed."""
     if not summary:
         return replace(menu.say(context, "sum-failed"), is_new=True)
-    head = context.translate("sum-head")
-    tail = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
-    mark = Entity("expandable_blockquote", utf16_length(head) + 2, utf16_length(summary))
-    # A group opens no earlier session again.
+    headline = context.translate("sum-head")
+    ending = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
+    mark = Entity("expandable_blockquote", utf16_length(headline) + 2, utf16_length(summary))
+    # Groups cannot reopen earlier sessions.
     back = context.is_private and ("sum-back", f"session-open:{old.session_id}")
     rows = menu.buttons_of(context, back)
-    return View(FormattedMessage(f"{head}\n\n{summary}\n\n{tail}", (mark,), rows), is_new=True)
+    return View(
+        FormattedMessage(f"{headline}\n\n{summary}\n\n{ending}", (mark,), rows), is_new=True
+    )
 
 
-NAMING = "session-name"
-_FIRST_WORDS = 200
+NAME_STEP = "session-name"
+_QUESTION_LENGTH = 200
 _ALL = ("session-all", "sessions:0")
-_Show = Callable[[BotContext, Session], View]
+_SessionView = Callable[[BotContext, Session], View]
 
 
 @handlers.command("sessions")
 @handlers.button("sessions")
-def list_sessions(context: BotContext, wanted: int | None = None) -> View:
-    """Show a page of the sessions, the newest used first: the one that a button names, or this."""
+def list_sessions(context: BotContext, page: int | None = None) -> View:
+    """Show a page of the sessions, last used first; `page` defaults to the callback data."""
     count = context.sessions.count(context.place)
     if not count:
         return menu.say(context, "sessions-none")
-    page = menu.page_number(context.number() if wanted is None else wanted, count)
+    page = menu.page_number(context.number() if page is None else page, count)
     entries = []
-    for each in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
-        label = f"{'▸ ' if each.is_open else ''}{titled(each, context)}"
-        if each.touched_at is not None:
-            label = f"{label} · {when(context, each.touched_at)}"
-        entries.append(Button(label, f"session:{each.session_id}"))
-    turn = menu.page_buttons("sessions", page, count)
+    for session in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
+        label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
+        if session.touched_at is not None:
+            label = f"{label} · {when(context, session.touched_at)}"
+        entries.append(Button(label, f"session:{session.session_id}"))
+    page_row = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
-    return menu.say(context, "sessions-list", *entries, *turn, count=count, **pages)
+    return menu.say(context, "sessions-list", *entries, *page_row, count=count, **pages)
 
 
-def titled(session: Session, context: BotContext) -> str:
-    """Return a session's title, a word for one that has none."""
+def session_title(session: Session, context: BotContext) -> str:
+    """Return a session's title, or a text for sessions without one."""
     return session.title or context.translate("session-untitled")
 
 
-def _owned(verb: str) -> Callable[[_Show], _Show]:
-    """Answer a button that names a session, to the person whose it is."""
+def _session_button(verb: str) -> Callable[[_SessionView], _SessionView]:
+    """Register a button for a session in its callback data, only for the owner of the session."""
 
-    def add(show: _Show) -> _Show:
+    def add(show: _SessionView) -> _SessionView:
         @handlers.button(verb)
         def act(context: BotContext) -> View:
             session = context.sessions.find(context.place, context.number())
@@ -156,60 +161,60 @@ def _owned(verb: str) -> Callable[[_Show], _Show]:
     return add
 
 
-@_owned("session")
+@_session_button("session")
 def session_card(context: BotContext, session: Session) -> View:
-    """Show one session with what can be done with it."""
-    if context.dialog is not None and context.dialog.step == NAMING:
+    """Show a session with the possible actions."""
+    if context.dialog is not None and context.dialog.step == NAME_STEP:
         context.stop_waiting()
-    number_, tell = session.session_id, context.translate
-    lines = [tell("session-card", title=titled(session, context))]
+    session_id, translate = session.session_id, context.translate
+    lines = [translate("session-card", title=session_title(session, context))]
     if session.touched_at is not None:
-        lines.append(tell("session-last", at=context.moment(session.touched_at)))
-    lines.append(tell("session-turns", turns=context.turns.count(number_)))
+        lines.append(translate("session-last", at=context.moment(session.touched_at)))
+    lines.append(translate("session-turns", turns=context.turns.count(session_id)))
     if session.is_open:
-        lines.append(tell("session-open-now"))
+        lines.append(translate("session-open-now"))
     return menu.message(
         context,
         "\n".join(lines),
-        not session.is_open and ("session-open", f"session-open:{number_}", "primary"),
+        not session.is_open and ("session-open", f"session-open:{session_id}", "primary"),
         (
-            ("session-rename", f"session-name:{number_}"),
-            ("session-delete", f"session-drop:{number_}"),
+            ("session-rename", f"session-name:{session_id}"),
+            ("session-delete", f"session-drop:{session_id}"),
         ),
         (
-            ("session-as-text", f"session-file:{number_}:md"),
-            ("session-as-json", f"session-file:{number_}:json"),
+            ("session-as-text", f"session-file:{session_id}:md"),
+            ("session-as-json", f"session-file:{session_id}:json"),
         ),
         _ALL,
     )
 
 
-@_owned("session-open")
+@_session_button("session-open")
 def open_session(context: BotContext, session: Session) -> View:
-    """Open a session again, and remind of where it stopped."""
+    """Reopen a session and show its last question."""
     context.sessions.switch(context.place, session.session_id)
-    message = context.translate("session-opened", title=titled(session, context))
-    last = context.turns.history(session.session_id, 1)
-    question = next((each.content for each in last if each.role == "user"), None)
+    text = context.translate("session-opened", title=session_title(session, context))
+    messages = context.turns.history(session.session_id, 1)
+    question = next((message.content for message in messages if message.role == "user"), None)
     if question is not None:
-        question = menu.cut(" ".join(question.split()), _FIRST_WORDS + 1)
-        message = f"{message}\n\n{context.translate('session-asked', question=question)}"
-    return menu.message(context, message, _ALL)
+        question = menu.cut(" ".join(question.split()), _QUESTION_LENGTH + 1)
+        text = f"{text}\n\n{context.translate('session-asked', question=question)}"
+    return menu.message(context, text, _ALL)
 
 
-@_owned("session-name")
+@_session_button("session-name")
 def rename_session(context: BotContext, session: Session) -> View:
-    """Ask for a new name."""
-    back, title = f"session:{session.session_id}", titled(session, context)
+    """Ask for a new title."""
+    back, title = f"session:{session.session_id}", session_title(session, context)
     values = {"session": session.session_id}
-    return menu.form(context, "session-ask-name", back, step=NAMING, values=values, title=title)
+    return menu.form(context, "session-ask-name", back, step=NAME_STEP, values=values, title=title)
 
 
-@handlers.step(NAMING)
-def session_named(context: BotContext) -> View:
-    """Take the name that was written."""
-    requested = context.dialog_values.get("session")
-    session = context.sessions.find(context.place, int(requested or 0))
+@handlers.step(NAME_STEP)
+def take_title(context: BotContext) -> View:
+    """Take the title of the message."""
+    session_id = context.dialog_values.get("session")
+    session = context.sessions.find(context.place, int(session_id or 0))
     if session is None:
         context.stop_waiting()
         return menu.say(context, "session-not-yours")
@@ -221,9 +226,9 @@ def session_named(context: BotContext) -> View:
     return session_card(context, renamed)
 
 
-@_owned("session-file")
-def file(context: BotContext, session: Session) -> View:
-    """Hand the session over as a file."""
+@_session_button("session-file")
+def send_file(context: BotContext, session: Session) -> View:
+    """Send the session as a file."""
     turns = counted_turns(context.services, session.session_id)
     if context.arguments[1:] == ("json",):
         kind, content = "json", session_as_json(session, turns)
@@ -231,25 +236,27 @@ def file(context: BotContext, session: Session) -> View:
         asker = context.translate("session-you")
         kind, content = "md", session_as_markdown(session, turns, asker, context.moment)
     name = f"merlin-{session.session_id}.{kind}"
-    page = FormattedMessage(titled(session, context), file=Attachment(name, content.encode()))
+    page = FormattedMessage(
+        session_title(session, context), file=Attachment(name, content.encode())
+    )
     return View(page, is_new=True)
 
 
-@_owned("session-drop")
+@_session_button("session-drop")
 def delete_session(context: BotContext, session: Session) -> View:
-    """Delete a session with all that was said in it."""
+    """Delete a session with its messages."""
     context.sessions.delete(context.place, session.session_id)
-    title = titled(session, context)
-    return menu.say(context, "session-deleted", _undo(session), _ALL, title=title)
+    title = session_title(session, context)
+    return menu.say(context, "session-deleted", _restore_button(session), _ALL, title=title)
 
 
-def _undo(session: Session) -> tuple[str, str]:
+def _restore_button(session: Session) -> tuple[str, str]:
     return "session-restore", f"session-restore:{session.session_id}"
 
 
 @handlers.button("session-restore")
 def restore_session(context: BotContext) -> View:
-    """Undo that a session was deleted, and show it."""
+    """Restore a deleted session and show it."""
     session = context.sessions.restore(context.place, context.number())
     if session is None:
         return menu.refuse(context, "session-gone")
@@ -260,42 +267,46 @@ CELLS = 10
 _FULL, _EMPTY = "▰", "▱"
 
 
-def bar(share: float) -> str:
-    """Return the used part as a bar of so many cells; the first one as soon as anything is used."""
-    full = min(max(round(share * CELLS), 1 if share > 0 else 0), CELLS)
-    return _FULL * full + _EMPTY * (CELLS - full)
+def share_bar(share: float) -> str:
+    """Return the share as a bar of CELLS cells; any share above 0 fills at least one cell."""
+    filled = min(max(round(share * CELLS), 1 if share > 0 else 0), CELLS)
+    return _FULL * filled + _EMPTY * (CELLS - filled)
 
 
 @handlers.command("t", "tokens")
 def tokens(context: BotContext) -> View:
-    """Show the gauge of the open session."""
+    """Show the used window of the open session, its model, cost and quota."""
     session = context.open_session()
     plan = plan_for(context, dataset_of(context.services, session))
     request = request_of_session(context.services, session, plan)
-    first = first_candidate(context.catalogue, request)
+    candidate = first_candidate(context.catalogue, request)
     newest = context.turns.newest(session.session_id)
-    now, left = answering_model(context, session), left_lines(context, plan)
+    model, left_texts = answering_model(context, session), left_lines(context, plan)
     title = context.translate("plan-title", title=plan.titled(context.language))
     lines = [
-        *_gauge_lines(context, session, newest, window_of(context.services, first, plan.window)),
+        *_window_lines(
+            context, session, newest, window_of(context.services, candidate, plan.window)
+        ),
         context.translate(
-            "tokens-model", model=now.title if now else "", is_known="yes" if now else "no"
+            "tokens-model", model=model.title if model else "", is_known="yes" if model else "no"
         ),
         *_cost_lines(context, session),
-        *(["", title, *left] if left else []),
+        *(["", title, *left_texts] if left_texts else []),
     ]
-    every = context.is_private and _ALL
+    all_button = context.is_private and _ALL
     if newest is None:
-        return menu.message(context, "\n".join(lines), every)
-    total = ("bot-button-sum", f"sum:{newest.turn_id}")
-    return menu.message(context, "\n".join(lines), total, (("bot-button-new", "new"), every))
+        return menu.message(context, "\n".join(lines), all_button)
+    sum_button = ("bot-button-sum", f"sum:{newest.turn_id}")
+    return menu.message(
+        context, "\n".join(lines), sum_button, (("bot-button-new", "new"), all_button)
+    )
 
 
-def _gauge_lines(
+def _window_lines(
     context: BotContext, session: Session, newest: Turn | None, limit: int
 ) -> list[str]:
     answer, used = newest.written if newest is not None else None, session.used_tokens
-    # The provider may not have told the tokens.
+    # Some providers do not report tokens.
     is_counted = used > 0 and answer is not None and answer.usage != Usage()
     if not used:
         summary = (Message("system", session.summary),) if session.summary else ()
@@ -306,25 +317,29 @@ def _gauge_lines(
     by = "provider" if is_counted else "estimate"
     return [
         context.translate("tokens-title"),
-        f"{bar(gauge.share)} {context.translate('page-percent', share=share)}",
+        f"{share_bar(gauge.share)} {context.translate('page-percent', share=share)}",
         context.translate("tokens-used", used=used, limit=limit, by=by),
     ]
 
 
 def _cost_lines(context: BotContext, session: Session) -> list[str]:
-    here = datetime.combine(context.services.clock().astimezone(context.zone), time(), context.zone)
+    midnight = datetime.combine(
+        context.services.clock().astimezone(context.zone), time(), context.zone
+    )
     turns = context.turns
-    session_cost = _amounts(turns.session_costs(session.session_id), context.language)
-    today = _amounts(turns.costs_since(context.user_id, here.astimezone(UTC)), context.language)
+    session_cost = _format_costs(turns.session_costs(session.session_id), context.language)
+    today = _format_costs(
+        turns.costs_since(context.user_id, midnight.astimezone(UTC)), context.language
+    )
     if session_cost and today:
         return [context.translate("tokens-cost", session=session_cost, today=today)]
     if today:
         return [context.translate("tokens-cost-today", today=today)]
-    return []  # no price is known: an unknown cost says nothing to anybody
+    return []  # no price is known, so there is no cost to show
 
 
-def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
-    """Return a sum for people, "" where the model that answered has no known price."""
+def _format_costs(costs: Sequence[Cost] | None, language: str) -> str:
+    """Format the total cost, "" if the price is unknown."""
     if costs is None:
         return text(language, "tokens-nothing")
     if costs and not any(cost.micro for cost in costs):
@@ -332,103 +347,112 @@ def _amounts(costs: Sequence[Cost] | None, language: str) -> str:
     return " + ".join(money.format_cost(language, cost.micro, cost.currency) for cost in costs)
 
 
-_SHOWN = 3
-_MOST = 1000
-handlers.button("new")(lambda context: replace(fresh(context), is_new=True))
+_MAX_LISTED = 3
+_MAX_SESSIONS = 1000
+handlers.button("new")(lambda context: replace(start_session(context), is_new=True))
 
 
 @handlers.command("new")
 async def new_session(context: BotContext) -> None:
-    """Begin a new session, in its own topic where the chat has topics. Raises ChatUnreachable."""
-    may_begin = await context.store.do(lambda: not _is_begun(context) and not beyond(context))
-    thread_id = await begin_topic(context) if may_begin else 0
+    """Start a new session, in its own topic if the chat has topics. Raises ChatUnreachable."""
+    can_begin = await context.store.do(
+        lambda: not _is_replied(context) and not excess_sessions(context)
+    )
+    thread_id = await begin_topic(context) if can_begin else 0
     if not thread_id:
-        await context.show(lambda: fresh(context))
+        await context.show(lambda: start_session(context))
         return
 
     def prepare() -> Sequence[QueuedMessage]:
         open_in_topic(context, thread_id)
-        (told_here,) = letters(context, menu.say(context, "session-topic-made"))
+        (note,) = letters(context, menu.say(context, "session-topic-made"))
         page = FormattedMessage(context.translate("session-topic-begun"))
         key = f"update:{context.update_id}:topic"
-        first = OutgoingMessage(key, context.chat_id, page, context.update_id, Target(thread_id))
-        return context.outbox.put([told_here, first])
+        topic_message = OutgoingMessage(
+            key, context.chat_id, page, context.update_id, Target(thread_id)
+        )
+        return context.outbox.put([note, topic_message])
 
     ending = context.ending(UpdateState.ANSWERED)
     await context.bot_data.sender.deliver(prepare, ending, context.language)
 
 
-def _is_begun(context: BotContext) -> bool:
-    """Return whether the answer was stored before a kill."""
+def _is_replied(context: BotContext) -> bool:
+    """Return whether an earlier attempt stored the reply before a crash."""
     return context.is_resumed and bool(context.outbox.of_update(context.update_id))
 
 
-def fresh(context: BotContext) -> View:
-    """Close the session, keep it, and open a new one; ask first where an old one has to go."""
-    over = beyond(context)
-    if over:
-        return _offer(context, over)
+def start_session(context: BotContext) -> View:
+    """Start a new session, keeping the old; ask first if the plan requires a deletion."""
+    excess = excess_sessions(context)
+    if excess:
+        return _offer_deletion(context, excess)
     if context.open_session().touched_at is None:
-        return _begun(context, "bot-new-first")
-    return _begun(context, "bot-new" if context.is_private else "groups-new")
+        return _renew(context, "bot-new-first")
+    return _renew(context, "bot-new" if context.is_private else "groups-new")
 
 
-def _begun(context: BotContext, key: str, *rows: menu.RowOf) -> View:
-    """Open a new session, and say what of the choices made in the old one goes on."""
-    words, session = [context.translate(key)], context.sessions.renew(context.place)
-    before, home = chosen(context, session), without_other_provider(context, session)
-    choices = chosen(context, home)
-    if home != session:
-        context.sessions.change(fit_window(context, home))
-        left = "; ".join(each for each in before if each not in choices)
-        words.append(context.translate("bot-new-leaves", choices=left))
+def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
+    """Start a new session and list which settings it takes over."""
+    parts, session = [context.translate(key)], context.sessions.renew(context.place)
+    earlier, taken_over = (
+        describe_settings(context, session),
+        without_other_provider(context, session),
+    )
+    choices = describe_settings(context, taken_over)
+    if taken_over != session:
+        context.sessions.change(fit_window(context, taken_over))
+        dropped = "; ".join(setting for setting in earlier if setting not in choices)
+        parts.append(context.translate("bot-new-leaves", choices=dropped))
     if choices:
-        words.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
-    return menu.message(context, "\n\n".join(words), *rows)
+        parts.append(context.translate("bot-new-keeps", choices="; ".join(choices)))
+    return menu.message(context, "\n\n".join(parts), *rows)
 
 
-def beyond(context: BotContext) -> Sequence[Session]:
-    """Return the sessions for which one more leaves no room in the person's plan, newest first.
+def excess_sessions(context: BotContext) -> Sequence[Session]:
+    """Return the sessions that must be deleted before the plan allows another one, newest first.
 
-    None where the open one was never used: it is as good as a new one.
+    Empty if the open session is unused, because it is as good as a new one.
     """
-    most = plan_for(context).sessions
-    if not most or not context.is_private or context.open_session().touched_at is None:
+    limit = plan_for(context).sessions
+    if not limit or not context.is_private or context.open_session().touched_at is None:
         return ()
-    return context.sessions.of(context.place, most - 1, _MOST)
+    return context.sessions.of(context.place, limit - 1, _MAX_SESSIONS)
 
 
-def _offer(context: BotContext, over: Sequence[Session]) -> View:
-    most = plan_for(context).sessions or 0
-    lines = [context.translate("sessions-most", most=most, over=len(over))]
-    for session in over[:_SHOWN]:
+def _offer_deletion(context: BotContext, excess: Sequence[Session]) -> View:
+    limit = plan_for(context).sessions or 0
+    lines = [context.translate("sessions-most", most=limit, over=len(excess))]
+    for session in excess[:_MAX_LISTED]:
         at = context.moment(session.touched_at or context.services.clock())
-        lines.append(context.translate("session-oldest", title=titled(session, context), at=at))
-    if len(over) > _SHOWN:
-        lines.append(context.translate("session-further", more=len(over) - _SHOWN))
-    data = f"new-instead:{over[0].session_id}:{len(over)}"
-    sure = ("session-new-instead", data, "danger")
-    return menu.message(context, "\n".join(lines), sure, (_ALL, menu.CANCEL))
+        lines.append(
+            context.translate("session-oldest", title=session_title(session, context), at=at)
+        )
+    if len(excess) > _MAX_LISTED:
+        lines.append(context.translate("session-further", more=len(excess) - _MAX_LISTED))
+    data = f"new-instead:{excess[0].session_id}:{len(excess)}"
+    confirm_button = ("session-new-instead", data, "danger")
+    return menu.message(context, "\n".join(lines), confirm_button, (_ALL, menu.CANCEL))
 
 
 @handlers.button("new-instead")
-def instead(context: BotContext) -> View:
-    """Delete the sessions that were named, and begin a new one; others are named anew first."""
-    over = beyond(context)
-    if over and (over[0].session_id, len(over)) != (context.number(), context.number(1)):
-        return _offer(context, over)
-    # Renewed first: what is deleted may be what is open, and its choices go on.
-    screen = _begun(context, "bot-new-first")
-    for session in over:
+def start_after_deletion(context: BotContext) -> View:
+    """Delete the sessions that were listed and start a new one; list them again if they changed."""
+    excess = excess_sessions(context)
+    if excess and (excess[0].session_id, len(excess)) != (context.number(), context.number(1)):
+        return _offer_deletion(context, excess)
+    # Renewed first, because the open session may be deleted, and its settings are taken over.
+    view = _renew(context, "bot-new-first")
+    for session in excess:
         context.sessions.delete(context.place, session.session_id)
-    return screen
+    return view
 
 
 @handlers.command("clear")
 def clear_session(context: BotContext) -> View:
-    """Delete the open session and begin a new one; in a private chat that can be undone."""
+    """Delete the open session and start a new one; in a private chat it can be restored."""
     old = context.open_session()
-    undo = context.is_private and context.turns.count(old.session_id) > 0 and _undo(old)
-    screen = _begun(context, "bot-clear", undo)
+    undo = context.is_private and context.turns.count(old.session_id) > 0 and _restore_button(old)
+    view = _renew(context, "bot-clear", undo)
     context.sessions.delete(context.place, old.session_id)
-    return screen
+    return view

@@ -1,16 +1,16 @@
-"""/start with its deep links, /cancel, /help, /info, /privacy, /terms; sign-in; who is blocked.
+"""/start with its deep links, /cancel, /help, /info, /privacy, /terms; sign-in; blocked users.
 
     t.me/<bot>?start=course_<slug> | plan | ref_<number> | login_<key> | fix_<turn> | tell_<turn>
     t.me/<bot>?start=go_<command> | ask_<token>
-    /info -> texts -> one of them -> its new words (a step) | taken away
+    /info -> texts -> one of them -> its new text (a step) | deleted
 
-A browser that asks to be signed in needs a yes: only the person who opened the link can give it, in
-the private chat, once; what a button brings is a number, and the row says whose it is. Whom an
-admin has blocked gets no answers, but keeps the right to their own data.
+A sign-in in the browser must be confirmed by the user who opened the link, in the private chat,
+once; the callback data is only the id of the row that stores whose it is. Blocked users get no
+answers but keep access to their own data.
 
-/help lists the commands in groups; those of admins and editors are listed for them alone. What
-changes by itself is told by the bot in any case: who answers, how long what is kept, and what the
-person has allowed. The rest are the operator's own words, by language.
+/help lists the commands in groups; commands for staff are listed only for them. Facts from the
+configuration are always shown: who answers, retention periods, and the user's consent. All other
+texts are the operator's own, by language.
 """
 
 from __future__ import annotations
@@ -48,25 +48,25 @@ VERB, YES, NO = "login", "yes", "no"
 
 
 def open_login(context: BotContext, key: str) -> View:
-    """Show which browser asks, with the digits that stand on its page."""
+    """Show which browser asks to sign in, with the number that its page shows."""
     login = sign_in.show_login(*performer(context), key) if context.is_private else None
     if login is None:
         return menu.say(context, "bot-login-over")
-    unknown, login_id = context.translate("bot-login-unknown"), login.login_id
+    unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
     return menu.say(
         context,
         "bot-login-ask",
         ("bot-login-yes", f"{VERB}:{YES}:{login_id}", "success"),
         ("bot-login-no", f"{VERB}:{NO}:{login_id}"),
-        agent=login.agent or unknown,
-        place=login.place or unknown,
+        agent=login.agent or unknown_text,
+        place=login.place or unknown_text,
         number=str(login.number),
     )
 
 
 @handlers.button(VERB)
-def settle_login(context: BotContext) -> View:
-    """Let the browser in, or not; the question takes the answer's words."""
+def answer_login(context: BotContext) -> View:
+    """Accept or refuse the sign-in; the result replaces the question."""
     answer, login_id, login = context.argument(0), context.number(1), None
     if context.is_private and login_id and answer in {YES, NO}:
         login = sign_in.answer_login(*performer(context), login_id, is_own=answer == YES)
@@ -75,8 +75,8 @@ def settle_login(context: BotContext) -> View:
     return menu.say(context, "bot-login-done" if answer == YES else "bot-login-refused")
 
 
-# Commands that a link may carry out: those that only show something. A link is pressed blindly.
-PRIVATE = frozenset(
+# Commands that a deep link may run: only those that show something, as users do not see the link.
+LINKED_COMMANDS = frozenset(
     {
         "admin",
         "course",
@@ -93,33 +93,37 @@ PRIVATE = frozenset(
         "terms",
     }
 )
-_GO = "go_"
-_ASK = "ask_"
+_COMMAND_PREFIX = "go_"
+_QUESTION_PREFIX = "ask_"
 
 
-def to_private(context: BotContext, command: str = "") -> Button:
-    """Return the button that opens the private chat, and there a command."""
+def private_chat_button(context: BotContext, command: str = "") -> Button:
+    """Return the button that opens the private chat and optionally runs a command there."""
     label = context.translate("groups-button-private")
-    return Button(label, url=context.link(f"{_GO}{command}" if command else "group"))
+    return Button(label, url=context.link(f"{_COMMAND_PREFIX}{command}" if command else "group"))
 
 
-def led_to(context: BotContext) -> BotContext:
-    """Return what a link leads to: /start go_plan is /plan."""
-    command = context.words.removeprefix(_GO)
-    if context.command != "start" or not context.words.startswith(_GO) or command not in PRIVATE:
+def follow_link(context: BotContext) -> BotContext:
+    """Return the context of the command in a deep link: /start go_plan is /plan."""
+    command = context.words.removeprefix(_COMMAND_PREFIX)
+    if (
+        context.command != "start"
+        or not context.words.startswith(_COMMAND_PREFIX)
+        or command not in LINKED_COMMANDS
+    ):
         return context
     return replace(context, command=command, words="")
 
 
 def question_payload(token: str) -> str:
-    """Return the payload of a link that asks a kept question."""
-    return f"{_ASK}{token}"
+    """Return the payload of a link that asks a stored question."""
+    return f"{_QUESTION_PREFIX}{token}"
 
 
-def asked_token(context: BotContext) -> str:
-    """Return the token of the question that a link asks, "" for none."""
-    is_link = context.command == "start" and context.words.startswith(_ASK)
-    return context.words.removeprefix(_ASK) if is_link else ""
+def linked_token(context: BotContext) -> str:
+    """Return the token of the stored question in a deep link, "" for none."""
+    is_link = context.command == "start" and context.words.startswith(_QUESTION_PREFIX)
+    return context.words.removeprefix(_QUESTION_PREFIX) if is_link else ""
 
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
@@ -127,8 +131,8 @@ _BUTTONS = frozenset({"forget", "cancel"})
 _KINDS = frozenset({"message", "edited_message", "callback_query"})
 
 
-async def turn_away(context: BotContext) -> bool:
-    """Say to who is blocked that no answers are given; True where they ask for their own data."""
+async def refuse_blocked(context: BotContext) -> bool:
+    """Refuse to answer a blocked user; return True if the update is about their own data."""
     is_own = context.command in _COMMANDS or context.verb in _BUTTONS
     if is_own or context.stored.kind not in _KINDS or not (context.verb or context.is_private):
         return True
@@ -142,9 +146,9 @@ async def turn_away(context: BotContext) -> bool:
 
 @handlers.command("start")
 def start(context: BotContext) -> View:
-    """Greet, and go where the link leads; what no link can mean is passed over."""
+    """Run the action of the deep link, or greet; unknown payloads are ignored."""
     if context.is_private:
-        # For admins who look for a person, and for commits in an editor's name.
+        # Used in the admins' search and as the author of commits.
         Users(context.db).set_name(context.user_id, context.sender_name)
     kind, _, rest = context.words.partition("_")
     if kind == LINK:
@@ -163,7 +167,7 @@ def start(context: BotContext) -> View:
 
 
 def _greeting(context: BotContext) -> View:
-    """Say what the talk is about, with questions to begin with; without a course only hello."""
+    """Greet with the course and its starter questions, or briefly without a course."""
     services = context.services
     session = context.sessions.opened(context.place) if context.is_private else None
     dataset = dataset_of(services, session) if session else services.default_dataset
@@ -173,20 +177,20 @@ def _greeting(context: BotContext) -> View:
         return menu.say(context, "bot-start")
     ctx, actor = performer(context)
     questions = course_chat.starters(ctx, actor, dataset).questions
-    keys = [Button(question, f"starter:{place}") for place, question in enumerate(questions)]
+    keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.say(context, "bot-start-course", *keys, course=course)
 
 
 @handlers.command("cancel")
 @handlers.button("cancel")
 def cancel(context: BotContext) -> View:
-    """Wait for nothing any more, whatever was asked for."""
+    """End any dialog."""
     is_news = context.stop_waiting() or context.verb
     return menu.say(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
 
 
-async def unknown(context: BotContext) -> None:
-    """Say that there is no such command."""
+async def reply_unknown(context: BotContext) -> None:
+    """Reply that the command is unknown."""
     await context.say(context.translate("bot-unknown-command", command=f"/{context.command[:32]}"))
 
 
@@ -196,47 +200,49 @@ _VERSION_LENGTH = 12
 @handlers.command("privacy")
 @handlers.button("privacy")
 def privacy(context: BotContext) -> View:
-    """Tell what is stored, who answers, and what the person has allowed."""
-    kept, is_given = context.services.config.retention, has_consent(*performer(context))
-    letters = max(kept.updates_days, kept.outgoing_days)
+    """Show what is stored, who answers, and the user's consent."""
+    retention, has_given = context.services.config.retention, has_consent(*performer(context))
+    message_days = max(retention.updates_days, retention.outgoing_days)
     providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
     if providers:
         providers.insert(0, context.translate("privacy-providers"))
     session = context.open_session()
-    now, who = answering_model(context, session), ""
-    if now is not None:
+    model, session_text = answering_model(context, session), ""
+    if model is not None:
         provider, by = (
-            provider_title(context, now.provider),
+            provider_title(context, model.provider),
             "person" if session.provider else "bot",
         )
-        who = context.translate("privacy-session", model=now.title, provider=provider, by=by)
+        session_text = context.translate(
+            "privacy-session", model=model.title, provider=provider, by=by
+        )
     parts = [
         legal_text(Settings(context.db), PRIVACY, context.language),
-        context.translate("privacy-kept", turns=kept.turns_days, letters=letters),
+        context.translate("privacy-kept", turns=retention.turns_days, letters=message_days),
         "\n".join(providers),
-        who,
-        context.translate("privacy-consent", state="given" if is_given else "none"),
+        session_text,
+        context.translate("privacy-consent", state="given" if has_given else "none"),
     ]
     give, revoke = (
         ("privacy-button-give", "consent:show"),
         ("privacy-button-revoke", "consent:revoke"),
     )
-    return menu.paragraphs(context, *parts, rows=(revoke if is_given else give,))
+    return menu.paragraphs(context, *parts, rows=(revoke if has_given else give,))
 
 
 @handlers.command("terms")
 @handlers.button("terms")
 def terms(context: BotContext) -> View:
-    """Tell the terms, and note which version of them the person was shown."""
-    words = legal_text(Settings(context.db), TERMS, context.language)
-    version = sha256(words.encode()).hexdigest()[:_VERSION_LENGTH]
+    """Show the terms, and store the version that the user saw."""
+    terms_text = legal_text(Settings(context.db), TERMS, context.language)
+    version = sha256(terms_text.encode()).hexdigest()[:_VERSION_LENGTH]
     Users(context.db).saw_terms(context.user_id, version)
-    return menu.message(context, words)
+    return menu.message(context, terms_text)
 
 
 INFO = "info"
 TEXTS = (INFO, PRIVACY, TERMS)
-WRITING = "own-words"
+TEXT_STEP = "own-words"
 
 
 def _may_edit(context: BotContext) -> bool:
@@ -245,12 +251,12 @@ def _may_edit(context: BotContext) -> bool:
 
 @handlers.button("own")
 def choose_text(context: BotContext) -> View:
-    """Show the texts, or ask for the new words of the one that a button names."""
+    """List the texts, or ask for a new text of the one in the callback data."""
     if not _may_edit(context):
         return menu.outdated(context)
     if _is_text(context.arguments):
-        context.wait(Dialog(WRITING, {"text": list(context.arguments)}))
-        return _asks(context, ".".join(context.arguments))
+        context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
+        return _ask_text(context, ".".join(context.arguments))
     context.stop_waiting()
     rows = [
         [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
@@ -259,106 +265,112 @@ def choose_text(context: BotContext) -> View:
     return menu.say(context, "own-words-choose", *rows)
 
 
-def _is_text(words: object) -> bool:
-    return words in [(name, language) for name in TEXTS for language in LANGUAGES]
+def _is_text(value: object) -> bool:
+    return value in [(name, language) for name in TEXTS for language in LANGUAGES]
 
 
-def _asks(context: BotContext, name: str) -> View:
-    now = Settings(context.db).get(name)
+def _ask_text(context: BotContext, name: str) -> View:
+    current = Settings(context.db).get(name)
     message = context.translate("own-words-ask", name=name, most=MAX_CHARACTERS)
-    if now:
-        message = f"{message}\n\n{context.translate('own-words-now')}\n{now}"
-    drop = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
-    return menu.message(context, message, bool(now) and drop, menu.back_or_cancel("own"))
+    if current:
+        message = f"{message}\n\n{context.translate('own-words-now')}\n{current}"
+    drop_button = ("own-words-drop", f"own-drop:{name.replace('.', ':')}", "danger")
+    return menu.message(context, message, bool(current) and drop_button, menu.back_or_cancel("own"))
 
 
-@handlers.step(WRITING)
-def text_written(context: BotContext) -> View:
-    """Keep the words that were written."""
-    requested = tuple(context.dialog_values.get("text", ()))
-    if not _may_edit(context) or not _is_text(requested):
+@handlers.step(TEXT_STEP)
+def take_text(context: BotContext) -> View:
+    """Store the new text."""
+    text_id = tuple(context.dialog_values.get("text", ()))
+    if not _may_edit(context) or not _is_text(text_id):
         context.stop_waiting()
         return menu.say(context, "bot-cancelled")
-    message = context.text.strip()
-    if not 0 < len(message) <= MAX_CHARACTERS:
-        return _asks(context, ".".join(requested))
-    return _put(context, ".".join(requested), message)
+    new_text = context.text.strip()
+    if not 0 < len(new_text) <= MAX_CHARACTERS:
+        return _ask_text(context, ".".join(text_id))
+    return _store_text(context, ".".join(text_id), new_text)
 
 
 @handlers.button("own-drop")
 def drop_text(context: BotContext) -> View:
-    """Take a text away; what it was stays in the audit."""
+    """Delete a text; its history is in the audit log."""
     if not _may_edit(context) or not _is_text(context.arguments):
         return menu.outdated(context)
-    return _put(context, ".".join(context.arguments), "")
+    return _store_text(context, ".".join(context.arguments), "")
 
 
-def _put(context: BotContext, name: str, message: str) -> View:
+def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
-    put_text(*performer(context), name, message)
-    key = "own-words-kept" if message else "own-words-dropped"
+    put_text(*performer(context), name, new_text)
+    key = "own-words-kept" if new_text else "own-words-dropped"
     return menu.say(context, key, menu.back("own"))
 
 
 @handlers.command("info")
 def info(context: BotContext) -> View:
-    """Tell what there is to know, first of what answers here."""
+    """Show the models with their scores, and the settings of the open session."""
     session = context.open_session()
-    here = dataset_of(context.services, session)
-    shown = context.catalogue.all_serving()
-    # What answers here is told first.
+    dataset = dataset_of(context.services, session)
+    serving = context.catalogue.all_serving()
+    # The model of the open session comes first.
     models = [
-        _exhibit(context, each) for each in sorted(shown, key=lambda each: each.dataset != here)
+        _model_text(context, item)
+        for item in sorted(serving, key=lambda item: item.dataset != dataset)
     ]
     if not models:
         general = "yes" if context.services.general else "no"
         models = [context.translate("bot-info-no-model", general=general)]
     version = context.translate("bot-info-version", version=__version__)
-    # The operator's text, of another language where there is none in the person's.
-    own = (Settings(context.db).get(f"{INFO}.{each}") for each in (context.language, *LANGUAGES))
-    parts = [version, *models, _info_session(context, session), next(filter(None, own), "")]
+    # The operator's text, in another language if there is none in the user's.
+    own_texts = (
+        Settings(context.db).get(f"{INFO}.{language}")
+        for language in (context.language, *LANGUAGES)
+    )
+    parts = [version, *models, _info_session(context, session), next(filter(None, own_texts), "")]
     parts.append(context.translate("bot-info-commands"))
     edit = _may_edit(context) and ("own-words-edit", "own")
     return menu.paragraphs(context, *parts, rows=(edit,))
 
 
-def _titled(context: BotContext, dataset: str) -> str:
+def _dataset_title(context: BotContext, dataset: str) -> str:
     return courses.titles(context.services, context.language).get(dataset, dataset)
 
 
-def _exhibit(context: BotContext, serving: Serving) -> str:
+def _model_text(context: BotContext, serving: Serving) -> str:
     model = context.translate(
         "bot-info-model",
-        dataset=_titled(context, serving.dataset),
+        dataset=_dataset_title(context, serving.dataset),
         build=serving.model.build_version,
         trained=context.moment(serving.model.created_at),
         since=context.moment(serving.since),
     )
     scores = proof_of(context.db, serving.model.model_row)
-    against = _against(context, serving.model, scores) if scores is not None else ""
+    against = _compare_scores(context, serving.model, scores) if scores is not None else ""
 
     return join_lines(model, evaluation_text(scores, context.language), against)
 
 
-def _against(context: BotContext, model: Model, evaluation: Evaluation) -> str:
-    """Return how the model did beside the one before it, where both were asked the same."""
-    before = next(iter(context.catalogue.earlier(model.dataset)), None)
-    other = proof_of(context.db, before.model_row) if before is not None else None
-    if before is None or other is None:
+def _compare_scores(context: BotContext, model: Model, evaluation: Evaluation) -> str:
+    """Compare the score with the previous model's, if both answered the same questions."""
+    previous = next(iter(context.catalogue.earlier(model.dataset)), None)
+    previous_scores = proof_of(context.db, previous.model_row) if previous is not None else None
+    if previous is None or previous_scores is None:
         return ""
-    if not overlap_of(context.db, model.build_id, before.build_id).is_same:
+    if not overlap_of(context.db, model.build_id, previous.build_id).is_same:
         return ""
-    by = evaluation.chrf - other.chrf
-    message = f"{'−' if by < 0 else '+'}{format_number(context.language, abs(by), 1)}"
-    return context.translate("bot-info-against", model=before.build_version, by=message)
+    difference = evaluation.chrf - previous_scores.chrf
+    signed = (
+        f"{'−' if difference < 0 else '+'}{format_number(context.language, abs(difference), 1)}"
+    )
+    return context.translate("bot-info-against", model=previous.build_version, by=signed)
 
 
 def _info_session(context: BotContext, session: Session) -> str:
-    now = answering_model(context, session)
+    model = answering_model(context, session)
     dataset = dataset_of(context.services, session)
     choices = {
-        "bot-info-session-model": now.title if now else "",
-        "bot-info-session-dataset": _titled(context, dataset) if dataset else "",
+        "bot-info-session-model": model.title if model else "",
+        "bot-info-session-dataset": _dataset_title(context, dataset) if dataset else "",
         "bot-info-session-preset": preset_name(context, session) if session.preset else "",
         "bot-info-session-own": "yes" if session.system and not session.preset else "",
     }
@@ -368,16 +380,16 @@ def _info_session(context: BotContext, session: Session) -> str:
 
 @handlers.command("help")
 def show_help(context: BotContext) -> View:
-    """List the commands, those of the staff for them alone."""
+    """List the commands, with those for staff if the user may run any."""
     language = context.language
     groups = list(HELP_GROUPS)
     staff = staff_commands(context.authority)
     if staff:
         groups.append(("help-staff", staff))
-    shown, marks = text(language, "bot-help"), []
+    message, marks = text(language, "bot-help"), []
     for key, names in groups:
-        head = text(language, key)
-        marks.append(Entity("bold", utf16_length(shown) + 2, utf16_length(head)))
+        heading = text(language, key)
+        marks.append(Entity("bold", utf16_length(message) + 2, utf16_length(heading)))
         rows = [f"/{name} — {text(language, f'bot-command-{name}')}" for name in names]
-        shown = "\n".join([f"{shown}\n\n{head}", *rows])
-    return View(FormattedMessage(f"{shown}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
+        message = "\n".join([f"{message}\n\n{heading}", *rows])
+    return View(FormattedMessage(f"{message}\n\n{text(language, 'bot-help-end')}", tuple(marks)))
