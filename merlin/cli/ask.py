@@ -26,7 +26,7 @@ from merlin.providers.base import Answer
 from merlin.training.models import Model, ModelState
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
-from merlin.wiring.providers import asker
+from merlin.wiring.providers import model_client
 
 app = typer.Typer()
 
@@ -96,7 +96,7 @@ def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Messag
     entry = config.provider(provider)
     if entry is None:
         raise NotFound(f"no provider {provider}", "held-no-provider", provider=provider)
-    with closing(asker(entry)) as service:
+    with closing(model_client(entry)) as service:
         return service.ask(model_id, messages)
 
 

@@ -141,10 +141,10 @@ def verify(
 
 
 def _verify_build(config: Path, version: str) -> BuildProof:
-    from merlin.wiring.context import source_of
+    from merlin.wiring.context import git_source
 
     with reading(config) as (ctx, actor):
-        return acts.verify(ctx, actor, source_of(ctx.config), version)
+        return acts.verify(ctx, actor, git_source(ctx.config), version)
 
 
 def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:

@@ -217,12 +217,12 @@ def _check_commit(
 ) -> Iterator[DatasetResult]:
     from merlin.dataset.check import check as check_dataset
     from merlin.dataset.check import check_once
-    from merlin.wiring.context import source_of
+    from merlin.wiring.context import git_source
 
     config = configuration(path)
     if config.repository is None:
         raise Refused("no repository in the configuration", "check-commit-needs-config")
-    source, directory = source_of(config), config.repository.directory
+    source, directory = git_source(config), config.repository.directory
     commit = source.resolve(revision)
     for name in source.dataset_trees(commit):
         entries = source.entries(commit, name)

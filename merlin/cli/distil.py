@@ -35,7 +35,7 @@ from merlin.training.prompt_check import (
     variants_of,
 )
 from merlin.wiring.context import reading_context
-from merlin.wiring.providers import asker
+from merlin.wiring.providers import model_client
 
 app = typer.Typer()
 
@@ -88,7 +88,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         assert provider is not None  # noqa: S101 - the teacher was found there
         distil_report = DistilReport()
         with (
-            closing(asker(provider, act.WISHES)) as service,
+            closing(model_client(provider, act.WISHES)) as service,
             show_progress("asking-progress", len(plan.queries)) as advance,
         ):
             try:

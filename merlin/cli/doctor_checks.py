@@ -46,7 +46,7 @@ from merlin.git.repository import GitSource
 from merlin.providers.documents import is_walled
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
-from merlin.wiring.providers import forge_of, trainer
+from merlin.wiring.providers import create_forge, training_client
 
 MIN_FREE, MIN_MEMORY = 1 << 30, 256 << 20
 ANSWER_S = 15.0
@@ -249,7 +249,7 @@ def _source(repository: RepositoryConfig) -> Iterator[GitSource]:
 
 def check_forge(config: Config) -> CheckMessage:
     """Check that the token can read the project; nothing shows write access before a write."""
-    forge = forge_of(config)
+    forge = create_forge(config)
     if forge is None:
         raise ConfigError("no forge", "config-no-forge")
     with closing(forge):
@@ -310,7 +310,7 @@ def check_document_sandbox() -> CheckMessage:
 
 def check_provider(provider: ProviderConfig) -> CheckMessage:
     """Check that the provider answers, by listing its models."""
-    with trainer(provider, ANSWER_S) as service:
+    with training_client(provider, ANSWER_S) as service:
         return "doctor-provider", {"count": len(service.models())}
 
 
@@ -320,7 +320,7 @@ def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
     provider = config.provider(name)
     if provider is None:
         raise ConfigError("no such provider", "config-no-provider", provider=name)
-    with trainer(provider, ANSWER_S) as service:
+    with training_client(provider, ANSWER_S) as service:
         if model not in {known.model_id for known in service.models()}:
             raise fault("doctor-no-model", model=model, provider=name)
     return "doctor-model", {"model": model, "provider": name}

@@ -72,10 +72,10 @@ def add(
 ) -> None:
     """Create a key, shown only once; a revoked name gets a new key and keeps its files and jobs."""
     from merlin.engine.clients import Limits
-    from merlin.wiring.engine import clients_of
+    from merlin.wiring.engine import open_engine_clients
 
     limits = Limits(per_minute, tokens, jobs, megabytes * 1_000_000)
-    with clients_of(configuration(config)) as clients:
+    with open_engine_clients(configuration(config)) as clients:
         key = clients.add(name, limits)
     values = {"name": name, "key": key, "limits": asdict(limits)}
     print_result(values, "engine-key-made", json=json, name=name)
@@ -86,9 +86,9 @@ def add(
 @keys.command("list")
 def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the keys by their beginnings, with what each used today and holds now."""
-    from merlin.wiring.engine import clients_of
+    from merlin.wiring.engine import open_engine_clients
 
-    with clients_of(configuration(config)) as clients:
+    with open_engine_clients(configuration(config)) as clients:
         records = [
             {
                 "name": client.name,
@@ -122,9 +122,9 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 @keys.command()
 def revoke(name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Revoke a key at once; what was made with it stays."""
-    from merlin.wiring.engine import clients_of
+    from merlin.wiring.engine import open_engine_clients
 
-    with clients_of(configuration(config)) as clients:
+    with open_engine_clients(configuration(config)) as clients:
         clients.revoke(name)
     print_result({"name": name, "state": "revoked"}, "engine-key-revoked", json=json)
 

@@ -21,7 +21,7 @@ from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.core.money import Cost, format_cost
 from merlin.training.ask_many import KeptAnswers, Query, Reply, ask_many, estimate
 from merlin.training.prompt_check import VariantQueries, base_queries, find_known
-from merlin.wiring.providers import asker
+from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
     from merlin.config import Config
@@ -113,7 +113,7 @@ def _open_asker(config: Config, variant: VariantQueries, sampling: SamplingParam
     if provider is None:
         arguments = {"provider": variant.provider}
         raise NotFound(f"no provider {variant.provider}", "held-no-provider", **arguments)
-    return asker(provider, sampling)
+    return model_client(provider, sampling)
 
 
 def _ask(

@@ -1,1 +1,1 @@
-"""The one place that picks adapters: each process is put together here from its parts."""
+"""Composition root: constructs each process from its parts and chooses the adapters."""

@@ -1,4 +1,4 @@
-"""The api, put together: rows behind a writing thread, the address, the service manager."""
+"""Composition of the API process: database, write queue, server, systemd notifications."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from merlin.wiring.process import observe_process
 
 
 def run_api(config: Config) -> None:
-    """Serve until told to stop. Raises ConfigError for an address that is taken."""
+    """Serve until told to stop. Raises ConfigError if the address is taken."""
     with (
         observe_process(config, "api"),
-        context.opened_whole(config) as database,
+        context.open_checked_database(config) as database,
         closing(Store(database)) as store,
     ):
         serve(services_of(config, store), config.api, partial(notify, READY))
@@ -32,15 +32,15 @@ def run_api(config: Config) -> None:
 
 
 def services_of(config: Config, store: Store) -> ApiServices:
-    """Return the api's services over one database.
+    """Return the API's services over one database.
 
-    Raises ConfigError for a credential that is missing or no good.
+    Raises ConfigError if a credential is missing or invalid.
     """
     store.db.cipher = context.make_cipher(config)
     settings, shop = config.api, config.payments.yookassa
     gateway = None if shop is None else context.yookassa_gateway(shop)
     token = credential(BOT_TOKEN) if config.telegram.mode == "webhook" else ""
-    answerers, openid = context.answerers_of(config, all_needed=False), settings.openid
+    answerers, openid = context.create_chat_clients(config, requires_all=False), settings.openid
     return ApiServices(
         config=config,
         store=store,
@@ -61,7 +61,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
 
 
 def _secrets(name: str) -> list[str]:
-    """Return the secrets in a credential. Raises ConfigError for one that is missing or no good."""
+    """Return the secrets in a credential. Raises ConfigError if it is missing or invalid."""
     secrets = credential(name).split()
     for secret in secrets:
         try:

@@ -1,4 +1,4 @@
-"""The bot, put together: database, cipher, providers, the lead, signals."""
+"""Composition of the bot process: database, cipher, providers, leadership, signals."""
 
 from __future__ import annotations
 
@@ -24,38 +24,39 @@ from merlin.engine.trainers.recall import teach_and_ask
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
-    answerers_of,
+    create_chat_clients,
     make_cipher,
-    opened_whole,
+    open_checked_database,
 )
 from merlin.wiring.process import observe_process
 
-# Who waits for what another thread has stored gets on five times sooner than by Python's default.
-_SWITCH_S = 0.001
+# Code that waits for another thread's writes continues five times sooner than with Python's
+# default.
+_SWITCH_INTERVAL_S = 0.001
 log = get_logger(__name__)
 
 
 def run_bot(config: Config) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ConfigError for a wrong token or key."""
+    """Serve until SIGTERM or SIGINT. Raises ConfigError if the token or a key is wrong."""
     with observe_process(config, "bot"):
-        # Beside: trying takes as long as a document.
-        threading.Thread(target=_tell_walls, name="merlin-walls", daemon=True).start()
-        # What was imported stays for ever: looking through it for garbage would cost long pauses.
+        # In a thread: the test takes as long as reading a document.
+        threading.Thread(target=_log_document_sandbox, name="merlin-walls", daemon=True).start()
+        # Imported objects live for ever; without freeze, collecting them would cause long pauses.
         gc.collect()
         gc.freeze()
-        sys.setswitchinterval(_SWITCH_S)
-        uvloop.run(_until_signal(config))
+        sys.setswitchinterval(_SWITCH_INTERVAL_S)
+        uvloop.run(_run_until_signal(config))
 
 
-def _tell_walls() -> None:
-    """Say in the log what keeps a reader of documents from files and network on this machine."""
+def _log_document_sandbox() -> None:
+    """Log how document readers are kept from files and network on this machine."""
     if is_walled():
         log.info("the kernel keeps readers of documents from files and network")
     else:
         log.warning("no filter of system calls: only Python keeps readers of documents from files")
 
 
-async def _until_signal(config: Config) -> None:
+async def _run_until_signal(config: Config) -> None:
     async with services_of(config, notify) as services:
         await run(services, stop_on_signal())
 
@@ -63,8 +64,8 @@ async def _until_signal(config: Config) -> None:
 def stop_on_signal() -> asyncio.Event:
     """Return an event that SIGTERM and SIGINT set."""
     stop = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    for signal_number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(signal_number, stop.set)
     return stop
 
 
@@ -72,28 +73,28 @@ def stop_on_signal() -> asyncio.Event:
 async def services_of(
     config: Config, report: Callable[[str], object] | None = None
 ) -> AsyncIterator[BotServices]:
-    """Yield the bot's services; `report` hears READY=1 and the rest of what systemd is told.
+    """Yield the bot's services; `report` receives READY=1 and the other systemd notifications.
 
-    Raises ConfigError for a credential that is missing or no good.
+    Raises ConfigError if a credential is missing or invalid.
     """
     token, chat, telegram = credential(BOT_TOKEN), config.chat, config.telegram
     async with AsyncExitStack() as stack:
-        database = stack.enter_context(opened_whole(config))
+        database = stack.enter_context(open_checked_database(config))
         database.cipher = make_cipher(config)
         store = Store(database)
         stack.callback(store.close)
-        answerers = answerers_of(config, in_pieces=chat.streaming != "off")
+        answerers = create_chat_clients(config, is_streaming=chat.streaming != "off")
         for answerer in answerers.values():
             stack.push_async_callback(answerer.aclose)
-        # What hears voices, where something is named.
-        choice, transcriber = chat.transcription, None
-        provider = config.provider(choice.provider) if choice else None
-        if choice is not None and provider is not None:
+        # Speech recognition, if configured.
+        settings, transcriber = chat.transcription, None
+        provider = config.provider(settings.provider) if settings else None
+        if settings is not None and provider is not None:
             key = credential(provider.credential)
-            transcriber = OpenAIAudio(provider.base_url, key, choice.model)
+            transcriber = OpenAIAudio(provider.base_url, key, settings.model)
             stack.push_async_callback(transcriber.aclose)
-        leading = AsyncLead(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
-        stack.callback(leading.close)
+        lead = AsyncLead(Lead(config.state_dir, config.database, f"bot-{bot_id(token)}"))
+        stack.callback(lead.close)
         is_webhook = telegram.mode == "webhook"
         yield BotServices(
             config=config,
@@ -103,7 +104,7 @@ async def services_of(
             base_url=f"{telegram.base_url.rstrip('/').removesuffix('/bot')}/bot",
             store=store,
             heartbeats=Heartbeats(database),
-            lead=leading,
+            lead=lead,
             owner=this_process(),
             answerers=answerers,
             teach=teach_and_ask,

@@ -1,4 +1,4 @@
-"""What processes and commands work with: the database of a configuration, contexts over it."""
+"""Open the configured database, and construct contexts and clients for processes and commands."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
 @contextmanager
 def opened(config: Config) -> Iterator[Database]:
-    """Yield the database with its cipher, its schema up to date; closed at the end.
+    """Yield the database with its cipher, after migrating its schema.
 
-    Raises ConfigError for a key that is none, Refused after half of a restore.
+    Raises ConfigError for an invalid key, Refused after an interrupted restore.
     """
     require_whole(config.state_dir)
     with open_database(config.database, cipher=_existing_cipher(config)) as database:
@@ -45,27 +45,27 @@ def _upgrade(config: Config, database: Database) -> None:
 
 
 def _existing_cipher(config: Config) -> Cipher | None:
-    """Return the cipher of people's texts; where no key was made yet, none was encrypted."""
-    is_made = text_key() is not None or key_path(config.state_dir).exists()
-    return make_cipher(config) if is_made else None
+    """Return the cipher of stored texts, None if there is no key, as nothing is encrypted then."""
+    has_key = text_key() is not None or key_path(config.state_dir).exists()
+    return make_cipher(config) if has_key else None
 
 
 def make_cipher(config: Config) -> Cipher:
-    """Return the cipher of people's texts, its key made where there is none. Raises ConfigError."""
+    """Return the cipher of stored texts; create its key if there is none. Raises ConfigError."""
     return load_or_make_key(config.state_dir, text_key())
 
 
 def text_key() -> str | None:
-    """Return the credential with the keys of people's texts, None where they lie in a file."""
+    """Return the credential with the keys of stored texts, None if they are in a file."""
     return credential(TEXT_KEY, is_needed=False) or None
 
 
 @contextmanager
-def opened_whole(config: Config) -> Iterator[Database]:
-    """Yield the database of a process: looked through for damage, its schema up to date.
+def open_checked_database(config: Config) -> Iterator[Database]:
+    """Yield a process's database after checking its integrity and migrating its schema.
 
-    A process that went on with a damaged file would damage more of it. Raises DatabaseDamaged, and
-    Refused after half of a restore.
+    A process that continued with a damaged file would damage it further. Raises DatabaseDamaged,
+    and Refused after an interrupted restore.
     """
     require_whole(config.state_dir)
     url = config.database
@@ -74,30 +74,30 @@ def opened_whole(config: Config) -> Iterator[Database]:
             database.quick_check()
             _upgrade(config, database)
             yield database
-    except DatabaseDamaged as fault:
-        arguments = {"found": fault.arguments["found"], "path": str(sqlite_path(url))}
-        raise DatabaseDamaged(str(fault), "store-damaged-start", **arguments) from fault
+    except DatabaseDamaged as error:
+        arguments = {"found": error.arguments["found"], "path": str(sqlite_path(url))}
+        raise DatabaseDamaged(str(error), "store-damaged-start", **arguments) from error
 
 
 @contextmanager
 def reading(config: Config) -> Iterator[Database]:
-    """Yield the database for reading only. Raises NotFound when there is nothing to read yet."""
+    """Yield the database read-only. Raises NotFound if nothing has been recorded yet."""
     require_whole(config.state_dir)
     path, url = config.state_dir / "merlin.db", config.database
-    nothing = NotFound("nothing has been recorded yet", "nothing-recorded")
+    not_recorded = NotFound("nothing has been recorded yet", "nothing-recorded")
     if url.startswith("sqlite:") and url.endswith(str(path)) and not path.exists():
-        raise nothing
+        raise not_recorded
     with open_database(url, read_only=True, cipher=_existing_cipher(config)) as database:
         if pending(database):
-            raise nothing
+            raise not_recorded
         yield database
 
 
 @contextmanager
 def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
-    """Yield a context for reading only.
+    """Yield a read-only context.
 
-    Raises NotFound before anything was recorded, and for a dataset that was never seen.
+    Raises NotFound if nothing has been recorded yet, or if the dataset is unknown.
     """
     with reading(config) as database:
         ctx = Context(config=config, db=database)
@@ -110,9 +110,9 @@ def reading_context(config: Config, dataset: str = "") -> Iterator[Context]:
 
 @contextmanager
 def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Context]:
-    """Yield a command's context; all that is written becomes one transaction.
+    """Yield a command's context; all its writes are one transaction.
 
-    With `makes_key` the key of people's texts is made where there is none.
+    `makes_key` creates the key of stored texts if there is none.
     """
     with opened(config) as database, database.atomic():
         if makes_key:
@@ -120,33 +120,37 @@ def writing_context(config: Config, *, makes_key: bool = False) -> Iterator[Cont
         yield Context(config=config, db=database)
 
 
-def answerers_of(
-    config: Config, *, all_needed: bool = True, in_pieces: bool = True
+def create_chat_clients(
+    config: Config, *, requires_all: bool = True, is_streaming: bool = True
 ) -> dict[str, OpenAIChat]:
-    """Return a client for each provider, in order; to be closed in the loop that asks.
+    """Return a client for each provider, in order; close them in the event loop that uses them.
 
-    Where not all are needed, for those with a credential. Raises ConfigError for a credential
-    that is needed and missing.
+    Unless `requires_all`, only those with a credential. Raises ConfigError if a required credential
+    is missing.
     """
     from merlin.providers.openai_chat import OpenAIChat
 
-    keys = [credential(provider.credential, is_needed=all_needed) for provider in config.providers]
+    keys = [
+        credential(provider.credential, is_needed=requires_all) for provider in config.providers
+    ]
     return {
-        each.name: OpenAIChat(each.base_url, key, in_pieces=in_pieces, project=each.folder)
-        for each, key in zip(config.providers, keys, strict=True)
+        provider.name: OpenAIChat(
+            provider.base_url, key, in_pieces=is_streaming, project=provider.folder
+        )
+        for provider, key in zip(config.providers, keys, strict=True)
         if key
     }
 
 
 def yookassa_gateway(shop: YooKassaConfig) -> YooKassaGateway:
-    """Return the gateway of a shop at YooKassa. Raises ConfigError without its credentials."""
+    """Return the gateway of a YooKassa shop. Raises ConfigError if a credential is missing."""
     from merlin.providers.yookassa import YooKassaGateway
 
     return YooKassaGateway(shop, credential(shop.shop_id), credential(shop.secret_key))
 
 
-def source_of(config: Config) -> GitSource:
-    """Return the repository's mirror. Raises ConfigError without a repository."""
+def git_source(config: Config) -> GitSource:
+    """Return the repository of datasets. Raises ConfigError if none is configured."""
     from merlin.git.repository import GitSource
 
     settings, mirror = needed_repository(config), config.state_dir / "mirror.git"

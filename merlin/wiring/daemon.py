@@ -1,4 +1,4 @@
-"""The daemon, put together: repository, providers, rows, schedule."""
+"""Composition of the daemon process: repository, providers, database, schedule."""
 
 from __future__ import annotations
 
@@ -35,26 +35,26 @@ from merlin.training.launch_plan import Launches
 from merlin.training.models import Models
 from merlin.training.promote import Promotions
 from merlin.training.prove import ModelInventory
-from merlin.wiring.context import make_cipher, opened_whole, source_of
+from merlin.wiring.context import git_source, make_cipher, open_checked_database
 from merlin.wiring.process import observe_process
-from merlin.wiring.providers import asker, forge_of, sunset_of, trainer
+from merlin.wiring.providers import create_forge, model_client, sunset_lookup, training_client
 
 log = get_logger(__name__)
-LEAD_LOOK_S = 1.0
+LEAD_POLL_S = 1.0
 
 
 def run_daemon(config: Config) -> None:
-    """Run the daemon until it is told to stop; waits while another one leads."""
+    """Run the daemon until it is told to stop; wait while another daemon leads."""
     stop = event_on_signal()
     lead = Lead(config.state_dir, config.database)
-    still_leads = partial(_still_leads, lead, stop)
+    confirm_lead = partial(_confirm_lead, lead, stop)
     with (
         observe_process(config, "daemon"),
-        opened_whole(config) as database,
-        services_of(config, database, still_leads) as services,
+        open_checked_database(config) as database,
+        services_of(config, database, confirm_lead) as services,
     ):
         notify(READY)
-        if not _lead(lead, stop, database):
+        if not _wait_for_lead(lead, stop, database):
             return
         with lead:
             released = Requests(services.db).release()
@@ -68,36 +68,34 @@ def run_daemon(config: Config) -> None:
             lead.check()
 
 
-def _lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
-    """Wait for the lead; False when told to stop before it came.
+def _wait_for_lead(lead: Lead, stop: threading.Event, database: Database) -> bool:
+    """Wait until this process leads; return False if told to stop before.
 
-    A leader on another machine whose heartbeats stay out has it no more.
+    The lead of a daemon on another machine whose heartbeats stop is ended.
     """
-    is_told, silent_s = False, 0.0
+    is_reported, silent_s = False, 0.0
     beats: list[datetime] = []
     while True:
-        with suppress(DatabaseAway):  # who waits can wait for the database too
+        with suppress(DatabaseAway):  # an unavailable database is waited for as well
             if lead.take():
                 return True
             all_beats = Heartbeats(database).all()
-            before, beats = (
-                beats,
-                [all_beat.at for all_beat in all_beats if all_beat.process == "daemon"],
-            )
-            silent_s = 0.0 if beats != before else silent_s + LEAD_LOOK_S
+            previous_beats = beats
+            beats = [beat.at for beat in all_beats if beat.process == "daemon"]
+            silent_s = 0.0 if beats != previous_beats else silent_s + LEAD_POLL_S
             if database.is_shared and silent_s >= SILENT_AFTER_S:
                 lead.end_session_of_leader()
-        if not is_told:
+        if not is_reported:
             log.warning("another daemon leads, waiting", holder=lead.holder())
             notify(status_notice("waits for the lead"))
-            is_told = True
+            is_reported = True
         notify(WATCHDOG)
-        if stop.wait(LEAD_LOOK_S):
+        if stop.wait(LEAD_POLL_S):
             return False
 
 
-def _still_leads(lead: Lead, stop: threading.Event) -> None:
-    """Stop when another daemon has taken the lead. Raises DatabaseAway when nobody can say."""
+def _confirm_lead(lead: Lead, stop: threading.Event) -> None:
+    """Stop if another daemon has taken the lead. Raises DatabaseAway if that is unknown."""
     notify(WATCHDOG)
     if not lead.keep():
         log.error("the lead is lost", holder=lead.holder())
@@ -112,26 +110,28 @@ def services_of(
     *,
     has_providers: bool = True,
 ) -> Iterator[DaemonServices]:
-    """Yield the daemon's services. Raises ConfigError without repository or credentials.
+    """Yield the daemon's services. Raises ConfigError if repository or credentials are missing.
 
-    Without providers no credential is needed, and nothing may be launched.
+    Without providers no credential is needed, and no job can be launched.
     """
-    source = source_of(config)
+    source = git_source(config)
     with ExitStack() as stack:
         providers, sunsets = {}, {}
-        for each in config.providers if has_providers else ():
-            service = stack.enter_context(closing(trainer(each, language=config.language)))
-            sunsets[each.name] = sunset_of(config, service)
-            providers[each.name] = TrainingProvider(
+        for provider in config.providers if has_providers else ():
+            service = stack.enter_context(
+                closing(training_client(provider, language=config.language))
+            )
+            sunsets[provider.name] = sunset_lookup(config, service)
+            providers[provider.name] = TrainingProvider(
                 api=service,
-                asker=stack.enter_context(closing(asker(each))),
+                asker=stack.enter_context(closing(model_client(provider))),
                 db=database,
                 builds=config.state_dir / "builds",
                 clock=utc_now,
-                settle_s=each.settle_s,
-                poll_s=each.poll_s,
+                settle_s=provider.settle_s,
+                poll_s=provider.poll_s,
             )
-        forge = forge_of(config) if has_providers else None
+        forge = create_forge(config) if has_providers else None
         if forge is not None:
             stack.callback(forge.close)
         database.cipher = make_cipher(config)
@@ -151,7 +151,7 @@ def services_of(
 
 
 def _ping_url(config: Config) -> str:
-    """Return the monitor's address, "" without one. Raises ConfigError, which does not tell it."""
+    """Return the monitor's URL, "" if none. Raises ConfigError, which does not reveal the URL."""
     url = credential(PING_URL, is_needed=False)
     parts = urlsplit(url)
     is_safe = parts.scheme == "https" or config.allow_plain_http or is_loopback(parts.hostname)

@@ -1,4 +1,4 @@
-"""Wiring of the engine: its settings out of the configuration, and its start."""
+"""Composition of the engine process and its settings from the configuration."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def engine_folder(config: Config) -> Path:
 
 
 def engine_settings(config: Config) -> EngineSettings:
-    """Return what the engine runs with. Raises ConfigError for a credential that is missing."""
+    """Return the engine's settings. Raises ConfigError if a credential is missing."""
     from merlin.config.engine import EngineSettings
 
     settings = config.engine
@@ -60,20 +60,21 @@ def engine_settings(config: Config) -> EngineSettings:
 
 
 def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
-    """Return the bases of `engine.models` by name; what `models` says of one counts more."""
-    known = config.base_models
+    """Return the base models in `engine.models` by name; settings in `models` take precedence."""
+    base_models = config.base_models
     return {
-        name: own.model_copy(update=dict(known[name])) for name, own in config.engine.models.items()
+        name: model.model_copy(update=dict(base_models[name]))
+        for name, model in config.engine.models.items()
     }
 
 
 @contextmanager
-def clients_of(config: Config) -> Iterator[Clients]:
-    """Yield the engine's clients; it may run (it reads their rows at every call), or never have."""
+def open_engine_clients(config: Config) -> Iterator[Clients]:
+    """Yield the engine's clients, whether it runs (it reads them at every request) or never has."""
     from merlin.engine.clients import Clients
     from merlin.engine.database import Rows
 
-    place = engine_folder(config)
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(Rows(place / "engine.db")) as rows:
+    folder = engine_folder(config)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with closing(Rows(folder / "engine.db")) as rows:
         yield Clients(rows)

@@ -1,4 +1,4 @@
-"""What every process begins with: its log, its traces, its reports of errors."""
+"""Set-up common to all processes: logging, traces, error reports."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from merlin.core.log import set_up_logging
 
 @contextmanager
 def observe_process(config: Config, process: str) -> Iterator[None]:
-    """Log, and send traces and errors where they are wanted. Raises ConfigError for a wrong DSN."""
+    """Set up logging, and configured traces and error reports. Raises ConfigError for a bad DSN."""
     set_up_logging(process)
     dsn = credential(SENTRY_DSN, is_needed=False)
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""What asks a provider, trains at it and tells a forge, each made of the configuration."""
+"""Construct clients of model providers and of forges from the configuration."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from merlin.providers.yandex_training import YandexProvider
 
 log = get_logger(__name__)
-DAY_S, AGAIN_S = 86_400.0, 60.0
+DAY_S, RETRY_S = 86_400.0, 60.0
 
 
-def forge_of(config: Config) -> Forge | None:
-    """Return where commits get statuses, None where none are wanted.
+def create_forge(config: Config) -> Forge | None:
+    """Return the client that sets commit statuses, None if they are not configured.
 
-    Raises ConfigError without its credential.
+    Raises ConfigError if its credential is missing.
     """
     repository = config.repository
     if repository is None or repository.statuses is None or repository.forge is None:
@@ -35,14 +35,15 @@ def forge_of(config: Config) -> Forge | None:
     return Forge(settings.kind, *repository.forge, credential(settings.credential))
 
 
-def trainer(
+def training_client(
     provider: ProviderConfig, timeout_s: float = 60.0, language: str = ""
 ) -> OpenAIProvider | YandexProvider:
-    """Return the provider's files, jobs and models, its words in a language where it has several.
+    """Return the client for a provider's files, jobs and models.
 
-    Raises ConfigError without its credential.
+    `language` is for providers whose messages have several. Raises ConfigError if the credential is
+    missing.
     """
-    # Who has no provider, or no credential yet, does without the quarter of a second it takes.
+    # Imported here: commands without a provider or credential save a quarter of a second.
     from merlin.providers.mistral_training import MistralProvider
     from merlin.providers.openai_training import OpenAIProvider
     from merlin.providers.yandex_training import YandexProvider
@@ -55,32 +56,37 @@ def trainer(
     return OpenAIProvider(provider.base_url, key, provider.dialect, timeout_s, language)
 
 
-def asker(provider: ProviderConfig, wishes: SamplingParams = DEFAULT_SAMPLING) -> OpenAIAsker:
-    """Return what asks the provider's models. Raises ConfigError without its credential."""
+def model_client(
+    provider: ProviderConfig, sampling: SamplingParams = DEFAULT_SAMPLING
+) -> OpenAIAsker:
+    """Return the client that queries a provider's models. Raises ConfigError without credential."""
     from merlin.providers.openai_training import OpenAIAsker
 
     key = credential(provider.credential)
-    return OpenAIAsker(provider.base_url, key, wishes, provider.folder)
+    return OpenAIAsker(provider.base_url, key, sampling, provider.folder)
 
 
-def sunset_of(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
-    """Return who answers for a base's sunset: the table first, then the provider, asked daily."""
-    values: dict[str, date | None] = {}
-    ask_at = 0.0
+def sunset_lookup(config: Config, service: TrainingApi) -> Callable[[str], date | None]:
+    """Return a function that looks up a base model's sunset date.
 
-    def ends(base_model: str) -> date | None:
-        nonlocal ask_at
-        known = config.base_models.get(base_model)
-        if known is not None and known.sunset is not None:
-            return known.sunset
-        if time.monotonic() >= ask_at:
+    The configuration takes precedence; the provider's list is requested once a day.
+    """
+    sunsets: dict[str, date | None] = {}
+    refresh_at = 0.0
+
+    def find_sunset(base_model: str) -> date | None:
+        nonlocal refresh_at
+        base = config.base_models.get(base_model)
+        if base is not None and base.sunset is not None:
+            return base.sunset
+        if time.monotonic() >= refresh_at:
             try:
-                values.update({card.model_id: card.shutdown_date for card in service.models()})
-                ask_at = time.monotonic() + DAY_S
+                sunsets.update({card.model_id: card.shutdown_date for card in service.models()})
+                refresh_at = time.monotonic() + DAY_S
             except ProviderError as error:
-                # A provider that cannot answer now will refuse the launch itself.
+                # A provider that cannot respond now will refuse the launch itself.
                 log.warning("sunsets cannot be read", reason=str(error))
-                ask_at = time.monotonic() + AGAIN_S
-        return values.get(base_model)
+                refresh_at = time.monotonic() + RETRY_S
+        return sunsets.get(base_model)
 
-    return ends
+    return find_sunset

@@ -10,7 +10,7 @@ from merlin.cli import main
 from merlin.config import load
 from merlin.engine.clients import TokenReservation
 from merlin.openai_protocol.errors import ApiError
-from merlin.wiring.engine import clients_of
+from merlin.wiring.engine import open_engine_clients
 
 pytestmark = pytest.mark.functional
 
@@ -35,7 +35,7 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
     code, key, said = keys("add", "course")
     assert (code, key.strip()[:4]) == (0, "mre_")
     assert "once" in said
-    with clients_of(keys.config) as clients:
+    with open_engine_clients(keys.config) as clients:
         assert clients.admit(key.strip())[0].name == "course"
     code, listed, _ = keys("list")
     assert key.strip() not in listed
@@ -45,7 +45,7 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
 def test_the_list_tells_limits_and_use(keys):
     words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
     made = json.loads(keys("add", "course", *words, "--json")[1])
-    with clients_of(keys.config) as clients:
+    with open_engine_clients(keys.config) as clients:
         reservation = TokenReservation(clients, clients.admit(made["key"])[0], 0)
         reservation.take()
         reservation.settle(70)
@@ -60,7 +60,7 @@ def test_the_list_tells_limits_and_use(keys):
 def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
     _, first, _ = keys("add", "course")
     assert keys("revoke", "course")[0] == 0
-    with clients_of(keys.config) as clients, pytest.raises(ApiError, match="revoked"):
+    with open_engine_clients(keys.config) as clients, pytest.raises(ApiError, match="revoked"):
         clients.admit(first.strip())
     assert json.loads(keys("list", "--json")[1])["keys"][0]["state"] == "revoked"
     assert keys("add", "course")[0] == 0

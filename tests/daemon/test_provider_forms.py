@@ -10,7 +10,7 @@ from world import STAND_INS, YANDEX_BASE, Lab, entry_of, recipe_of
 from merlin.cli import main
 from merlin.core.errors import ConfigError
 from merlin.core.messages import Message
-from merlin.wiring.context import answerers_of
+from merlin.wiring.context import create_chat_clients
 
 pytestmark = pytest.mark.integration
 FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}
@@ -48,7 +48,7 @@ def test_people_are_answered_by_the_model_that_was_trained_there(lab, form):
     model = lab.until_serving("trial-1")["serving"]["model"]
 
     async def ask():
-        (chat,) = answerers_of(lab.config).values()
+        (chat,) = create_chat_clients(lab.config).values()
         asked = (Message("user", "Что значит слово номер 3, понятие гггг?"),)
         said = [piece.text async for piece in chat.stream(model, asked)]
         await chat.aclose()

@@ -20,7 +20,7 @@ from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
-from merlin.wiring.context import opened, source_of
+from merlin.wiring.context import git_source, opened
 
 pytestmark = pytest.mark.integration
 
@@ -163,7 +163,7 @@ def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_
     lab.repository.git("reset", "-q", "--hard", head)
     another(lab, 51)
     lab.tick("fetch")
-    source = source_of(lab.config)
+    source = git_source(lab.config)
     assert (source.resolve(stray), source.resolve(served)) == (stray, served)
     let_time_pass(lab)
     lab.tick("retain")

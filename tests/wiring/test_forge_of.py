@@ -8,7 +8,7 @@ from configured import config_of
 
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.providers import forge_of
+from merlin.wiring.providers import create_forge
 
 pytestmark = pytest.mark.unit
 HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/api/v1"
@@ -33,7 +33,7 @@ HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/ap
 def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
     config = config_of(repository={"url": url, "statuses": {"kind": kind}})
-    forge = forge_of(config)
+    forge = create_forge(config)
     forge.close()
     assert forge.url == address
 
@@ -46,13 +46,13 @@ def test_url_and_project_may_be_told(monkeypatch):
         "project": "a/b",
         "credential": "FORGE",
     }
-    forge = forge_of(config_of(repository={"url": "/srv/datasets", "statuses": said}))
+    forge = create_forge(config_of(repository={"url": "/srv/datasets", "statuses": said}))
     forge.close()
     assert forge.url == "https://x.example/api/v1/repos/a/b"
 
 
 def test_without_statuses_there_is_no_forge():
-    assert forge_of(config_of(repository={"url": "git@github.com:school/it.git"})) is None
+    assert create_forge(config_of(repository={"url": "git@github.com:school/it.git"})) is None
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_the_token_is_needed(monkeypatch):
     monkeypatch.delenv("MERLIN_FORGE_TOKEN", raising=False)
     said = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
     with pytest.raises(ConfigError, match="MERLIN_FORGE_TOKEN"):
-        forge_of(config_of(repository=said))
+        create_forge(config_of(repository=said))

@@ -7,7 +7,7 @@ import pytest
 from merlin.app.context import Context
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from merlin.wiring.context import answerers_of
+from merlin.wiring.context import create_chat_clients
 
 pytestmark = pytest.mark.unit
 
@@ -28,17 +28,17 @@ def config(tmp_path, monkeypatch):
 
 def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
     with pytest.raises(ConfigError, match="THERE_KEY"):
-        answerers_of(config)
+        create_chat_clients(config)
 
 
 def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
-    found = answerers_of(config, all_needed=False)
+    found = create_chat_clients(config, requires_all=False)
     assert Context(config=config, db=None, answerers=found).general == [("here", "small")]
 
 
 def test_providers_keep_the_order_of_the_config(config, monkeypatch):
     monkeypatch.setenv("THERE_KEY", "sk-there")
-    found = answerers_of(config)
+    found = create_chat_clients(config)
     assert Context(config=config, db=None, answerers=found).general == [
         ("here", "small"),
         ("there", None),
