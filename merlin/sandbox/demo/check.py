@@ -111,7 +111,7 @@ def check(demo: Demo) -> Mapping[str, object]:
 
 
 def _ask_next_model(
-    demo: Demo, what: str, old: str, question: str, answer: str
+    demo: Demo, awaited: str, old: str, question: str, answer: str
 ) -> AnsweredQuestion:
     """Wait until a model other than `old` serves; return its answer to the question, verified."""
 
@@ -121,7 +121,7 @@ def _ask_next_model(
         return None if model == old else str(model)
 
     started_at = time.monotonic()
-    model = wait_for(new_model, what, SERVE_S)
+    model = wait_for(new_model, awaited, SERVE_S)
     seconds = round(time.monotonic() - started_at, 2)
     turn = demo.ask(question)
     _check_model(turn, model)
@@ -152,17 +152,17 @@ def answers_at(url: str) -> bool:
 
 
 def wait_for(
-    read: Callable[[], T | None], what: str, timeout_s: float, interval_s: float = POLL_S
+    read: Callable[[], T | None], awaited: str, timeout_s: float, interval_s: float = POLL_S
 ) -> T:
     """Return the first value of `look` that is not None. Raises MerlinError on timeout.
 
-    `what` ends the key of a text `demo-wait-…`; `timeout_s` is for an idle machine.
+    `awaited` ends the key of a text `demo-wait-…`; `timeout_s` is for an idle machine.
     """
     deadline = Deadline(timeout_s)
     while (value := read()) is None:
         if deadline.is_over():
-            message = f"{what} did not come within {deadline.allowed_s:.0f} s"
-            missing = {"key": f"demo-wait-{what}", "arguments": {}}
+            message = f"{awaited} did not come within {deadline.allowed_s:.0f} s"
+            missing = {"key": f"demo-wait-{awaited}", "arguments": {}}
             raise MerlinError(message, "demo-late", what=missing, seconds=round(deadline.allowed_s))
         time.sleep(interval_s)
     return value

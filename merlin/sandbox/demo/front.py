@@ -164,10 +164,10 @@ class FrontPage(StandIn):
         }
 
     def _progress_steps(self, progress: dict[str, Any], language: str) -> list[dict[str, str]]:
-        known = {step["key"]: step for step in progress["steps"]}
+        step_by_key = {step["key"]: step for step in progress["steps"]}
         steps = []
         for key in STEPS:
-            step = known.get(key, {"state": "waiting", "note": ""})
+            step = step_by_key.get(key, {"state": "waiting", "note": ""})
             icon = "serve" if (key, step["state"]) == (STEPS[-1], "done") else ""
             icon = icon or _ICONS.get(step["state"], "clock")
             step_text = text(language, f"chat-page-step-{key}")

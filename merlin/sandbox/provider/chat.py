@@ -122,9 +122,9 @@ def _compose_answer(
     if account.behaviour.fixed_answer:
         return account.behaviour.fixed_answer
     if job is not None:
-        taught = account.taught_answer(job, last_question(messages))
-        if taught:
-            return text(_language_of(taught), "stand-in-taught", answer=taught)
+        trained_answer = account.trained_answer(job, last_question(messages))
+        if trained_answer:
+            return text(_language_of(trained_answer), "stand-in-taught", answer=trained_answer)
     if _wants_examples(body):
         return draft_examples("\n".join(_texts(_last_user_message(messages))))
     return answer(messages)

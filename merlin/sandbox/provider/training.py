@@ -216,11 +216,11 @@ class Account:
         method = body.get("method") or {}
         block = method.get(method.get("type")) or body
         hyperparameters = block.get("hyperparameters") or {}
-        for name, (least, most) in _RANGES.items():
+        for name, (minimum, maximum) in _RANGES.items():
             value = hyperparameters.get(name, "auto")
             is_number = isinstance(value, int | float) and not isinstance(value, bool)
-            if value != "auto" and not (is_number and least <= value <= most):
-                message = f"{value!r} is not 'auto' or a number from {least} to {most}"
+            if value != "auto" and not (is_number and minimum <= value <= maximum):
+                message = f"{value!r} is not 'auto' or a number from {minimum} to {maximum}"
                 raise bad_field(f"hyperparameters.{name}", f"{message} - 'hyperparameters.{name}'")
 
     def job(self, job_id: str) -> TrainingJob:
@@ -283,7 +283,7 @@ class Account:
         is_hidden = job.polls_since_end < self.behaviour.null_model_polls
         return job.model_id if job.status == "succeeded" and not is_hidden else None
 
-    def taught_answer(self, job: TrainingJob, question: str) -> str:
+    def trained_answer(self, job: TrainingJob, question: str) -> str:
         """Return the training file's answer to exactly this question, "" without one."""
         file_id = str(job.asked["training_file"])
         if file_id not in self.files:

@@ -4,4 +4,4 @@ from merlin.sandbox.server import serve_from_arguments
 from merlin.sandbox.telegram.server import TelegramStandIn
 
 if __name__ == "__main__":
-    serve_from_arguments(lambda given: TelegramStandIn(given.folder))
+    serve_from_arguments(lambda args: TelegramStandIn(args.folder))

@@ -273,12 +273,12 @@ def inline_keyboard(raw: dict[str, Any] | None) -> dict[str, Any] | None:
     return {"inline_keyboard": rows} if rows else None
 
 
-def find_button(markup: dict[str, Any] | None, wanted: str) -> dict[str, Any] | None:
-    """Return the button whose data, else whose label, is `wanted`."""
+def find_button(markup: dict[str, Any] | None, data_or_label: str) -> dict[str, Any] | None:
+    """Return the button whose data, else whose label, is `data_or_label`."""
     buttons = [button for row in (markup or {}).get("inline_keyboard", []) for button in row]
     for name in ("callback_data", "text"):
         for button in buttons:
-            if button.get(name) == wanted:
+            if button.get(name) == data_or_label:
                 return dict(button)
     return None
 

@@ -378,18 +378,18 @@ class UserActions:
         return self.world.add_update("callback_query", query)
 
     def _find_button(
-        self, place: Place, wanted: str, message_id: int, *, forged: bool
+        self, place: Place, data_or_label: str, message_id: int, *, forged: bool
     ) -> tuple[LoggedMessage, dict[str, Any]]:
         chat = self.world.messages.get(place.chat.chat_id, {})
         newest = list(chat.values())[::-1]
         candidates = [self.message(place.chat, message_id)] if message_id else newest
         for logged in candidates:
-            button = find_button(logged.message.get("reply_markup"), wanted)
+            button = find_button(logged.message.get("reply_markup"), data_or_label)
             if button and not logged.deleted_at:
                 return logged, button
         if forged and candidates:
-            return candidates[0], {"callback_data": wanted}
-        raise NotFound(f"no key {wanted}")
+            return candidates[0], {"callback_data": data_or_label}
+        raise NotFound(f"no key {data_or_label}")
 
     def react(self, who: str | int, message_id: int, emoji: str) -> int:
         """Set a reaction, "" removes it; in groups only administrators get an update."""
