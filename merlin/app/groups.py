@@ -173,7 +173,7 @@ class Groups(BotRepository):
 _MAX_SEARCHED_TURNS = 60
 _MAX_SEARCHED_EXAMPLES = 300
 # The stored inline questions of a user; older ones are deleted.
-KEPT = 40
+MAX_STORED_QUESTIONS = 40
 _TOKEN_BYTES = 16
 
 
@@ -212,12 +212,12 @@ class InlineQueries(BotRepository):
         query = query.where(condition & EXAMPLE_TEXT.words.contains(longest))
         rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_SEARCHED_EXAMPLES))
         scored = [
-            (stem_share(query_stems, normalise(each.question)), each)
-            for each in _question_answers(rows)
+            (stem_share(query_stems, normalise(pair.question)), pair)
+            for pair in _question_answers(rows)
         ]
         close = [pair for pair in scored if pair[0] >= CLOSE_SHARE]
         close.sort(key=lambda pair: (-pair[0], len(pair[1].question)))
-        return [each for _, each in close[:limit]]
+        return [pair for _, pair in close[:limit]]
 
     @transaction
     def keep(self, user_id: int, question: str) -> str:
@@ -233,7 +233,8 @@ class InlineQueries(BotRepository):
         self.db.add(INLINE_QUESTION, values)
         condition = self._mine() & (INLINE_QUESTION.user_id == user_id)
         ids = INLINE_QUESTION.select(INLINE_QUESTION.id).where(condition)
-        oldest = self.db.row(ids.order_by(INLINE_QUESTION.id.desc()).offset(KEPT).limit(1))
+        ids = ids.order_by(INLINE_QUESTION.id.desc())
+        oldest = self.db.row(ids.offset(MAX_STORED_QUESTIONS).limit(1))
         if oldest is not None:
             is_old = INLINE_QUESTION.id <= oldest["id"]
             self.db.change(INLINE_QUESTION.delete().where(condition & is_old))

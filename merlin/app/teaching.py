@@ -1,8 +1,7 @@
-"""Teaching: the courses that somebody leads, their files, and what people ask about them.
+"""Teaching: the courses that a user leads, their files, and statistics of questions.
 
-What changes a course takes what lies in its folder as its last argument, and gets it of
-`changes.preview` and `changes.submit`: course.yaml says which materials there are, a text lies in a
-file of its own.
+Functions that edit a course take its files as their last argument, for `changes.preview` and
+`changes.submit`. course.yaml lists the materials; each text is in a file of its own.
 """
 
 from __future__ import annotations
@@ -28,7 +27,7 @@ from merlin.dataset.proposals import mask_personal_data
 __all__ = ["MaterialDraft", "led_courses"]
 
 By = Literal["day", "week"]
-_WORST = 20
+_MAX_DISLIKED = 20
 
 
 class MaterialKind(StrEnum):
@@ -69,10 +68,10 @@ class TaughtDetails:
     materials: list[TaughtMaterial]
 
     def material(self, material_id: int) -> TaughtMaterial:
-        """Return one material. Raises NotFound."""
-        for each in self.materials:
-            if each.id == material_id:
-                return each
+        """Return a material. Raises NotFound."""
+        for material in self.materials:
+            if material.id == material_id:
+                return material
         raise NotFound(f"no material {material_id}")
 
 
@@ -90,9 +89,9 @@ class Questions:
 
 
 def details(ctx: Context, actor: Actor, course_id: int) -> TaughtDetails:
-    """Return a course as its files say it, with what waits for its commit.
+    """Return a course as its files describe it, including pending edits.
 
-    Raises NotFound, Forbidden, Refused where course.yaml cannot be read.
+    Raises NotFound, Forbidden; Refused if course.yaml cannot be read.
     """
     course = led_course(ctx, actor, course_id)
     files = changes.read_files(ctx, actor, course.slug)
@@ -129,22 +128,23 @@ def _material(lesson: MaterialText, course_files: CourseFiles) -> TaughtMaterial
 
 
 def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:
-    """Return what changes course.yaml but for its materials; None takes a key away."""
+    """Return the edits of course.yaml, apart from its materials; None removes a key."""
     course_files = CourseFiles(files.files)
-    proposed = course_files.with_card(values)
-    require_revision(revision, course_files.revision, proposed.edits[0].text, course_files.text)
-    return proposed
+    course_edits = course_files.with_card(values)
+    new_text = course_edits.edits[0].text
+    require_revision(revision, course_files.revision, new_text, course_files.text)
+    return course_edits
 
 
 def add_material(draft: MaterialDraft, files: DatasetFiles) -> CourseEdits:
-    """Return what adds a material."""
+    """Return the edits that add a material."""
     return CourseFiles(files.files).added(draft)
 
 
 def edit_material(
     material_id: int, draft: MaterialDraft, revision: str | None, files: DatasetFiles
 ) -> CourseEdits:
-    """Return what makes a material as the draft says."""
+    """Return the edits that change a material."""
     course_files = CourseFiles(files.files)
     lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, draft.text or None, lesson.words)
@@ -152,17 +152,17 @@ def edit_material(
 
 
 def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
-    """Return what puts a material at another place in course.yaml."""
+    """Return the edits that move a material within course.yaml."""
     course_files = CourseFiles(files.files)
     lesson = course_files.material(files.materials, material_id)
     spec, title = lesson.spec, course_files.value["materials"][lesson.place]["title"]
-    words = lesson.words or ""
-    draft = MaterialDraft(spec.kind, spec.lesson, title, words, spec.file_url, place)
+    text = lesson.words or ""
+    draft = MaterialDraft(spec.kind, spec.lesson, title, text, spec.file_url, place)
     return course_files.changed(lesson.place, draft)
 
 
 def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
-    """Return what removes a material, and its text where no other material names it."""
+    """Return the edits that remove a material, and its text if no other material refers to it."""
     course_files = CourseFiles(files.files)
     lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, None, lesson.words)
@@ -172,13 +172,13 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
 def questions(
     ctx: Context, actor: Actor, course_id: int, by: By, days: int, language: str
 ) -> Questions:
-    """Return what people ask about a course in so many days up to now.
+    """Return statistics of the questions about a course in the last `days`, today included.
 
-    Personal words are masked in `language`. Raises NotFound, Forbidden.
+    Personal data is masked in `language`. Raises NotFound, Forbidden.
     """
     course = led_course(ctx, actor, course_id)
-    since, rows = _since(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
-    day_rows = rows.days(course.slug, since)
+    since, statistics = _first_day(ctx, days), QuestionStatistics(ctx.db, ctx.default_dataset)
+    day_rows = statistics.days(course.slug, since)
     return Questions(
         course=course.course_id,
         by=by,
@@ -186,25 +186,25 @@ def questions(
         asked=group_by_week(day_rows) if by == "week" else day_rows,
         disliked=[
             replace(
-                each,
-                question=mask_personal_data(each.question, language).words,
-                answer=mask_personal_data(each.answer, language).words,
+                item,
+                question=mask_personal_data(item.question, language).words,
+                answer=mask_personal_data(item.answer, language).words,
             )
-            for each in rows.disliked(course.slug, since, _WORST)
+            for item in statistics.disliked(course.slug, since, _MAX_DISLIKED)
         ],
     )
 
 
 def question_totals(ctx: Context, actor: Actor, days: int) -> list[tuple[Course, int, int]]:
-    """Return the courses that the actor leads, with their questions and disliked answers."""
-    rows, since = QuestionStatistics(ctx.db, ctx.default_dataset), _since(ctx, days)
+    """Return the courses that the actor leads, with the questions and disliked answers of each."""
+    statistics, since = QuestionStatistics(ctx.db, ctx.default_dataset), _first_day(ctx, days)
     totals = []
     for course in led_courses(ctx, actor):
-        day_rows = rows.days(course.slug, since)
-        disliked = sum(each.disliked for each in day_rows)
-        totals.append((course, sum(each.questions for each in day_rows), disliked))
+        day_rows = statistics.days(course.slug, since)
+        disliked = sum(day.disliked for day in day_rows)
+        totals.append((course, sum(day.questions for day in day_rows), disliked))
     return totals
 
 
-def _since(ctx: Context, days: int) -> date:
+def _first_day(ctx: Context, days: int) -> date:
     return ctx.clock().date() - timedelta(days=days - 1)

@@ -1,9 +1,9 @@
-"""Test questions that tell something: proposed where a dataset has fewer than its gate needs.
+"""Test questions proposed to a dataset that has fewer than its gate needs.
 
-    an answer that somebody liked -> a proposal -> approved -> an example of the test part
+    an answer that a user liked -> a proposal -> approved -> an example of the test split
 
-Other ways: an editor words a new example's question once more (the bot), and a teacher words
-taught ones otherwise (`merlin.app.distil`). What is in the test part teaches nothing.
+Other ways: an editor adds another wording of a new example's question (the bot), and a teacher
+model rewords training questions (`merlin.app.distil`). Models do not train on the test split.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MAX_LIKED = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TestPart:
-    """How many test questions the newest build has, how many its gate needs, how many wait.
+    """The number of test questions of the newest build, needed by its gate, and waiting.
 
     All are 0 before the first build.
     """
@@ -39,52 +39,52 @@ class TestPart:
 
     @property
     def missing(self) -> int:
-        """Return how many are missing, were all that wait approved."""
+        """Return how many are missing if all waiting ones are approved."""
         return max(self.least - self.questions - self.waiting, 0)
 
 
 def count_test_questions(ctx: Context, actor: Actor, dataset: str) -> TestPart:
-    """Return how many test questions there are and must be. Raises NotFound."""
+    """Return the number of test questions that exist, are needed and wait. Raises NotFound."""
     require_editing(ctx, actor, dataset)
     build = FileIndex(ctx.db).newest_build(dataset)
     split = build.manifest.get("split") if build else None
     if build is None or not isinstance(split, dict):
         return TestPart()
     waiting = Proposals(ctx.db, ctx.clock).count([dataset], TEST)
-    least = max(int(split["min_test"]), 1)
-    return TestPart(questions=build.test, least=least, waiting=waiting)
+    needed = max(int(split["min_test"]), 1)
+    return TestPart(questions=build.test, least=needed, waiting=waiting)
 
 
 def find_liked(ctx: Context, actor: Actor, dataset: str, language: str) -> list[LikedAnswer]:
     """Return liked answers that can be test questions, masked in `language`, newest first.
 
-    As many as are missing: of people whose consent counts, and asking what no example and no open
-    proposal asks. Raises NotFound.
+    At most as many as are missing: of users who consented, without questions that an example or an
+    open proposal has. Raises NotFound.
     """
     missing = count_test_questions(ctx, actor, dataset).missing
     files = changes.read_files(ctx, actor, dataset).files if missing else []
-    read = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
+    examples = (parse_example(file.text) for file in files if file.path.startswith(EXAMPLES))
     open_questions = Proposals(ctx.db, ctx.clock).open_questions(dataset)
-    known = {normalise(words) for words in open_questions} | {
-        each.facts.question for each in read if each
+    existing = {normalise(question) for question in open_questions} | {
+        example.facts.question for example in examples if example
     }
-    found = dict[str, LikedAnswer]()
+    candidates = dict[str, LikedAnswer]()
     liked = QuestionStatistics(ctx.db, ctx.default_dataset).liked(dataset, _MAX_LIKED)
-    for each in liked:
+    for item in liked:
         question, answer = (
-            mask_personal_data(words, language).words for words in (each.question, each.answer)
+            mask_personal_data(text, language).words for text in (item.question, item.answer)
         )
-        found.setdefault(normalise(question), replace(each, question=question, answer=answer))
-    return [each for form, each in found.items() if form not in known][:missing]
+        candidates.setdefault(normalise(question), replace(item, question=question, answer=answer))
+    return [item for form, item in candidates.items() if form not in existing][:missing]
 
 
 def propose_liked(ctx: Context, actor: Actor, dataset: str, liked: Sequence[LikedAnswer]) -> int:
-    """Let liked answers wait for an editor as test questions; return how many. Raises NotFound."""
+    """Propose liked answers as test questions; return the number of proposals. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    rows, consents = Proposals(ctx.db, ctx.clock), Consents(ctx.db, ctx.clock)
+    proposals, consents = Proposals(ctx.db, ctx.clock), Consents(ctx.db, ctx.clock)
     count = 0
-    for each in liked:
-        draft = Draft(each.question, each.answer, dataset, each.turn_id, split=TEST)
-        if consents.has(each.user_id) and rows.add(each.user_id, draft) is not None:
+    for answer in liked:
+        draft = Draft(answer.question, answer.answer, dataset, answer.turn_id, split=TEST)
+        if consents.has(answer.user_id) and proposals.add(answer.user_id, draft) is not None:
             count += 1
     return count

@@ -1,6 +1,6 @@
-"""Texts that the operator writes in the bot, such as what /info says.
+"""Texts that the operator writes in the bot, such as that of /info.
 
-The bot leaves here who it is, for the API, which has no token to ask Telegram with.
+The bot also stores its id and name here, for the API, which has no token to ask Telegram.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from merlin.db.tables import SETTING
 from merlin.db.values import storable_text
 
 MAX_CHARACTERS = 1500
-# The operator's own words are settings of these names and a language: privacy.ru.
+# The operator's texts are settings with these names and a language: privacy.ru.
 PRIVACY, TERMS = "privacy", "terms"
 BOT_ID, BOT_NAME = "bot.id", "bot.name"
 
 
 def legal_text(settings: Settings, name: str, language: str) -> str:
-    """Return the text PRIVACY or TERMS: the operator's own, or that of every new bot."""
+    """Return the text PRIVACY or TERMS: the operator's own, else the built-in one."""
     return settings.get(f"{name}.{language}") or text(language, f"{name}-text")
 
 
 def put_text(ctx: Context, actor: Actor, name: str, message: str) -> None:
-    """Keep an operator's text, "" removes it; what it was stays in the audit. Raises NotFound."""
+    """Store an operator's text, or remove it for ""; the audit log keeps both. Raises NotFound."""
     if not actor.may(Permission.EDIT_TEXTS):
         raise NotFound("no such text", "bot-button-old")
     settings = Settings(ctx.db, ctx.clock)
@@ -39,22 +39,22 @@ def put_text(ctx: Context, actor: Actor, name: str, message: str) -> None:
 
 
 class Settings(Repository):
-    """One row a text; what is shown to everybody is not sealed."""
+    """Settings by name; they are public, and therefore not encrypted."""
 
     def get(self, name: str) -> str:
-        """Return the text, "" where there is none."""
-        found = self.db.value(SETTING.select(SETTING.value).where(SETTING.name == name))
-        return "" if found is None else str(found)
+        """Return the text, or ""."""
+        value = self.db.value(SETTING.select(SETTING.value).where(SETTING.name == name))
+        return "" if value is None else str(value)
 
     @transaction
     def put(self, name: str, value: str, by: str) -> None:
-        """Keep the text and who wrote it; "" removes it."""
+        """Store the text and its author; "" removes it."""
         if not value:
             self.db.change(SETTING.delete().where(SETTING.name == name))
             return
-        newest = {
+        values = {
             "value": storable_text(value),
             "by_whom": storable_text(by),
             "at": iso(self._clock()),
         }
-        self.db.upsert(SETTING, {"name": name}, newest)
+        self.db.upsert(SETTING, {"name": name}, values)

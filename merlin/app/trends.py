@@ -1,7 +1,7 @@
-"""Trends: what was answered, how fast, what failed, what people thought of it, money; by time.
+"""Trends over time: answers, answer times, failures, ratings and money.
 
-Answers are counted once a minute from turns and ratings, by the hour, and kept for ninety days:
-trends of a month are read from 720 rows and not from every turn. The rows name nobody.
+The figures of each hour are computed once a minute from turns and ratings, and kept for ninety
+days, so that the trends of a month read 720 rows instead of every turn. They name nobody.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from merlin.training.launch_plan import job_costs
 
 
 class Outcome(StrEnum):
-    """What came of a question; refused: the model said that it does not know."""
+    """The outcome of a question; REFUSED: the model said that it does not know."""
 
     ANSWERED = "answered"
     REFUSED = "refused"
@@ -41,7 +41,7 @@ class Outcome(StrEnum):
 
 
 def outcome_of(turn: Row) -> Outcome | None:
-    """Return what came of a stored turn, None where it counts as no question."""
+    """Return the outcome of a stored turn, or None if it does not count as a question."""
     if turn["ending"] == UpdateState.FAILED:
         return Outcome.FAILED
     if turn["ending"] != UpdateState.ANSWERED:
@@ -50,29 +50,28 @@ def outcome_of(turn: Row) -> Outcome | None:
 
 
 def seconds_of(turn: Row) -> float:
-    """Return how long a stored turn took, from its question to the end of its answer."""
+    """Return the seconds from a stored turn's question to the end of its answer."""
     return (from_iso(turn["written_at"]) - from_iso(turn["asked_at"])).total_seconds()
 
 
 HOUR = timedelta(hours=1)
-KEPT = timedelta(days=90)
-# An answer that takes longer than this is missed in the hour that it was asked in.
-_LATEST = timedelta(minutes=10)
-# How many hours are counted at once after a pause of the daemon; the rest follow at the next call.
-_AT_ONCE = 48
-# Answer times are counted in classes, each so much longer than the one before: two hours' classes
-# add up, and a quantile is wrong by at most half a class.
-_CLASS = math.log(1.1)
+RETENTION = timedelta(days=90)
+# An answer that takes longer is not counted in the hour of its question.
+_MAX_ANSWER_TIME = timedelta(minutes=10)
+# The maximum of hours per update after a pause of the daemon; the next update goes on.
+_MAX_HOURS_AT_ONCE = 48
+# Answer times are counted in logarithmic classes, a factor of 1.1 apart: the counts of several
+# hours can be added, and a quantile is wrong by at most half a class.
+_CLASS_WIDTH = math.log(1.1)
 
 
 @dataclass(frozen=True, slots=True)
 class HourFigures:
-    """What was asked in the hour that begins at `hour`, UTC.
+    """The figures of the hour that begins at `hour`, UTC.
 
-    `answers` are all that were given; of them the model said `unknown` times that it does not know.
-    `failures` are questions without an answer by provider ("": none was reached), `times` how many
-    answers took as long as a class of `time_class` says, `spent` what they cost, in millionths by
-    currency.
+    `answers` counts all, of which in `unknown` the model said that it does not know. `failures` are
+    questions without an answer by provider ("": none was reached), `times` the number of answers by
+    `time_class`, `spent` their cost in millionths by currency.
     """
 
     hour: datetime
@@ -86,44 +85,44 @@ class HourFigures:
 
 
 def add_up(hour: datetime, figures: Iterable[HourFigures]) -> HourFigures:
-    """Return the figures of several hours as those of one time that begins at `hour`."""
-    each = [*figures]
+    """Return the sum of the figures of several hours, as of `hour`."""
+    hours = [*figures]
     return HourFigures(
         hour,
-        answers=sum(one.answers for one in each),
-        unknown=sum(one.unknown for one in each),
-        liked=sum(one.liked for one in each),
-        disliked=sum(one.disliked for one in each),
-        failures=_sum(one.failures for one in each),
-        times=_sum(one.times for one in each),
-        spent=_sum(one.spent for one in each),
+        answers=sum(figure.answers for figure in hours),
+        unknown=sum(figure.unknown for figure in hours),
+        liked=sum(figure.liked for figure in hours),
+        disliked=sum(figure.disliked for figure in hours),
+        failures=_sum(figure.failures for figure in hours),
+        times=_sum(figure.times for figure in hours),
+        spent=_sum(figure.spent for figure in hours),
     )
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
     total: Counter[str] = Counter()
-    for one in counts:
-        total.update(one)
+    for mapping in counts:
+        total.update(mapping)
     return dict(total)
 
 
 def time_class(seconds: float) -> str:
-    """Return the class of an answer's time; times under a millisecond are in the first one."""
-    return str(max(round(math.log(max(seconds, 0.001) / 0.001) / _CLASS), 0))
+    """Return the class of an answer time; all times under a millisecond are in the first."""
+    return str(max(round(math.log(max(seconds, 0.001) / 0.001) / _CLASS_WIDTH), 0))
 
 
 def quantile(times: Mapping[str, int], share: float) -> float | None:
-    """Return within how many seconds that share of the answers came, None without answers."""
-    rest = math.ceil(sum(times.values()) * share)
-    for number, count in sorted((int(each), count) for each, count in times.items()):
-        rest -= count
-        if rest <= 0 and count:
-            return 0.001 * math.exp(number * _CLASS)
+    """Return the seconds within which `share` of the answers came, None without answers."""
+    remaining = math.ceil(sum(times.values()) * share)
+    for class_number, count in sorted((int(key), count) for key, count in times.items()):
+        remaining -= count
+        if remaining <= 0 and count:
+            return 0.001 * math.exp(class_number * _CLASS_WIDTH)
     return None
 
 
 def begin_of_hour(at: datetime) -> datetime:
-    """Return when the hour of a moment began."""
+    """Return the beginning of the hour."""
     return at.replace(minute=0, second=0, microsecond=0)
 
 
@@ -131,35 +130,35 @@ _FIGURES = RowMap(HourFigures)
 
 
 class HourlyFigures(Repository):
-    """One row an hour."""
+    """The figures of hours, one row each."""
 
     def since(self, at: datetime) -> list[HourFigures]:
-        """Return the counted hours that began then or later, oldest first."""
-        rows = HOUR_FIGURE.select().where(HOUR_FIGURE.hour >= iso(at)).order_by(HOUR_FIGURE.hour)
-        return _FIGURES.read_all(self.db.rows(rows))
+        """Return the figures of the hours since a time, oldest first."""
+        query = HOUR_FIGURE.select().where(HOUR_FIGURE.hour >= iso(at)).order_by(HOUR_FIGURE.hour)
+        return _FIGURES.read_all(self.db.rows(query))
 
     def update(self) -> None:
-        """Count the hours that are not over, and those that nobody has counted yet."""
+        """Compute the figures of hours that are not over, and of those without a row."""
         now = self._clock()
-        this, oldest = begin_of_hour(now), begin_of_hour(now - KEPT)
+        this_hour, oldest = begin_of_hour(now), begin_of_hour(now - RETENTION)
         newest = self.db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
-        first = self._first_turn() if newest is None else from_iso(newest)
-        hour = max(min(first or this, begin_of_hour(now - _LATEST)), oldest)
-        for _ in range(_AT_ONCE):
-            if hour > this:
+        first_hour = self._first_turn() if newest is None else from_iso(newest)
+        hour = max(min(first_hour or this_hour, begin_of_hour(now - _MAX_ANSWER_TIME)), oldest)
+        for _ in range(_MAX_HOURS_AT_ONCE):
+            if hour > this_hour:
                 break
             self._store(hour)
             hour += HOUR
         self.db.change(HOUR_FIGURE.delete().where(HOUR_FIGURE.hour < iso(oldest)))
 
     def _first_turn(self) -> datetime | None:
-        first = self.db.value(TURN.select(fn.MIN(TURN.asked_at)))
-        return None if first is None else begin_of_hour(from_iso(first))
+        oldest = self.db.value(TURN.select(fn.MIN(TURN.asked_at)))
+        return None if oldest is None else begin_of_hour(from_iso(oldest))
 
     @transaction
     def _store(self, hour: datetime) -> None:
-        counted = _FIGURES.write(self._count(hour), self.db)
-        self.db.upsert(HOUR_FIGURE, {"hour": counted.pop("hour")}, counted)
+        values = _FIGURES.write(self._count(hour), self.db)
+        self.db.upsert(HOUR_FIGURE, {"hour": values.pop("hour")}, values)
 
     def _count(self, hour: datetime) -> HourFigures:
         begin, end = iso(hour), iso(hour + HOUR)
@@ -178,10 +177,10 @@ class HourlyFigures(Repository):
             elif outcome is not None:
                 times[time_class(seconds_of(row))] += 1
                 unknown += outcome is Outcome.REFUSED
-        rated = (RATING.at >= begin) & (RATING.at < end)
+        is_rated = (RATING.at >= begin) & (RATING.at < end)
         count = fn.COUNT(RATING.user_id).alias("count")
-        thumbs = RATING.select(RATING.value, count).where(rated).group_by(RATING.value)
-        ratings = {row["value"]: int(row["count"]) for row in self.db.rows(thumbs)}
+        rating_query = RATING.select(RATING.value, count).where(is_rated).group_by(RATING.value)
+        ratings = {row["value"]: int(row["count"]) for row in self.db.rows(rating_query)}
         return HourFigures(
             hour,
             answers=times.total(),
@@ -195,12 +194,12 @@ class HourlyFigures(Repository):
 
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
-# The hour of so many weeks before says what is usual now; fewer than two say nothing.
+# The same hour of so many earlier weeks gives the usual number; it takes at least two weeks.
 _WEEKS, _MIN_WEEKS = 4, 2
 
 
 class Span(StrEnum):
-    """The time that trends look back."""
+    """The period of the trends."""
 
     DAY = "day"
     WEEK = "week"
@@ -208,23 +207,23 @@ class Span(StrEnum):
 
     @property
     def hours(self) -> int:
-        """Return how many hours it has."""
+        """Return the length in hours."""
         return {Span.DAY: 24, Span.WEEK: 168, Span.MONTH: 720}[self]
 
     @property
     def step_hours(self) -> int:
-        """Return how many of its hours are one point of a drawing."""
+        """Return how many hours a point of a chart has."""
         return {Span.DAY: 1, Span.WEEK: 6, Span.MONTH: 24}[self]
 
     @property
     def money_days(self) -> int:
-        """Return over how many days money is told: a single day says too little."""
+        """Return how many days the money chart has: a single day would show too little."""
         return 30 if self is Span.MONTH else 14
 
 
 @dataclass(frozen=True, slots=True)
 class MoneyDay:
-    """Income (less what went back) and spend of one day, in millionths of one currency."""
+    """Income (less refunds) and spending of one day, in millionths of one currency."""
 
     day: date
     income: int = 0
@@ -233,10 +232,10 @@ class MoneyDay:
 
 @dataclass(frozen=True, slots=True)
 class Trends:
-    """What a span of time led to; `points` begin in the person's zone, the newest is not over.
+    """The trends of a period; `points` begin in the user's zone, the newest is not over.
 
-    `usual` is how many questions the same hour of earlier weeks had, None where nobody knows;
-    `failed_at` is the newest point with a failure, `money` the days of each currency.
+    `usual` is the median number of answers at the same hour of earlier weeks, None if unknown;
+    `failed_at` is the last hour with a failure, `money` has the days of each currency.
     """
 
     span: Span
@@ -249,32 +248,33 @@ class Trends:
 
 
 def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
-    """Return the trends of a span in a person's zone. Raises NotFound without the permission."""
+    """Return the trends of a period in a user's zone. Raises NotFound without the permission."""
     if not actor.may(Permission.USERS):
         raise NotFound("no trends", "admin-not-yours")
     now = ctx.clock()
-    this = begin_of_hour(now)
-    first = this - HOUR * (span.hours - 1)
+    this_hour = begin_of_hour(now)
+    first_hour = this_hour - HOUR * (span.hours - 1)
     hours = HourlyFigures(ctx.db, ctx.clock)
-    values = {each.hour: each for each in hours.since(min(first, this - _WEEK * _WEEKS))}
-    hours_shown = [first + HOUR * place for place in range(span.hours)]
-    shown = [values.get(hour, HourFigures(hour)) for hour in hours_shown]
-    points = [*_points(shown, span.step_hours, zone)]
-    weeks = [this - _WEEK * number for number in range(1, _WEEKS + 1)]
-    earlier = [values[hour].answers for hour in weeks if hour in values]
+    since = min(first_hour, this_hour - _WEEK * _WEEKS)
+    by_hour = {figure.hour: figure for figure in hours.since(since)}
+    span_hours = [first_hour + HOUR * number for number in range(span.hours)]
+    figures = [by_hour.get(hour, HourFigures(hour)) for hour in span_hours]
+    points = [*_points(figures, span.step_hours, zone)]
+    weeks = [this_hour - _WEEK * number for number in range(1, _WEEKS + 1)]
+    earlier = [by_hour[hour].answers for hour in weeks if hour in by_hour]
     return Trends(
         span=span,
         points=points,
-        total=add_up(first, shown),
-        this_hour=shown[-1].answers,
+        total=add_up(first_hour, figures),
+        this_hour=figures[-1].answers,
         usual=round(median(earlier)) if len(earlier) >= _MIN_WEEKS else None,
-        failed_at=next((each.hour for each in reversed(shown) if each.failures), None),
-        money=_money(ctx, actor, [*values.values()], now, span.money_days, zone),
+        failed_at=next((figure.hour for figure in reversed(figures) if figure.failures), None),
+        money=_money(ctx, actor, [*by_hour.values()], now, span.money_days, zone),
     )
 
 
 def _points(hours: Sequence[HourFigures], step: int, zone: tzinfo) -> Iterator[HourFigures]:
-    """Yield the hours in groups that begin at a whole multiple of `step` hours of the day."""
+    """Yield sums of hours, in groups that begin at a multiple of `step` hours of the day."""
     group: list[HourFigures] = []
     for hour in hours:
         if group and in_zone(hour.hour, zone).hour % step == 0:
@@ -292,9 +292,9 @@ def _money(
     length: int,
     zone: tzinfo,
 ) -> dict[str, list[MoneyDay]]:
-    """Return every day of each currency in which something came or went."""
-    last = in_zone(now, zone).date()
-    days = [last - _DAY * place for place in range(length - 1, -1, -1)]
+    """Return all days of each currency that has any income or spending."""
+    today = in_zone(now, zone).date()
+    days = [today - _DAY * number for number in range(length - 1, -1, -1)]
     since = now - _DAY * (length + 1)
     income: dict[tuple[str, date], int] = defaultdict(int)
     spend: dict[tuple[str, date], int] = defaultdict(int)
@@ -306,24 +306,24 @@ def _money(
     for hour in hours:
         for currency, micro in hour.spent.items():
             spend[currency, in_zone(hour.hour, zone).date()] += micro
-    moved = {key for sums in (income, spend) for key, micro in sums.items() if micro}
-    currencies = sorted({currency for currency, day in moved if day in days})
+    non_zero = {key for amounts in (income, spend) for key, micro in amounts.items() if micro}
+    currencies = sorted({currency for currency, day in non_zero if day in days})
     return {
-        each: [MoneyDay(day, income[each, day], spend[each, day]) for day in days]
-        for each in currencies
+        currency: [MoneyDay(day, income[currency, day], spend[currency, day]) for day in days]
+        for currency in currencies
     }
 
 
 def _income(entries: Iterable[Entry]) -> Iterator[tuple[datetime, Cost]]:
-    """Yield what came; what went back is below nothing. Payments of tests are none."""
+    """Yield payments, and refunds as negative amounts, without those of tests."""
     signs = {EntryKind.PAYMENT: 1, EntryKind.REFUND: -1}
     for entry in entries:
         if entry.kind in signs and not entry.is_test:
             yield (
                 entry.at,
-                Cost(signs[entry.kind] * _micro(entry.amount), entry.amount.currency.value),
+                Cost(signs[entry.kind] * _millionths(entry.amount), entry.amount.currency.value),
             )
 
 
-def _micro(amount: Amount) -> int:
+def _millionths(amount: Amount) -> int:
     return amount.minor * (MICRO if amount.currency is Currency.XTR else MICRO // 100)

@@ -1,7 +1,7 @@
-"""What people asked in vain in the last week, for the editors of a dataset.
+"""Questions of the last week without a good answer, for the editors of a dataset.
 
-A group of questions is done once an example asks nearly the same, and nobody disliked the answer
-since that example was written; or an editor dismissed it. Words are masked.
+A group of similar questions is done if an example has nearly the same question, and no answer
+was disliked after that example was written; or if an editor dismissed it. Texts are masked.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ from merlin.dataset.near_questions import content_words, find_near_questions
 from merlin.dataset.proposals import mask_personal_data
 
 DAYS = 7
-# Newest first; more of a week are no list that anybody works through.
-_MAX_ASKED, _MAX_GROUPS = 5_000, 200
-# Of the examples that say all words of a question, so many are compared with it.
-_COMPARED = 20
-# So many questions one person may tell in a week.
+# Of the newest questions and groups; nobody works through a longer list.
+_MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
+# So many search results are compared with a question.
+_MAX_COMPARED = 20
+# The maximum number of questions that a user may send to editors in a week.
 MAX_LISTED = 20
-# A mark may be named by its first digits, at least so many.
+# The minimum length of an abbreviated mark.
 MARK_DIGITS = 12
 
 
@@ -51,10 +51,10 @@ class GroupState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnansweredView:
-    """Questions that ask nearly the same; `mark` names them, `question` are their usual words.
+    """A group of similar questions; `mark` identifies it, `question` is the commonest wording.
 
-    `wordings` are all words with how often they were asked; `times` counts everybody's.
-    `example` is the id of the example that asks nearly the same, "" for none.
+    `wordings` are all wordings with their counts; `times` counts all users' questions. `example` is
+    the id of the example with nearly the same question, "" for none.
     """
 
     mark: str
@@ -71,28 +71,28 @@ class UnansweredView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unanswered:
-    """What was asked in vain, newest first; `hidden` questions are nobody's to read."""
+    """The groups, newest first; `hidden` counts questions without a consent to read them."""
 
     groups: Sequence[UnansweredView]
     hidden: int
 
     def of(self, state: GroupState) -> list[UnansweredView]:
-        """Return the groups of a state."""
+        """Return the groups in a state."""
         return [group for group in self.groups if group.state is state]
 
 
 def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> Unanswered:
-    """Return what was asked about a dataset in vain in the last week.
+    """Return the questions about a dataset without a good answer in the last week.
 
-    Personal words are masked in `language`. Raises NotFound.
+    Personal data is masked in `language`. Raises NotFound.
     """
     groups = _read_groups(ctx, actor, dataset)
     shown = [group for group in groups if group.wordings][:_MAX_GROUPS]
     dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, shown)
     return Unanswered(
         groups=[
-            _view(ctx, dataset, each, language, is_dismissed=place in dismissed)
-            for place, each in enumerate(shown)
+            _view(ctx, dataset, group, language, is_dismissed=index in dismissed)
+            for index, group in enumerate(shown)
         ],
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
@@ -101,33 +101,33 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
 def get_unanswered(
     ctx: Context, actor: Actor, dataset: str, mark: str, language: str
 ) -> UnansweredView:
-    """Return one group of `list_unanswered`, without looking for the others' examples.
+    """Return one group of `list_unanswered`, without searching examples for the others.
 
     Raises NotFound.
     """
-    group = _find(ctx, actor, dataset, mark)
+    group = _find_group(ctx, actor, dataset, mark)
     dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, [group])
     return _view(ctx, dataset, group, language, is_dismissed=bool(dismissed))
 
 
 def dismiss(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
-    """Take a group out of what waits. Raises NotFound."""
-    forms = _find(ctx, actor, dataset, mark).forms
+    """Dismiss a group. Raises NotFound."""
+    forms = _find_group(ctx, actor, dataset, mark).forms
     EditorQuestions(ctx.db, ctx.clock).dismiss(dataset, forms, actor.name)
 
 
 def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
-    """Let a dismissed group wait again. Raises NotFound."""
-    forms = _find(ctx, actor, dataset, mark).forms
+    """Undo `dismiss`. Raises NotFound."""
+    forms = _find_group(ctx, actor, dataset, mark).forms
     EditorQuestions(ctx.db, ctx.clock).restore(dataset, forms)
 
 
 def tell_editors(
     ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int = 0
 ) -> None:
-    """Let the editors of a dataset read a question of the actor's, masked.
+    """Send a question of the actor, masked, to the editors of a dataset.
 
-    Raises Refused without the consent, and where too many of theirs wait.
+    Raises Refused without the consent, and if too many of the actor's questions wait.
     """
     if not has_consent(ctx, actor):
         raise Refused("no consent", "tell-no-consent")
@@ -140,34 +140,36 @@ def tell_editors(
 def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup]:
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
-    question_statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    marked = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(question_statistics.unanswered(dataset, since, _MAX_ASKED), marked)
+    statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
+    sent = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
+    questions = join_told(statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 
-def _find(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
-    rows = EditorQuestions(ctx.db, ctx.clock)
-    for each in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
-        if each.wordings and any(rows.mark(form).startswith(mark) for form in each.forms):
-            return each
+def _find_group(ctx: Context, actor: Actor, dataset: str, mark: str) -> QuestionGroup:
+    marks = EditorQuestions(ctx.db, ctx.clock)
+    for group in _read_groups(ctx, actor, dataset) if len(mark) >= MARK_DIGITS else ():
+        if group.wordings and any(marks.mark(form).startswith(mark) for form in group.forms):
+            return group
     raise NotFound("no such question", "unanswered-gone")
 
 
 def _view(
     ctx: Context, dataset: str, group: QuestionGroup, language: str, *, is_dismissed: bool
 ) -> UnansweredView:
-    (usual, _), *_ = group.wordings
-    example, disliked = _example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
-    # Git tells whole seconds.
-    is_again = disliked and example and example.at and disliked.replace(microsecond=0) > example.at
-    is_done = example is not None and not is_again
+    (commonest, _), *_ = group.wordings
+    example, disliked = _find_example(ctx, dataset, group.forms), group.last(Reason.DISLIKED)
+    # Git times have whole seconds.
+    written_at = example.at if example else None
+    is_disliked_since = disliked and written_at and disliked.replace(microsecond=0) > written_at
+    is_done = example is not None and not is_disliked_since
     state = GroupState.DONE if is_done else GroupState.WAITING
     return UnansweredView(
-        mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(usual)),
-        question=mask_personal_data(usual, language).words,
+        mark=EditorQuestions(ctx.db, ctx.clock).mark(normalise(commonest)),
+        question=mask_personal_data(commonest, language).words,
         wordings=[
-            (mask_personal_data(words, language).words, count) for words, count in group.wordings
+            (mask_personal_data(wording, language).words, count)
+            for wording, count in group.wordings
         ],
         times=len(group.questions),
         refused=group.count(Reason.REFUSED),
@@ -179,16 +181,16 @@ def _view(
     )
 
 
-def _example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry | None:
-    """Return the example of a dataset that asks one of these questions or nearly so."""
+def _find_example(ctx: Context, dataset: str, forms: Sequence[str]) -> ExampleEntry | None:
+    """Return the example with one of the questions, or nearly the same, or None."""
     entries = ExampleEntries(ctx.db)
     for form in forms:
         example_filter = ExampleFilter(" ".join(sorted(content_words(form))))
-        for each in entries.find(dataset, example_filter, _COMPARED):
-            example = parse_example(each.text)
-            form_taught = normalise(example.question) if example else ""
-            if form_taught == form or (
-                form_taught and any(find_near_questions([form, form_taught]))
+        for entry in entries.find(dataset, example_filter, _MAX_COMPARED):
+            example = parse_example(entry.text)
+            example_form = normalise(example.question) if example else ""
+            if example_form == form or (
+                example_form and any(find_near_questions([form, example_form]))
             ):
-                return each
+                return entry
     return None

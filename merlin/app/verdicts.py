@@ -1,7 +1,7 @@
-"""What each commit led to, and what its editor and the admins are told of it.
+"""Verdicts: the result of each commit, and the notices about it to its editor and the admins.
 
-One status may be followed by another (failed, then serving), so each is told once when it comes;
-after a final one nothing more is.
+A status may be followed by another one (failed, then serving), so each is reported once when it
+comes; after a final one nothing more is.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ _FINDINGS = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictView:
-    """What a commit led to for a dataset.
+    """The verdict of a commit for a dataset.
 
-    `position` on the line, None where the commit is there no more. `served_until` is when its
+    `position` on the mainline, None if the commit is not on it any more. `served_until` is when its
     model last stopped serving, None: it serves now, or never did. `reason` is a Fluent key.
     """
 
@@ -70,11 +70,11 @@ class VerdictView:
 
     @property
     def shown_word(self) -> str:
-        """Return the word to show: a model that served, or that the gate holds, has its own."""
+        """Return the status to show: a model that served, or that the gate holds, has its own."""
         return "served" if self.served_until else shown_word(self.verdict, self.reason)
 
     def why(self, language: str) -> str:
-        """Return the reason in a language, "" for none."""
+        """Return the reason as a text, "" for none."""
         return stored_text(language, self.reason, self.arguments)
 
 
@@ -86,9 +86,9 @@ def recent(
     before: int = 0,
     commit: str = "",
 ) -> list[VerdictView]:
-    """Return verdicts with their first findings, the last one said first.
+    """Return verdicts with their first findings, newest id first.
 
-    `before`: only ids below it; `commit` may be the beginning of an id. Raises NotFound.
+    `before`: only ids below it; `commit` may be abbreviated. Raises NotFound.
     """
     query = _select_verdicts()
     if commit:
@@ -100,17 +100,17 @@ def recent(
 def log(
     ctx: Context, actor: Actor, dataset: str = "", limit: int = 20, before: int = 0
 ) -> list[VerdictView]:
-    """Return verdicts on the line with their first findings, the newest commit first.
+    """Return verdicts on the mainline with their first findings, newest commit first.
 
     `before`: only positions below it. Raises NotFound.
     """
-    where, visible = ON_LINE, actor.visible_datasets(dataset)
+    condition, visible = ON_LINE, actor.visible_datasets(dataset)
     if visible is not None:
-        where &= VERDICT.dataset.in_(visible)
+        condition &= VERDICT.dataset.in_(visible)
     if before:
-        where &= VERDICT.position < before
+        condition &= VERDICT.position < before
     newest_first = (VERDICT.position.desc(), VERDICT.dataset)
-    query = _select_verdicts().where(where).order_by(*newest_first).limit(limit)
+    query = _select_verdicts().where(condition).order_by(*newest_first).limit(limit)
     with ctx.db.snapshot():
         return _views(ctx, ctx.db.rows(query))
 
@@ -118,16 +118,16 @@ def log(
 def of_condition(ctx: Context, where: Any) -> list[VerdictView]:
     """Return verdicts with their first findings, newest commit first.
 
-    For who judges by itself which of them are to be seen.
+    The caller checks the permission to see them.
     """
     query = _select_verdicts().where(where).order_by(VERDICT.position.desc())
     return _views(ctx, ctx.db.rows(query))
 
 
 def newest(ctx: Context) -> dict[str, VerdictView]:
-    """Return each dataset's newest verdict, for who judges by itself which are to be seen."""
-    tops = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
-    heads = tops.group_by(VERDICT.dataset).alias("heads")
+    """Return each dataset's newest verdict; the caller checks the permission to see them."""
+    positions = VERDICT.select(VERDICT.dataset, fn.MAX(VERDICT.position).alias("top"))
+    heads = positions.group_by(VERDICT.dataset).alias("heads")
     is_head = (heads.c.dataset == VERDICT.dataset) & (heads.c.top == VERDICT.position)
     rows = ctx.db.rows(_select_verdicts().join(heads, on=is_head))
     return {row["dataset"]: _view(row) for row in rows}
@@ -135,12 +135,12 @@ def newest(ctx: Context) -> dict[str, VerdictView]:
 
 def _select_verdicts() -> Select:
     number = BUILD.number.alias("build_number")
-    joined = select_verdicts().select_extend(number)
-    return joined.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
+    query = select_verdicts().select_extend(number)
+    return query.join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
 
 
 def _views(ctx: Context, rows: Sequence[Row]) -> list[VerdictView]:
-    findings, ended = _first_findings(ctx, rows), _ends_of_serving(ctx, rows)
+    findings, ended = _first_findings(ctx, rows), _serving_ends(ctx, rows)
     return [
         _view(row, findings=findings.get(row["id"], ()), served_until=ended.get(row["job_id"]))
         for row in rows
@@ -163,37 +163,37 @@ def _view(
 
 
 def _first_findings(ctx: Context, rows: Sequence[Row]) -> dict[int, list[Finding]]:
-    """Return the first `_FINDINGS` findings of each of these verdicts, in their order."""
-    place = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
-    numbered = FINDING.select(*FINDING.every(), place.alias("place"))
+    """Return the first `_FINDINGS` findings of each verdict, by verdict id."""
+    row_number = fn.ROW_NUMBER().over(partition_by=[FINDING.verdict_id], order_by=[FINDING.id])
+    numbered = FINDING.select(*FINDING.every(), row_number.alias("place"))
     few = numbered.where(FINDING.verdict_id.in_([row["id"] for row in rows])).alias("few")
     query = few.select_from(*(few.c[column.name] for column in FINDING.every()))
-    found: dict[int, list[Finding]] = {}
+    findings: dict[int, list[Finding]] = {}
     for row in ctx.db.rows(query.where(few.c.place <= _FINDINGS).order_by(few.c.id)):
-        found.setdefault(row["verdict_id"], []).append(FINDINGS.read(row))
-    return found
+        findings.setdefault(row["verdict_id"], []).append(FINDINGS.read(row))
+    return findings
 
 
-def _ends_of_serving(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
-    """Return when the model of each of these verdicts' jobs last stopped serving, by job.
+def _serving_ends(ctx: Context, rows: Sequence[Row]) -> dict[int, datetime]:
+    """Return job id -> when its model last stopped serving, for jobs of the verdicts.
 
-    A verdict keeps the word "serving" for good; the job of a model that serves now is not here.
+    A verdict keeps the word "serving" for good; jobs whose model serves now are left out.
     """
     jobs = [row["job_id"] for row in rows if row["word"] == VerdictStatus.SERVING.value]
     if not jobs:
         return {}
-    live = {row["job_id"] for row in ctx.db.rows(serving_rows())}
+    serving_jobs = {row["job_id"] for row in ctx.db.rows(serving_rows())}
     condition = (PROMOTION.dataset == MODEL.dataset) & (PROMOTION.from_model == MODEL.model_id)
     query = MODEL.select(MODEL.job_id, fn.MAX(PROMOTION.at).alias("ended"))
-    ends = query.join(PROMOTION, on=condition).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
+    query = query.join(PROMOTION, on=condition).where(MODEL.job_id.in_(jobs)).group_by(MODEL.job_id)
     return {
         row["job_id"]: from_iso(row["ended"])
-        for row in ctx.db.rows(ends)
-        if row["job_id"] not in live
+        for row in ctx.db.rows(query)
+        if row["job_id"] not in serving_jobs
     }
 
 
-TOLD = (
+REPORTED = (
     VerdictStatus.SERVING,
     VerdictStatus.REJECTED,
     VerdictStatus.SUPERSEDED,
@@ -201,16 +201,16 @@ TOLD = (
     VerdictStatus.UNCHANGED,
     VerdictStatus.REMOVED,
 )
-# Somebody may launch a failed build again.
-MAY_CHANGE = (VerdictStatus.FAILED,)
+# A failed build may be launched again.
+NOT_FINAL = (VerdictStatus.FAILED,)
 
 
-# A version and its chrF on the test questions, 0..100.
+# A version with its chrF on the test questions, 0 to 100.
 Score = tuple[str, float]
 
 
-# What admins hear of a verdict; its editors hear it as news.
-_OF_VERDICTS: Mapping[str, VerdictStatus] = {
+# The verdict behind each notice to admins; the editors of the commit get another message.
+_STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
     "notice-serving": VerdictStatus.SERVING,
     "notice-deed-promote": VerdictStatus.SERVING,
     "notice-rejected": VerdictStatus.REJECTED,
@@ -220,20 +220,20 @@ _OF_VERDICTS: Mapping[str, VerdictStatus] = {
 
 
 def editors_told_separately(db: Database, key: str, arguments: Mapping[str, object]) -> set[str]:
-    """Return who hears of a notice to admins as an editor, in words of their own edit.
+    """Return the user ids, as text, of editors who get their own message about the same verdict.
 
-    They are users' ids, as text. The verdicts are those of a commit, named by how its hash begins,
-    or of a job.
+    The arguments of the notice identify the verdict by dataset and abbreviated commit, or by job.
     """
-    word, dataset = _OF_VERDICTS.get(key), str(arguments.get("dataset", ""))
+    status, dataset = _STATUS_OF_NOTICE.get(key), str(arguments.get("dataset", ""))
     commit, job = str(arguments.get("commit", "")), str(arguments.get("job", ""))
-    if word is None or not (commit or job):
+    if status is None or not (commit or job):
         return set()
-    these = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
-    these &= (VERDICT.dataset == dataset) & (VERDICT.word == word.value)
-    hears = (CHANGE.is_told == 0) | (CHANGE.told_word == word.value)
-    query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_OF_COMMIT).where(these & hears)
-    return {row["by_whom"] for row in db.rows(query.distinct())}
+    condition = VERDICT.job_id == int(job) if job else VERDICT.commit_sha.startswith(commit)
+    condition &= (VERDICT.dataset == dataset) & (VERDICT.word == status.value)
+    is_reported = (CHANGE.is_told == 0) | (CHANGE.told_word == status.value)
+    query = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=_SAME_COMMIT)
+    query = query.where(condition & is_reported).distinct()
+    return {row["by_whom"] for row in db.rows(query)}
 
 
 def news_message(
@@ -243,11 +243,11 @@ def news_message(
     now: Score | None = None,
     before: Score | None = None,
 ) -> tuple[str, Mapping[str, object]]:
-    """Return the Fluent key and arguments that tell an editor what became of a commit.
+    """Return the Fluent key and arguments of the message to an editor about a commit.
 
-    `values` names subject, dataset and version; `reason` is a text within the text. `now` and
-    `before` are scores of the model that serves with the commit and of the one before it, where
-    they were evaluated, both on the same questions.
+    `values` are subject, dataset and version; `reason` is a nested message. `now` and `before` are
+    the scores of the model that serves with the commit and of the previous one, if they were
+    evaluated, both on the same questions.
     """
     if word is not VerdictStatus.SERVING:
         key = f"notice-change-{word}"
@@ -256,51 +256,52 @@ def news_message(
     if now is not None and before is None:
         score = {"key": "change-score", "arguments": {"now": round(now[1], 1)}}
     if now is not None and before is not None:
-        by = round(now[1] - before[1], 1)
-        sign = "change-score-down" if by < 0 else "change-score-up"
-        difference = {"key": sign, "arguments": {"by": abs(by)}}
+        change = round(now[1] - before[1], 1)
+        key = "change-score-down" if change < 0 else "change-score-up"
+        difference = {"key": key, "arguments": {"by": abs(change)}}
         arguments = {"now": round(now[1], 1), "difference": difference, "before": before[0]}
         score = {"key": "change-score-against", "arguments": arguments}
     return "notice-change-serving", {**values, "score": score}
 
 
-_AT_ONCE = 100
-_OF_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
+_BATCH_SIZE = 100
+_SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
 
 
 def tell_editors(db: Database, clock: Clock = utc_now) -> None:
-    """Tell editors the words that were said of their commits, oldest commit first, each once."""
-    is_news = VERDICT.word.in_([word.value for word in TOLD]) & (VERDICT.word != CHANGE.told_word)
-    committed = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
+    """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
+    reported = [status.value for status in REPORTED]
+    is_news = VERDICT.word.in_(reported) & (VERDICT.word != CHANGE.told_word)
+    is_open = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.is_told == 0)
     query = (
         CHANGE.select(
             *(CHANGE.change_id, CHANGE.by_whom, CHANGE.dataset, CHANGE.subject),
             *(VERDICT.word, VERDICT.reason, VERDICT.arguments, VERDICT.job_id, BUILD.number),
         )
-        .join(VERDICT, on=_OF_COMMIT)
+        .join(VERDICT, on=_SAME_COMMIT)
         .join(BUILD, JOIN.LEFT_OUTER, on=(BUILD.id == VERDICT.build_id))
-        .where(committed & is_news)
+        .where(is_open & is_news)
         .order_by(CHANGE.id)
-        .limit(_AT_ONCE)
+        .limit(_BATCH_SIZE)
     )
     for row in db.rows(query):
-        word, change_id = VerdictStatus(row["word"]), row["change_id"]
+        status, change_id = VerdictStatus(row["word"]), row["change_id"]
         values = {
             "subject": _subject(db, row),
             "dataset": row["dataset"],
             "version": build_version(row["dataset"], row["number"]) or "-",
         }
-        why = {"key": row["reason"], "arguments": load_json(row["arguments"])}
-        scores = _scores(db, row) if word is VerdictStatus.SERVING else (None, None)
-        key, news = news_message(word, values, why if row["reason"] else None, *scores)
-        Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{word}")
-        is_last = int(word not in MAY_CHANGE)
-        noted = CHANGE.update({"told_word": word.value, "is_told": is_last})
-        db.transact(partial(db.change, noted.where(CHANGE.change_id == change_id)))
+        reason = {"key": row["reason"], "arguments": load_json(row["arguments"])}
+        scores = _scores(db, row) if status is VerdictStatus.SERVING else (None, None)
+        key, news = news_message(status, values, reason if row["reason"] else None, *scores)
+        Notices(db, clock).tell(row["by_whom"], key, news, once=f"news:{change_id}:{status}")
+        is_last = int(status not in NOT_FINAL)
+        update = CHANGE.update({"told_word": status.value, "is_told": is_last})
+        db.transact(partial(db.change, update.where(CHANGE.change_id == change_id)))
 
 
 def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
-    """Return the line of a commit; its example is called by the question as it is taught now."""
+    """Return the subject of a commit, with the example named by its current question."""
     subject = parse_subject(row["subject"])
     example = "" if isinstance(subject, str) else subject["arguments"].get("example")
     if not example:
@@ -310,22 +311,22 @@ def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
 
 
 def _scores(db: Database, row: Row) -> tuple[Score | None, Score | None]:
-    """Return the scores of the model of a job and of the one that served before it.
+    """Return the scores of a job's model and of the one that served before it.
 
-    Those of the one before only where both were asked the same questions.
+    The second is None unless both were asked the same questions.
     """
-    made = db.row(select_models().where(MODEL.job_id == row["job_id"]))
-    if made is None:
+    model_row = db.row(select_models().where(MODEL.job_id == row["job_id"]))
+    if model_row is None:
         return None, None
-    model = model_of(made)
-    old = find_before(db, model)
-    if old is None or not overlap_of(db, model.build_id, old.build_id).is_same:
+    model = model_of(model_row)
+    previous = find_before(db, model)
+    if previous is None or not overlap_of(db, model.build_id, previous.build_id).is_same:
         return _score(db, model), None
-    return _score(db, model), _score(db, old)
+    return _score(db, model), _score(db, previous)
 
 
 def _score(db: Database, model: Model) -> Score | None:
-    found = proof_of(db, model.model_row)
-    if found is None or not found.questions:
+    proof = proof_of(db, model.model_row)
+    if proof is None or not proof.questions:
         return None
-    return model.build_version, found.chrf
+    return model.build_version, proof.chrf

@@ -48,13 +48,13 @@ def finite(value: Any) -> Any:
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): finite(each) for key, each in value.items()}
+        return {str(key): finite(item) for key, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, str):
-        return [finite(each) for each in value]
+        return [finite(item) for item in value]
     return value
 
 
 def view_of(kind: type[V], value: object, **more: object) -> V:
-    """Return a view: its fields from `more`, others from the attributes of `value`."""
-    names = (each.name for each in fields(kind) if each.name not in more)
+    """Return a view whose fields come from `more`, and otherwise from the attributes of `value`."""
+    names = (item.name for item in fields(kind) if item.name not in more)
     return kind(**{name: getattr(value, name) for name in names}, **more)

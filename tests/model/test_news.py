@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.app.verdicts import TOLD, news_message
+from merlin.app.verdicts import REPORTED, news_message
 from merlin.core.i18n import text
 from merlin.dataset.commit_message import parse_subject
 from merlin.dataset.verdicts import VerdictStatus
@@ -17,7 +17,7 @@ TRIAL = {"subject": parse_subject("Add example a"), "dataset": "trial", "version
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("reason", ["", "verdict-rejected"])
-@pytest.mark.parametrize("word", TOLD)
+@pytest.mark.parametrize("word", REPORTED)
 def test_every_word_has_a_sentence(word, reason, language):
     why = {"key": reason, "arguments": {"errors": 2, "good": 9}} if reason else None
     key, told = news_message(word, TRIAL, why)

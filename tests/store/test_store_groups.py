@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from pipeline_rows import BOT
 
-from merlin.app.groups import KEPT, Group, Groups, Hears, InlineQueries
+from merlin.app.groups import MAX_STORED_QUESTIONS, Group, Groups, Hears, InlineQueries
 from merlin.app.inbox import this_process
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import OldRows
@@ -132,9 +132,9 @@ def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline)
 
 
 def test_a_token_leads_to_its_question_until_newer_ones_push_it_out(inline, database):
-    tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(KEPT + 1)]
+    tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(MAX_STORED_QUESTIONS + 1)]
     boris = inline.keep(BORIS, "другой")
-    assert inline.question(tokens[-1]) == f"вопрос {KEPT}"
+    assert inline.question(tokens[-1]) == f"вопрос {MAX_STORED_QUESTIONS}"
     assert inline.question(tokens[1]) == "вопрос 1"
     assert inline.question(tokens[0]) is None
     assert inline.question(boris) == "другой"
