@@ -1,8 +1,8 @@
-r"""Formulas of LaTeX as readable Unicode.
+r"""LaTeX formulas as readable Unicode.
 
-\frac{a}{b+1} is shown as a/(b+1), x^{n+1} as xⁿ⁺¹. pylatexenc reads a formula and knows the signs;
-fractions, roots, scripts, matrices and spaces are ours: its \frac{a}{b+1} would be a/b+1, its
-\sqrt[3]{x} a plain √(x). A formula that cannot be read is shown as it was written.
+\frac{a}{b+1} becomes a/(b+1), x^{n+1} becomes xⁿ⁺¹. pylatexenc parses the formula and knows the
+symbols; fractions, roots, scripts, matrices and spaces are handled here, because its \frac{a}{b+1}
+would be a/b+1 and its \sqrt[3]{x} a plain √(x). A formula that cannot be parsed stays as it is.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from pylatexenc.latexwalker import (  # type: ignore[import-untyped]
 )
 from pylatexenc.macrospec import MacroSpec  # type: ignore[import-untyped]
 
-# A longer formula, or one of more groups, stays as it was written.
+# A formula that is longer or has more groups stays as it is.
 MAX_CHARACTERS = 2000
 MAX_GROUPS = 150
-# The brackets of a matrix; its rows stand in one line.
+# The brackets of a matrix, which is written in one line.
 _MATRICES = {
     "matrix": ("[", "]"),
     "pmatrix": ("(", ")"),
@@ -39,14 +39,14 @@ _MATRICES = {
 }
 _GROUP = re.compile(r"[{^_]|\\begin|\\left")
 _EMPTY_SIDE = re.compile(r"\\(left|right)\s*\.")
-# A bracket after the sign was meant to hold the whole script, though LaTeX would lift it alone.
-_SCRIPTED = re.compile(r"([\^_])\s*([^\s(\[])")
-_WAITING = re.compile(r"[\^_]\s*$")
+# A bracket after the sign is meant to be the whole script, though LaTeX would raise only "(".
+_SCRIPT = re.compile(r"([\^_])\s*([^\s(\[])")
+_TRAILING_SIGN = re.compile(r"[\^_]\s*$")
 _RELATION = re.compile(r"[^\S\n]*([=<>≤≥≠≈≡∼≃≅≪≫∈∉⊂⊆⊃⊇→←↔⇒⇐⇔⟹⟺↦±∓×÷∝∧∨∪∩])[^\S\n]*")
 
 
 def to_unicode(formula: str) -> str:
-    """Return a formula of LaTeX as text, the lines of an equation as lines; never raises."""
+    """Return a LaTeX formula as text, with the lines of an equation as lines; never raises."""
     source = formula.strip()
     if len(source) > MAX_CHARACTERS or len(_GROUP.findall(source)) > MAX_GROUPS:
         return source
@@ -62,25 +62,27 @@ def to_unicode(formula: str) -> str:
 
 
 class _Writer(LatexNodes2Text):  # type: ignore[misc]
-    """pylatexenc's own, with what it has no line of text for."""
+    """Extends pylatexenc's converter with constructs that it does not render in one line."""
 
     def nodelist_to_text(self, nodelist: Sequence[Any]) -> str:
-        """Return the text of nodes in a row; a script takes what stands after its sign."""
-        written = sign = ""
+        """Return the text of consecutive nodes; a script applies to what follows its sign."""
+        output = sign = ""
         for node in nodelist:
             if isinstance(node, LatexCharsNode):
-                text, sign = _scripted(node.chars, sign)
+                text, sign = _convert_scripts(node.chars, sign)
             else:
                 text = self.node_to_text(node)
-                text, sign = (_set_script(sign, text) if sign else text), ""
-            written += _apart(written, text, node) + text
-        return written + sign
+                text, sign = (_convert_script(sign, text) if sign else text), ""
+            output += _separator(output, text, node) + text
+        return output + sign
 
     def macro_node_to_text(self, node: Any) -> str:
-        """Return the text of one macro; one that nobody knows stays as it is."""
+        """Return the text of a macro; an unknown macro stays as it is."""
         if node.macroname in _MACROS:
-            spec, look = _MACROS[node.macroname]
-            text = look([self.node_arg_to_text(node, place) for place in range(len(spec))])
+            spec, write_arguments = _MACROS[node.macroname]
+            text = write_arguments(
+                [self.node_arg_to_text(node, index) for index in range(len(spec))]
+            )
         elif self.latex_context.get_macro_spec(node.macroname) is None:
             text = f"\\{node.macroname} "
         else:
@@ -88,13 +90,13 @@ class _Writer(LatexNodes2Text):  # type: ignore[misc]
         return text + (" " if node.macro_post_space else "")
 
     def environment_node_to_text(self, node: Any) -> str:
-        """Return the rows of an environment: a matrix in one line, else one below the other."""
+        """Return the rows of an environment: a matrix in one line, others one row per line."""
         rows = list(self._rows(node.nodelist))
         if node.environmentname not in _MATRICES:
             return "\n" + "\n".join(" ".join(row) for row in rows) + "\n"
         opening, closing = _MATRICES[node.environmentname]
-        between = ", " if node.environmentname == "cases" else " "
-        lines = [between.join(cell.strip(" ,") for cell in row if cell.strip()) for row in rows]
+        separator = ", " if node.environmentname == "cases" else " "
+        lines = [separator.join(cell.strip(" ,") for cell in row if cell.strip()) for row in rows]
         return opening + "; ".join(line for line in lines if line) + closing
 
     def _rows(self, nodes: Sequence[Any]) -> Iterator[list[str]]:
@@ -113,110 +115,120 @@ class _Writer(LatexNodes2Text):  # type: ignore[misc]
         yield [*row, self.nodelist_to_text(cell)]
 
 
-def _scripted(text: str, sign: str) -> tuple[str, str]:
-    """Return `text` with its scripts set, and the sign whose script is still to come."""
+def _convert_scripts(text: str, sign: str) -> tuple[str, str]:
+    """Return `text` with its scripts converted, and a trailing sign whose script is yet to come."""
     text = " ".join(f"{sign}{text}".split("\n"))
-    waiting = _WAITING.search(text)
-    end = waiting.start() if waiting else len(text)
-    set_text = _SCRIPTED.sub(lambda found: _set_script(found.group(1), found.group(2)), text[:end])
-    return set_text, waiting.group().strip() if waiting else ""
+    pending = _TRAILING_SIGN.search(text)
+    end = pending.start() if pending else len(text)
+    converted = _SCRIPT.sub(
+        lambda match: _convert_script(match.group(1), match.group(2)), text[:end]
+    )
+    return converted, pending.group().strip() if pending else ""
 
 
-def _apart(written: str, text: str, node: Any) -> str:
-    """Return a space where a word, such as sin, would run into its neighbour."""
+def _separator(before: str, text: str, node: Any) -> str:
+    """Return a space if a word such as sin would touch the text before it."""
     is_word = isinstance(node, LatexMacroNode) and len(text.strip()) > 1 and text.strip().isalpha()
-    follows = written[-1:].isalnum() or written[-1:] == ")"
-    return " " if is_word and follows else ""
+    touches = before[-1:].isalnum() or before[-1:] == ")"
+    return " " if is_word and touches else ""
 
 
 _PLAIN = "0123456789+-=()"
-_RAISED = str.maketrans(
+_SUPERSCRIPTS = str.maketrans(
     _PLAIN + "−abcdefghijklmnoprstuvwxyzABDEGHIJKLMNOPRTUVWβγδθφχ∘′",
     "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾" + "⁻ᵃᵇᶜᵈᵉᶠᵍʰⁱʲᵏˡᵐⁿᵒᵖʳˢᵗᵘᵛʷˣʸᶻᴬᴮᴰᴱᴳᴴᴵᴶᴷᴸᴹᴺᴼᴾᴿᵀᵁⱽᵂᵝᵞᵟᶿᵠᵡ°′",
 )
-_LOWERED = str.maketrans(
+_SUBSCRIPTS = str.maketrans(
     _PLAIN + "−aehijklmnoprstuvxβγρφχ", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎" + "₋ₐₑₕᵢⱼₖₗₘₙₒₚᵣₛₜᵤᵥₓᵦᵧᵨᵩᵪ"
 )
-_TABLES = {"^": _RAISED, "_": _LOWERED}
+_SCRIPT_TABLES = {"^": _SUPERSCRIPTS, "_": _SUBSCRIPTS}
 
 
-def _set_script(sign: str, text: str) -> str:
-    """Return `text` above the line (`sign` is "^") or below it ("_").
+def _convert_script(sign: str, text: str) -> str:
+    """Return `text` as a superscript (`sign` is "^") or a subscript ("_").
 
-    What Unicode has no such letters for follows the sign itself, in brackets unless one word.
+    A text without such Unicode letters follows the sign, in brackets unless it is one word.
     """
-    tight = "".join(text.split())
-    table = _TABLES[sign]
-    if all(ord(letter) in table for letter in tight):
-        return tight.translate(table)
-    is_one = len(tight) == 1 or (tight.isalnum() and unicodedata.is_normalized("NFKC", tight))
-    return f"{sign}{tight}" if is_one else f"{sign}({text.strip()})"
+    compact = "".join(text.split())
+    table = _SCRIPT_TABLES[sign]
+    if all(ord(letter) in table for letter in compact):
+        return compact.translate(table)
+    is_single_word = len(compact) == 1 or (
+        compact.isalnum() and unicodedata.is_normalized("NFKC", compact)
+    )
+    return f"{sign}{compact}" if is_single_word else f"{sign}({text.strip()})"
 
 
-_ATOM = re.compile(r"-?[\w.,′°⁰-₟]+|\([^()]*\)|√[\w.,]+")
+_TERM = re.compile(r"-?[\w.,′°⁰-₟]+|\([^()]*\)|√[\w.,]+")
 
 _MacroText = Callable[[Sequence[str]], str]
 
 
 def _bracket(text: str) -> str:
-    """Return `text` in brackets unless it is one thing."""
+    """Return `text` in brackets unless it is a single term."""
     text = " ".join(text.split())
-    return text if _ATOM.fullmatch(text) else f"({text})"
+    return text if _TERM.fullmatch(text) else f"({text})"
 
 
 def _root(parts: Sequence[str]) -> str:
     degree, radicand = parts
-    return f"{_set_script('^', degree) if degree else ''}√{_bracket(radicand)}"
+    return f"{_convert_script('^', degree) if degree else ''}√{_bracket(radicand)}"
 
 
-def _named(names: str, spec: str, look: _MacroText) -> dict[str, tuple[str, _MacroText]]:
-    return dict.fromkeys(names.split(), (spec, look))
+def _macros(
+    names: str, spec: str, write_arguments: _MacroText
+) -> dict[str, tuple[str, _MacroText]]:
+    return dict.fromkeys(names.split(), (spec, write_arguments))
 
 
-def _macros(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
-    return _named(names, "", lambda _: text)
+def _constants(text: str, names: str) -> dict[str, tuple[str, _MacroText]]:
+    return _macros(names, "", lambda _: text)
 
 
-# Name, its arguments in pylatexenc's letters ("{" one in braces, "[" one that may be missing).
+# Name: argument spec of pylatexenc ("{" required, "[" optional), and the text of the arguments.
 _MACROS: dict[str, tuple[str, _MacroText]] = {
-    **_named("frac dfrac tfrac cfrac nicefrac", "{{", lambda parts: "/".join(map(_bracket, parts))),
-    **_named("binom dbinom tbinom", "{{", lambda parts: f"C({', '.join(parts)})"),
-    **_named("sqrt", "[{", _root),
-    **_named("overset stackrel", "{{", lambda parts: f"{parts[1]}{_set_script('^', parts[0])}"),
-    **_named("underset", "{{", lambda parts: f"{parts[1]}{_set_script('_', parts[0])}"),
-    **_named(
+    **_macros(
+        "frac dfrac tfrac cfrac nicefrac", "{{", lambda parts: "/".join(map(_bracket, parts))
+    ),
+    **_macros("binom dbinom tbinom", "{{", lambda parts: f"C({', '.join(parts)})"),
+    **_macros("sqrt", "[{", _root),
+    **_macros(
+        "overset stackrel", "{{", lambda parts: f"{parts[1]}{_convert_script('^', parts[0])}"
+    ),
+    **_macros("underset", "{{", lambda parts: f"{parts[1]}{_convert_script('_', parts[0])}"),
+    **_macros(
         "boxed operatorname mathrm mathbf mathit mathsf mathtt boldsymbol bm pmb textnormal mbox"
         " substack mathop mathbin mathrel ce overline underline overbrace underbrace",
         "{",
         lambda parts: parts[0],
     ),
-    **_named("tag", "{", lambda parts: f" ({parts[0]})"),
-    **_named("pmod", "{", lambda parts: f" (mod {parts[0]})"),
-    **_named("xrightarrow", "[{", lambda parts: f"→{_set_script('^', parts[1])}"),
-    **_named("xleftarrow", "[{", lambda parts: f"←{_set_script('^', parts[1])}"),
-    **_named("label phantom hspace vspace", "{", lambda _: ""),
-    **_macros(
+    **_macros("tag", "{", lambda parts: f" ({parts[0]})"),
+    **_macros("pmod", "{", lambda parts: f" (mod {parts[0]})"),
+    **_macros("xrightarrow", "[{", lambda parts: f"→{_convert_script('^', parts[1])}"),
+    **_macros("xleftarrow", "[{", lambda parts: f"←{_convert_script('^', parts[1])}"),
+    **_macros("label phantom hspace vspace", "{", lambda _: ""),
+    **_constants(
         "",
         "left right middle big Big bigg Bigg bigl bigr Bigl Bigr biggl biggr Biggl Biggr"
         " displaystyle textstyle scriptstyle limits nolimits nonumber notag hline centering !",
     ),
-    **_macros("  ", "quad qquad enspace"),
-    **_macros("…", "dots"),
-    **_macros("⟹", "implies"),
-    **_macros("⟺", "iff"),
-    **_macros("|", "lvert rvert vert"),
-    **_macros("‖", "lVert rVert Vert"),
-    **_macros("°", "degree"),
-    **_macros("¬", "neg lnot"),
-    **_macros("′", "prime"),
-    **_macros(" mod ", "bmod mod"),
-    **_macros(":", "colon"),
-    **_macros("tg", "tg"),
-    **_macros("ctg", "ctg"),
-    **_macros("arctg", "arctg"),
-    **_macros("argmax", "argmax"),
-    **_macros("argmin", "argmin"),
-    **_macros("\n", "\\"),
+    **_constants("  ", "quad qquad enspace"),
+    **_constants("…", "dots"),
+    **_constants("⟹", "implies"),
+    **_constants("⟺", "iff"),
+    **_constants("|", "lvert rvert vert"),
+    **_constants("‖", "lVert rVert Vert"),
+    **_constants("°", "degree"),
+    **_constants("¬", "neg lnot"),
+    **_constants("′", "prime"),
+    **_constants(" mod ", "bmod mod"),
+    **_constants(":", "colon"),
+    **_constants("tg", "tg"),
+    **_constants("ctg", "ctg"),
+    **_constants("arctg", "arctg"),
+    **_constants("argmax", "argmax"),
+    **_constants("argmin", "argmin"),
+    **_constants("\n", "\\"),
 }
 
 

@@ -1,23 +1,22 @@
-r"""A model's Markdown as the text and marks that Telegram shows.
+r"""A model's Markdown as a text with entities for Telegram.
 
-CommonMark with GitHub's tables and strikethrough and with formulas; markdown-it-py reads it. HTML
-is shown as it stands, and so are links by reference and underlined headings: a text that is still
-growing would change its look with every line. Nothing is lost, and nothing raises: what cannot be
-read as Markdown is shown as it is.
+CommonMark with GitHub's tables and strikethrough and with formulas, parsed by markdown-it-py. HTML,
+reference links and setext headings are shown as plain text: a streamed text would change its look
+with every line. Nothing is lost and nothing raises: text that cannot be parsed is shown as it is.
 
 Products keep their signs: CommonMark takes any pair of asterisks within words for emphasis, and
 S = a*b*c would be shown as S = abc. Emphasis that begins or ends a word stays emphasis.
 
-Formulas stand in $ $, $$ $$, \( \), \[ \] and \begin. A dollar is often money: as in Pandoc, one
-that opens stands before no white space, one that closes stands after none and before no letter or
-digit, and what lies between must look like mathematics.
+Formulas are in $ $, $$ $$, \( \), \[ \] and \begin. A dollar sign is often money, so as in Pandoc
+an opening one must not precede white space, a closing one must not follow white space or precede a
+letter or digit, and the text between them must look like mathematics.
 
-A link opens where Telegram opens it (TDLib's LinkManager, check_link and its tests): http, https
-and tg, a host with a dot; mail addresses are found by Telegram itself where they stand in the text.
+A link is an entity only if Telegram opens it (TDLib's LinkManager, check_link and its tests): http,
+https and tg, with a dot in the host; Telegram itself finds mail addresses in the text.
 
-A table stands in columns where it fits a telephone. Columns need letters of one width, so they are
-written as a block of code; a block holds no links, so a table with links is written as lines:
-"heading: value", a group of lines a row.
+A table that fits a phone screen is written in columns. Columns need a monospaced font, so they are
+a code block; a code block cannot contain links, so a table with links is written as lines:
+"heading: value", a group of lines for each row.
 """
 
 from __future__ import annotations
@@ -42,13 +41,13 @@ from merlin.core.log import get_logger
 
 log = get_logger(__name__)
 
-# Beyond these a text is shown as it is: markdown-it takes a second for it, and the bot waits.
+# Longer texts are shown as they are: markdown-it would block the bot for a second.
 MAX_CHARACTERS = 64_000
 MAX_DELIMITERS = {"[": 2000, "|": 5000}
-# What is nested deeper would be left out by markdown-it.
-DEEPEST = 40
-_UNSHOWN = re.compile(r"[\0\ud800-\udfff]")
-# Without any of these a text says the same with and without a parser.
+# markdown-it drops deeper nested blocks.
+MAX_DEPTH = 40
+_INVISIBLE = re.compile(r"[\0\ud800-\udfff]")
+# A text without any of these has no Markdown.
 _MARKUP = re.compile(r"[*_`~\[<|$\\&]|\n\n\n")
 _LINE_SIGN = re.compile(r"[-+=>#]|\d{1,9}[.)]")
 _ASTERISK = "*"
@@ -56,55 +55,57 @@ _MAX_ASTERISKS = 2
 RULE = "———"
 _LANGUAGE = re.compile(r"[\w+#.-]{1,40}")
 _TASK = re.compile(r"\[([ xX])\](?:\s+|$)")
-_MARKS = {"strong": "bold", "em": "italic", "s": "strikethrough"}
+_ENTITY_KINDS = {"strong": "bold", "em": "italic", "s": "strikethrough"}
 MAX_URL_LENGTH = 2048
-_TELEGRAM = re.compile(r"tg://[a-z_-]+(?:[/?#]\S*)?", re.IGNORECASE | re.ASCII)
-_MAIL = "mailto:"
-# What a telephone shows of a block of code without breaking its lines.
+_TELEGRAM_LINK = re.compile(r"tg://[a-z_-]+(?:[/?#]\S*)?", re.IGNORECASE | re.ASCII)
+_MAIL_SCHEME = "mailto:"
+# The width of a code block on a phone without wrapped lines.
 MAX_COLUMNS = 46
-_BETWEEN = " | "
-_CROSSING = "-+-"
-# Markdown has no other way to write two lines into one cell.
+_COLUMN_SEPARATOR = " | "
+_RULE_SEPARATOR = "-+-"
+# Markdown has no other line break within a table cell.
 _LINE_BREAK = re.compile(r"\s*<br\s*/?>\s*", re.IGNORECASE)
 MAX_LINES = 60
-# Longer marks first: `$$` is no empty formula between two `$`.
-_PAIRS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
-_SIGNS = re.compile(r"[\\^_{=]")
+# Longer delimiters first, so that `$$` is not an empty formula between two `$`.
+_DELIMITERS = (("$$", "$$"), ("$", "$"), ("\\(", "\\)"), ("\\[", "\\]"))
+_MATH_SIGNS = re.compile(r"[\\^_{=]")
 _SUM = re.compile(r"(?!\d[\d.,]*\s)(?!.*[^\W\d_]{3}).*[-+*/<>|]")
 _PROSE = re.compile(r"\s[^\W\d_]{3,}[\s,.]")
-_BLOCK = re.compile(r"\s*(?:(\$\$)|(\\\[)|\\begin\{([a-z]+\*?)\})")
+_BLOCK_START = re.compile(r"\s*(?:(\$\$)|(\\\[)|\\begin\{([a-z]+\*?)\})")
 _CLOSING_SIGNS = " \t.,;:"
 
 
 def render_plain(text: str) -> FormattedMessage:
-    """Return `text` as a page without marks; what no client shows becomes U+FFFD."""
-    return FormattedMessage(_UNSHOWN.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n")))
+    """Return `text` as a page without entities; characters that no client shows become U+FFFD."""
+    return FormattedMessage(
+        _INVISIBLE.sub("\ufffd", text.replace("\r\n", "\n").replace("\r", "\n"))
+    )
 
 
 def render(markdown: str) -> FormattedMessage:
-    """Return an answer's Markdown, whole or growing, as a page; never raises."""
+    """Convert an answer's Markdown, complete or streamed, to a page; never raises."""
     text = render_plain(markdown).text.rstrip().lstrip("\n")
-    is_marked = _MARKUP.search(text) or any(
+    has_markup = _MARKUP.search(text) or any(
         line != line.strip() or _LINE_SIGN.match(line) for line in text.split("\n")
     )
-    is_heavy = len(text) > MAX_CHARACTERS or any(
-        text.count(sign) > most for sign, most in MAX_DELIMITERS.items()
+    is_too_large = len(text) > MAX_CHARACTERS or any(
+        text.count(sign) > limit for sign, limit in MAX_DELIMITERS.items()
     )
-    if not is_marked or is_heavy:
+    if not has_markup or is_too_large:
         return FormattedMessage(text)
     try:
-        page = _read(text)
-    except Exception as problem:  # noqa: BLE001 - an answer is shown whatever its marks are
-        # The trace would hold people's words.
-        kind = type(problem).__name__
+        page = _parse(text)
+    except Exception as error:  # noqa: BLE001 - an answer is shown whatever its marks are
+        # A traceback would contain the user's texts.
+        kind = type(error).__name__
         log.warning("markdown cannot be read", characters=len(text), problem=kind)
         return FormattedMessage(text)
     return page if page.text else FormattedMessage(text)
 
 
-def _read(text: str) -> FormattedMessage:
+def _parse(text: str) -> FormattedMessage:
     tokens = _PARSER.parse(text)
-    if any(token.level >= DEEPEST - 1 for token in tokens):
+    if any(token.level >= MAX_DEPTH - 1 for token in tokens):
         return FormattedMessage(text)
     builder = TextBuilder()
     _write_blocks(builder, SyntaxTreeNode(tokens).children)
@@ -112,14 +113,14 @@ def _read(text: str) -> FormattedMessage:
 
 
 def _make_parser() -> MarkdownIt:
-    options = {"html": False, "maxNesting": DEEPEST}
+    options = {"html": False, "maxNesting": MAX_DEPTH}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"])
     parser.disable(["reference", "lheading"])
-    # Formulas: tokens `formula` within a line, `formula_block` as lines.
+    # Formulas: inline tokens `formula`, block tokens `formula_block`.
     parser.inline.ruler.before("escape", "formula", _formula_in_line)
     interrupts = RuleOptionsType(alt=["paragraph", "blockquote", "list"])
     parser.block.ruler.before("fence", "formula_block", _formula_block, interrupts)
-    # Signs of multiplication and of powers are left alone.
+    # Multiplication and power signs stay as they are.
     parser.inline.ruler.before("emphasis", "product", _product)
     return parser
 
@@ -141,7 +142,7 @@ def _product(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdo
 
 
 def _is_product(before: str, after: str, *, is_power: bool) -> bool:
-    """Return whether asterisks between these two characters multiply, or raise to a power."""
+    """Return whether asterisks between these two characters are a product or a power sign."""
     if not (before.isalnum() or before == ")") or not (after.isalnum() or after == "("):
         return False
     if is_power:
@@ -153,7 +154,7 @@ def _is_product(before: str, after: str, *, is_power: bool) -> bool:
 def _formula_in_line(state: StateInline, silent: bool) -> bool:  # noqa: FBT001 - markdown-it's signature
     if state.src[state.pos] not in "$\\":
         return False
-    for opening, closing in _PAIRS:
+    for opening, closing in _DELIMITERS:
         if state.src.startswith(opening, state.pos):
             start = state.pos + len(opening)
             end = state.src.find(closing, start, min(state.posMax, start + MAX_FORMULA_CHARACTERS))
@@ -178,16 +179,16 @@ def _is_formula(text: str, opening: str, start: int, end: int) -> bool:
     if not re.search(r"\s", content):
         return True
     is_prose = _PROSE.search(content) and "\\text" not in content
-    return not is_prose and bool(_SIGNS.search(content) or _SUM.match(content))
+    return not is_prose and bool(_MATH_SIGNS.search(content) or _SUM.match(content))
 
 
 def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bool:  # noqa: FBT001 - as above
-    begun = _BLOCK.match(_line(state, start))
-    if begun is None or state.is_code_block(start):
+    match = _BLOCK_START.match(_line(state, start))
+    if match is None or state.is_code_block(start):
         return False
-    environment = begun.group(3)
-    opening = "" if environment else begun.group().strip()
-    closing = f"\\end{{{environment}}}" if environment else "$$" if begun.group(1) else "\\]"
+    environment = match.group(3)
+    opening = "" if environment else match.group().strip()
+    closing = f"\\end{{{environment}}}" if environment else "$$" if match.group(1) else "\\]"
     end = _last_line(state, start, last, opening, closing)
     if end is None:
         return False
@@ -202,14 +203,14 @@ def _formula_block(state: StateBlock, start: int, last: int, silent: bool) -> bo
 
 
 def _last_line(state: StateBlock, start: int, last: int, opening: str, closing: str) -> int | None:
-    """Return the line that ends the formula; none where words follow or a blank line comes."""
+    """Return the last line of the formula; None if text follows it or a blank line comes first."""
     skipped = len(opening)
     for line in range(start, min(last, start + MAX_LINES)):
         text = _line(state, line).strip()
-        place = text.find(closing, skipped)
+        position = text.find(closing, skipped)
         skipped = 0
-        if place >= 0:
-            return None if text[place + len(closing) :].strip(_CLOSING_SIGNS) else line
+        if position >= 0:
+            return None if text[position + len(closing) :].strip(_CLOSING_SIGNS) else line
         if not text or state.sCount[line] < state.blkIndent:
             return None
     return None
@@ -219,16 +220,16 @@ def _line(state: StateBlock, line: int) -> str:
     return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
 
 
-# What begins and ends with a mark, in a paragraph of its own.
-_FRAMES = {"heading": "bold", "blockquote": "blockquote"}
+# Blocks that become one entity.
+_FRAME_ENTITIES = {"heading": "bold", "blockquote": "blockquote"}
 
 
 def _write_blocks(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: int = 0) -> None:
-    """Write blocks, one below the other; `depth` is in how many lists they stand."""
+    """Write blocks one below the other; `depth` is the nesting level of lists."""
     for node in nodes:
-        if node.type in _FRAMES:
+        if node.type in _FRAME_ENTITIES:
             builder.gap(2)
-            builder.start(_FRAMES[node.type])
+            builder.start(_FRAME_ENTITIES[node.type])
             _write_blocks(builder, node.children, depth)
             builder.end()
         elif node.type == "paragraph":
@@ -241,7 +242,7 @@ def _write_blocks(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode], depth: 
         elif node.type == "table":
             _draw_table(builder, _table_rows(node))
         else:
-            # None is left blank within a list.
+            # No blank lines within a list.
             builder.gap(1 if depth and node.type != "hr" else 2)
             _write_block(builder, node)
 
@@ -257,61 +258,67 @@ def _write_block(builder: TextBuilder, node: SyntaxTreeNode) -> None:
 
 
 def _write_list(builder: TextBuilder, node: SyntaxTreeNode, depth: int) -> None:
-    before, here = node.previous_sibling, node.map
-    end = before.map if before and before.type == "paragraph" else None
-    # A list may begin on the line right after a paragraph, as its items do.
-    lines = 1 if depth or (end and here and end[1] == here[0]) else 2
+    previous, line_range = node.previous_sibling, node.map
+    end = previous.map if previous and previous.type == "paragraph" else None
+    # A list may follow a paragraph without a blank line, as its items do.
+    lines = 1 if depth or (end and line_range and end[1] == line_range[0]) else 2
     number = int(node.attrs.get("start", 1))
-    for place, item in enumerate(node.children):
+    for index, item in enumerate(node.children):
         first = item.children[0] if item.children else None
-        if place:
+        if index:
             lines = 2 if first and first.type == "paragraph" and not first.hidden else 1
-        bullet = f"{number + place}{item.markup}" if node.type == "ordered_list" else "•"
+        bullet = f"{number + index}{item.markup}" if node.type == "ordered_list" else "•"
         builder.item(_task(first) or bullet, depth, lines)
         _write_blocks(builder, item.children, depth + 1)
         builder.end_item(depth)
 
 
 def _task(block: SyntaxTreeNode | None) -> str:
-    """Return the box of a task, and take it out of the item's words; "" for other items."""
+    """Return the checkbox of a task and remove it from the item's text; "" for other items."""
     inline = block.children[0] if block and block.children else None
-    word = inline.children[0] if inline and inline.type == "inline" and inline.children else None
-    found = _TASK.match(word.content) if word and word.type == "text" and word.token else None
-    if word is None or word.token is None or found is None:
+    first_text = (
+        inline.children[0] if inline and inline.type == "inline" and inline.children else None
+    )
+    match = (
+        _TASK.match(first_text.content)
+        if first_text and first_text.type == "text" and first_text.token
+        else None
+    )
+    if first_text is None or first_text.token is None or match is None:
         return ""
-    word.token.content = word.content[found.end() :]
-    return "☐" if found.group(1) == " " else "☑"
+    first_text.token.content = first_text.content[match.end() :]
+    return "☐" if match.group(1) == " " else "☑"
 
 
 def _write_inlines(builder: TextBuilder, nodes: Iterable[SyntaxTreeNode]) -> str:
-    """Write what stands within a line; return what it says."""
+    """Write inline nodes; return their plain text."""
     plain = ""
     for node in nodes:
         kind = node.type
-        if kind in _MARKS:
-            builder.start(_MARKS[kind])
+        if kind in _ENTITY_KINDS:
+            builder.start(_ENTITY_KINDS[kind])
             plain += _write_inlines(builder, node.children)
             builder.end()
         elif kind in {"link", "image"}:
-            # A picture is written as a link to it.
+            # An image is written as a link to it.
             plain += _write_link(builder, node)
         else:
-            words = node.content
+            content = node.content
             if kind == "code_inline":
-                builder.code(words)
+                builder.code(content)
             elif kind == "formula":
-                builder.write(to_unicode(words))
+                builder.write(to_unicode(content))
             else:
-                builder.write("\n" if kind in {"softbreak", "hardbreak"} else words)
-            plain += words
+                builder.write("\n" if kind in {"softbreak", "hardbreak"} else content)
+            plain += content
     return plain
 
 
 def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
-    """Write a link; an address that cannot be opened, or has no words for it, is shown."""
+    """Write a link; an address that cannot be opened, or has no label, is shown."""
     address = str(node.attrs.get("href" if node.type == "link" else "src", ""))
-    does_open = _is_link(address)
-    if does_open:
+    can_open = _is_link(address)
+    if can_open:
         builder.start("text_link", address)
     if node.type == "link":
         label = _write_inlines(builder, node.children)
@@ -319,22 +326,22 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
         label = node.content
         builder.write(label)
     shown = normalizeLinkText(address)
-    if shown.lower().startswith(_MAIL):
-        shown = shown[len(_MAIL) :]
+    if shown.lower().startswith(_MAIL_SCHEME):
+        shown = shown[len(_MAIL_SCHEME) :]
     if not label.strip():
         builder.write(shown)
-    elif not does_open and shown not in {"", label}:
+    elif not can_open and shown not in {"", label}:
         builder.write(f" ({shown})")
-    if does_open:
+    if can_open:
         builder.end()
     return label
 
 
 def _is_link(address: str) -> bool:
-    """Return whether Telegram takes `address` for a link."""
+    """Return whether Telegram accepts `address` as a link."""
     if len(address) > MAX_URL_LENGTH:
         return False
-    if _TELEGRAM.fullmatch(address):
+    if _TELEGRAM_LINK.fullmatch(address):
         return True
     try:
         parts = urlsplit(address)
@@ -344,7 +351,7 @@ def _is_link(address: str) -> bool:
     return parts.scheme in {"http", "https"} and "." in host and port != 0
 
 
-# What stands in a cell, and the side it is aligned to.
+# The inline nodes of a cell, and its alignment.
 Cell = tuple[Sequence[SyntaxTreeNode], str]
 Row = Sequence[Cell]
 
@@ -354,7 +361,9 @@ def _table_rows(table: SyntaxTreeNode) -> list[list[Cell]]:
     return [
         [
             (
-                SyntaxTreeNode(list(_broken(cell.to_tokens()[1].children or []))).children,
+                SyntaxTreeNode(
+                    list(_split_line_breaks(cell.to_tokens()[1].children or []))
+                ).children,
                 str(cell.attrs.get("style", "")).removeprefix("text-align:"),
             )
             for cell in row.children
@@ -364,33 +373,33 @@ def _table_rows(table: SyntaxTreeNode) -> list[list[Cell]]:
     ]
 
 
-def _broken(tokens: Sequence[Token]) -> Iterator[Token]:
-    """Yield the tokens of a cell, each <br> of its text as the line break that it means."""
+def _split_line_breaks(tokens: Sequence[Token]) -> Iterator[Token]:
+    """Yield the tokens of a cell, with each <br> of its text as a line break."""
     for token in tokens:
         if token.type != "text":
             yield token
             continue
-        for place, line in enumerate(_LINE_BREAK.split(token.content)):
-            if place:
+        for index, line in enumerate(_LINE_BREAK.split(token.content)):
+            if index:
                 yield Token("hardbreak", "br", 0)
             yield token.copy(content=line)
 
 
 def _draw_table(builder: TextBuilder, rows: Sequence[Row]) -> None:
     """Write a table whose first row is its heading."""
-    written = [[_written(cell) for cell in row] for row in rows]
-    widths = [max(_width(page.text) for page in column) for column in zip(*written, strict=False)]
+    pages = [[_render_cell(cell) for cell in row] for row in rows]
+    widths = [max(_width(page.text) for page in column) for column in zip(*pages, strict=False)]
     has_links = any(
-        mark.kind == "text_link" for row in written for one in row for mark in one.marks
+        mark.kind == "text_link" for row in pages for page in row for mark in page.marks
     )
-    if not has_links and sum(widths) + len(_BETWEEN) * (len(widths) - 1) <= MAX_COLUMNS:
+    if not has_links and sum(widths) + len(_COLUMN_SEPARATOR) * (len(widths) - 1) <= MAX_COLUMNS:
         builder.gap(2)
-        builder.block(_in_columns(rows, written, widths))
+        builder.block(_in_columns(rows, pages, widths))
     else:
-        _write_lines(builder, rows, written)
+        _write_lines(builder, rows, pages)
 
 
-def _written(cell: Cell) -> FormattedMessage:
+def _render_cell(cell: Cell) -> FormattedMessage:
     builder = TextBuilder()
     _write_inlines(builder, cell[0])
     page = builder.page()
@@ -398,26 +407,26 @@ def _written(cell: Cell) -> FormattedMessage:
 
 
 def _in_columns(
-    rows: Sequence[Row], written: Sequence[Sequence[FormattedMessage]], widths: Sequence[int]
+    rows: Sequence[Row], pages_by_row: Sequence[Sequence[FormattedMessage]], widths: Sequence[int]
 ) -> str:
     lines = [
-        _BETWEEN.join(
-            _padded(page.text, width, side)
+        _COLUMN_SEPARATOR.join(
+            _pad(page.text, width, side)
             for (_, side), page, width in zip(row, pages, widths, strict=False)
         ).rstrip()
-        for row, pages in zip(rows, written, strict=True)
+        for row, pages in zip(rows, pages_by_row, strict=True)
     ]
-    return "\n".join([lines[0], _CROSSING.join("-" * width for width in widths), *lines[1:]])
+    return "\n".join([lines[0], _RULE_SEPARATOR.join("-" * width for width in widths), *lines[1:]])
 
 
-def _padded(text: str, width: int, side: str) -> str:
-    room = width - _width(text)
-    before = {"right": room, "center": room // 2}.get(side, 0)
-    return " " * before + text + " " * (room - before)
+def _pad(text: str, width: int, side: str) -> str:
+    padding = width - _width(text)
+    before = {"right": padding, "center": padding // 2}.get(side, 0)
+    return " " * before + text + " " * (padding - before)
 
 
 def _width(text: str) -> int:
-    """Return how many columns `text` takes: none for an accent, two for 漢 or an emoji."""
+    """Return the width of `text` in columns: combining marks take 0, wide characters 2."""
     if text.isascii():
         return len(text)
     return sum(
@@ -429,17 +438,17 @@ def _width(text: str) -> int:
 
 
 def _write_lines(
-    builder: TextBuilder, rows: Sequence[Row], written: Sequence[Sequence[FormattedMessage]]
+    builder: TextBuilder, rows: Sequence[Row], pages_by_row: Sequence[Sequence[FormattedMessage]]
 ) -> None:
-    headings = [page.text for page in written[0]]
-    for row, pages in zip(rows[1:] or rows, written[1:] or written, strict=True):
+    headings = [page.text for page in pages_by_row[0]]
+    for row, pages in zip(rows[1:] or rows, pages_by_row[1:] or pages_by_row, strict=True):
         lines = 2
-        for place, ((nodes, _), page) in enumerate(zip(row, pages, strict=True)):
+        for index, ((nodes, _), page) in enumerate(zip(row, pages, strict=True)):
             if not page.text:
                 continue
             builder.gap(lines)
             lines = 1
-            heading = headings[place] if len(rows) > 1 else ""
+            heading = headings[index] if len(rows) > 1 else ""
             builder.write(f"{heading}: " if heading else "")
             _write_inlines(builder, nodes)
 

@@ -1,4 +1,4 @@
-"""Stars as a payment gateway: what Telegram is asked of them, and what its JSON tells of them."""
+"""Telegram Stars as a payment gateway: Bot API calls and parsing of their JSON."""
 
 from __future__ import annotations
 
@@ -43,44 +43,52 @@ from merlin.providers.payments import (
 
 log = get_logger(__name__)
 
-# One second behind the last that a datetime holds would break whoever reads it.
+# The last second that datetime supports.
 _LAST_S = 253_402_300_799
 _MAX_DURATION_S = 366 * 24 * 3600
 PERIOD_S = 2_592_000
-# Telegram's own sizes of an invoice.
-_TITLE, _DESCRIPTION = 32, 255
+# Telegram's limits for an invoice.
+_TITLE_LENGTH, _DESCRIPTION_LENGTH = 32, 255
 _REFUNDED = "CHARGE_ALREADY_REFUNDED"
-LOOK_S = 60.0
+CHECK_S = 60.0
 
 
 class StarsGateway:
-    """The calls about Stars, as a PaymentGateway; each is tried once."""
+    """The Bot API calls for Stars, as a PaymentGateway; each is tried once."""
 
     def __init__(self, calls: BotApi) -> None:
         self._calls = calls
 
     @property
     def name(self) -> Gateway:
-        """Return that these are Stars."""
+        """Return the gateway's name."""
         return Gateway.STARS
 
     async def send_invoice(self, place: ChatPlace, request: PaymentRequest) -> None:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
-        # A copy that is forwarded leads to the bot: nobody pays for somebody else's order.
+        # A forwarded copy opens the bot, so that nobody pays for another user's order.
         fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
         await self._ask("sendInvoice", {**fields, **spotted(Target(place.thread_id))})
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
-        """Return a subscription with the address where it is paid."""
+        """Return a subscription with its payment link."""
         fields = {"subscription_period": PERIOD_S, **_invoice(request)}
-        found = await self._ask("createInvoiceLink", fields)
-        if not isinstance(found, str) or not found:
+        link = await self._ask("createInvoiceLink", fields)
+        if not isinstance(link, str) or not link:
             raise PaymentUnknown("Telegram told no link", code="unreadable")
-        who, order = str(request.user_id), request.purchase_id
-        return GatewayPayment("", Status.PENDING, False, request.amount, False, order, who, found)  # noqa: FBT003
+        return GatewayPayment(
+            outside_id="",
+            status=Status.PENDING,
+            is_paid=False,
+            amount=request.amount,
+            is_test=False,
+            purchase_id=request.purchase_id,
+            user_id=str(request.user_id),
+            pay_url=link,
+        )
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
-        """Send the Stars of a payment back; they go back once, however often this is asked."""
+        """Refund the Stars of a payment; calling it again refunds nothing more."""
         charge = request.payment_id
         fields = {"user_id": request.user_id, "telegram_payment_charge_id": charge}
         try:
@@ -91,22 +99,24 @@ class StarsGateway:
         return GatewayRefund(charge, charge, request.amount, is_done=True, at=utc_now())
 
     async def refunds(self, payment_id: str) -> tuple[GatewayRefund, ...]:  # noqa: ARG002
-        """Return none: Telegram tells of refunds by itself, and sends nothing back twice."""
+        """Return none: Telegram reports refunds by updates and never refunds twice."""
         return ()
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
-        """Let a subscription not be paid again."""
+        """Cancel the renewal of a subscription."""
         fields = {"user_id": user_id, "telegram_payment_charge_id": payment_id}
         await self._ask("editUserStarSubscription", {**fields, "is_canceled": True})
 
     async def movements(self, offset: int) -> StarsPage:
-        """Return up to STARS_PAGE_SIZE movements, oldest first. Raises PaymentError."""
+        """Return up to MAX_MOVED transactions from an offset, oldest first. Raises PaymentError."""
         fields = {"offset": offset, "limit": STARS_PAGE_SIZE}
-        found = await self._ask("getStarTransactions", fields)
-        listed = found.get("transactions") if isinstance(found, Mapping) else None
-        if not isinstance(listed, list):
+        response = await self._ask("getStarTransactions", fields)
+        transactions = response.get("transactions") if isinstance(response, Mapping) else None
+        if not isinstance(transactions, list):
             raise GatewayUnavailable("Telegram told no movements", code="unreadable")
-        return read_page([each for each in listed if isinstance(each, Mapping)])
+        return read_page(
+            [transaction for transaction in transactions if isinstance(transaction, Mapping)]
+        )
 
     async def _ask(self, method: str, fields: Mapping[str, Any]) -> Any:
         try:
@@ -123,11 +133,11 @@ class StarsGateway:
 
 
 def _invoice(request: PaymentRequest) -> dict[str, Any]:
-    """Return the fields that every invoice has."""
-    title = request.title[:_TITLE]
+    """Return the fields common to all invoices."""
+    title = request.title[:_TITLE_LENGTH]
     return {
         "title": title,
-        "description": request.description[:_DESCRIPTION],
+        "description": request.description[:_DESCRIPTION_LENGTH],
         "payload": request.purchase_id,
         "provider_token": "",
         "currency": request.amount.currency.value,
@@ -136,7 +146,7 @@ def _invoice(request: PaymentRequest) -> dict[str, Any]:
 
 
 def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
-    """Return the payment in Stars to ask for, in the payer's language."""
+    """Return the payment request for a purchase in Stars, in the payer's language."""
     order = purchase.order
     return PaymentRequest(
         purchase_id=purchase.purchase_id,
@@ -148,22 +158,22 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
 
 
 def with_stars(services: BotServices, calls: BotApi) -> BotServices:
-    """Return the services with the gateway that only a bot which calls Telegram has."""
+    """Return the services with the Stars gateway, which needs the Bot API."""
     return replace(services, gateway=StarsGateway(calls))
 
 
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
-    """Hold Telegram's list against the ledger at the start and every night, until cancelled."""
+    """Compare Telegram's transactions with the ledger at startup and then nightly, forever."""
     store, settings = services.store, Settings(services.db)
     if not await store.read(lambda: sells_for_stars(services)):
-        # What is sold is said by the config: it changes with the next start.
+        # The configuration only changes with a restart.
         await asyncio.Event().wait()
 
     def is_night() -> bool:
         zone = zone_of(services.config.timezone)
         return is_due(last_comparison(settings).at, services.clock(), zone)
 
-    async def compared() -> bool:
+    async def try_to_compare() -> bool:
         try:
             await reconcile_stars(services, gateway.movements)
         except PaymentError:
@@ -171,17 +181,19 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
         return True
 
     attempt = 0
-    while not await compared():
+    while not await try_to_compare():
         await pause(attempt, services.pace.longest_pause_s)
         attempt += 1
     while True:
-        await asyncio.sleep(LOOK_S)
+        await asyncio.sleep(CHECK_S)
         if await store.read(is_night):
-            await compared()
+            await try_to_compare()
 
 
-def _paid(charge: str, user_id: int, payload: object, count: int, at: datetime) -> GatewayPayment:
-    """Return so many Stars of a person as a payment for the purchase that the payload names."""
+def _payment_of(
+    charge: str, user_id: int, payload: object, count: int, at: datetime
+) -> GatewayPayment:
+    """Return a payment of `count` Stars for the purchase in the payload."""
     return GatewayPayment(
         outside_id=charge,
         status=Status.SUCCEEDED,
@@ -194,69 +206,72 @@ def _paid(charge: str, user_id: int, payload: object, count: int, at: datetime) 
     )
 
 
-def _returned(payment: GatewayPayment | None) -> GatewayRefund | None:
-    """Return Stars that were told as a payment as what went back; the charge stays the same."""
+def _as_refund(payment: GatewayPayment | None) -> GatewayRefund | None:
+    """Return a payment as a refund; both have the same charge id."""
     if payment is None or payment.at is None:
         return None
     charge, at = payment.outside_id, payment.at
-    whose = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
-    return GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **whose)
+    owner = {"purchase_id": payment.purchase_id, "user_id": payment.user_id}
+    return GatewayRefund(charge, charge, payment.amount, is_done=True, at=at, **owner)
 
 
 def read_refund(update: Update) -> GatewayRefund | None:
-    """Return the refund that a message tells of; None where that cannot be read."""
-    return _returned(read_payment(update, RETURNED))
+    """Return the refund of a service message, None if it cannot be parsed."""
+    return _as_refund(read_payment(update, RETURNED))
 
 
 def read_payment(update: Update, name: str = PAID) -> GatewayPayment | None:
-    """Return the payment that a message tells of; None where that cannot be read."""
+    """Return the payment of a service message, None if it cannot be parsed."""
     message = json_object(update.body, "message")
     payment = json_object(message, name)
     charge = payment.get("telegram_payment_charge_id")
     is_stars = payment.get("currency") == Currency.XTR.value
-    count = _whole(payment.get("total_amount"))
+    count = _positive_int(payment.get("total_amount"))
     if not isinstance(charge, str) or not charge or not is_stars or count is None:
         return None
-    at = _time(message.get("date")) or datetime.fromtimestamp(0, UTC)
-    paid = _paid(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
-    return replace(paid, paid_until=_time(payment.get("subscription_expiration_date")))
+    at = _read_time(message.get("date")) or datetime.fromtimestamp(0, UTC)
+    paid = _payment_of(charge, update.user_id, payment.get("invoice_payload", ""), count, at)
+    return replace(paid, paid_until=_read_time(payment.get("subscription_expiration_date")))
 
 
-def read_page(listed: list[Mapping[str, Any]]) -> StarsPage:
-    """Return what Telegram's list of movements tells of payments and refunds of ours."""
-    moved: list[GatewayPayment | GatewayRefund] = []
-    for each in listed:
-        found = (_moved(each, "source"), _returned(_moved(each, "receiver")))
-        moved += [one for one in found if one is not None]
-    return [str(each.get("id")) for each in listed], moved
+def read_page(transactions: list[Mapping[str, Any]]) -> StarsPage:
+    """Return the ids of Telegram's transactions, and their payments and refunds."""
+    changes: list[GatewayPayment | GatewayRefund] = []
+    for transaction in transactions:
+        sides = (
+            _read_transaction(transaction, "source"),
+            _as_refund(_read_transaction(transaction, "receiver")),
+        )
+        changes += [change for change in sides if change is not None]
+    return [str(transaction.get("id")) for transaction in transactions], changes
 
 
-def _moved(values: Mapping[str, Any], side: str) -> GatewayPayment | None:
-    """Return what a StarTransaction tells of the person on one `side`, "source" or "receiver".
+def _read_transaction(values: Mapping[str, Any], side: str) -> GatewayPayment | None:
+    """Return the payment of a StarTransaction by the user on one `side`, "source" or "receiver".
 
-    None for what is no payment of an invoice: gifts, advertising, what the owner takes out.
+    None if it is not for an invoice: gifts, advertising, withdrawals.
     """
-    partner, count = json_object(values, side), _whole(values.get("amount"))
+    partner, count = json_object(values, side), _positive_int(values.get("amount"))
     if partner.get("type") != "user":
         return None
-    user_id = _whole(json_object(partner, "user").get("id"))
-    charge, at = values.get("id"), _time(values.get("date"))
+    user_id = _positive_int(json_object(partner, "user").get("id"))
+    charge, at = values.get("id"), _read_time(values.get("date"))
     if not isinstance(charge, str) or user_id is None or count is None or at is None:
         return None
-    # Only a subscription has a period.
-    period = _whole(partner.get("subscription_period"))
+    # Only subscriptions have a period.
+    period = _positive_int(partner.get("subscription_period"))
     until = at + timedelta(seconds=period) if period and period < _MAX_DURATION_S else None
-    paid = _paid(charge, user_id, partner.get("invoice_payload", ""), count, at)
+    paid = _payment_of(charge, user_id, partner.get("invoice_payload", ""), count, at)
     return replace(paid, paid_until=until)
 
 
-def _whole(value: object) -> int | None:
-    """Return a number above 0 that every database holds."""
+def _positive_int(value: object) -> int | None:
+    """Return a number above 0 that every database can store, None for other values."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 < value <= MAX_MINOR else None
 
 
-def _time(value: object) -> datetime | None:
-    seconds = _whole(value)
+def _read_time(value: object) -> datetime | None:
+    seconds = _positive_int(value)
     return datetime.fromtimestamp(seconds, UTC) if seconds and seconds <= _LAST_S else None

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_cases import ANSWER, is_whole, marks
 
-from merlin.bot.markdown import DEEPEST, MAX_CHARACTERS, render, render_plain
+from merlin.bot.markdown import MAX_CHARACTERS, MAX_DEPTH, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
 
 pytestmark = pytest.mark.unit
@@ -143,7 +143,7 @@ def test_a_text_made_to_hurt_is_shown(text):
 
 
 def test_what_is_nested_too_deep_is_shown_as_it_is():
-    text = "> " * (DEEPEST + 5) + "слово"
+    text = "> " * (MAX_DEPTH + 5) + "слово"
     assert render(text) == FormattedMessage(text)
 
 
