@@ -75,7 +75,7 @@ class Connections:
     ) -> None:
         """Exempt the networks in `trusted`, those of proxies, from the limit per address.
 
-        If the process may open few files, half of them are reserved for connections.
+        If the process may open only few files, connections may use half of them.
         """
         self.limits = limits
         self.ended: Counter[str] = Counter(dict.fromkeys(REASONS, 0))

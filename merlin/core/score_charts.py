@@ -21,8 +21,8 @@ _LABEL_OFFSET, _LOWEST_LABEL = 6.0, 78.0  # positions of score labels, in per ce
 class Score:
     """A share with its confidence interval, all in per cent.
 
-    `name` and `day` are its two axis labels; `words` labels a score whose `style` (serves, held,
-    other) differs from the rest.
+    `name` and `day` are its two axis labels; `words` labels a score whose `style` ("serves", or
+    "this" for the selected version) is not "".
     """
 
     share: float
