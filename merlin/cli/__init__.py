@@ -66,12 +66,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     try:
         app(args=None if argv is None else list(argv), prog_name="merlin")
-    except SystemExit as end:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
-        return end.code if isinstance(end.code, int) else 1
+    except SystemExit as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
+        return exit_error.code if isinstance(exit_error.code, int) else 1
     except BrokenPipeError:  # the reader closed the pipe, so no message can reach it
         sys.stderr.close()
         return 0
-    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - told by kind
+    except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - reported by kind
         from merlin.cli.failures import print_failure
 
         return print_failure(problem)

@@ -47,7 +47,7 @@ from merlin.git.source import Entry
 if TYPE_CHECKING:
     from merlin.dataset.check import CheckedDataset
 
-_HERE = (Path(),)
+_CURRENT_FOLDER = (Path(),)
 _PATHS = Annotated[
     list[Path] | None,
     typer.Argument(help="A repository, a dataset, or a file in one; default: what lies here."),
@@ -102,7 +102,7 @@ def check(  # noqa: PLR0913 - each is an option of the command
         if commit:
             outcome = _combine(_check_commit(commit, config, checked))
         else:
-            outcome = check_paths(paths or _HERE, fix=fix, checked=checked)
+            outcome = check_paths(paths or _CURRENT_FOLDER, fix=fix, checked=checked)
     if checked is not None:
         from merlin.cli.paid_questions import ask_bases
 
@@ -153,7 +153,7 @@ def check_paths(
         return _combine(_check_folder(folder, checked) for folder in to_check)
     indexes = {path: read_index(path) for path in {folder.path for folder in to_check}}
     fixes = [
-        fix_files(folder.path, _entries(folder), indexes[folder.path], folder.holds)
+        fix_files(folder.path, _read_entries(folder), indexes[folder.path], folder.holds)
         for folder in to_check
     ]
     moved = [
@@ -163,8 +163,8 @@ def check_paths(
     shown_fixes = [
         replace(
             file_fix,
-            path=_under(folder.shown, file_fix.path),
-            new_path=_under(folder.shown, file_fix.new_path),
+            path=_add_prefix(folder.shown, file_fix.path),
+            new_path=_add_prefix(folder.shown, file_fix.new_path),
         )
         for folder, file_fixes in zip(to_check, fixes, strict=True)
         for file_fix in file_fixes
@@ -172,7 +172,7 @@ def check_paths(
     return _combine((_check_folder(folder, checked) for folder in moved), shown_fixes)
 
 
-def _entries(folder: Folder) -> Sequence[Entry]:
+def _read_entries(folder: Folder) -> Sequence[Entry]:
     return work_tree(folder.path, Limits().file_bytes)[0]
 
 
@@ -205,10 +205,10 @@ def _check_folder(folder: Folder, checked_folders: CheckedFolders | None) -> Dat
 
 def _with_prefix(findings: Iterable[Finding], prefix: str) -> list[Finding]:
     """Return the findings with the path prefix that the user typed."""
-    return [finding.at(_under(prefix, finding.path)) for finding in findings]
+    return [finding.at(_add_prefix(prefix, finding.path)) for finding in findings]
 
 
-def _under(prefix: str, path: str) -> str:
+def _add_prefix(prefix: str, path: str) -> str:
     return escape_unprintable(f"{prefix}/{path}" if prefix else path)
 
 
@@ -310,18 +310,18 @@ def as_github(outcome: Outcome, language: str) -> str:
     Source: GitHub documentation, "Workflow commands for GitHub Actions".
     """
     return "\n".join(
-        f"::{_GITHUB[finding.severity]} file={_property(finding.path)},line={finding.line},"
-        f"col={finding.column},title={_property(finding.rule)}::{_data(finding.text(language))}"
+        f"::{_GITHUB[finding.severity]} file={_escape_property(finding.path)},line={finding.line},"
+        f"col={finding.column},title={_escape_property(finding.rule)}::{_escape_data(finding.text(language))}"
         for finding in outcome.findings
     )
 
 
-def _data(message: str) -> str:
+def _escape_data(message: str) -> str:
     return message.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(message: str) -> str:
-    return _data(message).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(message: str) -> str:
+    return _escape_data(message).replace(":", "%3A").replace(",", "%2C")
 
 
 def as_sarif(outcome: Outcome, language: str) -> str:
@@ -381,15 +381,17 @@ def rules(name: _NAME = "", json: AsJson = False) -> None:
         near = nearest(name, RULES) or "none"
         raise NotFound(f"no rule {name}", "rules-unknown", rule=name, near=near)
     if json:
-        print_json(_to_json(RULES[name]) if name else [_to_json(rule) for rule in RULES.values()])
+        print_json(
+            _rule_record(RULES[name]) if name else [_rule_record(rule) for rule in RULES.values()]
+        )
     elif name:
-        sys.stdout.write(_as_text(RULES[name]))
+        sys.stdout.write(_rule_text(RULES[name]))
     else:
         rows = [[rule.name, rule.severity, rule.meaning(language())] for rule in RULES.values()]
         print_table(["col-rule", "col-severity", "col-meaning"], rows)
 
 
-def _to_json(rule: Rule) -> dict[str, object]:
+def _rule_record(rule: Rule) -> dict[str, object]:
     return {
         "rule": rule.name,
         "severity": rule.severity,
@@ -401,7 +403,7 @@ def _to_json(rule: Rule) -> dict[str, object]:
     }
 
 
-def _as_text(rule: Rule) -> str:
+def _rule_text(rule: Rule) -> str:
     lines = [f"{rule.name} ({rule.severity})", rule.meaning(language()), ""]
     if rule.example:
         lines += [text(language(), "rules-breaks"), *_example_lines(rule), ""]

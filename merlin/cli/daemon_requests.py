@@ -107,10 +107,10 @@ def ask(
             current = rows.get(request_id)
             return current if current.state in ENDED else None
 
-        work = partial(_do, config, database, request.kind, notify)
+        handle = partial(_handle_request, config, database, request.kind, notify)
         on_late = partial(notify, "daemon-late", seconds=int(LATE_S), request=request_id)
         try:
-            finished = wait_for(config, poll, work, notify, on_late)
+            finished = wait_for(config, poll, handle, notify, on_late)
             if finished.state is not RequestState.DONE:
                 raise _refusal(finished.result)
         except MerlinError:
@@ -160,7 +160,7 @@ def _missing_credentials(config: Config) -> list[str]:
     return [name for name in names if not credential(name, is_needed=False)]
 
 
-def _do(config: Config, database: Database, kind: str, notify: Notify) -> None:
+def _handle_request(config: Config, database: Database, kind: str, notify: Notify) -> None:
     from merlin.daemon.requests import LAUNCHES_NOTHING, NEEDS_PROVIDER, serve_requests
     from merlin.daemon.ticks import fetch, read_commits
 
@@ -182,7 +182,7 @@ def _do(config: Config, database: Database, kind: str, notify: Notify) -> None:
 @contextmanager
 def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
-    notify_user = _once(notify)
+    notify_user = _notify_once(notify)
     ask(config, requests.fetch, notify_user)
     with opened(config) as database:
         database.cipher = make_cipher(config)
@@ -190,7 +190,7 @@ def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
         yield EditSession(config, ctx, Actor.operator(), notify_user)
 
 
-def _once(notify: Notify) -> Notify:
+def _notify_once(notify: Notify) -> Notify:
     """Return a `notify` that prints each key once, however many steps a command has."""
     reported: set[str] = set()
 
@@ -229,10 +229,10 @@ class EditSession:
         it stays queued).
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
-        poll = partial(_look, Changes(self.ctx.db), change_id)
-        return wait_for(self.config, poll, self._work, self.notify, on_late)
+        poll = partial(_read_change, Changes(self.ctx.db), change_id)
+        return wait_for(self.config, poll, self._commit_queued, self.notify, on_late)
 
-    def _work(self) -> None:
+    def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch
 
         with daemon_services(self.config, self.ctx.db, self.notify) as services:
@@ -243,23 +243,23 @@ class EditSession:
             fetch(services)
 
 
-def _look(rows: Changes, change_id: str) -> Change | None:
+def _read_change(rows: Changes, change_id: str) -> Change | None:
     change = rows.get(change_id)
     if change.state is ChangeState.COMMITTED:
         return change
-    why = {"key": change.reason, "arguments": dict(change.arguments)}
+    reason = {"key": change.reason, "arguments": dict(change.arguments)}
     if change.state is ChangeState.CONFLICT:
-        raise _conflict(rows, change)
+        raise _withdraw_conflict(rows, change)
     if change.state is ChangeState.REFUSED:
-        raise MerlinError(change.reason, "change-was-refused", reason=why)
+        raise MerlinError(change.reason, "change-was-refused", reason=reason)
     if change.state is ChangeState.PARKED:
-        raise MerlinError(change.reason, "change-parked", change=change_id, reason=why)
+        raise MerlinError(change.reason, "change-parked", change=change_id, reason=reason)
     if change.reason and change.state is ChangeState.WAITING:
-        raise MerlinError(change.reason, "change-waits", change=change_id, reason=why)
+        raise MerlinError(change.reason, "change-waits", change=change_id, reason=reason)
     return None
 
 
-def _conflict(rows: Changes, change: Change) -> MerlinError:
+def _withdraw_conflict(rows: Changes, change: Change) -> MerlinError:
     """Withdraw the edit, as a command cannot ask how to merge; return an error with its diff."""
     differences = [
         unified_diff(file.theirs.text, file.text, file.path)

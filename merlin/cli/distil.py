@@ -75,16 +75,16 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         return
     if origin is None or budget is None:
         raise ConfigError("--from and --budget are missing", "distil-needs")
-    passages = _questions(origin, file)
+    passages = _read_question_file(origin, file)
     with open_edit_session(config) as session:
         ctx = session.ctx
-        chosen = act.find_teacher(ctx, teacher)
+        teacher_model = act.find_teacher(ctx, teacher)
         if origin == "examples":
             passages = act.read_train_questions(ctx, session.actor, dataset)
-        plan = act.plan(ctx, session.actor, dataset, chosen, passages, wordings)
+        plan = act.plan(ctx, session.actor, dataset, teacher_model, passages, wordings)
         limit = in_micro(budget) or 0
         confirm(plan, limit, yes=yes)
-        provider = session.config.provider(chosen.provider)
+        provider = session.config.provider(teacher_model.provider)
         assert provider is not None  # noqa: S101 - the teacher was found there
         distil_report = DistilReport()
         with (
@@ -105,7 +105,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         show(plan, distil_report, json=json)
 
 
-def _questions(origin: str, file: Path | None) -> list[Passage] | None:
+def _read_question_file(origin: str, file: Path | None) -> list[Passage] | None:
     """Return the questions of the file, or None for materials. Raises ConfigError, Refused."""
     if (origin == "questions") != (file is not None):
         raise ConfigError("questions need a file, materials none", "distil-file")
@@ -144,7 +144,7 @@ def show(plan: DistilPlan, report: DistilReport, *, json: bool) -> None:
 
 SHOWN_EXAMPLES = 3
 _COLUMNS = ("prompt-col-variant", "prompt-col-model", "prompt-col-chrf", "distil-col-instruction")
-_MORE = ("prompt-col-cost", "prompt-col-seconds")
+_MORE_COLUMNS = ("prompt-col-cost", "prompt-col-seconds")
 
 
 def compare(
@@ -175,7 +175,7 @@ def compare(
         names = ("dataset", "build", "questions", "left_out", "ahead")
         print_json({**{name: getattr(report, name) for name in names}, "variants": rows})
         return
-    print_table([*_COLUMNS, *_MORE], [_row(row) for row in rows])
+    print_table([*_COLUMNS, *_MORE_COLUMNS], [_row(row) for row in rows])
     print_message("distil-legend", build=report.build, questions=report.questions)
     if report.left_out:
         print_message("prompt-left-out", count=report.left_out)

@@ -31,7 +31,7 @@ from merlin.training.models import ModelState
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading, reading_context, text_key
 
-_SUNSET_DAYS, _SPENT = 30, 0.9
+_SUNSET_DAYS, _BUDGET_WARNING_SHARE = 30, 0.9
 _MAX_WAIT = timedelta(minutes=10)
 
 app = typer.Typer()
@@ -47,12 +47,12 @@ def doctor(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     if json:
         print_json(
             [
-                {"what": result.what, "good": result.is_good, "detail": detail}
+                {"what": result.name, "good": result.is_good, "detail": detail}
                 for result, detail in results
             ]
         )
     else:
-        rows = [[_mark(result), result.what, detail] for result, detail in results]
+        rows = [[_mark(result), result.name, detail] for result, detail in results]
         print_table(["col-good", "col-what", "col-detail"], rows)
     if not all(result.is_good for result, _ in results):
         sys.exit(1)
@@ -70,10 +70,10 @@ def _mark(result: CheckResult) -> str:
 class CheckResult:
     """The result of one check: a message key and its arguments.
 
-    `is_idle` marks something not started yet, which is no fault: `merlin run` starts it.
+    `is_idle` marks what has not been started yet, which is not a failure: `merlin run` starts it.
     """
 
-    what: str
+    name: str
     is_good: bool
     key: str
     arguments: Mapping[str, object]
@@ -98,7 +98,7 @@ def run_checks(config: Config) -> Iterator[CheckResult]:
         result = _run_check(f"provider {provider.name}", partial(checks.check_provider, provider))
         # The local engine cannot answer before it is started, but its key must be set already.
         is_idle = is_new and is_engine(config, provider) and result.key == "error-provider-busy"
-        yield _idle_result(result.what) if is_idle else result
+        yield _idle_result(result.name) if is_idle else result
     for name, check in (*_running_checks(config), *_process_checks(config)):
         result = _run_check(name, check)
         yield _idle_result(name) if is_new and not result.is_good else result
@@ -286,9 +286,9 @@ def _check_live_models(config: Config) -> CheckMessage:
     return "doctor-live-models", {"count": len(serving)}
 
 
-def _check_view(config: Config, judge: Callable[[HealthView], CheckMessage]) -> CheckMessage:
+def _check_view(config: Config, check: Callable[[HealthView], CheckMessage]) -> CheckMessage:
     with reading_context(config) as ctx:
-        return judge(health(ctx, Actor.operator(), 0))
+        return check(health(ctx, Actor.operator(), 0))
 
 
 def _check_sunset(view: HealthView) -> CheckMessage:
@@ -305,7 +305,7 @@ def _check_sunset(view: HealthView) -> CheckMessage:
 
 def _check_budget(view: HealthView) -> CheckMessage:
     for budget in view.budget:
-        if budget.cap_micro and budget.spent_micro >= _SPENT * budget.cap_micro:
+        if budget.cap_micro and budget.spent_micro >= _BUDGET_WARNING_SHARE * budget.cap_micro:
             raise fault("doctor-budget-spent", provider=budget.provider)
     return "doctor-budget", {}
 

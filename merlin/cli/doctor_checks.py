@@ -48,10 +48,10 @@ from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
 
-MIN_FREE, MIN_MEMORY = 1 << 30, 256 << 20
-ANSWER_S = 15.0
-_CLOCK_S = 30.0
-_BACKUP_AGE, _CERTIFICATE_LEFT = timedelta(days=2), timedelta(days=14)
+MIN_FREE_BYTES, MIN_MEMORY_BYTES = 1 << 30, 256 << 20
+TIMEOUT_S = 15.0
+_MAX_CLOCK_OFFSET_S = 30.0
+_MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
 # SQLite and file locks need a local file system.
 _REMOTE_FILE_SYSTEMS = {
     "nfs",
@@ -75,23 +75,23 @@ def fault(key: str, **arguments: object) -> MerlinError:
 
 def check_folder(folder: Path) -> CheckMessage:
     """Check that the state folder, or its nearest existing parent, is writable and not full."""
-    existing = _existing(folder)
+    existing = _existing_parent(folder)
     arguments = {"folder": str(folder)}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         raise fault("doctor-folder-closed", **arguments)
     free = shutil.disk_usage(existing).free
-    if free < MIN_FREE:
+    if free < MIN_FREE_BYTES:
         raise fault("doctor-folder-full", free=free >> 20, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 
-def _existing(folder: Path) -> Path:
+def _existing_parent(folder: Path) -> Path:
     return next(path for path in (folder, *folder.parents) if path.exists())
 
 
 def check_file_system(folder: Path) -> CheckMessage:
     """Check that the state folder is on a local disk."""
-    existing = _existing(folder).resolve()
+    existing = _existing_parent(folder).resolve()
     mounts = {
         Path(disk_partition.mountpoint): disk_partition.fstype
         for disk_partition in psutil.disk_partitions(all=True)
@@ -104,8 +104,8 @@ def check_file_system(folder: Path) -> CheckMessage:
 
 def check_permissions(state_dir: Path) -> CheckMessage:
     """Check that other users of this machine cannot read the state or the credentials."""
-    secret = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
-    for folder in secret:
+    folders = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
+    for folder in folders:
         if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
             raise fault("doctor-open-folder", folder=str(folder))
     return "doctor-closed-folder", {}
@@ -114,7 +114,7 @@ def check_permissions(state_dir: Path) -> CheckMessage:
 def check_memory() -> CheckMessage:
     """Check that there is free memory for one more process."""
     free = psutil.virtual_memory().available
-    if free < MIN_MEMORY:
+    if free < MIN_MEMORY_BYTES:
         raise fault("doctor-no-memory", free=free >> 20)
     return "doctor-memory", {}
 
@@ -131,7 +131,7 @@ def check_clock(url: str) -> CheckMessage:
     headers: Message | None = None
     with suppress(OSError):
         try:
-            with urllib.request.urlopen(url, timeout=ANSWER_S) as answer:  # noqa: S310 - judged when the configuration was read
+            with urllib.request.urlopen(url, timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
                 headers = answer.headers
         except urllib.error.HTTPError as refusal:
             headers = refusal.headers
@@ -139,7 +139,7 @@ def check_clock(url: str) -> CheckMessage:
     if date is None:
         return "doctor-clock-alone", {}
     offset_s = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
-    if offset_s > _CLOCK_S:
+    if offset_s > _MAX_CLOCK_OFFSET_S:
         raise fault("doctor-clock-off", seconds=int(offset_s))
     return "doctor-clock", {}
 
@@ -160,9 +160,9 @@ def check_port(config: Config, process: str) -> CheckMessage:
 def check_certificate(tls: TlsConfig, section: str) -> CheckMessage:
     """Check that a certificate matches its key and stays valid for two weeks."""
     tls_context(tls.certificate, tls.key, section)
-    ends = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
-    arguments = {"path": str(tls.certificate), "date": day_argument(ends.date())}
-    if ends - utc_now() < _CERTIFICATE_LEFT:
+    valid_until = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
+    arguments = {"path": str(tls.certificate), "date": day_argument(valid_until.date())}
+    if valid_until - utc_now() < _MIN_CERTIFICATE_VALIDITY:
         raise fault("doctor-certificate-ends", **arguments)
     return "doctor-certificate", arguments
 
@@ -175,7 +175,7 @@ def check_backup(config: Config) -> CheckMessage:
     if backed_up_at is None:
         raise fault("doctor-no-backup")
     arguments = {"date": day_argument(backed_up_at.date())}
-    if utc_now() - backed_up_at > _BACKUP_AGE:
+    if utc_now() - backed_up_at > _MAX_BACKUP_AGE:
         raise fault("doctor-old-backup", **arguments)
     return "doctor-backup", arguments
 
@@ -203,12 +203,12 @@ def check_systemd_units() -> CheckMessage:
     return "doctor-units", {}
 
 
-def _systemctl(*text: str) -> str:
+def _systemctl(*arguments: str) -> str:
     """Return the output of systemctl, or "" if it is not installed."""
     path = shutil.which("systemctl")
     if path is None:
         return ""
-    result = subprocess.run([path, *text], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
+    result = subprocess.run([path, *arguments], capture_output=True, text=True, check=False)  # noqa: S603 - no shell
     return result.stdout.strip()
 
 
@@ -226,7 +226,7 @@ def check_git() -> CheckMessage:
 def check_repository(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote has the branch; the daemon's mirror is not used."""
     arguments = {"url": repository.url, "branch": repository.branch}
-    with _source(repository) as source:
+    with _open_repository(repository) as source:
         newest = source.remote_head()
     if newest is None:
         raise fault("doctor-no-branch", **arguments)
@@ -235,16 +235,16 @@ def check_repository(repository: RepositoryConfig) -> CheckMessage:
 
 def check_push(repository: RepositoryConfig) -> CheckMessage:
     """Check that the remote would accept a push, without pushing."""
-    with _source(repository) as source:
+    with _open_repository(repository) as source:
         source.check_push()
     return "doctor-push", {}
 
 
 @contextmanager
-def _source(repository: RepositoryConfig) -> Iterator[GitSource]:
+def _open_repository(repository: RepositoryConfig) -> Iterator[GitSource]:
     remote = (repository.url, repository.branch, repository.directory)
     with TemporaryDirectory(prefix="merlin-") as folder:
-        yield GitSource(*remote, Path(folder), timeout_s=ANSWER_S)
+        yield GitSource(*remote, Path(folder), timeout_s=TIMEOUT_S)
 
 
 def check_forge(config: Config) -> CheckMessage:
@@ -287,7 +287,7 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
     token = credential(BOT_TOKEN)
     bot_id(token)
     try:
-        with urllib.request.urlopen(f"{base_url}/bot{token}/{method}", timeout=ANSWER_S) as answer:  # noqa: S310 - judged when the configuration was read
+        with urllib.request.urlopen(f"{base_url}/bot{token}/{method}", timeout=TIMEOUT_S) as answer:  # noqa: S310 - judged when the configuration was read
             result: dict[str, Any] = json.load(answer)["result"]
             return {field: result[field], **result}
     except urllib.error.HTTPError as error:
@@ -310,7 +310,7 @@ def check_document_sandbox() -> CheckMessage:
 
 def check_provider(provider: ProviderConfig) -> CheckMessage:
     """Check that the provider answers, by listing its models."""
-    with training_client(provider, ANSWER_S) as service:
+    with training_client(provider, TIMEOUT_S) as service:
         return "doctor-provider", {"count": len(service.models())}
 
 
@@ -320,7 +320,7 @@ def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
     provider = config.provider(name)
     if provider is None:
         raise ConfigError("no such provider", "config-no-provider", provider=name)
-    with training_client(provider, ANSWER_S) as service:
+    with training_client(provider, TIMEOUT_S) as service:
         if model not in {known.model_id for known in service.models()}:
             raise fault("doctor-no-model", model=model, provider=name)
     return "doctor-model", {"model": model, "provider": name}
@@ -359,7 +359,7 @@ def check_trace_receiver(endpoint: str) -> CheckMessage:
 def check_public_url(url: str) -> CheckMessage:
     """Check that the api answers at its public URL, through DNS, proxy and certificate."""
     try:
-        with urllib.request.urlopen(f"{url.rstrip('/')}/healthz", timeout=ANSWER_S):  # noqa: S310 - as above
+        with urllib.request.urlopen(f"{url.rstrip('/')}/healthz", timeout=TIMEOUT_S):  # noqa: S310 - as above
             return "doctor-public", {"url": url}
     except OSError as error:
         raise fault("doctor-not-public", url=url, reason=plain_reason(error)) from None

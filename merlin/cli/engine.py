@@ -135,7 +135,7 @@ def _format_usage(used: int, limit: int) -> str:
 
 Rows = Sequence[Sequence[str]]
 
-REFRESH_S, ANSWER_S = 1.0, 10.0
+REFRESH_S, TIMEOUT_S = 1.0, 10.0
 GB, PER_CENT = 1e9, 100
 JOB_COLUMNS = ("engine-job", "base", "state", "progress", "train-loss", "test-loss", "pace", "left")
 JOB_HEADINGS = [f"col-{name}" for name in JOB_COLUMNS]
@@ -267,7 +267,7 @@ def _engine_view(config: Config) -> dict[str, Any]:
     headers = {"Authorization": f"Bearer {key}"} if key else {}
     request = urllib.request.Request(url, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:  # noqa: S310 - as above
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - as above
             values: dict[str, Any] = json_.load(answer)
     except (OSError, ValueError) as error:
         if isinstance(error, urllib.error.HTTPError) and error.code == HTTPStatus.UNAUTHORIZED:
@@ -296,23 +296,18 @@ def pull(
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
-    requested, engine = _bases(settings, names or []), engine_folder(settings)
+    requested, engine = _select_bases(settings, names or []), engine_folder(settings)
     if not requested:
         print_message("library-none")
     for name, model in requested.items():
         print_message("library-pulling", name=name, source=model.source)
-        with _progress() as report:
+        with _show_progress() as report:
             _, is_new = pull_base(name, model, engine, report)
         folder = files_of(name, model, library_of(engine))
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
-        print_json(
-            {
-                "models": [
-                    _entry_record(entry) for entry in _entries(settings) if entry.name in requested
-                ]
-            }
-        )
+        pulled = [entry for entry in _list_entries(settings) if entry.name in requested]
+        print_json({"models": [_entry_record(entry) for entry in pulled]})
 
 
 @models.command("list")
@@ -325,7 +320,7 @@ def list_bases(
 ) -> None:
     """List base models: licence, size, memory they need, and what is tuned from them."""
     settings = configuration(config)
-    entries = _entries(settings, is_thorough=verify)
+    entries = _list_entries(settings, is_thorough=verify)
     if json or entries:
         print_list(
             [_entry_record(entry) for entry in entries],
@@ -363,7 +358,7 @@ def remove(
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
-    bases, engine = _bases(settings), engine_folder(settings)
+    bases, engine = _select_bases(settings), engine_folder(settings)
     freed_bytes, is_outside = store.remove(name, bases, engine, is_forced=force)
     if json:
         print_json({"name": name, "freed_bytes": freed_bytes})
@@ -373,7 +368,7 @@ def remove(
         print_message("library-removed", name=name, freed=_format_size(freed_bytes))
 
 
-def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineModelConfig]:
+def _select_bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineModelConfig]:
     """Return the named base models, or all if no name is given. Raises NotFound."""
     from merlin.wiring.engine import engine_models
 
@@ -385,12 +380,12 @@ def _bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, EngineMode
     return {name: by_name[name] for name in names or by_name}
 
 
-def _entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
+def _list_entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
     """Return every configured base model, and the unconfigured ones in the folder."""
     from merlin.engine.model_store.store import list_bases
     from merlin.wiring.engine import engine_folder
 
-    folder, bases = engine_folder(config), _bases(config)
+    folder, bases = engine_folder(config), _select_bases(config)
     return list(list_bases(bases, folder, *_devices(config), is_thorough=is_thorough))
 
 
@@ -400,7 +395,7 @@ def _devices(config: Config) -> tuple[str, str]:
 
 
 @contextmanager
-def _progress() -> Iterator[Progress]:
+def _show_progress() -> Iterator[Progress]:
     """Show a progress bar per file or stage; without a terminal, print a line as each begins."""
     from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn

@@ -219,8 +219,8 @@ def _find_example(session: EditSession, example_id: str, dataset: str | None) ->
             arguments = {"dataset": first, "example": remainder}
         raise NotFound(f"no example {example_id}", "change-no-example", **arguments)
     if len(matches) > 1:
-        several = ", ".join(match.dataset for match in matches)
-        raise Refused("several datasets have it", "example-several", datasets=several)
+        dataset_names = ", ".join(match.dataset for match in matches)
+        raise Refused("several datasets have it", "example-several", datasets=dataset_names)
     return matches[0]
 
 

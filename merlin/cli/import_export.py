@@ -104,15 +104,17 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
     print_commit(view)
 
 
-def _read_files(paths: Sequence[Path], shape: ImportFormat | None) -> Generator[ImportedLine]:
+def _read_files(
+    paths: Sequence[Path], import_format: ImportFormat | None
+) -> Generator[ImportedLine]:
     """Yield the lines of all files, opening one file at a time. Raises ConfigError."""
     for path in paths:
         try:
             if str(path) == "-":
-                yield from read_import_lines(sys.stdin.buffer, "-", shape)  # type: ignore[arg-type]
+                yield from read_import_lines(sys.stdin.buffer, "-", import_format)  # type: ignore[arg-type]
             else:
                 with path.open("rb") as file:
-                    yield from read_import_lines(file, str(path), shape)
+                    yield from read_import_lines(file, str(path), import_format)
         except OSError as error:
             raise unreadable_file(path, error) from error
 
@@ -242,27 +244,27 @@ def export(
         print_message("did-export", count=count, path=str(place))
 
 
-def _file_format(shape: ExportFormat) -> FileFormat:
-    return next(arg for arg in get_args(FileFormat) if arg == shape)
+def _file_format(export_format: ExportFormat) -> FileFormat:
+    return next(file_format for file_format in get_args(FileFormat) if file_format == export_format)
 
 
 def _folder_files(
-    checked: CheckedDataset, shape: ExportFormat, card: Card
+    checked: CheckedDataset, export_format: ExportFormat, card: Card
 ) -> tuple[Mapping[str, str], list[str]]:
     """Return the files of an exported folder and the ids left out. Raises Refused if empty."""
     if checked.spec is None or not checked.examples:
         raise Refused("nothing to export", "export-nothing", dataset=checked.name)
-    return export_folder(checked.examples, checked.spec, shape, card)
+    return export_folder(checked.examples, checked.spec, export_format, card)
 
 
 def _write_folder(folder: Path, files: Mapping[str, str]) -> None:
     """Write a folder atomically. Raises Refused, ConfigError."""
     folder = folder.resolve()
 
-    def fill(place: Path) -> None:
+    def fill(temporary: Path) -> None:
         for path, content in files.items():
-            (place / path).parent.mkdir(parents=True, exist_ok=True)
-            (place / path).write_text(content, encoding="utf-8", newline="\n")
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            (temporary / path).write_text(content, encoding="utf-8", newline="\n")
 
     try:
         if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):

@@ -94,15 +94,15 @@ def _encrypt_with_new_key(config: Config, database: Database, progress: Progress
     return unreadable
 
 
-def _require_encrypting(database: Database, name: str, key: str, where: str) -> None:
+def _require_encrypting(database: Database, name: str, key: str, location: str) -> None:
     """Wait until every running process encrypts with a key. Raises Refused if one does not."""
     missing = KeyHolders(database).wait(lambda holder: holder.holds[:1] == (name,))
-    _require_none_missing(missing, key, where)
+    _require_none_missing(missing, key, location)
 
 
-def _require_none_missing(missing: Sequence[KeyHolder], key: str, where: str) -> None:
+def _require_none_missing(missing: Sequence[KeyHolder], key: str, location: str) -> None:
     if missing:
-        arguments = {"processes": ", ".join(map(str, missing)), "name": where}
+        arguments = {"processes": ", ".join(map(str, missing)), "name": location}
         raise Refused(f"{arguments['processes']}: {key}", key, **arguments)
 
 

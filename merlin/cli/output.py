@@ -88,7 +88,7 @@ def print_list(
     print_table(headings, rows)
 
 
-WIDE = 400
+PIPE_WIDTH = 400
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -97,7 +97,7 @@ def print_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> No
 
     table = format_table(headings, rows)
     # Without a terminal, keep each row on one line: other programs cut it as they like.
-    Console(width=None if sys.stdout.isatty() else WIDE).print(table)
+    Console(width=None if sys.stdout.isatty() else PIPE_WIDTH).print(table)
 
 
 def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
@@ -158,9 +158,11 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
         yield lambda: bars.advance(task)
 
 
-def write_file(path: Path, message: str) -> None:
+def write_file(path: Path, content: str) -> None:
     """Write a text to a file atomically. Raises ConfigError if it cannot be written."""
-    write_atomically(path, lambda place: place.write_text(message, encoding="utf-8", newline="\n"))
+    write_atomically(
+        path, lambda target: target.write_text(content, encoding="utf-8", newline="\n")
+    )
 
 
 def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
@@ -189,7 +191,7 @@ Until = Annotated[
     datetime | None,
     typer.Option(formats=["%Y-%m-%d"], help="Up to this day, itself left out. Default to now."),
 ]
-_USUAL_DAYS = 366
+_DEFAULT_DAYS = 366
 
 
 def day_bounds(
@@ -199,5 +201,5 @@ def day_bounds(
     from merlin.billing.report import day_start
 
     last = day_start(until.date(), zone) if until else datetime.now(UTC)
-    day: date = since.date() if since else (last - timedelta(days=_USUAL_DAYS)).date()
+    day: date = since.date() if since else (last - timedelta(days=_DEFAULT_DAYS)).date()
     return day_start(day, zone), last

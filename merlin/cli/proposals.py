@@ -26,7 +26,7 @@ from merlin.dataset.finding import shorten
 Name = Annotated[str, typer.Argument(help="The dataset.")]
 Numbers = Annotated[list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Which of them.")]
 All = Annotated[bool, typer.Option("--all", help="All that wait.")]
-_QUESTION, _ANSWER = 60, 100
+_QUESTION_LENGTH, _ANSWER_LENGTH = 60, 100
 
 
 app = typer.Typer()
@@ -46,11 +46,11 @@ def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = F
     records = [_record(proposal, replaced[proposal.proposal_id]) for proposal in waiting]
     if not json:
         for item in records:
-            item["question"] = shorten(str(item["question"]), _QUESTION)
-            item["answer"] = shorten(str(item["answer"]), _ANSWER)
+            item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
+            item["answer"] = shorten(str(item["answer"]), _ANSWER_LENGTH)
             replaces = item["replaces"]
             item["replaces"] = "; ".join(
-                f"{name}: {shorten(was, _QUESTION)}" for name, was in replaces.items()
+                f"{name}: {shorten(answer, _QUESTION_LENGTH)}" for name, answer in replaces.items()
             )
     print_list(records, "proposal question answer replaces source", json=json)
     tests = sorted({test.id for replacement in replaced.values() for test in replacement.tests})
@@ -78,14 +78,14 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, where the dataset has few."""
     with changing(config, makes_key=True) as (ctx, actor):
-        part = test_questions.count_test_questions(ctx, actor, dataset)
+        counts = test_questions.count_test_questions(ctx, actor, dataset)
         liked = test_questions.find_liked(ctx, actor, dataset, language())
         count = test_questions.propose_liked(ctx, actor, dataset, liked)
     if json:
-        print_json({**record(part), "proposed": count})
+        print_json({**record(counts), "proposed": count})
         return
-    print_message("proposals-tests", count=count, questions=part.questions, least=part.least)
-    if part.missing > count:
+    print_message("proposals-tests", count=count, questions=counts.questions, least=counts.least)
+    if counts.missing > count:
         print_message("proposals-tests-more", dataset=dataset)
 
 
@@ -148,9 +148,6 @@ def decline(
         print_json({"declined": count})
 
 
-_QUESTION = 60
-
-
 @app.command()
 def unanswered(
     dataset: Annotated[str, typer.Argument(help="The dataset.")],
@@ -166,7 +163,7 @@ def unanswered(
         print_json({"questions": records, "hidden": view.hidden})
         return
     for item in records:
-        item["question"] = shorten(str(item["question"]), _QUESTION)
+        item["question"] = shorten(str(item["question"]), _QUESTION_LENGTH)
     print_list(records, "question times refused disliked told", json=False)
     if view.hidden:
         print_message("page-unanswered-hidden", count=view.hidden)

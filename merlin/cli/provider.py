@@ -67,14 +67,14 @@ def _run(
     server = connect(url, os.environ.get("OPENAI_API_KEY", ""), model, timeout_s)
     numbers = count(1)
 
-    def tell(outcome: Outcome) -> None:
-        n, of = next(numbers), len(checks)
+    def report(outcome: Outcome) -> None:
+        number, total = next(numbers), len(checks)
         result = translate_word(f"{FAMILY}-result", outcome.result)
-        print_message(f"{FAMILY}-step", n=n, of=of, name=outcome.name, result=result)
+        print_message(f"{FAMILY}-step", n=number, of=total, name=outcome.name, result=result)
 
     print_message(f"{FAMILY}-begin", url=server.base_url, model=server.model)
     try:
-        return run_checks(server, checks, tell)
+        return run_checks(server, checks, report)
     finally:
         server.close(keep=keep)
 

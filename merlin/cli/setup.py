@@ -20,7 +20,7 @@ from merlin.config.faults import entry_of, resolved
 from merlin.core.errors import ConfigError, Refused
 from merlin.core.i18n import text
 
-_HEAD = (
+_HEADER = (
     "# A configuration to start with; put it into config.yaml: merlin config sample > config.yaml",
     "# A key right behind a # is left out and shows an example. To set it, take away its # and",
     "# those of the keys that it stands under.",
@@ -48,7 +48,7 @@ def sample(short: Short = False) -> None:
     """Print a configuration to start with; every other key is commented out."""
     document = schema()
     document["properties"]["language"]["start"] = language()
-    lines = [_HEAD[0]] if short else [*_HEAD]
+    lines = [_HEADER[0]] if short else [*_HEADER]
     _add_keys(document, document, lines, 0, is_short=short)
     sys.stdout.write("\n".join(lines) + "\n")
 
@@ -182,7 +182,7 @@ def init(
     try:
         if folder.exists() and any(folder.iterdir()):
             raise Refused(f"{folder} is not empty", "init-not-empty", **arguments)
-        _write(folder, dataset)
+        _write_files(folder, dataset)
     except OSError as error:
         reason = error.strerror or str(error)
         raise Refused(f"{folder}: {error}", "init-no-folder", reason=reason, **arguments) from error
@@ -192,14 +192,14 @@ def init(
     print_message("init-done", dataset=dataset, path=str(folder.resolve()), **arguments)
 
 
-def _write(folder: Path, dataset: str) -> None:
+def _write_files(folder: Path, dataset: str) -> None:
     """Write the template's files in the language of the commands."""
     from merlin.dataset.spec import NAMES, schema_text
 
-    inside, schemas = folder / "datasets" / dataset, folder / "schemas"
+    dataset_folder, schemas = folder / "datasets" / dataset, folder / "schemas"
     files = {
-        inside / "dataset.yaml": _fill_template(_DATASET, *_DATASET_TEXTS),
-        inside / "examples" / "about.yaml": _fill_template(_EXAMPLE, "question", "answer"),
+        dataset_folder / "dataset.yaml": _fill_template(_DATASET, *_DATASET_TEXTS),
+        dataset_folder / "examples" / "about.yaml": _fill_template(_EXAMPLE, "question", "answer"),
         folder / "README.md": text(language(), "init-readme") + "\n",
         folder / ".pre-commit-config.yaml": _fill_template(_HOOKS, "hook"),
         **{schemas / f"{name}.schema.json": schema_text(name) for name in NAMES},
@@ -213,5 +213,5 @@ def _fill_template(template: str, *names: str) -> str:
     return template.format(**{name: text(language(), f"init-{name}") for name in names})
 
 
-def _git(folder: Path, *message: str) -> None:
-    subprocess.run(["git", *message], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words
+def _git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", *arguments], cwd=folder, check=True, capture_output=True)  # noqa: S603, S607 - fixed words

@@ -10,7 +10,7 @@ import typer
 
 from merlin.app.retention import RemovableFiles
 from merlin.app.status import DatasetStatus
-from merlin.app.status import status as read
+from merlin.app.status import status as read_status
 from merlin.cli import language, options
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
@@ -31,7 +31,7 @@ app = typer.Typer()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and live model, the queues, and which services run."""
     with options.reading(config) as (ctx, actor):
-        overview = read(ctx, actor)
+        overview = read_status(ctx, actor)
     environment = deployment_status(configuration(config))
     if json:
         datasets = {name: dataset_record(dataset) for name, dataset in overview.datasets.items()}
@@ -121,22 +121,27 @@ def _disk_usage(config: Config, rows: RemovableFiles) -> dict[str, Any]:
     """Return what is stored on disk, and how much of it `retention` will delete next."""
     retention, now = config.retention, utc_now()
 
-    def old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
+    def count_old(days: int, find: Callable[[datetime], Sequence[object]]) -> int:
         return len(find(now - timedelta(days=days))) if days else 0
 
     builds = [path for path in (config.state_dir / "builds").glob("*/*") if path.is_dir()]
-    gone = rows.builds(now - timedelta(days=retention.builds_days)) if retention.builds_days else []
+    removable = (
+        rows.builds(now - timedelta(days=retention.builds_days)) if retention.builds_days else []
+    )
     stored = {path.relative_to(config.state_dir / "builds").as_posix() for path in builds}
     return {
         "builds": {
             "count": len(builds),
             "bytes": sum(map(folder_bytes, builds)),
-            "to_remove": len(stored & {build.folder for build in gone}),
+            "to_remove": len(stored & {build.folder for build in removable}),
             "days": retention.builds_days,
         },
-        "files": {"to_remove": old(retention.files_days, rows.files), "days": retention.files_days},
+        "files": {
+            "to_remove": count_old(retention.files_days, rows.files),
+            "days": retention.files_days,
+        },
         "models": {
-            "to_remove": old(retention.models_days, rows.models),
+            "to_remove": count_old(retention.models_days, rows.models),
             "days": retention.models_days,
         },
         "mirror": {

@@ -108,7 +108,7 @@ def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> 
     print_pairs(values, "account-col")
     balances = [{"format": kind, **balance} for kind, balance in details["left"].items()]
     columns = "format=format:format used limit gifts resets=resets_at"
-    print_list(balances, columns, json=False, prefix="account-col", limit=_limit)
+    print_list(balances, columns, json=False, prefix="account-col", limit=_format_limit)
     columns = "at format=format:format amount used until=expires_at by reason"
     print_list(details["gifts"], columns, json=False, prefix="account-col")
 
@@ -123,7 +123,7 @@ def _user_details_record(user: UserDetails) -> dict[str, Any]:
             kind.value: record(balance, kind="") | {"remaining": balance.remaining}
             for kind, balance in user.left.items()
         },
-        "gifts": [_gift_record(balance) for balance in user.gifts],
+        "gifts": [_gift_record(gift) for gift in user.gifts],
         "consents": [record(consent) for consent in user.consents],
     }
 
@@ -141,7 +141,7 @@ def _gift_record(gift: Gift) -> dict[str, Any]:
     }
 
 
-def _limit(balance: dict[str, Any]) -> str:
+def _format_limit(balance: dict[str, Any]) -> str:
     if balance["limit"] is None:
         return text(language(), "account-unlimited")
     return f"{balance['limit']} {translate_word('account', balance['period'])}"
