@@ -81,7 +81,7 @@ def actor(context: BotContext) -> Actor:
     return Actor.person(context.user_id, context.authority)
 
 
-def performer(context: BotContext) -> tuple[Context, Actor]:
+def services_and_actor(context: BotContext) -> tuple[Context, Actor]:
     """Return the first two arguments of every service function: the services and the actor."""
     return context.services, actor(context)
 
@@ -94,23 +94,23 @@ def short_hash(name: str) -> str:
 def find_by_hash(
     context: BotContext,
     items: Iterable[T],
-    name: Callable[[T], str] = str,
+    get_name: Callable[[T], str] = str,
     index: int = 0,
     key: str = "bot-button-old",
 ) -> T:
     """Return the item whose name has the short hash in the callback data. Raises NotFound."""
     for item in items:
-        if short_hash(name(item)) == context.argument(index):
+        if short_hash(get_name(item)) == context.argument(index):
             return item
     raise NotFound("nothing of this name", key)
 
 
 def dataset_of(context: BotContext, permission: Permission) -> str:
     """Return the dataset named by the callback data. Raises NotFound, also without permission."""
-    return find_by_hash(context, datasets(context, permission), key="admin-no-dataset")
+    return find_by_hash(context, permitted_datasets(context, permission), key="admin-no-dataset")
 
 
-def datasets(context: BotContext, permission: Permission) -> list[str]:
+def permitted_datasets(context: BotContext, permission: Permission) -> list[str]:
     """Return the names of the datasets for which the user has the permission."""
     return dataset_names(context.services, actor(context), permission)
 
@@ -121,7 +121,7 @@ def state_text(context: BotContext, family: str, name: object) -> str:
     return context.translate(key) if key in keys(context.language) else str(name)
 
 
-def when(context: BotContext, at: datetime | str | None) -> str:
+def format_time(context: BotContext, at: datetime | str | None) -> str:
     """Format a time, or a stored ISO time, for the user; "" for None."""
     if not at:
         return ""
@@ -131,7 +131,7 @@ def when(context: BotContext, at: datetime | str | None) -> str:
     )
 
 
-def cut(message: str) -> str:
+def cut_line(message: str) -> str:
     """Shorten a text to one line of a list."""
     return menu.cut(message, _MAX_LINE_LENGTH)
 
@@ -165,10 +165,10 @@ def _home(context: BotContext) -> View:
     ]
     role = state_text(context, "role", authority.role.value)
     message = context.translate("admin-home", role=role)
-    board = read_board(*performer(context))
+    board = read_board(*services_and_actor(context))
     board_text = "\n\n".join(_board_row(context, row) for row in board.rows[:_MAX_DATASETS])
     late = "" if board.is_live else context.translate("page-board-daemon")
-    waiting = count_waiting(*performer(context))
+    waiting = count_waiting(*services_and_actor(context))
     approve = (
         Button(context.translate("approval-open", count=waiting), "a-waits") if waiting else None
     )
@@ -190,7 +190,7 @@ def _board_row(context: BotContext, row: BoardRow) -> str:
     live = next((card for card in row.cards if card.since), None)
     lines = [context.translate("admin-serves-none", dataset=name)]
     if live:
-        since = when(context, live.since)
+        since = format_time(context, live.since)
         lines = [context.translate("admin-serves", dataset=name, build=live.build, since=since)]
     others = [card for card in row.cards if card is not live]
     lines += [_board_card(context, other) for other in others[:_MAX_CARDS]]
@@ -216,7 +216,7 @@ def _board_card(context: BotContext, card: Card) -> str:
         )
     subject, sign = format_subject(card.subject, context.language), _SIGNS[card.needs_care]
     message = context.translate("admin-board-card", sign=sign, state=caption, subject=subject)
-    return cut(f"{message}. {details}" if details else message)
+    return cut_line(f"{message}. {details}" if details else message)
 
 
 async def admin_home(context: BotContext) -> None:
@@ -313,7 +313,7 @@ _GIB = 2**30
 @handlers.button("a-health", needs=Permission.USERS)
 def show_health(context: BotContext) -> View:
     """Show the health of the processes, queues, budgets and disk, and the newest alarms."""
-    view, translate, disk = health(*performer(context), _MAX_ALARMS), context.translate, ""
+    view, translate, disk = health(*services_and_actor(context), _MAX_ALARMS), context.translate, ""
     if view.disk is not None:
         free = i18n.format_number(context.language, view.disk.free / _GIB, 1)
         share = view.disk.free / view.disk.total * 100
@@ -349,10 +349,8 @@ def show_health(context: BotContext) -> View:
 def _process(context: BotContext, process: ProcessView, now: datetime) -> str:
     name = f"{process.process} ({process.host})"
     if process.alive:
-        step, up = (
-            describe_step(context.language, process.step),
-            _format_duration(context, now - process.since),
-        )
+        step = describe_step(context.language, process.step)
+        up = _format_duration(context, now - process.since)
         return context.translate("health-alive", sign="🟢", name=name, step=step, up=up)
     silent_for = _format_duration(context, now - process.at)
     return context.translate("health-silent", sign="🔴", name=name, ago=silent_for)
@@ -395,9 +393,9 @@ def _alarms(context: BotContext, alarms: Sequence[Notice]) -> Iterator[str]:
     if alarms:
         yield context.translate("health-alarms")
     for notice in alarms:
-        at = when(context, notice.created_at)
+        at = format_time(context, notice.created_at)
         try:
             message = context.translate(notice.key, **notice.arguments)
         except (KeyError, ValueError, TypeError):
             message = notice.key
-        yield f"{at}  {cut(message)}"
+        yield f"{at}  {cut_line(message)}"

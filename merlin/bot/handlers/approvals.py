@@ -10,7 +10,7 @@ from merlin.app.approvals import ApprovalView
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import performer, when
+from merlin.bot.handlers.admin import format_time, services_and_actor
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
 from merlin.bot.rendering import reference_name
@@ -28,7 +28,7 @@ _LIST = "a-waits"
 @handlers.button(_LIST, needs=Permission.WATCH)
 def show_waiting(context: BotContext) -> View:
     """List the pending approvals; those requested by others have the two buttons."""
-    pending = approvals.list_waiting(*performer(context))[:_MAX_SHOWN]
+    pending = approvals.list_waiting(*services_and_actor(context))[:_MAX_SHOWN]
     lines = [f"{item.number}. {_line(context, item)}" for item in pending]
     rows = [_buttons(context, item) for item in pending]
     message = context.translate("approval-lead" if pending else "approval-nothing")
@@ -44,7 +44,7 @@ def _line(context: BotContext, view: ApprovalView) -> str:
         "by": reference_name(
             context.services, person_reference(approval.asked_by), context.language
         ),
-        "until": when(context, approval.expires_at),
+        "until": format_time(context, approval.expires_at),
     }
     line = context.translate("approval-line-own" if view.is_own else "approval-line", **arguments)
     return f"{line}\n\n{view.text}" if view.text else line
@@ -81,10 +81,10 @@ def approve(context: BotContext) -> View:
     """Approve an action requested by another admin and perform it."""
     number = context.number()
     if not menu.is_sure(context):
-        waiting = approvals.get_waiting(*performer(context), number)
+        waiting = approvals.get_waiting(*services_and_actor(context), number)
         message = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
         return menu.confirm(context, message, "approval-approve-yes", _LIST, number)
-    result = approvals.approve(*performer(context), number)
+    result = approvals.approve(*services_and_actor(context), number)
     if result.reason is None:
         return _result_view(context, "approval-said-approved")
     reason = context.translate(result.reason.key, **result.reason.arguments)
@@ -94,7 +94,7 @@ def approve(context: BotContext) -> View:
 @handlers.button("a-decline", needs=Permission.WATCH)
 def decline(context: BotContext) -> View:
     """Decline an action requested by another admin, or withdraw one's own."""
-    result = approvals.decline(*performer(context), context.number())
+    result = approvals.decline(*services_and_actor(context), context.number())
     return _result_view(
         context, "approval-said-withdrawn" if result.is_own else "approval-said-declined"
     )

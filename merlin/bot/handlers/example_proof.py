@@ -169,7 +169,7 @@ def may_edit(context: BotContext) -> bool:
 
 def editable_datasets(context: BotContext) -> list[DatasetCard]:
     """Return the datasets that the user may edit, by name."""
-    return examples.datasets(*admin.performer(context))
+    return examples.datasets(*admin.services_and_actor(context))
 
 
 def card_title(context: BotContext, card: DatasetCard) -> str:
@@ -211,9 +211,9 @@ def require_editing_here(context: BotContext, name: str) -> str:
 def chosen_example(context: BotContext) -> ExampleView:
     """Return the example named after the dataset in the callback data. Raises NotFound."""
     name = chosen_dataset(context)
-    ids = examples.ids(*admin.performer(context), name)
+    ids = examples.ids(*admin.services_and_actor(context), name)
     example_id = admin.find_by_hash(context, ids, index=2, key="examples-gone")
-    return examples.get(*admin.performer(context), name, example_id)
+    return examples.get(*admin.services_and_actor(context), name, example_id)
 
 
 def dialog_value(context: BotContext, name: str) -> Any:
@@ -435,7 +435,7 @@ def _wording_note(context: BotContext, draft: Draft) -> str:
         return context.translate("examples-wording-is", words=draft.wording)
     if not draft.is_new:
         return ""
-    counts = test_questions.count_test_questions(*admin.performer(context), draft.dataset)
+    counts = test_questions.count_test_questions(*admin.services_and_actor(context), draft.dataset)
     if not counts.missing:
         return ""
     return context.translate("examples-tests", questions=counts.questions, least=counts.least)

@@ -31,7 +31,7 @@ from merlin.bot.handlers import (
     example_draft,
     example_proof,
 )
-from merlin.bot.handlers.admin import performer
+from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.example_draft import ask_field, reword_draft, text_handler
 from merlin.bot.handlers.example_proof import (
     Draft,
@@ -94,7 +94,8 @@ def examples_home(context: BotContext) -> View:
 
 def _shared_buttons(context: BotContext) -> tuple[Button, ...]:
     """Return the buttons that belong to no single dataset."""
-    queued, changes_count = count_waiting(*performer(context)), count_open(*performer(context))
+    queued = count_waiting(*services_and_actor(context))
+    changes_count = count_open(*services_and_actor(context))
     return (
         Button(context.translate("examples-queue", count=queued), "ex:queue:0"),
         Button(context.translate("examples-changes-count", count=changes_count), "ex:changes:0"),
@@ -105,10 +106,8 @@ def show_dataset(context: BotContext) -> View:
     """Show a dataset, the number of its findings, and the actions for its examples."""
     leave_dialog(context)
     card = chosen_card(context)
-    dataset_hash, findings = (
-        admin.short_hash(card.name),
-        examples.findings(*performer(context), card.name),
-    )
+    dataset_hash = admin.short_hash(card.name)
+    findings = examples.findings(*services_and_actor(context), card.name)
     rows: menu.Rows = (
         (
             ("examples-add", f"ex:add:{dataset_hash}"),
@@ -148,7 +147,9 @@ def list_examples(context: BotContext) -> View:
     name = chosen_dataset(context)
     page, dataset_hash = min(context.number(2), 100_000), admin.short_hash(name)
     limit = PAGE_SIZE + 1
-    page_items = examples.recent(*performer(context), name, offset=page * PAGE_SIZE, limit=limit)
+    page_items = examples.recent(
+        *services_and_actor(context), name, offset=page * PAGE_SIZE, limit=limit
+    )
     text = context.translate("examples-list-words" if page_items else "examples-none")
     rows: menu.Rows = (
         *_example_entries(f"ex:list:{dataset_hash}", page, page_items),
@@ -178,9 +179,9 @@ def show_findings(context: BotContext) -> View:
     leave_dialog(context)
     name = chosen_dataset(context)
     dataset_hash = admin.short_hash(name)
-    findings = examples.findings(*performer(context), name)
+    findings = examples.findings(*services_and_actor(context), name)
     page_findings, page = menu.paginate(findings, context.number(2))
-    ids = examples.ids(*performer(context), name)
+    ids = examples.ids(*services_and_actor(context), name)
     ids_by_path = {escape_unprintable(example_path(example_id)): example_id for example_id in ids}
     paths = dict.fromkeys(finding.path for finding in page_findings if finding.path in ids_by_path)
     links = [
@@ -218,7 +219,7 @@ async def find_examples(context: BotContext) -> None:
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
     limit = (page + 1) * PAGE_SIZE + 1
     matches = await context.store.read(
-        lambda: examples.find(*performer(context), words, name, limit=limit)
+        lambda: examples.find(*services_and_actor(context), words, name, limit=limit)
     )
     page_matches = matches[page * PAGE_SIZE :]
 
@@ -227,10 +228,8 @@ async def find_examples(context: BotContext) -> None:
         key = "examples-found" if matches else "examples-found-none"
         message = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-        values, rows = (
-            {"dataset": name, "words": words},
-            _example_entries("ex:found", page, page_matches),
-        )
+        values = {"dataset": name, "words": words}
+        rows = _example_entries("ex:found", page, page_matches)
         return ask(context, FIND, title, message, back=back, rows=rows, values=values)
 
     await show_screen(context, act)
@@ -259,14 +258,14 @@ def show_example(context: BotContext) -> View:
         (("examples-to-list", f"ex:list:{dataset_hash}:0"), menu.back(f"ex:ds:{dataset_hash}")),
     )
     lineage = context.translate("examples-untaught")
-    builds = examples.builds_with(*performer(context), file.dataset, file.id)
+    builds = examples.builds_with(*services_and_actor(context), file.dataset, file.id)
     if builds is not None:
         first, last = builds
         blob = file.revision[:10]
         lineage = context.translate("examples-taught", first=first, last=last, blob=blob)
     findings = [
         f"• {menu.cut(finding.text(context.language), 160)}"
-        for finding in examples.findings(*performer(context), file.dataset)
+        for finding in examples.findings(*services_and_actor(context), file.dataset)
         if finding.path == escape_unprintable(file.path)
     ]
     title = f"{file.dataset} · {escape_unprintable(file.id)}"
@@ -277,11 +276,11 @@ def show_example(context: BotContext) -> View:
 def show_history(context: BotContext) -> View:
     """Show the author and time of each known version of an example."""
     file = chosen_example(context)
-    versions = examples.versions(*performer(context), file.dataset, file.id)
+    versions = examples.versions(*services_and_actor(context), file.dataset, file.id)
     lines = [
         context.translate(
             "examples-history-line",
-            at=admin.when(context, version.at),
+            at=admin.format_time(context, version.at),
             author=version.author,
             subject=menu.cut(format_subject(version.subject, context.language), _LABEL_LENGTH),
             commit=version.commit[:10],
@@ -451,7 +450,7 @@ async def take_import(context: BotContext) -> None:
         if not good:
             raise Refused("nothing new", "examples-import-nothing")
         subject, editor = import_subject(len(good), name), commit_editor(context)
-        save_changes(*performer(context), name, good, subject, editor=editor)
+        save_changes(*services_and_actor(context), name, good, subject, editor=editor)
         leave_dialog(context)
         return saved_view(context, name)
 

@@ -23,7 +23,7 @@ from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
 from merlin.bot.answers import pages
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import performer
+from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.questions import answer_question, own_turn
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
@@ -49,7 +49,7 @@ def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
 
 def show_consent(context: BotContext) -> View:
     """Show whether consent was given, with buttons to give or revoke it."""
-    if not proposals.has_consent(*performer(context)):
+    if not proposals.has_consent(*services_and_actor(context)):
         return ask_consent(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     revoke = ("consent-revoke", "consent:revoke")
@@ -61,7 +61,7 @@ def decline_consent(context: BotContext) -> View:
 
     A user who has not written the correction yet may still write it; it is not taken as a question.
     """
-    proposals.decline_consent(*performer(context))
+    proposals.decline_consent(*services_and_actor(context))
     dialog, turn = context.dialog, _turn(context)
     context.stop_waiting()
     if dialog and dialog.step == CONSENTING and "words" not in context.dialog_values and turn:
@@ -74,7 +74,7 @@ def revoke_consent(context: BotContext) -> View:
     if context.arguments[1:] != ("sure",):
         sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
         return menu.say(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
-    models = proposals.revoke_consent(*performer(context))
+    models = proposals.revoke_consent(*services_and_actor(context))
     if models is None:
         return menu.say(context, "consent-none")
     context.stop_waiting()
@@ -100,7 +100,7 @@ def show_source(context: BotContext) -> View:
         return menu.refuse(context, "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
-    source = lineage.find_source(*performer(context), turn.turn_id)
+    source = lineage.find_source(*services_and_actor(context), turn.turn_id)
     origin = source.origin
     if origin is None:
         lines.append(context.translate("why-general"))
@@ -149,7 +149,7 @@ async def rate(context: BotContext) -> None:
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
             return menu.refuse(context, "bot-not-yours")
-        rating = feedback.press_rating(*performer(context), turn.turn_id, pressed)
+        rating = feedback.press_rating(*services_and_actor(context), turn.turn_id, pressed)
         rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:
@@ -230,7 +230,7 @@ def fix(context: BotContext) -> View:
         return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
-    if proposals.has_declined(*performer(context)):
+    if proposals.has_declined(*services_and_actor(context)):
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
         return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
@@ -239,7 +239,7 @@ def fix(context: BotContext) -> View:
 def _ask_correction(context: BotContext, turn: Turn) -> View:
     """Ask for the better answer, or first for the consent if it was never asked for."""
     values = {"turn": turn.turn_id}
-    if proposals.has_consent(*performer(context)):
+    if proposals.has_consent(*services_and_actor(context)):
         return menu.form(context, "fix-asked", step=WRITING, values=values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context)
@@ -258,7 +258,7 @@ def receive_correction(context: BotContext) -> View:
         return menu.form(context, key, most=MAX_CHARACTERS)
     # The message id is stored because the text may turn out to be a question.
     values = {"turn": turn.turn_id, "words": text, "message": context.message_id}
-    if proposals.has_consent(*performer(context)):
+    if proposals.has_consent(*services_and_actor(context)):
         return _preview(context, turn, values)
     context.wait(Dialog(CONSENTING, values))
     return ask_consent(context, _QUESTION)
@@ -281,7 +281,7 @@ async def ask_instead(context: BotContext) -> None:
 
 def give_consent(context: BotContext) -> View:
     """Store the consent and continue with the correction or question that waits for it."""
-    proposals.give_consent(*performer(context))
+    proposals.give_consent(*services_and_actor(context))
     turn = _turn(context)
     if context.dialog is not None and context.dialog.step == TELLING and turn is not None:
         context.stop_waiting()
@@ -340,14 +340,14 @@ def send(context: BotContext) -> View:
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
         return menu.outdated(context)
     context.stop_waiting()
-    if not proposals.has_consent(*performer(context)):
+    if not proposals.has_consent(*services_and_actor(context)):
         return menu.say(context, "fix-no-consent")
     values, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
     dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
     rejected = feedback.rejected_answer(context.services, dataset, answer, context.language)
     texts = (values["question"], values["answer"], dataset)
     draft = Draft(*texts, turn.turn_id, model_id, rejected=rejected)
-    if proposals.add(*performer(context), draft) is None:
+    if proposals.add(*services_and_actor(context), draft) is None:
         return menu.say(context, "fix-too-many")
     return menu.say(context, "fix-sent", ("consent-button", "consent:show"))
 
@@ -365,9 +365,9 @@ def tell(context: BotContext) -> View:
         return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
-    if proposals.has_declined(*performer(context)):
+    if proposals.has_declined(*services_and_actor(context)):
         return replace(menu.say(context, "tell-no-consent", _TO_CONSENT), is_new=True)
-    if not proposals.has_consent(*performer(context)):
+    if not proposals.has_consent(*services_and_actor(context)):
         context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
         return replace(ask_consent(context), is_new=True)
     return replace(_tell_view(context, turn), is_new=True)
@@ -387,7 +387,7 @@ def send_question(context: BotContext) -> View:
         return menu.outdated(context)
     dataset, question = _dataset(context, turn), turn.question.text
     try:
-        ctx, actor = performer(context)
+        ctx, actor = services_and_actor(context)
         unanswered.tell_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
     except Refused as error:
         return menu.error_view(context, error)

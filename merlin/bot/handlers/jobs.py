@@ -23,7 +23,7 @@ from merlin.app.outbox import WaitingRequest, WaitingRequests
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import performer, short_hash, show_live
+from merlin.bot.handlers.admin import services_and_actor, short_hash, show_live
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers, require_role
 from merlin.bot.rendering import sparkline
@@ -45,7 +45,7 @@ def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], 
     requests = WaitingRequests(context.db, context.bot_id)
     if requests.waits(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))
-    request_id = act(*performer(context)).request_id
+    request_id = act(*services_and_actor(context)).request_id
     requests.note(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
@@ -65,7 +65,7 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
     translate = context.translate
     newest = job.events[-1] if job.events else None
     last = describe_event(newest.message, newest.data, context.language) if newest else ""
-    times = {"created": admin.when(context, job.created_at)}
+    times = {"created": admin.format_time(context, job.created_at)}
     cost = money.format_estimate(context.language, job.estimate_micro, job.currency)
     return admin.join_lines(
         translate(
@@ -76,9 +76,11 @@ def _job_text(context: BotContext, job: JobDetails) -> str:
             attempt=job.attempt,
         ),
         translate("admin-job-cost", cost=cost, tokens=job.trained_tokens or 0),
-        translate("admin-job-times", **times, updated=admin.when(context, job.updated_at)),
-        translate("admin-job-last", message=admin.cut(last)) if last and not job.is_over else "",
-        translate("admin-job-error", error=admin.cut(job.error)) if job.error else "",
+        translate("admin-job-times", **times, updated=admin.format_time(context, job.updated_at)),
+        translate("admin-job-last", message=admin.cut_line(last))
+        if last and not job.is_over
+        else "",
+        translate("admin-job-error", error=admin.cut_line(job.error)) if job.error else "",
     )
 
 
@@ -102,7 +104,7 @@ def loss_chart(job: JobDetails, language: str) -> str:
 @handlers.button("a-launch", needs=Permission.LAUNCH)
 def choose_launch(context: BotContext) -> View:
     """List the datasets that the user may train."""
-    names = admin.datasets(context, Permission.LAUNCH)
+    names = admin.permitted_datasets(context, Permission.LAUNCH)
     title, keys = context.translate("admin-launch"), ("admin-launch-which", "admin-no-datasets")
 
     def entry(name: str) -> Button:
@@ -115,7 +117,7 @@ def choose_launch(context: BotContext) -> View:
 def launch_price(context: BotContext) -> View:
     """Show the price of a launch and ask for confirmation."""
     dataset = admin.dataset_of(context, Permission.LAUNCH)
-    quote = jobs.quote(*performer(context), dataset, context.language)
+    quote = jobs.quote(*services_and_actor(context), dataset, context.language)
     translate, cost = context.translate, partial(money.format_cost, context.language)
     is_known, cap = quote.cost_micro is not None, quote.cap_micro
     price = money.format_estimate(context.language, quote.cost_micro or 0, quote.currency)
@@ -158,8 +160,8 @@ def list_jobs(context: BotContext) -> View:
         label = f"{_SIGNS.get(job.state, '⏳')} {job.id} · {job.build} · {state}"
         return Button(label, f"a-job:{job.id}")
 
-    job_views = jobs.recent(*performer(context), limit=_MAX_LISTED)
-    may_launch = bool(admin.datasets(context, Permission.LAUNCH))
+    job_views = jobs.recent(*services_and_actor(context), limit=_MAX_LISTED)
+    may_launch = bool(admin.permitted_datasets(context, Permission.LAUNCH))
     more = (may_launch and ("admin-launch", "a-launch:0"), admin.HOME)
     title, keys = context.translate("admin-jobs"), ("admin-jobs-list", "admin-jobs-none")
     return menu.list_card(context, title, keys, job_views, entry, "a-jobs", *more)
@@ -169,7 +171,7 @@ def _job_of(
     context: BotContext, events: int = MAX_EVENTS, permission: Permission = Permission.WATCH
 ) -> JobDetails:
     """Return the job named by the callback data. Raises NotFound."""
-    return jobs.get(*performer(context), context.number(), events, permission)
+    return jobs.get(*services_and_actor(context), context.number(), events, permission)
 
 
 def show_job(context: BotContext) -> View:
@@ -260,7 +262,7 @@ def show_events(context: BotContext) -> View:
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
     lines = [
-        f"{admin.when(context, line.at)}  {admin.cut(line.words)} {line.times}".rstrip()
+        f"{admin.format_time(context, line.at)}  {admin.cut_line(line.words)} {line.times}".rstrip()
         for line in reversed(event_lines(job_events, context.language)[:_MAX_LINES])
     ]
     message = "\n".join(lines) or context.translate("admin-events-none")

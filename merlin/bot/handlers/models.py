@@ -16,7 +16,7 @@ from merlin.app.models import ModelState, ModelView, Scores, serving_models
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
-from merlin.bot.handlers.admin import performer, short_hash
+from merlin.bot.handlers.admin import services_and_actor, short_hash
 from merlin.bot.handlers.jobs import await_daemon, picture_view, show_picture
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
@@ -73,13 +73,13 @@ _MAX_HISTORY = 15
 @handlers.button("a-models", needs=Permission.WATCH)
 def list_datasets(context: BotContext) -> View:
     """List the datasets with their live models."""
-    serving = serving_models(*performer(context))
+    serving = serving_models(*services_and_actor(context))
 
     def entry(name: str) -> Button:
         label = f"{name} · {serving[name].build if name in serving else '–'}"
         return Button(label, f"a-set:{short_hash(name)}:0")
 
-    names = admin.datasets(context, Permission.WATCH)
+    names = admin.permitted_datasets(context, Permission.WATCH)
     title, keys = context.translate("admin-models"), ("admin-models-which", "admin-no-datasets")
     return menu.list_card(context, title, keys, names, entry, "a-models", admin.HOME)
 
@@ -88,8 +88,8 @@ def list_datasets(context: BotContext) -> View:
 def show_dataset(context: BotContext) -> View:
     """Show a dataset: its live model, its models, and the actions."""
     name = admin.dataset_of(context, Permission.WATCH)
-    dataset_hash, serving = short_hash(name), serving_models(*performer(context)).get(name)
-    found_models = models.recent(*performer(context), name, _MAX_LISTED)
+    dataset_hash, serving = short_hash(name), serving_models(*services_and_actor(context)).get(name)
+    found_models = models.recent(*services_and_actor(context), name, _MAX_LISTED)
     may_promote = serving and admin.actor(context).may(Permission.PROMOTE, name)
     pin = "unpin" if serving and serving.pinned else "pin"
     action_buttons = (
@@ -111,7 +111,7 @@ def show_dataset(context: BotContext) -> View:
             build=serving.build,
             model=serving.model,
             provider=serving.provider,
-            since=admin.when(context, serving.since),
+            since=admin.format_time(context, serving.since),
             pinned="yes" if serving.pinned else "no",
         )
     return menu.card(context, name, message, rows=rows)
@@ -128,17 +128,17 @@ def _entry(context: BotContext, model: ModelView, verb: str = "a-model") -> Butt
 def show_history(context: BotContext) -> View:
     """Show which models served, when, why, and who promoted them."""
     name = admin.dataset_of(context, Permission.WATCH)
-    recent_models = models.recent(*performer(context), name, _MAX_LISTED)
+    recent_models = models.recent(*services_and_actor(context), name, _MAX_LISTED)
     builds = {entry.model: entry.build for entry in recent_models}
     lines = [
         context.translate(
             "admin-history-line",
-            at=admin.when(context, entry.at),
+            at=admin.format_time(context, entry.at),
             to=builds.get(entry.to, entry.to),
             why=admin.state_text(context, "why", entry.why),
             by=reference_name(context.services, entry.by, context.language),
         )
-        for entry in models.history(*performer(context), name, _MAX_HISTORY)
+        for entry in models.history(*services_and_actor(context), name, _MAX_HISTORY)
     ]
     message = "\n".join(lines) or context.translate("admin-serves-none", dataset=name)
     title, back = context.translate("admin-history-of", dataset=name), f"a-set:{short_hash(name)}:0"
@@ -149,7 +149,7 @@ def model_of(
     context: BotContext, place: int = 0, permission: Permission = Permission.WATCH
 ) -> ModelView:
     """Return the model of the job in the callback data. Raises NotFound."""
-    return models.of_job(*performer(context), context.number(place), permission)
+    return models.of_job(*services_and_actor(context), context.number(place), permission)
 
 
 @handlers.button("a-model", needs=Permission.WATCH)
@@ -161,16 +161,14 @@ def show_model(context: BotContext) -> View:
         model=view.model,
         provider=view.provider,
         state=context.translate(f"model-{view.display_state}"),
-        created=admin.when(context, view.created_at),
+        created=admin.format_time(context, view.created_at),
     )
     may, is_held = admin.actor(context).may, view.display_state == "held"
     may_promote = view.is_promotable and may(Permission.PROMOTE, view.dataset)
     may_accept = is_held and bool(view.lost) and may(Permission.EDIT_EXAMPLES, view.dataset)
     proof = evaluation_text(view.scores, context.language)
-    gate, held = (
-        models.gate_of(context.services, view),
-        _held_reason(context, view) if is_held else "",
-    )
+    gate = models.gate_of(context.services, view)
+    held = _held_reason(context, view) if is_held else ""
     if view.display_state == "canary":
         held = f"{stored_text(context.language, view.reason, view.arguments)}."
     hints = []
@@ -198,7 +196,7 @@ async def send_scores(context: BotContext) -> None:
 
     def read() -> Callable[[], bytes] | None:
         view = model_of(context)
-        report = evaluation.read_evaluation(*performer(context), view.title)
+        report = evaluation.read_evaluation(*services_and_actor(context), view.title)
         scores = evaluation.scores_of(report, context.language, context.zone)
         title = context.translate("admin-scores-title", model=view.title)
         return partial(plot_scores_png, scores, context.language, title) if scores else None
@@ -238,7 +236,7 @@ def ask_comparison(context: BotContext) -> View:
     view = model_of(context)
     others = [
         _entry(context, other, f"a-compare:{view.job}")
-        for other in models.recent(*performer(context), view.dataset, PAGE_SIZE + 1)
+        for other in models.recent(*services_and_actor(context), view.dataset, PAGE_SIZE + 1)
         if other.job != view.job
     ]
     message = context.translate("admin-compare-which" if others else "admin-compare-none")
@@ -292,7 +290,7 @@ def roll_back(context: BotContext) -> View:
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
     if not menu.is_sure(context):
-        target = models.rollback_target(*performer(context), name)
+        target = models.rollback_target(*services_and_actor(context), name)
         message = context.translate("admin-ask-rollback", dataset=name, build=target.title)
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"
         # The button names the model, so that a second press does not roll back twice.

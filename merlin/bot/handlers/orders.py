@@ -29,7 +29,7 @@ from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.subscriptions import Renewal
 from merlin.bot import menu
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import when
+from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.plans import TO_PLAN, offered_plan, own_actor, promo_of, show_plan
 from merlin.bot.menu import View
 from merlin.bot.processor import retry_until_stored
@@ -258,7 +258,7 @@ def orders(context: BotContext) -> View:
 
 def order_line(context: BotContext, purchase: Purchase) -> str:
     """Return an order in one line: date, title, price, state, number."""
-    at = when(context, purchase.created_at)
+    at = format_time(context, purchase.created_at)
     return context.translate(
         "pay-order",
         at=at,

@@ -114,10 +114,8 @@ def choose_code_plan(context: BotContext) -> View:
         Button(plan.titled(context.language), f"a-code-for:{short_hash(plan.name)}")
         for plan in context.services.plans[1:]
     ]
-    title, message = (
-        context.translate("pay-admin-code-add"),
-        context.translate("pay-admin-code-for"),
-    )
+    title = context.translate("pay-admin-code-add")
+    message = context.translate("pay-admin-code-for")
     return menu.card(context, title, message, rows=(*buttons, menu.back("a-codes:0")))
 
 
@@ -209,7 +207,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     entries = (
         context.translate(
             "pay-admin-entry",
-            at=admin.when(context, entry.at),
+            at=admin.format_time(context, entry.at),
             kind=entry.kind.value,
             price=entry.amount.format(language),
         )
@@ -230,7 +228,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
 def _refund_line(context: BotContext, refund: Refund) -> str:
     line = context.translate(
         "pay-admin-refund",
-        at=admin.when(context, refund.at),
+        at=admin.format_time(context, refund.at),
         price=refund.amount.format(context.language),
         state=refund.state.value,
         by=refund.by,
@@ -393,7 +391,7 @@ def refund(context: BotContext) -> View:
         raise NotFound("not asked", "bot-button-old")
     purchase_id, grant, minor = values["purchase"], values["grant"], values["amount"]
     payments.request_refund(
-        *admin.performer(context),
+        *admin.services_and_actor(context),
         purchase_id,
         grant,
         minor,

@@ -208,10 +208,8 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
         return ""
     ends = current.ends(current.here, context.services.clock())
     arguments = {"at": context.moment(ends)} if ends is not None else {}
-    key, title = (
-        "pay-here-until" if arguments else "pay-here",
-        current.here.titled(context.language),
-    )
+    key = "pay-here-until" if arguments else "pay-here"
+    title = current.here.titled(context.language)
     headline = context.translate(key, title=title, **arguments)
     return "\n".join([headline, *left_lines(context, current.here)])
 

@@ -29,7 +29,7 @@ from merlin.billing.purchases import Purchases
 from merlin.bot import menu
 from merlin.bot.bot_api import ChatUnreachable, SendUnknown
 from merlin.bot.context import BotContext
-from merlin.bot.handlers.admin import performer
+from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.orders import order_line
 from merlin.bot.menu import View
 from merlin.bot.registry import AS_NEW_MESSAGE, Handlers
@@ -89,7 +89,7 @@ def choose_language(context: BotContext) -> View:
     if value not in {*LANGUAGES, _CLIENT_LANGUAGE}:
         return list_languages(context)
     chosen = None if value == _CLIENT_LANGUAGE else value
-    accounts.set_language(*performer(context), chosen)
+    accounts.set_language(*services_and_actor(context), chosen)
     default = language_of(context.stored.language_code, context.services.config.language)
     user = replace(context.user, language=chosen)
     own_context = replace(context, language=chosen or default, user=user)
@@ -142,7 +142,7 @@ def take_zone(context: BotContext) -> View:
 
 
 def _save_zone(context: BotContext, zone: str) -> View:
-    accounts.set_zone(*performer(context), zone)
+    accounts.set_zone(*services_and_actor(context), zone)
     now = _now(context, zone)
     return menu.say(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
 
@@ -162,7 +162,7 @@ async def export(context: BotContext) -> None:
     if not context.is_private:
         await context.say(context.translate("my-data-private"))
         return
-    data = await context.store.read(lambda: accounts.export(*performer(context)))
+    data = await context.store.read(lambda: accounts.export(*services_and_actor(context)))
     content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
     name = f"merlin-{context.user_id}.json"
     if len(content) > MAX_BYTES:
@@ -176,7 +176,7 @@ def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
     if not context.is_private:
         return menu.say(context, "my-data-private")
-    lines = _count_lines(context, accounts.count_records(*performer(context)))
+    lines = _count_lines(context, accounts.count_records(*services_and_actor(context)))
     confirm_button, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
     return menu.say(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
@@ -207,7 +207,7 @@ async def _erase(context: BotContext) -> None:
     await end_subscriptions(with_stars(context.services, context.calls), context.user_id)
     rows, models = await context.store.do(
         lambda: accounts.erase(
-            *performer(context), context.update_id, is_resumed=context.is_resumed
+            *services_and_actor(context), context.update_id, is_resumed=context.is_resumed
         )
     )
     kill_point("erase.after")
@@ -222,7 +222,7 @@ async def _erase(context: BotContext) -> None:
         if not await context.calls.edit(context.chat_id, context.message_id, page):
             await context.calls.send(context.chat_id, page)
     kill_point("erase.told")
-    await context.store.do(lambda: accounts.erase(*performer(context), is_resumed=True))
+    await context.store.do(lambda: accounts.erase(*services_and_actor(context), is_resumed=True))
 
 
 SUPPORT_STEP = "paysupport"

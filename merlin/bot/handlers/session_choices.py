@@ -154,10 +154,8 @@ def _apply_and_confirm(
     if session is None:
         return menu.say(context, "presets-nobody")
     title = preset_title(context, name)
-    message, rows = (
-        context.translate("presets-chosen", name=title),
-        (drop_button, _OFF_BUTTON, _TO_PRESETS),
-    )
+    message = context.translate("presets-chosen", name=title)
+    rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
     parts = (message, context.translate(hint_key), other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=rows)
 

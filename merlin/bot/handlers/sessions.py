@@ -23,7 +23,7 @@ from merlin.app.summaries import SummaryTask
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
 from merlin.bot.context import BotContext, letters
-from merlin.bot.handlers.admin import when
+from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.answering import (
     answering_model,
     begin_topic,
@@ -133,7 +133,7 @@ def list_sessions(context: BotContext, page: int | None = None) -> View:
     for session in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
         label = f"{'▸ ' if session.is_open else ''}{session_title(session, context)}"
         if session.touched_at is not None:
-            label = f"{label} · {when(context, session.touched_at)}"
+            label = f"{label} · {format_time(context, session.touched_at)}"
         entries.append(Button(label, f"session:{session.session_id}"))
     page_row = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
@@ -395,10 +395,8 @@ def start_session(context: BotContext) -> View:
 def _renew(context: BotContext, key: str, *rows: menu.RowOf) -> View:
     """Start a new session and list which settings it takes over."""
     parts, session = [context.translate(key)], context.sessions.renew(context.place)
-    earlier, taken_over = (
-        describe_settings(context, session),
-        without_other_provider(context, session),
-    )
+    earlier = describe_settings(context, session)
+    taken_over = without_other_provider(context, session)
     choices = describe_settings(context, taken_over)
     if taken_over != session:
         context.sessions.change(fit_window(context, taken_over))

@@ -29,7 +29,7 @@ from merlin.bot import menu
 from merlin.bot.commands import HELP_GROUPS, staff_commands
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import feedback
-from merlin.bot.handlers.admin import join_lines, performer
+from merlin.bot.handlers.admin import join_lines, services_and_actor
 from merlin.bot.handlers.answering import answering_model, provider_title
 from merlin.bot.handlers.models import evaluation_text
 from merlin.bot.handlers.plans import LINK, reward_inviter, show_plan
@@ -49,7 +49,7 @@ VERB, YES, NO = "login", "yes", "no"
 
 def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks to sign in, with the number that its page shows."""
-    login = sign_in.show_login(*performer(context), key) if context.is_private else None
+    login = sign_in.show_login(*services_and_actor(context), key) if context.is_private else None
     if login is None:
         return menu.say(context, "bot-login-over")
     unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
@@ -69,7 +69,7 @@ def answer_login(context: BotContext) -> View:
     """Accept or refuse the sign-in; the result replaces the question."""
     answer, login_id, login = context.argument(0), context.number(1), None
     if context.is_private and login_id and answer in {YES, NO}:
-        login = sign_in.answer_login(*performer(context), login_id, is_own=answer == YES)
+        login = sign_in.answer_login(*services_and_actor(context), login_id, is_own=answer == YES)
     if login is None:
         return menu.say(context, "bot-login-over")
     return menu.say(context, "bot-login-done" if answer == YES else "bot-login-refused")
@@ -175,7 +175,7 @@ def _greeting(context: BotContext) -> View:
     is_served = ModelCatalogue(context.db).serving(dataset) is not None
     if not (context.is_private and dataset and course and is_served):
         return menu.say(context, "bot-start")
-    ctx, actor = performer(context)
+    ctx, actor = services_and_actor(context)
     questions = course_chat.starters(ctx, actor, dataset).questions
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
     return menu.say(context, "bot-start-course", *keys, course=course)
@@ -201,7 +201,8 @@ _VERSION_LENGTH = 12
 @handlers.button("privacy")
 def privacy(context: BotContext) -> View:
     """Show what is stored, who answers, and the user's consent."""
-    retention, has_given = context.services.config.retention, has_consent(*performer(context))
+    retention = context.services.config.retention
+    has_given = has_consent(*services_and_actor(context))
     message_days = max(retention.updates_days, retention.outgoing_days)
     providers = [f"• {provider_title(context, name)}" for name in context.services.answerers]
     if providers:
@@ -209,10 +210,8 @@ def privacy(context: BotContext) -> View:
     session = context.open_session()
     model, session_text = answering_model(context, session), ""
     if model is not None:
-        provider, by = (
-            provider_title(context, model.provider),
-            "person" if session.provider else "bot",
-        )
+        provider = provider_title(context, model.provider)
+        by = "person" if session.provider else "bot"
         session_text = context.translate(
             "privacy-session", model=model.title, provider=provider, by=by
         )
@@ -223,10 +222,8 @@ def privacy(context: BotContext) -> View:
         session_text,
         context.translate("privacy-consent", state="given" if has_given else "none"),
     ]
-    give, revoke = (
-        ("privacy-button-give", "consent:show"),
-        ("privacy-button-revoke", "consent:revoke"),
-    )
+    give = ("privacy-button-give", "consent:show")
+    revoke = ("privacy-button-revoke", "consent:revoke")
     return menu.paragraphs(context, *parts, rows=(revoke if has_given else give,))
 
 
@@ -301,7 +298,7 @@ def drop_text(context: BotContext) -> View:
 
 def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
-    put_text(*performer(context), name, new_text)
+    put_text(*services_and_actor(context), name, new_text)
     key = "own-words-kept" if new_text else "own-words-dropped"
     return menu.say(context, key, menu.back("own"))
 
