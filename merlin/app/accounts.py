@@ -291,9 +291,9 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 
 
 def erase(
-    ctx: Context, actor: Actor, spared: int | None = None, *, is_resumed: bool = False
+    ctx: Context, actor: Actor, kept_update: int | None = None, *, is_resumed: bool = False
 ) -> tuple[Mapping[str, int], list[str]]:
-    """Delete all data of the actor, except the bot's update `spared`, which asked for it.
+    """Delete all data of the actor, except the bot's update `kept_update`, which asked for it.
 
     Return the number of deleted rows by table and the models that had learnt the actor's
     corrections. Their used quota still counts for a day, or for the month if the plan has monthly
@@ -304,7 +304,7 @@ def erase(
     if any(allowance_of(plan, kind).month is not None for kind in Format):
         until = today(ctx.clock(), user.time_zone(ctx.config.timezone)).month_ends
     models = Proposals(ctx.db, ctx.clock).withdraw(actor.user_id)
-    rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, spared)
+    rows = PersonalRecords(ctx.db, ctx.clock).forget(actor.user_id, until, kept_update)
     if not is_resumed:
         Audit(ctx.db, ctx.clock).note(ERASED, "user.erase", ERASED)
     return rows, models

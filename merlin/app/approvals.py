@@ -129,9 +129,9 @@ def _perform(ctx: Context, approval: Approval) -> MerlinError | None:
     user = Users(ctx.db, ctx.clock).get(asker)
     if user is not None and user.is_blocked:
         return Refused("the asker is blocked", "approval-asker-blocked")
-    act, needed = _ACTS[approval.act]
+    act, permission = _ACTS[approval.act]
     is_accept = approval.act == RequestKind.ACCEPT.value
-    if not asking_actor.may(Permission.EDIT_EXAMPLES if is_accept else needed):
+    if not asking_actor.may(Permission.EDIT_EXAMPLES if is_accept else permission):
         return Refused("the asker lost the role", "approval-asker-lost")
     try:
         # A savepoint: an act that is refused halfway leaves only the decision.

@@ -167,11 +167,11 @@ def read_talk(
         turns,
         {model: origin.build for model, origin in origins.items() if origin is not None},
         {proposal.draft.turn_id: proposal for proposal in user_proposals},
-        _source(ctx, actor, source_turn) if source_turn is not None and source_turn.model else None,
+        _answer_source(ctx, actor, source_turn) if source_turn and source_turn.model else None,
     )
 
 
-def _source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource | None:
+def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource | None:
     source = lineage.find_source(ctx, actor, turn.id)
     if source.origin is None or turn.known is False:
         return None
@@ -252,11 +252,11 @@ def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Ta
     `session_id` 0: it starts a session. Raises NotFound for another user's session. If the talk
     holds a reason not to answer, the caller has to roll back.
     """
-    sessions_, place = Sessions(ctx.db, ctx.bot_id), question.place
+    chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
     if not session_id:
-        if sessions_.open(place).touched_at:
-            sessions_.renew(place)
-    elif sessions_.switch(place, session_id) is None:
+        if chat_sessions.open(place).touched_at:
+            chat_sessions.renew(place)
+    elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
     talk = open_talk(ctx, question)
     new_question = Question(

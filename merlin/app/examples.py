@@ -248,16 +248,16 @@ def builds_with(
 
 
 def free_id(
-    ctx: Context, dataset: str, text: str | None, folder: str = "", also: Sequence[str] = ()
+    ctx: Context, dataset: str, text: str | None, folder: str = "", other_ids: Sequence[str] = ()
 ) -> str:
     """Return an id in a folder that no example and no pending addition has.
 
-    `also` are further taken ids.
+    `other_ids` are also taken.
     """
     rows = Changes(ctx.db, ctx.clock)
     changes = (*rows.pending(dataset), *rows.committed(dataset, ctx.clock() - _COMMIT_DELAY))
     taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
-    taken += [*FileIndex(ctx.db).example_ids(dataset), *also]
+    taken += [*FileIndex(ctx.db).example_ids(dataset), *other_ids]
     return f"{folder}{free_example_id(text, (name.removeprefix(folder) for name in taken))}"
 
 

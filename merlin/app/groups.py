@@ -106,7 +106,7 @@ class Groups(BotRepository):
 
     def get(self, chat_id: int) -> Group | None:
         """Return a group's settings, or None if it is unknown."""
-        row = self.db.row(GROUP_SETTING.select().where(self._of(chat_id)))
+        row = self.db.row(GROUP_SETTING.select().where(self._by_chat(chat_id)))
         if row is None:
             return None
         return _GROUPS.read(row, is_gone=row["gone_at"] is not None)
@@ -119,10 +119,10 @@ class Groups(BotRepository):
         self.db.upsert(GROUP_SETTING, key, values)
 
     @transaction
-    def left(self, chat_id: int) -> None:
+    def mark_left(self, chat_id: int) -> None:
         """Record that the bot is not in the group any more; its settings are kept for a while."""
         query = GROUP_SETTING.update({"gone_at": iso(self._clock())})
-        self.db.change(query.where(self._of(chat_id) & GROUP_SETTING.gone_at.is_null()))
+        self.db.change(query.where(self._by_chat(chat_id) & GROUP_SETTING.gone_at.is_null()))
 
     @transaction
     def move(self, old_id: int, new_id: int) -> None:
@@ -131,7 +131,7 @@ class Groups(BotRepository):
         if self.get(new_id) is None or not group.moved_to:
             self.put(replace(group, chat_id=new_id, moved_to=0))
         self.put(Group(old_id, moved_to=new_id))
-        self.left(old_id)
+        self.mark_left(old_id)
         self._move_sessions(old_id, new_id)
         self._move_messages(old_id, new_id)
 
@@ -165,7 +165,7 @@ class Groups(BotRepository):
             update = OUTGOING.update({"chat_id": new_id, "body": body})
             self.db.change(update.where(OUTGOING.id == row["id"]))
 
-    def _of(self, chat_id: int) -> Any:
+    def _by_chat(self, chat_id: int) -> Any:
         return (GROUP_SETTING.bot_id == self._bot_id) & (GROUP_SETTING.chat_id == chat_id)
 
 
@@ -180,17 +180,17 @@ _TOKEN_BYTES = 16
 class InlineQueries(BotRepository):
     """Inline queries of one bot's users: search of answers, and questions stored by token."""
 
-    def own(self, user_id: int, text: str, limit: int) -> list[QuestionAnswer]:
+    def search_answers(self, user_id: int, text: str, limit: int) -> list[QuestionAnswer]:
         """Return the user's newest answers that contain all words of `text`."""
         query_stems, matches = question_stems(text), dict[str, QuestionAnswer]()
-        for pair in self._newest(user_id):
+        for pair in self._newest_answers(user_id):
             if len(matches) == limit:
                 break
             if stem_share(query_stems, normalise(f"{pair.question} {pair.answer}")) == 1:
                 matches.setdefault(normalise(pair.question), pair)
         return list(matches.values())
 
-    def _newest(self, user_id: int) -> Iterator[QuestionAnswer]:
+    def _newest_answers(self, user_id: int) -> Iterator[QuestionAnswer]:
         is_answered = (TURN.answer != "") & (TURN.is_replaced == 0) & (TURN.question != "")
         condition = (TURN.bot_id == self._bot_id) & (TURN.user_id == user_id) & is_answered
         query = TURN.select(TURN.question, TURN.answer).where(condition & (TURN.format == "text"))
@@ -200,7 +200,7 @@ class InlineQueries(BotRepository):
             if question and answer:
                 yield QuestionAnswer(question, answer)
 
-    def taught(self, build_id: int, text: str, limit: int) -> list[QuestionAnswer]:
+    def search_examples(self, build_id: int, text: str, limit: int) -> list[QuestionAnswer]:
         """Return a build's examples whose questions are close to `text`, closest first."""
         query_stems = question_stems(text)
         if not query_stems:
@@ -231,7 +231,7 @@ class InlineQueries(BotRepository):
             "at": iso(self._clock()),
         }
         self.db.add(INLINE_QUESTION, values)
-        condition = self._mine() & (INLINE_QUESTION.user_id == user_id)
+        condition = self._of_bot() & (INLINE_QUESTION.user_id == user_id)
         ids = INLINE_QUESTION.select(INLINE_QUESTION.id).where(condition)
         ids = ids.order_by(INLINE_QUESTION.id.desc())
         oldest = self.db.row(ids.offset(MAX_STORED_QUESTIONS).limit(1))
@@ -242,11 +242,11 @@ class InlineQueries(BotRepository):
 
     def question(self, token: str) -> str | None:
         """Return the question of a token, or None if it is not stored any more."""
-        condition = self._mine() & (INLINE_QUESTION.token == token)
+        condition = self._of_bot() & (INLINE_QUESTION.token == token)
         row = self.db.row(INLINE_QUESTION.select(INLINE_QUESTION.question).where(condition))
         return None if row is None else decrypt(self.db.cipher, row["question"])
 
-    def _mine(self) -> Any:
+    def _of_bot(self) -> Any:
         return INLINE_QUESTION.bot_id == self._bot_id
 
 

@@ -330,16 +330,16 @@ def _jobs() -> Select:
     return JOB.select(*JOB.every(), number).join(BUILD, on=(BUILD.id == JOB.build_id))
 
 
-def _view_of(shape: type[T], row: Row, **more: object) -> T:
+def _view_of(view_type: type[T], row: Row, **extra: object) -> T:
     """Return a view of a row of `_jobs`."""
     return read_row(
-        shape,
+        view_type,
         row,
         build=build_version(row["dataset"], row["build_number"]),
         provider_job=row["provider_job_id"] or None,
         recipe=finite(load_json(row["recipe"])),
         model=row["model_id"],
-        **more,
+        **extra,
     )
 
 

@@ -131,13 +131,13 @@ def find_impact(ctx: Context, actor: Actor, name: str, dataset: str = "") -> Exa
 def _find_example(ctx: Context, actor: Actor, name: str, dataset: str) -> tuple[str, str]:
     """Return dataset and id of the example. Raises as `find_impact`."""
     visible_datasets = dataset_names(ctx, actor)
-    folder, is_file, inside = f"/{name}".rpartition(f"/{EXAMPLES}")
+    folder, is_file, path = f"/{name}".rpartition(f"/{EXAMPLES}")
     if is_file and name.endswith(".yaml"):
-        dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(inside)
-    head, _, rest = name.partition("/")
+        dataset, name = folder.rpartition("/")[2] or dataset, example_id_of(path)
+    first_part, _, remainder = name.partition("/")
     requested = [dataset_name for dataset_name in visible_datasets if dataset in {"", dataset_name}]
     candidates = dict.fromkeys(
-        [(head, rest), *((dataset_name, name) for dataset_name in requested)]
+        [(first_part, remainder), *((dataset_name, name) for dataset_name in requested)]
     )
     matches = [pair for pair in candidates if pair[0] in requested and _has_build(ctx, *pair)]
     if not matches:

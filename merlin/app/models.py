@@ -203,9 +203,9 @@ def gate_of(ctx: Context, model: ModelView) -> GateView:
     return GateView(kind=rule.kind, questions=questions, least=max(split.min_test, 1))
 
 
-def compare(ctx: Context, one: ModelView, other: ModelView) -> Overlap:
+def compare(ctx: Context, model: ModelView, other_model: ModelView) -> Overlap:
     """Return what the test questions of two models have in common."""
-    ids = [one.id, other.id]
+    ids = [model.id, other_model.id]
     rows = ctx.db.rows(MODEL.select(MODEL.id, MODEL.build_id).where(MODEL.id.in_(ids)))
     builds = {row["id"]: row["build_id"] for row in rows}
     return overlap_of(ctx.db, *(builds.get(model_id, 0) for model_id in ids))

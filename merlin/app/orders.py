@@ -103,7 +103,7 @@ class OrderDetails:
         return [refund for refund in self.refunds if refund.state in UNDER_WAY]
 
     @property
-    def rests(self) -> dict[int, Amount]:
+    def remaining_amounts(self) -> dict[int, Amount]:
         """Return the amount of each grant that is not refunded, by entry id."""
         refunded = Counter[int | None]()
         for entry in self.returned:
@@ -120,7 +120,7 @@ class OrderDetails:
         pending = {refund.grant_id for refund in self.returning}
         return {
             entry_id: amount
-            for entry_id, amount in self.rests.items()
+            for entry_id, amount in self.remaining_amounts.items()
             if amount.minor > 0 and entry_id not in pending
         }
 

@@ -35,7 +35,7 @@ def list_payments(
 
     Raises NotFound for an unknown `before`.
     """
-    _require(actor)
+    _require_permission(actor)
     return Purchases(ctx.db, ctx.clock).newest(limit, before, state, whose)
 
 
@@ -44,7 +44,7 @@ def show_payment(ctx: Context, actor: Actor, purchase_id: str) -> OrderDetails:
 
     Raises NotFound; Refused for a number that several orders have.
     """
-    _require(actor)
+    _require_permission(actor)
     return details_of(ctx, Purchases(ctx.db, ctx.clock).find(purchase_id))
 
 
@@ -56,17 +56,18 @@ def grant_to_refund(
     If several have money left, `is_newest` selects the newest. Raises NotFound for an unknown id;
     Refused if nothing was paid, or several grants have money left and none is selected.
     """
-    if not details.rests:
+    amounts = details.remaining_amounts
+    if not amounts:
         raise Refused("nothing was paid", "pay-nothing-paid")
     if grant_id is not None:
-        if grant_id not in details.rests:
+        if grant_id not in amounts:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         return grant_id
-    open_grants = [entry_id for entry_id, amount in details.rests.items() if amount.minor]
+    open_grants = [entry_id for entry_id, amount in amounts.items() if amount.minor]
     if len(open_grants) > 1 and not is_newest:
         names = ", ".join(str(grant) for grant in open_grants)
         raise Refused("several payments", "billing-which-grant", grants=names)
-    return (open_grants or [*details.rests])[-1]
+    return (open_grants or [*amounts])[-1]
 
 
 def request_refund(
@@ -87,12 +88,12 @@ def request_refund(
     """
     details = show_payment(ctx, actor, purchase_id)
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
-    amount = None if minor is None else Amount(minor, details.rests[grant].currency)
+    amount = None if minor is None else Amount(minor, details.remaining_amounts[grant].currency)
 
     def store_refund() -> Refund:
         return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
 
-    price = (amount or details.rests[grant]).format(ctx.config.language)
+    price = (amount or details.remaining_amounts[grant]).format(ctx.config.language)
     require_approval(
         ctx,
         actor,
@@ -110,7 +111,7 @@ def list_entries(
     ctx: Context, actor: Actor, since: datetime, until: datetime
 ) -> list[tuple[Entry, Purchase]]:
     """Return the ledger entries of a period with their purchases, oldest first."""
-    _require(actor)
+    _require_permission(actor)
     return Ledger(ctx.db, ctx.clock).between(since, until)
 
 
@@ -123,7 +124,7 @@ def list_sums(
 
 def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:
     """Return every promo code, newest first."""
-    _require(actor)
+    _require_permission(actor)
     return Promos(ctx.db, ctx.clock).all()
 
 
@@ -137,7 +138,7 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
 
     Raises NotFound for a plan that the code cannot be for; Refused for an existing or invalid code.
     """
-    _require(actor)
+    _require_permission(actor)
     plan = plan_named(ctx.plans, promo.plan)
     if promo.percent:
         sold_plan(ctx, promo.plan)
@@ -150,10 +151,10 @@ def add_code(ctx: Context, actor: Actor, promo: Promo) -> StoredPromo:
 
 def stop_code(ctx: Context, actor: Actor, code: str) -> None:
     """Disable a promo code; what it granted stays. Raises NotFound."""
-    _require(actor)
+    _require_permission(actor)
     Promos(ctx.db, ctx.clock).stop(code, actor.name)
 
 
-def _require(actor: Actor) -> None:
+def _require_permission(actor: Actor) -> None:
     if not actor.may(Permission.REFUNDS):
         raise NotFound("not for this actor", "billing-no-purchase")

@@ -58,7 +58,7 @@ class PersonalRecords(Repository):
         counts = {}
         for traces in TRACES:
             column = getattr(traces.table, traces.table.row_key[0])
-            query = traces.table.select(fn.COUNT(column)).where(_theirs(traces, user_id))
+            query = traces.table.select(fn.COUNT(column)).where(_refers_to(traces, user_id))
             if count := int(self.db.value(query)):
                 counts[traces.table.__name__] = count
         return counts
@@ -69,9 +69,10 @@ class PersonalRecords(Repository):
         for traces in TRACES:
             table = traces.table
             order = [getattr(table, name) for name in table.row_key]
-            rows = self.db.rows(table.select().where(_theirs(traces, user_id)).order_by(*order))
-            tables[table.__name__] = [self._opened(traces, row) for row in rows]
-        tables[COMMITS] = self.db.rows(COMMIT.select().where(_authored(user_id)))
+            query = table.select().where(_refers_to(traces, user_id)).order_by(*order)
+            rows = self.db.rows(query)
+            tables[table.__name__] = [self._decrypt_row(traces, row) for row in rows]
+        tables[COMMITS] = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         proposals = self._proposals.of_user(user_id)
         examples = {
             proposal.example_id or f"proposal-{proposal.proposal_id}": example_yaml(proposal.draft)
@@ -81,7 +82,7 @@ class PersonalRecords(Repository):
         present = {name: rows for name, rows in tables.items() if rows}
         return {"user_id": user_id, "tables": present, "examples": examples}
 
-    def _opened(self, traces: PersonalData, row: Row) -> Row:
+    def _decrypt_row(self, traces: PersonalData, row: Row) -> Row:
         encrypted = {name: row[name] for name in traces.table.sealed if row[name]}
         decrypted = {name: decrypt(self.db.cipher, text) for name, text in encrypted.items()}
         documents = {name: load_json(row[name] or None) for name in traces.papers}
@@ -89,10 +90,12 @@ class PersonalRecords(Repository):
         return {**values, **decrypted, **documents}
 
     @transaction
-    def forget(self, user_id: int, until: datetime, spared: int | None = None) -> Mapping[str, int]:
+    def forget(
+        self, user_id: int, until: datetime, kept_update: int | None = None
+    ) -> Mapping[str, int]:
         """Delete or anonymize all data of the user; return the number of changed rows by table.
 
-        The bot's update `spared` is kept.
+        The bot's update `kept_update` is kept.
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
@@ -111,29 +114,30 @@ class PersonalRecords(Repository):
         deleted = self.db.change(PROPOSAL.delete().where(is_own & (PROPOSAL.example_id == "")))
         removed = {PROPOSAL.__name__: deleted} if deleted else {}
         for traces in TRACES:
-            count = self._erase(traces, user_id, spared) + self._clear(traces, user_id)
+            count = self._delete_own(traces, user_id, kept_update)
+            count += self._anonymize(traces, user_id)
             if count:
                 name = traces.table.__name__
                 removed[name] = removed.get(name, 0) + count
-        if commits := self._forget_author(user_id):
+        if commits := self._anonymize_commits(user_id):
             removed[COMMITS] = commits
         return removed
 
-    def _erase(self, traces: PersonalData, user_id: int, spared: int | None) -> int:
+    def _delete_own(self, traces: PersonalData, user_id: int, kept_update: int | None) -> int:
         """Delete the rows that belong to the user."""
-        table, conditions = traces.table, [*_own(traces, user_id)]
+        table, conditions = traces.table, [*_own_conditions(traces, user_id)]
         if not conditions:
             return 0
         condition = reduce(or_, conditions)
-        if table is UPDATE and spared is not None:
-            condition &= UPDATE.update_id != spared
+        if table is UPDATE and kept_update is not None:
+            condition &= UPDATE.update_id != kept_update
         if table is TURN:
             # The turns of a chat are deleted before its sessions.
             sessions = SESSION.select(SESSION.id).where(SESSION.chat_id == user_id)
             condition |= TURN.session_id.in_(sessions)
         return self.db.change(table.delete().where(condition))
 
-    def _clear(self, traces: PersonalData, user_id: int) -> int:
+    def _anonymize(self, traces: PersonalData, user_id: int) -> int:
         """Anonymize rows that mention the user."""
         count = 0
         for name in traces.numbers:
@@ -141,10 +145,10 @@ class PersonalRecords(Repository):
             values = {name: _NOBODY, **dict.fromkeys(traces.blanks, "")}
             count += self.db.change(traces.table.update(values).where(condition))
         return count + sum(
-            self._scrub(traces, row, user_id) for row in self._named(traces, user_id)
+            self._scrub(traces, row, user_id) for row in self._rows_with_mentions(traces, user_id)
         )
 
-    def _named(self, traces: PersonalData, user_id: int) -> list[Row]:
+    def _rows_with_mentions(self, traces: PersonalData, user_id: int) -> list[Row]:
         """Return the rows whose texts may mention the user."""
         columns = (*traces.names, *traces.papers, *traces.nulls)
         if not columns:
@@ -179,9 +183,9 @@ class PersonalRecords(Repository):
         key = [getattr(table, name) == row[name] for name in table.row_key]
         return self.db.change(table.update(changed).where(*key))
 
-    def _forget_author(self, user_id: int) -> int:
+    def _anonymize_commits(self, user_id: int) -> int:
         """Anonymize the stored copies of the user's commits; git itself keeps them."""
-        rows = self.db.rows(COMMIT.select().where(_authored(user_id)))
+        rows = self.db.rows(COMMIT.select().where(_by_author(user_id)))
         nobody = telegram_editor(_NOBODY, "erased")
         for row in rows:
             message = row["message"].replace(row["author_name"], nobody.name)
@@ -198,7 +202,7 @@ class PersonalRecords(Repository):
         return len(rows)
 
 
-def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:
+def _own_conditions(traces: PersonalData, user_id: int) -> Iterator[Any]:
     """Yield the conditions of the rows that belong to the user."""
     for name in traces.ids:
         yield getattr(traces.table, name) == user_id
@@ -206,13 +210,13 @@ def _own(traces: PersonalData, user_id: int) -> Iterator[Any]:
         yield getattr(traces.table, name).in_([str(user_id), person_reference(user_id)])
 
 
-def _theirs(traces: PersonalData, user_id: int) -> Any:
+def _refers_to(traces: PersonalData, user_id: int) -> Any:
     """Return the condition of the rows that refer to the user in any column."""
     references = [str(user_id), person_reference(user_id)]
     numbers = [getattr(traces.table, name) == user_id for name in traces.numbers]
     names = [getattr(traces.table, name).in_(references) for name in traces.names]
-    return reduce(or_, [*_own(traces, user_id), *numbers, *names])
+    return reduce(or_, [*_own_conditions(traces, user_id), *numbers, *names])
 
 
-def _authored(user_id: int) -> Any:
+def _by_author(user_id: int) -> Any:
     return COMMIT.author_email == telegram_editor(user_id, "").email

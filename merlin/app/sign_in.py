@@ -174,7 +174,7 @@ def _record_user(ctx: Context, user_id: int, language_code: str, name: str) -> N
 def _open_sign_in(
     ctx: Context,
     user_id: int,
-    how: SignInMethod,
+    method: SignInMethod,
     browser: Browser,
     source: str | None = None,
     browser_secret: str = "",
@@ -187,8 +187,8 @@ def _open_sign_in(
     previous = sign_ins.find(browser.token) if browser.token else None
     if previous is not None:
         sign_ins.close(previous.user_id, previous.sign_in_id)
-    sign_in, token = sign_ins.open(user_id, how, browser.agent, source)
-    if how is SignInMethod.PASSWORD:
+    sign_in, token = sign_ins.open(user_id, method, browser.agent, source)
+    if method is SignInMethod.PASSWORD:
         values = {"sign_in": sign_in.sign_in_id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
     return NewSignIn(sign_in, token, me(ctx, Actor.person(user_id, authority)), browser_secret)

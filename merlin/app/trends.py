@@ -84,7 +84,7 @@ class HourFigures:
     spent: Mapping[str, int] = field(default_factory=dict)
 
 
-def add_up(hour: datetime, figures: Iterable[HourFigures]) -> HourFigures:
+def sum_figures(hour: datetime, figures: Iterable[HourFigures]) -> HourFigures:
     """Return the sum of the figures of several hours, as of `hour`."""
     hours = [*figures]
     return HourFigures(
@@ -121,7 +121,7 @@ def quantile(times: Mapping[str, int], share: float) -> float | None:
     return None
 
 
-def begin_of_hour(at: datetime) -> datetime:
+def start_of_hour(at: datetime) -> datetime:
     """Return the beginning of the hour."""
     return at.replace(minute=0, second=0, microsecond=0)
 
@@ -140,10 +140,10 @@ class HourlyFigures(Repository):
     def update(self) -> None:
         """Compute the figures of hours that are not over, and of those without a row."""
         now = self._clock()
-        this_hour, oldest = begin_of_hour(now), begin_of_hour(now - RETENTION)
+        this_hour, oldest = start_of_hour(now), start_of_hour(now - RETENTION)
         newest = self.db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
         first_hour = self._first_turn() if newest is None else from_iso(newest)
-        hour = max(min(first_hour or this_hour, begin_of_hour(now - _MAX_ANSWER_TIME)), oldest)
+        hour = max(min(first_hour or this_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
         for _ in range(_MAX_HOURS_AT_ONCE):
             if hour > this_hour:
                 break
@@ -153,7 +153,7 @@ class HourlyFigures(Repository):
 
     def _first_turn(self) -> datetime | None:
         oldest = self.db.value(TURN.select(fn.MIN(TURN.asked_at)))
-        return None if oldest is None else begin_of_hour(from_iso(oldest))
+        return None if oldest is None else start_of_hour(from_iso(oldest))
 
     @transaction
     def _store(self, hour: datetime) -> None:
@@ -252,7 +252,7 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     if not actor.may(Permission.USERS):
         raise NotFound("no trends", "admin-not-yours")
     now = ctx.clock()
-    this_hour = begin_of_hour(now)
+    this_hour = start_of_hour(now)
     first_hour = this_hour - HOUR * (span.hours - 1)
     hours = HourlyFigures(ctx.db, ctx.clock)
     since = min(first_hour, this_hour - _WEEK * _WEEKS)
@@ -265,7 +265,7 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     return Trends(
         span=span,
         points=points,
-        total=add_up(first_hour, figures),
+        total=sum_figures(first_hour, figures),
         this_hour=figures[-1].answers,
         usual=round(median(earlier)) if len(earlier) >= _MIN_WEEKS else None,
         failed_at=next((figure.hour for figure in reversed(figures) if figure.failures), None),
@@ -278,10 +278,10 @@ def _points(hours: Sequence[HourFigures], step: int, zone: tzinfo) -> Iterator[H
     group: list[HourFigures] = []
     for hour in hours:
         if group and in_zone(hour.hour, zone).hour % step == 0:
-            yield add_up(group[0].hour, group)
+            yield sum_figures(group[0].hour, group)
             group = []
         group.append(hour)
-    yield add_up(group[0].hour, group)
+    yield sum_figures(group[0].hour, group)
 
 
 def _money(

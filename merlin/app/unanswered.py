@@ -87,12 +87,12 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     Personal data is masked in `language`. Raises NotFound.
     """
     groups = _read_groups(ctx, actor, dataset)
-    shown = [group for group in groups if group.wordings][:_MAX_GROUPS]
-    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, shown)
+    listed = [group for group in groups if group.wordings][:_MAX_GROUPS]
+    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, listed)
     return Unanswered(
         groups=[
             _view(ctx, dataset, group, language, is_dismissed=index in dismissed)
-            for index, group in enumerate(shown)
+            for index, group in enumerate(listed)
         ],
         hidden=sum(len(group.questions) for group in groups if not group.wordings),
     )
@@ -141,8 +141,8 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     require_editing(ctx, actor, dataset)
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
-    sent = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent)
+    sent_questions = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
+    questions = join_told(statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent_questions)
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 

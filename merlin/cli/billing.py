@@ -190,10 +190,10 @@ def refund(
     with opened(settings) as database:
         ctx, actor = Context(config=settings, db=database), Actor.operator()
         details = payments.show_payment(ctx, actor, order)
-        if not details.rests:
+        if not details.remaining_amounts:
             raise NotFound(f"{order} is not paid", "billing-not-paid")
         number = payments.grant_to_refund(details, grant)
-        refundable = details.rests[number]
+        refundable = details.remaining_amounts[number]
         minor = None if amount is None else _parse_amount(amount, refundable.currency).minor
         purchased = details.purchase.order
         arguments = {"user": purchased.user_id, "plan": purchased.promise.plan}

@@ -49,12 +49,12 @@ def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
 
 def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
     groups.put(CHOSEN)
-    groups.left(OLD)
+    groups.mark_left(OLD)
     sweeping = OldRows(database, Retention(), clock)
     clock.move(29 * 24 * 3600)
     sweeping.sweep()
     assert groups.get(OLD) == replace(CHOSEN, is_gone=True)
-    groups.left(OLD)
+    groups.mark_left(OLD)
     clock.move(2 * 24 * 3600)
     sweeping.sweep()
     assert groups.get(OLD) is None
@@ -124,11 +124,11 @@ def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline)
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     answered(turns, session, 1, ANNA, words="Что такое ёлка?")
     answered(turns, session, 2, ANNA, words="Что такое лоб?")
-    assert [each.answer for each in inline.own(ANNA, "про елку", 5)] == []
-    assert [each.answer for each in inline.own(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
-    assert [each.answer for each in inline.own(ANNA, "что такое", 1)] == ["ответ 2"]
-    assert inline.own(BORIS, "ёлка", 5) == []
-    assert inline.own(ANNA, "%", 5) == []
+    assert [each.answer for each in inline.search_answers(ANNA, "про елку", 5)] == []
+    assert [each.answer for each in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
+    assert [each.answer for each in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
+    assert inline.search_answers(BORIS, "ёлка", 5) == []
+    assert inline.search_answers(ANNA, "%", 5) == []
 
 
 def test_a_token_leads_to_its_question_until_newer_ones_push_it_out(inline, database):

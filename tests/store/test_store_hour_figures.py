@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from merlin.app.inbox import UpdateState
-from merlin.app.trends import HOUR, HourFigures, HourlyFigures, add_up, quantile, time_class
+from merlin.app.trends import HOUR, HourFigures, HourlyFigures, quantile, sum_figures, time_class
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
@@ -75,7 +75,7 @@ def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, 
 @given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))
 def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, share):
     each = [HourFigures(NINE, times={time_class(one): 1}) for one in seconds]
-    found = quantile(add_up(NINE, each).times, share)
+    found = quantile(sum_figures(NINE, each).times, share)
     at_least = sum(one <= found * 1.06 for one in seconds)
     below = sum(one < found / 1.06 for one in seconds)
     assert at_least >= share * len(seconds) > below or below == 0
@@ -83,4 +83,4 @@ def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, shar
 
 def test_of_no_answers_nobody_knows_a_time():
     assert quantile({}, 0.5) is None
-    assert add_up(NINE - timedelta(days=1), []).answers == 0
+    assert sum_figures(NINE - timedelta(days=1), []).answers == 0

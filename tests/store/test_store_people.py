@@ -202,7 +202,7 @@ def test_another_person_loses_nothing(database, cipher, people, clock):
 
 def test_the_update_that_asked_is_spared_until_the_end(database, cipher, people, clock):
     fill(database, cipher, ANNA)
-    people.forget(ANNA, until(clock), spared=1)
+    people.forget(ANNA, until(clock), kept_update=1)
     assert {name for name, _ in found(database, cipher, ANNA)} == {"updates"}
     assert people.forget(ANNA, until(clock)) == {"updates": 1}
 

@@ -335,7 +335,7 @@ def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     if draft.wording:
         second_text = reword_example(text, draft.wording, split=TEST)
         taken_ids = (example_id_of(path),)
-        second_id = examples.free_id(ctx, draft.dataset, second_text, also=taken_ids)
+        second_id = examples.free_id(ctx, draft.dataset, second_text, other_ids=taken_ids)
         edits.append(Edit(example_path(second_id), None, second_text))
     if draft.proposal:
         edits += Proposals(ctx.db).replacement(draft.proposal).edits

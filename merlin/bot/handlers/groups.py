@@ -93,7 +93,7 @@ def _leave_chat(context: BotContext, status: object) -> None:
         else:
             if _groups(context).get(context.chat_id) is None:
                 _groups(context).put(Group(context.chat_id))
-            _groups(context).left(context.chat_id)
+            _groups(context).mark_left(context.chat_id)
     context.finish(UpdateState.ANSWERED, "membership")
 
 
@@ -268,7 +268,7 @@ def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     inline = InlineQueries(context.db, context.bot_id)
     serving = context.catalogue.serving(context.services.default_dataset)
     build_id = serving.model.build_id if serving is not None else 0
-    taught = inline.taught(build_id, query, MAX_TAUGHT) if build_id else []
+    taught = inline.search_examples(build_id, query, MAX_TAUGHT) if build_id else []
     # The first result sends the question to the chat, with a button to ask it.
     token = inline.keep(context.user_id, query)
     label = context.translate("inline-button-ask")
@@ -277,7 +277,7 @@ def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     ask = _result("ask", context.translate("inline-ask"), query, page)
     return [
         {**ask, **keyboard(page)},
-        *_answer_results("own", inline.own(context.user_id, query, MAX_OWN)),
+        *_answer_results("own", inline.search_answers(context.user_id, query, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
 

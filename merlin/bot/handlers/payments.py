@@ -322,7 +322,7 @@ def _refundable(
 ) -> tuple[OrderDetails, Amount]:
     """Return the purchase of a grant and its refundable amount. Raises NotFound."""
     details = payments.show_payment(context.services, admin.actor(context), purchase_id)
-    rest = details.rests.get(grant_id)
+    rest = details.remaining_amounts.get(grant_id)
     if rest is None:
         raise NotFound(f"no grant {grant_id}", "bot-button-old")
     return details, rest

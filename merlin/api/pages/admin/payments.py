@@ -254,7 +254,7 @@ async def refund(
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, purchase_id)
-    rest = details.rests.get(back.grant)
+    rest = details.remaining_amounts.get(back.grant)
     if rest is None:
         raise page_not_found()
     reason, amount = " ".join(back.reason.split()), _amount(back.amount, rest)
