@@ -92,7 +92,7 @@ TEXT = "text/plain"
 
 def yaml_of(question, answer):
     turns = (("user", question), ("assistant", answer))
-    return Draft("", turns=turns).written()
+    return Draft("", turns=turns).file_text()
 
 
 def shelve(settings, dataset="trial", count=12, **more):

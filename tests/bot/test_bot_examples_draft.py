@@ -13,7 +13,7 @@ from yaml import safe_dump
 from merlin.app.examples import view_of
 from merlin.app.inbox import Update
 from merlin.bot.handlers.example_draft import author, reword_draft
-from merlin.bot.handlers.example_proof import Draft, conversation, draft_of, draft_of_example
+from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example, merge_turns
 from merlin.bot.menu import CodeBlock, card, cut
 from merlin.bot.updates import is_continuation, may_go_on
 from merlin.core.errors import Refused
@@ -36,7 +36,7 @@ def draft(question, answer, *tags):
 
 @pytest.mark.parametrize("words", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
 def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
-    text = draft(words, f"{words} {words}").written()
+    text = draft(words, f"{words} {words}").file_text()
     seen = EditChecker().preview("trial", SHELF, {"examples/new.yaml": text})
     example = parse_example(text)
     if example is None:
@@ -53,18 +53,20 @@ def test_an_example_without_a_pair_is_told_so_where_its_dataset_needs_one():
     spec = safe_dump({**DATASET, "recipe": recipe}, allow_unicode=True)
     shelf = [FileText("trial", "dataset.yaml", "d", spec)]
     one = draft("Раз?", "Один.")
-    (found,) = EditChecker().preview("trial", shelf, {"examples/new.yaml": one.written()}).findings
+    (found,) = (
+        EditChecker().preview("trial", shelf, {"examples/new.yaml": one.file_text()}).findings
+    )
     assert (found.rule, found.severity) == ("no-rejected", Severity.ERROR)
     for language, words in (("en", "write the worse answer"), ("ru", "допишите под ним худший")):
         assert words in found.text(language)
-    whole = f"{one.written()}rejected: Два.\n"
+    whole = f"{one.file_text()}rejected: Два.\n"
     assert EditChecker().preview("trial", shelf, {"examples/new.yaml": whole}).is_good
 
 
 @pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
 def test_no_question_leads_out_of_the_folder_of_examples(words):
     one = Draft("trial", turns=(("user", words), ("assistant", "Да.")))
-    path = f"examples/{free_example_id(one.written(), ['new', 'con'])}.yaml"
+    path = f"examples/{free_example_id(one.file_text(), ['new', 'con'])}.yaml"
     assert check_path(f"trial/{path}")
     assert Edit(path, None, "x").kind == "add"
     assert path.count("/") == 1
@@ -93,14 +95,14 @@ def test_the_first_question_and_the_last_answer_are_reworded():
     turns = reword_draft(reword_draft(one, "q", "А"), "a", "Г").turns
     assert [words for _, words in turns] == ["А", "б", "в", "Г"]
     broken = Draft("t", "examples/a.yaml", "b", "messages: [")
-    assert broken.written() == "messages: ["
+    assert broken.file_text() == "messages: ["
     with pytest.raises(Refused):
-        reword_draft(broken, "a", "Г").written()
-    assert reword_draft(reword_draft(broken, "a", "Г"), "y", "x").written() == "x\n"
+        reword_draft(broken, "a", "Г").file_text()
+    assert reword_draft(reword_draft(broken, "a", "Г"), "y", "x").file_text() == "x\n"
 
 
 def test_what_one_side_says_in_a_row_is_one_turn():
-    assert conversation([("user", "а"), ("user", "б"), ("assistant", "в")]) == (
+    assert merge_turns([("user", "а"), ("user", "б"), ("assistant", "в")]) == (
         ("user", "а\n\nб"),
         ("assistant", "в"),
     )

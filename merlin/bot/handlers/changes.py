@@ -226,12 +226,12 @@ def _read_shown(context: BotContext) -> list[Proposal]:
 
     Raises Refused if some were decided in the meantime.
     """
-    first, last, count = (context.number(place) for place in (1, 2, 3))
+    first, last, count = (context.number(index) for index in (1, 2, 3))
     waiting = proposals.waiting(*services_and_actor(context), 0, MAX_BATCH_SIZE)
-    shown = [proposal for proposal in waiting if first <= proposal.proposal_id <= last]
-    if not shown or len(shown) != count:
+    matching = [proposal for proposal in waiting if first <= proposal.proposal_id <= last]
+    if not matching or len(matching) != count:
         raise Refused("decided meanwhile", "examples-decided")
-    return shown
+    return matching
 
 
 async def approve_all(context: BotContext) -> None:
@@ -304,8 +304,8 @@ def decline(context: BotContext) -> View:
     reason = "" if context.verb else context.text
     if len(reason) > MAX_REASON_LENGTH:
         raise Refused("too long", "examples-reason-long", most=MAX_REASON_LENGTH)
-    asked_id = int(dialog_value(context, "proposal") or 0)
-    proposal_id = context.number(1) if context.verb else asked_id
+    stored_id = int(dialog_value(context, "proposal") or 0)
+    proposal_id = context.number(1) if context.verb else stored_id
     proposal = proposals.decline(*services_and_actor(context), proposal_id, reason)
     is_sent = reason and proposal.is_persons
     if is_sent:
@@ -333,19 +333,19 @@ _EDIT_SIGNS: Mapping[ChangeKind, str] = {
 
 async def undo(context: BotContext) -> None:
     """Undo a commit of one example at once; for any other commit show what would be undone."""
-    ctx, mark = context.services, context.argument(1)
+    ctx, commit = context.services, context.argument(1)
 
     def read() -> tuple[Draft, str] | tuple[list[Change], Revert, DatasetFiles]:
         """Return a draft and a note if one example was changed since, else the plan of the undo."""
-        batch = changes.of_commit(*services_and_actor(context), mark)
+        batch = changes.of_commit(*services_and_actor(context), commit)
         dataset = batch[0].dataset
         if _is_one_example(batch):
-            edit, is_newer = changes.draft_undo(*services_and_actor(context), mark)
+            edit, is_newer = changes.draft_undo(*services_and_actor(context), commit)
             if is_newer:
                 note, is_gone = context.translate("examples-undo-newer"), edit.text is None
                 text = edit.text or ""
                 return Draft(dataset, edit.path, edit.before, text, is_gone=is_gone), note
-        _, revert = changes.plan_undo(*services_and_actor(context), mark)
+        _, revert = changes.plan_undo(*services_and_actor(context), commit)
         return batch, revert, changes.read_files(*services_and_actor(context), dataset)
 
     result = await context.store.read(read)
@@ -404,10 +404,10 @@ def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFile
 
 def undo_confirmed(context: BotContext) -> View:
     """Request the commit that undoes another commit."""
-    mark, editor = context.argument(1), commit_editor(context)
-    (first, *_) = changes.of_commit(*services_and_actor(context), mark)
-    dataset = changes.undo_commit(*services_and_actor(context), mark, editor)
-    subject = format_subject(first.subject, context.language)
+    commit, editor = context.argument(1), commit_editor(context)
+    (change, *_) = changes.of_commit(*services_and_actor(context), commit)
+    dataset = changes.undo_commit(*services_and_actor(context), commit, editor)
+    subject = format_subject(change.subject, context.language)
     message = context.translate("examples-undone", subject=subject)
     return saved_view(context, dataset, "examples-undone-title", message)
 

@@ -33,13 +33,13 @@ from merlin.bot.handlers.example_proof import (
     ask,
     chosen_dataset,
     chosen_example,
-    conversation,
     current_draft,
     dataset_title,
     dialog_value,
     draft_of_example,
     editor_handler,
     edits_of,
+    merge_turns,
     require_editing,
     require_editing_here,
     require_step,
@@ -249,7 +249,7 @@ def picked_draft(context: BotContext) -> Draft:
 
 
 def _picked_turns(messages: Sequence[ForwardedMessage]) -> DraftTurns:
-    return conversation(
+    return merge_turns(
         [(message["role"], message["words"]) for message in messages if message["role"]]
     )
 
@@ -314,7 +314,7 @@ def ask_field(context: BotContext, draft: Draft, field: str, back: str) -> View:
 def _current_text(draft: Draft, field: str) -> str:
     """Return the current text of a field. Raises Refused if the file cannot be parsed."""
     if field == "y":
-        return draft.written() or ""
+        return draft.file_text() or ""
     if draft.turns and field == "a":
         return draft.turns[-1][1]
     if draft.turns and field == "q":
@@ -354,7 +354,7 @@ def reword_draft(draft: Draft, field: str, new_text: str) -> Draft:
 def send_file(context: BotContext) -> View:
     """Send the file of the draft."""
     draft = current_draft(context)
-    text = draft.written()
+    text = draft.file_text()
     content = menu.printable(draft.text if text is None else text).encode()
     if not content:
         raise Refused("nothing written", "examples-no-draft")

@@ -79,7 +79,7 @@ class Draft:
         """Return whether it is a new example, not a correction or an existing file."""
         return bool(self.turns) and not (self.path or self.proposal or self.change)
 
-    def written(self) -> str | None:
+    def file_text(self) -> str | None:
         """Return the file's text, None to delete it. Raises Refused for edits of a broken file."""
         if self.is_gone:
             return None
@@ -92,7 +92,7 @@ class Draft:
 
     def example(self) -> Example | None:
         """Return the parsed example, None if it cannot be parsed."""
-        return parse_example(self.written())
+        return parse_example(self.file_text())
 
 
 def draft_of(value: object) -> Draft | None:
@@ -110,7 +110,7 @@ def draft_of_example(example: ExampleView, *, is_gone: bool = False) -> Draft:
     return Draft(example.dataset, example.path, example.revision, text, is_gone=is_gone)
 
 
-def conversation(messages: Sequence[tuple[str, str]]) -> DraftTurns:
+def merge_turns(messages: Sequence[tuple[str, str]]) -> DraftTurns:
     """Return messages as turns: consecutive messages of one role are one turn."""
     turns: list[tuple[str, str]] = []
     for role, content in messages:
@@ -295,25 +295,25 @@ _FINDING_LENGTH = 140
 _SIGNS = {Severity.ERROR: "⛔", Severity.WARNING: "⚠️", Severity.NOTE: "ℹ️"}
 
 
-def proof_handler(make: Callable[[BotContext], Draft], note: str = "") -> Handler:
-    """Return a handler that shows the proof of the draft of `make`, below the text `note`."""
+def proof_handler(read_draft: Callable[[BotContext], Draft], note: str = "") -> Handler:
+    """Return a handler that shows the proof of the draft of `read_draft`, below the text `note`."""
 
     async def handle(context: BotContext) -> None:
         text = context.translate(note) if note else ""
-        await show_proof(context, lambda: make(context), text)
+        await show_proof(context, lambda: read_draft(context), text)
 
     return editor_handler(handle)
 
 
-async def show_proof(context: BotContext, make: Callable[[], Draft], note: str = "") -> None:
-    """Show the proof of the draft that `make` reads, and finish the update.
+async def show_proof(context: BotContext, read_draft: Callable[[], Draft], note: str = "") -> None:
+    """Show the proof of the draft that `read_draft` returns, and finish the update.
 
     Raises MerlinError if there is no draft, the dataset is gone, or the text fits no file.
     """
     ctx = context.services
 
     def read() -> tuple[Draft, DatasetFiles, list[Edit], str | None]:
-        draft = make()
+        draft = read_draft()
         require_editing_here(context, draft.dataset)
         edits = edits_of(context, draft)
         files = changes.read_files(ctx, admin.actor(context), draft.dataset)
@@ -327,7 +327,7 @@ async def show_proof(context: BotContext, make: Callable[[], Draft], note: str =
 
 def edits_of(context: BotContext, draft: Draft) -> list[Edit]:
     """Return the edits of a draft under unused names, with those that a correction replaces."""
-    ctx, text, path = context.services, draft.written(), draft.path
+    ctx, text, path = context.services, draft.file_text(), draft.path
     if not path:
         folder = Proposals(ctx.db).get(draft.proposal).draft.folder if draft.proposal else ""
         path = example_path(examples.free_id(ctx, draft.dataset, text, folder))
@@ -388,7 +388,7 @@ def _proof_view(
         *_preview(context, old, edit.text),
         _wording_note(context, draft),
         result,
-        back=way_back(draft),
+        back=back_data(draft),
         draft=draft,
         rows=_action_rows(draft, can_save=can_save, is_long=is_long),
         values={"good": can_save},
@@ -518,7 +518,7 @@ def switch_test(context: BotContext) -> Draft:
     return replace(draft, split="" if example.split == TEST else TEST)
 
 
-def way_back(draft: Draft) -> str:
+def back_data(draft: Draft) -> str:
     """Return the callback data of a draft's Back button."""
     dataset_hash = admin.short_hash(draft.dataset)
     if draft.proposal:
@@ -538,7 +538,7 @@ def save(context: BotContext) -> View:
         raise Refused("the draft has errors", "change-not-good")
     ctx, actor = context.services, admin.actor(context)
     if draft.change:
-        changes.rewrite(ctx, actor, draft.change, draft.written(), draft.before)
+        changes.rewrite(ctx, actor, draft.change, draft.file_text(), draft.before)
     elif draft.proposal:
         editor = commit_editor(context)
         proposals.approve(ctx, actor, draft.proposal, draft.example(), editor)

@@ -209,26 +209,26 @@ def ask_query(context: BotContext) -> View:
 async def find_examples(context: BotContext) -> None:
     """Search for the words of the message, or show another page of the results."""
     name = str(dialog_value(context, "dataset") or "")
-    words = context.text[:_MAX_QUERY]
+    query = context.text[:_MAX_QUERY]
     if context.verb:
-        words = str(dialog_value(context, "words") or "")
-        if not name or not words:
+        query = str(dialog_value(context, "words") or "")
+        if not name or not query:
             await show_screen(context, lambda: admin_refusal(context))
             return
     # Searching many examples is slow, so it runs outside the thread that writes.
     page = min(context.number(1) if context.verb else 0, _MAX_RESULTS // PAGE_SIZE - 1)
     limit = (page + 1) * PAGE_SIZE + 1
     matches = await context.store.read(
-        lambda: examples.find(*services_and_actor(context), words, name, limit=limit)
+        lambda: examples.find(*services_and_actor(context), query, name, limit=limit)
     )
     page_matches = matches[page * PAGE_SIZE :]
 
     def act() -> View:
         require_editing(context, name)
         key = "examples-found" if matches else "examples-found-none"
-        message = context.translate(key, words=menu.cut(" ".join(words.split()), 80))
+        message = context.translate(key, words=menu.cut(" ".join(query.split()), 80))
         title, back = context.translate("examples-find"), f"ex:ds:{admin.short_hash(name)}"
-        values = {"dataset": name, "words": words}
+        values = {"dataset": name, "words": query}
         rows = _example_entries("ex:found", page, page_matches)
         return ask(context, FIND, title, message, back=back, rows=rows, values=values)
 

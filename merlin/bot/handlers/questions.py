@@ -143,7 +143,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     editor = StreamingEditor(context.calls, context.place, interval_s, stop, waiting_text)
     placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
-        stored, answer = await _ask(context, talk, source, (editor, placeholder))
+        stored_turn, answer = await _ask(context, talk, source, (editor, placeholder))
     except Exception:
         # A placeholder that is being sent is recorded for the next attempt.
         await placeholder
@@ -152,8 +152,8 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
         placeholder.cancel()
     # Rendered while it is being stored, sent afterwards.
     store_task = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
-    _, parts = await both(store_task, _render_answer(context, stored, answer.written))
-    await _send_answer(context, stored, answer.written, parts)
+    _, parts = await both(store_task, _render_answer(context, stored_turn, answer.written))
+    await _send_answer(context, stored_turn, answer.written, parts)
 
 
 async def _send_placeholder(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
