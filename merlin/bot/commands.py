@@ -62,13 +62,13 @@ _HTTPS = "https://"
 _CODES = ("", *LANGUAGES)
 
 
-def staff_commands(standing: Authority) -> tuple[str, ...]:
+def staff_commands(authority: Authority) -> tuple[str, ...]:
     """Return the additional commands of a user with these permissions."""
-    return tuple(name for name, permission in STAFF.items() if standing.may(permission))
+    return tuple(name for name, permission in STAFF.items() if authority.may(permission))
 
 
 async def send_settings(
-    bot: Bot, line: ConnectionState, services: BotServices, bugs: BugCount
+    bot: Bot, connection: ConnectionState, services: BotServices, bugs: BugCount
 ) -> None:
     """Send all settings to Telegram, retrying until they are accepted; then update staff menus."""
     for scope, names in (
@@ -78,15 +78,17 @@ async def send_settings(
         for code in _CODES:
             menu = _menu(names, code or services.config.language)
             call = partial(bot.set_my_commands, menu, scope, language_code=code or None)
-            await _retry_until_accepted(line, call)
+            await _retry_until_accepted(connection, call)
     if services.config.api.public_url.startswith(_HTTPS):
         label = text(services.config.language, "bot-menu-courses")
         button = MenuButtonWebApp(label, WebAppInfo(services.config.api.public_url))
-        await _retry_until_accepted(line, partial(bot.set_chat_menu_button, menu_button=button))
+        await _retry_until_accepted(
+            connection, partial(bot.set_chat_menu_button, menu_button=button)
+        )
     if services.webhook is not None:
         url, secret = services.webhook
         call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
-        await _retry_until_accepted(line, call)
+        await _retry_until_accepted(connection, call)
     await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
 
 

@@ -325,13 +325,13 @@ def _write_link(builder: TextBuilder, node: SyntaxTreeNode) -> str:
     else:
         label = node.content
         builder.write(label)
-    shown = normalizeLinkText(address)
-    if shown.lower().startswith(_MAIL_SCHEME):
-        shown = shown[len(_MAIL_SCHEME) :]
+    displayed = normalizeLinkText(address)
+    if displayed.lower().startswith(_MAIL_SCHEME):
+        displayed = displayed[len(_MAIL_SCHEME) :]
     if not label.strip():
-        builder.write(shown)
-    elif not can_open and shown not in {"", label}:
-        builder.write(f" ({shown})")
+        builder.write(displayed)
+    elif not can_open and displayed not in {"", label}:
+        builder.write(f" ({displayed})")
     if can_open:
         builder.end()
     return label

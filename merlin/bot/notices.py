@@ -40,7 +40,7 @@ _ADMIN_RECIPIENTS = (ADMINS, OTHERS)
 
 def messages_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
     """Yield the messages to the recipients of the notices; within the store's work."""
-    for group in _grouped(notices):
+    for group in _group_by_cause(notices):
         separate_chat_sets = [
             editors_told_separately(services.db, notice.key, notice.arguments) for notice in group
         ]
@@ -107,7 +107,7 @@ def _notice_text(services: BotServices, notice: Notice, language: str) -> str:
         return text(language, "notice-untranslated", name=notice.key)
 
 
-def _grouped(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
+def _group_by_cause(notices: Sequence[Notice]) -> Iterator[list[Notice]]:
     """Yield the notices in groups; those to admins with one cause are grouped."""
 
     def group_key(notice: Notice) -> tuple[str, str, int]:
