@@ -141,7 +141,7 @@ async def require_password(request: Request, caller: Caller, current: str | None
     way. Raises Problem 403 if the password is missing, 401 if it is wrong.
     """
     require_https(request)
-    me = await caller.read(accounts.me)
+    me = await caller.read(accounts.own_account)
     if not (me.name and me.has_password):
         return me.name
     if not await caller.read(accounts.has_just_signed_in, caller.credential):
@@ -206,7 +206,7 @@ async def start_login(request: Request, response: Response) -> tuple[Login, str,
 
 async def look_at_login(request: Request) -> Login | None:
     """Return the state of this browser's login, None once it has ended."""
-    return await services_of(request).read(sign_in.look_at_login, read_cookie(request, LOGIN))
+    return await services_of(request).read(sign_in.find_login, read_cookie(request, LOGIN))
 
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:

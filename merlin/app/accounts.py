@@ -117,7 +117,7 @@ class UsageView:
     month: Spending = described("what this month took, of questions to the bots")
 
 
-def me(ctx: Context, actor: Actor) -> OwnAccount:
+def own_account(ctx: Context, actor: Actor) -> OwnAccount:
     """Return the actor's own profile. Raises NotFound if nobody is signed in."""
     user, authority = _user(ctx, actor), actor.standing
     account = Accounts(ctx.db).of(user.user_id)

@@ -66,7 +66,7 @@ class Broadcast:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivered:
+class DeliveryCounts:
     """Delivery counts so far; `failed`: refused, or delivery is unknown."""
 
     sent: int = 0
@@ -111,7 +111,7 @@ class Broadcasts(BotRepository):
         row = self.db.row(BROADCAST.select().where(self._by_id(broadcast_id)))
         return None if row is None else _BROADCASTS.read(row, self.db)
 
-    def receivers(self) -> Mapping[str, int]:
+    def count_recipients(self) -> Mapping[str, int]:
         """Return the number of reachable users by language."""
         columns = (USER.language, USER.language_code)
         query = USER.select(*columns, fn.COUNT(USER.user_id).alias("count"))
@@ -126,7 +126,7 @@ class Broadcasts(BotRepository):
     @transaction
     def start(self, broadcast_id: int, language: str) -> bool:
         """Start sending a draft; return False if it is no draft, or has no recipients."""
-        counts = self.receivers()
+        counts = self.count_recipients()
         total = counts.get(language, 0) if language else sum(counts.values())
         values = {
             "state": BroadcastState.RUNNING.value,
@@ -208,12 +208,12 @@ class Broadcasts(BotRepository):
                 return
             cursor = users[-1]["user_id"]
 
-    def delivered(self, broadcast_id: int) -> Delivered:
+    def count_deliveries(self, broadcast_id: int) -> DeliveryCounts:
         """Return the delivery counts."""
         query = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
         query = query.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
         rows = self.db.rows(query.where(self._messages(broadcast_id)))
-        return Delivered(**Counter(map(_delivery_field, rows)))
+        return DeliveryCounts(**Counter(map(_delivery_field, rows)))
 
     @transaction
     def end(self, broadcast_id: int) -> bool:
@@ -282,7 +282,7 @@ def _can_receive() -> Any:
 
 
 def _delivery_field(row: Row) -> str:
-    """Return the field of `Delivered` that counts this message."""
+    """Return the field of `DeliveryCounts` that counts this message."""
     if row["state"] == OutgoingState.SENT.value:
         return "sent"
     if row["state"] == OutgoingState.DROPPED.value:

@@ -233,7 +233,7 @@ def judge(
         case "correct":
             feedback.rate(ctx, actor, turn_id, Rating.DOWN, _checked_correction(answer), language)
         case "tell":
-            unanswered.tell_editors(ctx, actor, course.dataset, question.text, language, turn_id)
+            unanswered.send_to_editors(ctx, actor, course.dataset, question.text, language, turn_id)
 
 
 def _checked_correction(answer: str) -> str:

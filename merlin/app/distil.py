@@ -86,7 +86,7 @@ _PAIR = _object(questions={"type": "array", "items": _TEXT}, answer=_TEXT)
 _SCHEMA = _object(examples={"type": "array", "items": _PAIR})
 # Source: openai/openai-openapi, openapi.yaml, ResponseFormatJsonSchema.
 _FORMAT = {"name": SHAPE_NAME, "strict": True, "schema": _SCHEMA}
-WISHES = SamplingParams(
+SAMPLING_PARAMS = SamplingParams(
     most_tokens=MAX_ANSWER_TOKENS,
     response_format={"type": "json_schema", "json_schema": _FORMAT},
 )

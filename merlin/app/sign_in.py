@@ -16,7 +16,7 @@ from merlin.account.sign_ins import (
     TelegramPerson,
 )
 from merlin.account.users import User, Users
-from merlin.app.accounts import OwnAccount, me
+from merlin.app.accounts import OwnAccount, own_account
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.texts import BOT_NAME, Settings
@@ -137,7 +137,7 @@ def start_login(ctx: Context, agent: str, place: str) -> tuple[Login, str, str, 
     return *Logins(ctx.db, ctx.clock).start(agent, place), Settings(ctx.db).get(BOT_NAME)
 
 
-def look_at_login(ctx: Context, secret: str) -> Login | None:
+def find_login(ctx: Context, secret: str) -> Login | None:
     """Return the login that a browser started, or None once it is over."""
     return Logins(ctx.db, ctx.clock).of_browser(secret)
 
@@ -191,4 +191,5 @@ def _open_sign_in(
     if method is SignInMethod.PASSWORD:
         values = {"sign_in": sign_in.sign_in_id}
         Audit(ctx.db, ctx.clock).note(reference, "sign-in.password", reference, values)
-    return NewSignIn(sign_in, token, me(ctx, Actor.person(user_id, authority)), browser_secret)
+    account = own_account(ctx, Actor.person(user_id, authority))
+    return NewSignIn(sign_in, token, account, browser_secret)

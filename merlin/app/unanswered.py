@@ -122,7 +122,7 @@ def restore(ctx: Context, actor: Actor, dataset: str, mark: str) -> None:
     EditorQuestions(ctx.db, ctx.clock).restore(dataset, forms)
 
 
-def tell_editors(
+def send_to_editors(
     ctx: Context, actor: Actor, dataset: str, text: str, language: str, turn_id: int = 0
 ) -> None:
     """Send a question of the actor, masked, to the editors of a dataset.

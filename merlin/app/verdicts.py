@@ -219,7 +219,7 @@ _STATUS_OF_NOTICE: Mapping[str, VerdictStatus] = {
 }
 
 
-def editors_told_separately(db: Database, key: str, arguments: Mapping[str, object]) -> set[str]:
+def find_notified_editors(db: Database, key: str, arguments: Mapping[str, object]) -> set[str]:
     """Return the user ids, as text, of editors who get their own message about the same verdict.
 
     The arguments of the notice identify the verdict by dataset and abbreviated commit, or by job.
@@ -268,7 +268,7 @@ _BATCH_SIZE = 100
 _SAME_COMMIT = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
 
 
-def tell_editors(db: Database, clock: Clock = utc_now) -> None:
+def notify_editors(db: Database, clock: Clock = utc_now) -> None:
     """Notify editors of the new verdicts on their commits, oldest commit first, each once."""
     reported = [status.value for status in REPORTED]
     is_news = VERDICT.word.in_(reported) & (VERDICT.word != CHANGE.told_word)

@@ -16,7 +16,7 @@ from datetime import timedelta
 from itertools import groupby
 
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage
-from merlin.app.verdicts import editors_told_separately
+from merlin.app.verdicts import find_notified_editors
 from merlin.bot.bot_api import ChatUnreachable
 from merlin.bot.handlers.admin import act_button, runbook_row
 from merlin.bot.handlers.approvals import decisions_of
@@ -42,7 +42,7 @@ def messages_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[Ou
     """Yield the messages to the recipients of the notices; within the store's work."""
     for group in _group_by_cause(notices):
         separate_chat_sets = [
-            editors_told_separately(services.db, notice.key, notice.arguments) for notice in group
+            find_notified_editors(services.db, notice.key, notice.arguments) for notice in group
         ]
         for chat_id in _recipients(services, group):
             # The author of an edit gets a message of their own and is left out here.

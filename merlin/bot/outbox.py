@@ -22,7 +22,13 @@ from functools import partial
 from telegram.error import BadRequest
 
 from merlin.account.users import Users
-from merlin.app.broadcasts import Broadcast, Broadcasts, BroadcastState, Delivered, broadcasts_of
+from merlin.app.broadcasts import (
+    Broadcast,
+    Broadcasts,
+    BroadcastState,
+    DeliveryCounts,
+    broadcasts_of,
+)
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
@@ -64,7 +70,7 @@ def _move(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -
 
 def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
     """Send the report to the sender, once no message is pending."""
-    done = broadcasts.delivered(broadcast.broadcast_id)
+    done = broadcasts.count_deliveries(broadcast.broadcast_id)
     if done.waiting or not broadcasts.end(broadcast.broadcast_id):
         return
     over = broadcasts.get(broadcast.broadcast_id) or broadcast
@@ -77,7 +83,7 @@ def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) ->
     services.db.bump()
 
 
-def report(broadcast: Broadcast, delivered: Delivered, language: str) -> str:
+def report(broadcast: Broadcast, delivered: DeliveryCounts, language: str) -> str:
     """Return the progress or the result of a broadcast as text."""
     return text(
         language,

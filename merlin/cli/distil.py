@@ -88,7 +88,7 @@ def distil(  # noqa: PLR0913 - each is an option of the command
         assert provider is not None  # noqa: S101 - the teacher was found there
         distil_report = DistilReport()
         with (
-            closing(model_client(provider, act.WISHES)) as service,
+            closing(model_client(provider, act.SAMPLING_PARAMS)) as service,
             show_progress("asking-progress", len(plan.queries)) as advance,
         ):
             try:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from merlin.app.verdicts import tell_editors
+from merlin.app.verdicts import notify_editors
 from merlin.core.clock import Clock
 from merlin.core.errors import MerlinError, Refused, SourceError
 from merlin.core.i18n import cut
@@ -56,7 +56,7 @@ class ChangeProcessor:
         if self._is_first:
             self._queue.release()  # what was cut off is taken up again
             self._is_first = False
-        tell_editors(self._queue.db, self._clock)
+        notify_editors(self._queue.db, self._clock)
         if self._monotonic() < self._rest_until:
             return False
         moved = False

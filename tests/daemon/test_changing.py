@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.app.verdicts import editors_told_separately
+from merlin.app.verdicts import find_notified_editors
 from merlin.core.errors import SourceError
 from merlin.core.i18n import LANGUAGES, text
 from merlin.daemon.changing import MAX_PAUSE_S, REFUSALS, ChangeProcessor
@@ -139,7 +139,7 @@ def told_of(lab, key, like=""):
     """Return who hears of the admins' newest notice of a key as an editor, or of one `like` it."""
     arguments = [told for name, told in notices(lab, "admins") if name == key][-1]
     with opened(lab.config) as database:
-        return editors_told_separately(database, like or key, arguments)
+        return find_notified_editors(database, like or key, arguments)
 
 
 def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):

@@ -8,7 +8,7 @@ import pytest
 from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
-from merlin.app.broadcasts import Broadcasts, BroadcastState, Delivered
+from merlin.app.broadcasts import Broadcasts, BroadcastState, DeliveryCounts
 from merlin.app.health import count_failures, queues
 from merlin.app.inbox import this_process
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
@@ -58,7 +58,7 @@ def test_the_text_is_sealed_and_comes_back(casts, database):
 def test_receivers_are_counted_by_language_without_those_who_cannot_hear(casts, users):
     users.unreachable(1)
     users.block(2, "test")
-    assert casts.receivers() == {"ru": 4, "en": 4}
+    assert casts.count_recipients() == {"ru": 4, "en": 4}
 
 
 def test_everybody_comes_once_in_order_a_second_apart(casts, clock):
@@ -102,7 +102,7 @@ def test_a_stop_takes_back_what_was_not_begun(casts, outbox):
     assert not casts.stop(number)
     assert casts.waiting() == 1
     assert casts.next(number, 4) == ()
-    assert casts.delivered(number) == Delivered(waiting=1)
+    assert casts.count_deliveries(number) == DeliveryCounts(waiting=1)
 
 
 def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
@@ -118,7 +118,7 @@ def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
     users.unreachable(blocked.letter.chat_id)
     outbox.settle(failed.outgoing_id, OutgoingState.DROPPED)
     outbox.settle(doubted.outgoing_id, OutgoingState.UNKNOWN)
-    assert casts.delivered(number) == Delivered(sent=1, blocked=1, failed=2, waiting=1)
+    assert casts.count_deliveries(number) == DeliveryCounts(sent=1, blocked=1, failed=2, waiting=1)
 
 
 def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock):

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from pipeline_rows import AT, FACE, World, examples
 
-from merlin.app.verdicts import tell_editors
+from merlin.app.verdicts import notify_editors
 from merlin.core.errors import NotFound
 from merlin.dataset.changes import (
     UNREADABLE,
@@ -152,7 +152,7 @@ def committed(rows, sha, by="7"):
 
 def told(database, to="7"):
     """Let editors be told; return what somebody has heard, the first first."""
-    tell_editors(database)
+    notify_editors(database)
     heard = Notices(database).newest(to, 10)
     return [(each.key, each.arguments) for each in reversed(heard)]
 

@@ -7,7 +7,7 @@ import re
 import pytest
 from pipeline_rows import FACE, World, examples
 
-from merlin.app.verdicts import tell_editors
+from merlin.app.verdicts import notify_editors
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
 from merlin.dataset.verdicts import VerdictHistory
@@ -66,7 +66,7 @@ def test_no_tick_reads_a_whole_table(database, clock):
     Notices(database).waiting()
     VerdictHistory(database).unnoted()
     Changes(database).claim()
-    tell_editors(database)
+    notify_editors(database)
     FileIndex(database).newest()
     FileIndex(database).trees()
     (job,) = world.launch()

@@ -129,7 +129,7 @@ class NewPasswordBody(Body):
 @me_router.get("", summary="Who I am here")
 async def show_me(caller: Reader) -> OwnAccount:
     """Return the signed-in person and their permissions."""
-    return await caller.read(accounts.me)
+    return await caller.read(accounts.own_account)
 
 
 @me_router.get("/sign-ins", summary="My browsers")
@@ -169,7 +169,7 @@ async def set_name(request: Request, body: NameBody, caller: Person) -> OwnAccou
     """
     await require_password(request, caller, body.current)
     await caller.write(accounts.set_name, body.name)
-    return await caller.read(accounts.me)
+    return await caller.read(accounts.own_account)
 
 
 @me_router.put("/password", summary="Set my password", responses=problems(409))
@@ -179,7 +179,7 @@ async def set_password(request: Request, body: NewPasswordBody, caller: Person) 
     Requires the current one, unless the person has just signed in another way.
     """
     await change_password(request, caller, body.password, body.current)
-    return await caller.read(accounts.me)
+    return await caller.read(accounts.own_account)
 
 
 rating_router = operation_router(prefix="/api/user/turns/{turn_id}/rating", tags=["ratings"])

@@ -70,7 +70,7 @@ def take_text(context: BotContext) -> View:
 
 def _receivers(context: BotContext, whom: str) -> int:
     """Return the number of recipients of a broadcast in this language, or to everybody."""
-    counts = broadcasts_of(context.services).receivers()
+    counts = broadcasts_of(context.services).count_recipients()
     return sum(counts.values()) if whom == EVERYBODY else counts.get(whom, 0)
 
 
@@ -118,7 +118,7 @@ def progress_screen(context: BotContext) -> View:
     is_running = cast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
     message = report(
-        cast, broadcasts_of(context.services).delivered(broadcast_id), context.language
+        cast, broadcasts_of(context.services).count_deliveries(broadcast_id), context.language
     )
     return menu.card(context, context.translate("admin-broadcast"), message, rows=rows)
 

@@ -388,7 +388,7 @@ def send_question(context: BotContext) -> View:
     dataset, question = _dataset(context, turn), turn.question.text
     try:
         ctx, actor = services_and_actor(context)
-        unanswered.tell_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
+        unanswered.send_to_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
     except Refused as error:
         return menu.error_view(context, error)
     return menu.say(context, "tell-sent", ("consent-button", "consent:show"))
