@@ -24,7 +24,7 @@ from merlin.dataset.preview import unified_diff
 from merlin.db.database import Database
 from merlin.db.processes import Lead
 from merlin.db.requests import Request, RequestKind, Requests, RequestState
-from merlin.engine.trainers.recall import teach_and_ask
+from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring.context import make_cipher, opened
 
 # The daemon's modules take half a second to load, and are not needed while it is running.
@@ -186,7 +186,7 @@ def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
     ask(config, requests.fetch, notify_user)
     with opened(config) as database:
         database.cipher = make_cipher(config)
-        ctx = Context(config=config, db=database, teach=teach_and_ask)
+        ctx = Context(config=config, db=database, teach=train_and_answer)
         yield EditSession(config, ctx, Actor.operator(), notify_user)
 
 

@@ -43,8 +43,8 @@ _OWNED = {
 
 def wrong_key() -> ApiError:
     """Return the error for a missing or wrong API key."""
-    words = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
-    return ApiError(401, words)
+    message = "Incorrect API key provided. Send it as 'Authorization: Bearer <key>'."
+    return ApiError(401, message)
 
 
 def client_of(request: Request) -> Client | None:
@@ -99,8 +99,8 @@ async def _metered(
         await run_in_threadpool(reservation.take)
         async for part in answering:
             if isinstance(part, Finish):
-                made = part.prompt_tokens + part.completion_tokens
-                await run_in_threadpool(reservation.settle, made)
+                tokens = part.prompt_tokens + part.completion_tokens
+                await run_in_threadpool(reservation.settle, tokens)
             pieces += 1
             yield part
     finally:
@@ -139,10 +139,10 @@ def _check(engine: Engine, client: Client, param: str, name: str) -> None:
         if name not in engine.bases and rows.one(sql, name) != {"owner": client.client_id}:
             raise unknown_model(name)
         return
-    table, what, parameter = _OWNED[param]
+    table, kind, parameter = _OWNED[param]
     sql = f"SELECT 1 FROM {table} WHERE id = ? AND owner = ?"  # noqa: S608 - our own names
     if not rows.one(sql, name, client.client_id):
-        raise missing(what, name, parameter)
+        raise missing(kind, name, parameter)
 
 
 _PROTECTED = "/v1"
@@ -182,13 +182,15 @@ class RequestGuard:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
             await answer(scope, receive, counted)
             return
-        sent = Headers(scope=scope)
-        if "traceparent" not in sent:
+        request_headers = Headers(scope=scope)
+        if "traceparent" not in request_headers:
             await self._app(scope, receive, counted)
             return
         # The span name includes the id of a job or file.
         with open_span(
-            f"{scope['method']} {scope['path']}", context=caller_context(sent), kind=SpanKind.SERVER
+            f"{scope['method']} {scope['path']}",
+            context=caller_context(request_headers),
+            kind=SpanKind.SERVER,
         ):
             await self._app(scope, receive, counted)
 
@@ -220,5 +222,7 @@ def _refuse_pages_of_others(headers: Headers) -> None:
         except ValueError:  # an invalid IPv6 address
             is_here = False
         if name in headers and not is_here:
-            words = f"This engine has no key, so it answers this machine alone; see {name.title()}."
-            raise ApiError(403, words, code="foreign_call")
+            message = (
+                f"This engine has no key, so it answers this machine alone; see {name.title()}."
+            )
+            raise ApiError(403, message, code="foreign_call")

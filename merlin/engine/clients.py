@@ -22,7 +22,7 @@ from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
 from merlin.engine.database import Row, Rows
-from merlin.engine.jobs import AT_WORK, PAUSED
+from merlin.engine.jobs import ACTIVE_STATES, PAUSED
 from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
@@ -66,9 +66,9 @@ def too_many(
     return refusal
 
 
-def headers_of(kind: str, limit: int, left: float, whole_in_s: float) -> Mapping[str, str]:
+def headers_of(kind: str, limit: int, remaining: float, whole_in_s: float) -> Mapping[str, str]:
     """Return the x-ratelimit-* headers; `kind` is "requests" or "tokens"."""
-    values = {"limit": limit, "remaining": max(0, int(left)), "reset": span(whole_in_s)}
+    values = {"limit": limit, "remaining": max(0, int(remaining)), "reset": span(whole_in_s)}
     return {f"x-ratelimit-{name}-{kind}": str(value) for name, value in values.items()}
 
 
@@ -76,10 +76,10 @@ def span(seconds: float) -> str:
     """Format a duration as the protocol does: 120ms, 6m0s, 3h0m0s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
-    minutes, rest = divmod(math.ceil(seconds), 60)
+    minutes, remainder = divmod(math.ceil(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     head = f"{hours}h{minutes}m" if hours else f"{minutes}m" if minutes else ""
-    return f"{head}{rest}s"
+    return f"{head}{remainder}s"
 
 
 def until_midnight_s(now: datetime) -> float:
@@ -133,12 +133,12 @@ class Clients:
             raise Refused("a name that cannot be used", "engine-key-bad-name", most=MAX_NAME_LENGTH)
         key = PREFIX + secrets.token_urlsafe(_BYTES)
         client_id, now = f"client_{secrets.token_hex(12)}", self.clock().timestamp()
-        made = self.rows.change(
+        changed = self.rows.change(
             _ADD,
             *(client_id, name, _digest(key), key[:_HINT], now),
             *(limits.requests_per_minute, limits.tokens_per_day, limits.jobs, limits.bytes),
         )
-        if not made:
+        if not changed:
             raise Refused(f"{name} has a key", "engine-key-taken", name=name)
         return key
 
@@ -169,8 +169,8 @@ class Clients:
             self.rows.change(used, today, client.client_id)
         headers = self._take(client)
         if limit := client.limits.tokens_per_day:
-            left = limit - self.used_today(client, now).tokens - self.held[client.client_id]
-            headers = {**headers, **headers_of("tokens", limit, left, until_midnight_s(now))}
+            remaining = limit - self.used_today(client, now).tokens - self.held[client.client_id]
+            headers = {**headers, **headers_of("tokens", limit, remaining, until_midnight_s(now))}
         return client, headers
 
     def _take(self, client: Client) -> Mapping[str, str]:
@@ -183,23 +183,23 @@ class Clients:
             again_in_s = bucket.take(now)
             headers = headers_of("requests", size, bucket.left(now), bucket.full_in_s(now))
         if again_in_s:
-            words = f"Rate limit reached: {size} requests a minute. Ask again a little later."
-            raise too_many(words, "requests", again_in_s, headers)
+            message = f"Rate limit reached: {size} requests a minute. Ask again a little later."
+            raise too_many(message, "requests", again_in_s, headers)
         return headers
 
     def check_queue(self, client: Client | None) -> None:
         """Raise ApiError 429 if the client has too many unfinished jobs; None has no limits."""
         most = client.limits.jobs if client else 0
         if client and most and self._jobs(client) >= most:
-            words = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
-            raise too_many(words, "jobs", _JOB_AGAIN_S)
+            message = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
+            raise too_many(message, "jobs", _JOB_AGAIN_S)
 
     def check_storage(self, client: Client | None, more: int) -> None:
         """Raise ApiError 403 if `more` bytes would exceed the storage limit; None has no limits."""
-        most, kept = (client.limits.bytes, self._bytes(client)) if client else (0, 0)
-        if most and kept + more > most:
-            words = f"Your files may have {most} bytes, they have {kept}: delete some first."
-            raise ApiError(403, words, code="storage_quota_exceeded")
+        most, stored = (client.limits.bytes, self._bytes(client)) if client else (0, 0)
+        if most and stored + more > most:
+            message = f"Your files may have {most} bytes, they have {stored}: delete some first."
+            raise ApiError(403, message, code="storage_quota_exceeded")
 
     def use(self, client: Client) -> Use:
         """Return the client's usage of today and its current jobs and bytes."""
@@ -212,7 +212,7 @@ class Clients:
         return Use(**(self.rows.one(sql, client.client_id, _day(now)) or {}))
 
     def _jobs(self, client: Client) -> int:
-        open_states = (*AT_WORK, PAUSED)
+        open_states = (*ACTIVE_STATES, PAUSED)
         marks = ", ".join("?" * len(open_states))
         sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - marks alone
         return int(self.rows.select(sql, client.client_id, *open_states)[0]["n"])
@@ -243,11 +243,13 @@ class TokenReservation:
         with clients.settling:
             used = clients.used_today(self._client, now).tokens if limit else 0
             if limit and used >= limit:
-                words = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-                raise too_many(words, "tokens", until_midnight_s(now))
+                message = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
+                raise too_many(message, "tokens", until_midnight_s(now))
             if limit and used + clients.held[client_id] >= limit:
-                words = "Your answers under way may need the rest of the day's tokens: let them end"
-                raise too_many(f"Rate limit reached: {words}.", "tokens", _ANSWER_AGAIN_S)
+                message = (
+                    "Your answers under way may need the rest of the day's tokens: let them end"
+                )
+                raise too_many(f"Rate limit reached: {message}.", "tokens", _ANSWER_AGAIN_S)
             clients.held[client_id] += self._count
             self._is_taken = True
 

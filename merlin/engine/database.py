@@ -104,10 +104,10 @@ class Rows:
         models exist: a cleanup against an empty database would remove all of them.
         """
         self._lock = threading.RLock()
-        left = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
-        if left and not path.exists():
-            words = {"path": str(path), "left": ", ".join(left)}
-            raise Refused(f"{path} is gone from beside {left}", "engine-db-gone", **words)
+        leftovers = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
+        if leftovers and not path.exists():
+            arguments = {"path": str(path), "left": ", ".join(leftovers)}
+            raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-gone", **arguments)
         # It contains webhook signing secrets, so only the owner can read it.
         path.touch(mode=0o600)
         path.chmod(0o600)
@@ -120,16 +120,16 @@ class Rows:
         )
         with _refuse_damage(path):
             self._db.connect()
-            found = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
-            if found != "ok":
-                raise DatabaseError(found)
+            result = self._db.execute_sql("PRAGMA quick_check(1)").fetchone()[0]
+            if result != "ok":
+                raise DatabaseError(result)
             self._migrate(path)
 
     def _migrate(self, path: Path) -> None:
-        done = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
-        if done > len(STEPS):
-            raise Refused(f"step {done} of {path} is unknown", "engine-db-newer", path=str(path))
-        for number, step in enumerate(STEPS[done:], start=done + 1):
+        version = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
+        if version > len(STEPS):
+            raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
+        for number, step in enumerate(STEPS[version:], start=version + 1):
             with self.transaction():
                 for statement in step.strip().removesuffix(";").split(";"):
                     self._db.execute_sql(statement)
@@ -177,8 +177,8 @@ def _refuse_damage(path: Path) -> Iterator[None]:
         # The only OperationalError that is not transient.
         if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
             raise
-        words = {"path": str(path), "found": str(error)}
-        raise Refused(f"{path}: {error}", "engine-db-damaged", **words) from error
+        arguments = {"path": str(path), "found": str(error)}
+        raise Refused(f"{path}: {error}", "engine-db-damaged", **arguments) from error
 
 
 @contextmanager
@@ -236,21 +236,21 @@ def rows_of(
     `table` and `where` must be trusted SQL. Raises ApiError 400 if `after` is not in the list.
     """
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
-    condition, given = where, list(values)
+    condition, parameters = where, list(values)
     if page.after:
         found_at = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
         last = rows.one(found_at, *values, page.after)
         if last is None:
-            words = f"after: nothing in this list has the id {page.after[:80]}"
-            raise bad_field("after", words)
+            message = f"after: nothing in this list has the id {page.after[:80]}"
+            raise bad_field("after", message)
         condition += f" AND seq {sign} ?"
-        given.append(last["seq"])
+        parameters.append(last["seq"])
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
-    query = rows.select(sql, *given, page.limit + 1)
+    query = rows.select(sql, *parameters, page.limit + 1)
     return query[: page.limit], len(query) > page.limit
 
 
-KEPT = timedelta(days=2)
+_KEY_LIFETIME = timedelta(days=2)
 MAX_KEY_LENGTH = 255
 
 
@@ -266,7 +266,7 @@ class IdempotencyKey:
     owner: str = ""
 
 
-def idempotency_of(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
+def build_idempotency_key(call: str, key: str, body: object, owner: str = "") -> IdempotencyKey:
     """Return the key of a call ("files", "jobs"). Raises ApiError 400 if the key is too long."""
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
@@ -275,7 +275,7 @@ def idempotency_of(call: str, key: str, body: object, owner: str = "") -> Idempo
     return IdempotencyKey(named, hashlib.sha256(content.encode()).hexdigest(), owner)
 
 
-class Repeats:
+class IdempotencyStore:
     """The stored responses by idempotency key; they expire after two days."""
 
     def __init__(self, rows: Rows) -> None:
@@ -291,7 +291,7 @@ class Repeats:
             raise ApiError(422, text, code="idempotency_mismatch")
         return bytes(row["answer"]) if row is not None else None
 
-    def once(
+    def run_once(
         self, idempotency: IdempotencyKey, act: Callable[[], dict[str, object]]
     ) -> tuple[bytes, bool]:
         """Call `act` in a transaction, unless a response is stored for the key.
@@ -303,22 +303,22 @@ class Repeats:
             stored = self.answer(idempotency)
             if stored is not None:
                 return stored, True
-            made = act()
-            answer = json.dumps(made, ensure_ascii=False).encode()
+            created = act()
+            answer = json.dumps(created, ensure_ascii=False).encode()
             if idempotency.key:
                 now = utc_now()
-                old = "DELETE FROM repeat WHERE created_at < ?"
-                self._rows.change(old, (now - KEPT).timestamp())
+                expired = "DELETE FROM repeat WHERE created_at < ?"
+                self._rows.change(expired, (now - _KEY_LIFETIME).timestamp())
                 self._rows.insert(
                     "repeat",
                     key=idempotency.key,
                     digest=idempotency.digest,
-                    made=made["id"],
+                    made=created["id"],
                     answer=answer,
                     created_at=now.timestamp(),
                 )
             return answer, False
 
-    def forget(self, made: str) -> None:
-        """Delete the stored response that created `made`, so that the call can be repeated."""
-        self._rows.change("DELETE FROM repeat WHERE made = ?", made)
+    def forget(self, created: str) -> None:
+        """Delete the stored response that created this object, so that the call can be repeated."""
+        self._rows.change("DELETE FROM repeat WHERE made = ?", created)

@@ -16,7 +16,7 @@ from merlin.core.durable_files import sha256_of
 
 ONNX, POOLING = ("onnx/model.onnx", "model.onnx"), "1_Pooling/config.json"
 # The files that the vectors depend on.
-_DECIDING = (
+_SIGNIFICANT_FILES = (
     *("*.safetensors", "*.onnx", "*.onnx_data", "onnx/model.onnx*", "config.json", POOLING),
     *("tokenizer*", "vocab.*", "merges.txt", "spiece.model", "sentencepiece*", "*_tokens*.json"),
 )
@@ -44,14 +44,14 @@ def digest_of(folder: Path) -> str:
 
     Cached by file size and modification time.
     """
-    paths = sorted({path for pattern in _DECIDING for path in folder.glob(pattern)})
+    paths = sorted({path for pattern in _SIGNIFICANT_FILES for path in folder.glob(pattern)})
     stats = [(path, path.stat()) for path in paths if path.is_file()]
     return _digest(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats), folder)
 
 
 @lru_cache(maxsize=16)
 def _digest(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path, _size, _time in files:
-        whole.update(f"{path.relative_to(folder)} {sha256_of(path)}\n".encode())
-    return whole.hexdigest()
+        digest.update(f"{path.relative_to(folder)} {sha256_of(path)}\n".encode())
+    return digest.hexdigest()

@@ -27,7 +27,7 @@ from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
 from merlin.engine.job_events import BUG, JobEvent, failure_of
 from merlin.engine.jobs import Job
-from merlin.engine.storage import KEPT_CHECKPOINTS, Repositories
+from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
     DPO,
     Epoch,
@@ -109,19 +109,19 @@ class JobThread(threading.Thread):
         """Work until `stop` is set; sleep while there is no work."""
         while not self._stopping.is_set():
             self._woken.clear()
-            if not self._once() and not self._stopping.is_set():
+            if not self._run_one() and not self._stopping.is_set():
                 self._woken.wait()
 
-    def _once(self) -> bool:
+    def _run_one(self) -> bool:
         try:
-            found = self._work()
+            work = self._work()
         except Exception:
             log.exception("work failed", thread=self.name)
             self._stopping.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
             return True
         self._pause_s = self._first_pause_s
-        return found
+        return work
 
 
 @contextmanager
@@ -154,7 +154,7 @@ class TrainingRun:
         self._last: Epoch | None = None
         self._tokens = self._notes = self._steps = self._done = 0
         self._pending: list[Epoch | Step] = []
-        self._unsaved: deque[Epoch] = deque(maxlen=KEPT_CHECKPOINTS)
+        self._unsaved: deque[Epoch] = deque(maxlen=MAX_CHECKPOINTS)
         self._events_at = float("-inf")
         self._saved_at = self._started_at = time.monotonic()
 
@@ -206,8 +206,8 @@ class TrainingRun:
             self._repositories.jobs.resolve(job_id, resolved.hyperparameters, resolved.steps)
 
     def _warn(self, event_key: str, key: str, **arguments: object) -> None:
-        words = text(self._settings.language, key, **arguments)
-        event = JobEvent(event_key, words, "warn", is_of_run=True)
+        message = text(self._settings.language, key, **arguments)
+        event = JobEvent(event_key, message, "warn", is_of_run=True)
         self._repositories.job_events.add(self._job.job_id, event)
 
     def _add(self, part: Epoch | Step) -> None:
@@ -234,10 +234,10 @@ class TrainingRun:
 
     def _estimated_finish(self, step: int) -> float | None:
         """Return the finish time at the average pace so far, in seconds since 1970."""
-        made = step - self._done
-        if made <= 0 or self._steps <= step:
+        finished_steps = step - self._done
+        if finished_steps <= 0 or self._steps <= step:
             return None
-        pace = (time.monotonic() - self._started_at) / made
+        pace = (time.monotonic() - self._started_at) / finished_steps
         return utc_now().timestamp() + pace * (self._steps - step)
 
     def _save(self) -> None:
@@ -262,7 +262,7 @@ class TrainingRun:
         job, last, repositories = self._job, self._last, self._repositories
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
-        words = f"The job has successfully completed; new model: {job.model_name}"
+        message = f"The job has successfully completed; new model: {job.model_name}"
         repositories.models.write(job, last.step, last.save)
         hyperparameters = dict(repositories.jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
@@ -272,7 +272,7 @@ class TrainingRun:
                 job.job_id,
                 states.SUCCEEDED,
                 states.RUNNING,
-                event=JobEvent("succeeded", words),
+                event=JobEvent("succeeded", message),
                 trained_tokens=self._tokens,
                 hyperparameters=json.dumps(hyperparameters),
             )
@@ -289,8 +289,8 @@ def _event_of(part: Epoch | Step) -> JobEvent:
         key, head = f"epoch {part.number}", f"Epoch {part.number}, step {part.step}"
         metrics["epoch"] = part.number
     losses = [
-        f"{word} loss={part.metrics[name]:.4f}"
-        for word, name in (("training", "train_loss"), ("validation", "valid_loss"))
+        f"{label} loss={part.metrics[name]:.4f}"
+        for label, name in (("training", "train_loss"), ("validation", "valid_loss"))
         if name in part.metrics
     ]
     message = f"{head}: {', '.join(losses) or 'done'}"
@@ -317,8 +317,8 @@ class JobQueue:
             else:
                 devices += [TrainingDevices(tuple(group)) for group in training.devices]
         self._threads = [JobThread("engine-check", self._check_next, self._stop)]
-        for number, each in enumerate(devices):
-            work = partial(self._train_next, each)
+        for number, device in enumerate(devices):
+            work = partial(self._train_next, device)
             self._threads.append(JobThread(f"engine-train-{number}", work, self._stop))
 
     def start(self) -> None:
@@ -375,7 +375,7 @@ class JobQueue:
                     self._repositories.clear(job_id)
             waiting = self._repositories.jobs.waiting(states.RUNNING, states.QUEUED)
             heavy = {name for name, base in self._bases.items() if base.is_heavy}
-            ours = (each for each in waiting if (each.base in heavy) == is_heavy)
+            ours = (queued for queued in waiting if (queued.base in heavy) == is_heavy)
             job = next((our for our in ours if our.job_id not in self._claimed), None)
             if job is not None:
                 self._claimed.add(job.job_id)

@@ -20,7 +20,7 @@ from pydantic import Field
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
+from merlin.engine.database import IdempotencyKey, IdempotencyStore, Page, Row, Rows, rows_of
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
 from merlin.engine.requests import Fields, Name, only
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
@@ -30,8 +30,8 @@ from merlin.openai_protocol.responses import FineTuningJob
 VALIDATING, QUEUED, RUNNING, PAUSED = "validating_files", "queued", "running", "paused"
 SUCCEEDED, FAILED, CANCELLED = "succeeded", "failed", "cancelled"
 FINAL = (SUCCEEDED, FAILED, CANCELLED)
-AT_WORK = (VALIDATING, QUEUED, RUNNING)
-STATES = (*AT_WORK, PAUSED, *FINAL)
+ACTIVE_STATES = (VALIDATING, QUEUED, RUNNING)
+STATES = (*ACTIVE_STATES, PAUSED, *FINAL)
 MAX_METADATA, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 16, 64, 512
 MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
@@ -81,7 +81,7 @@ class Job:
     @property
     def moves(self) -> Sequence[str]:
         """Return the actions that are allowed now, among pause, resume and cancel."""
-        if self.status in AT_WORK:
+        if self.status in ACTIVE_STATES:
             return "pause", "cancel"
         return ("resume", "cancel") if self.status == PAUSED else ()
 
@@ -118,16 +118,16 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     """
     request = JobRequest.read(body)
     if request.model not in bases:
-        words = (
+        message = (
             f"The model `{request.model}` cannot be tuned here; those that can: {', '.join(bases)}."
         )
-        raise bad_field("model", words, "model_not_available")
+        raise bad_field("model", message, "model_not_available")
     base = bases[request.model]
-    method, given = _method(base, request)
-    if given is not None and not isinstance(given, dict):
+    method, requested = _method(base, request)
+    if requested is not None and not isinstance(requested, dict):
         raise bad_field("hyperparameters", "hyperparameters must be an object")
     try:
-        hyperparameters = base.trainer.hyperparameters(method, given or {})
+        hyperparameters = base.trainer.hyperparameters(method, requested or {})
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad_field(name, f"{name}: {error}") from error
@@ -161,14 +161,14 @@ class Jobs:
     def __init__(
         self,
         rows: Rows,
-        repeats: Repeats,
+        idempotency_store: IdempotencyStore,
         job_events: JobEvents,
         on_end: Callable[[str, str], object],
     ) -> None:
         """Store jobs in `rows`; the transaction that ends a job calls `on_end(job_id, status)`."""
         self._rows = rows
         self._on_end = on_end
-        self._repeats = repeats
+        self._idempotency_store = idempotency_store
         self._job_events = job_events
 
     def create(
@@ -187,7 +187,7 @@ class Jobs:
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
             return job_object(job)
 
-        answer, _ = self._repeats.once(idempotency, insert)
+        answer, _ = self._idempotency_store.run_once(idempotency, insert)
         kill_point("engine.job_recorded")
         return answer
 
@@ -205,7 +205,7 @@ class Jobs:
 
     def unfinished(self) -> list[Job]:
         """Return every job that has not ended."""
-        return self.waiting(*AT_WORK, PAUSED)
+        return self.waiting(*ACTIVE_STATES, PAUSED)
 
     def list(
         self, metadata: Mapping[str, str], page: Page, owner: str = ""
@@ -217,8 +217,8 @@ class Jobs:
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
         where = " AND ".join(["? IN ('', owner)", *[has] * len(metadata)])
         values = [owner, *(part for pair in metadata.items() for part in pair)]
-        found, has_more = rows_of(self._rows, "job", where, values, page)
-        return [_job(row) for row in found], has_more
+        rows, has_more = rows_of(self._rows, "job", where, values, page)
+        return [_job(row) for row in rows], has_more
 
     def counts(self) -> dict[str, int]:
         """Return the number of jobs by state."""
@@ -268,18 +268,18 @@ class Jobs:
         """Mark a job as failed; return False if it is not active."""
         error = failure_object(failure)
         event = JobEvent("failed", f"Job failed: {error['message']}", "error")
-        return self.move(job_id, FAILED, *AT_WORK, event=event, error=json.dumps(error))
+        return self.move(job_id, FAILED, *ACTIVE_STATES, event=event, error=json.dumps(error))
 
     def cancel(self, job_id: str) -> Job:
         """Cancel a job. Raises ApiError 400 if it has succeeded or failed."""
         event = JobEvent("cancelled", "Fine-tuning job cancelled")
-        self.move(job_id, CANCELLED, *AT_WORK, PAUSED, event=event)
+        self.move(job_id, CANCELLED, *ACTIVE_STATES, PAUSED, event=event)
         return self._in(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
         """Pause a job; it stops after the current step. Raises ApiError 400 if it has ended."""
         event = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
-        self.move(job_id, PAUSED, *AT_WORK, event=event)
+        self.move(job_id, PAUSED, *ACTIVE_STATES, event=event)
         return self._in(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:

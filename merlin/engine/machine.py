@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 
 # Reading GPUs and folder sizes is too expensive for every request.
-LOOK_AGAIN_S = 5.0
+REFRESH_S = 5.0
 _MEBI = 2**20
 _ASK = (
     "--query-gpu=name,utilization.gpu,memory.used,memory.total",
@@ -76,7 +76,7 @@ class Machine:
     def use(self) -> Use:
         """Return the current usage. Blocks for some milliseconds; thread-safe."""
         with self._lock:
-            if time.monotonic() - self._looked_at >= LOOK_AGAIN_S:
+            if time.monotonic() - self._looked_at >= REFRESH_S:
                 self._gpus = tuple(gpus())
                 self._models = self.room()
                 self._looked_at = time.monotonic()
@@ -87,7 +87,7 @@ class Machine:
                 cores=os.cpu_count() or 1,
                 cpu_percent=self._cpu,
                 memory_own_bytes=sum(
-                    resident_bytes(each.pid) for each in (own, *own.children(recursive=True))
+                    resident_bytes(process.pid) for process in (own, *own.children(recursive=True))
                 ),
                 memory_used_bytes=memory.total - memory.available,
                 memory_total_bytes=memory.total,

@@ -183,10 +183,10 @@ def _answer_error(request: Request, error: Exception) -> Response:
             refusal = ApiError(400, "The connection ended in the middle of the call.")
         case OSError():
             log.error("disk refuses", reason=str(error))
-            words, code = "The engine's disk refuses.", "disk_error"
+            message, code = "The engine's disk refuses.", "disk_error"
             if is_disk_full(error):
-                words, code = "The engine's disk is full; make room.", "disk_full"
-            refusal = ApiError(507, words, code=code)
+                message, code = "The engine's disk is full; make room.", "disk_full"
+            refusal = ApiError(507, message, code=code)
         case _:
             pass
     return _answer(refusal)

@@ -32,8 +32,8 @@ async def json_object(request: Request) -> dict[str, object]:
     try:
         body = read_json(content.decode("utf-8-sig"))
     except UnicodeEncodeError as error:
-        words = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
-        raise ApiError(400, f"{words} Send whole ones.") from error
+        message = "The body holds half a character, a lone surrogate (\\ud800 to \\udfff)."
+        raise ApiError(400, f"{message} Send whole ones.") from error
     except (ValueError, RecursionError) as error:
         raise ApiError(400, "The body is not JSON; send one JSON object.") from error
     if not isinstance(body, dict):
@@ -92,11 +92,13 @@ class Fields(BaseModel):
         try:
             return cls.model_validate(body)
         except ValidationError as error:
-            found = error.errors(include_url=False, include_context=False)[0]
-            field = _field_of(found["loc"], found["type"])
-            is_missing = found["type"] == "missing"
-            words = f"Missing required parameter: '{field}'." if is_missing else found["msg"]
-            raise bad_field(field, words if is_missing else f"{field}: {words}") from error
+            first_error = error.errors(include_url=False, include_context=False)[0]
+            field = _field_of(first_error["loc"], first_error["type"])
+            is_missing = first_error["type"] == "missing"
+            message = (
+                f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
+            )
+            raise bad_field(field, message if is_missing else f"{field}: {message}") from error
 
 
 def _field_of(place: Sequence[int | str], kind: str) -> str:
@@ -109,12 +111,12 @@ def _field_of(place: Sequence[int | str], kind: str) -> str:
     return "".join(parts).removeprefix(".")
 
 
-def only(accepts: Callable[[Any], bool], words: str) -> BeforeValidator:
+def only(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
     """Return a validator that rejects a value with `words` unless `accepts` it."""
 
     def check(value: object) -> object:
         if not accepts(value):
-            raise PydanticCustomError("refused", words)
+            raise PydanticCustomError("refused", message)
         return value
 
     return BeforeValidator(check)

@@ -39,9 +39,9 @@ class JobFacts:
         losses = read_losses(measured)
         is_running = job.status == RUNNING
         left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
-        paces = [pace for each in measured if (pace := _number(each.get(PACE)))]
+        paces = [pace for event in measured if (pace := _number(event.get(PACE)))]
         self.job = job
-        self.epoch = max((_number(each.get("epoch")) for each in measured), default=0.0)
+        self.epoch = max((_number(event.get("epoch")) for event in measured), default=0.0)
         self.epochs = _number(job.hyperparameters.get("n_epochs"))
         self.left_s = max(left_s, 0.0)
         self.pace = paces[-1] if paces else 0.0
@@ -147,12 +147,12 @@ def _of_answers(figures: Figures) -> Iterator[Metric]:
     ]
     about = "Questions to recall by whether the model knew an answer."
     yield counter("merlin_engine_answers_total", about, *by_known)
-    questions = _each(figures, "state", {"running": "running", "waiting": "waiting"})
+    questions = _samples(figures, "state", {"running": "running", "waiting": "waiting"})
     about = "Questions being answered and in the queue, by base."
     yield gauge("merlin_engine_questions", about, *questions)
     tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
     about = "Tokens read in questions and made in answers, by base."
-    yield counter("merlin_engine_tokens_total", about, *_each(figures, "kind", tokens))
+    yield counter("merlin_engine_tokens_total", about, *_samples(figures, "kind", tokens))
     loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
     yield gauge("merlin_engine_models_loaded", "Tuned models in memory.", *loaded)
     restarts = (
@@ -177,7 +177,7 @@ def _of_machine(use: Use) -> Iterator[Metric]:
     yield gauge("merlin_engine_gpu_busy_ratio", "Share of time a GPU works.", *busy)
 
 
-def _each(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
+def _samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
     """Yield samples of every base with the label `label`; a missing figure is 0."""
     for base, own in figures.items():
         for value, name in names.items():

@@ -24,7 +24,7 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine.bases import Base
-from merlin.engine.database import IdempotencyKey, Page, Repeats, Row, Rows, rows_of
+from merlin.engine.database import IdempotencyKey, IdempotencyStore, Page, Row, Rows, rows_of
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.trainers.base import Untrainable
@@ -37,9 +37,9 @@ PURPOSE = "fine-tune"
 class Files:
     """The repository of uploaded files."""
 
-    def __init__(self, rows: Rows, repeats: Repeats, folder: Path) -> None:
+    def __init__(self, rows: Rows, idempotency_store: IdempotencyStore, folder: Path) -> None:
         self._rows = rows
-        self._repeats = repeats
+        self._idempotency_store = idempotency_store
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -54,7 +54,7 @@ class Files:
 
         `check_storage` is called with the size in bytes and raises if it exceeds the owner's limit.
         """
-        stored = self._repeats.answer(idempotency)
+        stored = self._idempotency_store.answer(idempotency)
         if stored is not None:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
@@ -71,7 +71,7 @@ class Files:
 
         was_done = True
         try:
-            answer, was_done = self._repeats.once(idempotency, insert)
+            answer, was_done = self._idempotency_store.run_once(idempotency, insert)
         finally:
             if was_done:  # a concurrent upload with the same key, or over the owner's limit
                 durable_files.remove_durably(self.path(file_id))
@@ -104,7 +104,7 @@ class Files:
         self.get(file_id)
         with self._rows.transaction():
             self._rows.change("DELETE FROM file WHERE id = ?", file_id)
-            self._repeats.forget(file_id)
+            self._idempotency_store.forget(file_id)
         durable_files.remove_durably(self.path(file_id))
 
     def sweep(self) -> None:
@@ -121,7 +121,7 @@ def file_of(row: Row) -> dict[str, object]:
     return file_object(*names, row["bytes"], row["created_at"], row["purpose"])
 
 
-KEPT_CHECKPOINTS = 10
+MAX_CHECKPOINTS = 10
 _WEIGHTS = "adapter_model.safetensors"
 
 
@@ -169,7 +169,7 @@ class Models:
             "SELECT name FROM model WHERE job_id = ? AND step IS NOT NULL"
             " ORDER BY seq DESC LIMIT -1 OFFSET ?"
         )
-        for row in self._rows.select(sql, job_id, KEPT_CHECKPOINTS):
+        for row in self._rows.select(sql, job_id, MAX_CHECKPOINTS):
             self.delete(row["name"])
 
     def forget_run(self, job_id: str) -> None:
@@ -263,11 +263,11 @@ class Repositories:
         """Open them; `on_job_end(job_id, status)` runs in the transaction that ends a job."""
         self.rows = rows
         self.folder = folder
-        self.repeats = Repeats(rows)
+        self.idempotency_store = IdempotencyStore(rows)
         self.job_events = JobEvents(rows)
-        self.files = Files(rows, self.repeats, folder / "files")
+        self.files = Files(rows, self.idempotency_store, folder / "files")
         self.models = Models(rows, folder / "models")
-        self.jobs = Jobs(rows, self.repeats, self.job_events, on_job_end)
+        self.jobs = Jobs(rows, self.idempotency_store, self.job_events, on_job_end)
         self._clearing = threading.Lock()
 
     def work_of(self, job_id: str) -> Path:

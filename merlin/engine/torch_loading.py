@@ -76,5 +76,5 @@ def save_weights(weights: Mapping[str, torch.Tensor], path: Path) -> None:
         save_file(dict(weights), path, metadata={"format": "pt"})
     except SafetensorError as error:
         # Only the message contains the errno.
-        found = _OS_ERROR.search(str(error))
-        raise OSError(int(found[1]), os.strerror(int(found[1]))) if found else error from error
+        match = _OS_ERROR.search(str(error))
+        raise OSError(int(match[1]), os.strerror(int(match[1]))) if match else error from error

@@ -59,10 +59,10 @@ def count_messages(messages: Iterable[Message]) -> int:
 def first_tokens(text: str, most: int) -> str:
     """Return `text` cut after its first `most` tokens."""
     end = 0
-    for number, found in enumerate(_TOKEN.finditer(text)):
+    for number, match in enumerate(_TOKEN.finditer(text)):
         if number == most:
             return text[:end]
-        end = found.end()
+        end = match.end()
     return text
 
 
@@ -209,8 +209,8 @@ def _message(number: int, value: object) -> Message:
         raise BadFile("engine-file-no-message", number=str(number))
     role = value.get("role")
     if role not in ROLES:
-        words = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
-        raise BadFile("engine-file-role", number=str(number), **words)
+        arguments = {"role": f"{role!r:.40}", "known": ", ".join(ROLES)}
+        raise BadFile("engine-file-role", number=str(number), **arguments)
     content = value.get("content")
     if content is None and role == "assistant" and value.get("tool_calls"):
         content = ""
@@ -222,5 +222,5 @@ def _message(number: int, value: object) -> Message:
         raise BadFile("engine-file-no-text", number=str(number), role=role)
     if value.get("weight") not in (None, 0, 1):
         raise BadFile("engine-file-weight", number=str(number))
-    extra = {key: each for key, each in value.items() if key not in {"role", "content"}}
+    extra = {key: item for key, item in value.items() if key not in {"role", "content"}}
     return Message("system" if role == "developer" else role, content, extra)

@@ -97,7 +97,7 @@ class Transcriber:
             "wants_words": wants_words,
         }
         async with self._child.ask(question) as lines:
-            [line] = [each async for each in lines]
+            [line] = [transcript async for transcript in lines]
         return line
 
     async def close(self) -> None:
@@ -110,7 +110,7 @@ FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 def transcript_response(transcript: Transcript, answer_format: str) -> Response:
     """Return a transcript in one of FORMATS."""
-    text = "".join(str(each["text"]) for each in transcript["segments"]).strip()
+    text = "".join(str(segment["text"]) for segment in transcript["segments"]).strip()
     if answer_format == "text":
         return PlainTextResponse(f"{text}\n")
     if answer_format == "srt":
@@ -133,16 +133,16 @@ def transcript_response(transcript: Transcript, answer_format: str) -> Response:
 
 
 def _cues(transcript: Transcript, point: str) -> Iterator[str]:
-    for each in transcript["segments"]:
-        times = [stamp(float(str(each[name])), point) for name in ("start", "end")]
+    for segment in transcript["segments"]:
+        times = [stamp(float(str(segment[name])), point) for name in ("start", "end")]
         # An empty line would end the cue.
-        lines = "\n".join(filter(None, str(each["text"]).strip().splitlines()))
+        lines = "\n".join(filter(None, str(segment["text"]).strip().splitlines()))
         yield f"{' --> '.join(times)}\n{lines}\n"
 
 
 def stamp(seconds: float, point: str) -> str:
     """Format a time for subtitles: 01:02:03.456."""
-    whole, milli = divmod(round(seconds * 1000), 1000)
-    minutes, second = divmod(whole, 60)
+    whole_s, milli = divmod(round(seconds * 1000), 1000)
+    minutes, second = divmod(whole_s, 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours:02}:{minutes:02}:{second:02}{point}{milli:03}"

@@ -19,7 +19,7 @@ from merlin.openai_protocol.errors import bad_field
 if TYPE_CHECKING:
     from faster_whisper import WhisperModel
 
-_OF_A_SEGMENT = (
+_SEGMENT_FIELDS = (
     "id",
     "seek",
     "start",
@@ -31,7 +31,7 @@ _OF_A_SEGMENT = (
     "compression_ratio",
     "no_speech_prob",
 )
-_OF_A_WORD = ("word", "start", "end")
+_WORD_FIELDS = ("word", "start", "end")
 
 
 def main() -> None:
@@ -79,22 +79,22 @@ def _transcribe(
         temperature=request["temperature"],
         word_timestamps=request["wants_words"],
     )
-    found = [asdict(segment) for segment in segments]
+    parts = [asdict(segment) for segment in segments]
     return {
         "end": request["ask"],
         "language": info.language,
         "duration": info.duration,
-        "segments": [{name: each[name] for name in _OF_A_SEGMENT} for each in found],
+        "segments": [{name: segment[name] for name in _SEGMENT_FIELDS} for segment in parts],
         "words": [
-            {name: word[name] for name in _OF_A_WORD}
-            for each in found
-            for word in each["words"] or []
+            {name: word[name] for name in _WORD_FIELDS}
+            for segment in parts
+            for word in segment["words"] or []
         ],
     }
 
 
-def _refused(request: Mapping[str, Any], param: str, words: str) -> dict[str, object]:
-    return refused_line(request["ask"], bad_field(param, words))
+def _refused(request: Mapping[str, Any], param: str, message: str) -> dict[str, object]:
+    return refused_line(request["ask"], bad_field(param, message))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from merlin.core.log import hide_secrets
 from merlin.core.server import READY, STOPPING, notify
 from merlin.core.webhook_signing import signing_key
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall import teach_and_ask
+from merlin.engine.trainers.recall import train_and_answer
 from merlin.providers.openid import Issuer
 from merlin.wiring import context
 from merlin.wiring.process import observe_process
@@ -55,7 +55,7 @@ def services_of(config: Config, store: Store) -> ApiServices:
         connections=Connections(
             ConnectionLimits(per_address=settings.limits.connections_per_address), settings.proxies
         ),
-        teach=teach_and_ask,
+        teach=train_and_answer,
         hook_secrets={hook: _secrets(name) for hook, name in settings.hooks.credentials.items()},
     )
 

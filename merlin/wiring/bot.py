@@ -20,7 +20,7 @@ from merlin.core.log import get_logger
 from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
-from merlin.engine.trainers.recall import teach_and_ask
+from merlin.engine.trainers.recall import train_and_answer
 from merlin.providers.documents import ChildReader, is_walled
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
@@ -107,7 +107,7 @@ async def services_of(
             lead=lead,
             owner=this_process(),
             answerers=answerers,
-            teach=teach_and_ask,
+            teach=train_and_answer,
             transcriber=transcriber,
             reader=ChildReader(chat.limits),
             webhook=(telegram.webhook_url, webhook_secret(token)) if is_webhook else None,

@@ -7,7 +7,7 @@ import pytest
 from merlin.dataset.commit_message import format_subject
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, ProposalFollower, Proposals
-from merlin.engine.trainers.recall import teach_and_ask
+from merlin.engine.trainers.recall import train_and_answer
 from merlin.wiring.context import make_cipher, opened
 
 pytestmark = pytest.mark.functional
@@ -96,7 +96,7 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     assert subject == f"Replace example q3 with from-chat/{added}"
     assert format_subject(subject, "ru") == f"Пример from-chat/{added} вместо q3"
     lessons = [each.messages for each in after.values() if each.split is None]
-    assert teach_and_ask((lessons, [asked.question])) == [new]
+    assert train_and_answer((lessons, [asked.question])) == [new]
     lab.tick("fetch")
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)

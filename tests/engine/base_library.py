@@ -13,7 +13,7 @@ from hub_standin import REPOSITORY, base_files
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import folder_of, library_of, remove
+from merlin.engine.model_store.store import folder_of, library_folder, remove
 
 
 def written(folder, files=None, without=()):
@@ -39,7 +39,7 @@ class Library:
 
     @property
     def root(self):
-        return library_of(self.engine)
+        return library_folder(self.engine)
 
     @property
     def lies(self):

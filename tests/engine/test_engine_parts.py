@@ -20,7 +20,13 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
-from merlin.engine.database import MAX_KEY_LENGTH, STEPS, Repeats, Rows, idempotency_of
+from merlin.engine.database import (
+    MAX_KEY_LENGTH,
+    STEPS,
+    IdempotencyStore,
+    Rows,
+    build_idempotency_key,
+)
 from merlin.engine.job_queue import JobThread
 from merlin.openai_protocol.errors import ApiError
 
@@ -164,34 +170,36 @@ def test_writers_of_many_threads_do_not_mix(rows):
 
 
 def test_an_act_is_carried_out_once_for_its_key(rows):
-    repeats, done = Repeats(rows), []
+    idempotency_store, done = IdempotencyStore(rows), []
 
     def act():
         done.append(1)
         return {"id": f"thing-{len(done)}"}
 
-    idempotency = idempotency_of("things", "key", {"a": 1})
-    first, was_done = repeats.once(idempotency, act)
+    idempotency = build_idempotency_key("things", "key", {"a": 1})
+    first, was_done = idempotency_store.run_once(idempotency, act)
     assert (json.loads(first), was_done) == ({"id": "thing-1"}, False)
-    assert repeats.once(idempotency, act) == (first, True)
+    assert idempotency_store.run_once(idempotency, act) == (first, True)
     with pytest.raises(ApiError, match="another request"):
-        repeats.once(idempotency_of("things", "key", {"a": 2}), act)
-    assert repeats.once(idempotency_of("things", "", {"a": 1}), act)[0] != first
-    repeats.forget("thing-1")
-    assert repeats.once(idempotency, act)[1] is False
+        idempotency_store.run_once(build_idempotency_key("things", "key", {"a": 2}), act)
+    assert (
+        idempotency_store.run_once(build_idempotency_key("things", "", {"a": 1}), act)[0] != first
+    )
+    idempotency_store.forget("thing-1")
+    assert idempotency_store.run_once(idempotency, act)[1] is False
 
 
 def test_an_old_answer_is_forgotten_in_time(rows):
-    repeats = Repeats(rows)
-    repeats.once(idempotency_of("things", "old", 1), lambda: {"id": "a"})
+    idempotency_store = IdempotencyStore(rows)
+    idempotency_store.run_once(build_idempotency_key("things", "old", 1), lambda: {"id": "a"})
     rows.change("UPDATE repeat SET created_at = created_at - ?", 49 * 3600)
-    repeats.once(idempotency_of("things", "new", 1), lambda: {"id": "b"})
+    idempotency_store.run_once(build_idempotency_key("things", "new", 1), lambda: {"id": "b"})
     assert [row["made"] for row in rows.select("SELECT made FROM repeat")] == ["b"]
 
 
 def test_an_overlong_key_is_refused():
     with pytest.raises(ApiError, match="Idempotency-Key"):
-        idempotency_of("things", "k" * (MAX_KEY_LENGTH + 1), 1)
+        build_idempotency_key("things", "k" * (MAX_KEY_LENGTH + 1), 1)
 
 
 def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():

@@ -12,7 +12,7 @@ from local_servers import SECRET
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.engine.webhooks.delivery import MAX_RETRY_AFTER_S, wait_before_retry_s
-from merlin.engine.webhooks.endpoints import LADDER_S, SsrfGuard, is_public, pause_s
+from merlin.engine.webhooks.endpoints import RETRY_DELAYS_S, SsrfGuard, is_public, pause_s
 
 pytestmark = pytest.mark.unit
 
@@ -60,11 +60,11 @@ def test_only_addresses_of_the_public_internet_are_open(address, is_open):
 
 
 def test_tries_come_later_and_later_and_never_all_at_once():
-    for tries, usual in enumerate([*LADDER_S, LADDER_S[-1]]):
+    for tries, usual in enumerate([*RETRY_DELAYS_S, RETRY_DELAYS_S[-1]]):
         pauses = {pause_s(tries) for _ in range(20)}
         assert len(pauses) > 1
         assert all(0.8 * usual <= pause <= 1.2 * usual for pause in pauses)
-    assert (LADDER_S[0], LADDER_S[-1]) == (5, 12 * 3600)
+    assert (RETRY_DELAYS_S[0], RETRY_DELAYS_S[-1]) == (5, 12 * 3600)
 
 
 def test_retry_after_is_a_number_or_a_date_and_never_for_ever():

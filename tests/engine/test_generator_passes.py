@@ -58,11 +58,11 @@ def model_of(kind, options):
 def passes_for(model):
     import torch
 
-    from merlin.engine.serving.worker.base import passes_of
+    from merlin.engine.serving.worker.base import choose_passes
     from merlin.engine.serving.worker.forward import AdapterStack
 
     with quiet(), torch.inference_mode():
-        return passes_of(model, AdapterStack(model))
+        return choose_passes(model, AdapterStack(model))
 
 
 def said_alone(model, prompt, steps):

@@ -54,7 +54,7 @@ def test_text_comes_back_whole_and_never_half_a_character(tokenizer, text):
 
     speech = Detokenizer(tokenizer)
     pieces = [speech.add(token) for token in tokenizer.encode(text)]
-    assert "".join([*pieces, speech.rest()]) == text
+    assert "".join([*pieces, speech.flush()]) == text
     assert not any("�" in piece for piece in pieces)
 
 
@@ -64,7 +64,7 @@ def test_half_a_character_at_the_end_is_left_out(tokenizer, text):
 
     tokens = tokenizer.encode(text + "ы")[:-1]
     speech = Detokenizer(tokenizer)
-    assert "".join([*map(speech.add, tokens), speech.rest()]) == text
+    assert "".join([*map(speech.add, tokens), speech.flush()]) == text
 
 
 @pytest.mark.parametrize("text", TEXTS)

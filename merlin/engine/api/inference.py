@@ -67,8 +67,10 @@ class ChatMessage(Fields):
             return ""
         joined = text_of(content) if isinstance(content, list) else content
         if not isinstance(joined, str):
-            words = "must be a text or a list of parts of type 'text', which this model reads alone"
-            raise PydanticCustomError("content", words)
+            raise PydanticCustomError(
+                "content",
+                "must be a text or a list of parts of type 'text', which this model reads alone",
+            )
         return joined
 
 
@@ -118,7 +120,7 @@ class ChatRequest(Fields):
             temperature=self.temperature,
             top_p=self.top_p,
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
-            stops=[each for each in self.stop if each],
+            stops=[stop for stop in self.stop if stop],
             logprobs=(self.top_logprobs or 0) if self.logprobs else None,
             is_json=_kind_of(self.response_format) == "json_object",
             asker=asker,
@@ -154,10 +156,10 @@ async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
     texts = [part for part in chunks if isinstance(part, Chunk)]
     logprobs = _logprobs_object([chance for part in texts for chance in part.chances])
     content, usage = "".join(part.text for part in texts), _usage(finish)
-    whole = ChatAnswer(model, utc_now().timestamp()).completion(
+    completion = ChatAnswer(model, utc_now().timestamp()).completion(
         content, finish.reason, usage, logprobs
     )
-    return {**whole, "merlin": dict(finish.extension)} if finish.extension else whole
+    return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
 
 
 def _usage(finish: Finish) -> dict[str, int]:
@@ -233,10 +235,10 @@ async def embed(request: Request) -> Response:
     await check_model(request, model)
     if model not in engine.bases:
         tuned = await run_in_threadpool(engine.repositories.models.get, model)
-        words = (
+        message = (
             f"A tuned model answers questions alone; embeddings come from bases: {tuned['base']}"
         )
-        raise bad_field("model", words)
+        raise bad_field("model", message)
     vectors = await metered_vectors(
         request, embedding_request.input, engine.backends.backend_of(model).embed
     )
@@ -248,12 +250,12 @@ async def embed(request: Request) -> Response:
 def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:
     """Return the protocol's CreateEmbeddingResponse; base64 encodes little-endian float32."""
     vectors, used = embedded
-    written: Sequence[object] = vectors
+    encoded: Sequence[object] = vectors
     if is_base64:
-        written = [b64encode(struct.pack(f"<{len(each)}f", *each)).decode() for each in vectors]
+        encoded = [b64encode(struct.pack(f"<{len(row)}f", *row)).decode() for row in vectors]
     rows = [
         {"object": "embedding", "index": number, "embedding": vector}
-        for number, vector in enumerate(written)
+        for number, vector in enumerate(encoded)
     ]
     usage = {"prompt_tokens": used, "total_tokens": used}
     return {"object": "list", "data": rows, "model": model, "usage": usage}
@@ -292,8 +294,8 @@ def _transcript_format(form: FormData) -> str:
         raise bad_field("response_format", f"response_format must be one of {', '.join(FORMATS)}")
     requested = form.getlist("timestamp_granularities[]")
     if not set(requested) <= set(_GRANULARITIES) or (requested and name != _VERBOSE):
-        words = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
-        raise bad_field("timestamp_granularities", f"timestamp_granularities[] {words}")
+        message = f"must be {' or '.join(_GRANULARITIES)}, with response_format {_VERBOSE}"
+        raise bad_field("timestamp_granularities", f"timestamp_granularities[] {message}")
     return name
 
 

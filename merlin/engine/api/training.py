@@ -27,7 +27,7 @@ from merlin.core import durable_files
 from merlin.engine.auth import check_owner, client_of, owner_of
 from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
-from merlin.engine.database import IdempotencyKey, Row, idempotency_of, page_of
+from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, page_of
 from merlin.engine.job_events import event_object, protocol_language
 from merlin.engine.jobs import Job, job_object, read_job
 from merlin.engine.requests import Fields, form_of, json_object, write_upload
@@ -65,7 +65,9 @@ async def upload_file(request: Request) -> Response:
         try:
             digest = await write_upload(upload, part)
             key = request.headers.get("idempotency-key", "")
-            idempotency = idempotency_of("files", key, [name, purpose, digest], owner_of(request))
+            idempotency = build_idempotency_key(
+                "files", key, [name, purpose, digest], owner_of(request)
+            )
             check = partial(engine.clients.check_storage, client_of(request))
             answer = await run_in_threadpool(files.add, name, part, idempotency, check)
         finally:
@@ -90,8 +92,8 @@ def list_files(request: Request) -> Response:
     query = request.query_params
     page = page_of(query, MAX_FILES, MAX_FILES)
     purpose, files = query.get("purpose", ""), engine_of(request).repositories.files
-    found, more = files.list(purpose, page, owner_of(request))
-    return JSONResponse(list_page([file_of(row) for row in found], has_more=more))
+    rows, has_more = files.list(purpose, page, owner_of(request))
+    return JSONResponse(list_page([file_of(row) for row in rows], has_more=has_more))
 
 
 @router.get("/files/{file_id}")
@@ -130,22 +132,22 @@ async def create_job(request: Request) -> Response:
     """Keep a new job; the same Idempotency-Key and body give the first answer again."""
     body = await json_object(request)
     key = request.headers.get("idempotency-key", "")
-    idempotency = idempotency_of("jobs", key, body, owner_of(request))
+    idempotency = build_idempotency_key("jobs", key, body, owner_of(request))
     answer = await run_in_threadpool(_create_job, request, body, idempotency)
     return Response(answer, media_type="application/json")
 
 
 def _create_job(request: Request, body: Mapping[str, object], idempotency: IdempotencyKey) -> bytes:
     engine = engine_of(request)
-    stored = engine.repositories.repeats.answer(idempotency)
+    stored = engine.repositories.idempotency_store.answer(idempotency)
     if stored is not None:
         return stored
     job = read_job(body, engine.bases)
     requested = {"training_file": job.training_file, "validation_file": job.validation_file}
     for param, file_id in requested.items():
         if file_id is not None and not engine.repositories.files.has(file_id, idempotency.owner):
-            words = f"invalid {param}: there is no file {file_id}; upload it first"
-            raise bad_field(param, words)
+            message = f"invalid {param}: there is no file {file_id}; upload it first"
+            raise bad_field(param, message)
     check = partial(engine.clients.check_queue, client_of(request))
     answer = engine.repositories.jobs.create(job, idempotency, check)
     engine.work.wake()
@@ -158,7 +160,7 @@ def list_jobs(request: Request) -> Response:
     query = request.query_params
     page = page_of(query, _PAGE, MOST)
     requested = {
-        found[1]: value for name, value in query.items() if (found := _METADATA.fullmatch(name))
+        match[1]: value for name, value in query.items() if (match := _METADATA.fullmatch(name))
     }
     jobs, more = engine_of(request).repositories.jobs.list(requested, page, owner_of(request))
     language = protocol_language(request)
@@ -201,8 +203,8 @@ def events(request: Request, job_id: str) -> Response:
     """List a job's events, newest first."""
     repositories = engine_of(request).repositories
     page = page_of(request.query_params, _PAGE, MOST)
-    found, more = repositories.job_events.page(repositories.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_page([event_object(row) for row in found], has_more=more))
+    rows, has_more = repositories.job_events.page(repositories.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_page([event_object(row) for row in rows], has_more=has_more))
 
 
 @router.get("/fine_tuning/jobs/{job_id}/checkpoints")
@@ -210,8 +212,8 @@ def checkpoints(request: Request, job_id: str) -> Response:
     """List a job's checkpoints, newest first; the last ten are kept."""
     repositories = engine_of(request).repositories
     page = page_of(request.query_params, _CHECKPOINTS, MOST)
-    found, more = repositories.models.checkpoints(repositories.jobs.get(job_id).job_id, page)
-    return JSONResponse(list_page([checkpoint_of(row) for row in found], has_more=more))
+    rows, has_more = repositories.models.checkpoints(repositories.jobs.get(job_id).job_id, page)
+    return JSONResponse(list_page([checkpoint_of(row) for row in rows], has_more=has_more))
 
 
 @router.get("/models")
@@ -270,8 +272,9 @@ def list_endpoints(request: Request) -> Response:
     """List endpoints, newest first."""
     sender = _sender(request)
     page = page_of(request.query_params, _PAGE, _MAX_ENDPOINTS)
-    found, more = sender.endpoints.list(page, owner_of(request))
-    return JSONResponse(list_page([_endpoint_object(sender, row) for row in found], has_more=more))
+    rows, has_more = sender.endpoints.list(page, owner_of(request))
+    objects = [_endpoint_object(sender, row) for row in rows]
+    return JSONResponse(list_page(objects, has_more=has_more))
 
 
 @router.get("/webhook_endpoints/{endpoint_id}")
@@ -329,8 +332,8 @@ async def test_endpoint(request: Request, endpoint_id: str) -> Response:
     row = await run_in_threadpool(sender.endpoints.get, endpoint_id)
     outcome = await asyncio.wrap_future(sender.test(row, kind))
     if outcome.status is None:
-        words = f"The endpoint gave no answer: {outcome.trouble}."
-        raise ApiError(400, words, code="webhook_endpoint_unreachable")
+        message = f"The endpoint gave no answer: {outcome.error}."
+        raise ApiError(400, message, code="webhook_endpoint_unreachable")
     result = {
         "object": "webhook_endpoint.test",
         "webhook_endpoint_id": endpoint_id,

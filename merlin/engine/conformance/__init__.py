@@ -50,13 +50,13 @@ def run_checks(
             return outcomes[check.name]
         outcome = Outcome(check.name, PASSED)
         before = map(run_once, check.needs)
-        if unmet := next((each for each in before if each.result != PASSED), None):
+        if unmet := next((outcome for outcome in before if outcome.result != PASSED), None):
             name = {"name": unmet.name}
             outcome = Outcome(check.name, unmet.result, "provider-test-needs", name)
         else:
-            given = [products[need.name] for need in check.needs]
+            arguments = [products[need.name] for need in check.needs]
             try:
-                products[check.name] = check.act(server, *given)
+                products[check.name] = check.act(server, *arguments)
             except Exception as error:  # noqa: BLE001 - whatever a strange server brings about is told
                 wrong = _judge(error)
                 outcome = Outcome(check.name, wrong.result, wrong.key, wrong.arguments)
@@ -98,11 +98,11 @@ def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
     checks = [check for check in CHECKS if not (keep and check is jobs.deleted)]
     requested: list[Check] = []
     for name in names:
-        found = [check for check in checks if name in (check.name, check.name.partition(".")[0])]
-        if not found:
+        matching = [check for check in checks if name in (check.name, check.name.partition(".")[0])]
+        if not matching:
             raise ConfigError(f"no check {name}", "provider-test-no-check", name=name)
-        requested += found
-    # Grows while it is gone through: by what the wanted need, and what that needs.
-    for each in requested:
-        requested += each.needs
+        requested += matching
+    # The list grows during iteration: it adds the needs of each check, and their needs.
+    for check in requested:
+        requested += check.needs
     return [check for check in checks if check in requested] if requested else checks

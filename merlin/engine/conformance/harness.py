@@ -109,35 +109,35 @@ class Server:
         """Return the base model that is tuned and asked."""
         return self.models[0]
 
-    def call(self, method: str, path: str, **other: object) -> httpx2.Response:
+    def call(self, method: str, path: str, **options: object) -> httpx2.Response:
         """Send a plain HTTP request; error responses are returned."""
-        arguments: dict[str, object] = {"headers": self.headers(), **other}
+        arguments: dict[str, object] = {"headers": self.headers(), **options}
         return self.http.request(method, f"{self.base_url}{path}", **arguments)  # type: ignore[arg-type]
 
     def headers(self) -> dict[str, str]:
         """Return the authorization headers of a plain request."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def question(self, *, most: int = MAX_TOKENS, **other: object) -> dict[str, object]:
+    def question(self, *, most: int = MAX_TOKENS, **options: object) -> dict[str, object]:
         """Return the body of a chat call with one short question; `most` tokens may answer."""
         messages = [{"role": "user", "content": QUESTION}]
-        return {"model": self.model, "messages": messages, self._limit: most, **other}
+        return {"model": self.model, "messages": messages, self._limit: most, **options}
 
-    def ask(self, **other: Any) -> ChatCompletion:
+    def ask(self, **options: Any) -> ChatCompletion:
         """Ask a short question through the SDK; some models know only the newer limit's name."""
         create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
         try:
-            return create(**self.question(**other))
+            return create(**self.question(**options))
         except openai.BadRequestError as error:
             if self._limit == _NEW_LIMIT or _NEW_LIMIT not in str(error):
                 raise
             self._limit = _NEW_LIMIT
-            return create(**self.question(**other))
+            return create(**self.question(**options))
 
-    def stream(self, **other: Any) -> list[ChatCompletionChunk]:
+    def stream(self, **options: Any) -> list[ChatCompletionChunk]:
         """Ask a short question with `stream` through the SDK; return every chunk."""
         create: Callable[..., Iterable[ChatCompletionChunk]] = self.sdk.chat.completions.create
-        return list(create(**self.question(stream=True, **other)))
+        return list(create(**self.question(stream=True, **options)))
 
     def streamed(self) -> AbstractContextManager[openai.APIResponse[Any]]:
         """Open a streamed chat request and yield the raw response."""
@@ -190,8 +190,8 @@ def _model_names(server: Server) -> list[str]:
     try:
         answer = server.call("GET", "/models")
     except (httpx2.HTTPError, httpx2.StreamError) as error:
-        words = one_line(f"{type(error).__name__} {error}".strip())
-        raise ProviderBusy(f"the provider cannot be reached: {words}") from error
+        reason = one_line(f"{type(error).__name__} {error}".strip())
+        raise ProviderBusy(f"the provider cannot be reached: {reason}") from error
     except (httpx2.InvalidURL, UnicodeEncodeError) as error:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
     if answer.status_code in _FORBIDDEN:
@@ -245,26 +245,26 @@ class Missing(Wrong):
     result = "missing"
 
 
-def require_equal(field: str, found: object, wanted: object) -> None:
+def require_equal(field: str, actual: object, expected: object) -> None:
     """Raise Wrong unless a field is as it must be."""
-    if found != wanted:
-        raise Wrong("not-same", field=field, found=found, wanted=wanted)
+    if actual != expected:
+        raise Wrong("not-same", field=field, found=actual, wanted=expected)
 
 
-def require_one_of(field: str, found: object, wanted: tuple[str, ...]) -> None:
+def require_one_of(field: str, actual: object, expected: tuple[str, ...]) -> None:
     """Raise Wrong unless a field has one of these values."""
-    if found not in wanted:
-        raise Wrong("not-same", field=field, found=found, wanted=" | ".join(wanted))
+    if actual not in expected:
+        raise Wrong("not-same", field=field, found=actual, wanted=" | ".join(expected))
 
 
-def require(condition: object, field: str, found: object, wanted: str) -> None:
+def require(condition: object, field: str, actual: object, expected: str) -> None:
     """Raise Wrong unless `condition`; `wanted` says it in the protocol's own signs."""
     if not condition:
-        raise Wrong("not-same", field=field, found=found, wanted=wanted)
+        raise Wrong("not-same", field=field, found=actual, wanted=expected)
 
 
 @contextmanager
-def optional_call(what: str) -> Iterator[None]:
+def optional_call(operation: str) -> Iterator[None]:
     """Turn "no such call" into Missing; `what` is the call, as people know it.
 
     A 404 that names a field of the call is about what was asked for: the call itself is there.
@@ -274,28 +274,28 @@ def optional_call(what: str) -> Iterator[None]:
     except openai.APIStatusError as error:
         is_about_call = error.param is None and error.code != NO_MODEL
         if error.status_code in ABSENT and is_about_call:
-            raise Missing("absent", call=what, status=error.status_code) from error
+            raise Missing("absent", call=operation, status=error.status_code) from error
         raise
 
 
-def require_refusal(call: Callable[[], object], wanted: tuple[int, ...]) -> Mapping[str, object]:
+def require_refusal(call: Callable[[], object], statuses: tuple[int, ...]) -> Mapping[str, object]:
     """Raise Wrong unless a call of the SDK is refused with the protocol's error object."""
     try:
         result = call()
     except openai.APIStatusError as error:
-        return require_error_object(error.response, wanted)
-    raise Wrong("accepted", wanted=_words(wanted), found=result)
+        return require_error_object(error.response, statuses)
+    raise Wrong("accepted", wanted=_list_statuses(statuses), found=result)
 
 
 def require_error_object(
-    response: httpx2.Response, wanted: tuple[int, ...]
+    response: httpx2.Response, statuses: tuple[int, ...]
 ) -> Mapping[str, object]:
     """Return the error object of a refusal. Raises Wrong for another status or another shape."""
     call = _describe_call(response)
     if response.status_code in _PASSED:
-        raise Wrong("accepted", wanted=_words(wanted), found=response.text)
-    if response.status_code not in wanted:
-        raise unexpected_status(response, _words(wanted))
+        raise Wrong("accepted", wanted=_list_statuses(statuses), found=response.text)
+    if response.status_code not in statuses:
+        raise unexpected_status(response, _list_statuses(statuses))
     kind = response.headers.get("content-type", "")
     if not kind.startswith("application/json"):
         raise Wrong("error-not-json", call=call, kind=kind)
@@ -308,11 +308,11 @@ def require_error_object(
     return error
 
 
-def unexpected_status(response: httpx2.Response, wanted: str = "200") -> Wrong:
+def unexpected_status(response: httpx2.Response, expected: str = "200") -> Wrong:
     """Return what is wrong where an answer has another status than is wanted."""
-    words = _error_in(response).get("message") or response.text or "–"
+    reason = _error_in(response).get("message") or response.text or "–"
     call, status = _describe_call(response), response.status_code
-    return Wrong("status", call=call, status=status, words=words, wanted=wanted)
+    return Wrong("status", call=call, status=status, words=reason, wanted=expected)
 
 
 def _describe_call(response: httpx2.Response) -> str:
@@ -330,17 +330,17 @@ def _error_in(response: httpx2.Response) -> Mapping[str, object]:
 
 def _printable(value: object) -> str:
     """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
-    words = one_line(value if isinstance(value, str) and value else repr(value))
-    words = words if words.isprintable() else repr(words)[1:-1]
-    return words if len(words) <= _LONGEST else f"{words[:_LONGEST]}…"
+    printable = one_line(value if isinstance(value, str) and value else repr(value))
+    printable = printable if printable.isprintable() else repr(printable)[1:-1]
+    return printable if len(printable) <= _LONGEST else f"{printable[:_LONGEST]}…"
 
 
-def _words(statuses: tuple[int, ...]) -> str:
+def _list_statuses(statuses: tuple[int, ...]) -> str:
     return " | ".join(map(str, statuses))
 
 
 MAX_PAGES = 4
-_WHOLE, _LEAST = 100, 2
+_ALL, _SMALLEST = 100, 2
 
 # A call of the SDK that lists: it takes `limit` and `after`, and returns a page with `data`.
 Listing = Callable[..., Any]
@@ -351,24 +351,24 @@ def check_paging(listing: Listing, limit: int) -> None:
 
     Two entries must be there. Raises Missing where the server gives all whatever the limit.
     """
-    whole = _ids(listing(limit=_WHOLE))
-    require(len(whole) >= _LEAST, "data", len(whole), f">= {_LEAST}")
-    seen: list[str] = []
+    all_ids = _ids(listing(limit=_ALL))
+    require(len(all_ids) >= _SMALLEST, "data", len(all_ids), f">= {_SMALLEST}")
+    paged: list[str] = []
     for _ in range(MAX_PAGES):
-        page = listing(limit=limit, **({"after": seen[-1]} if seen else {}))
-        got = _ids(page)
-        if len(got) > limit:
+        page = listing(limit=limit, **({"after": paged[-1]} if paged else {}))
+        page_ids = _ids(page)
+        if len(page_ids) > limit:
             raise Missing("unheeded", what=f"limit={limit}")
-        seen += got
-        if doubled := [name for name in got if seen.count(name) > 1]:
+        paged += page_ids
+        if doubled := [name for name in page_ids if paged.count(name) > 1]:
             raise Wrong("page-double", id=doubled[0])
-        if not page.has_more or not got:
+        if not page.has_more or not page_ids:
             break
-    require(len(seen) >= _LEAST, "data", len(seen), f">= {_LEAST}")
-    for walked, listed in zip_longest(seen, whole[: limit * MAX_PAGES]):
+    require(len(paged) >= _SMALLEST, "data", len(paged), f">= {_SMALLEST}")
+    for walked, listed in zip_longest(paged, all_ids[: limit * MAX_PAGES]):
         if listed is not None and walked != listed:
             raise Wrong("page-gap", id=listed)
 
 
 def _ids(page: Any) -> list[str]:
-    return [str(each.id) for each in page.data]
+    return [str(item.id) for item in page.data]

@@ -37,20 +37,20 @@ from merlin.engine.conformance.models import NO_FILE, NO_MODEL, text_of, text_of
 
 # The order in which a job may pass its states; `paused` may stand between any two.
 WAITING = ("validating_files", "queued")
-AT_WORK = (*WAITING, "running", "paused")
+ACTIVE_STATES = (*WAITING, "running", "paused")
 FINAL = ("succeeded", "failed", "cancelled")
 _RANK = {state: rank for rank, state in enumerate((*WAITING, "running", *FINAL))}
 SUFFIX, SEED = "merlin-test", 7
 KEY = "merlin_test"
 _NO_JOB = "ftjob-0000000000000000deadbeef"
 _MAX_BASES = 10
-_FIRST_LOOK_S, _LAST_LOOK_S, _SLOWER = 0.02, 5.0, 1.3
+_MIN_POLL_S, _MAX_POLL_S, _BACKOFF = 0.02, 5.0, 1.3
 
 
-def launch(server: Server, file_id: str, epochs: int, **other: Any) -> FineTuningJob:
+def launch(server: Server, file_id: str, epochs: int, **options: Any) -> FineTuningJob:
     """Create a job on the base model, to be cancelled at the end if it still goes."""
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
-    params: dict[str, Any] = {"model": server.model, "method": method, **other}
+    params: dict[str, Any] = {"model": server.model, "method": method, **options}
     with optional_call("POST /fine_tuning/jobs"):
         return _create(server, file_id, params)
 
@@ -65,19 +65,19 @@ def until(
     server: Server,
     job_id: str,
     states: tuple[str, ...],
-    seen: Callable[[str], None] = lambda _state: None,
+    observe: Callable[[str], None] = lambda _state: None,
 ) -> FineTuningJob:
     """Look at a job until it is in one of these states or has ended. Raises Wrong when too late."""
-    end, look = time.monotonic() + server.timeout_s, _FIRST_LOOK_S
+    end, look = time.monotonic() + server.timeout_s, _MIN_POLL_S
     while True:
         job = server.sdk.fine_tuning.jobs.retrieve(job_id)
-        seen(job.status)
+        observe(job.status)
         if job.status in states or job.status in FINAL:
             return job
         if time.monotonic() > end:
             raise Wrong("late", found=job.status, seconds=f"{server.timeout_s:g}")
         time.sleep(look)
-        look = min(_SLOWER * look, _LAST_LOOK_S)
+        look = min(_BACKOFF * look, _MAX_POLL_S)
 
 
 @check("jobs.create", models.uploaded)
@@ -86,7 +86,7 @@ def created(server: Server, file: FileObject) -> FineTuningJob:
     requested = {KEY: f"проверка {secrets.token_hex(8)}"}
     job = _create_on_a_base(server, file, requested)
     require_equal("object", job.object, "fine_tuning.job")
-    require_one_of("status", job.status, AT_WORK)
+    require_one_of("status", job.status, ACTIVE_STATES)
     require_equal("training_file", job.training_file, file.id)
     require_equal("fine_tuned_model", job.fine_tuned_model, None)
     return job
@@ -147,19 +147,21 @@ def retrieve_job(server: Server, job: FineTuningJob) -> None:
 def list_jobs(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /fine_tuning/jobs has the new job."""
     with optional_call("GET /fine_tuning/jobs"):
-        ids = [each.id for each in server.sdk.fine_tuning.jobs.list(limit=100).data]
+        ids = [item.id for item in server.sdk.fine_tuning.jobs.list(limit=100).data]
     require(job.id in ids, "data", ids[:3], job.id)
 
 
 @check("jobs.filter", list_jobs, metadata, created)
-def filtered(server: Server, _listed: None, told: dict[str, str], job: FineTuningJob) -> None:
+def filtered(server: Server, _listed: None, metadata: dict[str, str], job: FineTuningJob) -> None:
     """Prove that `metadata[key]=value` lists the jobs that carry the pair, and no other."""
     jobs = server.sdk.fine_tuning.jobs
-    others = [each.id for each in jobs.list(metadata={KEY: "none carries this"}, limit=100).data]
-    if job.id in others:
+    other_ids = [item.id for item in jobs.list(metadata={KEY: "none carries this"}, limit=100).data]
+    if job.id in other_ids:
         raise Missing("unheeded", what=f"metadata[{KEY}]")
-    require_equal("data", others, [])
-    require_equal("data", [each.id for each in jobs.list(metadata=told, limit=100).data], [job.id])
+    require_equal("data", other_ids, [])
+    require_equal(
+        "data", [item.id for item in jobs.list(metadata=metadata, limit=100).data], [job.id]
+    )
 
 
 unknown_job = refuses(
@@ -192,37 +194,37 @@ def bad_hyperparameter(server: Server, job: FineTuningJob) -> None:
 def succeeded(server: Server, job: FineTuningJob) -> FineTuningJob:
     """Prove that a job goes through the protocol's states in their order, to `succeeded`."""
     path: list[str] = []
-    done = until(server, job.id, FINAL, path.append)
+    ended = until(server, job.id, FINAL, path.append)
     ranks = [_RANK.get(state, -1) for state in path if state != "paused"]
     changes = " → ".join(dict.fromkeys(path))
     require(-1 not in ranks and ranks == sorted(ranks), "status", changes, " → ".join(_RANK))
-    if done.status != "succeeded":
-        why = done.error.message if done.error else ""
-        raise Wrong("not-same", field="status", found=f"{done.status}: {why}", wanted="succeeded")
-    require(done.fine_tuned_model, "fine_tuned_model", done.fine_tuned_model, "!= null")
-    server.undo_at_end("DELETE", f"/models/{done.fine_tuned_model}")
-    return done
+    if ended.status != "succeeded":
+        why = ended.error.message if ended.error else ""
+        raise Wrong("not-same", field="status", found=f"{ended.status}: {why}", wanted="succeeded")
+    require(ended.fine_tuned_model, "fine_tuned_model", ended.fine_tuned_model, "!= null")
+    server.undo_at_end("DELETE", f"/models/{ended.fine_tuned_model}")
+    return ended
 
 
 @check("jobs.finished", succeeded)
-def finished(_server: Server, done: FineTuningJob) -> None:
+def finished(_server: Server, job: FineTuningJob) -> None:
     """Prove that an ended job says when, and has no error."""
-    at = done.finished_at or 0
-    require(at >= done.created_at, "finished_at", done.finished_at, f">= {done.created_at}")
-    require(not (done.error and done.error.message), "error", done.error, "null")
+    at = job.finished_at or 0
+    require(at >= job.created_at, "finished_at", job.finished_at, f">= {job.created_at}")
+    require(not (job.error and job.error.message), "error", job.error, "null")
 
 
 @check("jobs.suffix", succeeded)
-def suffixed(_server: Server, done: FineTuningJob) -> None:
+def suffixed(_server: Server, job: FineTuningJob) -> None:
     """Prove that the suffix stands in the tuned model's name."""
-    name = done.fine_tuned_model or ""
+    name = job.fine_tuned_model or ""
     require(SUFFIX in name, "fine_tuned_model", name, f"…{SUFFIX}…")
 
 
 @check("jobs.tokens", succeeded)
-def trained_tokens(_server: Server, done: FineTuningJob) -> None:
+def trained_tokens(_server: Server, job: FineTuningJob) -> None:
     """Prove that a job that succeeded says how many tokens it was trained on."""
-    require((done.trained_tokens or 0) > 0, "trained_tokens", done.trained_tokens, "> 0")
+    require((job.trained_tokens or 0) > 0, "trained_tokens", job.trained_tokens, "> 0")
 
 
 _NO_ENTRY = (401,)
@@ -297,7 +299,7 @@ def order(_server: Server, listed: list[FineTuningJobEvent]) -> None:
 
 
 @check("events.paging", events, succeeded)
-def page_events(server: Server, _told: object, job: FineTuningJob) -> None:
+def page_events(server: Server, _events: object, job: FineTuningJob) -> None:
     """Prove that `limit` and `after` give every event once."""
     check_paging(partial(server.sdk.fine_tuning.jobs.list_events, job.id), 2)
 
@@ -328,32 +330,37 @@ def checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpo
     with optional_call("GET /fine_tuning/jobs/{id}/checkpoints"):
         listed = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
     require(listed, "data", listed, ">= 1")
-    for each in listed:
-        require_equal("object", each.object, "fine_tuning.job.checkpoint")
-        require_equal("fine_tuning_job_id", each.fine_tuning_job_id, job.id)
-        require(each.step_number > 0, "step_number", each.step_number, "> 0")
-        require(_has_loss(each.metrics.to_dict()), "metrics", each.metrics.to_dict(), "…loss")
-        server.undo_at_end("DELETE", f"/models/{each.fine_tuned_model_checkpoint}")
+    for checkpoint in listed:
+        require_equal("object", checkpoint.object, "fine_tuning.job.checkpoint")
+        require_equal("fine_tuning_job_id", checkpoint.fine_tuning_job_id, job.id)
+        require(checkpoint.step_number > 0, "step_number", checkpoint.step_number, "> 0")
+        require(
+            _has_loss(checkpoint.metrics.to_dict()),
+            "metrics",
+            checkpoint.metrics.to_dict(),
+            "…loss",
+        )
+        server.undo_at_end("DELETE", f"/models/{checkpoint.fine_tuned_model_checkpoint}")
     return listed
 
 
 @check("checkpoints.order", checkpoints)
 def checkpoint_order(_server: Server, listed: list[FineTuningJobCheckpoint]) -> None:
     """Prove that checkpoints come newest first, no step twice."""
-    steps = [each.step_number for each in listed]
+    steps = [checkpoint.step_number for checkpoint in listed]
     require(steps == sorted(set(steps), reverse=True), "step_number", steps, "newest first")
 
 
 @check("checkpoints.usable", checkpoints, models.plain)
 def usable(server: Server, listed: list[FineTuningJobCheckpoint], _plain: object) -> None:
     """Prove that each checkpoint is a model that answers."""
-    for each in listed:
-        answer = server.ask(model=each.fine_tuned_model_checkpoint)
+    for checkpoint in listed:
+        answer = server.ask(model=checkpoint.fine_tuned_model_checkpoint)
         require_equal("object", answer.object, "chat.completion")
 
 
 CANCELLED, PAUSED, SUCCEEDED = "cancelled", "paused", "succeeded"
-AT_ONCE, LOOKS, BETWEEN_S = 4, 3, 0.1
+CANCELS, POLLS, BETWEEN_S = 4, 3, 0.1
 # What comes too late is refused as a bad call, or as one in conflict with the job's state.
 LATE = (*BAD, 409)
 
@@ -391,7 +398,7 @@ def resumed(server: Server, _paused: None, long: FineTuningJob) -> None:
     """Prove that a resumed job goes on."""
     with optional_call("POST /fine_tuning/jobs/{id}/resume"):
         server.sdk.fine_tuning.jobs.resume(long.id)
-    working = tuple(state for state in AT_WORK if state != PAUSED)
+    working = tuple(state for state in ACTIVE_STATES if state != PAUSED)
     job = until(server, long.id, working)
     require_one_of("status", job.status, (*working, SUCCEEDED))
 
@@ -404,31 +411,31 @@ def cancelled(server: Server, long: FineTuningJob) -> None:
 
 
 def _change_state(
-    server: Server, job_id: str, move: Callable[[str], FineTuningJob], wanted: str
+    server: Server, job_id: str, move: Callable[[str], FineTuningJob], expected: str
 ) -> FineTuningJob:
-    """Make a move, and wait until the job is so. Raises Missing where it ended before."""
+    """Change a job's state and wait for it. Raises Missing if the job ended first."""
     try:
         with optional_call(f"POST /fine_tuning/jobs/{{id}}/{move.__name__}"):
-            told = move(job_id).status
+            status = move(job_id).status
     except openai.APIStatusError as error:
         status = server.sdk.fine_tuning.jobs.retrieve(job_id).status
         if error.status_code in LATE and status in FINAL:
             raise Missing("ended-first", status=status) from error
         raise
-    job = until(server, job_id, (wanted,))
-    # Who was told that the job is as wanted may rely on it.
-    if job.status == SUCCEEDED and told != wanted:
+    job = until(server, job_id, (expected,))
+    # A response that confirmed the new state must hold.
+    if job.status == SUCCEEDED and status != expected:
         raise Missing("ended-first", status=job.status)
-    require_equal("status", job.status, wanted)
+    require_equal("status", job.status, expected)
     return job
 
 
-def _require_status(server: Server, job_id: str, wanted: str) -> None:
+def _require_status(server: Server, job_id: str, expected: str) -> None:
     """Raise Wrong unless a job has this state at some moments, a while apart."""
-    for _ in range(LOOKS):
+    for _ in range(POLLS):
         time.sleep(BETWEEN_S)
         status = server.sdk.fine_tuning.jobs.retrieve(job_id).status
-        require_equal("status", status, wanted)
+        require_equal("status", status, expected)
 
 
 @check("cancel.twice", cancelled, second)
@@ -448,12 +455,12 @@ def _cancel(server: Server, job_id: str) -> str:
 
 
 @check("cancel.late", cancelled, succeeded)
-def late(server: Server, _cancelled: None, done: FineTuningJob) -> None:
+def late(server: Server, _cancelled: None, job: FineTuningJob) -> None:
     """Prove that cancelling a job that succeeded is refused, and it stays succeeded."""
-    require_equal("status", _cancel(server, done.id), "")
-    retrieved = server.sdk.fine_tuning.jobs.retrieve(done.id)
+    require_equal("status", _cancel(server, job.id), "")
+    retrieved = server.sdk.fine_tuning.jobs.retrieve(job.id)
     require_equal("status", retrieved.status, SUCCEEDED)
-    require_equal("fine_tuned_model", retrieved.fine_tuned_model, done.fine_tuned_model)
+    require_equal("fine_tuned_model", retrieved.fine_tuned_model, job.fine_tuned_model)
 
 
 @check("cancel.race", cancelled, second)
@@ -463,8 +470,8 @@ def race(server: Server, _cancelled: None, long: FineTuningJob) -> None:
         key = f"{server.launch_key}-race"
         server.idle_jobs.append(_launch_long(server, long.training_file, key).id)
     job_id = server.idle_jobs.pop()
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        statuses = list(pool.map(_cancel, [server] * AT_ONCE, [job_id] * AT_ONCE))
+    with ThreadPoolExecutor(CANCELS) as pool:
+        statuses = list(pool.map(_cancel, [server] * CANCELS, [job_id] * CANCELS))
     end = until(server, job_id, FINAL)
     requested = CANCELLED if CANCELLED in statuses else str(end.status)
     require_equal("status", end.status, requested)
@@ -481,40 +488,40 @@ def paging(server: Server, _listed: None, _long: FineTuningJob) -> None:
 
 
 @check("tuned.list", succeeded)
-def list_tuned_model(server: Server, done: FineTuningJob) -> None:
+def list_tuned_model(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /models has the tuned model."""
     names = [card.id for card in server.sdk.models.list().data]
-    require(done.fine_tuned_model in names, "data", names[:3], str(done.fine_tuned_model))
+    require(job.fine_tuned_model in names, "data", names[:3], str(job.fine_tuned_model))
 
 
 @check("tuned.retrieve", succeeded)
-def retrieve_tuned_model(server: Server, done: FineTuningJob) -> None:
+def retrieve_tuned_model(server: Server, job: FineTuningJob) -> None:
     """Prove that GET /models/{name} tells of the tuned model."""
     with optional_call("GET /models/{name}"):
-        model = server.sdk.models.retrieve(str(done.fine_tuned_model))
-    require_equal("id", model.id, done.fine_tuned_model)
+        model = server.sdk.models.retrieve(str(job.fine_tuned_model))
+    require_equal("id", model.id, job.fine_tuned_model)
 
 
 @check("tuned.chat", succeeded, models.plain)
-def chat(server: Server, done: FineTuningJob, _plain: object) -> None:
+def chat(server: Server, job: FineTuningJob, _plain: object) -> None:
     """Prove that the tuned model answers under its name."""
-    completion = server.ask(model=done.fine_tuned_model)
+    completion = server.ask(model=job.fine_tuned_model)
     require(text_of(completion), "choices[0].message.content", text_of(completion), '!= ""')
-    require_equal("model", completion.model, done.fine_tuned_model)
+    require_equal("model", completion.model, job.fine_tuned_model)
 
 
 @check("tuned.stream", succeeded, models.chunks)
-def stream(server: Server, done: FineTuningJob, _chunks: object) -> None:
+def stream(server: Server, job: FineTuningJob, _chunks: object) -> None:
     """Prove that the tuned model answers in a stream."""
-    stream_chunks = server.stream(model=done.fine_tuned_model)
-    words = text_of_chunks(stream_chunks)
-    require(words, "delta.content", words, '!= ""')
+    stream_chunks = server.stream(model=job.fine_tuned_model)
+    text = text_of_chunks(stream_chunks)
+    require(text, "delta.content", text, '!= ""')
 
 
 @check("tuned.delete", succeeded, models.plain)
-def deleted(server: Server, done: FineTuningJob, _plain: object) -> None:
+def deleted(server: Server, job: FineTuningJob, _plain: object) -> None:
     """Prove that a deleted model is gone from the list, and a chat with it is 404."""
-    name = str(done.fine_tuned_model)
+    name = str(job.fine_tuned_model)
     with optional_call("DELETE /models/{name}"):
         deletion = server.sdk.models.delete(name)
     require(deletion.deleted, "deleted", deletion.deleted, "true")

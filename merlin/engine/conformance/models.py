@@ -67,60 +67,60 @@ NO_FILE = "file-0000000000000000deadbeef"
 def upload(server: Server, content: bytes, name: str = NAME, purpose: Any = PURPOSE) -> FileObject:
     """Upload a training file, to be deleted at the end."""
     with optional_call("POST /files"):
-        made = server.sdk.files.create(file=(name, content), purpose=purpose)
-    server.undo_at_end("DELETE", f"/files/{made.id}")
-    return made
+        file = server.sdk.files.create(file=(name, content), purpose=purpose)
+    server.undo_at_end("DELETE", f"/files/{file.id}")
+    return file
 
 
 @check("files.upload")
 def uploaded(server: Server) -> FileObject:
     """Prove that POST /files answers an OpenAIFile with the size that was sent."""
     content = harness.training_file(harness.FEW)
-    made = upload(server, content)
-    require_equal("object", made.object, "file")
-    require_equal("purpose", made.purpose, PURPOSE)
-    require_equal("bytes", made.bytes, len(content))
-    require(made.created_at > 0, "created_at", made.created_at, "> 0")
-    return made
+    file = upload(server, content)
+    require_equal("object", file.object, "file")
+    require_equal("purpose", file.purpose, PURPOSE)
+    require_equal("bytes", file.bytes, len(content))
+    require(file.created_at > 0, "created_at", file.created_at, "> 0")
+    return file
 
 
 @check("files.name", uploaded)
-def keeps_name(_server: Server, made: FileObject) -> None:
+def keeps_name(_server: Server, file: FileObject) -> None:
     """Prove that a file's name comes back as it was sent, Russian letters too."""
-    require_equal("filename", made.filename, NAME)
+    require_equal("filename", file.filename, NAME)
 
 
 @check("files.retrieve", uploaded)
-def retrieve_file(server: Server, made: FileObject) -> None:
+def retrieve_file(server: Server, file: FileObject) -> None:
     """Prove that GET /files/{id} tells of the same file."""
-    retrieved = server.sdk.files.retrieve(made.id)
-    require_equal("id", retrieved.id, made.id)
-    require_equal("bytes", retrieved.bytes, made.bytes)
+    retrieved = server.sdk.files.retrieve(file.id)
+    require_equal("id", retrieved.id, file.id)
+    require_equal("bytes", retrieved.bytes, file.bytes)
 
 
 @check("files.content", uploaded)
-def content(server: Server, made: FileObject) -> None:
+def content(server: Server, file: FileObject) -> None:
     """Prove that GET /files/{id}/content returns the bytes as they were sent."""
     with optional_call("GET /files/{id}/content"):
-        downloaded = server.sdk.files.content(made.id).content
+        downloaded = server.sdk.files.content(file.id).content
     require_equal("content", downloaded, harness.training_file(harness.FEW))
 
 
 @check("files.list", uploaded)
-def list_files(server: Server, made: FileObject) -> None:
+def list_files(server: Server, file: FileObject) -> None:
     """Prove that GET /files has the new file."""
     with optional_call("GET /files"):
-        ids = [each.id for each in server.sdk.files.list(limit=100, order="desc").data]
-    require(made.id in ids, "data", ids[:3], made.id)
+        ids = [item.id for item in server.sdk.files.list(limit=100, order="desc").data]
+    require(file.id in ids, "data", ids[:3], file.id)
 
 
 @check("files.filter", list_files, uploaded)
-def filtered(server: Server, _listed: None, made: FileObject) -> None:
+def filtered(server: Server, _listed: None, file: FileObject) -> None:
     """Prove that `purpose` lists the files of that purpose alone."""
-    ids = [each.id for each in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
-    require(made.id in ids, "data", ids[:3], made.id)
-    others = server.sdk.files.list(purpose="batch", limit=100).data
-    if made.id in [other.id for other in others]:
+    ids = [item.id for item in server.sdk.files.list(purpose=PURPOSE, limit=100).data]
+    require(file.id in ids, "data", ids[:3], file.id)
+    unrelated = server.sdk.files.list(purpose="batch", limit=100).data
+    if file.id in [item.id for item in unrelated]:
         raise Missing("unheeded", what="purpose=batch")
 
 
@@ -203,11 +203,11 @@ def usage(_server: Server, completion: ChatCompletion) -> None:
 def require_usage_sum(usage: object) -> None:
     """Raise Wrong unless figures of usage add up."""
     counts = [getattr(usage, f"{side}_tokens", None) for side in ("prompt", "completion", "total")]
-    prompt_tokens, made, total = counts
+    prompt_tokens, completion_tokens, total = counts
     require(all(isinstance(count, int) for count in counts), "usage", usage, "3 numbers")
     require((prompt_tokens or 0) > 0, "prompt_tokens", prompt_tokens, "> 0")
-    require((made or 0) > 0, "completion_tokens", made, "> 0")
-    require_equal("total_tokens", total, (prompt_tokens or 0) + (made or 0))
+    require((completion_tokens or 0) > 0, "completion_tokens", completion_tokens, "> 0")
+    require_equal("total_tokens", total, (prompt_tokens or 0) + (completion_tokens or 0))
 
 
 @check("chat.max_tokens", plain)
@@ -215,15 +215,15 @@ def most_tokens(server: Server, _plain: object) -> None:
     """Prove that `max_tokens` cuts the answer, which says so by `length`."""
     completion = server.ask(most=_FEW)
     require_equal("finish_reason", completion.choices[0].finish_reason, _ENDS_EARLY)
-    made = completion.usage.completion_tokens if completion.usage else 0
-    require(made <= _FEW, "completion_tokens", made, f"<= {_FEW}")
+    tokens = completion.usage.completion_tokens if completion.usage else 0
+    require(tokens <= _FEW, "completion_tokens", tokens, f"<= {_FEW}")
 
 
 @check("chat.stop", plain)
 def stopped(server: Server, completion: ChatCompletion) -> None:
     """Prove that an answer ends before a text of `stop`."""
-    words = text_of(completion).split()
-    sign = words[1] if len(words) > 1 else text_of(completion)[1:2]
+    parts = text_of(completion).split()
+    sign = parts[1] if len(parts) > 1 else text_of(completion)[1:2]
     require(sign, "choices[0].message.content", text_of(completion), "2 words")
     cut = server.ask(stop=[sign])
     require(sign not in text_of(cut), "choices[0].message.content", text_of(cut), f"…[{sign}]")
@@ -236,9 +236,9 @@ def answers_russian(_server: Server, completion: ChatCompletion) -> None:
     _require_unbroken_text(text_of(completion))
 
 
-def _require_unbroken_text(words: str) -> None:
-    if _BROKEN.search(words):
-        raise Wrong("broken-text", words=words)
+def _require_unbroken_text(text: str) -> None:
+    if _BROKEN.search(text):
+        raise Wrong("broken-text", words=text)
 
 
 @check("chat.n", plain)
@@ -294,7 +294,7 @@ def _answered(server: Server) -> bool:
     return True
 
 
-DONE = "[DONE]"
+END_OF_STREAM = "[DONE]"
 
 
 def text_of_chunks(chat_completion_chunks: Iterable[ChatCompletionChunk]) -> str:
@@ -333,14 +333,14 @@ def streamed_finish_reason(_server: Server, received: list[ChatCompletionChunk])
 
 
 @check("stream.done", chunks)
-def done(server: Server, _told: object) -> None:
+def done(server: Server, _chunks: object) -> None:
     """Prove that the wire has events of JSON, then [DONE], then nothing."""
     with server.streamed() as response:
         kind = response.headers.get("content-type", "")
         lines = [line for line in response.iter_lines() if line.startswith("data:")]
     require(kind.startswith("text/event-stream"), "content-type", kind, "text/event-stream")
     events = [line.partition(":")[2].strip() for line in lines]
-    require_equal("data", events[-1] if events else "", DONE)
+    require_equal("data", events[-1] if events else "", END_OF_STREAM)
     for event in events[:-1]:
         try:
             is_object = isinstance(json.loads(event), dict)
@@ -350,7 +350,7 @@ def done(server: Server, _told: object) -> None:
 
 
 @check("stream.usage", chunks)
-def streamed_usage(server: Server, _told: object) -> None:
+def streamed_usage(server: Server, _chunks: object) -> None:
     """Prove that with `include_usage` the last chunk has figures that add up, and no choice."""
     received = server.stream(stream_options={"include_usage": True})
     counted = [chunk for chunk in received if chunk.usage]
@@ -362,7 +362,7 @@ def streamed_usage(server: Server, _told: object) -> None:
 
 
 @check("stream.max_tokens", chunks)
-def streamed_most_tokens(server: Server, _told: object) -> None:
+def streamed_most_tokens(server: Server, _chunks: object) -> None:
     """Prove that `max_tokens` cuts a streamed answer too."""
     received = server.stream(most=_FEW)
     reasons = [choice.finish_reason for chunk in received for choice in chunk.choices]
@@ -370,7 +370,7 @@ def streamed_most_tokens(server: Server, _told: object) -> None:
 
 
 @check("stream.disconnect", chunks)
-def disconnect(server: Server, _told: object) -> None:
+def disconnect(server: Server, _chunks: object) -> None:
     """Prove that a client that goes away in mid-stream leaves the server well."""
     with server.streamed() as response:
         first = next(response.iter_bytes(), b"")

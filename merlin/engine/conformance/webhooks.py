@@ -32,7 +32,7 @@ from merlin.engine.conformance.harness import (
     require_refusal,
 )
 
-_LOOK_S = 0.02
+_POLL_S = 0.02
 _LONGEST = 1_000_000
 _OK, _LATER = 200, 503
 
@@ -62,7 +62,7 @@ class Receiver:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(_LOOK_S,))
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(_POLL_S,))
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
 
@@ -70,7 +70,7 @@ class Receiver:
         """Return what came, as soon as it is `number` deliveries or patience ends."""
         end = time.monotonic() + patience_s
         while len(self._deliveries) < number and time.monotonic() < end:
-            time.sleep(_LOOK_S)
+            time.sleep(_POLL_S)
         return list(self._deliveries)
 
     def close(self) -> None:
@@ -97,40 +97,42 @@ def created(server: Server) -> Endpoint:
     server.open.callback(receiver.close)
     with optional_call("POST /webhook_endpoints"):
         try:
-            made = server.sdk.webhooks.create(name=_NAME, url=receiver.url, event_types=[SUCCEEDED])
+            endpoint = server.sdk.webhooks.create(
+                name=_NAME, url=receiver.url, event_types=[SUCCEEDED]
+            )
         except openai.APIStatusError as error:
             if error.status_code in BAD:
                 require_error_object(error.response, BAD)
                 raise Missing("no-local-receiver", words=error.message) from error
             raise
-    hide_secrets([made.signing_secret])
-    server.undo_at_end("DELETE", f"/webhook_endpoints/{made.id}")
-    require_equal("object", made.object, "webhook_endpoint")
-    require_equal("url", made.url, receiver.url)
-    require_equal("event_types", made.event_types, [SUCCEEDED])
-    require(made.signing_secret, "signing_secret", "", '!= ""')
-    return made, receiver
+    hide_secrets([endpoint.signing_secret])
+    server.undo_at_end("DELETE", f"/webhook_endpoints/{endpoint.id}")
+    require_equal("object", endpoint.object, "webhook_endpoint")
+    require_equal("url", endpoint.url, receiver.url)
+    require_equal("event_types", endpoint.event_types, [SUCCEEDED])
+    require(endpoint.signing_secret, "signing_secret", "", '!= ""')
+    return endpoint, receiver
 
 
 @check("webhooks.list", created)
 def listed(server: Server, endpoint: Endpoint) -> None:
     """Prove that the endpoint is listed and told of; its secret is not told again."""
-    made, _ = endpoint
-    ids = [each.id for each in server.sdk.webhooks.list(limit=100).data]
-    require(made.id in ids, "data", ids[:3], made.id)
-    retrieved = server.sdk.webhooks.retrieve(made.id)
-    require_equal("id", retrieved.id, made.id)
-    is_told = made.signing_secret in retrieved.to_json()
+    created_endpoint, _ = endpoint
+    ids = [item.id for item in server.sdk.webhooks.list(limit=100).data]
+    require(created_endpoint.id in ids, "data", ids[:3], created_endpoint.id)
+    retrieved = server.sdk.webhooks.retrieve(created_endpoint.id)
+    require_equal("id", retrieved.id, created_endpoint.id)
+    is_told = created_endpoint.signing_secret in retrieved.to_json()
     require(not is_told, "signing_secret", "signing_secret", "–")
 
 
 @check("webhooks.delivered", created, jobs.succeeded)
-def delivered(server: Server, endpoint: Endpoint, done: FineTuningJob) -> Delivery:
+def delivered(server: Server, endpoint: Endpoint, job: FineTuningJob) -> Delivery:
     """Prove that the endpoint hears that the job succeeded."""
     body, headers = _delivery(server, endpoint, 0, "undelivered", type=SUCCEEDED)
     event = json.loads(body)
     require_equal("type", event["type"], SUCCEEDED)
-    require_equal("data.id", event["data"]["id"], done.id)
+    require_equal("data.id", event["data"]["id"], job.id)
     return body, headers
 
 
@@ -139,10 +141,10 @@ def _delivery(
 ) -> Delivery:
     """Wait for a delivery; `otherwise` with `arguments` is what is wrong where none comes."""
     patience_s = min(MAX_TIMEOUT_S, server.timeout_s)
-    came = endpoint[1].wait(number + 1, patience_s)
-    if len(came) <= number:
+    deliveries = endpoint[1].wait(number + 1, patience_s)
+    if len(deliveries) <= number:
         raise Wrong(otherwise, seconds=f"{patience_s:g}", **arguments)
-    return came[number]
+    return deliveries[number]
 
 
 @check("webhooks.signed", created, delivered)
@@ -158,7 +160,7 @@ def signed(server: Server, endpoint: Endpoint, delivery: Delivery) -> None:
 
 @check("webhooks.forged", signed, created, delivered)
 def forged(server: Server, _signed: None, endpoint: Endpoint, delivery: Delivery) -> None:
-    """Prove that a call is refused when its body, its id or its moment was changed on the way."""
+    """Prove that a call with a changed body, id or timestamp is refused."""
     body, headers = delivery
     moment = str(int(headers["webhook-timestamp"]) - 1)
     changed: tuple[tuple[bytes, dict[str, str]], ...] = (
@@ -166,13 +168,13 @@ def forged(server: Server, _signed: None, endpoint: Endpoint, delivery: Delivery
         (body, {"webhook-id": f"{headers.get('webhook-id', '')}0"}),
         (body, {"webhook-timestamp": moment}),
     )
-    for forged_body, other in changed:
-        values = {**headers, **other}
+    for forged_body, changes in changed:
+        values = {**headers, **changes}
         try:
             server.sdk.webhooks.unwrap(forged_body, values, secret=endpoint[0].signing_secret)
         except openai.InvalidWebhookSignatureError:
             continue
-        raise Wrong("forged", field=next(iter(other), "body"))
+        raise Wrong("forged", field=next(iter(changes), "body"))
 
 
 @check("webhooks.repeated", created, delivered)

@@ -38,7 +38,7 @@ WEIGHTS = {
     "safetensors": ("*.safetensors", "*.safetensors.index.json"),
     "onnx": (*ONNX, "onnx/model.onnx_data", "model.onnx_data"),
 }
-WANTED = (
+FILE_PATTERNS = (
     POOLING,
     "config.json",
     "generation_config.json",
@@ -53,9 +53,9 @@ WANTED = (
     "README.md",
 )
 # Without read access the hub does not reveal whether a repository exists.
-NOT_YOURS = (401, 403, 404)
+NO_ACCESS = (401, 403, 404)
 # The free disk space that must remain after a download, in bytes.
-SPARE = 100_000_000
+DISK_RESERVE_BYTES = 100_000_000
 
 
 # A file on the hub as listed by its client, with a sha256 (large files) or a git blob id.
@@ -89,8 +89,8 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     try:
         if constants.is_offline_mode():
             return _out_of_the_cache(order, draft)
-        found = HfApi().model_info(source, revision=revision, files_metadata=True)
-        _fill(order, found, draft, progress)
+        model_info = HfApi().model_info(source, revision=revision, files_metadata=True)
+        _fill(order, model_info, draft, progress)
     except GatedRepoError as error:
         raise Refused(source, "library-gated", hub=source) from error
     except RepositoryNotFoundError as error:
@@ -99,24 +99,26 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
         raise Refused(source, "library-no-revision", hub=source, revision=revision) from error
     except HfHubHTTPError as error:
         status = error.response.status_code if error.response is not None else 0
-        key = "library-not-at-hub" if status in NOT_YOURS else "library-hub-refuses"
+        key = "library-not-at-hub" if status in NO_ACCESS else "library-hub-refuses"
         raise Refused(source, key, hub=source, status=status) from error
     except httpx2.TransportError as error:
         reason = str(error) or type(error).__name__
         raise Refused(reason, "library-hub-away", reason=reason) from error
-    licence = (found.card_data or {}).get("license")
-    return {"commit": str(found.sha), "licence": licence if isinstance(licence, str) else ""}
+    licence = (model_info.card_data or {}).get("license")
+    return {"commit": str(model_info.sha), "licence": licence if isinstance(licence, str) else ""}
 
 
 def _is_wanted(name: str, form: str) -> bool:
-    patterns = (*WEIGHTS[form], *WANTED)
-    return name in patterns or ("/" not in name and any(fnmatch(name, one) for one in patterns))
+    patterns = (*WEIGHTS[form], *FILE_PATTERNS)
+    return name in patterns or (
+        "/" not in name and any(fnmatch(name, pattern) for pattern in patterns)
+    )
 
 
 def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     """Copy the base from the cache of the hub's client, in offline mode."""
     source, form = order["source"], order["form"]
-    requested = [*WEIGHTS[form], *WANTED]
+    requested = [*WEIGHTS[form], *FILE_PATTERNS]
     try:
         folder = Path(
             snapshot_download(source, revision=order["revision"], allow_patterns=requested)
@@ -131,9 +133,9 @@ def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     return {"commit": folder.name, "licence": ""}
 
 
-def _fill(order: Mapping[str, str], found: Any, draft: Path, progress: Progress) -> None:
+def _fill(order: Mapping[str, str], model_info: Any, draft: Path, progress: Progress) -> None:
     source, form = order["source"], order["form"]
-    requested = [file for file in found.siblings or () if _is_wanted(file.rfilename, form)]
+    requested = [file for file in model_info.siblings or () if _is_wanted(file.rfilename, form)]
     names = {file.rfilename for file in requested}
     if not any(name.endswith(f".{form}") for name in names):
         raise Refused(source, f"library-hub-no-{form}", hub=source)
@@ -141,12 +143,12 @@ def _fill(order: Mapping[str, str], found: Any, draft: Path, progress: Progress)
         if str(path.relative_to(draft)).removesuffix(".part") not in names:
             path.unlink()
     here, free = folder_bytes(draft), shutil.disk_usage(draft).free
-    needed = sum(file.size or 0 for file in requested) - here + SPARE
+    needed = sum(file.size or 0 for file in requested) - here + DISK_RESERVE_BYTES
     if needed > free:
         sizes = {"needed": round(needed / 1e9, 1), "free": round(free / 1e9, 1)}
         raise Refused("no room", "library-no-room", **sizes)
     for file in requested:
-        _bring(source, str(found.sha), file, draft, progress)
+        _bring(source, str(model_info.sha), file, draft, progress)
 
 
 def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:

@@ -29,7 +29,7 @@ from merlin.engine.model_store.store import (
     fits,
     is_gguf,
     is_in_place,
-    library_of,
+    library_folder,
     lock_base,
     parameters_of,
     read_card,
@@ -102,9 +102,9 @@ def pull(
     Raises LeadTaken while another pull of the same base runs, NotFound and Refused with words that
     say what to do.
     """
-    root = library_of(engine)
+    root = library_folder(engine)
     with lock_base(root, name) as lock:
-        remove_durably(_old(root, name))
+        remove_durably(_previous_path(root, name))
         if card := _existing(name, model, root):
             return card, False
         _refuse_to_swap(name, model, engine)
@@ -118,7 +118,7 @@ def pull(
             raise Refused(str(error), DISK_FULL) from error
 
 
-def _old(root: Path, name: str) -> Path:
+def _previous_path(root: Path, name: str) -> Path:
     return root / f".{name}.old"
 
 
@@ -135,7 +135,7 @@ def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | No
 
 def _refuse_to_swap(name: str, model: EngineModelConfig, engine: Path) -> None:
     """Raise Refused if tuned models depend on other weights than those to be pulled."""
-    card = read_card(library_of(engine) / name)
+    card = read_card(library_folder(engine) / name)
     if card is None or fits(model, card) or is_in_place(model):
         return
     if standing := dependents_of(name, engine / "engine.db"):
@@ -150,8 +150,8 @@ def _bring(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mod
         remove_durably(draft)
         draft.mkdir()
         return _place(name, model, root, Path(model.source), {})
-    found = (_convert if is_gguf(model) else _fetch)(name, model, root, work)
-    return _place(name, model, root, draft, found)
+    fetched = (_convert if is_gguf(model) else _fetch)(name, model, root, work)
+    return _place(name, model, root, draft, fetched)
 
 
 def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
@@ -185,23 +185,23 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
 
 
 def _place(
-    name: str, model: EngineModelConfig, root: Path, files: Path, found: Mapping[str, str]
+    name: str, model: EngineModelConfig, root: Path, files: Path, fetched: Mapping[str, str]
 ) -> ModelCard:
     """Validate the downloaded base, write its card and move it to its folder."""
     check(files, model)
     card = ModelCard(
         source=model.source,
         revision=model.revision,
-        commit=found.get("commit", ""),
-        licence=model.licence or found.get("licence", ""),
+        commit=fetched.get("commit", ""),
+        licence=model.licence or fetched.get("licence", ""),
         parameters=parameters_of(files),
         context=context_of(files),
         files=files_in(files),
     )
-    draft, place, old = draft_of(root, name), root / name, _old(root, name)
+    draft, place, previous = draft_of(root, name), root / name, _previous_path(root, name)
     card.write(draft)
     if place.exists():
-        place.rename(old)
+        place.rename(previous)
     rename_durably(draft, place)
-    remove_durably(old)
+    remove_durably(previous)
     return card

@@ -1,6 +1,6 @@
 """The store of base models: list, check and remove them, and estimate their memory.
 
-A base is in a folder of its owner, or in the library (`library_of`) under its name; its card,
+A base is in a folder of its owner, or in the library (`library_folder`) under its name; its card,
 `merlin.json`, contains its source and checksums. Nothing here loads or executes a model: only
 safetensors, no remote code. `pull` downloads one. A memory estimate is the weights in their dtype,
 a quarter more for activations, and torch's own memory: for SmolLM2-135M in float32 2.2 GB for
@@ -95,7 +95,7 @@ def _parameters(path: Path) -> int:
         with path.open("rb") as file:
             (length,) = LENGTH.unpack(file.read(LENGTH.size))
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
-        shapes = [each["shape"] for name, each in header.items() if name != "__metadata__"]
+        shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
     except (struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
         raise _refused("library-broken-weights", path.parent, file=path.name) from error
@@ -208,8 +208,8 @@ def dependents_of(base: str, database: Path) -> Sequence[str]:
     if not database.exists():
         return ()
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as rows:
-        found = [*rows.execute(TUNED, (base,)), *rows.execute(WAITING, (base,))]
-    return [str(name) for (name,) in found]
+        names = [*rows.execute(TUNED, (base,)), *rows.execute(WAITING, (base,))]
+    return [str(name) for (name,) in names]
 
 
 def is_gguf(model: EngineModelConfig) -> bool:
@@ -270,7 +270,7 @@ def _untrainable(code: str, key: str, name: str, **arguments: object) -> Untrain
     return Untrainable(code, key, "model", name=name, **arguments)
 
 
-def library_of(engine: Path) -> Path:
+def library_folder(engine: Path) -> Path:
     """Return the library: the folder of bases in the engine's folder."""
     return engine / "bases"
 
@@ -331,7 +331,7 @@ def list_bases(
     Memory is estimated for the devices `training` and `answering`. `is_thorough` verifies
     checksums, which reads all files.
     """
-    root = library_of(engine)
+    root = library_folder(engine)
     for name, model in models.items():
         folder, card = files_of(name, model, root), read_card(root / name)
         problem = _problem(name, model, root, is_thorough=is_thorough)
@@ -364,7 +364,7 @@ def remove(
     Of a local folder named in the configuration only the card is removed. Raises NotFound,
     LeadTaken, and Refused if tuned models or jobs depend on it, unless forced.
     """
-    root = library_of(engine)
+    root = library_folder(engine)
     place, draft = root / name, draft_of(root, name)
     is_name = name and Path(name).name == name and not name.startswith(".")
     if not is_name or not (place.exists() or draft.exists()):

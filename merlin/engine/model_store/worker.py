@@ -43,8 +43,8 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     except (MemoryError, ModuleNotFoundError):
         raise
     except Exception as error:
-        words = {"path": str(source), "reason": str(error)}
-        raise Refused(str(error), "library-gguf-unreadable", **words) from error
+        arguments = {"path": str(source), "reason": str(error)}
+        raise Refused(str(error), "library-gguf-unreadable", **arguments) from error
     _stage(progress, "writing")
     _write(model, draft)
     tokenizer.save_pretrained(draft)
@@ -78,8 +78,8 @@ def main() -> None:
     """Run the request; expected failures are sent as messages, bugs are logged."""
     pipe = EnginePipe()
 
-    def progress(what: str, done: int, total: int) -> None:
-        pipe.send({"kind": "progress", "what": what, "done": done, "total": total})
+    def progress(step: str, current: int, total: int) -> None:
+        pipe.send({"kind": "progress", "what": step, "done": current, "total": total})
 
     try:
         pipe.send({"kind": "done", **_carry_out(pipe.inbox.get(), progress)})

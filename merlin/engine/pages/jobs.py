@@ -55,25 +55,25 @@ def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
     """
     version, repositories = _version(page), page.engine.repositories
     unfinished = repositories.jobs.unfinished()
-    over, has_more = _over(page, after)
+    ended_jobs, has_more = _list_ended(page, after)
     return {
         "href": "" if after else f"/live?seen={version}",
         "running": [JobFacts(repositories, job) for job in unfinished if job.status == RUNNING],
         "waiting": [job for job in unfinished if job.status != RUNNING],
-        "over": over,
-        "older_href": f"/?after={over[-1].job_id}" if has_more else "",
+        "over": ended_jobs,
+        "older_href": f"/?after={ended_jobs[-1].job_id}" if has_more else "",
     }
 
 
-def _over(page: PageRequest, after: str) -> tuple[list[Job], bool]:
+def _list_ended(page: PageRequest, after: str) -> tuple[list[Job], bool]:
     """Return the newest jobs that are over, and whether there are more of them."""
-    over: list[Job] = []
+    ended_jobs: list[Job] = []
     has_more = True
-    while len(over) <= MAX_FINISHED and has_more:
+    while len(ended_jobs) <= MAX_FINISHED and has_more:
         jobs, has_more = page.engine.repositories.jobs.list({}, Page(after, MAX_FINISHED))
-        over += [job for job in jobs if job.is_over]
+        ended_jobs += [job for job in jobs if job.is_over]
         after = jobs[-1].job_id if jobs else after
-    return over[:MAX_FINISHED], has_more or len(over) > MAX_FINISHED
+    return ended_jobs[:MAX_FINISHED], has_more or len(ended_jobs) > MAX_FINISHED
 
 
 def _version(page: PageRequest) -> str:
@@ -237,8 +237,8 @@ async def by_key(
     address = page.request.client.host if page.request.client else ""
     wait_s = sign_ins.tries.wait_s(address, now)
     if wait_s > 0:
-        words = page.say("wait", span=page.span(max(wait_s, 1)))
-        answer = render_page(page, "sign_in.html", 429, next=back, wrong=words)
+        message = page.say("wait", span=page.span(max(wait_s, 1)))
+        answer = render_page(page, "sign_in.html", 429, next=back, wrong=message)
         answer.headers["Retry-After"] = str(int(wait_s) + 1)
         return answer
     if not sign_ins.is_key(key.strip()):

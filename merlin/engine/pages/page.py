@@ -54,7 +54,7 @@ from merlin.engine.trainers.base import Untrainable
 from merlin.openai_protocol.errors import ApiError
 
 COOKIE = "merlin-engine"
-LASTS_S = 7 * 24 * 3600
+SESSION_S = 7 * 24 * 3600
 MAX_SESSIONS = 1000
 PREFIX = "engine-page"
 SIGN_IN = "/sign-in"
@@ -73,7 +73,7 @@ HEADERS = {
 _UNITS = ((10**9, "gb", 1), (10**6, "mb", 0), (10**3, "kb", 0))
 _SPANS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
 # The statuses that have words of their own.
-_WORDED = frozenset({403, 404, 409, 413, 422, 500, 507})
+_WITH_PAGE = frozenset({403, 404, 409, 413, 422, 500, 507})
 
 
 @dataclass
@@ -104,11 +104,13 @@ class SignIns:
     def sign_in(self, request: Request, response: Response) -> None:
         """Begin a session in this browser."""
         token = secrets.token_urlsafe(32)
-        self._sessions[_digest(token)] = time.monotonic() + LASTS_S
+        self._sessions[_digest(token)] = time.monotonic() + SESSION_S
         while len(self._sessions) > MAX_SESSIONS:
             self._sessions.popitem(last=False)
         name, is_safe = cookie_name(request, COOKIE), is_secure(request)
-        response.set_cookie(name, token, LASTS_S, httponly=True, samesite="strict", secure=is_safe)
+        response.set_cookie(
+            name, token, SESSION_S, httponly=True, samesite="strict", secure=is_safe
+        )
 
     def sign_out(self, request: Request, response: Response) -> None:
         """End this browser's session."""
@@ -174,9 +176,9 @@ class PageRequest:
                 return self.say(f"size-{name}", size=self.number(count / unit, digits))
         return self.say("size-b", size=self.number(count))
 
-    def share_of(self, part: int, whole: int) -> str:
+    def share_of(self, part: int, total: int) -> str:
         """Return bytes of so many: "1,2 ГБ из 8 ГБ"."""
-        return self.say("of", part=self.size(part), whole=self.size(whole))
+        return self.say("of", part=self.size(part), whole=self.size(total))
 
     def span(self, seconds: float) -> str:
         """Return how long something lasts, in its largest unit: "4 мин"."""
@@ -217,8 +219,8 @@ class PageRequest:
         """Return a job's state as a badge."""
         style, icon = JOB.get(state, PLAIN)
         key = f"{PREFIX}-state-{state}"
-        words = text(self.language, key) if key in keys(self.language) else state
-        return Badge(style, icon, words)
+        label = text(self.language, key) if key in keys(self.language) else state
+        return Badge(style, icon, label)
 
 
 async def open_page(request: Request) -> PageRequest:
@@ -276,7 +278,7 @@ def render_fragment(
 
 def error_page(request: Request, status: int, back: str = "/") -> Response:
     """Return the page that says what happened and what to do."""
-    number = status if status in _WORDED else 422
+    number = status if status in _WITH_PAGE else 422
     return render_page(PageRequest(request), "trouble.html", status, number=number, back=back)
 
 

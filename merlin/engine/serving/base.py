@@ -148,8 +148,8 @@ CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 def too_long(window: int, longest: int) -> ApiError:
     """Return the error for an embedding input over the window; both in tokens."""
-    words = f"This model reads at most {window} tokens a text; one has {longest}."
-    return bad_field("input", words, "context_length_exceeded")
+    message = f"This model reads at most {window} tokens a text; one has {longest}."
+    return bad_field("input", message, "context_length_exceeded")
 
 
 def refused_line(number: int, refusal: ApiError) -> dict[str, object]:

@@ -107,13 +107,13 @@ def _map_names(
     names = gguf.get_tensor_name_map(kinds[architecture], layers)
     for name, matrix in tensors.items():
         module = name.removeprefix(_PREFIX).removesuffix(_A).removesuffix(_B)
-        found = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
-        if found is None or not name.endswith((_A, _B)):
+        target = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
+        if target is None or not name.endswith((_A, _B)):
             raise Inconvertible(f"llama.cpp has no place for `{name}`")
         if name.endswith(_A):
-            yield f"{found}.lora_a", matrix
+            yield f"{target}.lora_a", matrix
         else:
-            yield f"{found}.lora_b", _interleave(matrix, module, architecture, config)
+            yield f"{target}.lora_b", _interleave(matrix, module, architecture, config)
 
 
 def _interleave(
@@ -152,11 +152,11 @@ def file_name(digest: str) -> str:
     return f"merlin-{digest[:12]}.gguf"
 
 
-def main(words: Sequence[str]) -> str:
+def main(argv: Sequence[str]) -> str:
     """Run the conversion from the command line; return the error message, "" if none."""
-    if len(words) not in (2, 3):
+    if len(argv) not in (2, 3):
         return "give the adapter's folder, the base's folder and, if you like, the file to write"
-    adapter, base, *targets = map(Path, words)
+    adapter, base, *targets = map(Path, argv)
     try:
         weights = (adapter / WEIGHTS).read_bytes()
         target = targets[0] if targets else Path(file_name(hashlib.sha256(weights).hexdigest()))

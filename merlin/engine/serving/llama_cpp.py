@@ -38,12 +38,12 @@ COMMAND = "llama-server"
 # The most recently used; each takes memory and lengthens every start.
 MAX_ADAPTERS = 20
 START_S = 300.0
-LOOK_S = 0.05
+POLL_S = 0.05
 STOP_S = 10.0
 _OK = 200
-_PIECE, _KEPT = 1 << 16, 600
+_PIECE, _OUTPUT_TAIL = 1 << 16, 600
 # Disables llama-server's defaults: only the request's sampling parameters apply.
-_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
+_NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}
 
 
 class LlamaProcess:
@@ -93,8 +93,8 @@ class LlamaProcess:
         await self._idle.wait()
         await self._end()
         # A deleted adapter file would prevent the start.
-        kept = [each for each in self._files if each != file and each.exists()]
-        self._files = [*kept, *([file] if file else [])][-MAX_ADAPTERS:]
+        existing = [path for path in self._files if path != file and path.exists()]
+        self._files = [*existing, *([file] if file else [])][-MAX_ADAPTERS:]
         await self._start()
 
     async def _start(self) -> None:
@@ -129,15 +129,15 @@ class LlamaProcess:
                 answer = await self._calls.json(f"{self._url}/health", None)
                 if answer.status == _OK:
                     return
-            await asyncio.sleep(LOOK_S)
+            await asyncio.sleep(POLL_S)
         await self._drain_output()
-        words = " ".join(self._output.decode(errors="replace").split())
-        raise Unavailable(f"llama-server ended with {child.returncode} at its start: {words}")
+        output = " ".join(self._output.decode(errors="replace").split())
+        raise Unavailable(f"llama-server ended with {child.returncode} at its start: {output}")
 
     async def _read(self, child: Process) -> None:
         """Drain the child's output; keep its end for error messages."""
         while child.stdout is not None and (piece := await child.stdout.read(_PIECE)):
-            self._output = (self._output + piece)[-_KEPT:]
+            self._output = (self._output + piece)[-_OUTPUT_TAIL:]
 
     async def stop(self) -> None:
         """Stop the child."""
@@ -204,7 +204,7 @@ class LlamaCppBackend(ProxyBackend):
         """
         key = key if model.url else key or secrets.token_urlsafe()
         calls = Calls("llama.cpp", key)
-        super().__init__(calls, _AS_ASKED, can_embed=model.embeddings)
+        super().__init__(calls, _NEUTRAL_SAMPLING, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         self._files = files
         self._process = None if model.url else LlamaProcess(name, model, key, calls)
@@ -229,10 +229,10 @@ class LlamaCppBackend(ProxyBackend):
         requested = file_name(adapter.digest) if adapter else ""
         listed = await self._list_adapters(url)
         if requested and requested not in listed:
-            words = (
+            message = (
                 f"has no {requested}: convert {adapter.path if adapter else ''} and start it anew"
             )
-            raise Unavailable(f"llama.cpp at {url} {words}; docs/en/backends.md says how.")
+            raise Unavailable(f"llama.cpp at {url} {message}; docs/en/backends.md says how.")
         scales = [
             {"id": number, "scale": 1.0 if name == requested else 0.0}
             for number, name in enumerate(listed)

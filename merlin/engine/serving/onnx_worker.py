@@ -27,7 +27,7 @@ from merlin.openai_protocol.errors import ApiError
 
 WINDOW = 512
 _AT_ONCE = 32
-_WHOLE = "sentence_embedding"
+_POOLED_OUTPUT = "sentence_embedding"
 
 
 class OnnxEncoder:
@@ -44,9 +44,9 @@ class OnnxEncoder:
         options.intra_op_num_threads = self.threads = max(1, len(os.sched_getaffinity(0)) - 1)
         cpu = ["CPUExecutionProvider"]
         self._session = onnxruntime.InferenceSession(str(onnx_of(folder)), options, providers=cpu)
-        self._wanted = {each.name for each in self._session.get_inputs()}
+        self._wanted = {input_.name for input_ in self._session.get_inputs()}
         names = [output.name for output in self._session.get_outputs()]
-        self._told = _WHOLE if _WHOLE in names else names[0]
+        self._told = _POOLED_OUTPUT if _POOLED_OUTPUT in names else names[0]
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -55,7 +55,7 @@ class OnnxEncoder:
 
     def embed(self, texts: Sequence[str]) -> tuple[Iterator[list[float]], int]:
         """Return normalised vectors and the token count. Raises ApiError over the window."""
-        tokens = [each.ids for each in self._tokenizer.encode_batch(list(texts))]
+        tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         longest = max(map(len, tokens), default=0)
         if longest > self.window:
             raise too_long(self.window, longest)
@@ -67,8 +67,8 @@ class OnnxEncoder:
         ids = np.array([[*row, *[0] * (longest - len(row))] for row in tokens], np.int64)
         mask = (np.arange(longest) < np.array([[len(row)] for row in tokens])).astype(np.int64)
         known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        given = {name: value for name, value in known.items() if name in self._wanted}
-        (output,) = self._session.run([self._told], given)
+        inputs = {name: value for name, value in known.items() if name in self._wanted}
+        (output,) = self._session.run([self._told], inputs)
         if output.ndim > 2:  # noqa: PLR2004 - texts, tokens, numbers
             weights = mask[:, :, None] / np.maximum(mask.sum(1), 1)[:, None, None]
             output = output[:, 0] if self._takes_first else (output * weights).sum(1)
@@ -101,8 +101,10 @@ def serve(setup: Setup, pipe: EnginePipe) -> None:
 
 def words_of(error: Exception) -> str:
     """Return the error message with advice."""
-    what = f"{type(error).__name__}: {error}".strip().splitlines()[0]
-    return f"{what}; the ONNX file or its tokenizer is broken or no encoder: export or pull it anew"
+    message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
+    return (
+        f"{message}; the ONNX file or its tokenizer is broken or no encoder: export or pull it anew"
+    )
 
 
 def main() -> int:

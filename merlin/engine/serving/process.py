@@ -29,11 +29,11 @@ _FREE = 1
 _MAX_RESTART_S = 60.0
 # The longest line from a worker, in bytes: an hour of speech with word timestamps.
 _LONGEST = 64 * 1024 * 1024
-_LEAVING_S = 5.0
-_BY_NUMBER = ("piece", "end", "vector", "vectors", "refused", "failed")
-_REMEMBERED = 32
+_STOP_S = 5.0
+_ANSWER_KINDS = ("piece", "end", "vector", "vectors", "refused", "failed")
+_MAX_SAMPLES = 32
 # The assumed duration before a first answer has finished.
-_FIRST_S = 2.0
+_INITIAL_DURATION_S = 2.0
 _MAX_DURATION_S = 600
 Line = Mapping[str, Any]
 log = get_logger(__name__)
@@ -128,7 +128,7 @@ class Process:
         """Close stdin and wait for the exit; kill the process after a timeout."""
         self.close()
         try:
-            await asyncio.wait_for(asyncio.shield(self._reading), _LEAVING_S)
+            await asyncio.wait_for(asyncio.shield(self._reading), _STOP_S)
         except TimeoutError:
             await self.kill()
 
@@ -155,9 +155,9 @@ class Process:
             with suppress(ProcessLookupError):
                 self._child.kill()
         code = await self._child.wait()
-        words = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
+        reason = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
         for number, answer in self._answers.items():
-            answer.put_nowait({"failed": number, "why": words})
+            answer.put_nowait({"failed": number, "why": reason})
 
     def _take(self, line: Line) -> None:
         self.figures = line.get("figures", self.figures)
@@ -169,7 +169,7 @@ class Process:
                 "row_by_row": line["alone"],
             }
             log.info("a base is loaded", pid=self.pid, **fields)
-        number = next((line[kind] for kind in _BY_NUMBER if kind in line), None)
+        number = next((line[kind] for kind in _ANSWER_KINDS if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)
             answers = self._answers.pop if is_last else self._answers.get
@@ -186,7 +186,7 @@ class FairQueue:
         self._most_waiting = most_waiting
         self._free = at_once
         self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._took_s: deque[float] = deque(maxlen=_REMEMBERED)
+        self._took_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self.running = 0
         self.waiting = 0
 
@@ -207,7 +207,7 @@ class FairQueue:
 
     def retry_after_s(self) -> int:
         """Return the estimated wait in seconds, from the duration of the last answers."""
-        mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _FIRST_S
+        mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _INITIAL_DURATION_S
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
 
@@ -215,14 +215,14 @@ class FairQueue:
         if self._free:
             self._free -= 1
             return
-        called: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(asker, deque()).append(called)
+        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._lines.setdefault(asker, deque()).append(turn)
         self.waiting += 1
         try:
-            await called
+            await turn
         except asyncio.CancelledError:
             # The slot was granted in the moment of cancellation: pass it on.
-            if called.done() and not called.cancelled():
+            if turn.done() and not turn.cancelled():
                 self._pass_on()
             raise
         finally:
@@ -232,13 +232,13 @@ class FairQueue:
         """Give the slot to the next client in round-robin order, or free it."""
         while self._lines:
             asker, line = next(iter(self._lines.items()))
-            called = line.popleft()
+            turn = line.popleft()
             if line:
                 self._lines.move_to_end(asker)
             else:
                 del self._lines[asker]
-            if not called.done():
-                called.set_result(None)
+            if not turn.done():
+                turn.set_result(None)
                 return
         self._free += 1
 

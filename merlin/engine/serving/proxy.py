@@ -56,7 +56,7 @@ _COUNTED = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
 _LONGEST = 400
-_SOON_S = 1
+_RETRY_S = 1
 # vLLM names the parameter, llama.cpp the type.
 _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
 
@@ -76,9 +76,9 @@ class Answer:
         """Return the error message of the body, one line, at most 400 characters."""
         text = self.body.decode(errors="replace")
         try:
-            return words_in(json.loads(text))
+            return extract_error_text(json.loads(text))
         except (ValueError, RecursionError):
-            return words_in(text)
+            return extract_error_text(text)
 
     @property
     def is_too_long(self) -> bool:
@@ -90,7 +90,7 @@ class Answer:
         """Return the exception for this response: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
             wait = self.headers.get("Retry-After", "")
-            return Busy(max(int(wait), _SOON_S) if wait.isdecimal() else _SOON_S)
+            return Busy(max(int(wait), _RETRY_S) if wait.isdecimal() else _RETRY_S)
         if self.is_too_long:
             return ApiError(400, self.words, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
@@ -101,7 +101,7 @@ class Answer:
         return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.words}")
 
 
-def words_in(error: object) -> str:
+def extract_error_text(error: object) -> str:
     """Return the message of an error object or body, one line, at most 400 characters."""
     if isinstance(error, Mapping):
         inner = error.get("error", error)
@@ -214,7 +214,7 @@ class ProxyBackend(ABC):
                     body = {**body_of(asking, self._sampling), **fields}
                     async with self.calls.send(f"{url}{_CHAT}", body) as response:
                         if response.status == _OK:
-                            answered = read_answer(self.calls.who, response, self._figures)
+                            answered = parse_stream(self.calls.who, response, self._figures)
                             async with aclosing(answered) as parts:
                                 async for part in parts:
                                     yield part
@@ -238,9 +238,9 @@ class ProxyBackend(ABC):
         if answer.status != _OK:
             raise answer.refusal()
         try:
-            told = json.loads(answer.body)
-            rows = sorted(told["data"], key=lambda row: row["index"])
-            return [row["embedding"] for row in rows], told["usage"]["prompt_tokens"]
+            response = json.loads(answer.body)
+            rows = sorted(response["data"], key=lambda row: row["index"])
+            return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
 
@@ -280,7 +280,7 @@ def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
     }
 
 
-async def read_answer(
+async def parse_stream(
     who: str, response: aiohttp.ClientResponse, figures: Counter[str]
 ) -> AsyncGenerator[Chunk | Finish, None]:
     """Parse a streamed response; yield chunks and a Finish, and add its usage to `figures`.
@@ -291,7 +291,7 @@ async def read_answer(
     event: Any
     async for event in read_events(response):
         if "error" in event:
-            raise Unavailable(f"{who} broke off its answer: {words_in(event)}")
+            raise Unavailable(f"{who} broke off its answer: {extract_error_text(event)}")
         try:
             if used := event.get("usage"):
                 usage = {name: int(used[name]) for name in _COUNTED}
@@ -299,7 +299,7 @@ async def read_answer(
             reason = choice.get("finish_reason") or reason
             chunk = Chunk(choice["delta"].get("content") or "", chances_of(choice.get("logprobs")))
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unavailable(f"{who} sent no answer: {words_in(event)}") from error
+            raise Unavailable(f"{who} sent no answer: {extract_error_text(event)}") from error
         if chunk.text or chunk.chances:
             yield chunk
     if not reason or not usage:
@@ -313,18 +313,18 @@ def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
     """Parse ChatCompletionChoice.logprobs; [] if there are none."""
     return [
         TokenChance(
-            each["token"],
-            each["logprob"],
-            [(near["token"], near["logprob"]) for near in each.get("top_logprobs") or []],
+            token["token"],
+            token["logprob"],
+            [(near["token"], near["logprob"]) for near in token.get("top_logprobs") or []],
         )
-        for each in (logprobs or {}).get("content") or []
+        for token in (logprobs or {}).get("content") or []
     ]
 
 
-def no_embeddings(words: str = "") -> ApiError:
+def no_embeddings(reason: str = "") -> ApiError:
     """Return the error for a base without embeddings."""
     text = "This base gives no embeddings; ask one that is listed with `embeddings: true`."
-    return ApiError(400, f"{text} {words}".strip(), param="model")
+    return ApiError(400, f"{text} {reason}".strip(), param="model")
 
 
 log = get_logger(__name__)
@@ -333,8 +333,8 @@ _MISSING = 404
 _LOADED = "already been loaded"
 _FULL = ("max_loras", "max_cpu_loras", "slot", "out of memory")
 # Disables the defaults of generation_config.json: only the request's sampling parameters apply.
-_AS_ASKED = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-_HOW = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
+_NEUTRAL_SAMPLING = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
+_LORA_HINT = "start it with --enable-lora and VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"
 
 
 class VllmBackend(ProxyBackend):
@@ -342,7 +342,7 @@ class VllmBackend(ProxyBackend):
 
     def __init__(self, model: EngineModelConfig, key: str) -> None:
         """Take a configured model with the server's `url`, and its API key ("" for none)."""
-        super().__init__(Calls("vLLM", key), _AS_ASKED, can_embed=model.embeddings)
+        super().__init__(Calls("vLLM", key), _NEUTRAL_SAMPLING, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         # By name, the least recently used first.
         self._loaded: dict[str, None] = {}
@@ -404,6 +404,6 @@ def _unloadable(answer: Answer, adapter: Adapter) -> Unavailable:
     if answer.status != _MISSING:
         return Unavailable(f"vLLM cannot load the adapter: {answer.words}")
     if b'"error"' not in answer.body:
-        return Unavailable(f"vLLM at {answer.url} loads no adapters: {_HOW}.")
-    words = f"it must see the engine's folder under the same path: {adapter.path}"
-    return Unavailable(f"vLLM finds no adapter: {words}")
+        return Unavailable(f"vLLM at {answer.url} loads no adapters: {_LORA_HINT}.")
+    reason = f"it must see the engine's folder under the same path: {adapter.path}"
+    return Unavailable(f"vLLM finds no adapter: {reason}")

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 CAPACITY = 16
 # The size of the vector cache of one encoder.
 MAX_TEXTS = 4_000
-_WORDS = re.compile(r"\s*(?:\S+\s*){1,3}")
+_PIECES = re.compile(r"\s*(?:\S+\s*){1,3}")
 
 
 class RecallBackend:
@@ -55,24 +55,24 @@ class RecallBackend:
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks of three words; see Backend."""
         if asking.is_json:
-            words = "response_format.type must be 'text': answers are as taught"
-            raise bad_field("response_format", words)
+            message = "response_format.type must be 'text': answers are as taught"
+            raise bad_field("response_format", message)
         prompt_tokens = training_file.count_messages(asking.messages)
         if prompt_tokens > self.context:
             raise context_exceeded(prompt_tokens, self.context)
         answer = await self.answer(adapter, asking.messages)
         refusal = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        words = answer.text if answer.known else text(self._language, refusal)
-        content, reason = _cut(words, asking)
-        for piece in _WORDS.findall(content) or [content]:
+        message = answer.text if answer.known else text(self._language, refusal)
+        content, reason = _cut(message, asking)
+        for piece in _PIECES.findall(content) or [content]:
             yield Chunk(piece)
-        made = training_file.count_tokens(content)
+        tokens = training_file.count_tokens(content)
         extension: dict[str, object] = {"known": answer.known, "confidence": answer.confidence}
         if answer.nearest:
             extension["nearest"] = list(answer.nearest)
         kind = "known" if answer.known else "unknown"
-        self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": made, kind: 1})
-        yield Finish(reason, prompt_tokens, made, extension)
+        self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": tokens, kind: 1})
+        yield Finish(reason, prompt_tokens, tokens, extension)
 
     async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
         """Raise ApiError 400: vectors of `recall` are useless outside of its models."""
@@ -158,8 +158,8 @@ class EmbedBackend(RecallBackend):
         if missing:
             vectors, _tokens = await self._encoder.embed(missing)
             values = {
-                text: np.array(each, np.float32)
-                for text, each in zip(missing, vectors, strict=True)
+                text: np.array(vector, np.float32)
+                for text, vector in zip(missing, vectors, strict=True)
             }
             known |= values
             if len(self._vectors) > MAX_TEXTS:

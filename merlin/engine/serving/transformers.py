@@ -34,7 +34,7 @@ _ADVICE = (
 )
 NEEDED = ("torch", "transformers", "accelerate", "safetensors")
 ONNX_NEEDED = ("onnxruntime", "tokenizers")
-_OF_PROCESS = ("rows", "adapters", "adapters_read", "resident_bytes")
+_PROCESS_FIGURES = ("rows", "adapters", "adapters_read", "resident_bytes")
 
 
 class TransformersBackend:
@@ -104,7 +104,7 @@ class TransformersBackend:
             "waiting": queue.waiting,
             **self._tokens,
             "restarts": self._child.restarts.restarts,
-            **{name: of_process.get(name, 0) for name in _OF_PROCESS},
+            **{name: of_process.get(name, 0) for name in _PROCESS_FIGURES},
         }
 
     async def close(self) -> None:

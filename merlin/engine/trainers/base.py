@@ -166,22 +166,24 @@ class Hyperparameters(BaseModel):
 
 
 def check_hyperparameters(
-    method: str, known: type[Hyperparameters], given: Mapping[str, object]
+    method: str, known: type[Hyperparameters], requested: Mapping[str, object]
 ) -> dict[str, object]:
     """Validate hyper-parameters and return all of a method, "auto" if not given.
 
     Raises BadHyperparameter if one is unknown or out of range.
     """
     try:
-        values = {name: value for name, value in given.items() if value is not None}
+        values = {name: value for name, value in requested.items() if value is not None}
         return known.model_validate(values).model_dump()
     except ValidationError as error:
-        found = error.errors(include_url=False)
-        name = str(found[0]["loc"][0])
-        words = " or ".join(each["msg"] for each in found if each["loc"][0] == name)
+        errors = error.errors(include_url=False)
+        name = str(errors[0]["loc"][0])
+        message = " or ".join(detail["msg"] for detail in errors if detail["loc"][0] == name)
         if name not in known.model_fields:
-            words = f"unknown hyper-parameter; known for {method}: {', '.join(known.model_fields)}"
-        raise BadHyperparameter(name, words) from error
+            message = (
+                f"unknown hyper-parameter; known for {method}: {', '.join(known.model_fields)}"
+            )
+        raise BadHyperparameter(name, message) from error
 
 
 # None: no progress yet. It lets the caller check for a cancelled job, for example while a large

@@ -50,16 +50,16 @@ class EmbedTrainer(RecallTrainer):
         yield ResolvedHyperparameters(task.hyperparameters)
         encoder = digest_of(task.base.folder)
         path = self._folder / f"{encoder}.npz"
-        kept, texts = read_vectors(path), texts_of(talks, test)
-        missing = sorted((text for text in texts if key_of(text) not in kept), key=len)
+        cached, texts = read_vectors(path), texts_of(talks, test)
+        missing = sorted((text for text in texts if key_of(text) not in cached), key=len)
         try:
             for part, vectors in self._encode(missing):
-                kept.update(zip(map(key_of, part), vectors, strict=True))
+                cached.update(zip(map(key_of, part), vectors, strict=True))
                 yield None
         finally:  # a stopped job resumes from the cache
-            if missing and kept:
-                write_vectors(path, kept)
-        encoded = encoder, {text: kept[key_of(text)] for text in texts}
+            if missing and cached:
+                write_vectors(path, cached)
+        encoded = encoder, {text: cached[key_of(text)] for text in texts}
         yield from train(talks, test, task.hyperparameters, task.seed, encoded)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Floats]]:
@@ -77,9 +77,9 @@ class EmbedTrainer(RecallTrainer):
                     # float16 as in the cache: removes differences due to the batch.
                     yield part, np.array(vectors, np.float16)
             except (ApiError, Busy, Unavailable) as error:
-                words = {"name": self._name, "reason": str(error)}
+                arguments = {"name": self._name, "reason": str(error)}
                 raise Untrainable(
-                    "base_unusable", "engine-encoder-fails", "model", **words
+                    "base_unusable", "engine-encoder-fails", "model", **arguments
                 ) from error
             finally:
                 runner.run(backend.close())
@@ -102,13 +102,13 @@ def read_vectors(path: Path) -> dict[bytes, Floats]:
         return {}
 
 
-def write_vectors(path: Path, kept: Mapping[bytes, Floats]) -> None:
+def write_vectors(path: Path, vectors: Mapping[bytes, Floats]) -> None:
     """Write the newest vectors to the cache; delete the files of earlier encoders."""
-    newest = list(kept)[-MAX_KEPT:]
-    write_durably(path, partial(_write, newest, [kept[key] for key in newest]))
-    for other in path.parent.glob("*.npz"):
-        if other != path:
-            remove_durably(other)
+    newest = list(vectors)[-MAX_KEPT:]
+    write_durably(path, partial(_write, newest, [vectors[key] for key in newest]))
+    for stale in path.parent.glob("*.npz"):
+        if stale != path:
+            remove_durably(stale)
 
 
 def _write(keys: Sequence[bytes], vectors: Sequence[Floats], path: Path) -> None:

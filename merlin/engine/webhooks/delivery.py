@@ -31,8 +31,8 @@ from merlin.core.log import get_logger
 from merlin.core.webhook_signing import signed_headers, signing_key
 from merlin.engine.database import Row
 from merlin.engine.webhooks.endpoints import (
-    LADDER_S,
     ON,
+    RETRY_DELAYS_S,
     Endpoints,
     Resolver,
     SsrfGuard,
@@ -46,7 +46,7 @@ MAX_RETRY_AFTER_S = 24 * 3600.0
 AFTER_FAILURE_S = 5.0
 JOIN_S = 20.0
 # The longest sleep while deliveries are pending, to detect that the clock was set back.
-LOOK_S = 5.0
+POLL_S = 5.0
 log = get_logger(__name__)
 
 
@@ -55,7 +55,7 @@ class Outcome:
     """The result of an attempt; `status` is None without a response; `trouble` is the error."""
 
     status: int | None
-    trouble: str = ""
+    error: str = ""
     again_in_s: float = 0.0
 
     @property
@@ -162,7 +162,7 @@ class WebhookSender:
                 task = self._loop.create_task(self._try_deliver(delivery))
                 self._under_way[delivery["endpoint_id"]] = task
             else:
-                pauses_s.append(min(delivery["at"] - now, LOOK_S))
+                pauses_s.append(min(delivery["at"] - now, POLL_S))
         return min(pauses_s, default=None)
 
     async def _try_deliver(self, delivery: Row) -> None:
@@ -186,14 +186,14 @@ class WebhookSender:
             self.endpoints.note_success(endpoint["id"])
         else:
             is_gone = outcome.status == HTTPStatus.GONE
-            pause_s = max(outcome.again_in_s, LADDER_S[0])
-            state = self.endpoints.note_failure(delivery, outcome.trouble, pause_s, is_gone=is_gone)
+            pause_s = max(outcome.again_in_s, RETRY_DELAYS_S[0])
+            state = self.endpoints.note_failure(delivery, outcome.error, pause_s, is_gone=is_gone)
             log.warning(
                 "a webhook was not taken",
                 endpoint=endpoint["id"],
                 delivery=delivery["id"],
                 tries=delivery["tries"] + 1,
-                reason=outcome.trouble,
+                reason=outcome.error,
             )
             if state != ON:
                 log.error("a webhook endpoint gets no more", endpoint=endpoint["id"], state=state)

@@ -33,24 +33,24 @@ from merlin.engine.database import Page, Row, Rows, rows_of
 from merlin.engine.requests import Fields, only
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 
-EVENT_TYPES = tuple(f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled"))
+EVENT_TYPES = tuple(f"fine_tuning.job.{state}" for state in ("succeeded", "failed", "cancelled"))
 ON, PAUSED, GONE = "on", "paused", "gone"
 # The retry delay after the first failure, the second, …; the last one repeats.
-LADDER_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
+RETRY_DELAYS_S = (5.0, 30.0, 120.0, 600.0, 1800.0, 7200.0, 6 * 3600.0, 12 * 3600.0)
 JITTER = 0.2
-KEPT_S = 30 * 24 * 3600.0
+RETENTION_S = 30 * 24 * 3600.0
 MAX_ERROR_LENGTH = 200
 _RANDOM = secrets.SystemRandom()
 OLD_SECRET_S = 24 * 3600.0
 PAUSED_AFTER_S = 7 * 24 * 3600.0
 MAX_NAME_LENGTH = 256
 MAX_PER_ITEM = 50
-_AFRESH = "state = 'on', failing_since = NULL, not_before = 0"
+_RESET = "state = 'on', failing_since = NULL, not_before = 0"
 _CHANGE = (
     "UPDATE endpoint SET name = ?, url = ?, event_types = ?, updated_at = ?,"  # noqa: S608 - as below
-    f" {_AFRESH} WHERE id = ?"
+    f" {_RESET} WHERE id = ?"
 )
-_WELL = f"UPDATE endpoint SET {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
+_MARK_HEALTHY = f"UPDATE endpoint SET {_RESET} WHERE id = ?"  # noqa: S608 - our own words
 
 
 EndpointName = Annotated[
@@ -99,7 +99,7 @@ def new_id() -> str:
 
 def pause_s(tries: int) -> float:
     """Return the retry delay after `tries` + 1 failures, with a jitter of 20%."""
-    pause = LADDER_S[min(tries, len(LADDER_S) - 1)]
+    pause = RETRY_DELAYS_S[min(tries, len(RETRY_DELAYS_S) - 1)]
     return pause * _RANDOM.uniform(1 - JITTER, 1 + JITTER)
 
 
@@ -172,11 +172,11 @@ class Endpoints:
     def rotate(self, endpoint_id: str, *, keeps_old: bool) -> Row:
         """Rotate the secret; with `keeps_old` the old one also signs for 24 hours."""
         row, now = self._own(endpoint_id), self._clock().timestamp()
-        old, until = (row["secret"], now + OLD_SECRET_S) if keeps_old else (None, None)
+        previous, until = (row["secret"], now + OLD_SECRET_S) if keeps_old else (None, None)
         self._rows.change(
             "UPDATE endpoint SET secret = ?, old_secret = ?, old_until = ?, updated_at = ?"
             " WHERE id = ?",
-            *(new_secret(), old, until, now, endpoint_id),
+            *(new_secret(), previous, until, now, endpoint_id),
         )
         return self.get(endpoint_id)
 
@@ -188,8 +188,11 @@ class Endpoints:
     def _own(self, endpoint_id: str) -> Row:
         row = self.get(endpoint_id)
         if row["is_of_config"]:
-            words = "This endpoint stands in engine.webhooks of the configuration; change it there."
-            raise ApiError(400, words, code="endpoint_of_config")
+            raise ApiError(
+                400,
+                "This endpoint stands in engine.webhooks of the configuration; change it there.",
+                code="endpoint_of_config",
+            )
         return row
 
     def sync_config(self, webhooks: Mapping[str, str]) -> None:
@@ -207,24 +210,24 @@ class Endpoints:
                     )
                     self._insert(endpoint_id, change, webhooks[url], of_config=1)
                     continue
-                sql = f"UPDATE endpoint SET secret = ?, {_AFRESH} WHERE id = ?"  # noqa: S608 - our own words
+                sql = f"UPDATE endpoint SET secret = ?, {_RESET} WHERE id = ?"  # noqa: S608 - our own words
                 self._rows.change(sql, webhooks[url], endpoint_id)
                 self._due_now(endpoint_id, now)
 
     def note_success(self, endpoint_id: str) -> None:
         """Record a successful delivery: the endpoint is on again."""
         now, row = self._clock().timestamp(), self.get(endpoint_id)
-        self._rows.change(_WELL, endpoint_id)
+        self._rows.change(_MARK_HEALTHY, endpoint_id)
         if row["state"] != ON:
             self._due_now(endpoint_id, now)
 
-    def note_failure(self, delivery: Row, trouble: str, again_in_s: float, *, is_gone: bool) -> str:
+    def note_failure(self, delivery: Row, error: str, again_in_s: float, *, is_gone: bool) -> str:
         """Record a failed attempt and pause the endpoint for `again_in_s`; return its state."""
         endpoint_id, now = delivery["endpoint_id"], self._clock().timestamp()
         sql = "UPDATE delivery SET tries = tries + 1, due_at = ?, trouble = ? WHERE id = ?"
         due_at = now + pause_s(delivery["tries"])
         with self._rows.transaction():
-            self._rows.change(sql, due_at, trouble[:MAX_ERROR_LENGTH], delivery["id"])
+            self._rows.change(sql, due_at, error[:MAX_ERROR_LENGTH], delivery["id"])
             self._rows.change(
                 "UPDATE endpoint SET failing_since = COALESCE(failing_since, ?), not_before = ?,"
                 " state = CASE WHEN ? THEN 'gone'"
@@ -269,7 +272,7 @@ class Endpoints:
         with self._rows.transaction():
             sql = "UPDATE delivery SET delivered_at = ?, tries = tries + 1 WHERE id = ?"
             self._rows.change(sql, now, delivery_id)
-            self._rows.change("DELETE FROM delivery WHERE delivered_at < ?", now - KEPT_S)
+            self._rows.change("DELETE FROM delivery WHERE delivered_at < ?", now - RETENTION_S)
 
     def due_now(self) -> None:
         """Make all pending deliveries due now."""
@@ -359,8 +362,8 @@ class Resolver(ThreadedResolver):
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         """Return the allowed addresses of a host. Raises OSError if there are none."""
-        found = await super().resolve(host, port, family)
-        let = [each for each in found if self._guard.lets(host, each["host"])]
+        addresses = await super().resolve(host, port, family)
+        let = [address for address in addresses if self._guard.lets(host, address["host"])]
         if not let:
             raise OSError(f"{host} leads to no public address")
         return let
@@ -403,5 +406,5 @@ def _split(url: str) -> SplitResult:
 
 
 def _no_address() -> ApiError:
-    words = "url must be an https address in ASCII, without a user and without '#'"
-    return bad_field("url", f"{words}, {LONGEST} characters at most")
+    message = "url must be an https address in ASCII, without a user and without '#'"
+    return bad_field("url", f"{message}, {LONGEST} characters at most")

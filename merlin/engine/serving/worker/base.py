@@ -37,11 +37,11 @@ from merlin.engine.torch_loading import choose_threads, dtype_of, quantisation_o
 
 _WEIGHT = re.compile(r"base_model\.model\.(?P<layer>.+)\.lora_(?P<side>[AB])\.weight")
 # Options that change more than linear layers by a low-rank product.
-_BEYOND = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "use_qalora")
+_UNSUPPORTED = ("use_dora", "modules_to_save", "trainable_token_indices", "lora_bias", "use_qalora")
 
 
 # Timed steps per number of threads.
-_TRIES = 3
+_MAX_TRIES = 3
 # Texts per batch.
 _TEXTS_AT_ONCE = 16
 
@@ -59,7 +59,7 @@ def read_adapter(digest: str, folder: Path, mix: AdapterStack, device: torch.dev
         raise Unservable(f"its files cannot be read: {error}") from error
     if config.get("peft_type") != "LORA" or config.get("bias", "none") != "none":
         raise Unservable("it is no LoRA adapter without bias")
-    if beyond := [name for name in _BEYOND if config.get(name)]:
+    if beyond := [name for name in _UNSUPPORTED if config.get(name)]:
         raise Unservable(f"it uses what this backend has not: {', '.join(beyond)}")
     return LoraWeights(digest, _pairs(weights, config, mix))
 
@@ -69,10 +69,10 @@ def _pairs(
 ) -> dict[str, LoraLayer]:
     sides: dict[str, dict[str, Tensor]] = {}
     for name, weight in weights.items():
-        found = _WEIGHT.fullmatch(name)
-        if not found:
+        match = _WEIGHT.fullmatch(name)
+        if not match:
             raise Unservable(f"it changes {name}, which is no linear layer's product")
-        sides.setdefault(found["layer"], {})[found["side"]] = weight
+        sides.setdefault(match["layer"], {})[match["side"]] = weight
     return {layer: _pair(layer, both, config, mix) for layer, both in sides.items()}
 
 
@@ -170,7 +170,7 @@ def load(setup: Setup) -> Base:
     base = Base(model, tokenizer, min(setup.context or own, own), ends, takes_first)
     if setup.device == "cpu":
         ids = torch.ones(1, 16, dtype=torch.long)
-        torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _TRIES))
+        torch.set_num_threads(choose_threads(lambda: model(input_ids=ids), _MAX_TRIES))
     return base
 
 
@@ -188,7 +188,7 @@ def _ends(model: Any, tokenizer: Any) -> frozenset[int]:
     """Return the tokens that end an answer: the base's EOS and the template's end of turn."""
     ends = model.generation_config.eos_token_id
     own = ends if isinstance(ends, list) else [ends, tokenizer.eos_token_id]
-    return frozenset(one for one in [*own, *_turn_end(tokenizer)] if one is not None)
+    return frozenset(token for token in [*own, *_turn_end(tokenizer)] if token is not None)
 
 
 def _turn_end(tokenizer: Any) -> Sequence[int]:
@@ -209,7 +209,7 @@ _SIMPLE = {"full_attention", "sliding_attention"}
 _ROWS, _MORE = ([1, 2, 3], [4, 3, 2, 1, 0]), ([5], [6])
 
 
-def passes_of(model: Any, mix: AdapterStack) -> tuple[Passes, str]:
+def choose_passes(model: Any, mix: AdapterStack) -> tuple[Passes, str]:
     """Return the forward strategy for this model, and why batching is not possible ("" if it is).
 
     A strategy must give the same logits for two rows, the second of which joined later, as a pass
@@ -249,8 +249,8 @@ def _read(passes: Passes) -> Tensor:
 
 
 def _read_anew(model: Any) -> Tensor:
-    whole = [row + more for row, more in zip(_ROWS, _MORE, strict=True)]
-    ids = [torch.tensor([row], device=model.device) for row in (*_ROWS, *whole)]
+    rows = [row + more for row, more in zip(_ROWS, _MORE, strict=True)]
+    ids = [torch.tensor([row], device=model.device) for row in (*_ROWS, *rows)]
     return torch.cat([as_read(model(input_ids=row, use_cache=False).logits) for row in ids])
 
 
@@ -275,7 +275,7 @@ class AdapterCache:
             self._kept[adapter.digest] = low
             self.read += 1
         self._kept.move_to_end(adapter.digest)
-        needed = {adapter.digest, *(one.digest for one in at_work if one)}
+        needed = {adapter.digest, *(used.digest for used in at_work if used)}
         for digest in [digest for digest in self._kept if digest not in needed]:
             if len(self._kept) <= self._most:
                 break

@@ -42,8 +42,8 @@ def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
     try:
         text = render_chat(base.tokenizer, messages, is_asked=True)
     except TemplateError as error:
-        words = f"this model's chat template takes no such messages: {error}"
-        raise bad_field("messages", words) from error
+        message = f"this model's chat template takes no such messages: {error}"
+        raise bad_field("messages", message) from error
     tokens: list[int] = base.tokenizer.encode(text, add_special_tokens=False)
     if len(tokens) >= base.window:
         raise context_exceeded(len(tokens), base.window)
@@ -76,13 +76,13 @@ class Sampling:
         """
         first: list[int] = torch.topk(logits, min(FIRST, len(logits))).indices.tolist()
         if not self.temperature:
-            found = next((token for token in first if is_allowed(token)), None)
-            if found is not None:
-                return found
+            likeliest = next((token for token in first if is_allowed(token)), None)
+            if likeliest is not None:
+                return likeliest
         elif allowed := [token for token in first if is_allowed(token)]:
             return allowed[self.draw(logits[allowed])]
-        rest: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
-        return next((token for token in rest if is_allowed(token)), None)
+        others: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
+        return next((token for token in others if is_allowed(token)), None)
 
     def _draw_index(self, chances: Tensor) -> int:
         """Return an index, drawn with probability proportional to `chances`."""
@@ -124,7 +124,7 @@ class Row:
         send: Callable[[int, Chunk | Finish], None],
     ) -> None:
         """Take the request's number, and `send` for its chunks and the finish."""
-        room = base.window - len(prompt)
+        free = base.window - len(prompt)
         self.number = number
         self.prompt = prompt
         self.adapter = adapter
@@ -132,7 +132,7 @@ class Row:
         self._send_to = send
         self.tokens: list[int] = []
         self.is_over = False
-        self._most = min(asking.most_tokens or room, room)
+        self._most = min(asking.most_tokens or free, free)
         self._ends = base.ends
         self._tokenizer: Any = base.tokenizer
         self._sampling = Sampling(*base.sampling(asking), Random(asking.seed))  # noqa: S311
@@ -157,11 +157,13 @@ class Row:
             self._end("length")
 
     def _choose(self, logits: Tensor) -> int | None:
-        whole = self._object
-        if not whole:
+        json_object = self._object
+        if not json_object:
             return self._sampling.draw(logits)
-        left = self._most - len(self.tokens) - 1
-        return whole.take(self._sampling.draw_allowed(logits, lambda one: whole.fits(one, left)))
+        remaining = self._most - len(self.tokens) - 1
+        return json_object.take(
+            self._sampling.draw_allowed(logits, lambda token: json_object.fits(token, remaining))
+        )
 
     def _add_text(self, text: str) -> None:
         self._received += len(text)
@@ -170,16 +172,16 @@ class Row:
     def _show(self, text: str, *, is_last: bool = False) -> None:
         self._shown += len(text)
         is_all = is_last and not self._stops.is_met
-        chances = [one for start, one in self._chances if is_all or start < self._shown]
+        chances = [chance for start, chance in self._chances if is_all or start < self._shown]
         self._chances = self._chances[len(chances) :]
         if text or chances:
             self._send(Chunk(text, chances))
 
     def _end(self, reason: str) -> None:
         if not self._stops.is_met:
-            self._add_text(self._detokenizer.rest())
+            self._add_text(self._detokenizer.flush())
         if not self._stops.is_met:
-            self._show(self._stops.rest(), is_last=True)
+            self._show(self._stops.flush(), is_last=True)
         self.is_over = True
         self._send(Finish(reason, len(self.prompt), len(self.tokens)))
 
@@ -191,7 +193,7 @@ class Row:
         if most is None:
             return
         own, likeliest = chances_of(logits, token, most)
-        named = [(self._tokenizer.decode([one]), chance) for one, chance in likeliest]
+        named = [(self._tokenizer.decode([other]), chance) for other, chance in likeliest]
         chance = TokenChance(self._tokenizer.decode([token]), own, named)
         self._chances.append((self._received, chance))
 
@@ -208,10 +210,10 @@ class JsonObject:
         """Return whether it is complete."""
         return self._prefix.is_whole
 
-    def fits(self, token: int, left: int) -> bool:
+    def fits(self, token: int, remaining: int) -> bool:
         """Return whether the token is valid and leaves enough tokens to close the object."""
         then = self._then(token)
-        return then is not None and len(then.closing()) <= left
+        return then is not None and len(then.closing()) <= remaining
 
     def take(self, token: int | None) -> int | None:
         """Append a token; None appends the first byte that closes the object."""
@@ -302,7 +304,7 @@ class Batch:
         alike = list(takewhile(lambda row: row.adapter is first.adapter, self._joining))
         rows = [first]
         for row in alike[1:]:
-            longest = max(len(one.prompt) for one in (*rows, row))
+            longest = max(len(candidate.prompt) for candidate in (*rows, row))
             if longest * (len(rows) + 1) > MAX_READ:
                 break
             rows.append(row)

@@ -34,7 +34,7 @@ class Detokenizer:
         self._from, self._sent = self._sent, len(self._tokens)
         return now[len(before) :]
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """Return the remaining text at the end, without an incomplete character."""
         before = self._text(self._tokens[self._from : self._sent])
         return self._text(self._tokens[self._from :])[len(before) :].rstrip(_HALF)
@@ -80,8 +80,8 @@ class TokenBytes:
             return b""
         if self._letters and all(letter in self._letters for letter in name):
             return bytes(self._letters[letter] for letter in name)
-        if found := _BYTE.fullmatch(name):
-            return bytes([int(found[1], 16)])
+        if match := _BYTE.fullmatch(name):
+            return bytes([int(match[1], 16)])
         return str(name).replace(_SPACE, " ").encode()
 
 
@@ -103,24 +103,24 @@ class Stops:
 
     def add(self, text: str) -> str:
         """Return the text that can be sent; sets `is_met` if a stop text was found."""
-        held = self._held + text
-        found = [place for stop in self._stops if (place := held.find(stop)) >= 0]
-        if found:
+        pending = self._held + text
+        positions = [place for stop in self._stops if (place := pending.find(stop)) >= 0]
+        if positions:
             self.is_met, self._held = True, ""
-            return held[: min(found)]
-        kept = self._may_begin(held)
-        self._held = held[len(held) - kept :]
-        return held[: len(held) - kept]
+            return pending[: min(positions)]
+        possible_start = self._may_begin(pending)
+        self._held = pending[len(pending) - possible_start :]
+        return pending[: len(pending) - possible_start]
 
-    def rest(self) -> str:
+    def flush(self) -> str:
         """Return the text held back, after the answer has ended without a stop text."""
-        held, self._held = self._held, ""
-        return held
+        pending, self._held = self._held, ""
+        return pending
 
-    def _may_begin(self, held: str) -> int:
+    def _may_begin(self, pending: str) -> int:
         """Return the length of the longest suffix of `held` that begins a stop text."""
         most = max((len(stop) - 1 for stop in self._stops), default=0)
-        for length in range(min(most, len(held)), 0, -1):
-            if any(stop.startswith(held[-length:]) for stop in self._stops):
+        for length in range(min(most, len(pending)), 0, -1):
+            if any(stop.startswith(pending[-length:]) for stop in self._stops):
                 return length
         return 0

@@ -22,7 +22,7 @@ _CLOSER = {"{": b"}", "[": b"]"}
 _ESCAPED = b'"\\/bfnrt'
 # Bytes that stand for themselves in a string: ASCII without control characters.
 _PLAIN = range(ord(" "), 0x80)
-_WORDS = {"t": b"rue", "f": b"alse", "n": b"ull"}
+_LITERALS = {"t": b"rue", "f": b"alse", "n": b"ull"}
 # The state after the first character of a value, and after a character between values.
 _VALUES = {'"': "text", "-": "minus", "0": "zero"} | dict.fromkeys("123456789", "whole")
 _BETWEEN = {
@@ -32,14 +32,22 @@ _BETWEEN = {
     ("after{", ","): "key",
     ("after[", ","): "value",
 }
-_REST = range(0x80, 0xC0)
+_CONTINUATION_BYTES = range(0x80, 0xC0)
 # The valid continuation bytes of a multi-byte character by its first byte.
 _TAILS: Mapping[int, tuple[range, ...]] = (
-    dict.fromkeys(range(0xC2, 0xE0), (_REST,))
-    | dict.fromkeys(range(0xE1, 0xF0), (_REST, _REST))
-    | dict.fromkeys(range(0xF1, 0xF4), (_REST, _REST, _REST))
-    | {0xE0: (range(0xA0, 0xC0), _REST), 0xED: (range(0x80, 0xA0), _REST)}
-    | {0xF0: (range(0x90, 0xC0), _REST, _REST), 0xF4: (range(0x80, 0x90), _REST, _REST)}
+    dict.fromkeys(range(0xC2, 0xE0), (_CONTINUATION_BYTES,))
+    | dict.fromkeys(range(0xE1, 0xF0), (_CONTINUATION_BYTES, _CONTINUATION_BYTES))
+    | dict.fromkeys(
+        range(0xF1, 0xF4), (_CONTINUATION_BYTES, _CONTINUATION_BYTES, _CONTINUATION_BYTES)
+    )
+    | {
+        0xE0: (range(0xA0, 0xC0), _CONTINUATION_BYTES),
+        0xED: (range(0x80, 0xA0), _CONTINUATION_BYTES),
+    }
+    | {
+        0xF0: (range(0x90, 0xC0), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
+        0xF4: (range(0x80, 0x90), _CONTINUATION_BYTES, _CONTINUATION_BYTES),
+    }
 )
 # States in which a number is complete, and those in which it needs another digit.
 _NUMBER_ENDS = ("zero", "whole", "fraction", "power")
@@ -119,8 +127,8 @@ class JsonGrammar:
     def _value(self, sign: str) -> JsonGrammar | None:
         if sign in _CLOSER:
             return self._open(sign)
-        if sign in _WORDS:
-            owed = tuple(range(letter, letter + 1) for letter in _WORDS[sign])
+        if sign in _LITERALS:
+            owed = tuple(range(letter, letter + 1) for letter in _LITERALS[sign])
             return replace(self._to("word"), tail=owed)
         state = _VALUES.get(sign)
         return self._to(state) if state else None

@@ -17,9 +17,9 @@ from merlin.engine.serving.worker.base import (
     AdapterCache,
     Base,
     Unservable,
+    choose_passes,
     embed,
     load,
-    passes_of,
 )
 from merlin.engine.serving.worker.batch import Batch, Row, prompt_of
 from merlin.engine.serving.worker.detokenizer import TokenBytes
@@ -62,7 +62,9 @@ class GenerationWorker:
         self._send = send
         self._spelling = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
-        passes, why = passes_of(base.model, self._stack) if not setup.is_embedding else (None, "")
+        passes, why = (
+            choose_passes(base.model, self._stack) if not setup.is_embedding else (None, "")
+        )
         self._batch = Batch(passes) if passes else None
         self._adapter_cache = AdapterCache(self._stack, base.device, setup.adapters)
         send({"ready": base.window, "alone": why, "threads": torch.get_num_threads()})
@@ -120,8 +122,8 @@ class GenerationWorker:
                 self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
             )
         except Unservable as error:
-            words = f"this model's adapter cannot be used: {error}; train it again or restore it"
-            raise bad_field("model", words, "model_damaged") from error
+            message = f"this model's adapter cannot be used: {error}; train it again or restore it"
+            raise bad_field("model", message, "model_damaged") from error
         answering = (self._base, self._spelling, self._send_part)
         self._batch.join(Row(line["ask"], prompt, adapter_weights, asking, *answering))
         self._send_figures()
@@ -155,10 +157,10 @@ def words_of(error: BaseException) -> str:
     """Return the error message, with advice if the memory is exhausted."""
     if isinstance(error, Unservable):
         return str(error)
-    words = f"{type(error).__name__}: {error}".strip()
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in words:
+    message = f"{type(error).__name__}: {error}".strip()
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)) or "allocate memory" in message:
         return (
             "out of memory; lower engine.answering.at_once or the model's context, set"
-            f" quantised: 4bit, or take a smaller base ({words.splitlines()[0]})"
+            f" quantised: 4bit, or take a smaller base ({message.splitlines()[0]})"
         )
-    return words.splitlines()[0]
+    return message.splitlines()[0]

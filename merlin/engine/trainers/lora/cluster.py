@@ -69,14 +69,14 @@ def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.
     if place.cluster in _HERE:
         where |= {"address": "local", "num_cpus": place.workers or 1, "include_dashboard": False}
     named = place.cluster or "local"
-    away = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
+    unavailable = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
     if not is_there(place.cluster):
-        raise away
+        raise unavailable
     try:
         ray.init(**where)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
         log.exception("no cluster")
-        raise away from error
+        raise unavailable from error
     lines, orders = Queue(), Queue()
     threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
     threading.Thread(target=_run, args=[folder, place, lines, orders], daemon=True).start()

@@ -55,7 +55,7 @@ ALL_LINEAR = "all-linear"
 RATE = {SUPERVISED: 1e-3, DPO: 1e-4}
 MAX_EPOCHS = 50
 # The default learning rate multiplier from a number of parameters on.
-_SLOWER = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
+_RATE_SCALES = ((3_000_000_000, 0.2), (1_000_000_000, 0.5))
 
 # Names of layers ("q_proj"), each once.
 Layers = Annotated[
@@ -67,7 +67,7 @@ Layers = Annotated[
 
 def resolve(
     method: str,
-    asked: Mapping[str, object],
+    requested: Mapping[str, object],
     *,
     examples: int,
     padding: float,
@@ -89,8 +89,8 @@ def resolve(
     - packing: on if padding would be more than a third of all tokens.
     - gradient_checkpointing: on if memory is tight. early_stop: 0, which is off.
     """
-    rank = asked["rank"] if isinstance(asked["rank"], int) else 16
-    slower = next((slower for least, slower in _SLOWER if parameters >= least), 1.0)
+    rank = requested["rank"] if isinstance(requested["rank"], int) else 16
+    slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
     automatic: dict[str, object] = {
         "n_epochs": _epochs(examples),
         "batch_size": max(4, min(32, examples // 250)),
@@ -105,7 +105,7 @@ def resolve(
         "early_stop": 0,
     }
     known = KNOBS[method].model_fields
-    return {name: automatic[name] if asked[name] == AUTO else asked[name] for name in known}
+    return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
 
 
 def _epochs(examples: int) -> int:
@@ -140,7 +140,7 @@ _CHILD = "merlin.engine.trainers.lora.worker"
 _CLUSTER = "merlin.engine.trainers.lora.cluster"
 _CUDA = "cuda"
 _TASK = TypeAdapter(Task)
-TASK, STATE, TOLD = "task.json", "state.pt", "told.jsonl"
+TASK, STATE, SENT_LINES = "task.json", "state.pt", "told.jsonl"
 EPOCHS, LOG, LOCK = "epochs", "log", "lock"
 # The command on the child's stdin: finish the step, save the state, exit.
 STOP = "stop"
@@ -212,7 +212,9 @@ def epoch_folder(folder: Path, number: int) -> Path:
 def write_task(task: Task) -> None:
     """Write the task into its folder atomically."""
     content = _TASK.dump_json(task, indent=1)
-    durable_files.write_durably(task.folder / TASK, lambda beside: beside.write_bytes(content))
+    durable_files.write_durably(
+        task.folder / TASK, lambda temporary: temporary.write_bytes(content)
+    )
 
 
 def read_task(folder: Path) -> Task:
@@ -257,13 +259,13 @@ class Child:
 
     def _whole_lines(self) -> Iterator[bytes | None]:
         """Yield complete lines, and None after each poll timeout."""
-        poll, rest = select.poll(), b""
+        poll, partial = select.poll(), b""
         poll.register(self._lines, select.POLLIN)
         while True:
             if not poll.poll(_SILENT_MS):
                 yield None
             elif more := os.read(self._lines.fileno(), _MAX_READ):
-                *lines, rest = (rest + more).split(b"\n")
+                *lines, partial = (partial + more).split(b"\n")
                 yield from lines
             else:
                 return
@@ -376,9 +378,9 @@ _ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Ca
 
 def untrainable(error: Exception) -> Untrainable | None:
     """Return the job's failure for an exception; None for a bug."""
-    words = str(error)
+    message = str(error)
     # torch raises a RuntimeError if memory is exhausted.
-    is_memory = isinstance(error, RuntimeError) and any(part in words for part in _ALLOCATOR)
+    is_memory = isinstance(error, RuntimeError) and any(part in message for part in _ALLOCATOR)
     return untrainable_of(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
 
 
@@ -393,7 +395,7 @@ class ProgressPipe:
     """Sends the progress of a training; `out` is None in all processes but the first."""
 
     def __init__(self, folder: Path, out: Callable[[bytes], object] | None) -> None:
-        self._path = folder / TOLD
+        self._path = folder / SENT_LINES
         self._out = out
 
     @property

@@ -62,7 +62,7 @@ class RecallTrainer:
 _SEED = 1
 
 
-def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[str]:
+def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list[str]:
     """Train a model on conversations and return its answer to each question, "" if unknown.
 
     Takes one second of CPU time for 100 conversations, two for 10,000. Raises Untrainable if there
@@ -71,10 +71,12 @@ def teach_and_ask(lesson: tuple[Sequence[Conversation], Sequence[str]]) -> list[
     from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - loads numpy
     from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
-    talks, questions = lesson
+    talks, questions = task
     requested = RecallTrainer().hyperparameters(SUPERVISED, {})
     try:
-        *_, last = (each for each in train(talks, [], requested, _SEED) if isinstance(each, Epoch))
+        *_, last = (
+            event for event in train(talks, [], requested, _SEED) if isinstance(event, Epoch)
+        )
     except Untrainable as error:
         if error.arguments["n"]:
             raise

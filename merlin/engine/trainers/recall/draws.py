@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
-Whole = NDArray[np.int64]
+Integers = NDArray[np.int64]
 Bits = NDArray[np.uint64]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall import Answer
-from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.draws import Floats, Integers
 from merlin.engine.trainers.recall.sentences import SentenceSpace, Vectors, is_sentence
 from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,
@@ -54,7 +54,7 @@ class RecallModel:
     gains: Floats
     answers: Sequence[str]
     weights: Floats
-    turns: Whole
+    turns: Integers
     thresholds: Floats
     bare: Collection[str] | None = None
     taught: Sequence[Sequence[str]] = ()
@@ -112,11 +112,11 @@ class RecallModel:
         point = self._point(question, vectors)
         share = self.weights @ point / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
-        best = [each for each in likeliest if self.answers[each] != text][:MAX_NEAREST]
-        wordings = [self.taught[each] for each in best if share[each] >= MIN_SHARE]
+        best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
+        wordings = [self.taught[answer] for answer in best if share[answer] >= MIN_SHARE]
 
-        def likeness(words: str) -> float:
-            return float(self._point(terms(words), None) @ point)
+        def likeness(question: str) -> float:
+            return float(self._point(terms(question), None) @ point)
 
         # Vectors of uncached words take milliseconds.
         return tuple(

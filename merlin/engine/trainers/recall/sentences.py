@@ -77,7 +77,7 @@ class SentenceSpace(Space):
         vectors: Vectors,
     ) -> SentenceSpace:
         """Build the space of these documents; `vectors` has the vector of each of their texts."""
-        words = Space.of(
+        space = Space.of(
             [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
         )
         texts = sorted({_text(term) for row in documents for term in row if is_sentence(term)})
@@ -88,16 +88,16 @@ class SentenceSpace(Space):
         count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
         axes = np.ascontiguousarray(axes[:, ::-1][:, : count - count % 2])
-        return cls(words, encoder, middle, axes)
+        return cls(space, encoder, middle, axes)
 
     def place(self, terms: Sequence[str], vectors: Vectors | None = None) -> tuple[Floats, Floats]:
         """Return each term's vector and its mass; `vectors` has the vector of each text."""
         is_text = np.array([is_sentence(term) for term in terms])
         placed = np.zeros((len(terms), self.dimensions + self.axes.shape[1]), np.float32)
         mass = np.zeros(len(terms), np.float32)
-        words = [term for term in terms if not is_sentence(term)]
-        if words:
-            placed[~is_text, : self.dimensions], mass[~is_text] = super().place(words)
+        word_terms = [term for term in terms if not is_sentence(term)]
+        if word_terms:
+            placed[~is_text, : self.dimensions], mass[~is_text] = super().place(word_terms)
         texts = [term for term in terms if is_sentence(term)]
         if texts:
             matrix = np.array([(vectors or {})[_text(term)] for term in texts], np.float32)

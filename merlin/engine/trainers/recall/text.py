@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.draws import Floats, Whole
+from merlin.engine.trainers.recall.draws import Floats, Integers
 from merlin.engine.trainers.recall.draws import normal as normal_rows
 
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
@@ -94,9 +94,9 @@ _FUNCTION = frozenset(
 _EMPTY = frozenset(
     {NO_WORDS}
     | {
-        f"{kind}:{word}"
+        f"{kind}:{stem}"
         for kind in "vn"
-        for word in """
+        for stem in """
         зачем откуда насколько поэтому затем потом теперь сейчас далее дальше например ладно
         понятно понятный ясно ясный ладный хорошо конечно спасибо ага угу ок окей
         показать попроще проще раз exampl more ok okay simpler so thank
@@ -139,11 +139,11 @@ def terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     plain = normal(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
-    found = dict.fromkeys(_term(token, is_russian=is_russian) for token in tokens)
-    if not found:
+    unique = dict.fromkeys(_term(token, is_russian=is_russian) for token in tokens)
+    if not unique:
         return (NO_WORDS,)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
-    return (*found, *kinds)
+    return (*unique, *kinds)
 
 
 @lru_cache(maxsize=200_000)
@@ -184,19 +184,19 @@ def _english() -> Any:  # snowballstemmer is untyped
 
 
 @lru_cache(maxsize=200_000)
-def features(term: str) -> tuple[Whole, Floats]:
+def features(term: str) -> tuple[Integers, Floats]:
     """Return the hashes and the weights of one term's features.
 
     A term of an earlier turn has one prefix `<` per turn back: `<n:дуал`.
     """
     bare = term.lstrip("<")
     back = len(term) - len(bare)
-    kind, word = bare.split(":", 1)
+    kind, stem = bare.split(":", 1)
     weight = WEIGHTS[kind] * EARLIER_WEIGHT**back
     names = [f"w:{bare}"]
     values = [weight]
-    if kind in "nv" and len(word) >= _MIN_WITH_NGRAMS_LENGTH:
-        marked = f"<{word}>"
+    if kind in "nv" and len(stem) >= _MIN_WITH_NGRAMS_LENGTH:
+        marked = f"<{stem}>"
         grams = dict.fromkeys(
             marked[start : start + size]
             for size in _NGRAMS
@@ -209,16 +209,16 @@ def features(term: str) -> tuple[Whole, Floats]:
     return np.array(hashes, np.int64), np.array(values, np.float32)
 
 
-def vectors(hashes: Whole, seed: int, dimensions: int) -> Floats:
+def vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
     """Return one fixed random vector per hash: shape (len(hashes), dimensions), N(0, 1/dimensions).
 
     The rows are independent of each other.
     """
-    made = np.empty((len(hashes), dimensions), np.float32)
+    rows = np.empty((len(hashes), dimensions), np.float32)
     for first in range(0, len(hashes), _AT_A_TIME):
         part = slice(first, first + _AT_A_TIME)
-        made[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
-    return made
+        rows[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
+    return rows
 
 
 class Space:
@@ -232,7 +232,7 @@ class Space:
     read = staticmethod(terms)
 
     def __init__(
-        self, known: Whole, seen_in: Whole, documents: int, seed: int, dimensions: int
+        self, known: Integers, seen_in: Integers, documents: int, seed: int, dimensions: int
     ) -> None:
         self.known = known
         self.seen_in = seen_in
@@ -279,7 +279,7 @@ class Space:
         """Return its arrays in a model's file."""
         return {"known": self.known.astype(np.uint32), "seen_in": self.seen_in.astype(np.uint32)}
 
-    def _sums(self, hashes: Whole, values: Floats, starts: Whole) -> Floats:
+    def _sums(self, hashes: Integers, values: Floats, starts: Integers) -> Floats:
         """Sum the vectors of each term's features, in batches to limit the memory."""
         sums = np.empty((len(starts), self.dimensions), np.float32)
         distinct, rows = np.unique(hashes, return_inverse=True)
@@ -298,16 +298,16 @@ def bare_question(alone: Sequence[str], back: int) -> str:
 
     Returns "" for a question with a content word.
     """
-    words = [term for term in alone if not term.startswith(("i:", SENTENCE))]
-    if any(not term.startswith("f:") and term not in _EMPTY for term in words):
+    content_terms = [term for term in alone if not term.startswith(("i:", SENTENCE))]
+    if any(not term.startswith("f:") and term not in _EMPTY for term in content_terms):
         return ""
-    return f"{back} {' '.join(sorted(words))}"
+    return f"{back} {' '.join(sorted(content_terms))}"
 
 
 def asked_texts(messages: Sequence[Message]) -> list[str]:
     """Return the question's text and up to two earlier turns of the user."""
-    asked = [message.content for message in messages if message.role == "user"]
-    return asked[: -DEEPEST - 2 : -1]
+    questions = [message.content for message in messages if message.role == "user"]
+    return questions[: -DEEPEST - 2 : -1]
 
 
 def questions(messages: Sequence[Message], read: Read = terms) -> Iterator[Terms]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from merlin.engine import training_file
 from merlin.engine.trainers.base import Conversation, Epoch, TrainerNote, Untrainable
-from merlin.engine.trainers.recall.draws import Whole, keys
+from merlin.engine.trainers.recall.draws import Integers, keys
 from merlin.engine.trainers.recall.model import RecallModel
 from merlin.engine.trainers.recall.sentences import (
     SentenceSpace,
@@ -42,7 +42,7 @@ _DIMENSIONS = ((250, 1_024), (1_000, 512), (2_000, 256))
 _SHORTEST = 128
 _BATCH, _LARGE_BATCH = 32, 256
 _MAX_TESTED = 1_000
-_NAMED = 5
+_MAX_NAMED = 5
 _SETTLING = 0.8
 _AVERAGED = 10
 # With at most MAX_REPEATED answers, REPEATED trainings with different seeds are averaged.
@@ -51,7 +51,7 @@ MAX_REPEATED, REPEATED = 300, 5
 MAX_OFFERED_LENGTH = 300
 
 
-NOTHING: Whole = np.empty(0, np.int64)
+NOTHING: Integers = np.empty(0, np.int64)
 
 
 # The digest of an encoder, and its vectors by text.
@@ -80,21 +80,23 @@ def train(
     test_questions = _taught(test, read)[:_MAX_TESTED]
     training = _Training(turns, test_questions, hopeless, hyperparameters, seed, encoded)
     yield from _epochs(training, talks, hyperparameters["n_epochs"])
-    if left := training.left():
-        yield _named("engine-left", [turns[number].text for number in left])
+    if unlearned := training.unlearned_answers():
+        yield _named("engine-left", [turns[number].text for number in unlearned])
     if thresholds(training.served, training.evaluation, training.turns)[1]:
         yield TrainerNote("engine-threshold-lowered")
 
 
-def _epochs(training: _Training, talks: Sequence[Conversation], wanted: object) -> Iterator[Epoch]:
-    last = wanted if isinstance(wanted, int) else MAX_EPOCHS
+def _epochs(
+    training: _Training, talks: Sequence[Conversation], n_epochs: object
+) -> Iterator[Epoch]:
+    last = n_epochs if isinstance(n_epochs, int) else MAX_EPOCHS
     tokens = sum(training_file.count_messages(talk) for talk in talks)
     for number in range(1, last + 1):
         loss = training.run_epoch()
         metrics = {"train_loss": loss, "train_accuracy": training.accuracy(), **training.tested()}
         step, save = number * training.steps, partial(training.save, training.served)
         yield Epoch(number, step, metrics, save, number * tokens)
-        if wanted == "auto" and training.is_enough(number):
+        if n_epochs == "auto" and training.is_enough(number):
             return
 
 
@@ -110,23 +112,23 @@ def texts_of(talks: Sequence[Conversation], test: Sequence[Conversation]) -> lis
 
 def _taught(conversations: Sequence[Conversation], read: Read) -> list[Taught]:
     """Return the distinct trained turns, in an order independent of the file's."""
-    found = {turn for talk in conversations for turn in taught(talk, read)}
-    return sorted(found, key=lambda turn: (turn.readings, turn.answer, turn.text))
+    turns = {turn for talk in conversations for turn in taught(talk, read)}
+    return sorted(turns, key=lambda turn: (turn.readings, turn.answer, turn.text))
 
 
 def _contradicting(turns: Sequence[Taught]) -> list[int]:
     """Return the indices of questions with several answers, which cannot all be learned."""
     first: dict[object, int] = {}
-    found: set[int] = set()
+    contradicting: set[int] = set()
     for number, turn in enumerate(turns):
         before = first.setdefault(turn.readings, number)
         if turns[before].answer != turn.answer:
-            found |= {before, number}
-    return sorted(found)
+            contradicting |= {before, number}
+    return sorted(contradicting)
 
 
 def _named(key: str, texts: Sequence[str]) -> TrainerNote:
-    first = "; ".join(f"«{text}»" for text in texts[:_NAMED])
+    first = "; ".join(f"«{text}»" for text in texts[:_MAX_NAMED])
     return TrainerNote(key, {"n": len(texts), "shown": first})
 
 
@@ -189,10 +191,12 @@ class _Training:
             else Space.of(rows, seed, length)
         )
         placed, drawn = self.space.place(list(numbers), vectors), (keys(numbers), keys(answers))
-        words = np.array([not is_sentence(term) for term in numbers])
-        self._words = np.flatnonzero(words[: len(self.terms)])
+        is_word = np.array([not is_sentence(term) for term in numbers])
+        self._words = np.flatnonzero(is_word[: len(self.terms)])
         times = REPEATED if len(answers) <= MAX_REPEATED else 1
-        self._trained = [Weights(placed, words, *drawn, (seed, number)) for number in range(times)]
+        self._trained = [
+            Weights(placed, is_word, *drawn, (seed, number)) for number in range(times)
+        ]
         self._recent: deque[Weights] = deque(maxlen=1 if self._is_large else _AVERAGED * times)
         self.served = self._trained[0]
         self._epoch = 0
@@ -239,10 +243,10 @@ class _Training:
             self._rate *= _SETTLING
         return total / float(self._text_weights.sum()) / len(self._trained)
 
-    def _learn(self, learning: Weights, chosen: Whole, beside: Whole = NOTHING) -> float:
+    def _learn(self, learning: Weights, chosen: Integers, rivals: Integers = NOTHING) -> float:
         classes, weights = self._classes[chosen], self._text_weights[chosen]
-        moment = 2 * self._epoch + bool(len(beside))
-        return learning.learn(self._documents, chosen, classes, weights, beside, self._rate, moment)
+        moment = 2 * self._epoch + bool(len(rivals))
+        return learning.learn(self._documents, chosen, classes, weights, rivals, self._rate, moment)
 
     def accuracy(self) -> float:
         """Return the share of (sampled) trained questions answered correctly."""
@@ -264,7 +268,7 @@ class _Training:
             self._is_all_right = len(watched) == len(learnable) or self._is_right(learnable)
         return self._is_all_right
 
-    def _is_right(self, question_indices: Whole) -> bool:
+    def _is_right(self, question_indices: Integers) -> bool:
         """Ask these; watch those that win by little, repeat those that win by almost nothing."""
         result = self.evaluation.ask(self.served, self.turns, question_indices)
         lead = result.own - result.other
@@ -277,12 +281,12 @@ class _Training:
         self._watched = question_indices[is_wrong | (lead < _WATCHED)]
         return not is_wrong.any()
 
-    def left(self) -> list[int]:
+    def unlearned_answers(self) -> list[int]:
         """Return the learnable questions that do not get their trained answer."""
         wrong: list[int] = [] if self._is_all_right else self._wrong(self._learnable).tolist()
         return wrong
 
-    def _wrong(self, question_indices: Whole) -> Whole:
+    def _wrong(self, question_indices: Integers) -> Integers:
         chosen = self.evaluation.ask(self.served, self.turns, question_indices).chosen
         return np.asarray(
             question_indices[chosen != self.evaluation.right[question_indices]], np.int64

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from merlin.engine.trainers.recall.draws import (
     Bits,
     Floats,
-    Whole,
+    Integers,
     key,
     keys,
     normal,
@@ -45,7 +45,7 @@ _SCORES_AT_A_TIME = 4_000_000
 # Higher values reject more questions and answer fewer; chosen on the three shipped sets.
 QUANTILE = 0.8
 MIN_THRESHOLD = 0.3
-_ASKED = 1_000
+_MAX_SAMPLED = 1_000
 _LEAST = 1e-6
 
 
@@ -56,8 +56,8 @@ class Documents:
     `keys[i]` is the random key of text i.
     """
 
-    terms: Whole
-    starts: Whole
+    terms: Integers
+    starts: Integers
     keys: Bits
 
     @classmethod
@@ -70,7 +70,7 @@ class Documents:
     def __len__(self) -> int:
         return len(self.starts) - 1
 
-    def flat(self, chosen: Whole) -> tuple[Whole, Whole]:
+    def flat(self, chosen: Integers) -> tuple[Integers, Integers]:
         """Return the concatenated terms of the chosen rows, and the start of each row."""
         lengths = self.starts[chosen + 1] - self.starts[chosen]
         begins = np.concatenate([[0], np.cumsum(lengths)[:-1]])
@@ -106,7 +106,7 @@ class Weights:
         self._gain_memory = np.zeros(len(terms), np.float32)
         self._row_memory = np.full(len(answers), START_MEMORY, np.float32)
 
-    def order(self, documents: Documents, epoch: int) -> Whole:
+    def order(self, documents: Documents, epoch: int) -> Integers:
         """Return the indices of all documents in this epoch's random order."""
         return np.argsort(splitmix(documents.keys ^ key(*self.seed, epoch)), kind="stable")
 
@@ -116,7 +116,7 @@ class Weights:
         frozen.rows = self.unit_rows()  # the gains are replaced at each step, never mutated
         return frozen
 
-    def points(self, documents: Documents, chosen: Whole) -> Floats:
+    def points(self, documents: Documents, chosen: Integers) -> Floats:
         """Return the vectors of the chosen documents, shape (len(chosen), dimensions)."""
         terms, begins = documents.flat(chosen)
         gains = self.gains[terms]
@@ -130,10 +130,10 @@ class Weights:
     def learn(
         self,
         documents: Documents,
-        chosen: Whole,
-        classes: Whole,
+        chosen: Integers,
+        classes: Integers,
         weights: Floats,
-        beside: Whole,
+        rivals: Integers,
         rate: float,
         moment: int,
     ) -> float:
@@ -158,7 +158,7 @@ class Weights:
         lengths = self._lengths(flat, gains, begins)
         points: Floats = sums / lengths
 
-        compared = self._compared(classes, beside, drawn[:1])
+        compared = self._compared(classes, rivals, drawn[:1])
         units = _unit(self.rows[compared])
         right = np.searchsorted(compared, classes)
         loss, slope = cross_entropy(points @ units.T, right, weights)
@@ -172,24 +172,24 @@ class Weights:
         self._step_gains(flat, np.where(gains > 0, along, np.float32(0)))
         return loss
 
-    def _lengths(self, terms: Whole, gains: Floats, begins: Whole) -> Floats:
+    def _lengths(self, terms: Integers, gains: Floats, begins: Integers) -> Floats:
         mass = np.add.reduceat(gains * gains * self.masses[terms], begins)
         return np.asarray(np.sqrt(np.maximum(mass, _TINY))[:, None], np.float32)
 
-    def _dropout(self, drawn: Bits, begins: Whole, counts: Whole) -> Floats:
+    def _dropout(self, drawn: Bits, begins: Integers, counts: Integers) -> Floats:
         """Apply word dropout, but never drop all words of a text."""
-        kept = uniform(drawn) >= DROPOUT
-        empty = ~np.logical_or.reduceat(kept, begins)
-        return np.asarray(kept | np.repeat(empty, counts), np.float32)
+        is_kept = uniform(drawn) >= DROPOUT
+        empty = ~np.logical_or.reduceat(is_kept, begins)
+        return np.asarray(is_kept | np.repeat(empty, counts), np.float32)
 
-    def _compared(self, classes: Whole, beside: Whole, drawn: Bits) -> Whole:
+    def _compared(self, classes: Integers, rivals: Integers, drawn: Bits) -> Integers:
         if len(self.rows) <= MAX_COMPARED:
             return np.arange(len(self.rows))
         share = RANDOM_OTHERS / len(self.rows)
-        others = np.flatnonzero(uniform(splitmix(self._answers ^ drawn)) < share)
-        return np.unique(np.concatenate([classes, others, beside]))
+        sampled = np.flatnonzero(uniform(splitmix(self._answers ^ drawn)) < share)
+        return np.unique(np.concatenate([classes, sampled, rivals]))
 
-    def _step_rows(self, chosen: Whole, units: Floats, slope: Floats, rate: float) -> None:
+    def _step_rows(self, chosen: Integers, units: Floats, slope: Floats, rate: float) -> None:
         # Only the component orthogonal to the row rotates it. The gradient is not divided by the
         # row's length, or the first step, from a tiny row, would dominate the accumulator.
         slope = slope - (slope * units).sum(1, keepdims=True) * units
@@ -197,7 +197,7 @@ class Weights:
         step = rate / np.sqrt(self._row_memory[chosen] + _TINY)
         self.rows[chosen] -= (step[:, None] * slope).astype(np.float32)
 
-    def _step_gains(self, terms: Whole, slope: Floats) -> None:
+    def _step_gains(self, terms: Integers, slope: Floats) -> None:
         total = np.bincount(terms, slope, minlength=len(self.gains)).astype(np.float32)
         self._gain_memory += total * total
         step = self._gain_rates * total / np.sqrt(self._gain_memory + _TINY)
@@ -217,7 +217,7 @@ def _unit(rows: Floats) -> Floats:
     return np.asarray(rows / np.maximum(lengths, _TINY)[:, None], np.float32)
 
 
-def cross_entropy(scores: Floats, right: Whole, weights: Floats) -> tuple[float, Floats]:
+def cross_entropy(scores: Floats, right: Integers, weights: Floats) -> tuple[float, Floats]:
     """Return the summed weighted softmax loss, and its gradient with respect to the scores."""
     logits = (scores - scores.max(1, keepdims=True)) * SHARPNESS
     chances = np.exp(logits)
@@ -236,10 +236,10 @@ class Result(NamedTuple):
     right answer that was never taught is -1.
     """
 
-    chosen: Whole
+    chosen: Integers
     own: Floats
     other: Floats
-    other_answer: Whole
+    other_answer: Integers
 
 
 class Evaluation:
@@ -257,7 +257,7 @@ class Evaluation:
     def __len__(self) -> int:
         return len(self.right)
 
-    def ask(self, weights: Weights, turns: Whole, question_indices: Whole) -> Result:
+    def ask(self, weights: Weights, turns: Integers, question_indices: Integers) -> Result:
         """Return the results of the questions `question_indices`, in batches to bound memory."""
         if not len(question_indices):  # every question contradicts another
             nothing = np.empty(0, np.float32)
@@ -269,7 +269,7 @@ class Evaluation:
         return Result(*map(np.concatenate, zip(*parts, strict=True)))
 
     def _ask(
-        self, weights: Weights, units: Floats, turns: Whole, question_indices: Whole
+        self, weights: Weights, units: Floats, turns: Integers, question_indices: Integers
     ) -> Result:
         counts = self._starts[question_indices + 1] - self._starts[question_indices]
         lasts = np.cumsum(counts) - 1
@@ -291,10 +291,10 @@ class Evaluation:
         right = self.right[question_indices]
         own = np.where(right >= 0, scores[lasts, right], -1.0)
         scores[lasts[right >= 0], right[right >= 0]] = -1.0
-        other = scores.argmax(1)[lasts]
-        return Result(chosen, own, scores[lasts, other], other)
+        runner_up = scores.argmax(1)[lasts]
+        return Result(chosen, own, scores[lasts, runner_up], runner_up)
 
-    def nearest(self, weights: Weights, question_indices: Whole) -> Floats:
+    def nearest(self, weights: Weights, question_indices: Integers) -> Floats:
         """Return each answer's best score among `question_indices` that are not its own."""
         units = weights.unit_rows()
         best = np.full(len(units), -1.0, np.float32)
@@ -304,7 +304,7 @@ class Evaluation:
             best = np.maximum(best, scores.max(0))
         return best
 
-    def loss(self, weights: Weights, question_indices: Whole) -> float | None:
+    def loss(self, weights: Weights, question_indices: Integers) -> float | None:
         """Return the mean cross-entropy over the questions whose answer was trained."""
         question_indices = question_indices[self.right[question_indices] >= 0]
         if not len(question_indices):
@@ -317,14 +317,14 @@ class Evaluation:
         return total / len(question_indices)
 
 
-def _parts(question_indices: Whole, answers: int) -> Iterator[Whole]:
+def _parts(question_indices: Integers, answers: int) -> Iterator[Integers]:
     """Yield `question_indices` some at a time, to bound the memory of their scores."""
     size = max(1, _SCORES_AT_A_TIME // answers)
     for first in range(0, len(question_indices), size):
         yield question_indices[first : first + size]
 
 
-def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[Floats, bool]:
+def thresholds(weights: Weights, evaluation: Evaluation, turns: Integers) -> tuple[Floats, bool]:
     """Return the threshold of each answer, and whether one went down to its own taught question.
 
     Evaluates at most 1,000 trained questions.
@@ -336,7 +336,7 @@ def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[
     above 0.
     """
     question_indices = np.unique(
-        np.linspace(0, len(evaluation) - 1, min(len(evaluation), _ASKED)).astype(np.int64)
+        np.linspace(0, len(evaluation) - 1, min(len(evaluation), _MAX_SAMPLED)).astype(np.int64)
     )
     result = evaluation.ask(weights, turns, question_indices)
     usual = np.quantile(result.other, QUANTILE)
@@ -346,5 +346,5 @@ def thresholds(weights: Weights, evaluation: Evaluation, turns: Whole) -> tuple[
     is_right = result.chosen == evaluation.right[question_indices]
     lowest = np.ones(len(turns))
     np.minimum.at(lowest, result.chosen[is_right], result.own[is_right])
-    kept = np.maximum(np.minimum(requested, lowest - _LEAST), _LEAST).astype(np.float32)
-    return kept, bool((lowest < requested).any())
+    margins = np.maximum(np.minimum(requested, lowest - _LEAST), _LEAST).astype(np.float32)
+    return margins, bool((lowest < requested).any())

@@ -70,8 +70,8 @@ def listen(stop: threading.Event) -> None:
 
     Uses os.read, because a buffered reader blocked in a thread prevents the process from exiting.
     """
-    while word := os.read(0, 1024):
-        if trainer.STOP.encode() in word:
+    while command := os.read(0, 1024):
+        if trainer.STOP.encode() in command:
             stop.set()
     if not stop.is_set():
         os._exit(_FAILED)

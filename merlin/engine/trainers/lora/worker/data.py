@@ -98,9 +98,9 @@ class Texts:
             raise Untrainable(f"invalid_{param}", key, param, **arguments) from error
         if too_long:
             number, tokens = too_long[0]
-            words = {"line": _line(path, number), "tokens": tokens, "most": self._longest}
+            arguments = {"line": _line(path, number), "tokens": tokens, "most": self._longest}
             raise Untrainable(
-                "example_too_long", "engine-lora-too-long", param, n=len(too_long), **words
+                "example_too_long", "engine-lora-too-long", param, n=len(too_long), **arguments
             )
         if not is_any:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
@@ -113,9 +113,11 @@ class Texts:
             if message.role == _ASSISTANT and message.extra.get("weight") != 0
         ]
         spans = [self._span(messages, turn) for turn in turns]
-        whole = self._render(messages)
-        if all(whole.startswith(text) for _, text in spans):
-            return [self._row(whole, [(start, len(text)) for start, text in spans])] * bool(turns)
+        rendered = self._render(messages)
+        if all(rendered.startswith(text) for _, text in spans):
+            return [self._row(rendered, [(start, len(text)) for start, text in spans])] * bool(
+                turns
+            )
         return [self._row(text, [(start, len(text))]) for start, text in spans]
 
     def _span(self, messages: Sequence[Message], turn: int) -> tuple[int, str]:
@@ -134,10 +136,10 @@ class Texts:
         return render_chat(self._tokenizer, messages, is_asked=is_asked)
 
     def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
-        made = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids = array("i", made["input_ids"])
+        encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
+        ids = array("i", encoding["input_ids"])
         taught = bytearray(len(ids))
-        for place, (start, end) in enumerate(made["offset_mapping"]):
+        for place, (start, end) in enumerate(encoding["offset_mapping"]):
             taught[place] = any(first <= start and end <= last for first, last in spans)
         if not any(flag and token in self._ends for token, flag in zip(ids, taught, strict=True)):
             # Without an end token after the answer the model would learn never to stop.
@@ -151,7 +153,7 @@ def _shared_length(before: str, text: str) -> int:
     if text.startswith(before):
         return len(before)
     pairs = enumerate(zip(before, text, strict=False))
-    return next((place for place, (one, other) in pairs if one != other), len(text))
+    return next((place for place, (left, right) in pairs if left != right), len(text))
 
 
 def _line(path: Path, number: int) -> int:
@@ -253,14 +255,14 @@ def _packed(rows: Sequence[Row]) -> list[list[int]]:
     """Pack rows into lines as long as the longest row: first fit decreasing; return indices."""
     width = max(map(len, rows))
     lines: list[list[int]] = []
-    room: list[int] = []
+    free: list[int] = []
     for number in sorted(range(len(rows)), key=lambda n: -len(rows[n])):
         length = len(rows[number])
-        fit = next((n for n, left in enumerate(room) if left >= length), None)
+        fit = next((n for n, space in enumerate(free) if space >= length), None)
         if fit is None:
             lines.append([])
-            room.append(width)
+            free.append(width)
             fit = len(lines) - 1
         lines[fit].append(number)
-        room[fit] -= length
+        free[fit] -= length
     return lines

@@ -25,14 +25,14 @@ _GIB = 2**30
 # activations (measured on SmolLM2-135M with adapters on every projection: 2,513 MiB at 388 tokens),
 # and with only the layer's input (gradient checkpointing).
 # Source of the form: Korthikanti et al. 2022, "Reducing Activation Recomputation", section 4.1.
-_WHOLE, _INPUT_ALONE = 65, 2
+_ALL_ACTIVATIONS, _INPUT_ONLY = 65, 2
 # Copies of the logits of a target token: the logits, their float copy, their gradient.
 _LOGITS = 3
 # Bytes per trained parameter: weight, gradient and Adam's two moments in float32.
 _TRAINED_BYTES = 16
 _BYTES = {"none": None, "8bit": 1.0, "4bit": 0.6}
 # Fixed overhead: torch, CUDA and the tokens.
-_REST = 400 * 2**20
+_RESERVE_BYTES = 400 * 2**20
 
 
 def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
@@ -42,11 +42,11 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
     """
     if all(device == "cpu" for device in place.devices):
         return Accelerator(cpu=True, mixed_precision="no")
-    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    if there < (1 if place.workers else len(place.devices)):
+    available = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if available < (1 if place.workers else len(place.devices)):
         named = ", ".join(place.devices)
         raise Untrainable(
-            "device_unavailable", "engine-lora-no-device", None, device=named, there=there
+            "device_unavailable", "engine-lora-no-device", None, device=named, there=available
         )
     able = dtype != "float32" and torch.cuda.is_bf16_supported()
     return Accelerator(cpu=False, mixed_precision="bf16" if able else "no")
@@ -61,13 +61,15 @@ def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
     layers, hidden = int(text.num_hidden_layers), int(text.hidden_size)
     # Seven projections of about (hidden, 3 hidden) have two thin matrices each.
     trained = layers * 7 * rank * 3 * hidden * _TRAINED_BYTES
-    at_rest = base.loaded_bytes + trained + _REST + _LOGITS * tokens * int(text.vocab_size) * 4
-    kept = tokens * hidden * base.dtype.itemsize
-    needed: float = at_rest + kept * (_INPUT_ALONE * layers + _WHOLE)
+    at_rest = (
+        base.loaded_bytes + trained + _RESERVE_BYTES + _LOGITS * tokens * int(text.vocab_size) * 4
+    )
+    activations = tokens * hidden * base.dtype.itemsize
+    needed: float = at_rest + activations * (_INPUT_ONLY * layers + _ALL_ACTIVATIONS)
     if needed > free:
         sizes = {"needed": round(needed / _GIB, 1), "free": round(free / _GIB, 1)}
         raise Untrainable("out_of_memory", "engine-lora-too-large", "model", **sizes)
-    return bool(at_rest + kept * _WHOLE * layers > free)
+    return bool(at_rest + activations * _ALL_ACTIVATIONS * layers > free)
 
 
 def free_bytes(device: torch.device) -> float:

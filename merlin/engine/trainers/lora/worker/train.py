@@ -79,18 +79,18 @@ def score(model: torch.nn.Module, layout: Layout) -> Scored:
     return logps, chosen.detach().argmax(-1) == layout.wanted
 
 
-def supervised(seen: Scored) -> Loss:
+def supervised(scored: Scored) -> Loss:
     """Return the negative log-likelihood summed over the target tokens."""
-    logps, hits = seen
+    logps, hits = scored
     return -logps.sum(), {"mean_token_accuracy": hits.sum()}
 
 
-def preference(seen: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
+def preference(scored: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
     """Return the DPO loss (sigmoid), summed over pairs; rows are better, worse, better, ...
 
     Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
     """
-    gains = seen[0] - reference[0]
+    gains = scored[0] - reference[0]
     rewards = beta * gains.new_zeros(layout.rows).index_add(0, layout.owner, gains)
     margins = rewards[0::2] - rewards[1::2]
     detached = margins.detach()
@@ -207,7 +207,7 @@ def save_epoch(folder: Path, number: int, model: Any) -> None:
     target = trainer.epoch_folder(folder, number)
     if not target.exists():
         durable_files.remove_durably(target.with_name(f".{target.name}.part"))
-        durable_files.write_durably(target, lambda beside: _export(model, beside))
+        durable_files.write_durably(target, lambda temporary: _export(model, temporary))
 
 
 def _write(checkpoint: dict[str, Any], path: Path) -> None:
@@ -266,15 +266,15 @@ class TrainStep:
         divisor = max(1, self._count(batch)) / self._accelerator.num_processes
         share, weight = self._share(batch)
         pieces = list(self._lay_out(share))
-        seen = []
+        losses = []
         for number, layout in enumerate(pieces, start=1):
             is_last = number == len(pieces)
             # Gradients are synchronised only with the last micro-batch.
             with nullcontext() if is_last else self._accelerator.no_sync(self._shared):
                 total, sums = self._loss(self._shared, layout)
                 (total * weight / divisor).backward()
-            seen.append((total.detach(), sums))
-        return self._reduce({**self._sums(seen, share, weight), "stop": float(is_stop)})
+            losses.append((total.detach(), sums))
+        return self._reduce({**self._sums(losses, share, weight), "stop": float(is_stop)})
 
     def forget(self) -> None:
         """Reset the gradients."""
@@ -293,8 +293,8 @@ class TrainStep:
         self.model.eval()
         share, weight = self._share(batch)
         with torch.no_grad():
-            seen = [self._loss(self.model, layout) for layout in self._lay_out(share)]
-        return self._reduce(self._sums(seen, share, weight))
+            losses = [self._loss(self.model, layout) for layout in self._lay_out(share)]
+        return self._reduce(self._sums(losses, share, weight))
 
     def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
         """Return this process' share of a batch and its weight.
@@ -316,17 +316,17 @@ class TrainStep:
         with adapters_off(self.model), self._accelerator.autocast():
             reference = score(self.model, layout)
         with self._accelerator.autocast():
-            seen = score(model, layout)
-        return preference(seen, reference, layout, float(self._plan.settings["beta"]))
+            scored = score(model, layout)
+        return preference(scored, reference, layout, float(self._plan.settings["beta"]))
 
     def _sums(
-        self, seen: Sequence[Loss], share: Sequence[Example], weight: float
+        self, losses: Sequence[Loss], share: Sequence[Example], weight: float
     ) -> dict[str, float]:
         tokens = sum(len(row) for example in share for row in example)
         sums = {"count": weight * self._count(share), "tokens": weight * tokens}
-        sums["loss"] = weight * sum(float(total) for total, _ in seen)
-        for name in seen[0][1]:
-            sums[name] = weight * sum(float(shown[name]) for _, shown in seen)
+        sums["loss"] = weight * sum(float(total) for total, _ in losses)
+        for name in losses[0][1]:
+            sums[name] = weight * sum(float(metrics[name]) for _, metrics in losses)
         return sums
 
     def _reduce(self, sums: dict[str, float]) -> dict[str, float]:
