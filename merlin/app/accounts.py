@@ -293,7 +293,7 @@ def count_records(ctx: Context, actor: Actor) -> Mapping[str, int]:
 def erase(
     ctx: Context, actor: Actor, kept_update: int | None = None, *, is_resumed: bool = False
 ) -> tuple[Mapping[str, int], list[str]]:
-    """Delete all data of the actor, except the bot's update `kept_update`, which asked for it.
+    """Delete all data of the actor, except the bot's update `kept_update`, the request itself.
 
     Return the number of deleted rows by table and the models that had learnt the actor's
     corrections. Their used quota still counts for a day, or for the month if the plan has monthly

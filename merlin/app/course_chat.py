@@ -43,7 +43,7 @@ from merlin.training.models import Serving, find_origin
 
 MAX_TALKS = 50
 STARTERS, MAX_STARTER_LENGTH = 3, 90
-# So many examples are searched for starters; the next call goes on after them.
+# The number of examples searched for starters; the next call goes on after them.
 _STARTER_EXAMPLES = 12
 # A turn's `offer`: the answer was stopped, and may be requested in full.
 STOPPED = "stopped"

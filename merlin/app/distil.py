@@ -55,7 +55,7 @@ PAIRS = 3  # asked for per passage of material
 MAX_ANSWER_TOKENS = 4000
 MAX_ANSWER_S = 120.0
 _MAX_NOTE_LENGTH = 1000
-# Other wordings are asked of single-turn examples among the newest so many.
+# Only single-turn examples among the newest `_MAX_REWORDED` are reworded.
 _MAX_REWORDED, _PAIR_TURNS = 1_000, 2
 _MAX_DRAFTS = 50  # read at most from one answer
 _SHAPE = '{"examples": [{"questions": ["…"], "answer": "…"}]}'

@@ -269,7 +269,7 @@ def _drafts(ctx: Context) -> ExampleDrafts:
     return ExampleDrafts(ctx.db, ctx.clock)
 
 
-# So many search results are compared with a pasted question.
+# The maximum number of search results compared with a pasted question.
 _MAX_COMPARED = 50
 
 

@@ -169,7 +169,7 @@ class Groups(BotRepository):
         return (GROUP_SETTING.bot_id == self._bot_id) & (GROUP_SETTING.chat_id == chat_id)
 
 
-# So many of a user's newest answers are searched: each has to be decrypted.
+# The number of a user's newest answers to search: each has to be decrypted.
 _MAX_SEARCHED_TURNS = 60
 _MAX_SEARCHED_EXAMPLES = 300
 # The stored inline questions of a user; older ones are deleted.

@@ -106,7 +106,7 @@ def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetim
 # The setting with the result of the last comparison with Telegram, and its author.
 SETTING, BY = "stars.reconciled", "bot"
 NIGHT_HOUR = 4
-# Telegram's list may lag, and clocks may differ, by so much.
+# Allowance for the lag of Telegram's list and for clock differences.
 LIST_LAG = timedelta(minutes=15)
 _MAX_STORED = 50
 

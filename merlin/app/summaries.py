@@ -132,7 +132,7 @@ SHARE = 4
 SHORT_CHARACTERS = 400
 MAX_PARTS = 32
 _MIN_NAME_LENGTH = 3
-# Case endings of Russian names have at most so many letters.
+# The maximum length of a case ending of a Russian name.
 _ENDING = 3
 _NUMBER = re.compile(r"\d+")
 _LIST_SIGN = re.compile(r"^\s*\d+[.)]\s", re.MULTILINE)

@@ -194,7 +194,7 @@ class HourlyFigures(Repository):
 
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
-# The same hour of so many earlier weeks gives the usual number; it takes at least two weeks.
+# The usual count is the median of the same hour in earlier weeks: their number, and its minimum.
 _WEEKS, _MIN_WEEKS = 4, 2
 
 

@@ -31,9 +31,9 @@ from merlin.dataset.near_questions import content_words, find_near_questions
 from merlin.dataset.proposals import mask_personal_data
 
 DAYS = 7
-# Of the newest questions and groups; nobody works through a longer list.
+# Limits of the newest questions and groups; nobody works through a longer list.
 _MAX_QUESTIONS, _MAX_GROUPS = 5_000, 200
-# So many search results are compared with a question.
+# The maximum number of search results compared with a question.
 _MAX_COMPARED = 20
 # The maximum number of questions that a user may send to editors in a week.
 MAX_LISTED = 20
