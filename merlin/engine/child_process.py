@@ -37,7 +37,7 @@ def limit_own_threads() -> None:
 def child_environment(**added: str) -> dict[str, str]:
     """Return a child's environment: without secrets and our thread limits, offline for the hub.
 
-    `added` overrides the defaults.
+    `python -m` in it does not import from the working folder. `added` overrides the defaults.
     """
     own = {
         name: value
@@ -45,8 +45,13 @@ def child_environment(**added: str) -> dict[str, str]:
         if not name.startswith(_SECRETS) and name not in _own_limits
     }
     path = os.pathsep.join(filter(None, [_PACKAGES, own.get("PYTHONPATH")]))
-    offline = {"HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false", "PYTHONPATH": path}
-    return own | offline | added
+    defaults = {
+        "HF_HUB_OFFLINE": "1",
+        "TOKENIZERS_PARALLELISM": "false",
+        "PYTHONPATH": path,
+        "PYTHONSAFEPATH": "1",
+    }
+    return own | defaults | added
 
 
 def take_stdout() -> BinaryIO:

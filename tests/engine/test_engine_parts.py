@@ -20,6 +20,7 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
+from merlin.engine.child_process import child_environment
 from merlin.engine.database import (
     MAX_KEY_LENGTH,
     STEPS,
@@ -56,6 +57,22 @@ def test_the_threads_of_the_engine_do_not_bind_its_children():
     assert (engine["OMP_NUM_THREADS"], engine["MKL_NUM_THREADS"]) == ("1", "3")
     assert "OMP_NUM_THREADS" not in child
     assert child["MKL_NUM_THREADS"] == "3"
+
+
+def test_children_see_no_secret_and_import_nothing_from_the_working_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "secret")
+    (tmp_path / "json.py").write_text("raise SystemExit('imported from the working folder')")
+    child = subprocess.run(
+        [sys.executable, "-c", "import json, os; print(*os.environ)"],
+        env=child_environment(ADDED="1"),
+        cwd=tmp_path,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    names = child.stdout.split()
+    assert "ADDED" in names
+    assert "MERLIN_ENGINE_KEY" not in names
 
 
 def test_a_token_is_a_word_or_a_sign():

@@ -16,6 +16,7 @@ from pathlib import Path
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably, sha256_of
 from merlin.core.errors import MerlinError, NotFound, Refused
+from merlin.engine.child_process import child_environment
 from merlin.engine.model_store.store import (
     DISK_FULL,
     ModelCard,
@@ -49,21 +50,21 @@ Worker = Callable[[Mapping[str, str]], Mapping[str, str]]
 def run_worker(
     log: Path, progress: Progress, lock: int, order: Mapping[str, str]
 ) -> Mapping[str, str]:
-    """Let a child carry an order out and return what it found.
+    """Run an order in a child process and return its result.
 
-    `progress` is called as it goes on. The child holds our `lock` too, so that it is taken until
-    the last of us has ended. Raises Refused with the child's words, MerlinError when it died
-    without any; `log` then holds what it printed.
+    `progress` is called for each of its progress lines. The child inherits `lock`, so the base
+    stays locked until both processes have ended. Raises the child's Refused; MerlinError if the
+    child died without a message (`log` then has its output).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w", encoding="utf-8") as printed:
         child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-            [sys.executable, "-P", "-m", CHILD],
+            [sys.executable, "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=printed,
             text=True,
-            env={**os.environ, **QUIET},
+            env=child_environment(HF_HUB_OFFLINE=os.environ.get("HF_HUB_OFFLINE", "0"), **QUIET),
             pass_fds=(lock,),
         )
         try:

@@ -16,7 +16,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import os
 import secrets
 import shutil
 from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
@@ -27,6 +26,7 @@ from pathlib import Path, PurePosixPath
 from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.core.server import die_with_parent, free_ports
+from merlin.engine.child_process import child_environment
 from merlin.engine.serving.base import Adapter, Unavailable
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
 from merlin.engine.serving.proxy import Calls, ProxyBackend, Target
@@ -108,7 +108,7 @@ class LlamaProcess:
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
-            env={**os.environ, "LLAMA_API_KEY": self._key},
+            env=child_environment(LLAMA_API_KEY=self._key),
             preexec_fn=die_with_parent,
         )
         self._reading = asyncio.create_task(self._read(self._child))

@@ -323,7 +323,7 @@ class ChildServer:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
                 with self.log.open("ab") as errors:
                     child = await asyncio.create_subprocess_exec(
-                        *(sys.executable, "-P", "-m", *self.command),
+                        *(sys.executable, "-m", *self.command),
                         stdin=asyncio.subprocess.PIPE,
                         stdout=asyncio.subprocess.PIPE,
                         stderr=errors,
