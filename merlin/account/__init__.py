@@ -1,1 +1,1 @@
-"""Accounts: who the people are that talk to Merlin."""
+"""Accounts: users, roles, consents, passwords, sign-ins and API keys."""

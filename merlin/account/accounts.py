@@ -1,10 +1,10 @@
-"""User names and passwords: what they must be like, and their rows.
+"""User names and passwords: validation, hashing and storage.
 
-Somebody without Telegram gets a number that Telegram never gives: its ids end below 2^52.
+A person without Telegram gets an id that Telegram never assigns: its ids are below 2^52.
 
-Common and breached passwords are refused; nothing else is asked of a password but its length.
+Common and breached passwords are refused; otherwise only the length is checked.
 Sources: NIST SP 800-63B, 5.1.1.2; OWASP Password Storage Cheat Sheet (argon2id, 19 MiB, 2
-passes). `passwords.xz` holds the most used passwords of breaches: the frequency list of zxcvbn
+passes). `passwords.xz` holds the passwords most used in breaches: the frequency list of zxcvbn
 4.5.0 (MIT).
 """
 
@@ -33,7 +33,7 @@ from merlin.db.database import Database, Repository, transaction
 from merlin.db.tables import ACCOUNT, USER
 from merlin.db.values import read_row
 
-# Numbers that JavaScript can still count with.
+# Integers that JavaScript represents exactly.
 FIRST_ID, LAST_ID = 2**52, 2**53 - 1
 MAX_NAME_LENGTH = 32
 _NAME = re.compile(r"[a-z](?:[._-]?[a-z0-9]){1,31}")
@@ -47,7 +47,7 @@ _RESERVED = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """One account; `password` is its argon2id hash, "" without one."""
+    """An account; `password` is its argon2id hash, "" without one."""
 
     user_id: int
     name: str
@@ -56,92 +56,97 @@ class Account:
 
     @property
     def has_password(self) -> bool:
-        """Return whether its owner can sign in by a password."""
+        """Return whether its owner can sign in with a password."""
         return bool(self.password)
 
 
 def fold_name(name: str) -> str:
-    """Return a name as it is compared: the one spelling of all that look the same."""
+    """Return the normalised name, in which names that look the same are equal."""
     return unicodedata.normalize("NFKC", name).strip().casefold()
 
 
 def check_name(name: str) -> str:
-    """Return a name as it is stored. Raises Refused for one that nobody can have."""
-    found = fold_name(name)
-    if len(found) > MAX_NAME_LENGTH or not _NAME.fullmatch(found):
+    """Return the name as it is stored. Raises Refused for an invalid one."""
+    folded = fold_name(name)
+    if len(folded) > MAX_NAME_LENGTH or not _NAME.fullmatch(folded):
         raise Refused("no user name", "account-name-refused", limit=MAX_NAME_LENGTH)
-    return found
+    return folded
 
 
-def check_own_name(name: str, given: frozenset[str]) -> str:
-    """Return a name that people may take by themselves. Raises Refused for any other.
+def check_own_name(name: str, reserved: frozenset[str]) -> str:
+    """Return a name that people may choose themselves. Raises Refused for any other.
 
-    `given` are names that admins alone give: those that stand in a course.yaml.
+    `reserved` are names that only admins assign: those in a course.yaml.
     """
-    found = check_name(name)
-    if found in _RESERVED or found in given:
-        raise Refused("a name that admins give", "account-name-reserved", name=found)
-    return found
+    folded = check_name(name)
+    if folded in _RESERVED or folded in reserved:
+        raise Refused("a name that admins give", "account-name-reserved", name=folded)
+    return folded
 
 
 def new_id() -> int:
-    """Return an id for somebody without Telegram; ids of those who left do not come again."""
+    """Return an id for a person without Telegram; random, so that none is assigned twice."""
     return FIRST_ID + secrets.randbelow(LAST_ID - FIRST_ID + 1)
 
 
 def is_of_telegram(user_id: int) -> bool:
-    """Return whether this is somebody whom Telegram knows."""
+    """Return whether the id is a Telegram user's."""
     return user_id < FIRST_ID
 
 
-LEAST, MOST = 10, 256
-_LIST = Path(__file__).with_name("passwords.xz")
+MIN_PASSWORD_LENGTH, MAX_PASSWORD_LENGTH = 10, 256
+_PASSWORD_LIST = Path(__file__).with_name("passwords.xz")
 _HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
-# What is compared where there is nothing to compare with, so that both take the same time.
-_NOBODYS = (
+# Verified when there is no stored hash, so that the response takes as long.
+_DUMMY_HASH = (
     "$argon2id$v=19$m=19456,t=2,p=1$bWVybGluLW5vYm9keQ$sG1Xo9mKh0cW1l7D2w2r0m2Xf7k0Wm1JYb1o2Z3c4d4"
 )
-_SITE = ("merlin", "мерлин", "telegram", "телеграм")
+_SITE_NAMES = ("merlin", "мерлин", "telegram", "телеграм")
 _MIN_KINDS, _MIN_DIGITS, _MIN_REST = 5, 16, 6
 _EDGES = string.digits + string.punctuation + " "
 _LEET = str.maketrans("@0134$5!", "aoieassi")
-# The same keys under two layouts: a Russian word typed without switching is as common as it was.
-_KEYS = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`")
+# The same keys in two layouts: a Russian word typed in the other layout is as easy to guess.
+_LAYOUT = str.maketrans("йцукенгшщзхъфывапролджэячсмитьбюё", "qwertyuiop[]asdfghjkl;'zxcvbnm,.`")
 
 
 def normalise_password(password: str) -> str:
-    """Return a password in the one form in which it is compared: NFKC."""
+    """Return a password in NFKC, the form in which it is compared."""
     return unicodedata.normalize("NFKC", password)
 
 
 def check_password_strength(password: str, name: str) -> None:
-    """Raise Refused, with the reason, for a password that is too easy to find.
+    """Raise Refused, with the reason, for a password that is too easy to guess.
 
-    `name` is the account's, which nobody's password is made of.
+    `name` is the account's: a password may not consist of it.
     """
-    given = normalise_password(password)
-    if not LEAST <= len(given) <= MOST:
-        raise Refused("a wrong length", "account-password-length", least=LEAST, most=MOST)
-    small = given.casefold()
-    if _is_common(small) or _is_plain(small) or _is_named(small, name):
+    normalised = normalise_password(password)
+    if not MIN_PASSWORD_LENGTH <= len(normalised) <= MAX_PASSWORD_LENGTH:
+        raise Refused(
+            "a wrong length",
+            "account-password-length",
+            least=MIN_PASSWORD_LENGTH,
+            most=MAX_PASSWORD_LENGTH,
+        )
+    folded = normalised.casefold()
+    if _is_common(folded) or _is_plain(folded) or _is_named(folded, name):
         raise Refused("an easy password", "account-password-common")
 
 
 def hash_password(password: str) -> str:
-    """Return what is stored; takes tens of milliseconds and 19 MiB."""
+    """Return the hash to store; takes tens of milliseconds and 19 MiB."""
     return _HASHER.hash(normalise_password(password))
 
 
 def hash_new_password(password: str, name: str) -> str:
-    """Return what is stored of a new password. Raises Refused for one that is easy to find."""
+    """Return the hash of a new password. Raises Refused for one that is easy to guess."""
     check_password_strength(password, name)
     return hash_password(password)
 
 
 def verify_password(stored: str, password: str) -> bool:
-    """Return whether it is the password that was stored; "" stored takes as long, and is false."""
+    """Return whether the password matches the stored hash; "" takes as long and is false."""
     try:
-        _HASHER.verify(stored or _NOBODYS, normalise_password(password))
+        _HASHER.verify(stored or _DUMMY_HASH, normalise_password(password))
     except (Argon2Error, InvalidHashError):
         return False
     return bool(stored)
@@ -149,12 +154,12 @@ def verify_password(stored: str, password: str) -> bool:
 
 @cache
 def _common() -> frozenset[str]:
-    return frozenset(lzma.decompress(_LIST.read_bytes()).decode("ascii").split("\n"))
+    return frozenset(lzma.decompress(_PASSWORD_LIST.read_bytes()).decode("ascii").split("\n"))
 
 
-def _is_common(small: str) -> bool:
-    """Return whether it is a common password, or one with ends, signs or layout changed."""
-    forms = {small, small.translate(_KEYS)}
+def _is_common(password: str) -> bool:
+    """Return whether the password is common, also with other affixes, signs or layout."""
+    forms = {password, password.translate(_LAYOUT)}
     forms |= {form.strip(_EDGES) for form in set(forms)}
     forms |= {form.translate(_LEET) for form in set(forms)}
     forms |= {form.strip(_EDGES) for form in set(forms)}
@@ -162,25 +167,25 @@ def _is_common(small: str) -> bool:
 
 
 def _half(text: str) -> str:
-    """Return what a text repeats ("abcabc" -> "abc"), else the text."""
-    found = re.fullmatch(r"(.+?)\1+", text)
-    return found.group(1) if found else text
+    """Return the repeated part of a text ("abcabc" -> "abc"), else the text."""
+    match = re.fullmatch(r"(.+?)\1+", text)
+    return match.group(1) if match else text
 
 
-def _is_plain(small: str) -> bool:
-    """Return whether it is a date or a telephone, a few characters, neighbours in the alphabet."""
-    if small.isdecimal() and len(small) < _MIN_DIGITS:
+def _is_plain(password: str) -> bool:
+    """Return whether it is a date, phone number or sequence, or has few different characters."""
+    if password.isdecimal() and len(password) < _MIN_DIGITS:
         return True
-    steps = {ord(after) - ord(before) for before, after in pairwise(small)}
-    return len(set(small)) < _MIN_KINDS or steps <= {1} or steps <= {-1}
+    steps = {ord(after) - ord(before) for before, after in pairwise(password)}
+    return len(set(password)) < _MIN_KINDS or steps <= {1} or steps <= {-1}
 
 
-def _is_named(small: str, name: str) -> bool:
-    """Return whether little is left of it without the person's name and ours."""
-    rest = small
-    for word in (name.casefold(), *_SITE):
-        rest = rest.replace(word, "") if word else rest
-    return rest != small and len(rest.strip(_EDGES)) < _MIN_REST
+def _is_named(password: str, name: str) -> bool:
+    """Return whether little is left of it without the user's name and the site's."""
+    remainder = password
+    for known_name in (name.casefold(), *_SITE_NAMES):
+        remainder = remainder.replace(known_name, "") if known_name else remainder
+    return remainder != password and len(remainder.strip(_EDGES)) < _MIN_REST
 
 
 MAX_BROWSERS = 10
@@ -188,27 +193,27 @@ _BROWSER_BYTES = 16
 
 
 class Accounts(Repository):
-    """One row a user name; of the browsers that its owner signed in with, the newest hashes."""
+    """One row for each user name, with hashes of the browsers in which its owner last signed in."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._audit = Audit(db, clock)
 
     def of(self, user_id: int) -> Account | None:
-        """Return a person's account."""
-        return self._found(ACCOUNT.user_id == user_id)
+        """Return a person's account, None without one."""
+        return self._read(ACCOUNT.user_id == user_id)
 
     def named(self, name: str) -> Account | None:
-        """Return the account of a name however it is written; PostgreSQL takes not every one."""
-        found = fold_name(name)
-        return self._found(ACCOUNT.name == found) if _NAME.fullmatch(found) else None
+        """Return the account of a name in any spelling; PostgreSQL does not accept every string."""
+        folded = fold_name(name)
+        return self._read(ACCOUNT.name == folded) if _NAME.fullmatch(folded) else None
 
     @transaction
     def make(self, name: str, by: str) -> int:
-        """Return the id of a new person without Telegram. Raises Refused for a taken name."""
+        """Create a person without Telegram and return their id. Raises Refused for a taken name."""
         user_id = new_id()
         now = iso(self._clock())
-        # No message of ours reaches somebody whom Telegram does not know.
+        # The bot cannot write to a person without Telegram.
         person = {"user_id": user_id, "language_code": "", "first_seen_at": now, "is_reachable": 0}
         self.db.put(USER.insert(person))
         self.set_name(user_id, name, by)
@@ -216,43 +221,43 @@ class Accounts(Repository):
 
     @transaction
     def set_name(self, user_id: int, name: str, by: str) -> None:
-        """Give a name, which frees the one before. Raises Refused for a taken name."""
-        given = check_name(name)
-        before = self.of(user_id)
-        if before is not None and before.name == given:
+        """Assign a name, which frees the previous one. Raises Refused for a taken name."""
+        checked = check_name(name)
+        previous = self.of(user_id)
+        if previous is not None and previous.name == checked:
             return
-        owner = self.named(given)
-        if owner is not None or not self._write(user_id, given):
-            raise Refused(f"the name {given} is taken", "account-name-taken", name=given)
-        values = {"name": given, "before": before.name if before else ""}
+        owner = self.named(checked)
+        if owner is not None or not self._write(user_id, checked):
+            raise Refused(f"the name {checked} is taken", "account-name-taken", name=checked)
+        values = {"name": checked, "before": previous.name if previous else ""}
         self._audit.note(by, "account.name", person_reference(user_id), values)
 
     def _write(self, user_id: int, name: str) -> bool:
-        """Write a name; False where somebody took it at the same moment."""
-        new = {"user_id": user_id, "name": name, "password": "", "browsers": ""}
-        made = ACCOUNT.insert({**new, "changed_at": iso(self._clock())}).on_conflict_ignore()
-        if self.db.put(made):
+        """Write a name; return False if it was taken concurrently."""
+        row = {"user_id": user_id, "name": name, "password": "", "browsers": ""}
+        query = ACCOUNT.insert({**row, "changed_at": iso(self._clock())}).on_conflict_ignore()
+        if self.db.put(query):
             return True
         if self.named(name) is not None:
             return False
-        renamed = ACCOUNT.update({"name": name}).where(ACCOUNT.user_id == user_id)
-        return self.db.change(renamed) > 0
+        update = ACCOUNT.update({"name": name}).where(ACCOUNT.user_id == user_id)
+        return self.db.change(update) > 0
 
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:
-        """Keep a password by its hash. Raises Refused for somebody without a name."""
-        newest = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
-        if not self.db.change(ACCOUNT.update(newest).where(ACCOUNT.user_id == user_id)):
+        """Store a password hash. Raises Refused for a person without a name."""
+        values = {"password": hashed, "changed_at": iso(self._clock()), "browsers": ""}
+        if not self.db.change(ACCOUNT.update(values).where(ACCOUNT.user_id == user_id)):
             raise Refused("no user name", "account-no-name")
         self._audit.note(by, "account.password", person_reference(user_id))
 
     def knows(self, user_id: int, browser: str) -> bool:
-        """Return whether the owner has signed in by the password in this browser before."""
+        """Return whether the owner has signed in with the password in this browser before."""
         return bool(browser) and digest(browser) in self._browsers(user_id)
 
     @transaction
     def meet(self, user_id: int) -> str:
-        """Return the secret of a browser that the owner has signed in with; the newest count."""
+        """Remember a browser and return its secret; the oldest beyond MAX_BROWSERS are dropped."""
         secret = secrets.token_urlsafe(_BROWSER_BYTES)
         newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]
         query = ACCOUNT.update({"browsers": " ".join(newest)})
@@ -260,9 +265,9 @@ class Accounts(Repository):
         return secret
 
     def _browsers(self, user_id: int) -> list[str]:
-        kept = self.db.value(ACCOUNT.select(ACCOUNT.browsers).where(ACCOUNT.user_id == user_id))
-        return str(kept or "").split()
+        hashes = self.db.value(ACCOUNT.select(ACCOUNT.browsers).where(ACCOUNT.user_id == user_id))
+        return str(hashes or "").split()
 
-    def _found(self, this: Any) -> Account | None:
-        row = self.db.row(ACCOUNT.select().where(this))
+    def _read(self, condition: Any) -> Account | None:
+        row = self.db.row(ACCOUNT.select().where(condition))
         return None if row is None else read_row(Account, row)

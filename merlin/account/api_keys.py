@@ -1,9 +1,9 @@
-"""API keys of programs: making, scopes, rows.
+"""API keys of programs: their format, scopes and storage.
 
     mrl_ + 32 letters and digits + a checksum of 6
 
-A key is shown once. The database keeps its SHA-256 and how it begins. The owner's role caps what
-its scopes allow.
+A key is shown once. The database stores its SHA-256 and its first characters. The owner's role
+limits what its scopes allow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 class Scope(StrEnum):
-    """What a key may be used for; the values are what is stored and what programs say."""
+    """The scopes of a key; the values are stored and appear in the API."""
 
     COURSES_READ = "courses:read"
     FAVOURITES_WRITE = "favourites:write"
@@ -43,7 +43,7 @@ class Scope(StrEnum):
     JOBS_ADMIN = "jobs:admin"
 
 
-# What a key's owner must be allowed, for a scope to be of any use.
+# The permission that a key's owner needs for a scope to have an effect.
 NEEDS: Mapping[Scope, Permission] = {
     Scope.MATERIALS_WRITE: Permission.EDIT_MATERIALS,
     Scope.CHAT_WRITE: Permission.ASK,
@@ -54,9 +54,9 @@ NEEDS: Mapping[Scope, Permission] = {
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """One key without its secret; `hint` is how it begins, for its owner to know it by.
+    """A key without its secret; `hint` is its first characters, by which its owner recognises it.
 
-    `expires_at` None: it stays until it is revoked. `used_at` is exact to a minute.
+    `expires_at` None: it is valid until revoked. `used_at` is exact to a minute.
     """
 
     key_id: int
@@ -70,22 +70,22 @@ class ApiKey:
 
 
 class ScopeBeyondRole(Refused):
-    """A key was to be used for what its owner's role does not allow."""
+    """The key requests scopes that its owner's role does not allow."""
 
     def __init__(self, scopes: Collection[Scope], *, is_own: bool) -> None:
-        named = ", ".join(scopes)
+        scope_names = ", ".join(scopes)
         key = "api-problem-scope-beyond-role-detail" if is_own else "account-key-beyond"
-        super().__init__(f"beyond the role: {named}", key, scopes=named)
+        super().__init__(f"beyond the role: {scope_names}", key, scopes=scope_names)
 
 
 def new_secret() -> str:
-    """Return a key that nobody can guess: 190 random bits and a checksum."""
+    """Return a new key: 190 random bits and a checksum."""
     random = "".join(secrets.choice(_LETTERS) for _ in range(_RANDOM))
     return PREFIX + random + _checksum(random)
 
 
 def is_secret(text: str) -> bool:
-    """Return whether this could be a key, so that a slip of the finger asks no database."""
+    """Return whether the text has the format of a key; spares the database a query for typos."""
     if not text.startswith(PREFIX) or len(text) != len(PREFIX) + _RANDOM + _CHECK:
         return False
     random, check = text[len(PREFIX) : -_CHECK], text[-_CHECK:]
@@ -93,15 +93,15 @@ def is_secret(text: str) -> bool:
 
 
 def digest(secret: str) -> str:
-    """Return what is stored of a key or another random secret."""
+    """Return the hash that is stored of a key or another random secret."""
     return hashlib.sha256(secret.encode("utf-8", "replace")).hexdigest()
 
 
 def _checksum(random: str) -> str:
     number, letters = zlib.crc32(random.encode()), ""
     for _ in range(_CHECK):
-        number, place = divmod(number, len(_LETTERS))
-        letters = _LETTERS[place] + letters
+        number, digit = divmod(number, len(_LETTERS))
+        letters = _LETTERS[digit] + letters
     return letters
 
 
@@ -111,7 +111,7 @@ _HINT = len(PREFIX) + 4
 
 
 class ApiKeys(Repository):
-    """One row a key, the revoked ones too; what its owner calls it is sealed."""
+    """One row for each key, including revoked ones; its label is encrypted."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -125,9 +125,9 @@ class ApiKeys(Repository):
         scopes: Collection[Scope],
         expires_at: datetime | None = None,
     ) -> tuple[ApiKey, str]:
-        """Return a new key and its secret, which nobody can read again.
+        """Return a new key and its secret, which cannot be read again.
 
-        Raises Refused for no scope, for a label that is too long, and for too many keys.
+        Raises Refused without a scope, for a label that is too long, and for too many keys.
         """
         is_full = self.db.count(API_KEY, self._mine(user_id)) >= MAX_KEYS
         if not scopes or len(label) > MAX_LABEL_LENGTH or is_full:
@@ -149,24 +149,24 @@ class ApiKeys(Repository):
         return key, secret
 
     def find(self, secret: str) -> ApiKey | None:
-        """Return the key that counts now, None for one that is unknown, revoked or expired."""
+        """Return the valid key with this secret, None if unknown, revoked or expired."""
         row = self.db.row(API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._on()))
         return None if row is None else _KEYS.read(row, self.db)
 
     @transaction
     def used(self, key_id: int) -> None:
-        """Note that it was used now."""
+        """Store the time of use."""
         now = {"used_at": iso(self._clock())}
         self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))
 
     def of(self, user_id: int) -> list[ApiKey]:
-        """Return a person's keys that count, newest first."""
+        """Return a person's valid keys, newest first."""
         query = API_KEY.select().where(self._mine(user_id))
         return _KEYS.read_all(self.db.rows(query.order_by(API_KEY.id.desc())), self.db)
 
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:
-        """End a key; False where the person has no such key."""
+        """Revoke a key; False if the person has no such key."""
         now = {"revoked_at": iso(self._clock())}
         condition = self._mine(user_id) & (API_KEY.id == key_id)
         is_ended = self.db.change(API_KEY.update(now).where(condition)) > 0

@@ -1,9 +1,9 @@
-"""Dangerous acts that wait for a second person: one row each, from being asked for to decided.
+"""Dangerous operations that need a second person's approval: one row for each.
 
     waiting -> approved | declined | failed | expired
 
-`failed`: approved, but no longer possible. Which acts those are says `security.two_people`;
-`merlin.app.approvals` performs one once it is approved.
+`failed`: approved, but no longer possible. `security.two_people` lists these operations;
+`merlin.app.approvals` performs one after its approval.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import APPROVAL
 from merlin.db.values import RowMap, dump_json
 
-# How long one may wait.
-LASTS = timedelta(hours=24)
+# The time in which an approval can be decided.
+APPROVAL_LIFETIME = timedelta(hours=24)
 
 
 class ApprovalState(StrEnum):
-    """Where one stands; the values are what the database stores."""
+    """The state of an approval; the values are stored in the database."""
 
     WAITING = "waiting"
     APPROVED = "approved"
@@ -39,11 +39,11 @@ class ApprovalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Approval:
-    """One act that somebody asked for.
+    """An operation that a person requested.
 
-    `act` names what is performed with `arguments`; `subject` is what the audit names; `told` fills
-    the text `approval-act-<act>`. `asked_by` is a person's id, `decided_by` as the audit names
-    people.
+    `act` names the operation that is performed with `arguments`; `subject` is its object in the
+    audit; `told` fills the text `approval-act-<act>`. `asked_by` is a person's id, `decided_by` a
+    person as named in the audit.
     """
 
     number: int
@@ -59,28 +59,28 @@ class Approval:
 
     @property
     def expires_at(self) -> datetime:
-        """Return until when it may be decided."""
-        return self.asked_at + LASTS
+        """Return the time until which it can be decided."""
+        return self.asked_at + APPROVAL_LIFETIME
 
     @property
-    def words(self) -> Mapping[str, object]:
-        """Return what is asked for, as a text that is an argument of another one."""
+    def description(self) -> Mapping[str, object]:
+        """Return a description of the operation, as an argument of another text."""
         return {"key": f"approval-act-{self.act}", "arguments": self.told}
 
 
 class Approvals(Repository):
-    """What waits for a second person, and what became of it."""
+    """Operations that wait for a second person, and their outcomes."""
 
     @transaction
     def propose(self, needed: ApprovalNeeded) -> int:
-        """Store what needs approval and tell the other admins; return its number.
+        """Store an operation that needs approval and notify the other admins; return its number.
 
-        What the same person asked for already, and still waits, is the same.
+        An equal request of the same person that is still waiting is returned instead.
         """
         arguments, asker = dump_json(needed.values), person_reference(needed.asked_by)
-        same = (APPROVAL.act == needed.act) & (APPROVAL.subject == needed.subject)
-        same &= (APPROVAL.asked_by == needed.asked_by) & (APPROVAL.arguments == arguments)
-        row = self.db.row(APPROVAL.select(APPROVAL.id).where(self._waits() & same))
+        is_equal = (APPROVAL.act == needed.act) & (APPROVAL.subject == needed.subject)
+        is_equal &= (APPROVAL.asked_by == needed.asked_by) & (APPROVAL.arguments == arguments)
+        row = self.db.row(APPROVAL.select(APPROVAL.id).where(self._waits() & is_equal))
         if row is not None:
             return int(row["id"])
         new = Approval(
@@ -93,29 +93,36 @@ class Approvals(Repository):
             self._clock(),
         )
         number = self.db.add(APPROVAL, _APPROVALS.write(new, but=("number",)))
-        noted = {"number": number, "act": needed.act}
-        Audit(self.db, self._clock).note(asker, "approval.ask", needed.subject, noted)
-        told = {"by": asker, "what": new.words, "subject": needed.subject, "approval": number}
-        Notices(self.db, self._clock).tell(OTHERS, "notice-approval-asked", told)
+        audit_values = {"number": number, "act": needed.act}
+        Audit(self.db, self._clock).note(asker, "approval.ask", needed.subject, audit_values)
+        notice_values = {
+            "by": asker,
+            "what": new.description,
+            "subject": needed.subject,
+            "approval": number,
+        }
+        Notices(self.db, self._clock).tell(OTHERS, "notice-approval-asked", notice_values)
         return number
 
     def waiting(self, limit: int = 50) -> list[Approval]:
-        """Return what waits, the oldest first."""
+        """Return the waiting approvals, oldest first."""
         rows = APPROVAL.select().where(self._waits()).order_by(APPROVAL.id).limit(limit)
         return _APPROVALS.read_all(self.db.rows(rows))
 
     def count(self) -> int:
-        """Return how many wait."""
+        """Return the number of waiting approvals."""
         return self.db.count(APPROVAL, self._waits())
 
     def get(self, number: int) -> Approval:
-        """Return one, decided or not. Raises NotFound."""
-        missing = NotFound(f"no approval {number}", "approval-none", number=str(number))
-        return _APPROVALS.read(self.db.one(APPROVAL.select().where(APPROVAL.id == number), missing))
+        """Return an approval in any state. Raises NotFound."""
+        not_found = NotFound(f"no approval {number}", "approval-none", number=str(number))
+        return _APPROVALS.read(
+            self.db.one(APPROVAL.select().where(APPROVAL.id == number), not_found)
+        )
 
     @transaction
     def decide(self, number: int, state: ApprovalState, by: str) -> None:
-        """Decide one that waits. Raises Refused where somebody did, or it waited too long."""
+        """Decide a waiting approval. Raises Refused if it is already decided or has expired."""
         values = {"state": state.value, "decided_by": by, "decided_at": iso(self._clock())}
         condition = self._waits() & (APPROVAL.id == number)
         if not self.db.change(APPROVAL.update(values).where(condition)):
@@ -123,27 +130,27 @@ class Approvals(Repository):
 
     @transaction
     def fail(self, number: int) -> None:
-        """Note that what was approved could not be performed."""
-        failed = APPROVAL.update({"state": ApprovalState.FAILED.value})
-        self.db.change(failed.where(APPROVAL.id == number))
+        """Store that the approved operation could not be performed."""
+        query = APPROVAL.update({"state": ApprovalState.FAILED.value})
+        self.db.change(query.where(APPROVAL.id == number))
 
     @transaction
     def expire(self) -> int:
-        """Let go of what waited too long and tell its askers; return how many."""
+        """Expire overdue approvals and notify who requested them; return how many."""
         is_open = APPROVAL.state == ApprovalState.WAITING.value
-        late = is_open & (APPROVAL.asked_at <= self._oldest())
-        found = _APPROVALS.read_all(self.db.rows(APPROVAL.select().where(late)))
+        is_overdue = is_open & (APPROVAL.asked_at <= self._oldest())
+        overdue = _APPROVALS.read_all(self.db.rows(APPROVAL.select().where(is_overdue)))
         values = {"state": ApprovalState.EXPIRED.value, "decided_at": iso(self._clock())}
-        for each in found:
-            condition = is_open & (APPROVAL.id == each.number)
+        for approval in overdue:
+            condition = is_open & (APPROVAL.id == approval.number)
             if self.db.change(APPROVAL.update(values).where(condition)):
-                self.tell_asker(each, "notice-approval-expired")
-        return len(found)
+                self.tell_asker(approval, "notice-approval-expired")
+        return len(overdue)
 
     def tell_asker(self, approval: Approval, key: str, **more: object) -> None:
-        """Tell who asked what became of it, where the bot can."""
+        """Notify the person who requested an operation, if the bot can reach them."""
         if is_of_telegram(approval.asked_by):
-            arguments = {"what": approval.words, "number": str(approval.number), **more}
+            arguments = {"what": approval.description, "number": str(approval.number), **more}
             Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
 
     def _waits(self) -> Any:
@@ -151,7 +158,7 @@ class Approvals(Repository):
         return is_open & (APPROVAL.asked_at > self._oldest())
 
     def _oldest(self) -> str:
-        return iso(self._clock() - LASTS)
+        return iso(self._clock() - APPROVAL_LIFETIME)
 
 
 _APPROVALS = RowMap(Approval, columns={"number": "id"})

@@ -258,9 +258,9 @@ class PaymentWorker:
 
         def hurry() -> None:
             if self.keeps_calendar:
-                Purchases(ctx.db, ctx.clock).look_at_all(now)
+                Purchases(ctx.db, ctx.clock).make_due(now)
             if gateway is not None:
-                Refunds(ctx.db, ctx.clock).look_at_all(gateway.name, now)
+                Refunds(ctx.db, ctx.clock).make_due(gateway.name, now)
 
         await self.ctx.store.do(hurry)
         self._calendar_at, self._check_at, self._was_set_back = None, now, False

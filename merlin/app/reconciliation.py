@@ -26,7 +26,7 @@ from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, faults, money_back
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import on_sale
-from merlin.billing.report import Found, compare, missing
+from merlin.billing.report import Mismatch, compare, missing
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger
@@ -238,7 +238,7 @@ class Reconciliation:
     """
 
     payments: int | None
-    found: Sequence[Found]
+    found: Sequence[Mismatch]
     stars: StarComparison | None
     wrong: Sequence[str]
 

@@ -1,4 +1,4 @@
-"""Promo codes, which make a plan cheaper or give some days of it, and who used them."""
+"""Promo codes, which reduce the price of a plan or give days of it, and their uses."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from merlin.db.values import RowMap
 
 MAX_DAYS = 3650
 MAX_PERCENT = 99
-# Letters that people can tell from each other and type on a phone; `-` and `_` within.
+# Letters that people can tell apart and type on a phone; `-` and `_` within.
 _CODE = re.compile(r"[0-9A-ZА-ЯЁ][0-9A-ZА-ЯЁ_-]{2,31}")
 
 
@@ -54,22 +54,22 @@ class StoredPromo(Promo):
     stopped: bool
 
 
-def normal_code(code: str) -> str:
-    """Return a code as it is kept, whatever the case it was typed in; "" for what is none."""
-    plain = code.strip().upper()
-    return plain if _CODE.fullmatch(plain) else ""
+def normalise_code(code: str) -> str:
+    """Return a code as it is stored, in upper case; "" if it is invalid."""
+    normalised = code.strip().upper()
+    return normalised if _CODE.fullmatch(normalised) else ""
 
 
 def prices(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | None]:
-    """Return what a plan costs in roubles and in Stars, each None where it is not sold for that.
+    """Return the price of a plan in roubles and in Stars, each None if not sold for that currency.
 
-    Never less than one kopeck or one Star.
+    At least one kopeck or one Star.
     """
     percent = promo.percent if promo is not None else 0
-    return _less(plan.rub, percent), _less(plan.xtr, percent)
+    return _reduced(plan.rub, percent), _reduced(plan.xtr, percent)
 
 
-def _less(price: Amount | None, percent: int) -> Amount | None:
+def _reduced(price: Amount | None, percent: int) -> Amount | None:
     if price is None or not percent:
         return price
     # Rounded in the buyer's favour.
@@ -78,16 +78,16 @@ def _less(price: Amount | None, percent: int) -> Amount | None:
 
 _PROMOS = RowMap(Promo, columns={"by": "by_whom"})
 _STORED = RowMap(StoredPromo, columns={"by": "by_whom"})
-# For these no money came: their person may use the code for another order instead.
+# Unpaid states: the code can be used for another order instead.
 _UNPAID = tuple(
     each.value for each in PurchaseState if not each.is_paid and each is not PurchaseState.HELD
 )
 
 
 class Promos(Repository):
-    """One row a code, one more a person who used it.
+    """One row for each code and one for each use.
 
-    With a cipher it is known who used one before they deleted everything.
+    With a cipher, uses are recognised even after the person deleted all data.
     """
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
@@ -98,18 +98,18 @@ class Promos(Repository):
 
     @transaction
     def add(self, promo: Promo) -> None:
-        """Store a code, noted in the audit.
+        """Store a code and log it in the audit.
 
-        Raises Refused for one that is there, is no code, or gives what no code can.
+        Raises Refused if it exists, is invalid, or has an invalid benefit or limit.
         """
-        code = normal_code(promo.code)
+        code = normalise_code(promo.code)
         if not code:
             raise Refused(f"no code {promo.code}", "promo-no-code")
         has_days = 0 < promo.days <= MAX_DAYS and not promo.percent
         has_percent = 0 < promo.percent <= MAX_PERCENT and not promo.days
-        is_for_some = promo.most_uses is None or promo.most_uses > 0
-        is_over = promo.ends_at is not None and promo.ends_at <= self._clock()
-        if not (has_days or has_percent) or not is_for_some or is_over:
+        has_uses = promo.most_uses is None or promo.most_uses > 0
+        has_ended = promo.ends_at is not None and promo.ends_at <= self._clock()
+        if not (has_days or has_percent) or not has_uses or has_ended:
             raise Refused(f"{code} gives nothing that it can", "promo-wrong", days=MAX_DAYS)
         row = _PROMOS.write(replace(promo, code=code))
         row |= {"at": iso(self._clock()), "stopped_at": None}
@@ -120,14 +120,14 @@ class Promos(Repository):
 
     @transaction
     def stop(self, code: str, by: str) -> None:
-        """Let nobody use a code any more. Raises NotFound."""
-        condition = (PROMO.code == normal_code(code)) & PROMO.stopped_at.is_null()
+        """Stop a code. Raises NotFound."""
+        condition = (PROMO.code == normalise_code(code)) & PROMO.stopped_at.is_null()
         if not self.db.change(PROMO.update({"stopped_at": iso(self._clock())}).where(condition)):
             raise NotFound(f"no code {code}", "promo-unknown")
-        self._audit.note(by, "promo.stop", f"promo:{normal_code(code)}")
+        self._audit.note(by, "promo.stop", f"promo:{normalise_code(code)}")
 
     def all(self) -> list[StoredPromo]:
-        """Return every code, newest first."""
+        """Return all codes, newest first."""
         uses: Any = fn.COUNT(PROMO_USE.id)
         query = PROMO.select(*PROMO.every(), uses.alias("uses"))
         query = query.join(PROMO_USE, JOIN.LEFT_OUTER, on=(PROMO_USE.promo_id == PROMO.id))
@@ -136,7 +136,7 @@ class Promos(Repository):
 
     @transaction
     def redeem(self, user_id: int, code: str) -> Promo:
-        """Use up a code that gives days, and give them."""
+        """Redeem a code that gives days of a plan."""
         row = self._usable(user_id, code)
         promo = _PROMOS.read(row)
         if not promo.days:
@@ -147,9 +147,9 @@ class Promos(Repository):
         return promo
 
     def find(self, user_id: int, code: str, plan: str = "") -> Promo:
-        """Return a code that this person may use now, for a plan where one is named.
+        """Return a code that this person may use now, for `plan` if given.
 
-        One that an unpaid order of theirs holds may be used: for that order, or in its place.
+        A code held by an unpaid order of theirs may be used, for that order or in its place.
         """
         promo = _PROMOS.read(self._usable(user_id, code, _unpaid(user_id)))
         if plan and promo.plan != plan:
@@ -158,26 +158,26 @@ class Promos(Repository):
 
     @transaction
     def hold(self, user_id: int, code: str, purchase_id: str) -> None:
-        """Keep the person's one use for an order, taken from their unpaid order that held it.
+        """Reserve the person's use of a code for an order, instead of another unpaid order.
 
-        It is held until nobody can pay the order any more, also one that was given up.
+        It is reserved until the order can no longer be paid, even if it was abandoned.
         """
         self._use(self._usable(user_id, code, _unpaid(user_id)), user_id, purchase_id)
 
     def may_take(self, purchase: Purchase) -> bool:
-        """Return whether a payment for this order would have a use of its code; reads alone.
+        """Return whether a payment for this order would get a use of its code; does not write.
 
-        True for an order without a code, and for one of nobody.
+        True for an order without a code or without a person.
         """
         query = PROMO.select().where(PROMO.code == purchase.order.promo)
         return not _is_coded(purchase) or self._has_room(purchase, self.db.row(query))
 
     @transaction
     def take(self, purchase: Purchase) -> bool:
-        """Let a payment for an order use its code up; False where another has the use by now.
+        """Use the code of an order that is being paid; False if no use is left for it.
 
-        `purchase` is as it stood before the payment: what is paid twice uses its code once. To be
-        called with the person and the order held.
+        `purchase` is in its state before the payment: an order paid twice uses its code once. The
+        caller has locked the person and the order.
         """
         if not _is_coded(purchase):
             return True
@@ -189,48 +189,53 @@ class Promos(Repository):
         return True
 
     def _has_room(self, purchase: Purchase, row: Row | None) -> bool:
-        """Return whether an order has a use of its code, whose row this is, or may have one.
+        """Return whether an order holds a use of its code, whose row is given, or can get one.
 
-        That the code was stopped or is over since then is nothing to an order that was made before.
+        A code that was stopped or ended after the order was made still counts.
         """
         if row is None or purchase.state.is_paid:
             return False
         uses = PROMO_USE.promo_id == row["id"]
-        mine = self.db.row(PROMO_USE.select().where(uses & (PROMO_USE.user_id == purchase.user_id)))
-        if mine is not None:
-            free = {row["id"] for row in self.db.rows(_unpaid(purchase.user_id))}
-            return mine["purchase_id"] in {*free, purchase.purchase_id}
+        own_use = self.db.row(
+            PROMO_USE.select().where(uses & (PROMO_USE.user_id == purchase.user_id))
+        )
+        if own_use is not None:
+            unpaid_orders = {row["id"] for row in self.db.rows(_unpaid(purchase.user_id))}
+            return own_use["purchase_id"] in {*unpaid_orders, purchase.purchase_id}
         if row["most_uses"] is None:
             return True
         return self.db.count(PROMO_USE, uses) < int(row["most_uses"])
 
     def _use(self, row: Row, user_id: int, purchase_id: str | None) -> None:
-        """Let the person's one use of a code, that they have or get now, be this order's."""
+        """Create the person's use of a code, or move it to this order."""
         condition = (PROMO_USE.promo_id == row["id"]) & (PROMO_USE.user_id == user_id)
         if not self.db.change(PROMO_USE.update({"purchase_id": purchase_id}).where(condition)):
             use = {"promo_id": row["id"], "user_id": user_id, "purchase_id": purchase_id}
             self.db.put(PROMO_USE.insert({**use, "at": iso(self._clock())}))
 
-    def _usable(self, user_id: int, code: str, spared: Select | None = None) -> Row:
-        """Return the row of a code that may be used now, held until the transaction ends.
+    def _usable(self, user_id: int, code: str, excluded: Select | None = None) -> Row:
+        """Return the row of a code that may be used now, locked until the transaction ends.
 
-        Uses that are kept for the orders `spared` do not count.
+        Uses reserved for the orders `excluded` do not count.
         """
-        # The person first, then the code: whoever pays takes them in this order too.
+        # Lock the person before the code, in the same order as payments do.
         lock_known_user(self.db, user_id)
-        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == normal_code(code))))
+        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == normalise_code(code))))
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
         if row["ends_at"] is not None and row["ends_at"] <= iso(self._clock()):
             raise Refused(f"{code} is over", "promo-over")
-        counts = PROMO_USE.promo_id == row["id"]
-        if spared is not None:
-            counts &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(spared)
-        query = PROMO_USE.select(PROMO_USE.id).where(counts & (PROMO_USE.user_id == user_id))
-        had_before = self._leaving.had(user_id, Source.PROMO, row["code"])
-        if self.db.value(query) is not None or had_before:
+        is_counted = PROMO_USE.promo_id == row["id"]
+        if excluded is not None:
+            is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)
+        query = PROMO_USE.select(PROMO_USE.id).where(is_counted & (PROMO_USE.user_id == user_id))
+        was_used = self._leaving.had(user_id, Source.PROMO, row["code"])
+        if self.db.value(query) is not None or was_used:
             raise Refused(f"{code} is used", "promo-used")
-        if row["most_uses"] is not None and self.db.count(PROMO_USE, counts) >= row["most_uses"]:
+        if (
+            row["most_uses"] is not None
+            and self.db.count(PROMO_USE, is_counted) >= row["most_uses"]
+        ):
             raise Refused(f"{code} is used up", "promo-used-up")
         return row
 
@@ -240,6 +245,6 @@ def _is_coded(purchase: Purchase) -> bool:
 
 
 def _unpaid(user_id: int) -> Select:
-    """Return the query of the orders of somebody for which no money came."""
+    """Return the query of a person's unpaid orders."""
     condition = (PURCHASE.user_id == user_id) & PURCHASE.state.in_(_UNPAID)
     return PURCHASE.select(PURCHASE.id).where(condition)

@@ -421,7 +421,7 @@ class Purchases(Repository):
         return self.db.change(PURCHASE.update({"look_at": iso(at)}).where(condition)) > 0
 
     @transaction
-    def look_at_all(self, at: datetime) -> None:
+    def make_due(self, at: datetime) -> None:
         """Poll every purchase at `at` whose next poll would be later."""
         is_later = PURCHASE.look_at > iso(at)
         self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))

@@ -1,8 +1,8 @@
-"""Refunds: money that is to go back, written down before anybody is asked to send it.
+"""Refunds, stored before a gateway is asked to send them.
 
     wanted -> sending -> done | refused
 
-The row's id is the key that the gateway is asked under, so asking again sends nothing twice.
+The row's id is the idempotency key at the gateway, so repeating a request sends nothing twice.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ MAX_REASON_LENGTH = 250
 
 
 class RefundState(StrEnum):
-    """Where a refund stands; the values are what is stored."""
+    """The state of a refund; the values are stored in the database."""
 
     WANTED = "wanted"
     SENDING = "sending"
@@ -39,9 +39,9 @@ class RefundState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund of one grant. `payment_id` is the gateway's own id of the payment.
+    """A refund of a grant. `payment_id` is the gateway's own id of the payment.
 
-    `by` as in `account.audit`; `trouble` is what the gateway said when it refused.
+    `by` as in `account.audit`; `trouble` is the gateway's reason for a refusal.
     """
 
     refund_id: str
@@ -62,12 +62,12 @@ class Refund:
 _REFUNDS = RowMap(Refund, columns={"refund_id": "id", "gateway": "till", "by": "by_whom"})
 UNDER_WAY = (RefundState.WANTED, RefundState.SENDING)
 _UNDER_WAY = tuple(state.value for state in UNDER_WAY)
-# Who sends a refund has so long; then another process asks what became of it.
-_PATIENCE = timedelta(seconds=30)
+# The time a process has to send a refund; then another process asks for its state.
+_SEND_TIMEOUT = timedelta(seconds=30)
 
 
 class Refunds(Repository):
-    """One row a refund; of one grant one is under way at a time."""
+    """One row for each refund; a grant has at most one under way."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -78,25 +78,28 @@ class Refunds(Repository):
     def want(
         self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
     ) -> Refund:
-        """Store the wish for a refund, None: of all that is left; note it in the audit.
+        """Store a refund to send and log it in the audit; `amount` None: all that remains.
 
-        The one of the same `key` stays. Raises NotFound for an unknown grant, Refused for nothing,
-        for more than is left, for a part of a payment in Stars, for Stars of somebody who left,
-        and where one is under way.
+        If a refund with the same `key` exists, it is returned. Raises NotFound for an unknown
+        grant, Refused for nothing, for more than remains, for a part of a payment in Stars, for
+        Stars of a person who left, and if one is under way.
         """
         grant = self._ledger.entry(grant_id)
         if grant.kind is not EntryKind.GRANT or grant.refers is None:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
-        # Held, so that two who refund at once do not both count what is left.
+        # Locked, so that concurrent refunds do not both count the same remaining amount.
         self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
-        made = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
-        if made and (known := self.db.row(REFUND.select().where(REFUND.id == made))) is not None:
-            return self._refund(known)
-        rest, user_id = self._ledger.rest(grant_id), self._payer(grant.purchase_id)
-        requested = amount or rest
-        self._judge(grant, user_id, requested, rest)
+        keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
+        if (
+            keyed_id
+            and (existing := self.db.row(REFUND.select().where(REFUND.id == keyed_id))) is not None
+        ):
+            return self._refund(existing)
+        remaining, user_id = self._ledger.rest(grant_id), self._payer(grant.purchase_id)
+        requested = amount or remaining
+        self._check(grant, user_id, requested, remaining)
         refund = Refund(
-            refund_id=made or secrets.token_hex(ID_LENGTH // 2),
+            refund_id=keyed_id or secrets.token_hex(ID_LENGTH // 2),
             purchase_id=grant.purchase_id,
             grant_id=grant_id,
             gateway=grant.gateway,
@@ -120,15 +123,15 @@ class Refunds(Repository):
         self._audit.note(by, "payment.refund", person_reference(user_id), values)
         return refund
 
-    def _judge(self, grant: Entry, user_id: int, amount: Amount, rest: Amount) -> None:
-        """Raise Refused where this may not go back."""
-        is_same = amount.currency is rest.currency
-        if not rest.minor:
+    def _check(self, grant: Entry, user_id: int, amount: Amount, remaining: Amount) -> None:
+        """Raise Refused if this amount cannot be refunded."""
+        is_same = amount.currency is remaining.currency
+        if not remaining.minor:
             raise Refused("all of it went back", "billing-refund-done")
-        if not is_same or not 0 < amount.minor <= rest.minor:
-            text = f"{amount.decimal} of {rest.decimal}"
-            raise Refused(text, "billing-refund-too-much", rest=rest.decimal)
-        if grant.gateway is Gateway.STARS and amount.minor != rest.minor:
+        if not is_same or not 0 < amount.minor <= remaining.minor:
+            text = f"{amount.decimal} of {remaining.decimal}"
+            raise Refused(text, "billing-refund-too-much", rest=remaining.decimal)
+        if grant.gateway is Gateway.STARS and amount.minor != remaining.minor:
             raise Refused("Stars go back whole", "billing-refund-stars")
         if grant.gateway is Gateway.STARS and not user_id:
             raise Refused("nobody knows whose the Stars are", "billing-refund-left")
@@ -137,36 +140,36 @@ class Refunds(Repository):
             raise Refused("a refund is under way", "billing-refund-under-way")
 
     def is_due(self, gateway: Gateway, now: datetime) -> bool:
-        """Return whether `due` would find any; reads alone, so it holds up no writer."""
-        any_due = REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)
-        return self.db.value(any_due) is not None
+        """Return whether `due` would return any; does not write, so it blocks no writer."""
+        query = REFUND.select(REFUND.id).where(_due(gateway, now)).limit(1)
+        return self.db.value(query) is not None
 
     @transaction
     def due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
-        """Return the refunds to send or to ask about, as sending; nobody else gets them now."""
+        """Claim the refunds to send or to ask about, as sending; other processes skip them."""
         query = REFUND.select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
-        return [self._refund(row) for row in rows if self._is_mine(row, now)]
+        return [self._refund(row) for row in rows if self._claim(row, now)]
 
-    def _is_mine(self, row: Row, now: datetime) -> bool:
+    def _claim(self, row: Row, now: datetime) -> bool:
         looks = row["looks"] + 1
-        look_at = now + (_PATIENCE if looks == 1 else next_poll_delay(looks - 2))
+        look_at = now + (_SEND_TIMEOUT if looks == 1 else next_poll_delay(looks - 2))
         values = {"state": RefundState.SENDING.value, "looks": looks, "look_at": iso(look_at)}
         condition = (REFUND.id == row["id"]) & (REFUND.look_at == row["look_at"])
         return self.db.change(REFUND.update(values).where(condition)) > 0
 
     @transaction
-    def look_at_all(self, gateway: Gateway, at: datetime) -> None:
-        """Let every refund of a gateway that waits be due at `at` where it would be later."""
+    def make_due(self, gateway: Gateway, at: datetime) -> None:
+        """Make every waiting refund of a gateway due at `at` at the latest."""
         is_later = (REFUND.till == gateway.value) & (REFUND.look_at > iso(at))
         self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
 
     @transaction
     def done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
-        """Note that the money went back, with the ledger's rows; None where that is known."""
-        missing = NotFound(f"no refund {refund_id}", "billing-no-payment")
-        row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), missing)
-        # The reason stands here, from where it can be erased.
+        """Store that the money was returned, in the ledger too; None if already known."""
+        not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
+        row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found)
+        # The reason is stored only here, where it can be erased.
         entry = self._ledger.returned(Gateway(row["till"]), gateway_refund, row["by_whom"])
         values = {
             "state": RefundState.DONE.value,
@@ -177,7 +180,7 @@ class Refunds(Repository):
 
     @transaction
     def refused(self, refund_id: str, trouble: str) -> bool:
-        """Note that the gateway refused for good."""
+        """Store that the gateway refused for good."""
         condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
         values = {
             "state": RefundState.REFUSED.value,
@@ -191,8 +194,8 @@ class Refunds(Repository):
         return [self._refund(row) for row in self.db.rows(query.order_by(REFUND.at, REFUND.id))]
 
     def _payer(self, purchase_id: str) -> int:
-        whose = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)
-        return int(self.db.value(whose))
+        query = PURCHASE.select(PURCHASE.user_id).where(PURCHASE.id == purchase_id)
+        return int(self.db.value(query))
 
     def _refund(self, row: Row) -> Refund:
         return _REFUNDS.read(row, user_id=self._payer(row["purchase_id"]))

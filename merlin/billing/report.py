@@ -1,7 +1,7 @@
-"""What came in and went back, by month, gateway and plan; the ledger against the gateways.
+"""Revenue by month, gateway and plan; reconciliation of the ledger with the gateways.
 
-What is in one and not in the other, another sum, another sum gone back: each is a line for an
-admin to look into, and so is a fault in the ledger itself; nothing is changed.
+Payments missing on one side, different amounts, different refunds and faults in the ledger are
+reported to an admin; nothing is changed.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from merlin.providers.payments import Gateway, GatewayPayment, Status
 
 
 class Difference(StrEnum):
-    """In what the two differ; the values are in Fluent keys and in JSON."""
+    """How ledger and gateway differ; the values are in Fluent keys and in JSON."""
 
     NOT_STORED = "not-stored"
     NOT_THERE = "not-there"
@@ -31,8 +31,8 @@ class Difference(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """One payment on which the two differ; None: that side knows nothing of it."""
+class Mismatch:
+    """A payment that differs; an amount is None on the side that does not have the payment."""
 
     difference: Difference
     outside_id: str
@@ -41,62 +41,64 @@ class Found:
     theirs: Amount | None
 
 
-def compare(entries: Sequence[Entry], seen: Iterable[GatewayPayment]) -> list[Found]:
+def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> list[Mismatch]:
     """Return the differences between a ledger's rows and a gateway's payments.
 
-    `entries` are whole purchases: those of the time, and those that the gateway names. A payment
-    that nobody made is no difference.
+    `entries` are complete purchases: those of the period, and those that the gateway names. An
+    unpaid payment that only the gateway has is no difference.
     """
-    by_outside_id = {each.outside_id: each for each in seen}
+    by_outside_id = {payment.outside_id: payment for payment in payments}
     ours = {entry.outside_id: entry for entry in entries if entry.kind is EntryKind.PAYMENT}
-    found = [*_of_theirs(by_outside_id, ours, _back(entries))]
+    mismatches = [*_of_theirs(by_outside_id, ours, _refunds_by_payment(entries))]
     for outside_id, payment in ours.items():
         if outside_id not in by_outside_id:
-            what = Difference.NOT_THERE
-            found.append(Found(what, outside_id, payment.purchase_id, payment.amount, None))
-    return found
+            difference = Difference.NOT_THERE
+            mismatches.append(
+                Mismatch(difference, outside_id, payment.purchase_id, payment.amount, None)
+            )
+    return mismatches
 
 
-def missing(entries: Iterable[Entry], seen: Iterable[GatewayPayment]) -> list[str]:
-    """Return the payments of a ledger that a gateway's list lacks, to be read one by one."""
-    known = {each.outside_id for each in seen}
+def missing(entries: Iterable[Entry], payments: Iterable[GatewayPayment]) -> list[str]:
+    """Return the ids of payments missing in a gateway's list, to be read one by one."""
+    known = {payment.outside_id for payment in payments}
     paid = [entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT]
-    return [each for each in paid if each not in known]
+    return [outside_id for outside_id in paid if outside_id not in known]
 
 
 def _of_theirs(
-    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], back: Mapping[int, int]
-) -> Iterator[Found]:
-    for outside_id, there in theirs.items():
-        here = ours.get(outside_id)
-        is_paid = there.status is Status.SUCCEEDED and there.is_paid
-        if here is None:
+    theirs: Mapping[str, GatewayPayment], ours: Mapping[str, Entry], refunded: Mapping[int, int]
+) -> Iterator[Mismatch]:
+    for outside_id, payment in theirs.items():
+        entry = ours.get(outside_id)
+        is_paid = payment.status is Status.SUCCEEDED and payment.is_paid
+        if entry is None:
             if is_paid:
-                what = Difference.NOT_STORED
-                yield Found(what, outside_id, there.purchase_id, None, there.amount)
+                difference = Difference.NOT_STORED
+                yield Mismatch(difference, outside_id, payment.purchase_id, None, payment.amount)
         elif not is_paid:
-            what = Difference.NOT_PAID
-            yield Found(what, outside_id, here.purchase_id, here.amount, there.amount)
-        elif here.amount != there.amount:
-            what = Difference.AMOUNT
-            yield Found(what, outside_id, here.purchase_id, here.amount, there.amount)
-        elif back.get(here.entry_id, 0) != there.refunded:
-            currency = here.amount.currency
-            we, they = back.get(here.entry_id, 0), there.refunded
-            pair = (Amount(we, currency), Amount(they, currency))
-            yield Found(Difference.RETURNED, outside_id, here.purchase_id, *pair)
+            difference = Difference.NOT_PAID
+            yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
+        elif entry.amount != payment.amount:
+            difference = Difference.AMOUNT
+            yield Mismatch(difference, outside_id, entry.purchase_id, entry.amount, payment.amount)
+        elif refunded.get(entry.entry_id, 0) != payment.refunded:
+            currency = entry.amount.currency
+            ours_minor, theirs_minor = refunded.get(entry.entry_id, 0), payment.refunded
+            amounts = (Amount(ours_minor, currency), Amount(theirs_minor, currency))
+            yield Mismatch(Difference.RETURNED, outside_id, entry.purchase_id, *amounts)
 
 
-def _back(entries: Sequence[Entry]) -> dict[int, int]:
-    """Return what went back of each payment, by its row."""
+def _refunds_by_payment(entries: Sequence[Entry]) -> dict[int, int]:
+    """Return the refunded amount of each payment in minor units, by its row."""
     payments = {entry.entry_id: entry.refers for entry in entries if entry.kind is EntryKind.GRANT}
-    back: dict[int, int] = {}
+    refunded: dict[int, int] = {}
     for entry in entries:
         if entry.kind is EntryKind.REFUND and entry.refers is not None:
             payment = payments.get(entry.refers)
             if payment is not None:
-                back[payment] = back.get(payment, 0) + entry.amount.minor
-    return back
+                refunded[payment] = refunded.get(payment, 0) + entry.amount.minor
+    return refunded
 
 
 COLUMNS = (
@@ -122,7 +124,7 @@ class Total:
 
     @property
     def net(self) -> int:
-        """Return what stayed; less than nothing where more of earlier money went back."""
+        """Return payments minus refunds; negative if more was refunded from earlier payments."""
         return self.paid - self.returned
 
     def amount(self, minor: int) -> Amount:
@@ -130,7 +132,7 @@ class Total:
         return Amount(minor, self.currency)
 
     def __add__(self, entry: Entry) -> Self:
-        """Return this with one payment or refund more."""
+        """Return the total including a payment or refund."""
         minor = entry.amount.minor
         if entry.kind is EntryKind.PAYMENT:
             return replace(self, payments=self.payments + 1, paid=self.paid + minor)
@@ -138,17 +140,17 @@ class Total:
 
 
 def totals(entries: Iterable[Entry]) -> list[Total]:
-    """Return the totals of real money, a gateway and currency each, Stars last."""
-    found: dict[tuple[Gateway, Currency], Total] = {}
+    """Return the totals of real money for each gateway and currency, Stars last."""
+    by_key: dict[tuple[Gateway, Currency], Total] = {}
     for entry in entries:
         if entry.kind in _MONEY and not entry.is_test:
             gateway, currency = key = entry.gateway, entry.amount.currency
-            found[key] = found.get(key, Total(gateway=gateway, currency=currency)) + entry
-    return [found[key] for key in sorted(found, reverse=True)]
+            by_key[key] = by_key.get(key, Total(gateway=gateway, currency=currency)) + entry
+    return [by_key[key] for key in sorted(by_key, reverse=True)]
 
 
 def count_tests(entries: Iterable[Entry]) -> int:
-    """Return how many payments were tests; tests are no money: they are counted apart."""
+    """Return the number of test payments, which are not real money."""
     return sum(entry.kind is EntryKind.PAYMENT and entry.is_test for entry in entries)
 
 
@@ -162,8 +164,8 @@ class Sum(Total):
 
 
 def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
-    """Return the sums of a ledger's rows, the oldest month first; months are those of `zone`."""
-    found: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
+    """Return the monthly sums of a ledger's rows, oldest first; months are in `zone`."""
+    by_key: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
     for entry, purchase in rows:
         if entry.kind not in _MONEY:
             continue
@@ -171,17 +173,17 @@ def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
         gateway, currency, is_test = entry.gateway, entry.amount.currency, entry.is_test
         empty = Sum(month=month, gateway=gateway, currency=currency, plan=plan, is_test=is_test)
         key = month, gateway, currency, plan, is_test
-        found[key] = found.get(key, empty) + entry
-    return [found[key] for key in sorted(found)]
+        by_key[key] = by_key.get(key, empty) + entry
+    return [by_key[key] for key in sorted(by_key)]
 
 
 def day_start(day: date, zone: tzinfo) -> datetime:
-    """Return the first moment of a day of `zone`, in UTC."""
+    """Return the start of a day in `zone`, in UTC."""
     return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
 def signed(minor: int, currency: Currency) -> str:
-    """Return a sum as a number, "-150.00" for less than nothing."""
+    """Return an amount with its sign: "-150.00"."""
     sign = "-" if minor < 0 else ""
     return sign + Amount(abs(minor), currency).decimal
 
@@ -189,9 +191,9 @@ def signed(minor: int, currency: Currency) -> str:
 def export_rows(
     rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo, vat_code: int | None
 ) -> Iterator[Mapping[str, str]]:
-    """Yield a line for every payment and refund, under COLUMNS; no cell is ever a formula.
+    """Yield a row for every payment and refund, with COLUMNS as keys; formulas are escaped.
 
-    `vat_code` is the one of receipts, None where none are made.
+    `vat_code` is that of receipts, None if none are sent.
     """
     for entry, purchase in rows:
         if entry.kind not in _MONEY:

@@ -1,13 +1,12 @@
-"""Plans for a time, and how they are renewed.
+"""Plans with an end date, and their renewal.
 
-Renewal: a plan that is paid again when it ends, for as long as its owner wants that. Telegram
-renews what is paid in Stars by itself, until the bot tells it to stop. With a saved method the api
-asks for the payment a day before the plan ends, and again a day later, three times at most; three
-days before, the person is told and can say no.
+Renewal: a plan that is paid again when it ends, until its owner stops it. Telegram renews
+payments in Stars by itself, until the bot tells it to stop. With a saved method the api requests
+the payment a day before the plan ends, then daily, three times at most; three days before the
+payment the person is reminded and can stop it.
 
-Term: for how long somebody has a plan, and since when. What is bought while the same plan still
-runs begins when that ends. Different plans run beside each other, and the higher one counts
-(`plan.plan_of`).
+Term: the period in which a person has a plan. A term bought while the same plan still runs begins
+when that ends. Different plans run in parallel, and the higher one counts (`plan.plan_of`).
 """
 
 from __future__ import annotations
@@ -35,9 +34,9 @@ _TICK = timedelta(microseconds=1)
 
 
 class RenewalState(StrEnum):
-    """Whether a plan is renewed; FAILED: nothing could be paid any more.
+    """Whether a plan is renewed; FAILED: no payment succeeded.
 
-    STOPPING: its owner said no, and Telegram, which renews what is paid in Stars, has not heard it.
+    STOPPING: its owner stopped it, and Telegram, which renews Stars, has not been told yet.
     """
 
     ON = "on"
@@ -48,10 +47,10 @@ class RenewalState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Renewal:
-    """One plan of one person that renews itself.
+    """The renewal of one plan of a person.
 
-    `method` is the saved method's id, or the first payment's in Stars; `method_title` what its
-    owner calls it. `next_at` is when it is paid next; `consented_at` when the person agreed.
+    `method` is the saved method's id, or the first payment's in Stars; `method_title` its display
+    name. `next_at` is the time of the next payment; `consented_at` when the person agreed.
     """
 
     renewal_id: int
@@ -69,9 +68,9 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One plan from `starts_at` up to `ends_at`.
+    """A plan from `starts_at` up to `ends_at`.
 
-    `key` is one for what must be given once: "grant:17", "trial:plus". `grant_id` is the ledger's
+    `key` identifies what is given only once: "grant:17", "trial:plus". `grant_id` is the ledger's
     row that it was given for. `by` as in `account.audit`.
     """
 
@@ -87,31 +86,31 @@ class Term:
 
 
 def term_start(terms: Sequence[Term], plan: str, now: datetime) -> datetime:
-    """Return when a new term of a plan begins: now, or where the last one of it ends."""
+    """Return when a new term of a plan begins: now, or when the last one of it ends."""
     return max([now, *[term.ends_at for term in terms if term.plan == plan]])
 
 
-def shorten(of: Term, length: timedelta, paid: Amount, rest: Amount, now: datetime) -> Term:
-    """Return a term as long as the rest of its money lasts; never before now, never longer.
+def shorten(term: Term, length: timedelta, paid: Amount, remaining: Amount, now: datetime) -> Term:
+    """Return a term shortened in proportion to the remaining money; it ends now at the earliest.
 
-    `length` is how long it was when all of it was paid. With nothing left it ends at once; one
-    that has not begun has no time at all.
+    `length` is its length when fully paid. Without money it ends at once; a term that has not
+    begun gets zero length.
     """
-    # Whole numbers: a timedelta times a sum of kopecks is more days than one can hold.
-    whole = length // _TICK
-    kept = _TICK * (whole * rest.minor // paid.minor if paid.minor else 0)
-    floor = max(of.starts_at, min(now, of.ends_at))
-    return replace(of, ends_at=min(of.ends_at, max(of.starts_at + kept, floor)))
+    # Integers: multiplying a timedelta by an amount in kopecks would overflow.
+    length_ticks = length // _TICK
+    paid_time = _TICK * (length_ticks * remaining.minor // paid.minor if paid.minor else 0)
+    earliest_end = max(term.starts_at, min(now, term.ends_at))
+    return replace(term, ends_at=min(term.ends_at, max(term.starts_at + paid_time, earliest_end)))
 
 
 def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
-    """Return the later terms of the same plan, moved up by what one was shortened."""
-    by = before.ends_at - after.ends_at
+    """Return the later terms of the same plan, moved earlier by the time one was shortened."""
+    shortened_by = before.ends_at - after.ends_at
     later = (term for term in terms if term.plan == before.plan and term.term_id != before.term_id)
     return [
-        replace(each, starts_at=each.starts_at - by, ends_at=each.ends_at - by)
-        for each in later
-        if each.starts_at >= before.ends_at and by > timedelta(0)
+        replace(term, starts_at=term.starts_at - shortened_by, ends_at=term.ends_at - shortened_by)
+        for term in later
+        if term.starts_at >= before.ends_at and shortened_by > timedelta(0)
     ]
 
 
@@ -121,11 +120,11 @@ _IS_ON = RENEWAL.state == RenewalState.ON.value
 
 
 class Renewals(Repository):
-    """One row a person and plan; the method and where receipts go are sealed."""
+    """One row for each person and plan; the method and the receipt contact are encrypted."""
 
     @transaction
     def begin(self, renewal: Renewal) -> int:
-        """Store a renewal and return its id; the one of the same person and plan is replaced."""
+        """Store a renewal and return its id; that of the same person and plan is replaced."""
         row = _RENEWALS.write(renewal, self.db, but=("renewal_id", "user_id", "plan"))
         row["reminded_for"] = ""
         self.db.upsert(RENEWAL, {"user_id": renewal.user_id, "plan": renewal.plan}, row)
@@ -133,18 +132,20 @@ class Renewals(Repository):
         return int(self.db.value(RENEWAL.select(RENEWAL.id).where(condition)))
 
     def of(self, user_id: int) -> list[Renewal]:
-        """Return somebody's renewals, those that are on first."""
+        """Return a person's renewals, active ones first."""
         query = RENEWAL.select().where(RENEWAL.user_id == user_id).order_by(RENEWAL.id)
-        found = _RENEWALS.read_all(self.db.rows(query), self.db)
-        return sorted(found, key=lambda each: each.state is not RenewalState.ON)
+        renewals = _RENEWALS.read_all(self.db.rows(query), self.db)
+        return sorted(renewals, key=lambda renewal: renewal.state is not RenewalState.ON)
 
     def find(self, user_id: int, renewal_id: int | None) -> Renewal | None:
-        """Return one of somebody's renewals, None for another's as for none."""
-        return next((each for each in self.of(user_id) if each.renewal_id == renewal_id), None)
+        """Return a renewal of this person, None if it does not exist or is another person's."""
+        return next(
+            (renewal for renewal in self.of(user_id) if renewal.renewal_id == renewal_id), None
+        )
 
     @transaction
     def stop(self, renewal_id: int, user_id: int, state: RenewalState = RenewalState.OFF) -> bool:
-        """End somebody's renewal; False for one that is not on, or not theirs.
+        """End a person's renewal; False if it is not on, or not theirs.
 
         One in Stars is STOPPING until `stopped`: the bot has to tell Telegram.
         """
@@ -156,15 +157,15 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
     def stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
-        """Return the renewals of which a gateway has to hear that they end."""
-        is_asked = RENEWAL.state == RenewalState.STOPPING.value
-        is_asked &= RENEWAL.till == gateway.value
-        rows = self.db.rows(RENEWAL.select().where(is_asked).order_by(RENEWAL.id).limit(limit))
+        """Return the renewals that a gateway has to be told to end."""
+        is_stopping = RENEWAL.state == RenewalState.STOPPING.value
+        is_stopping &= RENEWAL.till == gateway.value
+        rows = self.db.rows(RENEWAL.select().where(is_stopping).order_by(RENEWAL.id).limit(limit))
         return _RENEWALS.read_all(rows, self.db)
 
     @transaction
     def stopped(self, renewal_id: int) -> bool:
-        """Note that Telegram has heard it; False where it was known."""
+        """Store that Telegram was told; False if already known."""
         condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
         return (
             self.db.change(RENEWAL.update({"state": RenewalState.OFF.value}).where(condition)) > 0
@@ -172,15 +173,15 @@ class Renewals(Repository):
 
     @transaction
     def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Return the renewals of saved methods to pay now; each is put off by AGAIN_AFTER."""
+        """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER."""
         is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MAX_ATTEMPTS)
         query = RENEWAL.select().where(is_due).order_by(RENEWAL.next_at, RENEWAL.id)
         rows = self.db.rows(query.limit(limit))
-        return [_RENEWALS.read(row, self.db) for row in rows if self._is_mine(row, now)]
+        return [_RENEWALS.read(row, self.db) for row in rows if self._claim(row, now)]
 
-    def _is_mine(self, row: Row, now: datetime) -> bool:
-        # After a long sleep too a day lies between two tries.
+    def _claim(self, row: Row, now: datetime) -> bool:
+        # After a long downtime too, attempts are a day apart.
         next_at = max(from_iso(row["next_at"]), now + PAY_BEFORE) + AGAIN_AFTER
         condition = (RENEWAL.id == row["id"]) & (RENEWAL.tries == row["tries"]) & _IS_ON
         values = {"tries": row["tries"] + 1, "next_at": iso(next_at)}
@@ -188,28 +189,28 @@ class Renewals(Repository):
 
     @transaction
     def paid(self, renewal_id: int, next_at: datetime) -> None:
-        """Note that it was paid, and when it is next."""
+        """Store a successful payment and the time of the next one."""
         values = {"next_at": iso(next_at), "tries": 0}
         self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 
     @transaction
     def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
-        """Return the renewals whose owners are to be told now; each once a payment."""
+        """Claim the renewals whose owners are to be reminded now, once for each payment."""
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
         is_near &= RENEWAL.next_at > iso(now)
         is_near &= RENEWAL.reminded_for != RENEWAL.next_at
         rows = self.db.rows(RENEWAL.select().where(is_near).order_by(RENEWAL.id).limit(limit))
-        untold = []
+        claimed = []
         for row in rows:
-            # Unless another process reminds them.
+            # Skipped if another process reminds them.
             condition = (RENEWAL.id == row["id"]) & (RENEWAL.reminded_for == row["reminded_for"])
             if self.db.change(RENEWAL.update({"reminded_for": row["next_at"]}).where(condition)):
-                untold.append(_RENEWALS.read(row, self.db))
-        return untold
+                claimed.append(_RENEWALS.read(row, self.db))
+        return claimed
 
 
 class Terms(Repository):
-    """One row a term; with a cipher it is known who had a trial before they deleted everything."""
+    """One row for each term; with a cipher, trials are recognised after an erasure."""
 
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
@@ -218,13 +219,13 @@ class Terms(Repository):
 
     @transaction
     def give(self, term: Term) -> bool:
-        """Store a term from its own start; False for one whose key was given before."""
+        """Store a term with its own start; False if its key was given before."""
         row = {**_TERMS.write(term, but=("term_id",)), "at": iso(self._clock())}
         return self.db.add_new(TERM, row)
 
     @transaction
     def add(self, user_id: int, plan: str, days: int, source: Source, key: str, by: str) -> bool:
-        """Give a plan for so many days, from when the same plan ends; False as in `give`."""
+        """Give a plan for `days`, from the end of its last term; False as in `give`."""
         lock_user(self.db, user_id, self._clock)
         starts = term_start(self.of(user_id), plan, self._clock())
         ends = starts + timedelta(days=days)
@@ -235,40 +236,40 @@ class Terms(Repository):
         return is_new
 
     def of(self, user_id: int) -> list[Term]:
-        """Return every term of somebody, newest first."""
+        """Return all terms of a person, newest first."""
         rows = self.db.rows(TERM.select().where(TERM.user_id == user_id).order_by(TERM.id.desc()))
         return _TERMS.read_all(rows)
 
     def ending(self, after: datetime, before: datetime) -> list[Term]:
-        """Return the terms that end between two moments with none of the same plan behind."""
-        is_then = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
-        is_any = TERM.ends_at > TERM.starts_at
-        rows = self.db.rows(TERM.select().where(is_then & is_any).order_by(TERM.ends_at))
-        return [term for term in map(_TERMS.read, rows) if not self._goes_on(term)]
+        """Return the terms that end in this period, without a later term of the same plan."""
+        is_in_period = (TERM.ends_at > iso(after)) & (TERM.ends_at <= iso(before))
+        has_length = TERM.ends_at > TERM.starts_at
+        rows = self.db.rows(TERM.select().where(is_in_period & has_length).order_by(TERM.ends_at))
+        return [term for term in map(_TERMS.read, rows) if not self._is_extended(term)]
 
-    def _goes_on(self, term: Term) -> bool:
-        later = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
-        is_longer = TERM.ends_at > iso(term.ends_at)
-        return self.db.value(TERM.select(TERM.id).where(later & is_longer)) is not None
+    def _is_extended(self, term: Term) -> bool:
+        same_plan = (TERM.user_id == term.user_id) & (TERM.plan == term.plan)
+        ends_later = TERM.ends_at > iso(term.ends_at)
+        return self.db.value(TERM.select(TERM.id).where(same_plan & ends_later)) is not None
 
     def had_trial(self, user_id: int, plan: str) -> bool:
-        """Return whether somebody had the trial of a plan, even if they left in between."""
+        """Return whether a person had the trial of a plan, even before an erasure."""
         condition = (
             (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         )
         has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
         return has_row or self._leaving.had(user_id, Source.TRIAL, plan)
 
-    def shorten(self, grant_id: int, length: timedelta, paid: Amount, rest: Amount) -> None:
-        """Let a grant's term last as long as the rest of its money; later ones move up.
+    def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
+        """Shorten a grant's term in proportion to the remaining money; later ones move earlier.
 
-        To be called within a transaction.
+        Call it within a transaction.
         """
         row = self.db.row(TERM.select().where(TERM.grant_id == grant_id))
         if row is None:
             return
-        before, now = _TERMS.read(row), self._clock()
-        after = shorten(before, length, paid, rest, now)
-        for term in [after, *bring_forward(self.of(before.user_id), before, after)]:
+        current, now = _TERMS.read(row), self._clock()
+        shortened = shorten(current, length, paid, remaining, now)
+        for term in [shortened, *bring_forward(self.of(current.user_id), current, shortened)]:
             values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
             self.db.change(TERM.update(values).where(TERM.id == term.term_id))

@@ -1,6 +1,6 @@
-"""What outlives an erasure, under a keyed hash: what of a plan was used, trials, codes, a block.
+"""Data kept under a keyed hash after an erasure: plan usage, trials, promo codes, a block.
 
-Without it, deleting everything and coming back would fill the plan up again, or end a block.
+Without it, deleting everything and coming back would reset the usage and remove a block.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from merlin.core.clock import iso
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import LEFT_BEHIND, PROMO, PROMO_USE, QUOTA_USE, TERM, USER
 
-# Stands in the place of a format; a block ends only by an admin's word.
+# Stored in the place of a format; only an admin ends a block.
 BLOCK = "block"
-# So is "trial:plus", "promo:SUMMER": this trial was had, this code was used.
+# "trial:plus" and "promo:SUMMER" are stored there too: a trial had, a code used.
 _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
-# Every question passes the first of these, every batch of updates the second.
+# The first query runs for every question, the second for every batch of updates.
 _KEPT = Prepared(
     LEFT_BEHIND.select().where(
         (LEFT_BEHIND.mark == Parameter("mark")) & (LEFT_BEHIND.until > Parameter("now"))
@@ -32,37 +32,37 @@ _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
 class LeavingRows(Repository):
-    """One row a format and a person who left, and one more for who was blocked.
+    """One row for each format of a person who left, and one for a block.
 
-    Without a cipher nobody who left is recognized.
+    Without a cipher, people who left are not recognised.
     """
 
     @transaction
     def keep(self, user_id: int, until: datetime) -> None:
-        """Keep what the person has used of the newest day and month, until `until`."""
+        """Keep the person's newest usage until `until`, and their trials, codes and block."""
         marks = self.db.cipher.marks(str(user_id))
         now = iso(self._clock())
         rows = (row for mark in marks for row in self.db.rows(_KEPT(mark=mark, now=now)))
-        before = {row["format"]: row for row in rows}
+        kept = {row["format"]: row for row in rows}
         for row in self._used(user_id):
-            old = before.get(row["format"], {})
+            earlier = kept.get(row["format"], {})
             for span in ("day", "month"):
-                if old.get(span) == row[span]:  # what was left behind before is of the same time
-                    row[f"{span}_used"] += old[f"{span}_used"]
+                if earlier.get(span) == row[span]:  # an earlier erasure in the same day or month
+                    row[f"{span}_used"] += earlier[f"{span}_used"]
             self._put(marks[0], row, iso(until))
         is_blocked = USER.select(USER.is_blocked).where(USER.user_id == user_id)
-        had = [BLOCK] if self.db.value(is_blocked) else []
+        facts = [BLOCK] if self.db.value(is_blocked) else []
         is_trial = (TERM.user_id == user_id) & (TERM.source == Source.TRIAL.value)
         trials = self.db.rows(TERM.select(TERM.plan).where(is_trial))
-        had += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
+        facts += [f"{Source.TRIAL.value}:{row['plan']}" for row in trials]
         codes = PROMO.select(PROMO.code).join(PROMO_USE, on=(PROMO_USE.promo_id == PROMO.id))
         used = self.db.rows(codes.where(PROMO_USE.user_id == user_id))
-        had += [f"{Source.PROMO.value}:{row['code']}" for row in used]
-        for what in had:
-            self._put(marks[0], {"format": what, **_NOTHING}, _ALWAYS)
+        facts += [f"{Source.PROMO.value}:{row['code']}" for row in used]
+        for fact in facts:
+            self._put(marks[0], {"format": fact, **_NOTHING}, _ALWAYS)
 
     def _used(self, user_id: int) -> list[Row]:
-        """Return what the plan paid for in the person's newest day and month, by format."""
+        """Return what the plan covered in the person's newest day and month, by format."""
         paid = (
             (QUOTA_USE.user_id == user_id)
             & QUOTA_USE.gift_id.is_null()
@@ -73,23 +73,23 @@ class LeavingRows(Repository):
         day = newest["day"] if newest else None
         if day is None:
             return []
-        last = QUOTA_USE.select(fn.MAX(QUOTA_USE.month)).where(paid & (QUOTA_USE.day == day))
-        month = str(self.db.value(last))
-        today: Any = fn.SUM(Case(None, ((QUOTA_USE.day == day, 1),), 0))
+        newest_month = QUOTA_USE.select(fn.MAX(QUOTA_USE.month))
+        month = str(self.db.value(newest_month.where(paid & (QUOTA_USE.day == day))))
+        day_used: Any = fn.SUM(Case(None, ((QUOTA_USE.day == day, 1),), 0))
         query = QUOTA_USE.select(
-            QUOTA_USE.format, today.alias("day_used"), fn.COUNT(QUOTA_USE.id).alias("month_used")
+            QUOTA_USE.format, day_used.alias("day_used"), fn.COUNT(QUOTA_USE.id).alias("month_used")
         )
         rows = self.db.rows(
             query.where(paid & (QUOTA_USE.month == month)).group_by(QUOTA_USE.format)
         )
-        dated = {"day": day, "month": month}
-        return [{**row, "day_used": int(row["day_used"]), **dated} for row in rows]
+        dates = {"day": day, "month": month}
+        return [{**row, "day_used": int(row["day_used"]), **dates} for row in rows]
 
     def _put(self, mark: str, values: Row, until: str) -> None:
         key = {"mark": mark, "format": values["format"]}
-        names = ("day", "day_used", "month", "month_used")
-        newest = {**{name: values[name] for name in names}, "until": until}
-        self.db.upsert(LEFT_BEHIND, key, newest)
+        columns = ("day", "day_used", "month", "month_used")
+        row = {**{name: values[name] for name in columns}, "until": until}
+        self.db.upsert(LEFT_BEHIND, key, row)
 
     def had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""
@@ -98,14 +98,18 @@ class LeavingRows(Repository):
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(condition)) is not None
 
     def blocked(self, user_ids: Collection[int]) -> set[int]:
-        """Return those of the people who were blocked when they left."""
-        barred = {row["mark"] for row in self.db.rows(_BLOCKED())}
-        # Nearly always nobody is, and then nothing is computed.
-        return {who for who in user_ids if barred and barred & {*self._marks(who)}}
+        """Return those people who were blocked when they left."""
+        blocked_marks = {row["mark"] for row in self.db.rows(_BLOCKED())}
+        # Usually nobody is blocked, and no marks are computed.
+        return {
+            user_id
+            for user_id in user_ids
+            if blocked_marks and blocked_marks & {*self._marks(user_id)}
+        }
 
     @transaction
     def unblock(self, user_id: int) -> None:
-        """Forget that the person was blocked."""
+        """Delete the stored block of a person."""
         marks = self._marks(user_id)
         self.db.change(LEFT_BEHIND.delete().where(_IS_BLOCK & LEFT_BEHIND.mark.in_(marks)))
 

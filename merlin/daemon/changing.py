@@ -1,8 +1,8 @@
-"""The tick of changes: waiting edits become commits, and editors hear what came of them.
+"""The tick that commits queued changes and notifies their authors of the result.
 
-A repository that takes no push delays nothing else: the change waits and says why, the admins
-are told once a day, and the next try comes after a pause that doubles. What the repository refuses
-for its content, while it may take others, is parked after REFUSALS tries; its editor is told.
+If the repository accepts no push, the batch waits, the admins are notified once a day, and the
+next attempt follows after a pause that doubles. A batch whose content is refused is parked after
+REFUSALS attempts, and its author is notified.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from merlin.git.push import ContentRefused
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, MAX_PAUSE_S = 2.0, 300.0
-TOLD_LETTERS = 1000
-# A server that is unwell may refuse for a moment what it takes afterwards.
+MAX_NOTICE_TEXT = 1000
+# A temporary server problem can look like a refusal of the content.
 REFUSALS = 4
 
 
 class ChangeProcessor:
-    """Works changes off, oldest first; called by the daemon alone."""
+    """Processes changes, oldest first; only the daemon calls it."""
 
     def __init__(
         self,
@@ -52,70 +52,70 @@ class ChangeProcessor:
         self._is_first = True
 
     def __call__(self) -> bool:
-        """Commit what waits and tell what is known; return whether a commit was made."""
+        """Commit the queued changes and send notices; return whether a commit was made."""
         if self._is_first:
-            self._queue.release()  # what was cut off is taken up again
+            self._queue.release()  # requeue batches that were interrupted
             self._is_first = False
         notify_editors(self._queue.db, self._clock)
         if self._monotonic() < self._rest_until:
             return False
-        moved = False
+        has_committed = False
         while (batch := self._queue.claim()) is not None:
             kill_point("change.claimed")
-            moved = self._commit(batch) or moved
-        return moved
+            has_committed = self._commit(batch) or has_committed
+        return has_committed
 
     def _commit(self, batch: Batch) -> bool:
-        """Make one batch a commit; return whether it was. Raises SourceError for an outage."""
+        """Commit a batch; return whether a commit was made. Raises SourceError for an outage."""
         try:
-            landed = commit_changes(self._commits, batch)
+            result = commit_changes(self._commits, batch)
         except Refused as refusal:
             self._refuse(batch, refusal)
             return False
         except ContentRefused as refusal:
-            if not self._is_parked(batch, refusal):
+            if not self._park_or_requeue(batch, refusal):
                 raise
             return False
         except SourceError as failure:
             self._put_back(batch, failure)
             raise
-        except Exception as bug:
-            # It may lie in the change: nobody else is to wait for its mending.
-            self._is_parked(batch, MerlinError(f"{type(bug).__name__}: {bug}"))
+        except Exception as error:
+            # The cause may be this change, so do not block the others until it is fixed.
+            self._park_or_requeue(batch, MerlinError(f"{type(error).__name__}: {error}"))
             raise
         self._pause_s = FIRST_PAUSE_S
-        self._settle(batch, landed)
-        return landed.commit is not None
+        self._settle(batch, result)
+        return result.commit is not None
 
-    def _settle(self, batch: Batch, landed: BatchResult) -> None:
+    def _settle(self, batch: Batch, result: BatchResult) -> None:
         first = batch.first
-        if landed.commit is not None:
-            values = {"subject": _subject(first), "commit": landed.commit[:10]}
-            self._tell(first, "notice-change-committed", values)
+        if result.commit is not None:
+            values = {"subject": _subject(first), "commit": result.commit[:10]}
+            self._notify(first, "notice-change-committed", values)
         for change in batch.changes:
-            theirs = landed.conflicts.get(change.change_id)
-            if theirs is not None:
+            conflict = result.conflicts.get(change.change_id)
+            if conflict is not None:
                 values = {
                     "path": change.path,
                     "ours": _cut_or_dash(change.text),
-                    "theirs": _cut_or_dash(theirs.text),
+                    "theirs": _cut_or_dash(conflict.text),
                     "change": change.change_id,
                 }
-                self._tell(change, "notice-change-conflict", values)
-        # Last of all: a death before it tells nothing twice, for notices are told by their word.
-        self._queue.settle(batch, landed)
+                self._notify(change, "notice-change-conflict", values)
+        # Last: after a crash before it the notices above are repeated, but `once` drops them.
+        self._queue.settle(batch, result)
         kill_point("change.recorded")
-        what = landed.commit or "conflict"
-        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=what)
+        outcome = result.commit or "conflict"
+        log.info("change settled", batch=batch.batch_id, files=len(batch.changes), outcome=outcome)
 
     def _refuse(self, batch: Batch, refusal: Refused) -> None:
         values = {"subject": _subject(batch.first), "reason": _reason(refusal)}
-        self._tell(batch.first, "notice-change-refused", values)
+        self._notify(batch.first, "notice-change-refused", values)
         self._queue.put_aside(batch, ChangeState.REFUSED, refusal.key, refusal.arguments)
         log.info("change refused", batch=batch.batch_id, reason=str(refusal))
 
-    def _is_parked(self, batch: Batch, refusal: MerlinError) -> bool:
-        """Return whether the batch is parked, as it was refused too often; else it waits on."""
+    def _park_or_requeue(self, batch: Batch, refusal: MerlinError) -> bool:
+        """Park the batch if it was refused too often, else requeue it; return whether parked."""
         refusals = self._queue.count_refusal(batch)
         if refusals % REFUSALS:
             self._put_back(batch, refusal)
@@ -125,7 +125,7 @@ class ChangeProcessor:
         arguments = {"subject": _subject(first), "reason": _reason(refusal)}
         if first.by.isdecimal():
             arguments["change"] = first.change_id
-            self._tell(first, "notice-change-parked", arguments, refusals)
+            self._notify(first, "notice-change-parked", arguments, refusals)
         else:
             arguments |= {"change": first.change_id, "by": first.by}
             once = f"change:{first.change_id}:parked:{refusals}"
@@ -142,13 +142,13 @@ class ChangeProcessor:
         arguments = {"reason": _reason(failure)}
         self._notices.tell(ADMINS, "notice-change-waits", arguments, once=f"change-waits:{day}")
 
-    def _tell(
+    def _notify(
         self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None
     ) -> None:
         if change.by.isdecimal() and self._queue.stands(change.change_id):
-            word = key.removeprefix("notice-change-")
+            kind = key.removeprefix("notice-change-")
             mark = (change.before or "") if refusals is None else refusals
-            once = f"change:{change.change_id}:{word}:{mark}"
+            once = f"change:{change.change_id}:{kind}:{mark}"
             self._notices.tell(change.by, key, arguments, once=once)
 
 
@@ -161,4 +161,4 @@ def _reason(error: MerlinError) -> Mapping[str, object]:
 
 
 def _cut_or_dash(text: str | None) -> str:
-    return "—" if text is None else cut(text, TOLD_LETTERS)
+    return "—" if text is None else cut(text, MAX_NOTICE_TEXT)

@@ -1,7 +1,7 @@
-"""Who lives: the daemon's own heartbeat, the engine's, and the ping to a monitor outside.
+"""Heartbeats of the daemon and the engine, and the ping to an external monitor.
 
-The monitor expects the ping each minute, and tells a person when it stays away: of this machine
-without power or network nobody on it can tell.
+The monitor expects a ping each minute and alerts a person when it is missing: this covers a
+machine without power or network, which cannot report itself.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
 
-WAIT_S, PING_WAIT_S = 2.0, 10.0
+ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
 
 
 def engine_of(config: Config) -> SplitResult | None:
-    """Return the address of Merlin's own engine, None where no provider is one.
+    """Return the address of Merlin's own engine, None if no provider is one.
 
-    It may run on another machine or in another container: it is the provider with its key.
+    The engine may run on another machine or in another container: then it is the provider with the
+    engine's credential.
     """
     for provider in config.providers:
         if is_engine(config, provider) or provider.credential == config.engine.credential:
@@ -35,15 +36,15 @@ def engine_of(config: Config) -> SplitResult | None:
 
 
 def look_at_engine(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
-    """Return the tick that writes the engine's heartbeat: the engine itself knows no database."""
+    """Return the tick that writes the engine's heartbeat: the engine has no database access."""
     since: datetime | None = None
     url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
 
-    def look() -> bool:
+    def tick() -> bool:
         nonlocal since
         now = services.clock()
         try:
-            urlopen(url, timeout=WAIT_S).close()  # noqa: S310 - judged with the configuration
+            urlopen(url, timeout=ENGINE_TIMEOUT_S).close()  # noqa: S310 - judged with the configuration
         except (OSError, HTTPException):
             since = None
             return False
@@ -51,15 +52,15 @@ def look_at_engine(services: DaemonServices, engine: SplitResult) -> Callable[[]
         services.heartbeats.beat(Heartbeat("engine", host, 0, since, now, step="serving"))
         return False
 
-    return look
+    return tick
 
 
 def beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
     """Return the tick that writes the daemon's own heartbeat."""
     since = services.clock()
 
-    def write() -> bool:
-        # First: a database that is away must not make us look dead.
+    def tick() -> bool:
+        # First, so that an unavailable database does not make this process look dead.
         services.still_alive()
         services.heartbeats.beat(
             Heartbeat(
@@ -75,20 +76,20 @@ def beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
         )
         return False
 
-    return write
+    return tick
 
 
 def ping_monitor(services: DaemonServices) -> bool:
-    """Tell the monitor that every process is well; while one is not, the monitor hears nothing.
+    """Ping the monitor if every process is healthy; return whether it was pinged.
 
-    Raises MerlinError when the monitor does not take it.
+    Raises MerlinError if the monitor does not accept the ping.
     """
     beats, now = services.heartbeats.all(), services.clock()
     for name in process_names(services.config):
-        if health_problem([each for each in beats if each.process == name], now):
+        if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):
             return False
     try:
-        urlopen(services.ping_url, timeout=PING_WAIT_S).close()  # noqa: S310 - judged at the start
+        urlopen(services.ping_url, timeout=PING_TIMEOUT_S).close()  # noqa: S310 - judged at the start
     except (OSError, HTTPException) as error:
         raise MerlinError(f"the monitor does not take the ping: {error}") from error
     return True

@@ -1,12 +1,12 @@
-"""Fill an empty database from what outlives one: the repository, its notes, the providers' jobs.
+"""Recover an empty database from the repository, its git notes and the providers' jobs.
 
-Every commit from the oldest noted one on is checked and built again, by the way that new ones take;
-so builds get their bytes and, by the notes, their numbers. Each noted job is read at its provider.
-Then verdicts, jobs, models and what serves are stored as the notes tell, in one transaction. What
-was under way when the database was lost is found by the next launch, as after any crash.
+Every commit since the oldest one with a note is checked and built again like a new commit, so that
+builds get the same bytes and, from the notes, the same numbers. Each noted job is read from its
+provider. Then verdicts, jobs, models and the serving models are stored in one transaction. Jobs
+that were running when the database was lost are found by the next launch, as after a crash.
 
-Not recovered is what stands in the database alone: people, their talks, consents and payments, and
-the models' proofs.
+Data that exists only in the database is not recovered: users, conversations, consents, payments
+and model proofs.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _ENDED = (VerdictStatus.SERVING, VerdictStatus.SUPERSEDED, VerdictStatus.FAILED)
 
 
 @dataclass(slots=True)
-class _Found:
-    """A noted verdict, the one that is stored now, and its job as the provider has it."""
+class _RecoveredVerdict:
+    """A verdict from a note, the stored verdict, and the job as its provider reports it."""
 
     noted: NotedVerdict
     verdict: Verdict
@@ -62,152 +62,163 @@ class _Found:
 
     @property
     def may_serve(self) -> bool:
-        """Return whether its model has served, and may again."""
+        """Return whether the model has served and may serve again."""
         has_served = self.noted.status == VerdictStatus.SERVING and not self.noted.is_revoked
         return has_served and self.job is not None and bool(self.job.model_id)
 
 
 def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str, Any]]:
-    """Recover every dataset; `tell` is called after each of its commits that is read.
+    """Recover every dataset; call `tell` after each commit.
 
-    Returns what came back of each: how many `builds`, `jobs` and `models`, the build that is
-    `serving`, "" for none; `differing` are builds that this release builds otherwise, `lost` names
-    of jobs that could not be read at their provider; neither is stored.
+    Returns a summary of each dataset: the numbers of `builds`, `jobs` and `models`, and the build
+    that is `serving` ("" for none). `differing` are builds that this release builds differently,
+    `lost` are names of jobs that their provider does not report; neither is stored.
 
-    May be called again where it was cut off. Raises Refused for a database that has jobs, or that
-    began to follow the branch later than the notes do; SourceError, ProviderError: what is stored
-    then are commits with their verdicts and builds, as a first look at them stores them.
+    Can be repeated after an interruption. Raises Refused if the database has jobs or follows the
+    branch from a later commit than the notes; SourceError, ProviderError: the commits read so far
+    are then stored with their verdicts and builds, as after an ordinary gathering.
     """
-    db, shop = services.db, services.build_settings
+    db, settings = services.db, services.build_settings
     if db.row(JOB.select(JOB.id).limit(1)):
         raise Refused("the database has jobs", "recover-not-empty")
-    shop.source.fetch()
-    noted = list(read_notes(shop.source.notes()))
-    since = {each.commit for each in noted}
-    head, _ = gather(shop, lambda *_: tell(), lambda *_: None, since)
-    known = shop.journal.line()
-    if head and any(each.sha not in known for each in shop.source.commits_since(head, (), since)):
+    settings.source.fetch()
+    noted = list(read_notes(settings.source.notes()))
+    noted_shas = {item.commit for item in noted}
+    head, _ = gather(settings, lambda *_: tell(), lambda *_: None, noted_shas)
+    known_shas = settings.journal.line()
+    if head and any(
+        item.sha not in known_shas for item in settings.source.commits_since(head, (), noted_shas)
+    ):
         raise Refused("the database begins later", "recover-later")
-    found = [_find(services, each) for each in noted if each.commit in known]
-    found.sort(key=attrgetter("noted.dataset", "position"))
-    served = db.transact(lambda: _store(db, found, services.clock()))
-    log.info("database recovered", commits=len(known), verdicts=len(found))
-    grouped = groupby(found, key=attrgetter("noted.dataset"))
-    return [_summary(name, list(group), served.get(name)) for name, group in grouped]
+    verdicts = [_find(services, item) for item in noted if item.commit in known_shas]
+    verdicts.sort(key=attrgetter("noted.dataset", "position"))
+    serving = db.transact(lambda: _store(db, verdicts, services.clock()))
+    log.info("database recovered", commits=len(known_shas), verdicts=len(verdicts))
+    grouped = groupby(verdicts, key=attrgetter("noted.dataset"))
+    return [_summary(name, list(group), serving.get(name)) for name, group in grouped]
 
 
-def _find(services: DaemonServices, noted: NotedVerdict) -> _Found:
-    """Return what is stored for a noted verdict, its job read anew. Raises ProviderError."""
+def _find(services: DaemonServices, noted: NotedVerdict) -> _RecoveredVerdict:
+    """Return the stored verdict of a noted one with its job. Raises ProviderError."""
     verdict = VerdictHistory(services.db).newest(noted.dataset, noted.commit)
-    found = _Found(noted, verdict)
+    recovered = _RecoveredVerdict(noted, verdict)
     if verdict.build_id is None or verdict.spec is None:
-        found.is_same = False
-        return found
-    found.is_same = services.launches.build(verdict.build_id).digest == noted.digest
+        recovered.is_same = False
+        return recovered
+    recovered.is_same = services.launches.build(verdict.build_id).digest == noted.digest
     recipe = verdict.spec.recipe
     base = (noted.provider or recipe.provider, noted.base_model or recipe.base_model)
     provider = services.providers.get(base[0])
-    if not (found.is_same and noted.job and provider):
-        return found
+    if not (recovered.is_same and noted.job and provider):
+        return recovered
     try:
         report = provider.api.read_job(noted.job)
-    except ProviderError as refusal:
-        if refusal.status != NOT_FOUND:
+    except ProviderError as error:
+        if error.status != NOT_FOUND:
             raise
-        return found
+        return recovered
     # `merlin migrate` may have trained it on another base than dataset.yaml names.
-    found.verdict = verdict = migrate_verdict(services.launches, verdict, base)
+    recovered.verdict = verdict = migrate_verdict(services.launches, verdict, base)
     plan = plan_by_hand(services.launches, verdict)
     key = report.metadata.get(LAUNCH_KEY, plan.launch_key)
-    keys = [launch_key(verdict.wish, number) for number in range(1, _MAX_ATTEMPTS)]
-    attempt = keys.index(key) + 1 if key in keys else plan.attempt
-    begun = report.created_at or plan.created_at
-    job = replace(plan, launch_key=key, attempt=attempt, created_at=begun)
-    found.job = advance(job, report, report.finished_at or begun)
-    return found
+    launch_keys = [launch_key(verdict.wish, number) for number in range(1, _MAX_ATTEMPTS)]
+    attempt = launch_keys.index(key) + 1 if key in launch_keys else plan.attempt
+    started_at = report.created_at or plan.created_at
+    job = replace(plan, launch_key=key, attempt=attempt, created_at=started_at)
+    recovered.job = advance(job, report, report.finished_at or started_at)
+    return recovered
 
 
-def _store(db: Database, found: Sequence[_Found], at: datetime) -> dict[str, _Found]:
-    """Store jobs, models, verdicts and what serves; return the latter by dataset."""
-    served = dict[str, _Found]()
-    for dataset, group in groupby(found, key=attrgetter("noted.dataset")):
-        mine = [each for each in group if each.is_same]
-        for each in mine:
-            _store_verdict(db, each, at)
-        # Older than what is noted: nobody trains it any more.
-        newest = max((each.position for each in mine), default=0)
+def _store(
+    db: Database, verdicts: Sequence[_RecoveredVerdict], at: datetime
+) -> dict[str, _RecoveredVerdict]:
+    """Store jobs, models, verdicts and serving models; return the serving ones by dataset."""
+    serving = dict[str, _RecoveredVerdict]()
+    for dataset, group in groupby(verdicts, key=attrgetter("noted.dataset")):
+        same = [item for item in group if item.is_same]
+        for item in same:
+            _store_verdict(db, item, at)
+        # Commits before the newest noted one will not be trained.
+        newest = max((item.position for item in same), default=0)
         older = (VERDICT.dataset == dataset) & (VERDICT.position < newest)
         transition(db, WAITING, VerdictStatus.SUPERSEDED, at, older)
-        past = [each for each in mine if each.may_serve]
-        if past:
-            now = max(past, key=lambda each: (bool(each.noted.serves), _since(each), each.position))
-            _store_serving(db, dataset, past, now)
-            served[dataset] = now
+        candidates = [item for item in same if item.may_serve]
+        if candidates:
+            current = max(
+                candidates, key=lambda item: (bool(item.noted.serves), _since(item), item.position)
+            )
+            _store_serving(db, dataset, candidates, current)
+            serving[dataset] = current
     db.bump()
-    return served
+    return serving
 
 
-def _store_verdict(db: Database, found: _Found, at: datetime) -> None:
-    noted, job, verdict = found.noted, found.job, found.verdict
+def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> None:
+    noted, job, verdict = recovered.noted, recovered.job, recovered.verdict
     values: dict[str, object] = {"job_id": None}
     if job is not None:
         insert_job(db, job, verdict.wish)
         same_key = JOB.select(JOB.id).where(JOB.launch_key == job.launch_key)
         job = replace(job, job_id=int(db.value(same_key)))
         values["job_id"] = job.job_id
-        if job.model_id and (found.may_serve or noted.is_revoked):
+        if job.model_id and (recovered.may_serve or noted.is_revoked):
             state = ModelState.REVOKED if noted.is_revoked else ModelState.GOOD
             db.add_new(MODEL, {**new_model(job), "state": state.value})
             query = MODEL.select(MODEL.id).where(MODEL.job_id == job.job_id)
-            found.model_row = int(db.value(query))
-    is_lost = noted.job and job is None  # whatever became of it, there is no model now
+            recovered.model_row = int(db.value(query))
+    # Without its job a verdict has no model, whatever its noted status.
+    is_lost = noted.job and job is None
     if noted.status in _ENDED and verdict.word in WAITING and not is_lost:
         values |= {"word": noted.status, "updated_at": iso(at)}
-    these = verdict_condition(verdict.commit, verdict.dataset)
-    db.change(VERDICT.update(values).where(these))
+    condition = verdict_condition(verdict.commit, verdict.dataset)
+    db.change(VERDICT.update(values).where(condition))
 
 
-def _since(found: _Found) -> datetime:
-    """Return since when a model serves, as its note says it; else when it was trained."""
-    trained = found.job.updated_at if found.job else found.verdict.committed_at
+def _since(recovered: _RecoveredVerdict) -> datetime:
+    """Return the time since which a model serves by its note, else when it was trained."""
+    trained_at = recovered.job.updated_at if recovered.job else recovered.verdict.committed_at
     try:
-        return from_iso(found.noted.serves)
+        return from_iso(recovered.noted.serves)
     except ValueError:
-        return trained
+        return trained_at
 
 
-def _store_serving(db: Database, dataset: str, past: Sequence[_Found], now: _Found) -> None:
-    """Store that `now` serves after all of `past`, oldest first, have served."""
-    before = None
-    for each in (*past, now):
-        assert each.job is not None  # noqa: S101 - `may_serve` asks for it
-        if each.job.model_id != before:
-            models = {"from_model": before, "to_model": each.job.model_id}
+def _store_serving(
+    db: Database, dataset: str, past: Sequence[_RecoveredVerdict], current: _RecoveredVerdict
+) -> None:
+    """Store that `current` serves, and the promotions of `past`, oldest first, before it."""
+    previous = None
+    for item in (*past, current):
+        assert item.job is not None  # noqa: S101 - `may_serve` asks for it
+        if item.job.model_id != previous:
+            models = {"from_model": previous, "to_model": item.job.model_id}
             promotion = {
                 "dataset": dataset,
                 "why": NEWEST,
                 "by_whom": "merlin",
-                "at": iso(_since(each)),
+                "at": iso(_since(item)),
             }
             db.add(PROMOTION, {**models, **promotion})
-            before = each.job.model_id
-    # The newest that was considered: a rollback is not undone by the next promotion.
-    position = max(each.position for each in past)
-    values = {"model_row": now.model_row, "position": position, "since": iso(_since(now))}
-    serving = {**values, "dataset": dataset, "is_pinned": int(now.noted.is_pinned)}
+            previous = item.job.model_id
+    # The newest position considered, so that the next promotion does not undo a rollback.
+    position = max(item.position for item in past)
+    values = {"model_row": current.model_row, "position": position, "since": iso(_since(current))}
+    serving = {**values, "dataset": dataset, "is_pinned": int(current.noted.is_pinned)}
     db.add_new(SERVING, serving)
 
 
-def _summary(dataset: str, found: Sequence[_Found], served: _Found | None) -> dict[str, Any]:
-    same = [each for each in found if each.is_same]
-    jobs = {each.job.provider_job_id for each in same if each.job}
+def _summary(
+    dataset: str, verdicts: Sequence[_RecoveredVerdict], serving: _RecoveredVerdict | None
+) -> dict[str, Any]:
+    same = [item for item in verdicts if item.is_same]
+    jobs = {item.job.provider_job_id for item in same if item.job}
     return {
         "dataset": dataset,
-        "builds": len({each.noted.number for each in same}),
+        "builds": len({item.noted.number for item in same}),
         "jobs": len(jobs),
-        "models": len({each.model_row for each in same if each.model_row}),
-        "serving": f"{dataset}-{served.noted.number}" if served else "",
-        "is_pinned": served is not None and served.noted.is_pinned,
-        "differing": [f"{dataset}-{each.noted.number}" for each in found if not each.is_same],
-        "lost": sorted({each.noted.job for each in same if each.noted.job} - jobs),
+        "models": len({item.model_row for item in same if item.model_row}),
+        "serving": f"{dataset}-{serving.noted.number}" if serving else "",
+        "is_pinned": serving is not None and serving.noted.is_pinned,
+        "differing": [f"{dataset}-{item.noted.number}" for item in verdicts if not item.is_same],
+        "lost": sorted({item.noted.job for item in same if item.noted.job} - jobs),
     }

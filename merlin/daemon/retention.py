@@ -19,7 +19,7 @@ from merlin.daemon.services import DaemonServices
 from merlin.dataset.builds import Build, remove_folders
 from merlin.dataset.files import FileIndex, restore_texts
 from merlin.dataset.gather import restore_build
-from merlin.training.baselines import drop_unasked_answers
+from merlin.training.baselines import delete_unused_answers
 from merlin.training.launch import Removable, remove
 
 log = get_logger(__name__)
@@ -42,7 +42,7 @@ def apply_retention(services: DaemonServices) -> bool:
         removed["models"] = _remove_each(
             services, rows.models(before), lambda model: rows.mark_gone(model, before)
         )
-    removed["baseline_answers"] = drop_unasked_answers(services.db)
+    removed["baseline_answers"] = delete_unused_answers(services.db)
     with services.build_settings.turn:
         removed["texts"] = rows.delete_unused_texts()
         if retention.mirror_days:
@@ -71,10 +71,10 @@ def prune_builds(services: DaemonServices, keep: int) -> UnneededBuilds:
     Returns the removed builds. Raises OSError for a folder that cannot be removed.
     """
     with services.build_settings.turn:
-        removed = unneeded(services, Actor.operator(), keep)
-        for build in removed.builds:
+        pruned = unneeded(services, Actor.operator(), keep)
+        for build in pruned.builds:
             rmtree(services.build_settings.builds / build.folder)
-    return removed
+    return pruned
 
 
 def restore_folder(services: DaemonServices, build: Build, commit: str) -> None:

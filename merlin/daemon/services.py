@@ -1,4 +1,4 @@
-"""What the daemon needs, as one frozen value that wiring fills."""
+"""The services that the daemon's ticks use, as one frozen dataclass filled by wiring."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from merlin.training.prove import ModelInventory
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DaemonServices(Context):
-    """What the ticks work with; `providers` by name, `ping_url` "" where no monitor is told."""
+    """Services of the ticks; `providers` by name, `ping_url` is "" without a monitor."""
 
     build_settings: BuildSettings
     launches: Launches

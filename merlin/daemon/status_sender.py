@@ -1,8 +1,8 @@
-"""Commit statuses: the forge is told what each commit led to, beside the commit itself.
+"""Send commit statuses to the forge: it shows what each commit led to.
 
-What is owed follows from the verdicts and from what was sent, so a kill or a forge that is away
-loses nothing. A status that was sent right before a kill is sent again; the forge then shows the
-same.
+The statuses to send follow from the verdicts and from those already sent, so a crash or an
+unavailable forge loses none. A status sent right before a crash is sent again, which changes
+nothing at the forge.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _STATES: Mapping[VerdictStatus, CommitState] = {
 
 
 class StatusSender:
-    """Tells the forge what is owed; one that is away is asked again after a pause that doubles."""
+    """Sends pending statuses to the forge; retries after a pause that doubles."""
 
     def __init__(self, services: DaemonServices, forge: Forge) -> None:
         self._services = services
@@ -47,11 +47,11 @@ class StatusSender:
         self._next_at = 0.0
 
     def __call__(self) -> bool:
-        """Return whether a status was sent. Raises ForgeAway, ForgeDenied after those before."""
+        """Return whether a status was sent. Raises ForgeAway, ForgeDenied."""
         if time.monotonic() < self._next_at:
             return False
-        rows, count = VerdictHistory(self._services.db, self._services.clock), 0
-        for owed in rows.owed_statuses():
+        verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
+        for owed in verdicts.owed_statuses():
             status = self._status(owed)
             message = f"{status.state} {status.description}"
             if message != owed["words"]:
@@ -61,19 +61,19 @@ class StatusSender:
                     log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
                     message = ""
                 except (ForgeAway, ForgeDenied) as failure:
-                    self._wait(failure, is_first=count > 0)
+                    self._wait(failure, is_first=sent > 0)
                     raise
                 kill_point("status.sent")
-                count += 1
-            rows.sent_status(owed, message)
+                sent += 1
+            verdicts.sent_status(owed, message)
         self._pause_s = FIRST_PAUSE_S
-        return count > 0
+        return sent > 0
 
     def _wait(self, failure: ForgeAway | ForgeDenied, *, is_first: bool) -> None:
         if is_first:
             self._pause_s = FIRST_PAUSE_S
-        asked_s = failure.pause_s if isinstance(failure, ForgeAway) else 0.0
-        self._next_at = time.monotonic() + min(MAX_PAUSE_S, max(self._pause_s, asked_s))
+        requested_s = failure.pause_s if isinstance(failure, ForgeAway) else 0.0
+        self._next_at = time.monotonic() + min(MAX_PAUSE_S, max(self._pause_s, requested_s))
         self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         if isinstance(failure, ForgeDenied):
             day = self._services.clock().date().isoformat()

@@ -89,7 +89,7 @@ def forget_answers(db: Database, model: Model) -> None:
             db.change(BASELINE_ANSWER.delete().where(is_it))
 
 
-def drop_unasked_answers(db: Database) -> int:
+def delete_unused_answers(db: Database) -> int:
     """Delete the answers to what is asked no more; return how many.
 
     Those beside each dataset's newest good model and beside the one that serves are kept.

@@ -237,7 +237,7 @@ def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(s
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
     clock.move(-86_400)
     assert due(shop) == []
-    shop.billing.purchases.look_at_all(clock())
+    shop.billing.purchases.make_due(clock())
     assert due(shop) == [purchase.purchase_id]
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
     assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)

@@ -14,7 +14,12 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from merlin.account.accounts import LEAST, MOST, check_password_strength, fold_name
+from merlin.account.accounts import (
+    MAX_PASSWORD_LENGTH,
+    MIN_PASSWORD_LENGTH,
+    check_password_strength,
+    fold_name,
+)
 from merlin.account.api_keys import NEEDS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
@@ -79,7 +84,7 @@ async def by_password(
     back = local_address(next)
     response = seen_other(back)
     who = name.strip()
-    if not (0 < len(who) <= _MAX_NAME_LENGTH and 0 < len(password) <= MOST):
+    if not (0 < len(who) <= _MAX_NAME_LENGTH and 0 < len(password) <= MAX_PASSWORD_LENGTH):
         return _sign_in_page(context, back, name, context.say("both-needed"), 422)
     try:
         await auth.sign_in_by_password(request, response, who, password)
@@ -289,7 +294,7 @@ async def set_password(
     me = await context.read(accounts.own_account)
     is_new = bool(name) and name != me.name
     if (is_new and not _MIN_NAME_LENGTH <= len(name) <= _MAX_NAME_LENGTH) or (
-        password and not LEAST <= len(password) <= MOST
+        password and not MIN_PASSWORD_LENGTH <= len(password) <= MAX_PASSWORD_LENGTH
     ):
         return await _page(context, wrong=context.say("password-shape"), form="password", name=name)
     try:

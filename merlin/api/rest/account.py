@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
-from merlin.account.accounts import LEAST, MOST
+from merlin.account.accounts import MAX_PASSWORD_LENGTH, MIN_PASSWORD_LENGTH
 from merlin.account.api_keys import Scope
 from merlin.api.auth import (
     SIGN_IN,
@@ -116,14 +116,14 @@ class NameBody(Body):
     """A new user name; `current` is the password, where there is one."""
 
     name: str = Field(min_length=2, max_length=64, description="a-z, 0-9, . _ -; a letter first")
-    current: str | None = Field(default=None, min_length=1, max_length=MOST)
+    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 class NewPasswordBody(Body):
     """A new password; `current` is the old one, where there is one."""
 
-    password: str = Field(min_length=LEAST, max_length=MOST)
-    current: str | None = Field(default=None, min_length=1, max_length=MOST)
+    password: str = Field(min_length=MIN_PASSWORD_LENGTH, max_length=MAX_PASSWORD_LENGTH)
+    current: str | None = Field(default=None, min_length=1, max_length=MAX_PASSWORD_LENGTH)
 
 
 @me_router.get("", summary="Who I am here")
