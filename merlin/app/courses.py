@@ -26,7 +26,7 @@ from merlin.course.catalogue import (
     Course,
     Material,
 )
-from merlin.course.search import Found, Kind, SearchIndex
+from merlin.course.search import Kind, SearchIndex, SearchResult
 from merlin.course.search import search as search_index
 from merlin.db.tables import FAVOURITE
 from merlin.training.jobs import Jobs
@@ -106,7 +106,7 @@ def part(
 
 def get(ctx: Context, actor: Actor, course_id: int) -> Course:
     """Return a course; an inactive one only to its editors. Raises NotFound."""
-    course = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).numbered(course_id)
+    course = active(ctx).by_id.get(course_id) or Catalogue(ctx.db).course_by_id(course_id)
     if course and (course.is_active or actor.may(Permission.EDIT_MATERIALS, course.slug)):
         return course
     raise NotFound(f"no course {course_id}", "course-unknown")
@@ -149,14 +149,14 @@ def material(ctx: Context, actor: Actor, course_id: int, material_id: int) -> Ma
     return MaterialDetails(course, match, text, all_materials)
 
 
-def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], Found]:
+def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], SearchResult]:
     """Return the active courses that match a query, best first, and the search result.
 
     An empty query matches every course.
     """
     active_courses = active(ctx)
     if not query.strip():
-        return list(active_courses.courses[:limit]), Found()
+        return list(active_courses.courses[:limit]), SearchResult()
     result = _search_kind(ctx, query, "course", limit)
     by_id = active_courses.by_id
     return [by_id[course_id] for course_id, _ in result.hits if course_id in by_id], result
@@ -164,10 +164,10 @@ def search(ctx: Context, query: str, limit: int) -> tuple[list[Course], Found]:
 
 def search_materials(
     ctx: Context, query: str, limit: int
-) -> tuple[list[tuple[Course, Material]], Found]:
+) -> tuple[list[tuple[Course, Material]], SearchResult]:
     """Return the materials that match a query, with their courses, and the search result."""
     result, courses = _search_kind(ctx, query, "material", limit), active(ctx).by_id
-    pairs = Catalogue(ctx.db).materials_numbered([material_id for _, material_id in result.hits])
+    pairs = Catalogue(ctx.db).materials_by_id([material_id for _, material_id in result.hits])
     matches = [(courses[course_id], item) for course_id, item in pairs if course_id in courses]
     return matches, result
 
@@ -187,7 +187,7 @@ def learn_vocabulary(ctx: Context) -> Vocabulary:
     return ctx.vocabulary.read(Catalogue(ctx.db).version(), lambda: Vocabulary(texts()))
 
 
-def _search_kind(ctx: Context, query: str, kind: Kind, limit: int) -> Found:
+def _search_kind(ctx: Context, query: str, kind: Kind, limit: int) -> SearchResult:
     return search_index(SearchIndex(ctx.db), partial(learn_vocabulary, ctx), query, kind, limit)
 
 

@@ -47,7 +47,7 @@ def led_course(ctx: Context, actor: Actor, course_id: int) -> Course:
 
     Raises Forbidden for an active course that others lead, NotFound for any other or missing one.
     """
-    course = Catalogue(ctx.db).numbered(course_id)
+    course = Catalogue(ctx.db).course_by_id(course_id)
     if course and is_led(ctx, actor, course):
         return course
     if course and course.is_active:

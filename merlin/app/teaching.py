@@ -130,7 +130,7 @@ def _material(lesson: MaterialText, course_files: CourseFiles) -> TaughtMaterial
 def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFiles) -> CourseEdits:
     """Return the edits of course.yaml, apart from its materials; None removes a key."""
     course_files = CourseFiles(files.files)
-    course_edits = course_files.with_card(values)
+    course_edits = course_files.change_fields(values)
     new_text = course_edits.edits[0].text
     require_revision(revision, course_files.revision, new_text, course_files.text)
     return course_edits
@@ -138,7 +138,7 @@ def edit_card(values: Mapping[str, Any], revision: str | None, files: DatasetFil
 
 def add_material(draft: MaterialDraft, files: DatasetFiles) -> CourseEdits:
     """Return the edits that add a material."""
-    return CourseFiles(files.files).added(draft)
+    return CourseFiles(files.files).add_material(draft)
 
 
 def edit_material(
@@ -148,7 +148,7 @@ def edit_material(
     course_files = CourseFiles(files.files)
     lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, draft.text or None, lesson.words)
-    return course_files.changed(lesson.place, draft)
+    return course_files.change_material(lesson.place, draft)
 
 
 def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEdits:
@@ -158,7 +158,7 @@ def move_material(material_id: int, place: int, files: DatasetFiles) -> CourseEd
     spec, title = lesson.spec, course_files.value["materials"][lesson.place]["title"]
     text = lesson.words or ""
     draft = MaterialDraft(spec.kind, spec.lesson, title, text, spec.file_url, place)
-    return course_files.changed(lesson.place, draft)
+    return course_files.change_material(lesson.place, draft)
 
 
 def remove_material(material_id: int, revision: str | None, files: DatasetFiles) -> CourseEdits:
@@ -166,7 +166,7 @@ def remove_material(material_id: int, revision: str | None, files: DatasetFiles)
     course_files = CourseFiles(files.files)
     lesson = course_files.material(files.materials, material_id)
     require_revision(revision, lesson.revision, None, lesson.words)
-    return course_files.dropped(lesson.place)
+    return course_files.remove_material(lesson.place)
 
 
 def questions(

@@ -22,7 +22,7 @@ from merlin.chat.feedback import (
     QuestionStatistics,
     Reason,
     group_questions,
-    join_told,
+    merge_questions,
 )
 from merlin.core.errors import NotFound, Refused
 from merlin.dataset.entries import ExampleEntries, ExampleEntry, ExampleFilter
@@ -142,7 +142,9 @@ def _read_groups(ctx: Context, actor: Actor, dataset: str) -> list[QuestionGroup
     since = ctx.clock().date() - timedelta(days=DAYS - 1)
     statistics = QuestionStatistics(ctx.db, ctx.default_dataset)
     sent_questions = EditorQuestions(ctx.db, ctx.clock).since(dataset, since)
-    questions = join_told(statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent_questions)
+    questions = merge_questions(
+        statistics.unanswered(dataset, since, _MAX_QUESTIONS), sent_questions
+    )
     return group_questions(sorted(questions, key=attrgetter("at"), reverse=True))
 
 

@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from merlin.providers.openai_chat import OpenAIChat
 
 SPENT = "insufficient_quota"
-LEFT_ALONE_S = 60.0
+COOLDOWN_S = 60.0
 # A model that selects among taught answers has finished by then.
-_HIDDEN_S = 0.3
+_MIN_STREAM_S = 0.3
 
 
 # In characters, several times the longest answer of any model; bounds memory.
@@ -180,27 +180,27 @@ Ground = Callable[[], Awaitable[Grounding | None]]
 class _ComposedObserver(AnswerObserver):
     """Shows a composed answer once it cites its sources, without the leading numbers."""
 
-    def __init__(self, onlooker: AnswerObserver, sources: Sequence[Source]) -> None:
-        self._onlooker, self._sources = onlooker, sources
+    def __init__(self, observer: AnswerObserver, sources: Sequence[Source]) -> None:
+        self._observer, self._sources = observer, sources
 
     def wrote(self, text: str) -> None:
         if is_begun(text):
             cited, body = read_citations(text, self._sources)
             if cited and body:
-                self._onlooker.wrote(body)
+                self._observer.wrote(body)
 
 
 class _LateObserver(AnswerObserver):
     """Shows an answer only after `_HIDDEN_S`: a faster one may be a refusal."""
 
-    def __init__(self, onlooker: AnswerObserver) -> None:
-        self._onlooker, self._started_at = onlooker, 0.0
+    def __init__(self, observer: AnswerObserver) -> None:
+        self._observer, self._started_at = observer, 0.0
 
     def wrote(self, text: str) -> None:
         now = asyncio.get_running_loop().time()
         self._started_at = self._started_at or now
-        if now - self._started_at > _HIDDEN_S:
-            self._onlooker.wrote(text)
+        if now - self._started_at > _MIN_STREAM_S:
+            self._observer.wrote(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class RetryPolicy:
     tries: int = 3
     total_s: float = 90.0
     answer_s: float = 120.0
-    busy_word_s: float = 9.0
+    busy_notice_s: float = 9.0
     first_pause_s: float = 1.0
     longest_pause_s: float = 60.0
 
@@ -221,12 +221,12 @@ class _Attempt:
 
     choice: Candidate
     talk: Sequence[Message]
-    onlooker: AnswerObserver
+    observer: AnswerObserver
     stop: Stop | None
     steering: SamplingParams
 
 
-FAILURES, WITHIN_S = 3, 600.0
+FAILURES, FAILURE_WINDOW_S = 3, 600.0
 
 
 class CircuitBreaker:
@@ -244,13 +244,13 @@ class CircuitBreaker:
         self._failed_at: dict[tuple[str, str | None], list[float]] = {}
         self._open_until: dict[tuple[str, str | None], float] = {}
 
-    def lets_ask(self, model: Candidate) -> bool:
+    def allow_request(self, model: Candidate) -> bool:
         """Return whether to send a question to a model; counts as the probe of an open circuit."""
         key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
         if self._open_until.get(key, 0) > now:
             return False
         if self.is_open(model):
-            self._open_until[key] = now + LEFT_ALONE_S
+            self._open_until[key] = now + COOLDOWN_S
         return True
 
     def is_open(self, model: Candidate) -> bool:
@@ -265,10 +265,10 @@ class CircuitBreaker:
     def note_failure(self, model: Candidate) -> None:
         """Count a failure, and open the circuit if the limit is reached."""
         key, now = (model.provider, model.model_id), asyncio.get_running_loop().time()
-        recent = [at for at in self._failed_at.get(key, ()) if at > now - WITHIN_S]
+        recent = [at for at in self._failed_at.get(key, ()) if at > now - FAILURE_WINDOW_S]
         self._failed_at[key] = [*recent, now][-FAILURES:]
         if self.is_open(model) or len(self._failed_at[key]) == FAILURES:
-            self._open_until[key] = now + LEFT_ALONE_S
+            self._open_until[key] = now + COOLDOWN_S
 
 
 class AnswerService:
@@ -289,7 +289,7 @@ class AnswerService:
         self,
         route: AsyncIterator[Candidate],
         talk: Sequence[Message],
-        onlooker: AnswerObserver,
+        observer: AnswerObserver,
         stop: Stop | None = None,
         steering: SamplingParams = DEFAULT_SAMPLING,
         ground: Ground | None = None,
@@ -305,7 +305,7 @@ class AnswerService:
         parameter has to change.
         """
         with open_span("answer") as span:
-            answering = self._answer_or_compose(route, talk, onlooker, stop, steering, ground)
+            answering = self._answer_or_compose(route, talk, observer, stop, steering, ground)
             task = asyncio.ensure_future(answering)
             if stop is not None:
                 stop.ends(task)
@@ -323,39 +323,39 @@ class AnswerService:
         self,
         route: AsyncIterator[Candidate],
         talk: Sequence[Message],
-        onlooker: AnswerObserver,
+        observer: AnswerObserver,
         stop: Stop | None,
         steering: SamplingParams,
         ground: Ground | None,
     ) -> Reply:
-        watching = _LateObserver(onlooker) if ground else onlooker
-        reply = await self._first_of(route, talk, watching, stop, steering)
+        watching = _LateObserver(observer) if ground else observer
+        reply = await self._first_reply(route, talk, watching, stop, steering)
         if ground is None or reply.known is not False:
             return reply
         grounding = await ground()
         if grounding is None:
             return reply
         composer, sources = only_candidate(grounding.composer), grounding.sources
-        showing = _ComposedObserver(onlooker, sources)
+        showing = _ComposedObserver(observer, sources)
         # The sampling parameters of the tuned model do not apply to the composing one.
         plain = SamplingParams(most_tokens=steering.most_tokens)
-        composed = await self._first_of(composer, talk, showing, stop, plain)
+        composed = await self._first_reply(composer, talk, showing, stop, plain)
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, troubles=(*reply.troubles, *composed.troubles))
         composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
         return replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
 
-    async def _first_of(
+    async def _first_reply(
         self,
         route: AsyncIterator[Candidate],
         talk: Sequence[Message],
-        onlooker: AnswerObserver,
+        observer: AnswerObserver,
         stop: Stop | None,
         steering: SamplingParams,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(
-            self._retry_policy.busy_word_s, onlooker.waits
+            self._retry_policy.busy_notice_s, observer.waits
         )
         troubles: list[ProviderFault] = []
         last, first = Reply(Ending.NOBODY), None
@@ -365,8 +365,8 @@ class AnswerService:
                 if choice.provider not in self._answerers:
                     continue
                 reply: Reply | None = Reply(Ending.BUSY, choice=choice)
-                if self._breaker.lets_ask(choice):
-                    attempt = _Attempt(choice, talk, onlooker, stop, steering)
+                if self._breaker.allow_request(choice):
+                    attempt = _Attempt(choice, talk, observer, stop, steering)
                     reply = await self._ask_choice(attempt, troubles)
                 if reply is None:
                     continue
@@ -376,8 +376,8 @@ class AnswerService:
                     break
         finally:
             timer.cancel()
-        is_its_own = last.choice is first and last.ending not in _FAILED
-        return replace(last, troubles=tuple(troubles), first=first, first_answered=is_its_own)
+        has_answered = last.choice is first and last.ending not in _FAILED
+        return replace(last, troubles=tuple(troubles), first=first, first_answered=has_answered)
 
     async def _ask_choice(self, attempt: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None to try the next one."""
@@ -398,7 +398,7 @@ class AnswerService:
             kind = "spent" if refusal.code == SPENT else "refused"
             now = asyncio.get_running_loop().time()
             if kind == "spent" and self._skipped_until.get(choice.provider, now) <= now:
-                self._skipped_until[choice.provider] = now + LEFT_ALONE_S
+                self._skipped_until[choice.provider] = now + COOLDOWN_S
             troubles.append(_fault_of(kind, choice, refusal))
         else:
             if reply.ending is Ending.CUT:
@@ -475,7 +475,7 @@ class AnswerService:
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - started_at))
                             span.add_event("first_token")
-                        attempt.onlooker.wrote(answer.text)
+                        attempt.observer.wrote(answer.text)
         except asyncio.CancelledError:
             if attempt.stop is not None and attempt.stop.is_pressed and answer.text.strip():
                 return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)

@@ -1,8 +1,8 @@
-"""Ratings of answers, what people ask about a course, and what they asked in vain.
+"""Ratings of answers, statistics of questions, and unanswered questions.
 
-A second press of the same rating button takes it back. Statistics name nobody: they show numbers,
-and the words of those who allowed it. Questions that ask nearly the same
-(`merlin.dataset.near_questions`) are one group. What editors dismissed is kept by keyed hashes.
+Pressing the same rating button again removes the rating. Statistics are anonymous: they show
+numbers, and questions only of users who consented. Near-duplicate questions
+(`merlin.dataset.near_questions`) form a group. Dismissed questions are stored as keyed hashes.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ from merlin.db.values import decrypt
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
+    """The questions of a period from `begins`: a day or a week (from Monday), UTC.
 
-    `liked` and `disliked` are how many answers were.
+    `liked` and `disliked` count answers.
     """
 
     begins: date
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DislikedAnswer:
-    """An answer that people did not like, with the consent of who asked."""
+    """A disliked answer to a user who consented."""
 
     at: datetime
     question: str
@@ -63,7 +63,7 @@ class DislikedAnswer:
 
 @dataclass(frozen=True, slots=True)
 class LikedAnswer:
-    """An answer that somebody liked and nobody disliked, by who asked."""
+    """An answer that was liked and not disliked; `user_id` asked the question."""
 
     turn_id: int
     user_id: int
@@ -72,7 +72,7 @@ class LikedAnswer:
 
 
 def group_by_week(days: Sequence[Period]) -> list[Period]:
-    """Return the days' weeks, oldest first."""
+    """Return the sums for each week, oldest first."""
     weeks: dict[date, Period] = {}
     for day in days:
         monday = day.begins - timedelta(days=day.begins.weekday())
@@ -87,59 +87,59 @@ def group_by_week(days: Sequence[Period]) -> list[Period]:
 
 
 class Rating(StrEnum):
-    """What may be thought of an answer; the values are what is stored."""
+    """A rating of an answer; the values are stored in the database."""
 
     UP = "up"
     DOWN = "down"
 
 
-# Skin tones follow the thumb as a sign of their own.
+# A skin tone is a separate character after the thumb.
 _BY_EMOJI = {"👍": Rating.UP, "👎": Rating.DOWN}
 
 
 def parse_rating(word: str) -> Rating | None:
-    """Return the rating that a button names, None for no such word."""
+    """Return the rating of a button, None if `word` is none."""
     return Rating(word) if word in set(Rating) else None
 
 
 def rating_from_reactions(emojis: Sequence[str]) -> Rating | None:
-    """Return the rating that reactions say; the newest thumb counts, None without any."""
+    """Return the rating in a message's reactions: the newest thumb, None without one."""
     thumbs = [_BY_EMOJI[emoji[:1]] for emoji in emojis if emoji[:1] in _BY_EMOJI]
     return thumbs[-1] if thumbs else None
 
 
 class Ratings(BotRepository):
-    """What people think of one bot's answers: one row a person and turn."""
+    """Ratings of one bot's answers: one row for each user and turn."""
 
     @transaction
     def rate(self, turn_id: int, user_id: int, rating: Rating | None) -> None:
-        """Keep what the person thinks of a turn; None forgets it."""
+        """Store a user's rating of a turn; None deletes it."""
         if rating is None:
-            self.db.change(RATING.delete().where(_this(turn_id, user_id)))
+            self.db.change(RATING.delete().where(_is_by(turn_id, user_id)))
             return
         key = {"turn_id": turn_id, "user_id": user_id}
         self.db.upsert(RATING, key, {"value": rating.value, "at": iso(self._clock())})
 
     def of(self, turn_id: int, user_id: int) -> Rating | None:
-        """Return what the person thinks of a turn, None for nothing."""
-        found = self.db.value(RATING.select(RATING.value).where(_this(turn_id, user_id)))
-        return None if found is None else Rating(found)
+        """Return a user's rating of a turn, None without one."""
+        value = self.db.value(RATING.select(RATING.value).where(_is_by(turn_id, user_id)))
+        return None if value is None else Rating(value)
 
     def turn_at(self, chat_id: int, message_id: int) -> int | None:
-        """Return the turn that a message of the bot's shows, None for any other message."""
+        """Return the turn that a message of the bot shows, None for any other message."""
         condition = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
         query = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))
-        found = self.db.value(query.where(condition & (SESSION.chat_id == chat_id)))
-        if found is None:
-            # Through the outbox went a whole answer, or the tail of one.
-            sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
+        turn_id = self.db.value(query.where(condition & (SESSION.chat_id == chat_id)))
+        if turn_id is None:
+            # The outbox sent the answer, or its last part.
+            is_sent = (OUTGOING.chat_id == chat_id) & (OUTGOING.message_id == message_id)
             same_update = (TURN.bot_id == OUTGOING.bot_id) & (TURN.update_id == OUTGOING.update_id)
-            joined = OUTGOING.select(TURN.id).join(TURN, on=same_update)
-            found = self.db.value(joined.where(sent & (OUTGOING.bot_id == self._bot_id)))
-        return None if found is None else int(found)
+            by_outgoing = OUTGOING.select(TURN.id).join(TURN, on=same_update)
+            turn_id = self.db.value(by_outgoing.where(is_sent & (OUTGOING.bot_id == self._bot_id)))
+        return None if turn_id is None else int(turn_id)
 
     def thumbs(self, model_id: str) -> Counter[Rating]:
-        """Return how many people thought what of a model's answers."""
+        """Return the number of ratings of a model's answers."""
         count = fn.COUNT(RATING.user_id).alias("count")
         query = RATING.select(RATING.value, count).join(TURN, on=(TURN.id == RATING.turn_id))
         rows = self.db.rows(query.where(TURN.model_id == model_id).group_by(RATING.value))
@@ -147,58 +147,58 @@ class Ratings(BotRepository):
 
 
 def count_dislikers(db: Database, model_id: str, since: datetime) -> int:
-    """Return how many people pressed 👎 under answers that a model gave since then."""
+    """Return the number of users who disliked answers of a model given since this time."""
     is_down = (RATING.value == Rating.DOWN.value) & (RATING.at >= iso(since))
     people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_rated())
     condition = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
     return int(db.value(people.where(is_down & condition)))
 
 
-def _this(turn_id: int, user_id: int) -> Any:
+def _is_by(turn_id: int, user_id: int) -> Any:
     return (RATING.turn_id == turn_id) & (RATING.user_id == user_id)
 
 
-# What was asked in these can be an example: a picture or a whole document cannot.
+# Formats whose questions can become examples; a picture or a whole document cannot.
 EXAMPLE_FORMATS = frozenset({"text", "voice"})
 _DAY_LETTERS = 10
-# By its name: to PostgreSQL the expression with parameters of its own would be another one.
+# Grouped by name: PostgreSQL treats the expression with other parameters as a different one.
 _BY_DAY = SQL("day")
 
 
 class QuestionStatistics(Repository):
-    """The turns of all bots, looked at by what they are about."""
+    """Statistics over the turns of all bots, by dataset."""
 
     def __init__(self, db: Database, default_dataset: str | None = None) -> None:
         super().__init__(db)
         self._default = default_dataset
 
     def days(self, dataset: str, since: date) -> list[Period]:
-        """Return the days on which anything was asked, oldest first."""
+        """Return the days with questions, oldest first."""
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
         query = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
         counts = self._about(query, dataset, since).group_by(_BY_DAY)
         liked = TURN.select(day, *_thumbs()).join(RATING, on=_rated())
         thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
-        found = {row["day"]: row for row in self.db.rows(thumbs)}
+        thumbs_by_day = {row["day"]: row for row in self.db.rows(thumbs)}
         return [
             Period(
                 date.fromisoformat(row["day"]),
                 int(row["count"]),
-                liked=int(found.get(row["day"], {}).get("liked") or 0),
-                disliked=int(found.get(row["day"], {}).get("disliked") or 0),
+                liked=int(thumbs_by_day.get(row["day"], {}).get("liked") or 0),
+                disliked=int(thumbs_by_day.get(row["day"], {}).get("disliked") or 0),
             )
             for row in sorted(self.db.rows(counts), key=lambda row: str(row["day"]))
         ]
 
     def disliked(self, dataset: str, since: date, limit: int) -> list[DislikedAnswer]:
-        """Return the least liked answers first; only of people whose consent counts now."""
+        """Return the disliked answers to users with a valid consent, the most disliked first."""
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
-        rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
-        mine = self._about(rated, dataset, since).where(_is_willing())
+        query = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        consented = self._about(query, dataset, since).where(_has_consent())
         up, down = _sum(Rating.UP), _sum(Rating.DOWN)
-        least = mine.group_by(*columns).having(down > 0)
+        disliked = consented.group_by(*columns).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
-        rows = self.db.rows(least.order_by(*worst_first).limit(limit))
+        rows = self.db.rows(disliked.order_by(*worst_first).limit(limit))
         return [
             DislikedAnswer(
                 at=from_iso(row["asked_at"]),
@@ -212,71 +212,72 @@ class QuestionStatistics(Repository):
         ]
 
     def newest_questions(self, dataset: str, limit: int) -> list[str]:
-        """Return the last questions of people whose consent counts now, newest first."""
-        every = self._about(TURN.select(TURN.question), dataset, date.min)
-        mine = every.where(_is_willing() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))
-        rows = self.db.rows(mine.order_by(TURN.id.desc()).limit(limit))
-        return [words for row in rows if (words := decrypt(self.db.cipher, row["question"]))]
+        """Return the last questions of users with a valid consent, newest first."""
+        turns = self._about(TURN.select(TURN.question), dataset, date.min)
+        consented = turns.where(_has_consent() & TURN.format.in_(sorted(EXAMPLE_FORMATS)))
+        rows = self.db.rows(consented.order_by(TURN.id.desc()).limit(limit))
+        return [question for row in rows if (question := decrypt(self.db.cipher, row["question"]))]
 
     def liked(self, dataset: str, limit: int) -> list[LikedAnswer]:
-        """Return liked answers that nobody proposed as an example yet, newest first.
+        """Return liked answers that are not proposed as examples yet, newest first.
 
-        Of people whose consent counts now.
+        Only answers to users with a valid consent.
         """
         columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer)
-        rated = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        query = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
         is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
         is_answered = TURN.known.is_null() | (TURN.known != 0)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
-        mine = self._about(rated, dataset, date.min).where(_is_willing() & can_be_example)
-        best = mine.group_by(*columns).having((_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0))
-        found = []
-        for row in self.db.rows(best.order_by(TURN.id.desc()).limit(limit)):
+        candidates = self._about(query, dataset, date.min).where(_has_consent() & can_be_example)
+        is_liked = (_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0)
+        liked = candidates.group_by(*columns).having(is_liked)
+        answers = []
+        for row in self.db.rows(liked.order_by(TURN.id.desc()).limit(limit)):
             texts = (decrypt(self.db.cipher, row[name]) for name in ("question", "answer"))
-            found.append(LikedAnswer(row["id"], row["user_id"], *(words or "" for words in texts)))
-        return [each for each in found if each.question and each.answer]
+            answers.append(LikedAnswer(row["id"], row["user_id"], *(text or "" for text in texts)))
+        return [answer for answer in answers if answer.question and answer.answer]
 
     def unanswered(self, dataset: str, since: date, limit: int) -> list[UnansweredQuestion]:
         """Return the questions that were refused or whose answer was disliked, newest first.
 
-        Of people without consent too; they are marked so.
+        Includes users without consent: `is_shown` is then false.
         """
-        down = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
-        is_disliked, is_refused = TURN.id.in_(down), TURN.known == 0
+        disliked = RATING.select(RATING.turn_id).where(RATING.value == Rating.DOWN.value)
+        is_disliked, is_refused = TURN.id.in_(disliked), TURN.known == 0
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.known)
-        flags = is_disliked.alias("is_disliked"), _is_willing().alias("is_shown")
+        flags = is_disliked.alias("is_disliked"), _has_consent().alias("is_shown")
         query = self._about(TURN.select(*columns, *flags), dataset, since)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS))
-        these = query.where((is_refused | is_disliked) & can_be_example)
-        found = []
-        for row in self.db.rows(these.order_by(TURN.id.desc()).limit(limit)):
-            words = decrypt(self.db.cipher, row["question"])
-            is_so = {Reason.REFUSED: row["known"] == 0, Reason.DISLIKED: row["is_disliked"]}
-            reasons = frozenset(reason for reason, so in is_so.items() if so)
+        matching = query.where((is_refused | is_disliked) & can_be_example)
+        questions = []
+        for row in self.db.rows(matching.order_by(TURN.id.desc()).limit(limit)):
+            text = decrypt(self.db.cipher, row["question"])
+            has_reason = {Reason.REFUSED: row["known"] == 0, Reason.DISLIKED: row["is_disliked"]}
+            reasons = frozenset(reason for reason, applies in has_reason.items() if applies)
             at, is_shown = from_iso(row["asked_at"]), bool(row["is_shown"])
-            if words:
-                found.append(UnansweredQuestion(row["id"], words, at, reasons, is_shown))
-        return found
+            if text:
+                questions.append(UnansweredQuestion(row["id"], text, at, reasons, is_shown))
+        return questions
 
     def _about(self, query: Select, dataset: str, since: date) -> Select:
-        """Return the SELECT of turns, of those about this dataset that count."""
+        """Add the conditions for the counted turns of a dataset since a day to a SELECT."""
         condition = SESSION.dataset == dataset
         if dataset == self._default:
             condition |= SESSION.dataset.is_null()
         else:
-            taught = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
-            condition |= SESSION.dataset.is_null() & TURN.model_id.in_(taught)
-        counts = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
-        joined = query.join(SESSION, on=(SESSION.id == TURN.session_id))
-        return joined.where(condition & counts & (TURN.asked_at >= since.isoformat()))
+            models = MODEL.select(MODEL.model_id).where(MODEL.dataset == dataset)
+            condition |= SESSION.dataset.is_null() & TURN.model_id.in_(models)
+        is_counted = (TURN.is_replaced == 0) & (TURN.format != SUMMARY) & IN_USE
+        turns = query.join(SESSION, on=(SESSION.id == TURN.session_id))
+        return turns.where(condition & is_counted & (TURN.asked_at >= since.isoformat()))
 
 
-def _is_willing() -> Any:
-    """Return the condition that who asked lets editors see the question, as of now."""
-    has_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
-    counts = has_given & CONSENT.revoked_at.is_null() & (CONSENT.text_version >= QUESTIONS_SEEN)
-    willing = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & counts)
-    return TURN.user_id.in_(willing)
+def _has_consent() -> Any:
+    """Return the condition that the author currently allows editors to see the question."""
+    is_given = CONSENT.given_at.is_null(False)  # noqa: FBT003 - peewee's own signature
+    is_valid = is_given & CONSENT.revoked_at.is_null() & (CONSENT.text_version >= QUESTIONS_SEEN)
+    users = CONSENT.select(CONSENT.user_id).where((CONSENT.kind == TRAINING) & is_valid)
+    return TURN.user_id.in_(users)
 
 
 def _rated() -> Any:
@@ -284,7 +285,7 @@ def _rated() -> Any:
 
 
 def _thumbs() -> tuple[Any, Any]:
-    """Return the columns that count who liked and who did not."""
+    """Return the columns with the numbers of likes and dislikes."""
     return _sum(Rating.UP).alias("liked"), _sum(Rating.DOWN).alias("disliked")
 
 
@@ -293,7 +294,7 @@ def _sum(rating: Rating) -> Any:
 
 
 class Reason(StrEnum):
-    """Why a question counts: it was refused, its answer disliked, its editors told."""
+    """Why a question is listed: refused, its answer disliked, or reported to editors."""
 
     REFUSED = "refused"
     DISLIKED = "disliked"
@@ -302,7 +303,7 @@ class Reason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class UnansweredQuestion:
-    """One question; `turn_id` 0: of no stored turn. `is_shown`: its author lets it be read."""
+    """A question; `turn_id` 0: no stored turn. `is_shown`: its author lets editors read it."""
 
     turn_id: int
     words: str
@@ -313,24 +314,24 @@ class UnansweredQuestion:
 
 @dataclass(frozen=True, slots=True)
 class QuestionGroup:
-    """Questions that ask nearly the same, newest first."""
+    """Near-duplicate questions, newest first."""
 
     questions: Sequence[UnansweredQuestion]
 
     @property
     def forms(self) -> list[str]:
-        """Return their different words in normal form."""
+        """Return the distinct normalised questions."""
         return list(dict.fromkeys(normalise(question.words) for question in self.questions))
 
     @property
     def wordings(self) -> list[tuple[str, int]]:
-        """Return the words that may be shown with how often they were asked, most often first."""
+        """Return the questions that may be shown with their counts, most frequent first."""
         return Counter(
             question.words for question in self.questions if question.is_shown
         ).most_common()
 
     def last(self, reason: Reason | None = None) -> datetime | None:
-        """Return when one was asked last, for this reason; None for never."""
+        """Return the time of the newest question, with this reason if given; None without one."""
         times = (
             question.at
             for question in self.questions
@@ -339,12 +340,12 @@ class QuestionGroup:
         return next(times, None)
 
     def count(self, reason: Reason) -> int:
-        """Return how many count for this reason."""
+        """Return the number of questions with this reason."""
         return sum(reason in question.reasons for question in self.questions)
 
 
 def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGroup]:
-    """Return the groups of questions that come newest first; the newest group is the first."""
+    """Return groups of near-duplicate questions, the newest group first."""
     by_form = defaultdict[str, list[UnansweredQuestion]](list)
     forms = defaultdict[str, list[str]](list)
     for question in questions:
@@ -352,31 +353,35 @@ def group_questions(questions: Iterable[UnansweredQuestion]) -> list[QuestionGro
         if form not in by_form:
             forms[near_key(form)].append(form)
         by_form[form].append(question)
-    first: dict[str, str] = {}
-    for alike in forms.values():
-        for later, earlier in find_near_questions(alike):
-            first[alike[later]] = first.get(alike[earlier], alike[earlier])
+    representatives: dict[str, str] = {}
+    for similar in forms.values():
+        for later, earlier in find_near_questions(similar):
+            earliest = representatives.get(similar[earlier], similar[earlier])
+            representatives[similar[later]] = earliest
     groups = defaultdict[str, list[UnansweredQuestion]](list)
-    for form, same in by_form.items():
-        groups[first.get(form, form)] += same
-    newest = [sorted(group, key=lambda one: one.at, reverse=True) for group in groups.values()]
-    return [QuestionGroup(each) for each in sorted(newest, key=lambda each: each[0].at)][::-1]
+    for form, members in by_form.items():
+        groups[representatives.get(form, form)] += members
+    newest_first = [
+        sorted(group, key=lambda question: question.at, reverse=True) for group in groups.values()
+    ]
+    newest_first.sort(key=lambda group: group[0].at)
+    return [QuestionGroup(group) for group in newest_first][::-1]
 
 
 class EditorQuestions(Repository):
-    """Questions that people want editors to see, masked and sealed; those that editors dismissed.
+    """Questions that users reported to editors, masked and encrypted; and dismissed questions.
 
-    Dismissed ones are kept by keyed hashes of their normal forms.
+    Dismissed questions are stored as keyed hashes of their normal forms.
     """
 
     @transaction
     def add(self, user_id: int, dataset: str, text: str, turn_id: int, most: int) -> bool:
-        """Keep a question, a turn's once; return False where they told `most` in this week."""
+        """Store a question, once for each turn; False if the user reported `most` in a week."""
         condition, now = TOLD_QUESTION.user_id == user_id, self._clock()
         if turn_id and self.db.count(TOLD_QUESTION, condition & (TOLD_QUESTION.turn_id == turn_id)):
             return True
-        is_new = TOLD_QUESTION.at >= iso(now - timedelta(days=7))
-        if self.db.count(TOLD_QUESTION, condition & is_new) >= most:
+        is_recent = TOLD_QUESTION.at >= iso(now - timedelta(days=7))
+        if self.db.count(TOLD_QUESTION, condition & is_recent) >= most:
             return False
         row = {
             "user_id": user_id,
@@ -389,25 +394,25 @@ class EditorQuestions(Repository):
         return True
 
     def forget(self, user_id: int) -> None:
-        """Forget what somebody told."""
+        """Delete the questions that a user reported."""
         self.db.change(TOLD_QUESTION.delete().where(TOLD_QUESTION.user_id == user_id))
 
     def since(self, dataset: str, since: date) -> list[UnansweredQuestion]:
-        """Return what was told of a dataset from this day on, newest first."""
+        """Return the questions reported about a dataset since this day, newest first."""
         condition = (TOLD_QUESTION.dataset == dataset) & (TOLD_QUESTION.at >= since.isoformat())
         query = TOLD_QUESTION.select().where(condition).order_by(TOLD_QUESTION.id.desc())
-        read = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
+        decrypted = ((row, decrypt(self.db.cipher, row["question"])) for row in self.db.rows(query))
         reasons = frozenset({Reason.TOLD})
         return [
             UnansweredQuestion(
-                row["turn_id"] or 0, words, from_iso(row["at"]), reasons, is_shown=True
+                row["turn_id"] or 0, text, from_iso(row["at"]), reasons, is_shown=True
             )
-            for row, words in read
-            if words
+            for row, text in decrypted
+            if text
         ]
 
     def dismiss(self, dataset: str, forms: Sequence[str], by_whom: str) -> None:
-        """Keep these questions out of the list."""
+        """Dismiss questions from the list."""
         values = {"by_whom": by_whom, "at": iso(self._clock())}
         for form in forms:
             self.db.upsert(
@@ -415,44 +420,36 @@ class EditorQuestions(Repository):
             )
 
     def restore(self, dataset: str, forms: Sequence[str]) -> None:
-        """Take these questions back into the list."""
+        """Restore dismissed questions."""
         marks = [mark for form in forms for mark in self.db.cipher.marks(form)]
         condition = (DISMISSED_QUESTION.dataset == dataset) & DISMISSED_QUESTION.mark.in_(marks)
         self.db.change(DISMISSED_QUESTION.delete().where(condition))
 
     def mark(self, form: str) -> str:
-        """Return what a question is kept and named by."""
+        """Return the keyed hash that identifies a question."""
         return self.db.cipher.marks(form)[0]
 
     def among(self, dataset: str, groups: Sequence[QuestionGroup]) -> set[int]:
-        """Return the places of the groups that were dismissed."""
+        """Return the indices of the dismissed groups."""
         query = DISMISSED_QUESTION.select(DISMISSED_QUESTION.mark)
         rows = self.db.rows(query.where(DISMISSED_QUESTION.dataset == dataset))
         marks = {row["mark"] for row in rows}
         return {
-            place
-            for place, group in enumerate(groups)
+            index
+            for index, group in enumerate(groups)
             if any(not marks.isdisjoint(self.db.cipher.marks(form)) for form in group.forms)
         }
 
 
-def join_told(
-    questions: Sequence[UnansweredQuestion], unanswered_questions: Sequence[UnansweredQuestion]
+def merge_questions(
+    questions: Sequence[UnansweredQuestion], others: Sequence[UnansweredQuestion]
 ) -> list[UnansweredQuestion]:
-    """Return both, a turn once: one that was told counts for that reason too."""
-    turns = {
-        unanswered_question.turn_id: unanswered_question
-        for unanswered_question in unanswered_questions
-        if unanswered_question.turn_id
-    }
+    """Merge reported and unanswered questions, each turn once, with the reasons of both."""
+    by_turn = {other.turn_id: other for other in others if other.turn_id}
     joined = [
-        replace(question, reasons=question.reasons | turns.pop(question.turn_id).reasons)
-        if question.turn_id in turns
+        replace(question, reasons=question.reasons | by_turn.pop(question.turn_id).reasons)
+        if question.turn_id in by_turn
         else question
         for question in questions
     ]
-    return joined + [
-        unanswered_question
-        for unanswered_question in unanswered_questions
-        if not unanswered_question.turn_id or unanswered_question.turn_id in turns
-    ]
+    return joined + [other for other in others if not other.turn_id or other.turn_id in by_turn]

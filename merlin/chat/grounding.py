@@ -53,32 +53,34 @@ class Passages:
     def __init__(self, materials: Sequence[tuple[Material, str]]) -> None:
         self._passages = [
             (material, paragraph, passage)
-            for material, words in materials
-            for paragraph, passage in split_passages(words)
+            for material, content in materials
+            for paragraph, passage in split_passages(content)
         ]
         self._lock = threading.Lock()
         self._db = sqlite3.connect(":memory:", check_same_thread=False)
         self._db.execute("CREATE VIRTUAL TABLE passage USING fts5(words)")
-        rows = ((index_words(f"{each.name} {words}"),) for each, _, words in self._passages)
+        rows = (
+            (index_words(f"{material.name} {content}"),) for material, _, content in self._passages
+        )
         self._db.executemany("INSERT INTO passage VALUES (?)", rows)
 
     def nearest(self, stems: Sequence[str], limit: int) -> list[tuple[Material, int, str]]:
         """Return material, paragraph and text of the nearest passages, best first."""
-        expression = " OR ".join(f'"{each}"' for each in stems)
+        expression = " OR ".join(f'"{word_stem}"' for word_stem in stems)
         query = "SELECT rowid FROM passage WHERE passage MATCH ? ORDER BY rank, rowid LIMIT ?"
         with self._lock:
             matches = self._db.execute(query, (expression, limit)).fetchall()
         return [self._passages[row - 1] for (row,) in matches]
 
 
-def split_passages(message: str) -> Iterator[tuple[int, str]]:
+def split_passages(markdown: str) -> Iterator[tuple[int, str]]:
     """Yield the passages of a Markdown text, each with its first paragraph's number, from 1.
 
     Short paragraphs, including headings, are joined with the next.
     """
     first, pending = 1, ""
     number = 0
-    for number, paragraph in enumerate(_PARAGRAPHS.split(message.strip()), 1):
+    for number, paragraph in enumerate(_PARAGRAPHS.split(markdown.strip()), 1):
         pending = f"{pending}\n\n{paragraph.strip()}".strip()
         if len(pending) >= _MIN_PASSAGE_LENGTH:
             yield first, pending
@@ -104,26 +106,26 @@ class PassageCache:
 
 def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
     return [
-        (course_material, words)
+        (course_material, content)
         for course_material in catalogue.course_materials(dataset)
-        if course_material.has_text and (words := catalogue.text(dataset, course_material.text))
+        if course_material.has_text and (content := catalogue.text(dataset, course_material.text))
     ]
 
 
-def _stems(message: str) -> list[str]:
-    long_enough = (word for word in split_words(fold(message)) if len(word) >= _MIN_WORD_LENGTH)
+def _stems(content: str) -> list[str]:
+    long_enough = (word for word in split_words(fold(content)) if len(word) >= _MIN_WORD_LENGTH)
     return list(dict.fromkeys(map(stem, long_enough)))[:_MAX_STEMS]
 
 
-def find_passage(db: Database, cache: PassageCache, dataset: str, message: str) -> Source | None:
-    """Return the nearest course passage, None if it has too few of the message's stems.
+def find_passage(db: Database, cache: PassageCache, dataset: str, question: str) -> Source | None:
+    """Return the nearest course passage, None if it has too few of the question's stems.
 
     With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
     """
-    stems = _stems(message)
+    stems = _stems(question)
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, 1) if stems else ():
         passage_stems = set(map(stem, split_words(fold(passage))))
-        if sum(each in passage_stems for each in stems) >= _MIN_STEM_SHARE * len(stems):
+        if sum(word_stem in passage_stems for word_stem in stems) >= _MIN_STEM_SHARE * len(stems):
             return Source(1, passage, material=material, paragraph=paragraph)
     return None
 
@@ -136,18 +138,18 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
     sources: list[Source] = []
     for entry in ExampleEntries(db).nearest(dataset, stems, MAX_EXAMPLES):
         if example := parse_example(entry):
-            shown = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
-            sources.append(Source(len(sources) + 1, shown, question=example.question))
+            excerpt = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
+            sources.append(Source(len(sources) + 1, excerpt, question=example.question))
     for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):
-        shown = passage[:MAX_CHARACTERS]
-        sources.append(Source(len(sources) + 1, shown, material=material, paragraph=paragraph))
+        excerpt = passage[:MAX_CHARACTERS]
+        sources.append(Source(len(sources) + 1, excerpt, material=material, paragraph=paragraph))
     return sources
 
 
 def grounding_prompt(sources: Sequence[Source], language: str) -> Message:
     """Return the system message of the composing model: the rules, then the numbered sources."""
-    shown = "\n\n".join(f"[{source.number}] {source.text}" for source in sources)
-    return Message("system", f"{text(language, 'grounding-prompt')}\n\n{shown}")
+    numbered = "\n\n".join(f"[{source.number}] {source.text}" for source in sources)
+    return Message("system", f"{text(language, 'grounding-prompt')}\n\n{numbered}")
 
 
 def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source], str]:
@@ -173,9 +175,9 @@ def source_name(source: Source, language: str) -> str:
     """Return the display name of a source."""
     if source.material is None:
         return text(language, "grounding-example", question=source.question)
-    named = {"title": source.material.title(language), "paragraph": source.paragraph}
-    lesson = {"kind": source.material.kind, "lesson": source.material.lesson}
-    return text(language, "grounding-passage", **named, **lesson)
+    title_values = {"title": source.material.title(language), "paragraph": source.paragraph}
+    lesson_values = {"kind": source.material.kind, "lesson": source.material.lesson}
+    return text(language, "grounding-passage", **title_values, **lesson_values)
 
 
 def sources_note(sources: Sequence[Source], language: str) -> str:

@@ -1,8 +1,8 @@
-"""What a message comes down to for a model: words, documents, pictures, shortened to fit.
+"""Prepare a message for a model: text, documents, images, shortened to fit.
 
-Whoever wrote a document may have written orders to the model into it. Its text therefore stands
-between two lines that carry a mark made from it, which it cannot contain; the words before them
-say that everything inside is material. Source: OWASP Top 10 for LLM Applications 2026, LLM01.
+A document can contain instructions to the model (prompt injection). Its text therefore stands
+between two lines with a mark derived from it, which it cannot contain; the text before them says
+that everything inside is material. Source: OWASP Top 10 for LLM Applications 2026, LLM01.
 
 A text too long for a model's window is shortened part by part.
 """
@@ -20,7 +20,7 @@ from merlin.chat.answer import Reply
 from merlin.chat.model_catalogue import General
 from merlin.core.messages import Image
 
-# As the window estimates: rather too many tokens than too few.
+# The context window's estimate; it rather overestimates the number of tokens.
 BYTES_PER_TOKEN = 4
 MAX_NAME_LENGTH = 100
 _MARK_LETTERS = 16
@@ -35,28 +35,30 @@ _WRAPPED = re.compile(
     r"<<<document \1>>>\n(.*?)\n<<<end of document \1>>>",
     re.DOTALL,
 )
-# Words that some servers read as the border of a message, wherever they stand.
-_BORDERS = re.compile(
+# Tokens that some servers interpret as message borders anywhere in the text.
+_MESSAGE_BORDERS = re.compile(
     r"<\|(?=\w{1,40}\|>)|<(?=(?:start|end)_of_turn>)|\[(?=/?INST\])|<(?=</?SYS>>)"
 )
-# White space of any kind, quotes, and what cannot be seen.
-_NO_NAME = re.compile(r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
+# White space, quotes, angle brackets, control and invisible characters.
+_UNSAFE_IN_NAME = re.compile(r"[\s\"<>`\x00-\x1f\x7f\u200b-\u200f\u2028-\u202e\u2066-\u2069]+")
 _BREAKS = ("\n\n", "\n", ". ", " ")
 
 
 def wrap_document(text: str, name: str) -> str:
-    """Return a document's text as a part of a question, closed in so that nothing gets out.
+    """Return a document's text as part of a question, delimited so that it cannot break out.
 
-    Neither `text` nor `name`, whatever they hold, contains the mark of the lines around them.
+    Neither `text` nor `name` can contain the mark of the delimiting lines.
     """
-    shown = _BORDERS.sub(r"\g<0> ", _NO_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH])
-    safe = _BORDERS.sub(r"\g<0> ", text)
-    mark = _mark(f"{shown}\n{safe}")
+    safe_name = _MESSAGE_BORDERS.sub(
+        r"\g<0> ", _UNSAFE_IN_NAME.sub(" ", name).strip()[:MAX_NAME_LENGTH]
+    )
+    safe_text = _MESSAGE_BORDERS.sub(r"\g<0> ", text)
+    mark = _mark(f"{safe_name}\n{safe_text}")
     return "\n".join(
         (
-            _INTRODUCTION.format(name=shown, mark=mark),
+            _INTRODUCTION.format(name=safe_name, mark=mark),
             _OPEN.format(mark=mark),
-            safe,
+            safe_text,
             _CLOSE.format(mark=mark),
         )
     )
@@ -64,85 +66,86 @@ def wrap_document(text: str, name: str) -> str:
 
 def document_texts(text: str) -> list[str]:
     """Return the document texts that `wrap_document` put into `text`, in order."""
-    return [found[2] for found in _WRAPPED.finditer(text)]
+    return [match[2] for match in _WRAPPED.finditer(text)]
 
 
 def text_outside_documents(text: str) -> str:
-    """Return what of `text` stands outside all documents: the person's own words."""
+    """Return the part of `text` outside all documents: the user's own text."""
     return _WRAPPED.sub("", text)
 
 
 def _mark(material: str) -> str:
-    """Return letters that do not occur in the material; the same for the same material."""
+    """Return a hexadecimal mark that does not occur in the material; deterministic."""
     digests = (sha256(f"{number}\n{material}".encode("utf-8", "replace")) for number in count())
     marks = (digest.hexdigest()[:_MARK_LETTERS] for digest in digests)
     return next(mark for mark in marks if mark not in material)
 
 
 def split_text(text: str, limit_tokens: int) -> list[str]:
-    """Return the text in parts of about `limit_tokens` at most, cut between paragraphs.
+    """Split the text into parts of about `limit_tokens` at most, between paragraphs.
 
-    A paragraph that is too long itself is cut between lines, sentences, words, at last anywhere.
-    Joined, the parts are the text again but for white space at the cuts; no text gives none.
-    Raises ValueError when not even one token may go into a part.
+    A paragraph that is too long is split between lines, sentences, words, finally anywhere. The
+    joined parts differ from the text only in white space at the splits; an empty text gives none.
+    Raises ValueError if `limit_tokens` is less than 1.
     """
     if limit_tokens < 1:
         raise ValueError("limit_tokens must be at least 1")
-    most = limit_tokens * BYTES_PER_TOKEN
-    return [part for raw in _packed(_atoms(text, most, _BREAKS), most) if (part := raw.strip())]
+    max_bytes = limit_tokens * BYTES_PER_TOKEN
+    pieces = _split_pieces(text, max_bytes, _BREAKS)
+    return [part for joined in _join_pieces(pieces, max_bytes) if (part := joined.strip())]
 
 
-def _packed(atoms: Iterator[str], most: int) -> Iterator[str]:
-    """Put neighbours together as long as they fit."""
-    kept: list[str] = []
+def _join_pieces(pieces: Iterator[str], max_bytes: int) -> Iterator[str]:
+    """Join neighbouring pieces as long as they fit."""
+    pending: list[str] = []
     size = 0
-    for atom in atoms:
-        length = _size(atom)
-        if kept and size + length > most:
-            yield "".join(kept)
-            kept, size = [], 0
-        kept.append(atom)
+    for piece in pieces:
+        length = _size(piece)
+        if pending and size + length > max_bytes:
+            yield "".join(pending)
+            pending, size = [], 0
+        pending.append(piece)
         size += length
-    yield "".join(kept)
+    yield "".join(pending)
 
 
-def _atoms(text: str, most: int, breaks: tuple[str, ...]) -> Iterator[str]:
-    """Yield pieces that fit, each with the break behind it; joined, they are the text."""
-    if _size(text) <= most:
+def _split_pieces(text: str, max_bytes: int, separators: tuple[str, ...]) -> Iterator[str]:
+    """Yield pieces that fit, each with its trailing separator; joined, they are the text."""
+    if _size(text) <= max_bytes:
         yield text
-    elif not breaks:
-        # A character takes four bytes at most, so that these surely fit.
-        step = max(most // 4, 1)
+    elif not separators:
+        # A character takes at most four bytes, so these fit.
+        step = max(max_bytes // 4, 1)
         yield from (text[start : start + step] for start in range(0, len(text), step))
     else:
-        for part in re.split(f"(?<={re.escape(breaks[0])})", text):
-            yield from _atoms(part, most, breaks[1:])
+        for part in re.split(f"(?<={re.escape(separators[0])})", text):
+            yield from _split_pieces(part, max_bytes, separators[1:])
 
 
 def _size(text: str) -> int:
     return len(text.encode("utf-8", "replace"))
 
 
-# More than these would take minutes and cost much; what is behind them is left out and told.
+# More would take minutes and cost much; the rest is left out, and the user is told.
 MAX_PARTS = 40
 AT_ONCE = 3
-# Short versions of short versions are made so often at most; then the rest is cut off.
+# Maximum number of passes of shortening; then the rest is cut off.
 ROUNDS = 3
 
 
 @dataclass(frozen=True, slots=True)
 class ShortenedText:
-    """A text in short; `parts` is how many there were, `read` how many of them are in it."""
+    """A shortened text; `parts` is the number of parts, `read` how many of them it covers."""
 
     text: str
     parts: int
     read: int
 
 
-# Returns a part in short; takes its number (from 1), how many there are, and its text. Raises what
-# ends the whole.
-Tell = Callable[[int, int, str], Awaitable[str]]
-# Hears how many parts of how many are done.
+# Returns a shortened part; takes its number (from 1), the number of parts, and its text. Errors
+# abort the shortening.
+ShortenPart = Callable[[int, int, str], Awaitable[str]]
+# Called with the number of completed parts and the number of parts.
 Progress = Callable[[int, int], None]
 
 
@@ -150,47 +153,49 @@ async def shorten_text(
     text: str,
     part_tokens: int,
     room_tokens: int,
-    tell: Tell,
+    shorten_part: ShortenPart,
     progress: Progress,
     most_parts: int = MAX_PARTS,
 ) -> ShortenedText:
-    """Return the text so short that it takes `room_tokens` at most, read in so many parts at most.
+    """Return the text shortened to `room_tokens`, from its first `most_parts` parts.
 
-    Raises ValueError when a part or the room is of no token, and whatever `tell` raises.
+    Raises ValueError if `part_tokens` or `room_tokens` is less than 1, and like `shorten_part`.
     """
-    first = split_text(text, part_tokens)
-    taken = first[:most_parts]
-    short = await _summarize_parts(taken, tell, progress)
+    parts = split_text(text, part_tokens)
+    used = parts[:most_parts]
+    shortened = await _summarize_parts(used, shorten_part, progress)
     for _ in range(ROUNDS - 1):
-        if fits_into(short, room_tokens):
+        if fits_into(shortened, room_tokens):
             break
-        # A short round; one that begins to count anew would only startle.
-        short = await _summarize_parts(
-            split_text(short, part_tokens), tell, lambda _done, _count: None
+        # No progress for later passes: a count that starts again would confuse.
+        shortened = await _summarize_parts(
+            split_text(shortened, part_tokens), shorten_part, lambda _done, _count: None
         )
-    return ShortenedText("".join(split_text(short, room_tokens)[:1]), len(first), len(taken))
+    return ShortenedText("".join(split_text(shortened, room_tokens)[:1]), len(parts), len(used))
 
 
 def fits_into(text: str, room_tokens: int) -> bool:
-    """Return whether a text takes no more than so many tokens, as far as can be guessed."""
+    """Return whether a text takes at most `room_tokens` tokens, by estimate."""
     return len(text.encode("utf-8", "replace")) <= room_tokens * BYTES_PER_TOKEN
 
 
-async def _summarize_parts(texts: Sequence[str], tell: Tell, progress: Progress) -> str:
-    """Return all parts in short, in their order, a few asked for at once."""
-    room = asyncio.Semaphore(AT_ONCE)
-    done = 0
+async def _summarize_parts(
+    texts: Sequence[str], shorten_part: ShortenPart, progress: Progress
+) -> str:
+    """Return the shortened parts joined in order; AT_ONCE run concurrently."""
+    semaphore = asyncio.Semaphore(AT_ONCE)
+    completed = 0
 
-    async def one(number: int, part: str) -> str:
-        nonlocal done
-        async with room:
-            short = await tell(number, len(texts), part)
-        done += 1
-        progress(done, len(texts))
-        return short
+    async def shorten(number: int, part: str) -> str:
+        nonlocal completed
+        async with semaphore:
+            shortened = await shorten_part(number, len(texts), part)
+        completed += 1
+        progress(completed, len(texts))
+        return shortened
 
     progress(0, len(texts))
-    tasks = [asyncio.create_task(one(*each)) for each in enumerate(texts, 1)]
+    tasks = [asyncio.create_task(shorten(*numbered)) for numbered in enumerate(texts, 1)]
     try:
         return "\n\n".join(await asyncio.gather(*tasks))
     finally:
@@ -200,7 +205,7 @@ async def _summarize_parts(texts: Sequence[str], tell: Tell, progress: Progress)
 
 @dataclass(frozen=True, slots=True)
 class AttachedText:
-    """The text of one file that a question is about."""
+    """The text of a file attached to a question."""
 
     name: str
     text: str
@@ -208,13 +213,13 @@ class AttachedText:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """One question as the model gets it.
+    """A question in the form in which the model receives it.
 
-    `text` is kept as the question of the turn; `images` go to the model but are not kept.
+    `text` is stored as the question of the turn; `images` go to the model but are not stored.
     `format` is text, voice, photo or document: what a plan counts. `model` answers instead of the
-    session's own where that cannot (pictures); None leaves it to the session. `papers` are not part
-    of the text yet. `note` is told under the answer; `spent` are replies of models that it took to
-    make the prompt: they cost too.
+    session's model if that cannot (images); None: the session's. `papers` are not yet part of the
+    text. `note` is shown under the answer; `spent` are the model replies needed to prepare the
+    prompt, which cost too.
     """
 
     text: str
@@ -227,6 +232,6 @@ class Prompt:
 
 
 def attach_texts(prompt: Prompt, papers: Sequence[AttachedText] | None = None) -> Prompt:
-    """Return the prompt with its papers (or these in their place) as a part of its text."""
-    shown = [wrap_document(paper.text, paper.name) for paper in papers or prompt.papers]
-    return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *shown])), papers=())
+    """Return the prompt with its papers, or those given instead, as part of its text."""
+    documents = [wrap_document(paper.text, paper.name) for paper in papers or prompt.papers]
+    return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *documents])), papers=())

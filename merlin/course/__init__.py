@@ -1,1 +1,1 @@
-"""Courses: what course.yaml says of them, as the catalogue that people and programs read."""
+"""Courses: the catalogue built from course.yaml files, its search, and edits of courses."""

@@ -1,8 +1,8 @@
-"""The catalogue: courses and their materials as the followed branch describes them, as rows.
+"""The catalogue: courses and materials of the followed branch, as database rows.
 
-A course is a dataset with a course.yaml. Its rows follow the branch: `follow_course` runs in the
-transaction that records a commit, and `index` makes them anew from all datasets where the line was
-rewritten. Ids stay through edits; what git has no longer is kept, not shown.
+A course is a dataset with a course.yaml. `follow_course` updates its rows in the transaction that
+records a commit; `index` rebuilds them from all datasets after history was rewritten. Ids survive
+edits; what was removed from git stays as inactive rows.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ KINDS = ("lecture", "seminar", "lab")
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """A course; `slug` is its name in addresses and the name of its dataset.
+    """A course; `slug` is its name in URLs and the name of its dataset.
 
-    `course_id` stays for as long as the database does. `semester` counts from 1; `teachers` are
-    account names; `materials` is how many there are, `counts` how many of each kind. One that git
-    has no longer is not active.
+    `course_id` is stable for the lifetime of the database. `semester` counts from 1; `teachers` are
+    account names; `materials` is the number of materials, `counts` their number by kind. A course
+    that was removed from git is not active.
     """
 
     course_id: int
@@ -59,24 +59,24 @@ class Course:
 
     @property
     def dataset(self) -> str:
-        """Return the dataset whose model answers about this course."""
+        """Return the dataset whose model answers questions about this course."""
         return self.slug
 
     def title(self, language: str) -> str:
-        """Return its name in `language`, else in another one, else its slug."""
+        """Return the name in `language`, else in another language, else the slug."""
         return localised(self.name, language) or self.slug
 
     def about(self, language: str) -> str:
-        """Return its description in `language`, else in another one, else ""."""
+        """Return the description in `language`, else in another language, else ""."""
         return localised(self.description, language)
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """One material of a course; `kind` is lecture, seminar or lab.
+    """A material of a course; `kind` is lecture, seminar or lab.
 
-    `text` is the path of its Markdown file within the dataset's folder, `file_url` a link; one of
-    them at least is there, the other is "".
+    `text` is the path of its Markdown file within the dataset's folder, `file_url` a link; at least
+    one of them is set, the other is "".
     """
 
     material_id: int
@@ -88,25 +88,27 @@ class Material:
 
     @property
     def has_text(self) -> bool:
-        """Return whether it can be read here."""
+        """Return whether the material has a text of its own."""
         return bool(self.text)
 
     def title(self, language: str) -> str:
-        """Return its title in `language`, else in another one."""
+        """Return the title in `language`, else in another language."""
         return localised(self.name, language)
 
 
 def localised(texts: Localised, language: str) -> str:
-    """Return the text in `language`, else in another that has one, else ""."""
-    # Said of every course of a list: mostly the wanted one is there.
-    return texts.get(language) or next((texts[each] for each in LANGUAGES if texts.get(each)), "")
+    """Return the text in `language`, else in another language, else ""."""
+    # Called for every course of a list, so look the language up directly first.
+    return texts.get(language) or next(
+        (texts[other] for other in LANGUAGES if texts.get(other)), ""
+    )
 
 
 def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
-    """Return whether a commit says what the course of a dataset is now, or that it has none.
+    """Return whether a commit defines or removes the course of a dataset.
 
-    `checked` is None for a dataset that the commit removed. A broken course.yaml says nothing,
-    and neither does one in a folder whose name is no slug: what was known stays.
+    `checked` is None for a dataset that the commit removed. A broken course.yaml and a folder whose
+    name is not a valid slug change nothing: the known course stays.
     """
     if checked is None:
         return True
@@ -117,31 +119,31 @@ def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
     return is_valid_name(dataset) and not broken
 
 
-# By what a material is known again after an edit: the first that fits counts.
-_SIGNS: tuple[Callable[[Material | MaterialSpec], object], ...] = (
-    lambda each: (each.lesson, each.kind, each.text or each.file_url),
-    lambda each: each.text or each.file_url,
-    lambda each: (each.lesson, each.kind, _title(each)),
+# Keys by which a material is recognised after an edit, most specific first.
+_MATCH_KEYS: tuple[Callable[[Material | MaterialSpec], object], ...] = (
+    lambda material: (material.lesson, material.kind, material.text or material.file_url),
+    lambda material: material.text or material.file_url,
+    lambda material: (material.lesson, material.kind, _title(material)),
 )
 
 
 def match_materials(
     materials: Sequence[Material], material_specs: Sequence[MaterialSpec]
 ) -> list[int | None]:
-    """Return, for each material of a course.yaml, the id of the known one that it is, or None.
+    """Return, for each material of a course.yaml, the id of the matching known one, or None.
 
-    So an id outlives another title, lesson, type, file or place; no id is given twice.
+    So an id survives a change of title, lesson, kind, file or position; no id is used twice.
     """
     ids: list[int | None] = [None] * len(material_specs)
-    for sign in _SIGNS:
-        given = set(ids)
-        left: dict[object, list[int]] = {}
+    for match_key in _MATCH_KEYS:
+        matched = set(ids)
+        unmatched: dict[object, list[int]] = {}
         for material in materials:
-            if material.material_id not in given:
-                left.setdefault(sign(material), []).append(material.material_id)
+            if material.material_id not in matched:
+                unmatched.setdefault(match_key(material), []).append(material.material_id)
         for place, spec in enumerate(material_specs):
-            if ids[place] is None and left.get(sign(spec)):
-                ids[place] = left[sign(spec)].pop(0)
+            if ids[place] is None and unmatched.get(match_key(spec)):
+                ids[place] = unmatched[match_key(spec)].pop(0)
     return ids
 
 
@@ -165,67 +167,67 @@ _TEACHERS = (
     " (SELECT id FROM course WHERE {}) ORDER BY place"
 )
 _Row = tuple[Any, ...]
-# Read with each answer that is not kept.
+# Read for every response that is not cached.
 _VERSION = Prepared(COURSE_INDEX.select(COURSE_INDEX.version).limit(1))
 
 
 class Catalogue(Repository):
-    """The catalogue as the newest recorded commit left it.
+    """The catalogue as of the newest recorded commit.
 
-    Its SELECTs of whole courses are plain SQL: peewee takes longer to spell one than a database
+    Its SELECTs of whole courses are plain SQL: peewee takes longer to compose one than a database
     to answer it.
     """
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
-        # Letters in the same order on every machine, and the order of the index `course_order`.
+        # The same order on every machine, and that of the index `course_order`.
         self._slug = "slug" if db.dialect == "sqlite" else 'slug COLLATE "C"'
 
     def courses(self, *, active_only: bool = True) -> list[Course]:
         """Return the courses by semester, then slug."""
         return self._courses("is_active = 1" if active_only else "1 = 1")
 
-    def numbered(self, course_id: int) -> Course | None:
-        """Return one course, active or not; None where there is none of this number."""
+    def course_by_id(self, course_id: int) -> Course | None:
+        """Return a course by id, active or not; None if unknown."""
         return next(iter(self._courses("id = ?", course_id)), None)
 
     def course(self, slug: str) -> Course:
-        """Return one course, active or not. Raises NotFound."""
-        found = self._courses("slug = ?", slug)
-        if not found:
+        """Return a course by slug, active or not. Raises NotFound."""
+        courses = self._courses("slug = ?", slug)
+        if not courses:
             raise NotFound(f"no course {slug}", "course-none", course=slug)
-        return found[0]
+        return courses[0]
 
     def materials(self, slug: str) -> list[Material]:
-        """Return a course's materials by kind, lesson and place in its file. Raises NotFound."""
-        found = self.course_materials(slug)
-        if not found:
+        """Return a course's materials by kind, lesson and position in its file. Raises NotFound."""
+        materials = self.course_materials(slug)
+        if not materials:
             self.course(slug)
-        return found
+        return materials
 
     def course_materials(self, slug: str) -> list[Material]:
-        """Return what `materials` returns, nothing where there is no such course."""
+        """Return the same as `materials`, an empty list for an unknown course."""
         rows = self.db.sql(_MATERIAL + _OF_SLUG + " ORDER BY lesson, place", slug)
-        return sorted(map(_material, rows), key=lambda each: KINDS.index(each.kind))
+        return sorted(map(_material, rows), key=lambda material: KINDS.index(material.kind))
 
-    def materials_numbered(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
-        """Return the materials of these numbers with their courses' numbers, in this order."""
-        # No list of values is empty in PostgreSQL; no number is 0.
-        which = ", ".join("?" * len(ids)) or "0"
-        rows = self.db.sql(_MATERIAL + f"place IS NOT NULL AND id IN ({which})", *ids)
+    def materials_by_id(self, ids: Sequence[int]) -> list[tuple[int, Material]]:
+        """Return the materials of these ids with their course ids, in this order."""
+        # PostgreSQL rejects an empty list of values; no id is 0.
+        placeholders = ", ".join("?" * len(ids)) or "0"
+        rows = self.db.sql(_MATERIAL + f"place IS NOT NULL AND id IN ({placeholders})", *ids)
         by_id = {row[1]: (row[0], _material(row)) for row in rows}
-        return [by_id[each] for each in ids if each in by_id]
+        return [by_id[material_id] for material_id in ids if material_id in by_id]
 
     def text(self, dataset: str, path: str) -> str | None:
-        """Return a file of the newest commit, None where there is none or it is no text."""
+        """Return a file's text in the newest commit, None if it is missing or not text."""
         query = DATASET_TEXT.select(DATASET_TEXT.text)
         query = query.join(DATASET_FILE, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
-        named = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
-        found = self.db.value(query.where(named))
-        return None if found is None else str(found)
+        is_file = (DATASET_FILE.dataset == dataset) & (DATASET_FILE.path == path)
+        text = self.db.value(query.where(is_file))
+        return None if text is None else str(text)
 
     def lengths(self, dataset: str) -> Mapping[str, int]:
-        """Return path -> how many characters, of the texts of a dataset's materials."""
+        """Return the length in characters of each material text of a dataset, by path."""
         length = fn.LENGTH(DATASET_TEXT.text).alias("length")
         query = DATASET_TEXT.select(DATASET_FILE.path, length)
         query = query.join(DATASET_FILE, on=(DATASET_TEXT.blob == DATASET_FILE.blob))
@@ -236,14 +238,14 @@ class Catalogue(Repository):
     def _courses(self, where: str, *values: object) -> list[Course]:
         with self.db.snapshot():
             rows = self.db.sql(_COURSE + where + f" ORDER BY semester, {self._slug}", *values)
-            named = self.db.sql(_TEACHERS.format(where), *values)
+            teacher_rows = self.db.sql(_TEACHERS.format(where), *values)
         teachers: dict[int, tuple[str, ...]] = {}
-        for course_id, name in named:
+        for course_id, name in teacher_rows:
             teachers[course_id] = (*teachers.get(course_id, ()), name)
         return [_course(row, teachers.get(row[0], ())) for row in rows]
 
     def active(self, version: int) -> ActiveCourses:
-        """Return the active courses as they are now, which is `version` or newer."""
+        """Return the current active courses; they are of `version` or newer."""
         courses = self.courses()
         return ActiveCourses(
             version,
@@ -254,28 +256,28 @@ class Catalogue(Repository):
         )
 
     def version(self) -> int:
-        """Return the number that grows with each change of anything that the catalogue says."""
+        """Return the version, which increases with each change of the catalogue."""
         return int(self.db.value(_VERSION()) or 0)
 
     def is_whole(self) -> bool:
-        """Return whether the courses are those of the line's head."""
+        """Return whether the courses are those of the branch's newest commit."""
         return bool(self.db.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)))
 
     @transaction
     def index(self, datasets: Mapping[str, CheckedDataset], at: datetime) -> None:
-        """Make the catalogue anew from all datasets of the line's head."""
-        known = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
-        for dataset in sorted(known | datasets.keys()):
+        """Rebuild the catalogue from all datasets of the branch's newest commit."""
+        stored = {row["slug"] for row in self.db.rows(COURSE.select(COURSE.slug))}
+        for dataset in sorted(stored | datasets.keys()):
             follow_course(self.db, dataset, datasets.get(dataset), at)
-        whole = COURSE_INDEX.insert({"id": 1, "is_whole": 1, "version": 1})
-        whole = whole.on_conflict(conflict_target=("id",), preserve=("is_whole",))
-        self.db.put(whole)
+        query = COURSE_INDEX.insert({"id": 1, "is_whole": 1, "version": 1})
+        query = query.on_conflict(conflict_target=("id",), preserve=("is_whole",))
+        self.db.put(query)
         self.db.bump()
 
 
 @dataclass(frozen=True, slots=True)
 class ActiveCourses:
-    """The active courses at one version; `semesters` is semester -> how many it has."""
+    """The active courses at one version; `semesters` is the number of courses by semester."""
 
     version: int
     courses: Sequence[Course]
@@ -285,51 +287,51 @@ class ActiveCourses:
 
 
 def mark_incomplete(db: Database) -> None:
-    """Note that the line moved in a way that the courses did not follow."""
+    """Mark that the branch moved without updating the courses."""
     db.change(COURSE_INDEX.update({"is_whole": 0}))
 
 
 def mark_changed(db: Database) -> None:
-    """Note that the catalogue says something else now; in the transaction that lets it.
+    """Increase the catalogue's version; call it in the transaction that changes the catalogue.
 
-    Versions are milliseconds since 1970, or the next number: so a database that was restored or
-    made anew never gives one again that stood for something else. Who keeps answers is woken.
+    Versions are milliseconds since 1970, or the next number: so a restored or rebuilt database
+    does not reuse a version. Waiting caches are notified.
     """
     now = int(utc_now().timestamp() * 1000)
-    first = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
+    query = COURSE_INDEX.insert({"id": 1, "is_whole": 0, "version": now})
     following = COURSE_INDEX.version + 1
-    grown = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
-    db.put(first.on_conflict(conflict_target=("id",), update=grown))
+    update = {COURSE_INDEX.version: Case(None, [(following > now, following)], now)}
+    db.put(query.on_conflict(conflict_target=("id",), update=update))
     db.bump()
 
 
 def follow_course(db: Database, dataset: str, checked: CheckedDataset | None, at: datetime) -> None:
-    """Let the course of one dataset be what a commit says of it; None: the dataset is removed."""
+    """Update the course of a dataset from a commit; `checked` None: the dataset was removed."""
     if not has_course_change(dataset, checked):
         return
     mark_changed(db)
     spec = checked.course if checked is not None else None
     if spec is None:
         condition = (COURSE.slug == dataset) & (COURSE.is_active == 1)
-        known = db.value(COURSE.select(COURSE.id).where(condition))
-        if known is not None:
+        course_id = db.value(COURSE.select(COURSE.id).where(condition))
+        if course_id is not None:
             query = COURSE.update({"is_active": 0, "indexed_at": iso(at)})
-            db.change(query.where(COURSE.id == known))
-            follow_entries(db, int(known))
+            db.change(query.where(COURSE.id == course_id))
+            follow_entries(db, int(course_id))
         return
-    course_id = _keep_course(db, dataset, spec, at)
+    course_id = _write_course(db, dataset, spec, at)
     db.change(COURSE_TEACHER.delete().where(COURSE_TEACHER.course_id == course_id))
     teachers = [
         {"course_id": course_id, "place": place, "teacher": storable_text(name)}
         for place, name in enumerate(spec.teachers)
     ]
     db.add_many(COURSE_TEACHER, teachers)
-    _keep_materials(db, course_id, spec)
+    _write_materials(db, course_id, spec)
     follow_entries(db, course_id)
 
 
-def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
-    counted = Counter(material.kind for material in spec.materials)
+def _write_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int:
+    counts = Counter(material.kind for material in spec.materials)
     row = {
         "semester": spec.semester,
         "name_ru": storable_text(spec.name["ru"]),
@@ -338,17 +340,17 @@ def _keep_course(db: Database, slug: str, spec: CourseSpec, at: datetime) -> int
         "description_en": storable_text(spec.description["en"]),
         "is_active": int(spec.active),
         "indexed_at": iso(at),
-        **{kind: counted[kind] for kind in KINDS},
+        **{kind: counts[kind] for kind in KINDS},
     }
-    known = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
-    if known is None:
+    course_id = db.value(COURSE.select(COURSE.id).where(COURSE.slug == slug))
+    if course_id is None:
         return db.add(COURSE, {"slug": slug, **row})
-    db.change(COURSE.update(row).where(COURSE.id == known))
-    return int(known)
+    db.change(COURSE.update(row).where(COURSE.id == course_id))
+    return int(course_id)
 
 
-def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
-    # Those without a place too: what a revert brings back is what it was.
+def _write_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
+    # Unlisted ones too, so that a revert restores the same ids.
     rows = db.sql(_MATERIAL + "course_id = ? ORDER BY place IS NULL, place, id", course_id)
     ids = match_materials([_material(row) for row in rows], spec.materials)
     db.change(
@@ -371,7 +373,7 @@ def _keep_materials(db: Database, course_id: int, spec: CourseSpec) -> None:
             db.change(MATERIAL.update(row).where(MATERIAL.id == material_id))
 
 
-# A row that was read before is the same course: values are never changed.
+# Cached by row; the values are never mutated.
 @lru_cache(4096)
 def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
     course_id, slug, semester, name_ru, name_en, about_ru, about_en, is_active, *counts = row
@@ -389,5 +391,5 @@ def _course(row: _Row, teachers: tuple[str, ...]) -> Course:
 
 
 def _material(row: _Row) -> Material:
-    _, material_id, lesson, kind, russian, english, text, file_url = row
-    return Material(material_id, lesson, kind, {"ru": russian, "en": english}, text, file_url)
+    _, material_id, lesson, kind, title_ru, title_en, text, file_url = row
+    return Material(material_id, lesson, kind, {"ru": title_ru, "en": title_en}, text, file_url)

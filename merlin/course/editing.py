@@ -1,11 +1,11 @@
-"""Teaching: what a teacher does to a course, as edits of its files that become one commit.
+"""Edit a course: changes of its files that become one commit.
 
-course.yaml says which materials there are; a text lies in a file of its own, which comes and
-goes with its material. In course.yaml what editors change is written anew, every other line stays.
+course.yaml lists the materials; each text is a file of its own, created and deleted with its
+material. Only the changed parts of course.yaml are rewritten, every other line stays.
 
-    text -> value (a dict as the schema `course` takes it) -> the value as wanted -> text
+    text -> value (a dict as the schema `course` takes it) -> the changed value -> text
 
-Values here are as they stand in the file: a language that is not given is not there.
+Values are those in the file: a missing language has no key.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from merlin.dataset.spec import MaterialSpec, course_spec, validate_file
 from merlin.dataset.yaml_edit import edit_yaml, is_same, read_value
 from merlin.dataset.yaml_io import format_document, read_yaml
 
-CARD = ("semester", "name", "description", "active", "teachers")
+COURSE_FIELDS = ("semester", "name", "description", "active", "teachers")
 
 
 @dataclass(frozen=True, slots=True)
 class MaterialDraft:
-    """A material as it shall be: `text` its Markdown, "" without; `file_url` a link, "" without.
+    """The requested state of a material: `text` is Markdown, `file_url` a link, "" without.
 
-    `place` is where it shall stand in the file, from 0; None: where it stands, or at the end.
+    `place` is its requested index in the file, from 0; None: unchanged, or at the end.
     """
 
     kind: str
@@ -49,10 +49,10 @@ class MaterialDraft:
 
 @dataclass(frozen=True, slots=True)
 class MaterialText:
-    """A material as the course's files say it; `words` is its Markdown, None without a text.
+    """A material in the course's files; `words` is its Markdown, None without a text.
 
-    `material_id` is None as long as no commit has it. `revision` is another as soon as anything
-    of it is.
+    `material_id` is None until a commit with it is recorded. `revision` changes with any of its
+    values.
     """
 
     place: int
@@ -64,7 +64,7 @@ class MaterialText:
 
 @dataclass(frozen=True, slots=True)
 class CourseEdits:
-    """Edits that make what was wanted; `is_whole`: all of course.yaml had to be written anew."""
+    """Edits of the course's files; `is_whole`: course.yaml was rewritten completely."""
 
     edits: tuple[Edit, ...]
     subject: str
@@ -72,51 +72,51 @@ class CourseEdits:
 
 
 class CourseFiles:
-    """A course as its files say it. Raises Refused where course.yaml is missing or broken."""
+    """The files of a course. Raises Refused if course.yaml is missing or broken."""
 
     def __init__(self, files: Sequence[FileText]) -> None:
         self._files = {file.path: file for file in files}
-        found = self._files.get(COURSE_FILE)
-        self.text = (found.text if found else None) or ""
-        self.blob = found.blob if found else None
+        file = self._files.get(COURSE_FILE)
+        self.text = (file.text if file else None) or ""
+        self.blob = file.blob if file else None
         self.value = parse_course(self.text)
         self.spec = course_spec(self.value)
 
     @property
     def revision(self) -> str:
-        """Return what is another as soon as the course's own card is."""
-        return _digest({key: self.value.get(key) for key in CARD})
+        """Return a digest that changes with the course's own fields."""
+        return _digest({key: self.value.get(key) for key in COURSE_FIELDS})
 
     def card(self) -> dict[str, Any]:
-        """Return what the file says of the course itself, languages as they are given."""
-        return {key: self.value[key] for key in CARD if key in self.value}
+        """Return the course's own fields as they are in the file."""
+        return {key: self.value[key] for key in COURSE_FIELDS if key in self.value}
 
     def lessons(self, materials: Sequence[Material]) -> list[MaterialText]:
-        """Return the materials in the file's order, with the ids by which they are known."""
+        """Return the materials in the file's order, with their ids."""
         ids = match_materials(materials, self.spec.materials)
         lessons = []
         for place, spec in enumerate(self.spec.materials):
             file = self._files.get(spec.text)
             values = {"entry": self.value["materials"][place], "blob": file.blob if file else ""}
-            words = file.text if file else None
-            lessons.append(MaterialText(place, ids[place], spec, words, _digest(values)))
+            text = file.text if file else None
+            lessons.append(MaterialText(place, ids[place], spec, text, _digest(values)))
         return lessons
 
     def material(self, materials: Sequence[Material], material_id: int) -> MaterialText:
-        """Return one material. Raises NotFound for one that the file has no more."""
+        """Return a material. Raises NotFound if the file no longer has it."""
         for lesson in self.lessons(materials):
             if lesson.material_id == material_id:
                 return lesson
         raise NotFound(f"no material {material_id}", "material-none", material=str(material_id))
 
-    def with_card(self, values: Mapping[str, Any]) -> CourseEdits:
-        """Return the edits that change what the course says of itself; None takes a key away."""
+    def change_fields(self, values: Mapping[str, Any]) -> CourseEdits:
+        """Return the edits that change the course's own fields; None removes a field."""
         requested = copy.deepcopy(self.value)
         for key, value in values.items():
             requested.pop(key, None) if value is None else requested.update({key: value})
         return self._proposed(requested, (), commit_message.COURSE)
 
-    def added(self, draft: MaterialDraft) -> CourseEdits:
+    def add_material(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
         requested, texts = copy.deepcopy(self.value), list[Edit]()
         materials = requested.setdefault("materials", [])
@@ -129,72 +129,74 @@ class CourseFiles:
             requested, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
         )
 
-    def changed(self, place: int, draft: MaterialDraft) -> CourseEdits:
-        """Return the edits that make the material at `place` what the draft says."""
+    def change_material(self, place: int, draft: MaterialDraft) -> CourseEdits:
+        """Return the edits that change the material at `place` as the draft says."""
         requested = copy.deepcopy(self.value)
         path, texts = self._text_of(place, draft)
         del requested["materials"][place]
-        at = place if draft.place is None else min(draft.place, len(requested["materials"]))
-        requested["materials"].insert(at, _entry(draft, path))
+        index = place if draft.place is None else min(draft.place, len(requested["materials"]))
+        requested["materials"].insert(index, _entry(draft, path))
         return self._proposed(
             requested, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
         )
 
-    def dropped(self, place: int) -> CourseEdits:
-        """Return the edits that remove the material at `place`, and its text where it is alone."""
+    def remove_material(self, place: int) -> CourseEdits:
+        """Return the edits that remove the material at `place`, and its text if not shared."""
         requested = copy.deepcopy(self.value)
-        old = self.spec.materials[place]
+        spec = self.spec.materials[place]
         del requested["materials"][place]
-        subject = commit_message.material_subject("Remove", old.kind, old.lesson)
-        return self._proposed(requested, self._removed(old.text), subject)
+        subject = commit_message.material_subject("Remove", spec.kind, spec.lesson)
+        return self._proposed(requested, self._removed(spec.text), subject)
 
-    def _proposed(self, wanted: Mapping[str, Any], texts: Sequence[Edit], line: str) -> CourseEdits:
-        text, is_whole = edit_course(self.text, wanted)
+    def _proposed(
+        self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: str
+    ) -> CourseEdits:
+        text, is_whole = edit_course(self.text, requested)
         edits = list(texts)
         if text != self.text:
             edits.insert(0, Edit(COURSE_FILE, self.blob, text))
         if not edits:
             raise Refused("nothing is changed", "teaching-unchanged")
-        return CourseEdits(tuple(edits), line, is_whole)
+        return CourseEdits(tuple(edits), subject, is_whole)
 
     def _removed(self, path: str) -> list[Edit]:
-        """Return what removes a material's text, nothing where another material names it too."""
+        """Return the edit that deletes a material's text, none if another material uses it."""
         file = self._files.get(path) if path and self._is_alone(path) else None
         return [] if file is None else [Edit(path, file.blob, None)]
 
     def _is_alone(self, path: str) -> bool:
-        """Return whether one material alone names a text."""
+        """Return whether only one material uses a text."""
         return sum(material.text == path for material in self.spec.materials) == 1
 
     def _text_of(self, place: int, draft: MaterialDraft) -> tuple[str, list[Edit]]:
-        """Return where the text of a changed material lies, and the edits that bring it there.
+        """Return the path of a changed material's text, and the edits that write it.
 
-        A text that another material names too is left to that one.
+        A text that another material uses too stays unchanged.
         """
-        old, words = self.spec.materials[place].text, _ended(draft.text)
-        file = self._files.get(old)
+        old_path, text = self.spec.materials[place].text, _ended(draft.text)
+        file = self._files.get(old_path)
         if not draft.text:
-            return "", self._removed(old)
-        if file is not None and file.text == words:
-            return old, []
-        path = old if old and self._is_alone(old) else self._free_path(draft)
-        return path, [Edit(path, file.blob if file and path == old else None, words)]
+            return "", self._removed(old_path)
+        if file is not None and file.text == text:
+            return old_path, []
+        path = old_path if old_path and self._is_alone(old_path) else self._free_path(draft)
+        return path, [Edit(path, file.blob if file and path == old_path else None, text)]
 
     def _free_path(self, draft: MaterialDraft) -> str:
-        """Return a path below materials/ that no file has and no material names."""
-        named = {material.text.casefold() for material in self.spec.materials}
-        taken = {path.casefold() for path in self._files} | named
+        """Return a path below materials/ that no file has and no material uses."""
+        used = {material.text.casefold() for material in self.spec.materials}
+        taken = {path.casefold() for path in self._files} | used
         base = f"{MATERIALS}{draft.kind}-{draft.lesson:02d}"
         paths = chain([f"{base}.md"], (f"{base}-{number}.md" for number in count(2)))
         return next(path for path in paths if path.casefold() not in taken)
 
 
 def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
-    """Return a material as course.yaml says it."""
+    """Return a material's entry in course.yaml."""
     values: dict[str, Any] = {
         "lesson": draft.lesson,
         "type": draft.kind,
-        "title": {language: words for language, words in draft.title.items() if words},
+        "title": {language: text for language, text in draft.title.items() if text},
     }
     if path:
         values["text"] = path
@@ -204,8 +206,8 @@ def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
 
 
 def _ended(text: str) -> str:
-    plain = text.replace("\r\n", "\n").replace("\r", "\n")
-    return plain if plain.endswith("\n") else f"{plain}\n"
+    normalised = text.replace("\r\n", "\n").replace("\r", "\n")
+    return normalised if normalised.endswith("\n") else f"{normalised}\n"
 
 
 def _digest(value: object) -> str:
@@ -224,7 +226,7 @@ Course = Mapping[str, Any]
 
 
 def parse_course(text: str | None) -> dict[str, Any]:
-    """Return what a course.yaml says. Raises Refused for one with errors, which git alone mends."""
+    """Return the content of a course.yaml. Raises Refused if invalid: fix it in git."""
     node = read_yaml((text or "").encode("utf-8", "surrogatepass"))
     value, findings = ({}, (node,)) if isinstance(node, Finding) else validate_file(_COURSE, node)
     if findings:
@@ -236,28 +238,28 @@ def parse_course(text: str | None) -> dict[str, Any]:
 
 
 def edit_course(text: str, course: Course) -> tuple[str, bool]:
-    """Return the course.yaml `text` so that it says `course`. Raises Refused for a broken one.
+    """Return the course.yaml `text` changed to contain `course`. Raises Refused if it is broken.
 
-    True: all of it had to be written anew. Then comments and the form that editors had chosen are
-    lost, which they must be told.
+    True: it was rewritten completely. Comments and formatting are then lost, which editors must
+    be told.
     """
     if is_same(parse_course(text), course):
         return text, False
-    found = edit_yaml(_COURSE, text, course, _ORDER)
-    if found is not None:
-        return found, False
-    whole = write_course(course)
-    if not is_same(read_value(_COURSE, whole), course):
+    edited = edit_yaml(_COURSE, text, course, _ORDER)
+    if edited is not None:
+        return edited, False
+    rewritten = write_course(course)
+    if not is_same(read_value(_COURSE, rewritten), course):
         raise Refused("these words cannot be written", "course-unwritable")
-    return whole, True
+    return rewritten, True
 
 
 def write_course(value: Course) -> str:
-    """Return a whole course.yaml in the one form that Merlin gives it."""
+    """Return a complete course.yaml in Merlin's format."""
     return format_document(_ordered(value))
 
 
 def _ordered(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _ordered(value[key]) for key in _ORDER if key in value}
-    return [_ordered(each) for each in value] if isinstance(value, list) else value
+    return [_ordered(item) for item in value] if isinstance(value, list) else value

@@ -1,20 +1,17 @@
-"""Search in courses and materials: the index, the query, the highlighted hits.
+"""Search in courses and materials: the index, the query, the highlighted matches.
 
-Search: courses and materials by what somebody types, in Russian or English.
+Search: by what a user types, in Russian or English. All words must match, each in any inflected
+form; the last one may be incomplete. Ranked hits come first (a name weighs five times a
+description), then texts that contain the exact characters. With few hits, words with one typo are
+corrected, and the query is tried as typed in the other keyboard layout.
 
-All words must be there, each in any of its forms; the last one may be half typed. Ranked ones
-come first (a name counts five times a description), then those that hold the very letters; where
-few are found, words with one slip of the finger are put right, and the whole is tried as typed on
-the other keyboard.
+Entries: the indexed words of a course and its materials, written in the transaction that writes
+the course; unchanged entries are not rewritten.
 
-Entries of search: the words of a course and its materials, kept as its rows are.
+Highlight: the ranges of a text that match the query.
 
-Written in the transaction that writes the course; what says the same as before is left as it is.
-
-Highlight: where in a text stands what a search has found, to be marked for the reader.
-
-SQLite answers from FTS5, PostgreSQL from tsvectors; both hold the same stems, and every word of a
-query is quoted, so that none is read as a part of their languages.
+SQLite uses FTS5, PostgreSQL tsvectors; both hold the same stems, and every word of a query is
+quoted, so that it is not interpreted as query syntax.
 """
 
 from __future__ import annotations
@@ -42,22 +39,21 @@ from merlin.db.database import CHUNK, Database, Repository, Row
 from merlin.db.tables import COURSE, MATERIAL, SEARCH_ENTRY
 
 T = TypeVar("T")
-LONGEST = 200
-# With fewer hits than that it is looked whether a word was mistyped.
-FEW = 3
+MAX_QUERY_LENGTH = 200
+# With fewer hits, spelling corrections are tried.
+FEW_HITS = 3
 NAME_WEIGHT = 5.0
-# What is looked for.
+# The kind of objects searched.
 Kind = Literal["course", "material"]
-# What was found: the numbers of a course and of a material of it, 0 for the course itself.
+# Course id and material id of a hit; 0 for the course itself.
 Hit = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """The hits, best first, and why: `terms` and `letters` are what they hold.
+class SearchResult:
+    """The hits, best first; `terms` and `letters` are what they match.
 
-    `suggestion` is what was searched instead where hardly anything holds the words as typed, ""
-    where there was no need.
+    `suggestion` is the corrected query if the original had too few hits, else "".
     """
 
     hits: tuple[Hit, ...] = ()
@@ -67,9 +63,9 @@ class Found:
 
 
 class VersionCache(Generic[T]):
-    """What was made of the catalogue, once for each version; from any thread.
+    """A thread-safe cache of one value computed from the catalogue, for its newest version.
 
-    `version` is the newest one that it was made of, -1 before any.
+    `version` is that of the cached value, -1 before the first.
     """
 
     def __init__(self) -> None:
@@ -78,7 +74,7 @@ class VersionCache(Generic[T]):
         self.version = -1
 
     def read(self, version: int, make: Callable[[], T]) -> T:
-        """Return what is made at this version; `make` reads it where it is not known."""
+        """Return the value of this version; `make` computes it if it is not cached."""
         with self._lock:
             if self._made is None or self.version != version:
                 self._made, self.version = make(), version
@@ -91,37 +87,37 @@ def search(
     query: str,
     kind: Kind = "course",
     most: int = 50,
-) -> Found:
-    """Return what is found; nothing for a query without a letter or digit.
+) -> SearchResult:
+    """Return the hits of a query, none for a query without a letter or digit.
 
-    Only the first `LONGEST` signs and the first `MAX_WORDS` words count. `vocabulary` reads the
-    words of the catalogue: where hardly anything is found, mistyped ones are put right.
+    Only the first `MAX_QUERY_LENGTH` characters and `MAX_WORDS` words are used. `vocabulary`
+    returns the words of the catalogue, which are used to correct typos if there are few hits.
     """
-    letters = fold(query[:LONGEST])
+    letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
     hits = index.ranked(terms, kind, most) if terms else []
     if letters and len(hits) < most:
         hits += index.containing(letters, kind, most)
-    found = Found(_once(hits)[:most], terms, letters)
-    if len(found.hits) >= min(FEW, most) or not terms:
+    found = SearchResult(_deduplicate(hits)[:most], terms, letters)
+    if len(found.hits) >= min(FEW_HITS, most) or not terms:
         return found
-    meant = vocabulary().corrections(letters, MAX_WORDS)
-    if meant is None:
+    corrected = vocabulary().corrections(letters, MAX_WORDS)
+    if corrected is None:
         return found
-    meant_terms = terms_of(meant)
-    more = _once([*found.hits, *index.ranked(meant_terms, kind, most)])[:most]
+    corrected_terms = terms_of(corrected)
+    more = _deduplicate([*found.hits, *index.ranked(corrected_terms, kind, most)])[:most]
     if len(more) == len(found.hits):
         return found
-    suggestion = " ".join(each[0] for each in meant)
-    return replace(found, hits=more, terms=(*terms, *meant_terms), suggestion=suggestion)
+    suggestion = " ".join(word[0] for word in corrected)
+    return replace(found, hits=more, terms=(*terms, *corrected_terms), suggestion=suggestion)
 
 
-def _once(hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def _deduplicate(hits: Sequence[Hit]) -> tuple[Hit, ...]:
     return tuple(dict.fromkeys(hits))
 
 
-# By what a material is found besides its title; the words are those of both languages.
-_KINDS = {
+# Additional searchable words of a material's kind, in both languages.
+_KIND_WORDS = {
     "lecture": "лекция lecture",
     "seminar": "семинар seminar",
     "lab": "лабораторная работа lab",
@@ -129,7 +125,7 @@ _KINDS = {
 
 
 def follow_entries(db: Database, course_id: int) -> None:
-    """Let search find the course and its materials as their rows are now."""
+    """Update the search entries of a course and its materials from their rows."""
     is_shown = (COURSE.id == course_id) & (COURSE.is_active == 1)
     course, entries = db.row(COURSE.select().where(is_shown)), dict[int, Row]()
     if course is not None:
@@ -137,35 +133,35 @@ def follow_entries(db: Database, course_id: int) -> None:
         materials = MATERIAL.select().where((MATERIAL.course_id == course_id) & is_listed)
         entries = {row["id"]: row for row in entries_of(course, db.rows(materials))}
     query = SEARCH_ENTRY.select().where(SEARCH_ENTRY.course_id == course_id)
-    known = {row["id"]: row for row in db.rows(query)}
-    old = [number for number, row in known.items() if entries.get(number) != row]
-    for at in range(0, len(old), CHUNK):
-        db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(old[at : at + CHUNK])))
-    new = [row for number, row in entries.items() if known.get(number) != row]
+    stored = {row["id"]: row for row in db.rows(query)}
+    outdated = [number for number, row in stored.items() if entries.get(number) != row]
+    for start in range(0, len(outdated), CHUNK):
+        db.change(SEARCH_ENTRY.delete().where(SEARCH_ENTRY.id.in_(outdated[start : start + CHUNK])))
+    new = [row for number, row in entries.items() if stored.get(number) != row]
     db.add_many(SEARCH_ENTRY, new)
 
 
 def entries_of(course: Row, materials: Sequence[Row]) -> list[Row]:
-    """Return the entries of a row of the table course and of its rows of the table material."""
+    """Return the entries of a row of the table course and its rows of the table material."""
     names = [course["name_ru"], course["name_en"]]
-    about = [course["description_ru"], course["description_en"]]
+    descriptions = [course["description_ru"], course["description_en"]]
     entry = {
         "id": -course["id"],
         "course_id": course["id"],
         "name": _words(names),
-        "body": _words(about),
-        "letters": _letters([*names, *about]),
+        "body": _words(descriptions),
+        "letters": _letters([*names, *descriptions]),
     }
-    return [entry, *map(_of_material, materials)]
+    return [entry, *map(_material_entry, materials)]
 
 
-def _of_material(row: Row) -> Row:
+def _material_entry(row: Row) -> Row:
     titles = [row["title_ru"], row["title_en"]]
     return {
         "id": row["id"],
         "course_id": row["course_id"],
         "name": _words(titles),
-        "body": index_words(f"{_KINDS.get(row['kind'], '')} {row['lesson']}"),
+        "body": index_words(f"{_KIND_WORDS.get(row['kind'], '')} {row['lesson']}"),
         "letters": _letters(titles),
     }
 
@@ -175,60 +171,62 @@ def _words(texts: Iterable[str]) -> str:
 
 
 def _letters(texts: Iterable[str]) -> str:
-    # A folded text has no line ends, so no query reaches over one.
+    # A folded text has no line ends, so no query matches across them.
     return "\n".join(dict.fromkeys(fold(text) for text in texts))
 
 
-def highlight_spans(text: str, found: Found) -> list[tuple[int, int]]:
-    """Return from where to where to mark `text`, in order, without overlaps; in code points."""
+def highlight_spans(text: str, found: SearchResult) -> list[tuple[int, int]]:
+    """Return the ranges of `text` to highlight, in order, not overlapping; in code points."""
     if not (found.terms or found.letters):
         return []
-    whole: list[tuple[int, int]] = []
-    for start, end in sorted({*_words_of_text(text, found.terms), *_runs(text, found.letters)}):
-        if whole and start < whole[-1][1]:
-            whole[-1] = whole[-1][0], max(end, whole[-1][1])
+    spans: list[tuple[int, int]] = []
+    for start, end in sorted(
+        {*_term_matches(text, found.terms), *_exact_matches(text, found.letters)}
+    ):
+        if spans and start < spans[-1][1]:
+            spans[-1] = spans[-1][0], max(end, spans[-1][1])
         else:
-            whole.append((start, end))
-    return whole
+            spans.append((start, end))
+    return spans
 
 
-def _words_of_text(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
-    requested = {one for term in terms for one in term.stems}
+def _term_matches(text: str, terms: Sequence[Term]) -> Iterator[tuple[int, int]]:
+    stems = {stemmed for term in terms for stemmed in term.stems}
     prefixes = tuple(term.prefix for term in terms if term.prefix)
     for word, start, end in word_positions(text):
-        if stem(word) in requested:
+        if stem(word) in stems:
             yield start, end
         elif prefixes and word.startswith(prefixes):
             length = max(len(prefix) for prefix in prefixes if word.startswith(prefix))
             yield start, min(start + length, end)
 
 
-def _runs(text: str, letters: str) -> Iterator[tuple[int, int]]:
-    """Yield where the very letters stand; one sign of the text may fold to none or to two."""
+def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of exact matches; folding can remove or expand a character."""
     if not letters or letters not in fold(text):
         return
     folded, origin = _folded(text)
-    place = folded.find(letters)
-    while place >= 0:
-        last = place + len(letters) - 1
-        yield origin[place][0], origin[last][1]
-        place = folded.find(letters, last + 1)
+    position = folded.find(letters)
+    while position >= 0:
+        last = position + len(letters) - 1
+        yield origin[position][0], origin[last][1]
+        position = folded.find(letters, last + 1)
 
 
 def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
-    """Return the folded text, and from where to where each of its signs comes from."""
+    """Return the folded text, and for each of its characters the range in the original."""
     characters: list[str] = []
     origin: list[tuple[int, int]] = []
     start = 0
     for end in range(1, len(text) + 1):
-        # With the accents that follow a sign.
+        # Keep combining accents with their character.
         if end < len(text) and unicodedata.combining(text[end]):
             continue
-        part, place, start = fold(text[start:end]) or " ", (start, end), end
+        part, span, start = fold(text[start:end]) or " ", (start, end), end
         if part == " " and (not characters or characters[-1] == " "):
             continue
         characters += part
-        origin += [place] * len(part)
+        origin += [span] * len(part)
     return "".join(characters), origin
 
 
@@ -237,62 +235,64 @@ _VECTOR = (
     "(setweight(to_tsvector('simple', name), 'A') || setweight(to_tsvector('simple', body), 'D'))"
 )
 _SIDES: dict[Kind, str] = {"course": "< 0", "material": "> 0"}
-# With so many, hardly any text is left to look into.
-_MAX_THIRDS = 12
+# A query with this many trigrams leaves few candidates.
+_MAX_TRIGRAMS = 12
 
 
 class SearchIndex(Repository):
-    """The words of the catalogue as the newest recorded commit left it."""
+    """The search index of the catalogue as of the newest recorded commit."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
         self._is_sqlite = db.dialect == "sqlite"
 
     def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
-        """Return what holds every term, best first."""
+        """Return the hits that contain every term, best first."""
         if self._is_sqlite:
-            text = (
+            query = (
                 "SELECT course_id, found.id FROM (SELECT rowid AS id, rank AS place"
                 " FROM search_stem WHERE search_stem MATCH ?"
                 f" AND rank MATCH 'bm25({NAME_WEIGHT}, 1.0)'"
                 f" AND rowid {_SIDES[kind]} ORDER BY rank, abs(rowid) LIMIT ?) AS found"
                 " JOIN search_entry ON search_entry.id = found.id ORDER BY place, abs(found.id)"
             )
-            return self._hits(text, match_query(terms), most)
+            return self._hits(query, match_query(terms), most)
         weights = f"{{{1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, {1 / NAME_WEIGHT}, 1.0}}"
-        text = (
+        query = (
             "SELECT course_id, id FROM search_entry, to_tsquery('simple', ?) AS asked"
             f" WHERE {_VECTOR} @@ asked AND id {_SIDES[kind]}"
             f" ORDER BY ts_rank('{weights}', {_VECTOR}, asked) DESC, abs(id) LIMIT ?"
         )
-        return self._hits(text, vector_query(terms), most)
+        return self._hits(query, vector_query(terms), most)
 
     def containing(self, letters: str, kind: Kind, most: int) -> list[Hit]:
-        """Return what holds these letters, folded, within its name or description."""
+        """Return the hits with these folded characters in their name or description."""
         if self._is_sqlite:
-            # FTS5 knows every three letters; shorter queries look through all texts.
-            places = range(min(len(letters) - 2, _MAX_THIRDS))
-            thirds = dict.fromkeys(letters[place : place + 3] for place in places)
-            message = " AND ".join('"' + third.replace('"', '""') + '"' for third in thirds)
-            if message:
-                # By MATCH, then by looking: FTS5 of SQLite 3.40 crashes on some patterns of LIKE
-                # and GLOB.
-                text = (
+            # FTS5's trigram index serves queries from 3 characters on; shorter ones scan all texts.
+            positions = range(min(len(letters) - 2, _MAX_TRIGRAMS))
+            trigrams = dict.fromkeys(letters[position : position + 3] for position in positions)
+            expression = " AND ".join(
+                '"' + trigram.replace('"', '""') + '"' for trigram in trigrams
+            )
+            if expression:
+                # MATCH, then `instr`: FTS5 of SQLite 3.40 crashes on some patterns of LIKE and
+                # GLOB.
+                query = (
                     "SELECT course_id, id FROM search_letter"
                     " JOIN search_entry ON id = search_letter.rowid"
                     f" WHERE search_letter MATCH ? AND search_letter.rowid {_SIDES[kind]}"
                     " AND instr(search_entry.letters, ?) > 0 LIMIT ?"
                 )
-                return self._hits(text, message, letters, most)
-        text = (
+                return self._hits(query, expression, letters, most)
+        query = (
             f"SELECT course_id, id FROM search_entry"
             f" WHERE {'instr' if self._is_sqlite else 'strpos'}(letters, ?) > 0"
             f" AND id {_SIDES[kind]} ORDER BY id {'DESC' if kind == 'course' else 'ASC'} LIMIT ?"
         )
-        return self._hits(text, letters, most)
+        return self._hits(query, letters, most)
 
     def texts(self) -> Iterable[str]:
-        """Return every folded text that can be found."""
+        """Return every folded text in the index."""
         return (str(row[0]) for row in self.db.sql("SELECT letters FROM search_entry"))
 
     def _hits(self, query: str, *values: object) -> list[Hit]:

@@ -37,7 +37,7 @@ def settings_of(tmp_path, telegram, provider=None, **more):
         providers=services,
         pace=QUICK,
         # Its word for who waits long would stand where a test looks for the placeholder.
-        patience=RetryPolicy(first_pause_s=0.1, busy_word_s=3600.0),
+        patience=RetryPolicy(first_pause_s=0.1, busy_notice_s=3600.0),
     )
     return replace(base, **more)
 

@@ -85,7 +85,7 @@ def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once
     let_serve(settings, "ft:failing", number=2)
     failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
-    quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_word_s=3600.0))
+    quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_notice_s=3600.0))
     with RunningBot(quick):
         for number in range(1, 6):
             telegram.say("anna", f"вопрос {number}")
@@ -154,7 +154,7 @@ def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, p
 
 def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
     provider.behave(think_s=3600.0)
-    hasty = replace(settings, patience=RetryPolicy(busy_word_s=0.1))
+    hasty = replace(settings, patience=RetryPolicy(busy_notice_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])

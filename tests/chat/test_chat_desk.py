@@ -9,10 +9,10 @@ from itertools import pairwise
 import pytest
 
 from merlin.chat.answer import (
-    LEFT_ALONE_S,
+    COOLDOWN_S,
+    FAILURE_WINDOW_S,
     MAX_ANSWER_LENGTH,
     SPENT,
-    WITHIN_S,
     AnswerService,
     Ending,
     RetryPolicy,
@@ -164,7 +164,7 @@ def test_an_answer_in_half_characters_is_whole():
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
     provider.behave(think_s=3600.0)
-    silent = RetryPolicy(tries=1, answer_s=0.4, busy_word_s=0.1)
+    silent = RetryPolicy(tries=1, answer_s=0.4, busy_notice_s=0.1)
     reply, looks = ask(provider, patience=silent)
     assert reply.ending is Ending.BUSY
     assert looks.waited == 1
@@ -252,11 +252,11 @@ def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wante
 
     async def run():
         desk = AnswerService({"chat": broke}, QUICK)
-        for later_s in (0, LEFT_ALONE_S / 2, LEFT_ALONE_S - 1):
+        for later_s in (0, COOLDOWN_S / 2, COOLDOWN_S - 1):
             asyncio.get_running_loop().later_s = later_s
             await desk.reply(route(choice()), TALK, Looks())
         assert broke.asked == 1
-        asyncio.get_running_loop().later_s = LEFT_ALONE_S
+        asyncio.get_running_loop().later_s = COOLDOWN_S
         await desk.reply(route(choice()), TALK, Looks())
 
     with asyncio.Runner(loop_factory=Later) as runner:
@@ -314,7 +314,7 @@ def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider)
 
 def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provider):
     provider.faults.add(failing(MODEL, times=4))
-    late = 2 + LEFT_ALONE_S
+    late = 2 + COOLDOWN_S
     replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
     assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
     assert asked(provider) == 2
@@ -322,7 +322,7 @@ def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provi
 
 def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(provider):
     provider.faults.add(failing(MODEL, times=3))
-    apart = ask_at(provider, 0, 1, WITHIN_S + 1, WITHIN_S + 2)
+    apart = ask_at(provider, 0, 1, FAILURE_WINDOW_S + 1, FAILURE_WINDOW_S + 2)
     assert seen(apart) == [BUSY, BUSY, BUSY, WHOLE]
     provider.faults.add(failing(MODEL, times=2), replace(failing(MODEL, times=2), skip=1))
     between = ask_at(provider, *range(6))
@@ -356,7 +356,7 @@ def test_while_one_tries_a_model_the_others_pass_it_by(provider):
         try:
             for _ in range(3):
                 await one()
-            asyncio.get_running_loop().later_s = LEFT_ALONE_S + 1
+            asyncio.get_running_loop().later_s = COOLDOWN_S + 1
             return await asyncio.gather(*(one() for _ in range(20)))
         finally:
             await answerer.aclose()

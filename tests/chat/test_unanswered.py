@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from merlin.chat.feedback import Reason, UnansweredQuestion, group_questions, join_told
+from merlin.chat.feedback import Reason, UnansweredQuestion, group_questions, merge_questions
 
 pytestmark = pytest.mark.unit
 
@@ -52,7 +52,7 @@ def test_a_turn_that_was_told_counts_once():
         asked(0, "Где?", Reason.TOLD),
         asked(9, "О?", Reason.TOLD),
     ]
-    joined = join_told(refused, told)
+    joined = merge_questions(refused, told)
     assert [each.words for each in joined] == ["Куда?", "Кто?", "Где?", "О?"]
     assert joined[0].reasons == {Reason.REFUSED, Reason.TOLD}
     assert group_questions([]) == []

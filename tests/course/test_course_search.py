@@ -14,7 +14,7 @@ from merlin.core.vocabulary import (
     stem,
     word_positions,
 )
-from merlin.course.search import Found, VersionCache, highlight_spans, search
+from merlin.course.search import SearchResult, VersionCache, highlight_spans, search
 
 pytestmark = pytest.mark.unit
 
@@ -147,12 +147,12 @@ def test_a_query_that_finds_enough_is_not_put_right():
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_a_query_of_nothing_finds_nothing(query):
-    assert search(Shelf((1, 0)), lambda: Vocabulary(TEXTS), query) == Found()
+    assert search(Shelf((1, 0)), lambda: Vocabulary(TEXTS), query) == SearchResult()
 
 
 def marked(text, query, *more):
     letters = fold(query)
-    found = Found(terms=(*parse_terms(letters), *more), letters=letters)
+    found = SearchResult(terms=(*parse_terms(letters), *more), letters=letters)
     return [text[start:end] for start, end in highlight_spans(text, found)]
 
 

@@ -41,25 +41,25 @@ def wanted(proposed):
 def test_a_text_gets_a_name_that_nothing_has():
     draft = MaterialDraft("lecture", 1, {"ru": "Ещё"}, text="a")
     taken = {"materials/Lecture-01-2.md": "x"}
-    proposed = book(**taken).added(draft)
+    proposed = book(**taken).add_material(draft)
     assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lecture-01-3.md")
     assert proposed.edits[1].text == "a\n"
     assert proposed.subject == "Add lecture 1"
 
 
 def test_a_material_is_put_where_it_was_wanted():
-    proposed = book().added(
+    proposed = book().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
     )
     assert [each["lesson"] for each in wanted(proposed)["materials"]] == [1, 4, 2, 3]
-    last = book().added(
+    last = book().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900)
     )
     assert [each["lesson"] for each in wanted(last)["materials"]] == [1, 2, 3, 4]
 
 
 def test_a_course_without_materials_gets_its_first():
-    proposed = book("semester: 1\nname: {ru: А}\n").added(LINK)
+    proposed = book("semester: 1\nname: {ru: А}\n").add_material(LINK)
     assert len(wanted(proposed)["materials"]) == 1
 
 
@@ -68,9 +68,9 @@ def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
         "lesson: 3, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md",
         'lesson: 3, type: lab, title: {ru: Повтор}, file_url: "https://b.example"',
     )
-    proposed = book().changed(1, MaterialDraft("lab", 2, {"ru": "Ссылка"}, text="слова"))
+    proposed = book().change_material(1, MaterialDraft("lab", 2, {"ru": "Ссылка"}, text="слова"))
     assert paths(proposed)[1] == (ChangeKind.ADD, "materials/lab-02.md")
-    back = book(alone).changed(
+    back = book(alone).change_material(
         0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
     )
     assert paths(back)[1] == (ChangeKind.DELETE, "materials/lecture-01.md")
@@ -78,35 +78,35 @@ def test_a_text_in_the_place_of_a_link_is_a_new_file_and_the_other_way_round():
 
 
 def test_a_text_that_another_material_names_stays():
-    proposed = book().changed(
+    proposed = book().change_material(
         0, MaterialDraft("lecture", 1, {"ru": "Начало"}, file_url="https://c.example")
     )
     assert paths(proposed) == [(ChangeKind.EDIT, "course.yaml")]
-    assert paths(book().dropped(2)) == [(ChangeKind.EDIT, "course.yaml")]
+    assert paths(book().remove_material(2)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_the_same_text_is_not_written_again():
     draft = MaterialDraft("lecture", 1, {"ru": "Иначе"}, text="# Начало")
-    assert paths(book().changed(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
+    assert paths(book().change_material(0, draft)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_a_text_that_was_named_and_never_lay_there_is_written():
     alone = "semester: 1\nname: {ru: А}\nmaterials:\n- {lesson: 1, type: lab, title: {ru: Б}, text: materials/b.md}\n"  # noqa: E501 - a file
-    proposed = book(alone).changed(0, MaterialDraft("lab", 1, {"ru": "Б"}, text="слова"))
+    proposed = book(alone).change_material(0, MaterialDraft("lab", 1, {"ru": "Б"}, text="слова"))
     assert paths(proposed) == [(ChangeKind.ADD, "materials/b.md")]
-    assert paths(book(alone).dropped(0)) == [(ChangeKind.EDIT, "course.yaml")]
+    assert paths(book(alone).remove_material(0)) == [(ChangeKind.EDIT, "course.yaml")]
 
 
 def test_what_changes_nothing_is_refused():
     with pytest.raises(Refused):
-        book().changed(1, LINK)
+        book().change_material(1, LINK)
     with pytest.raises(Refused):
-        book().with_card({"semester": 1})
+        book().change_fields({"semester": 1})
 
 
 def test_the_card_loses_what_is_taken_away_and_keeps_its_comments():
     yaml = YAML.replace("materials:", "description: {ru: О чём}\nmaterials:")
-    proposed = book(yaml).with_card({"description": None, "semester": 2})
+    proposed = book(yaml).change_fields({"description": None, "semester": 2})
     assert proposed.edits[0].text == YAML.replace("semester: 1", "semester: 2")
 
 

@@ -63,8 +63,8 @@ def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
 
 def test_a_course_is_found_by_its_number_active_or_not(listing):
     for course in listing.courses(active_only=False):
-        assert listing.numbered(course.course_id) == course
-    assert listing.numbered(10**12) is None
+        assert listing.course_by_id(course.course_id) == course
+    assert listing.course_by_id(10**12) is None
 
 
 def test_semesters_and_teachers_are_those_of_active_courses(catalogue, ctx):
@@ -88,12 +88,12 @@ def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
     assert [each.title("ru") for each in found] == ["A", "B", "S"]
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
     ids = [each.material_id for each in found]
-    assert listing.materials_numbered([ids[2], 10**9, ids[0]]) == [
+    assert listing.materials_by_id([ids[2], 10**9, ids[0]]) == [
         (course.course_id, found[2]),
         (course.course_id, found[0]),
     ]
     catalogue.teach({"x": card("x")})
-    assert listing.materials_numbered(ids) == []
+    assert listing.materials_by_id(ids) == []
 
 
 def test_a_course_is_kept_once_and_let_go(catalogue, ctx):

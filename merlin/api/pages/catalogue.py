@@ -46,7 +46,7 @@ from merlin.core.web.assets import local_address, seen_other
 from merlin.core.web.browser import read_cookie
 from merlin.core.web.templates import Badge
 from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.search import LONGEST, Found, highlight_spans
+from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -78,7 +78,7 @@ async def favourite(
 Pieces = list[tuple[str, bool]]
 
 
-def marked(text: str, found: Found) -> Pieces:
+def marked(text: str, found: SearchResult) -> Pieces:
     """Return the text in pieces, with the matches marked."""
     pieces, end = [], 0
     for start, stop in highlight_spans(text, found):
@@ -167,7 +167,7 @@ async def list_view(
     `terms` are semesters with their cards and count ("4", or "1 из 4"). `said` announces the result
     to screen readers, `meant` the corrected query.
     """
-    every, here, found = context.courses.courses, context.courses.courses, Found()
+    every, here, found = context.courses.courses, context.courses.courses, SearchResult()
     if query:
         hits, found = await context.services.read(courses.search, query, max(len(every), 1))
         here = [hit for hit in hits if hit.course_id in context.courses.by_id]
@@ -209,7 +209,7 @@ def _topics(context: PageContext) -> list[str]:
 
 
 def _list_semesters(
-    context: PageContext, here: Sequence[Course], found: Found, *, is_whole: bool
+    context: PageContext, here: Sequence[Course], found: SearchResult, *, is_whole: bool
 ) -> list[tuple[int, str, list[Card]]]:
     totals, terms = context.courses.semesters, defaultdict[int, list[Card]](list)
     for course in here:
@@ -225,7 +225,7 @@ def _list_semesters(
 
 
 def _query(text: str) -> str:
-    return " ".join(text[:LONGEST].split())
+    return " ".join(text[:MAX_QUERY_LENGTH].split())
 
 
 def _count(context: PageContext, here: int, total: int) -> str:

@@ -54,7 +54,7 @@ from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.course.catalogue import KINDS, Course, Material
-from merlin.course.search import LONGEST, Found, highlight_spans
+from merlin.course.search import MAX_QUERY_LENGTH, SearchResult, highlight_spans
 
 Json = dict[str, Any]
 # Clients depend on these names in every language.
@@ -243,7 +243,7 @@ def kind_of(word: str) -> str | None:
     return kind
 
 
-def mark_found(found: Found, shape: Shape, *fields: MarkedField) -> list[TextRange]:
+def mark_found(found: SearchResult, shape: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return the ranges of these fields that match."""
     return [
         TextRange(field=field, start=start, length=end - start)
@@ -408,7 +408,7 @@ DEEPEST = 1_000
 Words = Annotated[
     str,
     Query(
-        max_length=LONGEST,
+        max_length=MAX_QUERY_LENGTH,
         description="all of these words in any of their forms; the last may be incomplete",
     ),
 ]
@@ -475,12 +475,14 @@ async def search(
     return await catalogue_answer(request, make)
 
 
-def _course(course: Course, found: Found, language: str) -> CourseFound:
+def _course(course: Course, found: SearchResult, language: str) -> CourseFound:
     view = CourseShown.of(course, language)
     return CourseFound(**dict(view), found=mark_found(found, view, "name", "description"))
 
 
-def _material(course: Course, material: Material, found: Found, language: str) -> MaterialFound:
+def _material(
+    course: Course, material: Material, found: SearchResult, language: str
+) -> MaterialFound:
     view, where = MaterialShown.of(material, language), course_fields(course, language)
     return MaterialFound(**where, **dict(view), found=mark_found(found, view, "title"))
 
