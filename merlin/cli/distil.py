@@ -30,9 +30,9 @@ from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import (
     base_to_ask,
+    build_variants,
+    compare_variants,
     read_subject,
-    report_of,
-    variants_of,
 )
 from merlin.wiring.context import reading_context
 from merlin.wiring.providers import model_client
@@ -159,10 +159,10 @@ def compare(
     if subject.serving is None:
         why = f"{dataset} serves no model"
         raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
-    variants = variants_of(
+    variants = build_variants(
         subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN_EXAMPLES
     )
-    report = report_of(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
+    report = compare_variants(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
     rows = [
         {
             **record(result),

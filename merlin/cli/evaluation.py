@@ -47,9 +47,9 @@ from merlin.training.prompt_check import (
     PromptReport,
     VariantReport,
     base_to_ask,
+    build_variants,
+    compare_variants,
     read_subject,
-    report_of,
-    variants_of,
 )
 from merlin.wiring.context import reading_context
 
@@ -195,10 +195,10 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     if not base and model[1] != subject.recipe.base_model:
         arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
         print_message("prompt-other-base", **arguments)
-    variants = variants_of(subject, settings, model, examples, limit)
+    variants = build_variants(subject, settings, model, examples, limit)
     sampling = SamplingParams(most_tokens=answer_tokens)
     replies = ask_all(settings, variants, sampling, budget=budget, yes=yes)
-    report = report_of(subject, variants, replies)
+    report = compare_variants(subject, variants, replies)
     advice = _advice(report)
     if json:
         print_json({**record(report), "examples": examples, "advice": advice})

@@ -19,8 +19,8 @@ from merlin.core.errors import NotFound, ProviderError, Refused
 from merlin.core.i18n import text
 from merlin.core.messages import DEFAULT_SAMPLING, SamplingParams
 from merlin.core.money import Cost, format_cost
-from merlin.training.ask_many import KeptAnswers, Query, Reply, ask_many, estimate
-from merlin.training.prompt_check import VariantQueries, base_queries, find_known
+from merlin.training.ask_many import AnswerCache, Query, Reply, ask_many, estimate
+from merlin.training.prompt_check import VariantQueries, base_queries, find_known_examples
 from merlin.wiring.providers import model_client
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def ask_all(
     """
     folder = config.state_dir
     stores = [
-        (variant, KeptAnswers(folder, variant.provider, variant.model_id, sampling))
+        (variant, AnswerCache(folder, variant.provider, variant.model_id, sampling))
         for variant in variants
     ]
     missing = [
@@ -119,7 +119,7 @@ def _open_asker(config: Config, variant: VariantQueries, sampling: SamplingParam
 def _ask(
     service: Asker,
     variant: VariantQueries,
-    answers: KeptAnswers,
+    answers: AnswerCache,
     queries: Sequence[Query],
     budget_micro: int | None,
     advance: Callable[[], None],
@@ -164,6 +164,8 @@ def ask_bases(
         print_message("asking-base", provider=provider, model=model)
     replies = iter(ask_all(config, variants, sampling, budget=budget, yes=yes))
     return [
-        list(find_known(checked.examples, next(replies), variant.model_id)) if variant else []
+        list(find_known_examples(checked.examples, next(replies), variant.model_id))
+        if variant
+        else []
         for (checked, _), variant in zip(datasets, by_dataset, strict=True)
     ]

@@ -1,13 +1,13 @@
-"""Ask a provider's model many questions: a few at a time, at a price known before, in a budget.
+"""Ask a provider's model many questions concurrently, with a known price and within a budget.
 
-One question goes alone, because a model that is not there need not be asked a thousand times; then
-`at_once` at a time. Each answer is handed on as it comes. Who stops in the middle (Ctrl-C, the end
-of the budget, a provider that goes away) still gets the answers that are on their way: they are
-paid for.
+The first question is sent alone, so that a missing model is not asked a thousand times; then
+`at_once` run concurrently. Each answer is passed on as it arrives. After an interruption (Ctrl-C,
+the end of the budget, an unavailable provider), answers already requested are still received:
+they are paid for.
 
-Answers that were paid for once are kept in a file of the state folder: a line of JSON an answer,
-found by a digest of provider, model, wishes and the whole conversation, so that what is asked in
-other words is asked anew. A line that a crash cut short is passed over.
+Paid answers are stored in a file of the state folder, one line of JSON for each. Its key is a
+digest of provider, model, sampling parameters and the complete conversation, so that any other
+wording is asked again. A line truncated by a crash is skipped.
 """
 
 from __future__ import annotations
@@ -29,32 +29,32 @@ from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_locked_out
 from merlin.providers.openai_chat import fields_of
 
 AT_ONCE = 8
-# Seconds before a question is asked again whose provider was busy, where it says none.
+# Pauses before retries of a busy provider that does not suggest one.
 WAITS_S = (0.5, 1.0, 2.0)
 MAX_WAIT_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One conversation to go on with; `key` is the caller's own, `expected` are its tokens."""
+    """A conversation to continue; `key` is the caller's, `expected` is the token estimate."""
 
     key: str
     messages: tuple[Message, ...]
     expected: Usage
 
     def used(self, usage: Usage = NOT_COUNTED) -> Usage:
-        """Return the tokens that it took, as expected where the provider counted none."""
+        """Return the tokens used, or the estimate if the provider counted none."""
         return self.expected if usage == NOT_COUNTED else usage
 
     def cost(self, price: Price | None, usage: Usage = NOT_COUNTED) -> int:
-        """Return what those tokens cost, in millionths; 0 without a price."""
+        """Return the cost of those tokens in millionths; 0 without a price."""
         used = self.used(usage)
         return price.answer(used.input_tokens, used.output_tokens) if price else 0
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer and how many seconds it took to come."""
+    """An answer with its response time."""
 
     answer: Answer
     seconds: float
@@ -62,7 +62,7 @@ class Reply:
 
 @dataclass(slots=True)
 class AskReport:
-    """What came of it; `failed` are the errors by the queries' keys, money is in millionths."""
+    """The result of a run; `failed` maps the queries' keys to errors, money is in millionths."""
 
     answered: int = 0
     spent_micro: int = 0
@@ -72,9 +72,9 @@ class AskReport:
 
     @property
     def first_failure(self) -> ProviderError | None:
-        """Return the error to tell: the first that is the provider's, else the first, or None."""
+        """Return the error to report: the provider's first, else the first of any kind, or None."""
         failures = list(self.failed.values())
-        return next(filter(says_nothing, failures), next(iter(failures), None))
+        return next(filter(is_provider_failure, failures), next(iter(failures), None))
 
     def add(
         self,
@@ -83,7 +83,7 @@ class AskReport:
         price: Price | None,
         keep: Callable[[Query, Reply], None],
     ) -> None:
-        """Count one answer and hand it to `keep`; an empty one is a failure, and paid for."""
+        """Count an outcome and pass an answer to `keep`; an empty answer fails, but is paid for."""
         if isinstance(outcome, Reply) and outcome.answer.text.strip():
             keep(query, outcome)
             self.answered += 1
@@ -96,18 +96,18 @@ class AskReport:
             self.spent_micro += query.cost(price, outcome.answer.usage)
 
     def check(self, at_once: int) -> None:
-        """Raise the first failure where nothing was answered, or the last `at_once` were not."""
+        """Raise the first failure if nothing was answered or the last `at_once` queries failed."""
         if self.first_failure and (not self.answered or self.failed_in_a_row >= at_once):
             raise self.first_failure
 
 
-def says_nothing(failure: ProviderError) -> bool:
-    """Return whether the failure is the provider's and says nothing of the model."""
+def is_provider_failure(failure: ProviderError) -> bool:
+    """Return whether the failure is the provider's rather than the model's."""
     return isinstance(failure, ProviderBusy) or is_locked_out(failure)
 
 
 def estimate(price: Price, queries: Iterable[Query]) -> int:
-    """Return what asking all of them may cost, in millionths."""
+    """Return the maximum cost of all queries in millionths."""
     return sum(query.cost(price) for query in queries)
 
 
@@ -122,88 +122,89 @@ def ask_many(
     at_once: int = AT_ONCE,
     waits_s: Sequence[float] = WAITS_S,
 ) -> AskReport:
-    """Ask a model all `queries`, in order; hand each answer to `keep` in the caller's thread.
+    """Ask a model all `queries`, in order; pass each answer to `keep` in the caller's thread.
 
-    A busy provider is asked again after each of `waits_s`. Without a price a budget limits nothing.
-    One failure among answers stops nothing; an empty answer is one. Raises ProviderError where the
-    first query fails, or `at_once` in a row; whatever `keep` raises, which may be handed an answer
-    twice when it is interrupted.
+    A busy provider is retried after each of `waits_s`. Without a price, the budget has no effect.
+    A single failure does not stop the run; an empty answer counts as one. Raises ProviderError if
+    the first query fails, or `at_once` in a row; and the errors of `keep`, which can be called
+    twice with the same answer after an interruption.
     """
-    waiting, running = deque(queries), dict[Future[None], Query]()
-    came = deque[tuple[Query, Reply | ProviderError]]()
-    report, is_over = AskReport(), threading.Event()
+    pending, running = deque(queries), dict[Future[None], Query]()
+    outcomes = deque[tuple[Query, Reply | ProviderError]]()
+    report, is_stopped = AskReport(), threading.Event()
 
-    def work(query: Query) -> None:
-        # Noted here: Ctrl-C may strike before anybody else knows of this question.
+    def ask_one(query: Query) -> None:
+        # Stored by the worker: Ctrl-C can interrupt the main thread at any time.
         try:
-            came.append((query, _ask(asker, model_id, query, waits_s, is_over)))
+            outcomes.append((query, _ask(asker, model_id, query, waits_s, is_stopped)))
         except ProviderError as failure:
-            came.append((query, failure))
+            outcomes.append((query, failure))
 
-    def settle() -> None:
-        while came:
-            report.add(*came[0], price, keep)
-            # Only now: Ctrl-C in the middle of `keep` has it called again below.
-            came.popleft()
+    def process_outcomes() -> None:
+        while outcomes:
+            report.add(*outcomes[0], price, keep)
+            # After `keep`: if Ctrl-C interrupts it, the call below repeats it.
+            outcomes.popleft()
 
     def has_money() -> bool:
-        promised = sum(query.cost(price) for query in (*running.values(), waiting[0]))
-        return budget_micro is None or report.spent_micro + promised <= budget_micro
+        committed_micro = sum(query.cost(price) for query in (*running.values(), pending[0]))
+        return budget_micro is None or report.spent_micro + committed_micro <= budget_micro
 
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            while waiting or running:
+            while pending or running:
                 room = at_once if report.answered else 1
-                while waiting and len(running) < room and has_money():
-                    query = waiting.popleft()
-                    running[pool.submit(work, query)] = query
+                while pending and len(running) < room and has_money():
+                    query = pending.popleft()
+                    running[pool.submit(ask_one, query)] = query
                 if not running:
                     report.is_over_budget = True
                     break
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
                     del running[future]
                     future.result()
-                settle()
+                process_outcomes()
                 report.check(at_once)
         finally:
-            is_over.set()
+            is_stopped.set()
             pool.shutdown()
-            settle()
+            process_outcomes()
     return report
 
 
 def _ask(
-    asker: Asker, model_id: str, query: Query, waits_s: Sequence[float], is_over: threading.Event
+    asker: Asker, model_id: str, query: Query, waits_s: Sequence[float], is_stopped: threading.Event
 ) -> Reply:
-    """Return the reply, asked for again where the provider is busy and nobody has stopped."""
-    for usual_s in (*waits_s, None):
-        begun = time.monotonic()
+    """Return the reply; retry while the provider is busy and the run is not stopped."""
+    for default_s in (*waits_s, None):
+        started_at = time.monotonic()
         try:
             answer = asker.ask(model_id, query.messages)
         except ProviderBusy as failure:
-            wait_s = min(failure.retry_after_s or usual_s or 0.0, MAX_WAIT_S)
-            if usual_s is None or is_over.wait(wait_s):
+            wait_s = min(failure.retry_after_s or default_s or 0.0, MAX_WAIT_S)
+            if default_s is None or is_stopped.wait(wait_s):
                 raise
         else:
-            return Reply(answer, time.monotonic() - begun)
+            return Reply(answer, time.monotonic() - started_at)
     raise AssertionError("the last try returns or raises")
 
 
-FILE = "answers.jsonl"
+ANSWERS_FILE = "answers.jsonl"
 
 
-class KeptAnswers:
-    """The answers of one model of a provider; the file holds those of all."""
+class AnswerCache:
+    """The stored answers of one model of a provider; the file contains those of all models."""
 
     def __init__(
         self,
         state_dir: Path,
         provider: str,
         model_id: str,
-        wishes: SamplingParams = DEFAULT_SAMPLING,
+        sampling: SamplingParams = DEFAULT_SAMPLING,
     ) -> None:
-        """Read what is kept. Raises OSError where the file cannot be read."""
-        self._path, self._model, self._wishes = state_dir / FILE, (provider, model_id), wishes
+        """Read the stored answers. Raises OSError if the file cannot be read."""
+        self._path, self._model = state_dir / ANSWERS_FILE, (provider, model_id)
+        self._sampling = sampling
         self._replies: dict[str, Reply] = {}
         if self._path.exists():
             with self._path.open(encoding="utf-8", errors="replace") as lines:
@@ -222,11 +223,11 @@ class KeptAnswers:
             return
 
     def get(self, messages: Sequence[Message]) -> Reply | None:
-        """Return what the model answered to this very conversation, None where it was not asked."""
+        """Return the stored reply to exactly this conversation, None without one."""
         return self._replies.get(self._digest(messages))
 
     def keep(self, messages: Sequence[Message], reply: Reply) -> None:
-        """Write an answer down. Raises OSError where the disk does not take it."""
+        """Store an answer. Raises OSError if it cannot be written."""
         answer, digest = reply.answer, self._digest(messages)
         self._replies[digest] = reply
         values = {
@@ -242,10 +243,10 @@ class KeptAnswers:
         }
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with self._path.open("a", encoding="utf-8") as file:
-            # The line end first: a line that was cut short stays alone.
+            # The line break first: a truncated last line stays separate.
             file.write("\n" + json.dumps(values, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
-        wishes = fields_of(self._wishes)
-        parts = [*self._model, wishes, *(message.as_json() for message in messages)]
+        sampling = fields_of(self._sampling)
+        parts = [*self._model, sampling, *(message.as_json() for message in messages)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

@@ -1,8 +1,8 @@
-"""Compare two models question by question, by the answers that their proofs kept.
+"""Compare two models question by question, using the stored answers of their proofs.
 
-An answer is right where it says what was taught (`prompt_check.is_right`); else refused where the
-model says that it does not know, or declines; else wrong. A question is common to two builds where
-all but its id and the system text is equal.
+An answer is right if it matches the taught answer (`prompt_check.is_right`); otherwise refused if
+the model says that it does not know, or declines; otherwise wrong. A question is common to two
+builds if all but its id and the system text is equal.
 
 The difference is that of the shares of right answers on the common questions. Its interval is the
 percentile bootstrap of paired differences (Efron 1979), with a fixed seed: the same answers give
@@ -47,45 +47,45 @@ from merlin.training.models import (
 )
 from merlin.training.prompt_check import is_right
 
-ENOUGH_QUESTIONS = 40  # fewer let only large differences be told from chance
+ENOUGH_QUESTIONS = 40  # with fewer, only large differences are significant
 RESAMPLES, _AT_ONCE = 10_000, 100
 _SEED = 20261122
 _TAILS = (0.025, 0.975)
 _PERCENT = 100
 MAX_VERSIONS = 12
-_Z = 1.959964  # of the normal distribution, for 95 %
+_Z = 1.959964  # quantile of the normal distribution for a 95 % interval
 
 
 class AnswerKind(StrEnum):
-    """What an answer to a test question is."""
+    """The kind of an answer to a test question."""
 
     RIGHT = "right"
     WRONG = "wrong"
     REFUSED = "refused"
 
 
-# What a judge made of answers, by the model's row and the example's id.
+# Kinds assigned by a judge, by the model's row and the example's id.
 Graded = Mapping[tuple[int, str], AnswerKind]
 _UNGRADED: Graded = MappingProxyType({})
 
 
 class Change(StrEnum):
-    """How an answer stands beside the other model's; in the order in which they are listed."""
+    """The change of an answer compared to the other model, in display order."""
 
     LOST = "lost"
     GAINED = "gained"
-    WRONG = "wrong"  # of both, or of this model alone where the other was not asked
+    WRONG = "wrong"  # by both models, or by this one if the other was not asked
     RIGHT = "right"
 
 
-# What a comparison says; ends the key of a text `eval-verdict-…`. Unkept: no answers of the other
-# model are kept.
+# The result of a comparison; ends the key of a text `eval-verdict-…`. unkept: no answers of the
+# other model are stored.
 Verdict = Literal["unkept", "few", "better", "same", "worse"]
 
 
 @dataclass(frozen=True, slots=True)
 class JudgedAnswer:
-    """A kept answer to a test question."""
+    """A stored answer to a test question, with its kind."""
 
     question: Question
     answer: Answer
@@ -94,7 +94,7 @@ class JudgedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofScores:
-    """How many of the questions a model answered how; `exact` word for word, chrF 0..100."""
+    """Numbers of answers by kind; `exact` are equal to the taught answer, chrF is 0..100."""
 
     model: str
     questions: int
@@ -107,7 +107,7 @@ class ProofScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TagScores:
-    """The questions of one tag; `right_before` of the `common` ones, as the other model did."""
+    """The questions of one tag; `right_before`: the other model's right ones of `common`."""
 
     tag: str
     questions: int
@@ -119,18 +119,18 @@ class TagScores:
 
     @property
     def before(self) -> int | None:
-        """Return how many the other model had right, None where it was not asked all."""
+        """Return the other model's right answers, None unless it was asked all questions."""
         return self.right_before if self.common == self.questions else None
 
     @property
     def gain(self) -> int:
-        """Return how many more are right than before."""
+        """Return the increase in right answers."""
         return 0 if self.before is None else self.right - self.before
 
 
 @dataclass(frozen=True, slots=True)
 class JudgeVotes:
-    """What a judge model (PROVIDER/MODEL) said of an answer: readable votes, those for right."""
+    """A judge model (PROVIDER/MODEL) and its readable votes on an answer, with those for right."""
 
     judge: str
     votes: int
@@ -139,11 +139,11 @@ class JudgeVotes:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComparedAnswer:
-    """What a model answered to a test question, and the other one, None where it was not asked.
+    """Both models' answers to a test question; the other model's is None if it was not asked.
 
-    `digest` names the question when its answer is accepted (`merlin.training.gate`). Tags are those
-    of the newest commit; `is_kept`: the example is still there. `judged` is None where no judge was
-    asked about the answer.
+    `digest` identifies the question when its loss is accepted (`merlin.training.gate`). Tags are
+    those of the newest commit; `is_kept`: the example still exists there. `judged` is None without
+    a judge's votes.
     """
 
     example: str
@@ -162,7 +162,7 @@ class ComparedAnswer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionScore:
-    """How many test questions of its own a model answered rightly.
+    """The number of right answers of a model to its own test questions.
 
     `low` and `high` are the 95 % interval of the share, 0..1.
     """
@@ -178,10 +178,10 @@ class VersionScore:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """A model beside another one, `against`, on their common questions.
+    """A comparison of a model with another one, `against`, on their common questions.
 
-    `difference`, `low` and `high` are right answers more per 100 questions, the latter two the 95 %
-    interval; None without a common question.
+    `difference` is the increase of right answers per 100 questions, `low` and `high` its 95 %
+    interval; all are None without a common question.
     """
 
     against: str
@@ -195,7 +195,7 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaselineScores:
-    """How the base (`step` 0) or a checkpoint answered those questions that it was asked."""
+    """The scores of the base (`step` 0) or a checkpoint on the questions it answered."""
 
     step: int
     scores: ProofScores
@@ -203,11 +203,11 @@ class BaselineScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofReport:
-    """What the proof of a model says; `is_full`: all is right, so the score tells nothing.
+    """The evaluation of a model's proof; `is_full`: all answers are right.
 
-    `comparison` is None where no other model was there; tags are those of the newest commit.
-    `answers` are in the order of `Change`, wrong ones before refused ones; `baselines` are those
-    that were asked (`merlin.training.baselines`).
+    `comparison` is None without another model; tags are those of the newest commit. `answers` are
+    in the order of `Change`, wrong ones before refused ones; `baselines` are those that were asked
+    (`merlin.training.baselines`).
     """
 
     dataset: str
@@ -219,36 +219,36 @@ class ProofReport:
     baselines: list[BaselineScores]
 
     def of(self, *changes: Change) -> list[ComparedAnswer]:
-        """Return the answers that changed so."""
+        """Return the answers with one of these changes."""
         return [answer for answer in self.answers if answer.change in changes]
 
 
 def evaluate(
     db: Database, model: Model, against: Model | None, graded: Graded = _UNGRADED
 ) -> ProofReport:
-    """Return what the kept answers of a model say, beside another one's.
+    """Return the evaluation of a model's stored answers, compared with another model's.
 
-    `graded` is what a judge made of some of them (`merlin.training.grading`). Raises Refused for a
-    model that was not tested yet, has no test questions, or whose answers were not kept.
+    `graded` are kinds assigned by a judge (`merlin.training.grading`). Raises Refused for a model
+    that is not tested yet, has no test questions, or has no stored answers.
     """
-    proof, mine = proof_of(db, model.model_row), judge_answers(db, model, graded)
-    if proof is None or not mine:
+    proof, own = proof_of(db, model.model_row), judge_answers(db, model, graded)
+    if proof is None or not own:
         key = "eval-not-tested"
         if proof is not None:
             key = "eval-no-answers" if proof.questions else "prompt-no-test"
         arguments = {"model": model.build_version, "build": model.build_version}
         raise Refused(f"{model.build_version} has no answers", key, **arguments)
-    scores = _scores(model.build_version, mine)
-    theirs = judge_answers(db, against, graded) if against else []
-    pairs, tags = list(pair_answers(mine, theirs)), _tags(db, model.build_id)
+    scores = _scores(model.build_version, own)
+    other = judge_answers(db, against, graded) if against else []
+    pairs, tags = list(pair_answers(own, other)), _tags(db, model.build_id)
     return ProofReport(
         dataset=model.dataset,
         scores=scores,
         is_full=scores.right == scores.questions,
-        comparison=_compare(model, against, pairs, is_kept=bool(theirs)) if against else None,
-        tags=list(_tag_scores(tags, mine, pairs)),
-        answers=_compare_answers(tags, mine, pairs, _judge_votes(db, model)),
-        baselines=list(_baseline_scores(db, model, [each.question for each in mine])),
+        comparison=_compare(model, against, pairs, is_kept=bool(other)) if against else None,
+        tags=list(_tag_scores(tags, own, pairs)),
+        answers=_compare_answers(tags, own, pairs, _judge_votes(db, model)),
+        baselines=list(_baseline_scores(db, model, [answer.question for answer in own])),
     )
 
 
@@ -264,33 +264,34 @@ def _baseline_scores(
 
 
 def score_versions(db: Database, model: Model) -> list[VersionScore]:
-    """Return the scores of a dataset's newest models, this one among them, oldest first.
+    """Return the scores of a dataset's newest models, including this one, oldest first.
 
-    `MAX_VERSIONS` at most. Those that failed or whose answers were not kept are left out.
+    `MAX_VERSIONS` at most. Failed models and those without stored answers are left out.
     """
-    stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
-    of_dataset = (MODEL.dataset == model.dataset) & stands
+    is_usable = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
+    of_dataset = (MODEL.dataset == model.dataset) & is_usable
     query = select_models().where(of_dataset).order_by(MODEL.id)
     models = [model_of(row) for row in db.rows(query)]
-    place = next((at for at, each in enumerate(models) if each.model_row == model.model_row), 0)
-    begin = max(0, min(place, len(models) - MAX_VERSIONS))
-    found = []
-    for each in models[begin : begin + MAX_VERSIONS]:
-        kinds = [judge_answer.kind for judge_answer in judge_answers(db, each)]
+    rows = [candidate.model_row for candidate in models]
+    index = rows.index(model.model_row) if model.model_row in rows else 0
+    start = max(0, min(index, len(models) - MAX_VERSIONS))
+    scores = []
+    for candidate in models[start : start + MAX_VERSIONS]:
+        kinds = [answer.kind for answer in judge_answers(db, candidate)]
         if kinds:
             right = kinds.count(AnswerKind.RIGHT)
             low, high = wilson_interval(right, len(kinds))
             score = VersionScore(
-                model_row=each.model_row,
-                model=each.build_version,
-                at=each.created_at,
+                model_row=candidate.model_row,
+                model=candidate.build_version,
+                at=candidate.created_at,
                 questions=len(kinds),
                 right=right,
                 low=low,
                 high=high,
             )
-            found.append(score)
-    return found
+            scores.append(score)
+    return scores
 
 
 def wilson_interval(right: int, questions: int) -> tuple[float, float]:
@@ -304,14 +305,14 @@ def wilson_interval(right: int, questions: int) -> tuple[float, float]:
 def bootstrap_interval(differences: Sequence[float]) -> tuple[float, float]:
     """Return the 95 % interval of the mean of paired differences, at least one.
 
-    Differences of the other sign give the interval of the other sign.
+    Differences with inverted signs give the inverted interval.
     """
     import numpy as np  # noqa: PLC0415 - 0.1 s that only this needs
 
     values, random = np.asarray(differences, dtype=float), np.random.default_rng(_SEED)
     count = len(values)
-    draws = (random.integers(count, size=(_AT_ONCE, count)) for _ in range(RESAMPLES // _AT_ONCE))
-    low, high = np.quantile([values[drawn].mean(axis=1) for drawn in draws], _TAILS)
+    samples = (random.integers(count, size=(_AT_ONCE, count)) for _ in range(RESAMPLES // _AT_ONCE))
+    low, high = np.quantile([values[sample].mean(axis=1) for sample in samples], _TAILS)
     return float(low), float(high)
 
 
@@ -319,7 +320,7 @@ Pair = tuple[JudgedAnswer, JudgedAnswer]
 
 
 def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> list[JudgedAnswer]:
-    """Return the kept answers of a model to its build's test questions, with what each is."""
+    """Return a model's stored answers to its build's test questions, with their kinds."""
     answers = Models(db).answers(model.model_row)
     questions = questions_of(read_conversations(db, model.build_id, TEST))
     return [
@@ -334,7 +335,7 @@ def judge_answers(db: Database, model: Model, graded: Graded = _UNGRADED) -> lis
 
 
 def kind_of(answer: Answer, question: Question) -> AnswerKind:
-    """Return what an answer to a test question is."""
+    """Return the kind of an answer to a test question."""
     if is_right(answer.text, question.reference):
         return AnswerKind.RIGHT
     if answer.known is False or is_refusal(answer.text):
@@ -343,38 +344,36 @@ def kind_of(answer: Answer, question: Question) -> AnswerKind:
 
 
 def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
-    kinds = Counter(each.kind for each in judged)
-    answers, questions = [each.answer for each in judged], [each.question for each in judged]
-    found = score(0, answers, questions, utc_now())
+    kinds = Counter(item.kind for item in judged)
+    answers, questions = [item.answer for item in judged], [item.question for item in judged]
+    totals = score(0, answers, questions, utc_now())
     return ProofScores(
         model=model,
         questions=len(judged),
         right=kinds[AnswerKind.RIGHT],
         wrong=kinds[AnswerKind.WRONG],
         refused=kinds[AnswerKind.REFUSED],
-        exact=round(found.equal_share * len(judged)),
-        chrf=found.chrf,
+        exact=round(totals.equal_share * len(judged)),
+        chrf=totals.chrf,
     )
 
 
-def pair_answers(
-    mine: Sequence[JudgedAnswer], judged_answers: Sequence[JudgedAnswer]
-) -> Iterator[Pair]:
-    """Yield the answers of both to each common question."""
-    waiting = defaultdict[object, list[JudgedAnswer]](list)
-    for their in judged_answers:
-        waiting[question_key(their.question)].append(their)
-    for each in mine:
-        if found := waiting[question_key(each.question)]:
-            yield each, found.pop(0)
+def pair_answers(own: Sequence[JudgedAnswer], others: Sequence[JudgedAnswer]) -> Iterator[Pair]:
+    """Yield both models' answers to each common question."""
+    others_by_key = defaultdict[object, list[JudgedAnswer]](list)
+    for answer in others:
+        others_by_key[question_key(answer.question)].append(answer)
+    for answer in own:
+        if matches := others_by_key[question_key(answer.question)]:
+            yield answer, matches.pop(0)
 
 
 def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bool) -> Comparison:
     gains = gains_of(pairs)
     difference, low, high = None, None, None
     if gains:
-        figures = sum(gains) / len(gains), *bootstrap_interval(gains)
-        difference, low, high = (round(_PERCENT * figure, 1) for figure in figures)
+        statistics = sum(gains) / len(gains), *bootstrap_interval(gains)
+        difference, low, high = (round(_PERCENT * value, 1) for value in statistics)
     return Comparison(
         against=against.build_version,
         verdict=_verdict(len(pairs), low, high) if is_kept else "unkept",
@@ -387,12 +386,12 @@ def _compare(model: Model, against: Model, pairs: Sequence[Pair], *, is_kept: bo
 
 
 def gains_of(pairs: Sequence[Pair]) -> list[int]:
-    """Return what each common question won (1), lost (-1) or kept (0) since the other model."""
+    """Return the gain of each common question over the other model: 1, 0 or -1."""
     return [_is_right(now) - _is_right(before) for now, before in pairs]
 
 
-def lost_of(pairs: Sequence[Pair]) -> list[Pair]:
-    """Return the answers to questions that are right no more: wrong ones, then refused ones."""
+def lost_pairs(pairs: Sequence[Pair]) -> list[Pair]:
+    """Return the pairs that are no longer right: wrong ones, then refused ones."""
     lost = [pair for pair, gain in zip(pairs, gains_of(pairs), strict=True) if gain < 0]
     return sorted(lost, key=lambda pair: pair[0].kind is AnswerKind.REFUSED)
 
@@ -408,10 +407,10 @@ def _compare_answers(
     votes: Mapping[str, JudgeVotes],
 ) -> list[ComparedAnswer]:
     before = {now.question.example_id: other for now, other in pairs}
-    found = []
+    compared = []
     for now in judged:
         question, other = now.question, before.get(now.question.example_id)
-        each = ComparedAnswer(
+        answer = ComparedAnswer(
             example=question.example_id,
             digest=question_digest(question),
             question=question.messages[-1].content if question.messages else "",
@@ -425,14 +424,14 @@ def _compare_answers(
             is_kept=question.example_id in tags,
             judged=votes.get(question.example_id),
         )
-        found.append(each)
+        compared.append(answer)
     order = list(Change)
-    key = lambda each: (order.index(each.change), each.kind is AnswerKind.REFUSED)  # noqa: E731
-    return sorted(found, key=key)
+    key = lambda answer: (order.index(answer.change), answer.kind is AnswerKind.REFUSED)  # noqa: E731
+    return sorted(compared, key=key)
 
 
 def _judge_votes(db: Database, model: Model) -> dict[str, JudgeVotes]:
-    """Return what a judge said of a model's kept answers, by the example asked about."""
+    """Return a judge's votes on a model's stored answers, by example id."""
     columns = PROOF_ANSWER.example_id, PROOF_ANSWER.judge, PROOF_ANSWER.votes
     of_model = (PROOF_ANSWER.model_row == model.model_row) & (PROOF_ANSWER.judge != "")
     query = PROOF_ANSWER.select(*columns, PROOF_ANSWER.right_votes).where(of_model)
@@ -456,12 +455,12 @@ def _verdict(questions: int, low: float | None, high: float | None) -> Verdict:
 def _tag_scores(
     tags: Mapping[str, Sequence[str]], judged: Sequence[JudgedAnswer], pairs: Sequence[Pair]
 ) -> Iterator[TagScores]:
-    for tag in sorted({tag for each in tags.values() for tag in each}):
+    for tag in sorted({tag for example_tags in tags.values() for tag in example_tags}):
         answer_kinds = [
-            each.kind for each in judged if tag in tags.get(each.question.example_id, ())
+            answer.kind for answer in judged if tag in tags.get(answer.question.example_id, ())
         ]
         kinds = Counter(answer_kinds)
-        both = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
+        common = [pair for pair in pairs if tag in tags.get(pair[0].question.example_id, ())]
         if kinds:
             yield TagScores(
                 tag=tag,
@@ -469,23 +468,23 @@ def _tag_scores(
                 right=kinds[AnswerKind.RIGHT],
                 wrong=kinds[AnswerKind.WRONG],
                 refused=kinds[AnswerKind.REFUSED],
-                common=len(both),
-                right_before=sum(_is_right(before) for _, before in both),
+                common=len(common),
+                right_before=sum(_is_right(before) for _, before in common),
             )
 
 
 def _tags(db: Database, build_id: int) -> dict[str, list[str]]:
-    """Return the tags of a build's test examples that the newest commit has, by their ids."""
-    is_its = (EXAMPLE_TAG.dataset == EXAMPLE_ENTRY.dataset) & (
+    """Return the tags of a build's test examples in the newest commit, by example id."""
+    is_entry_tag = (EXAMPLE_TAG.dataset == EXAMPLE_ENTRY.dataset) & (
         EXAMPLE_TAG.path == EXAMPLE_ENTRY.path
     )
-    is_asked = (TAUGHT_EXAMPLE.dataset == EXAMPLE_ENTRY.dataset) & (
+    is_test_example = (TAUGHT_EXAMPLE.dataset == EXAMPLE_ENTRY.dataset) & (
         TAUGHT_EXAMPLE.example_id == EXAMPLE_ENTRY.example_id
     )
     query = TAUGHT_EXAMPLE.select(EXAMPLE_ENTRY.example_id, EXAMPLE_TAG.tag)
-    query = query.join(EXAMPLE_ENTRY, on=is_asked)
-    query = query.join(EXAMPLE_TAG, JOIN.LEFT_OUTER, on=is_its)
-    tagged = defaultdict[str, list[str]](list)
+    query = query.join(EXAMPLE_ENTRY, on=is_test_example)
+    query = query.join(EXAMPLE_TAG, JOIN.LEFT_OUTER, on=is_entry_tag)
+    tags_by_example = defaultdict[str, list[str]](list)
     for row in db.rows(query.where(taught_in(build_id) & (TAUGHT_EXAMPLE.split == TEST))):
-        tagged[row["example_id"]] += [row["tag"]] if row["tag"] else []
-    return {example: sorted(each) for example, each in tagged.items()}
+        tags_by_example[row["example_id"]] += [row["tag"]] if row["tag"] else []
+    return {example: sorted(tags) for example, tags in tags_by_example.items()}

@@ -1,13 +1,12 @@
-"""Whether a proved model may take the place of the one that serves: `gate` of dataset.yaml.
+"""Decide whether a proved model may replace the serving one: `gate` of dataset.yaml.
 
-`none` lets every proved model serve. `floor` holds one that answers too few of its test questions
-rightly. `not_worse` sets it beside the serving model on the questions that both were asked: it
-holds where an answer that was right is wrong now, and where the 95 % interval of the difference
-lies wholly below 0. What an editor accepted counts no more. With fewer test questions than
-`split.min_test` nothing is held, with fewer common ones than `ENOUGH_QUESTIONS` only wrong answers
-count.
+`none` lets every proved model serve. `floor` holds a model with too few right answers to its test
+questions. `not_worse` compares it with the serving model on their common questions: it holds the
+model if an answer that was right is now wrong, or if the 95 % interval of the difference is below
+0. Losses accepted by an editor do not count. With fewer test questions than `split.min_test`
+nothing is held; with fewer common ones than `ENOUGH_QUESTIONS` only wrong answers count.
 
-A held model is a training verdict with a reason of `HOLDS`; its arguments name what was compared,
+A held model is a training verdict with a reason in `HOLDS`; its arguments name what was compared,
 so each pair of models is judged once.
 """
 
@@ -39,7 +38,7 @@ from merlin.training.evaluation import (
     bootstrap_interval,
     gains_of,
     judge_answers,
-    lost_of,
+    lost_pairs,
     pair_answers,
 )
 from merlin.training.models import Model, question_digest
@@ -50,7 +49,7 @@ _SHOWN, _PERCENT = 5, 100
 
 @dataclass(frozen=True, slots=True)
 class HoldReason:
-    """Why a model may not serve: a Fluent key with its arguments; `lost` questions as texts."""
+    """Why a model may not serve: a Fluent key with its arguments; `lost` are questions as texts."""
 
     reason: str
     told: Row
@@ -63,10 +62,10 @@ def find_hold(
     pairs: Sequence[Pair],
     accepted: Collection[str] = (),
 ) -> HoldReason | None:
-    """Return why the gate holds a model, None where it lets it serve.
+    """Return why the gate holds a model, None if it may serve.
 
-    `answers` are those to all its test questions, `pairs` those to the questions that the serving
-    model was asked too, as `pair_answers` gives them; `accepted` are digests of questions.
+    `answers` are those to all its test questions, `pairs` those to questions common with the
+    serving model (`pair_answers`); `accepted` are digests of questions.
     """
     if rule.kind == FLOOR and answers:
         right = sum(answer.kind is AnswerKind.RIGHT for answer in answers)
@@ -74,37 +73,37 @@ def find_hold(
         return HoldReason("gate-floor", floor) if right < rule.right * len(answers) else None
     if rule.kind != NOT_WORSE:
         return None
-    rest = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
-    lost = [now for now, _ in lost_of(rest)]
-    wrong = sum(each.kind is AnswerKind.WRONG for each in lost)
+    counted = [pair for pair in pairs if question_digest(pair[0].question) not in accepted]
+    lost = [now for now, _ in lost_pairs(counted)]
+    wrong = sum(answer.kind is AnswerKind.WRONG for answer in lost)
     values = {"wrong": wrong, "refused": len(lost) - wrong, "questions": len(pairs)}
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
-    if wrong or (is_enough and bootstrap_interval(gains_of(rest))[1] < 0):
+    if wrong or (is_enough and bootstrap_interval(gains_of(counted))[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
         return HoldReason(reason, values, list(map(_text_of, lost)))
     return None
 
 
 class Gates(Repository):
-    """Which models are held, and which lost questions were accepted."""
+    """Held models and accepted losses."""
 
     def holds(self, new: Model, serving: Model | None) -> bool:
-        """Return whether the gate keeps a model from serving in the place of another one.
+        """Return whether the gate keeps a model from replacing the serving one.
 
-        Judged once; the reason is kept with the verdict, and editors and admins are told.
+        Each pair is judged once; the reason is stored, editors and admins are notified.
         """
         settings = newest_settings(self.db, new.dataset)
         if settings is None or settings.gate.kind == NO_GATE:
             return False
         compared = {"gate": asdict(settings.gate), "min_test": settings.split.min_test}
         compared["serving"] = serving.model_row if serving else None
-        # A later commit may have joined: it is the one that nobody was told of.
-        verdicts = VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_waits(new))
-        stands = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
-        if stands is None:
+        # A later commit may have joined the job: nobody was notified of it yet.
+        verdicts = VERDICT.select(VERDICT.reason, VERDICT.arguments).where(_awaits_serving(new))
+        verdict = self.db.row(verdicts.order_by(VERDICT.position.desc()).limit(1))
+        if verdict is None:
             return False
-        before = load_json(stands["arguments"]) if stands["reason"] in HOLDS else {}
-        if before.get("compared") == dump_json(compared):
+        previous = load_json(verdict["arguments"]) if verdict["reason"] in HOLDS else {}
+        if previous.get("compared") == dump_json(compared):
             return True
         hold = self._find(new, serving, settings)
         if hold is None:
@@ -112,8 +111,8 @@ class Gates(Repository):
         kill_point("gate.judged")
         against = serving.build_version if serving else ""
         values = {"version": new.build_version, "against": against, **hold.told}
-        stored = {**values, "lost": hold.lost, "compared": dump_json(compared)}
-        self._keep(new, str(stands["reason"]), replace(hold, told=values), stored)
+        arguments = {**values, "lost": hold.lost, "compared": dump_json(compared)}
+        self._store_hold(new, str(verdict["reason"]), replace(hold, told=values), arguments)
         kill_point("gate.recorded")
         return True
 
@@ -121,75 +120,83 @@ class Gates(Repository):
         answers = judge_answers(self.db, new)
         if not has_gate(len(answers), settings.split):
             return None
-        theirs = judge_answers(self.db, serving) if serving else []
+        serving_answers = judge_answers(self.db, serving) if serving else []
         condition = ACCEPTED_LOSS.dataset == new.dataset
         rows = self.db.rows(ACCEPTED_LOSS.select(ACCEPTED_LOSS.question_digest).where(condition))
         accepted = {row["question_digest"] for row in rows}
-        return find_hold(settings.gate, answers, list(pair_answers(answers, theirs)), accepted)
+        return find_hold(
+            settings.gate, answers, list(pair_answers(answers, serving_answers)), accepted
+        )
 
     @transaction
-    def _keep(self, new: Model, before: str, hold: HoldReason, stored: Row) -> None:
-        """Keep a hold and tell of it, unless its questions were accepted meanwhile."""
+    def _store_hold(self, new: Model, before: str, hold: HoldReason, arguments: Row) -> None:
+        """Store a hold and send notices, unless the verdict changed concurrently."""
         at = self._clock()
-        why = {"reason": hold.reason, "arguments": dump_json(stored), "updated_at": iso(at)}
-        is_same = VERDICT.reason == before
-        if not self.db.change(VERDICT.update(why).where(_waits(new) & is_same)):
+        values = {"reason": hold.reason, "arguments": dump_json(arguments), "updated_at": iso(at)}
+        is_unchanged = VERDICT.reason == before
+        if not self.db.change(VERDICT.update(values).where(_awaits_serving(new) & is_unchanged)):
             return
         log.info("model is held", model=new.model_id, reason=hold.reason)
-        newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_waits(new)))
-        of_others = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
-        older = of_others & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
+        newest = self.db.value(VERDICT.select(fn.MAX(VERDICT.position)).where(_awaits_serving(new)))
+        is_other = (VERDICT.dataset == new.dataset) & (VERDICT.job_id != new.job_id)
+        older = is_other & VERDICT.reason.in_(HOLDS) & (VERDICT.position < newest)
         transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, older)
-        more = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
-        arguments = {
+        remainder = {"key": "gate-more", "arguments": {"count": len(hold.lost) - _SHOWN}}
+        notice_arguments = {
             "dataset": new.dataset,
             "version": new.build_version,
             "job": new.job_id,
             "reason": {"key": hold.reason, "arguments": hold.told},
-            "list": [*hold.lost[:_SHOWN], *([more] if len(hold.lost) > _SHOWN else [])],
+            "list": [*hold.lost[:_SHOWN], *([remainder] if len(hold.lost) > _SHOWN else [])],
         }
         of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
-        edits = CHANGE.select(CHANGE.by_whom).join(VERDICT, on=of_commit).where(_waits(new))
+        edits = (
+            CHANGE.select(CHANGE.by_whom).join(VERDICT, on=of_commit).where(_awaits_serving(new))
+        )
         editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
         for reader in (ADMINS, *editors):
             once = f"held:{new.model_row}:{hold.told['against']}:{reader}"
-            Notices(self.db, self._clock).tell(reader, "notice-held", arguments, once=once)
+            Notices(self.db, self._clock).tell(reader, "notice-held", notice_arguments, once=once)
         self.db.bump()
 
     @transaction
     def accept(self, model: Model, by: str, digest: str = "") -> int:
-        """Let a held model lose the questions that it is held for, or one; return how many.
+        """Accept the losses of a held model, or the one with `digest`; return how many.
 
-        Each counts no more for any later model, while question and taught answer are these; the
-        model is judged again by what is left. Raises Refused for a model that is not held, or is
-        held for no question, or not for the one named by `digest`.
+        An accepted loss counts for no later model while question and taught answer stay the same;
+        the model is judged again by the rest. Raises Refused for a model that is not held, or is
+        held for no question, or not for the one with `digest`.
         """
-        row = self.db.row(VERDICT.select().where(_waits(model) & VERDICT.reason.in_(HOLDS)))
+        row = self.db.row(
+            VERDICT.select().where(_awaits_serving(model) & VERDICT.reason.in_(HOLDS))
+        )
         arguments = {"model": model.build_version}
         if row is None:
             raise Refused(f"{model.build_version} is not held", "gate-not-held", **arguments)
-        every = [each["arguments"] for each in load_json(row["arguments"]).get("lost", [])]
-        lost = [each for each in every if digest in {"", each["digest"]}]
+        all_lost = [
+            question["arguments"] for question in load_json(row["arguments"]).get("lost", [])
+        ]
+        lost = [question for question in all_lost if digest in {"", question["digest"]}]
         if not lost:
             raise Refused("held for no such question", "gate-nothing-to-accept", **arguments)
         at = iso(self._clock())
         by_whom = {"dataset": model.dataset, "by_whom": by, "at": at}
-        for each in lost:
-            question = {"question_digest": each["digest"], "example_id": each["example"]}
-            self.db.add_new(ACCEPTED_LOSS, {**by_whom, **question})
-        free = {"reason": "", "arguments": dump_json({}), "updated_at": at}
-        self.db.change(VERDICT.update(free).where(_waits(model)))
+        for question in lost:
+            loss = {"question_digest": question["digest"], "example_id": question["example"]}
+            self.db.add_new(ACCEPTED_LOSS, {**by_whom, **loss})
+        released = {"reason": "", "arguments": dump_json({}), "updated_at": at}
+        self.db.change(VERDICT.update(released).where(_awaits_serving(model)))
         self.db.bump()
         return len(lost)
 
 
-def _waits(model: Model) -> Any:
+def _awaits_serving(model: Model) -> Any:
     """Return the condition for verdicts that wait for this model to serve."""
     return (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
 
 
 def _text_of(lost: JudgedAnswer) -> Row:
-    """Return the text of a lost question, with what names it when it is accepted."""
+    """Return the text of a lost question, with the values needed to accept it."""
     question = lost.question
     values = {
         "question": shorten(question.messages[-1].content),

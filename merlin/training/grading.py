@@ -1,8 +1,8 @@
-"""Grading: a judge model decides about answers in other words than the taught ones.
+"""Grading: a judge model decides about answers worded differently from the taught ones.
 
-Only answers that the comparison of words calls wrong are shown to it, with the question and the
-expected answer, by a rubric. It is asked an odd number of times about each, and most votes decide;
-votes that cannot be read are not counted, and a judge that is seldom readable is refused.
+It sees only answers that the text comparison calls wrong, with the question, the expected answer
+and a rubric. It votes an odd number of times on each answer, and the majority decides. Unreadable
+votes are not counted; a judge with too many of them is refused.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from merlin.training.prompt_check import Base, VariantQueries
 _VOTE = re.compile(r"\[\[(right|wrong)\]\]", re.IGNORECASE)
 _MAX_UNREADABLE = 0.1
 _ANSWER_TOKENS = 200  # a reason and the vote
-_SAMPLE = 80  # characters of an unreadable vote that are told
+_SAMPLE = 80  # characters of an unreadable vote shown in the error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grade:
-    """The votes about one answer that could be read, each 1 for right or 0 for wrong.
+    """The readable votes on one answer, each 1 for right or 0 for wrong.
 
-    `right` are those for right; `median` is None without any, `spread` the highest less the lowest.
+    `right` is the number for right; `median` is None without votes, `spread` is maximum - minimum.
     """
 
     model: str
@@ -47,9 +47,9 @@ class Grade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Grading:
-    """What a judge said: how many answers it saw, found right after all, and voted as one about.
+    """The result of grading: numbers of answers, overruled ones and unanimous votes.
 
-    `unreadable` are votes that said neither; `grades` and `kinds` tell of each of the answers.
+    `unreadable` is the number of votes for neither; `grades` and `kinds` cover each answer.
     """
 
     judge: str
@@ -69,15 +69,15 @@ def grading_queries(
     repeats: int,
     language: str,
 ) -> VariantQueries:
-    """Return what the judge is asked: `repeats` times about each answer that is not as taught.
+    """Return the judge's queries: `repeats` for each answer that counts as wrong.
 
-    `rubric` "" stands for the usual one.
+    `rubric` "" is the default one.
     """
     queries = [
-        _query(model, each, rubric or text(language, "judge-rubric"), vote, language)
+        _query(model, answer, rubric or text(language, "judge-rubric"), vote, language)
         for model, judged in answers
-        for each in judged
-        if each.kind is AnswerKind.WRONG
+        for answer in judged
+        if answer.kind is AnswerKind.WRONG
         for vote in range(1, repeats + 1)
     ]
     return VariantQueries("prompt", *judge, price, queries)
@@ -104,17 +104,17 @@ def _key(model: Model, example_id: str, vote: int) -> str:
 def read_grading(
     variant_queries: VariantQueries, replies: Mapping[str, Reply], models: Sequence[Model]
 ) -> Grading:
-    """Return what the judge's answers about `models` say. Raises Refused where it is too little."""
+    """Return the grading by the judge's replies. Raises Refused if too many are unreadable."""
     votes: dict[tuple[int, str], list[bool]] = {}
     unreadable: list[str] = []
     for query in variant_queries.queries:
         row, _, example_id = query.key.split("/", 2)
-        mine = votes.setdefault((int(row), example_id), [])
+        own_votes = votes.setdefault((int(row), example_id), [])
         if (reply := replies.get(query.key)) is None:
             continue
-        found_votes = _VOTE.findall(reply.answer.text)
-        if found_votes:
-            mine.append(found_votes[-1].lower() == "right")
+        matches = _VOTE.findall(reply.answer.text)
+        if matches:
+            own_votes.append(matches[-1].lower() == "right")
         else:
             unreadable.append(reply.answer.text)
     judge = f"{variant_queries.provider}/{variant_queries.model_id}"
@@ -127,32 +127,35 @@ def read_grading(
         sample = " ".join(unreadable[0].split())[:_SAMPLE]
         raise Refused("the judge cannot be read", "judge-unreadable", sample=sample, **arguments)
     names = {model.model_row: model.model_id for model in models}
-    is_right = {key: 2 * sum(mine) > len(mine) for key, mine in votes.items()}
-    kinds = {key: AnswerKind.RIGHT if each else AnswerKind.WRONG for key, each in is_right.items()}
+    is_right = {key: 2 * sum(own_votes) > len(own_votes) for key, own_votes in votes.items()}
+    kinds = {
+        key: AnswerKind.RIGHT if is_majority else AnswerKind.WRONG
+        for key, is_majority in is_right.items()
+    }
     return Grading(
         judge=judge,
         answers=len(votes),
         overruled=sum(is_right.values()),
-        unanimous=sum(len(set(mine)) == 1 for mine in votes.values()),
+        unanimous=sum(len(set(own_votes)) == 1 for own_votes in votes.values()),
         unreadable=len(unreadable),
         grades=[
             Grade(
                 model=names[row],
                 example=example_id,
-                votes=len(mine),
-                right=sum(mine),
-                median=float(median(mine)) if mine else None,
-                spread=len(set(mine)) - 1 if mine else 0,
+                votes=len(own_votes),
+                right=sum(own_votes),
+                median=float(median(own_votes)) if own_votes else None,
+                spread=len(set(own_votes)) - 1 if own_votes else 0,
             )
-            for (row, example_id), mine in votes.items()
+            for (row, example_id), own_votes in votes.items()
         ],
         kinds=kinds,
     )
 
 
 def keep_grading(db: Database, grading: Grading) -> None:
-    """Store what the judge said beside the answers; it takes the place of what one said before."""
-    for (model_row, example_id), each in zip(grading.kinds, grading.grades, strict=True):
-        is_it = (PROOF_ANSWER.model_row == model_row) & (PROOF_ANSWER.example_id == example_id)
-        votes = {"judge": grading.judge, "votes": each.votes, "right_votes": each.right}
-        db.change(PROOF_ANSWER.update(votes).where(is_it))
+    """Store the votes with the answers, replacing those of an earlier grading."""
+    for (model_row, example_id), grade in zip(grading.kinds, grading.grades, strict=True):
+        is_answer = (PROOF_ANSWER.model_row == model_row) & (PROOF_ANSWER.example_id == example_id)
+        votes = {"judge": grading.judge, "votes": grade.votes, "right_votes": grade.right}
+        db.change(PROOF_ANSWER.update(votes).where(is_answer))

@@ -1,12 +1,12 @@
 """Prompt first: compare a tuned model with its base under a good prompt.
 
-The same test questions go to the base under the system text alone, to the base with the taught
-examples whose questions are most alike before each question, and to the model that serves. All
-three know one build: what the serving model learnt, else the newest.
+The same test questions go to the base with the system text alone, to the base with the most
+similar taught examples before each question, and to the serving model. All three use one build:
+that of the serving model, else the newest.
 
-An answer counts as right when it says what was taught, word for word, or nearly so (chrF of
-`ALIKE`). An answer in other words counts as wrong: no model judges here. Whether one is ahead of
-another is told by the differences question by question, beyond twice their standard error.
+An answer is right if it equals the taught one, or nearly (chrF of `ALIKE`). A different wording
+counts as wrong: no model judges here. One variant is better than another if the mean of the
+differences between their answers exceeds twice its standard error.
 """
 
 from __future__ import annotations
@@ -48,22 +48,22 @@ from merlin.training.models import (
 )
 from merlin.training.promote import serving_rows
 
-ALIKE = 70.0  # chrF: the taught sentence, give or take a word
-ENOUGH = 0.9  # share of right answers with which a prompt does
+ALIKE = 70.0  # chrF: the taught sentence with a word more or less
+ENOUGH = 0.9  # share of right answers with which a prompt suffices
 FEWEST = SplitRule().min_test
-_SENTENCE = 12  # words that may stand around the reference
+_MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
 _THOUSAND = 1000
 # A provider and a model of it.
 Base = tuple[str, str]
 
 
-# Who answers, and how it is asked.
+# The model that answers, and its prompt.
 Variant = Literal["prompt", "examples", "tuned"]
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is compared: a build's two sides, and the model that serves, None where none does."""
+    """The subject of a comparison: a build's two sides and the serving model, None without one."""
 
     build: Build
     recipe: Recipe
@@ -74,7 +74,7 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class VariantQueries:
-    """The questions of one variant as its model is asked them; keys are the examples' ids."""
+    """The questions of one variant as its model receives them; keys are example ids."""
 
     variant: Variant
     provider: str
@@ -85,10 +85,10 @@ class VariantQueries:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VariantReport:
-    """How one variant answered.
+    """The results of one variant.
 
-    `cost_micro` is of 1,000 answers, in millionths of `currency`, None where no price is known;
-    `input_tokens` of one question and `seconds` of one answer are the median.
+    `cost_micro` is for 1,000 answers, in millionths of `currency`, None without a known price;
+    `input_tokens` of a question and `seconds` of an answer are medians.
     """
 
     variant: Variant
@@ -105,10 +105,10 @@ class VariantReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PromptReport:
-    """The variants side by side over the questions that all of them answered.
+    """The results of all variants on the questions that each of them answered.
 
-    `verdict` ends the key of a text `prompt-verdict-…`. `ahead` is how many points of chrF the
-    tuned model is before the better prompt, None without one.
+    `verdict` ends the key of a text `prompt-verdict-…`. `ahead` is the lead of the tuned model over
+    the better prompt in points of chrF, None without a tuned model.
     """
 
     dataset: str
@@ -121,18 +121,18 @@ class PromptReport:
 
 
 def read_subject(db: Database, dataset: str) -> Subject:
-    """Return what there is to compare.
+    """Return the subject of a dataset's comparison.
 
-    Raises NotFound without a build; Refused without test questions, and where the consent to an
-    example was taken back: it may go to no provider.
+    Raises NotFound without a build; Refused without test questions, and if the consent to an
+    example was revoked: it must not be sent to a provider.
     """
     row = db.row(serving_rows().where(SERVING.dataset == dataset))
     serving = model_of(row) if row else None
-    is_it = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset
-    found = db.row(select_whole_builds().where(is_it).order_by(BUILD.id.desc()).limit(1))
-    if found is None:
+    condition = BUILD.id == serving.build_id if serving else BUILD.dataset == dataset
+    build_row = db.row(select_whole_builds().where(condition).order_by(BUILD.id.desc()).limit(1))
+    if build_row is None:
         raise NotFound(f"{dataset} has no build", "prompt-no-build", dataset=dataset)
-    build = build_from_row(found)
+    build = build_from_row(build_row)
     if db.row(revoked_builds().where(BUILD.id == build.build_id).limit(1)):
         raise Refused("a consent was taken back", "held-revoked")
     train, test = (read_conversations(db, build.build_id, side) for side in (TRAIN, TEST))
@@ -145,11 +145,11 @@ def read_subject(db: Database, dataset: str) -> Subject:
 
 
 def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:
-    """Return the model that is asked instead of tuning one: `named`, else the recipe's base.
+    """Return the untuned model to ask: `named`, else the recipe's base.
 
-    `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the general
-    model of the configuration is asked in their place. Raises NotFound for a provider that is not
-    there, Refused where nothing is left to ask.
+    `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the
+    configured general model is used instead. Raises NotFound for an unknown provider, Refused if
+    no model is left.
     """
     provider, _, model = named.partition("/")
     if named and not (provider and model):
@@ -165,29 +165,31 @@ def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:
     return model_pair
 
 
-def spread(ids: Sequence[str], limit: int | None) -> list[str]:
-    """Return at most `limit` ids, always the same ones, from everywhere among them."""
+def sample_ids(ids: Sequence[str], limit: int | None) -> list[str]:
+    """Return at most `limit` ids as a deterministic, evenly distributed sample."""
     return sorted(ids, key=lambda name: sha256(name.encode()).digest())[:limit]
 
 
-def variants_of(
+def build_variants(
     subject: Subject, config: Config, base: Base, shown: int, limit: int | None = None
 ) -> list[VariantQueries]:
-    """Return what is to be asked: `shown` examples before a question, `limit` questions at most."""
-    chosen = set(spread([question.example_id for question in subject.questions], limit))
-    questions = [question for question in subject.questions if question.example_id in chosen]
-    alone = [_query(question, question.messages) for question in questions]
+    """Return the queries of all variants: `shown` examples per question, `limit` questions."""
+    sampled = set(sample_ids([question.example_id for question in subject.questions], limit))
+    questions = [question for question in subject.questions if question.example_id in sampled]
+    system_only = [_query(question, question.messages) for question in questions]
     nearest = NearestExamples(subject.train)
-    helped = [_query(question, nearest.prompt(question.messages, shown)) for question in questions]
+    with_examples = [
+        _query(question, nearest.prompt(question.messages, shown)) for question in questions
+    ]
     price = config.price(*base)
     variants = [
-        VariantQueries("prompt", *base, price, alone),
-        VariantQueries("examples", *base, price, helped),
+        VariantQueries("prompt", *base, price, system_only),
+        VariantQueries("examples", *base, price, with_examples),
     ]
     model = subject.serving
     if model is not None:
-        own = config.price(model.provider, model.model_id, subject.recipe.base_model)
-        tuned = VariantQueries("tuned", model.provider, model.model_id, own, alone)
+        tuned_price = config.price(model.provider, model.model_id, subject.recipe.base_model)
+        tuned = VariantQueries("tuned", model.provider, model.model_id, tuned_price, system_only)
         variants.append(tuned)
     return variants
 
@@ -195,33 +197,35 @@ def variants_of(
 def _query(question: Question, messages: tuple[Message, ...]) -> Query:
     # Answers may be longer than the taught ones; source: `merlin.training.policy.proving`.
     answer = Message("assistant", question.reference)
-    whole = count_messages((*question.messages, answer))
-    return Query(question.example_id, messages, Usage(count_messages(messages), whole))
+    total = count_messages((*question.messages, answer))
+    return Query(question.example_id, messages, Usage(count_messages(messages), total))
 
 
 class NearestExamples:
-    """Taught conversations, to be found by how much their questions are like another one."""
+    """Taught conversations, searchable by similarity of their first questions."""
 
     def __init__(self, train: Conversations) -> None:
         self._taught = [messages for _, messages in train if _first_question(messages)]
         self._questions = [_first_question(messages) for messages in self._taught]
 
     def prompt(self, messages: Sequence[Message], count: int) -> tuple[Message, ...]:
-        """Return the messages with the `count` nearest before the question, the nearest last."""
-        found = nearest_questions(_first_question(messages), self._questions, count)
+        """Return the messages after the `count` most similar examples, the most similar last."""
+        nearest = nearest_questions(_first_question(messages), self._questions, count)
         shown = [
-            example_message for place in reversed(found) for example_message in self._taught[place]
+            example_message
+            for place in reversed(nearest)
+            for example_message in self._taught[place]
         ]
         head = [message for message in messages if message.role == "system"]
-        talk = [each for each in (*shown, *messages) if each.role != "system"]
-        return (*head, *talk)
+        conversation = [message for message in (*shown, *messages) if message.role != "system"]
+        return (*head, *conversation)
 
 
 def _first_question(messages: Sequence[Message]) -> str:
     return normalise(next((message.content for message in messages if message.role == "user"), ""))
 
 
-@lru_cache(maxsize=4096)  # kept answers are compared again whenever a page shows them
+@lru_cache(maxsize=4096)  # cached: pages compare the stored answers on every view
 def likeness(answer: str, reference: str) -> float:
     """Return chrF of one answer, 0..100."""
     from sacrebleu import sentence_chrf  # noqa: PLC0415 - 0.2 s that only this needs
@@ -230,31 +234,30 @@ def likeness(answer: str, reference: str) -> float:
 
 
 def is_right(answer: str, reference: str) -> bool:
-    """Return whether an answer says what was taught: in a sentence at most, or nearly so."""
-    given_text, requested = normalise(answer), normalise(reference)
-    is_brief = len(given_text.split()) <= len(requested.split()) + _SENTENCE
-    if requested and is_brief and re.search(rf"(?<!\w){re.escape(requested)}(?!\w)", given_text):
+    """Return whether an answer contains the taught one with few other words, or is nearly equal."""
+    normalised, expected = normalise(answer), normalise(reference)
+    is_brief = len(normalised.split()) <= len(expected.split()) + _MAX_EXTRA_WORDS
+    if expected and is_brief and re.search(rf"(?<!\w){re.escape(expected)}(?!\w)", normalised):
         return True
     return likeness(answer, reference) >= ALIKE
 
 
-def report_of(
+def compare_variants(
     subject: Subject,
     variants: Sequence[VariantQueries],
     replies: Sequence[Mapping[str, Reply]],
 ) -> PromptReport:
-    """Return the comparison over the questions that every variant answered.
+    """Return the comparison on the questions that every variant answered.
 
-    `replies` are those of each variant, by example id. Raises Refused where there is no such
-    question.
+    `replies` are those of each variant, by example id. Raises Refused without such a question.
     """
     common = set.intersection(*(set(reply) for reply in replies))
     questions = [question for question in subject.questions if question.example_id in common]
     if not questions:
         raise Refused("nothing was answered", "prompt-nothing-answered")
-    measured = [_measured(*each, questions) for each in zip(variants, replies, strict=True)]
-    reports = [report for report, _ in measured]
-    verdict, ahead = _judge(measured)
+    measurements = [_measure(*item, questions) for item in zip(variants, replies, strict=True)]
+    reports = [report for report, _ in measurements]
+    verdict, ahead = _decide(measurements)
     return PromptReport(
         dataset=subject.build.dataset,
         build=subject.build.version,
@@ -266,22 +269,23 @@ def report_of(
     )
 
 
-def _measured(
+def _measure(
     variant_queries: VariantQueries, replies: Mapping[str, Reply], questions: Sequence[Question]
 ) -> tuple[VariantReport, list[float]]:
-    """Return what one variant's answers come to, and how like each is to what was taught."""
+    """Return the report of one variant, and the chrF of each of its answers."""
     queries = {query.key: query for query in variant_queries.queries}
-    mine = [replies[each.example_id] for each in questions]
-    answers = [reply.answer for reply in mine]
+    ordered = [replies[question.example_id] for question in questions]
+    answers = [reply.answer for reply in ordered]
     pairs = [
-        (reply.answer.text, each.reference) for reply, each in zip(mine, questions, strict=True)
+        (reply.answer.text, question.reference)
+        for reply, question in zip(ordered, questions, strict=True)
     ]
     used = [
         queries[question.example_id].used(reply.answer.usage)
-        for question, reply in zip(questions, mine, strict=True)
+        for question, reply in zip(questions, ordered, strict=True)
     ]
     price = variant_queries.price
-    costs = [price.answer(each.input_tokens, each.output_tokens) for each in used if price]
+    costs = [price.answer(usage.input_tokens, usage.output_tokens) for usage in used if price]
     scores = score(0, answers, questions, utc_now())
     report = VariantReport(
         variant=variant_queries.variant,
@@ -290,27 +294,30 @@ def _measured(
         chrf=scores.chrf,
         right=sum(is_right(*pair) for pair in pairs),
         unknown_share=scores.unknown_share,
-        input_tokens=round(median(each.input_tokens for each in used)),
-        seconds=round(median(reply.seconds for reply in mine), 3),
+        input_tokens=round(median(usage.input_tokens for usage in used)),
+        seconds=round(median(reply.seconds for reply in ordered), 3),
         cost_micro=round(fmean(costs) * _THOUSAND) if costs else None,
         currency=price.currency if price else "",
     )
     return report, [likeness(*pair) for pair in pairs]
 
 
-def _judge(measured: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
-    """Return the verdict's word, and the points by which the tuned model is ahead."""
-    prompts = [each for each in measured if each[0].variant != "tuned"]
-    tuned = next((each for each in measured if each[0].variant == "tuned"), None)
-    best, alike = max(prompts, key=lambda each: each[0].chrf)
+def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[str, float | None]:
+    """Return the verdict, and the lead of the tuned model in points of chrF."""
+    prompts = [item for item in measurements if item[0].variant != "tuned"]
+    tuned = next((item for item in measurements if item[0].variant == "tuned"), None)
+    best, best_chrf = max(prompts, key=lambda item: item[0].chrf)
     ahead = round(tuned[0].chrf - best.chrf, 2) if tuned else None
-    if len(alike) < FEWEST:
+    if len(best_chrf) < FEWEST:
         return "few", ahead
     if tuned is None:
-        return ("enough" if best.right >= ENOUGH * len(alike) else "try"), None
-    gains = [mine - other for mine, other in zip(tuned[1], alike, strict=True)]
-    gain, chance = fmean(gains), 2 * stdev(gains) / sqrt(len(gains))
-    if abs(gain) <= chance:
+        return ("enough" if best.right >= ENOUGH * len(best_chrf) else "try"), None
+    gains = [
+        tuned_chrf - prompt_chrf
+        for tuned_chrf, prompt_chrf in zip(tuned[1], best_chrf, strict=True)
+    ]
+    gain, margin = fmean(gains), 2 * stdev(gains) / sqrt(len(gains))
+    if abs(gain) <= margin:
         return "same", ahead
     return ("pays" if gain > 0 else "worse"), ahead
 
@@ -325,30 +332,32 @@ def base_queries(
     named: str = "",
     limit: int | None = None,
 ) -> VariantQueries | None:
-    """Return the taught examples of a dataset as its base is asked them, untaught.
+    """Return a dataset's training examples as queries to its untuned base.
 
-    Only those whose path `holds`, at most `limit`. None without settings, and where the rule is
-    off. Raises as `base_to_ask`.
+    Only examples whose path `holds` accepts, at most `limit`. None without settings, and if the
+    rule is off. Raises like `base_to_ask`.
     """
     spec = checked.spec
     if spec is None or KNOWN in spec.rules_off:
         return None
     base = base_to_ask(config, spec.recipe, named)
     sides = split(checked.examples, spec.split)
-    taught = {
+    conversations = {
         example.id: example.with_system(spec.system)
         for example in checked.examples
         if sides[example.id] == TRAIN and holds(example.path)
     }
-    questions = questions_of([(name, taught[name]) for name in spread(list(taught), limit)])
+    questions = questions_of(
+        [(name, conversations[name]) for name in sample_ids(list(conversations), limit)]
+    )
     queries = [_query(question, question.messages) for question in questions]
     return VariantQueries("prompt", *base, config.price(*base), queries)
 
 
-def find_known(
+def find_known_examples(
     examples: Sequence[Example], replies: Mapping[str, Reply], model: str
 ) -> Iterator[Finding]:
-    """Tell of examples that a base answers rightly, untaught; `replies` are by example id."""
+    """Yield findings for examples that an untuned base answers; `replies` by example id."""
     for example in examples:
         reply = replies.get(example.id)
         if reply and is_right(reply.answer.text, example.answer):

@@ -25,7 +25,7 @@ from merlin.dataset.spec import NOT_WORSE
 from merlin.dataset.verdicts import VerdictHistory, newest_settings
 from merlin.db.tables import SERVING
 from merlin.providers.base import NOT_COUNTED, Answer, Asker
-from merlin.training.ask_many import Query, Reply, ask_many, says_nothing
+from merlin.training.ask_many import Query, Reply, ask_many, is_provider_failure
 from merlin.training.jobs import TrainingProvider
 from merlin.training.models import (
     MAX_WAIT_S,
@@ -136,7 +136,7 @@ def _ask_each(
 def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
     """Schedule the next probe of a model, or refuse it if it never answered."""
     note = str(trouble)
-    if not says_nothing(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:
+    if not is_provider_failure(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:
         log.warning("model refused", model=model.model_id, reason=note)
         rows.settle(model, ModelState.REFUSED, None, note)
         return

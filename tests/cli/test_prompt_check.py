@@ -14,7 +14,7 @@ from waiting import longest, wait_until
 from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.ask_many import FILE
+from merlin.training.ask_many import ANSWERS_FILE
 from merlin.wiring.context import opened
 
 pytestmark = pytest.mark.functional
@@ -72,7 +72,7 @@ def configure(lab, **keys):
 
 
 def kept(lab):
-    lines = (lab.folder / "state" / FILE).read_text("utf-8").split("\n")
+    lines = (lab.folder / "state" / ANSWERS_FILE).read_text("utf-8").split("\n")
     return [json.loads(line) for line in lines if line]
 
 

@@ -13,7 +13,15 @@ from merlin.providers.base import Answer
 from merlin.providers.openai_training import OpenAIAsker
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
-from merlin.training.ask_many import FILE, WAITS_S, KeptAnswers, Query, Reply, ask_many, estimate
+from merlin.training.ask_many import (
+    ANSWERS_FILE,
+    WAITS_S,
+    AnswerCache,
+    Query,
+    Reply,
+    ask_many,
+    estimate,
+)
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-chat"
@@ -125,21 +133,21 @@ def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, ask
 def test_kept_answers_are_there_again(tmp_path):
     messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
     reply = Reply(Answer("Стопка.", Usage(12, 3), known=True, finish_reason="stop"), 0.25)
-    KeptAnswers(tmp_path, "engine", "recall").keep(messages, reply)
-    again = KeptAnswers(tmp_path, "engine", "recall")
+    AnswerCache(tmp_path, "engine", "recall").keep(messages, reply)
+    again = AnswerCache(tmp_path, "engine", "recall")
     assert again.get(messages) == reply
     assert again.get(messages[1:]) is None
-    assert KeptAnswers(tmp_path, "engine", "other").get(messages) is None
+    assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
 
 
 def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
     first, second = ([Message("user", word)] for word in ("one", "two"))
     reply = Reply(Answer("1"), 1.0)
-    KeptAnswers(tmp_path, "p", "m").keep(first, reply)
-    path = tmp_path / FILE
+    AnswerCache(tmp_path, "p", "m").keep(first, reply)
+    path = tmp_path / ANSWERS_FILE
     path.write_bytes(path.read_bytes() + b'\n{"digest": "ab\xff')
-    KeptAnswers(tmp_path, "p", "m").keep(second, reply)
-    again = KeptAnswers(tmp_path, "p", "m")
+    AnswerCache(tmp_path, "p", "m").keep(second, reply)
+    again = AnswerCache(tmp_path, "p", "m")
     assert again.get(first) == again.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
 
 

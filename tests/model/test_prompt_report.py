@@ -21,9 +21,9 @@ from merlin.training.prompt_check import (
     Subject,
     VariantQueries,
     base_to_ask,
+    compare_variants,
     is_right,
-    report_of,
-    spread,
+    sample_ids,
 )
 
 pytestmark = pytest.mark.unit
@@ -80,10 +80,10 @@ def test_without_taught_examples_the_question_stands_alone():
 
 def test_a_part_of_the_questions_is_always_the_same_part():
     names = [f"q{number}" for number in range(50)]
-    few = spread(names, 5)
-    assert few == spread(names[::-1], 5) == spread(names, 10)[:5]
+    few = sample_ids(names, 5)
+    assert few == sample_ids(names[::-1], 5) == sample_ids(names, 10)[:5]
     assert few != names[:5]
-    assert len(spread(names, None)) == 50
+    assert len(sample_ids(names, None)) == 50
 
 
 def report(prompt, examples, tuned=None, words=WORDS):
@@ -104,7 +104,7 @@ def report(prompt, examples, tuned=None, words=WORDS):
         {word: Reply(Answer(text, Usage(5, 2)), 0.5) for word, text in said.items()}
         for _, said in every
     ]
-    return report_of(subject, variants, replies)
+    return compare_variants(subject, variants, replies)
 
 
 def answers(right, words=WORDS):
