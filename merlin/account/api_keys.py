@@ -32,7 +32,7 @@ _LETTERS = string.digits + string.ascii_uppercase + string.ascii_lowercase
 
 
 class Scope(StrEnum):
-    """The scopes of a key; the values are stored and appear in the API."""
+    """What a key may be used for; the values are what is stored and what programs say."""
 
     COURSES_READ = "courses:read"
     FAVOURITES_WRITE = "favourites:write"

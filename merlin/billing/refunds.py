@@ -29,7 +29,7 @@ MAX_REASON_LENGTH = 250
 
 
 class RefundState(StrEnum):
-    """The state of a refund; the values are stored in the database."""
+    """Where a refund stands; the values are what is stored."""
 
     WANTED = "wanted"
     SENDING = "sending"

@@ -34,9 +34,9 @@ _TICK = timedelta(microseconds=1)
 
 
 class RenewalState(StrEnum):
-    """Whether a plan is renewed; FAILED: no payment succeeded.
+    """Whether a plan is renewed; FAILED: nothing could be paid any more.
 
-    STOPPING: its owner stopped it, and Telegram, which renews Stars, has not been told yet.
+    STOPPING: its owner said no, and Telegram, which renews what is paid in Stars, has not heard it.
     """
 
     ON = "on"

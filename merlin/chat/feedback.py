@@ -38,9 +38,9 @@ from merlin.db.values import decrypt
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """The questions of a period from `begins`: a day or a week (from Monday), UTC.
+    """What was asked in the days from `begins` on: a day or a week (from Monday), UTC.
 
-    `liked` and `disliked` count answers.
+    `liked` and `disliked` are how many answers were.
     """
 
     begins: date
@@ -51,7 +51,7 @@ class Period:
 
 @dataclass(frozen=True, slots=True)
 class DislikedAnswer:
-    """A disliked answer to a user who consented."""
+    """An answer that people did not like, with the consent of who asked."""
 
     at: datetime
     question: str
@@ -87,7 +87,7 @@ def group_by_week(days: Sequence[Period]) -> list[Period]:
 
 
 class Rating(StrEnum):
-    """A rating of an answer; the values are stored in the database."""
+    """What may be thought of an answer; the values are what is stored."""
 
     UP = "up"
     DOWN = "down"
