@@ -251,12 +251,12 @@ class Accounts(Repository):
             raise Refused("no user name", "account-no-name")
         self._audit.note(by, "account.password", person_reference(user_id))
 
-    def knows(self, user_id: int, browser: str) -> bool:
+    def is_known_browser(self, user_id: int, browser: str) -> bool:
         """Return whether the owner has signed in with the password in this browser before."""
         return bool(browser) and digest(browser) in self._browsers(user_id)
 
     @transaction
-    def meet(self, user_id: int) -> str:
+    def add_browser(self, user_id: int) -> str:
         """Remember a browser and return its secret; the oldest beyond MAX_BROWSERS are dropped."""
         secret = secrets.token_urlsafe(_BROWSER_BYTES)
         newest = [digest(secret), *self._browsers(user_id)][:MAX_BROWSERS]

@@ -129,7 +129,7 @@ class ApiKeys(Repository):
 
         Raises Refused without a scope, for a label that is too long, and for too many keys.
         """
-        is_full = self.db.count(API_KEY, self._mine(user_id)) >= MAX_KEYS
+        is_full = self.db.count(API_KEY, self._is_valid_of(user_id)) >= MAX_KEYS
         if not scopes or len(label) > MAX_LABEL_LENGTH or is_full:
             raise Refused("a key that cannot be", "account-key-refused", limit=MAX_KEYS)
         secret = new_secret()
@@ -150,7 +150,9 @@ class ApiKeys(Repository):
 
     def find(self, secret: str) -> ApiKey | None:
         """Return the valid key with this secret, None if unknown, revoked or expired."""
-        row = self.db.row(API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._on()))
+        row = self.db.row(
+            API_KEY.select().where((API_KEY.key_hash == digest(secret)) & self._is_valid())
+        )
         return None if row is None else _KEYS.read(row, self.db)
 
     @transaction
@@ -161,23 +163,23 @@ class ApiKeys(Repository):
 
     def of(self, user_id: int) -> list[ApiKey]:
         """Return a person's valid keys, newest first."""
-        query = API_KEY.select().where(self._mine(user_id))
+        query = API_KEY.select().where(self._is_valid_of(user_id))
         return _KEYS.read_all(self.db.rows(query.order_by(API_KEY.id.desc())), self.db)
 
     @transaction
     def revoke(self, user_id: int, key_id: int) -> bool:
         """Revoke a key; False if the person has no such key."""
         now = {"revoked_at": iso(self._clock())}
-        condition = self._mine(user_id) & (API_KEY.id == key_id)
+        condition = self._is_valid_of(user_id) & (API_KEY.id == key_id)
         is_ended = self.db.change(API_KEY.update(now).where(condition)) > 0
         if is_ended:
-            who = person_reference(user_id)
-            self._audit.note(who, "key.revoke", who, {"key": key_id})
+            reference = person_reference(user_id)
+            self._audit.note(reference, "key.revoke", reference, {"key": key_id})
         return is_ended
 
-    def _on(self) -> Any:
+    def _is_valid(self) -> Any:
         is_in_time = API_KEY.expires_at.is_null() | (API_KEY.expires_at > iso(self._clock()))
         return API_KEY.revoked_at.is_null() & is_in_time
 
-    def _mine(self, user_id: int) -> Any:
-        return (API_KEY.user_id == user_id) & self._on()
+    def _is_valid_of(self, user_id: int) -> Any:
+        return (API_KEY.user_id == user_id) & self._is_valid()

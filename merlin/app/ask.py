@@ -39,7 +39,7 @@ from merlin.billing.quota import (
     plan_of,
     today,
 )
-from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_troubles
+from merlin.chat.answer import Ending, Ground, Grounding, Reply, report_faults
 from merlin.chat.canary import count_answer
 from merlin.chat.grounding import find_sources, grounding_prompt
 from merlin.chat.model_catalogue import (
@@ -381,7 +381,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
     cost = Cost(written.cost_micro, written.currency)
     settle(ctx, asker, cost, is_answered=bool(written.answer))
     if reply is not None:
-        report_troubles(ctx.db, reply.troubles, ctx.clock(), by)
+        report_faults(ctx.db, reply.faults, ctx.clock(), by)
         count_answer(ctx.db, reply)
 
 

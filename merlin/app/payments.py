@@ -84,14 +84,14 @@ def request_refund(
     """Store a refund of `minor` kopecks or Stars; None: all that is left of a grant.
 
     The gateway sends the money, and the granted plan ends. `once` makes the call idempotent. Raises
-    NotFound and Refused as `grant_to_refund` and `Refunds.want`.
+    NotFound and Refused as `grant_to_refund` and `Refunds.request`.
     """
     details = show_payment(ctx, actor, purchase_id)
     grant = grant_to_refund(details, grant_id, is_newest=is_newest)
     amount = None if minor is None else Amount(minor, details.remaining_amounts[grant].currency)
 
     def store_refund() -> Refund:
-        return Refunds(ctx.db, ctx.clock).want(grant, amount, reason, actor.name, once)
+        return Refunds(ctx.db, ctx.clock).request(grant, amount, reason, actor.name, once)
 
     price = (amount or details.remaining_amounts[grant]).format(ctx.config.language)
     require_approval(

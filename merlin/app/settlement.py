@@ -115,7 +115,9 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
     if grant.is_empty:
         # The payment's own key: repeated notifications cause one refund.
-        Refunds(ctx.db, ctx.clock).want(grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}")
+        Refunds(ctx.db, ctx.clock).request(
+            grant.entry_id, None, WHY_CODE_TAKEN, BY, f"refund:{once}"
+        )
         notify_code_taken(ctx, purchase, paid.outside_id)
         return grant
     if purchase.order.promo:

@@ -111,8 +111,8 @@ def by_password(ctx: Context, account: Account, secret: str, browser: Browser) -
     Raises Blocked.
     """
     accounts = Accounts(ctx.db, ctx.clock)
-    is_known = accounts.knows(account.user_id, secret)
-    new_secret = "" if is_known else accounts.meet(account.user_id)
+    is_known = accounts.is_known_browser(account.user_id, secret)
+    new_secret = "" if is_known else accounts.add_browser(account.user_id)
     return _open_sign_in(
         ctx, account.user_id, SignInMethod.PASSWORD, browser, browser_secret=new_secret
     )
@@ -156,7 +156,7 @@ def find_account(ctx: Context, name: str, secret: str) -> tuple[Account | None, 
     """Return the account of a name, and whether its owner has signed in in this browser before."""
     accounts = Accounts(ctx.db, ctx.clock)
     account = accounts.named(name)
-    return account, accounts.knows(account.user_id if account else 0, secret)
+    return account, accounts.is_known_browser(account.user_id if account else 0, secret)
 
 
 def sign_out(ctx: Context, actor: Actor, sign_in_id: int) -> None:

@@ -88,7 +88,7 @@ def list_unanswered(ctx: Context, actor: Actor, dataset: str, language: str) -> 
     """
     groups = _read_groups(ctx, actor, dataset)
     listed = [group for group in groups if group.wordings][:_MAX_GROUPS]
-    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, listed)
+    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, listed)
     return Unanswered(
         groups=[
             _view(ctx, dataset, group, language, is_dismissed=index in dismissed)
@@ -106,7 +106,7 @@ def get_unanswered(
     Raises NotFound.
     """
     group = _find_group(ctx, actor, dataset, mark)
-    dismissed = EditorQuestions(ctx.db, ctx.clock).among(dataset, [group])
+    dismissed = EditorQuestions(ctx.db, ctx.clock).dismissed_indices(dataset, [group])
     return _view(ctx, dataset, group, language, is_dismissed=bool(dismissed))
 
 

@@ -75,7 +75,7 @@ class Refunds(Repository):
         self._audit = Audit(db, clock)
 
     @transaction
-    def want(
+    def request(
         self, grant_id: int, amount: Amount | None, reason: str, by: str, key: str = ""
     ) -> Refund:
         """Store a refund to send and log it in the audit; `amount` None: all that remains.

@@ -163,7 +163,7 @@ class AnswerIndicator(AnswerObserver, ABC):
         """
         return True
 
-    def wrote(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         """Set the current text."""
         self._text = text
         self._news.set()
@@ -215,10 +215,10 @@ class StreamingEditor(AnswerIndicator):
         self._message_id = message_id
         self._stands.set()
 
-    def waits(self) -> None:
+    def on_delay(self) -> None:
         """Show that the model is pending, unless a part of its answer has arrived."""
         if not self._text:
-            self.wrote(self._waiting_words)
+            self.on_text(self._waiting_words)
 
     def is_called_off(self, *, is_in_trouble: bool) -> bool:
         """Let an edit in progress finish: none may arrive after the final edit."""

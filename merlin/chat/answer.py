@@ -95,7 +95,7 @@ class Reply:
     usage: Usage = field(default_factory=Usage)
     known: bool | None = None
     nearest: tuple[str, ...] = ()
-    troubles: tuple[ProviderFault, ...] = ()
+    faults: tuple[ProviderFault, ...] = ()
     limit_tokens: int | None = None
     sources: Sequence[Source] = ()
     first_ms: int | None = None
@@ -129,24 +129,22 @@ class Stop:
             self._task.cancel()
 
 
-def report_troubles(
-    db: Database, troubles: Iterable[ProviderFault], now: datetime, by: str
-) -> None:
+def report_faults(db: Database, faults: Iterable[ProviderFault], now: datetime, by: str) -> None:
     """Notify admins of each fault, at most once an hour; call it within a transaction.
 
     `by` is the name of the calling process, as stored with requests.
     """
-    for trouble in troubles:
+    for fault in faults:
         arguments = {
-            "provider": trouble.provider,
-            "model": trouble.model_id,
-            "reason": trouble.reason,
+            "provider": fault.provider,
+            "model": fault.model_id,
+            "reason": fault.reason,
         }
-        once = f"answer:{trouble.kind}:{trouble.provider}:{trouble.model_id}:{now:%Y-%m-%dT%H}"
-        is_news = Notices(db).tell(ADMINS, f"notice-answer-{trouble.kind}", arguments, once)
-        if is_news and trouble.kind == "gone":
+        once = f"answer:{fault.kind}:{fault.provider}:{fault.model_id}:{now:%Y-%m-%dT%H}"
+        is_news = Notices(db).tell(ADMINS, f"notice-answer-{fault.kind}", arguments, once)
+        if is_news and fault.kind == "gone":
             # The daemon lists the remaining models at once.
-            Requests(db).ask(RequestKind.CENSUS, {"model": trouble.model_id}, by)
+            Requests(db).ask(RequestKind.CENSUS, {"model": fault.model_id}, by)
 
 
 log = get_logger(__name__)
@@ -158,10 +156,10 @@ TOO_LONG = "context_length_exceeded"
 class AnswerObserver:
     """Callbacks for an answer that is being streamed; neither method blocks."""
 
-    def wrote(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         """Receive the full text so far."""
 
-    def waits(self) -> None:
+    def on_delay(self) -> None:
         """Handle a delay without any text."""
 
 
@@ -183,11 +181,11 @@ class _ComposedObserver(AnswerObserver):
     def __init__(self, observer: AnswerObserver, sources: Sequence[Source]) -> None:
         self._observer, self._sources = observer, sources
 
-    def wrote(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         if is_begun(text):
             cited, body = read_citations(text, self._sources)
             if cited and body:
-                self._observer.wrote(body)
+                self._observer.on_text(body)
 
 
 class _LateObserver(AnswerObserver):
@@ -196,11 +194,11 @@ class _LateObserver(AnswerObserver):
     def __init__(self, observer: AnswerObserver) -> None:
         self._observer, self._started_at = observer, 0.0
 
-    def wrote(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         now = asyncio.get_running_loop().time()
         self._started_at = self._started_at or now
         if now - self._started_at > _MIN_STREAM_S:
-            self._observer.wrote(text)
+            self._observer.on_text(text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +218,7 @@ class _Attempt:
     """A request to one model, with its observer."""
 
     choice: Candidate
-    talk: Sequence[Message]
+    conversation: Sequence[Message]
     observer: AnswerObserver
     stop: Stop | None
     steering: SamplingParams
@@ -288,7 +286,7 @@ class AnswerService:
     async def reply(
         self,
         route: AsyncIterator[Candidate],
-        talk: Sequence[Message],
+        conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None = None,
         steering: SamplingParams = DEFAULT_SAMPLING,
@@ -305,7 +303,9 @@ class AnswerService:
         parameter has to change.
         """
         with open_span("answer") as span:
-            answering = self._answer_or_compose(route, talk, observer, stop, steering, ground)
+            answering = self._answer_or_compose(
+                route, conversation, observer, stop, steering, ground
+            )
             task = asyncio.ensure_future(answering)
             if stop is not None:
                 stop.ends(task)
@@ -322,14 +322,14 @@ class AnswerService:
     async def _answer_or_compose(
         self,
         route: AsyncIterator[Candidate],
-        talk: Sequence[Message],
+        conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None,
         steering: SamplingParams,
         ground: Ground | None,
     ) -> Reply:
         watching = _LateObserver(observer) if ground else observer
-        reply = await self._first_reply(route, talk, watching, stop, steering)
+        reply = await self._first_reply(route, conversation, watching, stop, steering)
         if ground is None or reply.known is not False:
             return reply
         grounding = await ground()
@@ -339,25 +339,25 @@ class AnswerService:
         showing = _ComposedObserver(observer, sources)
         # The sampling parameters of the tuned model do not apply to the composing one.
         plain = SamplingParams(most_tokens=steering.most_tokens)
-        composed = await self._first_reply(composer, talk, showing, stop, plain)
+        composed = await self._first_reply(composer, conversation, showing, stop, plain)
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
-            return replace(reply, troubles=(*reply.troubles, *composed.troubles))
+            return replace(reply, faults=(*reply.faults, *composed.faults))
         composed = replace(composed, first=reply.first, first_answered=reply.first_answered)
         return replace(composed, text=body, known=True, nearest=(), sources=tuple(cited))
 
     async def _first_reply(
         self,
         route: AsyncIterator[Candidate],
-        talk: Sequence[Message],
+        conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None,
         steering: SamplingParams,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(
-            self._retry_policy.busy_notice_s, observer.waits
+            self._retry_policy.busy_notice_s, observer.on_delay
         )
-        troubles: list[ProviderFault] = []
+        faults: list[ProviderFault] = []
         last, first = Reply(Ending.NOBODY), None
         try:
             async for choice in route:
@@ -366,8 +366,8 @@ class AnswerService:
                     continue
                 reply: Reply | None = Reply(Ending.BUSY, choice=choice)
                 if self._breaker.allow_request(choice):
-                    attempt = _Attempt(choice, talk, observer, stop, steering)
-                    reply = await self._ask_choice(attempt, troubles)
+                    attempt = _Attempt(choice, conversation, observer, stop, steering)
+                    reply = await self._ask_choice(attempt, faults)
                 if reply is None:
                     continue
                 is_failing = last.ending is Ending.BUSY or self._breaker.is_open(choice)
@@ -377,52 +377,54 @@ class AnswerService:
         finally:
             timer.cancel()
         has_answered = last.choice is first and last.ending not in _FAILED
-        return replace(last, troubles=tuple(troubles), first=first, first_answered=has_answered)
+        return replace(last, faults=tuple(faults), first=first, first_answered=has_answered)
 
-    async def _ask_choice(self, attempt: _Attempt, troubles: list[ProviderFault]) -> Reply | None:
+    async def _ask_choice(self, attempt: _Attempt, faults: list[ProviderFault]) -> Reply | None:
         """Return the reply of one model, None to try the next one."""
         choice = attempt.choice
         try:
             reply = await self._ask_with_retries(attempt)
         except ProviderBusy as busy:
             log.warning("model stays busy", provider=choice.provider, reason=str(busy))
-            self._note_failure(choice, busy, troubles)
+            self._note_failure(choice, busy, faults)
             return Reply(Ending.BUSY, choice=choice)
         except ParameterRefused:
             raise
         except ModelGone as gone:
-            troubles.append(_fault_of("gone", choice, gone))
+            faults.append(_fault_of("gone", choice, gone))
         except ProviderError as refusal:
             if refusal.code == TOO_LONG:
-                return await self._ask_alone(attempt, str(refusal), troubles)
+                return await self._ask_alone(attempt, str(refusal), faults)
             kind = "spent" if refusal.code == SPENT else "refused"
             now = asyncio.get_running_loop().time()
             if kind == "spent" and self._skipped_until.get(choice.provider, now) <= now:
                 self._skipped_until[choice.provider] = now + COOLDOWN_S
-            troubles.append(_fault_of(kind, choice, refusal))
+            faults.append(_fault_of(kind, choice, refusal))
         else:
             if reply.ending is Ending.CUT:
-                self._note_failure(choice, ProviderBusy("its answer was cut off"), troubles)
+                self._note_failure(choice, ProviderBusy("its answer was cut off"), faults)
             else:
                 self._breaker.note_answer(choice)
             return reply
         return None
 
     def _note_failure(
-        self, choice: Candidate, busy: ProviderBusy, troubles: list[ProviderFault]
+        self, choice: Candidate, busy: ProviderBusy, faults: list[ProviderFault]
     ) -> None:
         self._breaker.note_failure(choice)
         if self._breaker.is_open(choice):
-            troubles.append(_fault_of("failing", choice, busy))
+            faults.append(_fault_of("failing", choice, busy))
 
     async def _ask_alone(
-        self, attempt: _Attempt, reason: str, troubles: list[ProviderFault]
+        self, attempt: _Attempt, reason: str, faults: list[ProviderFault]
     ) -> Reply | None:
         """Retry with the question alone, because the conversation is too long."""
-        limit = limit_from_refusal(reason, (*attempt.choice.before, *attempt.talk))
-        if len(attempt.talk) == 1:
+        limit = limit_from_refusal(reason, (*attempt.choice.before, *attempt.conversation))
+        if len(attempt.conversation) == 1:
             return Reply(Ending.TOO_LONG, choice=attempt.choice, limit_tokens=limit)
-        reply = await self._ask_choice(replace(attempt, talk=attempt.talk[-1:]), troubles)
+        reply = await self._ask_choice(
+            replace(attempt, conversation=attempt.conversation[-1:]), faults
+        )
         return replace(reply, limit_tokens=limit) if reply is not None else None
 
     async def _ask_with_retries(self, attempt: _Attempt) -> Reply:
@@ -460,7 +462,7 @@ class AnswerService:
             async with asyncio.timeout(self._retry_policy.answer_s):
                 model_id = model_id or await answerer.first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
-                messages, started_at = (*attempt.choice.before, *attempt.talk), clock()
+                messages, started_at = (*attempt.choice.before, *attempt.conversation), clock()
                 async for piece in answerer.stream(model_id, messages, attempt.steering):
                     answer = Answer(
                         answer.text + piece.text,
@@ -475,7 +477,7 @@ class AnswerService:
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - started_at))
                             span.add_event("first_token")
-                        attempt.observer.wrote(answer.text)
+                        attempt.observer.on_text(answer.text)
         except asyncio.CancelledError:
             if attempt.stop is not None and attempt.stop.is_pressed and answer.text.strip():
                 return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)

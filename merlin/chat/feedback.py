@@ -429,7 +429,7 @@ class EditorQuestions(Repository):
         """Return the keyed hash that identifies a question."""
         return self.db.cipher.marks(form)[0]
 
-    def among(self, dataset: str, groups: Sequence[QuestionGroup]) -> set[int]:
+    def dismissed_indices(self, dataset: str, groups: Sequence[QuestionGroup]) -> set[int]:
         """Return the indices of the dismissed groups."""
         query = DISMISSED_QUESTION.select(DISMISSED_QUESTION.mark)
         rows = self.db.rows(query.where(DISMISSED_QUESTION.dataset == dataset))

@@ -52,7 +52,7 @@ class HoldReason:
     """Why a model may not serve: a Fluent key with its arguments; `lost` are questions as texts."""
 
     reason: str
-    told: Row
+    values: Row
     lost: Sequence[Row] = ()
 
 
@@ -110,9 +110,9 @@ class Gates(Repository):
             return False
         kill_point("gate.judged")
         against = serving.build_version if serving else ""
-        values = {"version": new.build_version, "against": against, **hold.told}
+        values = {"version": new.build_version, "against": against, **hold.values}
         arguments = {**values, "lost": hold.lost, "compared": dump_json(compared)}
-        self._store_hold(new, str(verdict["reason"]), replace(hold, told=values), arguments)
+        self._store_hold(new, str(verdict["reason"]), replace(hold, values=values), arguments)
         kill_point("gate.recorded")
         return True
 
@@ -146,7 +146,7 @@ class Gates(Repository):
             "dataset": new.dataset,
             "version": new.build_version,
             "job": new.job_id,
-            "reason": {"key": hold.reason, "arguments": hold.told},
+            "reason": {"key": hold.reason, "arguments": hold.values},
             "list": [*hold.lost[:_SHOWN], *([remainder] if len(hold.lost) > _SHOWN else [])],
         }
         of_commit = (VERDICT.commit_sha == CHANGE.commit_sha) & (VERDICT.dataset == CHANGE.dataset)
@@ -155,7 +155,7 @@ class Gates(Repository):
         )
         editors = sorted({row["by_whom"] for row in self.db.rows(edits)})
         for reader in (ADMINS, *editors):
-            once = f"held:{new.model_row}:{hold.told['against']}:{reader}"
+            once = f"held:{new.model_row}:{hold.values['against']}:{reader}"
             Notices(self.db, self._clock).tell(reader, "notice-held", notice_arguments, once=once)
         self.db.bump()
 

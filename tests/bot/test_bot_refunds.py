@@ -105,7 +105,7 @@ def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, world
     (purchase,) = buyer.purchases()
     telegram.act(lambda acting: acting.world.transactions.clear())
     grant = with_books(settings, lambda books: books.ledger.entries(purchase.purchase_id))[1]
-    with_books(settings, lambda books: books.refunds.want(grant.entry_id, None, "x", "cli:test"))
+    with_books(settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test"))
     states = "SELECT purchase_id, state FROM refund"
     refused = (purchase.purchase_id, "refused")
     telegram.wait_for(lambda: refused in rows(settings, states))

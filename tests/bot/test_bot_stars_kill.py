@@ -43,7 +43,7 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
         buyer.pay()
     purchase_id = buyer.purchases()[0].purchase_id
     grant = with_books(settings, lambda books: books.ledger.entries(purchase_id))[1]
-    with_books(settings, lambda books: books.refunds.want(grant.entry_id, None, "x", "cli:test"))
+    with_books(settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test"))
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     assert code_of(child) == 137, (tmp_path / "log").read_text()[-3000:]
     # Half a minute passes, until it is nobody's any more.

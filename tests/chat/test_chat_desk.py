@@ -39,10 +39,10 @@ class Looks:
         self.seen = []
         self.waited = 0
 
-    def wrote(self, text):
+    def on_text(self, text):
         self.seen.append(text)
 
-    def waits(self):
+    def on_delay(self):
         self.waited += 1
 
 
@@ -175,7 +175,7 @@ def test_an_unknown_model_leads_to_the_next_and_is_told(provider):
     reply, _ = ask(provider, choice("ft:gone"), general)
     assert (reply.ending, reply.model_id) == (Ending.WHOLE, "stand-in-chat")
     assert reply.choice is general
-    assert [(trouble.kind, trouble.model_id) for trouble in reply.troubles] == [("gone", "ft:gone")]
+    assert [(fault.kind, fault.model_id) for fault in reply.faults] == [("gone", "ft:gone")]
 
 
 def test_an_unknown_provider_is_passed_over(provider):
@@ -190,7 +190,7 @@ def test_a_route_without_a_model_has_nobody(provider):
 def test_a_refused_key_is_told_and_not_tried_again(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=401, times=9))
     reply, _ = ask(provider)
-    assert (reply.ending, reply.troubles[0].kind) == (Ending.NOBODY, "refused")
+    assert (reply.ending, reply.faults[0].kind) == (Ending.NOBODY, "refused")
     assert provider.faults.all()[0].times == 8
 
 
@@ -233,9 +233,7 @@ def test_a_spent_account_is_told_and_not_stormed():
 
     replies = asyncio.run(run())
     assert broke.asked == 1
-    assert {(reply.ending, reply.troubles[0].kind) for reply in replies} == {
-        (Ending.NOBODY, "spent")
-    }
+    assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {(Ending.NOBODY, "spent")}
 
 
 class Later(asyncio.SelectorEventLoop):
@@ -305,9 +303,9 @@ def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider)
     provider.faults.add(failing(MODEL, times=3))
     replies = ask_at(provider, 0, 1, 2, 3, 30)
     assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
-    assert [len(reply.troubles) for reply in replies] == [0, 0, 1, 0, 0]
-    trouble = replies[2].troubles[0]
-    assert (trouble.kind, trouble.model_id) == ("failing", MODEL)
+    assert [len(reply.faults) for reply in replies] == [0, 0, 1, 0, 0]
+    fault = replies[2].faults[0]
+    assert (fault.kind, fault.model_id) == ("failing", MODEL)
     assert not provider.faults.all()
     assert asked(provider) == 0  # calls that a fault hit are not carried out
 
@@ -339,7 +337,7 @@ def test_where_every_model_is_left_alone_the_reply_is_that_they_are_busy(provide
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
     replies = ask_at(provider, *range(8))
     assert {reply.ending for reply in replies} == {Ending.BUSY}
-    assert not replies[-1].troubles
+    assert not replies[-1].faults
 
 
 def test_while_one_tries_a_model_the_others_pass_it_by(provider):

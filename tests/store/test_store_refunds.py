@@ -23,7 +23,7 @@ VERA = "user:1003"
 
 def want(shop, grant, minor=None, key=""):
     amount = None if minor is None else Amount(minor, grant.amount.currency)
-    return shop.billing.refunds.want(grant.entry_id, amount, "Не подошло", VERA, key)
+    return shop.billing.refunds.request(grant.entry_id, amount, "Не подошло", VERA, key)
 
 
 def sent(shop, refund, outside_id="back"):
@@ -129,12 +129,12 @@ def test_what_cannot_go_back_is_refused_with_a_reason(shop):
     for minor in (29_991, 0, -5):
         assert refused_as(lambda minor=minor: want(shop, grant, minor)) == "billing-refund-too-much"
     stars = Amount(5, Currency.XTR)
-    wrong = shop.billing.refunds.want
+    wrong = shop.billing.refunds.request
     assert refused_as(lambda: wrong(grant.entry_id, stars, "", VERA)) == "billing-refund-too-much"
     want(shop, grant, 1)
     assert refused_as(lambda: want(shop, grant, 1)) == "billing-refund-under-way"
     with pytest.raises(NotFound):
-        shop.billing.refunds.want(grant.refers, None, "", VERA)
+        shop.billing.refunds.request(grant.refers, None, "", VERA)
 
 
 def test_parts_go_back_until_nothing_is_left(shop):

@@ -91,13 +91,13 @@ def test_a_password_needs_a_name(accounts):
 
 def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
     accounts.set_name(ANNA, "anna", BY)
-    met = [accounts.meet(ANNA) for _ in range(MAX_BROWSERS + 1)]
-    known = [accounts.knows(ANNA, each) for each in met]
+    met = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]
+    known = [accounts.is_known_browser(ANNA, each) for each in met]
     assert known == [False] + [True] * MAX_BROWSERS
-    assert not accounts.knows(BORIS, met[-1])
-    assert not accounts.knows(ANNA, "")
+    assert not accounts.is_known_browser(BORIS, met[-1])
+    assert not accounts.is_known_browser(ANNA, "")
     accounts.set_password(ANNA, "$hash", BY)
-    assert not accounts.knows(ANNA, met[-1])
+    assert not accounts.is_known_browser(ANNA, met[-1])
 
 
 def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):

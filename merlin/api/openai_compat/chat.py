@@ -71,7 +71,7 @@ class ChatStream(AnswerObserver):
         self.task = asyncio.create_task(self._run())
         self.task.add_done_callback(self._on_done)
 
-    def wrote(self, text: str) -> None:
+    def on_text(self, text: str) -> None:
         """Receive the text of the answer so far."""
         self._text = text
         self._news.set()
@@ -171,7 +171,7 @@ class ChatStream(AnswerObserver):
     async def _settle(self, reply: Reply) -> None:
         is_tried = reply.first is not None and reply.first.canary
         is_counted = self.is_kept or not is_free(self._services, self._asker)
-        if is_counted or reply.troubles or is_tried:
+        if is_counted or reply.faults or is_tried:
             await self._services.store.do(lambda: self._charge(reply))
 
     async def _give_back(self) -> None:

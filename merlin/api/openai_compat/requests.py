@@ -37,7 +37,7 @@ from merlin.app import courses
 from merlin.app.ask import ABANDONED, Asker, Over, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
-from merlin.chat.answer import Reply, report_troubles
+from merlin.chat.answer import Reply, report_faults
 from merlin.chat.canary import count_answer
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, ModelRequest, first_candidate
 from merlin.chat.sessions import fits_window
@@ -408,7 +408,7 @@ def quota_error(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
 def settle_question(services: ApiServices, asker: Asker, reply: Reply) -> None:
     """Charge an answered question or release it, and report problems to the admins."""
     settle(services, asker, cost_of(services, reply), is_answered=reply.is_answer)
-    report_troubles(services.db, reply.troubles, services.clock(), BY)
+    report_faults(services.db, reply.faults, services.clock(), BY)
     count_answer(services.db, reply)
 
 

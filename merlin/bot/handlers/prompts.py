@@ -275,7 +275,7 @@ async def _summarize_texts(
 
     def progress(done: int, count: int) -> None:
         part = min(done + 1, count)
-        observer.wrote(context.translate("media-progress", part=part, parts=count))
+        observer.on_text(context.translate("media-progress", part=part, parts=count))
 
     for paper in prompt.papers:
         if fits_into(paper.text, room_tokens):

@@ -258,7 +258,7 @@ async def _build_prompt(
     context: BotContext, talk: ask.Talk, source: Source, observer: AnswerObserver
 ) -> Prompt:
     if context.format != "text":
-        observer.wrote(context.translate("media-at-it", kind=context.format))
+        observer.on_text(context.translate("media-at-it", kind=context.format))
     prompt = await source(context)
     return prompt if prompt.format == "text" else await fit_prompt(context, talk, prompt, observer)
 
