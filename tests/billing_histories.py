@@ -239,7 +239,7 @@ class History:
         """Let the refund be carried out that was wished for by itself."""
         (wanted,) = self.wanted(each)
         returned = self.world.returned(each.outside_id, wanted.refund_id, wanted.amount)
-        assert self.world.billing.refunds.done(wanted.refund_id, returned) is not None
+        assert self.world.billing.refunds.mark_done(wanted.refund_id, returned) is not None
         each.back = each.paid
         each.refunds.append((wanted.refund_id, each.paid))
 

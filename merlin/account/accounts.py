@@ -89,7 +89,7 @@ def new_id() -> int:
     return FIRST_ID + secrets.randbelow(LAST_ID - FIRST_ID + 1)
 
 
-def is_of_telegram(user_id: int) -> bool:
+def is_telegram_id(user_id: int) -> bool:
     """Return whether the id is a Telegram user's."""
     return user_id < FIRST_ID
 

@@ -44,7 +44,7 @@ class Scope(StrEnum):
 
 
 # The permission that a key's owner needs for a scope to have an effect.
-NEEDS: Mapping[Scope, Permission] = {
+REQUIRED_PERMISSIONS: Mapping[Scope, Permission] = {
     Scope.MATERIALS_WRITE: Permission.EDIT_MATERIALS,
     Scope.CHAT_WRITE: Permission.ASK,
     Scope.JOBS_READ: Permission.WATCH,

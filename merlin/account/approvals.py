@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from merlin.account.accounts import is_of_telegram
+from merlin.account.accounts import is_telegram_id
 from merlin.core.clock import iso
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.db.audit import Audit, person_reference
@@ -149,7 +149,7 @@ class Approvals(Repository):
 
     def tell_asker(self, approval: Approval, key: str, **more: object) -> None:
         """Notify the person who requested an operation, if the bot can reach them."""
-        if is_of_telegram(approval.asked_by):
+        if is_telegram_id(approval.asked_by):
             arguments = {"what": approval.description, "number": str(approval.number), **more}
             Notices(self.db, self._clock).tell(str(approval.asked_by), key, arguments)
 

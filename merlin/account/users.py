@@ -12,7 +12,7 @@ from typing import Any
 
 from peewee import chunked, fn
 
-from merlin.billing.tombstones import LeavingRows
+from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, is_zone, iso, utc_now, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, language_of
@@ -270,13 +270,13 @@ class Users(Repository):
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._audit = Audit(db, clock)
-        self._leaving = LeavingRows(db, clock)
+        self._tombstones = Tombstones(db, clock)
 
     @transaction
     def seen(self, users: Sequence[User]) -> None:
         """Store the author of a message, with their newest language; they can be reached again."""
         by_user_id = {user.user_id: user for user in users}
-        blocked = self._leaving.blocked(by_user_id)
+        blocked = self._tombstones.blocked(by_user_id)
         for user in by_user_id.values():
             now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
@@ -287,7 +287,7 @@ class Users(Repository):
     def met(self, user: User) -> None:
         """Store a person who asked in a group or signed in; the bot may not write to them."""
         code = storable_text(user.language_code)
-        blocked = self._leaving.blocked([user.user_id])
+        blocked = self._tombstones.blocked([user.user_id])
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
         is_other = USER.language_code != code
@@ -379,7 +379,7 @@ class Users(Repository):
             return False
         self._change(user_id, is_blocked=int(is_blocked))
         if not is_blocked:
-            self._leaving.unblock(user_id)
+            self._tombstones.unblock(user_id)
         whose = person_reference(user_id)
         self._audit.note(by, "user.block" if is_blocked else "user.unblock", whose)
         return True

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
-from merlin.account.accounts import Accounts, check_own_name, fold_name, is_of_telegram
-from merlin.account.api_keys import NEEDS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
+from merlin.account.accounts import Accounts, check_own_name, fold_name, is_telegram_id
+from merlin.account.api_keys import REQUIRED_PERMISSIONS, ApiKey, ApiKeys, Scope, ScopeBeyondRole
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import ERASED, User, Users
 from merlin.app.actor import Actor
@@ -134,7 +134,7 @@ def own_account(ctx: Context, actor: Actor) -> OwnAccount:
         courses=[led_course.course_id for led_course in led_courses(ctx, actor)],
         plan=plan_of(ctx.plans, user.plans).name if ctx.plans else None,
         has_password=account is not None and account.has_password,
-        has_telegram=is_of_telegram(user.user_id),
+        has_telegram=is_telegram_id(user.user_id),
     )
 
 
@@ -213,7 +213,11 @@ def create_key(
 
     A key cannot do what its owner may not. Raises ScopeBeyondRole, Refused.
     """
-    forbidden = {scope for scope in scopes if scope in NEEDS and not authority.may(NEEDS[scope])}
+    forbidden = {
+        scope
+        for scope in scopes
+        if scope in REQUIRED_PERMISSIONS and not authority.may(REQUIRED_PERMISSIONS[scope])
+    }
     if forbidden:
         raise ScopeBeyondRole(sorted(forbidden), is_own=actor.user_id == user_id)
     expires_at = ctx.clock() + timedelta(days=days) if days is not None else None

@@ -14,7 +14,7 @@ from typing import Any
 from peewee import fn
 
 from merlin.account.users import ERASED
-from merlin.billing.tombstones import LeavingRows
+from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, utc_now
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.proposals import Proposals, ProposalState, example_yaml
@@ -51,7 +51,7 @@ class PersonalRecords(Repository):
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._proposals = Proposals(db, clock)
-        self._leaving = LeavingRows(db, clock)
+        self._tombstones = Tombstones(db, clock)
 
     def count(self, user_id: int) -> Mapping[str, int]:
         """Return the number of the user's rows by table, without tables that have none."""
@@ -99,7 +99,7 @@ class PersonalRecords(Repository):
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
-        self._leaving.keep(user_id, until)
+        self._tombstones.keep(user_id, until)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.account.accounts import is_of_telegram
+from merlin.account.accounts import is_telegram_id
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -326,7 +326,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
 
 def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:
     """Notify a person whom the bot can reach, once."""
-    if is_of_telegram(user_id):
+    if is_telegram_id(user_id):
         Notices(ctx.db, ctx.clock).tell(str(user_id), key, arguments, once)
 
 

@@ -275,7 +275,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
 
 def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -> Entry | None:
     """Store that our refund succeeded; None if that is known."""
-    entry = Refunds(ctx.db, ctx.clock).done(refund.refund_id, gateway_refund)
+    entry = Refunds(ctx.db, ctx.clock).mark_done(refund.refund_id, gateway_refund)
     if entry is not None:
         _notify_returned(ctx, refund.purchase_id, gateway_refund)
     return entry
@@ -283,7 +283,7 @@ def finish_refund(ctx: Context, refund: Refund, gateway_refund: GatewayRefund) -
 
 def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     """Store that a gateway finally refused a refund, and notify admins."""
-    if not Refunds(ctx.db, ctx.clock).refused(refund.refund_id, reason):
+    if not Refunds(ctx.db, ctx.clock).mark_refused(refund.refund_id, reason):
         return
     log.error("a refund was refused", refund=refund.refund_id, reason=reason)
     is_stars = refund.gateway is Gateway.STARS

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from merlin.account.accounts import Accounts, check_name, hash_new_password, is_of_telegram
+from merlin.account.accounts import Accounts, check_name, hash_new_password, is_telegram_id
 from merlin.account.api_keys import ApiKey, Scope
 from merlin.account.sign_ins import SignIns
 from merlin.account.users import Consent, Consents, User, Users
@@ -442,7 +442,7 @@ def _view(ctx: Context, user: User) -> UserView:
 
 def _notify_role(ctx: Context, actor: Actor, user_id: int) -> None:
     """Notify the person of their new role, if the bot can reach them."""
-    if actor.is_operator or not is_of_telegram(user_id):
+    if actor.is_operator or not is_telegram_id(user_id):
         return
     authority = ctx.roles.authority(user_id)
     role = {"key": f"role-{authority.role.value}", "arguments": {}}

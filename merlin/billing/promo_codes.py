@@ -12,7 +12,7 @@ from peewee import JOIN, Select, fn
 from merlin.billing.purchases import Purchase, PurchaseState
 from merlin.billing.quota import Plan, Source
 from merlin.billing.subscriptions import Terms
-from merlin.billing.tombstones import LeavingRows
+from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
@@ -94,7 +94,7 @@ class Promos(Repository):
         super().__init__(db, clock)
         self._audit = Audit(db, clock)
         self._terms = Terms(db, clock)
-        self._leaving = LeavingRows(db, clock)
+        self._tombstones = Tombstones(db, clock)
 
     @transaction
     def add(self, promo: Promo) -> None:
@@ -229,7 +229,7 @@ class Promos(Repository):
         if excluded is not None:
             is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)
         query = PROMO_USE.select(PROMO_USE.id).where(is_counted & (PROMO_USE.user_id == user_id))
-        was_used = self._leaving.had(user_id, Source.PROMO, row["code"])
+        was_used = self._tombstones.had(user_id, Source.PROMO, row["code"])
         if self.db.value(query) is not None or was_used:
             raise Refused(f"{code} is used", "promo-used")
         if (

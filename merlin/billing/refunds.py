@@ -165,7 +165,7 @@ class Refunds(Repository):
         self.db.change(REFUND.update({"look_at": iso(at)}).where(is_later))
 
     @transaction
-    def done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
+    def mark_done(self, refund_id: str, gateway_refund: GatewayRefund) -> Entry | None:
         """Store that the money was returned, in the ledger too; None if already known."""
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
         row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found)
@@ -179,7 +179,7 @@ class Refunds(Repository):
         return entry
 
     @transaction
-    def refused(self, refund_id: str, trouble: str) -> bool:
+    def mark_refused(self, refund_id: str, trouble: str) -> bool:
         """Store that the gateway refused for good."""
         condition = (REFUND.id == storable_text(refund_id)) & REFUND.state.in_(_UNDER_WAY)
         values = {

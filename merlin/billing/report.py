@@ -182,7 +182,7 @@ def day_start(day: date, zone: tzinfo) -> datetime:
     return in_zone(datetime.combine(day, time(), zone), UTC)
 
 
-def signed(minor: int, currency: Currency) -> str:
+def signed_decimal(minor: int, currency: Currency) -> str:
     """Return an amount with its sign: "-150.00"."""
     sign = "-" if minor < 0 else ""
     return sign + Amount(abs(minor), currency).decimal

@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from merlin.billing.quota import Source
-from merlin.billing.tombstones import LeavingRows
+from merlin.billing.tombstones import Tombstones
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.money import Amount
 from merlin.db.audit import Audit, person_reference
@@ -215,7 +215,7 @@ class Terms(Repository):
     def __init__(self, db: Database, clock: Clock = utc_now) -> None:
         super().__init__(db, clock)
         self._audit = Audit(db, clock)
-        self._leaving = LeavingRows(db, clock)
+        self._tombstones = Tombstones(db, clock)
 
     @transaction
     def give(self, term: Term) -> bool:
@@ -258,7 +258,7 @@ class Terms(Repository):
             (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         )
         has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
-        return has_row or self._leaving.had(user_id, Source.TRIAL, plan)
+        return has_row or self._tombstones.had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
         """Shorten a grant's term in proportion to the remaining money; later ones move earlier.

@@ -31,7 +31,7 @@ _KEPT = Prepared(
 _BLOCKED = Prepared(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(_IS_BLOCK))
 
 
-class LeavingRows(Repository):
+class Tombstones(Repository):
     """One row for each format of a person who left, and one for a block.
 
     Without a cipher, people who left are not recognised.

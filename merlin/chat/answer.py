@@ -116,7 +116,7 @@ class Stop:
         self.is_pressed = False
         self._task: asyncio.Future[Any] | None = None
 
-    def ends(self, task: asyncio.Future[Any]) -> None:
+    def set_task(self, task: asyncio.Future[Any]) -> None:
         """Set the task that pressing cancels."""
         self._task = task
         if self.is_pressed:
@@ -308,7 +308,7 @@ class AnswerService:
             )
             task = asyncio.ensure_future(answering)
             if stop is not None:
-                stop.ends(task)
+                stop.set_task(task)
             try:
                 reply = await task
             except asyncio.CancelledError:

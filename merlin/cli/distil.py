@@ -29,8 +29,8 @@ from merlin.core.money import Cost, format_cost, format_price
 from merlin.dataset.example import count_messages
 from merlin.training.ask_many import estimate
 from merlin.training.prompt_check import (
-    base_to_ask,
     build_variants,
+    choose_base,
     compare_variants,
     read_subject,
 )
@@ -152,7 +152,7 @@ def compare(
 ) -> None:
     """Compare the live model with the teacher, alone and with near examples, on the test split.
 
-    Raises NotFound if no model is live, and the errors of `ask_all` and `base_to_ask`.
+    Raises NotFound if no model is live, and the errors of `ask_all` and `choose_base`.
     """
     with reading_context(config, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
@@ -160,7 +160,7 @@ def compare(
         why = f"{dataset} serves no model"
         raise NotFound(why, "ask-dataset-serves-nothing", dataset=dataset)
     variants = build_variants(
-        subject, config, base_to_ask(config, subject.recipe, teacher), SHOWN_EXAMPLES
+        subject, config, choose_base(config, subject.recipe, teacher), SHOWN_EXAMPLES
     )
     report = compare_variants(subject, variants, ask_all(config, variants, budget=budget, yes=yes))
     rows = [

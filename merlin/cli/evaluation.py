@@ -46,8 +46,8 @@ from merlin.training.grading import grading_queries, read_grading
 from merlin.training.prompt_check import (
     PromptReport,
     VariantReport,
-    base_to_ask,
     build_variants,
+    choose_base,
     compare_variants,
     read_subject,
 )
@@ -87,7 +87,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         settings = configuration(config)
         with reading(config) as (ctx, actor):
             answers = answers_to_grade(ctx, actor, model, against)
-        base = base_to_ask(settings, Recipe("", ""), judge)
+        base = choose_base(settings, Recipe("", ""), judge)
         rubric_text = rubric.read_text("utf-8", "replace") if rubric else ""
         votes = repeats + 1 - repeats % 2
         queries = grading_queries(
@@ -191,7 +191,7 @@ def prompt_check(  # noqa: PLR0913 - each is an option of the command
     settings = configuration(config)
     with reading_context(settings, dataset) as ctx:
         subject = read_subject(ctx.db, dataset)
-    model = base_to_ask(settings, subject.recipe, base)
+    model = choose_base(settings, subject.recipe, base)
     if not base and model[1] != subject.recipe.base_model:
         arguments = {"base": subject.recipe.base_model, "provider": model[0], "model": model[1]}
         print_message("prompt-other-base", **arguments)

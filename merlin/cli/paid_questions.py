@@ -156,7 +156,7 @@ def ask_bases(
     """Return, for each dataset, findings of the examples that its base model already answers.
 
     Each dataset comes with a filter of example paths. `base` replaces the recipes' base model; at
-    most `limit` examples of a dataset are asked. Raises the errors of `ask_all` and `base_to_ask`.
+    most `limit` examples of a dataset are asked. Raises the errors of `ask_all` and `choose_base`.
     """
     by_dataset = [base_queries(config, checked, holds, base, limit) for checked, holds in datasets]
     variants = [variant for variant in by_dataset if variant]

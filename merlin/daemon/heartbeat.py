@@ -23,7 +23,7 @@ from merlin.daemon.services import DaemonServices
 ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
 
 
-def engine_of(config: Config) -> SplitResult | None:
+def engine_address(config: Config) -> SplitResult | None:
     """Return the address of Merlin's own engine, None if no provider is one.
 
     The engine may run on another machine or in another container: then it is the provider with the
@@ -35,7 +35,7 @@ def engine_of(config: Config) -> SplitResult | None:
     return None
 
 
-def look_at_engine(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
+def engine_tick(services: DaemonServices, engine: SplitResult) -> Callable[[], bool]:
     """Return the tick that writes the engine's heartbeat: the engine has no database access."""
     since: datetime | None = None
     url, host = f"{engine.scheme}://{engine.netloc}/healthz", engine.hostname or ""
@@ -55,7 +55,7 @@ def look_at_engine(services: DaemonServices, engine: SplitResult) -> Callable[[]
     return tick
 
 
-def beat(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
+def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], bool]:
     """Return the tick that writes the daemon's own heartbeat."""
     since = services.clock()
 

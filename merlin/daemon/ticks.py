@@ -22,7 +22,7 @@ from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
 from merlin.core.i18n import day_argument
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_span
-from merlin.daemon.heartbeat import beat, engine_of, look_at_engine, ping_monitor
+from merlin.daemon.heartbeat import engine_address, engine_tick, heartbeat_tick, ping_monitor
 from merlin.daemon.main import Tick, TickCounts
 from merlin.daemon.requests import serve_requests
 from merlin.daemon.retention import apply_retention
@@ -67,9 +67,9 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
     """Return the ticks of one daemon; each step of the training pipeline wakes the next."""
     step = services.config.daemon.tick_s
     forge = services.forge
-    fetch_s, engine = needed_repository(services.config).interval_s, engine_of(services.config)
+    fetch_s, engine = needed_repository(services.config).interval_s, engine_address(services.config)
     return [
-        *([Tick("engine", look_at_engine(services, engine), ENGINE_S)] if engine else []),
+        *([Tick("engine", engine_tick(services, engine), ENGINE_S)] if engine else []),
         Tick("fetch", partial(read_commits, services), fetch_s, wakes="launch"),
         Tick("files", partial(follow_files, services), step),
         Tick("launch", partial(launch, services), step, wakes="poll"),
@@ -92,7 +92,7 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("figures", partial(count_hours, services), MINUTE_S),
         Tick("retain", partial(apply_retention, services), HOUR_S),
         *([Tick("ping", partial(ping_monitor, services), MINUTE_S)] if services.ping_url else []),
-        Tick("beat", beat(services, tally), 1.0),
+        Tick("beat", heartbeat_tick(services, tally), 1.0),
     ]
 
 

@@ -144,7 +144,7 @@ def read_subject(db: Database, dataset: str) -> Subject:
     return Subject(build, recipe, train, questions, serving)
 
 
-def base_to_ask(config: Config, recipe: Recipe, named: str = "") -> Base:
+def choose_base(config: Config, recipe: Recipe, named: str = "") -> Base:
     """Return the untuned model to ask: `named`, else the recipe's base.
 
     `named` is PROVIDER/MODEL. The engine's `recall` and its encoders follow no prompt; the
@@ -335,12 +335,12 @@ def base_queries(
     """Return a dataset's training examples as queries to its untuned base.
 
     Only examples whose path `holds` accepts, at most `limit`. None without settings, and if the
-    rule is off. Raises like `base_to_ask`.
+    rule is off. Raises like `choose_base`.
     """
     spec = checked.spec
     if spec is None or KNOWN in spec.rules_off:
         return None
-    base = base_to_ask(config, spec.recipe, named)
+    base = choose_base(config, spec.recipe, named)
     sides = split(checked.examples, spec.split)
     conversations = {
         example.id: example.with_system(spec.system)

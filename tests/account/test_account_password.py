@@ -11,7 +11,7 @@ from merlin.account.accounts import (
     check_own_name,
     check_password_strength,
     hash_password,
-    is_of_telegram,
+    is_telegram_id,
     new_id,
     verify_password,
 )
@@ -116,8 +116,8 @@ def test_names_of_teachers_and_of_the_house_are_not_taken_but_given(name):
 def test_people_without_telegram_have_numbers_of_their_own():
     made = {new_id() for _ in range(200)}
     assert len(made) == 200
-    assert all(FIRST_ID <= each <= LAST_ID and not is_of_telegram(each) for each in made)
-    assert is_of_telegram(FIRST_ID - 1)
+    assert all(FIRST_ID <= each <= LAST_ID and not is_telegram_id(each) for each in made)
+    assert is_telegram_id(FIRST_ID - 1)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from merlin.billing.report import (
     day_start,
     export_rows,
     missing,
-    signed,
+    signed_decimal,
     sums,
 )
 from merlin.core.money import Amount, Currency
@@ -71,7 +71,7 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
 
 @pytest.mark.parametrize(("minor", "told"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
 def test_less_than_nothing_is_written_as_a_number(minor, told):
-    assert signed(minor, Currency.RUB) == told
+    assert signed_decimal(minor, Currency.RUB) == told
 
 
 def test_a_day_begins_in_its_zone():

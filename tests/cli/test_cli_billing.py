@@ -218,10 +218,10 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
             till = told.billing.purchases.get(order).order.gateway
             (refund,) = wait_until(lambda: told.billing.refunds.due(till, utc_now()))
             if is_refused:
-                told.billing.refunds.refused(refund.refund_id, "insufficient_funds")
+                told.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
                 return
             returned = told.returned(refund.payment_id, "back", refund.amount)
-            told.billing.refunds.done(refund.refund_id, returned)
+            told.billing.refunds.mark_done(refund.refund_id, returned)
 
     owner = threading.Thread(target=send)
     owner.start()

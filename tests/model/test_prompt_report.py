@@ -20,7 +20,7 @@ from merlin.training.prompt_check import (
     NearestExamples,
     Subject,
     VariantQueries,
-    base_to_ask,
+    choose_base,
     compare_variants,
     is_right,
     sample_ids,
@@ -163,15 +163,15 @@ def load(tmp_path):
 
 
 def test_the_base_is_the_recipe_s_or_the_named_one(load):
-    assert base_to_ask(load(), RECIPE) == ("engine", "smollm2")
-    assert base_to_ask(load(), RECIPE, "big/org/chat") == ("big", "org/chat")
+    assert choose_base(load(), RECIPE) == ("engine", "smollm2")
+    assert choose_base(load(), RECIPE, "big/org/chat") == ("big", "org/chat")
     with pytest.raises(NotFound):
-        base_to_ask(load(), Recipe("other", "smollm2"))
+        choose_base(load(), Recipe("other", "smollm2"))
 
 
 def test_in_place_of_recall_the_general_model_is_asked(load):
     recall = Recipe("engine", "recall")
     chat = {"assistant": {"provider": "big", "model": "chat"}}
-    assert base_to_ask(load(chat=chat), recall) == ("big", "chat")
+    assert choose_base(load(chat=chat), recall) == ("big", "chat")
     with pytest.raises(Refused):
-        base_to_ask(load(), recall)
+        choose_base(load(), recall)

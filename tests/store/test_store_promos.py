@@ -189,7 +189,7 @@ def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
         (refund,) = last.billing.refunds.of(purchase.purchase_id)
         assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
         returned = last.returned(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
-        assert last.billing.refunds.done(refund.refund_id, returned) is not None
+        assert last.billing.refunds.mark_done(refund.refund_id, returned) is not None
     assert uses(last, "LAST") == 1
     assert last.plans() == ["plus"]
     assert last.faults() == []

@@ -52,7 +52,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     assert shop.kinds() == ["payment", "grant"]
     (taken,) = shop.billing.refunds.due(YOOKASSA, shop.clock())
     assert taken.refund_id == refund.refund_id
-    assert shop.billing.refunds.done(refund.refund_id, sent(shop, refund)) is not None
+    assert shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund)) is not None
     (done,) = shop.billing.refunds.of(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
@@ -65,7 +65,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
 def test_the_ledger_names_nobody(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    entry = shop.billing.refunds.done(refund.refund_id, sent(shop, refund))
+    entry = shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund))
     assert (entry.by, entry.reason) == ("user", "")
 
 
@@ -73,7 +73,7 @@ def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
     told = sent(shop, refund)
-    entries = [shop.billing.refunds.done(refund.refund_id, told) for _ in range(3)]
+    entries = [shop.billing.refunds.mark_done(refund.refund_id, told) for _ in range(3)]
     assert [each is not None for each in entries] == [True, False, False]
     assert shop.kinds().count("refund") == 1
     assert shop.sums() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
@@ -83,7 +83,7 @@ def test_a_refund_heard_of_first_from_the_till_is_not_stored_again(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
     shop.give_back(grant, outside_id="back")
-    assert shop.billing.refunds.done(refund.refund_id, sent(shop, refund)) is None
+    assert shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund)) is None
     assert shop.kinds().count("refund") == 1
     assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
 
@@ -92,7 +92,7 @@ def test_the_same_key_is_the_same_wish(shop):
     _, grant = shop.bought()
     first = want(shop, grant, key="button-1")
     assert want(shop, grant, key="button-1").refund_id == first.refund_id
-    shop.billing.refunds.done(first.refund_id, sent(shop, first))
+    shop.billing.refunds.mark_done(first.refund_id, sent(shop, first))
     again = want(shop, grant, key="button-1")
     assert (again.refund_id, again.state) == (first.refund_id, RefundState.DONE)
     assert len(shop.billing.refunds.of(grant.purchase_id)) == 1
@@ -141,7 +141,7 @@ def test_parts_go_back_until_nothing_is_left(shop):
     _, grant = shop.bought()
     for number, minor in enumerate((10_000, 19_989, None)):
         refund = want(shop, grant, minor)
-        shop.billing.refunds.done(refund.refund_id, sent(shop, refund, f"back-{number}"))
+        shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund, f"back-{number}"))
     assert refund.amount.minor == 1
     assert refused_as(lambda: want(shop, grant)) == "billing-refund-done"
     assert shop.kinds()[2:] == ["refund", "refund", "refund", "revocation"]
@@ -179,8 +179,8 @@ def test_a_silent_till_is_asked_again_with_patience(shop, clock):
 def test_what_the_till_refuses_may_be_wanted_again(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    assert shop.billing.refunds.refused(refund.refund_id, "insufficient_funds")
-    assert not shop.billing.refunds.refused(refund.refund_id, "again")
+    assert shop.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
+    assert not shop.billing.refunds.mark_refused(refund.refund_id, "again")
     (row,) = shop.billing.refunds.of(grant.purchase_id)
     assert (row.state, row.trouble) == (RefundState.REFUSED, "insufficient_funds")
     assert due(shop) == []
@@ -191,7 +191,7 @@ def test_what_the_till_refuses_may_be_wanted_again(shop):
 def test_what_is_done_is_not_refused_any_more(shop):
     _, grant = shop.bought()
     refund = want(shop, grant)
-    shop.billing.refunds.done(refund.refund_id, sent(shop, refund))
-    assert not shop.billing.refunds.refused(refund.refund_id, "late")
+    shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund))
+    assert not shop.billing.refunds.mark_refused(refund.refund_id, "late")
     with pytest.raises(NotFound):
-        shop.billing.refunds.done("nothing", sent(shop, refund))
+        shop.billing.refunds.mark_done("nothing", sent(shop, refund))

@@ -20,7 +20,7 @@ from merlin.account.accounts import (
     check_password_strength,
     fold_name,
 )
-from merlin.account.api_keys import NEEDS, Scope
+from merlin.account.api_keys import REQUIRED_PERMISSIONS, Scope
 from merlin.account.sign_ins import PAYLOAD, LoginState
 from merlin.api import auth
 from merlin.api.auth import (
@@ -214,7 +214,11 @@ async def _page(
         "plan": plan.titled(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
-        "offered": [each for each in Scope if each not in NEEDS or context.may(NEEDS[each])],
+        "offered": [
+            each
+            for each in Scope
+            if each not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[each])
+        ],
         "usual": _USUAL,
         "secret": secret,
         "wrong_words": wrong,

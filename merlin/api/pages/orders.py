@@ -21,7 +21,7 @@ from fastapi import APIRouter, Depends, Form, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
-from merlin.account.accounts import is_of_telegram
+from merlin.account.accounts import is_telegram_id
 from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import WAITS, order_state, when
 from merlin.api.pages.page import (
@@ -177,7 +177,7 @@ def _consent(context: PageContext, plan: Plan) -> str:
     shop, price = context.services.config.payments.yookassa, plan.rub
     if shop is None or not (shop.save_methods and plan.renewed) or price is None:
         return ""
-    is_told = is_of_telegram(context.user_id)
+    is_told = is_telegram_id(context.user_id)
     return context.say(
         "consent",
         price=price.format(context.language),

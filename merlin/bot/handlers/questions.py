@@ -241,7 +241,7 @@ async def _prompt(
         return text_prompt, ask.Answer(refusal_of(context, talk.refusal), talk.session)
     observer, stop = controls
     prompt_task = asyncio.ensure_future(_build_prompt(context, talk, source, observer))
-    stop.ends(prompt_task)
+    stop.set_task(prompt_task)
     try:
         return await prompt_task, None
     except MerlinError as error:
