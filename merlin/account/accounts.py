@@ -128,7 +128,7 @@ def check_password_strength(password: str, name: str) -> None:
             most=MAX_PASSWORD_LENGTH,
         )
     folded = normalised.casefold()
-    if _is_common(folded) or _is_plain(folded) or _is_named(folded, name):
+    if _is_common(folded) or _is_predictable(folded) or _is_mostly_name(folded, name):
         raise Refused("an easy password", "account-password-common")
 
 
@@ -153,7 +153,7 @@ def verify_password(stored: str, password: str) -> bool:
 
 
 @cache
-def _common() -> frozenset[str]:
+def _common_passwords() -> frozenset[str]:
     return frozenset(lzma.decompress(_PASSWORD_LIST.read_bytes()).decode("ascii").split("\n"))
 
 
@@ -163,16 +163,18 @@ def _is_common(password: str) -> bool:
     forms |= {form.strip(_EDGES) for form in set(forms)}
     forms |= {form.translate(_LEET) for form in set(forms)}
     forms |= {form.strip(_EDGES) for form in set(forms)}
-    return any(form in _common() or _half(form) in _common() for form in forms)
+    return any(
+        form in _common_passwords() or _repeated_part(form) in _common_passwords() for form in forms
+    )
 
 
-def _half(text: str) -> str:
+def _repeated_part(text: str) -> str:
     """Return the repeated part of a text ("abcabc" -> "abc"), else the text."""
     match = re.fullmatch(r"(.+?)\1+", text)
     return match.group(1) if match else text
 
 
-def _is_plain(password: str) -> bool:
+def _is_predictable(password: str) -> bool:
     """Return whether it is a date, phone number or sequence, or has few different characters."""
     if password.isdecimal() and len(password) < _MIN_DIGITS:
         return True
@@ -180,7 +182,7 @@ def _is_plain(password: str) -> bool:
     return len(set(password)) < _MIN_KINDS or steps <= {1} or steps <= {-1}
 
 
-def _is_named(password: str, name: str) -> bool:
+def _is_mostly_name(password: str, name: str) -> bool:
     """Return whether little is left of it without the user's name and the site's."""
     remainder = password
     for known_name in (name.casefold(), *_SITE_NAMES):
@@ -222,14 +224,14 @@ class Accounts(Repository):
     @transaction
     def set_name(self, user_id: int, name: str, by: str) -> None:
         """Assign a name, which frees the previous one. Raises Refused for a taken name."""
-        checked = check_name(name)
+        normalised = check_name(name)
         previous = self.of(user_id)
-        if previous is not None and previous.name == checked:
+        if previous is not None and previous.name == normalised:
             return
-        owner = self.named(checked)
-        if owner is not None or not self._write(user_id, checked):
-            raise Refused(f"the name {checked} is taken", "account-name-taken", name=checked)
-        values = {"name": checked, "before": previous.name if previous else ""}
+        owner = self.named(normalised)
+        if owner is not None or not self._write(user_id, normalised):
+            raise Refused(f"the name {normalised} is taken", "account-name-taken", name=normalised)
+        values = {"name": normalised, "before": previous.name if previous else ""}
         self._audit.note(by, "account.name", person_reference(user_id), values)
 
     def _write(self, user_id: int, name: str) -> bool:

@@ -23,7 +23,7 @@ _ALWAYS = "9999-12-31"
 _NOTHING: Row = {"day": "", "day_used": 0, "month": "", "month_used": 0}
 _IS_BLOCK = LEFT_BEHIND.format == BLOCK
 # The first query runs for every question, the second for every batch of updates.
-_KEPT = Prepared(
+_VALID_ROWS = Prepared(
     LEFT_BEHIND.select().where(
         (LEFT_BEHIND.mark == Parameter("mark")) & (LEFT_BEHIND.until > Parameter("now"))
     )
@@ -42,7 +42,7 @@ class Tombstones(Repository):
         """Keep the person's newest usage until `until`, and their trials, codes and block."""
         marks = self.db.cipher.marks(str(user_id))
         now = iso(self._clock())
-        rows = (row for mark in marks for row in self.db.rows(_KEPT(mark=mark, now=now)))
+        rows = (row for mark in marks for row in self.db.rows(_VALID_ROWS(mark=mark, now=now)))
         kept = {row["format"]: row for row in rows}
         for row in self._used(user_id):
             earlier = kept.get(row["format"], {})

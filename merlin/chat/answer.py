@@ -221,7 +221,7 @@ class _Attempt:
     conversation: Sequence[Message]
     observer: AnswerObserver
     stop: Stop | None
-    steering: SamplingParams
+    sampling: SamplingParams
 
 
 FAILURES, FAILURE_WINDOW_S = 3, 600.0
@@ -289,7 +289,7 @@ class AnswerService:
         conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None = None,
-        steering: SamplingParams = DEFAULT_SAMPLING,
+        sampling: SamplingParams = DEFAULT_SAMPLING,
         ground: Ground | None = None,
     ) -> Reply:
         """Return the reply of the first model of `route` that gives one.
@@ -304,7 +304,7 @@ class AnswerService:
         """
         with open_span("answer") as span:
             answering = self._answer_or_compose(
-                route, conversation, observer, stop, steering, ground
+                route, conversation, observer, stop, sampling, ground
             )
             task = asyncio.ensure_future(answering)
             if stop is not None:
@@ -325,11 +325,11 @@ class AnswerService:
         conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None,
-        steering: SamplingParams,
+        sampling: SamplingParams,
         ground: Ground | None,
     ) -> Reply:
         watching = _LateObserver(observer) if ground else observer
-        reply = await self._first_reply(route, conversation, watching, stop, steering)
+        reply = await self._first_reply(route, conversation, watching, stop, sampling)
         if ground is None or reply.known is not False:
             return reply
         grounding = await ground()
@@ -338,8 +338,8 @@ class AnswerService:
         composer, sources = only_candidate(grounding.composer), grounding.sources
         showing = _ComposedObserver(observer, sources)
         # The sampling parameters of the tuned model do not apply to the composing one.
-        plain = SamplingParams(most_tokens=steering.most_tokens)
-        composed = await self._first_reply(composer, conversation, showing, stop, plain)
+        default_sampling = SamplingParams(most_tokens=sampling.most_tokens)
+        composed = await self._first_reply(composer, conversation, showing, stop, default_sampling)
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, faults=(*reply.faults, *composed.faults))
@@ -352,7 +352,7 @@ class AnswerService:
         conversation: Sequence[Message],
         observer: AnswerObserver,
         stop: Stop | None,
-        steering: SamplingParams,
+        sampling: SamplingParams,
     ) -> Reply:
         timer = asyncio.get_running_loop().call_later(
             self._retry_policy.busy_notice_s, observer.on_delay
@@ -366,7 +366,7 @@ class AnswerService:
                     continue
                 reply: Reply | None = Reply(Ending.BUSY, choice=choice)
                 if self._breaker.allow_request(choice):
-                    attempt = _Attempt(choice, conversation, observer, stop, steering)
+                    attempt = _Attempt(choice, conversation, observer, stop, sampling)
                     reply = await self._ask_choice(attempt, faults)
                 if reply is None:
                     continue
@@ -463,7 +463,7 @@ class AnswerService:
                 model_id = model_id or await answerer.first_model()
                 span.set_attribute("gen_ai.request.model", model_id)
                 messages, started_at = (*attempt.choice.before, *attempt.conversation), clock()
-                async for piece in answerer.stream(model_id, messages, attempt.steering):
+                async for piece in answerer.stream(model_id, messages, attempt.sampling):
                     answer = Answer(
                         answer.text + piece.text,
                         answer.usage if piece.usage is NOT_COUNTED else piece.usage,
@@ -493,15 +493,15 @@ class AnswerService:
             raise
         span.set_attribute("gen_ai.usage.input_tokens", answer.usage.input_tokens)
         span.set_attribute("gen_ai.usage.output_tokens", answer.usage.output_tokens)
-        return _reply(answer, attempt.choice, model_id, first_ms, _ending(answer, attempt.steering))
+        return _reply(answer, attempt.choice, model_id, first_ms, _ending(answer, attempt.sampling))
 
 
-def _ending(answer: Answer, steering: SamplingParams) -> Ending:
+def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
     """Return the ending of an answer that the provider finished."""
     if answer.finish_reason == "content_filter":
         return Ending.FILTERED
     # Stop sequences and a token limit can make an empty answer legitimate.
-    if not answer.text.strip() and not (steering.stops or steering.most_tokens):
+    if not answer.text.strip() and not (sampling.stops or sampling.most_tokens):
         return Ending.EMPTY
     return Ending.LENGTH if answer.finish_reason == "length" else Ending.WHOLE
 

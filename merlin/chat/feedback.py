@@ -149,7 +149,7 @@ class Ratings(BotRepository):
 def count_dislikers(db: Database, model_id: str, since: datetime) -> int:
     """Return the number of users who disliked answers of a model given since this time."""
     is_down = (RATING.value == Rating.DOWN.value) & (RATING.at >= iso(since))
-    people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_rated())
+    people = RATING.select(fn.COUNT(RATING.user_id.distinct())).join(TURN, on=_is_rated())
     condition = (TURN.model_id == model_id) & (TURN.asked_at >= iso(since))
     return int(db.value(people.where(is_down & condition)))
 
@@ -177,7 +177,7 @@ class QuestionStatistics(Repository):
         day = fn.SUBSTR(TURN.asked_at, 1, _DAY_LETTERS).alias("day")
         query = TURN.select(day, fn.COUNT(TURN.id).alias("count"))
         counts = self._about(query, dataset, since).group_by(_BY_DAY)
-        liked = TURN.select(day, *_thumbs()).join(RATING, on=_rated())
+        liked = TURN.select(day, *_rating_counts()).join(RATING, on=_is_rated())
         thumbs = self._about(liked, dataset, since).group_by(_BY_DAY)
         thumbs_by_day = {row["day"]: row for row in self.db.rows(thumbs)}
         return [
@@ -193,9 +193,9 @@ class QuestionStatistics(Repository):
     def disliked(self, dataset: str, since: date, limit: int) -> list[DislikedAnswer]:
         """Return the disliked answers to users with a valid consent, the most disliked first."""
         columns = (TURN.id, TURN.asked_at, TURN.question, TURN.answer, TURN.model_id)
-        query = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
         consented = self._about(query, dataset, since).where(_has_consent())
-        up, down = _sum(Rating.UP), _sum(Rating.DOWN)
+        up, down = _count_rating(Rating.UP), _count_rating(Rating.DOWN)
         disliked = consented.group_by(*columns).having(down > 0)
         worst_first = ((down - up).desc(), TURN.id.desc())
         rows = self.db.rows(disliked.order_by(*worst_first).limit(limit))
@@ -224,12 +224,12 @@ class QuestionStatistics(Repository):
         Only answers to users with a valid consent.
         """
         columns = (TURN.id, TURN.user_id, TURN.question, TURN.answer)
-        query = TURN.select(*columns, *_thumbs()).join(RATING, on=_rated())
+        query = TURN.select(*columns, *_rating_counts()).join(RATING, on=_is_rated())
         is_proposed = TURN.id.in_(PROPOSAL.select(PROPOSAL.turn_id))
         is_answered = TURN.known.is_null() | (TURN.known != 0)
         can_be_example = TURN.format.in_(sorted(EXAMPLE_FORMATS)) & ~is_proposed & is_answered
         candidates = self._about(query, dataset, date.min).where(_has_consent() & can_be_example)
-        is_liked = (_sum(Rating.UP) > 0) & (_sum(Rating.DOWN) == 0)
+        is_liked = (_count_rating(Rating.UP) > 0) & (_count_rating(Rating.DOWN) == 0)
         liked = candidates.group_by(*columns).having(is_liked)
         answers = []
         for row in self.db.rows(liked.order_by(TURN.id.desc()).limit(limit)):
@@ -280,16 +280,16 @@ def _has_consent() -> Any:
     return TURN.user_id.in_(users)
 
 
-def _rated() -> Any:
+def _is_rated() -> Any:
     return RATING.turn_id == TURN.id
 
 
-def _thumbs() -> tuple[Any, Any]:
+def _rating_counts() -> tuple[Any, Any]:
     """Return the columns with the numbers of likes and dislikes."""
-    return _sum(Rating.UP).alias("liked"), _sum(Rating.DOWN).alias("disliked")
+    return _count_rating(Rating.UP).alias("liked"), _count_rating(Rating.DOWN).alias("disliked")
 
 
-def _sum(rating: Rating) -> Any:
+def _count_rating(rating: Rating) -> Any:
     return fn.SUM(Case(None, ((RATING.value == rating.value, 1),), 0))
 
 

@@ -112,11 +112,11 @@ def has_course_change(dataset: str, checked: CheckedDataset | None) -> bool:
     """
     if checked is None:
         return True
-    broken = any(
+    is_broken = any(
         finding.path == COURSE_FILE and finding.severity is Severity.ERROR
         for finding in checked.findings
     )
-    return is_valid_name(dataset) and not broken
+    return is_valid_name(dataset) and not is_broken
 
 
 # Keys by which a material is recognised after an edit, most specific first.

@@ -123,7 +123,7 @@ class CourseFiles:
         place = len(materials) if draft.place is None else min(draft.place, len(materials))
         path = self._free_path(draft) if draft.text else ""
         if path:
-            texts.append(Edit(path, None, _ended(draft.text)))
+            texts.append(Edit(path, None, _end_with_newline(draft.text)))
         materials.insert(place, _entry(draft, path))
         return self._proposed(
             requested, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
@@ -173,7 +173,7 @@ class CourseFiles:
 
         A text that another material uses too stays unchanged.
         """
-        old_path, text = self.spec.materials[place].text, _ended(draft.text)
+        old_path, text = self.spec.materials[place].text, _end_with_newline(draft.text)
         file = self._files.get(old_path)
         if not draft.text:
             return "", self._removed(old_path)
@@ -205,7 +205,7 @@ def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
     return values
 
 
-def _ended(text: str) -> str:
+def _end_with_newline(text: str) -> str:
     normalised = text.replace("\r\n", "\n").replace("\r", "\n")
     return normalised if normalised.endswith("\n") else f"{normalised}\n"
 

@@ -67,8 +67,8 @@ class _RecoveredVerdict:
         return has_served and self.job is not None and bool(self.job.model_id)
 
 
-def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str, Any]]:
-    """Recover every dataset; call `tell` after each commit.
+def recover(services: DaemonServices, on_commit: Callable[[], None]) -> list[dict[str, Any]]:
+    """Recover every dataset; call `on_commit` after each commit.
 
     Returns a summary of each dataset: the numbers of `builds`, `jobs` and `models`, and the build
     that is `serving` ("" for none). `differing` are builds that this release builds differently,
@@ -84,7 +84,7 @@ def recover(services: DaemonServices, tell: Callable[[], None]) -> list[dict[str
     settings.source.fetch()
     noted = list(read_notes(settings.source.notes()))
     noted_shas = {item.commit for item in noted}
-    head, _ = gather(settings, lambda *_: tell(), lambda *_: None, noted_shas)
+    head, _ = gather(settings, lambda *_: on_commit(), lambda *_: None, noted_shas)
     known_shas = settings.journal.line()
     if head and any(
         item.sha not in known_shas for item in settings.source.commits_since(head, (), noted_shas)

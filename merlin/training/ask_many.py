@@ -153,8 +153,8 @@ def ask_many(
     with ThreadPoolExecutor(at_once) as pool:
         try:
             while pending or running:
-                room = at_once if report.answered else 1
-                while pending and len(running) < room and has_money():
+                slots = at_once if report.answered else 1
+                while pending and len(running) < slots and has_money():
                     query = pending.popleft()
                     running[pool.submit(ask_one, query)] = query
                 if not running:

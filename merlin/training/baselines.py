@@ -138,7 +138,7 @@ class BaselineTick:
         self._db, self._config, self._providers = db, config, providers
         self._monotonic = monotonic
         # Next try and following pause by model and baseline; infinite once all is answered.
-        self._rests: dict[tuple[int, str], tuple[float, float]] = {}
+        self._retries: dict[tuple[int, str], tuple[float, float]] = {}
 
     def __call__(self) -> bool:
         """Ask a batch; always return False, as no other tick depends on it."""
@@ -146,7 +146,7 @@ class BaselineTick:
             model = model_of(row)
             if provider := self._providers.get(model.provider):
                 for baseline in find_baselines(self._db, model):
-                    next_at, _ = self._rests.get((model.model_row, baseline), _IMMEDIATELY)
+                    next_at, _ = self._retries.get((model.model_row, baseline), _IMMEDIATELY)
                     if self._monotonic() >= next_at:
                         self._ask(provider, model, baseline)
         return False
@@ -170,12 +170,12 @@ class BaselineTick:
             failed = not is_provider_failure(error)
         key = (model.model_row, baseline)
         if failed:
-            _, pause_s = self._rests.get(key, _IMMEDIATELY)
-            self._rests[key] = self._monotonic() + pause_s, min(MAX_PAUSE_S, 2 * pause_s)
+            _, pause_s = self._retries.get(key, _IMMEDIATELY)
+            self._retries[key] = self._monotonic() + pause_s, min(MAX_PAUSE_S, 2 * pause_s)
         elif queries:
-            self._rests.pop(key, None)
+            self._retries.pop(key, None)
         else:
-            self._rests[key] = inf, FIRST_PAUSE_S
+            self._retries[key] = inf, FIRST_PAUSE_S
 
     def _queries(self, model: Model, baseline: str) -> list[Query]:
         if not self._is_free(model, baseline):

@@ -80,7 +80,7 @@ def find_hold(
     is_enough = bool(lost) and len(pairs) >= ENOUGH_QUESTIONS
     if wrong or (is_enough and bootstrap_interval(gains_of(counted))[1] < 0):
         reason = "gate-lost" if wrong else "gate-worse"
-        return HoldReason(reason, values, list(map(_text_of, lost)))
+        return HoldReason(reason, values, list(map(_lost_question, lost)))
     return None
 
 
@@ -195,7 +195,7 @@ def _awaits_serving(model: Model) -> Any:
     return (VERDICT.job_id == model.job_id) & (VERDICT.word == VerdictStatus.TRAINING.value)
 
 
-def _text_of(lost: JudgedAnswer) -> Row:
+def _lost_question(lost: JudgedAnswer) -> Row:
     """Return the text of a lost question, with the values needed to accept it."""
     question = lost.question
     values = {

@@ -49,8 +49,8 @@ from merlin.training.models import (
 from merlin.training.promote import serving_rows
 
 ALIKE = 70.0  # chrF: the taught sentence with a word more or less
-ENOUGH = 0.9  # share of right answers with which a prompt suffices
-FEWEST = SplitRule().min_test
+MIN_RIGHT_SHARE = 0.9  # share of right answers with which a prompt suffices
+MIN_QUESTIONS = SplitRule().min_test
 _MAX_EXTRA_WORDS = 12  # words allowed in addition to the reference
 _THOUSAND = 1000
 # A provider and a model of it.
@@ -308,10 +308,10 @@ def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[
     tuned = next((item for item in measurements if item[0].variant == "tuned"), None)
     best, best_chrf = max(prompts, key=lambda item: item[0].chrf)
     ahead = round(tuned[0].chrf - best.chrf, 2) if tuned else None
-    if len(best_chrf) < FEWEST:
+    if len(best_chrf) < MIN_QUESTIONS:
         return "few", ahead
     if tuned is None:
-        return ("enough" if best.right >= ENOUGH * len(best_chrf) else "try"), None
+        return ("enough" if best.right >= MIN_RIGHT_SHARE * len(best_chrf) else "try"), None
     gains = [
         tuned_chrf - prompt_chrf
         for tuned_chrf, prompt_chrf in zip(tuned[1], best_chrf, strict=True)
@@ -322,30 +322,30 @@ def _decide(measurements: Sequence[tuple[VariantReport, list[float]]]) -> tuple[
     return ("pays" if gain > 0 else "worse"), ahead
 
 
-KNOWN = "known-to-base"
+KNOWN_TO_BASE = "known-to-base"
 
 
 def base_queries(
     config: Config,
     checked: CheckedDataset,
-    holds: Callable[[str], bool],
+    is_included: Callable[[str], bool],
     named: str = "",
     limit: int | None = None,
 ) -> VariantQueries | None:
     """Return a dataset's training examples as queries to its untuned base.
 
-    Only examples whose path `holds` accepts, at most `limit`. None without settings, and if the
-    rule is off. Raises like `choose_base`.
+    Only examples whose path `is_included` accepts, at most `limit`. None without settings, and if
+    the rule is off. Raises like `choose_base`.
     """
     spec = checked.spec
-    if spec is None or KNOWN in spec.rules_off:
+    if spec is None or KNOWN_TO_BASE in spec.rules_off:
         return None
     base = choose_base(config, spec.recipe, named)
     sides = split(checked.examples, spec.split)
     conversations = {
         example.id: example.with_system(spec.system)
         for example in checked.examples
-        if sides[example.id] == TRAIN and holds(example.path)
+        if sides[example.id] == TRAIN and is_included(example.path)
     }
     questions = questions_of(
         [(name, conversations[name]) for name in sample_ids(list(conversations), limit)]
@@ -362,6 +362,6 @@ def find_known_examples(
         reply = replies.get(example.id)
         if reply and is_right(reply.answer.text, example.answer):
             arguments: dict[str, str | int] = {"model": escape_unprintable(model)}
-            yield Finding("", *example.question_mark, KNOWN, Severity.NOTE, arguments).at(
+            yield Finding("", *example.question_mark, KNOWN_TO_BASE, Severity.NOTE, arguments).at(
                 example.path
             )
