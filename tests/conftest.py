@@ -50,7 +50,10 @@ def _log_plainly():
     structlog.reset_defaults()
     *processors, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure([*processors, plain])
+    # To standard error as it is at each line: a command's output is read from standard output.
+    structlog.configure(
+        [*processors, plain], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr)
+    )
     return structlog.get_config()
 
 

@@ -13,7 +13,7 @@ from backends_asked import adapter_in, answer_of, ask, asking, in_loop
 from llama_standin import LlamaStandin
 from local_servers import serve_app
 from peft_folder import base_in, tuned_in
-from waiting import longest, wait_until
+from waiting import DEADLINE_S, longest, wait_until
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
@@ -161,8 +161,8 @@ def test_the_server_ends_with_the_backend(installed):
 def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
     installed, tmp_path, monkeypatch
 ):
-    # Long enough for a look from a busy machine, which comes while the end is waited for.
-    monkeypatch.setattr(llama_cpp, "STOP_S", longest(3.0))
+    # The first wait lasts until it is cancelled, however late this looks; the next one is short.
+    monkeypatch.setattr(llama_cpp, "STOP_S", longest(DEADLINE_S))
     adapter = adapter_in(tmp_path, "one")
     (adapter.path / file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
 
@@ -174,6 +174,7 @@ def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
         await asyncio.to_thread(wait_until, lambda: is_asked_to_end(first))
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
+        monkeypatch.setattr(llama_cpp, "STOP_S", 0.1)
         return first, (await answer_of(backend))[0]
 
     first, said = in_loop(backend_of(installed), around_a_cancelled_start)

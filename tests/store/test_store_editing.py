@@ -35,7 +35,7 @@ def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(books, database,
     books.keep(FACE, "t2", {"examples/b/c.yaml": NEW})
     assert (books.text(OLD), books.text(NEW), books.text("3" * 40)) == ("было\n", "стало\n", None)
     database.change(CHANGE.delete().where(CHANGE.by_whom == "7"))
-    assert books.drop_texts() == 1
+    assert books.delete_unused_texts() == 1
     assert (books.text(OLD), books.text(NEW)) == (None, "стало\n")
 
 

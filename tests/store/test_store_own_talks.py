@@ -180,7 +180,7 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
     assert mine.delete()
     assert not mine.delete()
     clock.move(UNDO.total_seconds() + 1)
-    while old.sweep(at_once=1):
+    while old.sweep(batch_size=1):
         pass
     assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
     assert [each.id for each in anna.recent(10)] == [other.session.session_id]

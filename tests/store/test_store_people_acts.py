@@ -145,5 +145,5 @@ def test_everybody_has_their_own_account_alone(ctx):
     with pytest.raises(Refused):
         perform(ctx, accounts.make_key, STUDENT, "too much", [users.Scope.JOBS_ADMIN])
     with pytest.raises(NotFound):
-        accounts.me(ctx, Actor())
-    assert accounts.me(ctx, STUDENT).id == BORIS
+        accounts.own_account(ctx, Actor())
+    assert accounts.own_account(ctx, STUDENT).id == BORIS
