@@ -130,7 +130,7 @@ class History:
             return
         # A second tap is the same order.
         assert made[0].purchase_id == made[1].purchase_id
-        if made[0].purchase_id not in {each.purchase_id for each in self.orders}:
+        if made[0].purchase_id not in {order.purchase_id for order in self.orders}:
             self.orders.append(made[0])
 
     def _check_refused(self, promo, key):
@@ -155,7 +155,7 @@ class History:
         grant = self.world.pay(purchase, outside_id)
         assert grant is not None
         assert not grant.is_empty or promo in held or (promo == "FEW" and not free)
-        assert grant.is_empty or promo not in [each for each in held if each]
+        assert grant.is_empty or promo not in [code for code in held if code]
         paid = purchase.order.amount.minor
         self.bought.append(Bought(purchase, outside_id, paid, grant))
         if purchase.order.promise.pack:
@@ -164,10 +164,10 @@ class History:
     def _remember_gifts(self, grant):
         ends = self.clock() + timedelta(days=20)
         keys = {f"grant:{grant.entry_id}:{kind.value}": kind for kind in PACK}
-        for each in self.quotas.gifts.all(self.user_id):
-            if each.key in keys:
-                kind = keys[each.key]
-                self.gifts[each.gift_id] = [kind, PACK[kind], ends]
+        for gift in self.quotas.gifts.all(self.user_id):
+            if gift.key in keys:
+                kind = keys[gift.key]
+                self.gifts[gift.gift_id] = [kind, PACK[kind], ends]
 
     def pay_again(self):
         """Tell of a payment that is known."""
@@ -263,7 +263,7 @@ class History:
     # What costs nothing.
 
     def trial(self):
-        had_plan = any(each.plan == "plus" for each in self.world.billing.terms.of(self.user_id))
+        had_plan = any(term.plan == "plus" for term in self.world.billing.terms.of(self.user_id))
         try:
             self.world.trial(self.user_id)
         except MerlinError:
@@ -374,7 +374,7 @@ class History:
         for purchase in self.orders:
             mine = [each for each in self.bought if each.purchase == purchase]
             entries = self.world.billing.ledger.entries(purchase.purchase_id)
-            kinds = Counts(each.kind.value for each in entries)
+            kinds = Counts(entry.kind.value for entry in entries)
             sums = Counts()
             for each in entries:
                 sums[each.kind.value] += each.amount.minor
@@ -441,7 +441,7 @@ class History:
                 if limit is not None
             ]
             assert left.remaining == (max(min(rooms), 0) + gifts if rooms else None)
-        used = {each.gift_id: each.used for each in self.quotas.gifts.all(self.user_id)}
+        used = {gift.gift_id: gift.used for gift in self.quotas.gifts.all(self.user_id)}
         assert used == {gift_id: self.counted(gift_id=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= gift[1] for gift_id, gift in self.gifts.items())
 

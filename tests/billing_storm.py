@@ -37,7 +37,7 @@ def placed(url, payments):
             shop.order(2000 + n % 7, plans[n % 3], promo="", contact=f"{n}@example.com")
             for n in range(payments)
         ]
-        return sum(each.order.amount.minor for each in orders)
+        return sum(order.order.amount.minor for order in orders)
 
 
 def tell(url, seed, threads, most):
@@ -45,7 +45,7 @@ def tell(url, seed, threads, most):
     dice = random.Random(seed)  # noqa: S311 - a test's own dice
     with open_database(url, cipher=CIPHER) as database:
         orders = counter(database).billing.purchases.newest(1000)
-        tellings = [each for each in orders for _ in range(dice.randint(1, most))]
+        tellings = [order for order in orders for _ in range(dice.randint(1, most))]
         dice.shuffle(tellings)
         waiting = SimpleQueue()
         for each in tellings:
@@ -79,8 +79,10 @@ def storm(url, seed, threads=50, payments=20, most=50, kills=5):
     with open_database(url, cipher=CIPHER) as database:
         shop = counter(database)
         assert shop.faults() == []
-        kinds = Counts(each.kind for each in shop.entries())
-        paid = sum(each.amount.minor for each in shop.entries() if each.kind is EntryKind.PAYMENT)
+        kinds = Counts(entry.kind for entry in shop.entries())
+        paid = sum(
+            entry.amount.minor for entry in shop.entries() if entry.kind is EntryKind.PAYMENT
+        )
         things = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
         things += database.sql("SELECT COUNT(*) FROM quota_gift WHERE format = 'voice'")[0][0]
     tellings += told.stdout.count("told\n")

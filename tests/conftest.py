@@ -86,7 +86,7 @@ def pytest_runtest_makereport():
     What is captured here was not redacted: only logs of processes of their own are.
     """
     report = yield
-    told = [name for name, said in report.sections for each in SECRETS if each in said]
+    told = [name for name, said in report.sections for secret in SECRETS if secret in said]
     if report.passed and told:
         report.outcome, report.longrepr = "failed", f"a secret stands in {told}"
     return report

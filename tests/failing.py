@@ -131,7 +131,7 @@ def fail_commits(folder, step=1):
             wait_until(lambda: lab.tick() or _serving(lab) == f"trial-{builds}")
             keys = [job["asked"]["metadata"]["merlin_launch"] for job in provider.jobs_created()]
             assert len(keys) == len(set(keys)) == builds
-            left = [each.name for each in (lab.config.state_dir / "builds" / "trial").iterdir()]
+            left = [path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()]
             assert len(left) == builds, left
 
         return fail_each(step, prepare, lambda _: lab.tick(rounds=3), check)
@@ -184,7 +184,7 @@ def fail_payments(folder, step=1):
             pay(purchase)
             assert shop.faults() == []
             entries = shop.ledger.entries(purchase.purchase_id)
-            assert [each.kind.value for each in entries] == ["payment", "grant"]
+            assert [entry.kind.value for entry in entries] == ["payment", "grant"]
             assert len(shop.billing.terms.of(purchase.user_id)) == 1
 
         return fail_each(step, lambda number: shop.order(2000 + number), pay, check)

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 def figure(page, name, **labels):
     """Return the value of one sample; None where the page has none."""
-    assert not [each for each in SECRETS if each in page]
+    assert not [secret for secret in SECRETS if secret in page]
     told = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)

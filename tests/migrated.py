@@ -46,7 +46,7 @@ def fresh_database(path):
 
 def table_names(database):
     """Return the names of all tables."""
-    return [each for each in database._handle.get_tables() if each != "sqlite_sequence"]
+    return [table for table in database._handle.get_tables() if table != "sqlite_sequence"]
 
 
 def lose_database(url):

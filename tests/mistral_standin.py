@@ -42,7 +42,7 @@ class MistralStandIn(ProviderStandIn):
             ("jobs.cancel", "POST", f"{JOB}/cancel", self._cancel),
         ]
         names = {name for name, *_ in own} | {"jobs.events", "jobs.checkpoints"}
-        return [*own, *(each for each in super()._routes() if each[0] not in names)]
+        return [*own, *(route for route in super()._routes() if route[0] not in names)]
 
     def _cancel(self, job_id: str) -> dict[str, Any]:
         return self._job(self._account.cancel(job_id))

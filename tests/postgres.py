@@ -58,7 +58,7 @@ class Server:
     def start(self, port=None):
         self.port = port or free_ports(1)[0]
         settings = [f"port={self.port}", "listen_addresses=127.0.0.1", *QUICK, *SMALL]
-        options = " ".join(f"-c {each}" for each in settings) + f" -k {self.folder}"
+        options = " ".join(f"-c {setting}" for setting in settings) + f" -k {self.folder}"
         log = self.folder / "log"
         self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
 

@@ -87,7 +87,7 @@ class SetUp:
     @property
     def credentials(self) -> Mapping[str, str]:
         """Return the environment's secrets by their names."""
-        keys = {f"KEY_OF_{each.name}": each.key for each in self.providers}
+        keys = {f"KEY_OF_{provider.name}": provider.key for provider in self.providers}
         own = {"TELEGRAM_BOT_TOKEN": self.token, "MERLIN_TEXT_KEY": self.text_key}
         return keys | {name: value for name, value in own.items() if value}
 
@@ -112,12 +112,12 @@ class SetUp:
             timezone=self.timezone,
             providers=tuple(
                 ProviderConfig(
-                    name=each.name,
-                    base_url=each.base_url,
-                    credential=f"KEY_OF_{each.name}",
-                    **({"model": each.model} if each.model else {}),
+                    name=provider.name,
+                    base_url=provider.base_url,
+                    credential=f"KEY_OF_{provider.name}",
+                    **({"model": provider.model} if provider.model else {}),
                 )
-                for each in self.providers
+                for provider in self.providers
             ),
             budget=BudgetConfig(answers=self.caps),
             telegram=TelegramConfig(
@@ -137,7 +137,7 @@ class SetUp:
                 **_choice("grounding", self.grounding),
             ),
             datasets=DatasetsConfig(default=self.default_dataset or ""),
-            **({"plans": {each.name: each for each in self.plans}} if self.plans else {}),
+            **({"plans": {plan.name: plan for plan in self.plans}} if self.plans else {}),
             payments=self.selling.model_copy(update={"yookassa": None}),
             retention=self.retention,
             api=self.listening.model_copy(update={"public_url": public_url}),

@@ -67,7 +67,7 @@ def live(folder, seed, steps=STEPS):
         lab = Lab(folder, provider.base_url)
         lab.repository.dataset()
         lab.repository.commit()
-        provider.faults.add(*(each for each in faults() if each.kind is not FaultKind.LAG))
+        provider.faults.add(*(fault for fault in faults() if fault.kind is not FaultKind.LAG))
         with _ticks(lab, clock) as (ticks, database):
             for _ in range(steps):
                 if chance.random() < SOMETIMES:
@@ -95,5 +95,5 @@ def live(folder, seed, steps=STEPS):
         keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
         assert len(keys) == len(set(keys)), f"seed {seed}: a job was made twice"
         assert set(keys) <= known, f"seed {seed}: a job that nobody knows"
-        left = {each.name for each in (lab.config.state_dir / "builds" / "trial").iterdir()}
+        left = {path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()}
         assert left == builds, f"seed {seed}: {left ^ builds}"

@@ -83,7 +83,7 @@ class Counter:
         self.db = database
         self.clock = clock
         self.shop = shop
-        said = {"plans": {each.name: each for each in plans}}
+        said = {"plans": {plan.name: plan for plan in plans}}
         said |= {"payments": payments or PaymentsConfig()}
         config = config_of().model_copy(update=said)
         self.ctx = Context(config=config, db=database, clock=clock)
@@ -144,7 +144,7 @@ class Counter:
 
     def payment_of(self, grant):
         entries = self.billing.ledger.entries(grant.purchase_id)
-        return next(each for each in entries if each.entry_id == grant.refers)
+        return next(entry for entry in entries if entry.entry_id == grant.refers)
 
     def trial(self, user_id=ANNA, plan="plus"):
         """Begin a trial; return its days."""
@@ -164,7 +164,7 @@ class Counter:
         return [entry for entry, _ in rows]
 
     def kinds(self):
-        return [each.kind.value for each in self.entries()]
+        return [entry.kind.value for entry in self.entries()]
 
     def faults(self):
         return [*faults(self.entries())]
@@ -172,14 +172,14 @@ class Counter:
     def sums(self):
         """Return what was paid and what went back, in minor units by currency."""
         told = {}
-        for each in self.entries():
-            if each.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
-                key = (each.kind.value, each.amount.currency.value)
-                told[key] = told.get(key, 0) + each.amount.minor
+        for entry in self.entries():
+            if entry.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
+                key = (entry.kind.value, entry.amount.currency.value)
+                told[key] = told.get(key, 0) + entry.amount.minor
         return told
 
     def told(self, to):
-        return [each.key for each in self.notices.newest(str(to), 100)][::-1]
+        return [notice.key for notice in self.notices.newest(str(to), 100)][::-1]
 
     def plans(self, user_id=ANNA):
         user = self.users.get(user_id)
@@ -197,7 +197,7 @@ def terms(shop, user_id=ANNA):
     """Return the terms of somebody as days from now, oldest first."""
     now = shop.clock()
     found = sorted(shop.billing.terms.of(user_id), key=lambda each: each.term_id)
-    return [((each.starts_at - now).days, (each.ends_at - now).days) for each in found]
+    return [((term.starts_at - now).days, (term.ends_at - now).days) for term in found]
 
 
 def state(shop, purchase):

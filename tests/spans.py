@@ -40,5 +40,5 @@ def received(process="bot"):
 
 def attributes(span):
     """Return what a span tells, by name."""
-    values = {each.key: each.value for each in span.attributes}
+    values = {attribute.key: attribute.value for attribute in span.attributes}
     return {key: getattr(value, value.WhichOneof("value")) for key, value in values.items()}

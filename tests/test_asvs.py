@@ -12,7 +12,7 @@ from docs.build.asvs import asvs_told, chapters, requirements, state_of
 pytestmark = pytest.mark.unit
 
 ROWS = [row for chapter in chapters() for row in chapter["rows"]]
-ALL = [each for row in ROWS for each in requirements(row)]
+ALL = [requirement for row in ROWS for requirement in requirements(row)]
 
 
 def test_each_requirement_of_both_levels_stands_there_once_in_its_chapter():
@@ -25,10 +25,10 @@ def test_each_requirement_of_both_levels_stands_there_once_in_its_chapter():
 
 
 def test_each_test_that_proves_a_requirement_exists():
-    named = {each for row in ROWS for each in row.get("tests", ())}
-    for each in named:
-        path, _, name = each.partition("::")
-        assert f"def {name}(" in (ROOT / "tests" / path).read_text("utf-8"), each
+    named = {test for row in ROWS for test in row.get("tests", ())}
+    for row in named:
+        path, _, name = row.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text("utf-8"), row
 
 
 def test_a_row_has_one_state_and_words_in_both_languages():

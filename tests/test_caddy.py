@@ -99,5 +99,5 @@ def test_an_address_that_is_no_proxy_is_not_believed(api):
         client.headers["X-Forwarded-Proto"] = "https"
         said = [{"X-Forwarded-For": f"203.0.113.{number}"} for number in range(6)]
         answers = [client.get("/api/user", headers=each) for each in said]
-    assert [each.status_code for each in answers] == [401] * 4 + [429] * 2
+    assert [answer.status_code for answer in answers] == [401] * 4 + [429] * 2
     assert "strict-transport-security" not in answers[0].headers

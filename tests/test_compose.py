@@ -109,7 +109,7 @@ class Service:
 def holders(place):
     """Return the processes that have said which keys of people's texts they hold."""
     with open_database(f"sqlite://{place}/state/merlin.db") as database:
-        return {each.process for each in KeyHolders(database).all() if each.holds}
+        return {holder.process for holder in KeyHolders(database).all() if holder.holds}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
@@ -129,9 +129,9 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name
 
 def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_once(tmp_path):
     make_certificates(tmp_path)
-    made = {each.name: each.read_bytes() for each in tmp_path.iterdir()}
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make_certificates(tmp_path)
-    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == made
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == made
     look = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
     for name, user in (("engine", 10001), ("postgres", 999)):
         certificate, key = (tmp_path / f"{name}.{end}" for end in ("pem", "key"))
@@ -145,9 +145,9 @@ def test_the_handbook_makes_a_file_for_every_secret(tmp_path):
     shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
     for language in ("en", "ru"):
         handbook = (ROOT / f"docs/{language}/install.md").read_text("utf-8")
-        (command,) = (each[2:] for each in handbook.splitlines() if each.startswith("$ sed "))
+        (command,) = (line[2:] for line in handbook.splitlines() if line.startswith("$ sed "))
         secrets = tmp_path / "deploy/secrets"
         secrets.mkdir()
         subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True)
-        assert {each.name for each in secrets.iterdir()} == set(CREDENTIALS)
+        assert {path.name for path in secrets.iterdir()} == set(CREDENTIALS)
         shutil.rmtree(secrets)

@@ -40,14 +40,14 @@ def container(name):
 def secrets_of(name):
     """Return the secrets that lie in a pod as files."""
     volumes = PODS[name]["spec"]["volumes"]
-    (secret,) = (each["secret"] for each in volumes if each["name"] == "secrets")
-    return {each["key"] for each in secret["items"]}
+    (secret,) = (volume["secret"] for volume in volumes if volume["name"] == "secrets")
+    return {item["key"] for item in secret["items"]}
 
 
 def test_every_file_is_applied_or_generated_from():
     generated = {name for each in KUSTOMIZATION["configMapGenerator"] for name in each["files"]}
     values = {"kustomization.yaml", "metrics.yaml"}  # of kustomize, and of another chart
-    there = {each.name for each in FOLDER.iterdir()}
+    there = {path.name for path in FOLDER.iterdir()}
     assert there == {*KUSTOMIZATION["resources"], *generated, *values}
 
 
@@ -77,12 +77,12 @@ def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
         for mount in each["volumeMounts"]
     }
     claims = {
-        each["metadata"]["name"]
-        for each in MANIFESTS.get(("StatefulSet", name), {})
+        volumeclaimtemplate["metadata"]["name"]
+        for volumeclaimtemplate in MANIFESTS.get(("StatefulSet", name), {})
         .get("spec", {})
         .get("volumeClaimTemplates", [])
     }
-    assert mounts == {each["name"] for each in spec["volumes"]} | claims
+    assert mounts == {volume["name"] for volume in spec["volumes"]} | claims
 
 
 @pytest.mark.parametrize("name", PROCESSES)

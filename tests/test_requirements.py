@@ -118,12 +118,12 @@ def licences(package):
     classifiers = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
     written = (told["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
     said = told["License-Expression"] or written or " OR ".join(classifiers)
-    return [each.rpartition(":: ")[2] for each in re.split(r" AND | OR ", said)]
+    return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", said)]
 
 
 def test_every_package_of_a_lock_that_is_here_has_a_licence_we_may_use():
     listed = {plain(pin).partition("==")[0] for name in ALL_LOCKS for pin in pins(name)}
-    here = {plain_name(each.name): each for each in distributions()}
+    here = {plain_name(distribution.name): distribution for distribution in distributions()}
     ours = {plain_name(name) for name in listed if not GPU.match(name)}
     judged = {name: licences(here[name]) for name in ours & set(here)}
     assert len(judged) > len(pins("requirements.txt")) * 0.9

@@ -139,7 +139,7 @@ def words(entry):
                 found.append("{}")
                 walk(value["expression"])
             elif value.get("type") == "SelectExpression":
-                walk([each["value"] for each in value["variants"]])
+                walk([variant["value"] for variant in value["variants"]])
             elif value.get("type") == "Pattern":
                 walk(value["elements"])
 

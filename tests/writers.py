@@ -59,7 +59,7 @@ def write_at_once(folder, writers, count, seed):
             running(lab.path, "daemon", **{KEY: "stand-in"}),
             ProcessPoolExecutor(writers, mp_context=FORKS) as pool,
         ):
-            jobs = [pool.submit(submit_all, lab, each, count, seed) for each in range(writers)]
+            jobs = [pool.submit(submit_all, lab, number, count, seed) for number in range(writers)]
             by_hand = push_by_hand(lab, jobs, writers * count // BETWEEN)
             told = [job.result() for job in jobs]
             made = [change_id for ids, _ in told for change_id in ids]
@@ -155,6 +155,6 @@ def prove(lab, made, wanted, by_hand):
     assert {each.change_id: each.commit for each in stored} == commits
     lying = set(git("ls-tree", "-r", "--name-only", "main"))
     examples = {f"datasets/{each.path}" for each in stored}
-    examples |= {f"datasets/trial/examples/q{1000 + each}.yaml" for each in range(by_hand)}
+    examples |= {f"datasets/trial/examples/q{1000 + number}.yaml" for number in range(by_hand)}
     assert examples <= lying
     assert len(lying) == 13 + wanted + by_hand

@@ -65,7 +65,7 @@ class YandexStandIn(ProviderStandIn):
             ("jobs.retrieve", "GET", _TASK, lambda job_id: self._task(account.poll(job_id))),
         ]
         shared = ("chat.", "models.list", "models.retrieve")
-        return [*own, *(each for each in super()._routes() if each[0].startswith(shared))]
+        return [*own, *(route for route in super()._routes() if route[0].startswith(shared))]
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key; answers take it as a bearer, uploads take none."""

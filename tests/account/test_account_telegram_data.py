@@ -126,6 +126,6 @@ def test_a_change_of_the_proof_that_is_asked_for_is_not_believed():
     for name, signers in (("signature", BY_SIGNATURE), ("hash", BY_TOKEN)):
         start = LIVE.index(f"{name}=") + len(name) + 1
         for place in range(start, start + 64):
-            others = [each for each in "abcdef0123456789_-AZ" if each != LIVE[place]]
+            others = [character for character in "abcdef0123456789_-AZ" if character != LIVE[place]]
             text = LIVE[:place] + rng.choice(others) + LIVE[place + 1 :]
             assert read(text, signers) is None

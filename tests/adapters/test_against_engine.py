@@ -219,7 +219,9 @@ def test_a_deleted_model_is_gone_with_its_weights_and_deleting_it_again_is_no_er
     again = order | {"metadata": {LAUNCH_KEY: "to be deleted"}}
     job_id = provider.create_job(**again).provider_job_id
     made = wait_until(lambda: (told := provider.read_job(job_id)).status == "succeeded" and told)
-    names = [each.model_id for each in provider.list_checkpoints(job_id)] + [made.model_id]
+    names = [checkpoint.model_id for checkpoint in provider.list_checkpoints(job_id)] + [
+        made.model_id
+    ]
     assert list(folder.rglob(f"{job_id}/step-*"))
     for name in (*names, *names):
         provider.delete_model(name)

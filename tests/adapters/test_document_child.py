@@ -271,10 +271,10 @@ def test_only_so_many_documents_are_read_at_once():
     async def story():
         reader, seen = ChildReader(at_once=2), set()
         readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
-        while not all(each.done() for each in readings):
+        while not all(reading.done() for reading in readings):
             seen.add(len(children() - before))
             await asyncio.wait(readings, timeout=0.002)
-        return seen, [each.result()[0] for each in readings]
+        return seen, [reading.result()[0] for reading in readings]
 
     before = children()
     seen, texts = asyncio.run(story())

@@ -123,7 +123,7 @@ def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_sou
             make_source(url(server), timeout_s=0.3).fetch()
         assert caught.value.key == "git-slow"
         # What was killed may take its time to be gone.
-        wait_until(lambda: not any(str(server.server_port) in each for each in command_lines()))
+        wait_until(lambda: not any(str(server.server_port) in line for line in command_lines()))
 
 
 def command_lines():

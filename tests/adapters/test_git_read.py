@@ -115,7 +115,7 @@ def test_what_differs_between_two_trees_leads_from_one_listing_to_the_other(remo
         heads.append(remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets.encode())))
         trees.append(neuro)
         source.fetch()
-    before, after = ({each.path: each for each in source.entries(at, "neuro")} for at in heads)
+    before, after = ({entry.path: entry for entry in source.entries(at, "neuro")} for at in heads)
     changes = source.changes(*trees)
     assert set(changes) == {"a b.yaml", "\udcff.yaml", "link.yaml", "line\nbreak.yaml"}
     led = {path: entry for path, entry in {**before, **changes}.items() if entry is not None}

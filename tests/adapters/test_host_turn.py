@@ -41,8 +41,8 @@ def test_a_folder_that_others_may_change_is_not_used(folder):
 def test_a_file_in_the_folders_place_keeps_nobody_from_pushing(folder):
     with wait_for_turn("a", 0):
         (made,) = folder.iterdir()
-    for each in made.iterdir():
-        each.unlink()
+    for path in made.iterdir():
+        path.unlink()
     made.rmdir()
     Path(made).write_text("x", encoding="utf-8")
     with wait_for_turn("a", 0) as came:

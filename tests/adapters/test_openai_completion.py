@@ -61,7 +61,7 @@ def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server,
     wishes = SamplingParams(most_tokens=9, response_format=shape)
     with closing(OpenAIAsker(server.base_url, "sk-key", wishes)) as asker:
         assert asker.ask("ft:x", QUESTION).text == asker.ask("ft:x", QUESTION).text == "Очередь"
-    first, second, *others = (each.json for each in server.calls)
+    first, second, *others = (call.json for call in server.calls)
     assert (first["max_tokens"], first["response_format"]) == (9, shape)
     assert (second["max_completion_tokens"], second["response_format"]) == (9, shape)
     for each in others:

@@ -67,7 +67,7 @@ def path(tmp_path):
         for asked, answered in TAUGHT.items()
     ]
     made = tmp_path / "train.jsonl"
-    text = (json.dumps({"messages": each}, ensure_ascii=False) for each in lines)
+    text = (json.dumps({"messages": line}, ensure_ascii=False) for line in lines)
     made.write_text("\n".join(text) + "\n", encoding="utf-8")
     return made
 
@@ -124,7 +124,7 @@ def test_a_job_is_found_by_its_key_alone(provider, create):
     first, second, other = create(), create(), create(OTHER)
     found = [report.provider_job_id for report in provider.find_jobs(KEY)]
     assert sorted(found) == sorted([first.provider_job_id, second.provider_job_id])
-    assert [each.provider_job_id for each in provider.find_jobs(OTHER)] == [other.provider_job_id]
+    assert [job.provider_job_id for job in provider.find_jobs(OTHER)] == [other.provider_job_id]
     assert provider.find_jobs("a" * 32) == []
 
 
@@ -132,7 +132,7 @@ def test_a_job_is_found_on_any_page(provider, create):
     first = create()
     for number in range(130):
         create(f"{number:032d}")
-    assert [each.provider_job_id for each in provider.find_jobs(KEY)] == [first.provider_job_id]
+    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
@@ -166,7 +166,7 @@ def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create, stand_in
     _, report = until_over(provider, failed)
     assert state_of(report.status) is JobState.FAILED
     told = provider.list_events(failed.provider_job_id, frozenset())
-    assert "invalid" in report.error + "".join(each.message for each in told)
+    assert "invalid" in report.error + "".join(event.message for event in told)
 
 
 def test_events_are_told_once(provider, create, stand_in):
@@ -175,7 +175,7 @@ def test_events_are_told_once(provider, create, stand_in):
     until_over(provider, job)
     told = provider.list_events(job.provider_job_id, frozenset())
     assert told
-    known = frozenset(each.event_id for each in told)
+    known = frozenset(event.event_id for event in told)
     assert provider.list_events(job.provider_job_id, known) == []
 
 
@@ -241,9 +241,9 @@ def test_mistrals_losses_are_events(provider, create):
     job = create()
     until_over(provider, job)
     told = provider.list_events(job.provider_job_id, frozenset())
-    losses = [each.data for each in told if each.kind == "metrics"]
+    losses = [event.data for event in told if event.kind == "metrics"]
     assert len(losses) == 3
-    assert all({"step", "train_loss"} == set(each) for each in losses)
+    assert all({"step", "train_loss"} == set(loss) for loss in losses)
 
 
 @pytest.mark.parametrize("form", [FORMS["yandex"]])

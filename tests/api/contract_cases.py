@@ -76,7 +76,7 @@ def _checks(answer):
         return CHECKS
     told = answer.json()
     is_of_schema = told.get("type", "").endswith((":wrong-value", ":bad-request"))
-    return CHECKS if is_of_schema else [each for each in CHECKS if each is not ACCEPTED]
+    return CHECKS if is_of_schema else [check for check in CHECKS if check is not ACCEPTED]
 
 
 def shortened(node):
@@ -102,7 +102,7 @@ class Contract:
         self.judged = Judged()
         told = description or site.client.get("/openapi.json").json()
         self.schema = schemathesis.openapi.from_dict(told)
-        self.operations = [each.ok() for each in self.schema.get_all_operations()]
+        self.operations = [operation.ok() for operation in self.schema.get_all_operations()]
         self._session = requests.Session()
         self._callers = itertools.cycle(ORDER)
         self._keys = {who: site.key(PEOPLE[who]) for who in PEOPLE}
@@ -119,7 +119,7 @@ class Contract:
 
     def draw(self, operation, most, number):
         """Send so many cases of one operation: right ones, wrong ones, and right ones at home."""
-        names = {each.name for each in operation.path_parameters}
+        names = {parameter.name for parameter in operation.path_parameters}
         home = {name: value for name, value in self.site.homes.items() if name in names}
         ways = [(POSITIVE, {})]
         # Of a call that brings nothing, no value can be wrong.
@@ -202,9 +202,9 @@ class Pages(Contract):
     _follows = False
 
     def __init__(self, site):
-        routes = [each for each in page_routes() if isinstance(each, APIRoute)]
-        for each in routes:
-            each.include_in_schema = True
+        routes = [route for route in page_routes() if isinstance(route, APIRoute)]
+        for route in routes:
+            route.include_in_schema = True
         super().__init__(site, shortened(get_openapi(title="-", version="-", routes=routes)))
 
     def _caller(self, _operation):

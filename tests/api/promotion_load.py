@@ -44,11 +44,11 @@ class _Echo(Handler):
 
     def post(self):
         asked = json.loads(self.body())
-        heard = [each["content"] for each in asked["messages"] if each["role"] == "system"]
+        heard = [message["content"] for message in asked["messages"] if message["role"] == "system"]
         time.sleep(self.server.dice.uniform(0, THINKS_S))  # as a model thinks, so as to overlap
         pieces = [{"delta": {"content": each}} for each in (asked["model"], f" heard {heard}")]
         pieces.append({"delta": {}, "finish_reason": "stop"})
-        told = [f"data: {json.dumps({'choices': [each]})}\n\n" for each in pieces]
+        told = [f"data: {json.dumps({'choices': [piece]})}\n\n" for piece in pieces]
         self.answer(200, "".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
 
 
@@ -110,7 +110,7 @@ async def _ask(client, key, number):
     if told.status_code != httpx.codes.OK:
         return "failed"
     events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
-    said = [json.loads(each) for each in events if each != "[DONE]"]
+    said = [json.loads(event) for event in events if event != "[DONE]"]
     parts = [part.get("delta", part.get("message")) for each in said for part in each["choices"]]
     words = "".join(part.get("content") or "" for part in parts)
     build, model = told.headers["merlin-build"], told.headers["merlin-model"]

@@ -71,8 +71,8 @@ class Market:
         return self._clients[-1]
 
     def close(self):
-        for each in self._clients:
-            each.close()
+        for client in self._clients:
+            client.close()
 
     def buyer(self):
         return Buyer(self, self.site.person(next(self._ids)))
@@ -119,7 +119,7 @@ class Market:
     def asked(self, order_id):
         """Return the payments that the stand-in made for an order."""
         made = self.till.payments()
-        return [each for each in made if each["metadata"].get("purchase") == order_id]
+        return [payment for payment in made if payment["metadata"].get("purchase") == order_id]
 
     def order_in_stars(self, buyer):
         who = Actor.person(buyer.user_id, Authority())
@@ -129,7 +129,7 @@ class Market:
         return self.kinds(order_id).count(EntryKind.GRANT)
 
     def kinds(self, order_id):
-        return [each.kind for each in self.billing.ledger.entries(order_id)]
+        return [entry.kind for entry in self.billing.ledger.entries(order_id)]
 
     def faults(self):
         """Return what is wrong with the ledger, which never is anything."""
@@ -142,15 +142,19 @@ class Market:
 
     def told_admins(self, **arguments):
         found = Notices(self.site.db).newest(ADMINS, 100)
-        return self._said(each for each in found if arguments.items() <= each.arguments.items())
+        return self._said(
+            notice for notice in found if arguments.items() <= notice.arguments.items()
+        )
 
     def _said(self, notices):
         """Return the keys of notices, each of which has its words in every language."""
         told = list(notices)
         assert all(
-            text(language, each.key, **each.arguments) for each in told for language in LANGUAGES
+            text(language, notice.key, **notice.arguments)
+            for notice in told
+            for language in LANGUAGES
         )
-        return [each.key for each in told]
+        return [notice.key for notice in told]
 
 
 class Buyer:

@@ -87,7 +87,7 @@ def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
     assert done.approval.state is ApprovalState.APPROVED
     assert role_of(site) is Role.EDITOR
     entries = Audit(site.db).newest(3, f"user:{ANNA}")
-    assert [(each.action, each.by) for each in entries] == [
+    assert [(entry.action, entry.by) for entry in entries] == [
         ("role.grant", f"user:{VERA}"),
         ("approval.approve", f"user:{BORIS}"),
         ("approval.ask", f"user:{VERA}"),
@@ -111,7 +111,7 @@ def test_nobody_is_asked_about_what_would_be_refused(site, vera):
     assert wrong.json()["type"] == "urn:merlin:problem:refused"
     assert vera.post("/api/users/77/roles", json=TEACHER).status_code == 404
     assert Approvals(site.db).count() == 0
-    assert [each.action for each in Audit(site.db).newest(9, f"user:{ANNA}")] == []
+    assert [entry.action for entry in Audit(site.db).newest(9, f"user:{ANNA}")] == []
 
 
 def test_who_may_not_do_it_may_not_approve_it(site, vera):

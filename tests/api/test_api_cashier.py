@@ -99,7 +99,7 @@ def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
     told = anna.pay(order_id)
     assert told.json()["pay_url"].endswith(shop.asked(order_id)[0]["id"])
     assert len(shop.asked(order_id)) == 1
-    calls = [each for each in shop.till.calls("payments.create") if each.key == order_id]
+    calls = [call for call in shop.till.calls("payments.create") if call.key == order_id]
     assert len(calls) == 2
 
 

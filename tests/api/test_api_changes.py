@@ -45,7 +45,7 @@ def examples(name=""):
 
 
 def lying(site):
-    return {each.path: each.text for each in FileIndex(site.db).files("algorithms")}
+    return {file.path: file.text for file in FileIndex(site.db).files("algorithms")}
 
 
 def edit(client, text, name="face/q0001"):
@@ -58,13 +58,13 @@ def edit(client, text, name="face/q0001"):
 
 def test_examples_are_listed_in_parts_and_found_by_words(teacher):
     first = teacher.get(examples(), params={"limit": 2})
-    assert [each["id"] for each in first.json()["examples"]] == ["face/q0000", "face/q0001"]
+    assert [example["id"] for example in first.json()["examples"]] == ["face/q0000", "face/q0001"]
     address = first.links["next"]["url"]
     rest = teacher.get(address)
-    assert [each["id"] for each in rest.json()["examples"]] == ["face/q0002"]
+    assert [example["id"] for example in rest.json()["examples"]] == ["face/q0002"]
     assert "next" not in rest.links
     found = teacher.get(examples(), params={"query": "вопрос 2"}).json()["examples"]
-    assert [each["id"] for each in found] == ["face/q0002"]
+    assert [example["id"] for example in found] == ["face/q0002"]
 
 
 def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keeper):
@@ -223,12 +223,12 @@ def test_of_racing_edits_none_is_lost(site, teacher, keeper):
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: teacher.post(address, json=body), range(6)))
-    asked = [each for each in answers if each.status_code == 202]
-    assert {each.status_code for each in answers} <= {202, 409}
+    asked = [answer for answer in answers if answer.status_code == 202]
+    assert {answer.status_code for answer in answers} <= {202, 409}
     assert asked
     keeper.commit()
-    for each in asked:
-        assert Changes(site.db).get(each.json()["id"]).state == "committed"
+    for answer in asked:
+        assert Changes(site.db).get(answer.json()["id"]).state == "committed"
     texts = [path for path in lying(site) if path.startswith("materials/lab-07")]
     assert len(texts) == len(asked)
 
@@ -249,9 +249,9 @@ def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
     site.person(VERA, Role.ADMIN)
     site.person(ANNA, Role.EDITOR)
     first = teacher.get("/api/changes", params={"limit": 2})
-    assert [each["id"] for each in first.json()["changes"]] == ids[:0:-1]
+    assert [change["id"] for change in first.json()["changes"]] == ids[:0:-1]
     rest = teacher.get(first.links["next"]["url"]).json()["changes"]
-    assert [each["id"] for each in rest] == ids[:1]
+    assert [change["id"] for change in rest] == ids[:1]
     with site.program(VERA) as admin, site.program(ANNA) as other:
         assert len(admin.get("/api/changes").json()["changes"]) == 3
         assert other.get("/api/changes").json() == {"changes": []}
@@ -302,7 +302,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
         assert poor.post(examples(), json=body).status_code == 403
     (waiting,) = Proposals(site.db).waiting()
     assert "999" not in waiting.draft.question
-    assert [each.key for each in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
+    assert [notice.key for notice in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
     assert Changes(site.db).pending("algorithms") == []
 
 
@@ -314,7 +314,7 @@ def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):
             student.post(examples(), json={"question": f"Вопрос {number}?", "answer": "Да."})
             for number in range(21)
         ]
-    assert [each.status_code for each in answers] == [202] * 20 + [409]
+    assert [answer.status_code for answer in answers] == [202] * 20 + [409]
 
 
 @pytest.mark.parametrize("name", ["%00", "..%2F..%2Fdataset", "a%0Ab", "none", "a" * 900])

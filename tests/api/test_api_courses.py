@@ -62,7 +62,10 @@ def test_names_come_in_the_callers_language_and_in_all_where_asked(still_site):
 
 def test_courses_come_in_their_semesters_where_asked(still_site):
     grouped = Grouped.model_validate(still_site.client.get("/api/courses?group=semester").json())
-    told = [(each.number, [course.slug for course in each.courses]) for each in grouped.semesters]
+    told = [
+        (semester.number, [course.slug for course in semester.courses])
+        for semester in grouped.semesters
+    ]
     assert told == [(1, ["algorithms"]), (2, ["networks"])]
     alone = still_site.client.get("/api/courses?semester=2").json()
     assert [course["slug"] for course in alone] == ["networks"]
@@ -158,9 +161,11 @@ def test_materials_are_sorted_by_type_then_lesson(still_site):
     said = still_site.client.get(f"/api/courses/{course_id}/materials").json()
     assert MaterialsShown.model_validate(said).course_name == "Алгоритмы и структуры данных"
     assert said["course_id"] == course_id
-    told = [(each["material_type"], each["lesson_number"]) for each in said["materials"]]
+    told = [
+        (material["material_type"], material["lesson_number"]) for material in said["materials"]
+    ]
     assert told == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
-    assert [each["type_code"] for each in said["materials"]] == [
+    assert [material["type_code"] for material in said["materials"]] == [
         "lecture",
         "lecture",
         "seminar",
@@ -174,7 +179,7 @@ def test_materials_are_sorted_by_type_then_lesson(still_site):
 def test_materials_of_one_type_by_code_and_by_russian_word(still_site, word):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     told = still_site.client.get(path, params={"type": word}).json()["materials"]
-    assert [each["title"] for each in told] == ["Практика: сортировки"]
+    assert [material["title"] for material in told] == ["Практика: сортировки"]
     assert len(still_site.client.get(path, params={"type": ""}).json()["materials"]) == 4
 
 
@@ -188,7 +193,7 @@ def test_a_type_that_there_is_not_is_told(still_site):
 def test_one_material_with_its_text_or_its_file(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     lecture, _, seminar, _ = (
-        each["id"] for each in still_site.client.get(path).json()["materials"]
+        material["id"] for material in still_site.client.get(path).json()["materials"]
     )
     whole = MaterialWhole.model_validate(still_site.client.get(f"{path}/{lecture}").json())
     assert (whole.title, whole.text) == (
@@ -202,7 +207,7 @@ def test_one_material_with_its_text_or_its_file(still_site):
 
 def test_a_material_belongs_to_its_course_alone(still_site):
     own = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    (first, *_) = (each["id"] for each in still_site.client.get(own).json()["materials"])
+    (first, *_) = (material["id"] for material in still_site.client.get(own).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
     said = problem(still_site.client.get(other), 404, "not-found")
     assert said["detail"] == "Материал в этом курсе не найден."
@@ -211,7 +216,7 @@ def test_a_material_belongs_to_its_course_alone(still_site):
 
 def test_a_material_that_its_course_names_no_longer_is_gone(site):
     path = f"/api/courses/{site.course_id('algorithms')}/materials"
-    (first, *_) = (each["id"] for each in site.client.get(path).json()["materials"])
+    (first, *_) = (material["id"] for material in site.client.get(path).json()["materials"])
     site.teach({"algorithms": course_yaml(1, "Алгоритмы"), "networks": NETWORKS, "closed": CLOSED})
     wait_until(lambda: site.client.get(path).json()["materials"] == [])
     problem(site.client.get(f"{path}/{first}"), 404, "not-found")
@@ -241,7 +246,7 @@ def test_semesters_and_teachers(still_site):
     semesters = [
         SemesterCount.model_validate(one) for one in still_site.client.get("/api/semesters").json()
     ]
-    assert [(each.number, each.courses) for each in semesters] == [(1, 1), (2, 1)]
+    assert [(semester.number, semester.courses) for semester in semesters] == [(1, 1), (2, 1)]
     (teacher,) = (
         TeacherShown.model_validate(one) for one in still_site.client.get("/api/teachers").json()
     )

@@ -48,8 +48,8 @@ def outputs(language, environment):
 def test_the_commands_of_the_page_answer(environment, language, name):
     said = outputs(language, environment)
     courses, grouped, found, lectures, material, me, added, kept, gone = said[:9]
-    assert [each["slug"] for each in courses] == ["algorithms", "networks"]
-    assert [each["number"] for each in grouped["semesters"]] == [1, 2]
+    assert [course["slug"] for course in courses] == ["algorithms", "networks"]
+    assert [semester["number"] for semester in grouped["semesters"]] == [1, 2]
     assert grouped["semesters"][0]["courses"][0]["name"].startswith(
         "Al" if language == "en" else "Ал"
     )

@@ -47,7 +47,7 @@ def test_a_dataset_is_told_with_what_serves_it(site):
     assert told["examples"] == 13
     one = site.admin.get("/api/datasets/trial").json()
     assert {key: one[key] for key in told} == told
-    broken = [each for each in one["findings"] if each["path"] == "examples/broken.yaml"]
+    broken = [finding for finding in one["findings"] if finding["path"] == "examples/broken.yaml"]
     assert broken[0]["severity"] == "error"
     assert broken[0]["text"]
     assert site.admin.get("/api/datasets/none").status_code == 404
@@ -55,7 +55,7 @@ def test_a_dataset_is_told_with_what_serves_it(site):
 
 def test_builds_are_told_with_their_examples_and_compared(site):
     builds = site.admin.get("/api/builds").json()["builds"]
-    assert [each["version"] for each in builds] == ["trial-2", "trial-1"]
+    assert [build["version"] for build in builds] == ["trial-2", "trial-1"]
     one = site.admin.get("/api/builds/trial-2").json()
     assert len(one["examples"]) == one["train"] + one["test"] == 12
     assert one["system"] == "Отвечай коротко."
@@ -68,11 +68,11 @@ def test_builds_are_told_with_their_examples_and_compared(site):
 
 def test_verdicts_are_told_by_dataset_and_by_commit(site):
     verdicts = site.admin.get("/api/verdicts", params={"dataset": "trial"}).json()["verdicts"]
-    assert [each["subject"] for each in verdicts][:2] == ["Change some", "Add examples"]
+    assert [verdict["subject"] for verdict in verdicts][:2] == ["Change some", "Add examples"]
     commit = verdicts[0]["commit"]
     found = site.admin.get("/api/verdicts", params={"commit": commit[:8]}).json()["verdicts"]
-    assert [each["commit"] for each in found] == [commit]
-    assert "examples/broken.yaml" in [each["path"] for each in found[0]["findings"]]
+    assert [verdict["commit"] for verdict in found] == [commit]
+    assert "examples/broken.yaml" in [finding["path"] for finding in found[0]["findings"]]
     assert site.admin.get("/api/verdicts", params={"commit": "%"}).status_code == 422
 
 
@@ -88,7 +88,7 @@ def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(sit
         change = teacher.get(answer.headers["location"]).json()
         assert change["state"] == "committed"
         found = teacher.get(f"/api/teacher/courses/{course}").json()["materials"]
-        assert [each["title"]["ru"] for each in found] == ["Начало", "Графы"]
+        assert [material["title"]["ru"] for material in found] == ["Начало", "Графы"]
         assert found[1]["id"]
     git = site.lab.repository.git
     assert git("log", "-1", "--format=%an|%s", "main") == "Борис Учитель|Add seminar 2"

@@ -57,8 +57,8 @@ def rows(shop):
     """Return all that is written of money, but when it is looked at next."""
     told = {}
     for name in BILLING:
-        columns = [each.name for each in shop.db._handle.get_columns(name)]
-        kept = ", ".join(each for each in columns if each not in {"look_at", "looks"})
+        columns = [column.name for column in shop.db._handle.get_columns(name)]
+        kept = ", ".join(column for column in columns if column not in {"look_at", "looks"})
         told[name] = shop.sql(f"SELECT {kept} FROM {name} ORDER BY id")  # noqa: S608 - our own names
     return told
 

@@ -146,7 +146,11 @@ def test_another_kind_of_content_is_refused_as_such(site, admin, name, kind):
 @pytest.mark.parametrize("name", WRITING)
 def test_wild_numbers_and_names_in_the_path_are_refused(site, admin, name):
     path, verb, operation = WRITING[name]
-    parts = [each["name"] for each in operation.get("parameters", []) if each["in"] == "path"]
+    parts = [
+        parameter["name"]
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "path"
+    ]
     before = tables(site)
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     for part in parts:

@@ -110,9 +110,9 @@ def words_of(told):
     """Return the id and the words of a stream that has its end."""
     assert told.content.endswith(b"data: [DONE]\n\n")
     events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
-    chunks = [json.loads(each) for each in events[:-1]]
-    said = "".join(each["choices"][0]["delta"].get("content", "") for each in chunks)
-    return {each["id"] for each in chunks}, said, chunks[-1]["merlin"]
+    chunks = [json.loads(event) for event in events[:-1]]
+    said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    return {chunk["id"] for chunk in chunks}, said, chunks[-1]["merlin"]
 
 
 @functional

@@ -50,7 +50,7 @@ def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
     site.lab.until_serving("trial-1")
     told = site.admin.get(f"/api/jobs/{job['id']}").json()
     assert told["state"] == "succeeded"
-    assert [each["to"] for each in told["changes"]][-1] == "succeeded"
+    assert [change["to"] for change in told["changes"]][-1] == "succeeded"
     assert told["events"]
     assert told["losses"]["train"]
     assert told["losses"]["train"][0]["loss"] > told["losses"]["train"][-1]["loss"]
@@ -93,7 +93,7 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     late = site.served(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"
     assert "завершено" in late["reason"]
-    assert [each["state"] for each in site.admin.get("/api/requests").json()["requests"]] == [
+    assert [request["state"] for request in site.admin.get("/api/requests").json()["requests"]] == [
         "failed",
         "done",
     ]
@@ -241,7 +241,7 @@ def test_status_tells_who_is_alive(site):
     now = site.services.clock()
     Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
     told = site.admin.get("/api/status").json()
-    alive = {each["process"]: each["alive"] for each in told["processes"]}
+    alive = {process["process"]: process["alive"] for process in told["processes"]}
     assert alive == {"api": True, "daemon": True}  # the api tells of itself while it runs
     assert told["datasets"][0]["name"] == "trial"
     assert told["queues"]["jobs"] == 1

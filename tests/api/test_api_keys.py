@@ -100,7 +100,7 @@ def test_no_key_makes_lists_or_revokes_keys(site):
     site.person(ANNA)
     with site.program(ANNA) as program:
         answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
-    assert [each.status_code for each in answers] == [403, 403, 403]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert len(ApiKeys(site.db).of(ANNA)) == 1
 
 

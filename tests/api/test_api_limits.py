@@ -57,7 +57,7 @@ def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
 
 def test_clients_of_the_protocol_are_told_in_its_words(limited):
     answers = (limited.client.get("/v1/models") for _ in range(50))
-    refused = next(each for each in answers if each.status_code == 429)
+    refused = next(answer for answer in answers if answer.status_code == 429)
     error = refused.json()["error"]
     assert (error["type"], error["code"]) == ("requests", "rate_limit_exceeded")
     assert refused.headers["retry-after"] in error["message"]
@@ -109,7 +109,7 @@ def test_what_has_not_changed_costs_nothing(limited):
     answers = [
         limited.client.get("/api/courses", headers={"If-None-Match": tag}) for _ in range(12)
     ]
-    assert {each.status_code for each in answers} == {304}
+    assert {answer.status_code for answer in answers} == {304}
     assert left(answers[-1]) == '"anonymous";r=3'
     assert left(limited.client.get("/api/courses")) == '"anonymous";r=2'
 

@@ -88,7 +88,7 @@ TOLD = {
     for verb, operation in verbs.items()
 }
 HIDDEN = [
-    f"{each}_id" for each in ("session", "turn", "change", "job", "request", "order", "renewal")
+    f"{name}_id" for name in ("session", "turn", "change", "job", "request", "order", "renewal")
 ]
 # What a call notes of whoever made it, a sign-in of these tests leaves behind, a process says.
 PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}

@@ -140,7 +140,7 @@ def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
         assert here.put("/api/user/password", json=right).status_code == 200
         assert here.get("/api/user").status_code == 200
         assert there.get("/api/user").status_code == 401
-    actions = [each.action for each in Audit(site.db).newest(target="user:1002")]
+    actions = [entry.action for entry in Audit(site.db).newest(target="user:1002")]
     assert actions[0] == "account.password"
 
 

@@ -39,7 +39,7 @@ def shown():
         disk=DiskView(1, 2),
     )
     metrics = metrics_of(everything, Traffic(), AnswerCounts(), NOW)
-    return {name for each in metrics for name in (each.name, f"{each.name}_total")}
+    return {name for metric in metrics for name in (metric.name, f"{metric.name}_total")}
 
 
 @pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)

@@ -31,7 +31,7 @@ def test_people_are_found_and_told(admin):
     assert admin.get("/api/users/77").status_code == 404
     first = admin.get("/api/users", params={"limit": 1})
     rest = admin.get(first.links["next"]["url"])
-    ids = {each["id"] for part in (first, rest) for each in part.json()["users"]}
+    ids = {user["id"] for part in (first, rest) for user in part.json()["users"]}
     assert ids == {ANNA, VERA}
     assert "next" not in rest.links
 
@@ -45,12 +45,12 @@ def test_a_role_is_given_taken_noted_and_told(site, admin):
     assert admin.post(address, json={"role": "owner"}).status_code == 422
     told = admin.delete(address, params={"scope": "networks"}).json()
     assert told["role"] == "student"
-    assert {each.key for each in Notices(site.db).newest(str(ANNA), 5)} == {
+    assert {notice.key for notice in Notices(site.db).newest(str(ANNA), 5)} == {
         "notice-role",
         "notice-role-scopes",
     }
     entries = admin.get("/api/audit", params={"target": f"user:{ANNA}"}).json()["entries"]
-    assert {each["by"] for each in entries} == {f"user:{VERA}"}
+    assert {entry["by"] for entry in entries} == {f"user:{VERA}"}
     assert len(entries) == 2
 
 
@@ -59,7 +59,7 @@ def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
         assert admin.post(f"/api/users/{ANNA}/{act}").status_code == 200
     first = admin.get("/api/audit", params={"limit": 2, "by": f"user:{VERA}"})
     rest = admin.get(first.links["next"]["url"])
-    told = [each["action"] for part in (first, rest) for each in part.json()["entries"]]
+    told = [entry["action"] for part in (first, rest) for entry in part.json()["entries"]]
     assert told == ["user.block", "user.unblock", "user.block"]
     assert "next" not in rest.links
     assert admin.get("/api/audit", params={"by": f"user:{ANNA}"}).json()["entries"] == []
@@ -107,7 +107,7 @@ def test_health_tells_queues_failures_and_disk(site):
     Notices(site.db).tell("admins", "notice-proposal", {})
     with site.program(VERA) as admin:
         told = admin.get("/api/health").json()
-    queues = {each["name"]: each["waiting"] for each in told["queues"]}
+    queues = {queue["name"]: queue["waiting"] for queue in told["queues"]}
     assert queues["notices"] == 2  # the other admins are told of vera's role
     assert told["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
     assert told["disk"]["free"] > 0

@@ -69,7 +69,7 @@ def test_the_package_streams_the_same_answer_in_pieces(site, provider):
         provider.behave(piece_s=0.0)
         chunks += stream
     provider.behave(fixed_answer="")
-    pieces = [each.choices[0].delta.content or "" for each in chunks if each.choices]
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(pieces) == f"{words}\n\nконец"
     assert raw.headers["merlin-build"] == "algorithms-1"
     last, usage = chunks[-2:]
@@ -77,12 +77,12 @@ def test_the_package_streams_the_same_answer_in_pieces(site, provider):
     assert last.model_extra["merlin"]["build"] == "algorithms-1"
     assert usage.choices == []
     assert usage.usage.completion_tokens > 0
-    assert len({each.id for each in chunks}) == 1
+    assert len({chunk.id for chunk in chunks}) == 1
 
 
 def test_the_package_lists_and_shows_the_models(site):
     with package(site) as client:
-        names = [each.id for each in client.models.list()]
+        names = [model.id for model in client.models.list()]
         shown = client.models.retrieve("merlin/algorithms")
     assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
     assert (shown.id, shown.owned_by) == ("merlin/algorithms", "merlin")

@@ -85,7 +85,7 @@ def test_an_answer_ends_where_it_was_wished(sdk, provider, wish, words, reason, 
     told = sdk.chat.completions.create(**talk(QUESTION, stream=stream, **wish))
     if stream:
         choices = [each.choices[0] for each in told]
-        said = "".join(each.delta.content or "" for each in choices)
+        said = "".join(choice.delta.content or "" for choice in choices)
         ended = choices[-1].finish_reason
     else:
         said, ended = told.choices[0].message.content, told.choices[0].finish_reason

@@ -94,7 +94,7 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
     with opened(tmp_path) as (site, _), asker(site) as client:
         serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
         told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
-        assert [each["standing"] for each in told] == ["earlier", "earlier"]
+        assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
         asked = site.database.sql("SELECT kind, by_whom FROM request")
         assert asked == [("census", "api:door")]
 

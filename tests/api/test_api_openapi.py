@@ -54,7 +54,7 @@ def test_description_says_what_it_is_of():
     assert TOLD["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
     assert TOLD["servers"]
-    assert [each["name"] for each in TOLD["tags"]] == list(TOPICS)
+    assert [tag["name"] for tag in TOLD["tags"]] == list(TOPICS)
 
 
 def test_every_reference_leads_somewhere_and_nothing_lies_unused():
@@ -105,10 +105,14 @@ def test_operation_has_its_words_and_its_topic():
 def test_operation_declares_the_parts_of_its_path():
     for path, _, operation in OPERATIONS:
         named = set(re.findall(r"{(\w+)}", path))
-        told = [each for each in operation.get("parameters", []) if each["in"] == "path"]
-        assert {each["name"] for each in told} == named
-        assert all(each["required"] for each in told)
-        keys = [(each["in"], each["name"]) for each in operation.get("parameters", [])]
+        told = [
+            parameter for parameter in operation.get("parameters", []) if parameter["in"] == "path"
+        ]
+        assert {parameter["name"] for parameter in told} == named
+        assert all(parameter["required"] for parameter in told)
+        keys = [
+            (parameter["in"], parameter["name"]) for parameter in operation.get("parameters", [])
+        ]
         assert len(keys) == len(set(keys))
 
 

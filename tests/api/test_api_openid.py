@@ -95,7 +95,7 @@ def test_who_comes_back_goes_on_where_they_were_and_never_to_another_site(
 def test_a_cookie_that_somebody_changed_leads_to_no_other_site(site, issuer):
     with page(site) as browser:
         address = set_out(browser)
-        (name,) = (each for each in browser.cookies if "openid" in each)
+        (name,) = (cookie for cookie in browser.cookies if "openid" in cookie)
         kept = browser.cookies[name].rpartition(".")[0]
         for written in ("Ly9ldmlsLmV4YW1wbGU=", "%%%", "gICA", "aHR0cHM6Ly9ldmlsLmV4YW1wbGU="):
             changed = replace_cookie(browser, name, f"{kept}.{written}")

@@ -29,12 +29,12 @@ def test_an_order_is_paid_on_its_page_and_granted_once(shop):
     shop.till.choose(order["id"], "paid")
     shop.until(order["id"], "paid")
     assert shop.grants(order["id"]) == 1
-    assert [each.plan for each in anna.terms] == ["plus"]
+    assert [term.plan for term in anna.terms] == ["plus"]
     assert anna.told == ["notice-paid"]
     assert shop.faults() == []
     usage = anna.http.get("/api/user/usage").json()
     assert usage["plan"] == "plus"
-    assert [(each["plan"], each["source"]) for each in usage["terms"]] == [("plus", "grant")]
+    assert [(term["plan"], term["source"]) for term in usage["terms"]] == [("plus", "grant")]
 
 
 def test_a_double_tap_on_buy_is_one_order_and_one_payment(shop):
@@ -91,7 +91,7 @@ def test_anothers_order_is_not_there(shop):
     assert eve.pay(order_id).status_code == 404
     assert eve.http.delete(path).status_code == 404
     assert eve.http.get("/api/orders").json() == {"orders": []}
-    assert [each["id"] for each in anna.http.get("/api/orders").json()["orders"]] == [order_id]
+    assert [order["id"] for order in anna.http.get("/api/orders").json()["orders"]] == [order_id]
     assert shop.state(order_id) == "pending"
 
 
@@ -132,7 +132,7 @@ def test_an_expired_order_is_not_paid_but_ordered_anew_and_what_comes_late_is_gr
     assert anna.order() != order_id
     shop.till.choose(order_id, "paid")
     shop.until(order_id, "paid")
-    assert [each.plan for each in anna.terms] == ["plus"]
+    assert [term.plan for term in anna.terms] == ["plus"]
 
 
 def test_an_order_that_nobody_asked_for_expires_without_a_call(shop):
@@ -166,7 +166,7 @@ def test_a_declined_payment_is_told_with_its_reason(shop):
 def test_plans_are_told_with_prices_and_who_may_try(shop):
     anna = shop.buyer()
     for client, may in ((shop.site.client, None), (anna.http, True)):
-        plans = {each["name"]: each for each in client.get("/api/plans").json()["plans"]}
+        plans = {plan["name"]: plan for plan in client.get("/api/plans").json()["plans"]}
         plus = plans["plus"]
         assert plus["price"]["roubles"] == {"minor": 29900, "value": "299.00", "currency": "RUB"}
         assert plus["price"]["stars"]["minor"] == 200
@@ -180,7 +180,7 @@ def test_a_trial_is_had_once(shop):
     anna = shop.buyer()
     told = anna.http.post("/api/plans/plus/trial")
     assert (told.status_code, told.json()["days"]) == (200, 3)
-    assert [each.source.value for each in anna.terms] == ["trial"]
+    assert [term.source.value for term in anna.terms] == ["trial"]
     assert problem(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
     assert anna.http.post("/api/plans/pack/trial").status_code == 404
     (plus,) = (one for one in anna.http.get("/api/plans").json()["plans"] if one["name"] == "plus")

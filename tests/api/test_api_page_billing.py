@@ -39,17 +39,17 @@ def sold(shop):
     """A buyer with two orders that are paid."""
     anna = shop.buyer()
     anna.orders = [pressed(anna, name) for name in ("plus", "voices")]
-    for each in anna.orders:
-        shop.till.choose(each, "paid")
-        shop.until(each, "paid")
+    for order in anna.orders:
+        shop.till.choose(order, "paid")
+        shop.until(order, "paid")
     return anna
 
 
 def grant_of(shop, order_id):
     return next(
-        each.entry_id
-        for each in shop.billing.ledger.entries(order_id)
-        if each.kind is EntryKind.GRANT
+        entry.entry_id
+        for entry in shop.billing.ledger.entries(order_id)
+        if entry.kind is EntryKind.GRANT
     )
 
 
@@ -84,9 +84,9 @@ def test_nobody_but_admins_opens_any_of_it(shop, sold):
     shop.site.person(BORIS, Role.EDITOR)
     boris = shop.browser(BORIS)
     paths = ("", "/promos", f"/{order_id}")
-    for each in paths:
-        assert boris.get(f"/admin/billing{each}").status_code == 404
-        assert sold.http.get(f"/admin/billing{each}").status_code == 404
+    for path in paths:
+        assert boris.get(f"/admin/billing{path}").status_code == 404
+        assert sold.http.get(f"/admin/billing{path}").status_code == 404
     assert (
         boris.post(f"/admin/billing/{order_id}/refund", data=wish(shop, order_id)).status_code
         == 404
@@ -113,13 +113,13 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
         assert (done.status_code, done.headers["location"]) == (303, f"{address}#refunds")
     shop.until(order_id, "refunded-in-part")
     wait_until(lambda: "возвращено" in words(shop.admin.get(address)))
-    assert [each.amount.minor for each in shop.billing.refunds.of(order_id)] == [4050]
+    assert [refund.amount.minor for refund in shop.billing.refunds.of(order_id)] == [4050]
     # What went back stands in the bar of its day: 40,50 of 398.
     assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
     # An empty sum is all that is left.
     shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
     shop.until(order_id, "refunded")
-    assert sum(each.amount.minor for each in shop.billing.refunds.of(order_id)) == 9900
+    assert sum(refund.amount.minor for refund in shop.billing.refunds.of(order_id)) == 9900
     assert "отозвано" in words(shop.admin.get(address))
     assert shop.faults() == []
 
@@ -244,6 +244,4 @@ def test_months_and_days_turn_in_the_zone_of_the_shop():
         MOSCOW,
     )
     assert len(days) == 32
-    assert [tuple(each.values()) for each in days if each["paid"]] == [
-        (date(2026, 11, 1), 500, 200)
-    ]
+    assert [tuple(day.values()) for day in days if day["paid"]] == [(date(2026, 11, 1), 500, 200)]

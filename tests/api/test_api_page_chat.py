@@ -66,7 +66,7 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     again = ask(site, client, "А дерево?", talk=talk)
     assert again.url.path == first.url.path
     (call,) = provider.calls("chat.create")[-1:]
-    assert [each["content"] for each in call.body["messages"]][-3::2] == [
+    assert [message["content"] for message in call.body["messages"]][-3::2] == [
         "Что такое граф?",
         "А дерево?",
     ]
@@ -97,7 +97,7 @@ def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_s
     (second,) = turns_in(page)
     assert second != first
     assert "Иначе." in page.text
-    assert [each["content"] for each in provider.calls("chat.create")[-1].body["messages"]][
+    assert [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]][
         -1:
     ] == ["Что такое граф?"]
 

@@ -27,7 +27,7 @@ def test_a_curve_lies_by_the_logarithm_and_leaves_room_for_what_is_to_come():
 
 def test_names_stand_beside_the_ends_with_the_last_loss():
     curve = plot_curve([(0, 3.0), (50, 0.5)], [(50, 2.0)], 100, "ru")
-    names = {each.style: each for each in curve.names}
+    names = {name.style: name for name in curve.names}
     assert (names[""].anchor, names[""].dx) == ("start", 8)
     assert names[""].words == f"{text('ru', 'chart-train')} 0,50"
     assert names["t"].words == f"{text('ru', 'chart-test')} 2,00"

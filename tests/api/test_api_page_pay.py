@@ -118,7 +118,9 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
         ("/me/renewals/stop", {"renewal_id": 1}),
     ):
         assert anna.http.post(path, data=said, headers=foreign).status_code == 403, path
-    assert [each.purchase_id for each in shop.billing.purchases.of(anna.user_id)] == [order_id]
+    assert [purchase.purchase_id for purchase in shop.billing.purchases.of(anna.user_id)] == [
+        order_id
+    ]
     assert anna.terms == []
 
 
@@ -246,7 +248,7 @@ def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
     bots = text("en", "terms-text").splitlines()
     english = httpx.get(shop.site.address + "/terms?lang=en", timeout=longest())
     assert english.status_code == 200
-    assert all(each.strip() in unescape(english.text) for each in bots)
+    assert all(bot.strip() in unescape(english.text) for bot in bots)
     for plan in ("max", "voices"):
         assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
 

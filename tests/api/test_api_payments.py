@@ -25,7 +25,7 @@ def test_payments_are_listed_page_by_page(shop):
     anna = shop.buyer()
     wanted = [anna.ordered(plan) for plan in ("plus", "pack")] + [shop.buyer().order()]
     first = shop.admin.get("/api/payments", params={"limit": 2}).json()["payments"]
-    assert [each["id"] for each in first] == wanted[:0:-1]
+    assert [payment["id"] for payment in first] == wanted[:0:-1]
     assert first[1]["user_id"] == anna.user_id
     told = shop.admin.get("/api/payments", params={"limit": 2})
     then = shop.admin.get(told.links["next"]["url"].split("https://merlin.example")[1])
@@ -37,7 +37,7 @@ def test_payments_are_listed_page_by_page(shop):
 def test_a_payment_is_told_with_its_rows(shop):
     order_id = shop.buyer().bought()
     told = shop.admin.get(f"/api/payments/{order_id}").json()
-    assert [each["kind"] for each in told["entries"]] == ["payment", "grant"]
+    assert [entry["kind"] for entry in told["entries"]] == ["payment", "grant"]
     assert told["entries"][1]["refers"] == told["entries"][0]["id"]
     assert told["outside_id"] == shop.till.payment(order_id)["id"]
     assert shop.admin.get(f"/api/payments/{'0' * 32}").status_code == 404
@@ -53,7 +53,10 @@ def test_a_part_and_then_the_rest_go_back(shop):
     assert refund(shop, order_id).status_code == 202
     shop.until(order_id, "refunded")
     assert refund(shop, order_id).status_code == 409
-    assert [each["amount"]["value"] for each in shop.till.refunds()[-2:]] == ["100.00", "199.00"]
+    assert [refund["amount"]["value"] for refund in shop.till.refunds()[-2:]] == [
+        "100.00",
+        "199.00",
+    ]
     assert anna.told.count("notice-refunded") == 2
     assert shop.kinds(order_id)[-1] is EntryKind.REVOCATION
     assert shop.faults() == []

@@ -21,7 +21,7 @@ CALLS = [
     for folder in KEPT["item"]
     for call in folder["item"]
 ]
-GETS = [each for each in CALLS if each.values[1]["method"] == "GET"]
+GETS = [call for call in CALLS if call.values[1]["method"] == "GET"]
 # Whose key opens what the world keeps of each topic; the rest an admin's opens.
 OWNERS = {"sessions": ANNA, "orders": ANNA, "ratings": ANNA, "changes": BORIS}
 TOLD = described()["paths"]
@@ -85,7 +85,7 @@ def test_every_get_of_the_collection_is_answered(site, keys, topic, request_):
 
 
 def test_what_the_collection_names_is_as_postman_wants_it():
-    for _, request_ in (each.values for each in CALLS):
+    for _, request_ in (call.values for call in CALLS):
         url = request_["url"]
         assert url["raw"] == "{{address}}/" + "/".join(url["path"])
         named = [part[1:] for part in url["path"] if part.startswith(":")]

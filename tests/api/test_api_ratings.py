@@ -61,7 +61,7 @@ def test_nobody_rates_anothers_answer(site, anna, talk):
     site.person(BORIS)
     with site.program(BORIS) as boris:
         answers = [boris.get(turn), boris.post(turn, json={"value": "down"}), boris.delete(turn)]
-    assert [each.status_code for each in answers] == [404, 404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert site.database.sql("SELECT * FROM rating") == []
 
 

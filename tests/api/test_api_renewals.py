@@ -51,7 +51,7 @@ def test_without_consent_and_for_a_pack_there_is_none(shop, said):
     anna = shop.buyer()
     order_id = anna.bought(**said)
     assert anna.renewals == []
-    asked = [each for each in shop.till.calls("payments.create") if each.key == order_id]
+    asked = [call for call in shop.till.calls("payments.create") if call.key == order_id]
     assert asked[0].body["save_payment_method"] is False
 
 
@@ -121,7 +121,7 @@ def test_a_decline_is_told_and_tried_three_times_and_no_more(shop):
         at(shop, renewal.next_at + timedelta(days=number - 1, hours=1))
         shop.until(newest(shop, anna).purchase_id, "canceled")
     tries = shop.billing.purchases.of(anna.user_id)[:-1]
-    assert [each.state.value for each in tries] == ["canceled"] * 3
+    assert [purchase.state.value for purchase in tries] == ["canceled"] * 3
     assert anna.told.count("notice-renewal-failed") == 2
     assert anna.told.count("notice-renewal-over") == 1
     assert "notice-payment-canceled" not in anna.told

@@ -67,8 +67,13 @@ def test_materials_are_found_with_their_courses(still_site):
     answer = still_site.client.get("/api/search", params={"query": "сортировка"})
     results = Results.model_validate(answer.json())
     assert [course.slug for course in results.courses] == ["algorithms"]
-    assert {each.title for each in results.materials} == {"Сортировки", "Практика: сортировки"}
-    assert {each.course_id for each in results.materials} == {still_site.course_id("algorithms")}
+    assert {material.title for material in results.materials} == {
+        "Сортировки",
+        "Практика: сортировки",
+    }
+    assert {material.course_id for material in results.materials} == {
+        still_site.course_id("algorithms")
+    }
     assert (results.query, results.suggestion) == ("сортировка", None)
 
 

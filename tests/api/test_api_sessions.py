@@ -63,7 +63,7 @@ def test_sessions_of_all_bots_come_in_parts(site, anna):
     titles, path = [], f"{SESSIONS}?limit=2"
     while path:
         part = anna.get(path)
-        titles += [each["title"] for each in part.json()["sessions"]]
+        titles += [session["title"] for session in part.json()["sessions"]]
         path = following(part)
     assert titles == [f"вопрос {number}" for number in (4, 3, 2, 1, 0)]
 
@@ -93,7 +93,7 @@ def test_others_find_nothing_there_not_even_admins(site, anna, who):
     with site.program(who) as other:
         answers = [other.get(path), other.get(f"{path}/turns"), other.delete(path)]
         assert other.get(SESSIONS).json() == {"sessions": []}
-    assert [each.status_code for each in answers] == [404, 404, 404]
+    assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert anna.get(path).status_code == 200
 
 

@@ -202,7 +202,7 @@ def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(sit
         say(site, started(browser)["key"], ANNA)
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: browser.post("/api/auth/wait").json(), range(8)))
-    assert sum(each["signed_in"] is not None for each in answers) == 1
+    assert sum(answer["signed_in"] is not None for answer in answers) == 1
     assert len(SignIns(site.db).of(ANNA)) == 1
 
 
@@ -216,7 +216,7 @@ def test_logins_of_one_address_are_not_without_end(site):
     stand_still(site)
     with page(site) as browser:
         answers = [browser.post("/api/auth/start") for _ in range(25)]
-    assert [each.status_code for each in answers[:20]] == [200] * 20
+    assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
     assert int(answers[-1].headers["retry-after"]) > 0
 

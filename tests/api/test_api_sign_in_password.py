@@ -24,7 +24,9 @@ def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
         assert answer.json()["user"]["name"] == "boris"
         assert me(browser).json()["has_password"]
     entries = Audit(site.db).newest()
-    assert [(each.by, each.action) for each in entries][:1] == [("user:1002", "sign-in.password")]
+    assert [(entry.by, entry.action) for entry in entries][:1] == [
+        ("user:1002", "sign-in.password")
+    ]
 
 
 @pytest.mark.parametrize("name", ["boris", "nobody-here"])
@@ -33,8 +35,8 @@ def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
     with_password(site, site.person(BORIS), "boris")
     with page(site) as browser:
         answers = [guess(browser, name) for _ in range(6)]
-    assert [each.status_code for each in answers] == [401] * 5 + [429]
-    assert [code_of(each) for each in answers] == ["wrong-password"] * 5 + ["too-many"]
+    assert [answer.status_code for answer in answers] == [401] * 5 + [429]
+    assert [code_of(answer) for answer in answers] == ["wrong-password"] * 5 + ["too-many"]
     assert answers[-1].headers["retry-after"] == "1"
 
 
@@ -48,12 +50,10 @@ def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site
         Users(site.db).block(BORIS, "cli:vera")
         me(browser)
         # The line of a call is written after its answer.
-        wait_until(lambda: sum(each["event"] == answered for each in logs) == 4)
-    calls = [
-        (each["path"], each["status"], each["user"]) for each in logs if each["event"] == answered
-    ]
-    tries = [each for each in logs if "user" in each and each["event"] != answered]
-    assert [(each["event"], each["user"]) for each in tries] == [
+        wait_until(lambda: sum(log["event"] == answered for log in logs) == 4)
+    calls = [(log["path"], log["status"], log["user"]) for log in logs if log["event"] == answered]
+    tries = [log for log in logs if "user" in log and log["event"] != answered]
+    assert [(log["event"], log["user"]) for log in tries] == [
         ("a wrong password", BORIS),
         ("somebody signed in", BORIS),
     ]

@@ -148,9 +148,9 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
     finally:
         Users(staff.db).set_zone(VERA, None)
         with staff.database.atomic():
-            for each in before:
-                back = COMMIT.update({"committed_at": each["committed_at"]})
-                staff.database.change(back.where(COMMIT.sha == each["sha"]))
+            for row in before:
+                back = COMMIT.update({"committed_at": row["committed_at"]})
+                staff.database.change(back.where(COMMIT.sha == row["sha"]))
 
 
 @pytest.mark.parametrize(
@@ -198,9 +198,9 @@ def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff
     path = f"/courses/{staff.course_id('algorithms')}/proposals"
     told = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
-    drafts = [Draft(each, "Структура данных.", "algorithms", **told) for each in questions]
+    drafts = [Draft(question, "Структура данных.", "algorithms", **told) for question in questions]
     Proposals(staff.db).add_drafts(drafts)
-    first, second, third = (each.proposal_id for each in Proposals(staff.db).waiting())
+    first, second, third = (proposal.proposal_id for proposal in Proposals(staff.db).waiting())
     with staff.browser(BORIS) as client:
         page = client.get(path).text
         assert questions[0] in page

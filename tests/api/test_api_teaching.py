@@ -75,12 +75,12 @@ def materials(site, slug="algorithms"):
 
 
 def lying(site, slug="algorithms"):
-    return {each.path: each.text for each in FileIndex(site.db).files(slug)}
+    return {file.path: file.text for file in FileIndex(site.db).files(slug)}
 
 
 def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
     answer = teacher.get("/api/teacher/courses")
-    assert [each["slug"] for each in answer.json()["courses"]] == ["algorithms"]
+    assert [course["slug"] for course in answer.json()["courses"]] == ["algorithms"]
     found = course_of(teacher, site)
     assert found["materials"][0]["text"] == COURSES["algorithms"]["materials/lecture-01.md"]
     assert found["name"]["en"] == "Algorithms and data structures"
@@ -91,7 +91,7 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
     assert answer.status_code == 202
     change = answer.json()
     assert answer.headers["location"] == f"/api/changes/{change['id']}"
-    assert [each["path"] for each in change["files"]] == ["course.yaml", "materials/lecture-03.md"]
+    assert [file["path"] for file in change["files"]] == ["course.yaml", "materials/lecture-03.md"]
     assert change["state"] == "waiting"
     assert keeper.commit().commit
     after = lying(site)
@@ -123,7 +123,11 @@ def test_two_edits_in_a_row_build_on_each_other(site, teacher, keeper):
     assert keeper.commit().commit
     for each in (first, second, third):
         assert Changes(site.db).get(each["id"]).state == "committed"
-    assert [each["lesson"] for each in course_of(teacher, site)["materials"]][-3:] == [3, 4, 3]
+    assert [material["lesson"] for material in course_of(teacher, site)["materials"]][-3:] == [
+        3,
+        4,
+        3,
+    ]
 
 
 def test_a_changed_material_keeps_its_id_and_its_file(site, teacher, keeper):
@@ -338,7 +342,7 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     assert "anna@mail.ru" not in str(told)
     assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(told))
     weeks = teacher.get(address, params={"by": "week"}).json()["asked"]
-    assert sum(each["questions"] for each in weeks) == 3
+    assert sum(week["questions"] for week in weeks) == 3
     Consents(site.db).revoke(ANNA)
     assert teacher.get(address).json()["disliked"] == []
     elsewhere = f"/api/courses/{site.course_id('networks')}/questions"

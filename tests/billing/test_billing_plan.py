@@ -42,7 +42,7 @@ def test_a_plan_is_read_as_the_config_says_it():
 
 def test_a_plan_has_a_title_in_each_language():
     (free,) = plans_of({"free": FREE})
-    assert [free.titled(each) for each in ("ru", "en-GB")] == ["Бесплатный", "Free"]
+    assert [free.titled(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
     assert UNLIMITED.titled("ru") == ""
 
 
@@ -109,4 +109,4 @@ def test_a_number_that_is_whole_counts_as_one(tmp_path):
         allowance_of(plan, Format.VOICE).month,
         plan.window,
     ]
-    assert [repr(each) for each in numbers] == ["20", "3", "512"]
+    assert [repr(number) for number in numbers] == ["20", "3", "512"]

@@ -151,12 +151,12 @@ def test_a_shop_is_asked_over_https_alone(tmp_path):
 def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
     plus = plan_named(PLANS, "plus")
     found = prices(plus, Promo("X", "plus", percent=percent))
-    assert [each.minor for each in found] == [rub, xtr]
+    assert [price.minor for price in found] == [rub, xtr]
 
 
 def test_no_price_is_ever_nothing():
     plus = plan_named(PLANS, "plus")
     cheap = plus.model_copy(update={"price": PlanPrice(rub=0.01, stars=1)})
-    assert [each.minor for each in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
+    assert [price.minor for price in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
     unsold = plus.model_copy(update={"price": PlanPrice(stars=200)})
     assert prices(unsold, None)[0] is None

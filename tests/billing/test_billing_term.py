@@ -60,7 +60,7 @@ def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
     rest = data.draw(st.integers(0, 100))
     after = shorten(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
     moved = {each.term_id: each for each in [after, *bring_forward(terms, before, after)]}
-    new = [moved.get(each.term_id, each) for each in terms]
+    new = [moved.get(term.term_id, term) for term in terms]
     for first, second in pairwise(new):
         assert first.ends_at == second.starts_at
     for old, each in zip(terms, new, strict=True):

@@ -78,4 +78,4 @@ def talk(telegram, settings, who="anna@study"):
 def asked(provider):
     """Return what the newest call of a model was told by people, in order."""
     messages = provider.calls("chat.create")[-1].body["messages"]
-    return [each["content"] for each in messages if each["role"] == "user"]
+    return [message["content"] for message in messages if message["role"] == "user"]

@@ -108,9 +108,9 @@ class Buyer(Talk):
     def paid(self):
         """Return the payments of the ledger that are this person's."""
         return [
-            each
-            for each in ledger(self.settings)
-            if each[0] == self.user_id and each[1] == "payment"
+            entry
+            for entry in ledger(self.settings)
+            if entry[0] == self.user_id and entry[1] == "payment"
         ]
 
     def purchases(self):

@@ -51,7 +51,7 @@ def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, sett
         for count in range(1, 5):
             telegram.say("anna", f"Вопрос {count}")
             ended(telegram, settings, count)
-        shown = [labels(each) for each in telegram.answers("anna")]
+        shown = [labels(answer) for answer in telegram.answers("anna")]
     worded = ["🔁 Ещё раз", "👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ"]
     assert shown == [*[worded] * 3, ["🔁", "👍", "👎", "✏️", "ℹ️"]]
 

@@ -34,7 +34,7 @@ def ask(vera):
 
 
 def said(telegram, who, part):
-    return any(part in each.text for each in telegram.answers(who))
+    return any(part in answer.text for answer in telegram.answers(who))
 
 
 def test_a_broadcast_is_sent_when_the_other_admin_approves_it(telegram, settings):

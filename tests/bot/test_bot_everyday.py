@@ -43,7 +43,7 @@ def test_help_names_every_command_of_the_menu_once_and_in_groups(talk, telegram)
     vera = Talk(telegram, talk.settings, "vera")
     whole = vera.say("/help")
     assert "/admin — " in whole.text
-    heads = [whole.text[each["offset"] :][: each["length"]] for each in whole.entities]
+    heads = [whole.text[entity["offset"] :][: entity["length"]] for entity in whole.entities]
     assert "Разговоры" in heads
     assert "Для команды" in heads
 

@@ -72,7 +72,7 @@ def test_a_card_takes_tags_a_mark_another_wording_and_further_turns(chat):
     assert parse_example(worded.text).split == "test"
     assert parse_example(change.text).split is None
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
-    said = [(each.role, each.content) for each in parse_example(change.text).messages]
+    said = [(message.role, message.content) for message in parse_example(change.text).messages]
     assert said == [
         ("user", "Один?"),
         ("assistant", "Да."),
@@ -202,16 +202,16 @@ def test_deleting_is_asked_twice(chat):
 
 def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
     chat.forge(f"ex:list:{D}:0")
-    assert len([each for each in chat.labels if each.startswith("Что")]) == 8
+    assert len([label for label in chat.labels if label.startswith("Что")]) == 8
     chat.press("›")
-    assert len([each for each in chat.labels if each.startswith("Что")]) == 4
+    assert len([label for label in chat.labels if label.startswith("Что")]) == 4
     chat.forge(f"ex:find:{D}")
     assert "ничего не нашлось" in chat.say("нет такого слова").text
     assert (
         len([each for each in (chat.say("понятие"), chat.labels)[1] if each.startswith("Что")]) == 8
     )
     chat.press("›")
-    assert len([each for each in chat.labels if each.startswith("Что")]) == 4
+    assert len([label for label in chat.labels if label.startswith("Что")]) == 4
 
 
 def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
@@ -248,7 +248,7 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
     chat.press("🤖 /new")
     chat.press("Один пример")
     messages = parse_example(chat.save().text).messages
-    assert [each.content for each in messages] == ["Что это?", "Это лоб."]
+    assert [message.content for message in messages] == ["Что это?", "Это лоб."]
 
 
 def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
@@ -257,7 +257,7 @@ def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
     told = chat.press("Отдельные примеры (2)").text
     assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in told
     chat.press("💾 Сохранить 2 примера")
-    made = [parse_example(each.text).question for each in changes(chat.settings, VERA)]
+    made = [parse_example(change.text).question for change in changes(chat.settings, VERA)]
     assert made == ["Что это?", "А то?"]
 
 
@@ -292,7 +292,7 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
     with RunningBot(settings):
         boris = Editing(telegram, settings, "boris")
         boris.say("/examples")
-        assert [each for each in boris.labels if "примеров" in each] == ["other · 12 примеров"]
+        assert [label for label in boris.labels if "примеров" in label] == ["other · 12 примеров"]
         for data in (
             f"ex:ds:{D}",
             f"ex:del:{D}:{short_hash('q1')}",

@@ -59,7 +59,7 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     assert russian("page-answers-estimate") in told
     chat.press("‹ Назад")
     change = chat.save()
-    said = [(each.role, each.content) for each in parse_example(change.text).messages]
+    said = [(message.role, message.content) for message in parse_example(change.text).messages]
     assert said == [("user", ASKED), ("assistant", "В другой массив.")]
 
 

@@ -56,7 +56,7 @@ def button_verbs():
     application = Application.builder().token("1:a").context_types(known).build()
     register(application)
     handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]
-    patterns = [each.pattern.pattern for each in handlers if each.pattern is not None]
+    patterns = [handler.pattern.pattern for handler in handlers if handler.pattern is not None]
     return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 

@@ -54,7 +54,7 @@ def asked_inline(telegram, settings, query, who="anna@study"):
 
 
 def titles(answer):
-    return [each["title"] for each in answer.results]
+    return [result["title"] for result in answer.results]
 
 
 def test_own_answers_and_taught_examples_are_found_without_a_model(telegram, bot, provider):
@@ -79,7 +79,7 @@ def test_a_found_answer_is_put_into_the_chat_and_asks_nothing(telegram, bot, pro
     telegram.wait_for(lambda: states(bot).get("refused") == 1)
     shown = telegram.log("study")[-1]
     assert shown.text == "Что такое подбородок?\n\nПодбородок — низ лица."
-    assert [each["type"] for each in shown.entities] == ["bold", "bold"]
+    assert [entity["type"] for entity in shown.entities] == ["bold", "bold"]
     assert telegram.answers("study") == []
     asked_inline(telegram, bot, "подбородки", "anna")
     telegram.choose("anna", "подбородки", "taught:0")

@@ -57,7 +57,7 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
         telegram.wait_for(lambda: states(media) == {"waiting": len(parts) + 2})
         provider.behave(think_s=0.0)
         ended(telegram, media, len(parts) + 2)
-    assert [len(each.split()) for each in questions(provider)] == [2, len(PASTE.split())]
+    assert [len(question.split()) for question in questions(provider)] == [2, len(PASTE.split())]
     assert len(texts(telegram, "anna")) == 3
     assert states(media) == {"answered": 12}
 
@@ -70,7 +70,7 @@ def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path
     with RunningBot(media):
         ended(telegram, media, len(parts))
     assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
-    assert {len(each.split()) for each in questions(provider)} == {len(PASTE.split())}
+    assert {len(question.split()) for question in questions(provider)} == {len(PASTE.split())}
     assert states(media) == {"answered": 10}
 
 
@@ -141,7 +141,10 @@ def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
         asked = telegram.log("anna")[0].message_id
         telegram.edit("anna", asked, "Переведи")
         ended(telegram, media, 2)
-    assert [each.split("\n")[0] for each in questions(provider)] == ["О чём это?", "Переведи"]
+    assert [question.split("\n")[0] for question in questions(provider)] == [
+        "О чём это?",
+        "Переведи",
+    ]
 
 
 @pytest.mark.parametrize("first", ["/help", "/nosuch"])

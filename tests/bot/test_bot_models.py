@@ -50,7 +50,7 @@ class _Elsewhere(Handler):
         self.server.asked.append(json.loads(self.body()))
         usage = {"prompt_tokens": 550, "completion_tokens": 4}
         words = ["Ответ ", "издалека"]
-        chunks = [{"choices": [{"delta": {"content": each}}], "usage": usage} for each in words]
+        chunks = [{"choices": [{"delta": {"content": text}}], "usage": usage} for text in words]
         chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
         told = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
         self.answer(200, "".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
@@ -93,7 +93,7 @@ def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider,
     assert talk.say("А подбородок?").text == "Ответ издалека"
     (asked,) = elsewhere.asked
     assert asked["model"] == LARGE
-    assert [each["content"] for each in asked["messages"]][::2] == [
+    assert [message["content"] for message in asked["messages"]][::2] == [
         "Что такое лоб?",
         "А подбородок?",
     ]

@@ -215,7 +215,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
     assert sessions(talk.settings, "system") == []
     kept(
         talk.settings,
-        lambda presets: [presets.put(ANNA, f"п{each}", "Да.") for each in range(MAX_OWN)],
+        lambda presets: [presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN)],
     )
     talk.say("/system Ещё один.")
     talk.press("system:save")

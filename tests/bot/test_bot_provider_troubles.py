@@ -114,7 +114,7 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
             database.transact(lambda: database.change(let_answer))
         telegram.say("anna", "вопрос 2")
         ended(telegram, settings, 2)
-    assert all("bot-earlier" not in each and "«вопрос" in each for each in texts(telegram))
+    assert all("bot-earlier" not in text and "«вопрос" in text for text in texts(telegram))
     standings = rows(settings, "SELECT standing FROM turn ORDER BY id")
     assert standings == [("serving",), ("serving",)]
     with open_database(settings.database) as database:

@@ -156,7 +156,7 @@ def test_a_cleared_session_goes_on_where_that_is_undone(talk, provider):
     assert "Этот разговор сейчас открыт" in talk.press("↩️ Вернуть разговор").text
     talk.say("А подбородок?")
     (call,) = provider.calls("chat.create")[-1:]
-    assert "Что такое лоб?" in [each["content"] for each in call.body["messages"]]
+    assert "Что такое лоб?" in [message["content"] for message in call.body["messages"]]
     # Another one is in use by then, and stays open; an empty one has nothing to bring back.
     cleared = talk.say("/clear")
     assert not talk.say("/clear").keys

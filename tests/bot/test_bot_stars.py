@@ -33,7 +33,7 @@ def buyer(world):
 
 
 def kinds(buyer):
-    return [each[1:3] for each in ledger(buyer.settings) if each[0] == buyer.user_id]
+    return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
 def duplicate(telegram, buyer, change=dict):

@@ -54,7 +54,7 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
     with RunningBot(settings):
         buyer.until("Refunded")
         telegram.wait_for(lambda: compared(settings)["seen"] == 2)
-    assert [each[1:3] for each in ledger(settings)] == [
+    assert [entry[1:3] for entry in ledger(settings)] == [
         ("payment", 50),
         ("grant", 50),
         ("refund", 50),

@@ -32,7 +32,7 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
     with RunningBot(settings):
         buyer.until("Paid")
         telegram.wait_for(lambda: not telegram.pending())
-    assert [each[1:3] for each in ledger(settings)] == [("payment", 50), ("grant", 50)]
+    assert [entry[1:3] for entry in ledger(settings)] == [("payment", 50), ("grant", 50)]
     assert len([one for one in telegram.answers(buyer.who) if "Thank you" in one.text]) == 1
 
 
@@ -51,5 +51,5 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
     with RunningBot(settings):
         buyer.until("Refunded")
         telegram.wait_for(lambda: rows(settings, "SELECT state FROM refund") == [("done",)])
-    assert [each[1:3] for each in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
+    assert [entry[1:3] for entry in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000

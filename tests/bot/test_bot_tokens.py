@@ -113,7 +113,7 @@ def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, prov
     provider.behave(fixed_answer=SHORT, context_window=16_000)
     summed = talk.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
-    asked = [each["content"] for each in provider.calls("chat.create")[-1].body["messages"]]
+    asked = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
     assert QUESTION in "".join(asked)
     talk.say("Во сколько?")
     said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]

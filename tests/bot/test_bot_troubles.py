@@ -161,7 +161,7 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
         ended(telegram, settings, 21)
         telegram.wait_for(lambda: any("Не успеваю" in told for told in texts(telegram)))
     told = texts(telegram)
-    assert sum("Не успеваю" in each for each in told) == 1
+    assert sum("Не успеваю" in text for text in told) == 1
     counted = states(settings)
     assert counted["answered"] == 21 - counted["refused"]
     assert "«вопрос»" in texts(telegram, "boris")[0]

@@ -89,7 +89,7 @@ def teach_course(settings):
         Catalogue(database).index({"neurotypology": tree.check("neurotypology")}, utc_now())
         index = FileIndex(database)
         index.add({blob: data.decode() for blob, data in tree.blobs.items()})
-        index.keep("neurotypology", "tree", {each.path: each.blob for each in tree.entries})
+        index.keep("neurotypology", "tree", {entry.path: entry.blob for entry in tree.entries})
 
 
 def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, provider, settings):

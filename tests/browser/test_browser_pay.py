@@ -164,7 +164,7 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
     expect(yes).to_be_focused()
     yes.dblclick()
     expect(page.locator("#refunds .chip")).to_contain_text("возвращено")
-    assert [each.amount for each in shop.billing.refunds.of(order_id)] == [roubles(40)]
+    assert [refund.amount for refund in shop.billing.refunds.of(order_id)] == [roubles(40)]
 
 
 @pytest.fixture(scope="module")

@@ -54,7 +54,7 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, st
     expect(page.locator(".story")).to_contain_text(f"insufficient_quota {XSS}")
     page.keyboard.press("Escape")
     expect(page.locator(".story")).to_have_count(0)
-    zone = {each["name"]: each["value"] for each in page.context.cookies()}["merlin_zone"]
+    zone = {cookie["name"]: cookie["value"] for cookie in page.context.cookies()}["merlin_zone"]
     assert zone == page.evaluate("Intl.DateTimeFormat().resolvedOptions().timeZone")
     page.context.set_offline(True)
     expect(page.get_by_text("связи нет")).to_be_visible()

@@ -30,13 +30,13 @@ def edit(staff, slug="algorithms"):
 
 
 def lying(staff, path, dataset="algorithms"):
-    return next(each for each in FileIndex(staff.db).files(dataset) if each.path == path)
+    return next(file for file in FileIndex(staff.db).files(dataset) if file.path == path)
 
 
 def holding(staff, words, dataset="algorithms"):
     """Return how many files of a dataset's folders hold these words."""
     files = FileIndex(staff.db).files(dataset)
-    return sum(words in (each.text or "") for each in files if "/" in each.path)
+    return sum(words in (file.text or "") for file in files if "/" in file.path)
 
 
 def rewrite(staff, dataset, path, before, after):
@@ -244,7 +244,7 @@ def draft(staff, *questions):
     told = {"origin": "distil", "model_id": XSS, "note": f"materials/graphs.md\n\n{XSS}"}
     answer = "Очередь отдаёт первым то, что первым пришло. " * 5
     Proposals(staff.db).add_drafts(
-        [Draft(each, answer, "algorithms", **told) for each in questions]
+        [Draft(question, answer, "algorithms", **told) for question in questions]
     )
 
 

@@ -43,7 +43,7 @@ def dataset(staff):
 def lying(staff, base):
     """Return id -> text of a dataset's examples."""
     files = FileIndex(staff.db).files(base.split("/")[2])
-    return {each.example_id: each.text for each in files if each.path.startswith("examples/")}
+    return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
 
 
 def rewrite(staff, base, path, before, after):
@@ -278,7 +278,7 @@ def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(coll
     page = colleague.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
     page.get_by_label("Ответ").fill("Много деревьев.")
-    (kept,) = [each for each in page.context.cookies() if each["name"] == "merlin"]
+    (kept,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"]
     page.context.clear_cookies(name="merlin")
     page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()

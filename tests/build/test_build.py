@@ -58,9 +58,9 @@ def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
     }
     tokens = {
         side: sum(
-            count_example(each, manifest["system"])
-            for each in checked.examples
-            if each.id in content.index.ids(side)
+            count_example(example, manifest["system"])
+            for example in checked.examples
+            if example.id in content.index.ids(side)
         )
         for side in ("train", "test")
     }
@@ -162,7 +162,7 @@ def test_a_written_build_is_read_back_equal(tmp_path):
     content = content_of(good_files(60))
     folder = write_build(content, tmp_path / "neurotypology", 7)
     assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
-    assert sorted(each.name for each in folder.iterdir()) == [
+    assert sorted(path.name for path in folder.iterdir()) == [
         "manifest.json",
         "test.jsonl",
         "train.jsonl",
@@ -174,9 +174,9 @@ def test_a_written_build_is_read_back_equal(tmp_path):
 def test_writing_again_changes_nothing(tmp_path):
     content = content_of(good_files(60))
     folder = write_build(content, tmp_path, 1)
-    before = {each.name: each.stat().st_mtime_ns for each in folder.iterdir()}
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert write_build(content, tmp_path, 1) == folder
-    assert {each.name: each.stat().st_mtime_ns for each in folder.iterdir()} == before
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
 
 
 def test_leftovers_of_a_dead_try_are_removed(tmp_path):
@@ -240,9 +240,9 @@ def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point)
     died = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], env=environment)
     assert died.returncode == 137
     content = content_of(good_files(60))
-    seen = [each for each in tmp_path.iterdir() if not each.name.startswith(".tmp-")]
+    seen = [path for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")]
     assert len(seen) == (point == "build.after_rename")
-    assert all(read_manifest(each) == content.manifest for each in seen)
+    assert all(read_manifest(path) == content.manifest for path in seen)
     folder = write_build(content, tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
     assert read_manifest(folder) == content.manifest

@@ -60,7 +60,7 @@ def test_the_long_form_gives_the_same_line_as_the_short_one():
 def test_an_own_system_text_takes_the_datasets_place():
     said = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
     line = json.loads(jsonl_line(Example("x", "", "", said), "Общее"))
-    assert [each["content"] for each in line["messages"]] == ["Своё", "a", "b"]
+    assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
 
 
 def test_extras_and_tools_come_along():

@@ -76,7 +76,10 @@ def test_an_image_is_known_by_its_first_bytes(head, mime):
 
 
 def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
-    kinds = [detect_kind(each.name, each.mime, each.content[:4096]) for each in documents()]
+    kinds = [
+        detect_kind(document.name, document.mime, document.content[:4096])
+        for document in documents()
+    ]
     assert len(kinds) == 100
     assert {kind: kinds.count(kind) for kind in set(kinds)} == {
         FileKind.TEXT: 40,

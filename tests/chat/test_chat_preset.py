@@ -53,7 +53,7 @@ def test_a_model_that_the_person_chose_stays():
 
 
 def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
-    full = [OwnPreset(each, f"n{each}", "x") for each in range(MAX_OWN)]
+    full = [OwnPreset(number, f"n{number}", "x") for number in range(MAX_OWN)]
     assert room_for(full[1:], "new")
     assert not room_for(full, "new")
     assert room_for(full, "n3")

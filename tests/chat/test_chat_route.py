@@ -188,7 +188,7 @@ def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock)
     serving = ("serving", "engine", "ft:face-1")
     assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
     assert {chain[0].canary for chain in chains.values()} == {tried}
-    first = next(each[0] for each in chains.values() if each[0].standing is CandidateKind.CANARY)
+    first = next(chain[0] for chain in chains.values() if chain[0].standing is CandidateKind.CANARY)
     assert [message.content for message in first.before] == ["S face-2"]
     assert route(stock, user_id=0)[0].standing is CandidateKind.SERVING
 

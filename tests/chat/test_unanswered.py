@@ -29,9 +29,9 @@ def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
         asked(6, heap, Reason.REFUSED),
     ]
     first, second, third = group_questions(told[::-1])
-    assert [each.turn_id for each in first.questions] == [6, 2]
-    assert [each.turn_id for each in second.questions] == [5, 3, 1]
-    assert [each.turn_id for each in third.questions] == [4]
+    assert [question.turn_id for question in first.questions] == [6, 2]
+    assert [question.turn_id for question in second.questions] == [5, 3, 1]
+    assert [question.turn_id for question in third.questions] == [4]
     assert first.wordings == [(heap, 2)]
     assert second.wordings == [(told[2].words, 1), (told[0].words, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
@@ -53,6 +53,6 @@ def test_a_turn_that_was_told_counts_once():
         asked(9, "О?", Reason.TOLD),
     ]
     joined = merge_questions(refused, told)
-    assert [each.words for each in joined] == ["Куда?", "Кто?", "Где?", "О?"]
+    assert [question.words for question in joined] == ["Куда?", "Кто?", "Где?", "О?"]
     assert joined[0].reasons == {Reason.REFUSED, Reason.TOLD}
     assert group_questions([]) == []

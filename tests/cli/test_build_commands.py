@@ -137,7 +137,7 @@ def test_a_byte_that_differs_is_told_with_file_line_and_example(
     assert "test.jsonl" in told.out
     assert "notes.txt" in told.out
     proof = json.loads(run("verify", "trial-1", "--json")[1].out)
-    assert [(each["file"], each["line"], each["is_there"]) for each in proof["files"]] == [
+    assert [(file["file"], file["line"], file["is_there"]) for file in proof["files"]] == [
         ("notes.txt", 0, True),
         ("test.jsonl", 0, False),
         ("train.jsonl", 4, True),
@@ -152,7 +152,7 @@ def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(lab, fo
     lab.repository.example("trial", 40)
     lab.repository.commit()
     assert shown("build", "trial")["build"] == "trial-2"
-    (second,) = (each for each in folder.parent.iterdir() if each != folder)
+    (second,) = (path for path in folder.parent.iterdir() if path != folder)
     shutil.rmtree(folder)
     shutil.copytree(second, folder)
     proof = json.loads(run("verify", "trial-1", "--json")[1].out)

@@ -89,7 +89,7 @@ def test_a_warning_alone_ends_with_zero(datasets):
     write(datasets / "small", good_files(12))
     code, report = told("datasets/small")
     assert code == 0
-    assert [each["severity"] for each in report["findings"]] == ["warning"]
+    assert [finding["severity"] for finding in report["findings"]] == ["warning"]
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(dataset
     code, report = told("datasets/neurotypology/examples/z/twin.yaml")
     assert code == 0
     assert (report["files"], report["examples"]) == (1, 0)
-    assert [each["rule"] for each in report["findings"]] == ["duplicate"]
+    assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
 
 
 def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
     write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
     code, report = told(datasets / "neurotypology" / "examples" / "z")
     assert code == 1
-    assert [each["path"] for each in report["findings"]] == [
+    assert [finding["path"] for finding in report["findings"]] == [
         f"{datasets}/neurotypology/examples/z/bad.yaml"
     ]
 
@@ -197,7 +197,7 @@ def test_links_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_pa
         file.truncate(100_000_000)
     code, report = told("datasets")
     assert code == 1
-    assert [(Path(each["path"]).name, each["rule"]) for each in report["findings"]] == [
+    assert [(Path(finding["path"]).name, finding["rule"]) for finding in report["findings"]] == [
         ("huge.yaml", "too-large"),
         ("link.yaml", "symlink"),
         ("linked", "symlink"),

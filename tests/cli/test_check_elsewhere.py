@@ -123,7 +123,7 @@ def test_the_action_has_what_github_wants():
 
 
 def test_the_action_installs_what_is_there():
-    (install,) = [each for each in ACTION["runs"]["steps"] if each.get("name") == "Install Merlin"]
+    (install,) = [step for step in ACTION["runs"]["steps"] if step.get("name") == "Install Merlin"]
     locks = re.findall(r"\$GITHUB_ACTION_PATH/([\w.-]+)", install["run"])
     assert locks == ["requirements-build.txt", "requirements.txt"]
     assert all((ROOT / name).exists() for name in locks)
@@ -156,7 +156,9 @@ def test_the_action_annotates_the_lines_of_findings(repository, language):
 def snippet(language, words):
     """Return the one YAML block of the page on datasets that holds some words."""
     page = (ROOT / "docs" / language / "dataset.md").read_text("utf-8")
-    (block,) = [each for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if words in each]
+    (block,) = [
+        match for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if words in match
+    ]
     return yaml.safe_load(block)
 
 
@@ -176,7 +178,7 @@ def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_docs_name_hooks_and_inputs_that_there_are(language):
     (told,) = snippet(language, "rev:")["repos"]
-    assert {each["id"] for each in told["hooks"]} == set(HOOKS)
+    assert {hook["id"] for hook in told["hooks"]} == set(HOOKS)
     (job,) = snippet(language, "runs-on")["jobs"].values()
     assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
 

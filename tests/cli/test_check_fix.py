@@ -65,7 +65,7 @@ def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
     code, told = fixed(capsys)
     assert code == 0
     first = "datasets/first"
-    assert {each["path"]: (each["new_path"], each["mended"]) for each in told["fixes"]} == {
+    assert {fix["path"]: (fix["new_path"], fix["mended"]) for fix in told["fixes"]} == {
         f"{first}/dataset.yaml": (
             f"{first}/dataset.yaml",
             ["line-ends", "blanks", "last-line-end"],
@@ -77,7 +77,10 @@ def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
             ["invisible-letters", "blanks", "name"],
         ),
     }
-    assert (told["examples"], [each["rule"] for each in told["findings"]]) == (61, ["stray-file"])
+    assert (told["examples"], [finding["rule"] for finding in told["findings"]]) == (
+        61,
+        ["stray-file"],
+    )
     after = contents(repository)
     assert after[f"{first}/notes.txt"] == before[f"{first}/notes.txt"]
     assert after[f"{first}/examples/face/q0001.yaml"][1] & 0o111 == 0
@@ -128,7 +131,7 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
         file.write(b"note: mine\n")
     before = contents(repository)
     code, told = fixed(capsys, "datasets/first/examples/new.yaml", "datasets/first/examples/face")
-    assert {each["path"]: each["left"] for each in told["fixes"]} == {
+    assert {fix["path"]: fix["left"] for fix in told["fixes"]} == {
         "datasets/first/examples/new.yaml": "not-in-git",
         "datasets/first/examples/face/q0000.yaml": "not-in-git",
         "datasets/first/examples/face/q0001.yaml": "",
@@ -158,7 +161,7 @@ def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository
     write(examples, {"a b.yaml": example_yaml("Один", "1"), "a  b.yaml": example_yaml("Два", "2")})
     git("add", ".")
     _, told = fixed(capsys)
-    assert sorted(each["left"] for each in told["fixes"] if "/a " in each["path"]) == [
+    assert sorted(fix["left"] for fix in told["fixes"] if "/a " in fix["path"]) == [
         "",
         "name-taken",
     ]
@@ -245,7 +248,7 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
 
 def test_a_dataset_named_twice_is_mended_once(repository, capsys):
     _, told = fixed(capsys, "datasets", "datasets/first")
-    assert [each["left"] for each in told["fixes"]] == [""] * 4
+    assert [fix["left"] for fix in told["fixes"]] == [""] * 4
 
 
 def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):

@@ -46,7 +46,7 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, ca
     assert verify_password(password_of(place, "boris"), told["password"])
     assert len(told["password"]) >= 22  # 128 bits, six a letter
     entries = kept(place, lambda database: Audit(database).newest())
-    actions = {each.action for each in entries}
+    actions = {entry.action for entry in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
     assert told["password"] not in repr(entries)
     card = shown(capsys, place, "show", str(told["user"]))

@@ -41,7 +41,7 @@ def run(capsys, place, *words):
 
 def test_the_operator_lists_approves_and_declines(capsys, place):
     code, told = run(capsys, place, "list", "--json")
-    assert (code, [each["number"] for each in json.loads(told.out)]) == (0, [1, 2])
+    assert (code, [load["number"] for load in json.loads(told.out)]) == (0, [1, 2])
     assert "user:1001" in run(capsys, place, "list")[1].out
     assert run(capsys, place, "approve", "1")[0] == 0
     assert run(capsys, place, "decline", "2")[0] == 0

@@ -114,7 +114,7 @@ def orders(capfd, place, *words):
 
 
 def by_card(capfd, place):
-    return next(each["order"] for each in orders(capfd, place) if each["till"] == "yookassa")
+    return next(order["order"] for order in orders(capfd, place) if order["till"] == "yookassa")
 
 
 def test_the_report_sums_by_month_till_and_plan(capfd, place):
@@ -138,7 +138,7 @@ def test_the_report_sums_by_month_till_and_plan(capfd, place):
 
 
 def test_orders_are_listed_by_person_and_state(capfd, place):
-    assert {each["user"] for each in orders(capfd, place)} == {ANNA, BORIS}
+    assert {order["user"] for order in orders(capfd, place)} == {ANNA, BORIS}
     (mine,) = orders(capfd, place, "--user", str(BORIS), "--state", "paid")
     assert (mine["plan"], mine["amount"], mine["currency"]) == ("voices", "70", "XTR")
     assert orders(capfd, place, "--user", str(BORIS), "--state", "refunded") == []
@@ -150,7 +150,7 @@ def test_orders_are_listed_by_person_and_state(capfd, place):
 def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
     order = by_card(capfd, place)
     told = shown(capfd, place, "show", order)
-    assert [each["kind"] for each in told["ledger"]] == ["payment", "grant"]
+    assert [entry["kind"] for entry in told["ledger"]] == ["payment", "grant"]
     assert told["refunds"] == []
     assert "anna@example.com" not in json.dumps(told)
     code, plain = run(capfd, place, "billing", "show", order)
@@ -229,7 +229,7 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
     owner.join()
     told = json.loads(said.out)
     assert (code, told["state"]) == ((1, "refused") if is_refused else (0, "done"))
-    kinds = [each["kind"] for each in shown(capfd, place, "show", order)["ledger"]]
+    kinds = [entry["kind"] for entry in shown(capfd, place, "show", order)["ledger"]]
     assert ("revocation" in kinds) is not is_refused
 
 
@@ -334,7 +334,7 @@ def test_somebody_is_given_a_plan_for_some_days(capfd, place):
     assert json.loads(card.out)["plan"] == "plus"
     for words in ([], [str(BORIS)]):
         _, listed = run(capfd, place, "users", "list", *words, "--json")
-        plans = {each["user"]: each["plan"] for each in json.loads(listed.out)["users"]}
+        plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
         assert plans[BORIS] == "plus", "the list says what the card says"
     for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
         code, _ = run(capfd, place, "users", "give-plan", *words, "--days", "10")

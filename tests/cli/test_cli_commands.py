@@ -42,7 +42,7 @@ def test_what_happened_is_shown_as_json(shown):
     assert shown("log", "trial")[0]["subject"] == "First words"
     build = shown("show", "trial-1")
     assert len(build["examples"]) == 12
-    assert {each["author"] for each in build["examples"]} == {"boris"}
+    assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
 @pytest.mark.parametrize(

@@ -74,7 +74,7 @@ def examined(lab, capsys):
     """Return what the doctor says of each thing: (is it good, in which words)."""
     capsys.readouterr()
     main(["doctor", "--json", "--config", str(lab.path)])
-    return {each["what"]: (each["good"], each["detail"]) for each in json.loads(told(capsys))}
+    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(told(capsys))}
 
 
 def told(capsys):

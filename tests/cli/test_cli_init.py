@@ -29,7 +29,7 @@ def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
     capsys.readouterr()
     assert main(["check", str(tmp_path / "fresh"), "--format", "json"]) == 1
     told = json.loads(capsys.readouterr().out)
-    assert (told["examples"], [each["rule"] for each in told["findings"]]) == (
+    assert (told["examples"], [finding["rule"] for finding in told["findings"]]) == (
         1,
         ["few-tests", "too-few-examples"],
     )

@@ -53,7 +53,7 @@ def audit(place):
 def test_people_are_listed_newest_first(place, capsys):
     told = shown(capsys, place, "list")
     assert told["count"] == 3
-    assert [(each["name"], each["role"], each["plan"]) for each in told["users"]] == [
+    assert [(user["name"], user["role"], user["plan"]) for user in told["users"]] == [
         ("Vera", "admin", "free"),
         ("Boris", "student", "free"),
         ("Anna", "student", "free"),
@@ -61,9 +61,9 @@ def test_people_are_listed_newest_first(place, capsys):
 
 
 def test_people_are_found_by_a_part_of_their_name(place, capsys):
-    assert [each["user"] for each in shown(capsys, place, "list", "ann")["users"]] == [1001]
+    assert [user["user"] for user in shown(capsys, place, "list", "ann")["users"]] == [1001]
     assert shown(capsys, place, "list", "nobody")["users"] == []
-    assert [each["user"] for each in shown(capsys, place, "list", "--limit", "1")["users"]] == [
+    assert [user["user"] for user in shown(capsys, place, "list", "--limit", "1")["users"]] == [
         1003
     ]
 
@@ -84,7 +84,7 @@ def test_a_person_is_blocked_and_answered_again(place, capsys):
     assert shown(capsys, place, "block", "1001")["blocked"] is True
     assert shown(capsys, place, "show", "1001")["blocked"] is True
     assert shown(capsys, place, "block", "1001", "--undo")["blocked"] is False
-    assert [each.action for each in audit(place)] == ["user.unblock", "user.block"]
+    assert [entry.action for entry in audit(place)] == ["user.unblock", "user.block"]
 
 
 def test_a_plan_is_given(place, capsys):
@@ -101,7 +101,7 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
     assert told["left"]["voice"]["remaining"] == 5
     assert told["left"]["text"]["remaining"] == 20
     assert told["left"]["photo"]["remaining"] is None
-    assert [each["gift"] for each in told["gifts"]] == [given["gift"]]
+    assert [gift["gift"] for gift in told["gifts"]] == [given["gift"]]
     assert told["zone"] == "Europe/Moscow"
 
 
@@ -150,7 +150,7 @@ def test_what_cannot_be_done_is_told_and_changes_nothing(place, capsys, words, c
 
 def test_names_stay_hidden_without_their_key(place, capsys):
     (place / "state" / "text.key").unlink()
-    assert {each["name"] for each in shown(capsys, place, "list")["users"]} == {""}
+    assert {user["name"] for user in shown(capsys, place, "list")["users"]} == {""}
     assert not (place / "state" / "text.key").exists()
 
 

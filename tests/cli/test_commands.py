@@ -32,7 +32,7 @@ def test_a_line_of_help_says_what_its_command_says(word):
 
 def options(command, words):
     """Return the options of a command and of all below it: by the command's words."""
-    found = {words: {each.name for each in command.params if not each.hidden}}
+    found = {words: {param.name for param in command.params if not param.hidden}}
     for word, each in getattr(command, "commands", {}).items():
         found |= options(each, f"{words} {word}".strip())
     return found

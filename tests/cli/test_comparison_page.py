@@ -27,7 +27,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
-        self.attributes += [(tag, *each) for each in attrs]
+        self.attributes += [(tag, *attr) for attr in attrs]
         self._open.append(tag)
 
     def handle_endtag(self, tag):
@@ -101,7 +101,7 @@ def test_the_page_runs_nothing_loads_nothing_and_says_what_was_said(lab, run):
     page = Page(page_of(run, lab)[0])
     assert page.tags.count("style") == 1
     assert not {"script", "img", "link", "iframe", "object", "form", "base"} & set(page.tags)
-    assert [each for each in page.attributes if each[1].startswith("on")] == []
+    assert [attribute for attribute in page.attributes if attribute[1].startswith("on")] == []
     assert [value for _, name, value in page.attributes if name == "src"] == []
     links = [value for _, name, value in page.attributes if name == "href"]
     assert [value for value in links if not value.startswith("#")] == []

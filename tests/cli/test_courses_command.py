@@ -42,12 +42,12 @@ def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, wo
 
 def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
     assert main(["courses", "--json", "--config", str(shipped.path)]) == 0
-    told = {each["course"]: each for each in json.loads(capsys.readouterr().out)}
+    told = {load["course"]: load for load in json.loads(capsys.readouterr().out)}
     assert set(told) == {"algorithms", "neurotypology", "python"}
     one = told["algorithms"]
     assert (one["semester"], one["active"], one["teachers"]) == (1, True, ["boris"])
     assert len(one["materials"]) == 9
-    (lab, *_) = [each for each in one["materials"] if each["type"] == "lab"]
+    (lab, *_) = [material for material in one["materials"] if material["type"] == "lab"]
     assert (lab["lesson"], lab["text"]) == (1, None)
     assert lab["file_url"].startswith("https://")
 

@@ -75,7 +75,7 @@ def waiting(lab):
 
 def drafted(provider):
     """Return the calls that asked for examples."""
-    return [each for each in provider.calls("chat.create") if "response_format" in each.body]
+    return [call for call in provider.calls("chat.create") if "response_format" in call.body]
 
 
 def say(provider, *examples):
@@ -218,7 +218,7 @@ def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run
 
 def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questions, provider):
     asked = (
-        *questions(*(f"Что значит слово {each}?" for each in "абвгдежзиклмн")),
+        *questions(*(f"Что значит слово {character}?" for character in "абвгдежзиклмн")),
         "--budget",
         "1",
     )
@@ -267,12 +267,12 @@ def test_the_report_sets_the_student_beside_the_teacher(lab, shown, run, provide
     told = shown("distil", "trial", *TEACHER, "--report")
     assert (told["build"], told["questions"]) == ("trial-1", 12)
     alone, helped, student = told["variants"]
-    names = [each["variant"] for each in told["variants"]]
+    names = [variant["variant"] for variant in told["variants"]]
     assert names == ["teacher-prompt", "teacher-examples", "student"]
     assert (alone["model"], student["model"][:3]) == ("stand-in-chat", "ft:")
     assert alone["instruction"] == student["instruction"] < helped["instruction"]
     assert (alone["cost_micro"] > 0, student["cost_micro"]) == (True, None)
-    assert min(each["seconds"] for each in told["variants"]) > 0
+    assert min(variant["seconds"] for variant in told["variants"]) > 0
     before = len(provider.calls("chat.create"))
     code, told = run("distil", "trial", *TEACHER, "--report")
     assert (code, "teacher, instructions only" in told.out) == (0, True)

@@ -85,9 +85,11 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked
     assert beside["before"]["right"] == ENOUGH
     assert beside["difference"] == pytest.approx(-100 * 36 / TESTS, abs=0.1)
     assert -100 <= beside["low"] < beside["difference"] < beside["high"] < 0
-    changes = [each["change"] for each in told["answers"]]
+    changes = [answer["change"] for answer in told["answers"]]
     assert changes == ["lost"] * ENOUGH + ["gained"] * 4
-    lost = {(each["before"], each["now"], each["kind"]) for each in told["answers"][:ENOUGH]}
+    lost = {
+        (answer["before"], answer["now"], answer["kind"]) for answer in told["answers"][:ENOUGH]
+    }
     assert lost == {(YES, NO, "wrong")}
     assert told["tags"] == [
         {
@@ -110,7 +112,7 @@ def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
     assert better["verdict"] == "better"
     figures = better["difference"], better["low"], better["high"]
     assert figures == (-worse["difference"], -worse["high"], -worse["low"])
-    assert [each["change"] for each in told["answers"]] == ["lost"] * 4 + ["gained"] * ENOUGH
+    assert [answer["change"] for answer in told["answers"]] == ["lost"] * 4 + ["gained"] * ENOUGH
 
 
 def test_a_model_beside_itself_differs_in_nothing(lab, shown):
@@ -118,7 +120,7 @@ def test_a_model_beside_itself_differs_in_nothing(lab, shown):
     told = report["comparison"]
     assert (told["difference"], told["low"], told["high"]) == (0.0, 0.0, 0.0)
     assert told["verdict"] == "same"
-    assert {each["change"] for each in report["answers"]} == {"wrong", "right"}
+    assert {answer["change"] for answer in report["answers"]} == {"wrong", "right"}
 
 
 def test_the_first_model_has_nothing_before_it(lab, run, shown):
@@ -147,7 +149,7 @@ def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, shown):
     _train(lab, provider, "trial-3", DECLINED)
     told = shown("eval", "trial-3", "--against", "trial-1")
     assert (told["scores"]["right"], told["scores"]["refused"]) == (0, TESTS)
-    lost = [each["kind"] for each in told["answers"] if each["change"] == "lost"]
+    lost = [answer["kind"] for answer in told["answers"] if answer["change"] == "lost"]
     assert lost == ["refused"] * ENOUGH
 
 
@@ -250,7 +252,9 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     assert told["comparison"]["verdict"] == "same"
     grades = told["grading"].pop("grades")
     assert len(grades) == ENOUGH + 4
-    figures = {(each["votes"], each["right"], each["median"], each["spread"]) for each in grades}
+    figures = {
+        (grade["votes"], grade["right"], grade["median"], grade["spread"]) for grade in grades
+    }
     assert figures == {(3, 3, 1.0, 0)}
     assert told["grading"] == {
         "judge": "stand-in/stand-in-chat",
@@ -265,7 +269,7 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     later = shown("eval", "trial-2")
     assert later["scores"]["right"] == 4, "without a judge as before"
     said = {"judge": "stand-in/stand-in-chat", "votes": 3, "right": 3}
-    assert [each["judged"] for each in later["answers"]].count(said) == ENOUGH
+    assert [answer["judged"] for answer in later["answers"]].count(said) == ENOUGH
 
 
 def test_a_judge_that_agrees_changes_nothing(lab, shown, provider):

@@ -230,7 +230,7 @@ def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
     assert (code, count(lab)) == (1, "1")
     shown = json.loads(told.out)
     assert shown["commit"] is None
-    assert [each["rule"] for each in shown["findings"]] == ["empty-content"]
+    assert [finding["rule"] for finding in shown["findings"]] == ["empty-content"]
 
 
 def test_tags_are_changed_by_the_words_alone(lab, shown):
@@ -295,7 +295,7 @@ def test_one_bad_line_stops_the_import_and_is_told(lab, run):
     code, told = run("import", path, "--dataset", "trial", "--dry-run", "--json")
     assert (code, count(lab)) == (1, "1")
     shown = json.loads(told.out)
-    assert {(each["line"], each["rule"]) for each in shown["at_lines"]} >= {(3, "empty-content")}
+    assert {(line["line"], line["rule"]) for line in shown["at_lines"]} >= {(3, "empty-content")}
     code, told = run("import", path, "--dataset", "trial")
     assert (code, count(lab), told.out) == (1, "1", "")
     assert f"{path}:2:1: error too-few-items" in told.err
@@ -327,7 +327,7 @@ def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
     told = shown(*command, "--skip-bad")
     assert (told["taken"], told["rejected"], count(lab)) == (3, 2, "2")
     assert told["subject"] == "Import 3 examples into trial"
-    bad = [(each["path"], each["line"], each["rule"]) for each in told["at_lines"]]
+    bad = [(line["path"], line["line"], line["rule"]) for line in told["at_lines"]]
     assert bad == [(path, 2, "too-few-items"), (path, 3, "empty-content")]
     again = shown(*command, "--skip-bad")
     assert (again["taken"], again["duplicates"], count(lab)) == (0, 3, "2")

@@ -80,7 +80,7 @@ def test_the_three_stand_side_by_side(lab, shown, asked, provider):
     told = shown("prompt-check", "trial", "--yes")
     assert asked() == ASKED
     alone, helped, tuned = told["variants"]
-    assert [each["variant"] for each in told["variants"]] == ["prompt", "examples", "tuned"]
+    assert [variant["variant"] for variant in told["variants"]] == ["prompt", "examples", "tuned"]
     assert alone["model"] == helped["model"] == "stand-in-base"
     assert tuned["model"].startswith("ft:")
     assert (told["build"], told["questions"], told["left_out"]) == ("trial-1", TESTS, 0)
@@ -88,7 +88,7 @@ def test_the_three_stand_side_by_side(lab, shown, asked, provider):
     assert helped["chrf"] > alone["chrf"] + 20
     assert helped["input_tokens"] > alone["input_tokens"] > 0
     assert helped["cost_micro"] > alone["cost_micro"] > 0
-    assert all(each["seconds"] > 0 for each in told["variants"])
+    assert all(variant["seconds"] > 0 for variant in told["variants"])
     assert told["verdict"] == "worse"
     assert "doesn't pay" in told["advice"]
 
@@ -257,7 +257,7 @@ def test_a_base_that_cannot_be_asked_is_told(lab, run, words, said):
 
 def test_another_base_can_be_named(lab, shown):
     told = shown("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
-    assert [each["model"] for each in told["variants"][:2]] == ["stand-in-chat"] * 2
+    assert [variant["model"] for variant in told["variants"][:2]] == ["stand-in-chat"] * 2
     assert told["variants"][0]["cost_micro"] is None
 
 
@@ -309,7 +309,7 @@ def ask_base(lab, run, *words):
     place = str(lab.repository.folder)
     code, told = run("check", place, "--ask-base", "--json", *words)
     findings = json.loads(told.out)["findings"] if told.out else []
-    return code, [each for each in findings if each["rule"] == "known-to-base"], told.err
+    return code, [finding for finding in findings if finding["rule"] == "known-to-base"], told.err
 
 
 def test_examples_that_the_base_knows_are_told(lab, run, asked, provider):

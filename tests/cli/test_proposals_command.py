@@ -65,7 +65,7 @@ def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
 def taught(lab):
     """Return the examples that lie on the branch: name -> what each says."""
     folder = lab.repository.folder / "datasets/trial/examples"
-    return {each.stem: parse_example(each.read_text("utf-8")) for each in folder.rglob("*.yaml")}
+    return {path.stem: parse_example(path.read_text("utf-8")) for path in folder.rglob("*.yaml")}
 
 
 def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes_it_alone(

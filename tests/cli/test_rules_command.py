@@ -46,8 +46,8 @@ def test_an_error_is_not_said_to_be_switched_off(capsys):
 
 def test_json_holds_every_rule(capsys):
     code, shown, _ = told(capsys, "--json")
-    assert (code, [each["rule"] for each in json.loads(shown)]) == (0, list(RULES))
-    (leak,) = [each for each in json.loads(shown) if each["rule"] == "leak"]
+    assert (code, [load["rule"] for load in json.loads(shown)]) == (0, list(RULES))
+    (leak,) = [load for load in json.loads(shown) if load["rule"] == "leak"]
     assert json.loads(told(capsys, "leak", "--json")[1]) == leak
     assert (leak["severity"], leak["can_be_off"]) == ("error", False)
 

@@ -65,9 +65,9 @@ def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
 
 def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
     chart = plot_scores(SCORES, "ru")
-    assert [each.words for each in chart.rows] == ["40", "60", "80", "100"]
-    assert [each.words for each in chart.days] == ["3 окт", "20 ноя"]
-    assert [each.words for each in chart.names] == ["текущая", "эта"]
+    assert [row.words for row in chart.rows] == ["40", "60", "80", "100"]
+    assert [day.words for day in chart.days] == ["3 окт", "20 ноя"]
+    assert [name.words for name in chart.names] == ["текущая", "эта"]
     assert all(0 <= bar.high <= bar.y <= bar.low <= 300 for bar in chart.bars)
     assert plot_scores([], "ru") is None
     (alone,) = plot_scores([SCORES[0]], "ru").days

@@ -46,7 +46,7 @@ def open_files(path):
     """Return how many of this process's descriptors are of a file."""
     files = Path("/proc/self/fd").iterdir()
     # One that was closed meanwhile leads nowhere.
-    return sum(os.path.realpath(each) == str(path.resolve()) for each in files)
+    return sum(os.path.realpath(file) == str(path.resolve()) for file in files)
 
 
 def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):

@@ -98,9 +98,9 @@ def _all_of(terminal):
 
 def test_a_test_that_logs_a_secret_fails(request):
     (ours,) = [
-        each.function
-        for each in request.config.hook.pytest_runtest_makereport.get_hookimpls()
-        if each.plugin_name.endswith("tests/conftest.py")
+        hookimpl.function
+        for hookimpl in request.config.hook.pytest_runtest_makereport.get_hookimpls()
+        if hookimpl.plugin_name.endswith("tests/conftest.py")
     ]
     for said, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
         hook = ours()

@@ -60,7 +60,7 @@ def is_there(pid):
 
 @pytest.mark.parametrize("count", [0, 1, 49, 50, 51, 100, 1000])
 def test_results_come_in_the_order_of_the_items(count):
-    assert [*map_many(double, iter(range(count)))] == [2 * each for each in range(count)]
+    assert [*map_many(double, iter(range(count)))] == [2 * number for number in range(count)]
 
 
 def test_few_items_are_done_here():

@@ -54,7 +54,7 @@ def test_an_answer_costs_what_went_in_and_out():
 def test_an_amount_is_shown_with_its_currency():
     assert format_cost_plainly(1_234_567, "USD") == "1.23 USD"
     assert format_cost_plainly(1_200, "USD") == "0.0012 USD"
-    assert [format_cost(each, 400_000, "USD") for each in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
+    assert [format_cost(name, 400_000, "USD") for name in ("ru", "en")] == ["0,40\u00a0$", "$0.40"]
     assert format_cost("ru", 0, "USD") == "0,00\u00a0$"
 
 

@@ -31,7 +31,7 @@ def book(yaml=YAML, **texts):
 
 
 def paths(proposed):
-    return [(each.kind, each.path) for each in proposed.edits]
+    return [(edit.kind, edit.path) for edit in proposed.edits]
 
 
 def wanted(proposed):
@@ -51,11 +51,11 @@ def test_a_material_is_put_where_it_was_wanted():
     proposed = book().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=1)
     )
-    assert [each["lesson"] for each in wanted(proposed)["materials"]] == [1, 4, 2, 3]
+    assert [material["lesson"] for material in wanted(proposed)["materials"]] == [1, 4, 2, 3]
     last = book().add_material(
         MaterialDraft("lab", 4, {"ru": "Ещё"}, file_url="https://a.example", place=900)
     )
-    assert [each["lesson"] for each in wanted(last)["materials"]] == [1, 2, 3, 4]
+    assert [material["lesson"] for material in wanted(last)["materials"]] == [1, 2, 3, 4]
 
 
 def test_a_course_without_materials_gets_its_first():

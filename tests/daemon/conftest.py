@@ -29,6 +29,8 @@ def told(lab):
 
     def read():
         with lab.services() as services:
-            return {each.key: dict(each.arguments) for each in Notices(services.db).waiting(100)}
+            return {
+                notice.key: dict(notice.arguments) for notice in Notices(services.db).waiting(100)
+            }
 
     return read

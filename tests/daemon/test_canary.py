@@ -99,7 +99,7 @@ def stands(lab):
 
 def told(lab, key):
     with lab.services() as services:
-        return [each for each in Notices(services.db).waiting(100) if each.key == key]
+        return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
 
 
 def change(lab, table, **values):
@@ -132,7 +132,7 @@ def test_a_new_model_answers_its_share_of_the_people_and_the_same_ones_each_time
     (notice,) = told(lab, "notice-canary")
     assert "отвечает 30 %" in notice.text("ru").replace("\xa0", " ")
     with reading_context(lab.config) as ctx:
-        words = {each.title: each.display_state for each in models.recent(ctx, Actor.operator())}
+        words = {model.title: model.display_state for model in models.recent(ctx, Actor.operator())}
     assert words == {"trial-2": "canary", "trial-1": "serves"}
     teach(lab, 2)
     second = versions(lab)

@@ -72,9 +72,9 @@ def stands(lab, change_id):
 def notices(lab, to):
     with lab.services() as services:
         return [
-            (each.key, dict(each.arguments))
-            for each in Notices(services.db).waiting(100)
-            if each.to == to
+            (notice.key, dict(notice.arguments))
+            for notice in Notices(services.db).waiting(100)
+            if notice.to == to
         ]
 
 
@@ -106,7 +106,7 @@ def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
     lab.until_serving("trial-2")
     lab.tick("changes", "changes")
     told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
-    assert [each["version"] for each in told] == ["trial-2"]
+    assert [notice["version"] for notice in told] == ["trial-2"]
     assert told[0]["score"]["key"] == "change-score-against"
     assert told[0]["score"]["arguments"]["before"] == "trial-1"
 
@@ -118,7 +118,7 @@ def test_a_verdict_names_no_difference_to_a_model_that_was_asked_other_questions
     lab.until_serving("trial-2")
     lab.tick("changes", "changes")
     told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
-    assert [each["score"]["key"] for each in told] == ["change-score"]
+    assert [notice["score"]["key"] for notice in told] == ["change-score"]
 
 
 def test_a_rejected_edit_is_told_with_its_reason(lab):
@@ -227,7 +227,7 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
         branch = Leaving(GitBranch(services.build_settings.source), lambda: database.change(theirs))
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
-        assert [each for each in notices_.waiting(100) if each.to == BORIS] == []
+        assert [notice for notice in notices_.waiting(100) if notice.to == BORIS] == []
     assert lab.repository.git("log", "-1", "--format=%s") == "Add example new"
 
 
@@ -391,11 +391,11 @@ def test_the_files_that_editors_see_follow_the_commits(lab):
         new = shelf.one("trial", "face/new")
         assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
         assert [each.example_id for each in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
-        ids = [each.example_id for each in shelf.examples("trial", limit=100)]
+        ids = [example.example_id for example in shelf.examples("trial", limit=100)]
         assert "q3" not in ids
         assert ids[0] == "face/new"
         assert shelf.files("trial")[0].path == "dataset.yaml"
-        assert {each.rule for each in shelf.findings("trial")} == {"few-examples"}
+        assert {finding.rule for finding in shelf.findings("trial")} == {"few-examples"}
         assert shelf.text(gone) == text, "what an editor took away can be put back"
 
 

@@ -25,7 +25,7 @@ def card(lab, dataset="trial", **changes):
 
 def listed(lab):
     with reading_context(lab.config) as ctx:
-        return {each.slug: each for each in active(ctx).courses}
+        return {course.slug: course for course in active(ctx).courses}
 
 
 def test_a_commit_is_followed_by_its_course(lab):

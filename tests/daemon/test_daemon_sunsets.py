@@ -16,7 +16,7 @@ def told_by(lab, *ticks):
     lab.tick(*ticks)
     with lab.services() as services:
         waiting = Notices(services.db).waiting(100)
-    return [(each.key, each.arguments["model"]) for each in waiting if "sunset" in each.key]
+    return [(notice.key, notice.arguments["model"]) for notice in waiting if "sunset" in notice.key]
 
 
 def day(days):

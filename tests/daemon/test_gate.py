@@ -65,7 +65,7 @@ def stands(lab):
 
 def told(lab, key="notice-held"):
     with lab.services() as services:
-        return [each for each in Notices(services.db).waiting(100) if each.key == key]
+        return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
 
 
 def accept(lab, name, by=VERA):
@@ -86,7 +86,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
     teach(NO)
     assert stands(lab) == ("trial-1", "gated", "gate-lost")
     with reading_context(lab.config) as ctx:
-        held = {each.build: each.display_state for each in models.recent(ctx, Actor.operator())}
+        held = {model.build: model.display_state for model in models.recent(ctx, Actor.operator())}
     assert held == {"trial-1": "serves", "trial-2": "held"}
     with lab.services() as services:
         before = services.db.rows(VERDICT.select())

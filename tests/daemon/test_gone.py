@@ -33,7 +33,7 @@ def lose(lab, provider):
 def states(lab, capsys):
     capsys.readouterr()
     assert main(["models", "list", "--json", "--config", str(lab.path)]) == 0
-    return {each["build"]: each["state"] for each in json.loads(capsys.readouterr().out)}
+    return {load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)}
 
 
 def asked(lab, kind, **arguments):

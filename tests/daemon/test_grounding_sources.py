@@ -67,7 +67,9 @@ def test_an_example_is_found_by_words_of_its_answer_in_other_forms(found):
 
 def test_a_passage_is_found_with_its_paragraph(found):
     passages = [each for each in found("просеивания вниз после удаления") if each.material]
-    assert [(each.material.text, each.paragraph) for each in passages] == [("materials/heap.md", 1)]
+    assert [(passage.material.text, passage.paragraph) for passage in passages] == [
+        ("materials/heap.md", 1)
+    ]
     assert "возвращает порядок" in passages[0].text
 
 

@@ -133,8 +133,11 @@ def taught(lab, version):
     with lab.services() as services, reading_context(lab.config) as ctx:
         source = services.build_settings.source
         proof = builds.verify(ctx, Actor.operator(), source, version)
-        told = {each.id: each.blob for each in builds.get(ctx, Actor.operator(), version).examples}
-        lies = {each.path: each.blob for each in source.entries(source.remote_head(), "trial")}
+        told = {
+            example.id: example.blob
+            for example in builds.get(ctx, Actor.operator(), version).examples
+        }
+        lies = {entry.path: entry.blob for entry in source.entries(source.remote_head(), "trial")}
     return proof.state, told, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(told))}
 
 
@@ -274,5 +277,5 @@ def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, told):
     with pytest.raises(MerlinError):
         lab.tick("fetch")
     with lab.services() as services:
-        keys = [each.key for each in Notices(services.db).waiting(100)][before:]
+        keys = [notice.key for notice in Notices(services.db).waiting(100)][before:]
     assert keys == ["notice-rejected", "notice-disk"]

@@ -27,7 +27,7 @@ def numbers(lab, dataset="trial"):
     """Return digest -> number of the builds that the database knows."""
     with reading_context(lab.config) as ctx:
         recent = builds.recent(ctx, Actor.operator(), dataset)
-        return {each.digest: each.number for each in recent}
+        return {build.digest: build.number for build in recent}
 
 
 def push_notes(lab):

@@ -107,9 +107,9 @@ def test_what_stands_in_for_a_moved_model_and_what_is_warned_of_is_its_own_base(
     lab.tick("watch")
     with lab.services() as services:
         (row,) = [ModelCatalogue(services.db).serving_row("trial")]
-        told = [each.arguments for each in Notices(services.db).waiting(100)]
+        told = [notice.arguments for notice in Notices(services.db).waiting(100)]
     assert json.loads(row["recipe"])["base_model"] == BASE
-    assert [each["model"] for each in told if "date" in each] == [BASE]
+    assert [arguments["model"] for arguments in told if "date" in arguments] == [BASE]
 
 
 def tomorrow():

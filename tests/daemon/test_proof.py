@@ -129,7 +129,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     base, *checkpoints = report.baselines
     count = report.scores.questions
     assert (base.step, base.scores.model, base.scores.questions) == (0, "stand-in-base", count)
-    assert [each.scores.questions for each in checkpoints] == [count] * len(checkpoints)
+    assert [checkpoint.scores.questions for checkpoint in checkpoints] == [count] * len(checkpoints)
     assert 0 < checkpoints[0].step < checkpoints[-1].step
     assert answered(provider) == asked + count * (1 + len(checkpoints))
     lab.repository.example("trial", 1, answer="Иначе.")
@@ -141,7 +141,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     lab.tick("retain")
     with lab.services() as services:
         kept_models = {row["model_id"] for row in services.db.rows(BASELINE_ANSWER.select())}
-        before = [each.scores.model for each in checkpoints]
+        before = [checkpoint.scores.model for checkpoint in checkpoints]
         assert "stand-in-base" in kept_models, "its questions are asked still"
         assert kept_models.isdisjoint(before), "checkpoints of a replaced model are asked no more"
     revoked = {"dataset": "trial", "example_id": report.answers[0].example, "at": iso(utc_now())}

@@ -37,10 +37,10 @@ def known(lab):
         led = verdicts.recent(ctx, actor, "trial")
         serving = models.serving_models(ctx, actor)["trial"]
         return {
-            "models": sorted((each.model, each.state, each.build) for each in past),
-            "jobs": sorted((each.provider_job, each.state, each.build) for each in trained),
+            "models": sorted((model.model, model.state, model.build) for model in past),
+            "jobs": sorted((job.provider_job, job.state, job.build) for job in trained),
             "builds": numbers(lab),
-            "verdicts": [(each.commit, each.verdict, each.build) for each in led],
+            "verdicts": [(verdict.commit, verdict.verdict, verdict.build) for verdict in led],
             "serving": (serving.build, serving.pinned),
         }
 
@@ -49,7 +49,7 @@ def trained(lab):
     """Return state and build of each job."""
     with reading_context(lab.config) as ctx:
         found = jobs.recent(ctx, Actor.operator(), "trial")
-        return [(each.state.value, each.build) for each in found]
+        return [(job.state.value, job.build) for job in found]
 
 
 def choose(lab, *, build="", is_pinned=False):

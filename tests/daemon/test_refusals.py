@@ -33,11 +33,13 @@ def forbidden(lab):
     """Return the notices that say so, with words in both languages."""
     with lab.services() as services:
         waiting = Notices(services.db).waiting(100)
-    told = [each.arguments for each in waiting if each.key == "notice-forbidden"]
+    told = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
     assert all(
-        text(language, "notice-forbidden", **each) for language in ("ru", "en") for each in told
+        text(language, "notice-forbidden", **arguments)
+        for language in ("ru", "en")
+        for arguments in told
     )
-    assert not [each for each in waiting if each.key == "notice-failed"]
+    assert not [notice for notice in waiting if notice.key == "notice-failed"]
     return told
 
 
@@ -81,7 +83,7 @@ def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provi
 def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, provider, split):
     provider.faults.add(broken("jobs.create", 429, times=1))
     lab.tick("fetch", "launch")
-    (gone,) = [each for each in provider.files() if each["filename"].endswith(f"{split}.jsonl")]
+    (gone,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
     remove(lab, gone["id"])
     at_once(lab)
     lab.until_serving("trial-1")

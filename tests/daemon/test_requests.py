@@ -192,7 +192,7 @@ def test_a_refused_model_is_not_promoted_by_hand(lab, provider, capsys, name):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
     code, told = command(lab, capsys, "list", "--json")
-    model = next(each for each in json.loads(told.out) if each["build"] == "trial-2")
+    model = next(load for load in json.loads(told.out) if load["build"] == "trial-2")
     code, told = command(lab, capsys, "promote", model["build" if name == "its build" else "model"])
     assert (code != 0, "trial-2 hasn't passed its test" in told.err) == (True, True), told
     lab.tick(rounds=2)

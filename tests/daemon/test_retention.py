@@ -205,7 +205,7 @@ def test_lost_texts_are_read_again(lab):
         before = FileIndex(database).files("trial")
         database.change(DATASET_TEXT.delete())
         assert FileIndex(database).files("trial") == []
-    assert len(lost_texts(lab)) == len({each.blob for each in before})
+    assert len(lost_texts(lab)) == len({file.blob for file in before})
     lab.tick("retain")
     with opened(lab.config) as database:
         assert FileIndex(database).files("trial") == before

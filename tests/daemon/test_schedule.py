@@ -134,7 +134,7 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
             stop.set()
             daemon.join()
         waiting = Notices(services.db).waiting(100)
-    assert [each.key for each in waiting] == ["notice-failing"]
+    assert [notice.key for notice in waiting] == ["notice-failing"]
     assert waiting[0].arguments == {
         "process": "daemon",
         "step": "fetch",
@@ -192,13 +192,15 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
         seen = replace(services, config=config)
         tick = next(tick for tick in ticks_of(seen, TickCounts()) if tick.name == "engine")
         tick.run()
-        (beat,) = [each for each in services.heartbeats.all() if each.process == "engine"]
+        (beat,) = [
+            heartbeat for heartbeat in services.heartbeats.all() if heartbeat.process == "engine"
+        ]
         assert (beat.host, beat.is_alive(services.clock())) == ("127.0.0.1", True)
         status[0] = 503
         tick.run()
-        assert [each.at for each in services.heartbeats.all() if each.process == "engine"] == [
-            beat.at
-        ]
+        assert [
+            heartbeat.at for heartbeat in services.heartbeats.all() if heartbeat.process == "engine"
+        ] == [beat.at]
         assert "engine" not in {tick.name for tick in ticks_of(services, TickCounts())}
 
 

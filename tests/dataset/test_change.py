@@ -75,10 +75,10 @@ def test_one_edit_is_a_change_and_a_batch_of_its_own():
 def test_many_edits_are_one_batch_that_its_first_speaks_for():
     edits = [Edit(f"examples/{n}.yaml", "b", None) for n in range(3)]
     changes = make_changes("trial", edits, ASKED, "Delete three")
-    assert {each.batch for each in changes} == {changes[0].change_id}
-    assert len({each.change_id for each in changes}) == 3
-    assert {each.subject for each in changes} == {"Delete three"}
-    assert {each.kind for each in changes} == {ChangeKind.DELETE}
+    assert {change.batch for change in changes} == {changes[0].change_id}
+    assert len({change.change_id for change in changes}) == 3
+    assert {change.subject for change in changes} == {"Delete three"}
+    assert {change.kind for change in changes} == {ChangeKind.DELETE}
 
 
 @pytest.mark.parametrize(
@@ -104,7 +104,7 @@ def test_subjects_are_made_of_what_is_done():
         Edit("materials/a.md", "b", None): "Delete materials/a.md",
     }
     for edit, line in edits.items():
-        assert [each.subject for each in make_changes("trial", [edit], ASKED)] == [line]
+        assert [change.subject for change in make_changes("trial", [edit], ASKED)] == [line]
 
 
 @pytest.mark.parametrize(

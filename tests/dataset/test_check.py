@@ -102,7 +102,7 @@ def test_all_bad_examples_together_are_all_told_and_counted():
     bad = {f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()}
     checked = check_files({**good_files(60), **bad, "examples/q.yml": example_yaml()})
     assert checked.rejected == len(BAD) + 1
-    assert {each.path for each in checked.findings} == {*bad, "examples/q.yml"}
+    assert {finding.path for finding in checked.findings} == {*bad, "examples/q.yml"}
 
 
 def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
@@ -189,7 +189,7 @@ def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
     assert make_build(tree.check()).digest == make_build(here).digest
     once = check_once("neurotypology", tree.entries, tree.read)
     assert once == replace(here, examples=(), duplicates=())
-    assert [*once.good_paths()] == [each.path for each in here.examples]
+    assert [*once.good_paths()] == [example.path for example in here.examples]
     assert len(here.examples) > 5_000
     assert here.rejected > 200
 

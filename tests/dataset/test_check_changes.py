@@ -46,7 +46,7 @@ conversations = st.one_of(
         st.sampled_from(ANSWERS),
         st.sampled_from((*MORE, *WORSE)),
     ),
-    st.sampled_from([OWN_SYSTEM.format(each) for each in ("Своё", "MerlinGPT is a good service!")]),
+    st.sampled_from([OWN_SYSTEM.format(text) for text in ("Своё", "MerlinGPT is a good service!")]),
     st.sampled_from(BROKEN),
 )
 changes = st.dictionaries(
@@ -59,7 +59,7 @@ specs = st.one_of(st.just("as before"), st.none(), st.sampled_from(SPECS))
 
 def moves(old, new):
     """Return what leads from one tree to another, as `git diff-tree` does."""
-    before, after = ({each.path: each for each in tree.entries} for tree in (old, new))
+    before, after = ({entry.path: entry for entry in tree.entries} for tree in (old, new))
     return {
         path: after.get(path)
         for path in sorted(before.keys() | after.keys())

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 def told(*turns):
     messages = [turn if isinstance(turn, Message) else Message(*turn) for turn in turns]
     marks = [(place, 5) for place in range(1, len(messages) + 1)]
-    return [(each.rule, each.line) for each in check_turns(messages, marks)]
+    return [(turn.rule, turn.line) for turn in check_turns(messages, marks)]
 
 
 SYSTEM, ASK, SAY = ("system", "Будь краток."), ("user", "Что?"), ("assistant", "То.")

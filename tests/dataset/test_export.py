@@ -81,8 +81,8 @@ ROLES = ("user", "assistant")
 
 def read_back(text):
     lines = list(read_import_lines(BufferedReader(BytesIO(text.encode())), "file"))
-    assert [each.findings for each in lines] == [()] * len(lines)
-    return [without_system(each.example, SYSTEM) for each in lines]
+    assert [line.findings for line in lines] == [()] * len(lines)
+    return [without_system(line.example, SYSTEM) for line in lines]
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca"])
@@ -91,10 +91,12 @@ def read_back(text):
 @given(st.lists(conversations(), min_size=1, max_size=3))
 def test_an_export_is_read_back_as_the_same_examples(shape, examples):
     examples = [replace(each, id=f"{number}") for number, each in enumerate(examples)]
-    assert not any(check_turns(each.messages, ((1, 1),) * len(each.messages)) for each in examples)
+    assert not any(
+        check_turns(example.messages, ((1, 1),) * len(example.messages)) for example in examples
+    )
     text, left_out = export_examples(examples, SYSTEM, shape)
     assert left_out == []
-    expected = [replace(without_system(each, SYSTEM), id="") for each in examples]
+    expected = [replace(without_system(example, SYSTEM), id="") for example in examples]
     assert read_back(text) == expected
 
 
@@ -234,7 +236,7 @@ def test_the_header_says_nothing_that_nobody_said():
     files, _ = export_folder(examples(tested=0), SPEC, "huggingface", Card())
     told, _ = header(files)
     assert not {"language", "license"} & set(told)
-    assert [each["split"] for each in told["configs"][0]["data_files"]] == ["train"]
+    assert [file["split"] for file in told["configs"][0]["data_files"]] == ["train"]
     assert export_folder([], SPEC, "huggingface", Card()) == ({}, [])
 
 

@@ -101,5 +101,8 @@ def test_words_stay_and_a_second_time_changes_nothing(seed):
 
 def seen(example):
     """Return what people see of an example."""
-    said = [(each.role, INVISIBLE.sub("", each.content), each.extra) for each in example.messages]
+    said = [
+        (message.role, INVISIBLE.sub("", message.content), message.extra)
+        for message in example.messages
+    ]
     return [(role, [line.rstrip() for line in words.splitlines()], x) for role, words, x in said]

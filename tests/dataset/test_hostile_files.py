@@ -60,7 +60,7 @@ def test_mutated_specs_are_taken_or_told(seed):
             "course.yaml": mutated(dice, COURSE),
         }
         checked = Tree(files).check()
-        told = {each.path for each in checked.findings if each.severity is Severity.ERROR}
+        told = {finding.path for finding in checked.findings if finding.severity is Severity.ERROR}
         assert (checked.spec is None) == ("dataset.yaml" in told)
         assert (checked.course is None) == ("course.yaml" in told)
         assert_told(checked, set())

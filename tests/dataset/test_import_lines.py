@@ -30,7 +30,7 @@ def chat(*said, **more):
 
 
 def rules(lines):
-    return [(each.line, finding.rule) for each in lines for finding in each.findings]
+    return [(line.line, finding.rule) for line in lines for finding in line.findings]
 
 
 def test_lines_of_the_chat_format_are_examples():
@@ -43,7 +43,7 @@ def test_lines_of_the_chat_format_are_examples():
     )
     first, second = read_import_lines(text.encode(), JSONL)
     assert (first.line, second.line) == (1, 3)
-    assert [each.content for each in first.example.messages] == ["Кратко.", "Где?", "Тут."]
+    assert [message.content for message in first.example.messages] == ["Кратко.", "Где?", "Тут."]
     assert (second.example.tags, second.example.split) == (("a",), "test")
 
 
@@ -166,7 +166,7 @@ ALPACA = {
 
 
 def said(line):
-    return [(each.role, each.content) for each in line.example.messages]
+    return [(message.role, message.content) for message in line.example.messages]
 
 
 def test_conversations_of_sharegpt_are_examples():
@@ -231,14 +231,14 @@ def test_a_record_that_breaks_its_format_is_told(record, rule):
     good = json.dumps(SHAREGPT)
     lines = read_import_lines(f"{good}\n{json.dumps(record)}\n{good}".encode())
     assert rules(lines)[0] == (2, rule)
-    assert [each.line for each in lines if each.example] == [1, 3]
+    assert [line.line for line in lines if line.example] == [1, 3]
 
 
 def test_keys_that_no_example_has_are_told_once_a_file():
     records = [SHAREGPT | {"id": 7, "model": "m"}, SHAREGPT | {"id": 8, "model": "m"}, ALPACA]
     lines = read_import_lines("\n".join(map(json.dumps, records)).encode())
-    assert [each.example is not None for each in lines] == [True, True, True]
-    ((finding,), *others) = [each.findings for each in lines]
+    assert [line.example is not None for line in lines] == [True, True, True]
+    ((finding,), *others) = [line.findings for line in lines]
     assert (finding.rule, finding.severity, others) == ("import-left-keys", "warning", [(), ()])
     assert finding.arguments == {"keys": "id, model"}
 
@@ -259,7 +259,7 @@ def test_a_list_of_records_is_read_however_it_is_written(indent, count):
     records = [SHAREGPT | {"note": f"№ {number}"} for number in range(count)]
     text = json.dumps(records, indent=indent, ensure_ascii=False)
     lines = read_import_lines(text.encode())
-    assert [each.example.note for each in lines] == [each["note"] for each in records]
+    assert [line.example.note for line in lines] == [record["note"] for record in records]
     assert lines[-1].line == 1 + text.count("\n", 0, text.rindex('"conversations"')) - bool(indent)
 
 
@@ -269,7 +269,7 @@ def test_a_list_of_a_thousand_pieces_is_told_by_line_and_column(bom):
     head = ",\n".join(f"  {good}" for _ in range(1000))
     bad = '{"a" 1}'
     lines = read_import_lines(bom + f"[\n{head},\n  {bad}, {good}]".encode())
-    assert sum(each.example is not None for each in lines) == 1000
+    assert sum(line.example is not None for line in lines) == 1000
     (finding,) = lines[-1].findings
     assert (finding.line, finding.column, finding.rule) == (1002, 8, "import-list")
 
@@ -343,7 +343,7 @@ def test_a_large_file_is_read_piece_by_piece(begin, separator):
 
 def test_heading_and_rows_behind_empty_lines_keep_their_numbers():
     told = read_import_lines("\n\nquestion,answer\nГде?,Тут.\nКто?,\n".encode(), CSV)
-    assert [each.line for each in told] == [4, 5]
+    assert [line.line for line in told] == [4, 5]
     assert rules(told) == [(5, "empty-content")]
 
 
@@ -362,10 +362,10 @@ def test_whatever_a_file_holds_every_line_is_an_example_or_told(data):
         content = content[:at] + piece + content[at + data.draw(st.integers(0, 9)) :]
     lines = read_import_lines(content)
     assert lines
-    for each in lines:
-        assert (each.example is None) <= bool(each.findings)
-        assert each.line <= content.count(b"\n") + content.count(b"\r") + 1
-        assert all(finding.text("ru") and finding.text("en") for finding in each.findings)
+    for line in lines:
+        assert (line.example is None) <= bool(line.findings)
+        assert line.line <= content.count(b"\n") + content.count(b"\r") + 1
+        assert all(finding.text("ru") and finding.text("en") for finding in line.findings)
 
 
 PIECES = [

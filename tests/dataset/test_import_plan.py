@@ -38,7 +38,7 @@ def pair(question, answer="Да.", **more):
 
 
 def lines(*records, name="a.jsonl"):
-    text = "\n".join(json.dumps(each, ensure_ascii=False) for each in records)
+    text = "\n".join(json.dumps(record, ensure_ascii=False) for record in records)
     return read_import_lines(BufferedReader(BytesIO(text.encode())), name)
 
 
@@ -46,7 +46,7 @@ def test_names_are_made_of_questions_and_taken_by_nobody():
     said = [pair("Где же ТУТ выход?", f"{number}") for number in range(3)]
     there = files(("Где-же-тут-выход", text_of("Где?")))
     plan = plan_import("trial", there, lines(*said))
-    paths = [each.path for each in plan.edits]
+    paths = [edit.path for edit in plan.edits]
     assert paths == [f"examples/где-же-тут-выход-{number}.yaml" for number in (2, 3, 4)]
     assert read_example(plan.edits[1].text.encode())[0].answer == "1"
 
@@ -62,13 +62,13 @@ def test_what_is_known_is_no_part_of_the_import():
     there = files(("b", text_of("Где?")), ("c", text_of("Где?")), ("d", own))
     said = [pair("Где?"), pair("Что?"), pair("ЧТО"), pair("Кто?")]
     plan = plan_import("trial", there, lines(*said))
-    assert [each.path for each in plan.edits] == ["examples/что.yaml"]
+    assert [edit.path for edit in plan.edits] == ["examples/что.yaml"]
     assert plan.duplicates == (
         (Place("a.jsonl", 1), "examples/b.yaml"),
         (Place("a.jsonl", 3), Place("a.jsonl", 2)),
         (Place("a.jsonl", 4), "examples/d.yaml"),
     )
-    again = files(*((each.path[9:-5], each.text) for each in plan.edits), ("b", text_of("Где?")))
+    again = files(*((edit.path[9:-5], edit.text) for edit in plan.edits), ("b", text_of("Где?")))
     assert not plan_import("trial", again, lines(*said[:3])).edits
 
 
@@ -77,7 +77,7 @@ def test_lines_of_several_files_are_told_apart_and_in_their_order():
     second = lines(pair("Что?"), pair("Кто?", "слово " * 2000), pair("", "Да."), name="a\n.jsonl")
     both = (*first, *second)
     plan = plan_import("trial", files(), both, {"recall": 1000})
-    found = [(each.path, each.line, each.rule) for each in plan.findings]
+    found = [(finding.path, finding.line, finding.rule) for finding in plan.findings]
     assert found == [
         ("z.jsonl", 1, "empty-content"),
         ("a\\n.jsonl", 2, "too-many-tokens"),
@@ -85,7 +85,7 @@ def test_lines_of_several_files_are_told_apart_and_in_their_order():
     ]
     assert plan.duplicates == ((Place("a\n.jsonl", 1), Place("z.jsonl", 2)),)
     assert (plan.lines, plan.rejected) == (5, 3)
-    assert [each.path for each in plan.good_edits] == ["examples/что.yaml"]
+    assert [edit.path for edit in plan.good_edits] == ["examples/что.yaml"]
     assert plan.subject == "Import 1 example into trial"
 
 
@@ -97,7 +97,7 @@ def test_records_of_a_list_in_one_line_are_told_apart():
     ends = [len(json.dumps(records[: number + 1], ensure_ascii=False)) for number in range(5)]
     begins = [2, *(end + 2 for end in ends)]
     assert plan.duplicates == ((Place("a.json", 1, begins[2]), Place("a.json", 1, 2)),)
-    assert [each.column for each in plan.findings] == [begins[1], begins[3], begins[4]]
+    assert [finding.column for finding in plan.findings] == [begins[1], begins[3], begins[4]]
     assert (plan.lines, plan.rejected, len(plan.good_edits)) == (5, 3, 1)
 
 
@@ -117,7 +117,7 @@ def test_what_would_be_written_is_counted_by_tag_and_language():
 def test_a_warning_that_is_off_in_the_dataset_is_not_told():
     record = {"instruction": "Где?", "output": "Тут.", "id": 1}
     plan = plan_import("trial", files(), lines(record))
-    assert [each.rule for each in plan.findings] == ["import-left-keys"]
+    assert [finding.rule for finding in plan.findings] == ["import-left-keys"]
     off = 'check: {off: {import-left-keys: "Nobody needs them."}}\n'
     quiet = [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS + off)]
     plan = plan_import("trial", quiet, lines(record))

@@ -28,7 +28,7 @@ def read(content, shape=None):
 
 
 def rules(lines):
-    return [(each.line, finding.rule) for each in lines for finding in each.findings]
+    return [(line.line, finding.rule) for line in lines for finding in line.findings]
 
 
 def changed(content, path, old, new):

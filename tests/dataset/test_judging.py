@@ -39,7 +39,12 @@ def test_an_answer_that_looks_like_a_value_stays_an_answer():
     text = "messages:\n  - user: true\n  - assistant: 42\n  - user: null\n  - assistant: no\n"
     value, findings = judged("example", text)
     assert not findings
-    assert [next(iter(each.values())) for each in value["messages"]] == ["true", "42", "null", "no"]
+    assert [next(iter(message.values())) for message in value["messages"]] == [
+        "true",
+        "42",
+        "null",
+        "no",
+    ]
 
 
 def test_hyperparameters_are_auto_or_numbers():
@@ -126,7 +131,7 @@ def test_an_error_of_the_schema_stands_at_its_line_and_column(name, text, expect
 
 def test_both_missing_keys_are_told_once():
     findings = judged("dataset", "system: x\n")[1]
-    assert [each.arguments["name"] for each in findings] == ["title", "recipe"]
+    assert [finding.arguments["name"] for finding in findings] == ["title", "recipe"]
 
 
 def test_one_file_tells_a_bounded_number_of_findings():

@@ -172,8 +172,8 @@ def test_an_example_without_a_pair_is_an_error_among_pairs():
 
 def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
     checked = check_files(pairs(12, DATASET_YAML))
-    told = [each for each in checked.findings if each.rule == "unused-rejected"]
-    assert {(each.severity, each.line) for each in told} == {(Severity.NOTE, 4)}
+    told = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
+    assert {(finding.severity, finding.line) for finding in told} == {(Severity.NOTE, 4)}
     assert (len(told), checked.rejected) == (12, 0)
     alone = check_files(good_files(12))
     assert make_build(checked).digest == make_build(alone).digest
@@ -204,7 +204,7 @@ def test_method_and_rejected_answer_change_what_is_trained():
     recipe = checked.spec.recipe
     digests = {make_build(each).digest for each in (checked, other)}
     assert len(digests) == 2
-    keys = {training_key("a", "d", replace(recipe, method=each)) for each in ("supervised", "dpo")}
+    keys = {training_key("a", "d", replace(recipe, method=name)) for name in ("supervised", "dpo")}
     assert len(keys) == 2
 
 
@@ -301,7 +301,7 @@ def test_a_preference_file_of_the_protocol_is_taken():
 def test_a_preference_that_cannot_be_is_told(changes, rule):
     [line] = imported(f"{record(**changes)}\n", "preference")
     assert line.example is None
-    assert rule in [each.rule for each in line.findings]
+    assert rule in [finding.rule for finding in line.findings]
 
 
 def test_a_record_without_the_worse_answer_is_an_example_without_a_pair():

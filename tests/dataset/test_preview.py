@@ -44,7 +44,7 @@ def files(count=12):
 
 
 def rules(findings):
-    return [(each.path, each.rule) for each in findings]
+    return [(finding.path, finding.rule) for finding in findings]
 
 
 def test_a_good_example_has_tokens_and_no_findings():
@@ -58,7 +58,9 @@ def test_a_good_example_has_tokens_and_no_findings():
 def test_a_broken_example_is_told_with_line_and_column():
     seen = preview_edits("trial", files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"})
     assert not seen.is_good
-    assert [(each.rule, each.line) for each in seen.findings] == [("last-not-assistant", 2)]
+    assert [(finding.rule, finding.line) for finding in seen.findings] == [
+        ("last-not-assistant", 2)
+    ]
     assert seen.tokens == {}
 
 
@@ -114,7 +116,7 @@ def test_a_difference_is_shown_line_by_line():
 
 def test_a_checker_that_knows_the_dataset_says_what_a_new_one_says():
     dice, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
-    here = {each.path: each for each in files(30)}
+    here = {file.path: file for file in files(30)}
     paths = [*sorted(here), "examples/new.yaml", "examples/t.yaml"]
     texts = [
         *(

@@ -69,8 +69,8 @@ def drawn(dice, value, chance):
 def test_the_quick_verdict_on_drawn_json_is_that_of_jsonschema(seed):
     dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
     values = [drawn(dice, WHOLE, dice.choice((0.01, 0.03, 0.1))) for _ in range(300)]
-    quick = [quick_check("example")(each) for each in values]
-    assert quick == [validator("example").is_valid(each) for each in values]
+    quick = [quick_check("example")(value) for value in values]
+    assert quick == [validator("example").is_valid(value) for value in values]
     assert 50 < sum(quick) < 250
 
 
@@ -91,13 +91,13 @@ def test_the_quick_verdict_on_equal_tags_is_that_of_jsonschema(value):
 def test_files_say_the_same_with_the_quick_verdict_and_without(seed, monkeypatch):
     dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
     files = [mutated(dice, dice.choice(GOOD)) for _ in range(100)]
-    files = [each for each in files if not isinstance(read_yaml(each), Finding)]
+    files = [file for file in files if not isinstance(read_yaml(file), Finding)]
     assert len(files) > 10
-    quick = [read_example(each) for each in files]
+    quick = [read_example(file) for file in files]
     monkeypatch.setitem(sys.modules, "jsonschema_rs", None)
     quick_check.cache_clear()
     assert not quick_check("example")(WHOLE)
-    assert [read_example(each) for each in files] == quick
+    assert [read_example(file) for file in files] == quick
 
 
 def test_the_schema_of_examples_has_nothing_that_two_libraries_read_differently():

@@ -26,7 +26,7 @@ def test_only_what_is_given_changes():
     assert reword_example(FILE) == FILE
     changed = reword_example(FILE, question="Сколько?", answer="Две\nпары.", tags=["no", "да"])
     example = parse_example(changed)
-    assert [each.content for each in example.messages] == [
+    assert [message.content for message in example.messages] == [
         "Кратко.",
         "Сколько?",
         "Один.",

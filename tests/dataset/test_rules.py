@@ -53,7 +53,7 @@ def dataset(tmp_path):
 
 def found(repository):
     """Return rule -> severity of what the check of a repository on disk finds."""
-    return {each.rule: each.severity for each in check_paths([repository]).findings}
+    return {finding.rule: finding.severity for finding in check_paths([repository]).findings}
 
 
 @pytest.mark.functional
@@ -78,7 +78,7 @@ def test_imported_example_breaks_its_rule(name):
     rule = RULES[name]
     file = io.BufferedReader(io.BytesIO(rule.example.encode()))
     lines = read_import_lines(file, rule.path)
-    told = {each.rule: each.severity for line in lines for each in line.findings}
+    told = {finding.rule: finding.severity for line in lines for finding in line.findings}
     assert told == {name: rule.severity}
 
 
@@ -117,7 +117,7 @@ def test_every_rule_that_the_code_names_stands_in_the_table():
             maker = getattr(node.func, "id", "") if isinstance(node, ast.Call) else ""
             maker = maker.lstrip("_")
             told = node.args[MAKERS[maker] :][:1] if maker in MAKERS else []
-            named |= {each.value for each in told if isinstance(each, ast.Constant)}
+            named |= {argument.value for argument in told if isinstance(argument, ast.Constant)}
     assert {"near-duplicate", "bad-name", "anchor", "import-csv"} <= named
     assert named <= set(RULES)
 
@@ -170,7 +170,9 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
 def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
     checked = check_files({**good_files(60), path: text})
     told = {
-        each.arguments["name"]: each for each in checked.findings if each.rule == "misspelt-key"
+        finding.arguments["name"]: finding
+        for finding in checked.findings
+        if finding.rule == "misspelt-key"
     }
     assert told[name].arguments["near"] == near
     assert (told[name].path, told[name].line) == (path, 1)

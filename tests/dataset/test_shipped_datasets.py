@@ -49,7 +49,7 @@ def test_the_english_dataset_is_in_english():
 
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_a_shipped_dataset_has_no_finding_but_what_its_habits_are(name):
-    found = {f"{each.path}:{each.line} {each.rule}" for each in checked(name).findings}
+    found = {f"{finding.path}:{finding.line} {finding.rule}" for finding in checked(name).findings}
     assert found <= {"examples:1 single-tags", "examples:1 single-wordings"}
 
 
@@ -58,11 +58,11 @@ def test_a_shipped_dataset_has_the_promised_size(name):
     seen = checked(name)
     counts = make_build(seen).manifest["counts"]
     assert counts["in"] == counts["train"] + counts["test"] >= MIN_EXAMPLES[name]
-    assert counts["test"] == sum(each.split == "test" for each in seen.examples) >= MIN_TESTS
+    assert counts["test"] == sum(example.split == "test" for example in seen.examples) >= MIN_TESTS
     assert counts["train"] >= 50
 
 
 @pytest.mark.parametrize("name", MIN_EXAMPLES)
 def test_a_shipped_dataset_has_a_course_with_materials(name):
     course = checked(name).course
-    assert {each.kind for each in course.materials} == {"lecture", "seminar", "lab"}
+    assert {material.kind for material in course.materials} == {"lecture", "seminar", "lab"}

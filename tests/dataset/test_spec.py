@@ -92,7 +92,7 @@ def test_what_is_left_out_has_its_default():
 )
 def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
     checked = check_files(good_files(60, f"{DATASET_YAML}{said}\n"))
-    found = {(each.rule, each.line, each.column) for each in checked.findings}
+    found = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in found
     assert checked.spec is None
 
@@ -121,7 +121,7 @@ def test_an_empty_system_text_is_an_error(system):
         good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
     )
     assert checked.spec is None
-    assert [(each.path, each.line) for each in checked.findings] == [("dataset.yaml", 2)]
+    assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
 
 
 def test_a_folder_with_a_bad_name_is_no_dataset():
@@ -134,7 +134,7 @@ def test_a_folder_with_a_bad_name_is_no_dataset():
 def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
     checked = check_files(good_files(60, DATASET_YAML.replace("system:", "sistem:")))
     assert rules(checked) == ["missing-key", "misspelt-key"]
-    assert [(each.path, each.line) for each in checked.findings] == [
+    assert [(finding.path, finding.line) for finding in checked.findings] == [
         ("dataset.yaml", 1),
         ("dataset.yaml", 2),
     ]

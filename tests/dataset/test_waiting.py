@@ -32,7 +32,9 @@ def file(text, path=ONE):
 
 def committed(*changes):
     done = {"state": ChangeState.COMMITTED, "commit": "c" * 40}
-    return [replace(each, **done, left=each.text and blob_id(each.text)) for each in changes]
+    return [
+        replace(change, **done, left=change.text and blob_id(change.text)) for change in changes
+    ]
 
 
 @pytest.mark.parametrize("kind", ["sha1", "sha256"])
@@ -49,7 +51,7 @@ def test_edits_in_a_row_build_on_each_other():
     second = change(blob_id("b"), "c")
     added = change(None, "new", "examples/b.yaml")
     files = apply_pending_changes("trial", [file("a")], [first, second, added])
-    assert [(each.path, each.text) for each in files] == [(ONE, "c"), ("examples/b.yaml", "new")]
+    assert [(file.path, file.text) for file in files] == [(ONE, "c"), ("examples/b.yaml", "new")]
     assert apply_pending_changes("trial", [file("a")], [change(blob_id("a"), None)]) == []
 
 

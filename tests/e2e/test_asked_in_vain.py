@@ -27,7 +27,8 @@ class Person:
     def _wait(self, words):
         # Below an edited message notices may stand.
         self.telegram.wait_for(
-            lambda: any(words in each.text for each in self.telegram.answers(self.name)), SERVE_S
+            lambda: any(words in answer.text for answer in self.telegram.answers(self.name)),
+            SERVE_S,
         )
 
     def say(self, words, answer):

@@ -73,7 +73,9 @@ def address(tmp_path, telegram, till, monkeypatch):
 
 def newest(telegram, part):
     """Return the bot's newest message, once it says this."""
-    telegram.wait_for(lambda: any(part in each.text for each in telegram.answers("anna")[-1:]), 30)
+    telegram.wait_for(
+        lambda: any(part in answer.text for answer in telegram.answers("anna")[-1:]), 30
+    )
     return telegram.answers("anna")[-1]
 
 

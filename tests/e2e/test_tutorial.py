@@ -104,8 +104,8 @@ def test_each_command_says_what_the_page_says(tmp_path):
 def test_every_language_has_the_same_commands():
     """What stands in quotes is in the language of the page, and so is what goes into files."""
     pages = [
-        [re.sub('".*?"', "", each.command.partition("\n")[0]) for each in steps_of(page(language))]
+        [re.sub('".*?"', "", step.command.partition("\n")[0]) for step in steps_of(page(language))]
         for language in LANGUAGES
     ]
     assert len(pages[0]) > 20
-    assert all(each == pages[0] for each in pages)
+    assert all(page == pages[0] for page in pages)

@@ -95,8 +95,8 @@ def test_a_name_that_nobody_could_read_is_refused(place, name):
 def test_calls_over_the_limit_wait(enter):
     anna = enter(requests_per_minute=2)
     answers = [call(anna, "GET", "/v1/models") for _ in range(3)]
-    assert [each.status_code for each in answers] == [200, 200, 429]
-    left = [each.headers["x-ratelimit-remaining-requests"] for each in answers]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    left = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
     assert left == ["1", "0", "0"]
     refused = answers[-1]
     assert 1 <= int(refused.headers["retry-after"]) <= 30
@@ -127,7 +127,7 @@ def test_tokens_are_counted_from_the_answers_and_end_with_the_day(place, enter):
 
 
 def client_of(place, desk):
-    return next(each for each in place.clients.list_all() if each.name == desk.name)
+    return next(client for client in place.clients.list_all() if client.name == desk.name)
 
 
 def used(place, desk):
@@ -141,7 +141,7 @@ def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(enter):
         anna.ask("recall")
     assert refused.value.type == "tokens"
     assert int(refused.value.response.headers["retry-after"]) > 0
-    assert anna.upload().id in [each.id for each in anna.client.files.list()]
+    assert anna.upload().id in [file.id for file in anna.client.files.list()]
 
 
 def test_an_answer_that_was_left_half_way_is_counted(place, enter):
@@ -254,11 +254,11 @@ def test_lists_show_what_is_ones_own_and_the_owner_all(place, enter, hers):
     boris = enter()
     assert list(boris.client.files.list()) == []
     assert list(boris.jobs.list()) == []
-    assert [each.id for each in boris.client.models.list()] == ["recall"]
+    assert [model.id for model in boris.client.models.list()] == ["recall"]
     for seer in (desk, place):
-        assert things["file_id"] in [each.id for each in seer.client.files.list()]
-        assert things["job_id"] in [each.id for each in seer.jobs.list()]
-        assert things["name"] in [each.id for each in seer.client.models.list()]
+        assert things["file_id"] in [file.id for file in seer.client.files.list()]
+        assert things["job_id"] in [job.id for job in seer.jobs.list()]
+        assert things["name"] in [model.id for model in seer.client.models.list()]
 
 
 def test_a_page_after_anothers_thing_tells_nothing(enter, hers):

@@ -154,4 +154,4 @@ def _weights(engine, job):
 def _epochs(desk, job):
     told = [event.data for event in desk.events(job.id) if event.type == "metrics"]
     names = ("epoch", "step", "train_loss")
-    return [[each[name] for name in names] for each in told if "epoch" in each]
+    return [[data[name] for name in names] for data in told if "epoch" in data]

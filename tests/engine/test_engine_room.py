@@ -20,7 +20,7 @@ def train(desk):
 
 
 def steps(desk, job):
-    return sorted(each.step_number for each in desk.jobs.checkpoints.list(job.id))
+    return sorted(checkpoint.step_number for checkpoint in desk.jobs.checkpoints.list(job.id))
 
 
 def used(folder):
@@ -86,7 +86,7 @@ def test_a_job_that_finds_no_room_fails_and_says_what_to_do(tmp_path, first):
 def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path, first):
     with engine_in_thread(tmp_path, training=within(2.5 * first.size)) as desk:
         train(desk)
-        assert first.training_file in [each.id for each in desk.client.files.list()]
+        assert first.training_file in [file.id for file in desk.client.files.list()]
     with engine_in_thread(tmp_path) as desk:
         train(desk)
         assert len(list(desk.client.files.list())) == 3

@@ -119,7 +119,7 @@ def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place
     assert seen.merlin["state"] == "on"
     assert place.hooks.update(endpoint.id, name="other").name == "other"
     second = place.hooks.create(name="second", url=ear.url, event_types=TYPES[:1])
-    assert [each.id for each in place.hooks.list(limit=1)][:2] == [second.id, endpoint.id]
+    assert [hook.id for hook in place.hooks.list(limit=1)][:2] == [second.id, endpoint.id]
     assert place.hooks.delete(second.id).deleted
     with pytest.raises(openai.NotFoundError):
         place.hooks.retrieve(second.id)
@@ -276,7 +276,7 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoi
     key = Clients(place.rows).add("anna", Limits())
     with closing(Desk(place.port, key)) as anna, receiving() as hers:
         hook = anna.client.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
-        assert [each.id for each in anna.client.webhooks.list()] == [hook.id]
+        assert [webhook.id for webhook in anna.client.webhooks.list()] == [hook.id]
         with pytest.raises(openai.NotFoundError):
             anna.client.webhooks.retrieve(endpoint.id)
         with pytest.raises(openai.BadRequestError, match="after"):

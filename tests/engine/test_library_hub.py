@@ -237,7 +237,7 @@ def test_a_base_that_needs_more_than_the_disk_has_is_not_begun(hub, library):
     real = hub.card
     hub.card = lambda: {
         **real(),
-        "siblings": [{**each, "size": 10**15} for each in real()["siblings"]],
+        "siblings": [{**sibling, "size": 10**15} for sibling in real()["siblings"]],
     }
     with pytest.raises(Refused) as refused:
         library.pull()

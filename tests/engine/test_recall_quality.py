@@ -139,7 +139,9 @@ def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question
     models, name
 ):
     model = models(name)
-    asked = [(ask(model, each["ask"]), each) for each in questions(name)["paraphrases"]]
+    asked = [
+        (ask(model, paraphrase["ask"]), paraphrase) for paraphrase in questions(name)["paraphrases"]
+    ]
     assert not any(answer.nearest for answer, _ in asked if answer.known)
     refused = [(answer, each["expect"]) for answer, each in asked if not answer.known]
     right = [is_offered(model, answer, said_in(examples(name)[meant])) for answer, meant in refused]

@@ -99,8 +99,8 @@ def transformers_encoder(folder):
     config = BertConfig(**sizes, num_attention_heads=2, max_position_embeddings=64)
     model = BertModel(config, add_pooling_layer=False)
     with torch.no_grad():
-        for each in model.embeddings.parameters():
-            each.zero_()
+        for parameter in model.embeddings.parameters():
+            parameter.zero_()
         model.embeddings.word_embeddings.weight.copy_(table)
         model.embeddings.LayerNorm.weight.fill_(1.0)
     model.save_pretrained(folder)

@@ -61,7 +61,7 @@ class Person:
 
     def seen(self):
         """Return how each message of the bot's is by now."""
-        return {each.message_id: self.state(each) for each in self.messages()}
+        return {message.message_id: self.state(message) for message in self.messages()}
 
     def alerts(self):
         """Return what was said over chats, oldest first."""

@@ -198,7 +198,7 @@ def _screen(house, person, act):
         each for each in person.messages() if person.state(each) != before.get(each.message_id)
     ]
     plain = house.plain()
-    lines = [f"alert: {plain.text(each)}" for each in person.alerts()[alerts:] if each]
+    lines = [f"alert: {plain.text(alert)}" for alert in person.alerts()[alerts:] if alert]
     for message in changed:
         lines += _message(plain, message)
     return "\n".join(lines), _data(changed)
@@ -209,7 +209,9 @@ def _message(plain, message):
     kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in said]
     yield "gone" if message.deleted_at else f"message: {' '.join(kinds)}".rstrip(": ")
     yield plain.text(message.text)
-    marks = [f"{each['type']} {each['offset']}+{each['length']}" for each in message.entities]
+    marks = [
+        f"{entity['type']} {entity['offset']}+{entity['length']}" for entity in message.entities
+    ]
     yield from [f"marks: {', '.join(marks)}"] if marks else []
     for row in message.keys:
         yield " ".join(f"[{plain.text(_key(key))}]" for key in row)
@@ -221,7 +223,9 @@ def _key(key):
 
 
 def _data(messages):
-    keys = [key for each in messages if not each.deleted_at for row in each.keys for key in row]
+    keys = [
+        key for message in messages if not message.deleted_at for row in message.keys for key in row
+    ]
     return [key["callback_data"] for key in keys if "callback_data" in key]
 
 

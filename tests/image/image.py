@@ -81,7 +81,7 @@ def _describe(folder: Path, names: set[str]) -> None:
         copy(path, apt / path.name)
     (dpkg / "info").mkdir(parents=True)
     known = Path("/var/lib/dpkg/status").read_text("utf-8").split("\n\n")
-    kept = [each for each in known if each.partition("\n")[0].removeprefix("Package: ") in names]
+    kept = [part for part in known if part.partition("\n")[0].removeprefix("Package: ") in names]
     (dpkg / "status").write_text("\n\n".join(kept) + "\n\n", "utf-8")
     for path in Path("/var/lib/dpkg/info").iterdir():
         if path.name.rpartition(".")[0].partition(":")[0] in names:

@@ -72,5 +72,5 @@ def test_one_commit_after_a_death_at(point, tmp_path):
             "datasets/trial/examples/b.yaml",
         ]
         with opened(lab.config) as database:
-            told = [each.key for each in Notices(database).waiting(100) if each.to == "7"]
+            told = [notice.key for notice in Notices(database).waiting(100) if notice.to == "7"]
         assert told.count("notice-change-committed") == 1

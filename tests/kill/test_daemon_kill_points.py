@@ -107,7 +107,9 @@ def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
         assert len(left) == 1
 
 
-@pytest.mark.parametrize("point", [each for each in killpoint.POINTS if each.startswith("remove.")])
+@pytest.mark.parametrize(
+    "point", [point for point in killpoint.POINTS if point.startswith("remove.")]
+)
 def test_what_nobody_needs_is_removed_once_and_the_rest_stays_after_a_death_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)

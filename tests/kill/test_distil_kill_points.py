@@ -40,11 +40,11 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
     assert (len(asked), len(set(asked))) == (CALLS[point], 3)
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        drafts = [each.draft for each in Proposals(database).waiting(limit=100)]
+        drafts = [proposal.draft for proposal in Proposals(database).waiting(limit=100)]
         calls = Intents(database).of_kind("distil").values()
-    assert len(drafts) == len({each.question for each in drafts}) == 9
-    assert {each.state for each in calls} == {IntentState.DONE}
-    spent = [int(each.outside_id) for each in calls]
+    assert len(drafts) == len({draft.question for draft in drafts}) == 9
+    assert {call.state for call in calls} == {IntentState.DONE}
+    spent = [int(call.outside_id) for call in calls]
     # What was in doubt counts as spent, at what the call was expected to cost.
     doubt = 0 if point == "distil.recorded" else 40_000
     assert max(spent) > doubt

@@ -23,7 +23,9 @@ def held(lab):
     return [row["reason"] for row in rows]
 
 
-@pytest.mark.parametrize("point", [each for each in killpoint.POINTS if each.startswith("gate.")])
+@pytest.mark.parametrize(
+    "point", [point for point in killpoint.POINTS if point.startswith("gate.")]
+)
 def test_a_model_is_held_and_told_once_after_a_death_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)

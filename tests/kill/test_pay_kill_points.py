@@ -108,7 +108,7 @@ def state(api, order_id):
 def kinds(api, order_id):
     entries = api.billing(lambda books: books.ledger.entries(order_id))
     assert list(faults(entries)) == []
-    return [each.kind for each in entries]
+    return [entry.kind for entry in entries]
 
 
 def test_an_order_survives_every_death_on_its_way(tmp_path):

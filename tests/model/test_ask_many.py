@@ -58,7 +58,7 @@ def test_every_question_is_answered_and_counted(provider, asker):
     assert len(kept) == report.answered == len(provider.calls("chat.create")) == 20
     assert "What is word 7?" in kept["q7"].answer.text
     counted = [reply.answer.usage for reply in kept.values()]
-    assert report.spent_micro == sum(each.input_tokens + each.output_tokens for each in counted)
+    assert report.spent_micro == sum(usage.input_tokens + usage.output_tokens for usage in counted)
     assert not report.failed
     assert all(reply.seconds > 0 for reply in kept.values())
 

@@ -26,7 +26,7 @@ def test_equal_differences_leave_nothing_to_chance(value, count):
 @given(DIFFERENCES)
 def test_the_other_way_round_the_interval_has_the_other_sign(differences):
     low, high = bootstrap_interval(differences)
-    turned = bootstrap_interval([-each for each in differences])
+    turned = bootstrap_interval([-difference for difference in differences])
     assert turned == pytest.approx((-high, -low), abs=1e-12)
 
 

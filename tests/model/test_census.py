@@ -62,7 +62,7 @@ class Town:
         return self
 
     def states(self):
-        return [each.state.value for each in Models(self.db).good_or_gone()]
+        return [model.state.value for model in Models(self.db).good_or_gone()]
 
     def look(self, seconds=60.0, times=1):
         changed = []

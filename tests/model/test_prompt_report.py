@@ -96,7 +96,9 @@ def report(prompt, examples, tuned=None, words=WORDS):
     subject = Subject(build, RECIPE, [], questions, None)
     every = [("prompt", prompt), ("examples", examples)]
     every += [("tuned", tuned)] if tuned is not None else []
-    queries = [Query(each.example_id, each.messages, Usage(10, 10)) for each in questions]
+    queries = [
+        Query(question.example_id, question.messages, Usage(10, 10)) for question in questions
+    ]
     variants = [
         VariantQueries(variant, "engine", str(variant), PRICE, queries) for variant, _ in every
     ]
@@ -127,7 +129,7 @@ def answers(right, words=WORDS):
 def test_the_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
     found = report(answers(prompt), answers(examples), None if tuned is None else answers(tuned))
     assert found.verdict == verdict
-    assert [each.right for each in found.variants[:2]] == [prompt, examples]
+    assert [variant.right for variant in found.variants[:2]] == [prompt, examples]
 
 
 def test_figures_are_of_one_question_and_of_a_thousand_answers():

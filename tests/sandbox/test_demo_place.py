@@ -112,10 +112,12 @@ def test_commands_and_the_demo_follow_the_locale(monkeypatch, environment, comma
 
 def test_the_people_and_groups_of_an_english_demo_have_english_names_and_telegrams():
     people, groups = people_of("en"), groups_of("en")
-    assert [(each.first_name, each.language_code) for each in people] == [
+    assert [(person.first_name, person.language_code) for person in people] == [
         ("Anna", "en"),
         ("Boris", "en"),
         ("Vera", "en"),
     ]
-    assert [each.title for each in groups] == ["Study group", "Seminar with topics"]
-    assert [each.person_id for each in people] == [each.person_id for each in people_of("ru")]
+    assert [group.title for group in groups] == ["Study group", "Seminar with topics"]
+    assert [person.person_id for person in people] == [
+        person.person_id for person in people_of("ru")
+    ]

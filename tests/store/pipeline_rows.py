@@ -259,7 +259,7 @@ class TaughtCourses:
 
     def found(self, query, most=10):
         """Return the slugs of the courses that a query finds."""
-        slugs = {each.course_id: each.slug for each in self.rows.courses()}
+        slugs = {course.course_id: course.slug for course in self.rows.courses()}
         hits = self.search(query, most=most).hits
         return [slugs[number] for number, _ in hits if number in slugs]
 

@@ -43,7 +43,7 @@ def roles(database, clock):
 
 
 def noted(database):
-    return [(each.by, each.action, each.target) for each in Audit(database).newest()]
+    return [(entry.by, entry.action, entry.target) for entry in Audit(database).newest()]
 
 
 def test_people_of_the_second_schema_are_kept(empty_url):
@@ -109,9 +109,9 @@ def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher
 def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
     users.set_name(ANNA, "Анна Ёлкина")
     users.set_name(BORIS, "Борис Ёлкин")
-    assert [each.user_id for each in users.find("1003")] == [VERA]
-    assert [each.user_id for each in users.find("ёлкин")] == [BORIS, ANNA]
-    assert [each.user_id for each in users.find(" АННА ")] == [ANNA]
+    assert [user.user_id for user in users.find("1003")] == [VERA]
+    assert [user.user_id for user in users.find("ёлкин")] == [BORIS, ANNA]
+    assert [user.user_id for user in users.find(" АННА ")] == [ANNA]
     assert len(users.find("ёлкин", limit=1)) == 1
 
 
@@ -122,8 +122,8 @@ def test_who_is_not_there_is_not_found(users, words):
 
 def test_people_are_counted_and_listed_newest_first(users):
     assert users.count() == 3
-    assert [each.user_id for each in users.listed(0, 2)] == [VERA, BORIS]
-    assert [each.user_id for each in users.listed(2, 2)] == [ANNA]
+    assert [user.user_id for user in users.listed(0, 2)] == [VERA, BORIS]
+    assert [user.user_id for user in users.listed(2, 2)] == [ANNA]
 
 
 def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock):
@@ -132,7 +132,7 @@ def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock
         terms.add(user_id, plan, days, Source.GIFT, f"gift:{plan}", "cli:vera")
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):
         clock.move(seconds)
-        listed = {each.user_id: each for each in users.listed(0, 10)}
+        listed = {user.user_id: user for user in users.listed(0, 10)}
         assert listed == {each: users.get(each) for each in (ANNA, BORIS, VERA)}
         assert len(listed[ANNA].plans) == plans
 
@@ -189,7 +189,7 @@ def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
     assert roles.authority(BORIS) == Authority(Role.ADMIN)
-    assert [each.role for each in roles.granted()] == [Role.ADMIN]
+    assert [role.role for role in roles.granted()] == [Role.ADMIN]
     roles.grant(BORIS, Role.STUDENT, BY_VERA)
     assert roles.granted() == []
     assert len(database.rows(ROLE_GRANT.select())) == 2
@@ -239,7 +239,7 @@ def test_newer_words_are_consented_to_anew(database, clock):
     consents = Consents(database, clock)
     consents.give(ANNA, "1")
     assert consents.give(ANNA, "2")
-    assert [each.revoked_at is None for each in consents.of(ANNA)] == [False, True]
+    assert [consent.revoked_at is None for consent in consents.of(ANNA)] == [False, True]
 
 
 def test_a_no_is_kept_and_is_no_consent(database, clock):
@@ -262,8 +262,8 @@ def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA, "job.cancel", f"job:{number % 2}", {"почему": "\0", "number": number})
-    assert [each.arguments["number"] for each in audit.newest(2)] == [4, 3]
-    assert [each.arguments["number"] for each in audit.newest(target="job:1")] == [3, 1]
+    assert [entry.arguments["number"] for entry in audit.newest(2)] == [4, 3]
+    assert [entry.arguments["number"] for entry in audit.newest(target="job:1")] == [3, 1]
     assert audit.newest(1)[0].at == clock()
 
 
@@ -274,7 +274,7 @@ def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
     first = audit.newest(2)
     rest = audit.newest(9, before=first[-1].number)
     assert [each.target for each in (*first, *rest)] == [f"job:{n}" for n in (4, 3, 2, 1, 0)]
-    assert [each.target for each in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
+    assert [entry.target for entry in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
 
 
 def test_what_is_undone_leaves_no_note(users, database):

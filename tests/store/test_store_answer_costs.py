@@ -43,7 +43,7 @@ class Till:
         return find_reached_cap(self.ctx, user_id)
 
     def told(self):
-        return [each.key for each in self.notices.newest("admins", 10)]
+        return [notice.key for notice in self.notices.newest("admins", 10)]
 
 
 @pytest.fixture

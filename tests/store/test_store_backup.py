@@ -169,7 +169,7 @@ def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgr
         postgresql.drop(url)
         dumps = [each.name for each in (tmp_path / state).glob("*before-*")]
         assert dumps == ([] if path else [f"merlin.dump.before-{STEPS[-1].__name__}"])
-        said = [each["event"] for each in logs if each["log_level"] == "warning"]
+        said = [log["event"] for log in logs if log["log_level"] == "warning"]
         assert said == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
 
 
@@ -239,7 +239,7 @@ def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(place, capfd, 
 
 
 def test_an_encrypted_backup_opens_with_its_key_alone(place, tmp_path, capfd, monkeypatch):
-    first, second = (base64.urlsafe_b64encode(bytes([each]) * 32).decode() for each in (1, 2))
+    first, second = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
     there = configured(tmp_path / "there")
 
     def restored(keys, *how):

@@ -29,7 +29,7 @@ def world(database, clock):
 
 def cards(world, actor=OPERATOR):
     found = read_board(world.ctx, actor).cards
-    return [(each.commit[:4], each.stage.value, each.state) for each in found]
+    return [(card.commit[:4], card.stage.value, card.state) for card in found]
 
 
 def tell(world, job_id, metrics):

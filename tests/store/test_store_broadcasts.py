@@ -126,11 +126,11 @@ def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock
     other = Broadcasts(database, BOT + 1, "ru", clock)
     assert other.get(number) is None
     assert other.open() == []
-    assert [each.broadcast_id for each in casts.open()] == [number]
+    assert [cast.broadcast_id for cast in casts.open()] == [number]
     assert casts.end(number)
     assert not casts.end(number)
     assert casts.open() == []
-    assert [each.state for each in casts.newest(5)] == [BroadcastState.ENDED]
+    assert [cast.state for cast in casts.newest(5)] == [BroadcastState.ENDED]
 
 
 def asked(database, clock, update_id=50):
@@ -189,12 +189,12 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
 
 def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):
     requests = Requests(database, clock)
-    assert not any(each.waiting or each.oldest for each in queues(database))
+    assert not any(queue.waiting or queue.oldest for queue in queues(database))
     at = clock()
     number = requests.ask(RequestKind.CANCEL, {}, "x")
     clock.move(5)
     requests.ask(RequestKind.FETCH, {}, "x")
-    waiting = {each.name: (each.waiting, each.oldest) for each in queues(database)}
+    waiting = {queue.name: (queue.waiting, queue.oldest) for queue in queues(database)}
     assert waiting.pop("requests") == (2, at)
     assert set(waiting.values()) == {(0, None)}
     requests.claim([RequestKind.CANCEL])

@@ -102,8 +102,8 @@ def test_a_batch_with_two_conflicts_waits_for_both(rows):
     assert rows.claim() is None
     assert rows.again(third.change_id, None, None)
     batch = rows.claim()
-    assert [each.text for each in batch.changes] == ["оба\n", "секрет\n", None]
-    assert [each.kind.value for each in batch.changes] == ["edit", "add", "delete"]
+    assert [change.text for change in batch.changes] == ["оба\n", "секрет\n", None]
+    assert [change.kind.value for change in batch.changes] == ["edit", "add", "delete"]
     assert rows.again(first.change_id, "x", None) is False
     assert rows.again("none", "x", None) is False
 
@@ -210,13 +210,13 @@ def test_files_of_a_dataset_are_kept_found_and_dropped(database):
     assert books.trees() == {"trial": "t1"}
     (card,) = books.datasets()
     assert (card.name, dict(card.title), card.examples) == ("trial", {}, 2)
-    assert [each.example_id for each in books.examples("trial")] == ["a", "b"]
-    assert [each.example_id for each in books.examples("trial", offset=1, limit=1)] == ["b"]
+    assert [example.example_id for example in books.examples("trial")] == ["a", "b"]
+    assert [example.example_id for example in books.examples("trial", offset=1, limit=1)] == ["b"]
     assert [each.example_id for each in books.find("елк")] == ["b"]
     assert [each.example_id for each in books.find("елк", "other")] == []
     assert [each.example_id for each in books.find(" ", limit=1)] == ["b"]  # the newest
     assert books.one("trial", "a").text is None
-    assert [each.path for each in books.files("trial")] == sorted(files)
+    assert [file.path for file in books.files("trial")] == sorted(files)
     assert books.findings("trial") == []
     assert (books.newest(), books.newest_build("trial")) == (None, None)
     gone = dict.fromkeys(["examples/b.yaml", "examples/a.yaml", "examples/never.yaml"])

@@ -77,7 +77,7 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
         == world.journal.latest(FACE).wish
     )
     (told,) = world.of_commit(sha)
-    assert [each.line for each in told.findings] == [3, 9]
+    assert [finding.line for finding in told.findings] == [3, 9]
 
 
 def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):

@@ -67,7 +67,7 @@ def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
     source.close()
     code, told = called(capsys, empty, "--json", "--config", place)
     assert code == 0, told.err
-    copied = {each["table"]: each["rows"] for each in json.loads(told.out)}
+    copied = {load["table"]: load["rows"] for load in json.loads(told.out)}
     assert min(copied[name] for name in ("users", "turn", "purchase", "example", "model")) > 0
     source = lite(place)
     with open_database(empty) as target:

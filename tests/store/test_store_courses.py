@@ -54,7 +54,7 @@ def push(world, position, course, *findings, dataset=FACE):
 
 
 def numbers(rows):
-    return {each.title("en"): each.material_id for each in rows.materials(FACE)}
+    return {material.title("en"): material.material_id for material in rows.materials(FACE)}
 
 
 def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
@@ -63,7 +63,9 @@ def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
     assert course == rows.course(FACE)
     assert (course.slug, course.semester, course.title("en")) == (FACE, 2, "Neurotypology")
     assert (course.teachers, course.materials, course.is_active) == (("boris",), 3, True)
-    told = [(each.kind, each.lesson, each.title("ru")) for each in rows.materials(FACE)]
+    told = [
+        (material.kind, material.lesson, material.title("ru")) for material in rows.materials(FACE)
+    ]
     assert told == [("lecture", 1, "Ёлка"), ("lecture", 2, "Лоб"), ("lab", 1, "Опыт")]
     assert rows.materials(FACE)[2].file_url == "https://example.com/1.pdf"
 
@@ -86,7 +88,7 @@ def test_a_material_that_a_revert_brings_back_is_what_it_was(world, rows):
     push(world, 1, card())
     before = rows.materials(FACE)
     push(world, 2, card(materials=TEXTS[:1]))
-    assert [each.title("en") for each in rows.materials(FACE)] == ["Brow"]
+    assert [material.title("en") for material in rows.materials(FACE)] == ["Brow"]
     assert rows.course(FACE).materials == 1
     push(world, 3, card())
     assert rows.materials(FACE) == before
@@ -114,7 +116,7 @@ def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, check
 def test_courses_come_by_semester_then_slug(world, rows):
     for position, (slug, semester) in enumerate([("python", 1), ("algorithms", 2), ("a", 2)], 1):
         push(world, position, card(semester=semester), dataset=slug)
-    assert [each.slug for each in rows.courses()] == ["python", "a", "algorithms"]
+    assert [course.slug for course in rows.courses()] == ["python", "a", "algorithms"]
 
 
 def test_a_commit_that_is_not_recorded_changes_no_course(world, rows, database):
@@ -142,7 +144,7 @@ def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
     assert not rows.is_whole()
     rows.index({FACE: said(card(semester=5)), "new": said(card(), dataset="new")}, AT)
     assert rows.is_whole()
-    assert [(each.slug, each.semester) for each in rows.courses()] == [("new", 2), (FACE, 5)]
+    assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]
     assert not rows.course("python").is_active
 
 

@@ -32,5 +32,5 @@ def test_every_table_says_what_one_row_is():
 def test_the_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        made = {name: {each.name for each in columns(database, name)} for name in TABLES}
+        made = {name: {column.name for column in columns(database, name)} for name in TABLES}
     assert made == {name: set(table._columns) for name, table in TABLES.items()}

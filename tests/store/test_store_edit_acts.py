@@ -130,11 +130,11 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
         with open_database(url, cipher=cipher) as other:
             stores = [Store(ctx.db), Store(other)]
             try:
-                contexts = [replace(ctx, db=each.db, store=each) for each in stores]
+                contexts = [replace(ctx, db=store.db, store=store) for store in stores]
                 return await asyncio.gather(*map(submit, contexts))
             finally:
-                for each in stores:
-                    each.close()
+                for store in stores:
+                    store.close()
 
     first, second = asyncio.run(twice())
     assert first.id == second.id

@@ -55,7 +55,7 @@ def test_the_commits_that_wrote_an_example_are_told_newest_first(books, database
     two = world.push(2, examples(13), "b", "boris")
     first, newest = examples(12)[0].id, examples(13)[-1].id
     found = books.versions(FACE, first)
-    assert [(each.commit, each.author) for each in found] == [(one, "anna")]
+    assert [(version.commit, version.author) for version in found] == [(one, "anna")]
     found = books.versions(FACE, newest)
-    assert [(each.commit, each.author) for each in found] == [(two, "boris")]
+    assert [(version.commit, version.author) for version in found] == [(two, "boris")]
     assert books.versions(FACE, "none") == []

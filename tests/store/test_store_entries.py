@@ -39,7 +39,7 @@ class Shelf:
 
     def found(self, dataset="face", limit=50, before=0, **wanted):
         part = self.entries.find(dataset, ExampleFilter(**wanted), limit, before)
-        return [each.example_id for each in part]
+        return [entry.example_id for entry in part]
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_parts_follow_each_other_without_a_gap_whatever_comes_in_between(shelf):
     shelf.put("face", {f"n{number}": example(f"Вопрос {number}?") for number in range(7)})
     whole, seen, before = shelf.found(), [], 0
     while part := shelf.entries.find("face", ALL, 2, before):
-        seen += [each.example_id for each in part]
+        seen += [entry.example_id for entry in part]
         before = part[-1].number
         shelf.put("face", {f"new{before}": example("Новый?")})
     assert seen == whole

@@ -85,9 +85,9 @@ def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
     catalogue.teach({"x": card("x", materials=(seminar, *reversed(lectures)))})
     course, listing = catalogue.rows.course("x"), catalogue.rows
     found = listing.materials("x")
-    assert [each.title("ru") for each in found] == ["A", "B", "S"]
+    assert [material.title("ru") for material in found] == ["A", "B", "S"]
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
-    ids = [each.material_id for each in found]
+    ids = [material.material_id for material in found]
     assert listing.materials_by_id([ids[2], 10**9, ids[0]]) == [
         (course.course_id, found[2]),
         (course.course_id, found[0]),
@@ -117,13 +117,15 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
     catalogue.teach({"b": card("b")})
     assert courses.favourites(ctx, ANNA) == []
     catalogue.teach({"a": card("a")})
-    assert [each.course_id for each in courses.favourites(ctx, ANNA)] == [course.course_id]
+    assert [favourite.course_id for favourite in courses.favourites(ctx, ANNA)] == [
+        course.course_id
+    ]
 
 
 def test_nobody_keeps_more_than_the_most(catalogue, ctx):
     many = {f"c{number}": card(str(number)) for number in range(courses.MAX_FAVOURITES + 1)}
     catalogue.teach(many)
-    first, *others, last = (each.course_id for each in catalogue.rows.courses())
+    first, *others, last = (course.course_id for course in catalogue.rows.courses())
     assert all(courses.add_favourite(ctx, ANNA, each)[0] for each in (first, *others))
     with pytest.raises(Refused):
         courses.add_favourite(ctx, ANNA, last)

@@ -109,11 +109,11 @@ def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, 
 def test_questions_are_named_once_several_people_ask(sessions, turns, database):
     session = sessions.open(ChatPlace(OLD, ANNA)).session_id
     answered(turns, session, 1, ANNA, "Анна")
-    assert next(each.content for each in turns.history(session, 9)) == "вопрос 1"
+    assert next(turn.content for turn in turns.history(session, 9)) == "вопрос 1"
     assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
     assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
     answered(turns, session, 2, BORIS, "Борис")
-    said = [each.content for each in turns.history(session, 9) if each.role == "user"]
+    said = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
     assert said == ["Анна: вопрос 1", "Борис: вопрос 2"]
     assert turns.askers(session) == {ANNA, BORIS}
     assert turns.get(1).question.text == "вопрос 1"
@@ -124,9 +124,9 @@ def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline)
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
     answered(turns, session, 1, ANNA, words="Что такое ёлка?")
     answered(turns, session, 2, ANNA, words="Что такое лоб?")
-    assert [each.answer for each in inline.search_answers(ANNA, "про елку", 5)] == []
-    assert [each.answer for each in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
-    assert [each.answer for each in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
+    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
+    assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
+    assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
     assert inline.search_answers(BORIS, "ёлка", 5) == []
     assert inline.search_answers(ANNA, "%", 5) == []
 

@@ -55,7 +55,7 @@ def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, a
     figures.update()
     ask(1, 30, StoredAnswer("Да."))
     figures.update()
-    assert [(each.hour, each.answers) for each in figures.since(NINE)] == [
+    assert [(figure.hour, figure.answers) for figure in figures.since(NINE)] == [
         (NINE, 1),
         (NINE + HOUR, 0),
     ]
@@ -66,10 +66,10 @@ def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, 
     clock.move(5 * 3600)
     figures = HourlyFigures(database, clock)
     figures.update()
-    assert [each.answers for each in figures.since(NINE)] == [1, 0, 0, 0, 0, 0]
+    assert [figure.answers for figure in figures.since(NINE)] == [1, 0, 0, 0, 0, 0]
     clock.move(91 * 24 * 3600)
     figures.update()
-    assert all(each.hour > NINE + 5 * HOUR for each in figures.since(NINE))
+    assert all(figure.hour > NINE + 5 * HOUR for figure in figures.since(NINE))
 
 
 @given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))

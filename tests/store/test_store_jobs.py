@@ -55,7 +55,7 @@ def test_every_change_of_state_is_in_the_audit(world, job):
     for state in ("queued", "running", "paused", "running", "running", "failed"):
         walked.append(replace(job, state=JobState(state)))
         assert world.jobs.save(walked[-2], walked[-1])
-    told = [(each.before, each.to) for each in world.job(job.job_id).changes]
+    told = [(change.before, change.to) for change in world.job(job.job_id).changes]
     assert told == [
         ("", "launching"),
         ("launching", "queued"),
@@ -109,9 +109,9 @@ def test_the_diary_is_kept_once_and_in_order(world, job, clock):
     world.jobs.add_diary(job.job_id, [again, second], [replace(saved, step=9), later])
     assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
     told = world.job(job.job_id)
-    said = [(each.message, each.data) for each in told.events]
+    said = [(event.message, event.data) for event in told.events]
     assert said == [("шаг\N{REPLACEMENT CHARACTER}", {"loss": 0.5}), ("дальше", {})]
-    assert [each.step for each in told.checkpoints] == [1, 2]
+    assert [checkpoint.step for checkpoint in told.checkpoints] == [1, 2]
 
 
 def test_a_long_diary_is_stored_and_read(world, job, clock):
@@ -119,4 +119,4 @@ def test_a_long_diary_is_stored_and_read(world, job, clock):
     world.jobs.add_diary(job.job_id, events, [])
     assert len(world.jobs.known_events(job.job_id)) == 1300
     told = world.job(job.job_id, events=2)
-    assert [each.message for each in told.events] == ["step 1298", "step 1299"]
+    assert [event.message for event in told.events] == ["step 1298", "step 1299"]

@@ -58,7 +58,7 @@ def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
     for position in (1, 2):
         outcomes = [world.outcome(each, examples(11 + position)) for each in (spec(), python)]
         world.record(commit(position), outcomes, clock())
-    told = [(each.dataset, each.position) for each in world.launches.waiting()]
+    told = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
     assert told == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
@@ -236,7 +236,7 @@ def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, examples(12), told=spec(dataset))
     verdicts = world.launches.waiting()
-    pairs = [(each, order(each, clock)) for each in verdicts]
+    pairs = [(verdict, order(verdict, clock)) for verdict in verdicts]
     launches = capped(world, 1200)
     with ThreadPoolExecutor(3) as pool:
         begun = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
@@ -290,7 +290,7 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
     assert world.launches.is_forbidden("engine")
     assert not world.launches.is_forbidden("other")
     world.launch()
-    assert [each.word for each in world.launches.waiting()] == [VerdictStatus.HELD]
+    assert [launch.word for launch in world.launches.waiting()] == [VerdictStatus.HELD]
     clock.move(1)
     job = launch_by_hand(world.launches, world.verdict(2))
     assert world.launches.is_forbidden("engine")

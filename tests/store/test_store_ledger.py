@@ -39,7 +39,7 @@ def test_what_is_paid_is_granted_and_told(shop, till):
 def test_a_payment_that_is_told_often_is_stored_once(shop):
     purchase = shop.order()
     grants = [shop.pay(purchase, "pay") for _ in range(5)]
-    assert [each is not None for each in grants] == [True] + [False] * 4
+    assert [grant is not None for grant in grants] == [True] + [False] * 4
     assert shop.kinds() == PAID
     assert shop.told(ANNA) == ["notice-paid"]
     assert terms(shop) == [(0, 30)]
@@ -62,7 +62,7 @@ def test_a_payment_told_to_six_threads_at_once_is_stored_once(url, cipher, clock
     for thread in threads:
         thread.join()
     assert len(grants) == 6
-    assert sum(each is not None for each in grants) == 1
+    assert sum(grant is not None for grant in grants) == 1
     with open_database(url, cipher=cipher) as database:
         shop = Counter(database, clock)
         assert shop.kinds() == PAID
@@ -130,7 +130,7 @@ def test_two_payments_of_one_plan_at_once_follow_each_other(url, cipher, clock):
             gate.wait()
             Counter(mine, clock).pay(purchase, purchase.purchase_id)
 
-    threads = [threading.Thread(target=pay, args=(each,)) for each in orders]
+    threads = [threading.Thread(target=pay, args=(order,)) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -221,8 +221,8 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
                 troubles.append(error)
 
     def pay(mine):
-        for each in orders:
-            Counter(mine, clock).pay(each, each.purchase_id)
+        for order in orders:
+            Counter(mine, clock).pay(order, order.purchase_id)
 
     def leave(mine):
         PersonalRecords(mine, clock).forget(ANNA, clock() + timedelta(hours=24))
@@ -237,7 +237,7 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
         shop = Counter(database, clock)
         assert shop.kinds().count("grant") == 5
         assert shop.faults() == []
-        assert {each.user_id for each in shop.billing.purchases.newest()} == {0}
+        assert {purchase.user_id for purchase in shop.billing.purchases.newest()} == {0}
 
 
 def test_rows_are_found_by_their_time(shop, clock):

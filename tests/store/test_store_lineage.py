@@ -60,16 +60,16 @@ def person(user_id, role=Role.STUDENT, *scopes):
 
 def test_an_example_tells_builds_models_and_answers(world, answered):
     models = [world.serve(1, examples()), world.serve(2, examples(changed=(5,)))]
-    without = tuple(each for each in examples() if each.id != THIRD)
+    without = tuple(example for example in examples() if example.id != THIRD)
     other = world.serve(3, without)
     turns = [answered(model) for model in (*models, models[0], other)]
     told = impact(world)
     assert (told.dataset, told.example) == (FACE, THIRD)
     assert (told.builds, told.newest_builds, told.tests) == (2, [f"{FACE}-2", f"{FACE}-1"], 0)
-    assert [each.model for each in told.newest_models] == models[::-1]
-    assert [each.serves for each in told.newest_models] == [False, False]
+    assert [model.model for model in told.newest_models] == models[::-1]
+    assert [model.serves for model in told.newest_models] == [False, False]
     assert (told.answers, told.is_cut) == (3, False)
-    assert [each.turn for each in told.newest_answers] == [turns[2], turns[1], turns[0]]
+    assert [answer.turn for answer in told.newest_answers] == [turns[2], turns[1], turns[0]]
 
 
 def test_a_test_example_is_asked_and_teaches_nothing(world, answered):
@@ -90,7 +90,7 @@ def test_many_answers_are_counted_to_a_bound(world, answered, monkeypatch):
     turns = [answered(models[number % 2]) for number in range(7)]
     told = impact(world)
     assert (told.answers, told.is_cut) == (4, True)
-    assert [each.turn for each in told.newest_answers] == turns[:1:-1]
+    assert [answer.turn for answer in told.newest_answers] == turns[:1:-1]
 
 
 @pytest.mark.parametrize(

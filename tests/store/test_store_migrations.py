@@ -114,7 +114,7 @@ def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
 
 
 def test_every_named_column_is_in_the_schema(database):
-    named = {each for each in vars(tables).values() if isinstance(each, tables.Table)}
+    named = {var for var in vars(tables).values() if isinstance(var, tables.Table)}
     assert len(named) > 20
     for table in named:
         assert columns(database, table.__name__) == set(table._columns), table.__name__

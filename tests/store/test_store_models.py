@@ -189,7 +189,9 @@ def test_a_rollback_stays_until_something_newer_comes(world):
     third = world.serve(3, examples(14))
     assert world.serving() == third
     roll_back(world.promotions, FACE, "vera", to=second)
-    told = [(each.before, each.to, each.why) for each in models.history(world.ctx, OPERATOR, FACE)]
+    told = [
+        (model.before, model.to, model.why) for model in models.history(world.ctx, OPERATOR, FACE)
+    ]
     assert told[0] == (third, second, "rollback")
     assert told[2] == (second, first, "rollback")
 

@@ -146,7 +146,7 @@ def test_turns_are_told_oldest_first_without_what_was_asked_anew(anna, chat):
     mine.ask(3, "второй")
     mine.ask(4, "итог", format=SUMMARY)
     found = anna.turns(mine.session.session_id, 10)
-    assert [each.question for each in found] == ["первый, иначе", "второй"]
+    assert [turn.question for turn in found] == ["первый, иначе", "второй"]
     assert found[0].cost == Cost(7, "USD")
     assert anna.turns(mine.session.session_id, 10, found[0].id) == [found[1]]
 

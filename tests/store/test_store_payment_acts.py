@@ -56,5 +56,5 @@ def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
     shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
     with pytest.raises(NotFound):
         shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
-    noted = [each for each in shop.billing.audit.newest() if each.action == "renewal.stop"]
-    assert [each.by for each in noted] == [f"user:{ANNA}"]
+    noted = [entry for entry in shop.billing.audit.newest() if entry.action == "renewal.stop"]
+    assert [entry.by for entry in noted] == [f"user:{ANNA}"]

@@ -66,7 +66,7 @@ def until(clock):
 
 
 def every_table():
-    return {each for each in vars(tables).values() if isinstance(each, tables.Table)}
+    return {var for var in vars(tables).values() if isinstance(var, tables.Table)}
 
 
 def types(database, table):
@@ -111,7 +111,7 @@ def value(cipher, table, column, who, *, is_number):
 def fill(database, cipher, who):
     """Put rows of a person into every table that can hold any."""
     parents(database, cipher, who)
-    order = [each.table for each in reversed(TRACES)]
+    order = [trace.table for trace in reversed(TRACES)]
     for table in order:
         row = {
             column: value(cipher, table, column, who, is_number=is_number)
@@ -166,15 +166,15 @@ def found(database, cipher, who):
 
 
 def test_every_table_of_the_schema_is_known_by_what_it_keeps_of_people():
-    known = [*(each.table for each in TRACES), *AUTHORS, *NOBODY]
+    known = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
     assert len(known) == len(set(known))
     assert {each.__name__ for each in known} == {each.__name__ for each in every_table()}
 
 
 def test_every_column_that_names_people_is_dealt_with():
-    for each in TRACES:
-        told = {*each.ids, *each.owners, *each.numbers, *each.names, *each.papers}
-        assert PERSONAL & set(each.table._columns) <= told | {"user_id", "by_whom"}, each.table
+    for trace in TRACES:
+        told = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
+        assert PERSONAL & set(trace.table._columns) <= told | {"user_id", "by_whom"}, trace.table
     for table in (*AUTHORS, *NOBODY):
         assert not PERSONAL & set(table._columns), table
 
@@ -183,7 +183,7 @@ def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock)
     fill(database, cipher, ANNA)
     before = found(database, cipher, ANNA)
     # Otherwise the test would find nothing because it put nothing there.
-    expected = {each.table.__name__ for each in TRACES} | {each.__name__ for each in AUTHORS}
+    expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
     assert {name for name, _ in before} == expected
     removed = people.forget(ANNA, until(clock))
     assert found(database, cipher, ANNA) == set()
@@ -219,7 +219,7 @@ def test_a_group_keeps_its_session_without_the_person(database, cipher, people, 
 def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
     fill(database, cipher, ANNA)
     told = json.loads(json.dumps(people.export(ANNA)))
-    assert set(told["tables"]) == {each.table.__name__ for each in TRACES} | {"seen_commit"}
+    assert set(told["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
     (turn,) = told["tables"]["turn"]
     assert turn["question"] == f"words of {ANNA}"
     assert told["tables"]["audit"][0]["arguments"]["user"] == ANNA

@@ -33,7 +33,7 @@ MARK = "0" * 32
 
 @pytest.fixture
 def ctx(database, clock):
-    Users(database, clock).seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
+    Users(database, clock).seen([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     plans = {"free": new_plan("free"), "full": new_plan("full")}
     config = config_of(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
     return Context(config=config, db=database, clock=clock, bot_id=BOT)
@@ -44,7 +44,7 @@ def perform(ctx, act, *args, **named):
 
 
 def noted(ctx):
-    return [(each.action, each.by) for each in Audit(ctx.db).newest()]
+    return [(entry.action, entry.by) for entry in Audit(ctx.db).newest()]
 
 
 @pytest.mark.parametrize("actor", [STUDENT, TEACHER, EDITOR, Actor()])
@@ -89,7 +89,7 @@ def test_who_gets_a_role_is_told_by_an_admin_and_not_by_the_operator(ctx):
     perform(ctx, users.grant_role, OPERATOR, ANNA, Role.EDITOR)
     assert Notices(ctx.db).newest(str(ANNA), 5) == []
     perform(ctx, users.grant_role, ADMIN, ANNA, Role.STUDENT)
-    assert [each.key for each in Notices(ctx.db).newest(str(ANNA), 5)] == ["notice-role"]
+    assert [notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5)] == ["notice-role"]
     with pytest.raises(NotFound):
         perform(ctx, users.grant_role, ADMIN, ANNA, Role.TEACHER, "nowhere")
 
@@ -106,7 +106,7 @@ def test_gifts_of_one_press_are_given_and_told_once(ctx):
         term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
     details = users.details(ctx, ADMIN, ANNA)
     assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
-    told = sorted(each.key for each in Notices(ctx.db).newest(str(ANNA), 5))
+    told = sorted(notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5))
     assert told == ["notice-gift", "notice-plan-gift"]
 
 

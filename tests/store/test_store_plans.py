@@ -36,7 +36,7 @@ def scanned(database, sql, values):
     names = {alias: table for table, alias in re.findall(r'"(\w+)" AS "(\w+)"', sql)}
     plan = [row[3] for row in database.sql(f"EXPLAIN QUERY PLAN {sql}", *values)]
     found = re.findall(r"SCAN (\w+)(?! USING)(?:$|\n)", "\n".join(plan))
-    return {names.get(each, each) for each in found} - SHORT
+    return {names.get(match, match) for match in found} - SHORT
 
 
 def test_no_tick_reads_a_whole_table(database, clock):

@@ -27,7 +27,7 @@ HALF = Promo("HALF", "plus", percent=50, by="cli:vera")
 @pytest.fixture
 def shop(database, clock):
     counter = Counter(database, clock)
-    counter.users.seen([User(each, "ru") for each in (ANNA, BORIS, VERA)])
+    counter.users.seen([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     for promo in (WEEK, HALF):
         counter.billing.promos.add(promo)
     return counter
@@ -44,7 +44,7 @@ def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
 
 
 def uses(shop, code="HALF"):
-    return next(each.uses for each in shop.billing.promos.all() if each.code == code)
+    return next(promo.uses for promo in shop.billing.promos.all() if promo.code == code)
 
 
 def test_a_code_gives_days_to_each_once(shop):
@@ -143,7 +143,7 @@ def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
         shop.order(promo="HALF", till=STARS),
     ]
     states = [shop.billing.purchases.get(each.purchase_id).state for each in made]
-    assert [each.value for each in states] == ["canceled", "canceled", "created"]
+    assert [state.value for state in states] == ["canceled", "canceled", "created"]
     assert made[-1].order.amount.minor == 100
     assert uses(shop) == 1
 
@@ -253,9 +253,9 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Counter(database, clock)
         shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
-        orders = [begun(shop, user_id=each) for each in people[:2]]
-        for each in orders:
-            give_up(shop, each, is_closed=True)
+        orders = [begun(shop, user_id=person) for person in people[:2]]
+        for order in orders:
+            give_up(shop, order, is_closed=True)
         for user_id in people[2:]:
             orders += [begun(shop, user_id=user_id, contact=word) for word in ("", "a@example.com")]
             give_up(shop, orders[-1], is_closed=True)
@@ -267,7 +267,7 @@ def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
             gate.wait()
             paid.append(Counter(mine, clock).pay(purchase, f"pay-{purchase.purchase_id}"))
 
-    threads = [threading.Thread(target=pay, args=(each,)) for each in orders]
+    threads = [threading.Thread(target=pay, args=(order,)) for order in orders]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -308,7 +308,7 @@ def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock,
             except Refused as refused:
                 made.append(refused.key)
 
-    threads = [threading.Thread(target=order, args=(each,)) for each in people]
+    threads = [threading.Thread(target=order, args=(person,)) for person in people]
     for thread in threads:
         thread.start()
     for thread in threads:

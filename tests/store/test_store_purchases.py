@@ -23,7 +23,7 @@ def state(shop, purchase):
 
 def due(shop):
     is_any = shop.billing.purchases.is_due(shop.clock())
-    found = [each.purchase_id for each in shop.billing.purchases.due(shop.clock())]
+    found = [purchase.purchase_id for purchase in shop.billing.purchases.due(shop.clock())]
     assert is_any or not found
     return found
 

@@ -107,7 +107,7 @@ class History:
         for use in self.uses.values():
             assert self.day is None or self.counted(day=use["day"], gift=None) <= self.day
             assert self.month is None or self.counted(month=use["month"], gift=None) <= self.month
-        used = {each.gift_id: each.used for each in self.quotas.gifts.all(self.user_id)}
+        used = {gift.gift_id: gift.used for gift in self.quotas.gifts.all(self.user_id)}
         assert used == {gift_id: self.counted(gift=gift_id) for gift_id in self.gifts}
         assert all(used[gift_id] <= amount for gift_id, (amount, _) in self.gifts.items())
 

@@ -195,7 +195,7 @@ def test_an_expired_gift_gives_nothing(quotas, clock):
     clock.move(3600)
     assert isinstance(asked(quotas, 2, VOICE), Left)
     assert left(quotas, VOICE).remaining == 0
-    assert [each.used for each in quotas.gifts.all(ANNA)] == [1]
+    assert [gift.used for gift in quotas.gifts.all(ANNA)] == [1]
 
 
 def test_a_gift_is_noted_in_the_audit(quotas, database):

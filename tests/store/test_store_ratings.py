@@ -197,7 +197,7 @@ def test_one_model_is_thanked_for_once_and_who_approved_it_hears_of_the_edit(
     learnt = [renamed(example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
     World(database, clock).serve(1, (*examples(), *learnt))
     following.follow()
-    told = [each.to for each in Notices(database).waiting() if each.key == "notice-learnt"]
+    told = [notice.to for notice in Notices(database).waiting() if notice.key == "notice-learnt"]
     assert told == [str(ANNA)]
 
 

@@ -33,7 +33,7 @@ def sent(shop, refund, outside_id="back"):
 
 def due(shop, till=YOOKASSA):
     is_any = shop.billing.refunds.is_due(till, shop.clock())
-    found = [each.refund_id for each in shop.billing.refunds.due(till, shop.clock())]
+    found = [refund.refund_id for refund in shop.billing.refunds.due(till, shop.clock())]
     assert is_any or not found
     return found
 
@@ -56,7 +56,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     (done,) = shop.billing.refunds.of(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
     assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
-    assert [each.action for each in Audit(shop.db).newest(9)] == ["payment.refund"]
+    assert [entry.action for entry in Audit(shop.db).newest(9)] == ["payment.refund"]
     assert due(shop) == []
     assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
     assert shop.faults() == []
@@ -74,7 +74,7 @@ def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
     refund = want(shop, grant)
     told = sent(shop, refund)
     entries = [shop.billing.refunds.mark_done(refund.refund_id, told) for _ in range(3)]
-    assert [each is not None for each in entries] == [True, False, False]
+    assert [entry is not None for entry in entries] == [True, False, False]
     assert shop.kinds().count("refund") == 1
     assert shop.sums() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
 

@@ -114,7 +114,7 @@ def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
             renewals = Counter(mine, clock).billing.renewals
             gate.wait()
             told.extend(each.renewal_id for each in renewals.to_remind(now))
-            taken.extend(each.renewal_id for each in renewals.due(now))
+            taken.extend(renewal.renewal_id for renewal in renewals.due(now))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
     for thread in threads:

@@ -56,7 +56,7 @@ def test_the_log_is_newest_first_with_a_share_of_the_findings(world):
         world.push(position, examples(11 + position), findings=[finding(n) for n in range(60)])
     told = world.log(limit=2)
     assert [each.position for each in told] == [5, 4]
-    assert [each.line for each in told[0].findings] == list(range(50))
+    assert [finding.line for finding in told[0].findings] == list(range(50))
     assert [each.position for each in world.log(FACE, before=4)] == [3, 2, 1]
     assert world.log("python") == []
 
@@ -75,12 +75,12 @@ def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
     content = world.outcome(spec(), examples(13))
     assert content.build.digest == told.digest
     assert told.system == "Отвечай кратко."
-    authors = {each.id: each.author for each in told.examples}
+    authors = {example.id: example.author for example in told.examples}
     assert (authors["лицо/вопрос-012"], authors["лицо/вопрос-000"]) == (
         "boris",
         "anna",
     )
-    assert [each.number for each in world.recent_builds(FACE)] == [2, 1]
+    assert [build.number for build in world.recent_builds(FACE)] == [2, 1]
     assert builds.get(world.ctx, OPERATOR, told.digest[:9]).version == f"{FACE}-2"
     for name in ("none", f"{FACE}-3", f"{FACE}-"):
         with pytest.raises(NotFound):
@@ -106,8 +106,11 @@ def test_models_come_with_their_scores_and_who_serves(world):
     (job,) = world.launch()
     world.finish(job)
     told = world.recent_models(FACE)
-    assert [each.serves for each in told] == [False, True, False]
+    assert [model.serves for model in told] == [False, True, False]
     assert told[0].evaluation is None
     assert told[1].evaluation == Scores(questions=5, chrf=77.5, equal_share=0.5, unknown_share=0.2)
     assert [each.build for each in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
-    assert [each.why for each in models.history(world.ctx, OPERATOR, FACE)] == ["newest", "newest"]
+    assert [model.why for model in models.history(world.ctx, OPERATOR, FACE)] == [
+        "newest",
+        "newest",
+    ]

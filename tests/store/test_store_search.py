@@ -81,7 +81,7 @@ def test_only_so_many_are_returned(catalogue):
 
 def test_materials_are_found_by_title_kind_and_lesson(catalogue):
     catalogue.teach({"python": PYTHON})
-    loops, lists = (each.material_id for each in catalogue.rows.materials("python"))
+    loops, lists = (material.material_id for material in catalogue.rows.materials("python"))
     assert catalogue.materials("цикл") == [loops]
     assert catalogue.materials("лекция 2") == [lists]
     assert catalogue.materials("спискам") == [lists]
@@ -92,7 +92,7 @@ def test_the_index_follows_each_commit(catalogue, database):
     catalogue.teach({"python": PYTHON, "gone": card("Старое")})
     assert catalogue.found("старое") == ["gone"]
     catalogue.teach({"python": card("Змея", titles=["Множества"])})
-    assert [catalogue.found(each) for each in ("питон", "старое", "змея")] == [[], [], ["python"]]
+    assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [[], [], ["python"]]
     assert (catalogue.materials("цикл"), len(catalogue.materials("множество"))) == ([], 1)
     catalogue.teach({"python": card("Змея", active=False)})
     assert catalogue.found("змея") == []

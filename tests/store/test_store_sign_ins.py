@@ -56,8 +56,8 @@ def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
 
     (owner,) = filter(None, at_once(take))
     assert accounts.named(" PETROVA ").user_id == owner
-    entries = [each for each in Audit(accounts.db).newest() if each.action == "account.name"]
-    assert [each.target for each in entries] == [f"user:{owner}"]
+    entries = [entry for entry in Audit(accounts.db).newest() if entry.action == "account.name"]
+    assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
 def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
@@ -104,7 +104,7 @@ def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
     login = logins.show(key, ANNA)
     answers = at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
-    assert sum(each is not None for each in answers) == 1
+    assert sum(answer is not None for answer in answers) == 1
     taken = [each for each in at_once(lambda _: logins.take(browser)) if each]
     assert [each.user_id for each in taken] == [ANNA]
     assert logins.of_browser(browser) is None

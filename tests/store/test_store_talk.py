@@ -115,7 +115,7 @@ def test_a_notice_is_told_once_and_handed_over_once(database, clock):
     with ThreadPoolExecutor(10) as pool:
         marks = pool.map(lambda _: notices.handed_over(first.notice_id), range(10))
         assert sorted(marks) == [False] * 9 + [True]
-    assert [each.notice_id for each in notices.waiting(1)] == [second.notice_id]
+    assert [notice.notice_id for notice in notices.waiting(1)] == [second.notice_id]
 
 
 def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock):
@@ -176,6 +176,6 @@ def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(d
     holders.tell("api", now)
     name = keyring.add_key(tmp_path / "text.key")
     holders.tell("api", now)
-    held = {each.process: each.holds for each in holders.all()}
+    held = {holder.process: holder.holds for holder in holders.all()}
     assert held == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
-    assert {each.pid for each in holders.all()} == {os.getpid()}
+    assert {holder.pid for holder in holders.all()} == {os.getpid()}

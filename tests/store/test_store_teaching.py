@@ -51,13 +51,13 @@ def put(changes, *names, by="7", dataset=FACE):
 def test_changes_are_pending_until_they_are_commits(changes, clock):
     first, second = put(changes, "a", "b"), put(changes, "c")
     put(changes, "d", dataset="other")
-    assert [each.change_id for each in changes.pending(FACE)[::2]] == [first, second]
+    assert [change.change_id for change in changes.pending(FACE)[::2]] == [first, second]
     batch = changes.claim()
     assert len(changes.pending(FACE)) == 3
     before = clock()
     clock.move(5)
     changes.settle(batch, BatchResult("c" * 40))
-    assert [each.path for each in changes.pending(FACE)] == [f"{FACE}/examples/c.yaml"]
+    assert [change.path for change in changes.pending(FACE)] == [f"{FACE}/examples/c.yaml"]
     done = changes.committed(FACE, before)
     assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
     assert changes.committed(FACE, clock() + timedelta(seconds=1)) == []
@@ -66,9 +66,9 @@ def test_changes_are_pending_until_they_are_commits(changes, clock):
 def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
     ids = [put(changes, f"a{number}", f"b{number}", by=by) for number, by in enumerate("7787")]
     own = [ids[3], ids[1], ids[0]]
-    assert [each.change_id for each in changes.batches("7", 10)] == own
-    assert [each.change_id for each in changes.batches("7", 1, own[0])] == own[1:2]
-    assert [each.change_id for each in changes.batches(None, 10)] == ids[::-1]
+    assert [batch.change_id for batch in changes.batches("7", 10)] == own
+    assert [batch.change_id for batch in changes.batches("7", 1, own[0])] == own[1:2]
+    assert [batch.change_id for batch in changes.batches(None, 10)] == ids[::-1]
     assert changes.batches(None, 10, "f" * 32) == []
 
 
@@ -77,8 +77,8 @@ def test_examples_follow_one_another_by_id(database):
     books.add({"1" * 40: "было\n"})
     names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
     books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
-    assert [each.example_id for each in books.examples(FACE, limit=2)] == ["a", "b/c"]
-    assert [each.example_id for each in books.examples(FACE, limit=2, after="b/c")] == ["я"]
+    assert [example.example_id for example in books.examples(FACE, limit=2)] == ["a", "b/c"]
+    assert [example.example_id for example in books.examples(FACE, limit=2, after="b/c")] == ["я"]
     assert books.examples(FACE, limit=2, after="я") == []
 
 
@@ -138,7 +138,7 @@ def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(databas
 def test_a_question_that_was_edited_counts_once(database, talk):
     talk.ask(ANNA, "было", None, FACE, message=9)
     talk.ask(ANNA, "стало", None, FACE, message=9)
-    assert [each.questions for each in QuestionStatistics(database).days(FACE, OLD)] == [1]
+    assert [day.questions for day in QuestionStatistics(database).days(FACE, OLD)] == [1]
 
 
 def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
@@ -228,7 +228,7 @@ def test_what_is_asked_once_is_asked_and_audited_once(world):
     assert jobs.launch(world.ctx, admin, FACE, once="a") == first
     assert jobs.launch(world.ctx, admin, FACE, once="b").request_id > first.request_id
     assert (first.by, first.arguments) == (admin.name, {"dataset": FACE})
-    noted = [(each.action, each.target) for each in Audit(world.db).newest(9, by=admin.name)]
+    noted = [(entry.action, entry.target) for entry in Audit(world.db).newest(9, by=admin.name)]
     assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
 
 

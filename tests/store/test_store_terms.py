@@ -42,7 +42,7 @@ def test_what_has_a_key_is_given_once_to_each(shop):
     assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
     assert len(shop.billing.terms.of(ANNA)) == 1
     notes = Audit(shop.db).newest(10)
-    assert [each.action for each in notes] == ["plan.give", "plan.give"]
+    assert [note.action for note in notes] == ["plan.give", "plan.give"]
 
 
 def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):

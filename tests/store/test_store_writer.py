@@ -59,7 +59,10 @@ def test_what_waits_together_is_stored_together(database):
     with_writer(database, lambda writer: together(writer, [note] * 700))
     assert len(transactions) == 700
     if database.dialect == "postgresql":
-        assert [transactions.count(each) for each in dict.fromkeys(transactions)] == [500, 200]
+        assert [transactions.count(fromkey) for fromkey in dict.fromkeys(transactions)] == [
+            500,
+            200,
+        ]
 
 
 def test_the_answer_comes_after_the_commit(url, database):
@@ -132,7 +135,7 @@ def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
         answers = with_writer(database, lambda writer: together(writer, works))
-        assert [type(each) for each in answers] == [DatabaseAway] * 3
+        assert [type(answer) for answer in answers] == [DatabaseAway] * 3
         assert told(database) == []
         assert with_writer(database, lambda writer: do(writer, tell("again"))) == "again"
         assert told(database) == ["again"]

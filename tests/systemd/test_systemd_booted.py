@@ -97,7 +97,7 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
 
     def subjects():
         told = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
-        return {each["subject"] for each in told}
+        return {load["subject"] for load in told}
 
     machine.wait(lambda: {"Even", "Evens", "Go on"} <= subjects(), "every commit is recorded")
     assert machine.is_serving("daemon")

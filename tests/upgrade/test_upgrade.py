@@ -67,7 +67,7 @@ def house(world, monkeypatch):
 
 
 def said(house, words):
-    return [each for each in house.telegram.answers("anna") if words in each.text]
+    return [answer for answer in house.telegram.answers("anna") if words in answer.text]
 
 
 def test_messages_under_way_are_answered_once(house):
@@ -117,7 +117,7 @@ def test_models_serve_and_the_job_under_way_comes_to_its_end(house):
     assert house.lab.status("own")["serving"]["build"] == "own-1"
     ticked_until(house.lab, "trial", "trial-7")
     jobs = house.call("vera", "GET", "/api/jobs")["jobs"]
-    found = {each["build"]: each["state"] for each in jobs}
+    found = {job["build"]: job["state"] for job in jobs}
     assert (found["trial-3"], found["trial-4"]) == ("failed", "cancelled")
     assert (found["trial-7"], found["own-1"]) == ("succeeded", "succeeded")
     house.people["anna"].say(QUESTION.format(30, "юююю"))
@@ -142,10 +142,10 @@ def test_whatever_is_stored_can_be_read(house):
 
 def test_states_are_called_as_before(house):
     changes = house.call("boris", "GET", "/api/changes")["changes"]
-    assert {each["state"] for each in changes} == {"conflict", "committed"}
+    assert {change["state"] for change in changes} == {"conflict", "committed"}
     verdicts = house.call("vera", "GET", "/api/verdicts")["verdicts"]
     assert {"superseded", "failed", "rejected", "unchanged"} <= {
-        each["verdict"] for each in verdicts
+        verdict["verdict"] for verdict in verdicts
     }
     (request,) = house.call("vera", "GET", "/api/requests")["requests"]
     assert (request["kind"], request["state"]) == ("cancel", "done")
