@@ -61,6 +61,10 @@ AUDIT ?= pip-audit
 audit:
 	$(AUDIT) --strict --disable-pip --require-hashes $(foreach lock,$(filter-out %-cpu.txt,$(wildcard requirements*.txt)),-r $(lock))
 
+# Images by their digests, in compose.yaml and Dockerfile; asks their registries by docker.
+pin:
+	deploy/pin.sh
+
 demo: runtime
 	$(BIN)/merlin demo
 

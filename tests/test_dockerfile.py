@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,6 +79,41 @@ def test_the_entry_is_merlin_and_its_health_is_asked():
     assert json.loads(words_of("CMD")[0])[0] == "run"
     asked = words_of("HEALTHCHECK")[0].partition("CMD ")[2]
     assert json.loads(asked)[:2] == ["merlin", "health"]
+
+
+# In the place of docker, which asks a registry.
+REGISTRY = """#!/bin/sh
+[ "$4" != "$LACKS" ] || exit 1
+echo "sha256:$(echo "$4" "$AGE" | sha256sum | cut -d' ' -f1)"
+"""
+
+
+def test_every_image_of_others_is_named_by_its_digest(tmp_path):
+    (tmp_path / "deploy").mkdir()
+    files = [tmp_path / name for name in ("deploy/compose.yaml", "Dockerfile", "deploy/pin.sh")]
+    for path in files:
+        shutil.copy(ROOT / path.relative_to(tmp_path), path)
+    (tmp_path / "docker").write_text(REGISTRY)
+    (tmp_path / "docker").chmod(0o755)
+    subprocess.run(["git", "init", "-q", tmp_path], check=True)
+
+    def pin(age, lacks=""):
+        environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AGE": age, "LACKS": lacks}
+        done = subprocess.run([files[2]], env=environment, capture_output=True, check=False)
+        text = "".join(path.read_text("utf-8") for path in files[:2])
+        return done.returncode, re.findall(r"(?m)^(?: *image: |ARG BASE=)(\S+)", text)
+
+    code, tags = pin("old", lacks="caddy:2.10.0")
+    assert code != 0
+    (code, first), (again, same), (_, newer) = pin("old"), pin("old"), pin("new")
+    assert (code, again, same) == (0, 0, first)
+    for tag, old, new in zip(tags, first, newer, strict=True):
+        if tag.startswith("merlin:"):
+            assert tag == old == new
+        else:
+            assert re.fullmatch(re.escape(tag) + "@sha256:[0-9a-f]{64}", old)
+            assert re.fullmatch(re.escape(tag) + "@sha256:[0-9a-f]{64}", new)
+            assert old != new
 
 
 def test_no_secret_stands_in_the_image():

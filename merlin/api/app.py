@@ -159,8 +159,8 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 def _write_heartbeat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
     """Write the heartbeat of this API process."""
-    pid, refusals = os.getpid(), {**desk.refusals}
-    beat = Heartbeat("api", host, pid, since, utc_now(), step="serving", counters=refusals)
+    counters = {"connections": ctx.db.connections, **desk.refusals}
+    beat = Heartbeat("api", host, os.getpid(), since, utc_now(), "serving", counters)
     Heartbeats(ctx.db).beat(beat)
 
 

@@ -1,35 +1,38 @@
 """`/metrics`: Prometheus metrics, for clients in the allowed networks.
 
 Heartbeat counters named `<task>_<success|error|noop>` count from the start of a process and become
-`merlin_task_rounds_total{task=…, status=…}`; `<task>_ms` is the duration of these rounds,
-`<service>_429` the number of rate-limit responses of an outside service; any other number is a
-current value and becomes the gauge `merlin_<process>_<noun>`. Answers are counted from the first
-call on. All metrics except those of calls (`merlin_http_…`) come from the database, so several APIs
-report the same values.
+`merlin_task_rounds_total{task=…, status=…}`. `<task>_ms` is the total duration of these rounds and
+`<task>_le<ms>` the number of those in one bucket: together the histogram `merlin_task_seconds`.
+`<service>_429` is the number of rate-limit responses of an outside service. Any other number is a
+current value and becomes the gauge `merlin_<process>_<noun>`. Answers are counted
+from the first call on. All metrics except those of calls (`merlin_http_…`) come from the database,
+so several APIs report the same values.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import accumulate
 from typing import Any
 
 from fastapi import APIRouter
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, Metric
+from prometheus_client.core import HistogramMetricFamily
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from merlin.api.middleware import Traffic
 from merlin.api.problems import problems
-from merlin.api.rest.health import ANSWER_S, require_monitoring_address
+from merlin.api.rest.health import ANSWER_S, database_state, require_monitoring_address
 from merlin.api.schema import operation_router
 from merlin.app.answer_counts import AnswerCounts
 from merlin.app.context import Context
 from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView, snapshot
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import ROUND_BOUNDS_MS, Heartbeat, round_bucket
 from merlin.core.metrics import Sample, counter, gauge, metric_name, metrics_page
 from merlin.training.models import Serving
 
@@ -39,6 +42,7 @@ STATUSES = frozenset({"success", "error", "noop"})
 FORGET_AFTER_S = 86_400.0
 _MICRO = 1_000_000
 _NO_LABELS: dict[str, str] = {}
+_TASK_LABELS = ("process", "host", "task")
 _SHOWN: dict[int | str, dict[str, Any]] = {
     200: {"content": {"text/plain": {"schema": {"type": "string"}}}},
     **problems(404),
@@ -62,8 +66,13 @@ async def metrics(request: Request) -> Response:
         is_up = True
     except (MerlinError, TimeoutError):
         shown, is_up = Snapshot(), False
+    is_writable = is_up and await database_state(state.services) == "ok"
     now = state.services.clock()
-    families = metrics_of(shown, state.traffic, state.answers, now, database_is_up=is_up)
+    families = metrics_of(
+        *(shown, state.traffic, state.answers, now),
+        database_is_up=is_up,
+        database_is_writable=is_writable,
+    )
     families += state.services.connections.metrics("merlin", "http")
     families += state.bodies.metrics("merlin", "http")
     return Response(metrics_page(families), media_type=CONTENT_TYPE_PLAIN_0_0_4)
@@ -76,14 +85,16 @@ def metrics_of(
     now: datetime,
     *,
     database_is_up: bool = True,
+    database_is_writable: bool = True,
 ) -> list[Metric]:
     """Return all metrics except those of connections and request bodies."""
     heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
-    is_up = (database_is_up, _NO_LABELS)
+    is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
     jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database answers the api.", is_up),
+        gauge("merlin_database_writable", "1 while the database stores writes.", is_writable),
         *_of_processes(heard, now),
         *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
         *_of_queues(shown.queues, now),
@@ -117,7 +128,8 @@ def _of_processes(beats: Sequence[Heartbeat], now: datetime) -> Iterable[Metric]
 
 def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
     rounds: list[Sample] = []
-    seconds: list[Sample] = []
+    about = "Seconds that the rounds of a process's tasks took since it began."
+    seconds = HistogramMetricFamily("merlin_task_seconds", about, labels=_TASK_LABELS)
     refusals: list[Sample] = []
     gauges: dict[str, list[Sample]] = defaultdict(list)
     for beat in beats:
@@ -126,20 +138,28 @@ def _of_heartbeats(beats: Iterable[Heartbeat]) -> Iterable[Metric]:
             if task and status in STATUSES:
                 rounds.append((value, {**_labels(beat), "task": task, "status": status}))
             elif status == "ms":
-                seconds.append((value / 1000, {**_labels(beat), "task": task}))
+                labels = [beat.process, beat.host, task]
+                buckets = _cumulative_buckets(task, beat.counters)
+                seconds.add_metric(labels, buckets, sum_value=value / 1000)
             elif status == "429":
                 refusals.append((value, {**_labels(beat), "by": task}))
-            else:
+            elif not status.startswith("le"):
                 name = metric_name("merlin", beat.process, figure)
                 gauges[name].append((value, _labels(beat)))
     about = "Rounds of a process's tasks since it began; noop: nothing was to be done."
     yield counter("merlin_task_rounds_total", about, *rounds)
-    about = "Seconds that the rounds of a task took since its process began."
-    yield counter("merlin_task_seconds_total", about, *seconds)
+    yield seconds
     about = "Calls that Telegram or a provider refused as too many (429) since the process began."
     yield counter("merlin_too_many_requests_total", about, *refusals)
     for name, samples in sorted(gauges.items()):
         yield gauge(name, "What the process counts at this moment.", *samples)
+
+
+def _cumulative_buckets(task: str, counters: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Return each upper bound in seconds with the number of rounds that took at most so long."""
+    names = [round_bucket(task, bound) for bound in (*ROUND_BOUNDS_MS, None)]
+    bounds = [*(str(bound / 1000) for bound in ROUND_BOUNDS_MS), "+Inf"]
+    return list(zip(bounds, accumulate(counters.get(name, 0) for name in names), strict=True))
 
 
 def _labels(beat: Heartbeat) -> dict[str, str]:

@@ -289,6 +289,7 @@ class Bot:
                     "waiting": self._inbox.waiting(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
+                    "connections": services.db.connections,
                     "telegram_429": self._transport.floods,
                     **self._application.bot_data.desk.refusals,
                 },

@@ -24,6 +24,7 @@ from merlin.cli.output import print_json, print_message, print_table
 from merlin.config import Config, is_engine, need_credentials, process_names
 from merlin.core.errors import MerlinError, NotFound
 from merlin.core.i18n import day_argument
+from merlin.db.database import require_storage
 from merlin.db.encryption import key_path
 from merlin.db.keyring import Reencryption, key_ids
 from merlin.db.processes import Heartbeats
@@ -126,6 +127,7 @@ def _state_checks(config: Config) -> Iterator[_Check]:
     yield "database", partial(_check_database, config)
     yield "text.key", partial(_check_text_key, config)
     if not config.database.startswith("sqlite:"):
+        yield "postgresql", partial(checks.check_postgresql, config.database)
         yield "pg_dump", checks.check_dump_programs
     if any(model.path for model in config.engine.models.values()):
         yield "engine.models", partial(_check_base_files, config)
@@ -213,6 +215,7 @@ def _check_credentials(config: Config) -> CheckMessage:
 
 def _check_database(config: Config) -> CheckMessage:
     try:
+        require_storage(config.database)
         with reading(config) as database:
             database.quick_check()
             return "doctor-database", {"dialect": database.dialect}

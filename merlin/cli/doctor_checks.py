@@ -12,14 +12,14 @@ import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from datetime import timedelta
 from email.message import Message
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any, LiteralString
 
 import psutil
 from cryptography.x509 import load_pem_x509_certificate
@@ -42,13 +42,19 @@ from merlin.core.i18n import day_argument
 from merlin.core.loopback import url_place
 from merlin.core.server import listen
 from merlin.db.backup import last_backup
+from merlin.db.connections import open_session
+from merlin.db.database import driver_errors
 from merlin.git.repository import GitSource
 from merlin.providers.documents import is_walled
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
 
+if TYPE_CHECKING:
+    from psycopg import Connection
+
 MIN_FREE_BYTES, MIN_MEMORY_BYTES = 1 << 30, 256 << 20
+MAX_CONNECTIONS_SHARE = 0.8
 TIMEOUT_S = 15.0
 _MAX_CLOCK_OFFSET_S = 30.0
 _MAX_BACKUP_AGE, _MIN_CERTIFICATE_VALIDITY = timedelta(days=2), timedelta(days=14)
@@ -306,6 +312,38 @@ def check_document_sandbox() -> CheckMessage:
     if not is_walled():
         raise fault("doctor-no-walls")
     return "doctor-walls", {}
+
+
+def check_postgresql(url: str) -> CheckMessage:
+    """Check that sessions outlive transactions, and that enough connections are left.
+
+    Behind a pooler in transaction mode two connections share a server process, or one changes it:
+    locks and LISTEN, which belong to a session, are lost without an error.
+    """
+    with driver_errors(), ExitStack() as stack:
+        sessions = [stack.enter_context(open_session(url, autocommit=True)) for _ in range(2)]
+        # Twice in a row on each: a pooler hands out its servers in turn, or the last one again.
+        first, second = ({_first(session, _SERVER_PID) for _ in range(2)} for session in sessions)
+        used, limit = _first(sessions[0], _USED), _first(sessions[0], _LIMIT)
+    if len(first) > 1 or len(second) > 1 or first & second:
+        raise fault("doctor-pooler")
+    arguments = {"used": used, "limit": limit}
+    if used > MAX_CONNECTIONS_SHARE * limit:
+        raise fault("doctor-few-connections", **arguments)
+    return "doctor-connections", arguments
+
+
+_SERVER_PID: LiteralString = "SELECT pg_backend_pid()"
+_USED: LiteralString = "SELECT sum(numbackends)::int FROM pg_stat_database"
+_LIMIT: LiteralString = """
+SELECT current_setting('max_connections')::int
+    - current_setting('superuser_reserved_connections')::int
+"""
+
+
+def _first(session: Connection, query: LiteralString) -> int:
+    row = session.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def check_provider(provider: ProviderConfig) -> CheckMessage:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import socket
 import ssl
 import sys
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import Annotated
 
 import typer
@@ -15,6 +17,8 @@ from merlin.cli.failures import error_text
 from merlin.cli.options import DEFAULT, ConfigPath, configuration
 from merlin.cli.output import print_message
 from merlin.config import Config
+from merlin.config.engine import EngineConfig
+from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.core.heartbeat import health_problem
@@ -43,9 +47,9 @@ def health(
 def health_error(config: Config, process: str) -> MerlinError | None:
     """Return the error of an unhealthy process, or None if it is healthy. Raises ConfigError."""
     if process == "engine":
-        return _probe_server(config.engine.address, by_tls=config.engine.tls is not None)
+        return _probe_server(_server_url(config.engine))
     if process == "api":
-        return _probe_server(config.api.address, by_tls=config.api.tls is not None)
+        return _probe_server(_server_url(config.api)) or _probe_readiness(_server_url(config.api))
     if process in ("daemon", "bot"):
         return _check_heartbeat(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
@@ -59,27 +63,57 @@ def plain_reason(error: OSError) -> str:
     return code + (reason or str(inner))
 
 
-def _probe_server(address: tuple[str, int], *, by_tls: bool = False) -> MerlinError | None:
-    url = f"{'https' if by_tls else 'http'}://{url_place(address)}/healthz"
-    # This checks liveness, not identity: the certificate does not name the loopback address.
-    context = ssl._create_unverified_context() if by_tls else None  # noqa: S323 - see above
+def _server_url(listener: ApiConfig | EngineConfig) -> str:
+    return f"{'https' if listener.tls else 'http'}://{url_place(listener.address)}"
+
+
+def _probe_server(server_url: str) -> MerlinError | None:
+    url = f"{server_url}/healthz"
     try:
-        with urllib.request.urlopen(url, timeout=PROBE_S, context=context):  # noqa: S310 - ours
-            return None
+        _get(url)
     except OSError as error:
         arguments = {"url": url, "reason": plain_reason(error)}
         return MerlinError(f"{url}: {error}", "ill-silent", **arguments)
+    return None
+
+
+def _probe_readiness(server_url: str) -> MerlinError | None:
+    """Return why the database of the api stores nothing; None if it does, or if nobody may ask."""
+    try:
+        _get(f"{server_url}/readyz")
+    except urllib.error.HTTPError as error:
+        if error.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            return None
+        state = json.load(error)["database"]
+    except OSError:
+        state = "silent"
+    else:
+        return None
+    keys = {"full": "store-full", "read-only": "store-read-only"}
+    return MerlinError(f"the database is {state}", keys.get(state, "ill-database"))
+
+
+def _get(url: str) -> None:
+    # This checks liveness, not identity: the certificate does not name the loopback address.
+    context = ssl._create_unverified_context() if url.startswith("https") else None  # noqa: S323 - see above
+    urllib.request.urlopen(url, timeout=PROBE_S, context=context).close()  # noqa: S310 - ours
 
 
 def _check_heartbeat(config: Config, process: str) -> MerlinError | None:
-    """Return the error of a process whose heartbeats are missing or old, or None."""
+    """Return the error of a process whose heartbeats are missing or old, or None.
+
+    Heartbeats are stored in the database: if that takes no writes, this is the error.
+    """
     # Imported here: probes of HTTP servers run often and do not need the database modules.
+    from merlin.db.database import require_room, require_storage
     from merlin.db.processes import Heartbeats
     from merlin.wiring.context import reading
 
     try:
+        require_storage(config.database)
         with reading(config) as database:
             beats = [beat for beat in Heartbeats(database).all() if beat.process == process]
+        require_room(config.state_dir)
     except NotFound:
         beats = []
     except MerlinError as error:

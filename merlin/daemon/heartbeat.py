@@ -19,6 +19,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat, health_problem
 from merlin.daemon.main import TickCounts
 from merlin.daemon.services import DaemonServices
+from merlin.db.database import require_room
 
 ENGINE_TIMEOUT_S, PING_TIMEOUT_S = 2.0, 10.0
 
@@ -70,7 +71,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 since=since,
                 at=services.clock(),
                 step=tally.step,
-                counters=dict(tally.counts),
+                counters={"connections": services.db.connections, **tally.counts},
                 failing=tally.bugs.failing,
             )
         )
@@ -82,8 +83,9 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
 def ping_monitor(services: DaemonServices) -> bool:
     """Ping the monitor if every process is healthy; return whether it was pinged.
 
-    Raises MerlinError if the monitor does not accept the ping.
+    Raises MerlinError if the monitor does not accept the ping, or the state folder's disk is full.
     """
+    require_room(services.config.state_dir)
     beats, now = services.heartbeats.all(), services.clock()
     for name in process_names(services.config):
         if health_problem([heartbeat for heartbeat in beats if heartbeat.process == name], now):

@@ -23,7 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from merlin.core.clock import Clock, StepWatch, utc_now
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import BugCount
+from merlin.core.heartbeat import ROUND_BOUNDS_MS, BugCount, round_bucket
 from merlin.core.log import get_logger
 
 log = get_logger(__name__)
@@ -49,7 +49,7 @@ class Tick:
 
 @dataclass(slots=True)
 class TickCounts:
-    """Statistics of the ticks for the heartbeat: counts by `<tick>_<outcome>`, `<tick>_ms`.
+    """Statistics of the ticks for the heartbeat: `<tick>_<outcome>`, `<tick>_ms`, `<tick>_le<ms>`.
 
     `reasons`: the last error of each tick, cleared by a success. `bugs`: the ticks that fail by a
     bug, not by an outage.
@@ -63,6 +63,12 @@ class TickCounts:
     def count(self, name: str, more: int = 1) -> None:
         """Add one, or more."""
         self.counts[name] = self.counts.get(name, 0) + more
+
+    def took(self, tick: str, duration_ms: int) -> None:
+        """Count the duration of a round: their sum, and the bucket of its histogram."""
+        bound = next((bound for bound in ROUND_BOUNDS_MS if duration_ms <= bound), None)
+        self.count(f"{tick}_ms", duration_ms)
+        self.count(round_bucket(tick, bound))
 
     def fail(self, tick: str, reason: str) -> bool:
         """Count a failure; return whether the reason differs from the last one."""
@@ -162,7 +168,7 @@ def run_tick(tick: Tick, tally: TickCounts, scheduler: BackgroundScheduler) -> N
             log.exception("tick failed", tick=tick.name)
         return
     finally:
-        tally.count(f"{tick.name}_ms", round(1000 * (time.monotonic() - begun)))
+        tally.took(tick.name, round(1000 * (time.monotonic() - begun)))
     tally.reasons.pop(tick.name, None)
     tally.bugs.succeeded(tick.name)
     tally.count(f"{tick.name}_{'success' if moved else 'noop'}")

@@ -65,6 +65,10 @@ class Registry:
         with self._lock:
             self._open.pop(id(connection), None)
 
+    def __len__(self) -> int:
+        """Return how many are open."""
+        return len(self._open)
+
     def close_all(self) -> None:
         """Close every connection; the caller has ended the other threads' work before."""
         with self._lock:

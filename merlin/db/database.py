@@ -15,7 +15,9 @@ execute it. Frequent queries are compiled once, as constants of their module:
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sqlite3
 import sys
 import threading
@@ -23,6 +25,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import wraps
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
 import peewee
@@ -31,7 +34,7 @@ from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 from merlin.core.clock import Clock, iso, utc_now
 from merlin.core.errors import MerlinError
 from merlin.core.log import get_logger, redact
-from merlin.db.connections import Handle, connect
+from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.tables import USER
 
 if TYPE_CHECKING:
@@ -46,7 +49,7 @@ _LOST: Errors = (_psycopg.OperationalError, _psycopg.InterfaceError) if _psycopg
 # SQLSTATEs of conflicts: serialization failure, deadlock, lock not available.
 _MET = frozenset({"40001", "40P01", "55P03"})
 _SQLITE_MET = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
-_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY})
+_SQLITE_AWAY = frozenset({sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN})
 _SQLITE_DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
@@ -75,8 +78,11 @@ def describe_driver_error(error: Exception) -> MerlinError | None:
         "Could not decode to UTF-8"
     ):  # messages of Python
         return DatabaseDamaged(text, "store-damaged", found=text)
-    if code == sqlite3.SQLITE_FULL or getattr(cause, "sqlstate", None) == "53100":
+    state = getattr(cause, "sqlstate", None)
+    if code == sqlite3.SQLITE_FULL or state == "53100":
         return DatabaseAway(text, "store-full")
+    if code == sqlite3.SQLITE_READONLY or state == "25006":
+        return DatabaseAway(text, "store-read-only")
     if code in _SQLITE_AWAY or (isinstance(cause, _POSTGRESQL) and _is_away(cause)):
         return DatabaseAway(text, "store-away", reason=text)
     return None
@@ -99,7 +105,7 @@ def _is_away(error: BaseException) -> bool:
     state: str | None = getattr(error, "sqlstate", None)
     if state is None:
         return isinstance(error, _LOST)
-    return state[:2] in ("08", "28", "3D", "53", "57", "58") or state == "25006"
+    return state[:2] in ("08", "28", "3D", "53", "57", "58")
 
 
 DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
@@ -204,7 +210,10 @@ PORTION, PORTION_SIZE = 1000, 2_000_000
 TRIES = 6
 FIRST_PAUSE_S = 0.02
 _BUMP = "UPDATE wake SET counter = counter + 1 WHERE id = 1"
+_SAME = "UPDATE wake SET counter = counter WHERE id = 1"
 _NOTIFY = "SELECT pg_notify('merlin_wake', '')"
+# The longest call writes that much: with less room the next write may fail.
+MIN_FREE_BYTES = 8 << 20
 
 
 Query = peewee.BaseQuery | BoundQuery
@@ -495,6 +504,18 @@ class Database:
         if found != ["ok"]:
             raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
 
+    @property
+    def connections(self) -> int:
+        """Return how many connections the threads of this process keep open."""
+        return len(self._handle.registry)
+
+    def require_writable(self) -> None:
+        """Store a write that changes nothing. Raises DatabaseAway: full, read-only or away."""
+        if self.dialect == "sqlite":
+            ((_, _, path),) = self.sql("PRAGMA database_list")
+            require_room(Path(path).parent)
+        self.joined(lambda: self._execute(_SAME))
+
     def let_log_grow(self, pages: int) -> None:
         """Let commits of this thread run a checkpoint only when the WAL has this many pages."""
         if self.dialect == "sqlite" and not self.is_read_only:
@@ -540,6 +561,34 @@ def open_database(
         database.close()
         raise
     return database
+
+
+def require_room(folder: Path) -> None:
+    """Raise DatabaseAway if the disk of a folder is full.
+
+    SQLite writes into the room that its log has already: small writes succeed on a full disk for a
+    while, large ones do not.
+    """
+    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+        raise DatabaseAway("the disk is full", "store-no-room", folder=str(folder))
+
+
+def require_storage(url: str) -> None:
+    """Look whether writes to a database can succeed, without writing.
+
+    Raises DatabaseAway: the disk is full, or the file or server is read-only.
+    """
+    if url.startswith("sqlite:"):
+        path = sqlite_path(url)
+        if path.exists():
+            if not os.access(path, os.W_OK):
+                raise DatabaseAway(f"{path} is read-only", "store-read-only")
+            require_room(path.parent)
+        return
+    with driver_errors(), open_session(url) as session:
+        row = session.execute("SHOW transaction_read_only").fetchone()
+    if row == ("on",):
+        raise DatabaseAway("the server is read-only", "store-read-only")
 
 
 def in_portions(

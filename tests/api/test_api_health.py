@@ -6,11 +6,13 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import psycopg
 import pytest
 from api_site import NOT_LIMITED, running
 from asking_site import Talk
 from figures import figure
 from served import serve_in
+from small_disk import fill, small_disk
 from waiting import wait_until
 
 from merlin.app.answer_counts import MAX_MODELS
@@ -81,14 +83,20 @@ def test_readyz_knows_processes_that_never_spoke(watched):
 
 @functional
 def test_metrics_show_what_the_database_says(watched):
-    beat(watched, fetch_success=3, fetch_error=1, fetch_ms=2500, chat_429=2, waiting=9)
+    took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
+    beat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
     serve_in(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
     page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
     assert figure(page, "merlin_process_up", **process) == 1
     assert figure(page, "merlin_task_rounds_total", **process, task="fetch", status="success") == 3
-    assert figure(page, "merlin_task_seconds_total", **process, task="fetch") == 2.5
+    assert figure(page, "merlin_task_seconds_sum", **process, task="fetch") == 2.5
+    assert figure(page, "merlin_task_seconds_count", **process, task="fetch") == 4
+    buckets = {"0.1": 0, "0.3": 3, "1.0": 3, "3.0": 4, "+Inf": 4}
+    for bound, rounds in buckets.items():
+        name = "merlin_task_seconds_bucket"
+        assert figure(page, name, **process, task="fetch", le=bound) == rounds
     assert figure(page, "merlin_too_many_requests_total", **process, by="chat") == 2
     assert figure(page, "merlin_daemon_waiting", **process) == 9
     assert figure(page, "merlin_queue_depth", queue="requests") == 1
@@ -179,6 +187,46 @@ def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
             assert page.status_code == 200
             assert figure(page.text, "merlin_database_up") == 0
         wait_until(lambda: site.client.get("/readyz").status_code == 200)
+
+
+def readiness(site):
+    """Return what each probe says, and whether a page can still be read."""
+    told = site.client.get("/readyz")
+    page = site.client.get("/metrics").text
+    assert site.client.get("/healthz").json() == {"status": "ok"}
+    assert site.client.get("/api/courses").status_code == 200
+    assert figure(page, "merlin_database_up") == 1
+    is_writable = figure(page, "merlin_database_writable") == 1
+    assert told.json()["ready"] is is_writable is (told.status_code == 200)
+    return told.json()["database"]
+
+
+@pytest.mark.integration
+def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
+    with small_disk(tmp_path / "state", "32m"), running(tmp_path / "state") as site:
+        assert readiness(site) == "ok"
+        filler = fill(tmp_path / "state")
+        assert readiness(site) == "full"
+        filler.unlink()
+        assert readiness(site) == "ok"
+
+
+@pytest.mark.integration
+def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_pages(
+    tmp_path, postgresql
+):
+    url = postgresql.make()
+    name = url.rpartition("/")[2]
+    with running(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
+        for setting, state in (("on", "read-only"), ("off", "ok")):
+            admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> pg_backend_pid()",
+                [name],
+            )
+            wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
+            assert readiness(site) == state
 
 
 @functional

@@ -28,7 +28,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 def shown():
     """Return the names of all figures, where everything has one."""
-    counters = {"fetch_error": 1, "fetch_ms": 9, "chat_429": 1}
+    counters = {"fetch_error": 1, "fetch_ms": 9, "fetch_le10": 1, "chat_429": 1}
     beat = Heartbeat("daemon", "one", 7, NOW, NOW, "poll", counters)
     everything = Snapshot(
         heartbeats=[beat],

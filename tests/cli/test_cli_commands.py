@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 import tempfile
 
 import pytest
 import yaml
+from small_disk import fill, small_disk
 from world import KEY, Lab
 
 from merlin.cli import app, main
@@ -205,6 +207,22 @@ def test_of_several_bots_each_is_asked_for_itself(lab, run):
     telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
     webhooks = lab.config.model_copy(update={"telegram": telegram})
     assert health_error(webhooks, "bot").key == "ill-never"
+
+
+def test_a_process_that_can_store_nothing_is_not_well(lab, run):
+    state = lab.config.state_dir
+    with small_disk(state, "32m"):
+        with opened(lab.config) as database:
+            now = utc_now()
+            Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
+        assert health_error(lab.config, "daemon") is None
+        filler = fill(state)
+        code, told = run("health", "daemon")
+        assert (code, f"The disk of {state} is full" in told.err) == (1, True)
+        filler.unlink()
+        assert health_error(lab.config, "daemon") is None
+        subprocess.run(["mount", "-o", "remount,ro", state], check=True)
+        assert health_error(lab.config, "daemon").key == "store-read-only"
 
 
 def test_the_schema_is_brought_up_to_date_by_a_command(run):

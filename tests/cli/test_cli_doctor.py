@@ -18,6 +18,7 @@ from certificates import certificate_pem, key_pem, new_key
 from forge_server import PROJECT, ForgeServer
 from forge_server import TOKEN as FORGE_TOKEN
 from local_servers import Handler, serve_http
+from pooler import pooled
 from world import Lab, command
 
 from merlin.account.users import User, Users
@@ -306,6 +307,19 @@ def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, 
     assert found["telegram"][0] is found["provider stand-in"][0] is False
     assert "Connection refused" in found["telegram"][1]
     assert TOKEN not in found["telegram"][1]
+
+
+def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
+    url = postgresql.make()
+    with pooled(url) as address:
+        for database, is_good, words in (
+            (url, True, "of 57 connections in use"),
+            (address, False, "Set pool_mode = session"),
+        ):
+            said = yaml.safe_load(fresh.path.read_text("utf-8"))
+            fresh.path.write_text(yaml.safe_dump({**said, "database": database}), "utf-8")
+            good, told_words = examined(fresh, capsys)["postgresql"]
+            assert (good, words in told_words) == (is_good, True), told_words
 
 
 def test_a_state_that_cannot_be_written_is_told(fresh, capsys):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import queue
+import re
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from local_servers import Handler, serve_http
+from small_disk import small_disk
 from structlog.testing import capture_logs
 
 from merlin.core.clock import utc_now
@@ -57,7 +59,7 @@ def well(services, *, but=None):
 def outcomes(counts):
     """Return how the ticks went, and that their time was taken."""
     assert counts.counts["ping_ms"] >= 0
-    return {name: n for name, n in counts.counts.items() if name != "ping_ms"}
+    return {name: n for name, n in counts.counts.items() if not re.match("ping_(ms|le)", name)}
 
 
 def test_the_monitor_hears_only_while_every_process_is_well(pings, monitor):
@@ -75,6 +77,15 @@ def test_the_monitor_hears_only_while_every_process_is_well(pings, monitor):
     assert outcomes(counts) == {"ping_noop": 3, "ping_success": 2}
     assert monitor.calls.qsize() == 2
     assert monitor.url.endswith(monitor.calls.get())
+
+
+def test_the_monitor_hears_nothing_while_the_disk_of_the_state_is_full(pings, monitor):
+    services, counts, ping = pings
+    well(services)
+    with small_disk(services.config.state_dir, "4m"):
+        ping()
+    assert outcomes(counts) == {"ping_error": 1}
+    assert monitor.calls.empty()
 
 
 def test_a_monitor_that_fails_disturbs_nothing_and_is_told_once(pings, monitor):

@@ -21,7 +21,7 @@ from merlin.api.auth import JobViewer, UserViewer
 from merlin.api.hooks import is_from_network
 from merlin.api.problems import Problem, problems
 from merlin.api.schema import InLanguage, Shape, operation_router
-from merlin.api.services import services_of
+from merlin.api.services import ApiServices, services_of
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.health import (
@@ -123,7 +123,7 @@ _Age = Annotated[
     float | None, Field(description="seconds since its last heartbeat; null: there was none")
 ]
 ReadyProcess = TypedDict("ReadyProcess", {"alive": bool, "age_s": _Age, "step": str})
-_Database = Annotated[str, Field(description="ok or silent")]
+_Database = Annotated[str, Field(description="ok, full, read-only or silent")]
 Ready = TypedDict(
     "Ready", {"ready": bool, "database": _Database, "processes": dict[str, ReadyProcess]}
 )
@@ -140,24 +140,41 @@ async def healthz() -> Alive:
     summary="Whether calls can be served",
     response_model=Ready,
     responses={
-        503: {"model": Ready, "description": "The database does not answer"},
+        503: {"model": Ready, "description": "The database does not store what is written"},
         **problems(404),
     },
 )
 async def readyz(request: Request) -> Response:
-    """Return whether calls can be served: 200 if the database answers, else 503.
+    """Return whether calls can be served: 200 if the database stores a write, else 503.
 
-    The other processes are listed but do not matter: pages work without them.
+    Until then calls that only read are served. The other processes are listed but do not matter:
+    pages work without them.
     """
     services = services_of(request)
     require_monitoring_address(request)
+    state = await database_state(services)
+    processes: dict[str, dict[str, object]] = {}
     try:
         shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
+        processes = _ready_processes(shown.heartbeats, services.clock())
+    except (MerlinError, TimeoutError):
+        state = "silent"
+    is_ready = state == "ok"
+    found = {"ready": is_ready, "database": state, "processes": processes}
+    return JSONResponse(found, 200 if is_ready else 503)
+
+
+_STATES = {"store-full": "full", "store-no-room": "full", "store-read-only": "read-only"}
+
+
+async def database_state(services: ApiServices) -> str:
+    """Return whether the database stores a write: ok, full, read-only or silent."""
+    try:
+        await asyncio.wait_for(services.write(lambda ctx: ctx.db.require_writable()), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
-        log.warning("the database did not answer", reason=redact(str(error)))
-        return JSONResponse({"ready": False, "database": "silent", "processes": {}}, 503)
-    ready = _ready_processes(shown.heartbeats, services.clock())
-    return JSONResponse({"ready": True, "database": "ok", "processes": ready})
+        log.warning("the database stored nothing", reason=redact(str(error)))
+        return _STATES.get(getattr(error, "key", ""), "silent")
+    return "ok"
 
 
 def require_monitoring_address(request: Request) -> None:

@@ -2,7 +2,11 @@
 ill-silent = { $url } isn't responding: { $reason }. Is it running? (merlin run)
 ill-never = never started (merlin run)
 ill-failing = its step “{ $step }” keeps failing because of a bug in Merlin: { $reason }. The rest works; send the log to the person who looks after Merlin
+ill-database = it serves, but the database doesn't answer it
 ill-still = no signal since { $at } (merlin run)
+doctor-pooler = A pooler in transaction or statement mode stands before PostgreSQL: locks and notifications are lost there, so two daemons could lead. Set pool_mode = session in it, or name the server itself in database
+doctor-connections = { $used } of { $limit } connections in use
+doctor-few-connections = { $used } of { $limit } connections in use: raise max_connections in postgresql.conf
 doctor-well = healthy
 doctor-idle = not started yet
 doctor-start = Everything is in place. Start Merlin: merlin run

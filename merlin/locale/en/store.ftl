@@ -2,6 +2,8 @@
 store-busy = The database is busy: another process has been writing for too long. Try again.
 store-away = The database can't be opened: { $reason }
 store-full = The disk of the database is full. Make room: Merlin goes on by itself, and nothing is lost.
+store-read-only = The database is read-only: its file, file system or server refuses writes. Once it can be written again, Merlin goes on by itself.
+store-no-room = The disk of { $folder } is full. Make room: Merlin goes on by itself, and nothing is lost.
 store-damaged = The database is damaged: { $found }. Stop Merlin and restore your backup.
 store-damaged-start = The database { $path } is damaged: { $found }. Merlin doesn't start on it, to lose nothing more. Stop Merlin, move this file and those next to it (-wal, -shm) away, restore your backup and start again.
 store-newer-schema = The database was made by a newer Merlin (steps { $steps }). Install that version, or restore an older backup.

@@ -2,7 +2,11 @@
 ill-silent = { $url } не отвечает: { $reason }. Запущен ли он? (merlin run)
 ill-never = ещё ни разу не запускался (merlin run)
 ill-failing = шаг «{ $step }» раз за разом не выполняется из-за ошибки в Merlin: { $reason }. Остальное работает; передайте журнал тому, кто отвечает за Merlin
+ill-database = работает, но база данных ему не отвечает
 ill-still = нет сигнала с { $at } (merlin run)
+doctor-pooler = Перед PostgreSQL стоит пулер в режиме transaction или statement: блокировки и уведомления в нём теряются, и ведущими могут стать два демона. Задайте в нём pool_mode = session или укажите в database сам сервер
+doctor-connections = соединений занято: { $used } из { $limit }
+doctor-few-connections = соединений занято: { $used } из { $limit }. Увеличьте max_connections в postgresql.conf
 doctor-well = работает
 doctor-idle = ещё не запускалось
 doctor-start = Всё на месте. Запустите Merlin: merlin run

@@ -1,0 +1,74 @@
+"""A pooler before PostgreSQL, as small as can be: all its clients share one server process.
+
+Each statement goes there and back as a whole, as by PgBouncer in statement mode.
+"""
+
+from __future__ import annotations
+
+import socket
+import socketserver
+import struct
+import threading
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+START, ENCRYPT = 196_608, {80_877_103, 80_877_104}
+
+
+def read_message(stream):
+    """Return one message of the protocol, with its letter and length; b"" at the end."""
+    head = stream.read(5)
+    return head + stream.read(struct.unpack("!i", head[1:])[0] - 4) if len(head) == 5 else b""
+
+
+def read_reply(stream):
+    """Return all messages until the server is ready for a query."""
+    reply = message = b""
+    while message[:1] != b"Z":
+        message = read_message(stream)
+        reply += message
+    return reply
+
+
+class _Client(socketserver.StreamRequestHandler):
+    def handle(self):
+        while True:
+            (length,) = struct.unpack("!i", self.rfile.read(4))
+            if struct.unpack("!i", self.rfile.read(length - 4)[:4])[0] not in ENCRYPT:
+                break
+            self.wfile.write(b"N")
+        pool = self.server
+        self.wfile.write(pool.greeting)
+        statement = b""
+        while (message := read_message(self.rfile)) and message[:1] != b"X":
+            statement += message
+            if message[:1] in b"QS":
+                with pool.lock:
+                    pool.upstream.sendall(statement)
+                    reply = read_reply(pool.replies)
+                self.wfile.write(reply)
+                statement = b""
+
+
+class _Pool(socketserver.ThreadingTCPServer):
+    daemon_threads = True
+
+    def __init__(self, url):
+        super().__init__(("127.0.0.1", 0), _Client)
+        server, self.lock = urlsplit(url), threading.Lock()
+        self.upstream = socket.create_connection((server.hostname, server.port))
+        self.replies = self.upstream.makefile("rb")
+        names = f"user\0{server.username}\0database\0{server.path[1:]}\0\0".encode()
+        self.upstream.sendall(struct.pack("!ii", len(names) + 8, START) + names)
+        self.greeting = read_reply(self.replies)
+
+
+@contextmanager
+def pooled(url):
+    """Yield the address of a database behind a pooler."""
+    server = urlsplit(url)
+    with _Pool(url) as pool:
+        threading.Thread(target=pool.serve_forever, daemon=True).start()
+        yield f"postgresql://{server.username}@127.0.0.1:{pool.server_address[1]}{server.path}"
+        pool.shutdown()
+        pool.upstream.close()
