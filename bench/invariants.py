@@ -19,7 +19,7 @@ from typing import Any
 
 import httpx2
 
-from merlin.billing.ledger import Ledger, faults
+from merlin.billing.ledger import Ledger, find_inconsistencies
 from merlin.chat.turns import Turns
 from merlin.config import bot_id, load
 from merlin.sandbox.demo.place import Place, git
@@ -297,7 +297,7 @@ def _check_money(place: Place, said: Said) -> Iterator[str]:
         for payment in payments:
             key = _order(payment)
             entries = ledger.entries(key)
-            yield from (f"order {key}: {fault}" for fault in faults(entries))
+            yield from (f"order {key}: {fault}" for fault in find_inconsistencies(entries))
             paid = sum(entry.amount.minor for entry in entries if entry.kind.value == "payment")
             back = sum(entry.amount.minor for entry in entries if entry.kind.value == "refund")
             wanted = _kopecks(payment["amount"]) if payment["status"] == "succeeded" else 0

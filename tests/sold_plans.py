@@ -15,7 +15,7 @@ from merlin.app import settlement
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.ledger import EntryKind, Ledger, faults
+from merlin.billing.ledger import EntryKind, Ledger, find_inconsistencies
 from merlin.billing.quota import Quotas, plan_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
@@ -167,7 +167,7 @@ class Counter:
         return [entry.kind.value for entry in self.entries()]
 
     def faults(self):
-        return [*faults(self.entries())]
+        return [*find_inconsistencies(self.entries())]
 
     def sums(self):
         """Return what was paid and what went back, in minor units by currency."""

@@ -66,7 +66,7 @@ class Roles(Repository):
         self._refuse_config_admin(user_id)
         if (role is Role.TEACHER) != bool(scope):
             raise Refused(f"{role} with scope {scope}", "role-scope", role=role.value)
-        others = _counts(user_id) & (ROLE_GRANT.role != role.value)
+        others = _is_valid_grant(user_id) & (ROLE_GRANT.role != role.value)
         is_changed = self._end(others)
         if role is not Role.STUDENT:
             new = {
@@ -89,7 +89,7 @@ class Roles(Repository):
         Raises Refused for an admin of the configuration.
         """
         self._refuse_config_admin(user_id)
-        those, was = _counts(user_id), self.authority(user_id).role
+        those, was = _is_valid_grant(user_id), self.authority(user_id).role
         if scope is not None:
             those &= ROLE_GRANT.scope == storable_text(scope)
         is_changed = self._end(those)
@@ -119,7 +119,7 @@ class Roles(Repository):
         return self.db.change(ended.where(those)) > 0
 
 
-def _counts(user_id: int) -> Any:
+def _is_valid_grant(user_id: int) -> Any:
     return (ROLE_GRANT.user_id == user_id) & ROLE_GRANT.revoked_at.is_null()
 
 

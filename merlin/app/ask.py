@@ -73,7 +73,7 @@ from merlin.core.money import Cost, cost_argument
 from merlin.db.notices import ADMINS, Notices
 
 # The person is warned when this many questions remain.
-NEAR = 2
+LOW_QUOTA = 2
 # For a person's first answers, the buttons are explained in words.
 FIRST_ANSWERS = 3
 # Runs for each answer while a cap is set; a plain statement takes a tenth of the time.
@@ -89,7 +89,7 @@ _OF_PERSON = "SELECT micro, currency FROM answer_cost WHERE day = ? AND mark = ?
 # Longer than any answer takes.
 ABANDONED = timedelta(minutes=10)
 # Days end at other times in other time zones, and clocks are adjusted.
-_KEPT = timedelta(days=2)
+_COST_RETENTION = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ class Asker:
 
 
 @dataclass(frozen=True, slots=True)
-class Over:
+class ReachedCap:
     """A reached cap and when its day ends; the message is `guard-<reach>`."""
 
     reach: Literal["day", "person"]
@@ -183,7 +183,7 @@ class Talk:
     limit: int
     is_renewed: bool = False
     left_behind: int = 0
-    refusal: Over | Left | None = None
+    refusal: ReachedCap | Left | None = None
     left: Left | None = None
     name: str = ""
     newer: str = ""
@@ -232,7 +232,7 @@ def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
     session = sessions.open(question.place)
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     refusal = reserve(ctx, asker, question.kind)
-    left = nearly_spent(ctx, asker, question.kind) if refusal is None else None
+    left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
     behind = 0
     if not session.is_full:
         talk = _talk(ctx, question, session)
@@ -318,7 +318,7 @@ def cost_of(ctx: Context, reply: Reply) -> Cost | None:
     return Cost(micro, price.currency)
 
 
-def with_spent(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
+def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply]) -> StoredAnswer:
     """Return an answer that includes the usage of other replies in the same currency."""
     usage, micro, currency = words.usage, words.cost_micro, words.currency
     for reply in replies:
@@ -405,7 +405,7 @@ def is_free(ctx: Context, asker: Asker) -> bool:
     return asker.plan is UNLIMITED and not _is_capped(ctx)
 
 
-def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
+def reserve(ctx: Context, asker: Asker, kind: Format) -> ReachedCap | Left | None:
     """Reserve a question; return why it cannot be asked, None if it can.
 
     Either today's answers have reached a cap, or the plan's quota is used up.
@@ -418,13 +418,13 @@ def reserve(ctx: Context, asker: Asker, kind: Format) -> Over | Left | None:
     return taken if isinstance(taken, Left) else None
 
 
-def nearly_spent(ctx: Context, asker: Asker, kind: Format) -> Left | None:
+def find_low_quota(ctx: Context, asker: Asker, kind: Format) -> Left | None:
     """Return the remaining quota of a format if it is low, else None."""
     if asker.plan is UNLIMITED or not is_limited(allowance_of(asker.plan, kind)):
         return None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
     left = quotas.left(asker.user_id, asker.plan, asker.zone)[kind]
-    return left if left.remaining is not None and left.remaining <= NEAR else None
+    return left if left.remaining is not None and left.remaining <= LOW_QUOTA else None
 
 
 def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) -> None:
@@ -436,7 +436,7 @@ def settle(ctx: Context, asker: Asker, cost: Cost | None, *, is_answered: bool) 
         (quotas.charge if is_answered else quotas.give_back)(asker.number)
 
 
-def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
+def find_reached_cap(ctx: Context, user_id: int) -> ReachedCap | None:
     """Return the cap that a person has reached now, None if they may ask."""
     if not _is_capped(ctx):
         return None
@@ -453,7 +453,7 @@ def find_reached_cap(ctx: Context, user_id: int) -> Over | None:
         # A cap exists for every currency in the sums.
         spent = next((each for each in sums if each.micro >= cap), None)
         if spent is not None:
-            return Over(reach, here.day, spent, cap, here.day_ends)
+            return ReachedCap(reach, here.day, spent, cap, here.day_ends)
     return None
 
 
@@ -463,7 +463,7 @@ def add_cost(ctx: Context, user_id: int, cost: Cost) -> None:
         return
     day = today(ctx.clock(), zone_of(ctx.config.timezone)).day
     mark = ctx.db.cipher.marks(str(user_id))[0]
-    ctx.db.sql(_FORGET, (date.fromisoformat(day) - _KEPT).isoformat())
+    ctx.db.sql(_FORGET, (date.fromisoformat(day) - _COST_RETENTION).isoformat())
     ctx.db.sql(_ADD, day, mark, cost.currency, cost.micro)
     reached_cap = find_reached_cap(ctx, user_id)
     if reached_cap is None:

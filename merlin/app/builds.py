@@ -21,8 +21,8 @@ from merlin.dataset.builds import (
     build_from_row,
     build_version,
     diff,
+    is_in_build,
     select_whole_builds,
-    taught_in,
 )
 from merlin.dataset.split import TEST, TRAIN
 from merlin.dataset.verify import BuildProof, verify_build
@@ -142,7 +142,7 @@ def get(ctx: Context, actor: Actor, version: str) -> BuildDetails:
     Raises NotFound, also without the permission.
     """
     row = _find(ctx, actor, version)
-    query = TAUGHT_EXAMPLE.select().where(taught_in(row["id"], row["dataset"]))
+    query = TAUGHT_EXAMPLE.select().where(is_in_build(row["id"], row["dataset"]))
     # Sorted here: another database may have another collation.
     examples = sorted(ctx.db.rows(query), key=lambda example: str(example["example_id"]))
     return read_row(

@@ -42,7 +42,7 @@ from merlin.dataset.files import FileIndex, FileText, apply_pending_changes, is_
 from merlin.dataset.finding import Finding
 from merlin.dataset.preview import Preview, unified_diff
 from merlin.db.database import lock_user
-from merlin.training.policy import Forecast, forecast
+from merlin.training.policy import Forecast, forecast_training
 
 __all__ = [
     "ChangeKind",
@@ -247,7 +247,7 @@ def preview_view(
             for edit in edits
         ],
         tokens=sum(seen.tokens.values()),
-        next_training=forecast(files.build, seen, partial(ctx.config.price, provider)),
+        next_training=forecast_training(files.build, seen, partial(ctx.config.price, provider)),
     )
 
 

@@ -31,7 +31,7 @@ from merlin.chat.answer import Ending, Reply
 from merlin.chat.feedback import Rating
 from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
-from merlin.chat.sessions import ChatPlace, Sessions, WindowCounter, title_of
+from merlin.chat.sessions import ChatPlace, Sessions, WindowCounter, build_session_title
 from merlin.chat.turns import Question, Turn, Turns
 from merlin.core.errors import NotFound, Refused
 from merlin.course.catalogue import Course
@@ -283,7 +283,7 @@ def close_turn(ctx: Context, talk: Talk, turn: Turn, reply: Reply, note: str) ->
         window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     session = replace(
         talk.session,
-        title=talk.session.title or title_of(question.text),
+        title=talk.session.title or build_session_title(question.text),
         used_tokens=window.used,
         is_full=window.is_full,
     )

@@ -43,7 +43,7 @@ from merlin.dataset.finding import Finding
 from merlin.dataset.layout import DATASET_FILE, EXAMPLES, NameAllocator, example_id_of, example_path
 from merlin.dataset.preview import EditChecker
 from merlin.training.models import Serving
-from merlin.training.policy import Forecast, forecast
+from merlin.training.policy import Forecast, forecast_training
 from merlin.training.promote import Promotions
 
 _MAX_CHECKED = 100
@@ -141,7 +141,7 @@ async def check_drafts(ctx: Context, actor: Actor, dataset: str) -> DraftsCheck:
     provider = preview.spec.recipe.provider if preview.spec else ""
     return DraftsCheck(
         findings=findings,
-        next_training=forecast(build, preview, partial(ctx.config.price, provider)),
+        next_training=forecast_training(build, preview, partial(ctx.config.price, provider)),
         serving=serving.model.build_version if serving else "",
         is_automatic=preview.spec is None or preview.spec.launch.mode == "auto",
     )

@@ -15,7 +15,7 @@ from merlin.app import outbox
 from merlin.app.outbox import OutgoingState, Target
 from merlin.chat.turns import TurnState
 from merlin.core.clock import iso
-from merlin.dataset.builds import taught_in
+from merlin.dataset.builds import is_in_build
 from merlin.dataset.example import normalise
 from merlin.db.database import BotRepository, Row, transaction
 from merlin.db.tables import (
@@ -207,7 +207,7 @@ class InlineQueries(BotRepository):
             return []
         longest = max(query_stems, key=len)
         has_digest = EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest
-        condition = taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")
+        condition = is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train")
         query = TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages).join(EXAMPLE_TEXT, on=has_digest)
         query = query.where(condition & EXAMPLE_TEXT.words.contains(longest))
         rows = self.db.rows(query.order_by(TAUGHT_EXAMPLE.example_id).limit(_MAX_SEARCHED_EXAMPLES))

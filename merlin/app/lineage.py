@@ -21,7 +21,7 @@ from merlin.app.views import described
 from merlin.core.clock import from_iso
 from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import Permission
-from merlin.dataset.builds import build_version, select_whole_builds, taught_in
+from merlin.dataset.builds import build_version, is_in_build, select_whole_builds
 from merlin.dataset.layout import EXAMPLES, example_id_of
 from merlin.dataset.split import TRAIN
 from merlin.db.database import Row
@@ -157,7 +157,7 @@ def _builds(ctx: Context, dataset: str, example_id: str) -> list[Row]:
     """Return id, number and split of each build with the example, newest first."""
     columns = BUILD.id, BUILD.number, TAUGHT_EXAMPLE.split
     query = select_whole_builds(*columns).join(
-        TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
+        TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset)
     )
     condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
     return ctx.db.rows(

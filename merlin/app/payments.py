@@ -16,7 +16,7 @@ from merlin.billing.promo_codes import Promo, Promos, StoredPromo, normalise_cod
 from merlin.billing.purchases import Purchase, Purchases
 from merlin.billing.quota import Plan, plan_named
 from merlin.billing.refunds import Refund, Refunds
-from merlin.billing.report import Sum, sums
+from merlin.billing.report import Sum, sum_by_month
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount
 from merlin.core.permissions import DangerousAct, Permission
@@ -119,7 +119,7 @@ def list_sums(
     ctx: Context, actor: Actor, since: datetime, until: datetime, zone: tzinfo
 ) -> list[Sum]:
     """Return the revenue by plan, gateway and month of `zone`, oldest first."""
-    return sums(list_entries(ctx, actor, since, until), zone)
+    return sum_by_month(list_entries(ctx, actor, since, until), zone)
 
 
 def list_codes(ctx: Context, actor: Actor) -> list[StoredPromo]:

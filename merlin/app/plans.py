@@ -27,10 +27,10 @@ from merlin.billing.quota import (
     Plan,
     Quotas,
     Source,
-    on_sale,
     plan_named,
     plan_of,
     plan_title,
+    plans_for_sale,
 )
 from merlin.billing.subscriptions import (
     MAX_ATTEMPTS,
@@ -121,7 +121,7 @@ def current_plan(ctx: Context, actor: Actor, dataset: str | None = None) -> Curr
 
 def has_shop(ctx: Context) -> bool:
     """Return whether any plan is on sale or has a trial."""
-    return bool(on_sale(ctx.plans)) or any(plan.trial_days for plan in ctx.plans)
+    return bool(plans_for_sale(ctx.plans)) or any(plan.trial_days for plan in ctx.plans)
 
 
 def list_plans(ctx: Context, actor: Actor) -> list[PlanOffer]:

@@ -23,10 +23,10 @@ from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
 from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
 from merlin.app.texts import Settings
-from merlin.billing.ledger import Entry, EntryKind, Ledger, faults, money_back
+from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
-from merlin.billing.quota import on_sale
-from merlin.billing.report import Mismatch, compare, missing
+from merlin.billing.quota import plans_for_sale
+from merlin.billing.report import Mismatch, compare, find_missing_payments
 from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound, PaymentError
 from merlin.core.log import get_logger
@@ -75,7 +75,7 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
         purchase_id = "" if purchase is None else purchase.purchase_id
         entries = Ledger(ctx.db, ctx.clock).entries(purchase_id)
         paid = {entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT}
-        if payment.outside_id not in paid or payment.refunded > money_back(entries):
+        if payment.outside_id not in paid or payment.refunded > sum_refunds(entries):
             yield payment, purchase
 
 
@@ -147,7 +147,7 @@ def last_comparison(settings: Settings) -> StarComparison:
 
 def sells_for_stars(ctx: Context) -> bool:
     """Return whether there is anything to compare: Stars are accepted, or were."""
-    is_sold = any(plan.xtr is not None for plan in on_sale(ctx.plans))
+    is_sold = any(plan.xtr is not None for plan in plans_for_sale(ctx.plans))
     return is_sold or bool(Settings(ctx.db).get(SETTING))
 
 
@@ -262,7 +262,7 @@ async def compare_all(
     entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).between(since, until)]
     comparison = last_comparison(Settings(ctx.db))
     stars = None if comparison.at is None else comparison
-    wrong = [*faults(_entries_of(ctx, {entry.purchase_id for entry in entries}))]
+    wrong = [*find_inconsistencies(_entries_of(ctx, {entry.purchase_id for entry in entries}))]
     if gateway is None:
         return Reconciliation(None, (), stars, wrong)
     shop_entries = [entry for entry in entries if entry.gateway is Gateway.YOOKASSA]
@@ -283,7 +283,7 @@ async def _list_payments(
     gateway: YooKassaGateway, entries: Sequence[Entry], since: datetime, until: datetime
 ) -> list[GatewayPayment]:
     payments = [*await gateway.between(since, until)]
-    for outside_id in missing(entries, payments):
+    for outside_id in find_missing_payments(entries, payments):
         try:
             payments.append(await gateway.find(outside_id))
         except PaymentError as error:

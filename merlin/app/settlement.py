@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from merlin.app.context import Context
-from merlin.billing.ledger import Entry, EntryKind, Ledger, money_back
+from merlin.billing.ledger import Entry, EntryKind, Ledger, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, order_number
 from merlin.billing.refunds import UNDER_WAY, Refund, Refunds
 from merlin.billing.subscriptions import Renewal, Renewals, RenewalState, Terms
@@ -91,7 +91,7 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
 def _apply_paid(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     grant = grant_paid(ctx, purchase, payment)
     entries = Ledger(ctx.db, ctx.clock).entries(purchase.purchase_id)
-    if payment.refunded > money_back(entries):
+    if payment.refunded > sum_refunds(entries):
         return Outcome.RETURNED
     if grant is None:
         return Outcome.NOTHING

@@ -17,14 +17,14 @@ from typing import Literal
 from merlin.app.ask import (
     Asker,
     ChatQuestion,
-    Over,
+    ReachedCap,
     add_cost,
+    add_reply_costs,
     asker_of,
     dataset_of,
     reserve,
     settle,
     window_of,
-    with_spent,
 )
 from merlin.app.context import Context
 from merlin.billing.quota import Left
@@ -59,7 +59,9 @@ class SummaryTask:
     first: Candidate | None
 
 
-def begin(ctx: Context, question: ChatQuestion, session: Session) -> SummaryTask | Over | Left:
+def begin(
+    ctx: Context, question: ChatQuestion, session: Session
+) -> SummaryTask | ReachedCap | Left:
     """Reserve the user's quota and return the task; else what prevents it."""
     asker = asker_of(ctx, question, dataset_of(ctx, session))
     refusal = reserve(ctx, asker, question.kind)
@@ -118,7 +120,7 @@ def _store_costs(ctx: Context, task: SummaryTask, replies: Sequence[Reply]) -> N
         return
     asker, turns = task.asker, Turns(ctx.db, ctx.bot_id)
     empty = StoredAnswer("", provider=last_reply.choice.provider, model_id=last_reply.model_id)
-    answer = with_spent(ctx, empty, replies)
+    answer = add_reply_costs(ctx, empty, replies)
     add_cost(ctx, asker.user_id, Cost(answer.cost_micro, answer.currency))
     question = Question(task.session.session_id, asker.number, asker.user_id, "", format=SUMMARY)
     turns.ask(question, None)

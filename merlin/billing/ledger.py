@@ -70,12 +70,12 @@ class Entry:
         return self.kind is EntryKind.GRANT and self.reason == CODE_TAKEN
 
 
-def money_back(entries: Sequence[Entry]) -> int:
+def sum_refunds(entries: Sequence[Entry]) -> int:
     """Return the refunded kopecks or Stars."""
     return sum(entry.amount.minor for entry in entries if entry.kind is EntryKind.REFUND)
 
 
-def faults(entries: Sequence[Entry]) -> Iterator[str]:
+def find_inconsistencies(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for each inconsistency of a whole ledger; none for a consistent one."""
     by_entry_id = {entry.entry_id: entry for entry in entries}
     resting: dict[int, list[Entry]] = defaultdict(list)
@@ -112,7 +112,7 @@ def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
 
 
 def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
-    back = money_back(resting)
+    back = sum_refunds(resting)
     revoked = sum(each.kind is EntryKind.REVOCATION for each in resting)
     if back > grant.amount.minor:
         yield f"grant {grant.entry_id}: more went back than was paid"

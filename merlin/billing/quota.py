@@ -103,7 +103,7 @@ def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
     return name if plan is None else plan.titled(language)
 
 
-def on_sale(plans: Sequence[Plan]) -> list[Plan]:
+def plans_for_sale(plans: Sequence[Plan]) -> list[Plan]:
     """Return the plans for sale, in configuration order."""
     return [plan for plan in plans if plan.is_sold]
 

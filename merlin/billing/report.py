@@ -59,7 +59,9 @@ def compare(entries: Sequence[Entry], payments: Iterable[GatewayPayment]) -> lis
     return mismatches
 
 
-def missing(entries: Iterable[Entry], payments: Iterable[GatewayPayment]) -> list[str]:
+def find_missing_payments(
+    entries: Iterable[Entry], payments: Iterable[GatewayPayment]
+) -> list[str]:
     """Return the ids of payments missing in a gateway's list, to be read one by one."""
     known = {payment.outside_id for payment in payments}
     paid = [entry.outside_id for entry in entries if entry.kind is EntryKind.PAYMENT]
@@ -139,7 +141,7 @@ class Total:
         return replace(self, refunds=self.refunds + 1, returned=self.returned + minor)
 
 
-def totals(entries: Iterable[Entry]) -> list[Total]:
+def sum_by_gateway(entries: Iterable[Entry]) -> list[Total]:
     """Return the totals of real money for each gateway and currency, Stars last."""
     by_key: dict[tuple[Gateway, Currency], Total] = {}
     for entry in entries:
@@ -163,7 +165,7 @@ class Sum(Total):
     is_test: bool
 
 
-def sums(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
+def sum_by_month(rows: Iterable[tuple[Entry, Purchase]], zone: tzinfo) -> list[Sum]:
     """Return the monthly sums of a ledger's rows, oldest first; months are in `zone`."""
     by_key: dict[tuple[str, Gateway, Currency, str, bool], Sum] = {}
     for entry, purchase in rows:

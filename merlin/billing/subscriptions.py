@@ -103,7 +103,7 @@ def shorten(term: Term, length: timedelta, paid: Amount, remaining: Amount, now:
     return replace(term, ends_at=min(term.ends_at, max(term.starts_at + paid_time, earliest_end)))
 
 
-def bring_forward(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
+def move_later_terms(terms: Sequence[Term], before: Term, after: Term) -> list[Term]:
     """Return the later terms of the same plan, moved earlier by the time one was shortened."""
     shortened_by = before.ends_at - after.ends_at
     later = (term for term in terms if term.plan == before.plan and term.term_id != before.term_id)
@@ -270,6 +270,6 @@ class Terms(Repository):
             return
         current, now = _TERMS.read(row), self._clock()
         shortened = shorten(current, length, paid, remaining, now)
-        for term in [shortened, *bring_forward(self.of(current.user_id), current, shortened)]:
+        for term in [shortened, *move_later_terms(self.of(current.user_id), current, shortened)]:
             values = {"starts_at": iso(term.starts_at), "ends_at": iso(term.ends_at)}
             self.db.change(TERM.update(values).where(TERM.id == term.term_id))

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import SpanKind, get_current_span
 
-from merlin.chat.grounding import Source, is_begun, read_citations
+from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
@@ -182,7 +182,7 @@ class _ComposedObserver(AnswerObserver):
         self._observer, self._sources = observer, sources
 
     def on_text(self, text: str) -> None:
-        if is_begun(text):
+        if are_citations_complete(text):
             cited, body = read_citations(text, self._sources)
             if cited and body:
                 self._observer.on_text(body)

@@ -79,10 +79,10 @@ class Comparison:
     def is_worse(self) -> bool:
         """Return whether the canary is clearly worse than the serving model."""
         figures = (self.bad, self.of, self.serving_bad, self.serving_of)
-        return self.bad >= FEWEST and chance_of(*figures) < CHANCE
+        return self.bad >= FEWEST and tail_probability(*figures) < CHANCE
 
 
-def chance_of(bad: int, of: int, serving_bad: int, serving_of: int) -> float:
+def tail_probability(bad: int, of: int, serving_bad: int, serving_of: int) -> float:
     """Return the probability of at least `bad` of `of` if both models were alike: 0..1."""
     of, serving_of = max(of, bad), max(serving_of, serving_bad)
     all_bad, total = bad + serving_bad, of + serving_of

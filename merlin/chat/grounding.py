@@ -165,7 +165,7 @@ def read_citations(answer: str, sources: Sequence[Source]) -> tuple[list[Source]
     return cited, body.strip()
 
 
-def is_begun(answer: str) -> bool:
+def are_citations_complete(answer: str) -> bool:
     """Return whether the leading citations of a streamed answer are complete."""
     head = _LEADING_CITATIONS.match(answer)
     return head is not None and head.end() < len(answer)

@@ -25,7 +25,7 @@ from merlin.config import Config
 from merlin.core.clock import iso
 from merlin.core.messages import Message
 from merlin.core.money import Price
-from merlin.dataset.builds import taught_in
+from merlin.dataset.builds import is_in_build
 from merlin.db.database import Parameter, Prepared, Repository, Row, transaction
 from merlin.db.tables import (
     BUILD,
@@ -292,7 +292,7 @@ class ModelCatalogue(Repository):
         taught = (
             TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages)
             .join(EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest))
-            .where(taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train"))
+            .where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train"))
             .order_by(TAUGHT_EXAMPLE.example_id)
             .limit(count)
         )

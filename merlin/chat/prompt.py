@@ -231,7 +231,7 @@ class Prompt:
     spent: tuple[Reply, ...] = ()
 
 
-def attach_texts(prompt: Prompt, papers: Sequence[AttachedText] | None = None) -> Prompt:
+def append_documents(prompt: Prompt, papers: Sequence[AttachedText] | None = None) -> Prompt:
     """Return the prompt with its papers, or those given instead, as part of its text."""
     documents = [wrap_document(paper.text, paper.name) for paper in papers or prompt.papers]
     return replace(prompt, text="\n\n".join(filter(None, [prompt.text, *documents])), papers=())

@@ -83,7 +83,7 @@ class ChatPlace:
     dataset: str | None = None
 
 
-def title_of(question: str) -> str:
+def build_session_title(question: str) -> str:
     """Return a title for a session that starts with this question."""
     line = " ".join(question.split())
     if len(line) <= TITLE_LENGTH:
@@ -118,7 +118,7 @@ _USED = Prepared(
 
 
 # The columns that never change, or are stored by their own methods.
-_KEPT = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at")
+_UNCHANGED_COLUMNS = ("session_id", "chat_id", "user_id", "thread_id", "is_open", "touched_at")
 _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
@@ -163,7 +163,7 @@ class Sessions(BotRepository):
     def change(self, session: Session) -> None:
         """Store a session's changeable columns; texts that cannot be decrypted are kept."""
         condition = (SESSION.bot_id == self._bot_id) & (SESSION.id == session.session_id)
-        choices = _SESSIONS.write(session, self.db, but=_KEPT)
+        choices = _SESSIONS.write(session, self.db, but=_UNCHANGED_COLUMNS)
         row = self.db.row(SESSION.select().where(condition)) or {}
         for name in row.keys() & SESSION.sealed:
             if not choices[name] and decrypt(self.db.cipher, row[name]) is None:
@@ -337,7 +337,7 @@ VOICE = "voice"
 TRANSLATOR = "translator"
 BUILT_IN = (TRANSLATOR, "summary", VOICE)
 
-MAX_OWN = 20
+MAX_OWN_PRESETS = 20
 PROMPT_LENGTH = 4000
 NAME_LENGTH = 40
 PAIR_LENGTH = 60
@@ -365,14 +365,14 @@ def built_in_prompt(language: str, name: str, pair: str = "") -> str:
     return text(language, f"preset-prompt-{name}")
 
 
-def told_by(session: Session, word: str, prompt: str, model: General | None = None) -> Session:
+def apply_prompt(session: Session, word: str, prompt: str, model: General | None = None) -> Session:
     """Return the session with a preset's text; `word` "" is a text without a name."""
     if model is None:
         return replace(session, preset=word, system=prompt)
     return replace(session, preset=word, system=prompt, provider=model[0], model_id=model[1])
 
 
-def untold(session: Session, model: General | None = None) -> Session:
+def clear_prompt(session: Session, model: General | None = None) -> Session:
     """Return the session without its own system text.
 
     `model` is that of the preset: it was not the person's own choice and is cleared too.
@@ -383,9 +383,9 @@ def untold(session: Session, model: General | None = None) -> Session:
     return bare
 
 
-def room_for(presets: Sequence[OwnPreset], name: str) -> bool:
+def may_save_preset(presets: Sequence[OwnPreset], name: str) -> bool:
     """Return whether a person with these presets may save one more of this name."""
-    return len(presets) < MAX_OWN or any(preset.name == name for preset in presets)
+    return len(presets) < MAX_OWN_PRESETS or any(preset.name == name for preset in presets)
 
 
 class OwnPresets(Repository):

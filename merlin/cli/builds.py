@@ -34,7 +34,7 @@ from merlin.cli.output import (
     write_file,
 )
 from merlin.core.i18n import format_number, text
-from merlin.dataset.builds import SHORT
+from merlin.dataset.builds import SHORT_DIGEST_LENGTH
 from merlin.dataset.verify import BuildProof
 
 Version = Annotated[str, typer.Argument(help="A build: neurotypology-7, or a digest's beginning.")]
@@ -150,7 +150,10 @@ def _verify_build(config: Path, version: str) -> BuildProof:
 def _format_proof(proof: BuildProof, *, is_restored: bool) -> list[str]:
     """Return the lines that describe the result of a verification."""
     names = {"build": proof.build, "commit": proof.commit[:10]}
-    digests = {"digest": proof.digest[:SHORT], "made": proof.made[:SHORT]}
+    digests = {
+        "digest": proof.digest[:SHORT_DIGEST_LENGTH],
+        "made": proof.made[:SHORT_DIGEST_LENGTH],
+    }
     state = "restored" if is_restored and proof.state == "same" else proof.state
     lines = [text(language(), f"verify-{state}", **names, **digests)]
     if proof.made != proof.digest:

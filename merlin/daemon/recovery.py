@@ -36,7 +36,7 @@ from merlin.dataset.verdicts import (
 from merlin.db.database import Database
 from merlin.db.tables import JOB, MODEL, PROMOTION, SERVING, VERDICT
 from merlin.providers.base import LAUNCH_KEY
-from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model
+from merlin.training.jobs import NOT_FOUND, Job, advance, insert_job, launch_key, new_model_row
 from merlin.training.launch_plan import migrate_verdict, plan_by_hand
 from merlin.training.models import ModelState
 from merlin.training.promote import NEWEST
@@ -163,7 +163,7 @@ def _store_verdict(db: Database, recovered: _RecoveredVerdict, at: datetime) -> 
         values["job_id"] = job.job_id
         if job.model_id and (recovered.may_serve or noted.is_revoked):
             state = ModelState.REVOKED if noted.is_revoked else ModelState.GOOD
-            db.add_new(MODEL, {**new_model(job), "state": state.value})
+            db.add_new(MODEL, {**new_model_row(job), "state": state.value})
             query = MODEL.select(MODEL.id).where(MODEL.job_id == job.job_id)
             recovered.model_row = int(db.value(query))
     # Without its job a verdict has no model, whatever its noted status.

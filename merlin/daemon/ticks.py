@@ -44,15 +44,15 @@ from merlin.training.jobs import (
     Jobs,
     JobState,
     TrainingProvider,
-    facts_of,
-    keep_diary,
-    look,
+    poll_job,
+    span_attributes,
     state_of,
+    store_diary,
 )
-from merlin.training.launch import carry, wait
+from merlin.training.launch import advance_launch, postpone
 from merlin.training.launch_plan import launch_waiting
 from merlin.training.models import Evaluation, Models, ModelState, proof_of
-from merlin.training.policy import warning_due
+from merlin.training.policy import reached_warning
 from merlin.training.promote import Promotions, promote_newest
 from merlin.training.prove import prove_new
 
@@ -194,10 +194,10 @@ def _carry(services: DaemonServices, job: Job) -> bool:
     with open_span("launch", commit=commit) as span:
         after = _carried(services, provider, job, commit)
         Jobs(services.db).save(job, after)
-        span.set_attributes(facts_of(after))
+        span.set_attributes(span_attributes(after))
     if after.state is JobState.SUCCEEDED:
         # Found already finished (after a lost database): it will not be polled again.
-        keep_diary(provider, after)
+        store_diary(provider, after)
     if after.state is JobState.FAILED:
         _tell_failed(services, after)
     return after.state is not job.state
@@ -210,14 +210,14 @@ def _carried(
     build = services.launches.build(job.build_id)
     now = services.clock()
     try:
-        return carry(
+        return advance_launch(
             provider, job, build, lambda: restore_build(services.build_settings, commit, build)
         )
     except (NotFound, DatasetError) as fault:  # its files cannot be rebuilt
         log.warning("launch without a build", job=job.job_id, reason=str(fault))
         return replace(job, state=JobState.FAILED, error=str(fault), updated_at=now)
     except (SourceError, OSError) as fault:
-        return wait(job, fault, now)
+        return postpone(job, fault, now)
 
 
 def poll(services: DaemonServices) -> bool:
@@ -227,12 +227,12 @@ def poll(services: DaemonServices) -> bool:
         provider = services.providers.get(job.provider)
         if provider is None or job.state is JobState.LAUNCHING or not _is_due(services, job):
             continue
-        after = look(provider, job)
+        after = poll_job(provider, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
             _tell_failed(services, after)
         if after.is_final:
             ended, commit = True, VerdictHistory(services.db).commit_of(job.job_id)
-            with open_span("training", facts_of(after), commit=commit, since=job.created_at):
+            with open_span("training", span_attributes(after), commit=commit, since=job.created_at):
                 pass  # the training ran at the provider
     return ended
 
@@ -395,7 +395,7 @@ def warn_of_sunsets(services: DaemonServices) -> bool:
     for provider, model_id, purpose, about in used:
         sunset = services.launches.sunsets.get(provider)
         ends = sunset(model_id) if sunset else None
-        step = warning_due(ends, services.clock().date()) if ends else None
+        step = reached_warning(ends, services.clock().date()) if ends else None
         if ends is not None and step is not None:
             arguments = {**about, "model": model_id, "date": day_argument(ends)}
             key = f"notice-sunset-{purpose}" if purpose else "notice-sunset"

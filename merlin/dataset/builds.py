@@ -97,7 +97,7 @@ def select_whole_builds(*columns: Any) -> Select:
 NO_END = (1 << 63) - 1
 
 
-def taught_in(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE) -> Any:
+def is_in_build(build_id: Any, dataset: Any = None, table: Any = TAUGHT_EXAMPLE) -> Any:
     """Return the condition for the examples that a build contains, of both splits.
 
     `build_id` and its `dataset` are values or columns; without `dataset` a subquery finds it.
@@ -126,7 +126,7 @@ def build_from_row(row: Row) -> Build:
 
 
 TRAIN_FILE, TEST_FILE, MANIFEST_FILE = "train.jsonl", "test.jsonl", "manifest.json"
-SHORT = 12  # digits of the digest in folder and display names
+SHORT_DIGEST_LENGTH = 12  # digits of the digest in folder and display names
 _FILES = ((TRAIN, TRAIN_FILE), (TEST, TEST_FILE))
 _TEMPORARY = ".tmp-"
 
@@ -164,8 +164,8 @@ def _lines(index: ExampleIndex, side: str, system: bytes) -> Iterator[bytes]:
 def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildContent:
     """Return the build of a checked dataset from its index; write its training files to `place`.
 
-    `place` is a folder from `begin_build`. Raises DatasetError (keys build-*) when it cannot be
-    built: no spec, too few examples, or a rejected example in a strict dataset.
+    `place` is a folder from `create_build_folder`. Raises DatasetError (keys build-*) if it cannot
+    be built: no spec, too few examples, or a rejected example in a strict dataset.
     """
     spec, name, good, index = checked.spec, checked.name, checked.good, checked.index
     if spec is None or index is None:
@@ -236,11 +236,11 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
     An existing folder is not changed. The write is atomic and repeatable: after a crash the folder
     is either complete or absent. Raises OSError when writing fails.
     """
-    folder = parent / f"{number}-{content.digest[:SHORT]}"
+    folder = parent / f"{number}-{content.digest[:SHORT_DIGEST_LENGTH]}"
     if folder.is_dir():
         return folder
     with ExitStack() as stack:
-        place = content.place or stack.enter_context(begin_build(parent))
+        place = content.place or stack.enter_context(create_build_folder(parent))
         if content.place is None:
             for side, name in _FILES:
                 with (place / name).open("wb") as file:
@@ -254,7 +254,7 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
 
 
 @contextmanager
-def begin_build(parent: Path) -> Iterator[Path]:
+def create_build_folder(parent: Path) -> Iterator[Path]:
     """Yield a temporary folder below `parent` (builds/<dataset>) for a build in progress.
 
     It is removed afterwards, unless it was renamed to the build's folder. Raises OSError.
@@ -270,7 +270,7 @@ def begin_build(parent: Path) -> Iterator[Path]:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def builds_on_disk(parent: Path) -> dict[str, int]:
+def list_build_folders(parent: Path) -> dict[str, int]:
     """Return short digest -> number of the build folders in `parent`."""
     names = (folder.name.partition("-") for folder in parent.glob("*-*"))
     return {digest: int(number) for number, _, digest in names if number.isdecimal()}

@@ -179,7 +179,7 @@ class ExampleFacts:
     def answer(self) -> bytes:
         """Return a digest of the normal form of the first answer."""
         if self._answer is None:
-            self._answer = digest_words(normalise(_first(self.messages, "assistant")))
+            self._answer = digest_text(normalise(_first(self.messages, "assistant")))
         return self._answer
 
     @property
@@ -192,14 +192,14 @@ class ExampleFacts:
             serialised = json.dumps(
                 [messages, [_plain(tool) for tool in self.tools]], ensure_ascii=False
             )
-            self._content = digest_words(serialised)
+            self._content = digest_text(serialised)
         return self._content
 
     @property
     def system(self) -> bytes:
         """Return a digest of the normal form of the example's own system text, b"" for none."""
         first = self.messages[0]
-        return digest_words(normalise(first.content)) if first.role == "system" else b""
+        return digest_text(normalise(first.content)) if first.role == "system" else b""
 
     @property
     def languages(self) -> tuple[str, str]:
@@ -221,7 +221,7 @@ class ExampleFacts:
         return self.messages if self.rejected is None else (*self.messages, self.rejected)
 
 
-def digest_words(text: str) -> bytes:
+def digest_text(text: str) -> bytes:
     """Return a 16-byte digest of the text, short because one is stored per example."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 

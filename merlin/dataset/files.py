@@ -19,7 +19,7 @@ from peewee import JOIN, Select, fn
 from merlin.core.errors import NotFound
 from merlin.course.catalogue import localised, mark_changed
 from merlin.dataset import layout
-from merlin.dataset.builds import Build, build_from_row, select_whole_builds, taught_in
+from merlin.dataset.builds import Build, build_from_row, is_in_build, select_whole_builds
 from merlin.dataset.changes import Change, is_writable_path
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.finding import Finding, shorten
@@ -305,7 +305,7 @@ class FileIndex(Repository):
         """Return the first and the last build that contains an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
         holds = select_whole_builds(*numbers).join(
-            TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset)
+            TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset)
         )
         condition = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.example_id == example_id)
         row = self.db.row(holds.where(condition))

@@ -64,7 +64,7 @@ class Fix:
     reason: str = ""
 
 
-def mend_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
+def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
     """Return a YAML file's bytes mended, and what was; what is no UTF-8 stays as it is."""
     try:
         text = content.decode("utf-8")
@@ -76,13 +76,13 @@ def mend_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
         before = text
         for name, step in _STEPS:
             proposed = step(text)
-            if proposed != text and (name in _NO_PART or _says_the_same(text, proposed)):
+            if proposed != text and (name in _NO_PART or _has_same_content(text, proposed)):
                 text = proposed
                 mended.append(name)
     return text.encode("utf-8"), tuple(dict.fromkeys(mended))
 
 
-def _says_the_same(before: str, after: str) -> bool:
+def _has_same_content(before: str, after: str) -> bool:
     """Return whether two files can be read and say the same to everybody who sees them."""
     nodes = [read_yaml(each.encode("utf-8")) for each in (before, after)]
     meanings = [None if isinstance(node, Finding) else _said(node) for node in nodes]
@@ -145,7 +145,7 @@ def _propose(folder: Path, entry: Entry) -> _Proposal | None:
         before = (folder / entry.path).read_bytes()
     except FileNotFoundError:
         return None
-    after, mended = mend_text(before)
+    after, mended = fix_text(before)
     is_example = is_meant_as_example(entry.path)
     path = suggest_path(entry.path) if is_example else entry.path
     is_executable = is_example and entry.mode == EXECUTABLE
@@ -168,7 +168,7 @@ def _fix(
         return Fix(path, path, left="not-in-git")
     done: list[str] = []
     try:
-        done.extend(_carried_out(folder, proposal, names))
+        done.extend(_apply_fix(folder, proposal, names))
     except ChangedMeanwhile:
         return Fix(path, path, tuple(done), "changed")
     except FileExistsError:
@@ -178,7 +178,7 @@ def _fix(
     return Fix(path, proposal.path, tuple(done))
 
 
-def _carried_out(folder: Path, proposal: _Proposal, names: set[str]) -> Iterator[str]:
+def _apply_fix(folder: Path, proposal: _Proposal, names: set[str]) -> Iterator[str]:
     """Mend a file, what it says first; yield what is mended when it is."""
     place, target = folder / proposal.entry.path, folder / proposal.path
     if proposal.after != proposal.before:

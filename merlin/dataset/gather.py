@@ -20,11 +20,11 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.core.tracing import open_commit_span, open_span
 from merlin.dataset.builds import (
-    SHORT,
+    SHORT_DIGEST_LENGTH,
     Build,
     BuildContent,
-    begin_build,
-    builds_on_disk,
+    create_build_folder,
+    list_build_folders,
     make_build,
     read_manifest,
     training_key,
@@ -243,7 +243,7 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
     span = open_span("build", {"merlin.dataset": dataset})
-    with span, begin_build(shop.builds / dataset) as place:
+    with span, create_build_folder(shop.builds / dataset) as place:
         content = make_build(checked, place)
         known, new = shop.journal.build_of(dataset, content.digest), None
         if known is None:
@@ -257,10 +257,10 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
 
 def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
-    numbers = builds_on_disk(shop.builds / dataset)
+    numbers = list_build_folders(shop.builds / dataset)
     noted = (note for note in read_notes(shop.source.notes()) if note.dataset == dataset)
-    numbers |= {each.digest[:SHORT]: each.number for each in noted}
-    return shop.journal.next_number(dataset, digest[:SHORT], numbers)
+    numbers |= {each.digest[:SHORT_DIGEST_LENGTH]: each.number for each in noted}
+    return shop.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:

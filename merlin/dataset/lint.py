@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from operator import itemgetter
 
 from merlin.core.messages import Message
-from merlin.dataset.example import Example, digest_words, normalise
+from merlin.dataset.example import Example, digest_text, normalise
 from merlin.dataset.example_index import GOOD, ExampleIndex
 from merlin.dataset.finding import Finding, Mark, Severity, escape_unprintable
 from merlin.dataset.layout import EXAMPLES, example_path
@@ -210,7 +210,7 @@ def lint_dataset(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Find
 
 
 def _own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
-    for example_id, places in index.rows(_OTHER_SYSTEMS, digest_words(normalise(spec.system))):
+    for example_id, places in index.rows(_OTHER_SYSTEMS, digest_text(normalise(spec.system))):
         mark = json.loads(places)[0]
         yield report(example_id, mark, "own-system", Severity.NOTE)
 

@@ -30,7 +30,7 @@ from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound
 from merlin.core.i18n import text
 from merlin.core.messages import Message
-from merlin.dataset.builds import build_version, taught_in
+from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.changes import Change, ChangeRequest, Changes, ChangeState, Edit, make_changes
 from merlin.dataset.commit_message import Editor, import_subject, local_editor, replace_subject
 from merlin.dataset.corrections import Replacement, find_replacement
@@ -399,7 +399,7 @@ def models_trained_on(db: Database, these: Any) -> list[str]:
     query = (
         PROPOSAL.select(MODEL.model_id)
         .join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
-        .join(MODEL, on=taught_in(MODEL.build_id, MODEL.dataset))
+        .join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
         .where(these & (PROPOSAL.example_id != ""))
         .distinct()
     )
@@ -540,7 +540,7 @@ def _learnt() -> Any:
     query = PROPOSAL.select(*named)
     query = query.join(CHANGE, JOIN.LEFT_OUTER, on=(CHANGE.change_id == PROPOSAL.change_id))
     query = query.join(TAUGHT_EXAMPLE, on=_IS_TAUGHT)
-    query = query.join(MODEL, on=taught_in(MODEL.build_id, MODEL.dataset))
+    query = query.join(MODEL, on=is_in_build(MODEL.build_id, MODEL.dataset))
     query = query.join(SERVING, on=(SERVING.model_row == MODEL.id))
     query = query.join(BUILD, on=(BUILD.id == MODEL.build_id))
     by_person = (PROPOSAL.user_id != 0) & (PROPOSAL.split == "")

@@ -24,7 +24,7 @@ from peewee import JOIN
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import Refused
-from merlin.dataset.builds import taught_in
+from merlin.dataset.builds import is_in_build
 from merlin.dataset.lint import is_refusal
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
@@ -42,7 +42,7 @@ from merlin.training.models import (
     question_key,
     questions_of,
     read_conversations,
-    score,
+    score_answers,
     select_models,
 )
 from merlin.training.prompt_check import is_right
@@ -346,7 +346,7 @@ def kind_of(answer: Answer, question: Question) -> AnswerKind:
 def _scores(model: str, judged: Sequence[JudgedAnswer]) -> ProofScores:
     kinds = Counter(item.kind for item in judged)
     answers, questions = [item.answer for item in judged], [item.question for item in judged]
-    totals = score(0, answers, questions, utc_now())
+    totals = score_answers(0, answers, questions, utc_now())
     return ProofScores(
         model=model,
         questions=len(judged),
@@ -485,6 +485,6 @@ def _tags(db: Database, build_id: int) -> dict[str, list[str]]:
     query = query.join(EXAMPLE_ENTRY, on=is_test_example)
     query = query.join(EXAMPLE_TAG, JOIN.LEFT_OUTER, on=is_entry_tag)
     tags_by_example = defaultdict[str, list[str]](list)
-    for row in db.rows(query.where(taught_in(build_id) & (TAUGHT_EXAMPLE.split == TEST))):
+    for row in db.rows(query.where(is_in_build(build_id) & (TAUGHT_EXAMPLE.split == TEST))):
         tags_by_example[row["example_id"]] += [row["tag"]] if row["tag"] else []
     return {example: sorted(tags) for example, tags in tags_by_example.items()}

@@ -115,7 +115,7 @@ def state_of(status: str) -> JobState | None:
     return _STATE_OF_STATUS.get(status)
 
 
-def again_s(job: Job, now: datetime, least_s: float) -> float:
+def poll_delay_s(job: Job, now: datetime, least_s: float) -> float:
     """Return the seconds until a silent provider is polled again: a tenth of the silence so far.
 
     At least `least_s`, at most a minute; `updated_at` is its last answer.
@@ -200,9 +200,9 @@ class Jobs(Repository):
         if moves:
             add_change(self.db, old.job_id, old.state.value, new.state, new.updated_at)
             if new.state is JobState.SUCCEEDED:
-                self.db.add_new(MODEL, new_model(new))
+                self.db.add_new(MODEL, new_model_row(new))
             elif new.is_final:
-                why = why_failed(new)
+                why = failure_columns(new)
                 fail_training(self.db, VERDICT.job_id == new.job_id, new.updated_at, why)
             self.db.bump()
         return True
@@ -214,7 +214,7 @@ class Jobs(Repository):
         If the job succeeds all the same, its model is stored, but no verdict lets it serve.
         """
         cancelled = replace(job, state=JobState.CANCELLED)
-        fail_training(self.db, VERDICT.job_id == job.job_id, at, why_failed(cancelled))
+        fail_training(self.db, VERDICT.job_id == job.job_id, at, failure_columns(cancelled))
         self.db.bump()
 
     def known_events(self, job_id: int) -> frozenset[str]:
@@ -247,7 +247,7 @@ def add_change(db: Database, job_id: int, old: str, new: JobState, at: datetime)
     db.add(JOB_CHANGE, line)
 
 
-def why_failed(job: Job) -> Row:
+def failure_columns(job: Job) -> Row:
     """Return the columns of a verdict that say why its job produced no model."""
     is_cancelled = job.state is JobState.CANCELLED
     reason = "verdict-job-cancelled" if is_cancelled else "verdict-job-failed"
@@ -255,7 +255,7 @@ def why_failed(job: Job) -> Row:
     return {"reason": reason, "arguments": dump_json(values)}
 
 
-def new_model(job: Job) -> Row:
+def new_model_row(job: Job) -> Row:
     """Return the row of a succeeded job's model, which is not evaluated yet."""
     return {
         "provider": job.provider,
@@ -293,7 +293,7 @@ class TrainingProvider:
     poll_s: float
 
 
-def look(provider: TrainingProvider, job: Job) -> Job:
+def poll_job(provider: TrainingProvider, job: Job) -> Job:
     """Poll a launched job and store its status and events; return the job.
 
     A provider that cannot answer changes nothing, not even `updated_at`: the job is polled again
@@ -310,7 +310,7 @@ def look(provider: TrainingProvider, job: Job) -> Job:
         return _stored(provider, job, lost)
     after = advance(job, report, now)
     try:
-        keep_diary(provider, job)
+        store_diary(provider, job)
     except ProviderError as refusal:
         log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
         is_fresh = report.finished_at is not None and now - report.finished_at < DIARY_WAIT
@@ -333,12 +333,12 @@ def _is_lost(provider: TrainingProvider, job: Job) -> bool:
 def _later(provider: TrainingProvider, job: Job, reason: ProviderError) -> Job:
     now = provider.clock()
     requested_s = reason.retry_after_s if isinstance(reason, ProviderBusy) else None
-    wait = requested_s or again_s(job, now, 2 * provider.poll_s)
+    wait = requested_s or poll_delay_s(job, now, 2 * provider.poll_s)
     later = now + timedelta(seconds=min(wait, MAX_DURATION_S))
     return replace(job, not_before=later, error=str(reason))
 
 
-def facts_of(job: Job) -> dict[str, str | int]:
+def span_attributes(job: Job) -> dict[str, str | int]:
     """Return a job's span attributes."""
     return {
         "merlin.dataset": job.dataset,
@@ -349,7 +349,7 @@ def facts_of(job: Job) -> dict[str, str | int]:
     }
 
 
-def keep_diary(provider: TrainingProvider, job: Job) -> None:
+def store_diary(provider: TrainingProvider, job: Job) -> None:
     """Store the job's new events and checkpoints. Raises ProviderError."""
     rows = Jobs(provider.db)
     events = provider.api.list_events(job.provider_job_id, rows.known_events(job.job_id))

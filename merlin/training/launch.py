@@ -24,7 +24,7 @@ from functools import partial
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
-from merlin.dataset.builds import SHORT, Build
+from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build
 from merlin.db.intents import Intent, Intents, IntentState
 from merlin.providers.base import LAUNCH_KEY, JobReport, is_forbidden, is_locked_out
 from merlin.training.jobs import (
@@ -34,7 +34,7 @@ from merlin.training.jobs import (
     JobState,
     TrainingProvider,
     advance,
-    again_s,
+    poll_delay_s,
     state_of,
 )
 
@@ -56,7 +56,9 @@ class NotYet(Exception):
         self.until = until
 
 
-def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[[], None]) -> Job:
+def advance_launch(
+    provider: TrainingProvider, job: Job, build: Build, prepare: Callable[[], None]
+) -> Job:
     """Carry a launching job as far as possible; return it queued, failed or still launching.
 
     `prepare` is called before a file is uploaded: the build's folder must exist by then. Its
@@ -64,16 +66,16 @@ def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[
     """
     now = provider.clock()
     try:
-        train = _file(provider, job, build, "train", prepare)
-        test = _file(provider, job, build, "test", prepare) if build.test else None
+        train = _upload_once(provider, job, build, "train", prepare)
+        test = _upload_once(provider, job, build, "test", prepare) if build.test else None
         report = _create(provider, job, build, train, test)
     except NotYet as later:
         return replace(job, not_before=later.until)
     except ProviderBusy as busy:
-        return wait(job, busy, now, busy.retry_after_s or again_s(job, now, BUSY_S))
+        return postpone(job, busy, now, busy.retry_after_s or poll_delay_s(job, now, BUSY_S))
     except ProviderError as refusal:
         if is_locked_out(refusal):
-            return wait(job, refusal, now, LOCKED_OUT_S)
+            return postpone(job, refusal, now, LOCKED_OUT_S)
         log.warning("launch refused", job=job.job_id, reason=str(refusal))
         status = FORBIDDEN if is_forbidden(refusal) else job.status
         failed = replace(job, state=JobState.FAILED, status=status, updated_at=now)
@@ -81,7 +83,7 @@ def carry(provider: TrainingProvider, job: Job, build: Build, prepare: Callable[
     return replace(advance(job, report, now), not_before=None)
 
 
-def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
+def postpone(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) -> Job:
     """Return the job, to be tried again after some seconds, at most an hour."""
     log.warning("launch waits", job=job.job_id, reason=str(reason))
     later = now + timedelta(seconds=min(seconds, MAX_DURATION_S))
@@ -90,10 +92,10 @@ def wait(job: Job, reason: Exception, now: datetime, seconds: float = BUSY_S) ->
 
 def file_name(build: Build, split: str) -> str:
     """Return a training file's name at the provider; it identifies the bytes."""
-    return f"merlin-{build.dataset}-{build.digest[:SHORT]}-{split}.jsonl"
+    return f"merlin-{build.dataset}-{build.digest[:SHORT_DIGEST_LENGTH]}-{split}.jsonl"
 
 
-def _file(
+def _upload_once(
     provider: TrainingProvider, job: Job, build: Build, split: str, prepare: Callable[[], None]
 ) -> str:
     name = file_name(build, split)
@@ -112,7 +114,7 @@ def _file(
         kill_point("upload.sent")
         return file_id
 
-    file_id = _once(provider, _upload_key(job, name), "upload", find, upload)
+    file_id = _call_once(provider, _upload_key(job, name), "upload", find, upload)
     kill_point("upload.recorded")
     return file_id
 
@@ -139,11 +141,11 @@ def _create(
         return report.provider_job_id
 
     try:
-        made = _once(
+        made = _call_once(
             provider,
             f"create:{job.launch_key}",
             "create",
-            partial(_oldest, provider, job.launch_key),
+            partial(_find_oldest_job, provider, job.launch_key),
             create,
         )
     except ProviderError as refusal:
@@ -182,7 +184,7 @@ def _upload_key(job: Job, name: str) -> str:
     return f"upload:{job.launch_key}:{name}"
 
 
-def _oldest(provider: TrainingProvider, key: str) -> str | None:
+def _find_oldest_job(provider: TrainingProvider, key: str) -> str | None:
     """Return the oldest job of this key, a failed one last; cancel others that still run."""
     jobs = [(state_of(report.status), report) for report in provider.api.find_jobs(key)]
     found = [job for job in jobs if job[0] is not JobState.CANCELLED]
@@ -194,7 +196,7 @@ def _oldest(provider: TrainingProvider, key: str) -> str | None:
     return kept[0][1].provider_job_id if kept else None
 
 
-def _once(
+def _call_once(
     provider: TrainingProvider,
     key: str,
     kind: str,

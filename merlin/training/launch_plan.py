@@ -20,7 +20,7 @@ from merlin.config import Config
 from merlin.core.clock import Clock, from_iso, iso, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Cost, Price
-from merlin.dataset.builds import Build, build_from_row, taught_in, training_key
+from merlin.dataset.builds import Build, build_from_row, is_in_build, training_key
 from merlin.dataset.spec import DatasetSpec, Recipe
 from merlin.dataset.verdicts import (
     ON_LINE,
@@ -44,12 +44,12 @@ from merlin.training.jobs import (
     UNFINISHED,
     Job,
     JobState,
+    failure_columns,
     insert_job,
     job_of,
     launch_key,
-    why_failed,
 )
-from merlin.training.models import ModelState, revoked_builds, why_lost
+from merlin.training.models import ModelState, lost_model_columns, revoked_builds
 from merlin.training.policy import Decision, Step, decide, month_start
 
 _LOST = (JobState.FAILED, JobState.CANCELLED)
@@ -183,7 +183,11 @@ def _refuse(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     is_priced = launches.price(job.recipe) is not None
     spent = spent_micro(launches.db, job.provider, month_start(now))
     cost = job.estimate_micro if is_priced else None
-    return bad or fading or policy.refusal(launches.config.budget, cost, spent, job.currency)
+    return (
+        bad
+        or fading
+        or policy.find_budget_refusal(launches.config.budget, cost, spent, job.currency)
+    )
 
 
 def spent_micro(db: Database, provider: str, since: datetime, but: str = "") -> int:
@@ -304,11 +308,11 @@ class Launches(Repository):
         if pair not in self._new:
             old = TAUGHT_EXAMPLE.alias("old")
             same = (
-                taught_in(before, verdict.dataset, old)
+                is_in_build(before, verdict.dataset, old)
                 & (old.example_id == TAUGHT_EXAMPLE.example_id)
                 & (old.text_digest == TAUGHT_EXAMPLE.text_digest)
             )
-            fresh = taught_in(verdict.build_id, verdict.dataset) & old.example_id.is_null()
+            fresh = is_in_build(verdict.build_id, verdict.dataset) & old.example_id.is_null()
             count = TAUGHT_EXAMPLE.select(fn.COUNT(TAUGHT_EXAMPLE.example_id))
             query = count.join(old, JOIN.LEFT_OUTER, on=same).where(fresh)
             self._new[pair] = int(self.db.value(query))
@@ -346,12 +350,12 @@ class Launches(Repository):
         if not transition(self.db, olds, VerdictStatus.TRAINING, at, mine, change=by_job):
             raise _MovedOn
         if found.state in _LOST:
-            fail_training(self.db, mine, at, why_failed(found))
+            fail_training(self.db, mine, at, failure_columns(found))
         # A model that is gone is reported as such: the job itself succeeded.
         bad = MODEL.state.in_([state.value for state in _NEVER_SERVES])
         lost = self.db.row(MODEL.select().where((MODEL.job_id == found.job_id) & bad))
         if lost is not None:
-            why = why_lost(lost["model_id"], lost["state"], lost["note"])
+            why = lost_model_columns(lost["model_id"], lost["state"], lost["note"])
             fail_training(self.db, mine, at, why)
         self._supersede(older, at)
         self.db.bump()

@@ -22,7 +22,7 @@ from peewee import Select, fn
 
 from merlin.core.clock import from_iso, iso
 from merlin.core.messages import Message
-from merlin.dataset.builds import build_version, taught_in
+from merlin.dataset.builds import build_version, is_in_build
 from merlin.dataset.example import normalise
 from merlin.dataset.near_questions import nearest_questions
 from merlin.dataset.verdicts import fail_training
@@ -159,7 +159,7 @@ def questions_of(conversations: Sequence[tuple[str, tuple[Message, ...]]]) -> li
     ]
 
 
-def score(
+def score_answers(
     model_row: int, answers: Sequence[Answer], questions: Sequence[Question], at: datetime
 ) -> Evaluation:
     """Return the scores of `answers`, one for each question in the same order.
@@ -276,7 +276,7 @@ class Models(Repository):
             scores = _EVALUATIONS.write(proof, but=("model_row",))
             self.db.upsert(EVALUATION, {"model_row": proof.model_row}, scores)
         if state in (ModelState.REFUSED, ModelState.GONE):
-            why = why_lost(model.model_id, state, note)
+            why = lost_model_columns(model.model_id, state, note)
             mine = VERDICT.job_id == model.job_id
             fail_training(self.db, mine, self._clock(), why)
         self.db.bump()
@@ -292,7 +292,7 @@ def read_conversations(
     taught = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.example_id, EXAMPLE_TEXT.messages).join(
         EXAMPLE_TEXT, on=(EXAMPLE_TEXT.digest == TAUGHT_EXAMPLE.text_digest)
     )
-    is_asked = taught_in(build_id) & (TAUGHT_EXAMPLE.split == split)
+    is_asked = is_in_build(build_id) & (TAUGHT_EXAMPLE.split == split)
     rows = db.rows(taught.where(is_asked))
     # Sorted here: databases on other machines may collate differently.
     rows.sort(key=lambda row: str(row["example_id"]))
@@ -314,7 +314,7 @@ def overlap_of(db: Database, one: int, other: int) -> Overlap:
     return Overlap(mine.total(), theirs.total(), (mine & theirs).total())
 
 
-def why_lost(model_id: str, state: str, note: str) -> Row:
+def lost_model_columns(model_id: str, state: str, note: str) -> Row:
     """Return the columns of a verdict that say why its model cannot serve: refused or gone."""
     values = {"model": model_id, "note": note}
     return {"reason": f"verdict-model-{state}", "arguments": dump_json(values)}
@@ -331,7 +331,7 @@ def revoked_builds() -> Select:
     is_held = (REVOKED_EXAMPLE.dataset == TAUGHT_EXAMPLE.dataset) & (
         REVOKED_EXAMPLE.example_id == TAUGHT_EXAMPLE.example_id
     )
-    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=taught_in(BUILD.id, BUILD.dataset))
+    query = BUILD.select(BUILD.id).join(TAUGHT_EXAMPLE, on=is_in_build(BUILD.id, BUILD.dataset))
     return query.join(REVOKED_EXAMPLE, on=is_held)
 
 
@@ -401,4 +401,4 @@ def _tuned(db: Database, model_id: str) -> Row | None:
 
 def _taught_by(build_id: int) -> Any:
     """Return the condition for the examples that a build's model was trained on."""
-    return taught_in(build_id) & (TAUGHT_EXAMPLE.split == "train")
+    return is_in_build(build_id) & (TAUGHT_EXAMPLE.split == "train")

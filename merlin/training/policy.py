@@ -115,10 +115,10 @@ def estimate(price: Price, build: Build, hyperparameters: Mapping[str, Hyperpara
     """Return the possible cost of training on a build and evaluating its model, in millionths."""
     n_epochs = hyperparameters.get("n_epochs", "auto")
     trained = build.train_tokens * count_epochs(build.train, n_epochs)
-    return price.training(trained) + proving(price, build.test_tokens)
+    return price.training(trained) + estimate_proof(price, build.test_tokens)
 
 
-def proving(price: Price, test_tokens: int) -> int:
+def estimate_proof(price: Price, test_tokens: int) -> int:
     """Return the possible cost of asking test questions with this many tokens.
 
     Each is paid once; answers may be longer than the references, so all tokens count as both.
@@ -126,7 +126,7 @@ def proving(price: Price, test_tokens: int) -> int:
     return price.answer(test_tokens, test_tokens)
 
 
-def refusal(
+def find_budget_refusal(
     caps: BudgetConfig, price_micro: int | None, spent_micro: int, currency: str
 ) -> Decision | None:
     """Return a hold if one of the caps would be exceeded, else None.
@@ -198,7 +198,7 @@ class Forecast:
     currency: str = ""
 
 
-def forecast(
+def forecast_training(
     build: Build | None, seen: Preview, price: Callable[[str], Price | None]
 ) -> Forecast | None:
     """Return the forecast; None if dataset.yaml cannot be read or there is no training data.
@@ -214,14 +214,14 @@ def forecast(
     known = price(recipe.base_model)
     if known is None:
         return Forecast(examples, tokens, billed)
-    cost = known.training(billed) + proving(known, build.test_tokens if build else 0)
+    cost = known.training(billed) + estimate_proof(known, build.test_tokens if build else 0)
     return Forecast(examples, tokens, billed, cost, known.currency)
 
 
 WARN_DAYS = (90, 30, 14, 7, 1)
 
 
-def warning_due(sunset: date, today: date) -> int | None:
+def reached_warning(sunset: date, today: date) -> int | None:
     """Return the reached step of WARN_DAYS whose successor is not reached, else None."""
     left = (sunset - today).days
     reached = [days for days in WARN_DAYS if left <= days]

@@ -37,10 +37,10 @@ from merlin.training.models import (
     Model,
     ModelState,
     Serving,
+    lost_model_columns,
     model_of,
     revoked_builds,
     select_models,
-    why_lost,
 )
 
 log = get_logger(__name__)
@@ -297,7 +297,10 @@ class Promotions(Repository):
         answers = PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == model.model_row)
         self.db.change(answers)
         forget_answers(self.db, model)
-        condition, why = VERDICT.job_id == model.job_id, why_lost(model.model_id, state, "")
+        condition, why = (
+            VERDICT.job_id == model.job_id,
+            lost_model_columns(model.model_id, state, ""),
+        )
         fail_training(self.db, condition, self._clock(), why)
         renote(self.db, model.job_id)
 

@@ -44,7 +44,7 @@ from merlin.training.models import (
     questions_of,
     read_conversations,
     revoked_builds,
-    score,
+    score_answers,
 )
 from merlin.training.promote import serving_rows
 
@@ -286,7 +286,7 @@ def _measure(
     ]
     price = variant_queries.price
     costs = [price.answer(usage.input_tokens, usage.output_tokens) for usage in used if price]
-    scores = score(0, answers, questions, utc_now())
+    scores = score_answers(0, answers, questions, utc_now())
     report = VariantReport(
         variant=variant_queries.variant,
         provider=variant_queries.provider,

@@ -36,7 +36,7 @@ from merlin.training.models import (
     model_of,
     questions_of,
     read_conversations,
-    score,
+    score_answers,
 )
 from merlin.training.promote import serving_rows
 
@@ -93,10 +93,10 @@ def _prove(rows: Models, provider: TrainingProvider | None, model: Model) -> boo
     if trouble is not None:
         # The serving side may not know a new model for some minutes.
         tried = replace(model, probes=0) if new else model
-        _put_off(rows, tried, trouble, provider.clock() - model.created_at)
+        _postpone_proof(rows, tried, trouble, provider.clock() - model.created_at)
         return False
     answers = [{**answered, **new}[question.example_id] for question in questions]
-    proof = score(model.model_row, answers, questions, provider.clock())
+    proof = score_answers(model.model_row, answers, questions, provider.clock())
     rows.settle(model, ModelState.GOOD, proof, "")
     kill_point("prove.recorded")
     log.info("model proved", model=model.model_id, chrf=proof.chrf, unknown=proof.unknown_share)
@@ -133,7 +133,7 @@ def _ask_each(
     return answers, None
 
 
-def _put_off(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
+def _postpone_proof(rows: Models, model: Model, trouble: ProviderError, age: timedelta) -> None:
     """Schedule the next probe of a model, or refuse it if it never answered."""
     note = str(trouble)
     if not is_provider_failure(trouble) and age > GIVE_UP and model.probes >= MIN_PROBES:

@@ -16,7 +16,7 @@ from waiting import wait_until
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.texts import Settings
-from merlin.billing.ledger import EntryKind, faults
+from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Allowance, Format
 from merlin.config.shop import Pack, PaymentsConfig, PlanPrice, Receipt, YooKassaConfig
 from merlin.core.clock import from_iso, iso
@@ -135,7 +135,7 @@ class Market:
         """Return what is wrong with the ledger, which never is anything."""
         every = [row[0] for row in self.sql("SELECT id FROM purchase")]
         entries = [entry for each in every for entry in self.billing.ledger.entries(each)]
-        return list(faults(entries))
+        return list(find_inconsistencies(entries))
 
     def told(self, user_id):
         return self._said(Notices(self.site.db).newest(str(user_id), 50))

@@ -16,7 +16,7 @@ from waiting import wait_until
 from merlin.api.pages.admin.payments import days_of, months
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
-from merlin.billing.report import count_tests, totals
+from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
 from merlin.providers.payments import Gateway
@@ -220,13 +220,13 @@ def test_sums_leave_tests_out_and_may_be_below_nothing():
         entry(EntryKind.PAYMENT, 100, at, is_test=True),
         entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
     ]
-    by_card, by_stars = totals(entries)
+    by_card, by_stars = sum_by_gateway(entries)
     brought = by_card
     assert (brought.paid, brought.returned, brought.net) == (29_900, 49_900, -20_000)
     assert (brought.payments, brought.refunds) == (1, 1)
     assert (by_stars.gateway, by_stars.net) == (Gateway.STARS, 200)
     assert count_tests(entries) == 1
-    assert totals([]) == []
+    assert sum_by_gateway([]) == []
 
 
 def test_months_and_days_turn_in_the_zone_of_the_shop():

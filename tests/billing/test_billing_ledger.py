@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from merlin.billing.ledger import Entry, EntryKind, faults
+from merlin.billing.ledger import Entry, EntryKind, find_inconsistencies
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway
 
@@ -42,8 +42,8 @@ def without(number):
 
 
 def test_a_sound_ledger_has_no_faults():
-    assert [*faults(SOUND)] == []
-    assert [*faults([])] == []
+    assert [*find_inconsistencies(SOUND)] == []
+    assert [*find_inconsistencies([])] == []
 
 
 @pytest.mark.parametrize(
@@ -65,4 +65,6 @@ def test_a_sound_ledger_has_no_faults():
     ],
 )
 def test_each_fault_is_told_with_its_row(entries, words):
-    assert any(words in line for line in faults(entries)), [*faults(entries)]
+    assert any(words in line for line in find_inconsistencies(entries)), [
+        *find_inconsistencies(entries)
+    ]

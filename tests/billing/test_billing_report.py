@@ -16,9 +16,9 @@ from merlin.billing.report import (
     compare,
     day_start,
     export_rows,
-    missing,
+    find_missing_payments,
     signed_decimal,
-    sums,
+    sum_by_month,
 )
 from merlin.core.money import Amount, Currency
 from merlin.providers.payments import Gateway, GatewayPayment, Status
@@ -57,7 +57,7 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
     ]
     told = [
         (s.month, s.gateway, s.plan, s.is_test, s.payments, s.paid, s.refunds, s.returned, s.net)
-        for s in sums(rows, MOSCOW)
+        for s in sum_by_month(rows, MOSCOW)
     ]
     assert told == [
         ("2026-12", "stars", "plus", False, 1, 200, 0, 0, 200),
@@ -66,7 +66,7 @@ def test_sums_are_by_month_of_the_zone_till_and_plan():
         ("2026-12", "yookassa", "plus", True, 1, 5, 0, 0, 5),
         ("2027-01", "yookassa", "plus", False, 0, 0, 1, 20_000, -20_000),
     ]
-    assert {s.month for s in sums(rows[:3], UTC)} == {"2026-11"}
+    assert {s.month for s in sum_by_month(rows[:3], UTC)} == {"2026-11"}
 
 
 @pytest.mark.parametrize(("minor", "told"), [(-20_050, "-200.50"), (-5, "-0.05"), (0, "0.00")])
@@ -129,8 +129,8 @@ def test_each_way_in_which_ledger_and_till_differ_is_found(seen, differences):
 
 
 def test_what_a_list_does_not_have_is_to_be_read_by_itself():
-    assert missing(LEDGER, [paid_at_till("b")]) == ["a"]
-    assert missing(LEDGER, [paid_at_till("a")]) == []
+    assert find_missing_payments(LEDGER, [paid_at_till("b")]) == ["a"]
+    assert find_missing_payments(LEDGER, [paid_at_till("a")]) == []
 
 
 def test_a_difference_tells_both_sides():

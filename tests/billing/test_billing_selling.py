@@ -7,7 +7,7 @@ import yaml
 from sold_plans import PLANS, SAID
 
 from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.quota import Format, on_sale, plan_named
+from merlin.billing.quota import Format, plan_named, plans_for_sale
 from merlin.config import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
 from merlin.core.errors import ConfigError
@@ -50,7 +50,7 @@ def test_plans_are_read_with_what_they_cost(tmp_path):
     pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
-    assert [each.name for each in on_sale(plans)] == ["plus", "voices", "algorithms"]
+    assert [each.name for each in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
 
 
 def price(rub=None, **stars_):

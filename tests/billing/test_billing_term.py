@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.billing.quota import Source
-from merlin.billing.subscriptions import Term, bring_forward, shorten, term_start
+from merlin.billing.subscriptions import Term, move_later_terms, shorten, term_start
 from merlin.core.money import Amount, Currency
 
 pytestmark = pytest.mark.unit
@@ -59,7 +59,7 @@ def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
     before = terms[which]
     rest = data.draw(st.integers(0, 100))
     after = shorten(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
-    moved = {each.term_id: each for each in [after, *bring_forward(terms, before, after)]}
+    moved = {each.term_id: each for each in [after, *move_later_terms(terms, before, after)]}
     new = [moved.get(term.term_id, term) for term in terms]
     for first, second in pairwise(new):
         assert first.ends_at == second.starts_at
@@ -76,8 +76,8 @@ def test_other_plans_and_other_times_do_not_move():
     past = term(-100, 10, 2)
     before = term(0)
     after = shorten(before, 30 * DAY, rub(10), rub(0), START + DAY)
-    assert bring_forward([other, past, before], before, after) == []
-    assert bring_forward([term(30, 30, 3)], before, before) == []
+    assert move_later_terms([other, past, before], before, after) == []
+    assert move_later_terms([term(30, 30, 3)], before, before) == []
 
 
 def test_a_new_term_begins_now_or_where_the_last_one_ends():

@@ -9,7 +9,7 @@ from bot_talk import Talk
 from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
-from merlin.chat.sessions import MAX_OWN, PROMPT_LENGTH, OwnPresets
+from merlin.chat.sessions import MAX_OWN_PRESETS, PROMPT_LENGTH, OwnPresets
 from merlin.config.settings import ModelChoice, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
@@ -215,13 +215,15 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
     assert sessions(talk.settings, "system") == []
     kept(
         talk.settings,
-        lambda presets: [presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN)],
+        lambda presets: [
+            presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN_PRESETS)
+        ],
     )
     talk.say("/system Ещё один.")
     talk.press("system:save")
     assert "не длиннее 40 знаков" in talk.say("и" * 41).text
     assert "У вас уже 20 своих пресетов" in talk.say("Лишний").text
-    assert len(kept(talk.settings, lambda presets: presets.of(ANNA))) == MAX_OWN
+    assert len(kept(talk.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
 
 
 def test_a_pasted_text_that_the_client_split_is_refused_whole(talk, telegram, provider):

@@ -7,7 +7,7 @@ from math import comb
 
 import pytest
 
-from merlin.chat.canary import Comparison, chance_of
+from merlin.chat.canary import Comparison, tail_probability
 
 pytestmark = pytest.mark.unit
 
@@ -23,7 +23,7 @@ def test_the_chance_is_that_of_fishers_exact_test():
     for _ in range(300):
         of, serving_of = dice.randint(1, 60), dice.randint(0, 300)
         bad, serving_bad = dice.randint(0, of), dice.randint(0, serving_of)
-        found = chance_of(bad, of, serving_bad, serving_of)
+        found = tail_probability(bad, of, serving_bad, serving_of)
         assert found == pytest.approx(exact(bad, of, serving_bad, serving_of), abs=1e-9)
 
 

@@ -9,7 +9,7 @@ import pytest
 from merlin.chat.prompt import (
     AttachedText,
     Prompt,
-    attach_texts,
+    append_documents,
     document_texts,
     fits_into,
     shorten_text,
@@ -91,16 +91,16 @@ def test_papers_are_folded_into_the_text_behind_the_words():
     prompt = Prompt(
         "О чём?", "document", papers=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
     )
-    whole = attach_texts(prompt)
+    whole = append_documents(prompt)
     assert (text_outside_documents(whole.text).strip(), document_texts(whole.text)) == (
         "О чём?",
         ["раз", "два"],
     )
     assert whole.papers == ()
-    assert document_texts(attach_texts(prompt, [AttachedText("a.txt", "коротко")]).text) == [
+    assert document_texts(append_documents(prompt, [AttachedText("a.txt", "коротко")]).text) == [
         "коротко"
     ]
     assert (
-        text_outside_documents(attach_texts(Prompt("", papers=(AttachedText("a", "b"),))).text)
+        text_outside_documents(append_documents(Prompt("", papers=(AttachedText("a", "b"),))).text)
         == ""
     )

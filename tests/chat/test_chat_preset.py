@@ -7,14 +7,14 @@ import yaml
 
 from merlin.chat.sessions import (
     BUILT_IN,
-    MAX_OWN,
+    MAX_OWN_PRESETS,
     TRANSLATOR,
     OwnPreset,
     Session,
+    apply_prompt,
     built_in_prompt,
-    room_for,
-    told_by,
-    untold,
+    clear_prompt,
+    may_save_preset,
 )
 from merlin.config import load
 from merlin.config.settings import ChatConfig, Preset
@@ -38,25 +38,25 @@ def test_the_translators_text_names_its_languages():
 
 
 def test_a_model_comes_and_goes_with_its_preset():
-    told = told_by(BARE, "tutor", "Ask.", ("engine", "m"))
+    told = apply_prompt(BARE, "tutor", "Ask.", ("engine", "m"))
     assert (told.preset, told.system, told.provider, told.model_id) == (
         *("tutor", "Ask."),
         *("engine", "m"),
     )
-    assert untold(told, ("engine", "m")) == BARE
+    assert clear_prompt(told, ("engine", "m")) == BARE
 
 
 def test_a_model_that_the_person_chose_stays():
-    own = told_by(BARE, "tutor", "Ask.", ("engine", "own"))
-    assert untold(own, ("engine", "m")).model_id == "own"
-    assert untold(own).model_id == "own"
+    own = apply_prompt(BARE, "tutor", "Ask.", ("engine", "own"))
+    assert clear_prompt(own, ("engine", "m")).model_id == "own"
+    assert clear_prompt(own).model_id == "own"
 
 
 def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
-    full = [OwnPreset(number, f"n{number}", "x") for number in range(MAX_OWN)]
-    assert room_for(full[1:], "new")
-    assert not room_for(full, "new")
-    assert room_for(full, "n3")
+    full = [OwnPreset(number, f"n{number}", "x") for number in range(MAX_OWN_PRESETS)]
+    assert may_save_preset(full[1:], "new")
+    assert not may_save_preset(full, "new")
+    assert may_save_preset(full, "n3")
 
 
 def test_a_preset_has_a_title_in_every_language():

@@ -17,7 +17,7 @@ from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
 from merlin.providers.base import is_locked_out
 from merlin.sandbox.faults import Fault, FaultKind
-from merlin.training.jobs import Jobs, JobState, look
+from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
 
 pytestmark = pytest.mark.integration
@@ -127,7 +127,7 @@ def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
     assert not open_job(lab).is_final
     with lab.services() as services:
         provider = replace(services.providers["stand-in"], clock=later(minutes=2))
-        assert look(provider, open_job(lab)).state is JobState.SUCCEEDED
+        assert poll_job(provider, open_job(lab)).state is JobState.SUCCEEDED
 
 
 @pytest.mark.parametrize(("status", "state"), [(503, "new"), (401, "new"), (404, "refused")])

@@ -9,7 +9,7 @@ from dataset_tree import example_yaml
 from test_hostile_files import GOOD
 
 from merlin.dataset.example import read_example
-from merlin.dataset.fix import mend_text
+from merlin.dataset.fix import fix_text
 from merlin.dataset.lint import INVISIBLE
 
 pytestmark = pytest.mark.unit
@@ -18,7 +18,7 @@ BREAK = "messages:\n  - user: Стих?\n  - assistant: |\n      Раз{}\n     
 
 
 def mended(text):
-    after, names = mend_text(text.encode())
+    after, names = fix_text(text.encode())
     return after.decode(), names
 
 
@@ -64,7 +64,7 @@ def test_it_is_left(text):
 
 
 def test_what_is_no_utf8_is_left():
-    assert mend_text(b"a: \xff  \r\n") == (b"a: \xff  \r\n", ())
+    assert fix_text(b"a: \xff  \r\n") == (b"a: \xff  \r\n", ())
 
 
 def test_a_broken_file_gets_the_line_ends_that_are_no_part_of_what_it_says():
@@ -91,8 +91,8 @@ def test_words_stay_and_a_second_time_changes_nothing(seed):
             text = (
                 text[:at] + choose.choice(["  ", " ", "\t", "\u200b", "\r", "\ufeff"]) + text[at:]
             )
-        after, names = mend_text(text.encode())
-        assert mend_text(after) == (after, ())
+        after, names = fix_text(text.encode())
+        assert fix_text(after) == (after, ())
         assert bool(names) == (after != text.encode())
         before, mended_example = read_example(text.encode())[0], read_example(after)[0]
         if before is not None:

@@ -11,7 +11,7 @@ from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.dataset.files import FileText
 from merlin.dataset.preview import EditChecker, unified_diff
-from merlin.training.policy import forecast
+from merlin.training.policy import forecast_training
 
 pytestmark = pytest.mark.unit
 
@@ -99,12 +99,12 @@ def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
     seen = preview_edits("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
     build = Build(1, "trial", 1, "d", "f", "s", 10, 2, 1000, 100, utc_now())
     price = Price("USD", 0, 0, 0, 25_000_000)
-    told = forecast(build, seen, lambda _: price)
+    told = forecast_training(build, seen, lambda _: price)
     assert (told.examples, told.tokens) == (11, 1000 + seen.added_tokens)
     assert told.billed == 2 * told.tokens
     assert told.cost_micro == told.billed * 25
-    assert forecast(build, seen, lambda _: None).cost_micro is None
-    assert forecast(None, preview_edits("trial", files()[1:], {}), lambda _: price) is None
+    assert forecast_training(build, seen, lambda _: None).cost_micro is None
+    assert forecast_training(None, preview_edits("trial", files()[1:], {}), lambda _: price) is None
 
 
 def test_a_difference_is_shown_line_by_line():

@@ -11,10 +11,10 @@ from merlin.core.money import Price
 from merlin.dataset.builds import Build
 from merlin.training.policy import (
     estimate,
+    find_budget_refusal,
     month_start,
-    refusal,
+    reached_warning,
     refuse_fading_base,
-    warning_due,
 )
 
 pytestmark = pytest.mark.unit
@@ -37,7 +37,10 @@ def test_the_estimate_counts_the_test_questions_with_their_answers():
 
 
 def test_a_launch_within_its_caps_is_allowed():
-    assert refusal(BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD") is None
+    assert (
+        find_budget_refusal(BudgetConfig(per_job=6, per_month=10), 6_000_000, 4_000_000, "USD")
+        is None
+    )
 
 
 @pytest.mark.parametrize(
@@ -49,11 +52,11 @@ def test_a_launch_within_its_caps_is_allowed():
     ],
 )
 def test_a_launch_over_a_cap_is_held_with_its_reason(caps, price, spent, reason):
-    assert refusal(caps, price, spent, "USD").reason == reason
+    assert find_budget_refusal(caps, price, spent, "USD").reason == reason
 
 
 def test_without_caps_an_unknown_price_holds_nothing():
-    assert refusal(BudgetConfig(), None, 0, "USD") is None
+    assert find_budget_refusal(BudgetConfig(), None, 0, "USD") is None
 
 
 def test_a_month_begins_at_its_first_midnight():
@@ -72,4 +75,4 @@ def test_a_model_that_would_live_under_thirty_days_is_not_made(today, held):
 )
 def test_a_warning_is_due_at_each_step(left, step):
     today = date(2026, 11, 20)
-    assert warning_due(date.fromordinal(today.toordinal() + left), today) == step
+    assert reached_warning(date.fromordinal(today.toordinal() + left), today) == step

@@ -9,7 +9,7 @@ import pytest
 
 from merlin.dataset.spec import Recipe
 from merlin.providers.base import JobReport
-from merlin.training.jobs import FINAL, Job, JobState, advance, again_s, launch_key
+from merlin.training.jobs import FINAL, Job, JobState, advance, launch_key, poll_delay_s
 
 pytestmark = pytest.mark.unit
 
@@ -75,4 +75,4 @@ def test_the_launch_key_follows_from_wish_and_attempt():
 
 @pytest.mark.parametrize(("silent_s", "pause_s"), [(-3600, 5), (0, 5), (200, 20), (86_400, 60)])
 def test_the_longer_a_provider_is_silent_the_longer_the_pause(silent_s, pause_s):
-    assert again_s(JOB, NOW + timedelta(seconds=silent_s), 5) == pause_s
+    assert poll_delay_s(JOB, NOW + timedelta(seconds=silent_s), 5) == pause_s

@@ -14,7 +14,7 @@ from waiting import longest, wait_until
 
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
-from merlin.billing.ledger import EntryKind, faults
+from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.config import load
 from merlin.core.clock import iso, utc_now
 from merlin.core.killpoint import POINTS
@@ -107,7 +107,7 @@ def state(api, order_id):
 
 def kinds(api, order_id):
     entries = api.billing(lambda books: books.ledger.entries(order_id))
-    assert list(faults(entries)) == []
+    assert list(find_inconsistencies(entries)) == []
     return [entry.kind for entry in entries]
 
 

@@ -13,7 +13,7 @@ from pipeline_rows import FACE, OPERATOR, World, commit, example, examples, find
 
 from merlin.app import builds
 from merlin.core.messages import Message
-from merlin.dataset.builds import NO_END, taught_in, training_key
+from merlin.dataset.builds import NO_END, is_in_build, training_key
 from merlin.dataset.files import FileIndex
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import VerdictStatus, transition, verdict_condition
@@ -50,7 +50,7 @@ def world(database, clock):
 
 
 def authors(world, build_id):
-    mine = TAUGHT_EXAMPLE.select().where(taught_in(build_id))
+    mine = TAUGHT_EXAMPLE.select().where(is_in_build(build_id))
     return {row["example_id"][-3:]: row["author"] for row in world.db.rows(mine)}
 
 
@@ -138,7 +138,7 @@ def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
         taught[told.id] = {each.id: each.blob for each in held}
     assert len(taught) > 6
     for build_id, held in taught.items():
-        rows = world.db.rows(TAUGHT_EXAMPLE.select().where(taught_in(build_id)))
+        rows = world.db.rows(TAUGHT_EXAMPLE.select().where(is_in_build(build_id)))
         assert {row["example_id"]: row["blob"] for row in rows} == held
         assert len(rows) == len(held)
 

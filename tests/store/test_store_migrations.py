@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from merlin.core.errors import MerlinError
-from merlin.dataset.builds import taught_in
+from merlin.dataset.builds import is_in_build
 from merlin.db import migrations, tables
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, applied, migrate, pending
@@ -210,7 +210,7 @@ def test_what_builds_taught_before_it_was_kept_as_changes_is_what_they_teach(emp
         held_by(database, database.add(tables.BUILD, cut_off), "face", {"a": "d1"})
         migrate(database)
         for (build_id, dataset), held in taught.items():
-            for condition in (taught_in(build_id), taught_in(build_id, dataset)):
+            for condition in (is_in_build(build_id), is_in_build(build_id, dataset)):
                 rows = database.rows(tables.TAUGHT_EXAMPLE.select().where(condition))
                 assert {row["example_id"]: row["text_digest"] for row in rows} == held
                 assert len(rows) == len(held)

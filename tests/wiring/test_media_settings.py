@@ -11,7 +11,7 @@ import yaml
 from merlin.config import load
 from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import ConfigError
-from merlin.training.policy import warning_due
+from merlin.training.policy import reached_warning
 
 pytestmark = pytest.mark.unit
 
@@ -66,5 +66,5 @@ def test_the_shipped_configuration_knows_the_last_day_of_whisper():
     models = load(Path(__file__).parents[2] / "config.yaml").models
     ends = models["whisper-1"].sunset
     assert ends == date(2027, 2, 26)
-    assert warning_due(ends, date(2026, 11, 20)) is None
-    assert warning_due(ends, date(2027, 2, 1)) == 30
+    assert reached_warning(ends, date(2026, 11, 20)) is None
+    assert reached_warning(ends, date(2027, 2, 1)) == 30

@@ -34,7 +34,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import refusal, wrong, wrong_values
 from merlin.api.services import ApiServices
 from merlin.app import courses
-from merlin.app.ask import ABANDONED, Asker, Over, cost_of, find_asker, reserve, settle
+from merlin.app.ask import ABANDONED, Asker, ReachedCap, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
 from merlin.chat.answer import Reply, report_faults
@@ -380,10 +380,10 @@ def _is_offered(services: ApiServices, question: Question) -> bool:
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
-def quota_error(asker: Asker, found: Over | Left, now: datetime) -> ApiError:
+def quota_error(asker: Asker, found: ReachedCap | Left, now: datetime) -> ApiError:
     """Return the error for a reached spending limit or a used-up quota."""
     status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
-    if isinstance(found, Over):
+    if isinstance(found, ReachedCap):
         key, until = f"guard-{found.reach}", found.until
     elif found.limit == 0:
         return refusal(asker.language, status, "closed", NO_CREDIT, kind=found.kind.value)

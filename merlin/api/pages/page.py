@@ -38,7 +38,7 @@ from merlin.app.context import Context
 from merlin.app.permissions import led_course
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.app.views import view_of
-from merlin.billing.quota import on_sale
+from merlin.billing.quota import plans_for_sale
 from merlin.core.clock import in_zone
 from merlin.core.errors import DatasetError, Forbidden, MerlinError, Refused
 from merlin.core.i18n import LANGUAGES, text, zone_name
@@ -335,7 +335,7 @@ def layout_of(context: PageContext) -> Layout:
     is_shop = any(_is_within(path, room) for room in _SHOP)
     shop = (
         [Link("/plans", context.say("nav-plans"), is_shop)]
-        if on_sale(context.services.plans)
+        if plans_for_sale(context.services.plans)
         else []
     )
     return Layout(

@@ -10,14 +10,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from merlin.app.ask import Over, request_of_session, window_of
+from merlin.app.ask import ReachedCap, request_of_session, window_of
 from merlin.app.inbox import UpdateState
 from merlin.billing.quota import UNLIMITED, Format, Gift, Left, Plan, plan_of
 from merlin.bot import answers
 from merlin.bot.context import BotContext
 from merlin.bot.rendering import pack_text
 from merlin.chat.model_catalogue import first_candidate, switch_model
-from merlin.chat.sessions import ChatPlace, Session, title_of
+from merlin.chat.sessions import ChatPlace, Session, build_session_title
 from merlin.chat.turns import StoredAnswer
 from merlin.core.loopback import is_loopback
 
@@ -27,9 +27,9 @@ def plan_for(context: BotContext, dataset: str | None = None) -> Plan:
     return plan_of(context.services.plans, context.user.plans, dataset)
 
 
-def refusal_of(context: BotContext, refusal: Over | Left) -> StoredAnswer:
+def refusal_of(context: BotContext, refusal: ReachedCap | Left) -> StoredAnswer:
     """Return the message sent instead of an answer that limits or the plan do not allow."""
-    if isinstance(refusal, Over):
+    if isinstance(refusal, ReachedCap):
         until = context.moment(refusal.until)
         text = context.translate(f"guard-{refusal.reach}", until=until)
         return StoredAnswer("", text, UpdateState.REFUSED)
@@ -145,7 +145,7 @@ async def name_topic(context: BotContext) -> None:
         if session.title != UNNAMED:
             return ""
         turns = context.turns.history(session.session_id, 1)
-        title = title_of(turns[0].content) if turns else ""
+        title = build_session_title(turns[0].content) if turns else ""
         if title:
             context.sessions.change(replace(session, title=title))
         return title

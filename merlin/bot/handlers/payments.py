@@ -26,7 +26,7 @@ from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import Purchase
 from merlin.billing.quota import plan_named, plan_title
 from merlin.billing.refunds import MAX_REASON_LENGTH, Refund
-from merlin.billing.report import Total, count_tests, day_start, totals
+from merlin.billing.report import Total, count_tests, day_start, sum_by_gateway
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -258,7 +258,9 @@ def _month_lines(context: BotContext) -> list[str]:
     first = day_start(now.astimezone(zone).date().replace(day=1), zone)
     entries = payments.list_entries(context.services, admin.actor(context), first, now)
     lines = []
-    totals_by_gateway = {total.gateway: total for total in totals(entry for entry, _ in entries)}
+    totals_by_gateway = {
+        total.gateway: total for total in sum_by_gateway(entry for entry, _ in entries)
+    }
     for gateway, currency in _GATEWAYS.items():
         total = totals_by_gateway.get(gateway) or Total(gateway=gateway, currency=currency)
         arguments = {

@@ -22,7 +22,15 @@ from merlin.app.inbox import Dialog
 from merlin.app.orders import list_orders
 from merlin.app.plans import CurrentPlan, current_plan, may_try, start_trial, use_code
 from merlin.billing.promo_codes import Promo, Promos, prices
-from merlin.billing.quota import UNLIMITED, Format, Gift, Plan, allowance_of, on_sale, plan_named
+from merlin.billing.quota import (
+    UNLIMITED,
+    Format,
+    Gift,
+    Plan,
+    allowance_of,
+    plan_named,
+    plans_for_sale,
+)
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import find_by_hash, short_hash
@@ -66,7 +74,7 @@ def find_current_plan(context: BotContext) -> CurrentPlan:
 def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
     """Return a button for each plan and pack that the user may buy or try."""
     plans, buttons = context.services.plans, []
-    sold = {plan.name for plan in on_sale(plans)}
+    sold = {plan.name for plan in plans_for_sale(plans)}
     # A renewing plan is not sold again.
     for plan in (plan for plan in plans if current.renewal(plan) is None):
         title, price = plan.titled(context.language), plan.xtr

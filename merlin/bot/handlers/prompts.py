@@ -23,7 +23,7 @@ from merlin.chat.prompt import (
     MAX_PARTS,
     AttachedText,
     Prompt,
-    attach_texts,
+    append_documents,
     fits_into,
     shorten_text,
     wrap_document,
@@ -218,7 +218,7 @@ async def fit_prompt(
         message = context.translate("media-ask-voice")
         prompt = replace(prompt, text=message, papers=(AttachedText("voice", prompt.text),))
     if fits_into("".join(paper.text for paper in prompt.papers), room_tokens):
-        return attach_texts(prompt)
+        return append_documents(prompt)
     return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer)
 
 
@@ -289,7 +289,7 @@ async def _summarize_texts(
         key = "media-parts" if summary.read == summary.parts else "media-parts-cut"
         notes.append(context.translate(key, parts=summary.parts, read=summary.read))
     note = "\n".join(dict.fromkeys(filter(None, notes)))
-    return replace(attach_texts(prompt, texts), note=note, spent=tuple(replies))
+    return replace(append_documents(prompt, texts), note=note, spent=tuple(replies))
 
 
 async def _summarize_part(

@@ -46,7 +46,7 @@ from merlin.bot.updates import LONG_UNITS
 from merlin.chat.answer import AnswerObserver, Ending, Reply, Stop
 from merlin.chat.model_catalogue import first_candidate
 from merlin.chat.prompt import Prompt, text_outside_documents
-from merlin.chat.sessions import VOICE, WindowCounter, title_of
+from merlin.chat.sessions import VOICE, WindowCounter, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError
 from merlin.core.formatted_text import FormattedMessage, utf16_length
@@ -288,7 +288,7 @@ def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -
     """Return the answer with its notes and the updated session."""
     ctx = context.services
     stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
-    stored_answer = ask.with_spent(ctx, stored_answer, prompt.spent)
+    stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
     window = WindowCounter(ask.used_tokens(talk, prompt.text, reply), talk.limit)
     if reply.limit_tokens:
         # The conversation before this question did not fit.
@@ -313,7 +313,8 @@ def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -
     ]
     session = replace(
         talk.session,
-        title=talk.session.title or title_of(context.text or text_outside_documents(prompt.text)),
+        title=talk.session.title
+        or build_session_title(context.text or text_outside_documents(prompt.text)),
         used_tokens=window.used,
         is_warned=talk.session.is_warned or bool(note),
         is_full=bool(offer),

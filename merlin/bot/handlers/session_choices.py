@@ -73,7 +73,7 @@ def apply_preset(
 ) -> sessions.Session | None:
     """Store a preset in the open session; None if no model could answer with it."""
     bare = without_preset(context, context.open_session())
-    session = sessions.told_by(bare, name, prompt, model)
+    session = sessions.apply_prompt(bare, name, prompt, model)
     if answering_model(context, session) is None:
         return None
     session = fit_window(context, session)
@@ -84,7 +84,7 @@ def apply_preset(
 def without_preset(context: BotContext, session: sessions.Session) -> sessions.Session:
     """Return the session without its system prompt and the model that belongs to the preset."""
     preset = context.services.config.chat.presets.get(session.preset)
-    return sessions.untold(session, preset.model.pair if preset and preset.model else None)
+    return sessions.clear_prompt(session, preset.model.pair if preset and preset.model else None)
 
 
 def remove_prompt(context: BotContext) -> View:
@@ -261,8 +261,8 @@ def take_preset_name(context: BotContext) -> View:
     session, presets = context.open_session(), sessions.OwnPresets(context.db)
     if not session.system:
         return menu.say(context, "system-none", _SET)
-    if not sessions.room_for(presets.of(context.user_id), name):
-        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN)
+    if not sessions.may_save_preset(presets.of(context.user_id), name):
+        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
     preset = presets.put(context.user_id, name, session.system)
     apply_preset(context, preset.key, preset.prompt)
     return menu.say(context, "system-saved", _TO_PRESETS, name=name)

@@ -39,7 +39,13 @@ from merlin.bot.handlers.session_choices import describe_settings
 from merlin.bot.menu import PAGE_SIZE, View
 from merlin.bot.registry import Handlers
 from merlin.chat.model_catalogue import first_candidate
-from merlin.chat.sessions import MAX_TURNS, Session, WindowCounter, count_window_tokens, title_of
+from merlin.chat.sessions import (
+    MAX_TURNS,
+    Session,
+    WindowCounter,
+    build_session_title,
+    count_window_tokens,
+)
 from merlin.chat.turns import Turn
 from merlin.core import money
 from merlin.core.formatted_text import Attachment, Button, Entity, FormattedMessage, utf16_length
@@ -218,7 +224,7 @@ def take_title(context: BotContext) -> View:
     if session is None:
         context.stop_waiting()
         return menu.say(context, "session-not-yours")
-    title = title_of(context.text)
+    title = build_session_title(context.text)
     if not title:
         return rename_session(context, session)
     renamed = replace(session, title=title)

@@ -34,7 +34,7 @@ from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
 from merlin.billing.quota import MOST
 from merlin.billing.refunds import MAX_REASON_LENGTH
-from merlin.billing.report import count_tests, day_start, totals
+from merlin.billing.report import count_tests, day_start, sum_by_gateway
 from merlin.core.clock import in_zone, zone_of
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
@@ -192,8 +192,8 @@ async def show_billing(
     charts = {each: days_of(entries, each, last.date(), until, zone) for each in Currency}
     view = {
         "months": {
-            "this": totals(each for each in entries if each.at >= this),
-            "last": totals(each for each in entries if each.at < this),
+            "this": sum_by_gateway(each for each in entries if each.at >= this),
+            "last": sum_by_gateway(each for each in entries if each.at < this),
         },
         "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
