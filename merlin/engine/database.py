@@ -215,10 +215,14 @@ class Page:
     is_oldest_first: bool = False
 
 
+_MAX_DIGITS = 9
+
+
 def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
     """Parse `after`, `limit` and `order` of a query. Raises ApiError 400 if one is invalid."""
     value = query.get("limit") or str(default)
-    if not value.isascii() or not value.isdigit() or not 1 <= int(value[:9]) <= most:
+    is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
+    if not (is_number and 1 <= int(value) <= most):
         raise bad_field(
             "limit", f"limit must be a whole number from 1 to {most}, not {value[:20]!r}"
         )

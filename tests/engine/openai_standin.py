@@ -33,6 +33,7 @@ class Echo:
         self.refusals = []
         self.window = 50
         self.is_held = False
+        self.is_silent = False
         self.is_broken = False
         self.is_endless = False
 
@@ -51,6 +52,8 @@ class Echo:
         try:
             yield ": a comment, as servers send to keep a connection\n\n"
             yield _event(_chunk({"role": "assistant", "content": ""}))
+            if self.is_silent:
+                await asyncio.Event().wait()
             for word in said:
                 yield _event(_chunk({"content": word}, logprobs=_logprobs(asked, word)))
                 if self.is_broken:

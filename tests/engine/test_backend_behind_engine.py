@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import closing
+from http.client import HTTPConnection
+
 import openai
 import pytest
 from local_servers import serve_app
 from running_engine import engine_in_thread
 from vllm_standin import VllmStandin
+from waiting import wait_until
 
 from merlin.config.engine import EngineModelConfig
 
@@ -35,6 +40,18 @@ def test_a_base_of_another_server_is_asked_like_any_other(behind):
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
     assert "".join(pieces) == whole.choices[0].message.content
     assert len([piece for piece in pieces if piece]) == 7
+
+
+def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_more(behind, vllm):
+    vllm.echo.is_silent = True
+    body = json.dumps(
+        {"model": "words", "stream": True, "messages": [{"role": "user", "content": "?"}]}
+    )
+    with closing(HTTPConnection("127.0.0.1", behind.port)) as caller:
+        key = {"Authorization": f"Bearer {behind.key}"}
+        caller.request("POST", "/v1/chat/completions", body, key)
+        wait_until(lambda: vllm.echo.asked)
+    wait_until(lambda: vllm.echo.left == 1)
 
 
 def test_its_full_queue_is_the_engines(behind, vllm):

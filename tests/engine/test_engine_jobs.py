@@ -162,10 +162,12 @@ def test_an_unknown_job_is_not_found(desk):
 
 
 def test_a_page_that_cannot_be_is_refused(desk):
-    for query in ({"limit": 0}, {"limit": 10**9}, {"after": "ftjob-none"}):
+    pairs = {f"metadata[{number}]": "x" for number in range(1000)}
+    queries = [("limit", {"limit": each}) for each in ("0", str(10**9), f"{1:09d}{10**30}")]
+    for param, query in [*queries, ("after", {"after": "ftjob-none"}), ("metadata", pairs)]:
         with pytest.raises(openai.BadRequestError) as refused:
-            desk.jobs.list(**query)
-        assert refused.value.param == next(iter(query))
+            desk.jobs.list(extra_query=query)
+        assert refused.value.param == param
 
 
 @pytest.mark.parametrize(

@@ -140,12 +140,16 @@ async def complete(request: Request) -> Response:
     await check_model(request, model)
     answer = metered(request, question, engine_of(request).backends.ask(model, question))
     if chat_request.stream:
-        return await _stream_response(chat_request, answer)
+        return await _stream_response(request, chat_request, answer)
     async with aclosing(answer):
         completion = await run_while_connected(request, _completion(model, answer))
     if completion is None:
-        raise ApiError(499, "The caller went away before the answer was whole.")
+        raise _gone()
     return JSONResponse(completion)
+
+
+def _gone() -> ApiError:
+    return ApiError(499, "The caller went away before the answer was whole.")
 
 
 async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
@@ -183,20 +187,23 @@ def _token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-async def _stream_response(chat_request: ChatRequest, parts: AnswerStream) -> Response:
+async def _stream_response(
+    request: Request, chat_request: ChatRequest, parts: AnswerStream
+) -> Response:
     """Start the response after the first chunk, so that an error has its own HTTP status.
 
-    The extension `merlin` is in the chunk with the finish reason.
+    A caller who leaves before it frees the place in the queue. The extension `merlin` is in the
+    chunk with the finish reason.
     """
     options = chat_request.stream_options
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
-    first = await anext(parts)
+    first = await run_while_connected(request, anext(parts))
+    if first is None:
+        raise _gone()
 
     async def events() -> AsyncGenerator[bytes, None]:
-        answer, part = (
-            ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage),
-            first,
-        )
+        answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)
+        part: Chunk | Finish = first
         async with aclosing(parts):
             yield event(answer.first_chunk())
             while isinstance(part, Chunk):

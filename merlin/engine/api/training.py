@@ -29,7 +29,7 @@ from merlin.engine.bases import RECALL, RECALL_CREATED
 from merlin.engine.context import Engine, engine_of
 from merlin.engine.database import IdempotencyKey, Row, build_idempotency_key, page_of
 from merlin.engine.job_events import event_object, protocol_language
-from merlin.engine.jobs import Job, job_object, read_job
+from merlin.engine.jobs import MAX_METADATA, Job, job_object, read_job
 from merlin.engine.requests import Fields, form_of, json_object, write_upload
 from merlin.engine.storage import PURPOSE, checkpoint_of, file_of, model_of
 from merlin.engine.webhooks.delivery import WebhookSender
@@ -162,6 +162,8 @@ def list_jobs(request: Request) -> Response:
     requested = {
         match[1]: value for name, value in query.items() if (match := _METADATA.fullmatch(name))
     }
+    if len(requested) > MAX_METADATA:
+        raise bad_field("metadata", f"a job has {MAX_METADATA} pairs of metadata at most")
     jobs, more = engine_of(request).repositories.jobs.list(requested, page, owner_of(request))
     language = protocol_language(request)
     return JSONResponse(list_page([job_object(job, language) for job in jobs], has_more=more))
