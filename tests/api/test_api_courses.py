@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from api_site import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, running
+from sign_in_data import with_password
 from waiting import wait_until
 
 from merlin.api.rest.courses import (
@@ -240,6 +241,16 @@ def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
             assert "no-store" in seen.headers["cache-control"]
             problem(site.client.get(path), 404, "not-found")
     assert "Тайна" not in site.client.get("/api/courses").text
+
+
+def test_a_teacher_whom_course_yaml_names_reads_the_course_that_they_closed(site):
+    closed = {"course.yaml": f"{CLOSED['course.yaml']}teachers: [boris]\n"}
+    site.teach({"closed": closed})
+    with_password(site, site.person(BORIS, Role.TEACHER, "algorithms"), "boris")
+    with site.browser(BORIS) as teacher:
+        path = f"/courses/{site.course_id('closed')}"
+        seen = [teacher.get(each).status_code for each in (f"{path}/edit", path, f"/api{path}")]
+    assert seen == [200, 200, 200]
 
 
 def test_semesters_and_teachers(still_site):

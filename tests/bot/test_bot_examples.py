@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import pytest
 from admin_chat import ANNA, BORIS, VERA, Editing, changes, grant, shelve, with_admin
+from dataset_tree import DATASET_YAML, Tree
 from running_bot import RunningBot, rows
 
+from merlin.account.accounts import Accounts
 from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.examples import ACTIONS
+from merlin.core.clock import utc_now
 from merlin.core.permissions import Role
+from merlin.course.catalogue import Catalogue
 from merlin.dataset.changes import ChangeKind
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
@@ -304,6 +308,24 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
         grant(settings, BORIS, Role.STUDENT)
         assert "Это действие вам больше недоступно" in boris.say("Да.").text
     assert rows(settings, "SELECT * FROM change") == []
+
+
+def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, settings):
+    shelve(settings, "other")
+    grant(settings, BORIS, Role.TEACHER, "trial")
+    card = "semester: 1\nname: {ru: Иной, en: Other}\nteachers: [boris]\nmaterials: []\n"
+    tree = Tree({"dataset.yaml": DATASET_YAML, "course.yaml": card})
+    with RunningBot(settings):
+        with open_database(settings.database) as database:
+            Accounts(database).set_name(BORIS, "boris", "cli:vera")
+            Catalogue(database).index({"other": tree.check("other")}, utc_now())
+        boris = Editing(telegram, settings, "boris")
+        boris.say("/examples")
+        boris.press("other · 12 примеров")
+        boris.press("➕ Добавить")
+        boris.say("Мой?")
+        boris.say("Да.")
+        assert boris.save().dataset == "other"
 
 
 def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, settings):

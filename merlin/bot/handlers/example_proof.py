@@ -21,6 +21,7 @@ from merlin.app.changes import DatasetFiles, PreviewView
 from merlin.app.examples import ExampleView
 from merlin.app.health import is_daemon_alive
 from merlin.app.inbox import Dialog, Dialogs
+from merlin.app.permissions import may_edit_examples
 from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
@@ -196,7 +197,7 @@ def chosen_dataset(context: BotContext) -> str:
 
 def require_editing(context: BotContext, name: str) -> str:
     """Return the dataset's name if the user may edit it. Raises NotFound."""
-    if not context.authority.may(Permission.EDIT_EXAMPLES, name):
+    if not may_edit_examples(*admin.services_and_actor(context), name):
         raise NotFound("not theirs", "admin-no-dataset")
     return name
 
