@@ -18,6 +18,7 @@ from merlin.app.ask import (
     Answer,
     ChatQuestion,
     Talk,
+    asker_of,
     cost_of,
     finish,
     open_talk,
@@ -38,6 +39,7 @@ from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import MAX_CHARACTERS, Proposal, Proposals
+from merlin.db.database import lock_user
 from merlin.db.processes import Heartbeats
 from merlin.training.models import Serving, find_origin
 
@@ -249,11 +251,17 @@ def _checked_correction(answer: str) -> str:
 def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Talk, Turn]:
     """Store a question and reserve its quota; return its talk and turn.
 
-    `session_id` 0: it starts a session. Raises NotFound for another user's session. If the talk
-    holds a reason not to answer, the caller has to roll back.
+    `session_id` 0: it starts a session. Raises NotFound for another user's session, Refused if the
+    plan saves no more sessions. If the talk holds a reason not to answer, the caller has to roll
+    back.
     """
     chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
+    # Of two APIs, one waits: a place has one open session.
+    lock_user(ctx.db, place.user_id, ctx.clock)
     if not session_id:
+        most = asker_of(ctx, question, place.dataset).plan.sessions
+        if most is not None and chat_sessions.count(place) >= most:
+            raise Refused(f"{most} sessions", "page-talks-full", most=most)
         if chat_sessions.open(place).touched_at:
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:

@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
+from api_site import ANNA
 from asking_site import MODEL, TWO_A_DAY, opened
+from config_plans import new_plan
 from served import holds, serve_in
 
 from merlin.core.clock import iso
@@ -257,3 +259,17 @@ def test_wrong_questions_ask_nothing(openai_site, client):
         assert client.post(address(site), data={"q": "Что?", name: 2**70}).status_code == 422
     assert client.get(f"{address(site)}?before={2**70}").status_code == 422
     assert len(provider.calls("chat.create")) == before
+
+
+def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
+    one = new_plan("student", {"ru": "Студент"}, sessions=1)
+    with opened(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
+        client.headers["Accept-Language"] = "ru"
+        client.follow_redirects = True
+        path = ask(site, client).url.path
+        assert len(turns_in(ask(site, client, talk=path.rpartition("/")[2]))) == 2
+        refused = ask(site, client, "А дерево?")
+        assert "Ваш план хранит 1 разговор по каждому курсу." in refused.text
+        assert ">А дерево?</textarea>" in refused.text
+        client.post(f"{path}/delete")
+        assert len(turns_in(ask(site, client, "А дерево?"))) == 1

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 
 import pytest
 from configured import config_of
 from pipeline_rows import BOT
 
-from merlin.app import sessions
+from merlin.account.users import User
+from merlin.app import course_chat, sessions
 from merlin.app.actor import Actor
+from merlin.app.ask import ChatQuestion
 from merlin.app.context import Context
 from merlin.app.retention import OldRows
 from merlin.chat.feedback import Rating, Ratings
@@ -21,6 +24,7 @@ from merlin.core.errors import NotFound
 from merlin.core.messages import Usage
 from merlin.core.money import Cost
 from merlin.core.permissions import Authority
+from merlin.db.database import open_database
 
 pytestmark = pytest.mark.integration
 
@@ -204,3 +208,22 @@ def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):
 def test_sessions_that_were_never_used_are_not_told(anna, chat):
     chat()
     assert anna.recent(10) == []
+
+
+def test_two_apis_that_begin_talks_of_a_course_at_once_begin_each(url, cipher, clock):
+    begun, gate = [], threading.Barrier(4)
+
+    def begin(number):
+        with open_database(url, cipher=cipher) as database:
+            ctx = Context(config=config_of(), db=database, clock=clock)
+            place = ChatPlace(ANNA, ANNA, 7, "algorithms")
+            question = ChatQuestion(User(ANNA), "ru", number, place, "Что такое граф?")
+            gate.wait()
+            begun.append(database.transact(partial(course_chat.open_turn, ctx, question, 0)))
+
+    threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({turn.turn_id for _, turn in begun}) == 4

@@ -164,6 +164,8 @@ async def ask(
         await asking.reply()
     except ApiError as error:
         return await _refused(context, course, talk, words, str(error))
+    except Refused as error:
+        return await _refused(context, course, talk, words, refusal_text(context, error))
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 

@@ -21,6 +21,11 @@ page-talks-week = This week
 page-talks-earlier = Earlier
 page-talk-delete = Delete
 page-talk-deleted = Chat deleted.
+page-talks-full =
+    Your plan saves { $most ->
+        [one] { $most } chat
+       *[other] { $most } chats
+    } in each course. Delete one to start a new one.
 page-talks-none = No chats yet
 page-talks-none-hint = Ask about the course and the chat will be saved here.
 page-chat-empty = What would you like to ask?

@@ -22,6 +22,12 @@ page-talks-week = На этой неделе
 page-talks-earlier = Раньше
 page-talk-delete = Удалить
 page-talk-deleted = Разговор удалён.
+page-talks-full =
+    Ваш план хранит { $most ->
+        [one] { $most } разговор
+        [few] { $most } разговора
+       *[many] { $most } разговоров
+    } по каждому курсу. Чтобы начать новый, удалите один из них.
 page-talks-none = Разговоров пока нет
 page-talks-none-hint = Задайте вопрос о курсе, и разговор сохранится здесь.
 page-chat-empty = О чём спросим?
