@@ -304,6 +304,15 @@ def test_nobody_ends_what_is_anothers(shelf):
         assert ApiKeys(shelf.db).of(anna) == []
 
 
+def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
+    with shelf.browser(shelf.person(2006)) as browser:
+        page = browser.post("/me/keys", data={"label": "Мой «бот»", "days": "30"})
+    assert page.status_code == 422
+    assert 'name="label" value="Мой «бот»"' in page.text
+    assert '<option value="30" selected>' in page.text
+    assert 'name="scopes" value="chat:write" checked' not in page.text
+
+
 def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
     with running(tmp_path, postgresql.emptied()) as site, postgresql.silent():
         page = site.client.get("/", headers={"Accept": "text/html"})

@@ -236,6 +236,16 @@ def test_the_card_changes_and_every_other_line_stays(site, teacher, keeper):
     assert (new[1], new[3:]) == (old[1], old[3:])
 
 
+def test_a_description_that_the_page_empties_is_taken_out(site, teacher, keeper):
+    course = course_of(teacher, site)
+    card = {"name_ru": course["name"]["ru"], "semester": 1, "active": True, "teachers": "boris"}
+    card |= {"revision": course["revision"], "once": "0" * 32}
+    with site.browser(BORIS) as browser:
+        browser.post(f"/courses/{course['id']}/edit", data=card)
+    keeper.commit()
+    assert "description" not in lying(site)["course.yaml"]
+
+
 def test_what_changes_nothing_is_refused(site, teacher):
     found = course_of(teacher, site)
     address = f"/api/courses/{site.course_id('algorithms')}"

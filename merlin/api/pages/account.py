@@ -6,7 +6,9 @@ Each action is a form that redirects back, and works without scripts.
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -187,12 +189,29 @@ async def show_me(context: SignedInContext) -> Response:
     return await _page(context)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyForm:
+    """The form of a new key."""
+
+    label: str = ""
+    scopes: Collection[Scope] = _USUAL
+    days: int = 365
+
+
+_NEW_KEY = KeyForm()
+
+
 async def _page(
-    context: PageContext, secret: str = "", wrong: str = "", form: str = "", name: str = ""
+    context: PageContext,
+    secret: str = "",
+    wrong: str = "",
+    form: str = "",
+    name: str = "",
+    key: KeyForm = _NEW_KEY,
 ) -> Response:
     """Return the account page; `secret` is a new key, shown once.
 
-    `wrong` is why `form` failed, `name` the user name that was typed.
+    `wrong` is why `form` failed, `name` the user name that was typed, `key` the new key.
     """
 
     def read(ctx: Context, actor: Actor) -> dict[str, Any]:
@@ -219,7 +238,7 @@ async def _page(
             for each in Scope
             if each not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[each])
         ],
-        "usual": _USUAL,
+        "key": key,
         "secret": secret,
         "wrong_words": wrong,
         "form": form,
@@ -237,13 +256,13 @@ async def make_key(
 ) -> Response:
     """Create a key and show it once."""
     label = " ".join(label.split())
+    typed = KeyForm(label, scopes or (), days)
     if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
-        return await _page(context, wrong=context.say("key-needs"), form="key")
-    key_fields = (label, scopes, days or None)
+        return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
-        made = await context.write(accounts.make_key, *key_fields)
+        made = await context.write(accounts.make_key, label, scopes, days or None)
     except Refused as error:
-        return await _page(context, wrong=refusal_text(context, error), form="key")
+        return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
     return await _page(context, secret=made.secret)
 
 

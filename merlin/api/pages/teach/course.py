@@ -66,7 +66,7 @@ class CardForm(EditForm):
         about = {"ru": self.about_ru.strip() or None, "en": self.about_en.strip() or None}
         return CourseBody(
             name=Texts(ru=self.name_ru.strip() or None, en=self.name_en.strip() or None),
-            description=Texts(**about) if any(about.values()) else None,
+            description=Texts(**about),
             semester=self.semester,
             active=self.active,
             teachers=self.teachers.replace(",", " ").split(),
