@@ -1,4 +1,4 @@
-"""Formats of one conversation as JSON: OpenAI's two, ShareGPT and Alpaca, read and written.
+"""Read and write a conversation in other JSON formats: OpenAI's two, ShareGPT and Alpaca.
 
     openai    {"messages": [{"role": "user", "content": "…"}, …]}
     sharegpt  {"conversations": [{"from": "human", "value": "…"}, …], "system": "…"}
@@ -6,9 +6,9 @@
     preference  {"input": {"messages": […], "tools": […]},
                  "preferred_output": [{…}], "non_preferred_output": [{…}]}
 
-What an example says besides (tags, split, source, note, tools, rejected) stands beside it under its
-own name, which other programs pass over; ShareGPT has tools as JSON in a string. In Alpaca a user
-says instruction and input, a line each, and `history` has the pairs that were said before.
+Other parts of an example (tags, split, source, note, tools, rejected) are additional keys of the
+record, which other programs ignore; ShareGPT has tools as JSON in a string. In Alpaca, instruction
+and input are two lines of the user's message, and `history` contains the earlier pairs.
 
 A line of a training file is an example as one line of JSON, in the format of its method.
 
@@ -54,15 +54,15 @@ _PAIR = 2
 
 
 def detect_chat_format(value: Mapping[str, Any]) -> ChatFormat:
-    """Return the format whose main key stands in a record; OpenAI's where none does."""
+    """Return the format whose main key a record has; OpenAI's if it has none."""
     return next((shape for key, shape in _MAIN_KEYS.items() if key in value), "openai")
 
 
 def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, Any], list[str]]:
-    """Return a record in OpenAI's format, and the keys that it has no room for.
+    """Return a record in OpenAI's format, and the keys that cannot be converted.
 
-    What is not as the format says stays as it is: the schema tells of it. Raises ValueError where
-    `tools` are a string that is no JSON.
+    Invalid values stay as they are: the schema reports them. Raises ValueError if `tools` is a
+    string that is not JSON.
     """
     if shape == "openai":
         values, left = dict(value), []
@@ -83,7 +83,7 @@ def to_openai(value: Mapping[str, Any], shape: ChatFormat) -> tuple[dict[str, An
 
 
 def _system(value: Mapping[str, Any]) -> list[Any]:
-    # Other programs write "" where there is none.
+    # Other programs write "" for a missing one.
     system = value.get("system")
     return [{"role": "system", "content": system}] if system else []
 
@@ -132,7 +132,7 @@ def _from_preference(value: Mapping[str, Any]) -> Any:
 
 
 def _add_pair(values: dict[str, Any], value: Mapping[str, Any]) -> list[str]:
-    """Add the worse answer and the tools; return the keys of `input` that there is no room for."""
+    """Add the worse answer and the tools; return the keys of `input` that cannot be converted."""
     worse, prompt = value.get("non_preferred_output"), value.get("input")
     values["rejected"] = worse[0] if isinstance(worse, list) and len(worse) == 1 else worse
     if values["rejected"] is None:
@@ -156,10 +156,10 @@ def _pair(question: Any, answer: Any) -> list[Any]:
 
 
 def from_example(example: Example, system: str, shape: ChatFormat) -> dict[str, Any] | None:
-    """Return an example as a record; None where the format has no room for it.
+    """Return an example as a record, None if the format cannot represent it.
 
-    The dataset's `system` stands first unless the example has its own. Alpaca has no room for
-    tools, nor for what the long form says of a message; `preference` has room for pairs alone.
+    The dataset's `system` comes first unless the example has its own. Alpaca cannot represent tools
+    and the long form of messages; `preference` represents pairs only.
     """
     record: dict[str, Any]
     messages = [each.as_json() for each in example.with_system(system)]
@@ -194,7 +194,7 @@ def _other_keys(example: Example) -> dict[str, Any]:
 
 
 def write_rejected(worse: Message) -> str | dict[str, object]:
-    """Return a worse answer as an example's file has it: the words, or a message."""
+    """Return a worse answer as in an example's file: its text, or a message."""
     return worse.as_json() if worse.extra else worse.content
 
 
@@ -218,7 +218,7 @@ def _to_turn(message: Mapping[str, object]) -> dict[str, object]:
 
 
 def _to_alpaca(contents: Sequence[str]) -> dict[str, Any]:
-    """Return a conversation of system, then user and assistant by turns."""
+    """Return a conversation of an optional system message, then user and assistant in turns."""
     system, *turns = contents
     pairs = [list(pair) for pair in zip(turns[::2], turns[1::2], strict=True)]
     (question, answer), before = pairs[-1], pairs[:-1]
@@ -227,22 +227,22 @@ def _to_alpaca(contents: Sequence[str]) -> dict[str, Any]:
 
 
 class TrainingLine(NamedTuple):
-    """One line with its end. The dataset's system message belongs `at` this byte.
+    """One line with its line end; the dataset's system message is inserted `at` this byte.
 
-    None: the example has a system text of its own.
+    `at` is None if the example has its own system text.
     """
 
     at: int | None
     line: bytes
 
     def complete(self, system: bytes) -> bytes:
-        """Return the line as it is trained; `system` is the `system_part`."""
+        """Return the line of the training file; `system` is the `system_part`."""
         if self.at is None:
             return self.line
         return self.line[: self.at] + system + self.line[self.at :]
 
     def messages(self, system: bytes) -> list[dict[str, Any]]:
-        """Return the conversation that is trained; of two answers the worse one last, so marked."""
+        """Return the training conversation; a worse answer comes last, marked by its role."""
         record = json.loads(self.complete(system))
         if "messages" in record:
             return list(record["messages"])
@@ -251,16 +251,16 @@ class TrainingLine(NamedTuple):
 
 
 def training_line(example: Example) -> TrainingLine:
-    """Return the line of an example, for any dataset's system text."""
+    """Return the line of an example, without the dataset's system text."""
     if example.messages[0].role == "system":
         return TrainingLine(None, _dump(trained_record(example, "")) + b"\n")
     line, nothing = _dump(trained_record(example, "")) + b"\n", system_part("")
-    at = line.index(nothing)  # the first message of all
+    at = line.index(nothing)  # the first message
     return TrainingLine(at, line[:at] + line[at + len(nothing) :])
 
 
 def system_part(system: str) -> bytes:
-    """Return what `TrainingLine.complete` puts before the other messages."""
+    """Return the system message that `TrainingLine.complete` inserts."""
     return _dump(Message("system", system).as_json()) + b","
 
 

@@ -1,17 +1,17 @@
-"""From a batch of changes to one commit on the branch, exactly once; reverting a commit.
+"""Commit a batch of changes to the branch exactly once; revert a commit.
 
     fetch -> write on the head -> intent -> push -> done
       ^            |                          |
       +------------+---- the branch moved on -+
 
-A crash or a lost answer leaves the intent as `sending`: then the branch is asked for the batch's
-id before anything is pushed again. The push names the head that it was written on, so of any
-number of doubtful pushes one at most can land. A revert keeps what was written since.
+A crash or a lost answer leaves the intent as `sending`: then the branch is searched for the batch's
+id before anything is pushed again. A push names the head that it expects, so at most one of several
+doubtful pushes succeeds. A revert keeps what was written since.
 
-The commit is made in the bare mirror. No work tree is touched and no index of anybody's: blobs go
-to the object database, the tree is made through an index file of this one attempt, the commit is
-made of the tree. A killed attempt leaves objects that nobody names, and a folder that the next one
-empties. Source: git's manual of hash-object, update-index, write-tree and commit-tree.
+The commit is created in the bare mirror, without a work tree: blobs are written to the object
+database, the tree is written from an index file of this attempt, the commit from the tree. A killed
+attempt leaves unreferenced objects, and a folder that the next attempt empties. Source: git's
+manual of hash-object, update-index, write-tree and commit-tree.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ FIRST_PAUSE_S, MAX_PAUSE_S = 0.02, 1.0
 
 
 def wait_before_retry(attempt: int) -> None:
-    """Wait before another try: longer each time, and never in step with others who wait."""
+    """Wait before another try: longer each time, with a random part."""
     longest = min(MAX_PAUSE_S, FIRST_PAUSE_S * 2 ** min(attempt, 10))
     time.sleep(random.uniform(0, longest))  # noqa: S311 - no secret hangs on it
 
 
 @dataclass(frozen=True, slots=True)
 class CommitSettings:
-    """What committing needs; `wait` is called with the number of the failed attempt."""
+    """The settings of commits; `wait` is called with the number of the failed attempt."""
 
     branch: GitBranch
     intents: Intents
@@ -71,11 +71,11 @@ class CommitSettings:
 
 
 def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
-    """Return what became of the batch: its commit on the branch, or its conflicts.
+    """Commit a batch; return its commit on the branch, or its conflicts.
 
-    Raises SourceError when the repository cannot be reached (the batch may be pushed or not: do
-    this again), ContentRefused when it was reached and took no such commit, Refused when the
-    change can never be made.
+    Raises SourceError if the repository is unavailable (the batch may be pushed or not: call this
+    again), ContentRefused if the repository rejects the commit, Refused if the change can never be
+    made.
     """
     key = f"change:{batch.batch_id}"
     intent = press.intents.open(key, "change")
@@ -99,7 +99,7 @@ def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
 def _tried(
     press: CommitSettings, batch: Batch, key: str, *, is_doubtful: bool
 ) -> BatchResult | None:
-    """Return what one try came to, None when somebody else's push was first."""
+    """Return the result of one try, None if another push was faster."""
     head = press.branch.head()
     if is_doubtful:
         found = press.branch.find(head, batch.batch_id)
@@ -118,10 +118,10 @@ def _tried(
 
 @dataclass(frozen=True, slots=True)
 class Revert:
-    """What taking a commit back comes to: `edits` do it, its last file first.
+    """The revert of a commit: its `edits`, the commit's last file first.
 
-    `newer` are the paths of files that were written anew since: those stay as they are. A file
-    that is again as it was before the commit needs nothing.
+    `newer` are the paths of files that were edited since: those stay as they are. A file that is
+    again as it was before the commit needs no edit.
     """
 
     edits: tuple[Edit, ...]
@@ -131,11 +131,11 @@ class Revert:
 def plan_revert(
     batch: Sequence[Change], blobs: Mapping[str, str], text: Callable[[str], str | None]
 ) -> Revert:
-    """Return what takes a batch back.
+    """Return the revert of a batch.
 
-    `blobs` maps each path of the dataset to the blob that lies there now; `text` tells what a
-    blob said. Raises Refused for a batch that is no commit, one not seen yet or undone already,
-    one of which every file was written anew, and for a text that is kept no longer.
+    `blobs` maps each path of the dataset to its current blob; `text` returns a blob's content.
+    Raises Refused for a batch that is not committed, not seen on the branch yet or undone already,
+    if every file was edited since, and if an old text is not stored any more.
     """
     if any(each.state is not ChangeState.COMMITTED for each in batch):
         raise Refused("no commit", "change-not-committed")
@@ -151,7 +151,7 @@ def plan_revert(
 def revert_change(
     change: Change, blobs: Mapping[str, str], text: Callable[[str], str | None]
 ) -> Edit:
-    """Return the edit that takes one change back, over whatever lies there now. Raises Refused."""
+    """Return the edit that reverts one change, whatever the file is now. Raises Refused."""
     path = change.inside
     if blobs.get(path) == change.before:
         raise Refused("not seen yet, or undone", "change-undo-early", path=path)
@@ -162,7 +162,7 @@ def revert_change(
 
 
 def was_edited_since(change: Change, blobs: Mapping[str, str]) -> bool:
-    """Return whether a file is neither as the commit left it nor as it was before."""
+    """Return whether a file differs from both its state after and before the commit."""
     # What was left there was not noted at first.
     is_known = change.left is not None or change.kind is ChangeKind.DELETE
     return is_known and blobs.get(change.inside) not in (change.left, change.before)
@@ -175,7 +175,7 @@ _SCRATCH = "merlin.change"
 
 
 class GitBranch:
-    """The followed branch as it is written to."""
+    """The followed branch, for writing."""
 
     def __init__(self, source: GitSource) -> None:
         self._source = source
@@ -190,7 +190,7 @@ class GitBranch:
         return push.wait_for_turn(self._source.remote.url)
 
     def head(self) -> str | None:
-        """Return the head after a fetch. Raises SourceError where a known branch is gone."""
+        """Return the head after a fetch. Raises SourceError if a known branch is gone."""
         with mirror.as_source_errors():
             head = self._source.fetcher.fetch()
         if head is None and mirror.read_ref(self._run, HEAD_REF) is not None:
@@ -219,13 +219,13 @@ class GitBranch:
                     continue
                 if name != change.before:
                     conflicts[change.change_id] = self._theirs(name)
-                # As many noughts as names are long take an entry out of an index.
+                # An all-zero object id removes an entry from an index.
                 nothing = "0" * len(name or "0" * _SHA1_DIGITS)
                 lines.append(f"{mode if blob else 0} {blob or nothing}\t{path}\0")
             if conflicts:
                 return BatchResult(conflicts=conflicts)
             if not lines:
-                # The newest commit of the line that touched the batch's first file, else head.
+                # The branch's newest commit that changed the batch's first file, else its head.
                 path = f":(literal,top){self._path(batch.first.path)}"
                 arguments = ("log", "-1", "--first-parent", "--format=%H")
                 made = self._run(*arguments, head, "--", path).decode().split() if head else []
@@ -243,10 +243,10 @@ class GitBranch:
         return True
 
     def _there(self, head: str | None, batch: Batch) -> dict[str, tuple[str, str]]:
-        """Return mode and blob of what the head has at the paths of the batch.
+        """Return mode and blob at the head of the batch's paths.
 
-        Raises Refused where a file lies in the place of a folder, or anything else in that of a
-        file: git would let ours replace it.
+        Raises Refused if a file is in the place of a folder, or anything else in that of a file:
+        git would replace it.
         """
         if head is None:
             return {}
@@ -262,26 +262,26 @@ class GitBranch:
         return found
 
     def _blocked(self, head: str, folders: Sequence[str]) -> Iterator[str]:
-        """Yield those of the folders in whose place something else lies."""
+        """Yield those of the folders in whose place there is something else."""
         feed = "".join(f"{head}:{folder}\n" for folder in folders).encode()
         object_types = (
             self._run("cat-file", "--batch-check=%(objecttype)", stdin=feed).decode().splitlines()
         )
         kinds = dict(zip(folders, object_types, strict=True))
         missing = [each for each, kind in kinds.items() if kind.endswith(" missing")]
-        # A submodule's commit is missing from the objects, and stands in the tree all the same.
+        # A submodule's commit is in the tree, but not among the objects.
         yield from self._entries(head, missing)
         yield from (each for each, kind in kinds.items() if " " not in kind and kind != "tree")
 
     def _refuse_removed(self, head: str, batch: Batch) -> None:
-        """Raise Refused for a new file of a dataset that somebody has removed meanwhile."""
+        """Raise Refused for a new file of a dataset that was removed meanwhile."""
         dataset = batch.first.dataset
         written = {change.path for change in batch.changes if change.text is not None}
         declared = f"{dataset}/{DATASET_FILE}"
         path = self._path(declared)
         if not written or declared in written or self._entries(head, [path]):
             return
-        # One that never had the file is not ours to judge: the check tells of it.
+        # A dataset that never had the file is left to the check.
         arguments = (
             "log",
             "-1",
@@ -296,7 +296,7 @@ class GitBranch:
             raise Refused(text, "change-dataset-gone", dataset=dataset)
 
     def _entries(self, head: str, paths: Sequence[str]) -> dict[str, tuple[str, str]]:
-        """Return mode and blob of what the head's tree has at these paths."""
+        """Return mode and blob in the head's tree by path."""
         found = {}
         for at in range(0, len(paths), _AT_ONCE):
             batch_paths = paths[at : at + _AT_ONCE]
@@ -305,7 +305,7 @@ class GitBranch:
         return found
 
     def _blobs(self, batch: Batch, scratch: Path, lock: int) -> dict[str, str]:
-        """Return the blob of each text by change id; a change that deletes has none."""
+        """Return the blob of each text by change id; a deletion has none."""
         named = {
             change.change_id: change.text for change in batch.changes if change.text is not None
         }
@@ -349,7 +349,7 @@ class GitBranch:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        """Yield an empty folder of the one who holds the mirror; a killed one's is emptied."""
+        """Yield an empty folder for the lock's holder; leftovers are deleted."""
         folder = self._mirror / _SCRATCH
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
@@ -360,7 +360,7 @@ class GitBranch:
 
     @contextmanager
     def _checked_mirror(self) -> Iterator[None]:
-        """Mark the mirror for a check when git could not work in it."""
+        """Mark the mirror as suspect if git failed in it."""
         with mirror.as_source_errors():
             try:
                 yield

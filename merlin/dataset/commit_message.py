@@ -1,8 +1,8 @@
-"""Who a commit is by, and its first line.
+"""The author and the subject line of a commit.
 
-An editor's name and e-mail are kept to an allow-list of letters: nobody's name can begin a new
-line, a trailer or an option of git. A commit's subject is English, as in any log; readers of
-other languages see it translated (`parse_subject`).
+An editor's name and e-mail are restricted to an allow-list of characters: no name can start a new
+line, a trailer or an option of git. A commit's subject is English; readers of other languages see
+it translated (`parse_subject`).
 """
 
 from __future__ import annotations
@@ -25,24 +25,24 @@ _NOT_MAILBOX = re.compile(r"[^A-Za-z0-9._-]+")
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """A name of letters, digits and blanks, and an e-mail address; made by the functions below."""
+    """A name of letters, digits and spaces, and an e-mail; created by the functions below."""
 
     name: str
     email: str
 
     @property
     def line(self) -> str:
-        """Return both as git writes them: `Name <address>`."""
+        """Return both as in git: `Name <address>`."""
         return f"{self.name} <{self.email}>"
 
 
 def telegram_editor(user_id: int, shown_name: str) -> Editor:
-    """Return the editor that a Telegram user is; the address leads nowhere by design (RFC 2606)."""
+    """Return the editor of a Telegram user; the address does not exist by design (RFC 2606)."""
     return Editor(_name(shown_name) or f"user {user_id}", f"{user_id}@telegram.invalid")
 
 
 def local_editor(login: str, name: str = "", email: str = "") -> Editor:
-    """Return the editor at this machine's keyboard: what their git says, else their login."""
+    """Return the editor at this machine: name and e-mail of their git settings, else the login."""
     mailbox = _NOT_MAILBOX.sub("-", login).strip("-._") or "somebody"
     is_address = _EMAIL.fullmatch(email) is not None
     return Editor(
@@ -51,7 +51,7 @@ def local_editor(login: str, name: str = "", email: str = "") -> Editor:
 
 
 def _name(message: str) -> str:
-    """Return what of a name may stand in a commit: letters, digits, marks between them."""
+    """Return the characters of a name allowed in a commit: letters, digits, marks between them."""
     composed = unicodedata.normalize("NFC", message)
     kept = "".join(letter if _is_fine(letter) else " " for letter in composed)
     name = " ".join(kept.split())[:MAX_NAME].strip(_MARKS)
@@ -65,9 +65,9 @@ def _is_fine(letter: str) -> bool:
 
 
 COURSE = "Edit the course"
-LONGEST = 200  # letters of a line that is written here
+LONGEST = 200  # characters of a subject written here
 _REVERT = "Revert: "
-# What a dataset has beside its examples; "Add examples" is somebody's own words.
+# The files of a dataset besides its examples; "Add examples" is not one of our subjects.
 _PATH = r"(?P<path>dataset\.yaml|course\.yaml|materials/\S+\.md)"
 _LINES: Mapping[str, re.Pattern[str]] = {
     "subject-example-add": re.compile(r"Add example (?P<example>\S+)"),
@@ -89,43 +89,43 @@ _LINES: Mapping[str, re.Pattern[str]] = {
 
 
 def file_subject(verb: str, path: str) -> str:
-    """Return the line for one file: "Add example face/fixation"; `verb` as `ChangeKind` has it."""
+    """Return the subject for one file: "Add example face/fixation"; `verb` as in `ChangeKind`."""
     if path.startswith(EXAMPLES):
         return f"{verb.title()} example {path.removeprefix(EXAMPLES).removesuffix('.yaml')}"
     return f"{verb.title()} {path}"
 
 
 def replace_subject(old: str, example: str) -> str:
-    """Return the line for an example instead of another: "Replace example a with b"."""
+    """Return the subject for an example instead of another: "Replace example a with b"."""
     return f"Replace example {old} with {example}"
 
 
 def import_subject(count: int, dataset: str) -> str:
-    """Return the line for an import: "Import 2 examples into trial"."""
+    """Return the subject for an import: "Import 2 examples into trial"."""
     return f"Import {count} {'example' if count == 1 else 'examples'} into {dataset}"
 
 
 def examples_subject(count: int, dataset: str) -> str:
-    """Return the line for several examples that one editor changed: "Edit 3 examples of trial"."""
+    """Return the subject for several changed examples: "Edit 3 examples of trial"."""
     return f"Edit {count} examples of {dataset}"
 
 
 def revert_subject(line: str) -> str:
-    """Return the line for a commit that takes another one back."""
+    """Return the subject for a commit that reverts another one."""
     return f"{_REVERT}{line}"
 
 
 def material_subject(verb: str, kind: str, lesson: int) -> str:
-    """Return the line for a material of a course: "Add lecture 3"."""
+    """Return the subject for a material of a course: "Add lecture 3"."""
     return f"{verb} {kind} {lesson}"
 
 
 def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
-    """Return a line as a text with its arguments; as it is where it was not written here.
+    """Return a subject as a text with its arguments; unchanged if it was not written here.
 
-    An example is called by its `question` where that is known.
+    An example is shown by its `question` if that is known.
     """
-    if len(line) > LONGEST:  # anybody may push a commit with any line
+    if len(line) > LONGEST:  # pushed commits may have any subject
         return line
     if line.startswith(_REVERT):
         inner = parse_subject(line.removeprefix(_REVERT), question)
@@ -138,7 +138,7 @@ def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
 
 
 def format_subject(line: str, language: str) -> str:
-    """Return a line as a person reads it."""
+    """Return a subject in a language."""
     subject = parse_subject(line)
     return (
         subject
@@ -160,5 +160,5 @@ def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
 
 
 def clean_subject(message: str) -> str:
-    """Return `message` as the first line of a commit may have them: printable, at most 200 long."""
+    """Return `message` as a commit's subject: printable, at most 200 characters."""
     return shorten(" ".join(message.split()), LONGEST)

@@ -1,7 +1,7 @@
-"""Rows of commits and of what each led to: verdicts, builds, examples and who wrote them.
+"""Rows of commits and their results: verdicts, builds, examples and their authors.
 
-The author of an example is the author of the newest commit that changed its blob, as far as
-commits were seen. Texts are kept once, however many builds teach them.
+The author of an example is the author of the newest known commit that changed its blob. A text that
+several builds contain is stored once.
 """
 
 from __future__ import annotations
@@ -49,21 +49,21 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, dump_json, storable_text
 from merlin.git.source import Commit
 
-# The position of what serves after its commit left the line.
+# The position of a serving model whose commit is no longer on the branch.
 RESET_POSITION = 0
-# Failed stays as it is: what it says is as true off the line as on it.
+# Failed stays as it is: it holds for a commit outside the branch as well.
 _OPEN = (VerdictStatus.BUILT, VerdictStatus.HELD, VerdictStatus.TRAINING)
 
 
 _COMMITS = RowMap(Commit)
-_LINES = 50  # lines of a build that are in memory at once
+_LINES = 50  # lines of a build in memory at the same time
 
 
 class CommitHistory(Repository):
-    """The branch's first-parent line as it was seen, commit by commit."""
+    """The recorded first-parent commits of the branch."""
 
     def line(self) -> Mainline:
-        """Return what is recorded of the branch's first-parent line."""
+        """Return the recorded commits of the branch's first-parent line."""
         on_line = COMMIT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
         return dict(self.db.tuples(COMMIT.select(COMMIT.sha, COMMIT.position).where(on_line)))
 
@@ -72,8 +72,8 @@ class CommitHistory(Repository):
     ) -> int:
         """Return the number of the dataset's next build, 1 for the first.
 
-        `values` are numbers that builds were given before, by name: a database may have been lost.
-        The build of this `name` gets its own again, another one a higher one than all.
+        `values` are earlier numbers of builds by name, as the database may have been lost. The
+        build of this `name` gets its old number, any other a number above all of them.
         """
         whole = (BUILD.dataset == dataset) & (BUILD.is_whole == 1)
         old = BUILD.select(BUILD.id).where(whole & (BUILD.number == values.get(name)))
@@ -83,9 +83,9 @@ class CommitHistory(Repository):
         return max(int(self.db.value(highest) or 0), *values.values(), 0) + 1
 
     def latest(self, dataset: str) -> Verdict | None:
-        """Return the newest verdict on the line that wished for something, or None.
+        """Return the newest verdict on the branch that has a training key, or None.
 
-        Unchanged ones wish for what the one before them does. A removed dataset wishes nothing.
+        Unchanged commits share the key of the one before them. A removed dataset has none.
         """
         is_wish = (VERDICT.wish != "") & (VERDICT.word != VerdictStatus.UNCHANGED.value)
         says = is_wish | (VERDICT.word == VerdictStatus.REMOVED.value)
@@ -94,16 +94,16 @@ class CommitHistory(Repository):
         return None if row is None or not row["wish"] else verdict_from_row(row)
 
     def build_of(self, dataset: str, digest: str) -> Build | None:
-        """Return the dataset's build with these bytes."""
+        """Return the dataset's build with this digest."""
         same = (BUILD.dataset == dataset) & (BUILD.digest == digest) & (BUILD.is_whole == 1)
         row = self.db.row(BUILD.select().where(same))
         return None if row is None else build_from_row(row)
 
     def drop_unfinished(self) -> None:
-        """Forget the builds of a `prepare` that was cut off; nobody else may be at one.
+        """Delete the builds of an interrupted `prepare`; no other process may be preparing one.
 
-        What they teach goes in portions, and what they ended stands again; texts that nothing
-        teaches stay.
+        Their examples are deleted in portions, and those that they ended are current again; texts
+        that no build contains stay.
         """
         for row in self.db.rows(BUILD.select().where(BUILD.is_whole == 0)):
             mine = TAUGHT_EXAMPLE.dataset == row["dataset"]
@@ -117,11 +117,10 @@ class CommitHistory(Repository):
             self.db.change(BUILD.delete().where(BUILD.id == row["id"]))
 
     def prepare(self, commit: Commit, outcome: Outcome, at: datetime) -> Outcome:
-        """Store the examples and the build of an outcome; return it as `record` takes it.
+        """Store the examples and the build of an outcome; return the outcome for `record`.
 
-        They may be many: written in portions, so that other writers wait for moments only. Until
-        `record` the build is not whole and the commit not on the line, which is how a crash
-        leaves them too.
+        Written in portions, so that other writers wait only briefly. Until `record` the build is
+        incomplete and the commit not on the branch; a crash leaves them so.
         """
         index = outcome.checked.index if outcome.checked else None
         if outcome.word is VerdictStatus.REMOVED:
@@ -129,7 +128,7 @@ class CommitHistory(Repository):
         if index is None:
             return outcome
         self.db.transact(lambda: self._announce(commit, at))
-        if not index.commit_read:  # what it does not know of is gone
+        if not index.commit_read:  # examples missing in a new index were deleted
             index.mark_moved(self._known_ids(outcome.dataset))
         follow_examples(self.db, outcome.dataset, commit, index)
         build, new = outcome.build, outcome.new_build
@@ -140,7 +139,7 @@ class CommitHistory(Repository):
         return replace(outcome, build=build, new_build=None)
 
     def newest_commit(self, dataset: str) -> str:
-        """Return the newest commit of the line that has a verdict on the dataset, "" for none."""
+        """Return the branch's newest commit with a verdict on the dataset, "" for none."""
         query = VERDICT.select(VERDICT.commit_sha).where((VERDICT.dataset == dataset) & ON_LINE)
         return str(self.db.value(query.order_by(VERDICT.position.desc())) or "")
 
@@ -154,7 +153,7 @@ class CommitHistory(Repository):
             self.db.joined(partial(_forget, self.db, dataset, gone))
 
     def _announce(self, commit: Commit, at: datetime) -> None:
-        """Store a commit that is not on the line yet, for rows that name it."""
+        """Store a commit that is not on the branch yet, so that rows can refer to it."""
         if self.db.row(COMMIT.select(COMMIT.sha).where(COMMIT.sha == commit.sha)) is None:
             self.db.put(COMMIT.insert({**_commit_row(commit, at), "position": None}))
 
@@ -169,19 +168,18 @@ class CommitHistory(Repository):
     def record(self, commit: Commit, outcomes: Sequence[Outcome], at: datetime) -> None:
         """Store the commit with its prepared outcomes: verdicts, builds, findings; all or none.
 
-        The courses follow in the same transaction. A commit that stands on the line already is
-        left as it is. One that had left the line and comes back is told anew: its old verdicts
-        give way to these.
+        The courses are updated in the same transaction. A commit that is already on the branch is
+        left unchanged. For one that returns to the branch, the new verdicts replace the old ones.
         """
         if not self._enter(commit, at):
             return
         for outcome in outcomes:
-            if outcome.word is VerdictStatus.REMOVED:  # what waits of it waits no longer
+            if outcome.word is VerdictStatus.REMOVED:  # its waiting verdicts are superseded
                 of_dataset = VERDICT.dataset == outcome.dataset
                 transition(self.db, WAITING, VerdictStatus.SUPERSEDED, at, of_dataset)
             follow_course(self.db, outcome.dataset, outcome.checked, at)
             build_id = outcome.build.build_id if outcome.build else None
-            if build_id is not None:  # everybody sees it from now on
+            if build_id is not None:  # visible to all from now on
                 self.db.change(BUILD.update({"is_whole": 1}).where(BUILD.id == build_id))
             spec = outcome.checked.spec if outcome.checked else None
             verdict_id = self.db.add(
@@ -206,7 +204,7 @@ class CommitHistory(Repository):
             self.db.add_many(FINDING, (FINDINGS.write(finding) | this for finding in findings))
 
     def _enter(self, commit: Commit, at: datetime) -> bool:
-        """Put the commit on the line; False when it is there."""
+        """Put the commit on the branch; False if it is already there."""
         row = self.db.row(COMMIT.select(COMMIT.position).where(COMMIT.sha == commit.sha))
         if row is None:
             self.db.put(COMMIT.insert(_commit_row(commit, at)))
@@ -220,11 +218,11 @@ class CommitHistory(Repository):
 
     @transaction
     def drop_commits(self, after: int, at: datetime) -> int:
-        """Take commits after this position off the line (history was rewritten).
+        """Remove commits after this position from the branch (history was rewritten).
 
-        Their waiting and training verdicts become superseded. Where a commit that left had
-        been considered for serving, promotion starts anew; a pin stays. Returns how many
-        commits left.
+        Their waiting and training verdicts become superseded. If a removed commit had been
+        considered for serving, promotion starts again; a pin stays. Returns the number of
+        removed commits.
         """
         left = self.db.change(COMMIT.update({"position": None}).where(COMMIT.position > after))
         condition = VERDICT.position > after
@@ -260,7 +258,7 @@ def _build_row(dataset: str, new: NewBuild, at: datetime) -> Row:
     }
 
 
-# As plain statements they take a sixth of the time, which a first build feels.
+# Plain statements take a sixth of the time, which matters for a first build.
 _FOLLOWED = "SELECT example_id, blob, commit_sha FROM example WHERE dataset = ?"
 _STANDING = """
 SELECT example_id, blob, commit_sha, split, tokens, text_digest FROM taught_example
@@ -271,14 +269,14 @@ _STANDING_IDS = "SELECT example_id FROM taught_example WHERE dataset = ? AND end
 
 
 class Origin(NamedTuple):
-    """The commit that an example's present blob came from, as far as seen."""
+    """The known commit that an example's current blob came from."""
 
     blob: str
     commit_sha: str
 
 
 class Taught(NamedTuple):
-    """What builds teach of one example, and from which commit it came."""
+    """The content of one example in builds, and the commit it came from."""
 
     blob: str
     commit_sha: str
@@ -288,9 +286,9 @@ class Taught(NamedTuple):
 
 
 def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIndex) -> None:
-    """Let the dataset's example rows stand as at `commit`, as far as the index says they moved.
+    """Update the dataset's example rows to `commit`, for the examples that moved in the index.
 
-    Written in portions. Cut off in the middle, the same call goes on to the same rows.
+    Written in portions. After an interruption the same call leads to the same rows.
     """
     for moved in index.moved():
         origins = _read_origins(db, dataset, [each.id for each in moved])
@@ -340,9 +338,9 @@ def _put(db: Database, dataset: str, gone: Sequence[str], origins: Mapping[str, 
 
 
 def _authors(db: Database, commits: Iterable[str]) -> dict[str, str]:
-    """Return the authors of these commits as they are called now.
+    """Return the current names of the authors of these commits.
 
-    Asked in the transaction that writes them down: one may have been erased a moment ago.
+    Read in the transaction that stores them: a name may have been erased just before.
     """
     authors: dict[str, str] = {}
     for shas in in_portions(sorted(commits), CHUNK):
@@ -352,9 +350,9 @@ def _authors(db: Database, commits: Iterable[str]) -> dict[str, str]:
 
 
 def store_taught_examples(db: Database, build_id: int, dataset: str, content: BuildContent) -> None:
-    """Store what a build teaches otherwise than the newest one before it: texts first, then rows.
+    """Store the examples in which a build differs from the previous one: texts first, then rows.
 
-    Written in portions. What both teach alike stays one row.
+    Written in portions. An example that both contain unchanged stays one row.
     """
     system = str(content.manifest["system"])
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
@@ -397,7 +395,7 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
 def _texts(
     content: BuildContent, example_ids: Sequence[str], digests: dict[str, str]
 ) -> Iterator[Row]:
-    """Yield the rows of what these examples say; adds their digests."""
+    """Yield the text rows of these examples; add their digests to `digests`."""
     for some in in_portions(example_ids, _LINES):
         for example_id, conversation in content.messages_of(some):
             messages = dump_json(conversation)
@@ -420,7 +418,7 @@ def _teach_otherwise(
     names: Sequence[str],
     new: Mapping[str, Taught],
 ) -> None:
-    """End what the builds before taught under these ids; store the `new` rows."""
+    """End the rows of earlier builds with these ids; store the `new` rows."""
     standing = (TAUGHT_EXAMPLE.dataset == dataset) & (TAUGHT_EXAMPLE.end_build == NO_END)
     ended = standing & TAUGHT_EXAMPLE.example_id.in_(names)
     db.change(TAUGHT_EXAMPLE.update({"end_build": build_id}).where(ended))

@@ -1,8 +1,8 @@
-"""What a correction takes the place of: the examples that teach its question another answer.
+"""The examples that a correction replaces: those with the same question and another answer.
 
-Were they to stay, one question would have two answers, and a model might go on with the old one.
-They are deleted by the commit that adds the correction's example. Test questions that expect an
-old answer stay as they are, and are named: their words belong to whoever wrote them.
+If they stayed, a model might keep the old answer. The commit that adds the correction's example
+deletes them. Test questions that expect an old answer stay unchanged and are reported: only their
+authors decide about them.
 """
 
 from __future__ import annotations
@@ -18,29 +18,28 @@ from merlin.dataset.layout import EXAMPLES
 from merlin.dataset.split import TEST
 from merlin.db.database import Database
 
-# So many are looked through of those that hold all words of a question or of an answer.
+# The most candidates to compare, of those that contain all words of a question or an answer.
 _MAX_READ = 500
 _PAIR = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Replacement:
-    """What goes for a correction, and the test questions that still expect an answer that goes."""
+    """The replaced examples, and the test questions that still expect one of their answers."""
 
     examples: tuple[Example, ...] = ()
     tests: tuple[Example, ...] = ()
 
     @property
     def edits(self) -> list[Edit]:
-        """Return the edits that delete what goes."""
+        """Return the edits that delete the replaced examples."""
         return [Edit(example.path, example.blob, None) for example in self.examples]
 
 
 def find_replacement(db: Database, dataset: str, question: str, answer: str) -> Replacement:
-    """Return what a correction, a question with its new answer, takes the place of.
+    """Return the examples that a question with a new answer replaces.
 
-    Questions and answers are the same where their normal forms are. What waits for its commit
-    counts as done.
+    Questions and answers are compared by their normal forms. Pending changes count as committed.
     """
     question_form, answer_form = normalise(question), normalise(answer)
     same = [
@@ -62,13 +61,13 @@ def find_replacement(db: Database, dataset: str, question: str, answer: str) -> 
 def _pairs(
     db: Database, dataset: str, text: str, split: str = ""
 ) -> Iterator[tuple[Example, bool]]:
-    """Yield the examples that hold these words and those on their way; whether each is a test."""
+    """Yield the examples with these words, pending ones too; and whether each is a test."""
     found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
     files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
     sides = {each.path: each.split for each in found}
     for file in apply_pending_changes(dataset, files, Changes(db).pending(dataset)):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
-        # One with a system text or further turns of its own is asked in another situation.
+        # A system text or further turns put the question in another context.
         if example and len(example.messages) == _PAIR:
             is_test = (example.split or sides.get(file.path)) == TEST
             yield example.at(file.example_id, file.path, file.blob), is_test

@@ -1,11 +1,10 @@
-"""Drafts: what an editor has changed in a dataset and not saved yet, one row a file.
+"""Drafts: an editor's unsaved changes in a dataset, one row for each file.
 
-All drafts of one editor in one dataset are saved as one commit. A draft keeps the blob that its
-editor saw, so that what another wrote in between is never overwritten unseen.
+All drafts of one editor in one dataset are saved as one commit. A draft stores the blob that its
+editor saw, so that another editor's change is never overwritten unnoticed.
 
-A pasted table has rows of question, answer and tags, from a spreadsheet, a CSV or Markdown. A
-heading is not needed: without one the columns are those. Chats as JSON are read too, as
-`merlin.dataset.import_lines` reads files.
+A pasted table has the columns question, answer and tags, from a spreadsheet, CSV or Markdown; the
+heading is optional. Chats in JSON are read as well, as in files (`merlin.dataset.import_lines`).
 """
 
 from __future__ import annotations
@@ -24,13 +23,13 @@ from merlin.db.database import Repository, Row
 from merlin.db.tables import EXAMPLE_DRAFT
 from merlin.db.values import decrypt
 
-# More is an import, or a push.
+# Use an import or a push for more.
 MAX_DRAFTS = 500
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleDraft:
-    """One edit that is not saved; `at` tells it from a later one of the same file."""
+    """One unsaved edit; `at` distinguishes it from a later one of the same file."""
 
     draft_id: int
     edit: Edit
@@ -41,7 +40,7 @@ class ExampleDrafts(Repository):
     """The drafts of all editors."""
 
     def of(self, user_id: int, dataset: str) -> list[ExampleDraft]:
-        """Return the drafts of an editor in a dataset, oldest first; lost ones are left out."""
+        """Return an editor's drafts in a dataset, oldest first, without undecryptable ones."""
         query = EXAMPLE_DRAFT.select().where(_of(user_id, dataset)).order_by(EXAMPLE_DRAFT.id)
         read = ((row, self._text(row)) for row in self.db.rows(query))
         return [
@@ -54,21 +53,21 @@ class ExampleDrafts(Repository):
         return None if row["text"] is None else decrypt(self.db.cipher, row["text"])
 
     def put(self, user_id: int, dataset: str, edit: Edit) -> None:
-        """Keep an edit; it takes the place of the one of the same file."""
+        """Store an edit in place of an earlier one of the same file."""
         key = {"user_id": user_id, "dataset": dataset, "path": edit.path}
         text = None if edit.text is None else self.db.cipher.seal(edit.text)
         values = {"before_blob": edit.before, "text": text, "at": iso(self._clock())}
         self.db.upsert(EXAMPLE_DRAFT, key, values)
 
     def drop(self, user_id: int, dataset: str, path: str = "") -> None:
-        """Forget the draft of a file, without a path all of them."""
+        """Delete the draft of a file, without a path all drafts."""
         these = _of(user_id, dataset)
         if path:
             these &= EXAMPLE_DRAFT.path == path
         self.db.change(EXAMPLE_DRAFT.delete().where(these))
 
     def settle(self, drafts: Sequence[ExampleDraft]) -> None:
-        """Forget drafts that were saved; one that was written anew meanwhile stays."""
+        """Delete saved drafts; one that was changed meanwhile stays."""
         for draft in drafts:
             same = (EXAMPLE_DRAFT.id == draft.draft_id) & (EXAMPLE_DRAFT.at == draft.at)
             self.db.change(EXAMPLE_DRAFT.delete().where(same))
@@ -87,7 +86,7 @@ _MIN_LINES = 2
 def is_table(text: str) -> bool:
     """Return whether a text is a table: rows of Markdown or of a spreadsheet, or a CSV's heading.
 
-    A single row without a heading may as well be a sentence.
+    A single row without a heading could be a sentence.
     """
     lines = [splitline for splitline in text.splitlines() if splitline.strip()]
     if len(lines) < _MIN_LINES:
@@ -101,14 +100,14 @@ def is_table(text: str) -> bool:
 
 
 def read_pasted(text: str) -> Iterator[ImportedLine]:
-    """Yield what every row says; the line is that of the text, from 1, without a table's rule."""
+    """Yield every row with its line in the text, from 1; a Markdown table's rule is skipped."""
     plain = text.replace("\r\n", "\n").replace("\r", "\n").strip("\n")
     if plain.lstrip().startswith("|"):
         plain = _from_markdown(plain)
     first = next(iter(plain.splitlines()), "")
     shift = 0
     if first.strip() and first.lstrip()[0] not in "[{":
-        # Commas stand in answers, too: a tab counts first.
+        # Answers may contain commas: a tab takes precedence.
         divider = next((each for each in _DIVIDERS if each in first), "\t")
         if not is_heading(first.split(divider)):
             plain, shift = f"{divider.join(_COLUMNS)}\n{plain}", 1
@@ -118,7 +117,7 @@ def read_pasted(text: str) -> Iterator[ImportedLine]:
 
 
 def _from_markdown(text: str) -> str:
-    """Return a table of Markdown as one divided by tabs."""
+    """Return a Markdown table as tab-separated text."""
     made = StringIO()
     writer = csv.writer(made, delimiter="\t", lineterminator="\n")
     for line in text.splitlines():

@@ -1,9 +1,9 @@
-"""Entries: what is searched and filtered of a dataset's examples, however many there are.
+"""Entries: the index for searching and filtering a dataset's examples.
 
-An entry is written with its file, newest change last: the highest number is what was changed last,
-and so lists go from the highest number down. Words are found in any of their forms, the last one
-may be half typed; tags, authors, sides of the split and findings narrow a list down. Each part of a
-list is read by its key, so that it takes as long in a dataset of 100,000 as in one of 100.
+An entry is written with its file and gets the next number, so lists in descending order show the
+last change first. Words match in any inflected form, the last one may be incomplete; tags, authors,
+sides of the split and findings filter a list. Pages are read by key, so they take as long in a
+dataset of 100,000 examples as in one of 100.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ from merlin.db.tables import (
     VERDICT,
 )
 
-# A longer query says no more; a longer text is found by its beginning.
+# Only the beginnings of longer queries and texts are used.
 MAX_QUERY_LENGTH, MAX_CHARACTERS = 200, 50_000
-# Words of so many entries are written at once: while SQLite writes, nobody else does.
+# Entries written in one transaction: SQLite blocks other writers meanwhile.
 _AT_ONCE = 50
-# Dataset, path, blob and text of a file, None where its bytes are no text.
+# Dataset, path, blob and text of a file; the text of a binary file is None.
 _File = tuple[str, str, str, str | None]
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleFilter:
-    """Which examples are wanted; "" and False do not narrow them down."""
+    """A filter of examples; "" and False match all."""
 
     query: str = ""
     tag: str = ""
@@ -58,16 +58,16 @@ class ExampleFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Return whether all examples are wanted."""
+        """Return whether the filter matches all examples."""
         return self == ExampleFilter()
 
 
 @dataclass(frozen=True, slots=True)
 class ExampleEntry:
-    """One example in a list; `number` is its place there, `text` its file, None for no text.
+    """One example in a list; `number` is its position, `text` its file, None for a binary file.
 
-    `author` and `at` are those of the commit that wrote it, "" and None where none is known.
-    `split` is its side in the newest build, "" where that does not hold it.
+    `author` and `at` are those of the commit that wrote it, "" and None if unknown. `split` is its
+    side in the newest build, "" if it is not in it.
     """
 
     number: int
@@ -82,7 +82,7 @@ class ExampleEntry:
 
 @dataclass(frozen=True, slots=True)
 class Facets:
-    """How many examples of a dataset each filter leaves; tags and authors by how often."""
+    """The number of a dataset's examples for each filter; tags and authors by frequency."""
 
     total: int
     tags: Sequence[tuple[str, int]]
@@ -103,7 +103,7 @@ _FILTERS = {
     f" WHERE dataset = ? AND end_build = {NO_END} AND split = ?)",
 }
 _HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_OF_NEWEST}))"
-# Found first, sorted then: else PostgreSQL may read a whole dataset from its end on.
+# Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
 _SAYING = (
     "WITH saying AS MATERIALIZED (SELECT id, dataset, path, example_id FROM example_entry"
     " WHERE to_tsvector('simple', words) @@ to_tsquery('simple', ?)) SELECT * FROM saying"
@@ -133,7 +133,7 @@ SELECT said.text FROM example_search AS found
 CROSS JOIN example_entry AS entry ON entry.id = found.rowid {_TAUGHT}
 WHERE example_search MATCH ? AND entry.dataset = ? ORDER BY found.rank, found.rowid LIMIT ?
 """
-# A rare word weighs more than a usual one, as in FTS5's rank; ts_rank knows no such thing.
+# A rare word weighs more than a common one, as in FTS5's rank; ts_rank has no such weights.
 _NEAREST_POSTGRESQL = f"""
 WITH found AS (
     SELECT term.place, entry.id, entry.dataset
@@ -154,12 +154,12 @@ ORDER BY best.rank DESC, LENGTH(entry.words), entry.id LIMIT ?
 
 
 class ExampleEntries(Repository):
-    """The entries of all datasets, as their files lie at the newest commit."""
+    """The entries of all datasets at the newest commit."""
 
     def follow(self, dataset: str, files: Mapping[str, str | None]) -> None:
-        """Let the entries say what these files say: path -> blob, None for one that is gone.
+        """Update the entries of these files: path -> blob, None for a deleted one.
 
-        Written in portions; their texts are kept already.
+        Written in portions; the texts are stored already.
         """
         requested = {path: blob for path, blob in files.items() if path.startswith(EXAMPLES)}
         known: dict[str, str] = {}
@@ -203,7 +203,7 @@ class ExampleEntries(Repository):
         self.db.add_many(EXAMPLE_TAG, (tag for _, tags in entries for tag in tags))
 
     def drop(self, dataset: str) -> None:
-        """Forget the entries of a dataset that lies there no more."""
+        """Delete the entries of a removed dataset."""
         for table in (EXAMPLE_ENTRY, EXAMPLE_TAG):
             some = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
             these = (table.dataset == dataset) & table.path.in_(some)
@@ -213,17 +213,17 @@ class ExampleEntries(Repository):
     def find(
         self, dataset: str, example_filter: ExampleFilter, limit: int, before: int = 0
     ) -> list[ExampleEntry]:
-        """Return the examples that are wanted, newest change first.
+        """Return the examples that match, newest change first.
 
-        Those whose numbers are less than `before`, 0: from the first.
+        Only those with a number below `before`; 0: from the start.
         """
         terms = parse_terms(fold(example_filter.query[:MAX_QUERY_LENGTH]))
         if example_filter.query.strip() and not terms:
-            return []  # signs alone
+            return []  # punctuation only
         source, number = "example_entry AS entry", "entry.id"
         conditions, values = ["entry.dataset = ?"], list[object]([dataset])
         if terms and self.db.dialect == "sqlite":
-            # The index first: it knows the order, and stops where the part is full.
+            # The index first: it is in order, so the query stops when the page is full.
             number = "found.rowid"
             source = f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
             conditions.append("example_search MATCH ?")
@@ -249,7 +249,7 @@ class ExampleEntries(Repository):
         return [_read(row) for row in rows]
 
     def text(self, dataset: str, example_id: str) -> str | None:
-        """Return the text of an example's file, None where there is no such one."""
+        """Return the text of an example's file, None if it does not exist."""
         condition = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
         blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(condition)
         found = self.db.value(
@@ -258,7 +258,7 @@ class ExampleEntries(Repository):
         return None if found is None else str(found)
 
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
-        """Return the texts of taught examples that share the most telling stems, best first."""
+        """Return the texts of training examples that share the rarest stems, best first."""
         terms = [Term((stem,)) for stem in stems]
         either: object = [vector_query([term]) for term in terms]
         query = _NEAREST_POSTGRESQL
@@ -269,7 +269,7 @@ class ExampleEntries(Repository):
         return [str(content) for (content,) in rows if content is not None]
 
     def facets(self, dataset: str) -> Facets:
-        """Return how many examples each filter leaves; takes some milliseconds for 100,000."""
+        """Return the number of examples for each filter; takes some milliseconds for 100,000."""
         condition = EXAMPLE_ENTRY.dataset == dataset
         sides = (
             "SELECT train, test FROM build WHERE dataset = ? AND is_whole = 1"
@@ -293,7 +293,7 @@ class ExampleEntries(Repository):
         return sorted(((name, count) for name, count in rows), key=lambda each: (-each[1], each[0]))
 
     def findings(self, dataset: str, paths: Sequence[str]) -> list[Finding]:
-        """Return what the checker found in these files at the newest commit."""
+        """Return the findings on these files at the newest commit."""
         newest = VERDICT.select(VERDICT.id).where((VERDICT.dataset == dataset) & ON_LINE)
         verdict = self.db.value(newest.order_by(VERDICT.position.desc()))
         named = (FINDING.verdict_id == verdict) & FINDING.path.in_(list(paths))
@@ -312,7 +312,7 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
 
 
 def _matching(dataset: str, terms: str) -> str:
-    """Return the question to FTS5 for terms within one dataset; a name may be signs alone."""
+    """Return the FTS5 query for terms within one dataset, whose name may be punctuation only."""
     named = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
     return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 

@@ -1,15 +1,13 @@
-"""Fix: what can be mended in a dataset's files without guessing what somebody meant.
+"""Fix what can be corrected in a dataset's files without guessing their meaning.
 
-    names · .yml · the executable bit · BOM · CRLF · invisible letters · blanks at line ends · the
+    names · .yml · the executable bit · BOM · CRLF · invisible characters · trailing spaces · the
     line end of the last line
 
-Words stay as they are: a step is taken where the file reads the same afterwards, but for letters
-that nobody sees and blanks at line ends. Two blanks before a line end within a text are a line
-break in Markdown, and stay.
+A fix is applied only if the parsed content stays the same, apart from invisible characters and
+trailing spaces. Two spaces before a line end within a text are a line break in Markdown, and stay.
 
-Only files that git holds as they lie are changed, so that `git restore` brings back what was. Each
-file is written whole or not at all, and one that somebody else changed meanwhile is left. What was
-mended is as it should be: a second run changes nothing.
+Only files whose content git has are changed, so that `git restore` undoes it. Each file is written
+atomically; one that somebody else changed meanwhile is left. A second run changes nothing.
 """
 
 from __future__ import annotations
@@ -30,13 +28,14 @@ from merlin.dataset.yaml_io import Node, read_yaml
 from merlin.git.source import EXECUTABLE, Entry, blob_id
 
 _BOM = "\ufeff"
-# A CR before it would be taken for a line end of its own afterwards.
+# After another CR it would leave a CR that counts as a line end.
 _CRLF = re.compile(r"(?<!\r)\r\n")
-# Begun at a run's first blank alone: a million blanks would take forever otherwise.
+# The look-behind avoids quadratic time for a long run of spaces.
 _BLANKS = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
 _BUT_BREAKS = re.compile(r"(?<![ \t])(?!(?<=\S) {2,}\n[ \t]*\S)[ \t]+$", re.MULTILINE)
 
-# What is mended -> how; the texts `fix-<name>` tell of it. A name twice: the first that may be.
+# Name of a fix -> function; `fix-<name>` is its text. The second "blanks" is for files that the
+# first would change.
 _STEPS: Sequence[tuple[str, Callable[[str], str]]] = (
     ("bom", lambda text: text.lstrip(_BOM)),
     ("line-ends", lambda text: _CRLF.sub("\n", text)),
@@ -45,16 +44,16 @@ _STEPS: Sequence[tuple[str, Callable[[str], str]]] = (
     ("blanks", lambda text: _BUT_BREAKS.sub("", text)),
     ("last-line-end", lambda text: text if not text or text.endswith("\n") else f"{text}\n"),
 )
-# No part of what YAML says: they go from a file that cannot be read, too.
+# Not part of the YAML content: they are fixed in unreadable files too.
 _NO_PART = ("bom", "line-ends")
 
 
 @dataclass(frozen=True, slots=True)
 class Fix:
-    """What became of one file: `mended` is what was, `left` why it, or its name, was left.
+    """The result for one file: `mended` are the applied fixes, `left` why others were not.
 
-    `new_path` is where it lies now. `left` is "", "not-in-git", "changed", "name-taken" or
-    "unwritable"; `reason` are the system's words then.
+    `new_path` is its path now. `left` is "", "not-in-git", "changed", "name-taken" or
+    "unwritable", with the system's message in `reason`.
     """
 
     path: str
@@ -65,14 +64,14 @@ class Fix:
 
 
 def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
-    """Return a YAML file's bytes mended, and what was; what is no UTF-8 stays as it is."""
+    """Return a YAML file's fixed content and the applied fixes; invalid UTF-8 stays unchanged."""
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
         return content, ()
     mended: list[str] = []
     before = None
-    while text != before:  # what one step takes may bring a CR before a line end
+    while text != before:  # a fix may move a CR before a line end
         before = text
         for name, step in _STEPS:
             proposed = step(text)
@@ -83,7 +82,7 @@ def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
 
 
 def _has_same_content(before: str, after: str) -> bool:
-    """Return whether two files can be read and say the same to everybody who sees them."""
+    """Return whether both texts can be parsed and have the same visible content."""
     nodes = [read_yaml(each.encode("utf-8")) for each in (before, after)]
     meanings = [None if isinstance(node, Finding) else _said(node) for node in nodes]
     return meanings[0] is not None and meanings[0] == meanings[1]
@@ -102,7 +101,7 @@ def _seen(message: str) -> str:
 
 
 class ChangedMeanwhile(Exception):
-    """Somebody else wrote the file after it was read."""
+    """Somebody else changed the file after it was read."""
 
 
 def fix_files(
@@ -111,9 +110,9 @@ def fix_files(
     held: Mapping[str, tuple[str, str]],
     ask: Callable[[str], bool],
 ) -> list[Fix]:
-    """Mend the files of the dataset in `folder` whose paths are `ask` for; return what was done.
+    """Fix the files of the dataset in `folder` for which `ask(path)` is true.
 
-    `entries` are all that lie there, `held` what git could bring back (`merlin.dataset.work_tree`).
+    `entries` are all its files, `held` those that git could restore (`merlin.dataset.work_tree`).
     """
     requested = [each for each in entries if ask(each.path) and _is_ours(each)]
     proposals = [each for entry in requested if (each := _propose(folder, entry)) and each.mended]
@@ -123,13 +122,13 @@ def fix_files(
 
 def _is_ours(entry: Entry) -> bool:
     is_example = is_meant_as_example(entry.path)
-    # Without a blob it is no file, or too large to be read.
+    # An entry without a blob is not a file, or is too large.
     return bool(entry.blob) and (is_example or entry.path in (DATASET_FILE, COURSE_FILE))
 
 
 @dataclass(frozen=True, slots=True)
 class _Proposal:
-    """What one file should be."""
+    """The fixed state of one file."""
 
     entry: Entry
     path: str
@@ -140,7 +139,7 @@ class _Proposal:
 
 
 def _propose(folder: Path, entry: Entry) -> _Proposal | None:
-    """Return what a file should be, None for one that is gone by now."""
+    """Return the fixed state of a file, None if it was deleted meanwhile."""
     try:
         before = (folder / entry.path).read_bytes()
     except FileNotFoundError:
@@ -159,7 +158,7 @@ def _propose(folder: Path, entry: Entry) -> _Proposal | None:
 def _fix(
     folder: Path, proposal: _Proposal, held: Mapping[str, tuple[str, str]], names: set[str]
 ) -> Fix:
-    """Carry a proposal out; `held` is what git could bring back, `names` are taken ones."""
+    """Apply a proposal; `held` are the files that git could restore, `names` the taken names."""
     path = proposal.entry.path
     if blob_id(proposal.before) != proposal.entry.blob:
         return Fix(path, path, left="changed")
@@ -179,7 +178,7 @@ def _fix(
 
 
 def _apply_fix(folder: Path, proposal: _Proposal, names: set[str]) -> Iterator[str]:
-    """Mend a file, what it says first; yield what is mended when it is."""
+    """Fix a file, its content first; yield each fix once it is applied."""
     place, target = folder / proposal.entry.path, folder / proposal.path
     if proposal.after != proposal.before:
         replace_file(place, proposal.before, proposal.after)
@@ -196,9 +195,9 @@ def _apply_fix(folder: Path, proposal: _Proposal, names: set[str]) -> Iterator[s
 
 
 def replace_file(place: Path, before: bytes, after: bytes) -> None:
-    """Give a file other bytes, whole or not at all.
+    """Replace a file's content atomically.
 
-    Raises ChangedMeanwhile when it no longer says `before`.
+    Raises ChangedMeanwhile if it is no longer `before`.
     """
 
     def fill(beside: Path) -> None:
@@ -212,11 +211,11 @@ def replace_file(place: Path, before: bytes, after: bytes) -> None:
 
 
 def _rename(folder: Path, place: Path, target: Path) -> None:
-    """Give a file another name that nobody has. Raises FileExistsError."""
+    """Rename a file to an unused name. Raises FileExistsError."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    # A link to what is there never replaces another file, as a rename would.
+    # Unlike a rename, creating a link never replaces another file.
     os.link(place, target, follow_symlinks=False)
-    if not place.samefile(target):  # somebody saved another file in its place just now
+    if not place.samefile(target):  # the file was replaced meanwhile
         target.unlink()
         raise ChangedMeanwhile
     place.unlink()

@@ -1,7 +1,7 @@
-"""Preview: what a dataset would be if some of its files were other ones, before any commit.
+"""Preview edits of a dataset before any commit.
 
-The real checker looks at the whole dataset, as it is and as it would be: so a copy of a known
-question is found, and so is what an edit does to files that nobody edited.
+The checker runs on the whole dataset, with and without the edits. It therefore finds copies of
+existing questions, and the effects of an edit on unedited files.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from merlin.dataset.layout import example_id_of
 from merlin.dataset.spec import DatasetSpec
 from merlin.git.source import FILE, Entry
 
-_NO_TEXT = b"\xff"  # what the checker finds to be no UTF-8, as it was in the file
+_NO_TEXT = b"\xff"  # invalid UTF-8 for the checker, as in the file itself
 
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What the edits would lead to.
+    """The effects of edits.
 
-    `findings` stand at edited files, `around` are those that the edits would bring to the rest.
-    `good` are the edited examples that would be taken, by path. `added` and `added_tokens`: how
-    the number of good examples and their tokens would change by the edited ones.
+    `findings` concern edited files, `around` are new findings in other files. `good` are the edited
+    examples that would be accepted, by path. `added` and `added_tokens`: the change in the number
+    of good examples and their tokens by the edited ones.
     """
 
     findings: tuple[Finding, ...]
@@ -44,22 +44,22 @@ class Preview:
 
     @property
     def is_good(self) -> bool:
-        """Return whether nothing at the edited files is an error."""
+        """Return whether the edited files have no error."""
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
 _REMEMBERED = 4  # datasets
 
 
-# A dataset as it was last looked at: its index, and path -> blob of its files.
+# A dataset as last checked: its index, and path -> blob of its files.
 _Look = tuple[ExampleIndex, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class EditChecker:
-    """What checks edits in a process: of a dataset that it knows it reads only what changed.
+    """Checks edits; it remembers datasets, so that later checks read only what changed.
 
-    A large dataset takes a while: neither in the event loop nor in the thread that writes.
+    A large dataset takes a while: call it neither in the event loop nor in the writer thread.
     """
 
     _looks: OrderedDict[str, _Look] = field(default_factory=OrderedDict)
@@ -72,10 +72,9 @@ class EditChecker:
         edits: Mapping[str, str | None],
         limit_tokens: Mapping[str, int] | None = None,
     ) -> Preview:
-        """Return what the dataset's `files` would be with `edits` (path to text, None: deleted).
+        """Return the effects of `edits` (path to text, None: deleted) on the dataset's `files`.
 
-        `limit_tokens`: base model -> how many tokens one training example may have. One caller at
-        a time.
+        `limit_tokens`: base model -> the most tokens of a training example. One caller at a time.
         """
         before = _contents(files)
         after = {
@@ -84,7 +83,7 @@ class EditChecker:
         for path, text in edits.items():
             if text is not None:
                 content = text.encode("utf-8", "surrogatepass")
-                # The blob tells their bytes apart.
+                # The blob identifies the content.
                 after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
         with self._lock:
             old = self._look(dataset, before, limit_tokens)
@@ -115,7 +114,7 @@ class EditChecker:
         files: Mapping[str, tuple[str, bytes]],
         limit_tokens: Mapping[str, int] | None,
     ) -> CheckedDataset:
-        """Return the dataset that these files make; what was seen of it last is not read again."""
+        """Return the checked dataset of these files; unchanged files are not read again."""
         index, blobs = self._looks.pop(dataset) if dataset in self._looks else (ExampleIndex(), {})
         entries = _entries(files)
         moved = (entry for entry in entries if blobs.get(entry.path) != entry.blob)
@@ -137,13 +136,13 @@ class EditChecker:
 def check_files(
     dataset: str, files: Sequence[FileText], limit_tokens: Mapping[str, int] | None = None
 ) -> CheckedDataset:
-    """Return the dataset that these files make, checked."""
+    """Return the checked dataset of these files."""
     contents = _contents(files)
     return check(dataset, _entries(contents), _reader(contents), limit_tokens=limit_tokens)
 
 
 def _contents(files: Sequence[FileText]) -> dict[str, tuple[str, bytes]]:
-    """Return path -> blob and bytes."""
+    """Return path -> blob and content."""
     return {
         file.path: (file.blob, _NO_TEXT if file.text is None else file.text.encode("utf-8"))
         for file in files
@@ -162,7 +161,7 @@ def _reader(files: Mapping[str, tuple[str, bytes]]) -> Read:
 def _good_examples(
     checked: CheckedDataset, files: Mapping[str, tuple[str, bytes]], edits: Mapping[str, str | None]
 ) -> dict[str, Example]:
-    """Return the edited examples that are good as the files lie, by path."""
+    """Return the good examples among the edited files, by path."""
     index, found = checked.index, dict[str, Example]()
     paths = {example_id_of(path): path for path in edits if path in files}
     good = index.good_among([*paths]) if index else ()
@@ -182,9 +181,9 @@ def _count(example: Example, spec: DatasetSpec | None) -> int:
 
 
 def unified_diff(old: str | None, new: str | None, path: str = "") -> str:
-    """Return what leads from one text to the other as a unified diff; "" when nothing does.
+    """Return the unified diff of two texts, "" if they are equal; None stands for no file.
 
-    None: there is no such file. No line end is added where a text has none.
+    A missing line end at the end of a text is not added.
     """
     lines = difflib.unified_diff(
         (old or "").splitlines(),

@@ -1,7 +1,7 @@
-"""Sensitive: keys, passwords and personal data in a text.
+"""Find keys, passwords and personal data in a text.
 
-Numbers are told from others by their check digits and by the words before them. What is found is
-never repeated whole: of a number the first and last two digits are shown, of a key nothing.
+Numbers are recognised by their check digits and by the words before them. What is found is never
+shown in full: of a number the first and last two digits, of a key nothing.
 
 Sources: ISO/IEC 7812-1 (cards), the rules of the Federal Tax Service and of the Social Fund (INN,
 SNILS), the providers' documentation (keys).
@@ -24,7 +24,7 @@ SECRET = re.compile(
     r"|\beyJ[A-Za-z0-9_-]{8,400}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,}"
     r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY(?: BLOCK)?-----|\bPuTTY-User-Key-File-\d"
 )
-# Addresses under the names that RFC 2606 keeps for examples are nobody's.
+# Addresses in the domains reserved by RFC 2606 belong to nobody.
 MAIL = re.compile(r"[\w.+-]{1,64}@(?!example\.|test\b|localhost\b)[\w-]{1,63}\.[\w.-]{2,63}")
 _GAP = "[ \u00a0()\u2010\u2011-]"
 PHONE = re.compile(
@@ -46,7 +46,7 @@ _SNILS = re.compile(
 _INN = re.compile(r"(?i:\b(?:инн|inn|tin)\b)[^\d\n]{0,25}(?:\d{12}|\d{10})(?!\d)")
 
 _PHONE_DIGITS, _FIRM = 10, 10
-# Digits of a card -> how it begins (Diners Club, American Express, JCB, the others).
+# Length of a card number -> its first digits (Diners Club, American Express, JCB, the others).
 _ISSUED = {
     14: ("30", "36", "38"),
     15: ("34", "37"),
@@ -54,18 +54,18 @@ _ISSUED = {
     18: ("5", "6"),
     19: ("2", "4", "5", "6"),
 }
-_PLAIN = 2  # different digits of a card that documentation shows, such as 4242 4242 4242 4242
+_PLAIN = 2  # different digits in a card number of documentation, such as 4242 4242 4242 4242
 
-# Most texts have nothing of the kind: these look once, fast, whether to look closer.
+# Most texts contain nothing sensitive: one fast search decides whether to look closer.
 _KEY_HINT = re.compile(r"[A-Za-z0-9_-]{16}")
 _NUMBER_HINT = re.compile(r"\d(?:[ \u00a0().\u2010\u2011-]{0,2}\d){5}")
 
 
 def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
-    """Yield (rule, what to show of it) of the first of each kind: at most one a pattern."""
+    """Yield the rule and the masked text of the first match of each pattern."""
     if (_KEY_HINT.search(words) or "PRIVATE KEY" in words) and SECRET.search(words):
         yield "secret", ""
-        words = SECRET.sub("", words)  # a key before @ is no name in an address
+        words = SECRET.sub("", words)  # a key before @ is not part of an address
     if "@" in words and (mail := MAIL.search(words)):
         yield "personal", mail.group()
     if _NUMBER_HINT.search(words) is None:
@@ -74,19 +74,19 @@ def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
         for found in pattern.finditer(words):
             if is_right(re.sub(r"\D", "", found.group())):
                 yield rule, mask_digits(found.group())
-                words = words.replace(found.group(), "")  # a card is no phone too
+                words = words.replace(found.group(), "")  # a card number is not also a phone number
                 break
 
 
 def mask_digits(text: str) -> str:
-    """Return the words, short, with all digits but the first and last two as `*`."""
+    """Return the text, shortened, with all digits but the first and last two as `*`."""
     places = [place for place, letter in enumerate(text) if letter.isdigit()][2:-2]
     masked = "".join("*" if place in places else letter for place, letter in enumerate(text))
     return shorten(masked.replace("\u00a0", " "))
 
 
 def _is_card(digits: str) -> bool:
-    """Tell by length, first digit and check digit; documentation shows plain ones."""
+    """Check length, first digits and check digit; exclude those of documentation."""
     is_issued = digits.startswith(_ISSUED.get(len(digits), ()))
     return is_issued and len(set(digits)) > _PLAIN and _luhn_sum(digits) % 10 == 0
 
@@ -105,7 +105,7 @@ _INN_WEIGHTS = (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8)
 
 
 def _is_inn(digits: str) -> bool:
-    """Tell by the last digit of ten (a firm's) or the last two of twelve (a person's)."""
+    """Check the last digit of ten (a company) or the last two of twelve (a person)."""
     checked = (9,) if len(digits) == _FIRM else (10, 11)
     return all(
         _weigh(digits[:place], _INN_WEIGHTS[-place:]) % 11 % 10 == int(digits[place])

@@ -1,8 +1,7 @@
-"""The split: which examples teach and which test.
+"""Split examples into training and test examples.
 
-An unmarked example is a train or a test one by the hash of its normalised first question, so
-adding examples never moves an old one, and equal questions stay on one side. Marks go before the
-hash.
+An unmarked example is assigned by the hash of its normalised first question, so adding examples
+never moves an old one, and equal questions stay on one side. Marks take precedence over the hash.
 """
 
 from __future__ import annotations
@@ -22,8 +21,8 @@ _BUCKETS = 1 << 64
 def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     """Return each example's side, train or test, by its id.
 
-    Train is never left under `FEWEST`: test questions go back, those with the highest hash
-    first, which is what a smaller share would have done; marked ones last.
+    If fewer than `FEWEST` are left to train on, test questions are moved to train: those with the
+    highest hash first, as with a smaller share; marked ones last.
     """
     marked = {example.facts.question for example in examples if example.split == TRAIN}
     sides = {
@@ -48,7 +47,7 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
 def side_of(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> str:
     """Return the side of an example by its own mark ("" for none) or by its question's hash.
 
-    `is_taught`: somebody marked the question as taught, so it is wherever it is asked.
+    `is_taught`: another example with this question is marked as train.
     """
     if mark or is_taught:
         return mark or TRAIN
@@ -56,7 +55,7 @@ def side_of(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> st
 
 
 def split_bucket(question: str, salt: str) -> float:
-    """Return where a normalised question falls, 0 <= bucket < 1, evenly over questions.
+    """Return the bucket of a normalised question, 0 <= bucket < 1, uniformly distributed.
 
     Source: the first 64 bits of sha256 of "<salt>:<question>".
     """
@@ -65,9 +64,9 @@ def split_bucket(question: str, salt: str) -> float:
 
 
 def take_back(tests: Iterable[tuple[str, str, str]], taught: int, rule: SplitRule) -> Sequence[str]:
-    """Return which of the `tests` (id, mark, question) teach, so that train has enough.
+    """Return the `tests` (id, mark, question) to move to train, so that it has enough examples.
 
-    Whole questions go; `taught` examples teach without them.
+    All examples of a question move together; `taught` is the number of other training examples.
     """
     if taught >= FEWEST:
         return ()
@@ -84,5 +83,5 @@ def take_back(tests: Iterable[tuple[str, str, str]], taught: int, rule: SplitRul
 
 
 def has_gate(tests: int, rule: SplitRule) -> bool:
-    """Return whether so many test examples are enough to judge a model by."""
+    """Return whether this number of test examples is enough to judge a model."""
     return tests >= max(rule.min_test, 1)

@@ -2,11 +2,11 @@
 
     held -> training | superseded
     built -> training -> serving | failed | superseded
-    failed -> training when somebody launches the build again
-    serving -> training likewise, when the provider has lost its model
+    failed -> training if the build is launched again
+    serving -> training likewise, if the provider has lost its model
     final: unchanged, rejected, superseded, removed
 
-The status changes by `transition` alone. Final ones stand in git notes too.
+The status changes only by `transition`. Final ones are also stored in git notes.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from merlin.db.values import RowMap, dump_json, read_row
 
 
 class VerdictStatus(StrEnum):
-    """What a commit led to so far; the values are what the database stores."""
+    """What a commit led to so far; the values are stored in the database."""
 
     HELD = "held"
     BUILT = "built"
@@ -49,11 +49,11 @@ WAITING = (VerdictStatus.BUILT, VerdictStatus.HELD)
 # The condition of verdicts whose commit is on the branch.
 ON_LINE = VERDICT.position.is_null(False)  # noqa: FBT003 - peewee's own signature
 
-# Reasons of a training verdict whose model the gate holds, or people did worse with.
+# Reasons of a training verdict whose model is held by the gate, or failed as a canary.
 HOLDS = ("gate-lost", "gate-worse", "gate-floor", "canary-worse")
-# What is shown of such a one.
+# The status shown for these.
 GATED = "gated"
-# The reason of a training verdict whose model answers a share of the people, and what is shown.
+# The reason of a training verdict whose model is a canary, and the status shown for it.
 CANARY = "canary"
 NOT_FOR_ALL = (*HOLDS, CANARY)
 
@@ -73,14 +73,14 @@ _MOVES: Mapping[VerdictStatus, frozenset[VerdictStatus]] = {
 
 
 def shown_word(word: VerdictStatus, reason: str) -> str:
-    """Return the word to show: one whose model is held or tried is trained, and waits."""
+    """Return the status to show: a training verdict whose model is held or a canary has another."""
     if word is not VerdictStatus.TRAINING or reason not in NOT_FOR_ALL:
         return word.value
     return GATED if reason in HOLDS else CANARY
 
 
 def can_transition(old: VerdictStatus, new: VerdictStatus) -> bool:
-    """Return whether a verdict may go from `old` to `new`; staying is no move."""
+    """Return whether a verdict may change from `old` to `new`, another status."""
     return new in _MOVES.get(old, frozenset())
 
 
@@ -89,9 +89,10 @@ class Verdict:
     """What one commit led to for one dataset.
 
     `position` counts first-parent commits (1 = the first); None: the commit is no longer on
-    the branch. `wish` is the digest of files and recipe (`builds.training_key`), "" where
-    nothing was built. `spec` is the dataset's settings at that commit, None where they could
-    not be read. `reason` is a Fluent key with `arguments`, "" when the word says it all.
+    the branch. `word` is the status. `wish` is the digest of files and recipe
+    (`builds.training_key`), "" if nothing was built. `spec` contains the dataset's settings at
+    that commit, None if they could not be read. `reason` is a Fluent key with `arguments`, "" for
+    none.
     """
 
     commit: str
@@ -120,8 +121,8 @@ def verdict_from_row(row: Row) -> Verdict:
 def newest_settings(db: Database, dataset: str) -> DatasetSpec | None:
     """Return the newest settings of a dataset that could be read.
 
-    Gate and canary are not part of a build: a commit that changes them alone counts for the model
-    that waits.
+    Gate and canary are not part of a build: a commit that changes only these applies to a waiting
+    model too.
     """
     readable = (VERDICT.dataset == dataset) & ON_LINE & VERDICT.spec.is_null(False)  # noqa: FBT003 - peewee's own signature
     query = VERDICT.select(VERDICT.spec).where(readable).order_by(VERDICT.position.desc())
@@ -144,7 +145,7 @@ def select_verdicts() -> Select:
 
 
 def verdict_condition(commit: str, dataset: str) -> Any:
-    """Return the condition that names one verdict."""
+    """Return the condition for one verdict."""
     return (VERDICT.commit_sha == commit) & (VERDICT.dataset == dataset)
 
 
@@ -157,10 +158,10 @@ def transition(
     *,
     change: Mapping[str, object] | None = None,
 ) -> int:
-    """Move the verdicts that fulfil `where` and stand at one of `olds` to `new`; return how many.
+    """Change verdicts that fulfil `where` from one of `olds` to `new`; return their number.
 
-    `change` names other columns to set; reason and arguments are emptied unless it sets them.
-    Raises ValueError for another than the moves above, whether or not there is such a verdict.
+    `change` sets other columns; reason and arguments are emptied unless it sets them. Raises
+    ValueError for a transition that `_MOVES` does not allow, even if no verdict matches.
     """
     expected = tuple(olds)
     for old in expected:
@@ -178,7 +179,7 @@ def transition(
 
 
 def fail_training(db: Database, where: Any, at: datetime, why: Row) -> None:
-    """Move the training verdicts that fulfil `where` to failed; `why` sets reason and arguments."""
+    """Set the training verdicts that fulfil `where` to failed; `why` has reason and arguments."""
     transition(db, (VerdictStatus.TRAINING,), VerdictStatus.FAILED, at, where, change=why)
 
 
@@ -192,7 +193,7 @@ _AT_ONCE = 100
 _REVOKED = "revoked"  # as `merlin.training.models` calls it
 
 
-# Older statuses are history: a forge that is named today is not told of years.
+# Older statuses are not sent to a forge that is configured later.
 OWED_FOR = timedelta(days=7)
 _STATUSES_AT_ONCE = 20
 
@@ -201,9 +202,9 @@ class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
 
     def unnoted(self) -> list[tuple[str, str]]:
-        """Return (commit, note text) for commits whose final words are not noted as they stand.
+        """Return (commit, note text) for commits whose final statuses are not in their notes yet.
 
-        Only of the line: a new mirror need not hold what a rewritten history has left.
+        Only commits on the branch: a new mirror may lack those that a rewritten history removed.
         """
         is_newer = NOTED.at.is_null() | (NOTED.at < VERDICT.updated_at)
         due = (
@@ -216,7 +217,7 @@ class VerdictHistory(Repository):
         return [(commit, text) for commit, text, _ in self._notes(commits)]
 
     def _notes(self, commits: Sequence[str]) -> list[tuple[str, str, str]]:
-        """Return commit, its note, and when the newest of its words was said."""
+        """Return commit, note text, and the time of its newest status."""
         rows = self.db.rows(
             VERDICT.select(
                 VERDICT.commit_sha,
@@ -249,9 +250,9 @@ class VerdictHistory(Repository):
 
     @transaction
     def noted(self, commit: str, note: str) -> None:
-        """Remember that this text stands as the commit's note.
+        """Record that this text is the commit's note.
 
-        Words that moved on meanwhile are newer than it, and will be noted in their turn.
+        Statuses that changed meanwhile are newer and will be written next time.
         """
         note_times = [at for _, text, at in self._notes([commit]) if text == note]
         if note_times:
@@ -259,9 +260,9 @@ class VerdictHistory(Repository):
             self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": note_times[0]}))
 
     def owed_statuses(self) -> list[Row]:
-        """Return the newest verdicts that the forge was not told as they stand, a few at a time.
+        """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.
 
-        `words` are what it was told last.
+        `words` is the text that was sent last.
         """
         condition = COMMIT_STATUS.commit_sha == VERDICT.commit_sha
         condition &= COMMIT_STATUS.dataset == VERDICT.dataset
@@ -281,7 +282,7 @@ class VerdictHistory(Repository):
 
     @transaction
     def sent_status(self, owed: Row, text: str) -> None:
-        """Remember what the forge was told; what moved on meanwhile is owed in its turn."""
+        """Record a sent status; one that changed meanwhile will be sent next time."""
         key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
         self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
 
@@ -292,7 +293,7 @@ class VerdictHistory(Repository):
         """
         query = select_verdicts().where(VERDICT.dataset == dataset)
         if commit is None:
-            # An unchanged commit wants what the one before it wants.
+            # An unchanged commit has the training key of the one before it.
             is_new = VERDICT.word != VerdictStatus.UNCHANGED.value
             query = query.where(ON_LINE & is_new & (VERDICT.wish != ""))
         else:
@@ -301,14 +302,14 @@ class VerdictHistory(Repository):
         return verdict_from_row(self.db.one(query.order_by(VERDICT.position.desc()), missing))
 
     def commit_of(self, job_id: int) -> str | None:
-        """Return the newest commit whose verdict this job serves, None when there is none."""
+        """Return the newest commit whose verdict has this job, None if there is none."""
         of_job = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id == job_id)
         found = self.db.value(of_job.order_by(VERDICT.id.desc()))
         return None if found is None else str(found)
 
 
 def _note(rows: Iterable[Row]) -> str:
-    """Return the note of one commit: a line a dataset, in words that programs can read."""
+    """Return the note of one commit: a machine-readable line for each dataset."""
     lines = []
     for row in rows:
         words = [f"merlin: dataset={row['dataset']} verdict={row['word']}"]
@@ -329,17 +330,17 @@ def _note(rows: Iterable[Row]) -> str:
 
 
 def renote(db: Database, *job_ids: int) -> None:
-    """Let the notes that tell of these jobs be written again: a model of theirs changed."""
+    """Have the notes about these jobs written again, because one of their models changed."""
     query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
     db.change(NOTED.delete().where(NOTED.commit_sha.in_(query)))
 
 
 @dataclass(frozen=True, slots=True)
 class NotedVerdict:
-    """What a line of a git note tells: what a commit led to for one dataset.
+    """A line of a git note: what a commit led to for one dataset.
 
-    `job` is the provider's name, "" for none. `serves` is since when its model serves, "" for one
-    that does not.
+    `job` is the provider's job id, "" for none. `serves` is the time since which its model serves,
+    "" if it does not.
     """
 
     commit: str
@@ -361,9 +362,9 @@ _NOTED = re.compile(
 
 
 def read_notes(notes: Iterable[tuple[str, str]]) -> Iterator[NotedVerdict]:
-    """Yield what the notes (commit, text) tell of builds, as `_note` wrote it.
+    """Yield the verdicts with a build in notes (commit, text) written by `_note`.
 
-    Other lines, damaged ones too, are skipped.
+    Other lines and damaged ones are skipped.
     """
     for commit, text in notes:
         for found in filter(None, map(_NOTED.fullmatch, text.splitlines())):

@@ -1,9 +1,9 @@
-"""Whether a build is what its commit gives: made anew beside it, then compared byte by byte.
+"""Verify a build: build its commit again and compare the files byte by byte.
 
-Nothing is changed: the build is made in a temporary folder, from the mirror as it is. Several
-commits may have led to one build, with other values in the manifest (another recipe, another
-rejected file); its folder is right where it is what one of them gives. A manifest is compared by
-its values: how its lines are broken is the writer's.
+Nothing is changed: the new build is created in a temporary folder, from the mirror without a fetch.
+Several commits may have led to one build, with different values in the manifest (another recipe,
+another rejected file); the folder is correct if it equals the result of one of them. Manifests are
+compared by their values, not by their line breaks.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ if TYPE_CHECKING:
     from merlin.git.repository import GitSource
 
 
-# How a build stands to its commit.
+# The result of a verification.
 BuildState = Literal["same", "missing", "different"]
 
 
 @dataclass(frozen=True, slots=True)
 class FileDifference:
-    """One file of a build's folder that is not what the commit gives.
+    """A file of a build's folder that differs from the result of the commit.
 
-    `line`: the first that differs, from 1; 0 for a file that is there on one side alone. `example`:
-    whose line it is, "" for none. `is_there` False: the folder has not got the file.
+    `line`: the first different line, from 1; 0 if the file exists on one side only. `example`: the
+    example of that line, "" for none. `is_there` is False if the folder lacks the file.
     """
 
     file: str
@@ -54,9 +54,9 @@ class FileDifference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildProof:
-    """What came of making a build anew; digests are sha256 (hex), `made` that of the new files.
+    """The result of building again; digests are sha256 (hex), `made` is that of the new files.
 
-    MISSING: the folder is not there, and the commit gives the recorded bytes.
+    MISSING: the folder does not exist, and the commit gives the recorded bytes.
     """
 
     build: str
@@ -68,12 +68,12 @@ class BuildProof:
 
     @property
     def can_restore(self) -> bool:
-        """Return whether the folder is not as it was, and its commit still gives it."""
+        """Return whether the folder is missing or damaged and its commit still gives it."""
         return self.state != "same" and self.made == self.digest
 
     @property
     def has_other_manifest(self) -> bool:
-        """Return whether the manifest, which another commit may word otherwise, alone differs."""
+        """Return whether only the manifest differs, which depends on the commit."""
         return self.made == self.digest and [file.file for file in self.files] == [MANIFEST_FILE]
 
 
@@ -84,10 +84,10 @@ def verify_build(
     commits: Sequence[str],
     limit_tokens: Mapping[str, int],
 ) -> BuildProof:
-    """Return how the build in `folder` stands to the `commits` that led to it, oldest first.
+    """Compare the build in `folder` with the `commits` that led to it, oldest first.
 
-    `limit_tokens`: base model -> tokens that one example may have. Raises NotFound when the mirror
-    has none of the commits, DatasetError when one cannot be built any more, SourceError.
+    `limit_tokens`: base model -> the most tokens of an example. Raises NotFound if the mirror has
+    none of the commits, DatasetError if one cannot be built any more, SourceError.
     """
     first = None
     for commit in _commits_in_mirror(source, commits):
@@ -109,7 +109,7 @@ def verify_build(
 
 
 def _commits_in_mirror(source: GitSource, commits: Sequence[str]) -> list[str]:
-    """Return the commits that the mirror has; asked by name, a lacking one is no damage to it."""
+    """Return the commits that the mirror has; a missing one does not mean that it is damaged."""
     found = []
     for commit in commits:
         try:
@@ -127,7 +127,7 @@ def _compare(build: Build, folder: Path, commit: str, content: BuildContent) -> 
             made = write_build(content, Path(temporary), build.number)
             try:
                 files = _differences(made, folder, content)
-            except FileNotFoundError:  # the daemon let the folder go meanwhile
+            except FileNotFoundError:  # the daemon deleted the folder meanwhile
                 is_there = False
     state: BuildState = "same" if is_there else "missing"
     if files or content.digest != build.digest:
@@ -157,9 +157,9 @@ def _differences(made: Path, kept: Path, content: BuildContent) -> list[FileDiff
 
 
 def _say_same(name: str, one: Path, other: Path) -> bool:
-    """Return whether both files are manifests of the same values.
+    """Return whether both files are manifests with the same values.
 
-    Earlier releases wrote the examples into it, too.
+    Earlier versions also stored the examples in it.
     """
     if name != MANIFEST_FILE:
         return False
@@ -171,7 +171,7 @@ def _say_same(name: str, one: Path, other: Path) -> bool:
 
 
 def _first_difference(one: Path, other: Path) -> int:
-    """Return the first line, from 1, that differs between two files, 0 when none does."""
+    """Return the first different line of two files, from 1; 0 if none differs."""
     with one.open("rb") as ours, other.open("rb") as theirs:
         pairs = enumerate(zip_longest(ours, theirs), 1)
         return next((number for number, (mine, its) in pairs if mine != its), 0)

@@ -1,7 +1,7 @@
-"""Work tree: datasets as they lie in a folder on disk, seen as git would see them, without git.
+"""Read datasets from a folder on disk as git would see them, without git.
 
-Links are never followed: a link is an entry of its own and becomes a finding. Where there is git,
-its index tells which bytes of the files could be brought back.
+Links are not followed: a link is an entry of its own and becomes a finding. If git is available,
+its index tells which contents of the files it could restore.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from merlin.dataset.finding import escape_unprintable
 from merlin.git.source import EXECUTABLE, FILE, SYMLINK, Entry, blob_id
 
 HOME = "datasets"
-_OTHER = "000000"  # sockets, devices: git knows no mode for them
+_OTHER = "000000"  # sockets, devices: git has no mode for them
 
 
 @dataclass(frozen=True, slots=True)
 class Folder:
-    """One dataset's folder; `only` is the part of it that was asked about, empty for all.
+    """One dataset's folder; `only` is the requested part of it, empty for all.
 
-    `shown` is how the person named the folder: paths in findings begin with it.
+    `shown` is the folder's path as the person entered it: paths in findings begin with it.
     """
 
     path: Path
@@ -39,7 +39,7 @@ class Folder:
         return self.path.resolve().name
 
     def holds(self, path: str) -> bool:
-        """Return whether `path`, relative to the folder, was asked about."""
+        """Return whether `path`, relative to the folder, was requested."""
         known = escape_unprintable(self.only)
         return (
             not known
@@ -48,7 +48,7 @@ class Folder:
         )
 
     def moved(self, renamed: Mapping[str, str]) -> Folder:
-        """Return the same when files have other paths now: path -> where it lies."""
+        """Return the same folder after files were renamed; `renamed`: old path -> new path."""
         depth = self.only.count("/") + 1
         for path, new in renamed.items():
             if self.only and path != new and self.holds(path):
@@ -57,9 +57,9 @@ class Folder:
 
 
 def folders(path: Path) -> list[Folder]:
-    """Return the datasets that `path` means: one, all in a folder or repository, or its own.
+    """Return the datasets at `path`: one, all of a folder or repository, or that of a file.
 
-    Raises ConfigError when there is no such path or no dataset.
+    Raises ConfigError if the path does not exist or contains no dataset.
     """
     if not os.path.lexists(path):
         raise ConfigError(f"no such path: {path}", "check-no-such-path", path=str(path))
@@ -75,7 +75,7 @@ def folders(path: Path) -> list[Folder]:
 
 
 def _inside(path: Path) -> list[Path]:
-    """Return the datasets in a folder; a whole repository means its folder `datasets`."""
+    """Return the datasets in a folder; for a whole repository those in its folder `datasets`."""
     if not path.is_dir():
         return []
     home = path / HOME
@@ -91,12 +91,12 @@ def _is_dataset(path: Path) -> bool:
 
 
 def _around(path: Path) -> Folder | None:
-    """Return the dataset that `path` lies in, when it lies in one."""
-    # Not resolved: a link is asked about as itself, wherever it leads.
+    """Return the dataset that contains `path`, if there is one."""
+    # Not resolved: a link is checked itself, not its target.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
     for parent in absolute.parents:
         only = absolute.relative_to(parent).as_posix()
-        # A lone example file may lie in a dataset whose dataset.yaml is missing.
+        # A single example file may be in a dataset without dataset.yaml.
         is_example = path.suffix == ".yaml" and only.startswith("examples/")
         if os.path.lexists(parent / "dataset.yaml") or is_example:
             shown = str(parent) if path.is_absolute() else os.path.relpath(parent)
@@ -108,11 +108,11 @@ Read = Callable[[Sequence[str]], Iterator[tuple[str, bytes]]]
 
 
 def work_tree(folder: Path, file_bytes: int) -> tuple[list[Entry], Read]:
-    """Return what lies below `folder`, and what yields (blob, bytes) of blobs in the order asked.
+    """Return the entries below `folder`, and a function that yields (blob, bytes) of given blobs.
 
-    Files larger than `file_bytes` are listed, not read.
+    Files larger than `file_bytes` are listed, but not read.
     """
-    # Of text, as is all that is done for each file: a Path takes as long as reading does.
+    # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
     for path, found in _files_below(str(folder)):
         mode = _mode(found)
@@ -146,16 +146,16 @@ def _mode(found: os.stat_result) -> str:
     return EXECUTABLE if found.st_mode & stat.S_IXUSR else FILE
 
 
-# A hook of git's is called with these, which would lead from another folder to the wrong place.
+# Git sets these for its hooks; they would point git to the wrong repository.
 _OF_A_HOOK = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 _MERGED = "0"
 
 
 def read_index(folder: Path) -> dict[str, tuple[str, str]]:
-    """Return path within `folder` -> (mode, blob id) of every file that the index holds there.
+    """Return path within `folder` -> (mode, blob id) of every file in the index.
 
-    Paths that are no UTF-8 have surrogates, as in `Entry`. Raises Refused without git, SourceError
-    for a folder that lies in no work tree.
+    Paths that are not UTF-8 contain surrogates, as in `Entry`. Raises Refused without git,
+    SourceError for a folder outside a work tree.
     """
     if shutil.which("git") is None:
         raise Refused("git is not installed", "git-absent")

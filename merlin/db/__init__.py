@@ -1,5 +1,5 @@
-"""The database: every durable row of Merlin, on SQLite or PostgreSQL, through peewee.
+"""The database of Merlin, SQLite or PostgreSQL, through peewee.
 
-`database` opens one, `migrations` make its tables, and one file a family of rows fulfils the
-Protocols of the domain. No process is known here.
+`database` opens it, `migrations` create its tables. Repositories of a subject are beside its rules;
+those here are shared by all subjects.
 """

@@ -1,4 +1,4 @@
-"""Audit: who did what that cannot be taken back unseen, and when; rows are only added."""
+"""The audit log: who did what and when; rows are only added."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from merlin.db.values import RowMap
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was done.
+    """One entry of the audit log.
 
-    `by` is "user:<Telegram id>" or "cli:<login>"; `action` a short constant word such as
-    "role.grant", which has a text `audit-role-grant`; `target` what it was done to: "user:<id>",
-    "job:<id>", "dataset:<name>". `number` tells entries apart, a later one has a greater one.
+    `by` is "user:<Telegram id>" or "cli:<login>"; `action` is a short constant such as
+    "role.grant", whose text is `audit-role-grant`; `target` is the object: "user:<id>",
+    "job:<id>", "dataset:<name>". `number` increases with each entry.
     """
 
     at: datetime
@@ -30,11 +30,11 @@ class Entry:
 
 
 def person_reference(user_id: int) -> str:
-    """Return how the audit names a person, as who did it and whom it was done to."""
+    """Return how the audit log refers to a person, as author and as target."""
     return f"user:{user_id}"
 
 
-# What the other admins hear of at once, by the action.
+# The notice that the other admins get at once, by action.
 _NEWS: Mapping[str, str] = {
     "role.grant": "notice-deed-grant",
     "role.revoke": "notice-deed-revoke",
@@ -45,18 +45,18 @@ _PEOPLE = ("user:", "cli:")
 
 
 def is_person(by: str) -> bool:
-    """Return whether somebody did it, and no program."""
+    """Return whether the author is a person rather than a program."""
     return by.startswith(_PEOPLE)
 
 
 class Audit(Repository):
-    """One row an action; rows are only added."""
+    """One row for each action; rows are only added."""
 
     @transaction
     def note(
         self, by: str, action: str, target: str, arguments: Mapping[str, object] | None = None
     ) -> None:
-        """Add one entry; `arguments` are plain JSON values. The other admins may hear of it."""
+        """Add one entry; `arguments` are JSON values. Some actions notify the other admins."""
         entry = Entry(self._clock(), by, action, target, arguments or {})
         self.db.add(AUDIT, _ENTRIES.write(entry, but=("number",)))
         key = _NEWS.get(action)
@@ -69,7 +69,7 @@ class Audit(Repository):
     def newest(
         self, limit: int = 50, target: str | None = None, by: str | None = None, before: int = 0
     ) -> list[Entry]:
-        """Return the newest entries first: of one target, of who did it, older than a number."""
+        """Return entries, newest first: of one target, by one author, below a number."""
         entries = AUDIT.select().order_by(AUDIT.id.desc()).limit(limit)
         if target is not None:
             entries = entries.where(AUDIT.target == target)

@@ -1,11 +1,12 @@
-"""Backups: the database as of one moment, builds, the engine's models, and on wish the text key.
+"""Backups: a snapshot of the database, the builds, the engine's models, optionally the text key.
 
-An archive is a .tar.gz; its last member, the manifest, names every other one with size and
-sha256, so that a torn archive has none. SQLite is copied by VACUUM INTO, which holds up nobody who
-writes, PostgreSQL by its own pg_dump. What git gives back (the mirror, indices) stays out.
+An archive is a .tar.gz. Its last member, the manifest, lists every other member with size and
+sha256, so a truncated archive has no manifest. SQLite is copied by VACUUM INTO, which does not
+block writers, PostgreSQL by pg_dump. What can be recreated from git (the mirror, indices) is left
+out.
 
-With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a nonce, what is
-encrypted, the tag. It is opened into a file first and unpacked only once its tag is right.
+With a key the whole .tar.gz is one AES-256-GCM message: `HEAD`, the key's id, a nonce, the
+ciphertext, the tag. It is decrypted into a file and unpacked only after its tag was verified.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ _CHUNK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What an archive holds; `schema` names the steps that its database has seen."""
+    """The contents of an archive; `schema` lists the migrations applied to its database."""
 
     created_at: str
     database: str
@@ -75,17 +76,17 @@ class Manifest:
 
 
 def backup_folder(state_dir: Path) -> Path:
-    """Return where archives go that are given no other place."""
+    """Return the default folder of archives."""
     return state_dir / "backups"
 
 
 def note_backup(state_dir: Path, at: datetime) -> None:
-    """Note that the state was backed up, wherever to."""
+    """Record the time of a backup, whatever its destination."""
     write_durably(state_dir / _NOTED, lambda place: place.write_text(iso(at)))
 
 
 def last_backup(state_dir: Path) -> datetime | None:
-    """Return when the state was backed up last; None: never."""
+    """Return the time of the last backup, None if there was none."""
     try:
         return from_iso((state_dir / _NOTED).read_text("ascii"))
     except (OSError, ValueError):
@@ -97,9 +98,9 @@ MAX_ENCRYPTED = 2**36 - 32
 
 
 class _Encryption:
-    """Writes into a stream what AES-256-GCM makes of the bytes; `close` adds the tag.
+    """Encrypts written bytes into a stream by AES-256-GCM; `close` adds the tag.
 
-    Raises MerlinError where it becomes more than one message may be.
+    Raises MerlinError if they exceed the maximum length of one message.
     """
 
     def __init__(self, target: IO[bytes], key: bytes) -> None:
@@ -128,7 +129,7 @@ class _Encryption:
 
 
 def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> None:
-    """Write what is encrypted in `source` into `target`. Raises Refused where no key opens it."""
+    """Decrypt `source` into `target`. Raises Refused if none of the keys fits."""
     head = source.read(len(HEAD) + _KEY_ID + NONCE_BYTES)
     named = head[len(HEAD) : -NONCE_BYTES].decode("ascii", "replace")
     key = next((each for each in keys if key_id(each) == named), None)
@@ -157,10 +158,10 @@ def write_backup(
     with_key: bool = False,
     key: bytes | None = None,
 ) -> Manifest:
-    """Write an archive of the state into a stream, encrypted where there is a `key` of 32 bytes.
+    """Write an archive of the state into a stream, encrypted if a `key` of 32 bytes is given.
 
-    `with_key` puts the key of people's texts in, too. Raises NotFound where there is no database
-    yet, MerlinError where pg_dump fails.
+    `with_key` includes the key of people's texts. Raises NotFound if there is no database yet,
+    MerlinError if pg_dump fails.
     """
     if url.startswith("sqlite:") and not sqlite_path(url).exists():
         raise NotFound("nothing has been recorded yet", "nothing-recorded")
@@ -218,12 +219,12 @@ def _copy_database(name: str, place: Path | None, url: str, staged: Path) -> Non
 
 
 def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
-    """Keep a copy of a database whose schema is about to change, the newest one alone.
+    """Copy a database before its schema changes; only the newest copy is kept.
 
-    It is the way back to the program of before: `merlin.db.before-STEP` beside the SQLite file,
-    `merlin.dump.before-STEP` by pg_dump in the state folder, STEP the first one that is to come.
-    Raises MerlinError where that of SQLite cannot be written. Without a pg_dump that fits the
-    server the upgrade goes on: its steps only add, each in one transaction.
+    The copy allows a return to the previous version: `merlin.db.before-STEP` beside the SQLite
+    file, `merlin.dump.before-STEP` by pg_dump in the state folder; STEP is the first migration to
+    apply. Raises MerlinError if the SQLite copy cannot be written. Without a pg_dump that matches
+    the server the upgrade continues: migrations only add, each in one transaction.
     """
     steps = pending(database)
     if not steps or not applied(database):
@@ -253,10 +254,10 @@ def keep_before_upgrade(state_dir: Path, url: str, database: Database) -> None:
 
 
 def _call_postgresql(program: str, url: str, *arguments: str) -> None:
-    """Run a program of PostgreSQL on the database. Raises MerlinError with what it said."""
+    """Run a PostgreSQL program on the database. Raises MerlinError with its error output."""
     from psycopg import pq  # noqa: PLC0415 - SQLite does without it
 
-    # By the environment: a password among arguments would stand in every ps.
+    # By the environment: a password in the arguments would be visible in `ps`.
     options = [each for each in pq.Conninfo.parse(url.encode()) if each.val is not None]
     named = {option.keyword.decode(): (option.val or b"").decode() for option in options}
     environment = {
@@ -279,7 +280,7 @@ def _call_postgresql(program: str, url: str, *arguments: str) -> None:
 
 
 def _files(state_dir: Path, *, with_key: bool) -> Iterator[str]:
-    """Yield the paths of what is copied as it lies there, within the state folder."""
+    """Yield the paths within the state folder of the files to copy unchanged."""
     for folder in FOLDERS:
         for path in sorted((state_dir / folder).rglob("*")):
             if path.is_file() and not path.is_symlink():
@@ -300,10 +301,10 @@ def _add(archive: tarfile.TarFile, name: str, path: Path) -> FileDigest:
 
 
 def read_backup(source: io.BufferedReader, folder: Path, keys: Sequence[bytes] = ()) -> Manifest:
-    """Unpack an archive into a new folder and compare every byte with its manifest.
+    """Unpack an archive into a new folder and verify every file against the manifest.
 
-    One of `keys` opens an encrypted one. Raises Refused for an archive that is torn or changed, of
-    a newer version, or that no key opens.
+    An encrypted archive is decrypted with one of `keys`. Raises Refused for an archive that is
+    truncated, modified, of a newer version, or that none of the keys decrypts.
     """
     if source.peek(1)[:1] != HEAD[:1]:
         return _read_archive(source, folder)
@@ -335,7 +336,7 @@ def _read_archive(source: IO[bytes], folder: Path) -> Manifest:
 
 
 def _parse_manifest(content: bytes) -> Manifest:
-    """Return the manifest. Raises Refused for none, and for one of a newer version."""
+    """Return the manifest. Raises Refused if it is missing or of a newer version."""
     try:
         document = json.loads(content)
         if document["format"] > _FORMAT or {*document["schema"]} - {
@@ -356,7 +357,7 @@ def _reading(archive: tarfile.TarFile, info: tarfile.TarInfo) -> IO[bytes]:
 
 
 def _is_ours(name: str) -> bool:
-    """Tell whether a backup has a file of this name: below mirror.git it would be git's to run."""
+    """Return whether a backup may contain a file of this name: git might run one in mirror.git."""
     parts = PurePosixPath(name).parts
     is_known = name in (DATABASE, DUMP, ENGINE, key_path(Path()).name)
     is_below = name.startswith(tuple(f"{folder}/" for folder in FOLDERS))
@@ -382,14 +383,14 @@ def _unpack(archive: tarfile.TarFile, info: tarfile.TarInfo, folder: Path) -> Fi
 def restore_backup(
     source: io.BufferedReader, state_dir: Path, url: str, at: datetime, keys: Sequence[bytes] = ()
 ) -> Manifest:
-    """Put an archive's state in place of what is there; return its manifest.
+    """Replace the state by that of an archive; return its manifest.
 
-    Nobody may use the state meanwhile. First everything is unpacked and compared: a kill leaves the
-    old state. Then files go to their places, and last the databases; while they move a mark lies in
-    the state folder, and nothing starts on half of a state: the same command again completes it. An
-    old SQLite file stays beside the new one, as `merlin.db.before-TIME`.
+    No process may use the state meanwhile. First the whole archive is unpacked and verified: a kill
+    leaves the old state. Then the files are moved, the databases last. Until that is complete, a
+    marker file in the state folder keeps every process from starting; running the same command
+    again completes the restore. The old SQLite file is kept as `merlin.db.before-TIME`.
     Raises Refused as `read_backup` does, for a backup of another kind of database, and for a
-    PostgreSQL that is not empty.
+    PostgreSQL database that is not empty.
     """
     dialect = "sqlite" if url.startswith("sqlite:") else "postgresql"
     state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -426,7 +427,7 @@ def _replace_database(source: Path, place: Path, at: datetime) -> None:
 
 
 def _keep_old(place: Path, at: datetime) -> None:
-    """Let an old SQLite file stay under another name, with all that its log holds."""
+    """Keep an old SQLite file under another name, after its WAL was written into it."""
     if not place.exists():
         return
     with closing(sqlite3.connect(place)) as database, suppress(sqlite3.DatabaseError):

@@ -1,9 +1,9 @@
-"""Who waits for the writes of other processes hears of them from a thread of its own.
+"""Watch for the writes of other processes in a separate thread.
 
-`Database.bump` adds to the change counter. On PostgreSQL it notifies in the same transaction, and
-the thread listens: it hears at once, and looks at the counter once a second beside it, because
-the version before does not notify, and nothing is told while a connection is made anew. SQLite
-has no notifications: there the counter is looked at 20 times a second.
+`Database.bump` increases the change counter. On PostgreSQL it also sends a notification in the same
+transaction, which the thread receives at once. It still reads the counter once a second: the
+previous version sends no notifications, and some are lost during a reconnect. SQLite has no
+notifications: there the counter is read 20 times a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from merlin.db.processes import read_change_counter
 log = get_logger(__name__)
 
 LOOK_S, MAX_WAIT_S = 0.05, 1.0
-# Where every message changes it, who waits works so many seconds after its last time.
+# If every message changes the counter, a waiter runs at most once in this many seconds.
 REST_S = 0.2
 
 Tell = Callable[[], object]
@@ -38,7 +38,7 @@ def watch_changes(db: Database, tell: Tell) -> Iterator[None]:
         yield
     finally:
         stop.set()
-        with suppress(MerlinError):  # without a database nobody listens
+        with suppress(MerlinError):  # without a database there is nothing to watch
             db.notify()
         thread.join()
 
@@ -57,26 +57,26 @@ def _watch(db: Database, tell: Tell, stop: threading.Event) -> None:
             else:
                 db.wait_for_notification(MAX_WAIT_S)
         except Exception as error:
-            if not isinstance(error, MerlinError):  # of a database that is away others tell
+            if not isinstance(error, MerlinError):  # others report an unavailable database
                 log.exception("changes are not heard of")
             stop.wait(MAX_WAIT_S)
 
 
 class Changes:
-    """What the coroutines of one event loop know of changes: `count` grows with each."""
+    """The changes seen by the coroutines of one event loop; `count` increases with each."""
 
     def __init__(self) -> None:
         self.count = 0
         self._next = asyncio.Event()
 
     def add(self) -> None:
-        """Wake all that wait."""
+        """Count a change and wake all waiters."""
         self.count += 1
         self._next.set()
         self._next = asyncio.Event()
 
     async def wait(self, known: int, within_s: float, rest_s: float = REST_S) -> None:
-        """Rest, then return when `count` is not `known`, or after so many seconds."""
+        """Pause for `rest_s`, then return when `count` is not `known`, or after `within_s`."""
         await asyncio.sleep(rest_s)
         if self.count == known:
             # `asyncio.wait_for` of Python 3.11 would lose a cancellation that comes with a change.

@@ -1,6 +1,6 @@
-"""Copy the whole SQLite database into an empty PostgreSQL, and compare every row.
+"""Copy the whole SQLite database into an empty PostgreSQL database, and compare every row.
 
-By the drivers themselves: rows go as they are stored, encrypted columns too, by COPY.
+Rows are copied as they are stored, encrypted columns too, by the drivers and COPY.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
 
-# Tables in which a new schema has rows already.
+# Tables that have rows in a new database.
 SEEDED = frozenset({"course_index", "migration", "wake"})
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema() ORDER BY 1"
 _COLUMNS = """
@@ -36,18 +36,16 @@ _AT_ONCE = 1000
 def copy_database(
     source: Path, url: str, advance: Callable[[], None] = lambda: None
 ) -> dict[str, int]:
-    """Copy all rows of an SQLite file into a PostgreSQL that has the same schema and no rows.
+    """Copy all rows of an SQLite file into a PostgreSQL database with the same schema and no rows.
 
-    Returns how many rows each table has.
-
-    All of it is one transaction: a kill leaves nothing. `advance` is called after each table.
-    Raises Refused for a database with rows, MerlinError where a table differs afterwards,
-    DatabaseAway where PostgreSQL cannot be asked.
+    Returns the number of rows of each table. Everything is one transaction: a kill leaves nothing
+    behind. `advance` is called after each table. Raises Refused if the target has rows,
+    MerlinError if a table differs afterwards, DatabaseAway if PostgreSQL is unavailable.
     """
     with driver_errors(), open_session(url) as target:
         lite = sqlite3.connect(source)
         try:
-            lite.execute("BEGIN IMMEDIATE")  # nobody writes until all is copied
+            lite.execute("BEGIN IMMEDIATE")  # blocks writers until everything is copied
             return _copy(lite, target, advance)
         finally:
             lite.close()
@@ -83,7 +81,7 @@ def _copy(
 
 
 def _in_order(target: Connection) -> list[str]:
-    """Return the tables, each after those that its rows refer to."""
+    """Return the tables, each after those that its foreign keys refer to."""
     order: TopologicalSorter[str] = TopologicalSorter(
         {name: set() for (name,) in target.execute(_TABLES)}
     )
@@ -121,7 +119,7 @@ def _postgresql_rows(
 
 
 def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) -> None:
-    """Let new rows get numbers that no row ever had, a deleted one neither."""
+    """Set the sequences so that new rows get ids that no row ever had, including deleted ones."""
     query = "SELECT seq FROM sqlite_sequence WHERE name = ?"
     given = lite.execute(query, (table,)).fetchone()
     if given is not None and given[0]:
@@ -132,7 +130,7 @@ _ROWS, _SUM = "rows", "sum"
 
 
 def _counted(rows: Iterable[tuple[Any, ...]], counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
-    """Yield the rows; count them, and sum their hashes: alike for the same rows in any order."""
+    """Yield the rows; count them and sum their hashes, which does not depend on their order."""
     for row in rows:
         counts[_ROWS] += 1
         counts[_SUM] += int.from_bytes(sha256(repr(row).encode()).digest(), "big")

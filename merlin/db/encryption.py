@@ -1,9 +1,9 @@
-"""Cipher: what people say lies encrypted in the database, and the key is found or made.
+"""Encryption of people's texts in the database, and its keys.
 
 A sealed text is `1.<key id>.<nonce, ciphertext and tag, url-safe base64>` by AES-256-GCM; the
-version and the key's id are authenticated with it. Old keys still open what they sealed.
-Where several keys are given, one a line, the first one seals. A key file that changes is read
-anew within `LOOK_S`, so that keys are changed under running processes (`merlin.db.keyring`).
+version and the key's id are authenticated with it. Old keys still decrypt what they encrypted. Of
+several keys, one a line, the first encrypts. A changed key file is read again within `LOOK_S`, so
+that keys can be rotated while processes run (`merlin.db.keyring`).
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ LOOK_S = 1.0
 _VERSION = "1"
 _BETWEEN_KEYS = re.compile(r"[\s,]+")
 
-# The keys as they stand now, the newest first; None: unchanged since the last call.
+# The current keys, the newest first; None: unchanged since the last call.
 Look = Callable[[], Sequence[bytes] | None]
 
 
 class DecryptionFailed(MerlinError):
-    """A stored text cannot be opened: its key is not here, or it was changed."""
+    """A stored text cannot be decrypted: its key is missing, or the text was modified."""
 
 
 class Cipher:
-    """Seals with the newest key, opens with whichever of the keys sealed."""
+    """Encrypts with the newest key; decrypts with any of the keys."""
 
     def __init__(self, keys: Mapping[str, bytes], newest: str, look: Look | None = None) -> None:
         self._take(keys, newest)
@@ -54,30 +54,30 @@ class Cipher:
         if newest not in keys:
             raise ValueError("the newest key is not among the keys")
         self._raw = {newest: keys[newest], **keys}
-        # In one step: other threads seal and open meanwhile.
+        # One assignment: other threads encrypt and decrypt at the same time.
         self._keys = {key_id: AESGCM(key) for key_id, key in self._raw.items()}
 
     @property
     def newest(self) -> str:
-        """Return the name of the key that seals."""
+        """Return the id of the key that encrypts."""
         return next(iter(self._keys))
 
     @property
     def holds(self) -> tuple[str, ...]:
-        """Return the names of all its keys, the one that seals first."""
+        """Return the ids of all its keys, the encrypting one first."""
         return tuple(self._keys)
 
     def refresh(self) -> None:
-        """Take the keys that were changed since the last look."""
+        """Load the keys if they have changed since the last call."""
         self._due = time.monotonic() + LOOK_S
         keys = self._look() if self._look is not None else None
         if keys:
             self._take({key_id(key): key for key in keys}, key_id(keys[0]))
 
     def seal(self, text: str) -> str:
-        """Return `text` sealed; the same text never looks the same twice.
+        """Return `text` encrypted; the same text gives a different result each time.
 
-        Half of a character, which no text can hold, becomes a question mark.
+        A lone surrogate becomes a question mark.
         """
         if self._look is not None and time.monotonic() >= self._due:
             self.refresh()
@@ -87,7 +87,7 @@ class Cipher:
         return f"{head}.{base64.urlsafe_b64encode(nonce + body).decode()}"
 
     def open(self, sealed: str) -> str:
-        """Return the text that was sealed. Raises SealBroken."""
+        """Return the decrypted text. Raises DecryptionFailed."""
         version, _, rest = sealed.partition(".")
         key_id, _, coded = rest.partition(".")
         if key_id not in self._keys:
@@ -103,7 +103,7 @@ class Cipher:
             raise DecryptionFailed("a stored text was changed", "store-seal-broken") from error
 
     def marks(self, text: str) -> list[str]:
-        """Return keyed hashes of `text`, by the newest key first: nobody without them can tell."""
+        """Return the keyed hashes of `text`, the newest key's first."""
         raw = self._raw.values()
         marks = [hmac.new(key, b"merlin mark " + text.encode(), "sha256") for key in raw]
         return [mark.hexdigest() for mark in marks]
@@ -112,8 +112,8 @@ class Cipher:
 def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
     """Return the cipher of the credential `given`, else of `state_dir/text.key`, made if missing.
 
-    With both, the credential seals and the file's keys still open. Raises ConfigError when a
-    key is not 32 bytes in url-safe base64; the words never show the key.
+    With both, the credential encrypts and the file's keys still decrypt. Raises ConfigError if a
+    key is not 32 bytes in url-safe base64; the message never contains the key.
     """
     path = key_path(state_dir)
     if given is None and not path.exists():
@@ -124,12 +124,12 @@ def load_or_make_key(state_dir: Path, given: str | None) -> Cipher:
 
 
 def key_path(state_dir: Path) -> Path:
-    """Return where the key lies when no credential is given."""
+    """Return the path of the key file that is used without a credential."""
     return state_dir / "text.key"
 
 
 class KeyFile:
-    """The keys of a credential and of a file, which may change at any time."""
+    """The keys of a credential and of a file that may change at any time."""
 
     def __init__(self, path: Path, given: str | None = None) -> None:
         self._path = path
@@ -138,16 +138,16 @@ class KeyFile:
         self._told: tuple[int, int] | None = None
 
     def read(self) -> list[bytes]:
-        """Return every key, the one that seals first. Raises ConfigError."""
+        """Return every key, the encrypting one first. Raises ConfigError."""
         seen = self._stamp()
         text = "" if seen is None else self._path.read_text(encoding="ascii", errors="replace")
         lying = parse_keys(text, str(self._path)) if text or not self._given else []
-        # Only now: one that could not be read is tried again, whatever changes of it.
+        # Only now: a file that could not be read is read again even if unchanged.
         self._seen = seen
         return [*self._given, *lying]
 
     def look(self) -> list[bytes] | None:
-        """Return the keys where the file changed since the last time; a broken one is told once."""
+        """Return the keys if the file has changed, else None; a broken file is logged once."""
         stamp = self._stamp()
         if stamp in {None, self._seen}:
             return None
@@ -168,12 +168,12 @@ class KeyFile:
 
 
 def key_id(key: bytes) -> str:
-    """Return the name of a key: it tells keys apart and nothing of what they are."""
+    """Return the id of a key, which reveals nothing about the key itself."""
     return hashlib.sha256(b"merlin text key " + key).hexdigest()[:8]
 
 
 def parse_keys(text: str, where: str) -> list[bytes]:
-    """Return the keys that stand in a text, one a line. Raises ConfigError."""
+    """Return the keys in a text, one a line. Raises ConfigError."""
     return [_key(word.encode(), where) for word in _BETWEEN_KEYS.split(text.strip())]
 
 
@@ -188,12 +188,12 @@ def _key(text: bytes, where: str) -> bytes:
 
 
 def _decoded(text: bytes) -> bytes:
-    # Strict, unlike urlsafe_b64decode, which passes over what is not of the alphabet.
+    # Strict, unlike urlsafe_b64decode, which ignores characters outside the alphabet.
     return base64.b64decode(text, altchars=b"-_", validate=True)
 
 
 def _make(path: Path) -> None:
-    """Make the key file, whole at its first sight; a process that came first has made it."""
+    """Create the key file atomically, unless another process has created it before."""
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     draft = write_key_draft(path, [new_key()])
     try:
@@ -210,12 +210,12 @@ def _make(path: Path) -> None:
 
 
 def new_key() -> bytes:
-    """Return a fresh key."""
+    """Return a new random key."""
     return secrets.token_bytes(KEY_BYTES)
 
 
 def write_key_draft(path: Path, keys: Sequence[bytes]) -> Path:
-    """Write keys to a new file beside `path`, for its owner alone, and return where it lies."""
+    """Write keys to a new file beside `path`, readable by its owner only; return its path."""
     draft = path.with_name(f".text.key.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(draft, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
     with os.fdopen(descriptor, "wb") as file:

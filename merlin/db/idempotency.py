@@ -1,10 +1,11 @@
-"""Calls that carry an idempotency key are carried out once.
+"""Calls with an idempotency key are carried out once.
 
-    begun -> answered     the answer is kept for a day, and sent again to the same call
-    begun -> forgotten    nothing happened: the same key may be tried again at once
+    begun -> answered     the answer is stored for a day and repeated for the same call
+    begun -> forgotten    nothing happened: the same key may be used again at once
 
-One that was begun by a process that died may be tried again after `PATIENCE`, with the same
-number: by it the effect knows itself. Keys and requests are kept as SHA-256, answers encrypted.
+A call begun by a process that died may be repeated after `PATIENCE`, with the same number, by which
+the operation recognises what it has already done. Keys and requests are stored as SHA-256, answers
+encrypted.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ NUMBER_BITS = 62
 
 @dataclass(frozen=True, slots=True)
 class StartedCall:
-    """A call whose effect may be done now; `number` is the same however often it is begun."""
+    """A call to carry out now; `number` stays the same if the call is begun again."""
 
     repeat_id: int
     number: int
@@ -37,7 +38,7 @@ class StartedCall:
 
 @dataclass(frozen=True, slots=True)
 class StoredResponse:
-    """What a call was answered with."""
+    """The stored answer of a call."""
 
     status: int
     media_type: str
@@ -45,20 +46,20 @@ class StoredResponse:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-# Why a call cannot be begun: it is under way, or its key belongs to another call.
+# Why a call cannot begin: it is in progress, or its key belongs to another call.
 KeyConflict = Literal["running", "other"]
 
 
 class IdempotencyKeys(Repository):
-    """One row a person and key; `status` is NULL while the call is under way."""
+    """One row for each person and key; `status` is NULL while the call is in progress."""
 
     @transaction
     def begin(
         self, user_id: int, key: str, request: str
     ) -> StartedCall | StoredResponse | KeyConflict:
-        """Begin a person's call, or say what is known of it; of two at once one begins.
+        """Begin a person's call, or return its answer or why it cannot begin.
 
-        `key` is what the call carries, `request` a digest of all that it asks.
+        Of two simultaneous calls one begins. `request` is a digest of the whole call.
         """
         now, mine = self._clock(), {"user_id": user_id, "key_hash": digest(key)}
         self.clear(now)
@@ -75,7 +76,7 @@ class IdempotencyKeys(Repository):
         is_new = self.db.add_new(IDEMPOTENCY, new)
         same = (IDEMPOTENCY.user_id == user_id) & (IDEMPOTENCY.key_hash == mine["key_hash"])
         row = self.db.row(IDEMPOTENCY.select().where(same))
-        if row is None:  # another process has just forgotten it
+        if row is None:  # another process has just deleted it
             return "running"
         if is_new:
             return StartedCall(row["id"], row["number"])
@@ -84,12 +85,12 @@ class IdempotencyKeys(Repository):
         if row["status"] is None:
             return self._taken_over(row, now)
         body = decrypt(self.db.cipher, row["body"])
-        if body is None:  # sealed under a key that is gone: what happened cannot be told again
+        if body is None:  # encrypted with a lost key: the answer cannot be repeated
             return "running"
         return StoredResponse(row["status"], row["media_type"], body, json.loads(row["headers"]))
 
     def _taken_over(self, row: Row, now: datetime) -> StartedCall | KeyConflict:
-        """Return the call begun anew, where whoever began it has not ended it in time."""
+        """Begin a call again if its process did not finish it in time."""
         if now - from_iso(row["at"]) < PATIENCE:
             return "running"
         same = (IDEMPOTENCY.id == row["id"]) & (IDEMPOTENCY.at == row["at"])
@@ -98,7 +99,7 @@ class IdempotencyKeys(Repository):
 
     @transaction
     def end(self, started_call: StartedCall, answer: StoredResponse) -> None:
-        """Keep what the call was answered with; the first answer stays."""
+        """Store the answer of a call; the first answer stays."""
         values = {
             "status": answer.status,
             "media_type": answer.media_type,
@@ -110,11 +111,11 @@ class IdempotencyKeys(Repository):
 
     @transaction
     def forget(self, started_call: StartedCall) -> None:
-        """Let the key be free again, because nothing happened."""
+        """Release the key, because nothing happened."""
         condition = (IDEMPOTENCY.id == started_call.repeat_id) & IDEMPOTENCY.status.is_null()
         self.db.change(IDEMPOTENCY.delete().where(condition))
 
     @transaction
     def clear(self, now: datetime) -> int:
-        """Remove what is older than `KEPT`; return how many."""
+        """Delete rows older than `KEPT`; return their number."""
         return self.db.change(IDEMPOTENCY.delete().where(IDEMPOTENCY.at <= iso(now - KEPT)))

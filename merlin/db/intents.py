@@ -1,8 +1,9 @@
-"""Intents: written before an outside call, so that after a crash the outside can be asked.
+"""Intents: stored before a call to an outside service, so that a crash loses no call.
 
     ready -> sending -> done | failed
 
-`sending` found after a start means: ask the outside before repeating the call.
+An intent found `sending` after a restart may have been carried out: the service is asked before
+the call is repeated.
 """
 
 from __future__ import annotations
@@ -72,12 +73,12 @@ class Intents(Repository):
 
     @transaction
     def done(self, key: str, outside_id: str) -> None:
-        """Store the outside's own id."""
+        """Store the outside service's own id."""
         self._set(key, state=IntentState.DONE.value, outside_id=outside_id)
 
     @transaction
     def failed(self, key: str) -> None:
-        """Store that the outside refused for good."""
+        """Store that the service finally refused the call."""
         self._set(key, state=IntentState.FAILED.value)
 
     def of_kind(self, kind: str) -> dict[str, Intent]:

@@ -1,12 +1,12 @@
-"""The keys of people's texts, and how they are rotated.
+"""The keys of people's texts and their rotation.
 
-    add a key, which opens -> every process holds it -> let it seal -> every process seals by it
-    -> seal anew, a handful at a time -> drop the old keys
+    add a key, which only decrypts -> every process has loaded it -> let it encrypt -> every
+    process encrypts with it -> encrypt all texts again, in batches -> remove the old keys
 
-It may be stopped anywhere and begun again: a key file with several keys is a change under way.
-Old keys stay in the file until nothing is sealed by them and no living process seals by them.
-Which keys a process holds it says itself (`KeyHolders`): a file that it should be able to read is
-no proof that it did.
+A rotation may be interrupted at any point and repeated: a key file with several keys means that one
+is in progress. Old keys stay in the file until no text and no running process uses them. Each
+process reports the keys that it has loaded (`KeyHolders`): that it could read the file does not
+prove that it did.
 """
 
 from __future__ import annotations
@@ -41,27 +41,27 @@ from merlin.db.tables import KEY_HOLDER, Table, all_tables
 from merlin.db.values import read_row
 
 AT_ONCE = 200
-# How long a process that lives may take to say that it holds a key: a daemon's step may be long.
+# The time in which a running process must report a key: a tick of the daemon may be long.
 CONFIRM_S = 60.0
-# Keys that have not changed are said again so often, so that they are known to be held still.
+# The interval at which unchanged keys are reported again.
 AGAIN_S = 4.0
 _LOOK_AGAIN_S = 0.1
 _FORGOTTEN_AFTER = timedelta(days=1)
-# Hears after every handful how much is done of how much.
+# Called after each batch with the number of texts done and the total.
 Progress = Callable[[int, int], None]
 
 
 def add_key(path: Path) -> str:
-    """Put a new key behind those of the file, where it only opens; return its name."""
+    """Append a new key to the file, where it only decrypts; return its id."""
     keys, key = KeyFile(path).read(), new_key()
     _replace(path, [*keys, key])
     return key_id(key)
 
 
 def promote_key(path: Path, name: str) -> None:
-    """Put a key of the file before the others, so that it seals.
+    """Move a key of the file to the first place, so that it encrypts.
 
-    Returns when commands that began before have had the time to read it; they say nothing.
+    Then waits until commands that started earlier have read the file: commands report no keys.
     """
     keys = KeyFile(path).read()
     _replace(path, sorted(keys, key=lambda key: key_id(key) != name))
@@ -69,24 +69,24 @@ def promote_key(path: Path, name: str) -> None:
 
 
 def withdraw_key(path: Path, name: str) -> None:
-    """Take a key that has never sealed out of the file."""
+    """Remove a key that has never encrypted from the file."""
     _replace(path, [key for key in KeyFile(path).read() if key_id(key) != name])
 
 
 def remove_old_keys(path: Path) -> None:
-    """Leave the newest key alone in the file."""
+    """Remove all keys but the newest from the file."""
     keys = KeyFile(path).read()
     if len(keys) > 1:
         _replace(path, keys[:1])
 
 
 def key_ids(path: Path, given: str | None) -> list[str]:
-    """Return the names of the keys, the one that seals first."""
+    """Return the ids of the keys, the encrypting one first."""
     return [key_id(key) for key in KeyFile(path, given).read()]
 
 
 def _replace(path: Path, keys: list[bytes]) -> None:
-    """Write the file anew, for those alone who could read it. Raises Refused to others."""
+    """Replace the file; its owner and mode stay. Raises Refused without permission."""
     path = path.resolve()
     before = path.stat()
     try:
@@ -107,7 +107,7 @@ def _replace(path: Path, keys: list[bytes]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class KeyHolder:
-    """What a process said last of the keys that it holds, by their names, the sealing one first."""
+    """The ids of the keys that a process last reported, the encrypting one first."""
 
     process: str
     host: str
@@ -119,9 +119,9 @@ class KeyHolder:
         return f"{self.process} ({self.host}, {self.pid})"
 
     def is_alive(self, now: datetime) -> bool:
-        """Return whether it spoke a short while ago, or still runs on this very machine.
+        """Return whether it reported recently, or still runs on this machine.
 
-        One that is busy says nothing for a while, and may seal by what it holds all the same.
+        A busy process does not report for a while, but may still encrypt with its keys.
         """
         if abs((now - self.at).total_seconds()) < SILENT_AFTER_S:
             return True
@@ -131,12 +131,12 @@ class KeyHolder:
             words = Path(f"/proc/{self.pid}/cmdline").read_bytes().split(b"\0")
         except OSError:
             return False
-        # Not whoever else has been given its number since.
+        # Not another process that got its pid since.
         return self.process.encode() in words
 
 
 class KeyHolders(Repository):
-    """One row for each process that seals: which keys it holds."""
+    """One row for each process that encrypts, with its keys."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
@@ -145,7 +145,7 @@ class KeyHolders(Repository):
 
     @transaction
     def tell(self, process: str, at: datetime) -> None:
-        """Look for changed keys and say which there are; to be called about once a second."""
+        """Load changed keys and report them; call this about once a second."""
         if not self.db.has_cipher:
             return
         self.db.cipher.refresh()
@@ -161,18 +161,18 @@ class KeyHolders(Repository):
         self._told, self._due = holds, time.monotonic() + AGAIN_S
 
     def all(self) -> list[KeyHolder]:
-        """Return what each process has said last."""
+        """Return the last report of each process."""
         rows = self.db.rows(KEY_HOLDER.select().order_by(KEY_HOLDER.process, KEY_HOLDER.pid))
         return [read_row(KeyHolder, row, holds=tuple(row["holds"].split())) for row in rows]
 
     def wait(self, is_ready: Callable[[KeyHolder], bool]) -> list[KeyHolder]:
-        """Wait until every living process is ready; return those that are not within CONFIRM_S."""
+        """Wait until every running process is ready; return those that are not after CONFIRM_S."""
         until, first = time.monotonic() + CONFIRM_S, {str(each): each.at for each in self.all()}
         while True:
             late = [
                 each
                 for each in self.all()
-                # A clock of another machine may be wrong: one that speaks on is alive.
+                # Another machine's clock may be wrong: a process that goes on reporting is alive.
                 if (each.is_alive(utc_now()) or first.get(str(each)) != each.at)
                 and not is_ready(each)
             ]
@@ -182,14 +182,14 @@ class KeyHolders(Repository):
 
 
 class Reencryption(Repository):
-    """Every sealed value of a database, sealed by the newest key."""
+    """Encrypts every encrypted value of a database again, with the newest key."""
 
     def counts(self) -> Mapping[str, int]:
-        """Return how many values each key has sealed, by the keys' names."""
+        """Return the number of values that each key encrypted, by key id."""
         sums: dict[str, int] = {}
         for table, name in _columns():
             column = getattr(table, name)
-            # "1.<8 letters>.…": what stands before the second full stop.
+            # "1.<8 letters>.…": the part before the second full stop.
             key: Any = fn.SUBSTR(column, 3, 8).alias("key")
             query = table.select(key, fn.COUNT(column).alias("count")).where(column != "")
             for row in self.db.rows(query.group_by(SQL("1"))):
@@ -198,14 +198,14 @@ class Reencryption(Repository):
 
     @transaction
     def left(self) -> int:
-        """Return how many values other keys have sealed.
+        """Return the number of values that other keys encrypted.
 
-        As a writer: in SQLite it waits for whoever sealed before, and has not stored it yet.
+        Takes the write lock, so that in SQLite it waits for writers that have already encrypted.
         """
         return sum(count for key, count in self.counts().items() if key != self.db.cipher.newest)
 
     def run(self, progress: Progress) -> int:
-        """Seal everything anew; return how many values no key here opens. They stay as they are."""
+        """Encrypt everything again; return the number of values that no key decrypts; they stay."""
         done, total, broken = 0, self.left(), 0
         for table, name in _columns():
             after: Row | None = None
@@ -217,7 +217,7 @@ class Reencryption(Repository):
         return broken
 
     def _next(self, table: Table, name: str, after: Row | None) -> list[Row]:
-        """Return the next rows that another key sealed, in the order of their key."""
+        """Return the next rows that another key encrypted, in the order of their primary key."""
         column, keys = getattr(table, name), [getattr(table, each) for each in table.row_key]
         is_old = (column != "") & (fn.SUBSTR(column, 3, 8) != self.db.cipher.newest)
         query = table.select(*keys, column).where(is_old).order_by(*keys).limit(AT_ONCE)
@@ -233,7 +233,7 @@ class Reencryption(Repository):
             except DecryptionFailed:
                 unread += 1
                 continue
-            # Only where nobody wrote other words in between: those are sealed by the new key.
+            # Unless the value was rewritten in between: then the new key has encrypted it already.
             same = [getattr(table, each) == row[each] for each in (*table.row_key, name)]
             new = {name: self.db.cipher.seal(words)}
             changed += self.db.change(table.update(new).where(*same))
@@ -241,14 +241,14 @@ class Reencryption(Repository):
 
 
 def _columns() -> Iterator[tuple[Table, str]]:
-    """Yield each encrypted column; "" and NULL in one are words that were forgotten."""
+    """Yield each encrypted column; "" and NULL stand for deleted texts."""
     for table in all_tables():
         for name in table.sealed:
             yield table, name
 
 
 def _behind(table: Table, row: Row) -> Any:
-    """Return the condition of rows that come after `row` in the order of their key."""
+    """Return the condition for rows that follow `row` in the order of their primary key."""
     condition: Any = None
     for name in reversed(table.row_key):
         column, value = getattr(table, name), row[name]

@@ -1,6 +1,7 @@
-"""What each table keeps of a person: the one table behind export and erasure.
+"""The personal data in each table, as used by export and erasure.
 
-Every table stands here, those that know nobody too: a test compares this page with the schema.
+Every table is listed, including those without personal data: a test compares the list with the
+schema.
 """
 
 from __future__ import annotations
@@ -17,13 +18,13 @@ from merlin.db.tables import Table
 
 
 def scrub_text(text: str, user_id: int) -> str:
-    """Return the words with a word for nobody in the place of the person's number."""
+    """Return the text with the person's id replaced by a placeholder."""
     named = re.sub(rf"(?<!\w){re.escape(person_reference(user_id))}(?!\d)", ERASED, text)
     return re.sub(rf"(?<!\d){user_id}(?!\d)", ERASED.removeprefix("user:"), named)
 
 
 def scrub_json(value: Any, user_id: int) -> Any:
-    """Return a JSON value without the person: a number becomes 0, words are scrubbed."""
+    """Return a JSON value without the person's id: a number becomes 0, texts are scrubbed."""
     if isinstance(value, Mapping):
         values = {scrub_text(key, user_id): each for key, each in value.items()}
         return {key: scrub_json(each, user_id) for key, each in values.items()}
@@ -37,12 +38,12 @@ def scrub_json(value: Any, user_id: int) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class PersonalData:
-    """What one table keeps of a person.
+    """The personal data in one table.
 
-    Rows go where a column of `ids` holds their number or one of `owners` names them. Else the row
-    stays: numbers in `numbers` become 0, words in `names` that name them become "user:erased",
-    and so do mentions within the JSON of `papers`; `blanks` are emptied together with `numbers`,
-    `nulls` become NULL. `secrets` go like everything else, and are told to nobody.
+    Rows are deleted if a column in `ids` contains the person's id or one in `owners` refers to
+    them. Other rows stay: ids in `numbers` become 0; references in `names`, and within the JSON in
+    `papers`, become "user:erased"; `blanks` are emptied together with `numbers`, `nulls` become
+    NULL. `secrets` are deleted like other columns, but never exported.
     """
 
     table: Table
@@ -56,7 +57,7 @@ class PersonalData:
     secrets: tuple[str, ...] = ()
 
 
-# In the order in which rows can go: what refers to others before those.
+# In the order in which rows can be deleted: referring rows first.
 TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.RATING, ids=("user_id",)),
     PersonalData(t.TURN, ids=("user_id",)),
@@ -82,16 +83,16 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.QUOTA_GIFT, ids=("user_id",), names=("by_whom", "reason")),
     PersonalData(t.TERM, ids=("user_id",), names=("by_whom",)),
     PersonalData(t.RENEWAL, ids=("user_id",), secrets=("method",)),
-    # That a code was used still counts.
+    # The use of a code still counts.
     PersonalData(t.PROMO_USE, numbers=("user_id",)),
-    # What was paid stays for the accountant, without the person.
+    # Payments stay for the accounts, without the person.
     PersonalData(t.REFUND, names=("by_whom", "reason")),
     PersonalData(t.PURCHASE, numbers=("user_id",), blanks=("contact", "pay_url", "reason")),
     PersonalData(t.PROMO, names=("by_whom",)),
     PersonalData(t.ROLE_GRANT, ids=("user_id",), names=("by_whom",)),
     PersonalData(t.EXAMPLE_DRAFT, ids=("user_id",)),
     PersonalData(t.CHANGE, owners=("by_whom",), papers=("arguments",)),
-    # What git still has stays, without the person, until the daemon has taken it out.
+    # Examples in git stay, without the person, until the daemon has removed them.
     PersonalData(
         t.PROPOSAL,
         numbers=("user_id",),
@@ -116,10 +117,10 @@ TRACES: tuple[PersonalData, ...] = (
     PersonalData(t.USER, ids=("user_id",)),
 )
 
-# Authors of commits stand in these; `merlin.app.personal_data` takes them out by their address.
+# These name the authors of commits; `merlin.app.personal_data` removes them by e-mail address.
 AUTHORS: tuple[Table, ...] = (t.COMMIT, t.EXAMPLE, t.TAUGHT_EXAMPLE)
 
-# What is kept of those who left is under a keyed hash; datasets are what git has.
+# Data kept after an erasure is under a keyed hash; datasets only mirror git.
 NOBODY: tuple[Table, ...] = (
     t.ANSWER_COST,
     t.BASELINE_ANSWER,

@@ -1,12 +1,11 @@
-"""What processes tell each other: heartbeats, the leader's lock, the change counter.
+"""Coordination of processes: heartbeats, the leader's lock, the change counter.
 
-Of all daemons that may run, one works, and of several bots that poll, one polls; the lock of a
-dead one is free at once. On one machine the lock is a file lock under `state_dir/run`; on
-PostgreSQL an advisory lock of a session of its own stands beside it, because processes may run on
-several machines.
+Of several daemons one works, and of several polling bots one polls; the lock of a dead process is
+free at once. On one machine the lock is a file lock under `state_dir/run`. On PostgreSQL there is
+also an advisory lock in a session of its own, because processes may run on several machines.
 
-The change counter is one row that says how many writes somebody waits for there have been: by it
-processes learn within a second that something waits for them.
+The change counter is one row that counts the writes which other processes wait for: by it they
+learn within a second of new work.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 
 class Heartbeats(Repository):
-    """One row per process and host; with a cipher, its process says which keys it holds too."""
+    """One row per process and host; with a cipher, the process also reports its keys."""
 
     def __init__(self, db: Database) -> None:
         super().__init__(db)
@@ -53,7 +52,7 @@ class Heartbeats(Repository):
 
     @transaction
     def beat(self, heartbeat: Heartbeat) -> None:
-        """Store the newest words; tell the admins of the steps that fail again and again."""
+        """Store the heartbeat; notify the admins of steps that fail repeatedly."""
         failing = {step: redact(why) for step, why in heartbeat.failing.items()}
         named = {"process": heartbeat.process, "host": heartbeat.host}
         row = _HEARTBEATS.write(replace(heartbeat, failing=failing), but=named)
@@ -63,7 +62,7 @@ class Heartbeats(Repository):
         notify_failing_steps(Notices(self.db), heartbeat.process, heartbeat.failing, day)
 
     def all(self) -> list[Heartbeat]:
-        """Return every process's newest words, by process and host."""
+        """Return the last heartbeat of every process, by process and host."""
         found = _HEARTBEATS.read_all(self.db.rows(HEARTBEAT.select()))
         return sorted(found, key=lambda each: (each.process, each.host))
 
@@ -81,7 +80,7 @@ _HELD = "SELECT count(*) > 0 FROM pg_locks WHERE locktype = 'advisory' AND pid =
 
 
 class Lead:
-    """The right to be the one of its name, taken without waiting."""
+    """The lock of the one process that works under a name, taken without waiting."""
 
     def __init__(self, state_dir: Path, database_url: str, name: str = "daemon") -> None:
         self._path = state_dir / "run" / f"{name}.lock"
@@ -91,9 +90,9 @@ class Lead:
         self._session: psycopg.Connection | None = None
 
     def take(self) -> bool:
-        """Take the lead; False when another process has it. Taking it twice is taking it once.
+        """Take the lead; False if another process has it. Taking it again changes nothing.
 
-        Raises DatabaseAway when PostgreSQL cannot be asked.
+        Raises DatabaseAway if PostgreSQL is unavailable.
         """
         if self._file is not None:
             return True
@@ -122,7 +121,7 @@ class Lead:
             return self._query("SELECT pg_try_advisory_lock(%s)", self._number)
 
     def is_held(self) -> bool:
-        """Return whether the lead is still ours: with the session on PostgreSQL it is lost."""
+        """Return whether this process still leads; losing the PostgreSQL session ends that."""
         if self._file is None or self._session is None:
             return self._file is not None
         try:
@@ -132,23 +131,23 @@ class Lead:
             return False
 
     def end_session_of_leader(self) -> None:
-        """End the session on PostgreSQL by which another machine leads: that may be gone.
+        """End the PostgreSQL session of a leader on another machine, which may be down.
 
-        Its server would wait for two hours. A leader that lives notices by `keep`.
+        The server itself would wait for two hours. A running leader notices it by `keep`.
         """
         with driver_errors(), open_session(self._url) as session:
             session.execute(_END, (self._number,))
 
     def keep(self) -> bool:
-        """Return whether the lead is ours, taken again where its session broke.
+        """Return whether this process leads; take the lead again if the session was lost.
 
-        False when another process came first. Raises DatabaseAway when nobody can say.
+        False if another process was faster. Raises DatabaseAway if that is unknown.
         """
         if self.is_held():
             return True
         if self._file is None:
             return self.take()
-        self._end_session()  # the file stays ours: nobody on this machine slips in
+        self._end_session()  # the file lock stays: no other process on this machine can take over
         if self._take_session():
             return True
         self.release()
@@ -160,7 +159,7 @@ class Lead:
         return bool(answer and answer[0])
 
     def holder(self) -> str:
-        """Return the process id that the lock file names, "" when nobody wrote one."""
+        """Return the process id in the lock file, "" if there is none."""
         try:
             return self._path.read_text("ascii").strip()
         except OSError:
@@ -168,7 +167,7 @@ class Lead:
 
     def release(self) -> None:
         """Give the lead back; harmless when it is not ours."""
-        # The server sees a closed session some time after: who comes next need not wait for that.
+        # The server notices a closed session only later: the next leader need not wait for that.
         with suppress(DatabaseAway), driver_errors():
             if self._session is not None:
                 self._session.execute(_UNLOCK, (self._number,))
@@ -188,7 +187,7 @@ class Lead:
         return self
 
     def check(self) -> None:
-        """Take the lead where it is not ours. Raises LeadTaken."""
+        """Take the lead unless this process has it. Raises LeadTaken."""
         if not self.take():
             raise LeadTaken("another process leads", "lead-taken", holder=self.holder())
 
@@ -202,16 +201,16 @@ class Lead:
 
 
 class AsyncLead:
-    """A lead for an event loop: its calls, which may wait for the database, have a thread."""
+    """A lead for an event loop: its calls may wait for the database and run in a thread."""
 
     def __init__(self, lead: Lead) -> None:
         self._lead = lead
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="merlin-lead")
 
     async def keep(self) -> bool:
-        """Return whether this process leads, taking the lead where it is free.
+        """Return whether this process leads; take the lead if it is free.
 
-        Raises DatabaseAway when nobody can say.
+        Raises DatabaseAway if that is unknown.
         """
         return await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.keep)
 
@@ -220,23 +219,23 @@ class AsyncLead:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._lead.release)
 
     def close(self) -> None:
-        """Give the lead back, and end the thread."""
+        """Release the lead and end the thread."""
         self._thread.submit(self._lead.release).result()
         self._thread.shutdown()
 
 
 def _number(name: str) -> int:
-    """Return a signed 64-bit number that no other program takes in this database."""
+    """Return a signed 64-bit lock number that no other program uses in this database."""
     digest = hashlib.sha256(f"merlin lead {name}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
 
 
-# Every process looks at it several times a second.
+# Every process reads it several times a second.
 _COUNTER = Prepared(WAKE.select(WAKE.counter).limit(1))
-# At the level debug each look would be a line of the log.
+# Not logged at the debug level: each read would be a line.
 logging.getLogger("peewee").addFilter(lambda line: 'FROM "wake"' not in str(line.msg))
 
 
 def read_change_counter(db: Database) -> int:
-    """Return the change counter; `Database.bump` adds to it."""
+    """Return the change counter, which `Database.bump` increases."""
     return int(db.value(_COUNTER()))

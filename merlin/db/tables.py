@@ -1,4 +1,4 @@
-"""The tables and their columns, bound to no database; `merlin.db.migrations` makes them."""
+"""The tables and their columns, bound to no database; `merlin.db.migrations` creates them."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ class Table(peewee.Table):
 
         def alias(self, name: str) -> Table: ...
 
-        # What tells its rows apart, and its encrypted columns.
+        # Its primary key and its encrypted columns.
         row_key: tuple[str, ...]
         sealed: tuple[str, ...]
 
     def update(self, update: Any = None, **values: object) -> peewee.Update:
-        """Return an UPDATE; names of columns stand for columns, as in an INSERT."""
+        """Return an UPDATE; keys may be column names, as in an INSERT."""
         named = {**(update or {}), **values}
         return super().update(
             {getattr(self, key) if isinstance(key, str) else key: named[key] for key in named}
@@ -33,7 +33,7 @@ class Table(peewee.Table):
 
 
 def _table(name: str, columns: str, *, key: str = "id", sealed: str = "") -> Table:
-    """Return a table; `key` tells its rows apart, `sealed` are its encrypted columns."""
+    """Return a table; `key` is its primary key, `sealed` are its encrypted columns."""
     named = columns.split()
     table = Table(name, named, primary_key="id" if named[0] == "id" else None)
     table.row_key, table.sealed = tuple(key.split()), tuple(sealed.split())
@@ -87,17 +87,17 @@ MODEL = _table(
 )
 EVALUATION = _table("evaluation", "model_row questions chrf equal_share unknown_share at")
 PROOF_ANSWER = _table("proof_answer", "model_row example_id answer known judge votes right_votes")
-# What a base or a checkpoint, which are no models of ours, answered to a conversation.
+# The answers of a base or a checkpoint, which are not rows of `model`, to a conversation.
 BASELINE_ANSWER = _table(
     "baseline_answer", "provider model_id digest answer known", key="provider model_id digest"
 )
-# Test questions that a later model may answer otherwise than the one before: an editor said so.
+# Test questions that a newer model may answer worse than the previous one: an editor accepted it.
 ACCEPTED_LOSS = _table(
     "accepted_loss",
     "dataset question_digest example_id by_whom at",
     key="dataset question_digest",
 )
-# A model that answers a share of the people, and how it did beside the serving one since then.
+# A model that answers a share of the users, and its results compared with the serving one.
 CANARY = _table(
     "canary",
     "dataset model_row share least since until answers failures serving_answers serving_failures",
@@ -161,7 +161,7 @@ RENEWAL = _table(
     sealed="method contact",
 )
 PROMO = _table("promo", "id code plan days percent most_uses ends_at by_whom at stopped_at")
-# Under a keyed hash instead of a name: what answers cost a day.
+# The cost of answers per day, under a keyed hash instead of a user id.
 ANSWER_COST = _table("answer_cost", "day mark currency micro", key="day mark currency")
 PROMO_USE = _table("promo_use", "id promo_id user_id purchase_id at")
 
@@ -176,7 +176,7 @@ CHANGE = _table(
 DATASET_TREE = _table("dataset_tree", "dataset tree")
 DATASET_FILE = _table("dataset_file", "dataset path blob")
 DATASET_TEXT = _table("dataset_text", "blob text")
-# What is searched of a file of examples; the number grows with each change of the file.
+# The searched parts of an example's file; the number increases with each change of the file.
 EXAMPLE_ENTRY = _table("example_entry", "id dataset path example_id blob words")
 EXAMPLE_TAG = _table("example_tag", "dataset tag path")
 EXAMPLE_DRAFT = _table(
@@ -217,20 +217,20 @@ WINDOW = _table("model_window", "provider model_id tokens at")
 SETTING = _table("setting", "name value by_whom at", key="name")
 
 
-# `lecture`, `seminar` and `lab` are how many materials of each kind it has now.
+# `lecture`, `seminar` and `lab` are its numbers of materials of each kind.
 COURSE = _table(
     "course",
     "id slug semester name_ru name_en description_ru description_en is_active indexed_at"
     " lecture seminar lab",
 )
 COURSE_TEACHER = _table("course_teacher", "course_id place teacher")
-# A material that its course.yaml names no longer has no place.
+# A material that was removed from course.yaml has no place.
 MATERIAL = _table("material", "id course_id place lesson kind title_ru title_en text_path file_url")
-# One row: whether every dataset of the line's head has been looked at, and the number of the
-# newest change of anything that the catalogue says.
+# One row: whether every dataset of the branch's head was read, and the number of the newest
+# change of the catalogue.
 COURSE_INDEX = _table("course_index", "id is_whole version")
-# What search finds: `id` is a material's number, or a course's with a minus before it. `name` and
-# `body` hold words with their stems, `letters` the folded words as they stand.
+# The search index: `id` is a material's id, or a course's id as a negative number. `name` and
+# `body` contain words with their stems, `letters` the folded text.
 SEARCH_ENTRY = _table("search_entry", "id course_id name body letters")
 
 
@@ -245,7 +245,7 @@ INLINE_QUESTION = _table(
 
 
 RATING = _table("rating", "turn_id user_id value at", key="turn_id user_id")
-# What was answered in each hour; it names nobody.
+# The answers of each hour, without user ids.
 HOUR_FIGURE = _table(
     "hour_figure", "hour answers unknown liked disliked failures times spent", key="hour"
 )
@@ -256,15 +256,15 @@ PROPOSAL = _table(
     " rejected split",
     sealed="question answer rejected reason",
 )
-# Questions that were not answered: those that people want editors to see, masked, and keyed hashes
-# of those that editors dismissed.
+# Unanswered questions: those that users sent to the editors, masked, and keyed hashes of those
+# that editors dismissed.
 TOLD_QUESTION = _table("told_question", "id user_id dataset question turn_id at", sealed="question")
 DISMISSED_QUESTION = _table("dismissed_question", "dataset mark by_whom at", key="dataset mark")
-# What somebody who deleted everything had used, under a keyed hash instead of a name.
+# The usage of users who deleted all their data, under a keyed hash.
 LEFT_BEHIND = _table(
     "left_behind", "mark format day day_used month month_used until", key="mark format"
 )
-# Examples whose person took the consent back: no model whose build holds one may serve.
+# Examples whose author withdrew the consent: no model whose build contains one may serve.
 REVOKED_EXAMPLE = _table("revoked_example", "dataset example_id at")
 
 
@@ -292,5 +292,5 @@ IDEMPOTENCY = _table(
 
 
 def all_tables() -> list[Table]:
-    """Return every table, in the order of this page."""
+    """Return every table, in the order of this module."""
     return [each for each in globals().values() if isinstance(each, Table)]

@@ -1,7 +1,7 @@
-"""What several apis on one PostgreSQL count together; the server's clock is everybody's.
+"""Rate limits and failed sign-ins shared by several APIs on one PostgreSQL, by the server's clock.
 
-A row of a rate limit says when its bucket is full again, one of wrong tries how many there were
-and when the last. Keys are hashes that nobody can tell without the key of people's texts.
+A row of a rate limit stores when its bucket is full again; a row of failed attempts their number
+and the time of the last. Keys are hashed with the key of people's texts.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _STORE = f"UPDATE throttle SET failures = ?, at = {_NOW} - ? WHERE key = ?"  # n
 
 
 def spend(db: Database, spent: Mapping[str, float]) -> dict[str, float]:
-    """Add seconds to buckets; return in how many seconds each is full."""
+    """Take tokens, counted in seconds, from buckets; return in how many seconds each is full."""
     marks = {db.cipher.marks(key)[0]: key for key in spent}
     rows = db.sql(_SPEND, list(marks), [spent[key] for key in marks.values()])
     return {marks[mark]: full_in_s for mark, full_in_s in rows}
 
 
 def read_failures(db: Database, key: str) -> tuple[int, float]:
-    """Return how many tries failed, and seconds since the last; held until the transaction ends."""
+    """Return the failed attempts and the seconds since the last; locks the row."""
     mark = db.cipher.marks(key)[0]
     db.sql(_ADD, mark)
     ((failures, age_s),) = db.sql(_READ, mark)
@@ -40,11 +40,11 @@ def read_failures(db: Database, key: str) -> tuple[int, float]:
 
 
 def store_failures(db: Database, key: str, failures: int, age_s: float) -> None:
-    """Store how many tries failed, and seconds since the last."""
+    """Store the number of failed attempts and the seconds since the last."""
     db.sql(_STORE, failures, age_s, db.cipher.marks(key)[0])
 
 
 def forget(db: Database) -> None:
-    """Take away what counts no more."""
+    """Delete rows that have no effect any more."""
     if db.is_shared:
         db.sql(f"DELETE FROM throttle WHERE at < {_NOW} - ?", FORGET_AFTER_S)  # noqa: S608 - ours

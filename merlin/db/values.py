@@ -1,6 +1,6 @@
-"""From columns to values and back: times, JSON, encrypted texts, whole dataclasses.
+"""Conversion between columns and values: times, JSON, encrypted texts, whole dataclasses.
 
-One text that no key opens must not stop the reading of all others.
+A text that no key decrypts does not keep other rows from being read.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ log = get_logger(__name__)
 
 
 def decrypt(cipher: Cipher, sealed: str) -> str | None:
-    """Return the text; "" for one that was forgotten, None for one that no key here opens."""
+    """Return the decrypted text; "" for a deleted one, None if no key decrypts it."""
     if not sealed:
         return ""
     try:
@@ -41,14 +41,14 @@ def decrypt(cipher: Cipher, sealed: str) -> str | None:
 
 
 def storable_text(text: str) -> str:
-    """Return `text` as both databases store it: no NUL, no half of a surrogate pair."""
+    """Return `text` as both databases can store it: without NUL and lone surrogates."""
     return (
         text.encode("utf-8", "replace").decode("utf-8").replace("\0", "\N{REPLACEMENT CHARACTER}")
     )
 
 
 def dump_json(value: object) -> str:
-    """Return `value` as the JSON that a column keeps."""
+    """Return `value` as JSON for a column."""
     return storable_text(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
 
 
@@ -58,16 +58,16 @@ def load_json(text: str | None) -> Any:
 
 
 def dump_time(moment: datetime | None) -> str | None:
-    """Return a time as a column keeps it."""
+    """Return a time as text for a column."""
     return None if moment is None else iso(moment)
 
 
-# The role of the worse of two answers, which nobody said.
+# The role of the worse of two answers, which is not part of the conversation.
 REJECTED = "rejected"
 
 
 def messages_of(text: str, *, with_rejected: bool = False) -> tuple[Message, ...]:
-    """Return the messages of a row of `example_text`; by default what is said alone."""
+    """Return the messages of a row of `example_text`, by default without the worse answer."""
     messages = (_message(load) for load in json.loads(text))
     return tuple(each for each in messages if with_rejected or each.role != REJECTED)
 
@@ -83,12 +83,12 @@ _Write = Callable[[Any, Any], "Row"]
 
 
 class RowMap(Generic[V]):
-    """How a dataclass stands in the columns of a row, told by the types of its fields.
+    """Maps a dataclass to the columns of a row, by the types of its fields.
 
-    `columns` names the columns that are called otherwise than their fields, `sealed` those that are
-    encrypted ("" is not), as their table says, `json` by field what reads a value that its
-    `as_json` writes. An Amount takes the columns `amount` and `currency`, a Mapping is JSON, and a
-    dataclass within stands in the same row.
+    `columns` contains the column names that differ from the field names, `sealed` the table's
+    encrypted columns ("" is stored unencrypted), `json` the functions that read values written by
+    `as_json`, by field. An Amount takes the columns `amount` and `currency`, a Mapping is stored as
+    JSON, a nested dataclass in the same row.
     """
 
     def __init__(
@@ -105,9 +105,9 @@ class RowMap(Generic[V]):
         self._fields = {name: self._field(name, hints[name]) for name in names}
 
     def read(self, row: Row, db: Database | None = None, **given: object) -> V:
-        """Return the value of a row; `given` are fields that the row does not say.
+        """Return the value of a row; `given` are fields that are not in the row.
 
-        Raises KeyError for a field that neither says, whatever its default.
+        Raises KeyError for a field that is in neither, even if it has a default.
         """
         found = {
             name: row[read] if isinstance(read, str) else read(row, db)
@@ -121,7 +121,7 @@ class RowMap(Generic[V]):
         return [self.read(row, db) for row in rows]
 
     def write(self, value: V, db: Database | None = None, but: Collection[str] = ()) -> Row:
-        """Return the columns that a value takes, without those of the fields `but`."""
+        """Return the columns of a value, without those of the fields `but`."""
         row: Row = {}
         for name, (_, write) in self._fields.items():
             if name not in but:
@@ -129,7 +129,7 @@ class RowMap(Generic[V]):
         return row
 
     def _field(self, name: str, hint: Any) -> tuple[str | _Read, _Write]:
-        """Return the column of a field, or what reads it from a row; and what writes it."""
+        """Return the column of a field or the function that reads it, and the one to write it."""
         column = self._columns.get(name, name)
         if hint is Amount:
             return (
@@ -160,7 +160,7 @@ class RowMap(Generic[V]):
 
 
 def _converters(hint: Any) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
-    """Return what makes a column a value of this type, and the other way round."""
+    """Return the functions that convert a column to a value of this type and back."""
     inner = get_args(hint) if get_origin(hint) in (UnionType, Union, frozenset) else ()
     kind: Any = next((each for each in inner if each is not NoneType), hint)
     if get_origin(hint) is frozenset:
@@ -185,7 +185,7 @@ def _same(value: Any) -> Any:
 
 
 def read_row(shape: type[V], row: Row, **given: object) -> V:
-    """Return a row as a dataclass by a `RowMap` without other names and encrypted texts."""
+    """Return a row as a dataclass, by a `RowMap` without renamed or encrypted columns."""
     found: V = _row_map(shape).read(row, None, **given)
     return found
 
