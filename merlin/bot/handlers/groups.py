@@ -11,7 +11,6 @@ user's own answers, taught examples, and a message with a button that asks in th
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -25,6 +24,7 @@ from merlin.bot.answers import after
 from merlin.bot.bot_api import keyboard, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
+from merlin.bot.handlers.admin import short_hash
 from merlin.bot.handlers.questions import answer_question
 from merlin.bot.handlers.start import (
     LINKED_COMMANDS,
@@ -98,7 +98,6 @@ def _leave_chat(context: BotContext, status: object) -> None:
 
 
 _DEFAULT = "default"
-_HASH_LENGTH = 12
 
 
 @handlers.command("settings")
@@ -155,10 +154,14 @@ def _with_setting(context: BotContext, group: Group, action: str, value: str) ->
         case "dataset" if value == _DEFAULT:
             return replace(group, dataset=None)
         case "dataset":
-            names = [
-                title for title in _titles(context, LANGUAGES[0]) if _name_hash(title) == value
-            ]
-            return replace(group, dataset=names[0]) if names else None
+            # Buttons of earlier versions have longer hashes.
+            names = (
+                name
+                for name in _titles(context, LANGUAGES[0])
+                if value.startswith(short_hash(name))
+            )
+            name = next(names, None)
+            return None if name is None else replace(group, dataset=name)
         case _:
             return None
 
@@ -211,7 +214,7 @@ def _datasets(context: BotContext) -> View:
 
     def entry(name: str) -> Button:
         return menu.choice(
-            titles[name], f"group:dataset:{_name_hash(name)}", is_chosen=name == current
+            titles[name], f"group:dataset:{short_hash(name)}", is_chosen=name == current
         )
 
     default_choice = menu.choice(
@@ -221,11 +224,6 @@ def _datasets(context: BotContext) -> View:
     )
     rows = menu.list_rows(list(titles), context.number(1), "group:datasets", entry)
     return menu.say(context, "groups-ask-dataset", *rows, default_choice, menu.back("group:show"))
-
-
-def _name_hash(name: str) -> str:
-    """Return a short hash of a name for callback data: names may be long, and lists change."""
-    return hashlib.sha256(name.encode()).hexdigest()[:_HASH_LENGTH]
 
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
