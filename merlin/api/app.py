@@ -124,7 +124,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         forget_counts = partial(services.store.do, partial(forget, services.db))
         with changes_of(services.db) as changes:
             work = [
-                *(bell.serve() for bell in state.debouncers.values()),
+                *(debouncer.serve() for debouncer in state.debouncers.values()),
                 server.notify_watchdog(partial(server.notify, server.WATCHDOG)),
                 repeat(poll_version, MAX_WAIT_S, "the catalogue's version is unknown", changes),
                 repeat(
@@ -139,14 +139,14 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             ]
             if state.payment_worker.has_payments:
                 work.append(state.payment_worker.serve())
-            beside = [asyncio.create_task(each) for each in work]
+            background_tasks = [asyncio.create_task(coroutine) for coroutine in work]
             try:
                 yield
             finally:
                 await _cancel([*state.question_tasks])
                 for answerer in services.answerers.values():
                     await answerer.aclose()
-            await _cancel(beside)
+            await _cancel(background_tasks)
 
     return lifespan
 
@@ -177,7 +177,7 @@ async def repeat(
     """
     was_well = True
     while True:
-        known = changes.count if changes else 0
+        count = changes.count if changes else 0
         try:
             await work()
             was_well = True
@@ -187,7 +187,7 @@ async def repeat(
             elif was_well:
                 log.exception(trouble)
             was_well = False
-        await (changes.wait(known, every_s) if changes else asyncio.sleep(every_s))
+        await (changes.wait(count, every_s) if changes else asyncio.sleep(every_s))
 
 
 log = get_logger(__name__)
@@ -195,16 +195,16 @@ log = get_logger(__name__)
 FINISH_S = 15
 
 
-def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object]) -> None:
+def serve(services: ApiServices, api: ApiConfig, on_ready: Callable[[], object]) -> None:
     """Serve until a signal; `on_ready` is called once the port accepts connections.
 
     Port 0 takes a free port, which is logged. Raises ConfigError if the address is in use or the
     certificate is invalid.
     """
-    config = server_config(services, where)
-    with server.listen("api.listen", *where.address) as listener:
+    config = server_config(services, api)
+    with server.listen("api.listen", *api.address) as listener:
         address = listener.getsockname()
-        log.info("api listens", host=address[0], port=address[1], tls=where.tls is not None)
+        log.info("api listens", host=address[0], port=address[1], tls=api.tls is not None)
         # Imported objects live until exit: exclude them from garbage collection.
         gc.collect()
         gc.freeze()
@@ -213,9 +213,9 @@ def serve(services: ApiServices, where: ApiConfig, on_ready: Callable[[], object
     log.info("api stopped")
 
 
-def server_config(services: ApiServices, where: ApiConfig) -> uvicorn.Config:
+def server_config(services: ApiServices, api: ApiConfig) -> uvicorn.Config:
     """Return the uvicorn configuration. Raises ConfigError for an invalid certificate."""
-    tls = where.tls
+    tls = api.tls
     context = tls_context(tls.certificate, tls.key, "api.tls") if tls else None
     return uvicorn.Config(
         create_app(services),
@@ -224,8 +224,8 @@ def server_config(services: ApiServices, where: ApiConfig) -> uvicorn.Config:
         access_log=False,
         server_header=False,
         ws="none",
-        proxy_headers=bool(where.proxies),
-        forwarded_allow_ips=list(where.proxies),
+        proxy_headers=bool(api.proxies),
+        forwarded_allow_ips=list(api.proxies),
         ssl_context_factory=(lambda _config, _default: context) if context else None,
         timeout_graceful_shutdown=FINISH_S,
     )

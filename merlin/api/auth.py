@@ -108,23 +108,23 @@ async def check_password(request: Request, name: str, password: str, browser: st
     `browser` is the secret of a browser that has signed in before, or "". An unknown name takes as
     long and is throttled like a known one.
     """
-    gate: LoginThrottle = request.app.state.gate
+    throttle: LoginThrottle = request.app.state.gate
     name = fold_name(name)
     account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
     # A browser that signed in before has a failure counter of its own, so attempts made elsewhere
     # do not delay it.
-    whose = f"{name} {digest(browser) if is_known else ''}"
+    name_key = f"{name} {digest(browser) if is_known else ''}"
     store, network = services_of(request).store, network_of(request.scope)
-    wait_s = await gate.run_shared(store, gate.count, whose, network)
+    wait_s = await throttle.run_shared(store, throttle.count, name_key, network)
     if wait_s > 0:
         raise too_many(wait_s)
     stored = account.password if account else ""
-    is_right = await gate.run_hashing(lambda: verify_password(stored, password))
+    is_right = await throttle.run_hashing(lambda: verify_password(stored, password))
     if account is None or not is_right:
         place = mask_ip_address(request.client.host if request.client else "")
         log.warning("a wrong password", user=account.user_id if account else 0, place=place)
         raise Problem(HTTPStatus.UNAUTHORIZED, "wrong-password")
-    await gate.run_shared(store, gate.uncount, whose, network)
+    await throttle.run_shared(store, throttle.uncount, name_key, network)
     return account
 
 
@@ -211,22 +211,22 @@ async def look_at_login(request: Request) -> Login | None:
 
 async def finish_login(request: Request, response: Response) -> NewSignIn | None:
     """Sign this browser in if its login was confirmed in the bot. Raises Blocked."""
-    known, browser = read_cookie(request, LOGIN), browser_of(request)
-    entered = await services_of(request).write(sign_in.by_code, known, browser)
-    if entered is not None:
-        remember_browser(request, response, entered)
+    login_key, browser = read_cookie(request, LOGIN), browser_of(request)
+    new_sign_in = await services_of(request).write(sign_in.by_code, login_key, browser)
+    if new_sign_in is not None:
+        remember_browser(request, response, new_sign_in)
         delete_cookie(request, response, LOGIN)
-    return entered
+    return new_sign_in
 
 
-def remember_browser(request: Request, response: Response, entered: NewSignIn) -> None:
+def remember_browser(request: Request, response: Response, new_sign_in: NewSignIn) -> None:
     """Set the sign-in cookie; for a Telegram sign-in, one that its frame accepts."""
-    how = entered.sign_in.how
-    log.info("somebody signed in", user=entered.sign_in.user_id, how=how.value)
-    is_framed = how is SignInMethod.TELEGRAM
+    method = new_sign_in.sign_in.how
+    log.info("somebody signed in", user=new_sign_in.sign_in.user_id, how=method.value)
+    is_framed = method is SignInMethod.TELEGRAM
     # The cookie lives for the maximum duration; the sign-in's row decides when it ends.
     longest = WITHIN_TELEGRAM if is_framed else LONGEST
-    set_cookie(request, response, SIGN_IN, entered.token, longest, is_framed=is_framed)
+    set_cookie(request, response, SIGN_IN, new_sign_in.token, longest, is_framed=is_framed)
 
 
 # Precision of the last use of a key or browser.
@@ -260,9 +260,9 @@ class Caller:
         """Return the actor on whose behalf operations run."""
         return Actor.person(self.user_id, self.standing) if self.user else Actor()
 
-    def may(self, permission: Permission, where: str | None = None) -> bool:
+    def may(self, permission: Permission, scope: str | None = None) -> bool:
         """Return whether the person has a permission, for this dataset or course."""
-        return self.user is not None and self.standing.may(permission, where)
+        return self.user is not None and self.standing.may(permission, scope)
 
     def has(self, scope: Scope) -> bool:
         """Return whether the credential covers a scope."""
@@ -295,33 +295,33 @@ async def identify_caller(request: Request) -> Caller:
 async def _find_caller(request: Request) -> Caller:
     services = services_of(request)
     limits: Limits = request.app.state.limits
-    nobody = Caller(services, language_of_request(request))
+    anonymous = Caller(services, language_of_request(request))
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     is_bearer = scheme.lower() == "bearer" and bool(secret)
     if not is_bearer:
         refuse_cross_site(request)
     secret = secret.strip() if is_bearer else read_cookie(request, SIGN_IN)
     is_key = is_bearer and is_secret(secret)
-    found = None
+    credential = None
     if is_bearer or secret:
-        found = await services.read(sign_in.find_credential, secret, is_key=is_key)
-    if found is None:
+        credential = await services.read(sign_in.find_credential, secret, is_key=is_key)
+    if credential is None:
         limits.forget(request.scope)
         if is_bearer:
             raise Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
-        return nobody
-    if found.user.is_blocked:
+        return anonymous
+    if credential.user.is_blocked:
         limits.forget(request.scope)
         raise Problem(HTTPStatus.FORBIDDEN, "blocked")
-    limits.recognise(request.scope, found.user.user_id)
-    if found.used_at is None or services.clock() - found.used_at >= LAST_USE_PRECISION:
-        await services.write(sign_in.note_use, found.number, is_key=is_key)
+    limits.recognise(request.scope, credential.user.user_id)
+    if credential.used_at is None or services.clock() - credential.used_at >= LAST_USE_PRECISION:
+        await services.write(sign_in.note_use, credential.number, is_key=is_key)
     return replace(
-        nobody,
-        user=found.user,
-        standing=found.authority,
-        scopes=found.scopes,
-        credential=found.number,
+        anonymous,
+        user=credential.user,
+        standing=credential.authority,
+        scopes=credential.scopes,
+        credential=credential.number,
         token="" if is_key else secret,
     )
 

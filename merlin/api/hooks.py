@@ -130,21 +130,23 @@ def is_from_network(request: Request, networks: tuple[str, ...]) -> bool:
 
 def is_authentic(secrets: Sequence[str], headers: Mapping[str, str], body: bytes) -> bool:
     """Return whether the headers prove one of these secrets; compares in constant time."""
-    prefix, given = "sha256=", [headers.get(name, "") for name in _PLAIN]
+    prefix, signatures = "sha256=", [headers.get(name, "") for name in _PLAIN]
     signed = (headers.get(name, "") for name in _PREFIXED)
-    given += [each.removeprefix(prefix) for each in signed if each.startswith(prefix)]
+    signatures += [
+        signature.removeprefix(prefix) for signature in signed if signature.startswith(prefix)
+    ]
     for secret in secrets:
         digest = hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
-        is_digest = any(_is_same(each, digest) for each in given)
+        is_digest = any(_is_same(signature, digest) for signature in signatures)
         is_token = _is_same(headers.get(_TOKEN, ""), secret)
         if is_digest or is_token or is_signed(secret, headers, body):
             return True
     return False
 
 
-def _is_same(given: str, secret: str) -> bool:
+def _is_same(value: str, secret: str) -> bool:
     # Header bytes are decoded as latin-1; a non-ASCII secret was sent as UTF-8.
-    return hmac.compare_digest(given.encode("latin-1"), secret.encode())
+    return hmac.compare_digest(value.encode("latin-1"), secret.encode())
 
 
 _MAX_WORD_LENGTH = 64
@@ -172,9 +174,9 @@ def _part(value: object, name: str) -> object:
 
 def _short_text(payload: object, name: str) -> str:
     """Return a short printable ASCII value, "" for anything else."""
-    word: Any = _part(payload, name)
-    is_word = isinstance(word, str) and len(word) <= _MAX_WORD_LENGTH and word.isascii()
-    return word if is_word and word.isprintable() else ""
+    value: Any = _part(payload, name)
+    is_word = isinstance(value, str) and len(value) <= _MAX_WORD_LENGTH and value.isascii()
+    return value if is_word and value.isprintable() else ""
 
 
 router = operation_router(prefix="/hooks", tags=["hooks"])
@@ -208,8 +210,8 @@ async def telegram(request: Request) -> Response:
     services = services_of(request)
     if services.webhook_bot is None or not services.telegram_secret:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
-    given = request.headers.get(SECRET_HEADER, "")
-    if not hmac.compare_digest(given.encode("latin-1"), services.telegram_secret.encode()):
+    secret = request.headers.get(SECRET_HEADER, "")
+    if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
         raise _refused(request, "telegram")
     try:
         update = read_update(json.loads(await read_body(request, TELEGRAM_BYTES)))

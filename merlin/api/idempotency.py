@@ -82,17 +82,17 @@ async def run_once_streamed(
     services = services_of(request)
     digest = _digest(request, await request.body() if body is None else body)
     rows = idempotency.IdempotencyKeys(services.db)
-    found = await services.store.do(lambda: rows.begin(caller.user_id, key, digest))
-    if isinstance(found, idempotency.StoredResponse):
-        headers = {**found.headers, REPLAYED: "true"}
-        return Response(found.body, found.status, headers, found.media_type or None)
-    if found == "other":
+    outcome = await services.store.do(lambda: rows.begin(caller.user_id, key, digest))
+    if isinstance(outcome, idempotency.StoredResponse):
+        headers = {**outcome.headers, REPLAYED: "true"}
+        return Response(outcome.body, outcome.status, headers, outcome.media_type or None)
+    if outcome == "other":
         return answer(request, HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency-other")
-    if found == "running":
+    if outcome == "running":
         response = answer(request, HTTPStatus.CONFLICT, "idempotency-running")
         response.headers["Retry-After"] = str(RETRY_S)
         return response
-    return await _run_operation(services, found, operation)
+    return await _run_operation(services, outcome, operation)
 
 
 async def _run_operation(
@@ -126,8 +126,8 @@ def _digest(request: Request, body: bytes) -> str:
     """Return a digest of method, path, query and body."""
     path, query = request.scope["path"], request.scope.get("query_string", b"")
     parts = (request.method.encode(), path.encode("utf-8", "surrogatepass"), query, body)
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for part in parts:
-        whole.update(len(part).to_bytes(8))
-        whole.update(part)
-    return whole.hexdigest()
+        digest.update(len(part).to_bytes(8))
+        digest.update(part)
+    return digest.hexdigest()

@@ -62,14 +62,14 @@ async def metrics(request: Request) -> Response:
         return snapshot(ctx)
 
     try:
-        shown = await asyncio.wait_for(state.services.read(read), ANSWER_S)
+        current = await asyncio.wait_for(state.services.read(read), ANSWER_S)
         is_up = True
     except (MerlinError, TimeoutError):
-        shown, is_up = Snapshot(), False
+        current, is_up = Snapshot(), False
     is_writable = is_up and await database_state(state.services) == "ok"
     now = state.services.clock()
     families = metrics_of(
-        *(shown, state.traffic, state.answers, now),
+        *(current, state.traffic, state.answers, now),
         database_is_up=is_up,
         database_is_writable=is_writable,
     )
@@ -79,7 +79,7 @@ async def metrics(request: Request) -> Response:
 
 
 def metrics_of(
-    shown: Snapshot,
+    current: Snapshot,
     traffic: Traffic,
     answers: AnswerCounts,
     now: datetime,
@@ -88,22 +88,24 @@ def metrics_of(
     database_is_writable: bool = True,
 ) -> list[Metric]:
     """Return all metrics except those of connections and request bodies."""
-    heard = [beat for beat in shown.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S]
+    recent = [
+        beat for beat in current.heartbeats if (now - beat.at).total_seconds() < FORGET_AFTER_S
+    ]
     is_up, is_writable = (database_is_up, _NO_LABELS), (database_is_writable, _NO_LABELS)
-    jobs = ((count, {"state": state}) for state, count in sorted(shown.jobs.items()))
+    jobs = ((count, {"state": state}) for state, count in sorted(current.jobs.items()))
     refused = ((count, {"hook": hook}) for hook, count in sorted(traffic.hooks_refused.items()))
     return [
         gauge("merlin_database_up", "1 while the database answers the api.", is_up),
         gauge("merlin_database_writable", "1 while the database stores writes.", is_writable),
-        *_of_processes(heard, now),
-        *_of_heartbeats(beat for beat in heard if beat.is_alive(now)),
-        *_of_queues(shown.queues, now),
+        *_of_processes(recent, now),
+        *_of_heartbeats(beat for beat in recent if beat.is_alive(now)),
+        *_of_queues(current.queues, now),
         gauge("merlin_jobs", "Fine-tune jobs by state.", *jobs),
-        *_of_serving(shown.serving),
+        *_of_serving(current.serving),
         *answers.collect(),
-        *_of_money(shown.budget),
-        *_of_sunsets(shown.sunsets),
-        *_of_disk(shown.disk),
+        *_of_money(current.budget),
+        *_of_sunsets(current.sunsets),
+        *_of_disk(current.disk),
         *traffic.calls.collect(),
         *traffic.seconds.collect(),
         counter(
@@ -177,24 +179,35 @@ def _of_queues(queues: Sequence[QueueView], now: datetime) -> Iterable[Metric]:
 
 def _of_serving(models: Sequence[Serving]) -> Iterable[Metric]:
     serving: list[Sample] = []
-    for one in models:
-        model, build = one.model.model_id, one.model.build_version
-        serving.append((1, {"dataset": one.dataset, "model": model, "build": build}))
+    for serving_model in models:
+        model, build = serving_model.model.model_id, serving_model.model.build_version
+        serving.append((1, {"dataset": serving_model.dataset, "model": model, "build": build}))
     yield gauge("merlin_serving_model", "1 for the model that serves each dataset.", *serving)
     about = "When the serving model took over, in seconds since 1970."
-    since = ((one.since.timestamp(), {"dataset": one.dataset}) for one in models)
+    since = (
+        (serving_model.since.timestamp(), {"dataset": serving_model.dataset})
+        for serving_model in models
+    )
     yield gauge("merlin_serving_since_seconds", about, *since)
 
 
 def _of_money(budget: Sequence[BudgetView]) -> Iterable[Metric]:
     labelled = [
-        (each, {"provider": each.provider, "currency": each.currency.lower()}) for each in budget
+        (
+            provider_budget,
+            {"provider": provider_budget.provider, "currency": provider_budget.currency.lower()},
+        )
+        for provider_budget in budget
     ]
     about = "What the trainings of this month may have cost."
-    spent = ((each.spent_micro / _MICRO, labels) for each, labels in labelled)
+    spent = ((provider_budget.spent_micro / _MICRO, labels) for provider_budget, labels in labelled)
     yield gauge("merlin_training_spent", about, *spent)
     about = "What the trainings of a month may cost, where that is limited."
-    caps = ((each.cap_micro / _MICRO, labels) for each, labels in labelled if each.cap_micro)
+    caps = (
+        (provider_budget.cap_micro / _MICRO, labels)
+        for provider_budget, labels in labelled
+        if provider_budget.cap_micro
+    )
     yield gauge("merlin_training_budget", about, *caps)
 
 

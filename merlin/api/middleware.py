@@ -133,9 +133,9 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
+        received_id = Headers(scope=scope).get("x-request-id", "")
         # The proxy's id, if it is safe to log.
-        request_id = given if _GIVEN_ID.fullmatch(given) else secrets.token_hex(8)
+        request_id = received_id if _GIVEN_ID.fullmatch(received_id) else secrets.token_hex(8)
         scope.setdefault("state", {})["request_id"] = request_id
         is_head, began, status = scope["method"] == "HEAD", time.perf_counter(), 0
         request_scope = {**scope, "method": "GET"} if is_head else scope

@@ -191,8 +191,8 @@ def _complete(app: FastAPI, json: Json) -> None:
     about = text("en", "api-about")
     json["info"] |= {"summary": SUMMARY, "description": about, "license": LICENCE}
     json["servers"] = SERVERS
-    words = topic_words("en")
-    json["tags"] = [{"name": name, "description": words[name]} for name in TOPICS]
+    descriptions = topic_words("en")
+    json["tags"] = [{"name": name, "description": descriptions[name]} for name in TOPICS]
     parts = json.setdefault("components", {})
     parts["securitySchemes"] = dict(SCHEMES)
     string = {"schema": {"type": "string"}}
@@ -219,14 +219,16 @@ def _access_of(route: APIRoute) -> tuple[list[Json], str]:
     An empty list: no authentication; an empty entry among others: authentication is optional.
     """
     calls = set(_list_dependencies(route.dependant))
-    needed = next((call for call in calls if isinstance(call, RequiredAccess)), None)
+    required = next((call for call in calls if isinstance(call, RequiredAccess)), None)
     own: list[Json] = [{"browser": []}, {"token": []}]
     if require_person in calls:
         return own, "For people who are signed in; no key opens this."
-    if needed is not None:
-        words = f"A key needs the scope `{needed.scope.value}`"
-        right = f"; the person, the right `{needed.permission.value}`" if needed.permission else ""
-        return [{"key": [needed.scope.value]}, *own], f"{words}{right}."
+    if required is not None:
+        scope_note = f"A key needs the scope `{required.scope.value}`"
+        permission_note = (
+            f"; the person, the right `{required.permission.value}`" if required.permission else ""
+        )
+        return [{"key": [required.scope.value]}, *own], f"{scope_note}{permission_note}."
     if require_signed_in in calls:
         return [{"key": []}, *own], ""
     return (list(FOR_ALL["security"]) if identify_caller in calls else []), ""
@@ -242,22 +244,22 @@ def _list_dependencies(dependant: Dependant) -> Iterator[Callable[..., Any]]:
 def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) -> None:
     security, access = _access_of(route)
     operation.setdefault("security", security)
-    words = [operation.get("description", ""), access]
-    operation["description"] = "\n\n".join(word for word in words if word)
-    answers: Json = operation["responses"]
-    if "HTTPValidationError" in str(answers.get("422")):  # FastAPI's own guess
-        del answers["422"]
+    paragraphs = [operation.get("description", ""), access]
+    operation["description"] = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
+    responses: Json = operation["responses"]
+    if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's own guess
+        del responses["422"]
     if path.startswith("/api/"):
         for status, response in problems(
             *_statuses(verb, operation, is_asked=bool(security))
         ).items():
-            answers.setdefault(str(status), response)
-    operation["responses"] = dict(sorted(answers.items()))
+            responses.setdefault(str(status), response)
+    operation["responses"] = dict(sorted(responses.items()))
     _add_headers(operation)
     # Add sample values.
-    for each in operation.get("parameters", ()):
-        if each.get("required"):
-            each["example"] = PLACES[each["name"]]
+    for parameter in operation.get("parameters", ()):
+        if parameter.get("required"):
+            parameter["example"] = PLACES[parameter["name"]]
     body = BODIES.get(operation["operationId"])
     if body is not None:
         operation["requestBody"]["content"]["application/json"]["example"] = body
@@ -265,45 +267,45 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
 
 def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
     """Return the statuses that any call of this kind can have."""
-    found = {429}
+    statuses = {429}
     if is_asked:
-        found |= {401, 403}  # a key that counts no more; somebody shut out
+        statuses |= {401, 403}  # a key that counts no more; somebody shut out
     if verb in _BODY:
-        found |= {413}
+        statuses |= {413}
     if "requestBody" in operation:
-        found |= {415, 422}
+        statuses |= {415, 422}
     if operation.get("parameters"):
-        found |= {422}
+        statuses |= {422}
     if KEY in operation.get("parameters", ()):
-        found |= {400, 409}  # no key at all; the first such call still runs
-    return found
+        statuses |= {400, 409}  # no key at all; the first such call still runs
+    return statuses
 
 
 def _add_headers(operation: Json) -> None:
     """Add the headers that clients follow: Link, ETag and Location."""
-    answers: Json = operation["responses"]
-    is_paged = any(each["name"] == "cursor" for each in operation.get("parameters", ()))
+    responses: Json = operation["responses"]
+    is_paged = any(parameter["name"] == "cursor" for parameter in operation.get("parameters", ()))
     names = {
-        "200": ["Link"] * is_paged + ["ETag"] * ("304" in answers),
+        "200": ["Link"] * is_paged + ["ETag"] * ("304" in responses),
         "304": ["ETag"],
-        "202": ["Location"] * ("content" in answers.get("202", ())),
+        "202": ["Location"] * ("content" in responses.get("202", ())),
     }
-    for status, response in answers.items():
-        found = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
-        if found:
-            response.setdefault("headers", {}).update(found)
+    for status, response in responses.items():
+        headers = {name: {"$ref": f"#/components/headers/{name}"} for name in names.get(status, ())}
+        if headers:
+            response.setdefault("headers", {}).update(headers)
 
 
-def _share_responses(answers: Json, shared: Json) -> None:
+def _share_responses(responses: Json, shared: Json) -> None:
     """Move repeated error responses to the components and refer to them."""
-    for status, response in answers.items():
+    for status, response in responses.items():
         if int(status) < HTTPStatus.BAD_REQUEST or "content" not in response:
             continue
-        (media_type, *others) = response["content"]
+        (media_type, *other_types) = response["content"]
         kind = _KINDS.get(str(response["content"][media_type]["schema"].get("$ref", "")))
-        if kind is None or others:
+        if kind is None or other_types:
             continue
         headers = ["X-Request-Id", *([_TELLING[status]] if status in _TELLING else [])]
         values = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
         shared.setdefault(f"{kind}{status}", {**response, "headers": values})
-        answers[status] = {"$ref": f"#/components/responses/{kind}{status}"}
+        responses[status] = {"$ref": f"#/components/responses/{kind}{status}"}

@@ -119,7 +119,7 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
     }
     return {
         "place": place if place in _PLACES else "body",
-        "pointer": "".join(f"/{_token(each)}" for each in path),
+        "pointer": "".join(f"/{_token(step)}" for step in path),
         "detail": text(language, f"api-wrong-{key}", **arguments),
     }
 
@@ -264,12 +264,12 @@ def _payment_problem(request: Request, error: Exception) -> Response:
 def _with_methods(app: FastAPI, request: Request, response: Response) -> Response:
     """Set `Allow` to the methods of all routes at this path; each route knows only its own."""
     if "allow" in response.headers:
-        here = request.scope["path"]
-        every = (route for route in app.routes if isinstance(route, Route))
-        met = (route.methods or () for route in every if route.path_regex.match(here))
-        found = {method for methods in met for method in methods}
-        found |= {"HEAD"} if "GET" in found else set()  # `guards` sees to it
-        response.headers["Allow"] = ", ".join(sorted(found))
+        path = request.scope["path"]
+        routes = (route for route in app.routes if isinstance(route, Route))
+        matching = (route.methods or () for route in routes if route.path_regex.match(path))
+        allowed = {method for methods in matching for method in methods}
+        allowed |= {"HEAD"} if "GET" in allowed else set()  # `guards` sees to it
+        response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 
 

@@ -71,10 +71,10 @@ class Charge:
     def headers(self) -> list[tuple[bytes, bytes]]:
         """Return the rate-limit headers (draft-ietf-httpapi-ratelimit-headers)."""
         name, per_min = self.policy.name, self.policy.per_min
-        left = max(int((WINDOW_S - self.due_s + _TOLERANCE_S) * per_min / WINDOW_S), 0)
+        remaining = max(int((WINDOW_S - self.due_s + _TOLERANCE_S) * per_min / WINDOW_S), 0)
         return [
             (b"ratelimit-policy", f'"{name}";q={per_min};w={WINDOW_S:.0f}'.encode()),
-            (b"ratelimit", f'"{name}";r={left};t={math.ceil(max(self.due_s, 0))}'.encode()),
+            (b"ratelimit", f'"{name}";r={remaining};t={math.ceil(max(self.due_s, 0))}'.encode()),
         ]
 
 
@@ -104,41 +104,44 @@ class LoginThrottle:
         self._waiting = 0
 
     async def run_shared(
-        self, store: Store, act: Callable[[Database, str, str], T], whose: str, network: str
+        self, store: Store, act: Callable[[Database, str, str], T], name_key: str, network: str
     ) -> T:
         """Return the result of `count` or `uncount`, in a transaction if the counts are shared."""
-        work = partial(act, store.db, whose, network)
+        work = partial(act, store.db, name_key, network)
         return await store.do(work) if store.db.is_shared else work()
 
-    def count(self, db: Database, whose: str, network: str) -> float:
+    def count(self, db: Database, name_key: str, network: str) -> float:
         """Count an attempt as failed and return 0, or return the seconds it has to wait."""
-        with self._shared(db, whose, network) as now:
-            wait_s = max(self.names.wait_s(whose, now), self.addresses.wait_s(network, now))
+        with self._shared(db, name_key, network) as now:
+            wait_s = max(self.names.wait_s(name_key, now), self.addresses.wait_s(network, now))
             if wait_s <= 0:
-                self.names.add_failure(whose, now)
+                self.names.add_failure(name_key, now)
                 self.addresses.add_failure(network, now)
             return wait_s
 
-    def uncount(self, db: Database, whose: str, network: str) -> None:
+    def uncount(self, db: Database, name_key: str, network: str) -> None:
         """Remove the failures of a successful attempt."""
-        with self._shared(db, whose, network):
-            self.names.forget(whose)
+        with self._shared(db, name_key, network):
+            self.names.forget(name_key)
             self.addresses.remove_failure(network)
 
     @contextmanager
-    def _shared(self, db: Database, whose: str, network: str) -> Iterator[float]:
+    def _shared(self, db: Database, name_key: str, network: str) -> Iterator[float]:
         """Yield the time; on PostgreSQL load the shared counts before and store them after."""
         now = self.clock()
         if not db.is_shared:
             yield now
             return
-        both = (f"name {whose}", self.names, whose), (f"address {network}", self.addresses, network)
-        for key, throttle, own in both:
+        throttles = (
+            (f"name {name_key}", self.names, name_key),
+            (f"address {network}", self.addresses, network),
+        )
+        for key, throttle, subject in throttles:
             failures, age_s = read_failures(db, key)
-            throttle.load(own, failures, now - age_s)
+            throttle.load(subject, failures, now - age_s)
         yield now
-        for key, throttle, own in both:
-            store_failures(db, key, *throttle.read(own, now))
+        for key, throttle, subject in throttles:
+            store_failures(db, key, *throttle.read(subject, now))
 
     async def run_hashing(self, work: Callable[[], T]) -> T:
         """Return the result of password hashing, run in a thread, one call at a time.
@@ -223,11 +226,11 @@ class Limits:
             del self._known[next(iter(self._known))]
         if charge is None or charge.policy is not self._anonymous:
             return
-        theirs = self._take(user_id, self._person, self.clock())
+        person_charge = self._take(user_id, self._person, self.clock())
         # Callers that send new credentials each time use up their address's calls.
-        if theirs is None or theirs.wait_s <= 0:
+        if person_charge is None or person_charge.wait_s <= 0:
             charge.give_back()
-            scope["state"][_STATE_KEY] = theirs
+            scope["state"][_STATE_KEY] = person_charge
 
     def forget(self, scope: Scope) -> None:
         """Note that a call's credentials are invalid; count it for the address."""

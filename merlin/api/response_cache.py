@@ -136,8 +136,8 @@ def etag_of(seed: bytes) -> str:
 
 def not_modified(request: Request, tag: str, language: str) -> Response | None:
     """Return 304 if the request has this tag, else None."""
-    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    if not known & {tag, f"W/{tag}", "*"}:
+    tags = {value.strip() for value in request.headers.get("if-none-match", "").split(",")}
+    if not tags & {tag, f"W/{tag}", "*"}:
         return None
     return with_etag(
         Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers_of(language)), tag
@@ -191,14 +191,14 @@ class CatalogueRequest:
         self.services: ApiServices = scope["app"].state.services
         self.cache: CatalogueCache = scope["app"].state.catalogue
         headers = Headers(scope=scope)
-        wanted, packs, known = (
+        languages, encodings, tags = (
             ", ".join(headers.getlist(name))
             for name in ("accept-language", "accept-encoding", "if-none-match")
         )
-        self.language = _language(wanted[:MAX_HEADER_LENGTH], self.services.config.language)
+        self.language = _language(languages[:MAX_HEADER_LENGTH], self.services.config.language)
         self._scope = scope
-        self._known = {one.strip().removeprefix("W/") for one in known.split(",")}
-        self._packs = takes_gzip(packs[:MAX_HEADER_LENGTH])
+        self._known = {tag.strip().removeprefix("W/") for tag in tags.split(",")}
+        self._packs = takes_gzip(encodings[:MAX_HEADER_LENGTH])
 
     def tag(self, version: int) -> str:
         """Return the ETag, without quotes, of the answer at a version of the catalogue."""
@@ -266,9 +266,11 @@ MakeAnswer = Callable[[Context, str], tuple[object, str]]
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
     catalogue_request: CatalogueRequest = request.state.asked
-    known = catalogue_request.cache.version
+    cached_version = catalogue_request.cache.version
     unchanged = (
-        None if known is None else catalogue_request.not_modified(catalogue_request.tag(known))
+        None
+        if cached_version is None
+        else catalogue_request.not_modified(catalogue_request.tag(cached_version))
     )
     if unchanged is not None:
         return unchanged
@@ -282,10 +284,10 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
                 return version, to_json(content), link
         return None
 
-    made = await catalogue_request.services.read(read)
-    if made is None:  # it changes faster than it can be read; the next call will do
+    result = await catalogue_request.services.read(read)
+    if result is None:  # it changes faster than it can be read; the next call will do
         return await private_answer(request, make)
-    version, body, link = made
+    version, body, link = result
     answer = CachedAnswer(body, catalogue_request.tag(version), link, request.scope.get("route"))
     catalogue_request.cache.keep(version, answer)
     return await catalogue_request.response(answer)

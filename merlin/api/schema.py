@@ -84,14 +84,16 @@ class Page:
         self.following = following
         self.response.headers["Link"] = link_of(self.request, following or None)
 
-    def cut(self, found: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
+    def cut(self, entries: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
         """Return the entries of this part, given one more than it holds; sets the Link header.
 
         They are sorted by `key`.
         """
-        shown, has_more = found[: self.size], len(found) > self.size
-        self.set_next_cursor(cursor(*(each(shown[-1]) for each in key)) if has_more else "")
-        return shown
+        shown_entries, has_more = entries[: self.size], len(entries) > self.size
+        self.set_next_cursor(
+            cursor(*(read_key(shown_entries[-1]) for read_key in key)) if has_more else ""
+        )
+        return shown_entries
 
 
 Limit = Annotated[int | None, Query(ge=1, le=MAX_PAGE_SIZE, description="entries in one part")]
@@ -113,8 +115,8 @@ Part = Annotated[Page, Depends(page_of)]
 
 def cursor(*key: int | str) -> str:
     """Return the cursor after the entry with this sort key."""
-    said = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
-    return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+    key_json = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
+    return base64.urlsafe_b64encode(key_json.encode()).decode().rstrip("=")
 
 
 def read_cursor(text: str, *kinds: type) -> tuple[int | str, ...] | None:
@@ -147,11 +149,11 @@ def link_of(request: Request, following: str | None) -> str:
 
     URLs are based on `public_url` of the config, else relative to the host.
     """
-    asked = {name: value for name, value in request.query_params.items() if name != "cursor"}
-    told = [_link(request, asked, "first")]
+    query = {name: value for name, value in request.query_params.items() if name != "cursor"}
+    links = [_link(request, query, "first")]
     if following is not None:
-        told.append(_link(request, {**asked, "cursor": following}, "next"))
-    return ", ".join(told)
+        links.append(_link(request, {**query, "cursor": following}, "next"))
+    return ", ".join(links)
 
 
 def _link(request: Request, query: dict[str, str], rel: str) -> str:
@@ -193,9 +195,9 @@ class Shape(BaseModel):
     model_config = ConfigDict(frozen=True, from_attributes=True, validate_by_name=True)
 
     @classmethod
-    def of(cls, found: object, language: str) -> Self:
+    def of(cls, source: object, language: str) -> Self:
         """Return the model of an object, with texts in a language."""
-        return cls.model_validate(found, context={"language": language})
+        return cls.model_validate(source, context={"language": language})
 
 
 def _localize(say: Callable[[str], str] | str, info: ValidationInfo) -> str:
@@ -226,7 +228,7 @@ class Texts(Body):
 
     def given(self) -> dict[str, str]:
         """Return the texts by language, without empty ones."""
-        return {name: words for name, words in (("ru", self.ru), ("en", self.en)) if words}
+        return {name: content for name, content in (("ru", self.ru), ("en", self.en)) if content}
 
 
 def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any]:
@@ -237,8 +239,8 @@ def required_schema(*names: str, without: tuple[str, ...] = ()) -> dict[str, Any
 
 
 def _check_title(texts: Texts) -> Texts:
-    given = texts.given().values()
-    if not given or any("\n" in words or len(words) > MAX_TITLE_LENGTH for words in given):
+    titles = texts.given().values()
+    if not titles or any("\n" in title or len(title) > MAX_TITLE_LENGTH for title in titles):
         raise ValueError("a title of one line is wanted")
     return texts
 
@@ -269,5 +271,5 @@ async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequ
 
     Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.
     """
-    found = await caller.read(act, dataset, page.size + 1, page.after(0))
-    return page.cut(found, attrgetter("id"))
+    entries = await caller.read(act, dataset, page.size + 1, page.after(0))
+    return page.cut(entries, attrgetter("id"))

@@ -53,13 +53,13 @@ class ChatStream(AnswerObserver):
         self,
         services: ApiServices,
         desk: AnswerService,
-        asked: Question,
+        question: Question,
         asker: Asker,
         then: Then | None = None,
     ) -> None:
         self._services = services
         self._desk = desk
-        self._asked = asked
+        self._asked = question
         self._asker = asker
         self._then = then
         self._text = ""
@@ -196,7 +196,7 @@ def next_piece(text: str, sent: int) -> tuple[str, int]:
 
 def start_question(
     request: Request,
-    asked: Question,
+    question: Question,
     asker: Asker,
     *,
     is_stoppable: bool = True,
@@ -204,9 +204,9 @@ def start_question(
 ) -> ChatStream:
     """Start a question; if stoppable, it ends when the client disconnects."""
     state = request.app.state
-    asking = ChatStream(state.services, state.desk, asked, asker, then)
-    watch_question(request, asking, is_stoppable=is_stoppable)
-    return asking
+    stream = ChatStream(state.services, state.desk, question, asker, then)
+    watch_question(request, stream, is_stoppable=is_stoppable)
+    return stream
 
 
 def watch_question(request: Request, asking: ChatStream, *, is_stoppable: bool = True) -> None:

@@ -196,21 +196,21 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
     try:
         return ChatCompletionRequest.model_validate_json(body)
     except ValidationError as error:
-        found = error.errors(include_url=False)
+        errors = error.errors(include_url=False)
         # For a union, the variant whose validation went furthest is meant.
-        field = _param(found[0]["loc"])
-        top = str(found[0]["loc"][0]) if found[0]["loc"] else ""
+        field = _param(errors[0]["loc"])
+        top = str(errors[0]["loc"][0]) if errors[0]["loc"] else ""
         if top in _UNSUPPORTED:
             key, code = f"not-{_UNSUPPORTED[top]}", "unsupported_parameter"
             raise refusal(language, HTTPStatus.BAD_REQUEST, key, code, top) from error
         first = max(
-            (each for each in found if _param(each["loc"]).startswith(field)),
-            key=lambda each: len(each["loc"]),
+            (item for item in errors if _param(item["loc"]).startswith(field)),
+            key=lambda item: len(item["loc"]),
         )
         path = () if first["type"] == "json_invalid" else first["loc"]
-        why = wrong_values([{**first, "loc": ("body", *path)}], language)[0]["detail"]
+        detail = wrong_values([{**first, "loc": ("body", *path)}], language)[0]["detail"]
         param = _param(path)
-        raise wrong(language, param, "wrong", place=param or "body", why=why) from error
+        raise wrong(language, param, "wrong", place=param or "body", why=detail) from error
 
 
 def _param(path: Sequence[int | str]) -> str:
@@ -220,10 +220,10 @@ def _param(path: Sequence[int | str]) -> str:
     """
     if path[:1] == ("response_format",):
         path = (path[0], *path[2:])
-    either = next((place for place, each in enumerate(path) if each in _UNION_FIELDS), len(path))
-    inside = [each for each in path[either + 1 :] if isinstance(each, int)]
+    either = next((place for place, step in enumerate(path) if step in _UNION_FIELDS), len(path))
+    inside = [step for step in path[either + 1 :] if isinstance(step, int)]
     steps = [*path[: either + 1], *inside[:1]]
-    parts = (f"[{each}]" if isinstance(each, int) else f".{each}" for each in steps)
+    parts = (f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
     return "".join(parts).removeprefix(".")
 
 
@@ -285,16 +285,16 @@ def question_of(
     read: ChatCompletionRequest, default: str | None, language: str, *, sees: bool
 ) -> Question:
     """Return the question. Raises ApiError 400; `sees`: a vision model is configured."""
-    talk = [_message(language, number, said) for number, said in enumerate(read.messages)]
-    system = "\n\n".join(each.content for each in talk if each.role in _SYSTEM)
-    said = tuple(each for each in talk if each.role not in _SYSTEM)
+    messages = [_message(language, number, message) for number, message in enumerate(read.messages)]
+    system = "\n\n".join(message.content for message in messages if message.role in _SYSTEM)
+    talk = tuple(message for message in messages if message.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
-    if not said or said[-1].role != "user":
+    if not talk or talk[-1].role != "user":
         raise wrong(language, f"{last}.role", "no-question")
-    if not said[-1].content.strip() and not said[-1].images:
+    if not talk[-1].content.strip() and not talk[-1].images:
         raise wrong(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
-    question = Question(read.model, dataset, said, system.strip(), read.steering)
+    question = Question(read.model, dataset, talk, system.strip(), read.steering)
     if question.has_images and not sees:
         raise wrong(language, "messages", "no-pictures")
     return question
@@ -304,13 +304,13 @@ def _message(language: str, number: int, chat_message: ChatMessage) -> Message:
     parts = chat_message.content if isinstance(chat_message.content, list) else []
     if isinstance(chat_message.content, str):
         return Message(chat_message.role, chat_message.content)
-    words = "\n".join(part.text for part in parts if isinstance(part, TextPart))
-    pictures = [
+    text = "\n".join(part.text for part in parts if isinstance(part, TextPart))
+    images = [
         _image(language, f"messages[{number}].content[{place}]", part.image_url.url)
         for place, part in enumerate(parts)
         if isinstance(part, ImagePart)
     ]
-    return Message(chat_message.role, words, images=tuple(pictures))
+    return Message(chat_message.role, text, images=tuple(images))
 
 
 def _image(language: str, place: str, url: str) -> Image:
@@ -339,13 +339,15 @@ def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Ask
 
 def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     """Return model names and since when each serves, None if a general model answers."""
-    found = dict[str, datetime | None]()
-    served = {each.dataset: each.since for each in ModelCatalogue(services.db).all_serving()}
+    models = dict[str, datetime | None]()
+    served = {
+        serving.dataset: serving.since for serving in ModelCatalogue(services.db).all_serving()
+    }
     default = ModelCatalogue(services.db).serving(services.default_dataset)
-    found[ALONE] = default.since if default else None
+    models[ALONE] = default.since if default else None
     for dataset in [*served, *courses.active(services).by_slug]:
-        found.setdefault(name_of(dataset), served.get(dataset))
-    return found
+        models.setdefault(name_of(dataset), served.get(dataset))
+    return models
 
 
 def reserve_question(services: ApiServices, question: Question, asker: Asker) -> Candidate | None:
@@ -364,9 +366,9 @@ def reserve_question(services: ApiServices, question: Question, asker: Asker) ->
     if window is not None and not fits_window((*before, *question.talk), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
-    found = reserve(services, asker, question.kind)
-    if found is not None:
-        raise quota_error(asker, found, services.clock())
+    exceeded = reserve(services, asker, question.kind)
+    if exceeded is not None:
+        raise quota_error(asker, exceeded, services.clock())
     return first
 
 
@@ -380,19 +382,19 @@ def _is_offered(services: ApiServices, question: Question) -> bool:
     return is_course or ModelCatalogue(services.db).serving(dataset) is not None
 
 
-def quota_error(asker: Asker, found: ReachedCap | Left, now: datetime) -> ApiError:
+def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:
     """Return the error for a reached spending limit or a used-up quota."""
     status, arguments = HTTPStatus.TOO_MANY_REQUESTS, dict[str, Any]()
-    if isinstance(found, ReachedCap):
-        key, until = f"guard-{found.reach}", found.until
-    elif found.limit == 0:
-        return refusal(asker.language, status, "closed", NO_CREDIT, kind=found.kind.value)
+    if isinstance(exceeded, ReachedCap):
+        key, until = f"guard-{exceeded.reach}", exceeded.until
+    elif exceeded.limit == 0:
+        return refusal(asker.language, status, "closed", NO_CREDIT, kind=exceeded.kind.value)
     else:
-        key, until = "spent", found.resets_at
+        key, until = "spent", exceeded.resets_at
         arguments = {
-            "kind": found.kind.value,
-            "limit": found.limit or 0,
-            "period": found.period.value,
+            "kind": exceeded.kind.value,
+            "limit": exceeded.limit or 0,
+            "period": exceeded.period.value,
         }
     return refusal(
         asker.language,

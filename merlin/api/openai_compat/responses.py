@@ -27,9 +27,9 @@ from merlin.training.models import Origin
 Responses = dict[int | str, dict[str, Any]]
 
 
-def _without_default(shown: JsonDict) -> None:
+def _without_default(schema: JsonDict) -> None:
     """Describe a field as optional, without a default."""
-    shown.pop("default")
+    schema.pop("default")
 
 
 class ErrorShown(BaseModel):
@@ -204,8 +204,8 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
 
 def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return a complete answer."""
-    whole = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
-    return {**whole, "merlin": extension(reply, origin, language)}
+    body = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
+    return {**body, "merlin": extension(reply, origin, language)}
 
 
 def last_chunks(

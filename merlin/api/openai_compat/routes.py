@@ -53,19 +53,19 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 async def list_openai_models(caller: Asker) -> Response:
     """Return every model: the default one, and one per dataset or course."""
     services = caller.services
-    found = await services.store.read(lambda: requests.offered_models(services))
-    shown = [_card(name, since) for name, since in found.items()]
-    return JSONResponse(list_object(shown))
+    models = await services.store.read(lambda: requests.offered_models(services))
+    cards = [_card(name, since) for name, since in models.items()]
+    return JSONResponse(list_object(cards))
 
 
 @router.get("/models/{name:path}", summary="Show a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
     services = caller.services
-    found = await services.store.read(lambda: requests.offered_models(services))
-    if name in found:
-        return JSONResponse(_card(name, found[name]))
-    arguments: dict[str, Any] = {"model": name, "names": ", ".join(found)}
+    models = await services.store.read(lambda: requests.offered_models(services))
+    if name in models:
+        return JSONResponse(_card(name, models[name]))
+    arguments: dict[str, Any] = {"model": name, "names": ", ".join(models)}
     raise refusal(caller.language, HTTPStatus.NOT_FOUND, "no-model", NO_MODEL, "model", **arguments)
 
 
@@ -119,13 +119,13 @@ async def _stream_answer(
     request: Request,
     caller: Caller,
     read: requests.ChatCompletionRequest,
-    asked: requests.Question,
+    question: requests.Question,
     number: int,
     keep: Keep | None,
 ) -> Response:
     """Return a stream that starts with the first word; an earlier failure has its own status."""
-    asker, language = requests.asker_of(caller, number, asked.dataset), caller.language
-    answer = _new_answer(caller, asked, with_usage=read.wants_usage)
+    asker, language = requests.asker_of(caller, number, question.dataset), caller.language
+    answer = _new_answer(caller, question, with_usage=read.wants_usage)
 
     async def keep_whole(reply: Reply) -> None:
         """Store the complete stream for replays, its text in one chunk."""
@@ -141,24 +141,24 @@ async def _stream_answer(
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # Who named the call with a key comes again for the answer: it is not stopped.
-    asking = start_question(request, asked, asker, is_stoppable=keep is None, then=keep_whole)
-    await asking.wait_for_text()
-    if asking.task.done():
-        refused = responses.reply_error(asking.task.result(), language)
+    stream = start_question(request, question, asker, is_stoppable=keep is None, then=keep_whole)
+    await stream.wait_for_text()
+    if stream.task.done():
+        refused = responses.reply_error(stream.task.result(), language)
         if refused is not None:
             raise refused
-    choice = asking.choice
+    choice = stream.choice
     model_id = choice.model_id if choice is not None else None
     origin = await read_origin(caller.services, model_id)
     headers = {**responses.model_headers(choice, model_id, origin), **_UNBUFFERED}
     events = _events(
-        asking, _of_origin(answer, origin), origin, language, is_stoppable=keep is None
+        stream, _of_origin(answer, origin), origin, language, is_stoppable=keep is None
     )
     return StreamingResponse(events, headers=headers, media_type=EVENT_STREAM)
 
 
 async def _events(
-    asking: ChatStream,
+    stream: ChatStream,
     answer: ChatAnswer,
     origin: Origin | None,
     language: str,
@@ -167,18 +167,18 @@ async def _events(
 ) -> AsyncIterator[bytes]:
     try:
         yield event(answer.first_chunk())
-        async for piece in asking.pieces():
+        async for piece in stream.pieces():
             yield event(answer.chunk(piece))
-        for chunk in responses.last_chunks(answer, await asking.reply(), origin, language):
+        for chunk in responses.last_chunks(answer, await stream.reply(), origin, language):
             yield event(chunk)
         yield DONE
     except MerlinError as error:
         log.warning("an answer could not be settled", reason=redact(str(error)))
-        words = text(language, "openai-busy")
-        yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, words, "unavailable"))
+        message = text(language, "openai-busy")
+        yield event(error_object(HTTPStatus.SERVICE_UNAVAILABLE, message, "unavailable"))
     finally:
         if is_stoppable:
-            asking.stop.press()
+            stream.stop.press()
 
 
 def _new_answer(

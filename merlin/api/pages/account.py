@@ -70,8 +70,8 @@ async def sign_in(
     back = local_address(next)
     if context.user is not None:
         return seen_other(back)
-    words = text(context.language, "api-problem-openid-detail") if refused == "openid" else ""
-    return _sign_in_page(context, back, refused=words)
+    reason = text(context.language, "api-problem-openid-detail") if refused == "openid" else ""
+    return _sign_in_page(context, back, refused=reason)
 
 
 @router.post("/sign-in/password", dependencies=SAME_ORIGIN)
@@ -85,11 +85,11 @@ async def by_password(
     """Sign in by user name and password, or show why it failed."""
     back = local_address(next)
     response = seen_other(back)
-    who = name.strip()
-    if not (0 < len(who) <= _MAX_NAME_LENGTH and 0 < len(password) <= MAX_PASSWORD_LENGTH):
+    user_name = name.strip()
+    if not (0 < len(user_name) <= _MAX_NAME_LENGTH and 0 < len(password) <= MAX_PASSWORD_LENGTH):
         return _sign_in_page(context, back, name, context.say("both-needed"), 422)
     try:
-        await auth.sign_in_by_password(request, response, who, password)
+        await auth.sign_in_by_password(request, response, user_name, password)
     except (Problem, Blocked) as error:
         return _sign_in_page(context, back, name, refusal_text(context, error), status_of(error))
     return response
@@ -117,12 +117,12 @@ def _sign_in_page(
 @router.post("/sign-in/code", dependencies=SAME_ORIGIN)
 async def by_code(request: Request, context: PublicContext, next: Next = "/") -> Response:  # noqa: A002
     """Start a login that is confirmed in the bot, and show its number and link."""
-    kept = Response()
-    login, key, url = await auth.start_login(request, kept)
+    cookie_response = Response()
+    login, key, url = await auth.start_login(request, cookie_response)
     command = "" if url else f"/start {PAYLOAD}{key}"
     back, state = local_address(next), LoginState.PENDING
     response = _code_page(context, back, state, login.number, url or "", command)
-    for value in kept.headers.getlist("set-cookie"):
+    for value in cookie_response.headers.getlist("set-cookie"):
         response.headers.append("set-cookie", value)
     return response
 
@@ -223,20 +223,22 @@ async def _page(
             "mine": my_plan(context),
         }
 
-    found = await context.read(read)
-    plan, has_plans = found["quota"].plan, found["me"].plan is not None
+    values = await context.read(read)
+    plan, has_plans = values["quota"].plan, values["me"].plan is not None
     left = [
-        each for each in found["quota"].left.values() if not allowance_of(plan, each.kind).is_closed
+        quota
+        for quota in values["quota"].left.values()
+        if not allowance_of(plan, quota.kind).is_closed
     ]
     view = {
-        **found,
+        **values,
         "plan": plan.titled(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
         "offered": [
-            each
-            for each in Scope
-            if each not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[each])
+            scope
+            for scope in Scope
+            if scope not in REQUIRED_PERMISSIONS or context.may(REQUIRED_PERMISSIONS[scope])
         ],
         "key": key,
         "secret": secret,
@@ -260,10 +262,10 @@ async def make_key(
     if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
-        made = await context.write(accounts.make_key, label, scopes, days or None)
+        new_key = await context.write(accounts.make_key, label, scopes, days or None)
     except Refused as error:
         return await _page(context, wrong=refusal_text(context, error), form="key", key=typed)
-    return await _page(context, secret=made.secret)
+    return await _page(context, secret=new_key.secret)
 
 
 @router.post("/me/keys/revoke", dependencies=SAME_ORIGIN)
@@ -336,8 +338,8 @@ async def set_password(
 @router.get("/me/export")
 async def export(context: SignedInContext) -> Response:
     """Return all stored data of the person as a file."""
-    kept = await context.read(accounts.export)
-    content = json.dumps(kept, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
+    data = await context.read(accounts.export)
+    content = json.dumps(data, ensure_ascii=False, indent=2, default=str).encode("utf-8", "replace")
     headers = {
         "Content-Disposition": 'attachment; filename="merlin.json"',
         "Cache-Control": NEVER_KEPT,

@@ -67,8 +67,8 @@ async def render_board(
         opened = await context.read(
             partial(read_commit, commit=board_query.commit, dataset=dataset)
         )
-    shown = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
-    tag = hashlib.sha256(shown).hexdigest()[:20]
+    content = repr((board.rows, board.silent_since, opened)).encode("utf-8", "replace")
+    tag = hashlib.sha256(content).hexdigest()[:20]
     if board_query.seen == tag:
         return Response(status_code=204)
     view = {
@@ -76,9 +76,11 @@ async def render_board(
         "lanes": list(Stage),
         "show": board_query.show,
         "chosen": board_query.commit,
-        "opened": {each.verdict.dataset: each for each in opened},
+        "opened": {details.verdict.dataset: details for details in opened},
         "curves": {
-            each.verdict.dataset: curve_view(context, each.job) for each in opened if each.job
+            details.verdict.dataset: curve_view(context, details.job)
+            for details in opened
+            if details.job
         },
         "sparks": _sparks(context, board),
         "evaluation_href": evaluation_href,
@@ -94,32 +96,32 @@ async def render_board(
 
 def _sparks(context: PageContext, board: Board) -> dict[int, Curve | None]:
     """Return small loss curves of the jobs shown, by job."""
-    found = {}
+    curves = {}
     for card in board.cards:
         if card.job and card.training:
             series = card.training.losses.series()
             steps = 0 if card.job.is_over else card.training.progress.steps
-            found[card.job.id] = plot_curve(
+            curves[card.job.id] = plot_curve(
                 series["train"], series["test"], steps, context.language
             )
-    return found
+    return curves
 
 
 DAYS = 28
 
 
 @router.get("/teach")
-async def show_taught(context: TeacherContext, asked: Asked) -> Response:
+async def show_taught(context: TeacherContext, query: Asked) -> Response:
     """Return the board of the courses and datasets that the person edits."""
     totals = await context.read(teaching.question_totals, DAYS)
     courses = {course.slug: (course, *counts) for course, *counts in totals}
-    return await render_board(context, "teach.html", asked, courses=courses, days=DAYS)
+    return await render_board(context, "teach.html", query, courses=courses, days=DAYS)
 
 
 @router.get("/courses/{course_id}/board")
-async def show_course_board(context: TeacherContext, course: LedCourse, asked: Asked) -> Response:
+async def show_course_board(context: TeacherContext, course: LedCourse, query: Asked) -> Response:
     """Return the board of a course."""
-    return await render_board(context, "teach_board.html", asked, course.slug, course=course)
+    return await render_board(context, "teach_board.html", query, course.slug, course=course)
 
 
 _SPANS: tuple[tuple[By, int], ...] = (("day", 28), ("week", 182), ("week", 364))
@@ -134,11 +136,11 @@ async def show_asked(
     days: Annotated[int, Query(ge=7, le=366)] = 28,
 ) -> Response:
     """Return statistics of the questions about a course."""
-    told = await context.read(teaching.questions, course.course_id, by, days, context.language)
+    questions = await context.read(teaching.questions, course.course_id, by, days, context.language)
     view = {
         "course": course,
-        "told": told,
-        "periods": list(_periods(told, days)),
+        "told": questions,
+        "periods": list(_periods(questions, days)),
         "spans": _SPANS,
         "days": days,
     }
@@ -147,13 +149,13 @@ async def show_asked(
 
 def _periods(questions: Questions, days: int) -> Iterator[Period]:
     """Yield every day or week of the span, including those without questions."""
-    known = {each.begins: each for each in questions.asked}
+    periods_by_start = {period.begins: period for period in questions.asked}
     begins = questions.since
     if questions.by == "week":
         begins -= timedelta(days=begins.weekday())
     last = questions.since + timedelta(days=days - 1)
     while begins <= last:
-        yield known.get(begins) or Period(begins, 0, 0)
+        yield periods_by_start.get(begins) or Period(begins, 0, 0)
         begins += timedelta(days=_STEPS[questions.by])
 
 
@@ -168,10 +170,10 @@ async def show_home(context: ViewerContext) -> Response:  # noqa: ARG001 - asks 
 
 
 @router.get("/admin/board")
-async def show_board(context: ViewerContext, asked: Asked) -> Response:
+async def show_board(context: ViewerContext, query: Asked) -> Response:
     """Return the board of all datasets."""
-    cares = await _alerts(context)
-    return await render_board(context, "admin_board.html", asked, cares=cares)
+    alerts = await _alerts(context)
+    return await render_board(context, "admin_board.html", query, cares=alerts)
 
 
 async def _alerts(context: PageContext) -> list[tuple[str, str, str, str, str]]:

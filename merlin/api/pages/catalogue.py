@@ -78,10 +78,10 @@ async def favourite(
 Pieces = list[tuple[str, bool]]
 
 
-def marked(text: str, found: SearchResult) -> Pieces:
+def marked(text: str, result: SearchResult) -> Pieces:
     """Return the text in pieces, with the matches marked."""
     pieces, end = [], 0
-    for start, stop in highlight_spans(text, found):
+    for start, stop in highlight_spans(text, result):
         pieces += [(text[end:start], False), (text[start:stop], True)]
         end = stop
     pieces.append((text[end:], False))
@@ -110,17 +110,17 @@ def _reading_progress(cookie: str, ctx: Context, actor: Actor) -> dict[str, obje
         return None
     course_id, material_id, percent = map(int, match.groups())
     try:
-        found = courses.material(ctx, actor, course_id, material_id)
+        view = courses.material(ctx, actor, course_id, material_id)
     except NotFound:
         return None
-    left = minutes(round(len(found.text or "") * (100 - percent) / 100))
-    where = {"course": found.course, "material": found.material}
-    return {**where, "percent": percent, "minutes": left}
+    minutes_left = minutes(round(len(view.text or "") * (100 - percent) / 100))
+    values = {"course": view.course, "material": view.material}
+    return {**values, "percent": percent, "minutes": minutes_left}
 
 
 def _closed(context: PageContext) -> set[int]:
     cookie = read_cookie(context.request, CLOSED_COOKIE)
-    return {int(each) for each in re.findall(r"\b[0-9]{1,4}\b", cookie)}
+    return {int(number) for number in re.findall(r"\b[0-9]{1,4}\b", cookie)}
 
 
 # Course, name, description, and whether only the description matches.
@@ -167,20 +167,20 @@ async def list_view(
     `terms` are semesters with their cards and count ("4", or "1 из 4"). `said` announces the result
     to screen readers, `meant` the corrected query.
     """
-    every, here, found = context.courses.courses, context.courses.courses, SearchResult()
+    all_courses, matches, result = context.courses.courses, context.courses.courses, SearchResult()
     if query:
-        hits, found = await context.services.read(courses.search, query, max(len(every), 1))
-        here = [hit for hit in hits if hit.course_id in context.courses.by_id]
-    total, meant = len(here), found.suggestion
+        hits, result = await context.services.read(courses.search, query, max(len(all_courses), 1))
+        matches = [hit for hit in hits if hit.course_id in context.courses.by_id]
+    total, meant = len(matches), result.suggestion
     return {
         "query": query,
-        "count": _count(context, total, len(every)),
-        "terms": _list_semesters(context, here[:MAX_CARDS], found, is_whole=not query),
+        "count": _count(context, total, len(all_courses)),
+        "terms": _list_semesters(context, matches[:MAX_CARDS], result, is_whole=not query),
         "counts": partial(counts, context),
         "state": partial(_state, context, states),
         "closed": _closed(context),
         "topics": _topics(context) if not total else [],
-        "favourites": {each.course_id for each in context.favourites},
+        "favourites": {course.course_id for course in context.favourites},
         "said": context.say("found", count=total) if query else "",
         "meant": context.say("meant", query=query, meant=meant) if meant else "",
         "more": max(total - MAX_CARDS, 0),
@@ -201,20 +201,22 @@ def _topics(context: PageContext) -> list[str]:
     topics = []
     for course in context.courses.courses[:_TOPICS]:
         phrases = [
-            each.strip() for each in re.split(r"[:;,]|\.\s", course.about(context.language))[1:]
+            phrase.strip() for phrase in re.split(r"[:;,]|\.\s", course.about(context.language))[1:]
         ]
-        short = (each for each in phrases if each[:1].isalpha() and len(each.split()) <= _SHORT)
+        short = (
+            phrase for phrase in phrases if phrase[:1].isalpha() and len(phrase.split()) <= _SHORT
+        )
         topics.append(next(short, course.title(context.language)))
     return topics
 
 
 def _list_semesters(
-    context: PageContext, here: Sequence[Course], found: SearchResult, *, is_whole: bool
+    context: PageContext, matches: Sequence[Course], result: SearchResult, *, is_whole: bool
 ) -> list[tuple[int, str, list[Card]]]:
     totals, terms = context.courses.semesters, defaultdict[int, list[Card]](list)
-    for course in here:
-        name = marked(course.title(context.language), found)
-        about = marked(course.about(context.language), found)
+    for course in matches:
+        name = marked(course.title(context.language), result)
+        about = marked(course.about(context.language), result)
         is_why = any(hit for _, hit in about) and not any(hit for _, hit in name)
         terms[course.semester].append((course, name, about, is_why))
     listed = []
@@ -228,8 +230,12 @@ def _query(text: str) -> str:
     return " ".join(text[:MAX_QUERY_LENGTH].split())
 
 
-def _count(context: PageContext, here: int, total: int) -> str:
-    return str(total) if here == total else context.say("some-of", here=here, total=total)
+def _count(context: PageContext, shown_count: int, total: int) -> str:
+    return (
+        str(total)
+        if shown_count == total
+        else context.say("some-of", here=shown_count, total=total)
+    )
 
 
 def counts(context: PageContext, course: Course) -> str:
@@ -321,23 +327,25 @@ def _parts(url: str) -> SplitResult | None:
 @router.get("/courses/{course_id}/materials/{material_id}")
 async def material(context: PublicContext, course_id: Id, material_id: Id) -> Response:
     """Return a material's page; the material must belong to this course."""
-    found = await context.read(courses.material, course_id, material_id)
-    tag, unchanged = check_etag(context, found.text)
+    material_view = await context.read(courses.material, course_id, material_id)
+    tag, unchanged = check_etag(context, material_view.text)
     if unchanged is not None:
         return unchanged
-    course, this, materials = found.course, found.material, found.materials
-    alike = [each for each in materials if each.kind == this.kind]
+    course, this, materials = material_view.course, material_view.material, material_view.materials
+    alike = [other for other in materials if other.kind == this.kind]
     place = alike.index(this)
     addresses = tuple(
-        (each.text, f"{course_href(course)}/materials/{each.material_id}")
-        for each in materials
-        if each.text
+        (other.text, f"{course_href(course)}/materials/{other.material_id}")
+        for other in materials
+        if other.text
     )
-    body, contents = render_markdown(found.text or "", context.language, this.text, addresses)
+    body, contents = render_markdown(
+        material_view.text or "", context.language, this.text, addresses
+    )
     view = {
         "course": course,
         "material": this,
-        "minutes": minutes(len(found.text)) if found.text else 0,
+        "minutes": minutes(len(material_view.text)) if material_view.text else 0,
         "body": body,
         "contents": contents,
         "host": host_of(this.file_url),

@@ -141,17 +141,17 @@ async def ask(
     is_script = _wants_stream(request)
     if context.user is None or not _may_ask(caller):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
-    words, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
+    question_text, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
     message_id = number
     if again:
         old = await context.read(course_chat.find_question, again)
-        words, talk, message_id = old.text, old.session_id, old.message_id
-    if not words or len(words) > MAX_CHARACTERS:
-        wrong = context.say("question-too-long", limit=MAX_CHARACTERS) if words else ""
+        question_text, talk, message_id = old.text, old.session_id, old.message_id
+    if not question_text or len(question_text) > MAX_CHARACTERS:
+        wrong = context.say("question-too-long", limit=MAX_CHARACTERS) if question_text else ""
         return await _refused(context, course, talk, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(
-        context.user, context.language, number, place, words, message_id=message_id
+        context.user, context.language, number, place, question_text, message_id=message_id
     )
     asking = TurnStream(request, context, question, talk)
     watch_question(request, asking)
@@ -163,9 +163,9 @@ async def ask(
             )
         await asking.reply()
     except ApiError as error:
-        return await _refused(context, course, talk, words, str(error))
+        return await _refused(context, course, talk, question_text, str(error))
     except Refused as error:
-        return await _refused(context, course, talk, words, refusal_text(context, error))
+        return await _refused(context, course, talk, question_text, refusal_text(context, error))
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
@@ -187,7 +187,7 @@ async def judge(
     question = await context.read(course_chat.find_question, turn_id)
     masked = mask_personal_data(answer, language)
     if act == "correct" and masked.found:
-        kinds = ", ".join(text(language, f"mask-kind-{each}") for each in masked.found)
+        kinds = ", ".join(text(language, f"mask-kind-{kind}") for kind in masked.found)
         draft, wrong = masked.words, text(language, "fix-masked", kinds=kinds)
     else:
         try:
@@ -217,9 +217,11 @@ def _passage_href(course: Course, material: Material, passage: str) -> str:
 
     Source: wicg.github.io/scroll-to-text-fragment; other browsers show the material from the top.
     """
-    line = next((one for one in passage.splitlines() if one[:1].isalpha()), "")
-    words = re.match(r"[\w,.:;()«» -]*", line)
-    place = " ".join(words[0].split()[:_PLACED_BY]) if words else ""
+    first_line = next(
+        (candidate for candidate in passage.splitlines() if candidate[:1].isalpha()), ""
+    )
+    match = re.match(r"[\w,.:;()«» -]*", first_line)
+    place = " ".join(match[0].split()[:_PLACED_BY]) if match else ""
     href = f"{course_href(course)}/materials/{material.material_id}"
     return f"{href}#:~:text={quote(place, safe='')}" if place else href
 
@@ -265,7 +267,7 @@ async def _page(
         "chat": _href(course),
         "here": f"{_href(course)}/{session_id}" if chat.talk else _href(course),
         "examples_href": base_of(course.dataset),
-        "markdown": lambda words: render_markdown(words, context.language)[0],
+        "markdown": lambda content: render_markdown(content, context.language)[0],
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
@@ -311,10 +313,10 @@ async def _left(context: PageContext, course: Course) -> tuple[str, bool]:
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False
-    found = await context.read(show_quota, course.dataset)
-    of_text = found.left[Format.TEXT]
+    quota = await context.read(show_quota, course.dataset)
+    of_text = quota.left[Format.TEXT]
     if of_text.remaining is None:
         return "", False
     until = when(context, of_text.resets_at)
-    words = context.say("left-questions", remaining=of_text.remaining, until=until)
-    return words, of_text.remaining == 0
+    message = context.say("left-questions", remaining=of_text.remaining, until=until)
+    return message, of_text.remaining == 0

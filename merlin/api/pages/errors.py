@@ -59,7 +59,7 @@ def _page_of(request: Request, error: Exception) -> Response:
         if request.method == "GET":
             return seen_other(sign_in_href(page_address(request)))
         # No redirect: after signing in elsewhere, reloading this page resubmits the form.
-        return error_page(request, 401, known=401)
+        return error_page(request, 401, text_status=401)
     status = _status(error)
     response = error_page(request, status)
     if isinstance(error, MerlinError) and status == HTTPStatus.SERVICE_UNAVAILABLE:
@@ -77,22 +77,22 @@ def _status(error: Exception) -> int:
         return error.status_code
     if isinstance(error, RequestValidationError):
         # An invalid id in the path, or an incomplete form.
-        return 404 if any(one["loc"][:1] == ("path",) for one in error.errors()) else 422
+        return 404 if any(item["loc"][:1] == ("path",) for item in error.errors()) else 422
     return int(HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-def error_page(request: Request, status: int, known: int | None = None) -> Response:
+def error_page(request: Request, status: int, text_status: int | None = None) -> Response:
     """Return the page that explains an error and what to do.
 
-    `known` is the status whose texts are used, None: this one, or the most similar.
+    `text_status` is the status whose texts are used, None: this one, or the most similar.
     """
-    known = known or _ALIKE.get(status, status if status in _KNOWN else 422)
+    text_status = text_status or _ALIKE.get(status, status if status in _KNOWN else 422)
     caller: Caller | None = getattr(request.state, "caller", None)
     user = caller.user if caller is not None else None
     language = page_language(request, user)
-    may_pass = known in {429, 500, 503} and request.method == "GET"
+    may_pass = text_status in {429, 500, 503} and request.method == "GET"
     view = {
-        "status": known,
+        "status": text_status,
         "case": getattr(request.state, "request_id", ""),
         "again": page_address(request) if may_pass else "",
     }

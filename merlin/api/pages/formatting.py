@@ -223,19 +223,19 @@ _DRAWN: tuple[Callable[..., object], ...] = (
 
 def formatters(context: PageContext) -> Mapping[str, Callable[..., object]]:
     """Return the formatting functions of templates, as `fmt`."""
-    return {each.__name__: partial(each, context) for each in _DRAWN}
+    return {formatter.__name__: partial(formatter, context) for formatter in _DRAWN}
 
 
 def next_href(page: Page) -> str:
     """Return this page's address with the cursor of the next part, "" without one."""
     if not page.following:
         return ""
-    kept = [
+    parameters = [
         (name, value)
         for name, value in page.request.query_params.multi_items()
         if name not in {"cursor", "asked", "launch"}
     ]
-    return f"{page.request.scope['path']}?{urlencode([*kept, ('cursor', page.following)])}"
+    return f"{page.request.scope['path']}?{urlencode([*parameters, ('cursor', page.following)])}"
 
 
 _STYLES = {"+": ("add", "+"), "-": ("del", "−"), "@": ("at", "")}
@@ -266,18 +266,18 @@ Lines = list[tuple[str, bool]]
 
 def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
     """Return the lines of two versions of a text."""
-    mine, others = ((text or "").splitlines(keepends=True) for text in (yours, theirs))
-    if (longest := max(len(mine), len(others))) > MAX_COMPARED:
+    own_lines, other_lines = ((text or "").splitlines(keepends=True) for text in (yours, theirs))
+    if (longest := max(len(own_lines), len(other_lines))) > MAX_COMPARED:
         blocks = [Match(0, 0, longest)]
     else:
-        blocks = SequenceMatcher(None, mine, others).get_matching_blocks()
+        blocks = SequenceMatcher(None, own_lines, other_lines).get_matching_blocks()
     return (
-        _marked(mine, ((block.a, block.size) for block in blocks)),
-        _marked(others, ((block.b, block.size) for block in blocks)),
+        _marked(own_lines, ((block.a, block.size) for block in blocks)),
+        _marked(other_lines, ((block.b, block.size) for block in blocks)),
     )
 
 
 def _marked(lines: Sequence[str], alike: Iterable[tuple[int, int]]) -> Lines:
     """Return the lines; `alike` are start and length of the blocks that both texts share."""
-    known = {place for begin, size in alike for place in range(begin, begin + size)}
-    return [(line, place not in known) for place, line in enumerate(lines)]
+    shared_places = {place for begin, size in alike for place in range(begin, begin + size)}
+    return [(line, place not in shared_places) for place, line in enumerate(lines)]

@@ -53,12 +53,12 @@ def render_markdown(
 
 @lru_cache(1)
 def _markdown() -> MarkdownIt:
-    made = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
     # Links are checked once, after parsing, when the page is known.
-    made.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     for name in ("fence", "code_block"):
-        made.add_render_rule(name, _code)
-    return made
+        parser.add_render_rule(name, _code)
+    return parser
 
 
 def _with_anchors(tokens: Sequence[Token]) -> Contents:
@@ -73,16 +73,16 @@ def _with_anchors(tokens: Sequence[Token]) -> Contents:
                 anchor = f"part-{len(contents) + 1}"
                 token.attrSet("id", anchor)
                 inline = tokens[place + 1].children or ()
-                heading = "".join(each.content for each in inline if each.type != "image")
+                heading = "".join(child.content for child in inline if child.type != "image")
                 contents.append((anchor, heading.strip()))
         token.tag = f"h{level}"
     return contents
 
 
-def _with_safe_links(line: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
+def _with_safe_links(tokens: Sequence[Token], env: Mapping[str, Any]) -> Iterator[Token]:
     """Yield a line with allowed links only; images become links."""
     tags: list[str] = []
-    for token in line:
+    for token in tokens:
         if token.type == "link_close":
             yield Token("link_close", tags.pop(), -1)
         elif token.type == "link_open":

@@ -87,16 +87,16 @@ async def buy(context: SignedInContext, name: PlanName, bill: Annotated[Bill, Fo
     plan = plan_named(context.services.plans, name)
     if plan is None or not takes_roubles(context, plan):
         return not_found_page(context, "plan")
-    needs = _needs_contact(context)
-    address = contact_of(bill.contact) if needs else ""
-    if needs and not address:
-        words = context.say("contact-wrong" if bill.contact.strip() else "contact-none")
-        return await _page(context, plan, bill, wrong_contact=words)
+    needs_contact = _needs_contact(context)
+    address = contact_of(bill.contact) if needs_contact else ""
+    if needs_contact and not address:
+        message = context.say("contact-wrong" if bill.contact.strip() else "contact-none")
+        return await _page(context, plan, bill, wrong_contact=message)
     promo, wrong_code = await _read_code(context, plan, bill.code)
-    now = prices(plan, promo)[0]
-    if wrong_code or now is None or now.minor != bill.price:
-        words = "" if wrong_code else context.say("price-changed")
-        return await _page(context, plan, bill, words)
+    price = prices(plan, promo)[0]
+    if wrong_code or price is None or price.minor != bill.price:
+        message = "" if wrong_code else context.say("price-changed")
+        return await _page(context, plan, bill, message)
     requested = (plan.name, Gateway.YOOKASSA, bill.code, address)
     try:
         purchase = await context.write(place_order, *requested, keeps_method=bill.keeps)
@@ -256,8 +256,8 @@ OwnOrder = Annotated[Purchase | None, Depends(_own_order)]
 @router.get("/orders")
 async def show_orders(context: SignedInContext) -> Response:
     """Return the person's orders, newest first."""
-    found = await context.read(orders.list_orders, _MOST + 1)
-    view = {"orders": found[:_MOST], "has_more": len(found) > _MOST}
+    purchases = await context.read(orders.list_orders, _MOST + 1)
+    view = {"orders": purchases[:_MOST], "has_more": len(purchases) > _MOST}
     return render_page(context, "orders.html", view, keep=NEVER_KEPT)
 
 

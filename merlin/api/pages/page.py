@@ -121,9 +121,9 @@ def is_in_telegram(request: Request) -> bool:
     return browser.read_cookie(request, WITHIN_COOKIE) == "telegram"
 
 
-def sign_in_href(here: str) -> str:
+def sign_in_href(address: str) -> str:
     """Return the address of the sign-in page that returns to `here`."""
-    return "/sign-in" if here == "/" else f"/sign-in?next={quote(here, safe='')}"
+    return "/sign-in" if address == "/" else f"/sign-in?next={quote(address, safe='')}"
 
 
 # Functions of templates, besides texts and icons.
@@ -200,8 +200,8 @@ def refusal_text(context: PageContext, error: Exception) -> str:
                 raise error
             return text(context.language, f"api-problem-{error.code}-detail", **error.arguments)
         case ValidationError():
-            wrong = wrong_values(error.errors(), context.language)
-            return " ".join(f"{each['pointer'].strip('/')}: {each['detail']}" for each in wrong)
+            errors = wrong_values(error.errors(), context.language)
+            return " ".join(f"{item['pointer'].strip('/')}: {item['detail']}" for item in errors)
         case MerlinError():
             return text(context.language, error.key, **error.arguments)
         case _:
@@ -331,7 +331,7 @@ def layout_of(context: PageContext) -> Layout:
     """Return the layout of the current page."""
     here, path, user = context.here, context.request.scope["path"], context.user
     message, undo, restore = _message(context)
-    other = next(one for one in LANGUAGES if one != context.language)
+    other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
     is_shop = any(_is_within(path, room) for room in _SHOP)
     shop = (
         [Link("/plans", context.say("nav-plans"), is_shop)]
@@ -341,7 +341,7 @@ def layout_of(context: PageContext) -> Layout:
     return Layout(
         theme=context.theme,
         here=here,
-        language_href=browser.with_preference(here, "lang", other),
+        language_href=browser.with_preference(here, "lang", other_language),
         links=(*_links(context, "nav", ROOMS), *shop),
         rooms=_links(context, "room", _admin_rooms(context)) if _is_within(path, "/admin") else (),
         favourites=context.favourites,
@@ -431,8 +431,8 @@ def _message(context: PageContext) -> tuple[str, int, str]:
         return "", 0, ""
     if key == "deleted":
         return context.say("talk-deleted"), 0, f"{course_href(course)}/chat/{talk}/restore"
-    words = context.say(f"said-{key}", name=course.title(context.language))
-    return words, course_id if key == "removed" else 0, ""
+    message = context.say(f"said-{key}", name=course.title(context.language))
+    return message, course_id if key == "removed" else 0, ""
 
 
 def render_page(
@@ -472,7 +472,7 @@ def render_fragment(
     return response
 
 
-def check_etag(context: PageContext, *said: object) -> tuple[str, Response | None]:
+def check_etag(context: PageContext, *dependencies: object) -> tuple[str, Response | None]:
     """Return the ETag of an anonymous page, and a 304 if the browser has it.
 
     `said` is everything that the page depends on besides catalogue, address and display options.
@@ -494,14 +494,14 @@ def check_etag(context: PageContext, *said: object) -> tuple[str, Response | Non
         context.language,
         context.theme,
         within,
-        *said,
+        *dependencies,
     )
     part_of_page = request.headers.get("hx-request", "")
     digest = hashlib.sha256(repr((*parts, part_of_page)).encode("utf-8", "replace")).hexdigest()
     # Weak: the same for the compressed and the plain body.
     tag = f'W/"{digest[:20]}"'
-    known = {one.strip() for one in request.headers.get("if-none-match", "").split(",")}
-    if tag not in known:
+    client_tags = {value.strip() for value in request.headers.get("if-none-match", "").split(",")}
+    if tag not in client_tags:
         return tag, None
     headers = {"ETag": tag, "Cache-Control": REVALIDATE, "Vary": VARY}
     return tag, Response(status_code=HTTPStatus.NOT_MODIFIED.value, headers=headers)

@@ -69,11 +69,11 @@ Line = tuple[str, bool]
 def plan_features(context: PageContext, plan: Plan) -> list[Line]:
     """Return the features of a plan or pack, one per line."""
     if plan.is_pack:
-        return [(amount_of(context, *each), True) for each in plan.questions.items()]
+        return [(amount_of(context, *amount), True) for amount in plan.questions.items()]
     allowances = {kind: allowance_of(plan, kind) for kind in Format}
     lines = [
-        (_describe_allowance(context, kind, each), not each.is_closed)
-        for kind, each in allowances.items()
+        (_describe_allowance(context, kind, allowance), not allowance.is_closed)
+        for kind, allowance in allowances.items()
     ]
     if not any(is_limited(allowance) for allowance in allowances.values()):
         lines = [(context.say("brings-any"), True)]
@@ -92,8 +92,8 @@ def _describe_allowance(context: PageContext, kind: Format, allowance: Allowance
         return context.say(
             f"brings-{period}", what=amount_of(context, kind, (day or 0) + (month or 0))
         )
-    most = number(context, month)
-    return context.say("brings-both", what=amount_of(context, kind, day), most=most)
+    monthly = number(context, month)
+    return context.say("brings-both", what=amount_of(context, kind, day), most=monthly)
 
 
 def _list_other_features(context: PageContext, plan: Plan) -> Iterator[Line]:
@@ -154,23 +154,23 @@ router = APIRouter(route_class=PageRoute, include_in_schema=False)
 def my_plan(context: PageContext) -> dict[str, object]:
     """Return the template values of /me about the plan; reads rows."""
     services, actor = context.services, context.actor
-    mine = current_plan(services, actor)
+    current = current_plan(services, actor)
     return {
-        "ends": mine.until,
-        "others": _other_plans(context, mine),
-        "packs": _packs(context, mine.gifts),
-        "renewals": [_renewal(context, each) for each in mine.running],
+        "ends": current.until,
+        "others": _other_plans(context, current),
+        "packs": _packs(context, current.gifts),
+        "renewals": [_renewal(context, renewal) for renewal in current.running],
         "has_orders": bool(list_orders(services, actor, 1)),
         "has_shop": has_shop(services),
     }
 
 
-def _other_plans(context: PageContext, mine: CurrentPlan) -> list[str]:
+def _other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
     """Return the other plans of the person: of single courses, and a lower one that is paused."""
     clock, lines = context.services.clock(), []
-    for name in dict.fromkeys(term.plan for term in mine.terms):
+    for name in dict.fromkeys(term.plan for term in current.terms):
         plan = plan_named(context.services.plans, name)
-        ends = mine.ends(plan, clock) if plan is not None and plan is not mine.plan else None
+        ends = current.ends(plan, clock) if plan is not None and plan is not current.plan else None
         if plan is not None and ends is not None:
             title, day = plan.titled(context.language), until(context, ends)
             lines.append(context.say("plan-also", plan=title, day=day))
@@ -179,18 +179,18 @@ def _other_plans(context: PageContext, mine: CurrentPlan) -> list[str]:
 
 def _packs(context: PageContext, gifts: Sequence[Gift]) -> list[str]:
     """Return what is left of packs and gifts, a line for each kind and last day."""
-    now, left = context.services.clock(), Counter[tuple[str, Format]]()
+    now, remaining = context.services.clock(), Counter[tuple[str, Format]]()
     for gift in gifts:
         day = until(context, gift.expires_at) if gift.expires_at else ""
-        left[day, gift.kind] += gift.remaining(now)
+        remaining[day, gift.kind] += gift.remaining(now)
     return [
         context.say(
             "pack-left",
-            what=amount_of(context, kind, rest),
+            what=amount_of(context, kind, count),
             until=day,
             ends="yes" if day else "no",
         )
-        for (day, kind), rest in left.items()
+        for (day, kind), count in remaining.items()
     ]
 
 
@@ -236,8 +236,15 @@ async def begin_trial(context: SignedInContext, name: PlanName) -> Response:
         await context.write(plans.start_trial, name)
     except (NotFound, Refused) as error:
         # A trial that has just started: the button was pressed twice.
-        since, mine = context.services.clock() - _MOMENT, await context.read(my_subscriptions)
-        trials = [term for term in mine.terms if term.plan == name and term.source is Source.TRIAL]
+        since, subscriptions = (
+            context.services.clock() - _MOMENT,
+            await context.read(my_subscriptions),
+        )
+        trials = [
+            term
+            for term in subscriptions.terms
+            if term.plan == name and term.source is Source.TRIAL
+        ]
         if not any(trial.starts_at > since for trial in trials):
             return await _page(context, wrong=refusal_text(context, error))
     return seen_other(f"/plans?tried={quote(name)}")
@@ -262,7 +269,7 @@ async def show_terms(context: PublicContext) -> Response:
     """Return the terms in the page's language."""
     settings, language = Settings(context.services.db), context.language
     terms = await context.services.store.read(lambda: legal_text(settings, TERMS, language))
-    lines = [each.strip() for each in terms.split("\n") if each.strip()]
+    lines = [line.strip() for line in terms.split("\n") if line.strip()]
     if lines[0].casefold() == context.say("terms").casefold():
         lines = lines[1:]  # the page has its title already
     return render_page(context, "terms.html", {"lines": lines})
@@ -277,14 +284,14 @@ async def _page(
         bot_href = bot_link(services, PLANS)
         return list_plans(services, actor), my_subscriptions(services, actor), bot_href
 
-    offers, mine, bot_href = await services.store.read(read)
+    offers, subscriptions, bot_href = await services.store.read(read)
     now = services.clock()
-    had = {term.plan for term in mine.terms if term.ends_at > now}
+    had = {term.plan for term in subscriptions.terms if term.ends_at > now}
     if context.user and context.user.plan:
         had.add(context.user.plan)
     # The free plan, what is sold or can be tried, and what the person has.
     cards = [
-        _card(context, offer, mine)
+        _card(context, offer, subscriptions)
         for offer in offers
         if offer.is_default or offer.plan.is_sold or offer.plan.trial_days or offer.plan.name in had
     ]

@@ -46,7 +46,11 @@ def page_routes() -> list[BaseRoute]:
     """Return the routes of all pages and assets; loads the assets."""
     page.assets()
     routers = (page.asset_router, *(topic.router for topic in TOPICS), router)
-    return [route for one in (*routers, *(each.router for each in STAFF)) for route in one.routes]
+    return [
+        route
+        for page_router in (*routers, *(module.router for module in STAFF))
+        for route in page_router.routes
+    ]
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

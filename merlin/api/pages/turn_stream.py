@@ -48,10 +48,10 @@ class TurnStream(ChatStream):
     def _charge(self, reply: Reply) -> None:
         language = self._question.language
         if reply.ending is Ending.STOPPED:
-            words = text(language, "page-stopped")
+            note_text = text(language, "page-stopped")
         else:
-            words = str(reply_error(reply, language) or note(language, reply))
-        course_chat.close_turn(self._services, self.talk, self.turn, reply, words)
+            note_text = str(reply_error(reply, language) or note(language, reply))
+        course_chat.close_turn(self._services, self.talk, self.turn, reply, note_text)
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the ids of turn and session, then the answer's pieces, as events."""

@@ -98,9 +98,9 @@ async def show_usage(caller: Reader, language: Language) -> UsageView:
 @usage_router.get("/export", summary="Take along all that is kept of me", responses=_EXPORT)
 async def export(caller: Reader) -> Response:
     """Return all stored data of the person as one JSON file."""
-    found = await caller.read(accounts.export)
+    data = await caller.read(accounts.export)
     headers = {"Content-Disposition": f'attachment; filename="merlin-{caller.user_id}.json"'}
-    return JSONResponse(found, HTTPStatus.OK, headers)
+    return JSONResponse(data, HTTPStatus.OK, headers)
 
 
 me_router = operation_router(prefix="/api/user", tags=["me"])
@@ -251,9 +251,9 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     """Return the sessions of private chats, the newest used first."""
     key = read_cursor(page.cursor, str, int)
     after = None if key is None else (str(key[0]), int(key[1]))
-    found = await caller.read(sessions.recent, page.size + 1, after)
-    sort = (lambda each: iso(each.touched_at), lambda each: each.id)
-    return {"sessions": page.cut(found, *sort)}
+    views = await caller.read(sessions.recent, page.size + 1, after)
+    sort = (lambda view: iso(view.touched_at), lambda view: view.id)
+    return {"sessions": page.cut(views, *sort)}
 
 
 @session_router.get("/{session_id}", summary="Show a session of mine", responses=problems(404))
@@ -267,8 +267,8 @@ async def show_session(session_id: Id, caller: Reader) -> SessionView:
 )
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
-    found = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
-    return {"turns": page.cut(found, lambda each: each.id)}
+    views = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
+    return {"turns": page.cut(views, lambda view: view.id)}
 
 
 @session_router.delete(

@@ -131,9 +131,9 @@ class EditCall:
         language = language_of_request(request)
         try:
             if self.dry_run:
-                seen = await changes.preview(ctx, actor, dataset, make)
-                return shape_response(PreviewShown.of(seen, language), language, HTTPStatus.OK)
-            found = await changes.submit(ctx, actor, dataset, make, once)
+                checked = await changes.preview(ctx, actor, dataset, make)
+                return shape_response(PreviewShown.of(checked, language), language, HTTPStatus.OK)
+            change = await changes.submit(ctx, actor, dataset, make, once)
         except StaleEdit as error:
             arguments = {"yours": error.yours, "theirs": error.theirs, "revision": error.revision}
             return _problem(request, HTTPStatus.CONFLICT, "stale", **arguments)
@@ -141,8 +141,8 @@ class EditCall:
             preview = PreviewShown.of(error.preview, language).model_dump(mode="json")
             status = HTTPStatus.UNPROCESSABLE_ENTITY
             return _problem(request, status, "not-good", findings=preview["findings"])
-        where, view = f"/api/changes/{found.id}", ChangeShown.of(found, language)
-        return shape_response(view, language, HTTPStatus.ACCEPTED, where)
+        location, view = f"/api/changes/{change.id}", ChangeShown.of(change, language)
+        return shape_response(view, language, HTTPStatus.ACCEPTED, location)
 
 
 Edit = Annotated[EditCall, Depends()]
@@ -163,9 +163,9 @@ class Solution(Body):
 @router.get("", summary="Your edits; an admin's: everybody's")
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return one part of the list, newest first."""
-    found = await caller.read(changes.recent, page.size + 1, page.after(""))
-    shown = page.cut(found, lambda each: each.id)
-    return {"changes": [ChangeShown.of(each, caller.language) for each in shown]}
+    views = await caller.read(changes.recent, page.size + 1, page.after(""))
+    part_views = page.cut(views, lambda view: view.id)
+    return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}
 
 
 @router.get("/{change_id}", summary="An edit", responses=problems(404))
@@ -186,20 +186,22 @@ async def solve_change(
     """Submit the edit again; `change_id` is that of the conflicting file or of the whole edit."""
     if body.take == "text":
         ctx, actor, text = caller.services, caller.actor, body.text or ""
-        one, theirs = await ctx.read(changes.conflict, actor, change_id)
-        seen = await changes.check_rewrite(ctx, actor, one, text)
-        if not seen.is_good:
-            first = next(finding for finding in seen.findings if finding.severity is Severity.ERROR)
+        conflicting, theirs = await ctx.read(changes.conflict, actor, change_id)
+        preview = await changes.check_rewrite(ctx, actor, conflicting, text)
+        if not preview.is_good:
+            first = next(
+                finding for finding in preview.findings if finding.severity is Severity.ERROR
+            )
             arguments = {
                 "path": first.path,
                 "line": first.line,
                 "reason": first.text(caller.language),
             }
             raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "not-good-text", **arguments)
-        found = await ctx.write(changes.rewrite, actor, one.change_id, text, theirs.blob)
+        change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
     else:
-        found = await caller.write(changes.solve, change_id, body.take)
-    return _accepted(caller, response, found)
+        change = await caller.write(changes.solve, change_id, body.take)
+    return _accepted(caller, response, change)
 
 
 @router.post(
@@ -351,10 +353,10 @@ async def examples_part(
     """Return one part of the examples, or the matches of a query; raises NotFound."""
     after, size = page.after(""), page.size
     if query.strip():
-        found = await caller.read(examples.find, query, dataset, limit=size)
+        views = await caller.read(examples.find, query, dataset, limit=size)
     else:
-        found = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
-    return page.cut(found, lambda each: each.id)
+        views = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
+    return page.cut(views, lambda view: view.id)
 
 
 @example_router.post(
@@ -386,9 +388,9 @@ async def add_example(
         if make:
             return await EditCall(request, caller, dry_run).answer(dataset, make, str(number))
         draft = proposals.draft_proposal(dataset, body.words(), caller.language)
-        found = await caller.write(proposals.propose, draft, dry_run=dry_run)
+        proposal = await caller.write(proposals.propose, draft, dry_run=dry_run)
         status = HTTPStatus.OK if dry_run else HTTPStatus.ACCEPTED
-        return JSONResponse(asdict(found), status, headers_of(caller.language))
+        return JSONResponse(asdict(proposal), status, headers_of(caller.language))
 
     return await run_once(request, caller, add)
 

@@ -220,9 +220,9 @@ def course_shown(course: Course, language: str, *, in_all: bool = False) -> Cour
     return _in_all(view, course) if in_all else view
 
 
-def _in_all(shown: CourseShown, course: Course) -> CourseShown:
+def _in_all(view: CourseShown, course: Course) -> CourseShown:
     texts = {"names": course.name, "descriptions": course.description}
-    return shown.model_copy(update=texts)
+    return view.model_copy(update=texts)
 
 
 def course_fields(course: Course, language: str) -> Json:
@@ -230,25 +230,25 @@ def course_fields(course: Course, language: str) -> Json:
     return {"course_id": course.course_id, "course_name": course.title(language)}
 
 
-def kind_of(word: str) -> str | None:
+def kind_of(value: str) -> str | None:
     """Return the type of material of a query parameter, None for "".
 
     Raises Problem 422 for an unknown type.
     """
-    if not word:
+    if not value:
         return None
-    kind = _CODES.get(word.strip().casefold())
+    kind = _CODES.get(value.strip().casefold())
     if kind is None:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "no-type", types=", ".join(TYPE_VALUES[1:]))
     return kind
 
 
-def mark_found(found: SearchResult, shape: Shape, *fields: MarkedField) -> list[TextRange]:
+def mark_found(result: SearchResult, shape: Shape, *fields: MarkedField) -> list[TextRange]:
     """Return the ranges of these fields that match."""
     return [
         TextRange(field=field, start=start, length=end - start)
         for field in fields
-        for start, end in highlight_spans(getattr(shape, field), found)
+        for start, end in highlight_spans(getattr(shape, field), result)
     ]
 
 
@@ -286,19 +286,19 @@ async def list_courses(
     """
     key = read_cursor(cursor, int, str)
     after = courses.START if key is None else (int(key[0]), str(key[1]))
-    most: int = request.app.state.services.max_unpaged_courses
+    max_unpaged: int = request.app.state.services.max_unpaged_courses
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        part, has_more = courses.part(ctx, limit, after, semester, DEFAULT_PAGE_SIZE, most)
+        part, has_more = courses.part(ctx, limit, after, semester, DEFAULT_PAGE_SIZE, max_unpaged)
         following = cursor_after(part[-1].semester, part[-1].slug) if has_more else None
         items = _COURSES.validate_python(part, context={"language": language})
         if languages == "all":
-            items = [_in_all(*each) for each in zip(items, part, strict=True)]
+            items = [_in_all(*pair) for pair in zip(items, part, strict=True)]
         link = link_of(request, following)
         if group is None:
             return items, link
         semesters = groupby(items, key=lambda course: course.semester)
-        grouped = [SemesterShown(number=each, courses=list(its)) for each, its in semesters]
+        grouped = [SemesterShown(number=number, courses=list(group)) for number, group in semesters]
         return Grouped(semesters=grouped), link
 
     return await catalogue_answer(request, make)
@@ -343,7 +343,7 @@ async def list_materials(
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course, materials = courses.materials(ctx, actor, course_id)
-        chosen = [one for one in materials if requested in (None, one.kind)]
+        chosen = [material for material in materials if requested in (None, material.kind)]
         values = {**course_fields(course, language), "materials": chosen}
         return MaterialsShown.of(values, language), ""
 
@@ -360,9 +360,13 @@ async def get_material(request: Request, course_id: Id, material_id: Id) -> Resp
     """Return a material of this course, with its text if it has one."""
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
-        found = courses.material(ctx, actor, course_id, material_id)
-        view = MaterialShown.of(found.material, language)
-        arguments = {**course_fields(found.course, language), **dict(view), "text": found.text}
+        material_view = courses.material(ctx, actor, course_id, material_id)
+        view = MaterialShown.of(material_view.material, language)
+        arguments = {
+            **course_fields(material_view.course, language),
+            **dict(view),
+            "text": material_view.text,
+        }
         return MaterialWhole(**arguments), ""
 
     return await course_answer(request, make)
@@ -379,7 +383,7 @@ async def list_semesters(request: Request) -> Response:
 
     def make(ctx: Context, _language: str) -> tuple[object, str]:
         semesters = courses.active(ctx).semesters.items()
-        return [{"number": each, "courses": count} for each, count in semesters], ""
+        return [{"number": semester, "courses": count} for semester, count in semesters], ""
 
     return await catalogue_answer(request, make)
 
@@ -395,7 +399,9 @@ async def list_teachers(request: Request) -> Response:
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
         led = courses.teachers(ctx).items()
-        items = [TeacherShown.of({"name": name, "courses": its}, language) for name, its in led]
+        items = [
+            TeacherShown.of({"name": name, "courses": taught}, language) for name, taught in led
+        ]
         return items, ""
 
     return await catalogue_answer(request, make)
@@ -434,9 +440,9 @@ async def search_courses(
     end = start + (limit or DEFAULT_PAGE_SIZE)
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        here, found = courses.search(ctx, query, end + 1)
-        following = cursor_after(end) if end < min(len(here), DEEPEST) else None
-        items = [_course(each, found, language) for each in here[start:end]]
+        matches, result = courses.search(ctx, query, end + 1)
+        following = cursor_after(end) if end < min(len(matches), DEEPEST) else None
+        items = [_course(course, result, language) for course in matches[start:end]]
         return items, link_of(request, following)
 
     return await catalogue_answer(request, make)
@@ -461,13 +467,13 @@ async def search(
     """Return the courses and materials that contain the words, best first."""
 
     def make(ctx: Context, language: str) -> tuple[object, str]:
-        here, by_course = courses.search(ctx, query, limit)
+        matches, by_course = courses.search(ctx, query, limit)
         materials, by_material = courses.search_materials(ctx, query, limit)
         suggestion = by_course.suggestion or by_material.suggestion
         results = Results(
             query=query,
             suggestion=suggestion or None,
-            courses=[_course(each, by_course, language) for each in here],
+            courses=[_course(course, by_course, language) for course in matches],
             materials=[_material(*material, by_material, language) for material in materials],
         )
         return results, ""
@@ -475,16 +481,16 @@ async def search(
     return await catalogue_answer(request, make)
 
 
-def _course(course: Course, found: SearchResult, language: str) -> CourseFound:
+def _course(course: Course, result: SearchResult, language: str) -> CourseFound:
     view = CourseShown.of(course, language)
-    return CourseFound(**dict(view), found=mark_found(found, view, "name", "description"))
+    return CourseFound(**dict(view), found=mark_found(result, view, "name", "description"))
 
 
 def _material(
-    course: Course, material: Material, found: SearchResult, language: str
+    course: Course, material: Material, result: SearchResult, language: str
 ) -> MaterialFound:
-    view, where = MaterialShown.of(material, language), course_fields(course, language)
-    return MaterialFound(**where, **dict(view), found=mark_found(found, view, "title"))
+    view, fields = MaterialShown.of(material, language), course_fields(course, language)
+    return MaterialFound(**fields, **dict(view), found=mark_found(result, view, "title"))
 
 
 favourite_router = operation_router(prefix="/api/user/courses", tags=["favourites"])
@@ -507,7 +513,7 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
     if not any(caller.has(scope) for scope in _READING):
         raise missing_scope(*_READING)
     language = caller.language
-    items = [CourseShown.of(each, language) for each in await caller.read(courses.favourites)]
+    items = [CourseShown.of(course, language) for course in await caller.read(courses.favourites)]
     headers = headers_of(language)
     response = Response(to_json(items), headers=headers, media_type="application/json")
     tag = etag_of(bytes(response.body) + language.encode())
@@ -524,9 +530,9 @@ async def list_favourites(request: Request, caller: SignedIn) -> Response:
         **problems(404, 409),
     },
 )
-async def add_favourite(asked: Favourite, caller: Keeper) -> Response:
+async def add_favourite(body: Favourite, caller: Keeper) -> Response:
     """Add an active course; 201 if it is new, 200 if it was there, with the same body."""
-    is_new, course = await caller.write(courses.add_favourite, asked.course_id)
+    is_new, course = await caller.write(courses.add_favourite, body.course_id)
     status = HTTPStatus.CREATED if is_new else HTTPStatus.OK
     return shape_response(CourseShown.of(course, caller.language), caller.language, status)
 

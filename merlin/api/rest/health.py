@@ -87,21 +87,21 @@ class HealthShown(Shape):
 async def show_status(caller: JobViewer) -> StatusShown:
     """Return serving models and queues of the datasets that you may watch."""
 
-    def found(ctx: Context, actor: Actor) -> StatusShown:
+    def read(ctx: Context, actor: Actor) -> StatusShown:
         current = status(ctx, actor)
         lines = [
             DatasetLine(
                 name=name,
-                verdict=each.verdict.verdict if each.verdict else None,
-                build=each.verdict.build if each.verdict else None,
-                serving=each.serving.build if each.serving else None,
-                job=each.job.state if each.job else None,
+                verdict=dataset.verdict.verdict if dataset.verdict else None,
+                build=dataset.verdict.build if dataset.verdict else None,
+                serving=dataset.serving.build if dataset.serving else None,
+                job=dataset.job.state if dataset.job else None,
             )
-            for name, each in current.datasets.items()
+            for name, dataset in current.datasets.items()
         ]
         return {"datasets": lines, "queues": dict(current.queues), "processes": processes(ctx)}
 
-    return await caller.read(found)
+    return await caller.read(read)
 
 
 @office_router.get("/health", summary="How Merlin does")
@@ -155,13 +155,13 @@ async def readyz(request: Request) -> Response:
     state = await database_state(services)
     processes: dict[str, dict[str, object]] = {}
     try:
-        shown = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
-        processes = _ready_processes(shown.heartbeats, services.clock())
+        current = await asyncio.wait_for(services.read(snapshot), ANSWER_S)
+        processes = _ready_processes(current.heartbeats, services.clock())
     except (MerlinError, TimeoutError):
         state = "silent"
     is_ready = state == "ok"
-    found = {"ready": is_ready, "database": state, "processes": processes}
-    return JSONResponse(found, 200 if is_ready else 503)
+    content = {"ready": is_ready, "database": state, "processes": processes}
+    return JSONResponse(content, 200 if is_ready else 503)
 
 
 _STATES = {"store-full": "full", "store-no-room": "full", "store-read-only": "read-only"}

@@ -99,8 +99,8 @@ def failure(request: Asked, language: str) -> str:
     if request.state is not RequestState.FAILED:
         return ""
     arguments = request.result.get("arguments")
-    known = arguments if isinstance(arguments, Mapping) else {}
-    return stored_text(language, str(request.result.get("key", "")), known)
+    values = arguments if isinstance(arguments, Mapping) else {}
+    return stored_text(language, str(request.result.get("key", "")), values)
 
 
 # An operation that stores a daemon request, once for the same `once`.
@@ -112,9 +112,9 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
 
     async def operation(number: int) -> Response:
         stored_request = await caller.write(act, once=str(number))
-        shown = request_shown(stored_request, caller.language)
-        where = f"/api/requests/{shown.id}"
-        return shape_response(shown, caller.language, HTTPStatus.ACCEPTED, where)
+        view = request_shown(stored_request, caller.language)
+        location = f"/api/requests/{view.id}"
+        return shape_response(view, caller.language, HTTPStatus.ACCEPTED, location)
 
     return await run_once(request, caller, operation)
 
@@ -126,15 +126,15 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 @request_router.get("", summary="What you asked of the daemon")
 async def list_requests(caller: Asker) -> RequestList:
     """Return your own requests."""
-    found = await caller.read(requests.recent)
-    return {"requests": [request_shown(each, caller.language) for each in found]}
+    own_requests = await caller.read(requests.recent)
+    return {"requests": [request_shown(stored, caller.language) for stored in own_requests]}
 
 
 @request_router.get("/{request_id}", summary="What came of a request", responses=problems(404))
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     """Return a request of your own, or of a dataset that you may watch."""
-    found = await caller.read(requests.get, request_id)
-    return request_shown(found, caller.language)
+    stored = await caller.read(requests.get, request_id)
+    return request_shown(stored, caller.language)
 
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:
@@ -355,8 +355,8 @@ class Back(Body):
 @dataset_router.get("", summary="Datasets")
 async def list_datasets(caller: JobViewer) -> DatasetList:
     """Return each dataset with its newest verdict, serving model and newest job."""
-    found = await caller.read(datasets_by_name)
-    return {"datasets": [DatasetShown.of(each, caller.language) for each in found]}
+    datasets = await caller.read(datasets_by_name)
+    return {"datasets": [DatasetShown.of(dataset, caller.language) for dataset in datasets]}
 
 
 @dataset_router.get("/{dataset}", summary="A dataset", responses=problems(404))
@@ -421,5 +421,5 @@ async def list_verdicts(
     ] = "",
 ) -> VerdictList:
     """Return one part of the verdicts, newest first."""
-    found = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
-    return {"verdicts": [VerdictShown.of(each, caller.language) for each in found]}
+    views = await part(caller, page, dataset, partial(verdicts.recent, commit=commit))
+    return {"verdicts": [VerdictShown.of(view, caller.language) for view in views]}

@@ -98,8 +98,8 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     async def place(_number: int) -> Response:
         purchase = await caller.write(shop.place_order, *requested, keeps_method=body.keep_method)
-        shown = order_shown(OrderShown, purchase, caller.language)
-        return shape_response(shown, caller.language, HTTPStatus.CREATED, f"/api/orders/{shown.id}")
+        view = order_shown(OrderShown, purchase, caller.language)
+        return shape_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
     return await run_once(request, caller, place)
 
@@ -107,8 +107,8 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 @order_router.get("", summary="My orders")
 async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred orders, including those of the bot."""
-    found = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
-    return {"orders": [order_shown(OrderShown, each, language) for each in found]}
+    purchases = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
+    return {"orders": [order_shown(OrderShown, purchase, language) for purchase in purchases]}
 
 
 @order_router.get("/{order_id}", summary="An order", responses=problems(404))
@@ -125,8 +125,8 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
     answer: nothing was paid, and a retry makes no second payment. 502 if YooKassa refuses.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
-    shown = order_shown(OrderShown, purchase, language)
-    return {"pay_url": shown.pay_url, "order": shown}
+    view = order_shown(OrderShown, purchase, language)
+    return {"pay_url": view.pay_url, "order": view}
 
 
 @order_router.delete(
@@ -187,8 +187,8 @@ PlanGiven = TypedDict("PlanGiven", {"plan": str, "title": str, "days": int})
 @plan_router.get("", summary="List the plans")
 async def list_plans(caller: Anyone, language: Language) -> PlansShown:
     """Return the plans with prices; the first one is the free plan."""
-    found = await caller.read(plans.list_plans)
-    return {"plans": [_plan_answer(each, language) for each in found]}
+    offers = await caller.read(plans.list_plans)
+    return {"plans": [_plan_answer(offer, language) for offer in offers]}
 
 
 @plan_router.post("/{plan}/trial", summary="Try a plan", responses=problems(404, 409))
@@ -235,14 +235,14 @@ class CodeBody(Body):
 @renewal_router.get("/renewals", summary="My renewals")
 async def list_renewals(caller: Reader, language: Language) -> RenewalList:
     """Return active and former renewals."""
-    mine, sold = await caller.read(plans.my_subscriptions), caller.services.plans
-    shown = [
+    subscriptions, sold_plans = await caller.read(plans.my_subscriptions), caller.services.plans
+    renewals = [
         RenewalShown.of(
-            {**asdict(renewal), "title": plan_title(sold, renewal.plan, language)}, language
+            {**asdict(renewal), "title": plan_title(sold_plans, renewal.plan, language)}, language
         )
-        for renewal in mine.renewals
+        for renewal in subscriptions.renewals
     ]
-    return {"renewals": shown}
+    return {"renewals": renewals}
 
 
 @renewal_router.delete(

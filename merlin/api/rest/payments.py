@@ -150,21 +150,23 @@ async def list_payments(
     state: Annotated[PurchaseState | None, Query(description="only orders in this state")] = None,
 ) -> PaymentList:
     """Return one part of all orders, paid or not, newest first."""
-    asked = (page.size + 1, page.after(""), state.value if state else "")
+    query = (page.size + 1, page.after(""), state.value if state else "")
     try:
-        found = await caller.read(payments.list_payments, *asked)
+        purchases = await caller.read(payments.list_payments, *query)
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
-    shown = page.cut(found, lambda each: each.purchase_id)
-    return {"payments": [order_shown(PaymentShown, each, language) for each in shown]}
+    part_purchases = page.cut(purchases, lambda purchase: purchase.purchase_id)
+    return {
+        "payments": [order_shown(PaymentShown, purchase, language) for purchase in part_purchases]
+    }
 
 
 @payment_router.get("/{order_id}", summary="A payment", responses=problems(404))
 async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -> PaymentDetails:
     """Return one order with its ledger entries and refunds."""
-    found = await caller.read(payments.show_payment, order_id)
-    rows = {"entries": found.entries, "refunds": found.refunds}
-    return order_shown(PaymentDetails, found.purchase, language, **rows)
+    details = await caller.read(payments.show_payment, order_id)
+    rows = {"entries": details.entries, "refunds": details.refunds}
+    return order_shown(PaymentDetails, details.purchase, language, **rows)
 
 
 @payment_router.post(
@@ -192,9 +194,9 @@ async def refund_payment(
         requested = (order_id, None, body.minor, body.reason, key)
         refund = await caller.write(payments.request_refund, *requested, is_newest=True)
         request.app.state.payment_worker.ring()
-        told = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
+        content = RefundShown.of(refund, caller.language).model_dump(mode="json", by_alias=True)
         headers = {"Location": f"/api/payments/{order_id}"}
-        return JSONResponse(told, HTTPStatus.ACCEPTED, headers)
+        return JSONResponse(content, HTTPStatus.ACCEPTED, headers)
 
     return await run_once(request, caller, store_refund)
 
@@ -232,8 +234,8 @@ async def show_billing(
     if not timedelta(0) <= last - first <= timedelta(days=MAX_SUM_DAYS):
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-time", days=MAX_SUM_DAYS)
     starts, ends = day_start(first, zone), day_start(last, zone)
-    found = await caller.read(payments.list_sums, starts, ends, zone)
-    return {"since": starts, "until": ends, "sums": found}
+    sums = await caller.read(payments.list_sums, starts, ends, zone)
+    return {"since": starts, "until": ends, "sums": sums}
 
 
 def _day(message: str | None, usual: date) -> date:
@@ -285,8 +287,8 @@ async def make_promo(caller: RefundAdmin, body: PromoBody) -> StoredPromo:
     ends = None
     if body.ends_in_days is not None:
         ends = caller.services.clock() + timedelta(days=body.ends_in_days)
-    asked = body.model_dump(exclude={"ends_in_days"})
-    promo = Promo(**asked, ends_at=ends, by=caller.actor.name)
+    fields = body.model_dump(exclude={"ends_in_days"})
+    promo = Promo(**fields, ends_at=ends, by=caller.actor.name)
     return await caller.write(payments.add_code, promo)
 
 

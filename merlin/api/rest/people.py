@@ -47,13 +47,13 @@ class RoleBody(Body):
 AuditList = TypedDict("AuditList", {"entries": Sequence[AuditEntry]})
 
 
-async def users_part(caller: Caller, page: Page, words: str) -> UserList:
+async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     """Return one part of the users and set the Link header."""
     limit, start = page.size, max(0, min(page.after(0), MAX_ID))
-    found = await caller.read(users.list_users, words, start, limit)
-    has_more = not words.strip() and start + limit < found.count
+    page_view = await caller.read(users.list_users, query, start, limit)
+    has_more = not query.strip() and start + limit < page_view.count
     page.set_next_cursor(cursor(start + limit) if has_more else "")
-    return found
+    return page_view
 
 
 @router.get("/users", summary="People")

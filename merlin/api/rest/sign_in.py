@@ -244,5 +244,5 @@ def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:
     log.warning("nobody came by openid", reason=str(error))
     if "text/html" not in request.headers.get("accept", ""):
         raise Problem(HTTPStatus.UNAUTHORIZED, "openid") from error
-    asked = urlencode({"next": back, "refused": "openid"})
-    return RedirectResponse(f"/sign-in?{asked}", HTTPStatus.SEE_OTHER)
+    query = urlencode({"next": back, "refused": "openid"})
+    return RedirectResponse(f"/sign-in?{query}", HTTPStatus.SEE_OTHER)

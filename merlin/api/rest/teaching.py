@@ -125,15 +125,15 @@ class CourseBody(Body):
 
     def values(self) -> dict[str, object]:
         """Return the changes in the form of course.yaml."""
-        told: dict[str, object] = {}
+        changes: dict[str, object] = {}
         for key in ("semester", "active", "teachers"):
             if getattr(self, key) is not None:
-                told[key] = getattr(self, key)
+                changes[key] = getattr(self, key)
         if self.name is not None:
-            told["name"] = self.name.given()
+            changes["name"] = self.name.given()
         if self.description is not None:
-            told["description"] = self.description.given() or None
-        return told
+            changes["description"] = self.description.given() or None
+        return changes
 
 
 class TaughtCourse(Shape):
@@ -160,8 +160,8 @@ _MAX_DAYS = 366
 @router.get("/teacher/courses", summary="The courses that you lead")
 async def list_taught_courses(caller: Reading) -> TaughtCourses:
     """Return them by semester; an empty list for others."""
-    found = await caller.read(teaching.led_courses)
-    return {"courses": [TaughtCourse.of(each, caller.language) for each in found]}
+    courses = await caller.read(teaching.led_courses)
+    return {"courses": [TaughtCourse.of(course, caller.language) for course in courses]}
 
 
 @router.get(

@@ -27,7 +27,7 @@ async def show_approvals(
     context: ViewerContext, said: Literal["", "asked", "approved", "declined"] = ""
 ) -> Response:
     """Return the pending approvals; `said` names the action just done."""
-    return await _page(context, said=context.say(f"said-{said}") if said else "")
+    return await _page(context, message=context.say(f"said-{said}") if said else "")
 
 
 @router.post("/admin/approvals/{number}/{decision}")
@@ -46,14 +46,20 @@ async def decide(
     return seen_other(f"/admin/approvals?said={decision}d")
 
 
-async def _page(context: PageContext, wrong: str = "", said: str = "") -> Response:
+async def _page(context: PageContext, wrong: str = "", message: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[list[ApprovalView], dict[str, str]]:
         waiting = approvals.list_waiting(ctx, actor)
-        people = {each.approval.subject for each in waiting}
-        people |= {person_reference(each.approval.asked_by) for each in waiting}
+        people = {view.approval.subject for view in waiting}
+        people |= {person_reference(view.approval.asked_by) for view in waiting}
         return waiting, dict(users.display_names(ctx, sorted(people)))
 
     waiting, names = await context.read(read)
-    view = {"found": waiting, "names": names, "erased": ERASED, "wrong_words": wrong, "said": said}
+    view = {
+        "found": waiting,
+        "names": names,
+        "erased": ERASED,
+        "wrong_words": wrong,
+        "said": message,
+    }
     status = 409 if wrong else 200
     return render_page(context, "admin_approvals.html", view, status=status, keep=NEVER_KEPT)

@@ -41,7 +41,7 @@ class Card:
 
     name: str
     figure: str
-    told: str
+    summary: str
     chart: time_charts.TimeChart | None
     keys: Sequence[tuple[str, str]] = ()
 
@@ -49,47 +49,47 @@ class Card:
 @router.get("/admin/health")
 async def show(context: UserAdminContext, span: Span = Span.DAY) -> Response:
     """Return the health page."""
-    found = await context.read(health, _ALARMS)
+    health_view = await context.read(health, _ALARMS)
     trend = await context.read(trends, span, context.zone)
     now = context.services.clock()
     view = {
-        "health": found,
-        "processes": _by_kind(found),
+        "health": health_view,
+        "processes": _by_kind(health_view),
         "span": span,
         "spans": Span,
         "cards": _cards(context, trend),
-        "is_calm": _is_calm(found, now),
+        "is_calm": _is_calm(health_view, now),
         "now": now,
         "zone": now.astimezone(context.zone).tzname(),
         "late_s": _LATE_S,
         "step": partial(describe_step, context.language),
-        "runbooks": [runbook(context.language, cause) for cause in _causes(found)],
+        "runbooks": [runbook(context.language, cause) for cause in _causes(health_view)],
     }
     return render_page(context, "admin_health.html", view, keep=NEVER_KEPT)
 
 
-def _causes(found: HealthView) -> list[str]:
+def _causes(health_view: HealthView) -> list[str]:
     """Return the causes of the newest alarms without duplicates."""
-    return [*filter(None, dict.fromkeys(cause_of(alarm.key) for alarm in found.alarms))]
+    return [*filter(None, dict.fromkeys(cause_of(alarm.key) for alarm in health_view.alarms))]
 
 
-def _is_calm(found: HealthView, now: datetime) -> bool:
+def _is_calm(health_view: HealthView, now: datetime) -> bool:
     """Return whether the daemon works, all processes are alive and no queue is delayed."""
-    has_daemon = any(process.process == "daemon" for process in found.processes)
-    waits = ((now - queue.oldest).total_seconds() for queue in found.queues if queue.oldest)
+    has_daemon = any(process.process == "daemon" for process in health_view.processes)
+    waits = ((now - queue.oldest).total_seconds() for queue in health_view.queues if queue.oldest)
     return (
         has_daemon
-        and all(process.alive for process in found.processes)
+        and all(process.alive for process in health_view.processes)
         and max(waits, default=0) <= _LATE_S
     )
 
 
-def _by_kind(found: HealthView) -> dict[str, list[ProcessView]]:
+def _by_kind(health_view: HealthView) -> dict[str, list[ProcessView]]:
     """Return the processes of each kind, including kinds without a process."""
-    kinds = {*_PROCESSES, *(process.process for process in found.processes)}
+    kinds = {*_PROCESSES, *(process.process for process in health_view.processes)}
     ordered = [*_PROCESSES, *sorted(kinds - {*_PROCESSES})]
     return {
-        kind: [process for process in found.processes if process.process == kind]
+        kind: [process for process in health_view.processes if process.process == kind]
         for kind in ordered
     }
 
@@ -114,20 +114,20 @@ def _point_name(context: PageContext, span: Span, at: datetime) -> str:
 def _answers(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
     counts = [point.answers for point in trend.points]
     scale = time_charts.linear_scale(len(counts), max(counts))
-    words = context.say(
+    summary = context.say(
         "trend-answers-usual" if trend.usual is not None else "trend-answers-now",
         span=trend.span.value,
         now=trend.this_hour,
         usual=trend.usual or 0,
     )
     if not trend.total.answers:
-        words = context.say("trend-none")
+        summary = context.say("trend-none")
     rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns)
     if any(counts):
         area, line = time_charts.draw_area(scale, counts), time_charts.draw_line(scale, counts)
         chart = replace(chart, area=area, lines=(("", line),))
-    return Card("answers", number(context, trend.total.answers), words, chart)
+    return Card("answers", number(context, trend.total.answers), summary, chart)
 
 
 def _seconds(context: PageContext, value: float | None) -> str:
@@ -143,20 +143,23 @@ def _times(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Ca
         (style, [quantile(point.times, share) for point in trend.points])
         for style, share in (("t", _NEARLY_ALL), ("", _HALF))
     ]
-    known = [value for _, values in lines for value in values if value is not None]
+    known_values = [value for _, values in lines for value in values if value is not None]
     # Durations below an eighth of a second lie on the axis.
-    ends = max(min(known, default=0.5), 0.125), max(*known, 0.5) if known else 8.0
+    ends = (
+        max(min(known_values, default=0.5), 0.125),
+        max(*known_values, 0.5) if known_values else 8.0,
+    )
     scale = time_charts.log_scale(len(trend.points), *ends)
     rows = time_charts.AREA.rows(scale, context.language)
     drawn = tuple((style, time_charts.draw_line(scale, values)) for style, values in lines)
     chart = time_charts.TimeChart(rows, columns, lines=drawn)
-    words = (
+    summary = (
         context.say("trend-times", nearly=_seconds(context, nearly))
         if half
         else context.say("trend-none")
     )
     keys = (("", context.say("trend-half")), ("t", context.say("trend-nearly-all")))
-    return Card("times", _seconds(context, half), words, chart, keys)
+    return Card("times", _seconds(context, half), summary, chart, keys)
 
 
 def _failures(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
@@ -164,15 +167,15 @@ def _failures(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) ->
     failed = sum(counts)
     scale = time_charts.linear_scale(len(counts), max(counts))
     attempts = failed + trend.total.answers
-    words = context.say("trend-failures-none")
+    summary = context.say("trend-failures-none")
     if failed:
         provider = max(trend.total.failures, key=lambda name: trend.total.failures[name])
         share = number(context, 100 * failed / attempts, 1)
         key = "trend-failures-at" if provider else "trend-failures"
-        words = context.say(key, asked=number(context, attempts), share=share, provider=provider)
+        summary = context.say(key, asked=number(context, attempts), share=share, provider=provider)
     rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, [("b", counts)]))
-    return Card("failures", number(context, failed), words, chart)
+    return Card("failures", number(context, failed), summary, chart)
 
 
 def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> Card:
@@ -182,11 +185,11 @@ def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> 
         ("w", [point.unknown for point in trend.points]),
         ("b", [point.disliked for point in trend.points]),
     ]
-    sums = [sum(each) for each in zip(*(values for _, values in series), strict=True)]
+    sums = [sum(counts) for counts in zip(*(values for _, values in series), strict=True)]
     scale = time_charts.linear_scale(len(sums), max(sums))
     rated = total.liked + total.disliked
     figure = context.say("percent", share=round(100 * total.liked / rated)) if rated else "–"
-    words = context.say(
+    summary = context.say(
         "trend-ratings",
         liked=number(context, total.liked),
         disliked=number(context, total.disliked),
@@ -195,25 +198,31 @@ def _ratings(context: PageContext, trend: Trends, columns: tuple[Tick, ...]) -> 
     keys = tuple((style, context.say(f"trend-key-{style}")) for style in ("p", "w", "b"))
     rows = time_charts.AREA.rows(scale, context.language)
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_bars(scale, series))
-    return Card("ratings", figure, words, chart, keys)
+    return Card("ratings", figure, summary, chart, keys)
 
 
 def _money(context: PageContext, currency: str, days: Sequence[MoneyDay]) -> Card:
-    income, spend = sum(each.income for each in days), sum(each.spend for each in days)
-    series = [("p", [each.income for each in days]), ("t", [each.spend for each in days])]
-    most = max(max(values) for _, values in series)
-    scale = time_charts.linear_scale(len(days), most / MICRO, _CENT)
+    income, spend = (
+        sum(money_day.income for money_day in days),
+        sum(money_day.spend for money_day in days),
+    )
+    series = [
+        ("p", [money_day.income for money_day in days]),
+        ("t", [money_day.spend for money_day in days]),
+    ]
+    highest = max(max(values) for _, values in series)
+    scale = time_charts.linear_scale(len(days), highest / MICRO, _CENT)
     drawn = [(style, [value / MICRO for value in values]) for style, values in series]
     sign = "+" if income > spend else "−" if income < spend else ""
-    words = context.say(
+    summary = context.say(
         "trend-money",
         count=len(days),
         income=money(context, income, currency),
         spend=money(context, spend, currency),
     )
     rows = time_charts.AREA.rows(scale, context.language)
-    columns = time_charts.column_ticks([day(context, each.day) for each in days])
+    columns = time_charts.column_ticks([day(context, money_day.day) for money_day in days])
     chart = time_charts.TimeChart(rows, columns, bars=time_charts.draw_grouped_bars(scale, drawn))
     keys = (("p", context.say("trend-income")), ("t", context.say("trend-spend")))
     figure = sign + money(context, abs(income - spend), currency)
-    return Card("money", figure, words, chart, keys)
+    return Card("money", figure, summary, chart, keys)

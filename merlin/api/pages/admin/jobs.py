@@ -142,7 +142,7 @@ def _seen(job: JobDetails) -> str:
 
 def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
     """Return a job, its curve with a description, and the losses by step, newest first."""
-    train, test = (dict(each) for each in job.losses.series().values())
+    train, test = (dict(points) for points in job.losses.series().values())
     newest = sorted(train.keys() | test.keys(), reverse=True)[:MAX_LINES]
     rows = [(step, train.get(step), test.get(step)) for step in newest]
     job_events = [
@@ -179,11 +179,11 @@ async def show_jobs(
     asked: Asked = 0,
 ) -> Response:
     """Return the jobs; `launch` names the dataset to quote."""
-    found = await part(context, page, dataset, jobs.recent)
+    job_views = await part(context, page, dataset, jobs.recent)
     quote, wrong = await _quote(context, launch)
     view = {
         "asked": await asked_request(context, asked),
-        "jobs": found,
+        "jobs": job_views,
         "next_href": next_href(page),
         "datasets": await _launchable(context),
         "chosen": launch,
@@ -208,8 +208,8 @@ async def _launchable(context: PageContext) -> list[str]:
     current = await context.read(status)
     return [
         name
-        for name, each in current.datasets.items()
-        if each.is_built and context.may(Permission.LAUNCH, name)
+        for name, dataset_view in current.datasets.items()
+        if dataset_view.is_built and context.may(Permission.LAUNCH, name)
     ]
 
 
@@ -234,16 +234,22 @@ async def show_evaluation(
     context: ViewerContext, name: Name, against: Against = "", show: Shown = "", asked: Asked = 0
 ) -> Response:
     """Return a model's results at its test questions, compared with another model if any."""
-    found = await context.read(evaluation.read_evaluation, name, against)
-    job = await context.read(jobs.get, found.model.job) if found.model.job else None
+    model_evaluation = await context.read(evaluation.read_evaluation, name, against)
+    job = (
+        await context.read(jobs.get, model_evaluation.model.job)
+        if model_evaluation.model.job
+        else None
+    )
     view: dict[str, object] = {
         "asked": await asked_request(context, asked),
-        "found": found,
-        "wrong": await context.read(evaluation.explain_wrong, found),
-        "chart": plot_scores(scores_of(found, context.language, context.zone), context.language),
+        "found": model_evaluation,
+        "wrong": await context.read(evaluation.explain_wrong, model_evaluation),
+        "chart": plot_scores(
+            scores_of(model_evaluation, context.language, context.zone), context.language
+        ),
         "curve_shown": curve_view(context, job) if job else None,
         "lowest": _lowest_step(job.losses.series()["test"]) if job else None,
-        "answers_of": _answers(found.report, show) if found.report else None,
+        "answers_of": _answers(model_evaluation.report, show) if model_evaluation.report else None,
     }
     return render_page(context, "admin_evaluation.html", view)
 
@@ -263,7 +269,7 @@ def _lowest_step(test: list[tuple[float, float]]) -> float | None:
 
 def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
     """Return the answers to list, their number by kind, and the tags, worst first."""
-    requested = [Change(show)] if show else [each for each in Change if each is not Change.RIGHT]
+    requested = [Change(show)] if show else [kind for kind in Change if kind is not Change.RIGHT]
     answers, compared = report.of(*requested), report.comparison
     common = compared.now.questions if compared else 0
     ends = [(compared.low, compared.high)] if compared else []
@@ -271,13 +277,13 @@ def _answers(report: ProofReport, show: Shown) -> dict[str, object]:
         "show": show,
         "shown": answers[:_MAX_SHOWN],
         "left_out": max(len(answers) - _MAX_SHOWN, 0),
-        "counts": {each.value: len(report.of(each)) for each in Change},
-        "declined": sum(each.kind == "refused" for each in report.of(Change.LOST)),
+        "counts": {kind.value: len(report.of(kind)) for kind in Change},
+        "declined": sum(answer.kind == "refused" for answer in report.of(Change.LOST)),
         "common": common,
-        "interval": [round((each or 0.0) * common / _PERCENT) for pair in ends for each in pair],
+        "interval": [round((end or 0.0) * common / _PERCENT) for pair in ends for end in pair],
         "is_few": report.scores.questions < ENOUGH_QUESTIONS,
         "enough": ENOUGH_QUESTIONS,
-        "tags": sorted(report.tags, key=lambda each: (each.gain, each.tag)),
+        "tags": sorted(report.tags, key=lambda tag: (tag.gain, tag.tag)),
     }
 
 
@@ -293,13 +299,15 @@ async def show_models(
     context: ViewerContext, page: Part, dataset: DatasetName = "", asked: Asked = 0
 ) -> Response:
     """Return the serving models, all models, and the history of promotions."""
-    found = await part(context, page, dataset, models.recent)
-    every = await context.read(datasets_by_name)
+    model_views = await part(context, page, dataset, models.recent)
+    dataset_views = await context.read(datasets_by_name)
     view = {
         "asked": await asked_request(context, asked),
         "dataset": dataset,
-        "datasets": [each for each in every if dataset in {"", each.name}],
-        "models": found,
+        "datasets": [
+            dataset_view for dataset_view in dataset_views if dataset in {"", dataset_view.name}
+        ],
+        "models": model_views,
         "next_href": next_href(page),
         "moves": await context.read(models.history, dataset, _HISTORY),
         "sunsets": context.services.config.sunsets,
@@ -310,11 +318,13 @@ async def show_models(
 @router.get("/admin/models/compare")
 async def compare_models(context: ViewerContext, model: Chosen = None) -> Response:
     """Redirect to the evaluation of the newer of two models, compared with the other."""
-    found = [await context.read(models.get, each) for each in sorted(set(model or ()))]
-    if not found:
+    chosen_models = [
+        await context.read(models.get, model_id) for model_id in sorted(set(model or ()))
+    ]
+    if not chosen_models:
         return seen_other("/admin/models")
-    query = f"?{urlencode({'against': found[0].title})}" if len(found) > 1 else ""
-    return seen_other(evaluation_href(found[-1]) + query)
+    query = f"?{urlencode({'against': chosen_models[0].title})}" if len(chosen_models) > 1 else ""
+    return seen_other(evaluation_href(chosen_models[-1]) + query)
 
 
 @router.post("/admin/models/{model_id}/accept")
@@ -372,9 +382,9 @@ MAX_IDS = 200
 @router.get("/admin/builds")
 async def show_builds(context: ViewerContext, page: Part, dataset: DatasetName = "") -> Response:
     """Return one part of the builds."""
-    found = await part(context, page, dataset, builds.recent)
+    build_views = await part(context, page, dataset, builds.recent)
     return render_page(
-        context, "admin_builds.html", {"builds": found, "next_href": next_href(page)}
+        context, "admin_builds.html", {"builds": build_views, "next_href": next_href(page)}
     )
 
 
@@ -397,10 +407,10 @@ async def show_verdicts(
     context: ViewerContext, page: Part, dataset: DatasetName = "", commit: Commit = ""
 ) -> Response:
     """Return the verdicts; those of one commit with every step to the serving model."""
-    found = [] if commit else await part(context, page, dataset, verdicts.recent)
+    verdict_views = [] if commit else await part(context, page, dataset, verdicts.recent)
     view = {
         "commit": commit,
-        "verdicts": found,
+        "verdicts": verdict_views,
         "opened": await context.read(read_commit, commit, dataset) if commit else [],
         "next_href": next_href(page),
     }

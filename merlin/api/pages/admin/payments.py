@@ -113,10 +113,10 @@ async def stop_code(context: RefundContext, code: Annotated[str, Form(max_length
 async def _promo_codes_page(
     context: PageContext, wrong: str = "", typed: dict[str, str] | None = None
 ) -> Response:
-    found = await context.read(payments.list_codes)
+    codes = await context.read(payments.list_codes)
     now = context.services.clock()
     view = {
-        "codes": [(each, code_state(each, now)) for each in found[:_MAX_CODES]],
+        "codes": [(code, code_state(code, now)) for code in codes[:_MAX_CODES]],
         "plans": payments.plans_for_codes(context.services),
         "wrong_words": wrong,
         "typed": typed or {},
@@ -182,26 +182,32 @@ async def show_billing(
         moved = payments.list_entries(context.services, context.actor, last, until)
         query = (_PAGE + 1, before, chosen, person)
         try:
-            found = payments.list_payments(context.services, context.actor, *query)
+            purchases = payments.list_payments(context.services, context.actor, *query)
         except NotFound:
-            found = []
-        return [entry for entry, _ in moved], found, last_comparison(Settings(context.services.db))
+            purchases = []
+        return (
+            [entry for entry, _ in moved],
+            purchases,
+            last_comparison(Settings(context.services.db)),
+        )
 
-    entries, found, compared = await context.services.store.read(read)
+    entries, purchases, compared = await context.services.store.read(read)
     until = now.astimezone(zone).date()
-    charts = {each: days_of(entries, each, last.date(), until, zone) for each in Currency}
+    charts = {
+        currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
+    }
     view = {
         "months": {
-            "this": sum_by_gateway(each for each in entries if each.at >= this),
-            "last": sum_by_gateway(each for each in entries if each.at < this),
+            "this": sum_by_gateway(entry for entry in entries if entry.at >= this),
+            "last": sum_by_gateway(entry for entry in entries if entry.at < this),
         },
         "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
-        "orders": found[:_PAGE],
+        "orders": purchases[:_PAGE],
         "states": SHOWN,
         "chosen": chosen,
         "person": person,
-        "next_href": _next(found, chosen, person),
+        "next_href": _next(purchases, chosen, person),
         "compared": compared,
         "most": _MAX_DIFFERENCES,
     }
@@ -254,11 +260,11 @@ async def refund(
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, purchase_id)
-    rest = details.remaining_amounts.get(back.grant)
-    if rest is None:
+    remaining = details.remaining_amounts.get(back.grant)
+    if remaining is None:
         raise page_not_found()
-    reason, amount = " ".join(back.reason.split()), _amount(back.amount, rest)
-    wrong = _wrong(context, reason, amount, rest)
+    reason, amount = " ".join(back.reason.split()), _amount(back.amount, remaining)
+    wrong = _wrong(context, reason, amount, remaining)
     if amount is not None and not wrong and back.sure:
         request, once = payments.request_refund, f"page:{back.once}"
         try:
@@ -270,22 +276,22 @@ async def refund(
     return await _page(context, purchase_id, back, reason, None if wrong else amount, wrong)
 
 
-def _amount(message: str, rest: Amount) -> Amount | None:
+def _amount(message: str, remaining: Amount) -> Amount | None:
     """Return the amount to refund, None if invalid."""
     plain = "".join(message.split()).replace(",", ".").rstrip("₽")
-    if not plain or rest.currency is Currency.XTR:
-        return rest
+    if not plain or remaining.currency is Currency.XTR:
+        return remaining
     try:
         return roubles(plain)
     except ValueError:
         return None
 
 
-def _wrong(context: PageContext, reason: str, amount: Amount | None, rest: Amount) -> str:
+def _wrong(context: PageContext, reason: str, amount: Amount | None, remaining: Amount) -> str:
     if amount is None:
         return context.say("refund-no-amount")
-    if not 0 < amount.minor <= rest.minor:
-        return context.say("refund-too-much", rest=rest.format(context.language))
+    if not 0 < amount.minor <= remaining.minor:
+        return context.say("refund-too-much", rest=remaining.format(context.language))
     if not reason:
         return context.say("refund-no-reason")
     is_long = len(reason) > MAX_REASON_LENGTH

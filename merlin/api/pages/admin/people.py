@@ -45,13 +45,13 @@ async def show_audit(
     context: UserAdminContext, page: Part, target: Named = "", by: Named = ""
 ) -> Response:
     """Return one part of the audit log, of one target or one person's actions if given."""
-    whose = by or target
-    found = await part(context, page, target, partial(users.audit_log, by=by))
-    names = await context.services.read(users.display_names, [whose]) if whose else {}
+    reference = by or target
+    entries = await part(context, page, target, partial(users.audit_log, by=by))
+    names = await context.services.read(users.display_names, [reference]) if reference else {}
     view = {
-        "whose": whose,
-        "name": names.get(whose),
-        "entries": found,
+        "whose": reference,
+        "name": names.get(reference),
+        "entries": entries,
         "erased": ERASED,
         "next_href": next_href(page),
     }
@@ -64,8 +64,8 @@ _DAYS = (7, 30, 90, 365, 0)
 @router.get("/admin/users")
 async def show_people(context: UserAdminContext, page: Part, query: SearchQuery = "") -> Response:
     """Return one part of the users, or those that match a query."""
-    found = await users_part(context, page, query)
-    view = {"query": query, "found": found, "next_href": next_href(page)}
+    page_view = await users_part(context, page, query)
+    view = {"query": query, "found": page_view, "next_href": next_href(page)}
     return render_page(context, "admin_users.html", view, keep=NEVER_KEPT)
 
 
@@ -76,7 +76,7 @@ async def show_person(
     said: Annotated[str, Query(pattern="^[a-z]{0,10}$")] = "",
 ) -> Response:
     """Return a user; `said` names the action just done."""
-    return await _page(context, user_id, said=said)
+    return await _page(context, user_id, done=said)
 
 
 @router.post("/admin/users/{user_id}/role")
@@ -88,8 +88,8 @@ async def set_role(
     scope: Annotated[str, Form(max_length=200)] = "",
 ) -> Response:
     """Grant a role; a teacher's is for a course."""
-    where = scope if role is Role.TEACHER and scope else None
-    return await _act(context, once, users.grant_role, user_id, role, where)
+    granted_scope = scope if role is Role.TEACHER and scope else None
+    return await _act(context, once, users.grant_role, user_id, role, granted_scope)
 
 
 @router.post("/admin/users/{user_id}/scope")
@@ -141,7 +141,7 @@ async def _act(
     return seen_other(f"/admin/users/{user_id}?said=done")
 
 
-async def _page(context: PageContext, user_id: int, wrong: str = "", said: str = "") -> Response:
+async def _page(context: PageContext, user_id: int, wrong: str = "", done: str = "") -> Response:
     def read(ctx: Context, actor: Actor) -> tuple[UserDetails, list[str]]:
         return users.details(ctx, actor, user_id), users.grantable_scopes(ctx, actor)
 
@@ -159,7 +159,7 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", said: str =
         "most": MOST,
         "erased": ERASED,
         "wrong_words": wrong,
-        "said": context.say(f"said-{said}") if said in {"done", "given"} else "",
+        "said": context.say(f"said-{done}") if done in {"done", "given"} else "",
     }
     status = 409 if wrong else 200
     return render_page(context, "admin_user.html", view, status=status, keep=NEVER_KEPT)

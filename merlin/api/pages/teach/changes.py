@@ -97,9 +97,9 @@ async def edit_form(
         return await edit(context, dataset, make_of, once, is_check=is_check), form
     except StaleEdit:
         theirs = await read_theirs()
-    lying = theirs.fields(context)
-    differ = [(title, text, lying[title]) for title, text in form.fields(context).items()]
-    clashes = [each for each in differ if each[1] != each[2]]
+    their_values = theirs.fields(context)
+    values = [(title, text, their_values[title]) for title, text in form.fields(context).items()]
+    clashes = [field for field in values if field[1] != field[2]]
     # The person has now seen the current version.
     form = form.model_copy(update={"revision": theirs.revision})
     return Outcome(context.say(stale), clashes=clashes), form
@@ -277,10 +277,10 @@ async def propose_tests(context: TeacherContext, course: LedCourse) -> Response:
 async def _proposals(
     context: PageContext, course: Course, wrong: str = "", *, marked: bool = False
 ) -> Response:
-    found = await context.read(proposals.waiting, 0, _BATCH_SIZE, course.dataset)
-    replaced = await context.read(proposals.find_replacements, found)
+    waiting = await context.read(proposals.waiting, 0, _BATCH_SIZE, course.dataset)
+    replaced = await context.read(proposals.find_replacements, waiting)
     tests = await context.read(test_questions.count_test_questions, course.dataset)
-    view = {"course": course, "proposals": found, "wrong_words": wrong, "marked": marked}
+    view = {"course": course, "proposals": waiting, "wrong_words": wrong, "marked": marked}
     view |= {"tests": tests, "replaced": replaced}
     return render_page(context, "teach_proposals.html", view, status=409 if wrong else 200)
 
@@ -306,13 +306,13 @@ async def show_unanswered(
     context: TeacherContext, dataset: EditedDataset, show: GroupState = GroupState.WAITING
 ) -> Response:
     """Return last week's unanswered questions in a state, newest first."""
-    told = await context.read(unanswered.list_unanswered, dataset.name, context.language)
+    questions = await context.read(unanswered.list_unanswered, dataset.name, context.language)
     view = {
         "dataset": dataset,
         "course": dataset.course,
         "base": _address(dataset.name),
         "examples_href": base_of(dataset.name),
-        "told": told,
+        "told": questions,
         "states": list(GroupState),
         "shown": show,
     }

@@ -84,7 +84,7 @@ class CardForm(EditForm):
             "teachers": " ".join(self.teachers.replace(",", " ").split()),
             "active": context.say("is-so" if self.active else "is-not-so"),
         }
-        return {context.say(name): words for name, words in values.items()}
+        return {context.say(name): value for name, value in values.items()}
 
 
 @router.get("/courses/{course_id}/edit")
@@ -105,10 +105,10 @@ async def save_card(
     async def theirs() -> CardForm:
         return _card(await context.read(teaching.details, course.course_id))
 
-    came, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
-    if isinstance(came, Outcome):
-        return await _course_page(context, course, came=came, card=form)
-    return seen_other(f"{course_href(course)}/edit?changed={came.id}")
+    outcome, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
+    if isinstance(outcome, Outcome):
+        return await _course_page(context, course, outcome=outcome, card=form)
+    return seen_other(f"{course_href(course)}/edit?changed={outcome.id}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
@@ -138,30 +138,30 @@ async def _rearrange(
     context: PageContext, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Submit a commit; return the page of the change, or the reason for a refusal."""
-    came = await edit(context, course.dataset, lambda: make, once, "stale-course")
-    if isinstance(came, Outcome):
-        return await _course_page(context, course, came=came)
-    return seen_other(f"{follows}{came.id}")
+    outcome = await edit(context, course.dataset, lambda: make, once, "stale-course")
+    if isinstance(outcome, Outcome):
+        return await _course_page(context, course, outcome=outcome)
+    return seen_other(f"{follows}{outcome.id}")
 
 
 async def _course_page(
     context: PageContext,
     course: Course,
     changed: str = "",
-    came: Outcome | None = None,
+    outcome: Outcome | None = None,
     card: CardForm | None = None,
 ) -> Response:
     """Return the page; `card` holds the typed values, `changed` the new edit."""
-    came = came or Outcome()
+    outcome = outcome or Outcome()
     details = await context.read(teaching.details, course.course_id)
     view = {
         "course": course,
         "told": details,
         "card": card or _card(details),
         "note": await find_noted_change(context, changed),
-        "came": came,
+        "outcome": outcome,
     }
-    return render_page(context, "teach_course.html", view, status=422 if came.wrong else 200)
+    return render_page(context, "teach_course.html", view, status=422 if outcome.wrong else 200)
 
 
 def _card(taught_details: TaughtDetails) -> CardForm:
@@ -278,32 +278,32 @@ async def _check_or_save(
         return partial(teaching.edit_material, material_id, draft, form.revision)
 
     is_check, theirs = form.act == "check", partial(_read_form, context, course, material_id or 0)
-    came: ChangeView | Outcome
+    outcome: ChangeView | Outcome
     try:
-        came, form = await edit_form(
+        outcome, form = await edit_form(
             context, course.dataset, make, form, theirs, "stale", is_check=is_check
         )
     except NotFound:
         # Removed in the meantime: saving creates a new one.
         material_id, form = None, form.model_copy(update={"revision": ""})
-        came = Outcome(context.say("gone-material"))
-    if isinstance(came, Outcome):
-        return _material_page(context, course, material_id, form, came)
-    return seen_other(f"/changes/{came.id}")
+        outcome = Outcome(context.say("gone-material"))
+    if isinstance(outcome, Outcome):
+        return _material_page(context, course, material_id, form, outcome)
+    return seen_other(f"/changes/{outcome.id}")
 
 
 async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
     """Return the form of a stored material. Raises NotFound."""
     details = await context.read(teaching.details, course.course_id)
-    seen = details.material(material_id)
+    stored = details.material(material_id)
     return MaterialForm(
-        title_ru=seen.title.ru or "",
-        title_en=seen.title.en or "",
-        kind=seen.type.value,
-        lesson=seen.lesson,
-        text=seen.text or "",
-        file_url=seen.file_url or "",
-        revision=seen.revision,
+        title_ru=stored.title.ru or "",
+        title_en=stored.title.en or "",
+        kind=stored.type.value,
+        lesson=stored.lesson,
+        text=stored.text or "",
+        file_url=stored.file_url or "",
+        revision=stored.revision,
     )
 
 
@@ -320,6 +320,6 @@ def _material_page(
         "form": form,
         "kinds": KINDS,
         "html": render_markdown(form.words, context.language)[0],
-        "came": outcome,
+        "outcome": outcome,
     }
     return render_page(context, "teach_material.html", view, status=422 if outcome.wrong else 200)

@@ -71,7 +71,7 @@ class ExampleForm(BaseModel):
         body = ExampleBody(
             question=_plain(self.question),
             answer=_plain(self.answer),
-            tags=[each for each in map(str.strip, self.tags.split(",")) if each],
+            tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
         )
         return ExampleContent(body.question, body.answer, body.tags, split=self.split)
 
@@ -94,8 +94,8 @@ class Filters:
         named = [
             (_NAMES[name], "any" if value is True else value) for name, value in fields.items()
         ]
-        kept = urlencode([(name, value) for name, value in named if value])
-        return f"{self.path}?{kept}" if kept else self.path
+        query = urlencode([(name, value) for name, value in named if value])
+        return f"{self.path}?{query}" if query else self.path
 
     def toggle(self, name: str, value: object) -> str:
         """Return the address of the list with a filter set, or removed if it is set."""
@@ -136,7 +136,7 @@ class Filters:
             ("author", requested.author),
         )
         return [
-            (words, self.toggle(name, getattr(requested, name))) for name, words in named if words
+            (label, self.toggle(name, getattr(requested, name))) for name, label in named if label
         ]
 
 
@@ -227,10 +227,10 @@ async def show_example(
 ) -> Response:
     """Return the list with one example open: its form, or its history."""
     form, is_broken = await _form(context, dataset.name, example)
-    came = Outcome(context.say("example-broken")) if is_broken else Outcome()
+    outcome = Outcome(context.say("example-broken")) if is_broken else Outcome()
     versions = await context.read(examples.history, dataset.name, form.example)
     opened = Opened(form, versions, is_history=look == "history")
-    return await _page(context, dataset, page, filters, opened, came)
+    return await _page(context, dataset, page, filters, opened, outcome)
 
 
 @router.get("/datasets/{dataset}/examples/new")
@@ -244,8 +244,8 @@ async def new_example(
     """Return the list with an empty form, or with answer and tags of another example."""
     form = ExampleForm()
     if like:
-        other, _ = await _form(context, dataset.name, like)
-        form = ExampleForm(answer=other.answer, tags=other.tags, split=other.split)
+        model_form, _ = await _form(context, dataset.name, like)
+        form = ExampleForm(answer=model_form.answer, tags=model_form.tags, split=model_form.split)
     return await _page(context, dataset, page, filters, Opened(form))
 
 
@@ -274,8 +274,8 @@ async def draft_example(
     filters, outcome = _filters_back(dataset.name, form.back), Outcome(context.say("needs-both"))
     if form.is_whole:
         try:
-            act, words = drafts.draft_example, form.words()
-            await context.write(act, dataset.name, form.example, words, form.revision)
+            act, content = drafts.draft_example, form.words()
+            await context.write(act, dataset.name, form.example, content, form.revision)
             return seen_other(filters.href())
         except NotFound:
             # Removed in the meantime: saving creates a new one.
@@ -332,12 +332,12 @@ async def save_drafts(
         change = await drafts.save_drafts(context.services, context.actor, dataset.name, once)
         return seen_other(f"{base_of(dataset.name)}?changed={change.id}")
     except EditNotGood as error:
-        seen = error.preview
-        findings = [*seen.findings, *seen.around]
+        preview = error.preview
+        findings = [*preview.findings, *preview.around]
         outcome = Outcome(context.say("drafts-not-good"), findings=findings)
     except REFUSALS as error:
         outcome = Outcome(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, came=outcome)
+    return await _page(context, dataset, page, filters, outcome=outcome)
 
 
 @router.post("/datasets/{dataset}/examples/answers")
@@ -355,7 +355,7 @@ async def compare_answers(
         outcome = Outcome(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
         outcome = Outcome(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, came=outcome)
+    return await _page(context, dataset, page, filters, outcome=outcome)
 
 
 # A pasted table: its text, and the kind of each row; None before the check.
@@ -388,7 +388,7 @@ async def paste_table(
         rows = await context.read(drafts.compare_pasted_rows, name, table)
     except REFUSALS as error:
         outcome = Outcome(refusal_text(context, error))
-        return await _page(context, dataset, page, filters, came=outcome, paste=paste)
+        return await _page(context, dataset, page, filters, outcome=outcome, paste=paste)
     return await _page(context, dataset, page, filters, paste=(table, rows))
 
 
@@ -397,8 +397,8 @@ async def paste_table(
 @router.get("/courses/{course_id}/examples/one")
 async def show_moved(context: TeacherContext, course: LedCourse) -> Response:
     """Redirect from the former address of a course's examples."""
-    _, _, rest = context.here.partition("/examples")
-    return seen_other(f"{base_of(course.dataset)}{rest}")
+    _, _, suffix = context.here.partition("/examples")
+    return seen_other(f"{base_of(course.dataset)}{suffix}")
 
 
 async def _form(context: PageContext, dataset: str, example: str) -> tuple[ExampleForm, bool]:
@@ -406,18 +406,18 @@ async def _form(context: PageContext, dataset: str, example: str) -> tuple[Examp
 
     Raises NotFound.
     """
-    mine = await context.read(drafts.list_drafts, dataset)
-    drafted = next((each for each in mine if each.example.id == example), None)
-    seen = drafted.example if drafted else await context.read(examples.get, dataset, example)
+    own_drafts = await context.read(drafts.list_drafts, dataset)
+    draft = next((candidate for candidate in own_drafts if candidate.example.id == example), None)
+    view = draft.example if draft else await context.read(examples.get, dataset, example)
     form = ExampleForm(
-        example=seen.id,
-        question=seen.question or "",
-        answer=seen.answer or "",
-        tags=", ".join(seen.tags),
-        split="test" if seen.split == "test" else "train" if seen.split == "train" else "",
-        revision=_seen_revision(drafted) if drafted else seen.revision,
+        example=view.id,
+        question=view.question or "",
+        answer=view.answer or "",
+        tags=", ".join(view.tags),
+        split="test" if view.split == "test" else "train" if view.split == "train" else "",
+        revision=_seen_revision(draft) if draft else view.revision,
     )
-    return form, seen.question is None
+    return form, view.question is None
 
 
 def _seen_revision(draft: DraftView) -> str:
@@ -431,33 +431,36 @@ async def _page(
     page: Page,
     filters: Filters,
     opened: Opened | None = None,
-    came: Outcome | None = None,
+    outcome: Outcome | None = None,
     *,
     changed: str = "",
     paste: Paste | None = None,
 ) -> Response:
     """Return the page of a dataset's examples; `opened` is the open one."""
-    came, name = came or Outcome(), dataset.name
+    outcome, name = outcome or Outcome(), dataset.name
     size, before = page.size, page.after(0)
-    found = await context.read(examples.browse, name, filters.wanted, limit=size + 1, before=before)
-    shown = page.cut(found, lambda each: each.number)
-    by_id = {each.example.id: each for each in await context.read(drafts.list_drafts, name)}
+    listed = await context.read(
+        examples.browse, name, filters.wanted, limit=size + 1, before=before
+    )
+    drafts_by_id = {
+        draft.example.id: draft for draft in await context.read(drafts.list_drafts, name)
+    }
     rows = [
-        Row(draft.example if draft else each.example, each, draft)
-        for each in shown
-        for draft in [by_id.get(each.example.id)]
+        Row(draft.example if draft else item.example, item, draft)
+        for item in page.cut(listed, lambda item: item.number)
+        for draft in [drafts_by_id.get(item.example.id)]
         if draft is None or not filters.wanted.is_empty
     ]
     if filters.wanted.is_empty and not before:
-        rows = [*(Row(each.example, None, each) for each in by_id.values()), *rows]
+        rows = [*(Row(draft.example, None, draft) for draft in drafts_by_id.values()), *rows]
     view = {
         "dataset": dataset,
         "course": dataset.course,
         "filters": filters,
         "wanted": filters.wanted,
         "rows": rows,
-        "drafts": list(by_id.values()),
-        "draft_counts": Counter(each.kind.value for each in by_id.values()),
+        "drafts": list(drafts_by_id.values()),
+        "draft_counts": Counter(draft.kind.value for draft in drafts_by_id.values()),
         "facets": await context.read(examples.count_facets, name),
         "is_whole": not before and not page.following,
         "next_href": page.following and filters.next_href(page.following),
@@ -465,13 +468,13 @@ async def _page(
         "is_apart": opened is not None
         and opened.form.example not in {row.example.id for row in rows},
         "check": await drafts.check_drafts(context.services, context.actor, name),
-        "came": came,
+        "outcome": outcome,
         "paste": paste,
         "note": await find_noted_change(context, changed),
     }
-    return render_page(context, "teach_examples.html", view, status=422 if came.wrong else 200)
+    return render_page(context, "teach_examples.html", view, status=422 if outcome.wrong else 200)
 
 
-def _plain(words: str) -> str:
+def _plain(text: str) -> str:
     """Return the text with LF line ends; browsers send CRLF."""
-    return words.replace("\r\n", "\n").strip()
+    return text.replace("\r\n", "\n").strip()
