@@ -23,7 +23,7 @@ from merlin.app.ask import stored_answer
 from merlin.bot.bot_api import BotApi, ChatUnreachable
 from merlin.bot.markdown import render
 from merlin.bot.menu import cut
-from merlin.bot.transport import GaveWay
+from merlin.bot.transport import EditSkipped
 from merlin.chat.answer import AnswerObserver, Ending, Reply
 from merlin.chat.grounding import sources_note
 from merlin.chat.model_catalogue import CandidateKind
@@ -108,24 +108,24 @@ def answer_buttons(offer: str, turn_id: int, language: str) -> Rows:
     return (usual, *more)
 
 
-def _nearest_buttons(written: StoredAnswer, turn_id: int) -> Rows:
+def _nearest_buttons(stored_answer: StoredAnswer, turn_id: int) -> Rows:
     """Return a button for each similar question of the dataset."""
-    offered = written.nearest.splitlines()
+    offered = stored_answer.nearest.splitlines()
     return tuple(
         (Button(cut(question, OFFER_LETTERS), f"near:{turn_id}:{place}"),)
         for place, question in enumerate(offered)
     )
 
 
-async def both(first: Awaitable[T], beside: Awaitable[S]) -> tuple[T, S]:
+async def run_both(first: Awaitable[T], second: Awaitable[S]) -> tuple[T, S]:
     """Run both concurrently and return both results; if the first raises, cancel the second."""
-    other = asyncio.ensure_future(beside)
+    second_task = asyncio.ensure_future(second)
     try:
-        return await first, await other
+        return await first, await second_task
     finally:
-        if not other.done():
-            other.cancel()
-            await asyncio.wait({other})
+        if not second_task.done():
+            second_task.cancel()
+            await asyncio.wait({second_task})
 
 
 # The delay of the next attempt after a limit skipped an edit.
@@ -140,8 +140,8 @@ class AnswerIndicator(AnswerObserver, ABC):
     Runs concurrently within `async with`; leaving the block waits for its end.
     """
 
-    def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float) -> None:
-        self._calls = calls
+    def __init__(self, bot_api: BotApi, place: ChatPlace, gap_s: float) -> None:
+        self._bot_api = bot_api
         self._place = place
         self._gap_s = gap_s
         self._text = ""
@@ -152,11 +152,11 @@ class AnswerIndicator(AnswerObserver, ABC):
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, *_error: object) -> None:
-        if self.is_called_off(is_in_trouble=kind is not None):
+        if self.is_cancelled_on_exit(has_error=kind is not None):
             self._task.cancel()
         await asyncio.wait({self._task})
 
-    def is_called_off(self, *, is_in_trouble: bool) -> bool:  # noqa: ARG002 - for those who ask
+    def is_cancelled_on_exit(self, *, has_error: bool) -> bool:  # noqa: ARG002 - for those who ask
         """Return whether to cancel it when the block is left, possibly by an error.
 
         The default is True; subclasses may override it.
@@ -168,10 +168,10 @@ class AnswerIndicator(AnswerObserver, ABC):
         self._text = text
         self._news.set()
 
-    async def draw(self) -> FormattedMessage:
+    async def render_page(self) -> FormattedMessage:
         """Return the page of the current text, limited to one message."""
         text = self._text[:MAX_CHARACTERS]
-        return await draw(lambda: first_part(render(text)), len(text))
+        return await render_off_loop(lambda: first_part(render(text)), len(text))
 
     @abstractmethod
     async def run(self) -> None:
@@ -185,7 +185,7 @@ class TypingIndicator(AnswerIndicator):
         """Send the action repeatedly."""
         with suppress(ChatUnreachable):
             while True:
-                await self._calls.typing(self._place.chat_id, self._place.thread_id)
+                await self._bot_api.send_typing(self._place.chat_id, self._place.thread_id)
                 await asyncio.sleep(self._gap_s)
 
 
@@ -197,41 +197,41 @@ class StreamingEditor(AnswerIndicator):
     """
 
     def __init__(
-        self, calls: BotApi, place: ChatPlace, gap_s: float, stop: Button, waiting_words: str
+        self, bot_api: BotApi, place: ChatPlace, gap_s: float, stop: Button, waiting_words: str
     ) -> None:
-        super().__init__(calls, place, gap_s)
+        super().__init__(bot_api, place, gap_s)
         self._stop = stop
         self._waiting_words = waiting_words
         # The text rendered last and its page; the page that the placeholder shows.
         self._drawn = ("", FormattedMessage(""))
         self._shown = FormattedMessage("")
         self._is_editing = False
-        self._is_lifted = False
+        self._is_closed = False
         self._message_id = 0
-        self._stands = asyncio.Event()
+        self._is_placed = asyncio.Event()
 
-    def stands(self, message_id: int) -> None:
+    def set_placeholder(self, message_id: int) -> None:
         """Set the placeholder's message id once it is sent."""
         self._message_id = message_id
-        self._stands.set()
+        self._is_placed.set()
 
     def on_delay(self) -> None:
         """Show that the model is pending, unless a part of its answer has arrived."""
         if not self._text:
             self.on_text(self._waiting_words)
 
-    def is_called_off(self, *, is_in_trouble: bool) -> bool:
+    def is_cancelled_on_exit(self, *, has_error: bool) -> bool:
         """Let an edit in progress finish: none may arrive after the final edit."""
-        self._is_lifted = True
-        return is_in_trouble or not self._is_editing
+        self._is_closed = True
+        return has_error or not self._is_editing
 
     async def run(self) -> None:
         """Edit the placeholder until the editor is closed."""
         # Counted from the first text: an answer complete by then needs only the final edit.
         await self._news.wait()
-        await self._stands.wait()
+        await self._is_placed.wait()
         rest_s = self._gap_s
-        while not self._is_lifted:
+        while not self._is_closed:
             await asyncio.sleep(rest_s)
             await self._news.wait()
             self._news.clear()
@@ -243,18 +243,18 @@ class StreamingEditor(AnswerIndicator):
             return 0.0
         if self._drawn[0] != text:
             # A retried edit is not rendered again.
-            self._drawn = (text, replace(await self.draw(), buttons=((self._stop,),)))
+            self._drawn = (text, replace(await self.render_page(), buttons=((self._stop,),)))
         page = self._drawn[1]
         if page == self._shown:
             # Rendering takes time too.
             return self._gap_s
         self._is_editing = True
         try:
-            if await self._calls.progress(self._place.chat_id, self._message_id, page):
+            if await self._bot_api.try_edit(self._place.chat_id, self._message_id, page):
                 self._shown = page
             else:
                 self._news.set()
-        except GaveWay:
+        except EditSkipped:
             self._news.set()
             return AGAIN_S
         finally:
@@ -269,15 +269,17 @@ DRAFT_KEEP_S = 20.0
 class DraftIndicator(AnswerIndicator):
     """Shows drafts every `gap_s` seconds; an empty draft is shown as thinking."""
 
-    def __init__(self, calls: BotApi, place: ChatPlace, gap_s: float, draft_id: int) -> None:
-        super().__init__(calls, place, gap_s)
+    def __init__(self, bot_api: BotApi, place: ChatPlace, gap_s: float, draft_id: int) -> None:
+        super().__init__(bot_api, place, gap_s)
         self._draft_id = draft_id
 
     async def run(self) -> None:
         """Send the current text, and repeat it before the draft expires."""
         with suppress(ChatUnreachable):
             while True:
-                await self._calls.draft(self._place, self._draft_id, await self.draw())
+                await self._bot_api.send_draft(
+                    self._place, self._draft_id, await self.render_page()
+                )
                 await asyncio.sleep(self._gap_s)
                 # `wait_for` of Python 3.11 loses a cancellation that coincides with the last event.
                 with suppress(TimeoutError):
@@ -291,7 +293,7 @@ HEARD_LENGTH = 300
 LONG_CHARACTERS = 4000
 
 
-async def draw(work: Callable[[], T], characters: int) -> T:
+async def render_off_loop(work: Callable[[], T], characters: int) -> T:
     """Return the result of `work`; run it in a thread for many characters.
 
     It may take half a second, which would block the event loop.
@@ -299,46 +301,49 @@ async def draw(work: Callable[[], T], characters: int) -> T:
     return await asyncio.to_thread(work) if characters > LONG_CHARACTERS else work()
 
 
-def pages(
-    turn: Turn, written: StoredAnswer, language: str, *, is_script: bool = False
+def render_turn(
+    turn: Turn, stored_answer: StoredAnswer, language: str, *, is_script: bool = False
 ) -> list[FormattedMessage]:
     """Return the messages of a turn, at least one: transcript, answer, note.
 
     `is_script`: the transcript is shown in full, not shortened.
     """
-    body = render(written.answer) if written.answer.strip() else FormattedMessage("")
-    if turn.question.format == "voice" and written.answer:
-        body = after(_heard(turn.question.text, is_whole=is_script), body)
+    body = render(stored_answer.answer) if stored_answer.answer.strip() else FormattedMessage("")
+    if turn.question.format == "voice" and stored_answer.answer:
+        body = join_pages(_transcript_page(turn.question.text, is_whole=is_script), body)
     elif turn.question.text and not turn.question.message_id:
         # Asked by a button: the chat has no message with the question.
-        body = after(_quoted(turn.question.text, "blockquote"), body)
-    if written.note.strip():
-        note = written.note
-        body = after(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
+        body = join_pages(_quote_page(turn.question.text, "blockquote"), body)
+    if stored_answer.note.strip():
+        note = stored_answer.note
+        body = join_pages(body, FormattedMessage(note, (Entity("italic", 0, utf16_length(note)),)))
     # Editors may see a refused question.
     tell = (Button(text(language, "tell-button"), f"tell:{turn.turn_id}"),)
     rows = (
-        *_nearest_buttons(written, turn.turn_id),
-        *answer_buttons(written.offer, turn.turn_id, language),
-        *((tell,) if written.known is False else ()),
+        *_nearest_buttons(stored_answer, turn.turn_id),
+        *answer_buttons(stored_answer.offer, turn.turn_id, language),
+        *((tell,) if stored_answer.known is False else ()),
     )
     copies = copy_buttons(body, text(language, "bot-button-copy"))
-    buttons = (*((copies,) if copies else ()), *(rows if written.answer or written.offer else ()))
+    buttons = (
+        *((copies,) if copies else ()),
+        *(rows if stored_answer.answer or stored_answer.offer else ()),
+    )
     return split(replace(body, buttons=buttons)) or [FormattedMessage("…")]
 
 
-def _heard(question: str, *, is_whole: bool) -> FormattedMessage:
+def _transcript_page(question: str, *, is_whole: bool) -> FormattedMessage:
     message = "\n\n".join(document_texts(question)) or question
     if len(message) > HEARD_LENGTH and not is_whole:
         message = f"{message[:HEARD_LENGTH]}…"
-    return _quoted(f"🎙 {message}", "expandable_blockquote" if is_whole else "blockquote")
+    return _quote_page(f"🎙 {message}", "expandable_blockquote" if is_whole else "blockquote")
 
 
-def _quoted(line: str, kind: str) -> FormattedMessage:
+def _quote_page(line: str, kind: str) -> FormattedMessage:
     return FormattedMessage(line, (Entity(kind, 0, utf16_length(line)),))
 
 
-def after(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
+def join_pages(first: FormattedMessage, second: FormattedMessage) -> FormattedMessage:
     """Return both pages joined by an empty line."""
     if not first.text.strip():
         return second
@@ -381,11 +386,11 @@ def written(reply: Reply, language: str, cost: Cost | None) -> StoredAnswer:
     return stored_answer(reply, "\n".join(notes), cost)
 
 
-def window_note(gauge: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
+def window_note(window: WindowCounter, language: str, *, is_warned: bool) -> tuple[str, str]:
     """Return the note and the offer for a context window that is full or nearly full."""
-    share = f"{min(gauge.share, 1) * 100:.0f}"
-    if gauge.is_full:
+    share = f"{min(window.share, 1) * 100:.0f}"
+    if window.is_full:
         return text(language, "bot-window-full", share=share), FULL
-    if gauge.is_near and not is_warned:
+    if window.is_near and not is_warned:
         return text(language, "bot-window-near", share=share), ""
     return "", ""

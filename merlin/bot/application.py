@@ -28,9 +28,9 @@ from merlin.bot.context import (
     BotContext,
     BotData,
     Handler,
+    build_messages,
     callback_of,
     is_awaited,
-    letters,
     read_known_user,
 )
 from merlin.bot.handlers import (
@@ -58,7 +58,7 @@ from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_s
 from merlin.bot.registry import ADMIN_STEP
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
-from merlin.bot.updates import is_of_money, joined_text
+from merlin.bot.updates import is_payment_message, joined_text
 from merlin.core.log import get_logger
 from merlin.core.tracing import Attributes, open_span
 
@@ -125,13 +125,15 @@ def register(application: BotApplication) -> None:
     application.add_handler(ext.TypeHandler(telegram.Update, _guard), group=-1)
     for module in _MODULES:
         module.handlers.add_to(application)
-    mine = ext.ChatMemberHandler.MY_CHAT_MEMBER
-    application.add_handler(ext.ChatMemberHandler(callback_of(groups.handle_membership), mine))
+    own_membership = ext.ChatMemberHandler.MY_CHAT_MEMBER
+    application.add_handler(
+        ext.ChatMemberHandler(callback_of(groups.handle_membership), own_membership)
+    )
     application.add_handler(ext.InlineQueryHandler(callback_of(groups.answer_inline)))
     application.add_handler(ext.PreCheckoutQueryHandler(callback_of(orders.answer_checkout)))
     application.add_handler(ext.MessageReactionHandler(callback_of(feedback.receive_reaction)))
-    written = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
-    application.add_handler(ext.MessageHandler(written, callback_of(_answer_other)))
+    messages = ext.filters.UpdateType.MESSAGE | ext.filters.UpdateType.EDITED_MESSAGE
+    application.add_handler(ext.MessageHandler(messages, callback_of(_answer_other)))
     application.add_handler(ext.CallbackQueryHandler(callback_of(_refuse_button)))
     application.add_handler(ext.TypeHandler(telegram.Update, callback_of(_refuse_unsupported)))
     application.add_error_handler(_ignore_error)
@@ -144,8 +146,8 @@ async def _guard(_update: telegram.Update, context: BotContext) -> None:
     """
     if context.stored.kind == "message" and context.chat_id > 0 and not context.stored.body:
         # Encrypted with a key that is no longer configured.
-        await context.say(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
-    elif is_of_money(context.stored):
+        await context.reply(context.translate("bot-failed"), UpdateState.FAILED, "unreadable")
+    elif is_payment_message(context.stored):
         await orders.receive_payment_update(context)
     elif (
         (not context.user.is_blocked or await start.refuse_blocked(context))
@@ -169,7 +171,7 @@ async def _dispatch_private(context: BotContext) -> bool:
     # The label of the cancel button may also be typed.
     is_left = context.text.strip().casefold() == context.translate("button-cancel").casefold()
     if "via_bot" in context.stored.content and groups.is_inline_answer(context):
-        await context.end(UpdateState.REFUSED, "sent by way of the bot")
+        await context.finish_silently(UpdateState.REFUSED, "sent by way of the bot")
     elif context.command:
         return await _dispatch_command(context)
     elif context.is_resumed and await _resume_message(context):
@@ -183,7 +185,7 @@ async def _dispatch_private(context: BotContext) -> bool:
 
 async def _dispatch_press(context: BotContext) -> bool:
     if context.is_private:
-        await context.bot_data.watches.drop(context.chat_id, context.message_id)
+        await context.bot_data.live_messages.drop(context.chat_id, context.message_id)
     if context.verb:
         return True
     # The library passes a callback query without data to its first handler.
@@ -198,11 +200,11 @@ async def _dispatch_command(context: BotContext) -> bool:
     """
     if _ends_dialog(context) and not context.is_resumed:
         await context.store.do(context.stop_waiting)
-    led = start.follow_link(context)
+    linked = start.follow_link(context)
     if start.linked_token(context):
         await groups.ask_linked(context)
-    elif led is not context:
-        await context.bot_data.commands[led.command](led)
+    elif linked is not context:
+        await context.bot_data.commands[linked.command](linked)
     else:
         return True
     return False
@@ -250,7 +252,7 @@ async def _answer_other(context: BotContext) -> None:
 
 
 async def _refuse_button(context: BotContext) -> None:
-    await context.show(lambda: menu.outdated(context), UpdateState.REFUSED, "no such button")
+    await context.show(lambda: menu.outdated_view(context), UpdateState.REFUSED, "no such button")
 
 
 async def _refuse_unsupported(context: BotContext) -> None:
@@ -261,7 +263,7 @@ async def _refuse_unsupported(context: BotContext) -> None:
     if context.stored.kind in {"message", "edited_message"}:
         await _answer_other(context)
         return
-    await context.end(UpdateState.REFUSED, f"not served: {context.stored.kind}")
+    await context.finish_silently(UpdateState.REFUSED, f"not served: {context.stored.kind}")
 
 
 async def handle_update(application: BotApplication, task: Task) -> None:
@@ -375,9 +377,9 @@ async def refuse_updates(
             user, _ = read_known_user(services, newest.stored)
             localised = replace(newest, language=user.speaks(newest.language))
             text = localised.translate("bot-queue-full", waiting=MAX_WAITING)
-            (letter,) = letters(localised, menu.message(localised, text))
-            letter = replace(letter, key=key, update_id=None, spot=Target())
-            services.outbox.put([letter])
+            (message,) = build_messages(localised, menu.message(localised, text))
+            message = replace(message, key=key, update_id=None, spot=Target())
+            services.outbox.put([message])
         ids = [update.update_id for update in updates]
         inbox = Inbox(services.db, services.bot_id)
         inbox.finish(services.owner, newest.chat_id, ids, UpdateState.REFUSED, "queue full")
@@ -386,4 +388,6 @@ async def refuse_updates(
     for update in updates:
         if update.kind == "callback_query":
             query_id = BotContext.of(application, update).query_id
-            await newest.calls.answer("answerCallbackQuery", {"callback_query_id": query_id})
+            await newest.bot_api.answer_query(
+                "answerCallbackQuery", {"callback_query_id": query_id}
+            )

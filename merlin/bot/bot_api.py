@@ -38,7 +38,7 @@ from merlin.bot.transport import (
     READ_S,
     AiohttpRequest,
     ConnectionState,
-    GaveWay,
+    EditSkipped,
     NotSent,
     SendClass,
     pause,
@@ -57,18 +57,18 @@ def message_fields(page: FormattedMessage) -> dict[str, Any]:
     fields: dict[str, Any] = {"text": page.text, "link_preview_options": {"is_disabled": True}}
     if page.marks:
         fields["entities"] = [_build_entity(mark) for mark in page.marks]
-    return fields | keyboard(page)
+    return fields | keyboard_fields(page)
 
 
-def captioned(page: FormattedMessage) -> dict[str, Any]:
+def caption_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return the caption fields of a message with a file."""
     fields: dict[str, Any] = {"caption": page.text} if page.text else {}
     if page.marks:
         fields["caption_entities"] = [_build_entity(mark) for mark in page.marks]
-    return fields | keyboard(page)
+    return fields | keyboard_fields(page)
 
 
-def keyboard(page: FormattedMessage) -> dict[str, Any]:
+def keyboard_fields(page: FormattedMessage) -> dict[str, Any]:
     """Return `reply_markup` with a page's buttons; no field if it has none."""
     if not page.buttons:
         return {}
@@ -76,7 +76,7 @@ def keyboard(page: FormattedMessage) -> dict[str, Any]:
     return {"reply_markup": {"inline_keyboard": rows}}
 
 
-def spotted(spot: Target) -> dict[str, Any]:
+def target_fields(spot: Target) -> dict[str, Any]:
     """Return the fields for the topic and the message to reply to."""
     fields: dict[str, Any] = {"message_thread_id": spot.thread_id} if spot.thread_id else {}
     if spot.reply_to:
@@ -107,9 +107,9 @@ log = get_logger(__name__)
 # The library recommends its typed methods; see the module's docstring.
 warnings.filterwarnings("ignore", "Please use 'Bot", PTBUserWarning)
 
-NOWHERE = Target()
+NO_TARGET = Target()
 # Called when a group became a supergroup, with the old and the new chat id.
-Moved = Callable[[int, int], Awaitable[None]]
+OnMigrated = Callable[[int, int], Awaitable[None]]
 Buttons = tuple[tuple[Button, ...], ...]
 
 
@@ -129,18 +129,18 @@ class ApiError(Enum):
     """What an error of the Bot API means for the call."""
 
     NOT_SENT = auto()
-    DOUBT = auto()
+    UNKNOWN = auto()
     UNREACHABLE = auto()
-    SHUT = auto()
-    MOVED = auto()
-    SAME = auto()
+    CLOSED = auto()
+    MIGRATED = auto()
+    UNCHANGED = auto()
     GONE = auto()
     REFUSED = auto()
 
 
 # Telegram has no error codes for these, only texts. Source: tdlib.
 _ERROR_TEXTS = {
-    ApiError.SHUT: (
+    ApiError.CLOSED: (
         "topic_closed",
         "topic_deleted",
         "message thread not found",
@@ -149,7 +149,7 @@ _ERROR_TEXTS = {
         "chat_write_forbidden",
         "chat_restricted",
     ),
-    ApiError.SAME: ("message is not modified",),
+    ApiError.UNCHANGED: ("message is not modified",),
     ApiError.GONE: (
         "message to edit not found",
         "message can't be edited",
@@ -169,41 +169,48 @@ _ERROR_TEXTS = {
 def api_error(error: TelegramError) -> ApiError:
     """Return what `error` means for the call that it ended."""
     if isinstance(error, ChatMigrated):
-        return ApiError.MOVED
+        return ApiError.MIGRATED
     if not isinstance(error, BadRequest | Forbidden):
-        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.DOUBT
-    words = str(error).lower()
-    found = (what for what, marks in _ERROR_TEXTS.items() if any(mark in words for mark in marks))
-    is_nobody = isinstance(error, Forbidden)
-    return next(found, ApiError.UNREACHABLE if is_nobody else ApiError.REFUSED)
+        return ApiError.NOT_SENT if isinstance(error, NotSent) else ApiError.UNKNOWN
+    message = str(error).lower()
+    matching = (
+        meaning for meaning, marks in _ERROR_TEXTS.items() if any(mark in message for mark in marks)
+    )
+    is_forbidden = isinstance(error, Forbidden)
+    return next(matching, ApiError.UNREACHABLE if is_forbidden else ApiError.REFUSED)
 
 
 class BotApi:
     """The calls that show answers."""
 
     def __init__(
-        self, bot: ExtBot[SendClass], line: ConnectionState, moved: Moved | None = None
+        self,
+        bot: ExtBot[SendClass],
+        connection: ConnectionState,
+        on_migrated: OnMigrated | None = None,
     ) -> None:
         self._bot = bot
-        self._connection = line
-        self._moved = moved
+        self._connection = connection
+        self._on_migrated = on_migrated
 
     async def _call(
         self,
         method: str,
         fields: Mapping[str, Any],
-        lane: SendClass = SendClass.FINAL,
+        send_class: SendClass = SendClass.FINAL,
         file: Attachment | None = None,
     ) -> Any:
         """Return the result of one call. Raises TelegramError as the library does, GaveWay."""
-        given = dict(fields)
+        arguments = dict(fields)
         if file is not None:
             content = InputFile(file.content, filename=file.name)
-            given["photo" if file.is_picture else "document"] = content
+            arguments["photo" if file.is_picture else "document"] = content
         with open_span(method, kind=SpanKind.CLIENT):
-            return await self._bot.do_api_request(method, api_kwargs=given, rate_limit_args=lane)
+            return await self._bot.do_api_request(
+                method, api_kwargs=arguments, rate_limit_args=send_class
+            )
 
-    async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
+    async def send(self, chat_id: int, page: FormattedMessage, spot: Target = NO_TARGET) -> int:
         """Send a message; return its id. Retries until a connection is established.
 
         If the group became a supergroup, it is sent there without the reply reference. If
@@ -212,39 +219,41 @@ class BotApi:
         """
         attempt = 0
         while True:
-            at = {"chat_id": chat_id, **spotted(spot)}
+            at = {"chat_id": chat_id, **target_fields(spot)}
             try:
                 if page.file is None:
                     message = await self._call("sendMessage", at | message_fields(page))
                 else:
                     method = "sendPhoto" if page.file.is_picture else "sendDocument"
-                    message = await self._call(method, at | captioned(page), file=page.file)
+                    message = await self._call(method, at | caption_fields(page), file=page.file)
             except TelegramError as error:
-                what = self._note(error, chat_id)
-                if what is ApiError.DOUBT:
+                meaning = self._classify(error, chat_id)
+                if meaning is ApiError.UNKNOWN:
                     raise SendUnknown(type(error).__name__) from error
                 if isinstance(error, ChatMigrated):
-                    chat_id, spot = await self._follow(chat_id, error), NOWHERE
+                    chat_id, spot = await self._follow(chat_id, error), NO_TARGET
                     continue
-                if what is ApiError.REFUSED and page.marks:
+                if meaning is ApiError.REFUSED and page.marks:
                     page = replace(page, marks=())
                     continue
-                if what is not ApiError.NOT_SENT:
+                if meaning is not ApiError.NOT_SENT:
                     raise
             else:
-                self._connection.works()
+                self._connection.record_success()
                 return int(message["message_id"])
             await self._connection.pause(attempt)
             attempt += 1
 
     async def _follow(self, chat_id: int, error: ChatMigrated) -> int:
         """Record the migration of a group; return its new id. Raises ChatUnreachable."""
-        if self._moved is None or error.new_chat_id == chat_id:
+        if self._on_migrated is None or error.new_chat_id == chat_id:
             raise ChatUnreachable(str(chat_id)) from error
-        await self._moved(chat_id, error.new_chat_id)
+        await self._on_migrated(chat_id, error.new_chat_id)
         return error.new_chat_id
 
-    async def place(self, chat_id: int, page: FormattedMessage, spot: Target = NOWHERE) -> int:
+    async def send_placeholder(
+        self, chat_id: int, page: FormattedMessage, spot: Target = NO_TARGET
+    ) -> int:
         """Send a placeholder; return its id. Retries if unsure: at worst a duplicate remains.
 
         Raises ChatUnreachable.
@@ -267,46 +276,46 @@ class BotApi:
             try:
                 await self._call("editMessageText", _build_edit(chat_id, message_id, page))
             except TelegramError as error:
-                what = self._note(error, chat_id)
-                if what in {ApiError.SAME, ApiError.GONE, ApiError.MOVED}:
-                    return what is ApiError.SAME
-                if what is ApiError.REFUSED and page.marks:
+                meaning = self._classify(error, chat_id)
+                if meaning in {ApiError.UNCHANGED, ApiError.GONE, ApiError.MIGRATED}:
+                    return meaning is ApiError.UNCHANGED
+                if meaning is ApiError.REFUSED and page.marks:
                     page = replace(page, marks=())
                     continue
-                if what is ApiError.REFUSED:
+                if meaning is ApiError.REFUSED:
                     raise
             else:
-                self._connection.works()
+                self._connection.record_success()
                 return True
             await self._connection.pause(attempt)
             attempt += 1
 
-    async def progress(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
+    async def try_edit(self, chat_id: int, message_id: int, page: FormattedMessage) -> bool:
         """Edit a message to show `page`, without retry; return whether it succeeded.
 
         Raises GaveWay if a rate limit is near.
         """
         fields = _build_edit(chat_id, message_id, page)
-        return await self.ask("editMessageText", fields, SendClass.PROGRESS) is not None
+        return await self.try_call("editMessageText", fields, SendClass.PROGRESS) is not None
 
-    async def mark(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
+    async def edit_buttons(self, chat_id: int, message_id: int, buttons: Buttons) -> bool:
         """Replace only the buttons of a message, without retry; return whether it succeeded."""
         fields = {"chat_id": chat_id, "message_id": message_id}
-        fields |= keyboard(FormattedMessage("", buttons=buttons))
-        with suppress(GaveWay):
-            found = await self.ask("editMessageReplyMarkup", fields, SendClass.PROGRESS)
-            return found is not None
+        fields |= keyboard_fields(FormattedMessage("", buttons=buttons))
+        with suppress(EditSkipped):
+            result = await self.try_call("editMessageReplyMarkup", fields, SendClass.PROGRESS)
+            return result is not None
         return False
 
-    async def typing(self, chat_id: int, thread_id: int = 0) -> bool:
+    async def send_typing(self, chat_id: int, thread_id: int = 0) -> bool:
         """Send the typing action; return whether it succeeded.
 
         Raises ChatUnreachable.
         """
-        fields = {"chat_id": chat_id, "action": "typing", **spotted(Target(thread_id))}
-        return await self._is_shown("sendChatAction", fields)
+        fields = {"chat_id": chat_id, "action": "typing", **target_fields(Target(thread_id))}
+        return await self._send_transient("sendChatAction", fields)
 
-    async def draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
+    async def send_draft(self, place: ChatPlace, draft_id: int, page: FormattedMessage) -> bool:
         """Show a draft for half a minute; return whether it succeeded.
 
         Raises ChatUnreachable.
@@ -314,42 +323,45 @@ class BotApi:
         fields = {
             "chat_id": place.chat_id,
             "draft_id": draft_id,
-            **spotted(Target(place.thread_id)),
+            **target_fields(Target(place.thread_id)),
             **message_fields(page),
         }
-        return await self._is_shown("sendMessageDraft", fields)
+        return await self._send_transient("sendMessageDraft", fields)
 
-    async def _is_shown(self, method: str, fields: Mapping[str, Any]) -> bool:
+    async def _send_transient(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Send something transient; return whether it succeeded. Raises ChatUnreachable."""
         try:
             await self._call(method, fields, SendClass.PROGRESS)
-        except GaveWay:
+        except EditSkipped:
             return False
         except TelegramError as error:
-            return self._note(error, fields["chat_id"]) in {ApiError.SAME, ApiError.MOVED}
-        self._connection.works()
+            return self._classify(error, fields["chat_id"]) in {
+                ApiError.UNCHANGED,
+                ApiError.MIGRATED,
+            }
+        self._connection.record_success()
         return True
 
-    async def answer(self, method: str, fields: Mapping[str, Any]) -> bool:
+    async def answer_query(self, method: str, fields: Mapping[str, Any]) -> bool:
         """Answer a query at once, without retry; False if it is rejected or expired."""
-        return await self.ask(method, fields, SendClass.URGENT) is not None
+        return await self.try_call(method, fields, SendClass.URGENT) is not None
 
-    async def ask(
-        self, method: str, fields: Mapping[str, Any], lane: SendClass = SendClass.FINAL
+    async def try_call(
+        self, method: str, fields: Mapping[str, Any], send_class: SendClass = SendClass.FINAL
     ) -> Any:
         """Return the result of a call that is not retried; None if it fails.
 
         Raises GaveWay for a progress call if a rate limit is near.
         """
         try:
-            found = await self._call(method, fields, lane)
-        except GaveWay:
+            result = await self._call(method, fields, send_class)
+        except EditSkipped:
             raise
         except TelegramError as error:
             log.info("a call was not taken", method=method, reason=redact(str(error)))
             return None
-        self._connection.works()
-        return found
+        self._connection.record_success()
+        return result
 
     async def refresh_bot(self) -> None:
         """Call getMe once, without retry: the bot's name and settings may have changed."""
@@ -358,29 +370,29 @@ class BotApi:
         except TelegramError as error:
             log.info("a call was not taken", method="getMe", reason=redact(str(error)))
 
-    async def once(self, method: str, fields: Mapping[str, Any]) -> Any:
+    async def call_once(self, method: str, fields: Mapping[str, Any]) -> Any:
         """Return the result of a call, without retry.
 
         Raises ChatUnreachable, TelegramError: BadRequest if it is rejected permanently.
         """
         try:
-            found = await self._call(method, fields)
+            result = await self._call(method, fields)
         except TelegramError as error:
-            self._note(error, int(fields.get("chat_id", 0)))
+            self._classify(error, int(fields.get("chat_id", 0)))
             raise
-        self._connection.works()
-        return found
+        self._connection.record_success()
+        return result
 
-    def _note(self, error: TelegramError, chat_id: int) -> ApiError:
+    def _classify(self, error: TelegramError, chat_id: int) -> ApiError:
         """Classify the error. Raises ChatUnreachable, ChatClosed."""
-        what = api_error(error)
-        if what is ApiError.SHUT:
+        meaning = api_error(error)
+        if meaning is ApiError.CLOSED:
             raise ChatClosed(str(chat_id)) from error
-        if what is ApiError.UNREACHABLE:
+        if meaning is ApiError.UNREACHABLE:
             raise ChatUnreachable(str(chat_id)) from error
-        if isinstance(error, NetworkError) and what in {ApiError.NOT_SENT, ApiError.DOUBT}:
-            self._connection.fails(error)
-        return what
+        if isinstance(error, NetworkError) and meaning in {ApiError.NOT_SENT, ApiError.UNKNOWN}:
+            self._connection.record_failure(error)
+        return meaning
 
 
 def _build_edit(chat_id: int, message_id: int, page: FormattedMessage) -> dict[str, Any]:
@@ -430,7 +442,7 @@ class Files:
         while True:
             try:
                 async with asyncio.timeout(self._total_s):
-                    return await self._once(file_id, limit_bytes)
+                    return await self._download(file_id, limit_bytes)
             except (NetworkError, TimeoutError) as error:
                 attempt += 1
                 if attempt >= self._tries:
@@ -440,7 +452,7 @@ class Files:
                 log.info("a file did not come", attempt=attempt, reason=type(error).__name__)
             await pause(attempt, self._longest_pause_s)
 
-    async def _once(self, file_id: str, limit_bytes: int) -> bytes:
+    async def _download(self, file_id: str, limit_bytes: int) -> bytes:
         path, size = await self._find(file_id)
         if size > limit_bytes:
             raise too_large(limit_bytes)
@@ -459,7 +471,7 @@ class Files:
         """Return a file's path and size (0: unknown) from getFile."""
         url = f"{self._method_url}?{urlencode({'file_id': file_id})}"
         try:
-            found: object = await self._transport.post(url, read_timeout=self._read_s)
+            result: object = await self._transport.post(url, read_timeout=self._read_s)
         except BadRequest as error:
             # Telegram has no error code for this, only a text. Source: tdlib.
             if "too big" in str(error).lower():
@@ -469,7 +481,7 @@ class Files:
             raise
         except (TelegramError, TypeError) as error:
             raise NetworkError(f"getFile was not answered: {type(error).__name__}") from None
-        file = found if isinstance(found, dict) else {}
+        file = result if isinstance(result, dict) else {}
         path, size = file.get("file_path"), file.get("file_size")
         if not isinstance(path, str) or not path:
             raise unusable_file("media-gone")

@@ -23,7 +23,7 @@ from telegram import (
 )
 from telegram.error import TelegramError
 
-from merlin.bot.processor import WANTED
+from merlin.bot.processor import ALLOWED_UPDATES
 from merlin.bot.services import BotServices, run_forever
 from merlin.bot.transport import ConnectionState
 from merlin.core.heartbeat import BugCount
@@ -87,7 +87,9 @@ async def send_settings(
         )
     if services.webhook is not None:
         url, secret = services.webhook
-        call = partial(bot.set_webhook, url, secret_token=secret, allowed_updates=list(WANTED))
+        call = partial(
+            bot.set_webhook, url, secret_token=secret, allowed_updates=list(ALLOWED_UPDATES)
+        )
         await _retry_until_accepted(connection, call)
     await run_forever("menus", _staff_menus(bot, services), services.pace.longest_pause_s, bugs)
 

@@ -29,7 +29,13 @@ from merlin.bot.menu import View
 from merlin.bot.outbox import LiveMessages, OnSent, OutboxSender
 from merlin.bot.services import BotServices
 from merlin.bot.transport import SendClass
-from merlin.bot.updates import Sent, command_of, pressed, sent_of, text_in
+from merlin.bot.updates import (
+    ReceivedAttachment,
+    attachment_of,
+    command_of,
+    json_text,
+    read_button_data,
+)
 from merlin.chat.answer import AnswerService, Stop
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Session, Sessions
@@ -38,7 +44,7 @@ from merlin.core.formatted_text import FormattedMessage, split
 from merlin.core.i18n import format_moment, language_of, text
 from merlin.core.permissions import Authority
 
-NOBODY = User(0)
+UNKNOWN_USER = User(0)
 _MAX_DIGITS = 17
 _FILES = frozenset({"voice", "photo", "document"})
 
@@ -54,9 +60,9 @@ def read_known_user(services: BotServices, update: Update) -> KnownUser:
 
 
 # How long a chat member's status is cached.
-KNOWN_S = 60.0
-_LEADING = frozenset({"creator", "administrator"})
-_MAX_KNOWN = 1024
+ADMIN_CACHE_S = 60.0
+_ADMIN_STATUSES = frozenset({"creator", "administrator"})
+_MAX_CACHED = 1024
 # Telegram's limit of an alert. Source: the Bot API, answerCallbackQuery.
 ALERT_LENGTH = 200
 
@@ -65,22 +71,22 @@ class BotData:
     """The state shared by the handlers of one bot, as python-telegram-bot's `bot_data`.
 
     `stops` holds the answers in progress by update id. `admins` caches who administers which chat,
-    with the expiry. `placed` holds placeholders that were sent but are not stored yet, by update
-    id. `commands` maps commands to handlers; `contexts` holds the contexts of the updates being
-    processed.
+    with the expiry. `placeholders` holds the ids of placeholders that were sent but are not stored
+    yet, by update id. `commands` maps commands to handlers; `contexts` holds the contexts of the
+    updates being processed.
     """
 
     services: BotServices
-    calls: BotApi
+    bot_api: BotApi
     sender: OutboxSender
-    desk: AnswerService
+    answer_service: AnswerService
     files: Files
 
     def __init__(self) -> None:
         self.stops: dict[int, Stop] = {}
         self.admins: dict[tuple[int, int], tuple[float, bool]] = {}
-        self.watches = LiveMessages()
-        self.placed: dict[int, int] = {}
+        self.live_messages = LiveMessages()
+        self.placeholders: dict[int, int] = {}
         self.commands: dict[str, Handler] = {}
         self.contexts: dict[int, BotContext] = {}
 
@@ -96,10 +102,10 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     """The library's context of one update, with its parsed content and sender.
 
     `stored` is the update as stored in the inbox. `text` is the text or caption of a message, ""
-    for none; `command` its command in lower case without the slash, "" for none, and `words` the
-    text after the command. `sent` is the attachment, None for none. `verb` and `arguments` come
-    from the callback data of a pressed button; `message_id` is the id of the message, or of the
-    one with the button. `quoted` is the text of the message replied to, or the quoted part of it.
+    for none; `command` its command in lower case without the slash, "" for none, and `command_text`
+    the text after the command. `attachment` is None for none. `verb` and `arguments` come from the
+    callback data of a pressed button; `message_id` is the id of the message, or of the one with
+    the button. `quoted` is the text of the message replied to, or the quoted part of it.
     `is_resumed`: an earlier process may have started on it. `joined` are the updates whose text is
     part of `text`. `dialog` is the current dialog of the sender, who is `user`.
     """
@@ -110,8 +116,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     is_private: bool
     text: str = ""
     command: str = ""
-    words: str = ""
-    sent: Sent | None = None
+    command_text: str = ""
+    attachment: ReceivedAttachment | None = None
     verb: str = ""
     arguments: tuple[str, ...] = ()
     message_id: int = 0
@@ -122,14 +128,14 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     is_resumed: bool = False
     joined: tuple[Update, ...] = ()
     dialog: Dialog | None = None
-    user: User = NOBODY
+    user: User = UNKNOWN_USER
 
     def __post_init__(self) -> None:
         super().__init__(self.bot_application)
         data = self.bot_data
         # The services, the Bot API client and the store. `db` is used only within the store's
         # work.
-        self.services, self.calls = data.services, data.calls
+        self.services, self.bot_api = data.services, data.bot_api
         self.store, self.db = data.services.store, data.services.db
         self.bot_id, self.outbox = data.services.bot_id, data.services.outbox
         self.sessions = Sessions(self.db, self.bot_id)
@@ -143,37 +149,37 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @classmethod
     def from_update(cls, update: object, application: Any) -> Self:
         """Return the context that `_handle` registered for this update."""
-        found = application.bot_data.contexts[update.update_id]  # type: ignore[attr-defined]
-        return cast("Self", found)
+        context = application.bot_data.contexts[update.update_id]  # type: ignore[attr-defined]
+        return cast("Self", context)
 
     @classmethod
     def of(cls, application: BotApplication, update: Update, *, is_resumed: bool = False) -> Self:
         """Return the context of an update; malformed fields are treated as missing."""
         content = update.content
         message = json_object(content, "message") if update.kind == "callback_query" else content
-        words = text_in(content, "text") or text_in(content, "caption")
+        content_text = json_text(content, "text") or json_text(content, "caption")
         is_private = json_object(message, "chat").get("type") == "private"
-        command, rest = command_of(content, words, is_private=is_private)
-        verb, arguments = pressed(update)
+        command, command_text = command_of(content, content_text, is_private=is_private)
+        verb, arguments = read_button_data(update)
         quoted = json_object(message, "reply_to_message")
-        marked = text_in(json_object(message, "quote"), "text")
+        quoted_part = json_text(json_object(message, "quote"), "text")
         is_topic = message.get("is_topic_message")
         return cls(
             application,
             update,
             language_of(update.language_code, application.bot_data.services.config.language),
             is_private,
-            text=words,
+            text=content_text,
             command=command,
-            words=rest,
-            sent=sent_of(content),
+            command_text=command_text,
+            attachment=attachment_of(content),
             verb=verb,
             arguments=arguments,
             message_id=json_integer(message, "message_id"),
             thread_id=json_integer(message, "message_thread_id") if is_topic else 0,
-            quoted=marked or text_in(quoted, "text") or text_in(quoted, "caption"),
+            quoted=quoted_part or json_text(quoted, "text") or json_text(quoted, "caption"),
             is_forwarded="forward_origin" in content,
-            is_service=not words and sent_of(content) is None,
+            is_service=not content_text and attachment_of(content) is None,
             is_resumed=is_resumed,
         )
 
@@ -207,19 +213,29 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def number(self, place: int = 0) -> int:
         """Return a button's argument as a number, 0 for none: callback data is untrusted."""
-        word = self.argument(place)
-        return int(word) if word.isascii() and word.isdecimal() and len(word) < _MAX_DIGITS else 0
+        argument = self.argument(place)
+        return (
+            int(argument)
+            if argument.isascii() and argument.isdecimal() and len(argument) < _MAX_DIGITS
+            else 0
+        )
 
     @property
     def format(self) -> str:
         """Return the format that a plan counts it as: text, voice, photo or document."""
-        return self.sent.kind if self.sent is not None and self.sent.kind in _FILES else "text"
+        return (
+            self.attachment.kind
+            if self.attachment is not None and self.attachment.kind in _FILES
+            else "text"
+        )
 
     @property
-    def attachments(self) -> tuple[Sent, ...]:
+    def attachments(self) -> tuple[ReceivedAttachment, ...]:
         """Return the attachments of the message and of those joined to it."""
-        others = (sent_of(other.content) for other in self.joined)
-        return tuple(each for each in (self.sent, *others) if each is not None)
+        others = (attachment_of(other.content) for other in self.joined)
+        return tuple(
+            attachment for attachment in (self.attachment, *others) if attachment is not None
+        )
 
     @property
     def place(self) -> ChatPlace:
@@ -233,7 +249,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
     @property
     def query_id(self) -> str:
         """Return the id of the query to answer, "" for none."""
-        return text_in(self.stored.content, "id")
+        return json_text(self.stored.content, "id")
 
     @property
     def pressed_label(self) -> str:
@@ -241,7 +257,9 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         markup = json_object(json_object(self.stored.content, "message"), "reply_markup")
         rows, data = markup.get("inline_keyboard"), self.stored.content.get("data")
         keys = [key for row in rows for key in row] if isinstance(rows, list) else []
-        return next((text_in(key, "text") for key in keys if key.get("callback_data") == data), "")
+        return next(
+            (json_text(key, "text") for key in keys if key.get("callback_data") == data), ""
+        )
 
     @property
     def sender_name(self) -> str:
@@ -257,15 +275,15 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """
         replied = json_object(self.stored.content, "reply_to_message")
         is_ours = json_object(replied, "from").get("is_bot") is True
-        found = sent_of(replied) if self.sent is None and not is_ours else None
-        if found is None or found.kind not in ({"photo"} if self.is_private else _FILES):
+        attachment = attachment_of(replied) if self.attachment is None and not is_ours else None
+        if attachment is None or attachment.kind not in ({"photo"} if self.is_private else _FILES):
             return self
-        return replace(self, sent=found)
+        return replace(self, attachment=attachment)
 
-    async def learn_bot(self) -> None:
+    async def fetch_bot_user(self) -> None:
         """Call getMe if it has not succeeded yet."""
         if not self.bot.username:
-            await self.calls.refresh_bot()
+            await self.bot_api.refresh_bot()
 
     def link(self, payload: str) -> str:
         """Return the deep link that opens the private chat with `payload` for /start."""
@@ -274,18 +292,18 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     async def is_admin(self, user_id: int) -> bool:
         """Return whether a user administers the chat, cached for a minute."""
-        known, now = self.bot_data.admins, asyncio.get_running_loop().time()
-        until, is_admin = known.get((self.chat_id, user_id), (0.0, False))
+        cached, now = self.bot_data.admins, asyncio.get_running_loop().time()
+        until, is_admin = cached.get((self.chat_id, user_id), (0.0, False))
         if until > now:
             return is_admin
         arguments = {"chat_id": self.chat_id, "user_id": user_id}
-        member = await self.calls.ask("getChatMember", arguments)
+        member = await self.bot_api.try_call("getChatMember", arguments)
         if not isinstance(member, Mapping):
             return False
-        if len(known) >= _MAX_KNOWN:
-            known.clear()
-        is_admin = member.get("status") in _LEADING
-        known[self.chat_id, user_id] = (now + KNOWN_S, is_admin)
+        if len(cached) >= _MAX_CACHED:
+            cached.clear()
+        is_admin = member.get("status") in _ADMIN_STATUSES
+        cached[self.chat_id, user_id] = (now + ADMIN_CACHE_S, is_admin)
         return is_admin
 
     def translate(self, key: str, **arguments: object) -> str:
@@ -307,7 +325,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         """End the dialog; return whether there was one; within the store's work."""
         return Dialogs(self.db, self.bot_id).end(self.chat_id, self.user_id)
 
-    def ending(self, state: UpdateState, reason: str = "") -> OnSent:
+    def finish_callback(self, state: UpdateState, reason: str = "") -> OnSent:
         """Return the callback that finishes the update once its reply is confirmed or given up."""
 
         def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
@@ -318,7 +336,7 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
         return after
 
-    async def end(self, state: UpdateState, reason: str = "") -> None:
+    async def finish_silently(self, state: UpdateState, reason: str = "") -> None:
         """Store the final state of an update that gets no reply."""
         await self.store.do(lambda: self.finish(state, reason))
 
@@ -331,12 +349,12 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         query is answered as soon as the screen is stored.
         """
         loop = asyncio.get_running_loop()
-        known: asyncio.Future[View] = loop.create_future()
-        answering = asyncio.ensure_future(self._answer_query(known))
+        shown_screen: asyncio.Future[View] = loop.create_future()
+        answering = asyncio.ensure_future(self._answer_query(shown_screen))
 
-        def tell(screen: View) -> None:
-            if not known.done():
-                known.set_result(screen)
+        def set_screen(screen: View) -> None:
+            if not shown_screen.done():
+                shown_screen.set_result(screen)
 
         def prepare() -> Sequence[QueuedMessage]:
             queued_messages: Sequence[QueuedMessage] = []
@@ -346,11 +364,13 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
                 queued_messages = self.outbox.of_update(self.update_id)
             screen = View(None) if queued_messages else act()
             # Runs in the database writer's thread, possibly more than once.
-            loop.call_soon_threadsafe(tell, screen)
-            return queued_messages or self.outbox.put(letters(self, screen))
+            loop.call_soon_threadsafe(set_screen, screen)
+            return queued_messages or self.outbox.put(build_messages(self, screen))
 
         try:
-            await self.bot_data.sender.deliver(prepare, self.ending(state, reason), self.language)
+            await self.bot_data.sender.deliver(
+                prepare, self.finish_callback(state, reason), self.language
+            )
         except BaseException:
             # A failed press has no screen to wait for.
             answering.cancel()
@@ -358,52 +378,56 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
         finally:
             await asyncio.wait({answering})
 
-    async def _answer_query(self, known: asyncio.Future[View]) -> None:
+    async def _answer_query(self, shown_screen: asyncio.Future[View]) -> None:
         """Answer the callback query as soon as the screen is known."""
         if self.stored.kind != "callback_query":
             return
-        screen = await known
+        screen = await shown_screen
         fields: dict[str, Any] = {"callback_query_id": self.query_id}
         if screen.alert:
             fields |= {"text": screen.alert[:ALERT_LENGTH], "show_alert": screen.is_loud}
         if screen.link:
             fields["url"] = screen.link
-        await self.calls.answer("answerCallbackQuery", fields)
+        await self.bot_api.answer_query("answerCallbackQuery", fields)
 
-    async def say(
+    async def reply(
         self, message: str, state: UpdateState = UpdateState.ANSWERED, reason: str = ""
     ) -> None:
         """Reply with plain text and finish the update."""
         await self.show(lambda: View(FormattedMessage(message)), state, reason)
 
 
-def letters(context: BotContext, screen: View) -> list[OutgoingMessage]:
+def build_messages(context: BotContext, screen: View) -> list[OutgoingMessage]:
     """Return the outgoing messages of a screen: an edit, or several new messages in order."""
     if screen.page is None:
         return []
     is_edit = context.verb != "" and not screen.is_new
-    first = replace(spot_of(context), edit_of=context.message_id if is_edit else 0)
-    return page_letters(context, split(screen.page), first)
+    first = replace(find_target(context), edit_of=context.message_id if is_edit else 0)
+    return build_page_messages(context, split(screen.page), first)
 
 
-def page_letters(
+def build_page_messages(
     context: BotContext,
     pages: Sequence[FormattedMessage],
     first: Target | None = None,
     number: int = 0,
 ) -> list[OutgoingMessage]:
     """Return pages as outgoing messages that answer an update, numbered from `number`."""
-    spot = spot_of(context)
-    spots = [first or spot, *[spot] * len(pages)][: len(pages)]
+    target = find_target(context)
+    targets = [first or target, *[target] * len(pages)][: len(pages)]
     return [
         OutgoingMessage(
-            f"update:{context.update_id}:{place}", context.chat_id, page, context.update_id, at
+            f"update:{context.update_id}:{place}",
+            context.chat_id,
+            page,
+            context.update_id,
+            page_target,
         )
-        for place, (page, at) in enumerate(zip(pages, spots, strict=True), number)
+        for place, (page, page_target) in enumerate(zip(pages, targets, strict=True), number)
     ]
 
 
-def spot_of(context: BotContext) -> Target:
+def find_target(context: BotContext) -> Target:
     """Return the target of replies to an update: its topic, in groups as a reply to its message.
 
     The answer to an edited message is a reply too, because other messages followed it.
@@ -428,7 +452,7 @@ def is_awaited(context: BotContext) -> bool:
     return not context.command and context.dialog.awaits(context.update_id, now)
 
 
-class Awaited(filters.UpdateFilter):
+class DialogStepFilter(filters.UpdateFilter):
     """Matches messages that a dialog expects in this step."""
 
     def __init__(self, data: BotData, step: str) -> None:

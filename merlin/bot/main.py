@@ -29,7 +29,7 @@ from merlin.bot.bot_api import BotApi, Files
 from merlin.bot.commands import send_settings
 from merlin.bot.notices import NoticeSender
 from merlin.bot.outbox import BROADCAST_EVERY_S, OutboxSender, send_broadcasts, show_results
-from merlin.bot.processor import AT_ONCE, Intake, writers
+from merlin.bot.processor import MAX_CONCURRENT, UpdatePoller, message_authors
 from merlin.bot.services import BotServices, run_every, run_forever, run_loop
 from merlin.bot.stars import StarsGateway, compare_stars, with_stars
 from merlin.bot.transport import AiohttpRequest, ConnectionState
@@ -49,7 +49,7 @@ TAKEOVER_REST_S = 0.02
 
 HOUSEKEEPING_EVERY_S = 60.0
 # The pause between two batches of deletions, in which other processes can write.
-BREATH_S = 0.05
+BATCH_PAUSE_S = 0.05
 
 
 def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
@@ -69,7 +69,7 @@ def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
         await services.store.do(Approvals(services.db, services.clock).expire)
         while count := await services.store.do(old.sweep):
             total += count
-            await asyncio.sleep(BREATH_S)
+            await asyncio.sleep(BATCH_PAUSE_S)
         if total:
             log.info("old rows were taken away", count=total)
 
@@ -81,7 +81,7 @@ LISTS_LOOK_S = 60.0
 MAX_LISTED = 1000
 
 
-def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
+def model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]:
     """Return a loop that reads the model list of each provider and stores changes."""
     due: dict[str, float] = {}
     values: dict[str, Mapping[str, int | None]] = {}
@@ -103,10 +103,12 @@ def model_lists(services: BotServices) -> Callable[[], Awaitable[None]]:
     async def run() -> None:
         while True:
             serving = await services.store.read(ModelCatalogue(services.db).all_serving)
-            models = [one.model for one in serving]
+            models = [model.model for model in serving]
             # A list that lacks a serving model is read again at once.
             lacking = {
-                one.provider for one in models if one.model_id not in values.get(one.provider, {})
+                model.provider
+                for model in models
+                if model.model_id not in values.get(model.provider, {})
             }
             now = asyncio.get_running_loop().time()
             listed_providers = [
@@ -137,20 +139,20 @@ class Bot:
         self._services, self._transport = services, transport
         self._connection = ConnectionState(services.pace.longest_pause_s)
         self._application, self._processor = create_application(services, transport)
-        calls = BotApi(self._application.bot, self._connection, self._moved)
-        sender = OutboxSender(services, calls, self._connection)
+        bot_api = BotApi(self._application.bot, self._connection, self._move_group)
+        sender = OutboxSender(services, bot_api, self._connection)
         data = self._application.bot_data
-        data.services, data.calls, data.sender = services, calls, sender
-        data.desk = AnswerService(services.answerers, services.patience)
+        data.services, data.bot_api, data.sender = services, bot_api, sender
+        data.answer_service = AnswerService(services.answerers, services.patience)
         data.files = Files(transport, services.token, services.base_url)
         register(self._application)
-        self._watch = partial(data.watches.round, services.store, calls)
-        self._intake = Intake(services, transport, self._connection, self._processor)
+        self._watch = partial(data.live_messages.refresh, services.store, bot_api)
+        self._poller = UpdatePoller(services, transport, self._connection, self._processor)
         self._notices = NoticeSender(services, sender)
         self._bugs = BugCount()
-        payments = with_stars(services, calls)
+        payments = with_stars(services, bot_api)
         self._payments = PaymentWorker(payments, keeps_calendar=False, bugs=self._bugs)
-        self._compare_stars = partial(compare_stars, services, StarsGateway(calls))
+        self._compare_stars = partial(compare_stars, services, StarsGateway(bot_api))
         self._since = services.clock()
         self._inbox = Inbox(services.db, services.bot_id)
 
@@ -188,20 +190,20 @@ class Bot:
         results, broadcasts = partial(show_results, services), partial(send_broadcasts, services)
         tidy = housekeeping(services)
         parts: list[tuple[str, Callable[[], Awaitable[None]]]] = [
-            ("heartbeat", self._beat),
-            ("introduction", self._introduce),
+            ("heartbeat", self._send_heartbeats),
+            ("introduction", self._store_identity),
             ("takeover", lambda: run_loop(self._take_over, changes, rest_s=TAKEOVER_REST_S)),
-            ("post", lambda: run_loop(self._notices.round, changes)),
+            ("post", lambda: run_loop(self._notices.send_pending, changes)),
             ("housekeeping", lambda: run_loop(tidy, changes, HOUSEKEEPING_EVERY_S)),
             ("results", lambda: run_loop(results, changes)),
             ("herald", lambda: run_loop(broadcasts, changes, BROADCAST_EVERY_S)),
             ("payments", lambda: run_loop(self._payments.run_once, changes, PAYMENTS_EVERY_S)),
             ("comparing", self._compare_stars),
             ("watches", lambda: run_every(self._watch, self._services.pace.watch_s)),
-            ("windows", model_lists(self._services)),
+            ("windows", model_list_loop(self._services)),
         ]
         if self._services.webhook is None:
-            parts += [("lead", self._intake.lead), ("intake", self._intake.run)]
+            parts += [("lead", self._poller.keep_lead), ("intake", self._poller.run)]
         return parts
 
     async def _end(self, parts: list[asyncio.Task[None]]) -> None:
@@ -219,15 +221,15 @@ class Bot:
             raise ConfigError("Telegram does not know this bot token", "bot-bad-token") from None
         except TelegramError as error:
             # Telegram may be down: pending updates are answered when it is back.
-            self._connection.fails(error)
+            self._connection.record_failure(error)
 
-    async def _moved(self, old_id: int, new_id: int) -> None:
+    async def _move_group(self, old_id: int, new_id: int) -> None:
         """Move the data of a group to its supergroup."""
         log.info("a group became a supergroup", old=old_id, new=new_id)
         groups = Groups(self._services.db, self._services.bot_id)
         await self._services.store.do(lambda: groups.move(old_id, new_id))
 
-    async def _introduce(self) -> None:
+    async def _store_identity(self) -> None:
         """Store the bot's id and name as soon as getMe succeeds, then wait for ever."""
         attempt = 0
         bot = self._application.bot
@@ -247,33 +249,33 @@ class Bot:
 
     async def _take_over(self) -> None:
         """Queue updates of chats without a live owner, and those stored by others in own chats."""
-        owner, in_hand = self._services.owner, self._processor.in_hand
-        room = AT_ONCE - self._processor.working
+        owner, unfinished = self._services.owner, self._processor.unfinished
+        room = MAX_CONCURRENT - self._processor.working
 
         def find() -> tuple[list[Update], list[Update]]:
             # Read first: updates claimed below are in own chats too, and must count as resumed.
-            fresh = self._inbox.arrived(owner, in_hand, AT_ONCE)
-            found = self._inbox.claim(owner, room) if room > 0 else []
-            Users(self._services.db).seen(writers([*fresh, *found]))
-            return fresh, found
+            fresh = self._inbox.arrived(owner, unfinished, MAX_CONCURRENT)
+            claimed = self._inbox.claim(owner, room) if room > 0 else []
+            Users(self._services.db).seen(message_authors([*fresh, *claimed]))
+            return fresh, claimed
 
-        fresh, found = await self._services.store.do(find)
+        fresh, claimed = await self._services.store.do(find)
         self._processor.add(fresh)
-        self._processor.add(found, is_resumed=True)
+        self._processor.add(claimed, is_resumed=True)
 
-    async def _beat(self) -> None:
+    async def _send_heartbeats(self) -> None:
         """Send a heartbeat once a second, and renew the leases."""
         renewed = 0.0
         clock = asyncio.get_running_loop().time
         while True:
             self._notify("WATCHDOG=1")
             is_due = clock() - renewed >= RENEW_S
-            await self._services.store.do(partial(self._say, is_due=is_due))
+            await self._services.store.do(partial(self._store_heartbeat, is_due=is_due))
             if is_due:
                 renewed = clock()
             await asyncio.sleep(self._services.pace.beat_s)
 
-    def _say(self, *, is_due: bool) -> None:
+    def _store_heartbeat(self, *, is_due: bool) -> None:
         services = self._services
         if is_due:
             self._inbox.renew(services.owner)
@@ -291,12 +293,12 @@ class Bot:
                     "working": self._processor.working,
                     "connections": services.db.connections,
                     "telegram_429": self._transport.floods,
-                    **self._application.bot_data.desk.refusals,
+                    **self._application.bot_data.answer_service.refusals,
                 },
                 failing=self._bugs.failing,
             )
         )
 
-    def _notify(self, word: str) -> None:
+    def _notify(self, state: str) -> None:
         if self._services.notify is not None:
-            self._services.notify(word)
+            self._services.notify(state)

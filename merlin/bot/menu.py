@@ -77,7 +77,7 @@ def paragraphs(context: BotContext, *parts: str, rows: Rows = ()) -> View:
     return message(context, _GAP.join(filter(None, parts)), *rows)
 
 
-def say(context: BotContext, key: str, *rows: RowOf, **arguments: object) -> View:
+def text_view(context: BotContext, key: str, *rows: RowOf, **arguments: object) -> View:
     """Return a view of the text `key` with rows of buttons, described as for `buttons_of`."""
     return message(context, context.translate(key, **arguments), *rows)
 
@@ -87,12 +87,12 @@ def alert(text: str, *, is_loud: bool = False) -> View:
     return View(None, alert=text, is_loud=is_loud)
 
 
-def refuse(context: BotContext, key: str, **arguments: object) -> View:
+def refusal(context: BotContext, key: str, **arguments: object) -> View:
     """Return a view that shows in a dialog why a pressed button does nothing."""
     return alert(context.translate(key, **arguments), is_loud=True)
 
 
-def outdated(context: BotContext) -> View:
+def outdated_view(context: BotContext) -> View:
     """Return a view that says that the pressed button is outdated."""
     return alert(context.translate("bot-button-old"))
 
@@ -122,10 +122,10 @@ def catch_errors(act: Act) -> Act:
 
 def by_argument(acts: Mapping[str, Act], usual: str = "") -> Act:
     """Return an act that selects another by the button's first argument, `usual` if it has none."""
-    return lambda context: acts.get(context.argument(0) or usual, outdated)(context)
+    return lambda context: acts.get(context.argument(0) or usual, outdated_view)(context)
 
 
-def choice(label: str, data: str, *, is_chosen: bool) -> Button:
+def choice_button(label: str, data: str, *, is_chosen: bool) -> Button:
     """Return the button of one of several options; the chosen one is ticked."""
     return Button(f"{'✓ ' if is_chosen else ''}{label}", data)
 
@@ -219,24 +219,26 @@ def back_or_cancel(back_data: str) -> Sequence[Entry]:
 def confirm(context: BotContext, text: str, label: str, back_data: str, *arguments: object) -> View:
     """Return the confirmation of a dangerous action.
 
-    Yes calls the same act with these arguments; `is_sure` is true then.
+    Yes calls the same act with these arguments; `is_confirmed` is true then.
     """
-    sure = (label, ":".join([verb_of_yes(context.verb), *map(str, arguments)]))
-    return second_question(context, text, sure, back_data)
+    sure = (label, ":".join([confirmed_verb(context.verb), *map(str, arguments)]))
+    return confirmation_card(context, text, sure, back_data)
 
 
-def second_question(context: BotContext, text: str, sure: tuple[str, str], back_data: str) -> View:
+def confirmation_card(
+    context: BotContext, text: str, sure: tuple[str, str], back_data: str
+) -> View:
     """Return a confirmation; `sure` is the label and the data of Yes."""
     row = ((*sure, "danger"), ("button-cancel", back_data))
     return card(context, context.translate("admin-sure"), text, rows=(row,))
 
 
-def is_sure(context: BotContext) -> bool:
+def is_confirmed(context: BotContext) -> bool:
     """Return whether Yes was pressed in the confirmation."""
     return context.verb.endswith(YES)
 
 
-def verb_of_yes(verb: str) -> str:
+def confirmed_verb(verb: str) -> str:
     """Return the verb of the Yes button in the confirmation of a button."""
     return f"{verb.removesuffix('-ask')}{YES}"
 
@@ -257,7 +259,7 @@ def form(
     if step:
         context.wait(Dialog(step, values or {}))
     row = back_or_cancel(back_data) if back_data else CANCEL
-    return say(context, key, row, **arguments)
+    return text_view(context, key, row, **arguments)
 
 
 def with_heading(view: View, text: str) -> View:

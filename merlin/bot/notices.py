@@ -38,7 +38,7 @@ MAX_LISTED, _MAX_ACTS = 8, 2
 _ADMIN_RECIPIENTS = (ADMINS, OTHERS)
 
 
-def messages_of(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
+def build_messages(services: BotServices, notices: Sequence[Notice]) -> Iterator[OutgoingMessage]:
     """Yield the messages to the recipients of the notices; within the store's work."""
     for group in _group_by_cause(notices):
         separate_chat_sets = [
@@ -124,7 +124,7 @@ def _acting_admin(notice: Notice) -> str:
     return str(notice.arguments.get("by", "")) if notice.to == OTHERS else ""
 
 
-AT_ONCE = 100
+BATCH_SIZE = 100
 
 
 class NoticeSender:
@@ -135,12 +135,12 @@ class NoticeSender:
         self._sender = sender
         self._on_the_way: dict[int, asyncio.Task[None]] = {}
 
-    async def round(self) -> None:
+    async def send_pending(self) -> None:
         """Turn notices into messages, and start sending all unsent messages."""
         if await self._services.store.read(self._waiting):
             await self._services.store.do(self._hand_over)
         unsent = await self._services.store.do(
-            lambda: self._services.outbox.loose(self._services.owner, AT_ONCE)
+            lambda: self._services.outbox.loose(self._services.owner, BATCH_SIZE)
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in unsent:
@@ -153,12 +153,12 @@ class NoticeSender:
     def _waiting(self) -> list[Notice]:
         """Return the notices that may be sent now."""
         before = self._services.clock() - timedelta(seconds=self._services.pace.group_s)
-        return Notices(self._services.db).waiting(AT_ONCE, before)
+        return Notices(self._services.db).waiting(BATCH_SIZE, before)
 
     def _hand_over(self) -> None:
         services, notices = self._services, Notices(self._services.db)
         claimed = [notice for notice in self._waiting() if notices.handed_over(notice.notice_id)]
-        services.outbox.put(list(messages_of(services, claimed)))
+        services.outbox.put(list(build_messages(services, claimed)))
 
     async def _deliver(self, chat_id: int, messages: Sequence[QueuedMessage]) -> None:
         try:

@@ -33,7 +33,7 @@ from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Tar
 from merlin.bot.bot_api import BotApi, ChatClosed, ChatUnreachable, SendUnknown
 from merlin.bot.markdown import render
 from merlin.bot.services import BotServices
-from merlin.bot.transport import ConnectionState, GaveWay
+from merlin.bot.transport import ConnectionState, EditSkipped
 from merlin.core.formatted_text import Button, FormattedMessage, utf16_length
 from merlin.core.i18n import text
 from merlin.core.killpoint import kill_point
@@ -50,40 +50,40 @@ async def send_broadcasts(services: BotServices) -> None:
     broadcasts = broadcasts_of(services)
     for broadcast in await services.store.read(broadcasts.open):
         if broadcast.state is BroadcastState.RUNNING and not broadcast.is_whole:
-            await services.store.do(partial(_move, services, broadcasts, broadcast))
+            await services.store.do(partial(_enqueue_batch, services, broadcasts, broadcast))
             kill_point("broadcast.handed")
         else:
-            await services.store.do(partial(_end, services, broadcasts, broadcast))
+            await services.store.do(partial(_finish_broadcast, services, broadcasts, broadcast))
 
 
-def _move(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
+def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
     room = services.pace.broadcast_per_s - broadcasts.waiting()
     if room < 1:
         return
     users = broadcasts.next(broadcast.broadcast_id, room)
     page = render(broadcast.text)
-    letters = [OutgoingMessage(broadcast.key(user), user, page) for user in users]
-    services.outbox.put(letters)
+    messages = [OutgoingMessage(broadcast.key(user), user, page) for user in users]
+    services.outbox.put(messages)
     if users:
         services.db.bump()
 
 
-def _end(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
+def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
     """Send the report to the sender, once no message is pending."""
-    done = broadcasts.count_deliveries(broadcast.broadcast_id)
-    if done.waiting or not broadcasts.end(broadcast.broadcast_id):
+    counts = broadcasts.count_deliveries(broadcast.broadcast_id)
+    if counts.waiting or not broadcasts.end(broadcast.broadcast_id):
         return
-    over = broadcasts.get(broadcast.broadcast_id) or broadcast
-    if not over.by_user:  # the sender has deleted their data
+    ended = broadcasts.get(broadcast.broadcast_id) or broadcast
+    if not ended.by_user:  # the sender has deleted their data
         return
-    language = services.language_of(over.by_user)
-    onward = Button(text(language, "admin-broadcast"), "a-casts:n")
-    page = FormattedMessage(report(over, done, language), buttons=((onward,),))
-    services.outbox.put([OutgoingMessage(f"report:{over.prefix}", over.by_user, page)])
+    language = services.language_of(ended.by_user)
+    open_button = Button(text(language, "admin-broadcast"), "a-casts:n")
+    page = FormattedMessage(broadcast_report(ended, counts, language), buttons=((open_button,),))
+    services.outbox.put([OutgoingMessage(f"report:{ended.prefix}", ended.by_user, page)])
     services.db.bump()
 
 
-def report(broadcast: Broadcast, delivered: DeliveryCounts, language: str) -> str:
+def broadcast_report(broadcast: Broadcast, delivered: DeliveryCounts, language: str) -> str:
     """Return the progress or the result of a broadcast as text."""
     return text(
         language,
@@ -109,17 +109,19 @@ async def show_results(services: BotServices) -> None:
 
 
 def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
-    for errand, request in waiting.ended():
+    for waiting_request, request in waiting.ended():
         if waiting.forget(request.request_id):
-            language, job = services.language_of(errand.chat_id), request.result.get("job")
-            onward = Button(text(language, "admin-onward"), f"a-job:{job}" if job else errand.back)
-            page = FormattedMessage(result_words(request, language), buttons=((onward,),))
-            key, spot = f"result:{request.request_id}", Target(edit_of=errand.message_id)
-            services.outbox.put([OutgoingMessage(key, errand.chat_id, page, spot=spot)])
+            language, job = services.language_of(waiting_request.chat_id), request.result.get("job")
+            open_button = Button(
+                text(language, "admin-onward"), f"a-job:{job}" if job else waiting_request.back
+            )
+            page = FormattedMessage(result_text(request, language), buttons=((open_button,),))
+            key, target = f"result:{request.request_id}", Target(edit_of=waiting_request.message_id)
+            services.outbox.put([OutgoingMessage(key, waiting_request.chat_id, page, spot=target)])
             services.db.bump()
 
 
-def result_words(request: Request, language: str) -> str:
+def result_text(request: Request, language: str) -> str:
     """Return what came of a request, or why it was refused."""
     result = dict(request.result)
     is_done = request.state is RequestState.DONE
@@ -128,7 +130,9 @@ def result_words(request: Request, language: str) -> str:
     fields = arguments if isinstance(arguments, dict) else {}
     try:
         message = text(
-            language, key, **{name: "" if each is None else each for name, each in fields.items()}
+            language,
+            key,
+            **{name: "" if value is None else value for name, value in fields.items()},
         )
     except (KeyError, ValueError, TypeError):
         log.warning("a result has no text", key=key)
@@ -140,7 +144,7 @@ def result_words(request: Request, language: str) -> str:
 OnSent = Callable[[bool], None]
 
 
-def _is_lost(outgoing: QueuedMessage) -> bool:
+def _is_unconfirmed(outgoing: QueuedMessage) -> bool:
     """Return whether it stays unknown if this message arrived."""
     return outgoing.state is OutgoingState.UNKNOWN and outgoing.is_over
 
@@ -148,13 +152,13 @@ def _is_lost(outgoing: QueuedMessage) -> bool:
 class OutboxSender:
     """Sends stored messages; the caller keeps the order of a chat."""
 
-    def __init__(self, services: BotServices, calls: BotApi, line: ConnectionState) -> None:
+    def __init__(self, services: BotServices, bot_api: BotApi, connection: ConnectionState) -> None:
         self._store = services.store
         self._db = services.db
         self._outbox = services.outbox
         self._owner = services.owner
-        self._calls = calls
-        self._line = line
+        self._bot_api = bot_api
+        self._connection = connection
 
     async def deliver(
         self, prepare: Callable[[], Sequence[QueuedMessage]], after: OnSent, language: str
@@ -173,9 +177,9 @@ class OutboxSender:
             return False
 
         def open_() -> tuple[list[QueuedMessage], bool, bool]:
-            found = prepare()
-            waiting = [each for each in found if not each.is_over]
-            is_sure = not any(map(_is_lost, found))
+            queued = prepare()
+            waiting = [message for message in queued if not message.is_over]
+            is_sure = not any(map(_is_unconfirmed, queued))
             return waiting, is_sure, begin(waiting, is_sure=is_sure)
 
         def settle(ended: QueuedMessage | None) -> bool:
@@ -183,7 +187,7 @@ class OutboxSender:
             if ended is not None:
                 self._outbox.settle(ended.outgoing_id, ended.state, ended.message_id)
                 # A notice about an unconfirmed notice could cause an endless chain.
-                if _is_lost(ended) and ended.letter.update_id:
+                if _is_unconfirmed(ended) and ended.letter.update_id:
                     arguments = {"chat": str(ended.letter.chat_id)}
                     Notices(self._db).tell(
                         ADMINS, "notice-unconfirmed", arguments, ended.letter.key
@@ -199,25 +203,25 @@ class OutboxSender:
                 waiting = waiting[1:]
             else:
                 # An unconfirmed message is sent again once Telegram responds.
-                await self._until_well(ended)
+                await self._wait_until_reachable(ended)
                 waiting = [ended, *waiting[1:]]
             is_begun = await self._store.do(partial(settle, ended))
         kill_point("answer.recorded")
 
     async def _send(self, outgoing: QueuedMessage, language: str) -> QueuedMessage:
         """Send one message marked as sending; return it with its new state."""
-        letter = outgoing.letter
+        message = outgoing.letter
         tries = outgoing.tries + 1
         try:
-            message_id = await self._show(letter, language, is_repeat=outgoing.tries > 0)
+            message_id = await self._show(message, language, is_repeat=outgoing.tries > 0)
         except SendUnknown:
-            log.warning("a message was left in doubt", chat=letter.chat_id, tries=tries)
+            log.warning("a message was left in doubt", chat=message.chat_id, tries=tries)
             return replace(outgoing, state=OutgoingState.UNKNOWN, tries=tries)
         except BadRequest as error:
             log.warning("telegram takes no such text", reason=redact(str(error)))
             return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
         except ChatClosed:
-            log.info("nothing may be written here", chat=letter.chat_id)
+            log.info("nothing may be written here", chat=message.chat_id)
             return replace(outgoing, state=OutgoingState.DROPPED, tries=tries)
         except ChatUnreachable:
             await self._drop(outgoing)
@@ -225,22 +229,22 @@ class OutboxSender:
         kill_point("answer.sent")
         return replace(outgoing, state=OutgoingState.SENT, tries=tries, message_id=message_id)
 
-    async def _show(self, letter: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
+    async def _show(self, message: OutgoingMessage, language: str, *, is_repeat: bool) -> int:
         """Edit or send a message; return its message id."""
-        edit_of = letter.spot.edit_of
-        may_edit = edit_of and letter.page.file is None
+        edit_of = message.spot.edit_of
+        may_edit = edit_of and message.page.file is None
         # An edit is idempotent, so it needs no repeat mark.
-        if may_edit and await self._calls.edit(letter.chat_id, edit_of, letter.page):
+        if may_edit and await self._bot_api.edit(message.chat_id, edit_of, message.page):
             return edit_of
-        page = _marked(letter.page, language) if is_repeat else letter.page
-        return await self._calls.send(letter.chat_id, page, letter.spot)
+        page = _with_repeat_mark(message.page, language) if is_repeat else message.page
+        return await self._bot_api.send(message.chat_id, page, message.spot)
 
-    async def _until_well(self, outgoing: QueuedMessage) -> None:
+    async def _wait_until_reachable(self, outgoing: QueuedMessage) -> None:
         # Typing is idempotent, so it serves as a probe of the chat.
         attempt = 0
         try:
-            while not await self._calls.typing(outgoing.letter.chat_id):
-                await self._line.pause(attempt)
+            while not await self._bot_api.send_typing(outgoing.letter.chat_id):
+                await self._connection.pause(attempt)
                 attempt += 1
         except ChatUnreachable:
             await self._drop(outgoing)
@@ -257,23 +261,25 @@ class OutboxSender:
         await self._store.do(work)
 
 
-def _marked(page: FormattedMessage, language: str) -> FormattedMessage:
+def _with_repeat_mark(page: FormattedMessage, language: str) -> FormattedMessage:
     """Return the page with the repeat mark above it."""
     mark = f"{text(language, 'bot-repeat')}\n"
-    marks = tuple(replace(each, offset=each.offset + utf16_length(mark)) for each in page.marks)
+    marks = tuple(
+        replace(entity, offset=entity.offset + utf16_length(mark)) for entity in page.marks
+    )
     return replace(page, text=f"{mark}{page.text}", marks=marks)
 
 
-LASTS_S = 120.0
-MOST = 200
+LIVE_S = 120.0
+MAX_LIVE = 200
 
 # The current page and whether it will change again; None: stop updating.
-Look = Callable[[], tuple[FormattedMessage, bool] | None]
+ReadPage = Callable[[], tuple[FormattedMessage, bool] | None]
 
 
 @dataclass(slots=True)
 class _LiveMessage:
-    look: Look
+    read_page: ReadPage
     until: float
     shown: FormattedMessage
     lock: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -283,51 +289,55 @@ class LiveMessages:
     """The live messages of one running bot, by chat and message."""
 
     def __init__(self) -> None:
-        self._watches: dict[tuple[int, int], _LiveMessage] = {}
+        self._messages: dict[tuple[int, int], _LiveMessage] = {}
 
     def add(
-        self, chat_id: int, message_id: int, look: Look, formatted_message: FormattedMessage
+        self,
+        chat_id: int,
+        message_id: int,
+        read_page: ReadPage,
+        formatted_message: FormattedMessage,
     ) -> None:
-        """Keep a message updated with what `look` reads in a transaction."""
-        if len(self._watches) >= MOST:
-            self._watches.pop(next(iter(self._watches)))
-        until = asyncio.get_running_loop().time() + LASTS_S
-        self._watches[chat_id, message_id] = _LiveMessage(look, until, formatted_message)
+        """Keep a message updated with what `read_page` reads in a transaction."""
+        if len(self._messages) >= MAX_LIVE:
+            self._messages.pop(next(iter(self._messages)))
+        until = asyncio.get_running_loop().time() + LIVE_S
+        self._messages[chat_id, message_id] = _LiveMessage(read_page, until, formatted_message)
 
     async def drop(self, chat_id: int, message_id: int) -> None:
         """Stop updating a message that another screen replaces. Waits for an edit in progress."""
-        watch = self._watches.pop((chat_id, message_id), None)
-        if watch is not None:
-            async with watch.lock:
+        live_message = self._messages.pop((chat_id, message_id), None)
+        if live_message is not None:
+            async with live_message.lock:
                 pass
 
-    async def round(self, store: Store, calls: BotApi) -> None:
+    async def refresh(self, store: Store, bot_api: BotApi) -> None:
         """Update every live message once."""
-        for place in list(self._watches):
-            watch = self._watches.get(place)
-            if watch is None:
+        for place in list(self._messages):
+            live_message = self._messages.get(place)
+            if live_message is None:
                 continue
-            async with watch.lock:
-                if self._watches.get(place) is watch and not await _goes_on(
-                    watch, place, store, calls
+            async with live_message.lock:
+                if self._messages.get(place) is live_message and not await _refresh_message(
+                    live_message, place, store, bot_api
                 ):
-                    self._watches.pop(place, None)
+                    self._messages.pop(place, None)
 
 
-async def _goes_on(
-    watch: _LiveMessage, place: tuple[int, int], store: Store, calls: BotApi
+async def _refresh_message(
+    live_message: _LiveMessage, place: tuple[int, int], store: Store, bot_api: BotApi
 ) -> bool:
     """Show the current page; return whether to keep updating."""
-    found = await store.read(watch.look)
-    if found is None:
+    current = await store.read(live_message.read_page)
+    if current is None:
         return False
-    page, is_open = found
+    page, is_open = current
     try:
-        if page != watch.shown and await calls.progress(*place, page):
-            watch.shown = page
-    except GaveWay:
+        if page != live_message.shown and await bot_api.try_edit(*place, page):
+            live_message.shown = page
+    except EditSkipped:
         return True
     except ChatUnreachable:
         return False
-    is_shown = watch.shown == page
-    return (is_open or not is_shown) and asyncio.get_running_loop().time() < watch.until
+    is_shown = live_message.shown == page
+    return (is_open or not is_shown) and asyncio.get_running_loop().time() < live_message.until

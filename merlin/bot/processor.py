@@ -40,10 +40,10 @@ from merlin.bot.updates import (
     MAX_PARTS,
     WAIT_S,
     is_continuation,
-    is_of_money,
-    is_passing,
-    may_go_on,
-    pressed,
+    is_payment_message,
+    is_unaddressed,
+    may_continue,
+    read_button_data,
 )
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
@@ -53,7 +53,7 @@ from merlin.db.notices import ADMINS, Notices
 log = get_logger(__name__)
 T = TypeVar("T")
 
-WANTED = (
+ALLOWED_UPDATES = (
     *("message", "edited_message", "callback_query", "pre_checkout_query", "inline_query"),
     *("message_reaction", "my_chat_member"),
 )
@@ -61,7 +61,7 @@ WANTED = (
 GRACE_S = 10.0
 # How often a process that does not lead tries to take the lead.
 FOLLOW_S = 1.0
-_KINDS = frozenset(
+_UNORDERED_KINDS = frozenset(
     {
         "callback_query",
         "pre_checkout_query",
@@ -74,7 +74,7 @@ _KINDS = frozenset(
 _URGENT = frozenset({"pre_checkout_query", "inline_query"})
 _STOP = "stop"
 # Buttons whose press asks a model, or must not change an answer that is being written.
-ASKING = frozenset({"again", "sum", "forget"})
+MODEL_BUTTONS = frozenset({"again", "sum", "forget"})
 _FORGET = "forget"
 _QUESTIONS = frozenset({"message", "edited_message"})
 
@@ -82,31 +82,31 @@ _QUESTIONS = frozenset({"message", "edited_message"})
 class Priority(IntEnum):
     """The queues of one chat: in order, concurrent, and urgent."""
 
-    ORDER = 0
-    BESIDE = 1
-    AHEAD = 2
+    IN_ORDER = 0
+    CONCURRENT = 1
+    URGENT = 2
 
 
 def priority_of(update: Update) -> Priority:
     """Return the queue of its chat in which an update is processed."""
-    verb, _ = pressed(update)
+    verb, _ = read_button_data(update)
     if update.kind in _URGENT or verb == _STOP:
-        return Priority.AHEAD
-    if update.kind not in _KINDS:
-        is_beside = is_of_money(update) or is_passing(update)
-        return Priority.BESIDE if is_beside else Priority.ORDER
-    return Priority.ORDER if verb in ASKING else Priority.BESIDE
+        return Priority.URGENT
+    if update.kind not in _UNORDERED_KINDS:
+        is_concurrent = is_payment_message(update) or is_unaddressed(update)
+        return Priority.CONCURRENT if is_concurrent else Priority.IN_ORDER
+    return Priority.IN_ORDER if verb in MODEL_BUTTONS else Priority.CONCURRENT
 
 
-def takes_room(update: Update) -> bool:
+def counts_as_waiting(update: Update) -> bool:
     """Return whether this is, or may be, a question to a model; only a few of them may wait."""
     # A request to delete all data is never refused.
-    if is_of_money(update):
+    if is_payment_message(update):
         return False
-    return update.kind in _QUESTIONS or pressed(update)[0] in ASKING - {_FORGET}
+    return update.kind in _QUESTIONS or read_button_data(update)[0] in MODEL_BUTTONS - {_FORGET}
 
 
-AT_ONCE = 256
+MAX_CONCURRENT = 256
 MAX_WAITING = 5
 
 
@@ -127,11 +127,11 @@ class Task:
 
 @dataclass(slots=True)
 class _ChatQueue:
-    """The waiting updates of one chat; `is_told`: the person knows that more are refused."""
+    """The waiting updates of one chat; `is_notified`: the person knows that more are refused."""
 
     waiting: deque[Task] = field(default_factory=deque)
     is_working: bool = False
-    is_told: bool = False
+    is_notified: bool = False
 
     def has_room(self, update: Update, most: int) -> bool:
         # A part of a waiting message does not count again.
@@ -173,7 +173,7 @@ class ChatProcessor(BaseUpdateProcessor):
         work: Worker,
         refuse: Refuse,
         *,
-        at_once: int = AT_ONCE,
+        at_once: int = MAX_CONCURRENT,
         most_waiting: int = MAX_WAITING,
     ) -> None:
         super().__init__(at_once)
@@ -181,7 +181,7 @@ class ChatProcessor(BaseUpdateProcessor):
         self._refuse = refuse
         self._most_waiting = most_waiting
         self._queues: dict[Key, _ChatQueue] = {}
-        self._in_hand: set[int] = set()
+        self._unfinished: set[int] = set()
         self._running: set[asyncio.Task[None]] = set()
         self._closing = asyncio.Event()
 
@@ -196,9 +196,9 @@ class ChatProcessor(BaseUpdateProcessor):
         return sum(queue.is_working for queue in self._queues.values())
 
     @property
-    def in_hand(self) -> frozenset[int]:
+    def unfinished(self) -> frozenset[int]:
         """Return the updates that were added and are not finished."""
-        return frozenset(self._in_hand)
+        return frozenset(self._unfinished)
 
     def add(
         self,
@@ -213,31 +213,31 @@ class ChatProcessor(BaseUpdateProcessor):
         before; one that is in progress is not queued again.
         """
         refused: dict[Key, list[Update]] = {}
-        for update, read in zip_longest(updates, known):
-            if update.update_id in self._in_hand:
+        for update, known_user in zip_longest(updates, known):
+            if update.update_id in self._unfinished:
                 continue
-            self._in_hand.add(update.update_id)
+            self._unfinished.add(update.update_id)
             key = (update.chat_id, priority_of(update))
             queue = self._queue(key)
-            may_wait = is_resumed or not takes_room(update)
+            may_wait = is_resumed or not counts_as_waiting(update)
             if may_wait or queue.has_room(update, self._most_waiting):
                 # By the time an earlier update is finished, the data read now may be stale.
                 is_free = not (queue.is_working or queue.waiting)
                 is_next = is_free and len(self._running) <= self.max_concurrent_updates
-                queue.waiting.append(Task(update, is_resumed, read if is_next else None))
+                queue.waiting.append(Task(update, is_resumed, known_user if is_next else None))
             else:
                 refused.setdefault(key, []).append(update)
-        for key, those in refused.items():
+        for key, chat_updates in refused.items():
             queue = self._queues[key]
-            self._start(self._turn_away(those, is_news=not queue.is_told))
-            queue.is_told = True
+            self._start(self._refuse_updates(chat_updates, is_news=not queue.is_notified))
+            queue.is_notified = True
 
-    async def _turn_away(self, updates: Sequence[Update], *, is_news: bool) -> None:
+    async def _refuse_updates(self, updates: Sequence[Update], *, is_news: bool) -> None:
         await self._refuse(updates, is_news)
-        self._let_go(updates)
+        self._forget(updates)
 
-    def _let_go(self, updates: Iterable[Update]) -> None:
-        self._in_hand.difference_update(update.update_id for update in updates)
+    def _forget(self, updates: Iterable[Update]) -> None:
+        self._unfinished.difference_update(update.update_id for update in updates)
 
     def _queue(self, key: Key) -> _ChatQueue:
         queue = self._queues.get(key)
@@ -255,7 +255,7 @@ class ChatProcessor(BaseUpdateProcessor):
         try:
             while queue.waiting and not self._closing.is_set():
                 work = self._do_next(queue)
-                if key[1] is not Priority.ORDER:
+                if key[1] is not Priority.IN_ORDER:
                     # Takes no slot: a full queue does not delay a payment.
                     await work
                     continue
@@ -271,24 +271,24 @@ class ChatProcessor(BaseUpdateProcessor):
         if self._closing.is_set():
             return
         queue.is_working = True
-        has_waited = await self._complete(queue)
+        has_waited = await self._await_parts(queue)
         task = queue.take()
         if has_waited:
             task = replace(task, known=None)
         await self._work(task)
-        self._let_go((task.update, *task.joined))
+        self._forget((task.update, *task.joined))
         queue.is_working = False
 
-    async def _complete(self, queue: _ChatQueue) -> bool:
+    async def _await_parts(self, queue: _ChatQueue) -> bool:
         """Pause briefly if more parts of the next update may be on their way.
 
         Return whether that took any time.
         """
-        seen = 0
-        while may_go_on(queue.waiting[-1].update) and len(queue.waiting) > seen:
-            seen = len(queue.waiting)
+        counted = 0
+        while may_continue(queue.waiting[-1].update) and len(queue.waiting) > counted:
+            counted = len(queue.waiting)
             await asyncio.sleep(WAIT_S)
-        return seen > 0
+        return counted > 0
 
     async def initialize(self) -> None:
         """Nothing to open."""
@@ -327,7 +327,7 @@ async def retry_until_stored(services: BotServices, work: Callable[[], T], troub
         attempt += 1
 
 
-class Intake:
+class UpdatePoller:
     """The long poll of one bot."""
 
     def __init__(
@@ -346,7 +346,7 @@ class Intake:
         self._has_conflict = False
         self._leads = asyncio.Event()
 
-    async def lead(self) -> None:
+    async def keep_lead(self) -> None:
         """Take the lead of polling, or wait for it: two pollers interrupt each other."""
         was_ours: bool | None = None
         try:
@@ -374,7 +374,7 @@ class Intake:
                 continue
             attempt = 0
             if raw:
-                await self._take(raw)
+                await self._store_batch(raw)
 
     async def _poll(self) -> list[Any] | None:
         """Return the next batch, None if it cannot be fetched now."""
@@ -382,7 +382,7 @@ class Intake:
         query = {
             "offset": self._offset,
             "timeout": int(poll_s),
-            "allowed_updates": json.dumps(WANTED),
+            "allowed_updates": json.dumps(ALLOWED_UPDATES),
         }
         try:
             # Raw, not parsed by the library: an unknown format would fail again for ever.
@@ -390,7 +390,7 @@ class Intake:
                 f"{self._method_url}?{urlencode(query)}", read_timeout=poll_s + GRACE_S
             )
         except Conflict as error:
-            await self._stand_back(error)
+            await self._wait_after_conflict(error)
             return []
         except RetryAfter as flood:
             wait = flood.retry_after
@@ -399,13 +399,13 @@ class Intake:
         except TelegramError as error:
             if isinstance(error, InvalidToken):
                 log.warning("telegram does not know this token")
-            self._connection.fails(error)
+            self._connection.record_failure(error)
             return None
-        self._connection.works()
+        self._connection.record_success()
         self._has_conflict = False
         return batch if isinstance(batch, list) else []
 
-    async def _stand_back(self, error: TelegramError) -> None:
+    async def _wait_after_conflict(self, error: TelegramError) -> None:
         """Leave the token to the other program for a while; never take its updates."""
         if not self._has_conflict:
             log.error("another program takes this bot's updates", reason=redact(str(error)))
@@ -415,13 +415,13 @@ class Intake:
         self._has_conflict = True
         await asyncio.sleep(self._services.pace.conflict_s)
 
-    async def _take(self, raw: Sequence[Any]) -> None:
+    async def _store_batch(self, batch: Sequence[Any]) -> None:
         """Store a batch, with as many retries as needed; queue the updates of this process."""
-        updates = [update for one in raw if (update := _readable(one)) is not None]
+        updates = [update for item in batch if (update := _parse_update(item)) is not None]
         updates.sort(key=lambda update: update.update_id)
 
         def store() -> list[tuple[Update, KnownUser]]:
-            Users(self._services.db).seen(writers(updates))
+            Users(self._services.db).seen(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.
@@ -435,7 +435,7 @@ class Intake:
         self._processor.add([update for update, _ in fresh], known=[known for _, known in fresh])
 
 
-def writers(updates: Sequence[Update]) -> list[User]:
+def message_authors(updates: Sequence[Update]) -> list[User]:
     """Return the authors of private messages; members of groups need not be stored."""
     return [
         User(update.user_id, update.language_code)
@@ -446,7 +446,7 @@ def writers(updates: Sequence[Update]) -> list[User]:
     ]
 
 
-def _readable(raw: object) -> Update | None:
+def _parse_update(raw: object) -> Update | None:
     try:
         if isinstance(raw, dict):
             return read_update(raw)

@@ -22,9 +22,9 @@ from telegram.ext import CallbackQueryHandler, CommandHandler, MessageHandler, f
 from merlin.bot import menu
 from merlin.bot.context import (
     Act,
-    Awaited,
     BotApplication,
     BotContext,
+    DialogStepFilter,
     Handler,
     callback_of,
     handler_of,
@@ -50,7 +50,7 @@ class Handlers:
 
     def command(self, *names: str) -> Callable[[T], T]:
         """Register a function for commands, given without the slash."""
-        return _adder(self._commands, names)
+        return _register(self._commands, names)
 
     def button(
         self, *verbs: str, needs: Permission | None = None, twice: bool = False
@@ -61,12 +61,12 @@ class Handlers:
         `menu.confirm`, and handles the Yes button too.
         """
         if twice:
-            verbs += tuple(menu.verb_of_yes(verb) for verb in verbs)
-        return _adder(self._buttons, verbs, needs)
+            verbs += tuple(menu.confirmed_verb(verb) for verb in verbs)
+        return _register(self._buttons, verbs, needs)
 
     def step(self, *steps: str, needs: Permission | None = None) -> Callable[[T], T]:
         """Register a function for messages sent at these dialog steps; `needs` as in `button`."""
-        return _adder(self._steps, steps, needs)
+        return _register(self._steps, steps, needs)
 
     def add_to(self, application: BotApplication) -> None:
         """Add all handlers to the library's application, in the order of registration."""
@@ -78,11 +78,11 @@ class Handlers:
             pattern = rf"{re.escape(verb)}(?:{SEPARATOR}|\Z)"
             application.add_handler(CallbackQueryHandler(callback_of(handler), pattern))
         for step, handler in self._steps.items():
-            step_filter = Awaited(application.bot_data, step)
+            step_filter = DialogStepFilter(application.bot_data, step)
             application.add_handler(MessageHandler(step_filter, callback_of(handler)))
 
 
-def _adder(
+def _register(
     registry: dict[str, Handler], keys: Sequence[str], needs: Permission | None = None
 ) -> Callable[[T], T]:
     def add(function: T) -> T:
@@ -117,7 +117,7 @@ def require_role(permission: Permission, act: Act) -> Act:
 def admin_refusal(context: BotContext) -> View:
     """Return the view for users without permission: as if there were no such feature."""
     if context.verb:
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     if not context.command:
-        return menu.say(context, "admin-not-yours")
-    return menu.say(context, "bot-unknown-command", command=f"/{context.command[:32]}")
+        return menu.text_view(context, "admin-not-yours")
+    return menu.text_view(context, "bot-unknown-command", command=f"/{context.command[:32]}")

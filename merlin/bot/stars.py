@@ -22,11 +22,11 @@ from merlin.app.reconciliation import (
 )
 from merlin.app.texts import Settings
 from merlin.billing.purchases import Purchase
-from merlin.bot.bot_api import BotApi, ChatUnreachable, spotted
+from merlin.bot.bot_api import BotApi, ChatUnreachable, target_fields
 from merlin.bot.rendering import promise_text
 from merlin.bot.services import BotServices
 from merlin.bot.transport import pause
-from merlin.bot.updates import PAID, RETURNED
+from merlin.bot.updates import PAYMENT_FIELD, REFUND_FIELD
 from merlin.chat.sessions import ChatPlace
 from merlin.core.clock import utc_now, zone_of
 from merlin.core.errors import GatewayUnavailable, PaymentError, PaymentUnknown
@@ -56,8 +56,8 @@ CHECK_S = 60.0
 class StarsGateway:
     """The Bot API calls for Stars, as a PaymentGateway; each is tried once."""
 
-    def __init__(self, calls: BotApi) -> None:
-        self._calls = calls
+    def __init__(self, bot_api: BotApi) -> None:
+        self._bot_api = bot_api
 
     @property
     def name(self) -> Gateway:
@@ -68,12 +68,12 @@ class StarsGateway:
         """Send an invoice into a private chat. Raises PaymentError, ChatUnreachable."""
         # A forwarded copy opens the bot, so that nobody pays for another user's order.
         fields = {"start_parameter": "go_plan", **_invoice(request), "chat_id": place.chat_id}
-        await self._ask("sendInvoice", {**fields, **spotted(Target(place.thread_id))})
+        await self._call("sendInvoice", {**fields, **target_fields(Target(place.thread_id))})
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
         """Return a subscription with its payment link."""
         fields = {"subscription_period": PERIOD_S, **_invoice(request)}
-        link = await self._ask("createInvoiceLink", fields)
+        link = await self._call("createInvoiceLink", fields)
         if not isinstance(link, str) or not link:
             raise PaymentUnknown("Telegram told no link", code="unreadable")
         return GatewayPayment(
@@ -92,7 +92,7 @@ class StarsGateway:
         charge = request.payment_id
         fields = {"user_id": request.user_id, "telegram_payment_charge_id": charge}
         try:
-            await self._ask("refundStarPayment", fields)
+            await self._call("refundStarPayment", fields)
         except PaymentError as error:
             if _REFUNDED not in str(error):
                 raise
@@ -105,12 +105,12 @@ class StarsGateway:
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
         """Cancel the renewal of a subscription."""
         fields = {"user_id": user_id, "telegram_payment_charge_id": payment_id}
-        await self._ask("editUserStarSubscription", {**fields, "is_canceled": True})
+        await self._call("editUserStarSubscription", {**fields, "is_canceled": True})
 
-    async def movements(self, offset: int) -> StarsPage:
+    async def list_transactions(self, offset: int) -> StarsPage:
         """Return up to MAX_MOVED transactions from an offset, oldest first. Raises PaymentError."""
         fields = {"offset": offset, "limit": STARS_PAGE_SIZE}
-        response = await self._ask("getStarTransactions", fields)
+        response = await self._call("getStarTransactions", fields)
         transactions = response.get("transactions") if isinstance(response, Mapping) else None
         if not isinstance(transactions, list):
             raise GatewayUnavailable("Telegram told no movements", code="unreadable")
@@ -118,9 +118,9 @@ class StarsGateway:
             [transaction for transaction in transactions if isinstance(transaction, Mapping)]
         )
 
-    async def _ask(self, method: str, fields: Mapping[str, Any]) -> Any:
+    async def _call(self, method: str, fields: Mapping[str, Any]) -> Any:
         try:
-            return await self._calls.once(method, fields)
+            return await self._bot_api.call_once(method, fields)
         except ChatUnreachable:
             if "chat_id" in fields:
                 raise
@@ -157,9 +157,9 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
     )
 
 
-def with_stars(services: BotServices, calls: BotApi) -> BotServices:
+def with_stars(services: BotServices, bot_api: BotApi) -> BotServices:
     """Return the services with the Stars gateway, which needs the Bot API."""
-    return replace(services, gateway=StarsGateway(calls))
+    return replace(services, gateway=StarsGateway(bot_api))
 
 
 async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
@@ -175,7 +175,7 @@ async def compare_stars(services: BotServices, gateway: StarsGateway) -> None:
 
     async def try_to_compare() -> bool:
         try:
-            await reconcile_stars(services, gateway.movements)
+            await reconcile_stars(services, gateway.list_transactions)
         except PaymentError:
             return False
         return True
@@ -217,10 +217,10 @@ def _as_refund(payment: GatewayPayment | None) -> GatewayRefund | None:
 
 def read_refund(update: Update) -> GatewayRefund | None:
     """Return the refund of a service message, None if it cannot be parsed."""
-    return _as_refund(read_payment(update, RETURNED))
+    return _as_refund(read_payment(update, REFUND_FIELD))
 
 
-def read_payment(update: Update, name: str = PAID) -> GatewayPayment | None:
+def read_payment(update: Update, name: str = PAYMENT_FIELD) -> GatewayPayment | None:
     """Return the payment of a service message, None if it cannot be parsed."""
     message = json_object(update.body, "message")
     payment = json_object(message, name)

@@ -7,7 +7,7 @@ contains the bot's token. An outage of Telegram is logged once, and its end once
 Telegram's flood limits apply per chat, so one flooded chat does not block others. There are three
 classes of requests: `URGENT` (answers to queries, which have a deadline) never waits. `FINAL`
 waits for its slot and, after a 429, exactly as long as Telegram demands. `PROGRESS` (edits of an
-unfinished answer) never waits: near a limit it raises `GaveWay`.
+unfinished answer) never waits: near a limit it raises `EditSkipped`.
 Source of the limits: grammY "Scaling Up IV", python-telegram-bot `FloodLimit`.
 """
 
@@ -36,15 +36,15 @@ from merlin.core.rate_limit import TokenBucket
 log = get_logger(__name__)
 
 # A single failed request on a working connection is not an outage.
-TOLD_AFTER = 3
+DOWN_AFTER = 3
 FIRST_PAUSE_S = 0.5
 _MAX_DOUBLINGS = 10
 
 
 async def pause(attempt: int, longest_s: float) -> None:
     """Sleep with exponential backoff and jitter; attempts are counted from 0."""
-    most = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MAX_DOUBLINGS))
-    await asyncio.sleep(most * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
+    longest = min(longest_s, FIRST_PAUSE_S * 2 ** min(attempt, _MAX_DOUBLINGS))
+    await asyncio.sleep(longest * (0.5 + random.random() / 2))  # noqa: S311 - spreads load
 
 
 class ConnectionState:
@@ -57,18 +57,18 @@ class ConnectionState:
     @property
     def is_down(self) -> bool:
         """Return whether several calls in a row have failed."""
-        return self._failed >= TOLD_AFTER
+        return self._failed >= DOWN_AFTER
 
-    def works(self) -> None:
+    def record_success(self) -> None:
         """Record that Telegram responded."""
         if self.is_down:
             log.info("telegram answers again", failed_calls=self._failed)
         self._failed = 0
 
-    def fails(self, error: Exception) -> None:
+    def record_failure(self, error: Exception) -> None:
         """Record that Telegram did not respond."""
         self._failed += 1
-        if self._failed == TOLD_AFTER:
+        if self._failed == DOWN_AFTER:
             log.error("telegram does not answer", reason=redact(str(error)))
 
     async def pause(self, attempt: int) -> None:
@@ -132,8 +132,8 @@ class AiohttpRequest(BaseRequest):
 
         Raises NotSent if the request surely never arrived, TimedOut or NetworkError if unknown.
         """
-        connect_s = _given(connect_timeout, self._connect_s)
-        read_s = _given(read_timeout, self._read_s)
+        connect_s = _timeout_or(connect_timeout, self._connect_s)
+        read_s = _timeout_or(read_timeout, self._read_s)
         body, headers = _body(request_data)
         async with self.open(method, url, body, headers, connect_s, read_s) as answer:
             self.floods += answer.status == HTTPStatus.TOO_MANY_REQUESTS
@@ -159,19 +159,19 @@ class AiohttpRequest(BaseRequest):
             ) as answer:
                 yield answer
         except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise NotSent(f"no connection: {type(error).__name__}") from _nameless(error)
+            raise NotSent(f"no connection: {type(error).__name__}") from _without_url(error)
         except TimeoutError as error:
-            raise TimedOut(f"no answer in time: {type(error).__name__}") from _nameless(error)
+            raise TimedOut(f"no answer in time: {type(error).__name__}") from _without_url(error)
         except (aiohttp.ClientError, OSError) as error:
-            raise NetworkError(f"connection broke: {type(error).__name__}") from _nameless(error)
+            raise NetworkError(f"connection broke: {type(error).__name__}") from _without_url(error)
 
 
-def _given(wanted: object, default: float) -> float | None:
+def _timeout_or(timeout: object, default: float) -> float | None:
     # The library's default is a sentinel for "not given".
-    return wanted if wanted is None or isinstance(wanted, int | float) else default
+    return timeout if timeout is None or isinstance(timeout, int | float) else default
 
 
-def _nameless(error: Exception) -> Exception | None:
+def _without_url(error: Exception) -> Exception | None:
     # The error of an invalid URL contains the URL, and thus the token.
     return None if isinstance(error, aiohttp.InvalidURL) else error
 
@@ -205,7 +205,7 @@ class SendClass(StrEnum):
     PROGRESS = "progress"
 
 
-class GaveWay(TelegramError):
+class EditSkipped(TelegramError):
     """A progress edit was not sent, because a limit is near or the chat is flooded."""
 
 
@@ -252,13 +252,13 @@ class RateLimiter(BaseRateLimiter[SendClass]):
         without a chat, and any error of the request itself.
         """
         is_answer = endpoint.startswith("answer") and endpoint.endswith("Query")
-        lane = SendClass.URGENT if is_answer else rate_limit_args or SendClass.FINAL
+        send_class = SendClass.URGENT if is_answer else rate_limit_args or SendClass.FINAL
         chat_id = data.get("chat_id")
-        if lane is SendClass.URGENT or chat_id is None:
+        if send_class is SendClass.URGENT or chat_id is None:
             return await callback(*args, **kwargs)
         chat = self._chat(str(chat_id))
         while True:
-            await self._turn(chat, lane)
+            await self._wait_for_slot(chat, send_class)
             try:
                 return await callback(*args, **kwargs)
             except RetryAfter as flood:
@@ -266,15 +266,15 @@ class RateLimiter(BaseRateLimiter[SendClass]):
                 seconds = wait.total_seconds() if isinstance(wait, timedelta) else float(wait)
                 chat.cool_until = max(chat.cool_until, _now() + seconds)
                 log.warning("telegram asks a chat to wait", chat=str(chat_id), seconds=seconds)
-                if lane is SendClass.PROGRESS:
-                    raise GaveWay("flood wait") from flood
+                if send_class is SendClass.PROGRESS:
+                    raise EditSkipped("flood wait") from flood
 
-    async def _turn(self, chat: Chat, lane: SendClass) -> None:
+    async def _wait_for_slot(self, chat: Chat, send_class: SendClass) -> None:
         now = _now()
-        if lane is SendClass.PROGRESS:
+        if send_class is SendClass.PROGRESS:
             buckets = chat.bucket, self._overall
             if chat.cool_until > now or not all(bucket.has(_SPARE, now) for bucket in buckets):
-                raise GaveWay("a limit is near")
+                raise EditSkipped("a limit is near")
             for bucket in buckets:
                 bucket.reserve(now)
             return
@@ -290,7 +290,11 @@ class RateLimiter(BaseRateLimiter[SendClass]):
             return chat
         if len(self._chats) >= MAX_CHATS:
             now = _now()
-            self._chats = {key: one for key, one in self._chats.items() if not one.is_idle(now)}
+            self._chats = {
+                key: limited_chat
+                for key, limited_chat in self._chats.items()
+                if not limited_chat.is_idle(now)
+            }
         bucket = TokenBucket(self._limits.group_per_min / 60, GROUP_BURST)
         if chat_id.isdecimal():
             bucket = TokenBucket(self._limits.private_per_s, PRIVATE_BURST)

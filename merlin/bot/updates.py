@@ -23,14 +23,14 @@ _AT_START = ("bot_command", 0)
 SEPARATOR = ":"
 # A command in other letters, which Telegram does not mark, or a slash alone.
 _MISTYPED = re.compile(r"/\s*(\w*)\s*/?", re.UNICODE)
-PAID, RETURNED = "successful_payment", "refunded_payment"
+PAYMENT_FIELD, REFUND_FIELD = "successful_payment", "refunded_payment"
 
 
-def pressed(update: Update) -> tuple[str, tuple[str, ...]]:
+def read_button_data(update: Update) -> tuple[str, tuple[str, ...]]:
     """Return the verb and arguments of a pressed button, "" and () for other updates."""
     if update.kind != "callback_query":
         return "", ()
-    verb, *args = text_in(update.content, "data").split(SEPARATOR)
+    verb, *args = json_text(update.content, "data").split(SEPARATOR)
     return verb, tuple(args)
 
 
@@ -46,19 +46,19 @@ def command_of(message: Mapping[str, Any], text: str, *, is_private: bool) -> tu
         if (kind, start) == _AT_START:
             # Telegram's commands are ASCII, so UTF-16 units equal characters.
             return text[1:length].partition("@")[0].lower(), text[length:].strip()
-    found = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
-    return (found.group(1).lower() or "help", "") if found else ("", "")
+    match = _MISTYPED.fullmatch(text.strip()) if is_private and "text" in message else None
+    return (match.group(1).lower() or "help", "") if match else ("", "")
 
 
-def text_in(within: Mapping[str, Any], name: str) -> str:
+def json_text(values: Mapping[str, Any], name: str) -> str:
     """Return a text field of an object, "" if missing."""
-    found = within.get(name)
-    return join_surrogates(found) if isinstance(found, str) else ""
+    value = values.get(name)
+    return join_surrogates(value) if isinstance(value, str) else ""
 
 
-def is_of_money(update: Update) -> bool:
+def is_payment_message(update: Update) -> bool:
     """Return whether this is a service message about a payment or a refund."""
-    return update.kind == "message" and not {PAID, RETURNED}.isdisjoint(update.content)
+    return update.kind == "message" and not {PAYMENT_FIELD, REFUND_FIELD}.isdisjoint(update.content)
 
 
 # Kinds of attachments and how they are classified. Telegram sends a GIF as a document too, for
@@ -79,7 +79,7 @@ _DOCUMENTS = {"image/": "photo", "audio/": "voice"}
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
+class ReceivedAttachment:
     """A file of a message; `kind` is voice, photo, document or other.
 
     `size` is in bytes, `seconds` the duration of audio, both 0 if unknown; `album` is the id of
@@ -95,24 +95,24 @@ class Sent:
     album: str = ""
 
 
-def sent_of(message: Mapping[str, Any]) -> Sent | None:
+def attachment_of(message: Mapping[str, Any]) -> ReceivedAttachment | None:
     """Return the attachment of a message, None for none."""
     for name, kind in _KINDS.items():
         if name in message:
-            return _read_sent(kind, message[name], str(message.get("media_group_id", "")))
+            return _read_attachment(kind, message[name], str(message.get("media_group_id", "")))
     return None
 
 
-def _read_sent(kind: str, found: object, album: str) -> Sent:
-    if isinstance(found, list):  # a photo in several sizes, the largest last
-        found = found[-1] if found else {}
-    file: Mapping[str, Any] = found if isinstance(found, Mapping) else {}
+def _read_attachment(kind: str, content: object, album: str) -> ReceivedAttachment:
+    if isinstance(content, list):  # a photo in several sizes, the largest last
+        content = content[-1] if content else {}
+    file: Mapping[str, Any] = content if isinstance(content, Mapping) else {}
     if kind == "other":
-        return Sent(kind)
+        return ReceivedAttachment(kind)
     mime = str(file.get("mime_type", ""))
     if kind == "document":
         kind = next((word for mark, word in _DOCUMENTS.items() if mime.startswith(mark)), kind)
-    return Sent(
+    return ReceivedAttachment(
         kind=kind,
         file_id=str(file.get("file_id", "")),
         name=str(file.get("file_name", "")),
@@ -130,13 +130,13 @@ _WRITTEN = ("message", "edited_message")
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
+class Addressee:
     """The addressee of a group message; `text` is without the mentions of the bot.
 
     `is_named`: the bot is mentioned; `is_reply`: it replies to the bot; `is_to_other`: it replies
     to another user; `is_asking`: it ends with a question mark. `is_channel`: it was sent on behalf
     of a chat; `is_anonymous`: on behalf of this group, so by an anonymous administrator.
-    `is_alien`: it was forwarded, sent via a bot, or sent by another bot.
+    `is_relayed`: it was forwarded, sent via a bot, or sent by another bot.
     """
 
     text: str
@@ -146,10 +146,10 @@ class Address:
     is_asking: bool = False
     is_channel: bool = False
     is_anonymous: bool = False
-    is_alien: bool = False
+    is_relayed: bool = False
 
 
-def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
+def find_addressee(update: Update, bot_id: int, bot_name: str) -> Addressee:
     """Return the addressee of a group message; an empty Address for other updates."""
     message = _message(update)
     text, marks = _read_text(message)
@@ -163,7 +163,7 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
     is_bot = json_object(message, "from").get("is_bot") is True and sender_chat is None
     replied = _find_replied(message)
     is_ours = json_object(replied, "from").get("id") == bot_id and bool(bot_id)
-    return Address(
+    return Addressee(
         text=_remove_ranges(units, cuts) if cuts else text,
         is_named=bool(cuts),
         is_reply=is_ours,
@@ -171,12 +171,12 @@ def address_of(update: Update, bot_id: int, bot_name: str) -> Address:
         is_asking=text.rstrip().endswith("?"),
         is_channel=sender_chat is not None,
         is_anonymous=sender_chat is not None and sender_chat == update.chat_id,
-        is_alien=is_bot
+        is_relayed=is_bot
         or not {"forward_origin", "is_automatic_forward", "via_bot"}.isdisjoint(message),
     )
 
 
-def is_passing(update: Update) -> bool:
+def is_unaddressed(update: Update) -> bool:
     """Return whether a group message is not addressed to the bot, whatever the settings.
 
     Parts of an album are kept: another part may address the bot.
@@ -211,23 +211,23 @@ def _is_ours(kind: str, text: str, mark: Mapping[str, Any], bot_id: int, name: s
 
 def _find_replied(message: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the message replied to; empty for none and for the service message of a topic."""
-    found = json_object(message, "reply_to_message")
-    return {} if "forum_topic_created" in found else found
+    replied = json_object(message, "reply_to_message")
+    return {} if "forum_topic_created" in replied else replied
 
 
 def _read_text(
     message: Mapping[str, Any],
 ) -> tuple[str, list[tuple[str, int, int, Mapping[str, Any]]]]:
     """Return the words of a message with its marks as (kind, start, length, mark)."""
-    for words, marks in (("text", "entities"), ("caption", "caption_entities")):
-        text = message.get(words)
+    for text_name, marks_name in (("text", "entities"), ("caption", "caption_entities")):
+        text = message.get(text_name)
         if isinstance(text, str):
-            return text, list(_read_entities(message.get(marks)))
+            return text, list(_read_entities(message.get(marks_name)))
     return "", []
 
 
-def _read_entities(found: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
-    for mark in found if isinstance(found, list) else ():
+def _read_entities(entities: object) -> Iterator[tuple[str, int, int, Mapping[str, Any]]]:
+    for mark in entities if isinstance(entities, list) else ():
         if isinstance(mark, Mapping):
             start, length = mark.get("offset"), mark.get("length")
             if isinstance(start, int) and isinstance(length, int) and start >= 0:
@@ -245,13 +245,13 @@ def _remove_ranges(units: bytes, cuts: list[tuple[int, int]]) -> str:
         parts.append(_slice_units(units, at, start - at))
         at = end
     parts.append(_slice_units(units, at, len(units) // 2 - at))
-    whole = ""
+    result = ""
     for place, part in enumerate(parts):
-        is_joined = place > 0 and (not whole or whole[-1] in _LEFT_OVER)
+        is_joined = place > 0 and (not result or result[-1] in _LEFT_OVER)
         rest = part.lstrip(_LEFT_OVER) if is_joined else part.lstrip()
-        gap = " " if whole and rest and rest[0] not in _CLOSING else ""
-        whole = f"{whole}{gap}{rest.rstrip()}"
-    return whole
+        gap = " " if result and rest and rest[0] not in _CLOSING else ""
+        result = f"{result}{gap}{rest.rstrip()}"
+    return result
 
 
 def _message(update: Update) -> Mapping[str, Any]:
@@ -262,14 +262,14 @@ def _message(update: Update) -> Mapping[str, Any]:
 WAIT_S = 1.0
 MAX_PARTS = 60
 # Telegram's timestamps are whole seconds: those of joined parts differ by at most this.
-APART_S = 2
+MAX_GAP_S = 2
 # Clients split at word boundaries, so a part may be a little shorter than 4,096.
 LONG_UNITS = 3800
 FULL_UNITS = 4096
 _COMMAND = re.compile(r"/\w{1,32}(@\w+)?(?=\s|$)")
 
 
-def may_go_on(update: Update) -> bool:
+def may_continue(update: Update) -> bool:
     """Return whether further parts of this message may follow."""
     return (
         bool(_album(update))
@@ -285,25 +285,25 @@ def is_continuation(update: Update, before: Update) -> bool:
     if _album(before):
         return _album(update) == _album(before)
     if _is_forwarded_text(before):
-        return _is_forwarded_text(update) and _date(update) - _date(before) <= APART_S
+        return _is_forwarded_text(update) and _date(update) - _date(before) <= MAX_GAP_S
     text = _text(update)
     is_plain = (
         bool(text) and not _COMMAND.match(text) and "forward_origin" not in _own_message(update)
     )
-    return may_go_on(before) and is_plain and _date(update) - _date(before) <= APART_S
+    return may_continue(before) and is_plain and _date(update) - _date(before) <= MAX_GAP_S
 
 
-def joined_text(text: str, others: Sequence[Update]) -> str:
+def joined_text(text: str, further_updates: Sequence[Update]) -> str:
     """Return the text of a message joined with that of its further parts.
 
     A part of full length was split within a word, a shorter one at a line break or a space.
     """
-    whole = before = text
-    for update in others:
-        part = _text(update) or text_in(_own_message(update), "caption")
+    result = before = text
+    for update in further_updates:
+        part = _text(update) or json_text(_own_message(update), "caption")
         gap = "\n" if before and part and utf16_length(before) < FULL_UNITS else ""
-        whole, before = f"{whole}{gap}{part}", part or before
-    return whole
+        result, before = f"{result}{gap}{part}", part or before
+    return result
 
 
 def _is_forwarded_text(update: Update) -> bool:
@@ -316,7 +316,7 @@ def _album(update: Update) -> str:
 
 
 def _text(update: Update) -> str:
-    return text_in(_own_message(update), "text")
+    return json_text(_own_message(update), "text")
 
 
 def _date(update: Update) -> int:

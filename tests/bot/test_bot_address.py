@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.app.inbox import Update
-from merlin.bot.updates import address_of, is_passing, named_bot
+from merlin.bot.updates import find_addressee, is_unaddressed, named_bot
 
 pytestmark = pytest.mark.unit
 
@@ -21,7 +21,7 @@ def said(text="", marks=(), **more):
 
 
 def read(update):
-    return address_of(update, BOT, NAME)
+    return find_addressee(update, BOT, NAME)
 
 
 @pytest.mark.parametrize(
@@ -57,14 +57,14 @@ def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
 @pytest.mark.parametrize(
     "more", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
 )
-def test_what_others_passed_on_is_alien(more):
-    assert read(said("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_alien
+def test_what_others_passed_on_is_relayed(more):
+    assert read(said("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_relayed
 
 
 def test_who_speaks_for_the_group_is_an_anonymous_administrator_and_no_other_chat_is():
     bot = {"from": {"id": 1087968824, "is_bot": True}}
     own = read(said("/settings", sender_chat={"id": GROUP}, **bot))
-    assert (own.is_channel, own.is_anonymous, own.is_alien) == (True, True, False)
+    assert (own.is_channel, own.is_anonymous, own.is_relayed) == (True, True, False)
     assert not read(said("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
 
 
@@ -74,14 +74,14 @@ def test_a_command_names_its_bot():
 
 
 def test_talk_that_is_for_no_bot_passes_and_everything_else_waits_its_turn():
-    assert is_passing(said("обедать"))
-    assert not is_passing(said("обедать?"))
-    assert not is_passing(said("@merlin_bot обедать", [("mention", 0, 11)]))
-    assert not is_passing(said("да", reply_to_message={"from": {"id": BOT, "is_bot": True}}))
-    assert not is_passing(said(media_group_id="7"))
-    assert not is_passing(said(migrate_from_chat_id=-4))
+    assert is_unaddressed(said("обедать"))
+    assert not is_unaddressed(said("обедать?"))
+    assert not is_unaddressed(said("@merlin_bot обедать", [("mention", 0, 11)]))
+    assert not is_unaddressed(said("да", reply_to_message={"from": {"id": BOT, "is_bot": True}}))
+    assert not is_unaddressed(said(media_group_id="7"))
+    assert not is_unaddressed(said(migrate_from_chat_id=-4))
     private = Update(1, "message", 5, 5, "", {"message": {"text": "обедать"}})
-    assert not is_passing(private)
+    assert not is_unaddressed(private)
 
 
 json = st.recursive(
@@ -103,4 +103,4 @@ json = st.recursive(
 @given(json)
 def test_no_message_breaks_it(message):
     update = Update(1, "message", GROUP, 1, "", {"message": message})
-    read(update), is_passing(update), named_bot(update)
+    read(update), is_unaddressed(update), named_bot(update)

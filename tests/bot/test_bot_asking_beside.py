@@ -10,7 +10,7 @@ from config_plans import new_plan
 from running_bot import RunningBot, ask, ended, rows
 
 from merlin.billing.quota import Allowance, Format
-from merlin.bot.answers import both
+from merlin.bot.answers import run_both
 from merlin.bot.handlers.questions import PLACEHOLDER
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -45,7 +45,7 @@ def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provi
 
 def test_both_return_what_both_return():
     async def story():
-        return await both(asyncio.sleep(0, "first"), asyncio.sleep(0, "beside"))
+        return await run_both(asyncio.sleep(0, "first"), asyncio.sleep(0, "beside"))
 
     assert asyncio.run(story()) == ("first", "beside")
 
@@ -65,7 +65,7 @@ def test_where_the_first_breaks_the_other_has_ended():
 
     async def story():
         with pytest.raises(KeyError):
-            await both(breaks(), goes_on())
+            await run_both(breaks(), goes_on())
         return list(ends)
 
     assert asyncio.run(story()) == ["ended"]
@@ -83,7 +83,7 @@ def test_where_the_other_breaks_its_error_comes_when_the_first_is_done():
 
     async def story():
         with pytest.raises(KeyError):
-            await both(first(), breaks())
+            await run_both(first(), breaks())
 
     asyncio.run(story())
     assert done == ["first"]

@@ -15,7 +15,7 @@ from merlin.app.inbox import Update
 from merlin.bot.handlers.example_draft import author, reword_draft
 from merlin.bot.handlers.example_proof import Draft, draft_of, draft_of_example, merge_turns
 from merlin.bot.menu import CodeBlock, card, cut
-from merlin.bot.updates import is_continuation, may_go_on
+from merlin.bot.updates import is_continuation, may_continue
 from merlin.core.errors import Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.dataset.changes import Edit, check_path
@@ -132,7 +132,7 @@ def forwarded(number, text="слово", date=100, **origin):
 def test_what_is_forwarded_at_once_belongs_together():
     first = forwarded(1)
     plain = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
-    assert may_go_on(first)
+    assert may_continue(first)
     assert is_continuation(forwarded(2, "/new"), first)
     assert not is_continuation(forwarded(2, date=160), first)
     assert not is_continuation(forwarded(2, ""), first)

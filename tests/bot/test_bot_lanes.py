@@ -134,10 +134,10 @@ def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
     async def run():
         story = Story(most_waiting=1)
         story.lanes.add(messages(1, 1, 2, 3))
-        before = story.lanes.in_hand
+        before = story.lanes.unfinished
         story.lanes.add(messages(1, 2), is_resumed=True)
         await passed(3)
-        after = story.lanes.in_hand
+        after = story.lanes.unfinished
         story.lanes.add(messages(1, 1))
         await passed(3)
         return story, before, after

@@ -9,7 +9,7 @@ import pytest
 from running_bot import passed, run_jumping
 from telegram.error import RetryAfter
 
-from merlin.bot.transport import GaveWay, RateLimiter, SendClass
+from merlin.bot.transport import EditSkipped, RateLimiter, SendClass
 from merlin.config.settings import TelegramLimits
 
 pytestmark = pytest.mark.unit
@@ -149,7 +149,7 @@ def test_progress_gives_way_to_what_must_come():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         await send(limiter, telegram, ANNA)
         await send(limiter, telegram, ANNA, SendClass.PROGRESS)
-        with pytest.raises(GaveWay):
+        with pytest.raises(EditSkipped):
             await send(limiter, telegram, ANNA, SendClass.PROGRESS)
         await send(limiter, telegram, ANNA)
 
@@ -163,7 +163,7 @@ def test_progress_in_a_flooded_chat_gives_way_without_a_call():
     async def story():
         limiter = RateLimiter(FREE)
         for _ in range(2):
-            with pytest.raises(GaveWay):
+            with pytest.raises(EditSkipped):
                 await send(limiter, telegram, ANNA, SendClass.PROGRESS)
 
     run_jumping(story())

@@ -73,7 +73,7 @@ async def show_live(
         sent = await context.store.do(lambda: context.outbox.of_update(context.update_id))
         message_id = sent[-1].message_id if sent else None
     if message_id:
-        context.bot_data.watches.add(context.chat_id, message_id, refresh, page)
+        context.bot_data.live_messages.add(context.chat_id, message_id, refresh, page)
 
 
 def actor(context: BotContext) -> Actor:

@@ -106,11 +106,11 @@ async def begin_topic(context: BotContext) -> int:
     """Create a topic for a new session and return its id, 0 if the chat has no topics."""
     if not context.is_private:
         return 0
-    me = await context.calls.ask("getMe", {})
+    me = await context.bot_api.try_call("getMe", {})
     if not isinstance(me, dict) or me.get("has_topics_enabled") is not True:
         return 0
     arguments = {"chat_id": context.chat_id, "name": context.translate("session-new-topic")}
-    topic = await context.calls.ask("createForumTopic", arguments)
+    topic = await context.bot_api.try_call("createForumTopic", arguments)
     thread_id = topic.get("message_thread_id") if isinstance(topic, dict) else None
     return thread_id if isinstance(thread_id, int) else 0
 
@@ -153,7 +153,9 @@ async def name_topic(context: BotContext) -> None:
     title = await context.store.do(set_title)
     if title:
         place = {"chat_id": context.chat_id, "message_thread_id": context.thread_id}
-        await context.calls.ask("editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]})
+        await context.bot_api.try_call(
+            "editForumTopic", {**place, "name": title[:TOPIC_NAME_LENGTH]}
+        )
 
 
 @dataclass(frozen=True, slots=True)

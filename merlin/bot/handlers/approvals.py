@@ -80,7 +80,7 @@ def decisions_of(notice: Notice, language: str, *more: str) -> tuple[Button, ...
 def approve(context: BotContext) -> View:
     """Approve an action requested by another admin and perform it."""
     number = context.number()
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         waiting = approvals.get_waiting(*services_and_actor(context), number)
         message = f"{_line(context, waiting)}\n\n{context.translate('approval-ask-approve')}"
         return menu.confirm(context, message, "approval-approve-yes", _LIST, number)

@@ -16,7 +16,7 @@ from merlin.bot.handlers import admin
 from merlin.bot.handlers.admin import services_and_actor, show_live
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
-from merlin.bot.outbox import report
+from merlin.bot.outbox import broadcast_report
 from merlin.bot.registry import ADMIN_STEP, Handlers
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import PART_UNITS, Button, utf16_length
@@ -117,7 +117,7 @@ def progress_screen(context: BotContext) -> View:
     )
     is_running = cast.state is BroadcastState.RUNNING
     rows = (running if is_running else (), menu.back(_LIST))
-    message = report(
+    message = broadcast_report(
         cast, broadcasts_of(context.services).count_deliveries(broadcast_id), context.language
     )
     return menu.card(context, context.translate("admin-broadcast"), message, rows=rows)
@@ -133,7 +133,7 @@ handlers.button("a-cast-yes")(partial(_watch, build_first=send))
 def stop(context: BotContext) -> View:
     """Stop sending, after a confirmation."""
     broadcast_id = _cast(context).broadcast_id
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         text = context.translate("cast-ask-stop", number=broadcast_id)
         return menu.confirm(context, text, "cast-stop", f"a-cast:{broadcast_id}", broadcast_id)
     broadcasts.stop(*services_and_actor(context), broadcast_id)

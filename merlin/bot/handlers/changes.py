@@ -159,7 +159,7 @@ def drop(context: BotContext) -> View:
         edit = changes.get_file(*services_and_actor(context), context.argument(1))
         message = context.translate("examples-ask-take-back", subject=parse_subject(edit.subject))
         sure = ("examples-take-back", f"ex:drop-yes:{edit.change_id}")
-        return menu.second_question(context, message, sure, f"ex:change:{edit.change_id}")
+        return menu.confirmation_card(context, message, sure, f"ex:change:{edit.change_id}")
     changes.drop(*services_and_actor(context), context.argument(1))
     return _resolved_view(context, "change-given-up")
 
@@ -384,7 +384,7 @@ def _confirm_undo(
     ]
     sure = ("examples-undo", f"ex:undo-yes:{context.argument(1)}")
     message = "\n\n".join(filter(None, parts))
-    return menu.second_question(context, message, sure, f"ex:change:{change.batch}")
+    return menu.confirmation_card(context, message, sure, f"ex:change:{change.batch}")
 
 
 def _edit_lines(context: BotContext, reverts: Sequence[Edit], files: DatasetFiles) -> Iterator[str]:

@@ -388,10 +388,10 @@ def text_handler(act: Act | Handler) -> Handler:
 async def read_text(context: BotContext) -> str:
     """Return the text of a message or of a text file. Raises Refused for anything else."""
     text = context.text
-    if context.sent is not None:
-        if context.sent.kind != "document":
+    if context.attachment is not None:
+        if context.attachment.kind != "document":
             raise Refused("no words", "examples-words-wanted")
-        content = await fetch(context, context.sent.file_id, Limits().file_bytes)
+        content = await fetch(context, context.attachment.file_id, Limits().file_bytes)
         try:
             text = content.decode("utf-8-sig")
         except UnicodeDecodeError:

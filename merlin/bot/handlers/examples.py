@@ -318,8 +318,8 @@ async def receive_import(context: BotContext) -> None:
     name = str(dialog_value(context, "dataset") or "")
     note = context.translate("examples-file-wanted")
     source: dict[str, Any] = {}
-    if context.sent is not None and context.sent.kind == "document":
-        source = {"id": context.sent.file_id, "name": context.sent.name}
+    if context.attachment is not None and context.attachment.kind == "document":
+        source = {"id": context.attachment.file_id, "name": context.attachment.name}
     elif is_table(context.text):
         source = {"text": context.text}
     if source:

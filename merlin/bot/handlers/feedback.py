@@ -21,7 +21,7 @@ from typing import Any
 from merlin.app import feedback, lineage, proposals, unanswered
 from merlin.app.inbox import Dialog, UpdateState
 from merlin.bot import menu
-from merlin.bot.answers import pages
+from merlin.bot.answers import render_turn
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import services_and_actor
 from merlin.bot.handlers.questions import answer_question, own_turn
@@ -44,7 +44,7 @@ _QUESTION = ("fix-is-question", "fix-ask")
 def ask_consent(context: BotContext, other: menu.Entry = None) -> View:
     """Ask for the consent, with another button below."""
     yes, no = ("consent-yes", "consent:yes", "success"), ("consent-no", "consent:no")
-    return menu.say(context, "consent-asked", yes, no, other)
+    return menu.text_view(context, "consent-asked", yes, no, other)
 
 
 def show_consent(context: BotContext) -> View:
@@ -53,7 +53,7 @@ def show_consent(context: BotContext) -> View:
         return ask_consent(context)
     count = len(Proposals(context.db).of_user(context.user_id))
     revoke = ("consent-revoke", "consent:revoke")
-    return menu.say(context, "consent-given", revoke, count=count)
+    return menu.text_view(context, "consent-given", revoke, count=count)
 
 
 def decline_consent(context: BotContext) -> View:
@@ -66,17 +66,17 @@ def decline_consent(context: BotContext) -> View:
     context.stop_waiting()
     if dialog and dialog.step == CONSENTING and "words" not in context.dialog_values and turn:
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
-    return menu.say(context, "consent-declined", _TO_CONSENT)
+    return menu.text_view(context, "consent-declined", _TO_CONSENT)
 
 
 def revoke_consent(context: BotContext) -> View:
     """Ask for confirmation, then revoke the consent and everything that was sent under it."""
     if context.arguments[1:] != ("sure",):
         sure = ("consent-revoke-sure", "consent:revoke:sure", "danger")
-        return menu.say(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
+        return menu.text_view(context, "consent-revoking", sure, ("button-cancel", "consent:show"))
     models = proposals.revoke_consent(*services_and_actor(context))
     if models is None:
-        return menu.say(context, "consent-none")
+        return menu.text_view(context, "consent-none")
     context.stop_waiting()
     content = context.translate("consent-revoked")
     if models:
@@ -94,10 +94,10 @@ def show_source(context: BotContext) -> View:
     """Show the source of an answer, its cost, and the examples that taught it."""
     turn = own_turn(context)
     if turn is None:
-        return menu.refuse(context, "bot-not-yours")
+        return menu.refusal(context, "bot-not-yours")
     written = turn.written
     if written is None or not written.model_id:
-        return menu.refuse(context, "why-unknown")
+        return menu.refusal(context, "why-unknown")
     model = {"model": written.model_id, "provider": written.provider}
     lines = [context.translate("why-model", **model)]
     source = lineage.find_source(*services_and_actor(context), turn.turn_id)
@@ -148,14 +148,16 @@ async def rate(context: BotContext) -> None:
             turn = answered if is_here else None
         pressed = parse_rating(context.argument(0))
         if turn is None or pressed is None:
-            return menu.refuse(context, "bot-not-yours")
+            return menu.refusal(context, "bot-not-yours")
         rating = feedback.press_rating(*services_and_actor(context), turn.turn_id, pressed)
         rated[:] = [(turn, rating)]
         message = context.translate(f"rating-{rating.value if rating else 'none'}")
         if rating is not Rating.DOWN or not context.is_private:
             return menu.alert(message)
         fix = ("rating-fix", f"fix:{turn.turn_id}", "primary")
-        return replace(menu.say(context, "rating-how-better", fix), alert=message, is_new=True)
+        return replace(
+            menu.text_view(context, "rating-how-better", fix), alert=message, is_new=True
+        )
 
     await context.show(store_rating)
     for turn, rating in rated:
@@ -201,13 +203,13 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     if turn.written is None or not context.is_private:
         # A group has one keyboard for many users.
         return
-    parts = pages(turn, turn.written, context.language)
+    parts = render_turn(turn, turn.written, context.language)
     # A reaction may be on a part of the answer without buttons.
     if context.verb or len(parts) == 1:
         buttons = tuple(
             tuple(_marked(button, rating) for button in row) for row in parts[-1].buttons
         )
-        await context.calls.mark(context.chat_id, context.message_id, buttons)
+        await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
 
 
 def _marked(button: Button, rating: Rating | None) -> Button:
@@ -227,12 +229,12 @@ def fix(context: BotContext) -> View:
     if turn is not None:
         reason = "" if turn.written and _dataset(context, turn) else "fix-no-example"
     if turn is None or reason:
-        return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
+        return menu.refusal(context, reason) if context.verb else menu.text_view(context, reason)
     if not context.is_private:
         return View(None, link=context.link(f"{LINK}_{turn.turn_id}"))
     if proposals.has_declined(*services_and_actor(context)):
         context.wait(Dialog(CONSENTING, {"turn": turn.turn_id}))
-        return replace(menu.say(context, "fix-no-consent", _TO_CONSENT), is_new=True)
+        return replace(menu.text_view(context, "fix-no-consent", _TO_CONSENT), is_new=True)
     return replace(_ask_correction(context, turn), is_new=True)
 
 
@@ -252,7 +254,7 @@ def receive_correction(context: BotContext) -> View:
     text, turn = context.text.strip(), _turn(context)
     if turn is None:
         context.stop_waiting()
-        return menu.say(context, "fix-gone")
+        return menu.text_view(context, "fix-gone")
     if not text or len(text) > MAX_CHARACTERS:
         key = "fix-long" if text else "fix-words"
         return menu.form(context, key, most=MAX_CHARACTERS)
@@ -270,10 +272,12 @@ async def ask_instead(context: BotContext) -> None:
     values = context.dialog_values
     text = str(values.get("words", ""))
     if not text:
-        await context.show(lambda: menu.outdated(context))
+        await context.show(lambda: menu.outdated_view(context))
         return
     if not context.is_resumed:
-        await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
+        await context.bot_api.answer_query(
+            "answerCallbackQuery", {"callback_query_id": context.query_id}
+        )
     await answer_question(replace(context, text=text, message_id=int(values["message"])))
     # At the end, so that a retry after a crash still finds the text.
     await context.store.do(context.stop_waiting)
@@ -287,7 +291,7 @@ def give_consent(context: BotContext) -> View:
         context.stop_waiting()
         return _tell_view(context, turn)
     if context.dialog is None or context.dialog.step != CONSENTING or turn is None:
-        return menu.say(context, "consent-thanks")
+        return menu.text_view(context, "consent-thanks")
     if "words" not in context.dialog_values:
         return _ask_correction(context, turn)
     return _preview(context, turn, context.dialog_values)
@@ -307,7 +311,7 @@ _CONSENT_ACT = menu.by_argument(
 @handlers.button("consent")
 def handle_consent_button(context: BotContext) -> View:
     """Run the action of a consent button, in the private chat only."""
-    return (_CONSENT_ACT if context.is_private else menu.outdated)(context)
+    return (_CONSENT_ACT if context.is_private else menu.outdated_view)(context)
 
 
 def _preview(context: BotContext, turn: Turn, correction_values: Mapping[str, Any]) -> View:
@@ -338,18 +342,18 @@ def send(context: BotContext) -> View:
     """Send the masked correction to the review queue."""
     turn = _turn(context)
     if context.dialog is None or context.dialog.step != SENDING or turn is None:
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     context.stop_waiting()
     if not proposals.has_consent(*services_and_actor(context)):
-        return menu.say(context, "fix-no-consent")
+        return menu.text_view(context, "fix-no-consent")
     values, model_id = context.dialog_values, turn.written.model_id if turn.written else ""
     dataset, answer = _dataset(context, turn), turn.written.answer if turn.written else ""
     rejected = feedback.rejected_answer(context.services, dataset, answer, context.language)
     texts = (values["question"], values["answer"], dataset)
     draft = Draft(*texts, turn.turn_id, model_id, rejected=rejected)
     if proposals.add(*services_and_actor(context), draft) is None:
-        return menu.say(context, "fix-too-many")
-    return menu.say(context, "fix-sent", ("consent-button", "consent:show"))
+        return menu.text_view(context, "fix-too-many")
+    return menu.text_view(context, "fix-sent", ("consent-button", "consent:show"))
 
 
 TELL_LINK, TELLING = "tell", "tell-consent"
@@ -362,11 +366,11 @@ def tell(context: BotContext) -> View:
     if turn is not None:
         reason = "" if _dataset(context, turn) else "tell-nobody"
     if turn is None or reason:
-        return menu.refuse(context, reason) if context.verb else menu.say(context, reason)
+        return menu.refusal(context, reason) if context.verb else menu.text_view(context, reason)
     if not context.is_private:
         return View(None, link=context.link(f"{TELL_LINK}_{turn.turn_id}"))
     if proposals.has_declined(*services_and_actor(context)):
-        return replace(menu.say(context, "tell-no-consent", _TO_CONSENT), is_new=True)
+        return replace(menu.text_view(context, "tell-no-consent", _TO_CONSENT), is_new=True)
     if not proposals.has_consent(*services_and_actor(context)):
         context.wait(Dialog(TELLING, {"turn": turn.turn_id}))
         return replace(ask_consent(context), is_new=True)
@@ -376,7 +380,7 @@ def tell(context: BotContext) -> View:
 def _tell_view(context: BotContext, turn: Turn) -> View:
     question = mask_personal_data(turn.question.text, context.language).words
     send_button = ("tell-send", f"tell-send:{turn.turn_id}", "success")
-    return menu.say(context, "tell-preview", send_button, menu.CANCEL, question=question)
+    return menu.text_view(context, "tell-preview", send_button, menu.CANCEL, question=question)
 
 
 @handlers.button("tell-send")
@@ -384,14 +388,14 @@ def send_question(context: BotContext) -> View:
     """Send the masked question to the editors."""
     turn = own_turn(context)
     if turn is None:
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     dataset, question = _dataset(context, turn), turn.question.text
     try:
         ctx, actor = services_and_actor(context)
         unanswered.send_to_editors(ctx, actor, dataset, question, context.language, turn.turn_id)
     except Refused as error:
         return menu.error_view(context, error)
-    return menu.say(context, "tell-sent", ("consent-button", "consent:show"))
+    return menu.text_view(context, "tell-sent", ("consent-button", "consent:show"))
 
 
 def _dataset(context: BotContext, turn: Turn) -> str:

@@ -20,8 +20,8 @@ from merlin.app import courses
 from merlin.app.groups import Group, Groups, Hears, InlineQueries, QuestionAnswer
 from merlin.app.inbox import UpdateState, json_integer, json_object
 from merlin.bot import menu
-from merlin.bot.answers import after
-from merlin.bot.bot_api import keyboard, message_fields
+from merlin.bot.answers import join_pages
+from merlin.bot.bot_api import keyboard_fields, message_fields
 from merlin.bot.commands import COMMANDS
 from merlin.bot.context import BotContext
 from merlin.bot.handlers.admin import short_hash
@@ -35,7 +35,7 @@ from merlin.bot.handlers.start import (
 from merlin.bot.markdown import render
 from merlin.bot.menu import View
 from merlin.bot.registry import Handlers
-from merlin.bot.updates import Address, address_of, named_bot, text_in
+from merlin.bot.updates import Addressee, find_addressee, json_text, named_bot
 from merlin.chat.prompt import Prompt
 from merlin.core.formatted_text import Button, Entity, FormattedMessage, first_part, utf16_length
 from merlin.core.i18n import LANGUAGES, text
@@ -55,12 +55,12 @@ async def handle_membership(context: BotContext) -> None:
     status = json_object(change, "new_chat_member").get("status")
     is_group = json_object(change, "chat").get("type") in _GROUP_TYPES
     if is_group and status in _MEMBER_STATUSES:
-        await context.learn_bot()
+        await context.fetch_bot_user()
         await context.show(lambda: _greet_group(context))
     elif is_group or context.is_private:
         await context.store.do(lambda: _leave_chat(context, status))
     else:
-        await context.end(UpdateState.REFUSED, "not a group")
+        await context.finish_silently(UpdateState.REFUSED, "not a group")
 
 
 def _groups(context: BotContext) -> Groups:
@@ -80,7 +80,7 @@ def _greet_group(context: BotContext) -> View:
     _groups(context).put(replace(group, moved_to=0))
     group_context = replace(context, language=group.language or context.language)
     bot = f"@{context.bot.username}"
-    return menu.say(
+    return menu.text_view(
         group_context, "groups-hello", _SETTINGS, private_chat_button(group_context), bot=bot
     )
 
@@ -108,21 +108,23 @@ async def settings(context: BotContext) -> None:
     Raises ChatUnreachable.
     """
     if context.is_private and not context.verb:
-        await context.say(context.translate("groups-settings-private"))
+        await context.reply(context.translate("groups-settings-private"))
         return
-    address = address_of(context.stored, context.bot.id, context.bot.username)
-    if address.is_anonymous or await context.is_admin(context.user_id):
+    addressee = find_addressee(context.stored, context.bot.id, context.bot.username)
+    if addressee.is_anonymous or await context.is_admin(context.user_id):
         # Privacy mode may have changed, and whether the bot sees every message depends on it.
-        await context.calls.refresh_bot()
+        await context.bot_api.refresh_bot()
         hears_all = context.bot.can_read_all_group_messages
         hears_all = hears_all or await context.is_admin(context.bot.id)
         show = _change_setting if context.verb else _settings_view
         await context.show(lambda: show(context, hears_all=hears_all))
     elif context.verb:
-        await context.show(lambda: menu.refuse(context, "groups-leaders-only"), UpdateState.REFUSED)
+        await context.show(
+            lambda: menu.refusal(context, "groups-leaders-only"), UpdateState.REFUSED
+        )
     else:
         message = context.translate("groups-leaders-only")
-        await context.say(message, UpdateState.REFUSED, "not an administrator")
+        await context.reply(message, UpdateState.REFUSED, "not an administrator")
 
 
 def _change_setting(context: BotContext, *, hears_all: bool) -> View:
@@ -133,7 +135,7 @@ def _change_setting(context: BotContext, *, hears_all: bool) -> View:
         return _settings_view(context, hears_all=hears_all)
     group = _with_setting(context, _group(context), action, value)
     if group is None:
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     _groups(context).put(group)
     group_context = replace(
         context, language=group.language or context.user.speaks(context.language)
@@ -181,7 +183,7 @@ def _settings_view(context: BotContext, *, hears_all: bool) -> View:
         lines += ["", translate("groups-deaf")]
 
     def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
-        return menu.choice(label, f"group:{data}", is_chosen=is_chosen)
+        return menu.choice_button(label, f"group:{data}", is_chosen=is_chosen)
 
     asker = translate("groups-speaks-asker")
     return menu.message(
@@ -213,17 +215,19 @@ def _datasets(context: BotContext) -> View:
     current, titles = _group(context).dataset, _titles(context, context.language)
 
     def entry(name: str) -> Button:
-        return menu.choice(
+        return menu.choice_button(
             titles[name], f"group:dataset:{short_hash(name)}", is_chosen=name == current
         )
 
-    default_choice = menu.choice(
+    default_choice = menu.choice_button(
         context.translate("groups-about-default"),
         f"group:dataset:{_DEFAULT}",
         is_chosen=current is None,
     )
     rows = menu.list_rows(list(titles), context.number(1), "group:datasets", entry)
-    return menu.say(context, "groups-ask-dataset", *rows, default_choice, menu.back("group:show"))
+    return menu.text_view(
+        context, "groups-ask-dataset", *rows, default_choice, menu.back("group:show")
+    )
 
 
 def _titles(context: BotContext, language: str) -> dict[str, str]:
@@ -243,14 +247,14 @@ _QUESTION_SIGN = "❓ "
 
 async def answer_inline(context: BotContext) -> None:
     """Answer an inline query and finish the update; blocked users get no results."""
-    query = text_in(context.stored.content, "query").strip()[:MAX_CHARACTERS]
+    query = json_text(context.stored.content, "query").strip()[:MAX_CHARACTERS]
     fields: dict[str, Any] = {
         "inline_query_id": context.query_id,
         "cache_time": CACHE_S,
         "is_personal": True,
         "results": [],
     }
-    await context.learn_bot()
+    await context.fetch_bot_user()
     if context.user.is_blocked or context.is_resumed:
         query = ""
     elif query:
@@ -258,8 +262,8 @@ async def answer_inline(context: BotContext) -> None:
     else:
         hint = context.translate("inline-hint")
         fields["button"] = {"text": hint, "start_parameter": "inline"}
-    await context.calls.answer("answerInlineQuery", fields)
-    await context.end(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
+    await context.bot_api.answer_query("answerInlineQuery", fields)
+    await context.finish_silently(UpdateState.ANSWERED if query else UpdateState.REFUSED, "inline")
 
 
 def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
@@ -274,7 +278,7 @@ def _results(context: BotContext, query: str) -> list[dict[str, Any]]:
     page = FormattedMessage(f"{_QUESTION_SIGN}{query}", buttons=((button,),))
     ask = _result("ask", context.translate("inline-ask"), query, page)
     return [
-        {**ask, **keyboard(page)},
+        {**ask, **keyboard_fields(page)},
         *_answer_results("own", inline.search_answers(context.user_id, query, MAX_OWN)),
         *_answer_results("taught", taught),
     ]
@@ -298,7 +302,7 @@ def _answer_results(kind: str, answers: Sequence[QuestionAnswer]) -> list[dict[s
     for index, answer in enumerate(answers):
         head = _cut(answer.question, MAX_CHARACTERS)
         question = FormattedMessage(head, (Entity("bold", 0, utf16_length(head)),))
-        page = first_part(after(question, render(answer.answer)))
+        page = first_part(join_pages(question, render(answer.answer)))
         title = _cut(answer.question, _TITLE_LENGTH)
         results.append(_result(f"{kind}:{index}", title, answer.answer, page))
     return results
@@ -320,14 +324,16 @@ async def ask_linked(context: BotContext) -> None:
         lambda: InlineQueries(context.db, context.bot_id).question(token)
     )
     if question is None:
-        await context.say(context.translate("inline-gone"), UpdateState.REFUSED, "gone")
+        await context.reply(context.translate("inline-gone"), UpdateState.REFUSED, "gone")
         return
     note = context.translate("inline-asked", question=question)
 
     async def build_prompt(_context: BotContext) -> Prompt:
         return Prompt(question, note=note)
 
-    await answer_question(replace(context, text=question, command="", words=""), build_prompt)
+    await answer_question(
+        replace(context, text=question, command="", command_text=""), build_prompt
+    )
 
 
 SETTINGS = "settings"
@@ -359,22 +365,22 @@ async def filter_update(context: BotContext) -> bool:
 
         await context.store.do(store_move)
         return False
-    await context.learn_bot()
+    await context.fetch_bot_user()
     group = apply_group(context, await context.store.read(lambda: _group(context)))
     if context.stored.kind == "callback_query":
         return await _filter_button(context)
-    address = address_of(context.stored, context.bot.id, context.bot.username)
-    if not _is_addressed(context, group, address):
-        await context.end(UpdateState.REFUSED, "not for the bot")
+    addressee = find_addressee(context.stored, context.bot.id, context.bot.username)
+    if not _is_addressed(context, group, addressee):
+        await context.finish_silently(UpdateState.REFUSED, "not for the bot")
     elif context.user.is_blocked:
-        await context.end(UpdateState.REFUSED, "blocked")
-    elif address.is_channel and not (address.is_anonymous and context.command == SETTINGS):
-        await context.say(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
+        await context.finish_silently(UpdateState.REFUSED, "blocked")
+    elif addressee.is_channel and not (addressee.is_anonymous and context.command == SETTINGS):
+        await context.reply(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
         asker = User(context.user_id, context.stored.language_code)
         await context.store.do(lambda: Users(context.db).met(asker))
         return await (
-            _filter_command(context) if context.command else _set_question(context, address)
+            _filter_command(context) if context.command else _set_question(context, addressee)
         )
     return False
 
@@ -391,44 +397,46 @@ def apply_group(context: BotContext, group: Group) -> Group:
     return replace(group, chat_id=group.moved_to)
 
 
-def _is_addressed(context: BotContext, group: Group, address: Address) -> bool:
-    if address.is_alien or context.is_service:
+def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bool:
+    if addressee.is_relayed or context.is_service:
         return False
     if context.command:
         return named_bot(context.stored) in {"", context.bot.username.lower()}
-    if address.is_named:
+    if addressee.is_named:
         return True
-    if address.is_reply:
+    if addressee.is_reply:
         return group.hears is not Hears.MENTION
-    return group.hears is Hears.QUESTION and address.is_asking and not address.is_to_other
+    return group.hears is Hears.QUESTION and addressee.is_asking and not addressee.is_to_other
 
 
 async def _filter_command(context: BotContext) -> bool:
     if context.stored.kind == "edited_message":
-        await context.end(UpdateState.REFUSED, "an edited command")
+        await context.finish_silently(UpdateState.REFUSED, "an edited command")
     elif context.command in {"start", "help"}:
         await context.show(lambda: how_to_ask(context))
     elif context.command in _SESSION_COMMANDS and not await may_restart_session(context):
-        await context.say(context.translate("groups-leaders-only"), UpdateState.REFUSED)
+        await context.reply(context.translate("groups-leaders-only"), UpdateState.REFUSED)
     elif context.command in _COMMANDS:
         return True
     elif context.command in COMMANDS:
         command = context.command
         link = private_chat_button(context, command if command in LINKED_COMMANDS else "")
-        await context.show(lambda: menu.say(context, "groups-private", link, command=f"/{command}"))
+        await context.show(
+            lambda: menu.text_view(context, "groups-private", link, command=f"/{command}")
+        )
     else:
         # It may be a command of another bot in the group.
-        await context.end(UpdateState.REFUSED, "no such command")
+        await context.finish_silently(UpdateState.REFUSED, "no such command")
     return False
 
 
-async def _set_question(context: BotContext, address: Address) -> bool:
+async def _set_question(context: BotContext, addressee: Addressee) -> bool:
     """Set the question of a message; a bare mention asks about the message replied to."""
-    is_bare = not address.text and context.sent is None
-    context.sent = context.with_replied().sent
+    is_bare = not addressee.text and context.attachment is None
+    context.attachment = context.with_replied().attachment
     if not is_bare:
-        context.text = address.text
-    elif context.sent is None and not context.quoted:
+        context.text = addressee.text
+    elif context.attachment is None and not context.quoted:
         await context.show(lambda: how_to_ask(context))
         return False
     else:
@@ -439,7 +447,9 @@ async def _set_question(context: BotContext, address: Address) -> bool:
 def how_to_ask(context: BotContext) -> View:
     """Explain how to ask in a group."""
     bot_name = f"@{context.bot.username}"
-    return menu.say(context, "groups-how", _SETTINGS, private_chat_button(context), bot=bot_name)
+    return menu.text_view(
+        context, "groups-how", _SETTINGS, private_chat_button(context), bot=bot_name
+    )
 
 
 async def may_restart_session(context: BotContext) -> bool:
@@ -460,5 +470,5 @@ async def _filter_button(context: BotContext) -> bool:
     elif context.verb == "new" and not await may_restart_session(context):
         key, reason = "groups-leaders-only", "leaders"
     if key:
-        await context.show(lambda: menu.refuse(context, key), UpdateState.REFUSED, reason)
+        await context.show(lambda: menu.refusal(context, key), UpdateState.REFUSED, reason)
     return not key

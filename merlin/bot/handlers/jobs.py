@@ -141,7 +141,7 @@ def launch_price(context: BotContext) -> View:
         title, rows = translate("admin-launch-not"), (menu.back("a-launch:0"),)
         return menu.card(context, title, quote.refusal, details, rows=rows)
     sure = ("admin-launch-yes", f"a-launch-yes:{short_hash(dataset)}")
-    return menu.second_question(context, details, sure, "a-launch:0")
+    return menu.confirmation_card(context, details, sure, "a-launch:0")
 
 
 @handlers.button("a-launch-yes", needs=Permission.LAUNCH)
@@ -273,7 +273,7 @@ def show_events(context: BotContext) -> View:
 def cancel_job(context: BotContext) -> View:
     """Request cancellation of the job from the daemon."""
     job = _job_of(context, events=1, permission=Permission.LAUNCH)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         message = context.translate("admin-ask-cancel", job=job.id, build=job.build)
         return menu.confirm(context, message, "admin-cancel-job", f"a-job:{job.id}", job.id)
     return await_daemon(context, partial(jobs.cancel, job_id=job.id), f"a-job:{job.id}")

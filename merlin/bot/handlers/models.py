@@ -223,7 +223,7 @@ def accept(context: BotContext) -> View:
     """Request from the daemon that a held model is accepted despite its lost questions."""
     view = model_of(context, permission=Permission.EDIT_EXAMPLES)
     back = f"a-model:{view.job}"
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         message = context.translate("admin-ask-accept", build=view.title, dataset=view.dataset)
         reason = _held_reason(context, view)
         return menu.confirm(context, f"{message}\n\n{reason}", "admin-accept", back, view.job)
@@ -262,7 +262,7 @@ def promote(context: BotContext) -> View:
     """Request promotion of the model from the daemon."""
     model = model_of(context, permission=Permission.PROMOTE)
     back = f"a-model:{model.job}"
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         message = context.translate("admin-ask-promote", build=model.title, dataset=model.dataset)
         proof = evaluation_text(model.scores, context.language)
         return menu.confirm(context, f"{message}\n\n{proof}", "admin-promote", back, model.job)
@@ -275,7 +275,7 @@ def pin(context: BotContext) -> View:
     verb = context.verb.removeprefix("a-").removesuffix(menu.YES)
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash = short_hash(name)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         message = context.translate(f"admin-ask-{verb}", dataset=name)
         return menu.confirm(
             context, message, f"admin-{verb}", f"a-set:{dataset_hash}:0", dataset_hash
@@ -289,7 +289,7 @@ def roll_back(context: BotContext) -> View:
     """Request rollback to the model that was shown from the daemon."""
     name = admin.dataset_of(context, Permission.PROMOTE)
     dataset_hash, back = short_hash(name), f"a-set:{short_hash(name)}:0"
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         target = models.rollback_target(*services_and_actor(context), name)
         message = context.translate("admin-ask-rollback", dataset=name, build=target.title)
         message = f"{message}\n\n{evaluation_text(target.scores, context.language)}"

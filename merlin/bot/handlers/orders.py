@@ -96,13 +96,13 @@ async def _request_payment(context: BotContext, find: Callable[[BotContext], Pur
             show_view = await _show_payment_link(context, purchase)
         elif is_first or context.is_resumed:
             request = stars_request(purchase, context.language)
-            await StarsGateway(context.calls).send_invoice(context.place, request)
+            await StarsGateway(context.bot_api).send_invoice(context.place, request)
             show_view = partial(menu.alert, context.translate("pay-invoice-below"))
         else:
             # The invoice was sent a moment ago.
             show_view = partial(menu.alert, context.translate("pay-invoice-above"))
     except PaymentError:
-        show_view = partial(menu.refuse, context, "pay-no-invoice")
+        show_view = partial(menu.refusal, context, "pay-no-invoice")
     except MerlinError as error:
         show_view = partial(menu.error_view, context, error)
     await context.show(show_view)
@@ -115,14 +115,16 @@ handlers.button("order")(partial(_request_payment, find=_find_open_order))
 async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callable[[], View]:
     """Return the act that shows the link for paying a subscription; the link is created once."""
     request = stars_request(purchase, context.language)
-    url = purchase.pay_url or (await StarsGateway(context.calls).create(request)).pay_url
+    url = purchase.pay_url or (await StarsGateway(context.bot_api).create(request)).pay_url
 
     def show_link() -> View:
         Purchases(context.db).pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
         arguments = {"title": purchase.order.promise.titled(context.language), "price": price}
-        return menu.say(context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments)
+        return menu.text_view(
+            context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments
+        )
 
     return show_link
 
@@ -143,11 +145,11 @@ async def answer_checkout(context: BotContext) -> None:
     answer: dict[str, Any] = {"pre_checkout_query_id": context.query_id, "ok": not reason}
     if reason:
         answer["error_message"] = context.translate(reason)
-    await context.calls.answer(_METHOD, answer)
+    await context.bot_api.answer_query(_METHOD, answer)
     if reason:
-        await context.end(UpdateState.REFUSED, reason)
+        await context.finish_silently(UpdateState.REFUSED, reason)
     else:
-        await context.end(UpdateState.ANSWERED)
+        await context.finish_silently(UpdateState.ANSWERED)
 
 
 def refusal_reason(context: BotContext) -> str:
@@ -203,7 +205,7 @@ def renewal(context: BotContext) -> View:
     title = plan_title(context.services.plans, own_renewal.plan, context.language)
     arguments = {"title": title, "at": at, "till": own_renewal.gateway.value}
     stop = ("pay-button-stop", f"renewal-off:{own_renewal.renewal_id}", "danger")
-    return menu.say(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
+    return menu.text_view(context, "pay-ask-stop", stop, TO_PLAN, **arguments)
 
 
 def _own_renewal(context: BotContext) -> Renewal:
@@ -235,7 +237,7 @@ def orders(context: BotContext) -> View:
     expire(context)
     purchases = acts.list_orders(context.services, own_actor(context), MAX_ORDERS)
     if not purchases:
-        return menu.say(context, "pay-no-orders", TO_PLAN)
+        return menu.text_view(context, "pay-no-orders", TO_PLAN)
     lines = [
         context.translate("pay-orders"),
         *(order_line(context, purchase) for purchase in purchases),

@@ -98,7 +98,7 @@ def stop_code(context: BotContext) -> View:
     """Stop a code, after a confirmation."""
     code = _code_of(context).code
     code_hash = short_hash(code)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         message = context.translate("pay-admin-code-ask-stop", code=code)
         return menu.confirm(
             context, message, "pay-admin-code-stop", f"a-code:{code_hash}", code_hash
@@ -376,7 +376,7 @@ def reason(context: BotContext) -> View:
 
 def _confirm_refund(context: BotContext, message: str, values: Mapping[str, Any]) -> View:
     sure = ("pay-admin-refund-yes", f"a-back-yes:{values['asked']}")
-    return menu.second_question(context, message, sure, f"a-buy:{values['purchase']}")
+    return menu.confirmation_card(context, message, sure, f"a-buy:{values['purchase']}")
 
 
 @handlers.step(SURE, needs=Permission.REFUNDS)

@@ -169,7 +169,7 @@ def _choose(
 def block_person(context: BotContext) -> View:
     """Block the user. Raises Refused for oneself and for another admin."""
     person = other_person(context)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         text = context.translate("people-ask-block", who=user_title(context, person))
         return menu.confirm(context, text, "people-block", f"a-user:{person.id}", person.id)
     users.block(*services_and_actor(context), person.id)
@@ -301,7 +301,7 @@ def give_questions(context: BotContext) -> View:
     kind = _enum_argument(context, Format)
     amount = _amount_argument(context)
     days = min(context.number(3), _MAX_QUESTION_DAYS)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         text = context.translate(
             "people-ask-gift",
             who=user_title(context, person),
@@ -356,7 +356,7 @@ def give_plan(context: BotContext) -> View:
     person, plan, days = person_of(context), _plan_argument(context), context.number(2)
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         title = plan.titled(context.language)
         who = user_title(context, person)
         text = context.translate("people-ask-term-gift", who=who, title=title, days=days)
@@ -409,7 +409,7 @@ def grant(context: BotContext) -> View:
     """Grant the role."""
     person, role = other_person(context), _enum_argument(context, Role)
     scope = _scope_argument(context, 2) if role is Role.TEACHER else None
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         role_label = admin.state_text(context, "role", role.value) + (
             f" ({scope})" if scope else ""
         )
@@ -427,7 +427,7 @@ def revoke_scope(context: BotContext) -> View:
     """Revoke a teacher's dataset."""
     person = other_person(context)
     scope = _scope_argument(context, 1, person.scopes)
-    if not menu.is_sure(context):
+    if not menu.is_confirmed(context):
         text = context.translate(
             "people-ask-scope-off", who=user_title(context, person), scope=scope
         )

@@ -103,7 +103,7 @@ def are_invites_on(context: BotContext) -> bool:
 def invite(context: BotContext) -> View:
     """Show the user's invitation link."""
     if not are_invites_on(context):
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     link = context.link(f"{LINK}_{context.user_id}")
     greeting = {"url": link, "text": context.translate("invite-greeting")}
     share = Button(context.translate("invite-share"), url=f"{_SHARE_URL}?{urlencode(greeting)}")
@@ -112,7 +112,7 @@ def invite(context: BotContext) -> View:
         "amount": context.services.config.payments.invitation,
         "most": MAX_INVITED,
     }
-    return menu.say(context, "invite-link", share, TO_PLAN, **arguments)
+    return menu.text_view(context, "invite-link", share, TO_PLAN, **arguments)
 
 
 def reward_inviter(context: BotContext, number: str) -> None:

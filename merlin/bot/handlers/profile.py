@@ -70,12 +70,16 @@ def list_languages(context: BotContext) -> View:
     """List the languages, with a button for the time zones."""
     chosen, client = context.user.language, context.translate("lang-client")
     buttons = [
-        menu.choice(text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language)
+        menu.choice_button(
+            text(language, "lang-name"), f"lang:{language}", is_chosen=chosen == language
+        )
         for language in LANGUAGES
     ]
-    client_choice = menu.choice(client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None)
+    client_choice = menu.choice_button(client, f"lang:{_CLIENT_LANGUAGE}", is_chosen=chosen is None)
     now = _now(context, context.user.zone or context.services.config.timezone)
-    return menu.say(context, "lang-ask", buttons, client_choice, ("zone-choose", "zones"), now=now)
+    return menu.text_view(
+        context, "lang-ask", buttons, client_choice, ("zone-choose", "zones"), now=now
+    )
 
 
 def _now(context: BotContext, zone: str) -> str:
@@ -102,13 +106,13 @@ def list_zones(context: BotContext) -> View:
     if context.dialog is not None and context.dialog.step == ZONE_STEP:
         context.stop_waiting()
     buttons = [
-        menu.choice(
+        menu.choice_button(
             _city(zone, context.language), f"zone:{number}", is_chosen=context.user.zone == zone
         )
         for number, zone in enumerate(ZONES, 1)
     ]
     type_button, rows = ("zone-type", "zone-type"), button_rows(buttons, _COLUMNS)
-    return menu.say(context, "zone-ask", *rows, type_button, menu.back("lang"))
+    return menu.text_view(context, "zone-ask", *rows, type_button, menu.back("lang"))
 
 
 def _city(zone: str, language: str) -> str:
@@ -121,7 +125,7 @@ def choose_zone(context: BotContext) -> View:
     for number, zone in enumerate(ZONES, 1):
         if (str(number),) == context.arguments:
             return _save_zone(context, zone)
-    return menu.outdated(context)
+    return menu.outdated_view(context)
 
 
 @handlers.step(ZONE_STEP)
@@ -144,7 +148,7 @@ def take_zone(context: BotContext) -> View:
 def _save_zone(context: BotContext, zone: str) -> View:
     accounts.set_zone(*services_and_actor(context), zone)
     now = _now(context, zone)
-    return menu.say(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
+    return menu.text_view(context, "zone-kept", menu.back("lang"), zone=zone, now=now)
 
 
 # Bots may send 50 MB; the stored file is encrypted and encoded, which doubles its size.
@@ -160,7 +164,7 @@ _LISTED_TABLES = (
 async def export(context: BotContext) -> None:
     """Send a file with all data that is stored about the user."""
     if not context.is_private:
-        await context.say(context.translate("my-data-private"))
+        await context.reply(context.translate("my-data-private"))
         return
     data = await context.store.read(lambda: accounts.export(*services_and_actor(context)))
     content = json.dumps(data, ensure_ascii=False, indent=1, default=str).encode()
@@ -175,10 +179,10 @@ async def export(context: BotContext) -> None:
 def delete_me(context: BotContext) -> View:
     """List what would be deleted and ask for confirmation."""
     if not context.is_private:
-        return menu.say(context, "my-data-private")
+        return menu.text_view(context, "my-data-private")
     lines = _count_lines(context, accounts.count_records(*services_and_actor(context)))
     confirm_button, rows = ("my-data-go-on", "forget:1"), "\n".join(lines)
-    return menu.say(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
+    return menu.text_view(context, "my-data-delete", confirm_button, menu.CANCEL, rows=rows)
 
 
 def _count_lines(context: BotContext, counts: Mapping[str, int]) -> list[str]:
@@ -196,15 +200,17 @@ async def forget(context: BotContext) -> None:
         await context.show(lambda: menu.alert(context.translate("my-data-private")))
     elif context.number() != 2:  # noqa: PLR2004 - the second time
         sure = ("my-data-sure", "forget:2", "danger")
-        await context.show(lambda: menu.say(context, "my-data-surely", sure, menu.CANCEL))
+        await context.show(lambda: menu.text_view(context, "my-data-surely", sure, menu.CANCEL))
     else:
         await _erase(context)
 
 
 async def _erase(context: BotContext) -> None:
-    await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
+    await context.bot_api.answer_query(
+        "answerCallbackQuery", {"callback_query_id": context.query_id}
+    )
     kill_point("erase.before")
-    await end_subscriptions(with_stars(context.services, context.calls), context.user_id)
+    await end_subscriptions(with_stars(context.services, context.bot_api), context.user_id)
     rows, models = await context.store.do(
         lambda: accounts.erase(
             *services_and_actor(context), context.update_id, is_resumed=context.is_resumed
@@ -219,8 +225,8 @@ async def _erase(context: BotContext) -> None:
     page = FormattedMessage("\n\n".join(parts))
     # The data is erased even if the message cannot be sent.
     with suppress(ChatUnreachable, SendUnknown, BadRequest):
-        if not await context.calls.edit(context.chat_id, context.message_id, page):
-            await context.calls.send(context.chat_id, page)
+        if not await context.bot_api.edit(context.chat_id, context.message_id, page):
+            await context.bot_api.send(context.chat_id, page)
     kill_point("erase.told")
     await context.store.do(lambda: accounts.erase(*services_and_actor(context), is_resumed=True))
 
@@ -257,8 +263,8 @@ def _refusal(context: BotContext) -> View | None:
     newest = Audit(context.db).newest(_MAX_AUDIT_ENTRIES, person_reference(context.user_id))
     requests = [entry for entry in newest if entry.action == _QUESTION_ACTION and entry.at > since]
     if len(requests) >= MAX_PER_DAY:
-        return menu.say(context, "paysupport-enough", most=MAX_PER_DAY)
-    return None if context.services.roles.admins() else menu.say(context, "paysupport-nobody")
+        return menu.text_view(context, "paysupport-enough", most=MAX_PER_DAY)
+    return None if context.services.roles.admins() else menu.text_view(context, "paysupport-nobody")
 
 
 def _send_to_admins(context: BotContext, text: str) -> View:
@@ -278,7 +284,7 @@ def _send_to_admins(context: BotContext, text: str) -> View:
 
 def _sent_text(context: BotContext, key: str) -> str:
     """Return the confirmation of a sent text, with a note if a file was left out."""
-    file_note = context.translate("paysupport-words-only") if context.sent is not None else ""
+    file_note = context.translate("paysupport-words-only") if context.attachment is not None else ""
     return "\n\n".join(filter(None, [context.translate(key), file_note]))
 
 
@@ -317,7 +323,7 @@ def ask_answer(context: BotContext) -> View:
         return pay_support(context)
     user_id = context.number()
     if not context.authority.may(Permission.REFUNDS) or Users(context.db).get(user_id) is None:
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     values = {"user": user_id}
     view = menu.form(context, "paysupport-answer-ask", step=ANSWER_STEP, values=values)
     return replace(view, is_new=True)
@@ -331,7 +337,7 @@ def send_answer(context: BotContext) -> View:
     user_id = context.dialog_values.get("user")
     context.stop_waiting()
     if not isinstance(user_id, int) or not context.authority.may(Permission.REFUNDS):
-        return menu.say(context, "bot-button-old")
+        return menu.text_view(context, "bot-button-old")
     language = context.services.language_of(user_id)
     page = FormattedMessage(text(language, "paysupport-answered", words=context.text.strip()))
     message = OutgoingMessage(f"paysupport:{context.update_id}:{user_id}", user_id, page)

@@ -16,7 +16,7 @@ from telegram.error import NetworkError
 
 from merlin.app.ask import Talk, window_of
 from merlin.bot.context import BotContext
-from merlin.bot.updates import Sent
+from merlin.bot.updates import ReceivedAttachment
 from merlin.chat.answer import AnswerObserver, Reply
 from merlin.chat.model_catalogue import Candidate, CandidateKind, only_candidate
 from merlin.chat.prompt import (
@@ -130,7 +130,7 @@ SOURCES: dict[str, Source] = {
 }
 
 
-def _first_kind(context: BotContext) -> tuple[list[Sent], str]:
+def _first_kind(context: BotContext) -> tuple[list[ReceivedAttachment], str]:
     """Return the attachments of the first one's kind, with a note if others were left out.
 
     The plan counts the question by the first attachment, so the others are ignored.
@@ -153,14 +153,16 @@ async def fetch(context: BotContext, file_id: str, limit_bytes: int) -> bytes:
         raise Refused("Telegram hands no file out", "media-not-fetched") from None
 
 
-async def _fetch_content(context: BotContext, sent: Sent, limit_bytes: int) -> bytes:
+async def _fetch_content(context: BotContext, sent: ReceivedAttachment, limit_bytes: int) -> bytes:
     content = await fetch(context, sent.file_id, limit_bytes)
     if not content:
         raise unusable_file("media-empty")
     return content
 
 
-async def _transcribe(context: BotContext, transcriber: OpenAIAudio, sent: Sent) -> str:
+async def _transcribe(
+    context: BotContext, transcriber: OpenAIAudio, sent: ReceivedAttachment
+) -> str:
     """Return the transcript of a recording, retried while the provider is busy."""
     content = await _fetch_content(context, sent, context.services.config.chat.limits.voice_bytes)
     extension = recording_extension(content[:HEAD_BYTES])
@@ -309,7 +311,7 @@ async def _summarize_part(
     task = context.translate("media-part-wish", part=number, parts=count, question=question)
     message = Message("user", f"{task}\n\n{wrap_document(part, name)}")
     models = only_candidate(summarizer)
-    reply = await context.bot_data.desk.reply(models, (message,), AnswerObserver())
+    reply = await context.bot_data.answer_service.reply(models, (message,), AnswerObserver())
     replies.append(reply)
     if not reply.text:
         raise Refused("a part was not told", "media-part-failed", part=number)

@@ -30,13 +30,13 @@ from merlin.bot.answers import (
     DraftIndicator,
     StreamingEditor,
     TypingIndicator,
-    both,
-    draw,
-    pages,
+    render_off_loop,
+    render_turn,
+    run_both,
     window_note,
 )
 from merlin.bot.answers import written as stored_answer_of
-from merlin.bot.context import BotContext, page_letters, spot_of
+from merlin.bot.context import BotContext, build_page_messages, find_target
 from merlin.bot.handlers.answering import left_note, name_topic, refusal_of
 from merlin.bot.handlers.prompts import SOURCES, Source, fit_prompt
 from merlin.bot.outbox import OnSent
@@ -76,13 +76,13 @@ async def answer_message(context: BotContext) -> None:
         await answer_edited(context)
     elif context.format in SOURCES:
         await answer_question(context, SOURCES[context.format])
-    elif context.sent is not None and context.is_private:
+    elif context.attachment is not None and context.is_private:
         text = context.translate("media-other")
-        await context.say(text, UpdateState.REFUSED, f"not served: {context.sent.kind}")
+        await context.reply(text, UpdateState.REFUSED, f"not served: {context.attachment.kind}")
     elif context.text:
         await answer_question(context)
     else:
-        await context.end(UpdateState.REFUSED, "not served: no words")
+        await context.finish_silently(UpdateState.REFUSED, "not served: no words")
 
 
 async def answer_question(context: BotContext, source: Source = read_text) -> None:
@@ -118,9 +118,9 @@ async def give_up(context: BotContext) -> None:
     if turn is not None and turn.written is None:
         await _send_stored_answer(context, turn, failure)
         return
-    placeholder_id = context.bot_data.placed.pop(context.update_id, 0)
-    spot = replace(spot_of(context), edit_of=placeholder_id)
-    message = page_letters(context, [FormattedMessage(failure.note)], spot)[0]
+    placeholder_id = context.bot_data.placeholders.pop(context.update_id, 0)
+    spot = replace(find_target(context), edit_of=placeholder_id)
+    message = build_page_messages(context, [FormattedMessage(failure.note)], spot)[0]
     message = replace(message, key=f"update:{context.update_id}:sorry")
     await context.bot_data.sender.deliver(
         lambda: context.outbox.put([message]),
@@ -140,7 +140,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     pace, waiting_text = context.services.pace, context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
-    editor = StreamingEditor(context.calls, context.place, interval_s, stop, waiting_text)
+    editor = StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
     placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
         stored_turn, answer = await _ask(context, talk, source, (editor, placeholder))
@@ -152,21 +152,23 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
         placeholder.cancel()
     # Rendered while it is being stored, sent afterwards.
     store_task = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
-    _, parts = await both(store_task, _render_answer(context, stored_turn, answer.written))
+    _, parts = await run_both(store_task, _render_answer(context, stored_turn, answer.written))
     await _send_answer(context, stored_turn, answer.written, parts)
 
 
 async def _send_placeholder(context: BotContext, turn: Turn | None, editor: StreamingEditor) -> int:
     """Send the placeholder and return its message id, or that of an earlier attempt."""
     message_id = turn.placeholder_id if turn is not None else None
-    message_id = message_id or context.bot_data.placed.get(context.update_id)
+    message_id = message_id or context.bot_data.placeholders.get(context.update_id)
     if not message_id:
         stop = answers.stop_button(context.language, context.update_id)
         page = FormattedMessage(PLACEHOLDER, buttons=((stop,),))
-        message_id = await context.calls.place(context.chat_id, page, spot_of(context))
-        context.bot_data.placed[context.update_id] = message_id
+        message_id = await context.bot_api.send_placeholder(
+            context.chat_id, page, find_target(context)
+        )
+        context.bot_data.placeholders[context.update_id] = message_id
         kill_point("placeholder.sent")
-    editor.stands(message_id)
+    editor.set_placeholder(message_id)
     return message_id
 
 
@@ -182,28 +184,30 @@ async def _ask(
     async def store_question(prompt: Prompt) -> Turn:
         question, placeholder_id = _question(context, talk, prompt), await placeholder
         turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
-        context.bot_data.placed.pop(context.update_id, None)
+        context.bot_data.placeholders.pop(context.update_id, None)
         kill_point("placeholder.recorded")
         return turn
 
     async with editor:
         with _stoppable(context) as stop:
-            if context.sent is not None:
+            if context.attachment is not None:
                 # Downloading, transcribing and reading take time.
                 await store_question(Prompt(context.text, context.format))
             prompt, refusal = await _prompt(context, talk, source, (editor, stop))
             if refusal is not None:
                 return await store_question(prompt), refusal
-            return await both(store_question(prompt), _reply(context, talk, prompt, (editor, stop)))
+            return await run_both(
+                store_question(prompt), _reply(context, talk, prompt, (editor, stop))
+            )
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
     talk = await ask.begin(context.services, question_of(context))
     # There is no message yet that the answer could be streamed into.
-    calls, place, pace = context.calls, context.place, context.services.pace
-    indicator: AnswerIndicator = TypingIndicator(calls, place, pace.typing_s)
+    bot_api, place, pace = context.bot_api, context.place, context.services.pace
+    indicator: AnswerIndicator = TypingIndicator(bot_api, place, pace.typing_s)
     if context.services.config.chat.streaming == DRAFTS:
-        indicator = DraftIndicator(calls, place, pace.private_edit_s, context.update_id)
+        indicator = DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
     async with indicator as observer:
         with _stoppable(context) as stop:
             prompt, refusal = await _prompt(context, talk, source, (observer, stop))
@@ -213,7 +217,7 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
         turn = context.turns.ask(_question(context, talk, prompt), None)
         ask.finish(context.services, talk.asker, answer)
         parts = _answer_pages(context, turn, answer.written)
-        return context.outbox.put(page_letters(context, parts))
+        return context.outbox.put(build_page_messages(context, parts))
 
     await context.bot_data.sender.deliver(
         prepare, _on_sent(context, answer.written), context.language
@@ -278,7 +282,7 @@ async def _reply(
     models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
     conversation = (*talk.summary, *talk.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
-    reply_task = context.bot_data.desk.reply(
+    reply_task = context.bot_data.answer_service.reply(
         models, conversation, *controls, ground=None if prompt.images else sources
     )
     return _answer(context, talk, prompt, await reply_task)
@@ -365,8 +369,8 @@ async def _render_answer(
     """Return the messages of the answer."""
     if turn.question.format == "voice":
         return await context.store.read(lambda: _answer_pages(context, turn, stored_answer))
-    return await draw(
-        lambda: pages(turn, stored_answer, context.language), len(stored_answer.answer)
+    return await render_off_loop(
+        lambda: render_turn(turn, stored_answer, context.language), len(stored_answer.answer)
     )
 
 
@@ -382,14 +386,14 @@ async def _send_answer(
 ) -> None:
     """Send the parts of the answer, the first into the placeholder, and finish the update."""
     chat_id, placeholder_id, sent = context.chat_id, turn.placeholder_id, 0
-    if placeholder_id is not None and await context.calls.edit(chat_id, placeholder_id, parts[0]):
+    if placeholder_id is not None and await context.bot_api.edit(chat_id, placeholder_id, parts[0]):
         kill_point("answer.sent")
         sent = 1
 
     def prepare() -> Sequence[QueuedMessage]:
         if len(parts) == sent and not context.is_resumed:
             return []
-        context.outbox.put(page_letters(context, parts[sent:], number=sent))
+        context.outbox.put(build_page_messages(context, parts[sent:], number=sent))
         return context.outbox.of_update(context.update_id)
 
     await context.bot_data.sender.deliver(
@@ -406,11 +410,11 @@ def _answer_pages(
     """
     session = context.sessions.find(context.place, turn.question.session_id)
     is_script = session is not None and session.preset == VOICE
-    return pages(turn, stored_answer, context.language, is_script=is_script)
+    return render_turn(turn, stored_answer, context.language, is_script=is_script)
 
 
 def _on_sent(context: BotContext, stored_answer: StoredAnswer) -> OnSent:
-    ending = context.ending(stored_answer.ending)
+    ending = context.finish_callback(stored_answer.ending)
 
     def after(is_sure: bool) -> None:  # noqa: FBT001 - an `OnSent`
         context.turns.mark_delivered(context.update_id)
@@ -442,7 +446,9 @@ async def answer_again(context: BotContext) -> None:
         return Prompt(turn.question.text, turn.question.format)
 
     if not context.is_resumed:
-        await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
+        await context.bot_api.answer_query(
+            "answerCallbackQuery", {"callback_query_id": context.query_id}
+        )
     question = turn.question
     repeat_context = replace(context, text=question.text, message_id=question.message_id)
     await answer_question(repeat_context, repeat_prompt)
@@ -464,10 +470,12 @@ async def ask_starter(context: BotContext) -> None:
 
 async def _ask_offered(context: BotContext, question: str) -> None:
     if not question:
-        await context.show(lambda: menu.refuse(context, "bot-button-old"))
+        await context.show(lambda: menu.refusal(context, "bot-button-old"))
         return
     if not context.is_resumed:
-        await context.calls.answer("answerCallbackQuery", {"callback_query_id": context.query_id})
+        await context.bot_api.answer_query(
+            "answerCallbackQuery", {"callback_query_id": context.query_id}
+        )
     await answer_question(replace(context, text=question, message_id=0))
 
 
@@ -514,18 +522,18 @@ async def answer_edited(context: BotContext) -> None:
         await answer_question(context, source)
         return
     if turn is None or context.command or not await _is_changed(context, turn):
-        await context.end(UpdateState.REFUSED, "an edit that asks nothing")
+        await context.finish_silently(UpdateState.REFUSED, "an edit that asks nothing")
         return
     key = _refusal(context, turn)
     if key:
-        await context.say(context.translate(key), UpdateState.REFUSED, key)
+        await context.reply(context.translate(key), UpdateState.REFUSED, key)
         return
     await answer_question(context, source)
 
 
 async def _is_changed(context: BotContext, turn: Turn) -> bool:
     """Return whether the user's text differs from the question that was answered."""
-    if context.sent is not None:
+    if context.attachment is not None:
         return (
             bool(context.text)
             and text_outside_documents(turn.question.text).strip() != context.text
@@ -537,7 +545,7 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
 
 def _refusal(context: BotContext, turn: Turn) -> str:
     """Return the key of the reason why the edit is not answered, "" for none."""
-    if context.sent is None and utf16_length(turn.question.text) > LONG_UNITS:
+    if context.attachment is None and utf16_length(turn.question.text) > LONG_UNITS:
         # One part of a joined text is not the whole question.
         return "edited-long"
     message = context.stored.content

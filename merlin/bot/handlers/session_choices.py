@@ -90,7 +90,7 @@ def without_preset(context: BotContext, session: sessions.Session) -> sessions.S
 def remove_prompt(context: BotContext) -> View:
     """Remove the session's system prompt; the default model answers again."""
     context.sessions.change(fit_window(context, without_preset(context, context.open_session())))
-    return menu.say(context, "presets-off", _TO_PRESETS)
+    return menu.text_view(context, "presets-off", _TO_PRESETS)
 
 
 PAIR_STEP = "preset-pair"
@@ -106,7 +106,9 @@ def list_presets(context: BotContext) -> View:
     ]
     keys = [*_built_in(context), *context.services.config.chat.presets]
     buttons = [
-        menu.choice(preset_title(context, key), f"preset:{verb}", is_chosen=session.preset == key)
+        menu.choice_button(
+            preset_title(context, key), f"preset:{verb}", is_chosen=session.preset == key
+        )
         for key, verb in [*((name, f"set:{name}") for name in keys), *own_keys]
     ]
     now = context.translate("presets-now", name=preset_name(context, session) or "none")
@@ -128,15 +130,15 @@ def _choose_preset(context: BotContext) -> View:
     name = context.argument(1)
     if name == sessions.TRANSLATOR:
         pairs = [(f"presets-pair-{pair}", f"preset:pair:{pair}") for pair in (_RU_EN, "other")]
-        return menu.say(context, "presets-pair-ask", *pairs, _TO_PRESETS)
+        return menu.text_view(context, "presets-pair-ask", *pairs, _TO_PRESETS)
     if name in _built_in(context):
         prompt = sessions.built_in_prompt(context.language, name)
         return _apply_and_confirm(context, name, prompt, f"presets-how-{name}")
     preset = context.services.config.chat.presets.get(name)
     if preset is None:
-        return menu.refuse(context, "presets-gone")
+        return menu.refusal(context, "presets-gone")
     if preset.model is not None and not allows_model(plan_for(context), preset.model.model):
-        return menu.refuse(context, "presets-not-in-plan")
+        return menu.refusal(context, "presets-not-in-plan")
     model = None if preset.model is None else preset.model.pair
     return _apply_and_confirm(context, name, preset.prompt, model=model)
 
@@ -152,7 +154,7 @@ def _apply_and_confirm(
     """Set a preset in the session and show a confirmation."""
     session = apply_preset(context, name, prompt, model)
     if session is None:
-        return menu.say(context, "presets-nobody")
+        return menu.text_view(context, "presets-nobody")
     title = preset_title(context, name)
     message = context.translate("presets-chosen", name=title)
     rows = (drop_button, _OFF_BUTTON, _TO_PRESETS)
@@ -179,17 +181,17 @@ def _handle_own_preset(context: BotContext) -> View:
     """Run the action of a button on an own preset: use, ask for confirmation, delete."""
     preset = sessions.OwnPresets(context.db).find(context.user_id, context.number(1))
     if preset is None:
-        return menu.refuse(context, "presets-gone")
+        return menu.refusal(context, "presets-gone")
     number, verb = preset.preset_id, context.argument(0)
     if verb == "own":
         drop = ("presets-drop", f"preset:drop:{number}")
         return _apply_and_confirm(context, preset.key, preset.prompt, drop_button=drop)
     if verb == "drop":
         sure = ("presets-drop-sure", f"preset:dropped:{number}", "danger")
-        return menu.say(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
+        return menu.text_view(context, "presets-drop-ask", sure, _TO_PRESETS, name=preset.name)
     if not sessions.OwnPresets(context.db).delete(context.user_id, number):
-        return menu.refuse(context, "presets-gone")
-    return menu.say(context, "presets-dropped", _TO_PRESETS, name=preset.name)
+        return menu.refusal(context, "presets-gone")
+    return menu.text_view(context, "presets-dropped", _TO_PRESETS, name=preset.name)
 
 
 _PRESET_VERBS: Mapping[str, Act] = {
@@ -230,7 +232,7 @@ def _ask_preset_name(context: BotContext) -> View:
 def _current_prompt(context: BotContext) -> View:
     session = context.open_session()
     if not session.system:
-        return menu.say(context, "system-none", _SET)
+        return menu.text_view(context, "system-none", _SET)
     headline = context.translate("system-now", name=preset_title(context, session.preset) or "none")
     quote = Entity(
         "expandable_blockquote", utf16_length(headline) + 2, utf16_length(session.system)
@@ -246,7 +248,7 @@ def _set_prompt(context: BotContext, text: str) -> View:
     context.stop_waiting()
     session = apply_preset(context, "", prompt)
     if session is None:
-        return menu.say(context, "presets-nobody")
+        return menu.text_view(context, "presets-nobody")
     parts = (context.translate("system-set"), other_provider_note(context, session))
     return menu.paragraphs(context, *parts, rows=((_SAVE, _CLEAR),))
 
@@ -260,12 +262,12 @@ def take_preset_name(context: BotContext) -> View:
     context.stop_waiting()
     session, presets = context.open_session(), sessions.OwnPresets(context.db)
     if not session.system:
-        return menu.say(context, "system-none", _SET)
+        return menu.text_view(context, "system-none", _SET)
     if not sessions.may_save_preset(presets.of(context.user_id), name):
-        return menu.say(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
+        return menu.text_view(context, "system-full", _TO_PRESETS, most=sessions.MAX_OWN_PRESETS)
     preset = presets.put(context.user_id, name, session.system)
     apply_preset(context, preset.key, preset.prompt)
-    return menu.say(context, "system-saved", _TO_PRESETS, name=name)
+    return menu.text_view(context, "system-saved", _TO_PRESETS, name=name)
 
 
 _SET, _SAVE, _CLEAR = [
@@ -295,20 +297,22 @@ def handle_course_button(context: BotContext) -> View:
         case ("open", _):
             course = courses.active(context.services).by_id.get(context.number(1))
             return (
-                _start_course(context, course) if course else menu.refuse(context, "courses-gone")
+                _start_course(context, course) if course else menu.refusal(context, "courses-gone")
             )
         case ("all",):
             _start_session(context, None)
-            return menu.say(context, "courses-all-chosen", _TO_COURSES)
+            return menu.text_view(context, "courses-all-chosen", _TO_COURSES)
         case _:
-            return menu.outdated(context)
+            return menu.outdated_view(context)
 
 
 def open_course(context: BotContext, slug: str) -> View:
     """Start a session about the course of a deep link; within the store's work."""
     course = courses.active(context.services).by_slug.get(slug)
     return (
-        _start_course(context, course) if course else menu.say(context, "courses-gone", _TO_COURSES)
+        _start_course(context, course)
+        if course
+        else menu.text_view(context, "courses-gone", _TO_COURSES)
     )
 
 
@@ -318,7 +322,7 @@ def list_courses(context: BotContext) -> View:
     active = courses.active(context.services).courses
     session = context.open_session()
     if not active and session.dataset is None:
-        return menu.say(context, "courses-none-yet")
+        return menu.text_view(context, "courses-none-yet")
     page_items, page = menu.paginate(active, context.number(1))
     titles = {course.course_id: course.title(context.language) for course in active}
     current = next((course.course_id for course in active if course.slug == session.dataset), None)
@@ -329,7 +333,7 @@ def list_courses(context: BotContext) -> View:
         lines.append("\n" + context.translate("courses-semester", semester=semester))
         lines += [f"• {titles[course.course_id]}" for course in group]
     buttons = [
-        menu.choice(
+        menu.choice_button(
             titles[course.course_id],
             f"course:open:{course.course_id}",
             is_chosen=session.dataset == course.dataset,
@@ -397,7 +401,7 @@ def handle_model_button(context: BotContext) -> View:
         case ("newest",):
             return replace(_choose_newest(context), is_new=True)
         case _:
-            return menu.outdated(context)
+            return menu.outdated_view(context)
 
 
 @handlers.command("model")
@@ -407,16 +411,16 @@ def list_choices(context: BotContext) -> View:
     choices = allowed_models(context, session)
     current = answering_model(context, session)
     if current is None:
-        return menu.say(context, "models-nobody")
+        return menu.text_view(context, "models-nobody")
     page_items, page = menu.paginate(choices, context.number(1))
     provider = provider_title(context, current.provider)
     lines = [context.translate("models-now", model=current.title, provider=provider)]
     newest = context.translate("models-newest")
-    buttons = [menu.choice(newest, "model:auto", is_chosen=session.provider is None)]
+    buttons = [menu.choice_button(newest, "model:auto", is_chosen=session.provider is None)]
     for count, option in enumerate(page_items, page * PAGE_SIZE + 1):
         lines.append(_model_line(context, count, option))
         is_current = (session.provider, session.model_id) == (option.provider, option.model_id)
-        label = menu.choice(
+        label = menu.choice_button(
             f"{count}. {option.title}", f"model:use:{option.sign}", is_chosen=is_current
         )
         buttons.append(replace(label, label=menu.cut(label.label, LABEL_LENGTH)))
@@ -460,7 +464,7 @@ def _choose_model(context: BotContext, sign: str) -> View:
         None,
     )
     if option is None:
-        return menu.refuse(context, "models-gone")
+        return menu.refusal(context, "models-gone")
     chosen_session = replace(session, provider=option.provider, model_id=option.model_id)
     context.sessions.change(fit_window(context, chosen_session))
     if session.touched_at is not None:
@@ -483,4 +487,6 @@ def _choose_newest(context: BotContext) -> View:
     session = replace(context.open_session(), provider=None, model_id=None)
     context.sessions.change(fit_window(context, session))
     model = answering_model(context, session)
-    return menu.say(context, "models-auto", _TO_MODELS, model=model.title if model else "none")
+    return menu.text_view(
+        context, "models-auto", _TO_MODELS, model=model.title if model else "none"
+    )

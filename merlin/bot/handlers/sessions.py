@@ -22,7 +22,7 @@ from merlin.app.sessions import counted_turns, session_as_json, session_as_markd
 from merlin.app.summaries import SummaryTask
 from merlin.bot import answers, menu
 from merlin.bot.answers import TypingIndicator
-from merlin.bot.context import BotContext, letters
+from merlin.bot.context import BotContext, build_messages
 from merlin.bot.handlers.admin import format_time
 from merlin.bot.handlers.answering import (
     answering_model,
@@ -68,21 +68,21 @@ async def summarize(context: BotContext) -> None:
             "callback_query_id": context.query_id,
             "text": context.translate("sum-working"),
         }
-        await context.calls.answer("answerCallbackQuery", arguments)
+        await context.bot_api.answer_query("answerCallbackQuery", arguments)
     async with TypingIndicator(
-        context.calls, context.place, context.services.pace.typing_s
+        context.bot_api, context.place, context.services.pace.typing_s
     ) as typing:
         summary, replies = await summaries.summarize_session(
-            context.services, task, context.bot_data.desk, typing
+            context.services, task, context.bot_data.answer_service, typing
         )
 
     def prepare() -> Sequence[QueuedMessage]:
         is_stored = summaries.finish(context.services, task, context.place, summary, replies)
         view = _summary_view(context, task.session, summary if is_stored else "")
-        return context.outbox.put(letters(context, view))
+        return context.outbox.put(build_messages(context, view))
 
     await context.bot_data.sender.deliver(
-        prepare, context.ending(UpdateState.ANSWERED), context.language
+        prepare, context.finish_callback(UpdateState.ANSWERED), context.language
     )
 
 
@@ -94,10 +94,10 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
     session_id = turn.question.session_id if turn is not None else 0
     session = context.sessions.find(context.place, session_id)
     if session is None:
-        return menu.refuse(context, "session-not-yours")
+        return menu.refusal(context, "session-not-yours")
     current = context.open_session()
     if current.summary and not current.used_tokens:
-        return menu.refuse(context, "sum-done")
+        return menu.refusal(context, "sum-done")
     task = summaries.begin(context.services, question_of(context), session)
     if isinstance(task, SummaryTask):
         return task
@@ -109,7 +109,7 @@ def _begin_summary(context: BotContext) -> SummaryTask | View:
 def _summary_view(context: BotContext, old: Session, summary: str) -> View:
     """Show the summary with which the new session starts, or say that nothing has changed."""
     if not summary:
-        return replace(menu.say(context, "sum-failed"), is_new=True)
+        return replace(menu.text_view(context, "sum-failed"), is_new=True)
     headline = context.translate("sum-head")
     ending = context.translate("sum-tail" if context.is_private else "groups-sum-tail")
     mark = Entity("expandable_blockquote", utf16_length(headline) + 2, utf16_length(summary))
@@ -133,7 +133,7 @@ def list_sessions(context: BotContext, page: int | None = None) -> View:
     """Show a page of the sessions, last used first; `page` defaults to the callback data."""
     count = context.sessions.count(context.place)
     if not count:
-        return menu.say(context, "sessions-none")
+        return menu.text_view(context, "sessions-none")
     page = menu.page_number(context.number() if page is None else page, count)
     entries = []
     for session in context.sessions.of(context.place, page * PAGE_SIZE, PAGE_SIZE):
@@ -143,7 +143,7 @@ def list_sessions(context: BotContext, page: int | None = None) -> View:
         entries.append(Button(label, f"session:{session.session_id}"))
     page_row = menu.page_buttons("sessions", page, count)
     pages = {"page": page + 1, "pages": -(-count // PAGE_SIZE)}
-    return menu.say(context, "sessions-list", *entries, *page_row, count=count, **pages)
+    return menu.text_view(context, "sessions-list", *entries, *page_row, count=count, **pages)
 
 
 def session_title(session: Session, context: BotContext) -> str:
@@ -159,7 +159,7 @@ def _session_button(verb: str) -> Callable[[_SessionView], _SessionView]:
         def act(context: BotContext) -> View:
             session = context.sessions.find(context.place, context.number())
             if session is None or session.user_id != context.user_id:
-                return menu.refuse(context, "session-not-yours")
+                return menu.refusal(context, "session-not-yours")
             return show(context, session)
 
         return show
@@ -223,7 +223,7 @@ def take_title(context: BotContext) -> View:
     session = context.sessions.find(context.place, int(session_id or 0))
     if session is None:
         context.stop_waiting()
-        return menu.say(context, "session-not-yours")
+        return menu.text_view(context, "session-not-yours")
     title = build_session_title(context.text)
     if not title:
         return rename_session(context, session)
@@ -253,7 +253,7 @@ def delete_session(context: BotContext, session: Session) -> View:
     """Delete a session with its messages."""
     context.sessions.delete(context.place, session.session_id)
     title = session_title(session, context)
-    return menu.say(context, "session-deleted", _restore_button(session), _ALL, title=title)
+    return menu.text_view(context, "session-deleted", _restore_button(session), _ALL, title=title)
 
 
 def _restore_button(session: Session) -> tuple[str, str]:
@@ -265,7 +265,7 @@ def restore_session(context: BotContext) -> View:
     """Restore a deleted session and show it."""
     session = context.sessions.restore(context.place, context.number())
     if session is None:
-        return menu.refuse(context, "session-gone")
+        return menu.refusal(context, "session-gone")
     return session_card(context, session)
 
 
@@ -371,7 +371,7 @@ async def new_session(context: BotContext) -> None:
 
     def prepare() -> Sequence[QueuedMessage]:
         open_in_topic(context, thread_id)
-        (note,) = letters(context, menu.say(context, "session-topic-made"))
+        (note,) = build_messages(context, menu.text_view(context, "session-topic-made"))
         page = FormattedMessage(context.translate("session-topic-begun"))
         key = f"update:{context.update_id}:topic"
         topic_message = OutgoingMessage(
@@ -379,7 +379,7 @@ async def new_session(context: BotContext) -> None:
         )
         return context.outbox.put([note, topic_message])
 
-    ending = context.ending(UpdateState.ANSWERED)
+    ending = context.finish_callback(UpdateState.ANSWERED)
     await context.bot_data.sender.deliver(prepare, ending, context.language)
 
 

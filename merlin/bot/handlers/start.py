@@ -51,9 +51,9 @@ def open_login(context: BotContext, key: str) -> View:
     """Show which browser asks to sign in, with the number that its page shows."""
     login = sign_in.show_login(*services_and_actor(context), key) if context.is_private else None
     if login is None:
-        return menu.say(context, "bot-login-over")
+        return menu.text_view(context, "bot-login-over")
     unknown_text, login_id = context.translate("bot-login-unknown"), login.login_id
-    return menu.say(
+    return menu.text_view(
         context,
         "bot-login-ask",
         ("bot-login-yes", f"{VERB}:{YES}:{login_id}", "success"),
@@ -71,8 +71,8 @@ def answer_login(context: BotContext) -> View:
     if context.is_private and login_id and answer in {YES, NO}:
         login = sign_in.answer_login(*services_and_actor(context), login_id, is_own=answer == YES)
     if login is None:
-        return menu.say(context, "bot-login-over")
-    return menu.say(context, "bot-login-done" if answer == YES else "bot-login-refused")
+        return menu.text_view(context, "bot-login-over")
+    return menu.text_view(context, "bot-login-done" if answer == YES else "bot-login-refused")
 
 
 # Commands that a deep link may run: only those that show something, as users do not see the link.
@@ -105,14 +105,14 @@ def private_chat_button(context: BotContext, command: str = "") -> Button:
 
 def follow_link(context: BotContext) -> BotContext:
     """Return the context of the command in a deep link: /start go_plan is /plan."""
-    command = context.words.removeprefix(_COMMAND_PREFIX)
+    command = context.command_text.removeprefix(_COMMAND_PREFIX)
     if (
         context.command != "start"
-        or not context.words.startswith(_COMMAND_PREFIX)
+        or not context.command_text.startswith(_COMMAND_PREFIX)
         or command not in LINKED_COMMANDS
     ):
         return context
-    return replace(context, command=command, words="")
+    return replace(context, command=command, command_text="")
 
 
 def question_payload(token: str) -> str:
@@ -122,8 +122,8 @@ def question_payload(token: str) -> str:
 
 def linked_token(context: BotContext) -> str:
     """Return the token of the stored question in a deep link, "" for none."""
-    is_link = context.command == "start" and context.words.startswith(_QUESTION_PREFIX)
-    return context.words.removeprefix(_QUESTION_PREFIX) if is_link else ""
+    is_link = context.command == "start" and context.command_text.startswith(_QUESTION_PREFIX)
+    return context.command_text.removeprefix(_QUESTION_PREFIX) if is_link else ""
 
 
 _COMMANDS = frozenset({"export", "delete_me", "privacy", "terms", "paysupport"})
@@ -140,7 +140,7 @@ async def refuse_blocked(context: BotContext) -> bool:
     if context.verb:
         await context.show(lambda: menu.alert(message), UpdateState.REFUSED, "blocked")
     else:
-        await context.say(message, UpdateState.REFUSED, "blocked")
+        await context.reply(message, UpdateState.REFUSED, "blocked")
     return False
 
 
@@ -150,7 +150,7 @@ def start(context: BotContext) -> View:
     if context.is_private:
         # Used in the admins' search and as the author of commits.
         Users(context.db).set_name(context.user_id, context.sender_name)
-    kind, _, rest = context.words.partition("_")
+    kind, _, rest = context.command_text.partition("_")
     if kind == LINK:
         reward_inviter(context, rest)
     if kind == "course" and rest:
@@ -174,11 +174,11 @@ def _greeting(context: BotContext) -> View:
     course = courses.titles(services, context.language).get(dataset or "")
     is_served = ModelCatalogue(context.db).serving(dataset) is not None
     if not (context.is_private and dataset and course and is_served):
-        return menu.say(context, "bot-start")
+        return menu.text_view(context, "bot-start")
     ctx, actor = services_and_actor(context)
     questions = course_chat.starters(ctx, actor, dataset).questions
     keys = [Button(question, f"starter:{index}") for index, question in enumerate(questions)]
-    return menu.say(context, "bot-start-course", *keys, course=course)
+    return menu.text_view(context, "bot-start-course", *keys, course=course)
 
 
 @handlers.command("cancel")
@@ -186,12 +186,14 @@ def _greeting(context: BotContext) -> View:
 def cancel(context: BotContext) -> View:
     """End any dialog."""
     is_news = context.stop_waiting() or context.verb
-    return menu.say(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
+    return menu.text_view(context, "bot-cancelled" if is_news else "bot-nothing-to-cancel")
 
 
 async def reply_unknown(context: BotContext) -> None:
     """Reply that the command is unknown."""
-    await context.say(context.translate("bot-unknown-command", command=f"/{context.command[:32]}"))
+    await context.reply(
+        context.translate("bot-unknown-command", command=f"/{context.command[:32]}")
+    )
 
 
 _VERSION_LENGTH = 12
@@ -250,7 +252,7 @@ def _may_edit(context: BotContext) -> bool:
 def choose_text(context: BotContext) -> View:
     """List the texts, or ask for a new text of the one in the callback data."""
     if not _may_edit(context):
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     if _is_text(context.arguments):
         context.wait(Dialog(TEXT_STEP, {"text": list(context.arguments)}))
         return _ask_text(context, ".".join(context.arguments))
@@ -259,7 +261,7 @@ def choose_text(context: BotContext) -> View:
         [Button(f"/{name} · {language}", f"own:{name}:{language}") for language in LANGUAGES]
         for name in TEXTS
     ]
-    return menu.say(context, "own-words-choose", *rows)
+    return menu.text_view(context, "own-words-choose", *rows)
 
 
 def _is_text(value: object) -> bool:
@@ -281,7 +283,7 @@ def take_text(context: BotContext) -> View:
     text_id = tuple(context.dialog_values.get("text", ()))
     if not _may_edit(context) or not _is_text(text_id):
         context.stop_waiting()
-        return menu.say(context, "bot-cancelled")
+        return menu.text_view(context, "bot-cancelled")
     new_text = context.text.strip()
     if not 0 < len(new_text) <= MAX_CHARACTERS:
         return _ask_text(context, ".".join(text_id))
@@ -292,7 +294,7 @@ def take_text(context: BotContext) -> View:
 def drop_text(context: BotContext) -> View:
     """Delete a text; its history is in the audit log."""
     if not _may_edit(context) or not _is_text(context.arguments):
-        return menu.outdated(context)
+        return menu.outdated_view(context)
     return _store_text(context, ".".join(context.arguments), "")
 
 
@@ -300,7 +302,7 @@ def _store_text(context: BotContext, name: str, new_text: str) -> View:
     context.stop_waiting()
     put_text(*services_and_actor(context), name, new_text)
     key = "own-words-kept" if new_text else "own-words-dropped"
-    return menu.say(context, key, menu.back("own"))
+    return menu.text_view(context, key, menu.back("own"))
 
 
 @handlers.command("info")
