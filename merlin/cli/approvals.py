@@ -9,7 +9,14 @@ import typer
 from merlin.app import approvals
 from merlin.app.approvals import ApprovalView
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    print_result,
+    read_context,
+    write_context,
+)
 from merlin.cli.output import print_list
 from merlin.core.i18n import stored_text
 from merlin.db.audit import person_reference
@@ -23,7 +30,7 @@ Number = Annotated[int, typer.Argument(min=1, help="The number of the request.")
 @app.command("list")
 def list_approvals(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         records = [_record(approval) for approval in approvals.list_waiting(ctx, actor)]
     print_list(records, "number what subject by until", json=json, prefix="approvals-col")
 
@@ -31,7 +38,7 @@ def list_approvals(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
 @app.command()
 def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Approve an action; it starts right away, in the name of who asked."""
-    with changing(config, makes_key=True) as (ctx, actor):
+    with write_context(config, makes_key=True) as (ctx, actor):
         view = approvals.approve(ctx, actor, number)
     if view.reason is not None:
         raise view.reason
@@ -41,7 +48,7 @@ def approve(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) 
 @app.command()
 def decline(number: Number, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Decline an action; who asked is told."""
-    with changing(config, makes_key=True) as (ctx, actor):
+    with write_context(config, makes_key=True) as (ctx, actor):
         view = approvals.decline(ctx, actor, number)
     print_result(_record(view), "approval-said-declined", json=json)
 

@@ -33,11 +33,11 @@ from merlin.cli.options import (
     DEFAULT,
     AsJson,
     ConfigPath,
-    changing,
     configuration,
     print_result,
-    reading,
+    read_context,
     require_yes,
+    write_context,
 )
 from merlin.cli.output import (
     Since,
@@ -71,7 +71,7 @@ def report(
     since: Since = None, until: Until = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Show income and refunds by month, payment method and plan; test payments apart."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         zone = zone_of(ctx.config.timezone)
         first, last = day_bounds(zone, since, until)
         sums = payments.list_sums(ctx, actor, first, last, zone)
@@ -115,7 +115,7 @@ def orders(
 ) -> None:
     """List orders, newest first."""
     state_name = state.value if state else ""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         purchases = payments.list_payments(ctx, actor, limit, "", state_name, str(user or ""))
     columns = "order=number created=created_at user plan till=till:till amount state=state:purchase"
     _print_payments(
@@ -130,7 +130,7 @@ WAIT_S, POLL_S = 30.0, 0.2
 @app.command()
 def show(order: Order, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one order: what it is, its rows in the ledger, its refunds."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         details = show_payment(ctx, actor, order)
     document = _order_json(details.purchase)
     document["ledger"] = [_entry_json(entry) for entry in details.entries]
@@ -291,7 +291,7 @@ Code = Annotated[str, typer.Argument(metavar="CODE", help="The code, in any case
 @promo.command("list")
 def list_codes(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List codes, newest first, with how often each was used."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         codes = [asdict(code) for code in payments.list_codes(ctx, actor)]
     print_list(
         codes,
@@ -319,7 +319,7 @@ def add(
     json: AsJson = False,
 ) -> None:
     """Create a code; each person may use it once."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         ends = day_start(until.date(), zone_of(ctx.config.timezone)) if until else None
         promo = Promo(code, plan, days, percent, uses, ends, actor.name)
         added = add_code(ctx, actor, promo)
@@ -330,7 +330,7 @@ def add(
 @promo.command()
 def stop(code: Code, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Stop a code; what it gave stays."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         stop_code(ctx, actor, code)
     values = {"code": code.strip().upper(), "stopped": True}
     print_result(values, "promo-did-stop", json=json)
@@ -350,7 +350,7 @@ def reconcile(
 
     Changes nothing; exits with 1 where anything differs.
     """
-    with reading(config) as (ctx, _):
+    with read_context(config) as (ctx, _):
         first, last = day_bounds(zone_of(ctx.config.timezone), since, until)
         shop = ctx.config.payments.yookassa
         gateway = None if shop is None else yookassa_gateway(shop)
@@ -431,7 +431,7 @@ def export(
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Write every payment and refund as CSV for the accountant, oldest first, without people."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         zone, shop = zone_of(ctx.config.timezone), ctx.config.payments.yookassa
         entries = payments.list_entries(ctx, actor, *day_bounds(zone, since, until))
     vat_code = shop.receipt.vat_code if shop and shop.receipt else None

@@ -21,7 +21,7 @@ from merlin.cli.options import (
     NoWait,
     ask_daemon,
     configuration,
-    reading,
+    read_context,
 )
 from merlin.cli.output import (
     format_cell,
@@ -63,7 +63,7 @@ def build(
 @app.command()
 def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List builds, newest first."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         views = acts.recent(ctx, actor, dataset or "")
     print_list(
         [record(view, **_JSON_NAMES) for view in views],
@@ -76,7 +76,7 @@ def builds(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson =
 @app.command()
 def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a build: counts, tokens, system text, and every example with its author."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         build = acts.get(ctx, actor, version)
     view = record(build, **_JSON_NAMES)
     if json:
@@ -99,7 +99,7 @@ def diff(
     json: AsJson = False,
 ) -> None:
     """Show which examples a build added, removed or changed against another."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         comparison = record(acts.compare(ctx, actor, old, new), old="", new="")
         texts = acts.compare_texts(ctx, actor, old, new) if html else None
     if html and texts:
@@ -127,10 +127,10 @@ def verify(
     """Rebuild from the commit and compare every byte; exit 1 if one differs."""
     proof, is_restored = _verify_build(config, version), False
     if restore and proof.can_restore:
-        from merlin.cli.daemon_requests import ask
+        from merlin.cli.daemon_requests import request_daemon
 
         again = partial(acts.restore, version=proof.build, commit=proof.commit)
-        ask(configuration(config), again, print_message)
+        request_daemon(configuration(config), again, print_message)
         proof, is_restored = _verify_build(config, proof.build), True
     if json:
         print_json({**record(proof), "restored": is_restored})
@@ -143,7 +143,7 @@ def verify(
 def _verify_build(config: Path, version: str) -> BuildProof:
     from merlin.wiring.context import git_source
 
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         return acts.verify(ctx, actor, git_source(ctx.config), version)
 
 
@@ -176,14 +176,16 @@ def prune(
     keep: _KEEP = 1, dry_run: _DRY_RUN = False, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """Delete folders of builds that nothing needs; any of them can be rebuilt."""
-    from merlin.cli.daemon_requests import ask
+    from merlin.cli.daemon_requests import request_daemon
 
     result: dict[str, Any] = {}
     if dry_run:
-        with reading(config) as (ctx, actor):
+        with read_context(config) as (ctx, actor):
             result.update(acts.unneeded(ctx, actor, keep).as_json())
     else:
-        result.update(ask(configuration(config), partial(acts.prune, keep=keep), print_message))
+        result.update(
+            request_daemon(configuration(config), partial(acts.prune, keep=keep), print_message)
+        )
     if json:
         print_json(result)
         return
@@ -201,7 +203,7 @@ def log(
     json: AsJson = False,
 ) -> None:
     """Show what came of each commit, newest first, with its problems."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         entries = verdicts.log(ctx, actor, dataset or "", limit)
     if json:
         print_json([record(verdict, id="") for verdict in entries])

@@ -268,7 +268,7 @@ def fix_text(fix: Fix, language: str) -> str:
     return "\n".join(lines)
 
 
-def as_text(outcome: Outcome, language: str) -> str:
+def format_text(outcome: Outcome, language: str) -> str:
     """Return one line per finding, in the usual linter format, and a summary line."""
     lines = [finding.line_text(language) for finding in outcome.findings]
     summary = text(
@@ -284,7 +284,7 @@ def as_text(outcome: Outcome, language: str) -> str:
     return "\n".join([*lines, summary])
 
 
-def as_json(outcome: Outcome, language: str) -> str:
+def format_json(outcome: Outcome, language: str) -> str:
     """Return the JSON document whose format DESIGN.md, section 11 defines."""
     findings = [
         {
@@ -304,7 +304,7 @@ def as_json(outcome: Outcome, language: str) -> str:
     return json.dumps(values, ensure_ascii=False, indent=2)
 
 
-def as_github(outcome: Outcome, language: str) -> str:
+def format_github(outcome: Outcome, language: str) -> str:
     """Return workflow commands, which GitHub shows next to the lines.
 
     Source: GitHub documentation, "Workflow commands for GitHub Actions".
@@ -324,7 +324,7 @@ def _escape_property(message: str) -> str:
     return _escape_data(message).replace(":", "%3A").replace(",", "%2C")
 
 
-def as_sarif(outcome: Outcome, language: str) -> str:
+def format_sarif(outcome: Outcome, language: str) -> str:
     """Return a SARIF 2.1.0 log (OASIS), which code hosts and editors read."""
     names = sorted({finding.rule for finding in outcome.findings})
     rules = [_sarif_rule(RULES[name], language) for name in names]
@@ -364,10 +364,10 @@ def _sarif_rule(rule: Rule, language: str) -> dict[str, object]:
 
 
 FORMATS: dict[str, Callable[[Outcome, str], str]] = {
-    "text": as_text,
-    "json": as_json,
-    "github": as_github,
-    "sarif": as_sarif,
+    "text": format_text,
+    "json": format_json,
+    "github": format_github,
+    "sarif": format_sarif,
 }
 
 

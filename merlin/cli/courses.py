@@ -9,7 +9,7 @@ import typer
 from merlin.app import teaching
 from merlin.app.courses import materials
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, reading
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, read_context
 from merlin.cli.output import print_json, print_message, print_table, translate_word
 from merlin.course.catalogue import Course, Material
 
@@ -19,7 +19,7 @@ app = typer.Typer()
 @app.command()
 def courses(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List the courses that course.yaml files describe, by semester."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         listed = teaching.led_courses(ctx, actor)
         records = (
             [_course_values(*materials(ctx, actor, course.course_id)) for course in listed]

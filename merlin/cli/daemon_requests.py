@@ -40,7 +40,7 @@ LATE_S = 30.0
 LEAD_POLL_S = 1.0
 
 
-def wait_for(
+def wait_for_daemon(
     config: Config,
     poll: Callable[[], T | None],
     work: Callable[[], object],
@@ -84,7 +84,7 @@ class RequestQueued(MerlinError):
     exit_code = 0
 
 
-def ask(
+def request_daemon(
     config: Config,
     act: Callable[[Context, Actor], Request],
     notify: Notify,
@@ -110,7 +110,7 @@ def ask(
         handle = partial(_handle_request, config, database, request.kind, notify)
         on_late = partial(notify, "daemon-late", seconds=int(LATE_S), request=request_id)
         try:
-            finished = wait_for(config, poll, handle, notify, on_late)
+            finished = wait_for_daemon(config, poll, handle, notify, on_late)
             if finished.state is not RequestState.DONE:
                 raise _refusal(finished.result)
         except MerlinError:
@@ -183,7 +183,7 @@ def _handle_request(config: Config, database: Database, kind: str, notify: Notif
 def edit_session(config: Config, notify: Notify) -> Iterator[EditSession]:
     """Fetch, then yield an edit session. Raises the errors of the daemon."""
     notify_user = _notify_once(notify)
-    ask(config, requests.fetch, notify_user)
+    request_daemon(config, requests.fetch, notify_user)
     with opened(config) as database:
         database.cipher = make_cipher(config)
         ctx = Context(config=config, db=database, teach=train_and_answer)
@@ -230,7 +230,7 @@ class EditSession:
         """
         on_late = partial(self.notify, "change-late", seconds=int(LATE_S), change=change_id)
         poll = partial(_read_change, Changes(self.ctx.db), change_id)
-        return wait_for(self.config, poll, self._commit_queued, self.notify, on_late)
+        return wait_for_daemon(self.config, poll, self._commit_queued, self.notify, on_late)
 
     def _commit_queued(self) -> None:
         from merlin.daemon.ticks import fetch

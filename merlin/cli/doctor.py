@@ -16,7 +16,7 @@ from merlin.app import models
 from merlin.app.actor import Actor
 from merlin.app.health import HealthView, health
 from merlin.cli import doctor_checks as checks
-from merlin.cli.doctor_checks import CheckMessage, fault
+from merlin.cli.doctor_checks import CheckMessage, check_failure
 from merlin.cli.failures import error_text
 from merlin.cli.health import health_error
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
@@ -233,7 +233,7 @@ def _check_text_key(config: Config) -> CheckMessage:
     except NotFound:
         missing = set()
     if missing:
-        raise fault("doctor-no-text-key", keys=", ".join(sorted(missing)))
+        raise check_failure("doctor-no-text-key", keys=", ".join(sorted(missing)))
     return "doctor-text-key" if present else "doctor-text-key-new", {"keys": ", ".join(present)}
 
 
@@ -241,7 +241,7 @@ def _check_base_files(config: Config) -> CheckMessage:
     """Check that the local files of the base models exist."""
     for name, base in config.engine.models.items():
         if base.path and not Path(base.path).exists():
-            raise fault("doctor-no-base", name=name, path=base.path)
+            raise check_failure("doctor-no-base", name=name, path=base.path)
     return "doctor-bases", {}
 
 
@@ -273,9 +273,9 @@ def _check_admins(config: Config) -> CheckMessage:
     except NotFound:
         pass
     if not admins:
-        raise fault("doctor-no-admins")
+        raise check_failure("doctor-no-admins")
     if unreachable:
-        raise fault("doctor-silent-admins", ids=", ".join(map(str, unreachable)))
+        raise check_failure("doctor-silent-admins", ids=", ".join(map(str, unreachable)))
     return "doctor-admins", {"count": len(admins)}
 
 
@@ -285,7 +285,7 @@ def _check_live_models(config: Config) -> CheckMessage:
         serving = Promotions(database).serving()
     missing = sorted(name for name, live in serving.items() if live.model.state is ModelState.GONE)
     if missing:
-        raise fault("doctor-model-gone", dataset=missing[0])
+        raise check_failure("doctor-model-gone", dataset=missing[0])
     return "doctor-live-models", {"count": len(serving)}
 
 
@@ -302,21 +302,21 @@ def _check_sunset(view: HealthView) -> CheckMessage:
                 "name": sunset.used_for,
                 "date": day_argument(sunset.ends),
             }
-            raise fault("doctor-sunset", **arguments)
+            raise check_failure("doctor-sunset", **arguments)
     return "doctor-no-sunset", {}
 
 
 def _check_budget(view: HealthView) -> CheckMessage:
     for budget in view.budget:
         if budget.cap_micro and budget.spent_micro >= _BUDGET_WARNING_SHARE * budget.cap_micro:
-            raise fault("doctor-budget-spent", provider=budget.provider)
+            raise check_failure("doctor-budget-spent", provider=budget.provider)
     return "doctor-budget", {}
 
 
 def _check_queues(view: HealthView) -> CheckMessage:
     for queue in view.queues:
         if queue.oldest is not None and view.now - queue.oldest > _MAX_WAIT:
-            raise fault("doctor-queue-waits", queue=queue.name, count=queue.waiting)
+            raise check_failure("doctor-queue-waits", queue=queue.name, count=queue.waiting)
     return "doctor-queues", {}
 
 

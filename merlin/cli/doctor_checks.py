@@ -74,7 +74,7 @@ _REMOTE_FILE_SYSTEMS = {
 CheckMessage = tuple[str, Mapping[str, object]]
 
 
-def fault(key: str, **arguments: object) -> MerlinError:
+def check_failure(key: str, **arguments: object) -> MerlinError:
     """Return the error of a failed check; its message says what to do."""
     return MerlinError(key, key, **arguments)
 
@@ -84,10 +84,10 @@ def check_folder(folder: Path) -> CheckMessage:
     existing = _existing_parent(folder)
     arguments = {"folder": str(folder)}
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
-        raise fault("doctor-folder-closed", **arguments)
+        raise check_failure("doctor-folder-closed", **arguments)
     free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
-        raise fault("doctor-folder-full", free=free >> 20, **arguments)
+        raise check_failure("doctor-folder-full", free=free >> 20, **arguments)
     return "doctor-folder", {"free": free >> 30, **arguments}
 
 
@@ -104,7 +104,7 @@ def check_file_system(folder: Path) -> CheckMessage:
     }
     kind = next((mounts[path] for path in (existing, *existing.parents) if path in mounts), "?")
     if kind in _REMOTE_FILE_SYSTEMS:
-        raise fault("doctor-remote-disk", folder=str(folder), kind=kind)
+        raise check_failure("doctor-remote-disk", folder=str(folder), kind=kind)
     return "doctor-local-disk", {}
 
 
@@ -113,7 +113,7 @@ def check_permissions(state_dir: Path) -> CheckMessage:
     folders = [state_dir, Path(os.environ.get("CREDENTIALS_DIRECTORY") or state_dir)]
     for folder in folders:
         if folder.exists() and folder.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-            raise fault("doctor-open-folder", folder=str(folder))
+            raise check_failure("doctor-open-folder", folder=str(folder))
     return "doctor-closed-folder", {}
 
 
@@ -121,14 +121,14 @@ def check_memory() -> CheckMessage:
     """Check that there is free memory for one more process."""
     free = psutil.virtual_memory().available
     if free < MIN_MEMORY_BYTES:
-        raise fault("doctor-no-memory", free=free >> 20)
+        raise check_failure("doctor-no-memory", free=free >> 20)
     return "doctor-memory", {}
 
 
 def check_time_zones() -> CheckMessage:
     """Check that the time zone database is installed."""
     if not has_zones():
-        raise fault("doctor-no-zones")
+        raise check_failure("doctor-no-zones")
     return "doctor-zones", {}
 
 
@@ -146,7 +146,7 @@ def check_clock(url: str) -> CheckMessage:
         return "doctor-clock-alone", {}
     offset_s = abs((utc_now() - parsedate_to_datetime(date)).total_seconds())
     if offset_s > _MAX_CLOCK_OFFSET_S:
-        raise fault("doctor-clock-off", seconds=int(offset_s))
+        raise check_failure("doctor-clock-off", seconds=int(offset_s))
     return "doctor-clock", {}
 
 
@@ -159,7 +159,7 @@ def check_port(config: Config, process: str) -> CheckMessage:
         listen(process, *address).close()
     except ConfigError as error:
         arguments = {"place": url_place(address), "reason": str(error.__cause__), "name": process}
-        raise fault("doctor-port-taken", **arguments) from None
+        raise check_failure("doctor-port-taken", **arguments) from None
     return "doctor-port", {"place": url_place(address)}
 
 
@@ -169,7 +169,7 @@ def check_certificate(tls: TlsConfig, section: str) -> CheckMessage:
     valid_until = load_pem_x509_certificate(tls.certificate.read_bytes()).not_valid_after_utc
     arguments = {"path": str(tls.certificate), "date": day_argument(valid_until.date())}
     if valid_until - utc_now() < _MIN_CERTIFICATE_VALIDITY:
-        raise fault("doctor-certificate-ends", **arguments)
+        raise check_failure("doctor-certificate-ends", **arguments)
     return "doctor-certificate", arguments
 
 
@@ -179,10 +179,10 @@ def check_backup(config: Config) -> CheckMessage:
         return "doctor-backup-elsewhere", {}
     backed_up_at = last_backup(config.state_dir)
     if backed_up_at is None:
-        raise fault("doctor-no-backup")
+        raise check_failure("doctor-no-backup")
     arguments = {"date": day_argument(backed_up_at.date())}
     if utc_now() - backed_up_at > _MAX_BACKUP_AGE:
-        raise fault("doctor-old-backup", **arguments)
+        raise check_failure("doctor-old-backup", **arguments)
     return "doctor-backup", arguments
 
 
@@ -190,7 +190,7 @@ def check_dump_programs() -> CheckMessage:
     """Check that the programs for a backup of PostgreSQL are installed."""
     for program in ("pg_dump", "pg_restore"):
         if shutil.which(program) is None:
-            raise fault("backup-no-program", program=program)
+            raise check_failure("backup-no-program", program=program)
     return "doctor-program", {"path": shutil.which("pg_dump")}
 
 
@@ -203,9 +203,9 @@ def check_systemd_units() -> CheckMessage:
     """Check that systemd starts Merlin, and that no unit has failed."""
     listing = _systemctl("list-units", "--state=failed", "--plain", "--no-legend", "merlin*")
     if failed := [line.split()[0] for line in listing.splitlines()]:
-        raise fault("doctor-failed-units", names=" ".join(failed))
+        raise check_failure("doctor-failed-units", names=" ".join(failed))
     if _systemctl("is-enabled", "merlin.target") != "enabled":
-        raise fault("doctor-disabled-units")
+        raise check_failure("doctor-disabled-units")
     return "doctor-units", {}
 
 
@@ -235,7 +235,7 @@ def check_repository(repository: RepositoryConfig) -> CheckMessage:
     with _open_repository(repository) as source:
         newest = source.remote_head()
     if newest is None:
-        raise fault("doctor-no-branch", **arguments)
+        raise check_failure("doctor-no-branch", **arguments)
     return "doctor-repository", {"commit": newest[:7], **arguments}
 
 
@@ -277,14 +277,14 @@ def check_webhook(telegram: TelegramConfig) -> CheckMessage:
     )
     if url != expected:
         key = "doctor-other-webhook" if expected else "doctor-webhook-set"
-        raise fault(key, url=url or "-", wanted=expected)
+        raise check_failure(key, url=url or "-", wanted=expected)
     since = utc_now().timestamp() - _HOUR_S
     if int(arguments.get("last_error_date", 0)) > since:
         arguments = {
             "waiting": arguments["pending_update_count"],
             "reason": arguments["last_error_message"],
         }
-        raise fault("doctor-webhook-fails", url=url, **arguments)
+        raise check_failure("doctor-webhook-fails", url=url, **arguments)
     return "doctor-webhook" if url else "doctor-polling", {"url": url}
 
 
@@ -299,18 +299,22 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
     except urllib.error.HTTPError as error:
         if error.code in (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND):
             raise ConfigError("Telegram does not know the token", "bot-bad-token") from None
-        raise fault("doctor-telegram-away", url=base_url, reason=plain_reason(error)) from None
+        raise check_failure(
+            "doctor-telegram-away", url=base_url, reason=plain_reason(error)
+        ) from None
     except OSError as error:
-        raise fault("doctor-telegram-away", url=base_url, reason=plain_reason(error)) from None
+        raise check_failure(
+            "doctor-telegram-away", url=base_url, reason=plain_reason(error)
+        ) from None
     except (ValueError, KeyError, TypeError):
         reason = "not an answer of the Bot API"
-        raise fault("doctor-telegram-away", url=base_url, reason=reason) from None
+        raise check_failure("doctor-telegram-away", url=base_url, reason=reason) from None
 
 
 def check_document_sandbox() -> CheckMessage:
     """Check that the kernel can isolate the document reader from files and the network."""
     if not is_walled():
-        raise fault("doctor-no-walls")
+        raise check_failure("doctor-no-walls")
     return "doctor-walls", {}
 
 
@@ -326,10 +330,10 @@ def check_postgresql(url: str) -> CheckMessage:
         first, second = ({_first(session, _SERVER_PID) for _ in range(2)} for session in sessions)
         used, limit = _first(sessions[0], _USED), _first(sessions[0], _LIMIT)
     if len(first) > 1 or len(second) > 1 or first & second:
-        raise fault("doctor-pooler")
+        raise check_failure("doctor-pooler")
     arguments = {"used": used, "limit": limit}
     if used > MAX_CONNECTIONS_SHARE * limit:
-        raise fault("doctor-few-connections", **arguments)
+        raise check_failure("doctor-few-connections", **arguments)
     return "doctor-connections", arguments
 
 
@@ -360,7 +364,7 @@ def check_model(config: Config, choice: ModelChoice) -> CheckMessage:
         raise ConfigError("no such provider", "config-no-provider", provider=name)
     with training_client(provider, TIMEOUT_S) as service:
         if model not in {known.model_id for known in service.models()}:
-            raise fault("doctor-no-model", model=model, provider=name)
+            raise check_failure("doctor-no-model", model=model, provider=name)
     return "doctor-model", {"model": model, "provider": name}
 
 
@@ -370,7 +374,7 @@ def check_yookassa(shop: YooKassaConfig) -> CheckMessage:
     try:
         asyncio.run(yookassa_gateway(shop).between(now - timedelta(minutes=1), now))
     except PaymentError as error:
-        raise fault("doctor-no-shop", reason=str(error)) from None
+        raise check_failure("doctor-no-shop", reason=str(error)) from None
     return "doctor-shop", {}
 
 
@@ -380,7 +384,9 @@ def check_openid(open_id_config: OpenIdConfig) -> CheckMessage:
     try:
         asyncio.run(issuer.sign_in_url(new_sign_in_state(), open_id_config.issuer))
     except OpenIdRefused as error:
-        raise fault("doctor-no-issuer", issuer=open_id_config.issuer, reason=str(error)) from None
+        raise check_failure(
+            "doctor-no-issuer", issuer=open_id_config.issuer, reason=str(error)
+        ) from None
     return "doctor-issuer", {"issuer": open_id_config.issuer}
 
 
@@ -390,7 +396,7 @@ def check_trace_receiver(endpoint: str) -> CheckMessage:
 
     logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)  # the failure is reported below
     if not accepts_traces(endpoint):
-        raise fault("doctor-no-traces", url=endpoint)
+        raise check_failure("doctor-no-traces", url=endpoint)
     return "doctor-traces", {"url": endpoint}
 
 
@@ -400,4 +406,4 @@ def check_public_url(url: str) -> CheckMessage:
         with urllib.request.urlopen(f"{url.rstrip('/')}/healthz", timeout=TIMEOUT_S):  # noqa: S310 - as above
             return "doctor-public", {"url": url}
     except OSError as error:
-        raise fault("doctor-not-public", url=url, reason=plain_reason(error)) from None
+        raise check_failure("doctor-not-public", url=url, reason=plain_reason(error)) from None

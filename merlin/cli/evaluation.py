@@ -32,9 +32,9 @@ from merlin.cli.options import (
     ConfigPath,
     Limit,
     Yes,
-    changing,
     configuration,
-    reading,
+    read_context,
+    write_context,
 )
 from merlin.cli.output import print_json, print_message, print_table, record, translate_word
 from merlin.cli.paid_questions import ask_all
@@ -85,7 +85,7 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
     grading = None
     if judge:
         settings = configuration(config)
-        with reading(config) as (ctx, actor):
+        with read_context(config) as (ctx, actor):
             answers = answers_to_grade(ctx, actor, model, against)
         base = choose_base(settings, Recipe("", ""), judge)
         rubric_text = rubric.read_text("utf-8", "replace") if rubric else ""
@@ -95,9 +95,9 @@ def evaluate_model(  # noqa: PLR0913 - each is an option of the command
         )
         (replies,) = ask_all(settings, [queries], budget=budget, yes=yes)
         grading = read_grading(queries, replies, [answer for answer, _ in answers])
-        with changing(config) as (ctx, actor):
+        with write_context(config) as (ctx, actor):
             keep_grading(ctx, actor, model, grading)
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         report = evaluate(ctx, actor, model, against, grading)
         judged = models.find(ctx, actor, model)
         gate = models.gate_of(ctx, judged)

@@ -88,8 +88,8 @@ def add(  # noqa: PLR0913 - each is an option of the command
         if preview:
             show_answers(session, dataset, edits, json=json)
             return
-        saved = save(session, dataset, edits, is_waiting=not no_wait, json=json)
-    show({**saved, "example": example_id}, json=json)
+        saved = save_edits(session, dataset, edits, is_waiting=not no_wait, json=json)
+    print_edit({**saved, "example": example_id}, json=json)
 
 
 @app.command()
@@ -125,8 +125,8 @@ def edit(  # noqa: PLR0913 - each is an option of the command
         if preview:
             show_answers(session, current.dataset, edits, json=json)
             return
-        saved = save(session, current.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**saved, "example": current.id}, json=json)
+        saved = save_edits(session, current.dataset, edits, is_waiting=not no_wait, json=json)
+    print_edit({**saved, "example": current.id}, json=json)
 
 
 @app.command()
@@ -145,8 +145,8 @@ def rm(
         if preview:
             show_answers(session, current.dataset, edits, json=json)
             return
-        saved = save(session, current.dataset, edits, is_waiting=not no_wait, json=json)
-    show({**saved, "example": current.id}, json=json)
+        saved = save_edits(session, current.dataset, edits, is_waiting=not no_wait, json=json)
+    print_edit({**saved, "example": current.id}, json=json)
 
 
 @app.command()
@@ -161,8 +161,8 @@ def retry(
     """Retry an edit that the repository rejected, whoever made it."""
     with open_edit_session(config) as session:
         batch = changes.retry(session.ctx, session.actor, change).id
-        result = outcome(session, batch, is_waiting=not no_wait)
-    show(result, json=json)
+        result = change_record(session, batch, is_waiting=not no_wait)
+    print_edit(result, json=json)
 
 
 @app.command()
@@ -273,7 +273,7 @@ def open_edit_session(path: Path) -> AbstractContextManager[EditSession]:
     return edit_session(configuration(path), print_message)
 
 
-def save(
+def save_edits(
     session: EditSession,
     dataset: str,
     edits: Sequence[Edit],
@@ -295,7 +295,7 @@ def save(
         if json:
             print_json({"dataset": dataset, "commit": None, **view})
         raise Refused("findings", "change-not-good", dataset=dataset)
-    return commit(session, dataset, edits, "", is_waiting=is_waiting) | view
+    return commit_edits(session, dataset, edits, "", is_waiting=is_waiting) | view
 
 
 def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, json: bool) -> None:
@@ -318,15 +318,15 @@ def show_answers(session: EditSession, dataset: str, edits: Sequence[Edit], *, j
         print_message("page-answers-estimate")
 
 
-def commit(
+def commit_edits(
     session: EditSession, dataset: str, edits: Sequence[Edit], subject: str, *, is_waiting: bool
 ) -> JsonObject:
     """Commit the edits without a check and return the result, waiting for it if asked to."""
-    change_id = session.commit(dataset, edits, subject, identity())
-    return outcome(session, change_id, is_waiting=is_waiting)
+    change_id = session.commit(dataset, edits, subject, git_identity())
+    return change_record(session, change_id, is_waiting=is_waiting)
 
 
-def outcome(session: EditSession, change_id: str, *, is_waiting: bool) -> JsonObject:
+def change_record(session: EditSession, change_id: str, *, is_waiting: bool) -> JsonObject:
     """Return the state of a requested edit, waiting for its commit if asked to."""
     if is_waiting:
         session.wait(change_id)
@@ -367,7 +367,7 @@ def print_commit(values: Mapping[str, object]) -> None:
         sys.stdout.write(f"{str(values['commit'])[:10]}  {values['subject']}\n")
 
 
-def show(values: Mapping[str, object], *, json: bool) -> None:
+def print_edit(values: Mapping[str, object], *, json: bool) -> None:
     """Print the result of an edit."""
     if json:
         print_json(values)
@@ -387,7 +387,7 @@ def show(values: Mapping[str, object], *, json: bool) -> None:
 _IDENT = re.compile(r"(.*) <([^<>]*)> \d+ [+-]\d{4}")
 
 
-def identity() -> tuple[str, str]:
+def git_identity() -> tuple[str, str]:
     """Return the name and e-mail of the commit author in git, or ("", "") if git has none."""
     try:
         result = subprocess.run(

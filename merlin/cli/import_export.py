@@ -19,7 +19,7 @@ from merlin.app import changes, examples
 from merlin.app.actor import Actor
 from merlin.cli import language
 from merlin.cli.examples import (
-    commit,
+    commit_edits,
     open_edit_session,
     preview_record,
     print_commit,
@@ -92,7 +92,7 @@ def import_files(  # noqa: PLR0913 - each is an option of the command
         if is_refused:
             raise Refused("duplicates", "import-duplicates", count=len(plan.duplicates))
         if edits and not dry_run:
-            view |= commit(session, dataset, edits, plan.subject, is_waiting=not no_wait)
+            view |= commit_edits(session, dataset, edits, plan.subject, is_waiting=not no_wait)
     if json:
         print_json(view)
         return

@@ -10,8 +10,8 @@ import typer
 
 from merlin.app import changes, jobs
 from merlin.cli import language
-from merlin.cli.daemon_requests import EditSession, ask
-from merlin.cli.examples import JsonObject, commit, open_edit_session
+from merlin.cli.daemon_requests import EditSession, request_daemon
+from merlin.cli.examples import JsonObject, commit_edits, open_edit_session
 from merlin.cli.options import (
     DEFAULT,
     AsJson,
@@ -22,7 +22,7 @@ from merlin.cli.options import (
     ask_daemon,
     configuration,
     print_result,
-    reading,
+    read_context,
     require_yes,
 )
 from merlin.cli.output import (
@@ -52,7 +52,7 @@ app.add_typer(jobs_app)
 @jobs_app.command("list")
 def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List jobs, newest first."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         views = jobs.recent(ctx, actor, dataset or "")
     print_list(
         [record(view, id="job") for view in views],
@@ -65,7 +65,7 @@ def list_jobs(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJso
 @jobs_app.command()
 def show(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one job: its state, its history, its checkpoints."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         view = jobs.get(ctx, actor, job)
     values = record(view, id="job", losses="")
     if json:
@@ -88,7 +88,7 @@ def _format_metrics(metrics: dict[str, float | None]) -> str:
 @jobs_app.command()
 def events(job: JobNumber, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show a job's events, oldest first."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         events = jobs.get(ctx, actor, job).events
 
     def message(event: Mapping[str, Any]) -> str:
@@ -136,7 +136,7 @@ def migrate(
 ) -> None:
     """Train the newest build on another base model; it is tested and made live as any other."""
     base = parse_base(to)
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         quote = jobs.quote(ctx, actor, dataset, language(), base)
     price = text(language(), "asking-price-unknown")
     if quote.cost_micro is not None:
@@ -154,7 +154,7 @@ def migrate(
         return
     require_yes("migrate-sure", "migrate-not-sure", is_confirmed=yes or quote.cost_micro == 0)
     act = partial(jobs.migrate, dataset=dataset, base=base, build=quote.build)
-    result = dict(ask(configuration(config), act, print_message))
+    result = dict(request_daemon(configuration(config), act, print_message))
     if commits:
         with open_edit_session(config) as session:
             result |= _commit_base(session, dataset, base)
@@ -171,4 +171,4 @@ def _commit_base(session: EditSession, dataset: str, base: tuple[str, str]) -> J
         arguments = {"dataset": dataset, "provider": base[0], "base_model": base[1]}
         raise Refused("dataset.yaml is edited by hand", "migrate-next", **arguments)
     edits = [Edit(DATASET_FILE, file.blob, text)]
-    return commit(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)
+    return commit_edits(session, dataset, edits, f"Train on {'/'.join(base)}", is_waiting=True)

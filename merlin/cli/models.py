@@ -11,7 +11,7 @@ from merlin.app import lineage, models
 from merlin.app.lineage import TrainedModel
 from merlin.app.models import ModelView
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, reading
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, ask_daemon, read_context
 from merlin.cli.output import (
     print_json,
     print_list,
@@ -38,7 +38,7 @@ def list_models(
     dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False
 ) -> None:
     """List tuned models with their scores, newest first."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         views = models.recent(ctx, actor, dataset or "")
     if json:
         print_json([record(view, id="") for view in views])
@@ -105,7 +105,7 @@ def rollback(
 @models_app.command()
 def history(dataset: Dataset = None, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show which model was live when, why, and who switched it."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         promotions = models.history(ctx, actor, dataset or "")
         recent = models.recent(ctx, actor, dataset or "", 1000)
     records = [record(promotion, id="") for promotion in promotions]
@@ -127,7 +127,7 @@ def impact(
     json: AsJson = False,
 ) -> None:
     """Show which builds, models and answers an example went into."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         impact_view = lineage.find_impact(ctx, actor, example, dataset or "")
     if json:
         print_json(record(impact_view))
@@ -169,7 +169,7 @@ def why(
     json: AsJson = False,
 ) -> None:
     """Show where an answer is from: model, build, commit, and the examples that say it."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         source = lineage.find_source(ctx, actor, turn)
     if json:
         print_json(record(source))

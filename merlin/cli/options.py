@@ -80,9 +80,9 @@ def ask_daemon(
     `families` translate values for people: `state="job"` shows the text `job-<state>`. Raises the
     daemon's errors.
     """
-    from merlin.cli.daemon_requests import ask
+    from merlin.cli.daemon_requests import request_daemon
 
-    result = ask(configuration(path), act, print_message, is_waiting=is_waiting)
+    result = request_daemon(configuration(path), act, print_message, is_waiting=is_waiting)
     if not json:
         translations = {
             name: translate_word(family, str(result[name])) for name, family in families.items()
@@ -92,7 +92,7 @@ def ask_daemon(
 
 
 @contextmanager
-def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, Actor]]:
+def read_context(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, Actor]]:
     """Yield a read-only context and the operator as actor.
 
     Raises NotFound if there is no database yet, or the dataset was never seen.
@@ -105,7 +105,7 @@ def reading(path: Path, dataset: str | None = None) -> Iterator[tuple[Context, A
 
 
 @contextmanager
-def changing(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
+def write_context(path: Path, *, makes_key: bool = False) -> Iterator[tuple[Context, Actor]]:
     """Yield a context and the operator as actor; all writes are one transaction.
 
     With `makes_key`, create the key of people's texts if there is none.

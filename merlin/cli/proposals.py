@@ -13,8 +13,8 @@ from merlin.app.context import Context
 from merlin.app.proposals import Proposal
 from merlin.app.unanswered import GroupState, list_unanswered
 from merlin.cli import language
-from merlin.cli.examples import identity, open_edit_session, outcome, show
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, changing, reading
+from merlin.cli.examples import change_record, git_identity, open_edit_session, print_edit
+from merlin.cli.options import DEFAULT, AsJson, ConfigPath, NoWait, read_context, write_context
 from merlin.cli.output import print_json, print_list, print_message, record
 from merlin.core import money
 from merlin.core.errors import ConfigError
@@ -39,7 +39,7 @@ app.add_typer(proposals_app)
 @proposals_app.command("list")
 def list_proposals(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """List what waits, oldest first."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         waiting = proposals.waiting(ctx, actor, 0, MAX_BATCH_SIZE, dataset)
         replaced = proposals.find_replacements(ctx, actor, waiting)
     # Full texts for programs, shortened ones in the table.
@@ -77,7 +77,7 @@ def _record(proposal: Proposal, replaced: Replacement) -> dict[str, Any]:
 @proposals_app.command("tests")
 def propose_tests(dataset: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Propose test questions from liked answers, where the dataset has few."""
-    with changing(config, makes_key=True) as (ctx, actor):
+    with write_context(config, makes_key=True) as (ctx, actor):
         counts = test_questions.count_test_questions(ctx, actor, dataset)
         liked = test_questions.find_liked(ctx, actor, dataset, language())
         count = test_questions.propose_liked(ctx, actor, dataset, liked)
@@ -105,12 +105,12 @@ def approve(
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         files, edits = proposals.read_several(ctx, actor, dataset, requested)
         good = proposals.check_several(ctx, files, edits)
-        editor = local_editor(getpass.getuser(), *identity())
+        editor = local_editor(getpass.getuser(), *git_identity())
         change_id = proposals.approve_several(ctx, actor, good, editor)
-        result = outcome(session, change_id, is_waiting=not no_wait)
+        result = change_record(session, change_id, is_waiting=not no_wait)
     remaining = len(edits) - len(good)
     print_message("proposals-approved", count=len(good), left=remaining)
-    show({**result, "approved": good, "left": remaining}, json=json)
+    print_edit({**result, "approved": good, "left": remaining}, json=json)
 
 
 def _select_waiting(
@@ -140,7 +140,7 @@ def decline(
     json: AsJson = False,
 ) -> None:
     """Decline proposals; their texts are deleted."""
-    with changing(config, makes_key=True) as (ctx, actor):
+    with write_context(config, makes_key=True) as (ctx, actor):
         requested = _select_waiting(ctx, actor, dataset, numbers, is_all=is_all)
         count = proposals.decline_several(ctx, actor, requested)
     print_message("proposals-declined", count=count)
@@ -156,7 +156,7 @@ def unanswered(
     json: AsJson = False,
 ) -> None:
     """Show last week's questions that got no good answer, newest first."""
-    with reading(config, dataset) as (ctx, actor):
+    with read_context(config, dataset) as (ctx, actor):
         view = list_unanswered(ctx, actor, dataset, language())
     records = [record(item) for item in view.of(show)]
     if json:

@@ -30,7 +30,7 @@ app = typer.Typer()
 @app.command()
 def status(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show each dataset's newest commit and live model, the queues, and which services run."""
-    with options.reading(config) as (ctx, actor):
+    with options.read_context(config) as (ctx, actor):
         overview = read_status(ctx, actor)
     environment = deployment_status(configuration(config))
     if json:

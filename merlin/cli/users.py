@@ -18,7 +18,14 @@ from merlin.app.users import UserDetails, UserView
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.quota import Format, Gift
 from merlin.cli import language
-from merlin.cli.options import DEFAULT, AsJson, ConfigPath, changing, print_result, reading
+from merlin.cli.options import (
+    DEFAULT,
+    AsJson,
+    ConfigPath,
+    print_result,
+    read_context,
+    write_context,
+)
 from merlin.cli.output import (
     format_cell,
     print_json,
@@ -52,7 +59,7 @@ def list_users(
     json: AsJson = False,
 ) -> None:
     """List people, newest first."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         page = users.list_users(ctx, actor, words, offset, limit)
     records, count = [_user_record(user) for user in page.users], page.count
     if json:
@@ -99,7 +106,7 @@ def _row(user: dict[str, Any]) -> list[object]:
 @app.command()
 def show(user: PersonId, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Show one person: role, plan, what is left, gifts, consents."""
-    with reading(config) as (ctx, actor):
+    with read_context(config) as (ctx, actor):
         details = _user_details_record(users.details(ctx, actor, user))
     if json:
         print_json(details)
@@ -156,7 +163,7 @@ def role(
     json: AsJson = False,
 ) -> None:
     """Give a role, which ends the one before; a teacher's datasets and courses add up."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         user_roles = users.grant_role(ctx, actor, user, name, scope)
     values = {"user": user, "role": user_roles.role.value, "scopes": user_roles.scopes}
     roles = " ".join([translate_word("role", user_roles.role.value), *user_roles.scopes])
@@ -171,7 +178,7 @@ def block(
     json: AsJson = False,
 ) -> None:
     """Block somebody, or unblock them."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         (users.unblock if undo else users.block)(ctx, actor, user)
     key = "account-did-unblock" if undo else "account-did-block"
     print_result({"user": user, "blocked": not undo}, key, json=json, user=str(user))
@@ -185,7 +192,7 @@ def plan(
     json: AsJson = False,
 ) -> None:
     """Give somebody a plan; the first one of the configuration is everybody's."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         users.set_plan(ctx, actor, user, name)
     values = {"user": user, "plan": name}
     print_result(values, "account-did-plan", json=json, user=str(user), plan=name)
@@ -202,7 +209,7 @@ def gift(
     json: AsJson = False,
 ) -> None:
     """Give extra questions; they are used when the plan's are spent."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         values = _gift_record(users.give_questions(ctx, actor, user, kind, amount, days, reason))
     arguments = {"user": str(user), "amount": amount, "until": format_cell(values["expires_at"])}
     kind_shown = translate_word("format", kind.value)
@@ -227,7 +234,7 @@ def add(
 ) -> None:
     """Add somebody without Telegram; their first password is shown once, or asked for."""
     first_password = _read_password() if ask else None
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         account = users.add_account(ctx, actor, name, first_password, role, scope)
     if json:
         print_json(record(account))
@@ -240,7 +247,7 @@ def add(
 @app.command()
 def name(user: UserId, name: Name, config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
     """Give somebody a user name; those of a course.yaml are given here alone."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         stored_name = users.set_name(ctx, actor, user, name)
     values = {"user": user, "name": stored_name}
     print_result(values, "account-did-name", json=json, user=str(user), name=stored_name)
@@ -252,7 +259,7 @@ def password(
 ) -> None:
     """Give an account a new password, and end all its sign-ins."""
     new_password = _read_password() if ask else None
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         account = users.set_password(ctx, actor, name, new_password)
     if json:
         print_json(record(account, role="", scopes=""))
@@ -292,7 +299,7 @@ def key(
     json: AsJson = False,
 ) -> None:
     """Make a key for somebody's programs; its secret is shown this once."""
-    with changing(config, makes_key=True) as (ctx, actor):
+    with write_context(config, makes_key=True) as (ctx, actor):
         api_key, secret = users.give_key(ctx, actor, user, label, scope, days)
     scopes = sorted(api_key.scopes)
     if json:
@@ -318,7 +325,7 @@ def give_plan(
     json: AsJson = False,
 ) -> None:
     """Give somebody a plan for some days, from when the same plan ends."""
-    with changing(config) as (ctx, actor):
+    with write_context(config) as (ctx, actor):
         ends = users.give_plan(ctx, actor, user, name, days).ends_at
     values = {"user": user, "plan": name, "days": days, "ends_at": ends}
     arguments = {"user": str(user), "plan": name, "until": format_cell(ends)}

@@ -12,7 +12,7 @@ from world import prove_at
 
 from merlin.app import builds
 from merlin.cli import main
-from merlin.cli.daemon_requests import ask
+from merlin.cli.daemon_requests import request_daemon
 from merlin.core.clock import utc_now
 from merlin.core.i18n import text
 from merlin.daemon.ticks import poll
@@ -103,7 +103,10 @@ def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
         if word == "asked-daemon":
             threading.Timer(0, lead.release).start()
 
-    assert ask(lab.config, partial(builds.build, dataset="trial"), say)["build"] == "trial-1"
+    assert (
+        request_daemon(lab.config, partial(builds.build, dataset="trial"), say)["build"]
+        == "trial-1"
+    )
     assert said == ["asked-daemon", "no-daemon"]
 
 

@@ -16,7 +16,7 @@ from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_fil
 import merlin.dataset
 from docs.build.rules import rules_told
 from merlin import config
-from merlin.cli.check import as_json, as_sarif, check_paths
+from merlin.cli.check import check_paths, format_json, format_sarif
 from merlin.core.i18n import LANGUAGES, keys
 from merlin.dataset.check import check
 from merlin.dataset.finding import Finding, Severity
@@ -142,13 +142,13 @@ def test_the_docs_site_has_a_section_for_every_rule(language):
 def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
     (dataset / "examples" / "odd name.yaml").write_text(example_yaml(), "utf-8")
     outcome = check_paths([tmp_path])
-    log = json.loads(as_sarif(outcome, "en"))
+    log = json.loads(format_sarif(outcome, "en"))
     (explained,) = log["runs"][0]["tool"]["driver"]["rules"]
     rule = RULES["bad-name"]
     assert explained["shortDescription"]["text"] == rule.meaning("en")
     assert explained["help"]["text"] == rule.mending("en")
     assert rule.example in explained["help"]["markdown"]
-    assert json.loads(as_json(outcome, "en"))["findings"][0]["rule"] == explained["id"]
+    assert json.loads(format_json(outcome, "en"))["findings"][0]["rule"] == explained["id"]
 
 
 @pytest.mark.unit
