@@ -68,9 +68,9 @@ def create_app(services: ApiServices) -> FastAPI:
     app = FastAPI(
         title="Merlin",
         version=__version__,
-        docs_url=None,  # its page loads scripts from elsewhere: `api.openapi` has ours
+        docs_url=None,  # its page loads scripts from other sites; `api.pages.site` serves ours
         redoc_url=None,
-        redirect_slashes=False,  # it would repeat whatever Host header came
+        redirect_slashes=False,  # the redirect would contain the Host header of the request
         routes=[*api_routes(), *page_routes()],
         lifespan=_lifespan(services),
     )

@@ -100,7 +100,7 @@ def daemon_request(services: ApiServices, kind: RequestKind) -> Callable[[], Awa
         nonlocal request_id
         requests = Requests(services.db)
         if request_id is not None:
-            with suppress(NotFound):  # old requests are cleared away
+            with suppress(NotFound):  # old requests are deleted
                 if requests.get(request_id).state is RequestState.WAITING:
                     return
         request_id = requests.ask(kind, {}, "api:hook")

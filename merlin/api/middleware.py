@@ -154,7 +154,7 @@ def request_guard(app: ASGIApp, traffic: Traffic) -> ASGIApp:
                 await app(request_scope, receive, send_guarded)
             except Exception:
                 log.exception("a route failed", path=scope["path"])
-                if status:  # half an answer is out: closing the connection says so
+                if status:  # partly sent: only closing the connection shows the error
                     raise
                 problem = answer(Request(scope), HTTPStatus.INTERNAL_SERVER_ERROR, "bug")
                 await problem(scope, receive, send_guarded)

@@ -209,7 +209,7 @@ def _complete(app: FastAPI, json: Json) -> None:
         for verb, operation in methods.items():
             _complete_operation(path, verb, operation, routes[path, verb])
             _share_responses(operation["responses"], parts.setdefault("responses", {}))
-    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own, which nobody answers
+    for name in ("HTTPValidationError", "ValidationError"):  # FastAPI's own; no route answers them
         schemas.pop(name, None)
 
 
@@ -247,7 +247,7 @@ def _complete_operation(path: str, verb: str, operation: Json, route: APIRoute) 
     paragraphs = [operation.get("description", ""), access]
     operation["description"] = "\n\n".join(paragraph for paragraph in paragraphs if paragraph)
     responses: Json = operation["responses"]
-    if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's own guess
+    if "HTTPValidationError" in str(responses.get("422")):  # FastAPI's default
         del responses["422"]
     if path.startswith("/api/"):
         for status, response in problems(
@@ -269,7 +269,7 @@ def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
     """Return the statuses that any call of this kind can have."""
     statuses = {429}
     if is_asked:
-        statuses |= {401, 403}  # a key that counts no more; somebody shut out
+        statuses |= {401, 403}  # an invalid key; a blocked person
     if verb in _BODY:
         statuses |= {413}
     if "requestBody" in operation:
@@ -277,7 +277,7 @@ def _statuses(verb: str, operation: Json, *, is_asked: bool) -> set[int]:
     if operation.get("parameters"):
         statuses |= {422}
     if KEY in operation.get("parameters", ()):
-        statuses |= {400, 409}  # no key at all; the first such call still runs
+        statuses |= {400, 409}  # an invalid idempotency key; the first call still runs
     return statuses
 
 

@@ -109,7 +109,7 @@ def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
     key, names = _WORDS.get(error["type"], ("plain", ()))
     context = error.get("ctx", {})
     if error["type"] == "json_invalid":
-        path = []  # pydantic says at which byte, which is no pointer
+        path = []  # pydantic reports a byte offset, which is no pointer
         key = "deep" if "recursion" in str(context.get("error", "")) else key
     # Passed as text: Fluent would group the digits of ids and bounds. The English "or" in
     # pydantic's list of values is removed.
@@ -268,7 +268,7 @@ def _with_methods(app: FastAPI, request: Request, response: Response) -> Respons
         routes = (route for route in app.routes if isinstance(route, Route))
         matching = (route.methods or () for route in routes if route.path_regex.match(path))
         allowed = {method for methods in matching for method in methods}
-        allowed |= {"HEAD"} if "GET" in allowed else set()  # `guards` sees to it
+        allowed |= {"HEAD"} if "GET" in allowed else set()  # `request_guard` answers HEAD
         response.headers["Allow"] = ", ".join(sorted(allowed))
     return response
 

@@ -285,7 +285,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         return None
 
     result = await catalogue_request.services.read(read)
-    if result is None:  # it changes faster than it can be read; the next call will do
+    if result is None:  # it changed during each read: answer without caching
         return await private_answer(request, make)
     version, body, link = result
     answer = CachedAnswer(body, catalogue_request.tag(version), link, request.scope.get("route"))

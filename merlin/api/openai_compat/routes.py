@@ -100,7 +100,7 @@ async def _complete_answer(
         requests.asker_of(caller, number, question.dataset),
         _new_answer(caller, question),
     )
-    # Who named the call with a key comes again for the answer: it is not stopped.
+    # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
     asking = start_question(
         request, question, asker, is_stoppable=KEY_HEADER not in request.headers
     )
@@ -140,7 +140,7 @@ async def _stream_answer(
         headers = responses.model_headers(reply.choice, reply.model_id, origin)
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
-    # Who named the call with a key comes again for the answer: it is not stopped.
+    # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
     stream = start_question(request, question, asker, is_stoppable=keep is None, then=keep_whole)
     await stream.wait_for_text()
     if stream.task.done():

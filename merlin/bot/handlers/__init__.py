@@ -1,1 +1,1 @@
-"""Handlers: what is done with an update, one file a subject; `bot.application` picks."""
+"""Handlers of updates, one file per subject; `merlin.bot.application` registers them."""

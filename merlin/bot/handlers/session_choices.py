@@ -218,7 +218,7 @@ handlers.step(TEXT_STEP)(lambda context: _set_prompt(context, context.text))
 @handlers.command("system")
 def set_system_prompt(context: BotContext) -> View:
     """Set the text after the command; without one show the current system prompt."""
-    # `context.words` lacks the parts that a client split off; they are joined only to `text`.
+    # `command_text` lacks the parts that a client split off; they are joined only to `text`.
     rest = context.text.split(maxsplit=1)[1:]
     return _set_prompt(context, rest[0]) if rest else _current_prompt(context)
 
