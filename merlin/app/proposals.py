@@ -100,6 +100,8 @@ def draft_proposal(dataset: str, content: ExampleContent, language: str) -> Draf
     question, answer = (
         mask_personal_data(text, language).words.strip() for text in (question_text, answer_text)
     )
+    if not (question and answer):
+        raise DatasetError("words are missing", "api-problem-question-and-answer-detail")
     return Draft(question, answer, dataset)
 
 
@@ -185,13 +187,16 @@ def approve(
         raise Refused("broken", "change-not-good")
     rejected = example.rejected.content if example.rejected else ""
     draft = replace(original, question=example.question, answer=example.answer, rejected=rejected)
-    Proposals(ctx.db, ctx.clock).approve(proposal_id, draft, editor, actor.user_id, example.tags)
+    rows = Proposals(ctx.db, ctx.clock)
+    if rows.approve(proposal_id, draft, editor, actor.user_id, example.tags) is None:
+        raise Refused("decided already", "examples-decided")
 
 
 def decline(ctx: Context, actor: Actor, proposal_id: int, reason: str = "") -> Proposal:
     """Decline a proposal and delete its text; return it as it was. Raises NotFound, Refused."""
     proposal = get_waiting(ctx, actor, proposal_id)
-    Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason)
+    if not Proposals(ctx.db, ctx.clock).decline(proposal_id, actor.user_id, reason):
+        raise Refused("decided already", "examples-decided")
     return proposal
 
 
@@ -243,7 +248,8 @@ def approve_several(
     }
     author, asker = editor or changes.editor_of(ctx, actor), changes.asker(actor)
     change_id = Proposals(ctx.db, ctx.clock).approve_all(drafts, author, asker)
-    assert change_id is not None  # noqa: S101 - all of them wait, as was read in this transaction
+    if change_id is None:
+        raise Refused("decided already", "examples-decided")
     return change_id
 
 

@@ -317,6 +317,9 @@ class Proposals(Repository):
 
         `by` identifies the requester as in `Change`. None if any proposal is no longer waiting.
         """
+        # Locked, so that of two processes one approves.
+        these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*drafts]))
+        self.db.rows(self.db.locked(these.order_by(PROPOSAL.id)))
         if any(self.get(draft).state is not ProposalState.WAITING for draft in drafts):
             return None
         edits = self.edits(drafts, tags)

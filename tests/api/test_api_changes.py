@@ -297,7 +297,8 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
         elsewhere = student.post("/api/datasets/closed/examples", json=body)
         nowhere = student.post("/api/datasets/none/examples", json=body)
         assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
-        assert student.post(examples(), json={"text": "messages: []"}).status_code == 422
+        for wrong in ({"text": "messages: []"}, {"question": " ", "answer": "Так."}):
+            assert student.post(examples(), json=wrong).status_code == 422
     with site.program(ANNA, Scope.COURSES_READ) as poor:
         assert poor.post(examples(), json=body).status_code == 403
     (waiting,) = Proposals(site.db).waiting()

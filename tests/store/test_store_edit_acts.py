@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from configured import config_of
@@ -139,3 +141,26 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
     first, second = asyncio.run(twice())
     assert first.id == second.id
     assert len(changes.get(ctx, EDITOR, first.id).files) == 2
+
+
+def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
+    draft, done, gate = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
+    proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
+
+    def approve():
+        with open_database(url, cipher=cipher) as database:
+            here = replace(ctx, db=database)
+            act = partial(proposals.approve_several, here, EDITOR, [proposal])
+            gate.wait()
+            try:
+                done.append(database.transact(act))
+            except Refused as refused:
+                done.append(refused.key)
+
+    threads = [threading.Thread(target=approve) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (change,) = Changes(ctx.db, clock).batches(None, 10)
+    assert sorted(done) == sorted([change.change_id, *["examples-decided"] * 3])
