@@ -10,6 +10,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -64,15 +65,25 @@ def locale_language() -> str:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
+    code = 0
     try:
-        app(args=None if argv is None else list(argv), prog_name="merlin")
-    except SystemExit as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
-        return exit_error.code if isinstance(exit_error.code, int) else 1
+        try:
+            app(args=None if argv is None else list(argv), prog_name="merlin")
+        except SystemExit as exit_error:  # raised by Typer: 0 success, 2 wrong usage, 130 Ctrl-C
+            code = exit_error.code if isinstance(exit_error.code, int) else 1
+        sys.stdout.flush()  # Python's own flush at exit would print a traceback and exit with 120
     except BrokenPipeError:  # the reader closed the pipe, so no message can reach it
+        discard_output()
         sys.stderr.close()
-        return 0
+        return 1  # as Typer does where a command itself meets it: what it found may be unread
     except (Exception, KeyboardInterrupt) as problem:  # noqa: BLE001 - reported by kind
         from merlin.cli.failures import print_failure
 
         return print_failure(problem)
-    return 0
+    return code
+
+
+def discard_output() -> None:
+    """Let the flush at exit write what is left of the output to nowhere."""
+    with suppress(OSError, ValueError):  # ValueError: the output is no file of the system
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from merlin import __version__
-from merlin.cli import language
+from merlin.cli import discard_output, language
 from merlin.core.clock import iso, utc_now
 from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.i18n import text
@@ -43,6 +43,9 @@ def print_failure(problem: BaseException) -> int:
         arguments = {"path": str(problem.filename), "reason": problem.strerror or str(problem)}
         kind = MerlinError if problem.errno in _DISK_FULL else ConfigError
         return _print_error(kind(str(problem), "cli-no-place", **arguments))
+    if isinstance(problem, OSError) and problem.errno in _DISK_FULL:  # of no file: the output
+        discard_output()
+        return _print_error(MerlinError(str(problem), "cli-no-output", reason=problem.strerror))
     return INTERRUPTED if isinstance(problem, KeyboardInterrupt) else _report_bug(problem)
 
 

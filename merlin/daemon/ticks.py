@@ -129,7 +129,10 @@ def follow_files(services: DaemonServices) -> bool:
 
 
 def read_commits(services: DaemonServices) -> bool:
-    """Check, build and record each new commit; notify the admins of problems."""
+    """Check, build and record each new commit; notify the admins of problems.
+
+    Raises SourceError when the repository cannot be read or has no such branch.
+    """
     try:
         tells = partial(_tell_outcome, services), partial(_tell_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
@@ -141,6 +144,9 @@ def read_commits(services: DaemonServices) -> bool:
         raise MerlinError(f"no build: {error}", "notice-disk", reason=str(error)) from error
     if head is None:
         _tell_today(services, "notice-no-branch")
+        repository = needed_repository(services.config)
+        named = {"url": repository.url, "branch": repository.branch}
+        raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
     if has_moved:
         services.db.bump()
     return has_moved

@@ -104,9 +104,11 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
         if moved is None:
             by_path = {entry.path: entry for entry in source.entries(head, name)}
             moved = {**dict.fromkeys(index.blobs(name)), **by_path}
+        # No other path was ever stored: some are not even text that a database takes.
         files = {
             path: each.blob if each is not None and _is_shown(each) else None
             for path, each in moved.items()
+            if is_writable_path(path)
         }
         for texts in _texts(source, index, sorted({blob for blob in files.values() if blob})):
             index.add(texts)
@@ -126,8 +128,7 @@ def restore_texts(source: GitSource, index: FileIndex) -> int:
 
 
 def _is_shown(entry: Entry) -> bool:
-    is_file = entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
-    return is_file and is_writable_path(entry.path)
+    return entry.mode in (FILE, EXECUTABLE) and entry.size <= Limits().file_bytes
 
 
 def _texts(

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 import typer
@@ -28,6 +29,26 @@ def test_a_module_has_the_words_that_the_table_gives_it(name):
 def test_a_line_of_help_says_what_its_command_says(word):
     command = load_command(word)
     assert COMMANDS[word][1] == ("" if command.hidden else command.help)
+
+
+def run_into(output, *words):
+    """Run a command whose output goes to this file."""
+    given = {"stdout": output, "stderr": subprocess.PIPE, "text": True, "check": False}
+    return subprocess.run([sys.executable, "-m", "merlin", *words], **given)
+
+
+def test_an_output_that_cannot_be_written_is_no_bug():
+    with Path("/dev/full").open("w") as full:
+        ended = run_into(full, "rules")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+
+
+def test_a_reader_that_leaves_early_is_told_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = run_into(writer, "schema", "example")
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, "")
 
 
 def options(command, words):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import os
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -58,6 +59,16 @@ def ask(lab, *edits, by=BORIS, subject=""):
     with changes(lab) as rows:
         rows.put(made)
     return made[0].change_id
+
+
+def test_a_file_name_that_is_no_text_stops_no_editing(lab):
+    folder = lab.repository.folder / "datasets/trial/examples"
+    (folder / os.fsdecode(b"\xff.yaml")).write_text(NEW, encoding="utf-8")
+    (folder / "q0.yaml").write_text(NEW, encoding="utf-8")
+    lab.repository.commit()
+    lab.tick("fetch")
+    with lab.services() as services:
+        assert FileIndex(services.db).one("trial", "q0").text == NEW
 
 
 def add(name, text=NEW, before=None):

@@ -44,6 +44,16 @@ def test_a_request_is_refused_while_the_repository_is_away(lab):
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
 
 
+def test_a_request_is_refused_while_the_branch_is_gone(lab):
+    lab.tick("fetch")
+    lab.repository.git("branch", "-m", "other")
+    request_id = asked(lab, "build", dataset="trial")
+    lab.tick("serve")
+    request = state(lab, request_id)
+    assert (request.state, request.result["key"]) == (RequestState.FAILED, "doctor-no-branch")
+    assert "main" in text("en", request.result["key"], **request.result["arguments"])
+
+
 def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_done(lab):
     first, second = asked(lab, "cancel", job="abc"), asked(lab, "fetch")
     lab.tick("serve")

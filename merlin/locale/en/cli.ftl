@@ -1,5 +1,6 @@
 cli-bug = a bug in Merlin. A report was written to { $path }: please send it to the project.
 cli-no-place = { $path }: { $reason }. Make it writable for the user that runs Merlin, or set another path in config.yaml; merlin doctor checks all paths
+cli-no-output = The output can't be written: { $reason }
 config-good = { $path }: no errors.
 config-absent = { $path } not found: name another (--config FILE), or create a minimal one: merlin config sample > config.yaml
 config-unreadable = { $path } can't be read: { $reason }
