@@ -18,7 +18,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.core.clock import iso
 from merlin.core.errors import ApprovalNeeded, NotFound, Refused
 from merlin.db.audit import Audit, person_reference
-from merlin.db.database import Repository, transaction
+from merlin.db.database import Repository, lock_user, transaction
 from merlin.db.notices import OTHERS, Notices
 from merlin.db.tables import APPROVAL
 from merlin.db.values import RowMap, dump_json
@@ -77,6 +77,8 @@ class Approvals(Repository):
 
         An equal request of the same person that is still waiting is returned instead.
         """
+        # A form that comes twice, to two processes, asks once.
+        lock_user(self.db, needed.asked_by, self._clock)
         arguments, asker = dump_json(needed.values), person_reference(needed.asked_by)
         is_equal = (APPROVAL.act == needed.act) & (APPROVAL.subject == needed.subject)
         is_equal &= (APPROVAL.asked_by == needed.asked_by) & (APPROVAL.arguments == arguments)

@@ -12,11 +12,12 @@ from configured import config_of
 from pipeline_rows import FACE
 from sold_plans import ANNA, BORIS, VERA
 
+from merlin.account.approvals import Approvals
 from merlin.app import changes, examples, proposals
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
-from merlin.core.errors import Forbidden, NotFound, Refused
+from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.course.editing import CourseEdits
 from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
@@ -164,3 +165,21 @@ def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
         thread.join()
     (change,) = Changes(ctx.db, clock).batches(None, 10)
     assert sorted(done) == sorted([change.change_id, *["examples-decided"] * 3])
+
+
+def test_a_dangerous_act_asked_for_twice_at_once_waits_once(database, url, cipher, clock):
+    asked, gate = [], threading.Barrier(4)
+
+    def ask():
+        needed = ApprovalNeeded("refund", f"user:{ANNA}", VERA, {"minor": 100}, {})
+        with open_database(url, cipher=cipher) as other:
+            gate.wait()
+            asked.append(Approvals(other, clock).propose(needed))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == 4
+    assert (len(set(asked)), Approvals(database, clock).count()) == (1, 1)
