@@ -198,7 +198,7 @@ def prune(
 @app.command()
 def log(
     dataset: Annotated[str | None, typer.Argument(help="Only this dataset's.")] = None,
-    limit: Annotated[int, typer.Option(help="How many verdicts.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many verdicts.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -169,7 +169,7 @@ def retry(
 def find(
     words: Annotated[list[str], typer.Argument(help="The words.")],
     dataset: Dataset = None,
-    limit: Annotated[int, typer.Option(min=1, help="How many examples.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many examples.")] = 20,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,
 ) -> None:

@@ -32,7 +32,7 @@ import peewee
 from peewee import SQL, Insert, PeeweeException, Select, Table, fn
 
 from merlin.core.clock import Clock, iso, utc_now
-from merlin.core.errors import MerlinError
+from merlin.core.errors import MerlinError, NotFound
 from merlin.core.log import get_logger, redact
 from merlin.db.connections import Handle, connect, open_session, sqlite_path
 from merlin.db.tables import USER
@@ -113,9 +113,16 @@ DRIVER_ERRORS: Errors = (peewee.PeeweeException, sqlite3.Error, *_POSTGRESQL)
 
 @contextmanager
 def driver_errors() -> Iterator[None]:
-    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; ignore others."""
+    """Raise DatabaseAway or DatabaseDamaged for a driver's error that means it; ignore others.
+
+    Raises NotFound for a number that is larger than any that SQLite stores.
+    """
     try:
         yield
+    except OverflowError as error:
+        if "SQLite INTEGER" not in str(error):
+            raise
+        raise NotFound(str(error), "store-no-number") from error
     except DRIVER_ERRORS as error:
         fault = describe_driver_error(error)
         if fault is None:

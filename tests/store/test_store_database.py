@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from waiting import longest
 
-from merlin.core.errors import ConfigError, MerlinError
+from merlin.core.errors import ConfigError, MerlinError, NotFound
 from merlin.db.connections import connect
 from merlin.db.database import (
     Database,
@@ -302,3 +302,10 @@ def test_a_field_that_a_row_does_not_say_is_no_silent_default():
     assert read_row(Intent, row, empty_finds=2).empty_finds == 2
     with pytest.raises(KeyError, match="empty_finds"):
         read_row(Intent, row)
+
+
+def test_a_number_larger_than_any_stored_is_not_found(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        with pytest.raises(NotFound):
+            database.row(INTENT.select().where(INTENT.empty_finds == 10**20))

@@ -17,6 +17,7 @@ store-seal-broken = A stored text was changed and can't be read.
 store-no-request = Task { $request } not found.
 store-no-job = Job { $job } not found.
 store-no-build = Build { $build } not found.
+store-no-number = Nothing has such a large number.
 store-no-model = Model { $model } not found.
 
 # Why a verdict failed

@@ -17,6 +17,7 @@ store-seal-broken = Текст в базе изменён, прочесть ег
 store-no-request = Задача { $request } не найдена.
 store-no-job = Обучение { $job } не найдено.
 store-no-build = Сборка { $build } не найдена.
+store-no-number = Под таким большим номером ничего нет.
 store-no-model = Модель { $model } не найдена.
 
 # Почему из коммита ничего не вышло
