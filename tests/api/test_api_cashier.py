@@ -46,7 +46,8 @@ def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
     assert anna.told == ["notice-paid"]
 
 
-@pytest.mark.parametrize("events", [*itertools.permutations([PAID, HELD, CANCELED, RETURNED])])
+# Six of the 24 orders: each event is the first of one.
+@pytest.mark.parametrize("events", [*itertools.permutations([PAID, HELD, CANCELED, RETURNED])][::4])
 def test_events_in_any_order_end_alike(shop, events):
     """Y3: what is claimed does not count; what YooKassa says when it is asked does."""
     anna = shop.buyer()

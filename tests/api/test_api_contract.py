@@ -30,7 +30,7 @@ def test_no_case_breaks_the_contract(contract):
 
 def test_the_sample_has_hundreds_of_cases_and_every_kind_of_answer(contract):
     judged = contract.judged
-    assert judged.count >= 2 * len(contract.operations)
+    assert judged.count >= 1.5 * len(contract.operations)
     assert {200, 202, 204, 401, 403, 404, 409, 422} <= set(judged.statuses)
     assert not [status for status in judged.statuses if status >= 500]
 

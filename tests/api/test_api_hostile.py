@@ -133,13 +133,11 @@ def test_wrong_bodies_are_refused_and_change_nothing(site, admin, name):
 @pytest.mark.parametrize(
     "name", [each for each in WITH_BODY if not WRITING[each][0].startswith("/v1")]
 )
-@pytest.mark.parametrize(
-    "kind", ["text/plain", "application/x-www-form-urlencoded", "text/xml", "@"]
-)
-def test_another_kind_of_content_is_refused_as_such(site, admin, name, kind):
+def test_another_kind_of_content_is_refused_as_such(site, admin, name):
     before = tables(site)
     content = json.dumps(sample_of(name)).encode()
-    judge(send(site, admin, name, content, **{"Content-Type": kind}), {415})
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
+        judge(send(site, admin, name, content, **{"Content-Type": kind}), {415})
     assert tables(site) == before
 
 

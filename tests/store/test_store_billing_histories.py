@@ -10,11 +10,11 @@ from billing_histories import FEW, History, shop_of
 pytestmark = pytest.mark.integration
 
 
-def test_hundreds_of_histories_keep_money_plans_and_questions_right(database, clock):
-    """On PostgreSQL fewer: a call there takes a way over a socket."""
+def test_a_hundred_histories_keep_money_plans_and_questions_right(database, clock):
+    """On PostgreSQL fewer: a call there goes over a socket. `bench billing` runs thousands."""
     dice = random.Random(20261120)  # noqa: S311 - a test's own dice
     world, histories = shop_of(database, clock), []
-    for number in range(200 if database.dialect == "sqlite" else 40):
+    for number in range(80 if database.dialect == "sqlite" else 20):
         with database.atomic():
             history = History(dice, world, 5000 + number)
             for _ in range(3):
