@@ -74,8 +74,8 @@ def storm(url, seed, threads=50, payments=20, most=50, kills=5):
     dice = random.Random(seed)  # noqa: S311 - a test's own dice
     wanted = placed(url, payments)
     tellings = sum(_killed(url, dice, threads, most) for _ in range(kills))
-    told = subprocess.run(_command(url, seed, threads, most), capture_output=True, text=True)
-    assert told.returncode == 0, told.stderr
+    completed = subprocess.run(_command(url, seed, threads, most), capture_output=True, text=True)
+    assert completed.returncode == 0, completed.stderr
     with open_database(url, cipher=CIPHER) as database:
         shop = counter(database)
         assert shop.faults() == []
@@ -85,7 +85,7 @@ def storm(url, seed, threads=50, payments=20, most=50, kills=5):
         )
         things = database.sql("SELECT COUNT(*) FROM plan_term")[0][0]
         things += database.sql("SELECT COUNT(*) FROM quota_gift WHERE format = 'voice'")[0][0]
-    tellings += told.stdout.count("told\n")
+    tellings += completed.stdout.count("told\n")
     return {
         "tellings": tellings,
         "grants": kinds[EntryKind.GRANT],

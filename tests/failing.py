@@ -145,8 +145,10 @@ def fail_edits(folder, step=1):
 
         def prepare(number):
             text = f"messages:\n  - user: Где вопрос {number}?\n  - assistant: Здесь.\n"
-            asked = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
-            changes = make_changes("trial", [Edit(f"examples/e{number}.yaml", None, text)], asked)
+            change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
+            changes = make_changes(
+                "trial", [Edit(f"examples/e{number}.yaml", None, text)], change_request
+            )
             with opened(lab.config) as database:
                 database.cipher = make_cipher(lab.config)
                 Changes(database).put(changes)

@@ -84,20 +84,20 @@ class _Forge(Handler):
             self.answer(200, json.dumps({"full_name": PROJECT}).encode())
 
     def post(self):
-        said = json.loads(self.body())
+        document = json.loads(self.body())
         if not self.is_let_in():
             return
         server = self.server
         commit = unquote(self.path.rpartition("/statuses/")[2])
-        if said["state"] not in STATES[server.kind]:
+        if document["state"] not in STATES[server.kind]:
             self.refuse(422, "state is not included in the list")
-        elif len(said.get("description", "")) > LONGEST[server.kind]:
+        elif len(document.get("description", "")) > LONGEST[server.kind]:
             self.refuse(422, "description is too long")
         else:
-            shown = server.statuses.setdefault((commit, said["context"]), [])
-            if server.kind == "gitlab" and shown and shown[-1]["state"] == said["state"]:
-                again = f"Cannot transition status via :enqueue from :{said['state']}"
+            shown = server.statuses.setdefault((commit, document["context"]), [])
+            if server.kind == "gitlab" and shown and shown[-1]["state"] == document["state"]:
+                again = f"Cannot transition status via :enqueue from :{document['state']}"
                 self.refuse(400, again)
                 return
-            shown.append(said)
-            self.answer(201, json.dumps(said).encode())
+            shown.append(document)
+            self.answer(201, json.dumps(document).encode())

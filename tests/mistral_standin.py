@@ -58,19 +58,19 @@ class MistralStandIn(ProviderStandIn):
         return _page(request, [*self._account.files.values()][::-1])
 
     async def _create(self, request: Request) -> Response:
-        asked = await json_object(request)
+        document = await json_object(request)
         for name in ("model", "training_files", "hyperparameters"):
-            if not isinstance(asked.get(name), str | list | dict):
+            if not isinstance(document.get(name), str | list | dict):
                 raise bad_field(name, f"Field required: {name}")
-        if len(str(asked.get("suffix") or "")) > MAX_SUFFIX_LENGTH:
+        if len(str(document.get("suffix") or "")) > MAX_SUFFIX_LENGTH:
             raise bad_field("suffix", f"at most {MAX_SUFFIX_LENGTH} characters")
         job = self._account.create_job(
             {
-                "model": asked["model"],
-                "training_file": asked["training_files"][0]["file_id"],
-                "validation_file": (asked.get("validation_files") or [None])[0],
-                "suffix": asked.get("suffix"),
-                "epochs": asked["hyperparameters"].get("epochs"),
+                "model": document["model"],
+                "training_file": document["training_files"][0]["file_id"],
+                "validation_file": (document.get("validation_files") or [None])[0],
+                "suffix": document.get("suffix"),
+                "epochs": document["hyperparameters"].get("epochs"),
             }
         )
         return JSONResponse(self._job(job))

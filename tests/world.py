@@ -145,9 +145,9 @@ class Lab:
         """Tick until this build serves; return the dataset's status."""
         for _ in range(rounds):
             self.tick()
-            told = self.status(dataset)
-            if told["serving"] and told["serving"]["build"] == build:
-                return told
+            document = self.status(dataset)
+            if document["serving"] and document["serving"]["build"] == build:
+                return document
         raise AssertionError(f"{build} does not serve: {self.status(dataset)}")
 
     def status(self, dataset="trial"):

@@ -185,11 +185,11 @@ def _time(seconds: float) -> str:
 
 
 def _conversation(line: bytes) -> bytes:
-    said = json.loads(line)
-    if set(said) != {"request", "response"}:
-        raise ApiError(400, f"a line of a dataset has request and response, not {sorted(said)}")
-    asked = [{"role": each["role"], "content": each["text"]} for each in said["request"]]
-    answered = {"role": "assistant", "content": said["response"]}
+    document = json.loads(line)
+    if set(document) != {"request", "response"}:
+        raise ApiError(400, f"a line of a dataset has request and response, not {sorted(document)}")
+    asked = [{"role": each["role"], "content": each["text"]} for each in document["request"]]
+    answered = {"role": "assistant", "content": document["response"]}
     return json.dumps({"messages": [*asked, answered]}).encode() + b"\n"
 
 

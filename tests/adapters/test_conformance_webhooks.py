@@ -141,6 +141,6 @@ def test_a_server_that_takes_no_receiver_on_this_machine_has_no_webhooks_to_chec
         return answered(400, {"error": error}) if is_new else call
 
     proxy.before = refusing
-    found = results(proxy.url, "webhooks.create", "webhooks.list")
-    assert {one.result for one in found.values()} == {"missing"}
-    assert "https only" in found["webhooks.create"].arguments["words"]
+    document = results(proxy.url, "webhooks.create", "webhooks.list")
+    assert {one.result for one in document.values()} == {"missing"}
+    assert "https only" in document["webhooks.create"].arguments["words"]

@@ -89,9 +89,9 @@ def test_a_change_is_a_commit_in_the_editors_name(bare, press):
     landed = commit_changes(press, batch)
     assert landed.commit == bare.git("rev-parse", "main")
     assert show(bare, "examples/face/fixation.yaml") == "текст: да"
-    told = bare.git("log", "-1", "--format=%an|%ae|%cn|%at|%B")
-    assert told.splitlines()[0].startswith("Вера Админ|7@telegram.invalid|Merlin|1795")
-    assert told.splitlines()[0].endswith("|Add example face/fixation")
+    text = bare.git("log", "-1", "--format=%an|%ae|%cn|%at|%B")
+    assert text.splitlines()[0].startswith("Вера Админ|7@telegram.invalid|Merlin|1795")
+    assert text.splitlines()[0].endswith("|Add example face/fixation")
     trailers = bare.git("log", "-1", "--format=%(trailers:only)").splitlines()
     assert trailers == [
         f"Merlin-Id: {batch.batch_id}",
@@ -170,27 +170,27 @@ def test_the_branch_may_move_on_between_fetch_and_push(bare, press, make_remote)
 def test_a_deleted_branch_is_not_brought_back(bare, press):
     commit_changes(press, batch_of(edit("a", "1\n")))
     bare.git("update-ref", "-d", "refs/heads/main")
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press, batch_of(edit("b", "1\n")))
-    assert told.value.key == "change-no-branch"
+    assert caught.value.key == "change-no-branch"
     assert bare.git("branch", "--list", "main") == ""
 
 
 def test_a_checked_out_branch_says_what_to_do(remote, press_of):
     remote.commit(a="1")
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_of(remote.path), batch_of(edit("b", "1\n")))
-    assert told.value.key == "change-checked-out"
-    assert told.value.arguments["folder"] == str(remote.path)
+    assert caught.value.key == "change-checked-out"
+    assert caught.value.arguments["folder"] == str(remote.path)
 
 
 def test_a_work_tree_with_changes_of_its_own_is_left_alone(remote, press_of):
     remote.git("config", "receive.denyCurrentBranch", "updateInstead")
     remote.commit(a="1")
     remote.write("datasets/neuro/a.yaml", "half an edit")
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_of(remote.path), batch_of(edit("b", "1\n")))
-    assert told.value.key == "change-work-tree"
+    assert caught.value.key == "change-work-tree"
     assert (remote.path / "datasets/neuro/a.yaml").read_text() == "half an edit"
 
 
@@ -202,9 +202,9 @@ def test_a_lock_that_a_killed_git_left_is_named_and_left_alone(remote, press_of,
     lock.touch()
     os.utime(lock, (1, 1))
     press, batch = press_of(remote.path), batch_of(edit("b", "1\n"))
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press, batch)
-    assert (told.value.key, told.value.arguments["path"]) == ("change-locked", str(lock))
+    assert (caught.value.key, caught.value.arguments["path"]) == ("change-locked", str(lock))
     assert lock.exists()
 
 
@@ -242,9 +242,9 @@ def test_a_file_in_the_way_of_a_folder_is_refused(bare, press, remote):
     remote.write("datasets/neuro/examples/face", "a file")
     remote.commit()
     remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         commit_changes(press, batch_of(edit("face/fixation", "1\n")))
-    assert told.value.key == "change-in-the-way"
+    assert caught.value.key == "change-in-the-way"
 
 
 def test_a_folder_in_the_way_of_a_file_is_refused(bare, press, remote):
@@ -273,9 +273,9 @@ def test_a_submodule_in_the_way_of_a_folder_is_refused(bare, press, remote, comm
     remote.git("update-index", "--add", "--cacheinfo", entry)
     remote.git("commit", "-qm", "Add a submodule")
     remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         commit_changes(press, batch_of(edit("face/fixation", "1\n")))
-    assert told.value.key == "change-in-the-way"
+    assert caught.value.key == "change-in-the-way"
 
 
 def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, press, remote):
@@ -285,9 +285,9 @@ def test_nothing_is_added_to_a_dataset_that_somebody_removed(bare, press, remote
     remote.git("rm", "-qr", "datasets/neuro")
     remote.git("commit", "-qm", "Remove neuro")
     remote.git("push", "--quiet", str(bare.path), "main")
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         commit_changes(press, batch_of(edit("a", "1\n")))
-    assert told.value.key == "change-dataset-gone"
+    assert caught.value.key == "change-dataset-gone"
     # One that is brought back with its description is a new one.
     assert commit_changes(
         press, batch_of(edit("a", "1\n"), Edit("dataset.yaml", None, "x\n"))

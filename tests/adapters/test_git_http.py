@@ -127,8 +127,10 @@ def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_sou
 
 
 def command_lines():
-    told = subprocess.run(["ps", "-u", str(os.getuid()), "-ww", "-o", "args="], capture_output=True)
-    return told.stdout.decode("utf-8", "replace").splitlines()
+    completed = subprocess.run(
+        ["ps", "-u", str(os.getuid()), "-ww", "-o", "args="], capture_output=True
+    )
+    return completed.stdout.decode("utf-8", "replace").splitlines()
 
 
 def test_the_mirror_is_usable_after_a_server_fell_silent(remote, make_source, head, tmp_path):

@@ -168,5 +168,7 @@ except ConfigError as error:
     print(error.key)
 """
     env = {**os.environ, "PATH": str(tmp_path), "PYTHONPATH": os.pathsep.join(sys.path)}
-    told = subprocess.run([sys.executable, "-c", child], env=env, cwd=tmp_path, capture_output=True)
-    assert told.stdout.decode().strip() == "git-absent", told.stderr.decode()
+    completed = subprocess.run(
+        [sys.executable, "-c", child], env=env, cwd=tmp_path, capture_output=True
+    )
+    assert completed.stdout.decode().strip() == "git-absent", completed.stderr.decode()

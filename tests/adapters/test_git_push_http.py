@@ -111,10 +111,10 @@ def test_what_a_hook_of_the_server_declines_is_refused_with_its_words(
     hook.parent.mkdir(exist_ok=True)
     hook.write_text(f"#!/bin/sh\nprintf '\\n-----\\n\\n\\n\\n%s\\n' '{words}' >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(ContentRefused) as told:
+    with pytest.raises(ContentRefused) as caught:
         commit_changes(press_as(SECRET), batch)
-    assert told.value.key == "change-push-refused"
-    assert words in told.value.arguments["reason"]
+    assert caught.value.key == "change-push-refused"
+    assert words in caught.value.arguments["reason"]
 
 
 def test_a_lost_answer_is_no_second_commit(server, press_as, batch):
@@ -129,16 +129,16 @@ def test_a_lost_answer_is_no_second_commit(server, press_as, batch):
 
 def test_who_may_read_alone_is_told_so_without_the_password(server, press_as, batch):
     server.bare.git("config", "http.receivepack", "false")
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_as(SECRET), batch)
-    assert told.value.key == "change-denied"
-    assert "t0ken" not in str(told.value) + str(told.value.arguments)
+    assert caught.value.key == "change-denied"
+    assert "t0ken" not in str(caught.value) + str(caught.value.arguments)
 
 
 def test_a_wrong_password_is_told(press_as, batch):
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_as("merlin:wrong-token"), batch)
-    assert "wrong-token" not in str(told.value)
+    assert "wrong-token" not in str(caught.value)
 
 
 def test_a_hook_that_says_no_is_told_with_its_words(server, press_as, batch):
@@ -146,7 +146,7 @@ def test_a_hook_that_says_no_is_told_with_its_words(server, press_as, batch):
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\necho the branch is protected >&2\nexit 1\n")
     hook.chmod(0o755)
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_as(SECRET), batch)
-    assert told.value.key == "change-push-refused"
-    assert "the branch is protected" in told.value.arguments["reason"]
+    assert caught.value.key == "change-push-refused"
+    assert "the branch is protected" in caught.value.arguments["reason"]

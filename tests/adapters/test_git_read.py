@@ -171,13 +171,13 @@ def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source,
     remote.git("config", "--unset", "i18n.commitEncoding")
     last = remote.commit("last", a="3")
     source.fetch()
-    told = source.commits_since(last, {first})
-    assert [(each.sha, each.subject, each.author_name) for each in told] == [
+    commits = source.commits_since(last, {first})
+    assert [(each.sha, each.subject, each.author_name) for each in commits] == [
         (head, message, "Вера"),
         (last, "last", "Вера"),
     ]
-    assert [each.parent for each in told] == [first, head]
-    assert all(each.is_readable and each.committed_at.year > 2000 for each in told)
+    assert [each.parent for each in commits] == [first, head]
+    assert all(each.is_readable and each.committed_at.year > 2000 for each in commits)
 
 
 def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read(remote, source):
@@ -185,9 +185,9 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
     large = remote.commit("x" * 5_000_000, a="2")
     last = remote.commit("last", a="3")
     source.fetch()
-    told = source.commits_since(last, {first})
-    assert [(each.sha, each.is_readable) for each in told] == [(large, False), (last, True)]
-    assert told[0].author_name == "Вера"
+    commits = source.commits_since(last, {first})
+    assert [(each.sha, each.is_readable) for each in commits] == [(large, False), (last, True)]
+    assert commits[0].author_name == "Вера"
 
 
 def test_many_blobs_come_in_the_order_asked(remote, source):

@@ -56,8 +56,8 @@ def test_new_commits_are_told_with_author_time_and_words(remote, source):
 def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
     shas = [remote.commit(f"n{number}") for number in range(5)]
     source.fetch()
-    told = source.commits_since(shas[4], [shas[0], shas[1]])
-    assert [(commit.sha, commit.position) for commit in told] == list(
+    commits = source.commits_since(shas[4], [shas[0], shas[1]])
+    assert [(commit.sha, commit.position) for commit in commits] == list(
         zip(shas[2:], (3, 4, 5), strict=True)
     )
     assert source.commits_since(shas[4], [shas[4]]) == []
@@ -87,13 +87,13 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     on_main = remote.commit("main goes on", c="3")
     remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
     head = source.fetch()
-    told = source.commits_since(head, {base})
-    assert [(commit.sha, commit.parent, commit.subject) for commit in told] == [
+    commits = source.commits_since(head, {base})
+    assert [(commit.sha, commit.parent, commit.subject) for commit in commits] == [
         (on_main, base, "main goes on"),
         (head, on_main, "merged"),
     ]
-    assert told[1].position == 3
-    assert side not in {commit.sha for commit in told}
+    assert commits[1].position == 3
+    assert side not in {commit.sha for commit in commits}
     assert texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
 
 

@@ -76,6 +76,6 @@ def test_a_password_is_in_no_address_and_in_no_printed_form():
 
 def test_what_git_said_is_short_and_one_line():
     place = parse_remote_url("/srv/sets")
-    told = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
-    assert told.startswith("fatal: a?[31m / error: bbb")
-    assert len(told) == 500
+    text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
+    assert text.startswith("fatal: a?[31m / error: bbb")
+    assert len(text) == 500

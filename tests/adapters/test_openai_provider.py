@@ -215,16 +215,16 @@ def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provide
         page(event(4, type="metrics", data={"step": 1}), event(3), event(2), more=True),
         page(event(1)),
     )
-    told = provider.list_events("ftjob-1", frozenset({"e3"}))
-    assert [line.event_id for line in told] == ["e2", "e4", "e5", "e6"]
-    assert (told[1].kind, told[1].data, told[1].message) == ("metrics", {"step": 1}, "m4")
+    events = provider.list_events("ftjob-1", frozenset({"e3"}))
+    assert [line.event_id for line in events] == ["e2", "e4", "e5", "e6"]
+    assert (events[1].kind, events[1].data, events[1].message) == ("metrics", {"step": 1}, "m4")
     assert [call.query.get("after") for call in server.calls] == [None, ["e5"]]
 
 
 def test_with_nothing_known_all_events_are_read(server, provider):
     server.will(page(event(2), more=True), page(event(1)))
-    told = provider.list_events("ftjob-1", frozenset())
-    assert [line.event_id for line in told] == ["e1", "e2"]
+    events = provider.list_events("ftjob-1", frozenset())
+    assert [line.event_id for line in events] == ["e1", "e2"]
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])

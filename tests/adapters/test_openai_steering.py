@@ -93,8 +93,8 @@ class OnlyNewNames(Handler):
     together = Barrier(3)
 
     def post(self):
-        asked = json.loads(self.body())
-        is_old = "max_tokens" in asked
+        document = json.loads(self.body())
+        is_old = "max_tokens" in document
         if is_old:
             self.together.wait(longest())
         body = error(NEW_NAME, "max_tokens") if is_old else EVENTS

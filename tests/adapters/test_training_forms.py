@@ -122,8 +122,8 @@ def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(provider, c
 
 def test_a_job_is_found_by_its_key_alone(provider, create):
     first, second, other = create(), create(), create(OTHER)
-    found = [report.provider_job_id for report in provider.find_jobs(KEY)]
-    assert sorted(found) == sorted([first.provider_job_id, second.provider_job_id])
+    provider_job_ids = [report.provider_job_id for report in provider.find_jobs(KEY)]
+    assert sorted(provider_job_ids) == sorted([first.provider_job_id, second.provider_job_id])
     assert [job.provider_job_id for job in provider.find_jobs(OTHER)] == [other.provider_job_id]
     assert provider.find_jobs("a" * 32) == []
 
@@ -165,17 +165,17 @@ def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create, stand_in
     failed = create(OTHER)
     _, report = until_over(provider, failed)
     assert state_of(report.status) is JobState.FAILED
-    told = provider.list_events(failed.provider_job_id, frozenset())
-    assert "invalid" in report.error + "".join(event.message for event in told)
+    events = provider.list_events(failed.provider_job_id, frozenset())
+    assert "invalid" in report.error + "".join(event.message for event in events)
 
 
 def test_events_are_told_once(provider, create, stand_in):
     stand_in.behave(ending="failed", states=[])
     job = create()
     until_over(provider, job)
-    told = provider.list_events(job.provider_job_id, frozenset())
-    assert told
-    known = frozenset(event.event_id for event in told)
+    events = provider.list_events(job.provider_job_id, frozenset())
+    assert events
+    known = frozenset(event.event_id for event in events)
     assert provider.list_events(job.provider_job_id, known) == []
 
 
@@ -240,8 +240,8 @@ def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create, 
 def test_mistrals_losses_are_events(provider, create):
     job = create()
     until_over(provider, job)
-    told = provider.list_events(job.provider_job_id, frozenset())
-    losses = [event.data for event in told if event.kind == "metrics"]
+    events = provider.list_events(job.provider_job_id, frozenset())
+    losses = [event.data for event in events if event.kind == "metrics"]
     assert len(losses) == 3
     assert all({"step", "train_loss"} == set(loss) for loss in losses)
 

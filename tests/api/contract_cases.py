@@ -74,8 +74,8 @@ def _checks(answer):
     """
     if answer.status_code not in (400, 422):
         return CHECKS
-    told = answer.json()
-    is_of_schema = told.get("type", "").endswith((":wrong-value", ":bad-request"))
+    body = answer.json()
+    is_of_schema = body.get("type", "").endswith((":wrong-value", ":bad-request"))
     return CHECKS if is_of_schema else [check for check in CHECKS if check is not ACCEPTED]
 
 
@@ -183,16 +183,16 @@ class Contract:
         path = requests.utils.urlparse(answer.request.url).path
         if path == "/readyz":
             return
-        told = answer.json()
+        body = answer.json()
         if path.startswith("/v1/"):
-            assert {"message", "type", "param", "code"} == set(told["error"]), "another shape"
+            assert {"message", "type", "param", "code"} == set(body["error"]), "another shape"
             return
         assert headers["content-type"] == ["application/problem+json"], "no problem"
-        assert told["status"] == answer.status_code, "another status"
-        assert told["request_id"] == request_id, "another request id"
-        assert told["type"].startswith("urn:merlin:problem:"), "another type"
-        assert told["title"], "no title"
-        assert told["detail"], "no detail"
+        assert body["status"] == answer.status_code, "another status"
+        assert body["request_id"] == request_id, "another request id"
+        assert body["type"].startswith("urn:merlin:problem:"), "another type"
+        assert body["title"], "no title"
+        assert body["detail"], "no detail"
 
 
 class Pages(Contract):

@@ -52,24 +52,27 @@ class StandInIssuer(Server):
 
     def token(self, sent, authorization):
         """Return the answer to a code, None for one that is not good."""
-        asked, user_id = self._journeys.pop(sent.get("code", ""), (None, 0))
+        document, user_id = self._journeys.pop(sent.get("code", ""), (None, 0))
         whole = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
         digest = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        if asked is None or authorization != f"Basic {whole}":
+        if document is None or authorization != f"Basic {whole}":
             return None
-        if challenge != asked["code_challenge"] or sent["redirect_uri"] != asked["redirect_uri"]:
+        if (
+            challenge != document["code_challenge"]
+            or sent["redirect_uri"] != document["redirect_uri"]
+        ):
             return None
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT, "sub": "opaque", "id": user_id, "name": "Анна"}
-        claims |= {"iat": now, "exp": now + 300, "nonce": asked["nonce"], **self.claims}
+        claims |= {"iat": now, "exp": now + 300, "nonce": document["nonce"], **self.claims}
         key = self.keys.get(self.signs_by) or next(iter(self.keys.values()))
         return {"id_token": jwt.encode(claims, key, "RS256", {"kid": self.signs_by})}
 
 
 def _public(kid, key):
-    told = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
-    return {**told, "kid": kid, "alg": "RS256"}
+    document = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+    return {**document, "kid": kid, "alg": "RS256"}
 
 
 class _Handler(Handler):

@@ -43,10 +43,12 @@ class _Echo(Handler):
         self.answer(200, b'{"data": []}')
 
     def post(self):
-        asked = json.loads(self.body())
-        heard = [message["content"] for message in asked["messages"] if message["role"] == "system"]
+        document = json.loads(self.body())
+        heard = [
+            message["content"] for message in document["messages"] if message["role"] == "system"
+        ]
         time.sleep(self.server.dice.uniform(0, THINKS_S))  # as a model thinks, so as to overlap
-        pieces = [{"delta": {"content": each}} for each in (asked["model"], f" heard {heard}")]
+        pieces = [{"delta": {"content": each}} for each in (document["model"], f" heard {heard}")]
         pieces.append({"delta": {}, "finish_reason": "stop"})
         told = [f"data: {json.dumps({'choices': [piece]})}\n\n" for piece in pieces]
         self.answer(200, "".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
@@ -106,14 +108,14 @@ def _promote(database, number):
 async def _ask(client, key, number):
     """Return how a question ended: serving, canary, failed or mixed."""
     body = talk(f"Вопрос {number}", stream=bool(number % 2))
-    told = await client.post("/v1/chat/completions", json=body, headers=key)
-    if told.status_code != httpx.codes.OK:
+    response = await client.post("/v1/chat/completions", json=body, headers=key)
+    if response.status_code != httpx.codes.OK:
         return "failed"
-    events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
+    events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
     said = [json.loads(event) for event in events if event != "[DONE]"]
     parts = [part.get("delta", part.get("message")) for each in said for part in each["choices"]]
     words = "".join(part.get("content") or "" for part in parts)
-    build, model = told.headers["merlin-build"], told.headers["merlin-model"]
+    build, model = response.headers["merlin-build"], response.headers["merlin-model"]
     version = build.removeprefix(f"{DATASET}-")
     extension = said[-1]["merlin"]
     named = {each["system_fingerprint"] for each in said} | {build, extension["build"]}

@@ -166,9 +166,9 @@ class Buyer:
         self.http = market.browser(user_id)
 
     def order(self, plan="plus", **more):
-        told = self.http.post("/api/orders", json={"plan": plan, **more})
-        assert told.status_code == 201, told.text
-        return told.json()["id"]
+        response = self.http.post("/api/orders", json={"plan": plan, **more})
+        assert response.status_code == 201, response.text
+        return response.json()["id"]
 
     def pay(self, order_id):
         return self.http.post(f"/api/orders/{order_id}/pay")
@@ -176,8 +176,8 @@ class Buyer:
     def ordered(self, plan="plus", **more):
         """Order and ask for the page of payment; return the order's id."""
         order_id = self.order(plan, **more)
-        told = self.pay(order_id)
-        assert told.status_code == 200, told.text
+        response = self.pay(order_id)
+        assert response.status_code == 200, response.text
         return order_id
 
     def bought(self, plan="plus", **more):

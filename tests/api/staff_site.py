@@ -137,7 +137,7 @@ class Whole(Office):
         with self.program(BORIS) as boris:
             said = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
             edit = boris.post(f"/api/courses/{self.course}/materials", json=said)
-        asked = self.admin.post("/api/jobs", json={"dataset": "trial"})
+        response = self.admin.post("/api/jobs", json={"dataset": "trial"})
         # What the parts of a path are called, where there is something at it.
         self.homes = {
             "course_id": self.course,
@@ -150,7 +150,7 @@ class Whole(Office):
             "new": "trial-1",
             "job_id": 1,
             "model_id": 1,
-            "request_id": asked.json()["id"],
+            "request_id": response.json()["id"],
             "user_id": SOMEBODY,
             "turn_id": turn,
             "session_id": talk.session_id,

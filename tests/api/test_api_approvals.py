@@ -52,10 +52,10 @@ def acting(site, user_id):
 
 def asked(vera, role=TEACHER):
     """Ask for a role; return the number under which that waits."""
-    said = vera.post(ROLES, json=role)
-    assert said.status_code == 409
-    assert said.json()["type"] == "urn:merlin:problem:approval-needed"
-    return int(said.json()["approval"])
+    response = vera.post(ROLES, json=role)
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:merlin:problem:approval-needed"
+    return int(response.json()["approval"])
 
 
 def role_of(site, user_id=ANNA):
@@ -191,8 +191,8 @@ def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
     address, body = f"/api/payments/{order_id}/refund", {"reason": "не подошло"}
     try:
         assert shop.admin.post(address, json={**body, "minor": 10**6}).status_code == 409
-        said = shop.admin.post(address, json=body)
-        number = said.json()["approval"]
+        response = shop.admin.post(address, json=body)
+        number = response.json()["approval"]
         assert "approval" not in shop.admin.post(address, json={**body, "minor": 10**6}).json()
         assert shop.billing.refunds.of(order_id) == []
         approvals.approve(*acting(shop.site, BORIS), number)

@@ -61,10 +61,10 @@ def every_secret(site):
     with page(site) as browser, page(site) as framed:
         found = confirmed(site, browser) | by_password(browser)
         found |= {browser.post("/api/auth/start").json()["key"]} | cookies(browser)
-        told = framed.post("/api/auth/telegram", json={"init_data": data}).json()
-        found |= {told["token"], data[-64:]}
+        body = framed.post("/api/auth/telegram", json={"init_data": data}).json()
+        found |= {body["token"], data[-64:]}
     key = site.key(ANNA)["Authorization"].split()[1]
-    for bearer in (key, f"{key}x", told["token"]):
+    for bearer in (key, f"{key}x", body["token"]):
         site.client.get("/api/user", headers={"Authorization": f"Bearer {bearer}"})
     return found | {key, TOKEN}
 

@@ -204,8 +204,8 @@ def test_a_payment_that_is_paid_at_once_is_granted_at_once(shop):
     anna = shop.buyer()
     shop.till.behave(outcome="paid", notifications="never")
     order_id = anna.order("pack")
-    told = anna.pay(order_id).json()
-    assert (told["order"]["state"], told["pay_url"]) == ("paid", "")
+    body = anna.pay(order_id).json()
+    assert (body["order"]["state"], body["pay_url"]) == ("paid", "")
     assert shop.grants(order_id) == 1
 
 

@@ -91,8 +91,8 @@ def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keepe
 def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
     answer = teacher.post(examples(), json={"text": "messages: [\n"})
     assert answer.status_code == 422
-    told = answer.json()
-    assert told["findings"][0]["rule"] == "yaml-syntax"
+    body = answer.json()
+    assert body["findings"][0]["rule"] == "yaml-syntax"
     assert Changes(site.db).pending("algorithms") == []
 
 
@@ -161,8 +161,8 @@ def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, 
     address = f"/api/changes/{change['id']}"
     assert teacher.post(f"{address}/retry").status_code == 409
     park(site)
-    told = teacher.get(address).json()
-    assert (told["state"], "a token lies there" in told["reason"]) == ("parked", True)
+    body = teacher.get(address).json()
+    assert (body["state"], "a token lies there" in body["reason"]) == ("parked", True)
     answer = teacher.post(f"{address}/retry")
     assert (answer.status_code, answer.headers["Location"]) == (202, address)
     assert (answer.json()["state"], answer.json()["reason"]) == ("waiting", "")
@@ -286,8 +286,8 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
         assert student.post(examples(), json=body).status_code == 409
         assert student.post(examples(), json=body, params={"dry_run": True}).status_code == 409
         Consents(site.db).give(ANNA, "2026-11-22")
-        told = student.post(examples(), json=body, params={"dry_run": True})
-        assert (told.status_code, told.json()["proposal"]) == (200, None)
+        response = student.post(examples(), json=body, params={"dry_run": True})
+        assert (response.status_code, response.json()["proposal"]) == (200, None)
         answer = student.post(examples(), json=body)
         assert answer.status_code == 202, answer.json()
         assert "999" not in answer.json()["question"]

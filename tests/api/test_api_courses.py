@@ -31,9 +31,9 @@ def course_yaml(semester, name):
 def problem(response, status, code):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
-    said = response.json()
-    assert (said["status"], said["type"]) == (status, f"urn:merlin:problem:{code}")
-    return said
+    body = response.json()
+    assert (body["status"], body["type"]) == (status, f"urn:merlin:problem:{code}")
+    return body
 
 
 def test_the_list_holds_every_active_course_by_semester(still_site):
@@ -128,8 +128,8 @@ def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
     ],
 )
 def test_wrong_values_are_named(still_site, query):
-    said = problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
-    (error,) = said["errors"]
+    document = problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
+    (error,) = document["errors"]
     assert (error["place"], error["pointer"]) == ("query", f"/{query.partition('=')[0]}")
     assert error["detail"]
 
@@ -141,8 +141,8 @@ def test_a_cursor_that_is_none_of_ours_is_refused(still_site, cursor):
 
 def test_one_course(still_site):
     course_id = still_site.course_id("networks")
-    said = still_site.client.get(f"/api/courses/{course_id}").json()
-    assert CourseShown.model_validate(said).slug == "networks"
+    body = still_site.client.get(f"/api/courses/{course_id}").json()
+    assert CourseShown.model_validate(body).slug == "networks"
     detail = problem(still_site.client.get("/api/courses/999999"), 404, "not-found")["detail"]
     assert detail == "Курс не найден."
 
@@ -159,35 +159,35 @@ def test_no_course_has_such_a_number(still_site, wrong):
 
 def test_materials_are_sorted_by_type_then_lesson(still_site):
     course_id = still_site.course_id("algorithms")
-    said = still_site.client.get(f"/api/courses/{course_id}/materials").json()
-    assert MaterialsShown.model_validate(said).course_name == "Алгоритмы и структуры данных"
-    assert said["course_id"] == course_id
+    body = still_site.client.get(f"/api/courses/{course_id}/materials").json()
+    assert MaterialsShown.model_validate(body).course_name == "Алгоритмы и структуры данных"
+    assert body["course_id"] == course_id
     told = [
-        (material["material_type"], material["lesson_number"]) for material in said["materials"]
+        (material["material_type"], material["lesson_number"]) for material in body["materials"]
     ]
     assert told == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
-    assert [material["type_code"] for material in said["materials"]] == [
+    assert [material["type_code"] for material in body["materials"]] == [
         "lecture",
         "lecture",
         "seminar",
         "lab",
     ]
-    assert said["materials"][2]["file_url"] == "https://example.com/s1.pdf"
-    assert said["materials"][0]["file_url"] is None
+    assert body["materials"][2]["file_url"] == "https://example.com/s1.pdf"
+    assert body["materials"][0]["file_url"] is None
 
 
 @pytest.mark.parametrize("word", ["lab", "Лабораторная работа", "лабораторная РАБОТА", "LAB"])
 def test_materials_of_one_type_by_code_and_by_russian_word(still_site, word):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    told = still_site.client.get(path, params={"type": word}).json()["materials"]
-    assert [material["title"] for material in told] == ["Практика: сортировки"]
+    materials = still_site.client.get(path, params={"type": word}).json()["materials"]
+    assert [material["title"] for material in materials] == ["Практика: сортировки"]
     assert len(still_site.client.get(path, params={"type": ""}).json()["materials"]) == 4
 
 
 def test_a_type_that_there_is_not_is_told(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    said = problem(still_site.client.get(path, params={"type": "экзамен"}), 422, "no-type")
-    assert "Лабораторная работа" in said["detail"]
+    document = problem(still_site.client.get(path, params={"type": "экзамен"}), 422, "no-type")
+    assert "Лабораторная работа" in document["detail"]
     problem(still_site.client.get("/api/courses/999999/materials?type=lab"), 404, "not-found")
 
 
@@ -210,8 +210,8 @@ def test_a_material_belongs_to_its_course_alone(still_site):
     own = f"/api/courses/{still_site.course_id('algorithms')}/materials"
     (first, *_) = (material["id"] for material in still_site.client.get(own).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
-    said = problem(still_site.client.get(other), 404, "not-found")
-    assert said["detail"] == "Материал в этом курсе не найден."
+    document = problem(still_site.client.get(other), 404, "not-found")
+    assert document["detail"] == "Материал в этом курсе не найден."
     problem(still_site.client.get(f"{own}/999999"), 404, "not-found")
 
 

@@ -40,13 +40,13 @@ def site(tmp_path_factory):
 
 
 def test_a_dataset_is_told_with_what_serves_it(site):
-    (told,) = site.admin.get("/api/datasets").json()["datasets"]
-    assert told["title"] == {"ru": "Проба", "en": "Trial"}
-    assert told["serving"]["build"] == "trial-2"
-    assert told["verdict"]["verdict"] == "serving"
-    assert told["examples"] == 13
+    (document,) = site.admin.get("/api/datasets").json()["datasets"]
+    assert document["title"] == {"ru": "Проба", "en": "Trial"}
+    assert document["serving"]["build"] == "trial-2"
+    assert document["verdict"]["verdict"] == "serving"
+    assert document["examples"] == 13
     one = site.admin.get("/api/datasets/trial").json()
-    assert {key: one[key] for key in told} == told
+    assert {key: one[key] for key in document} == document
     broken = [finding for finding in one["findings"] if finding["path"] == "examples/broken.yaml"]
     assert broken[0]["severity"] == "error"
     assert broken[0]["text"]
@@ -87,9 +87,9 @@ def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(sit
         site.lab.tick("changes", "fetch")
         change = teacher.get(answer.headers["location"]).json()
         assert change["state"] == "committed"
-        found = teacher.get(f"/api/teacher/courses/{course}").json()["materials"]
-        assert [material["title"]["ru"] for material in found] == ["Начало", "Графы"]
-        assert found[1]["id"]
+        materials = teacher.get(f"/api/teacher/courses/{course}").json()["materials"]
+        assert [material["title"]["ru"] for material in materials] == ["Начало", "Графы"]
+        assert materials[1]["id"]
     git = site.lab.repository.git
     assert git("log", "-1", "--format=%an|%s", "main") == "Борис Учитель|Add seminar 2"
     stored = git("show", "main:datasets/trial/course.yaml")

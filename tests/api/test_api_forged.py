@@ -97,8 +97,8 @@ def test_what_is_no_json_is_a_bad_request(shop, body):
 
 
 def test_a_notification_has_an_end(shop):
-    told = shop.site.client.post("/hooks/payment", content=b"x" * (HOOK_BYTES + 1))
-    assert told.status_code == 413
+    response = shop.site.client.post("/hooks/payment", content=b"x" * (HOOK_BYTES + 1))
+    assert response.status_code == 413
 
 
 def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):

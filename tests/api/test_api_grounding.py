@@ -34,10 +34,10 @@ def asked(provider):
 
 def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
     site, provider = course
-    told = ask(site)
-    assert "конечный" in told["choices"][0]["message"]["content"]
-    assert "[1]" not in told["choices"][0]["message"]["content"]
-    extension = told["merlin"]
+    document = ask(site)
+    assert "конечный" in document["choices"][0]["message"]["content"]
+    assert "[1]" not in document["choices"][0]["message"]["content"]
+    extension = document["merlin"]
     assert extension["sources"] == ["лекция 1 «Введение в алгоритмы», абзац 1"]
     assert extension["note"].endswith(extension["sources"][0])
     assert (extension["standing"], extension["known"]) == ("composed", True)
@@ -58,9 +58,9 @@ def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tr
 def test_a_known_answer_is_given_as_it_was_taught(course):
     site, provider = course
     provider.behave(fixed_answer="Набор шагов.", extension={"known": True})
-    told = ask(site)
-    assert told["choices"][0]["message"]["content"] == "Набор шагов."
-    assert told["merlin"]["sources"] == []
+    document = ask(site)
+    assert document["choices"][0]["message"]["content"] == "Набор шагов."
+    assert document["merlin"]["sources"] == []
     assert asked(provider) == [MODEL]
 
 
@@ -69,25 +69,25 @@ def test_a_known_answer_is_given_as_it_was_taught(course):
 )
 def test_what_no_source_holds_stays_unknown(course, question):
     site, _ = course
-    told = ask(site, question)
-    assert told["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
-    assert (told["merlin"]["standing"], told["merlin"]["sources"]) == ("serving", [])
+    document = ask(site, question)
+    assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+    assert (document["merlin"]["standing"], document["merlin"]["sources"]) == ("serving", [])
 
 
 def test_a_composer_that_is_away_leaves_the_honest_refusal(course):
     site, provider = course
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, skip=1, times=None))
-    told = ask(site)
-    assert told["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+    document = ask(site)
+    assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
 
 
 def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
     site, _ = course
     with asker(site) as program:
-        said = program.post("/chat/completions", json=talk(QUESTION, stream=True)).text
-    assert "не знаю" not in said
-    assert "[1]" not in said
-    assert "лекция 1" in said
+        text = program.post("/chat/completions", json=talk(QUESTION, stream=True)).text
+    assert "не знаю" not in text
+    assert "[1]" not in text
+    assert "лекция 1" in text
 
 
 def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):

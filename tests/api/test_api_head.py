@@ -54,9 +54,9 @@ def test_head_is_get_without_the_body(connection, path):
 
 def test_head_of_what_is_kept_has_its_tag_and_its_size(connection):
     _, headers, body = asked(connection, "GET", "/api/courses")
-    status, told, nothing = asked(connection, "HEAD", "/api/courses")
-    assert (status, nothing, told["etag"]) == (200, b"", headers["etag"])
-    assert int(told[SIZED]) == len(body)
+    status, document, nothing = asked(connection, "HEAD", "/api/courses")
+    assert (status, nothing, document["etag"]) == (200, b"", headers["etag"])
+    assert int(document[SIZED]) == len(body)
     same = asked(connection, "HEAD", "/api/courses", **{"If-None-Match": headers["etag"]})
     assert (same[0], same[2]) == (304, b"")
 

@@ -52,17 +52,17 @@ def beat(site, process="daemon", age_s=1.0, host="one", **counters):
 
 def ready(site):
     """Return what the api says of the daemon and the bot."""
-    told = site.client.get("/readyz").json()["processes"]
-    return {name: told[name] for name in ("daemon", "bot")}
+    processes = site.client.get("/readyz").json()["processes"]
+    return {name: processes[name] for name in ("daemon", "bot")}
 
 
 @functional
 def test_readyz_tells_of_the_other_processes(watched):
     beat(watched, age_s=2.5)
     beat(watched, "bot", age_s=10)
-    told = watched.client.get("/readyz")
-    assert told.status_code == 200
-    assert (told.json()["ready"], told.json()["database"]) == (True, "ok")
+    response = watched.client.get("/readyz")
+    assert response.status_code == 200
+    assert (response.json()["ready"], response.json()["database"]) == (True, "ok")
     assert ready(watched) == {
         "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
         "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
@@ -180,9 +180,9 @@ def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
     with running(tmp_path, url) as site:
         with postgresql.silent():
             assert site.client.get("/healthz").json() == {"status": "ok"}
-            told = site.client.get("/readyz")
-            assert (told.status_code, told.json()["ready"]) == (503, False)
-            assert "postgres@" not in told.text
+            response = site.client.get("/readyz")
+            assert (response.status_code, response.json()["ready"]) == (503, False)
+            assert "postgres@" not in response.text
             page = site.client.get("/metrics")
             assert page.status_code == 200
             assert figure(page.text, "merlin_database_up") == 0

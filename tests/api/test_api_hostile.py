@@ -59,9 +59,9 @@ def numbered(name, value):
 
 def doubled(name):
     """Return the sample with its first key twice, the second time as no value that it may have."""
-    said = json.dumps(sample_of(name))
+    text = json.dumps(sample_of(name))
     key = next(iter(sample_of(name)))
-    return f'{said[:-1]}, "{key}": [[]]}}'.encode()
+    return f'{text[:-1]}, "{key}": [[]]}}'.encode()
 
 
 # What is sent -> what may be answered to who may do everything.
@@ -111,8 +111,8 @@ def send(site, admin, name, content, **headers):
 
 def judge(answer, wanted):
     assert answer.status_code in wanted, answer.text[:500]
-    said = answer.json()
-    assert ("error" in said) if answer.request.url.path.startswith("/v1/") else said["request_id"]
+    body = answer.json()
+    assert ("error" in body) if answer.request.url.path.startswith("/v1/") else body["request_id"]
     assert not [word for word in WORDS_OF_OURS if word in answer.text]
 
 

@@ -56,9 +56,9 @@ def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
         assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_other")
         site.person(BORIS)
         with asker(site, BORIS) as boris:
-            told = ask(boris, "Другой вопрос")
-        assert told.status_code == 200
-        assert "idempotency-replayed" not in told.headers
+            response = ask(boris, "Другой вопрос")
+        assert response.status_code == 200
+        assert "idempotency-replayed" not in response.headers
 
 
 @functional
@@ -161,8 +161,8 @@ def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
 def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
     with opened(tmp_path) as (site, _), asker(site) as client:
         headers = {"Idempotency-Key": key.encode()}
-        told = client.post("/chat/completions", json=talk(QUESTION), headers=headers)
-        assert (told.status_code, told.json()["error"]["code"]) == (400, "idempotency_key")
+        response = client.post("/chat/completions", json=talk(QUESTION), headers=headers)
+        assert (response.status_code, response.json()["error"]["code"]) == (400, "idempotency_key")
 
 
 @functional

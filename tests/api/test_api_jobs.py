@@ -48,12 +48,12 @@ def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
     (job,) = site.admin.get("/api/jobs").json()["jobs"]
     assert (job["dataset"], job["build"], job["currency"]) == ("trial", "trial-1", "USD")
     site.lab.until_serving("trial-1")
-    told = site.admin.get(f"/api/jobs/{job['id']}").json()
-    assert told["state"] == "succeeded"
-    assert [change["to"] for change in told["changes"]][-1] == "succeeded"
-    assert told["events"]
-    assert told["losses"]["train"]
-    assert told["losses"]["train"][0]["loss"] > told["losses"]["train"][-1]["loss"]
+    body = site.admin.get(f"/api/jobs/{job['id']}").json()
+    assert body["state"] == "succeeded"
+    assert [change["to"] for change in body["changes"]][-1] == "succeeded"
+    assert body["events"]
+    assert body["losses"]["train"]
+    assert body["losses"]["train"][0]["loss"] > body["losses"]["train"][-1]["loss"]
     assert site.admin.get("/api/jobs", params={"dataset": "trial"}).json()["jobs"]
     assert site.admin.get("/api/jobs/99").status_code == 404
 
@@ -86,8 +86,8 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     waiting = site.admin.get(answer.headers["location"]).json()
     assert (waiting["state"], waiting["kind"]) == ("waiting", "cancel")
     assert waiting["arguments"] == {"job": 1}
-    told = site.served(answer)
-    assert (told["state"], told["result"]["state"]) == ("done", "cancelled")
+    document = site.served(answer)
+    assert (document["state"], document["result"]["state"]) == ("done", "cancelled")
     (entry,) = Audit(site.db).newest(1)
     assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
     late = site.served(site.admin.post("/api/jobs/1/cancel"))
@@ -152,8 +152,8 @@ def test_models_are_told_promoted_pinned_and_rolled_back(site):
     newer, older = site.admin.get("/api/models").json()["models"]
     assert (newer["build"], newer["serves"], older["serves"]) == ("trial-2", True, False)
     assert newer["evaluation"]["questions"] == 2
-    told = site.served(site.admin.post(f"/api/models/{older['id']}/promote"))
-    assert told["result"]["build"] == "trial-1"
+    document = site.served(site.admin.post(f"/api/models/{older['id']}/promote"))
+    assert document["result"]["build"] == "trial-1"
     assert site.admin.get(f"/api/models/{older['id']}").json()["serves"]
     assert site.admin.post(f"/api/models/{newer['id']}/pin").status_code == 409
     pinned = site.served(site.admin.post(f"/api/models/{older['id']}/pin"))
@@ -231,20 +231,20 @@ def test_a_number_that_json_cannot_say_is_told_as_null(site):
             " VALUES (1, 'e9', '2026-11-20T10:00:00.000000Z', 'info', 'x', 'metrics', ?)",
             '{"step": 1, "train_loss": NaN}',
         )
-    told = site.admin.get("/api/jobs/1")
-    assert told.status_code == 200
-    assert told.json()["events"][-1]["data"] == {"step": 1, "train_loss": None}
-    assert told.json()["losses"]["train"] == []
+    response = site.admin.get("/api/jobs/1")
+    assert response.status_code == 200
+    assert response.json()["events"][-1]["data"] == {"step": 1, "train_loss": None}
+    assert response.json()["losses"]["train"] == []
 
 
 def test_status_tells_who_is_alive(site):
     now = site.services.clock()
     Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
-    told = site.admin.get("/api/status").json()
-    alive = {process["process"]: process["alive"] for process in told["processes"]}
+    body = site.admin.get("/api/status").json()
+    alive = {process["process"]: process["alive"] for process in body["processes"]}
     assert alive == {"api": True, "daemon": True}  # the api tells of itself while it runs
-    assert told["datasets"][0]["name"] == "trial"
-    assert told["queues"]["jobs"] == 1
+    assert body["datasets"][0]["name"] == "trial"
+    assert body["queues"]["jobs"] == 1
 
 
 def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(site):

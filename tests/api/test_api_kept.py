@@ -309,7 +309,7 @@ def test_all_of_it_on_postgresql(tmp_path, postgresql):
         assert [course["slug"] for course in following] == ["networks"]
         with site.program(site.person(ANNA)) as anna:
             body = {"course_id": site.course_id("networks")}
-            told = [anna.post("/api/user/courses", json=body).status_code for _ in range(2)]
-            assert (told, len(anna.get("/api/user/courses").json())) == ([201, 200], 1)
+            status_codes = [anna.post("/api/user/courses", json=body).status_code for _ in range(2)]
+            assert (status_codes, len(anna.get("/api/user/courses").json())) == ([201, 200], 1)
         site.teach(renamed("Сети"))
         wait_until(lambda: "Сети" in site.client.get(LIST).text)

@@ -35,28 +35,28 @@ def anna(site):
 
 
 def test_a_new_key_is_shown_with_its_secret_once(site, anna):
-    made = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
-    told = made.json()
-    assert made.status_code == 201
-    assert is_secret(told["secret"])
-    assert told["secret"].startswith(told["hint"])
-    assert told["scopes"] == ["account:read", "chat:write"]
-    assert told["expires_at"] is not None
+    response = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
+    body = response.json()
+    assert response.status_code == 201
+    assert is_secret(body["secret"])
+    assert body["secret"].startswith(body["hint"])
+    assert body["scopes"] == ["account:read", "chat:write"]
+    assert body["expires_at"] is not None
     (listed,) = anna.get(KEYS).json()["keys"]
-    assert listed == {name: value for name, value in told.items() if name != "secret"}
-    assert made.headers["cache-control"] == "no-store"
-    assert told["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
+    assert listed == {name: value for name, value in body.items() if name != "secret"}
+    assert response.headers["cache-control"] == "no-store"
+    assert body["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
 
 
 def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
-    made = anna.post(KEYS, json=ASK).json()
-    said = {"Authorization": f"Bearer {made['secret']}"}
+    body = anna.post(KEYS, json=ASK).json()
+    said = {"Authorization": f"Bearer {body['secret']}"}
     assert site.client.get("/api/user/usage", headers=said).status_code == 200
     (listed,) = anna.get(KEYS).json()["keys"]
     assert listed["used_at"] is not None
-    assert anna.delete(f"{KEYS}/{made['id']}").status_code == 204
+    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 204
     assert site.client.get("/api/user/usage", headers=said).status_code == 401
-    assert anna.delete(f"{KEYS}/{made['id']}").status_code == 404
+    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 404
     assert anna.get(KEYS).json() == {"keys": []}
 
 
@@ -106,9 +106,9 @@ def test_no_key_makes_lists_or_revokes_keys(site):
 
 def test_nobody_revokes_anothers_key(site, anna):
     site.person(BORIS)
-    made = anna.post(KEYS, json=ASK).json()
+    body = anna.post(KEYS, json=ASK).json()
     with site.browser(BORIS) as boris:
-        assert boris.delete(f"{KEYS}/{made['id']}").status_code == 404
+        assert boris.delete(f"{KEYS}/{body['id']}").status_code == 404
         assert boris.get(KEYS).json() == {"keys": []}
     assert len(ApiKeys(site.db).of(ANNA)) == 1
 
@@ -128,11 +128,11 @@ def test_nobody_revokes_anothers_key(site, anna):
 def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     site.person(VERA, role)
     with site.browser(VERA) as browser:
-        told = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
-    assert told.status_code == status
+        response = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
+    assert response.status_code == status
     if status == 422:
-        assert told.json()["type"] == "urn:merlin:problem:scope-beyond-role"
-        assert scope.value in told.json()["detail"]
+        assert response.json()["type"] == "urn:merlin:problem:scope-beyond-role"
+        assert scope.value in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
@@ -150,9 +150,9 @@ def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
     ],
 )
 def test_a_wrong_wish_is_refused_with_the_place(anna, wrong):
-    told = anna.post(KEYS, json={**ASK, **wrong})
-    assert told.status_code == 422
-    assert told.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
+    response = anna.post(KEYS, json={**ASK, **wrong})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
     assert anna.get(KEYS).json() == {"keys": []}
 
 
@@ -164,5 +164,5 @@ def test_nobody_makes_keys_without_signing_in(site):
 def test_there_is_an_end_to_keys(site, anna):
     for _ in range(50):
         site.key(ANNA)
-    told = anna.post(KEYS, json=ASK)
-    assert told.status_code == 409
+    response = anna.post(KEYS, json=ASK)
+    assert response.status_code == 409

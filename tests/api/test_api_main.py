@@ -38,13 +38,13 @@ def test_it_is_ready_once_its_port_answers_and_ends_well(begin, free_port, tmp_p
     wait_until(lambda: is_ready(free_port))
     os.kill(process.pid, ending)
     assert code_of(process) == 0
-    said = (tmp_path / "log").read_text("utf-8")
-    assert "api stopped" in said
-    assert "Traceback" not in said
+    text = (tmp_path / "log").read_text("utf-8")
+    assert "api stopped" in text
+    assert "Traceback" not in text
 
 
 def test_an_address_that_is_taken_is_named(begin, taken_port, tmp_path):
     assert code_of(begin(taken_port)) not in (0, None)
-    said = (tmp_path / "log").read_text("utf-8")
-    assert f"127.0.0.1:{taken_port}" in said
-    assert "Traceback" not in said
+    text = (tmp_path / "log").read_text("utf-8")
+    assert f"127.0.0.1:{taken_port}" in text
+    assert "Traceback" not in text

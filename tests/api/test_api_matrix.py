@@ -203,8 +203,8 @@ def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden
 
 def told(answer, number):
     """Return what a problem says, whatever number was asked for."""
-    said = answer.json()
-    return said["type"], said["title"], said["detail"].replace(str(number), "")
+    body = answer.json()
+    return body["type"], body["title"], body["detail"].replace(str(number), "")
 
 
 def turn(name):

@@ -50,10 +50,10 @@ def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(sit
     with site.browser(BORIS) as browser:
         assert browser.get("/api/user").json()["courses"] == [site.course_id("networks")]
         Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
-        told = browser.get("/api/user").json()
+        body = browser.get("/api/user").json()
     ids = {site.course_id("networks"), site.course_id("algorithms")}
-    assert set(told["courses"]) == ids
-    assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["networks"])
+    assert set(body["courses"]) == ids
+    assert (body["name"], body["role"], body["scopes"]) == ("boris", "teacher", ["networks"])
 
 
 def test_a_key_reads_its_owner_but_changes_no_access(site):
@@ -76,10 +76,10 @@ def test_a_key_reads_its_owner_but_changes_no_access(site):
 
 def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
     with site.browser(ANNA) as here, site.browser(ANNA) as there, site.browser(BORIS) as other:
-        told = here.get("/api/user/sign-ins").json()["sign_ins"]
-        assert sorted(each["is_current"] for each in told) == [False, True]
-        assert {each["agent"] for each in told} == {"Firefox, Linux"}
-        away = next(each["id"] for each in told if not each["is_current"])
+        sign_ins = here.get("/api/user/sign-ins").json()["sign_ins"]
+        assert sorted(each["is_current"] for each in sign_ins) == [False, True]
+        assert {each["agent"] for each in sign_ins} == {"Firefox, Linux"}
+        away = next(each["id"] for each in sign_ins if not each["is_current"])
         assert other.delete(f"/api/user/sign-ins/{away}").status_code == 404
         assert here.delete(f"/api/user/sign-ins/{away}").status_code == 204
         assert there.get("/api/user").status_code == 401

@@ -38,13 +38,13 @@ def test_people_are_found_and_told(admin):
 
 def test_a_role_is_given_taken_noted_and_told(site, admin):
     address = f"/api/users/{ANNA}/roles"
-    told = admin.post(address, json={"role": "teacher", "scope": "networks"}).json()
-    assert (told["role"], told["scopes"]) == ("teacher", ["networks"])
+    body = admin.post(address, json={"role": "teacher", "scope": "networks"}).json()
+    assert (body["role"], body["scopes"]) == ("teacher", ["networks"])
     assert admin.post(address, json={"role": "teacher", "scope": "none"}).status_code == 404
     assert admin.post(address, json={"role": "teacher"}).status_code == 409
     assert admin.post(address, json={"role": "owner"}).status_code == 422
-    told = admin.delete(address, params={"scope": "networks"}).json()
-    assert told["role"] == "student"
+    body = admin.delete(address, params={"scope": "networks"}).json()
+    assert body["role"] == "student"
     assert {notice.key for notice in Notices(site.db).newest(str(ANNA), 5)} == {
         "notice-role",
         "notice-role-scopes",
@@ -59,8 +59,8 @@ def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
         assert admin.post(f"/api/users/{ANNA}/{act}").status_code == 200
     first = admin.get("/api/audit", params={"limit": 2, "by": f"user:{VERA}"})
     rest = admin.get(first.links["next"]["url"])
-    told = [entry["action"] for part in (first, rest) for entry in part.json()["entries"]]
-    assert told == ["user.block", "user.unblock", "user.block"]
+    actions = [entry["action"] for part in (first, rest) for entry in part.json()["entries"]]
+    assert actions == ["user.block", "user.unblock", "user.block"]
     assert "next" not in rest.links
     assert admin.get("/api/audit", params={"by": f"user:{ANNA}"}).json()["entries"] == []
 
@@ -106,9 +106,9 @@ def test_health_tells_queues_failures_and_disk(site):
     site.person(VERA, Role.ADMIN)
     Notices(site.db).tell("admins", "notice-proposal", {})
     with site.program(VERA) as admin:
-        told = admin.get("/api/health").json()
-    queues = {queue["name"]: queue["waiting"] for queue in told["queues"]}
+        body = admin.get("/api/health").json()
+    queues = {queue["name"]: queue["waiting"] for queue in body["queues"]}
     assert queues["notices"] == 2  # the other admins are told of vera's role
-    assert told["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
-    assert told["disk"]["free"] > 0
-    assert told["alarms"][0]["text"]
+    assert body["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
+    assert body["disk"]["free"] > 0
+    assert body["alarms"][0]["text"]

@@ -128,18 +128,18 @@ def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provide
         {"role": "developer", "content": "Отвечай стихами."},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
-    told = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
-    assert told.headers["merlin-standing"] == "chosen"
-    assert "merlin-build" not in told.headers
+    response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
+    assert response.headers["merlin-standing"] == "chosen"
+    assert "merlin-build" not in response.headers
     sent = provider.calls("chat.create")[-1].body
     assert sent["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
     assert sent["model"] == "stand-in-chat"
 
 
 def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(client):
-    told = ask(client, QUESTION, model="merlin/networks").json()
-    assert told["merlin"]["standing"] == "alone"
-    assert "stand-in-chat" in told["merlin"]["note"]
+    body = ask(client, QUESTION, model="merlin/networks").json()
+    assert body["merlin"]["standing"] == "alone"
+    assert "stand-in-chat" in body["merlin"]["note"]
 
 
 def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
@@ -155,9 +155,13 @@ def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
     "name", ["gpt-4o", "merlin/", "merlin/nowhere", "merlin/closed", "merlin/a\0b", "merlin/../x"]
 )
 def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
-    told = ask(client, QUESTION, model=name)
-    error = told.json()["error"]
-    assert (told.status_code, error["code"], error["param"]) == (404, "model_not_found", "model")
+    response = ask(client, QUESTION, model=name)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (
+        404,
+        "model_not_found",
+        "model",
+    )
     assert "merlin/algorithms" in error["message"]
 
 
@@ -223,23 +227,23 @@ def user(content=QUESTION, role="user"):
     ],
 )
 def test_a_field_that_cannot_be_taken_is_named(client, change, param):
-    told = ask(client, QUESTION, **change)
-    error = told.json()["error"]
-    assert (told.status_code, error["param"]) == (400, param)
+    response = ask(client, QUESTION, **change)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
     assert error["type"] == "invalid_request_error"
     assert error["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000])
 def test_a_body_that_is_no_json_object_is_refused(client, body):
-    told = client.post("/chat/completions", content=body)
-    assert told.status_code == 400
-    assert told.json()["error"]["code"] == "invalid_value"
+    response = client.post("/chat/completions", content=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_value"
 
 
 def test_a_body_that_is_too_long_is_refused_unread(client):
-    told = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
-    assert (told.status_code, told.json()["error"]["code"]) == (413, "too_large")
+    response = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
 
 
 def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
@@ -251,24 +255,24 @@ def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
 
 
 def test_nobody_who_is_not_signed_in_may_ask(site):
-    told = site.client.post("/v1/chat/completions", json=talk(QUESTION))
-    assert (told.status_code, told.json()["error"]["code"]) == (401, "invalid_api_key")
+    response = site.client.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
     assert site.client.get("/v1/models").status_code == 401
 
 
 def test_a_key_without_the_scope_may_not_ask(site):
     with site.program(ANNA, Scope.COURSES_READ) as program:
-        told = program.post("/v1/chat/completions", json=talk(QUESTION))
-    assert (told.status_code, told.json()["error"]["code"]) == (403, "missing_scope")
+        response = program.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
 
 
 def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
     with site.browser(ANNA) as browser:
-        told = browser.post("/v1/chat/completions", json=talk(QUESTION))
+        response = browser.post("/v1/chat/completions", json=talk(QUESTION))
         foreign = browser.post(
             "/v1/chat/completions", json=talk(QUESTION), headers={"Origin": "https://evil.example"}
         )
-    assert told.status_code == 200
+    assert response.status_code == 200
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
 
 
@@ -277,8 +281,8 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
         {"type": "text", "text": QUESTION},
         {"type": "image_url", "image_url": {"url": PICTURE}},
     ]
-    told = client.post("/chat/completions", json={"model": "merlin", "messages": [user(parts)]})
-    assert (told.status_code, told.json()["error"]["param"]) == (400, "messages")
+    response = client.post("/chat/completions", json={"model": "merlin", "messages": [user(parts)]})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages")
 
 
 def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
@@ -287,8 +291,8 @@ def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
     with opened(tmp_path, **settings) as (site, provider), asker(site) as client:
         parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
         asked = {"model": "merlin/algorithms", "messages": [user(parts)]}
-        told = client.post("/chat/completions", json=asked)
-        assert "image/png" in told.json()["choices"][0]["message"]["content"]
+        response = client.post("/chat/completions", json=asked)
+        assert "image/png" in response.json()["choices"][0]["message"]["content"]
         assert provider.calls("chat.create")[-1].body["model"] == "stand-in-chat"
         assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
         spent = client.post("/chat/completions", json=asked)
@@ -299,16 +303,16 @@ def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
 
 
 def test_the_description_names_the_errors_of_the_protocol(site):
-    told = site.client.get("/openapi.json").json()
-    route = told["paths"]["/v1/chat/completions"]["post"]
+    answer = site.client.get("/openapi.json").json()
+    route = answer["paths"]["/v1/chat/completions"]["post"]
     answers = route["responses"]
     assert {"200", "400", "401", "403", "404", "409", "413", "422", "429", "502", "503"} <= set(
         answers
     )
-    shared = told["components"]["responses"][answers["429"]["$ref"].rpartition("/")[2]]
+    shared = answer["components"]["responses"][answers["429"]["$ref"].rpartition("/")[2]]
     assert "ErrorAnswer" in str(shared)
     body = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
-    schema = told["components"]["schemas"][body.rpartition("/")[2]]
+    schema = answer["components"]["schemas"][body.rpartition("/")[2]]
     assert set(schema["required"]) == {"model", "messages"}
 
 

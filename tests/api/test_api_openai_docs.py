@@ -55,9 +55,9 @@ def outputs(language, environment):
 def test_the_commands_of_the_page_answer(environment, language, graph):
     models, whole, streamed, usage = outputs(language, environment)
     assert json.loads(models)["data"][0]["id"] == "merlin"
-    told = json.loads(whole)
-    assert graph in told["choices"][0]["message"]["content"]
-    assert told["merlin"]["build"] == "algorithms-1"
+    document = json.loads(whole)
+    assert graph in document["choices"][0]["message"]["content"]
+    assert document["merlin"]["build"] == "algorithms-1"
     assert streamed.endswith("data: [DONE]\n\n")
     assert json.loads(usage)["formats"]["text"]["limit"] is None
 

@@ -40,7 +40,7 @@ def sdk(openai_site):
 
 def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(client, provider):
     shape = {"type": "text"}
-    told = ask(
+    response = ask(
         client,
         QUESTION,
         temperature=0.2,
@@ -57,7 +57,7 @@ def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(clie
         logit_bias=None,
         metadata={"a": "b"},
     )
-    assert told.status_code == 200
+    assert response.status_code == 200
     asked = provider.calls("chat.create")[-1].body
     assert {name: asked[name] for name in asked if name not in PLAIN} == {
         "temperature": 0.2,
@@ -96,9 +96,9 @@ def test_an_answer_ends_where_it_was_wished(sdk, provider, wish, words, reason, 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, provider, stream):
     before = len(provider.calls("chat.create"))
-    told = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
-    error = told.json()["error"]
-    assert (told.status_code, error["param"]) == (400, "response_format")
+    response = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "response_format")
     assert error["code"] == "invalid_value"
     assert "answers in text alone" in error["message"]
     assert len(provider.calls("chat.create")) == before + 1
@@ -109,9 +109,9 @@ def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
     before = len(provider.calls("chat.create"))
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": ["@"]}}}
     asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', value)
-    told = client.post("/chat/completions", content=asked)
-    error = told.json()["error"]
-    assert (told.status_code, error["param"]) == (400, "response_format.json_schema")
+    response = client.post("/chat/completions", content=asked)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "response_format.json_schema")
     assert len(provider.calls("chat.create")) == before
 
 
@@ -120,9 +120,9 @@ def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
 def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
     value, why = NOT_HERE[field]
     asked = talk(QUESTION, **{field: value})
-    told = client.post("/chat/completions", json=asked, headers={"Accept-Language": language})
-    error = told.json()["error"]
-    assert (told.status_code, error["param"]) == (400, field)
+    response = client.post("/chat/completions", json=asked, headers={"Accept-Language": language})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, field)
     assert error["code"] == "unsupported_parameter"
     assert error["message"] == text(language, f"openai-not-{why}")
 
@@ -135,8 +135,8 @@ def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
         refused = ask(client, QUESTION, response_format={"type": "json_object"})
         assert refused.status_code == 400
         assert uses(site) == {"charged": 1, "returned": 1}
-        told = site.database.sql("SELECT COUNT(*) FROM notice")
-        assert told == [(0,)]
+        rows = site.database.sql("SELECT COUNT(*) FROM notice")
+        assert rows == [(0,)]
 
 
 @pytest.mark.parametrize(
@@ -163,9 +163,9 @@ def test_a_shape_without_an_end_is_called_what_it_is(client):
     deep = '{"a":' * 900 + "1" + "}" * 900
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
     asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', deep)
-    told = client.post("/chat/completions", content=asked)
-    assert told.status_code == 400
-    assert "слишком глубоко" in told.json()["error"]["message"]
+    response = client.post("/chat/completions", content=asked)
+    assert response.status_code == 400
+    assert "слишком глубоко" in response.json()["error"]["message"]
 
 
 def test_who_sends_no_json_is_told_of_no_field(client):

@@ -26,17 +26,17 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
         with asker(site) as client:
             assert ask(client, QUESTION).status_code == 200
             assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
-            told = ask(client, QUESTION)
+            response = ask(client, QUESTION)
             english = client.post(
                 "/chat/completions", json=talk(QUESTION), headers={"Accept-Language": "en"}
             )
-        error = told.json()["error"]
-        assert (told.status_code, error["code"]) == (429, "insufficient_quota")
+        error = response.json()["error"]
+        assert (response.status_code, error["code"]) == (429, "insufficient_quota")
         assert error["type"] == "insufficient_quota"
         assert "Вопросы на сегодня закончились" in error["message"]
         assert "Questions for today are used up" in english.json()["error"]["message"]
-        assert 0 < int(told.headers["retry-after"]) <= 24 * 3600
-        assert told.headers["x-should-retry"] == "false"
+        assert 0 < int(response.headers["retry-after"]) <= 24 * 3600
+        assert response.headers["x-should-retry"] == "false"
         assert uses(site) == {"charged": 2}
         with package(site) as client, pytest.raises(openai.RateLimitError):
             client.chat.completions.create(**talk(QUESTION))
@@ -48,9 +48,12 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
 def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
     plan = new_plan("none", {}, {Format.TEXT: Allowance(day=0)})
     with opened(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (429, "insufficient_quota")
-        assert "retry-after" not in told.headers
+        response = ask(client, QUESTION)
+        assert (response.status_code, response.json()["error"]["code"]) == (
+            429,
+            "insufficient_quota",
+        )
+        assert "retry-after" not in response.headers
 
 
 def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
@@ -65,28 +68,28 @@ def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
 def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
-        told = ask(client, QUESTION, stream=stream)
-        assert (told.status_code, told.json()["error"]["code"]) == (503, "model_busy")
-        assert told.json()["error"]["type"] == "server_error"
-        assert told.headers["retry-after"] == "5"
+        response = ask(client, QUESTION, stream=stream)
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "model_busy")
+        assert response.json()["error"]["type"] == "server_error"
+        assert response.headers["retry-after"] == "5"
         assert uses(site) == {"returned": 1}
 
 
 def test_nobody_to_ask_is_told_so(tmp_path):
     with opened(tmp_path, providers=()) as (site, _), asker(site) as client:
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (503, "no_model")
+        response = ask(client, QUESTION)
+        assert (response.status_code, response.json()["error"]["code"]) == (503, "no_model")
 
 
 def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
     with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.CUT))
         provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
-        told = ask(client, QUESTION).json()
-        assert told["choices"][0]["message"]["content"].startswith("Начало")
-        assert told["choices"][0]["finish_reason"] == "length"
-        assert told["merlin"]["ending"] == "cut"
-        assert "оборвался" in told["merlin"]["note"]
+        body = ask(client, QUESTION).json()
+        assert body["choices"][0]["message"]["content"].startswith("Начало")
+        assert body["choices"][0]["finish_reason"] == "length"
+        assert body["merlin"]["ending"] == "cut"
+        assert "оборвался" in body["merlin"]["note"]
         assert uses(site) == {"charged": 1}
 
 
@@ -95,8 +98,8 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
         serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
         told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
         assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
-        asked = site.database.sql("SELECT kind, by_whom FROM request")
-        assert asked == [("census", "api:door")]
+        rows = site.database.sql("SELECT kind, by_whom FROM request")
+        assert rows == [("census", "api:door")]
 
 
 def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
@@ -110,5 +113,5 @@ def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
 def test_somebody_who_is_blocked_may_not_ask(tmp_path):
     with opened(tmp_path) as (site, _), asker(site) as client:
         Users(site.db).block(ANNA, f"user:{VERA}")
-        told = ask(client, QUESTION)
-        assert (told.status_code, told.json()["error"]["code"]) == (403, "blocked")
+        response = ask(client, QUESTION)
+        assert (response.status_code, response.json()["error"]["code"]) == (403, "blocked")

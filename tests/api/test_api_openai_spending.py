@@ -31,8 +31,8 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
         site.person(BORIS)
         with asker(site, BORIS) as other:
             assert ask(other, "Что такое граф?").status_code == 200
-        told = site.database.sql("SELECT key FROM notice WHERE to_whom = 'admins'")
-        assert told == [("notice-answers-person",)]
+        rows = site.database.sql("SELECT key FROM notice WHERE to_whom = 'admins'")
+        assert rows == [("notice-answers-person",)]
 
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):

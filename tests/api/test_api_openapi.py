@@ -45,8 +45,8 @@ def at(pointer):
 
 
 def answer_of(operation, status):
-    told = operation["responses"][status]
-    return at(told["$ref"]) if "$ref" in told else told
+    document = operation["responses"][status]
+    return at(document["$ref"]) if "$ref" in document else document
 
 
 def test_description_says_what_it_is_of():
@@ -146,13 +146,13 @@ def test_every_refusal_of_an_operation_has_the_one_shape():
         wanted = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
         media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
         for status in operation["responses"]:
-            told = answer_of(operation, status)
+            document = answer_of(operation, status)
             if int(status) >= 400 and path != "/readyz":
-                assert told["content"] == {
+                assert document["content"] == {
                     media_type: {"schema": {"$ref": f"#/components/schemas/{wanted}"}}
                 }
-                assert "X-Request-Id" in told["headers"]
-                assert ("Retry-After" in told["headers"]) == (status in ("429", "503"))
+                assert "X-Request-Id" in document["headers"]
+                assert ("Retry-After" in document["headers"]) == (status in ("429", "503"))
 
 
 def test_topics_come_in_the_order_in_which_they_are_told():

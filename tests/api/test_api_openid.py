@@ -63,8 +63,8 @@ def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
         assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
         answer = come_back(browser, *issuer.allow(address))
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        told = browser.get("/api/user").json()
-    assert (told["id"], told["shown_name"]) == (ANNA, "Анна")
+        body = browser.get("/api/user").json()
+    assert (body["id"], body["shown_name"]) == (ANNA, "Анна")
 
 
 @pytest.mark.parametrize(
@@ -119,16 +119,16 @@ def test_a_person_who_was_not_let_in_is_told_so_where_they_can_try_again(site, i
         place = answer.headers["location"]
         assert place == "/sign-in?next=%2F&refused=openid"
         for language, words in (("ru", "Telegram не подтвердил"), ("en", "did not confirm")):
-            shown = browser.get(place, headers={**person, "Accept-Language": language})
-            assert words in shown.text
+            response = browser.get(place, headers={**person, "Accept-Language": language})
+            assert words in response.text
         issuer.claims = {"nonce": "another"}
         address = browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
         code, state = issuer.allow(address.headers["location"])
         sent = {"code": code, "state": state}
         answer = browser.get("/api/auth/openid/callback", params=sent, headers=person)
         assert answer.headers["location"] == "/sign-in?next=%2Fplans%3Fa%3D1%26b%3D2&refused=openid"
-        shown = browser.get(answer.headers["location"], headers=person)
-        assert "/api/auth/openid?next=/plans%3Fa%3D1%26b%3D2" in shown.text
+        response = browser.get(answer.headers["location"], headers=person)
+        assert "/api/auth/openid?next=/plans%3Fa%3D1%26b%3D2" in response.text
 
 
 def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):

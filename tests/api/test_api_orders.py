@@ -18,14 +18,14 @@ def problem(answer):
 
 def test_an_order_is_paid_on_its_page_and_granted_once(shop):
     anna = shop.buyer()
-    told = anna.http.post("/api/orders", json={"plan": "plus"})
-    order = told.json()
-    assert told.headers["location"] == f"/api/orders/{order['id']}"
+    response = anna.http.post("/api/orders", json={"plan": "plus"})
+    order = response.json()
+    assert response.headers["location"] == f"/api/orders/{order['id']}"
     assert (order["state"], order["amount"]["value"], order["days"]) == ("created", "299.00", 30)
     page = anna.pay(order["id"]).json()
     assert page["pay_url"].startswith("http://127.0.0.1")
-    asked = shop.till.calls("payments.create")[-1].body
-    assert asked["confirmation"]["return_url"] == f"{PUBLIC_URL}/orders/{order['id']}"
+    document = shop.till.calls("payments.create")[-1].body
+    assert document["confirmation"]["return_url"] == f"{PUBLIC_URL}/orders/{order['id']}"
     shop.till.choose(order["id"], "paid")
     shop.until(order["id"], "paid")
     assert shop.grants(order["id"]) == 1
@@ -59,8 +59,8 @@ def test_one_idempotency_key_is_one_order(shop):
 def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
     anna = shop.buyer()
     order_id = anna.bought("pack")
-    told = anna.pay(order_id)
-    assert (told.status_code, told.json()["pay_url"]) == (200, "")
+    response = anna.pay(order_id)
+    assert (response.status_code, response.json()["pay_url"]) == (200, "")
     assert len(shop.asked(order_id)) == 1
     assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["gifts"] == 10
 
@@ -157,9 +157,9 @@ def test_a_declined_payment_is_told_with_its_reason(shop):
     order_id = anna.ordered()
     shop.till.choose(order_id, "declined", reason="insufficient_funds")
     shop.until(order_id, "canceled")
-    told = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "ru"}).json()
-    assert "недостаточно средств; пополните счёт или попробуйте другую карту" in told["reason"]
-    assert (told["pay_url"], anna.told) == ("", ["notice-payment-canceled"])
+    body = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "ru"}).json()
+    assert "недостаточно средств; пополните счёт или попробуйте другую карту" in body["reason"]
+    assert (body["pay_url"], anna.told) == ("", ["notice-payment-canceled"])
     assert anna.terms == []
 
 
@@ -178,8 +178,8 @@ def test_plans_are_told_with_prices_and_who_may_try(shop):
 
 def test_a_trial_is_had_once(shop):
     anna = shop.buyer()
-    told = anna.http.post("/api/plans/plus/trial")
-    assert (told.status_code, told.json()["days"]) == (200, 3)
+    response = anna.http.post("/api/plans/plus/trial")
+    assert (response.status_code, response.json()["days"]) == (200, 3)
     assert [term.source.value for term in anna.terms] == ["trial"]
     assert problem(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
     assert anna.http.post("/api/plans/pack/trial").status_code == 404

@@ -104,8 +104,8 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
     assert "платёж 99 ₽" in page
     assert "выдано 99 ₽" in page
     form = wish(shop, order_id, amount="40,50")
-    asked = shop.admin.post(f"{address}/refund", data=form)
-    assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in words(asked)
+    response = shop.admin.post(f"{address}/refund", data=form)
+    assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in words(response)
     assert shop.billing.refunds.of(order_id) == []
     sure = form | {"sure": "true"}
     for _ in range(2):

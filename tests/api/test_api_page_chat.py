@@ -154,9 +154,9 @@ def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
     site, _ = openai_site
     page = ask(site, client)
     serve_in(site.database, "newer", number=2, dataset="algorithms")
-    told = client.get(page.url.path).text
+    text = client.get(page.url.path).text
     serve_in(site.database, MODEL, number=3, dataset="algorithms")
-    assert "Отвечала algorithms-1, сейчас algorithms-2" in told
+    assert "Отвечала algorithms-1, сейчас algorithms-2" in text
 
 
 def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai_site, client):
@@ -210,8 +210,8 @@ def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, 
     assert ">Третий?</textarea>" in refused.text
     assert site.database.count(TURN, TURN.id > 0) == kept
     client.headers["Accept"] = "text/event-stream"
-    told = ask(site, client, "Третий?")
-    assert (told.status_code, told.text[:18]) == (422, "Вопросы на сегодня")
+    response = ask(site, client, "Третий?")
+    assert (response.status_code, response.text[:18]) == (422, "Вопросы на сегодня")
 
 
 def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, client):
@@ -236,17 +236,17 @@ def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, 
     Heartbeats(site.database).beat(Heartbeat("api", "here", 1, now, now))
     before = TURN.update({"asked_at": iso(now - timedelta(minutes=1))})
     site.database.change(before.where(TURN.id == turn))
-    said = client.get(page.url.path).text
-    assert "Ответа нет. Спросите ещё раз." in said
-    assert f'name="again" value="{turn}"' in said
+    text = client.get(page.url.path).text
+    assert "Ответа нет. Спросите ещё раз." in text
+    assert f'name="again" value="{turn}"' in text
 
 
 def test_a_script_gets_the_answer_as_it_grows(openai_site, client):
     site, _ = openai_site
     client.headers["Accept"] = "text/event-stream"
-    said = ask(site, client).text
-    assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', said)
-    assert said.endswith("data: [DONE]\n\n")
+    text = ask(site, client).text
+    assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', text)
+    assert text.endswith("data: [DONE]\n\n")
 
 
 def test_wrong_questions_ask_nothing(openai_site, client):

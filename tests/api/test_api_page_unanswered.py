@@ -182,8 +182,8 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
     ask(site, "Мой секрет?", BORIS, known=True, rating=Rating.UP, consents=False)
     ask(site, "Плохо?", known=True, rating=Rating.DOWN)
     ask(site, "Не знаешь?", rating=Rating.UP)
-    told = propose()
-    assert (told["questions"], told["least"], told["proposed"]) == (2, 10, 1)
+    document = propose()
+    assert (document["questions"], document["least"], document["proposed"]) == (2, 10, 1)
     assert propose()["proposed"] == 0
     (found,) = Proposals(site.database).waiting()
     assert (found.draft.question, found.draft.split) == ("Как сложить стопку?", "test")

@@ -27,8 +27,8 @@ def test_payments_are_listed_page_by_page(shop):
     first = shop.admin.get("/api/payments", params={"limit": 2}).json()["payments"]
     assert [payment["id"] for payment in first] == wanted[:0:-1]
     assert first[1]["user_id"] == anna.user_id
-    told = shop.admin.get("/api/payments", params={"limit": 2})
-    then = shop.admin.get(told.links["next"]["url"].split("https://merlin.example")[1])
+    response = shop.admin.get("/api/payments", params={"limit": 2})
+    then = shop.admin.get(response.links["next"]["url"].split("https://merlin.example")[1])
     assert then.json()["payments"][0]["id"] == wanted[0]
     some = shop.admin.get("/api/payments", params={"state": "created", "limit": 1}).json()
     assert some["payments"][0]["id"] == wanted[2]
@@ -36,10 +36,10 @@ def test_payments_are_listed_page_by_page(shop):
 
 def test_a_payment_is_told_with_its_rows(shop):
     order_id = shop.buyer().bought()
-    told = shop.admin.get(f"/api/payments/{order_id}").json()
-    assert [entry["kind"] for entry in told["entries"]] == ["payment", "grant"]
-    assert told["entries"][1]["refers"] == told["entries"][0]["id"]
-    assert told["outside_id"] == shop.till.payment(order_id)["id"]
+    body = shop.admin.get(f"/api/payments/{order_id}").json()
+    assert [entry["kind"] for entry in body["entries"]] == ["payment", "grant"]
+    assert body["entries"][1]["refers"] == body["entries"][0]["id"]
+    assert body["outside_id"] == shop.till.payment(order_id)["id"]
     assert shop.admin.get(f"/api/payments/{'0' * 32}").status_code == 404
 
 
@@ -151,8 +151,8 @@ def test_sums_are_told_by_month_till_and_plan(shop):
 
 
 def sums(shop):
-    told = shop.admin.get("/api/billing").json()
-    found = [each for each in told["sums"] if each["plan"] == "plus"]
+    body = shop.admin.get("/api/billing").json()
+    found = [each for each in body["sums"] if each["plan"] == "plus"]
     return found[-1] if found else {"paid": 0, "returned": 0, "payments": 0, "refunds": 0}
 
 
@@ -173,13 +173,13 @@ def test_a_time_that_is_none_is_told_so(shop, asked):
 
 
 def test_nothing_was_paid_before_there_was_a_shop(shop):
-    told = shop.admin.get("/api/billing", params={"since": "2020-01-01", "until": "2021-01-01"})
-    assert told.json()["sums"] == []
+    response = shop.admin.get("/api/billing", params={"since": "2020-01-01", "until": "2021-01-01"})
+    assert response.json()["sums"] == []
 
 
 def test_a_code_makes_it_cheaper_once(shop):
-    made = shop.admin.post("/api/promos", json={"code": "leto", "plan": "plus", "percent": 20})
-    assert (made.status_code, made.json()["code"]) == (201, "LETO")
+    response = shop.admin.post("/api/promos", json={"code": "leto", "plan": "plus", "percent": 20})
+    assert (response.status_code, response.json()["code"]) == (201, "LETO")
     again = shop.admin.post("/api/promos", json={"code": "LETO", "plan": "plus", "percent": 20})
     assert again.status_code == 409
     anna = shop.buyer()
@@ -224,8 +224,8 @@ def test_a_code_gives_days_once(shop):
     said = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
     assert shop.admin.post("/api/promos", json=said).status_code == 201
     anna, boris = shop.buyer(), shop.buyer()
-    told = anna.http.post("/api/promos/redeem", json={"code": "vesna"})
-    assert told.json() == {"plan": "plus", "title": "Плюс", "days": 7}
+    response = anna.http.post("/api/promos/redeem", json={"code": "vesna"})
+    assert response.json() == {"plan": "plus", "title": "Плюс", "days": 7}
     (term,) = anna.terms
     assert term.ends_at - term.starts_at == timedelta(days=7)
     assert anna.http.post("/api/promos/redeem", json={"code": "vesna"}).status_code == 409

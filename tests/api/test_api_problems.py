@@ -116,10 +116,10 @@ def error(kind, *loc, **context):
     ],
 )
 def test_a_wrong_value_is_pointed_at_and_never_repeated(said, place, pointer, detail):
-    (told,) = wrong_values([said], "en")
-    assert (told["place"], told["pointer"]) == (place, pointer)
-    assert told["detail"].startswith(detail)
-    assert "secret" not in str(told)
+    (document,) = wrong_values([said], "en")
+    assert (document["place"], document["pointer"]) == (place, pointer)
+    assert document["detail"].startswith(detail)
+    assert "secret" not in str(document)
 
 
 def test_of_many_wrong_values_the_first_are_told():
@@ -134,15 +134,15 @@ def test_a_route_describes_its_problems():
 
 
 def test_the_description_names_every_route_once_and_holds_what_it_refers_to(still_site):
-    said = still_site.client.get("/openapi.json").json()
+    body = still_site.client.get("/openapi.json").json()
     operations = [
-        operation["operationId"] for path in said["paths"].values() for operation in path.values()
+        operation["operationId"] for path in body["paths"].values() for operation in path.values()
     ]
     assert len(operations) == len(set(operations))
-    assert {"Problem", "WrongValue", "CourseShown"} <= set(said["components"]["schemas"])
-    assert "/api/courses/{course_id}/materials/{material_id}" in said["paths"]
-    assert not [path for path in said["paths"] if path.startswith("/api/v1")]
-    answers = said["paths"]["/api/courses"]["get"]["responses"]
+    assert {"Problem", "WrongValue", "CourseShown"} <= set(body["components"]["schemas"])
+    assert "/api/courses/{course_id}/materials/{material_id}" in body["paths"]
+    assert not [path for path in body["paths"] if path.startswith("/api/v1")]
+    answers = body["paths"]["/api/courses"]["get"]["responses"]
     assert {"200", "304", "422"} <= set(answers)
 
 

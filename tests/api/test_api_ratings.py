@@ -69,12 +69,12 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(talk.ask(1, "Меня зовут Анна. Что такое граф?"))
     words = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
-    told = anna.post(turn, json={"value": "down", "correction": words}).json()
-    assert told["correction"]["dataset"] == "algorithms"
-    assert "Анна" not in told["correction"]["question"]
-    assert "123-45-67" not in told["correction"]["answer"]
+    body = anna.post(turn, json={"value": "down", "correction": words}).json()
+    assert body["correction"]["dataset"] == "algorithms"
+    assert "Анна" not in body["correction"]["question"]
+    assert "123-45-67" not in body["correction"]["answer"]
     (proposal,) = Proposals(site.db).of_user(ANNA)
-    assert proposal.draft.answer == told["correction"]["answer"]
+    assert proposal.draft.answer == body["correction"]["answer"]
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
@@ -95,8 +95,8 @@ def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one
 
 def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
     turn = path(talk.ask(1))
-    told = anna.post(turn, json={"value": "down", "correction": "иначе"})
-    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-consent")
+    response = anna.post(turn, json={"value": "down", "correction": "иначе"})
+    assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-consent")
     assert Proposals(site.db).of_user(ANNA) == []
     assert anna.get(turn).json()["value"] is None
 
@@ -104,21 +104,24 @@ def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
 @pytest.mark.parametrize("more", [{"format": "photo"}, {"words": "слово " * 2000}])
 def test_what_can_be_no_example_is_refused(site, anna, talk, more):
     Consents(site.db).give(ANNA, "2026-11-22")
-    told = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
-    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:no-example")
+    response = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
+    assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-example")
 
 
 def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(Talk(site, chat_id=-5005).ask(1))
     assert anna.post(turn, json={"value": "up"}).status_code == 200
-    told = anna.post(turn, json={"value": "up", "correction": "иначе"})
-    assert told.json()["type"] == "urn:merlin:problem:no-example"
+    response = anna.post(turn, json={"value": "up", "correction": "иначе"})
+    assert response.json()["type"] == "urn:merlin:problem:no-example"
 
 
 def test_a_question_without_an_answer_is_not_rated(anna, talk):
-    told = anna.post(path(talk.ask(1, answer="")), json={"value": "up"})
-    assert (told.status_code, told.json()["type"]) == (409, "urn:merlin:problem:not-rateable")
+    response = anna.post(path(talk.ask(1, answer="")), json={"value": "up"})
+    assert (response.status_code, response.json()["type"]) == (
+        409,
+        "urn:merlin:problem:not-rateable",
+    )
 
 
 def test_too_many_corrections_are_refused(site, anna, talk):

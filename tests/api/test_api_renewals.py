@@ -41,8 +41,8 @@ def test_consent_and_a_saved_method_begin_a_renewal(shop):
     (term,) = anna.terms
     assert (renewal.state, renewal.next_at, renewal.plan) == (RenewalState.ON, term.ends_at, "plus")
     assert renewal.method
-    (told,) = anna.http.get("/api/renewals").json()["renewals"]
-    assert (told["plan"], told["state"], told["till"]) == ("plus", "on", "yookassa")
+    (document,) = anna.http.get("/api/renewals").json()["renewals"]
+    assert (document["plan"], document["state"], document["till"]) == ("plus", "on", "yookassa")
     assert renewal.method not in anna.http.get("/api/renewals").text
 
 

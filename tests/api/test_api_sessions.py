@@ -50,11 +50,11 @@ def test_a_session_is_told_with_what_it_took(site, anna):
     talk = Talk(site)
     talk.ask(1)
     talk.ask(2)
-    told = anna.get(f"{SESSIONS}/{talk.session_id}").json()
-    assert (told["title"], told["turns"], told["dataset"]) == ("Что такое граф?", 2, None)
-    assert told["usage"] == {"input_tokens": 20, "output_tokens": 10}
-    assert told["costs"] == [{"micro": 14, "currency": "USD"}]
-    assert anna.get(SESSIONS).json() == {"sessions": [told]}
+    body = anna.get(f"{SESSIONS}/{talk.session_id}").json()
+    assert (body["title"], body["turns"], body["dataset"]) == ("Что такое граф?", 2, None)
+    assert body["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert body["costs"] == [{"micro": 14, "currency": "USD"}]
+    assert anna.get(SESSIONS).json() == {"sessions": [body]}
 
 
 def test_sessions_of_all_bots_come_in_parts(site, anna):
@@ -152,5 +152,5 @@ def test_a_text_that_no_key_opens_is_left_out(site, anna):
     talk = Talk(site)
     talk.ask(1)
     site.database.sql("UPDATE turn SET answer = 'v1.k0.broken'")
-    (told,) = anna.get(f"{SESSIONS}/{talk.session_id}/turns").json()["turns"]
-    assert (told["question"], told["answer"]) == ("Что такое граф?", "")
+    (document,) = anna.get(f"{SESSIONS}/{talk.session_id}/turns").json()["turns"]
+    assert (document["question"], document["answer"]) == ("Что такое граф?", "")

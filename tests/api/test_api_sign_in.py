@@ -70,13 +70,13 @@ def test_a_page_within_telegram_signs_its_person_in(site):
     with page(site) as browser:
         answer = browser.post("/api/auth/telegram", json={"init_data": signed()})
         assert answer.status_code == 200, answer.text
-        told = answer.json()
-        assert (told["user"]["id"], told["user"]["shown_name"]) == (ANNA, "Анна А.")
+        body = answer.json()
+        assert (body["user"]["id"], body["user"]["shown_name"]) == (ANNA, "Анна А.")
         assert me(browser).json()["id"] == ANNA
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "Path=/" in cookie
-    frame = site.client.get("/api/user", headers={"Authorization": f"Bearer {told['token']}"})
+    frame = site.client.get("/api/user", headers={"Authorization": f"Bearer {body['token']}"})
     assert frame.json()["id"] == ANNA
 
 
@@ -86,8 +86,8 @@ def test_the_same_data_opens_one_sign_in_at_a_time(site):
         first, second = (
             browser.post("/api/auth/telegram", json=data).json() for browser in (one, other)
         )
-    for told, status in ((first, 401), (second, 200)):
-        headers = {"Authorization": f"Bearer {told['token']}"}
+    for document, status in ((first, 401), (second, 200)):
+        headers = {"Authorization": f"Bearer {document['token']}"}
         assert site.client.get("/api/user", headers=headers).status_code == status
     assert len(SignIns(site.db).of(ANNA)) == 1
 
@@ -132,15 +132,15 @@ def test_an_api_that_has_the_token_takes_data_without_a_signature(tmp_path):
 def test_a_login_is_confirmed_in_the_bot_and_taken_once(site):
     site.person(ANNA)
     with page(site) as browser:
-        told = started(browser)
-        assert told["url"] == f"https://t.me/merlin_test_bot?start=login_{told['key']}"
-        assert 10 <= told["number"] <= 99
+        document = started(browser)
+        assert document["url"] == f"https://t.me/merlin_test_bot?start=login_{document['key']}"
+        assert 10 <= document["number"] <= 99
         assert browser.post("/api/auth/wait").json()["state"] == "pending"
-        login = say(site, told["key"], ANNA)
+        login = say(site, document["key"], ANNA)
         assert (login.agent, login.place, login.number) == (
             "Firefox, Linux",
             "127.0.*.*",
-            told["number"],
+            document["number"],
         )
         assert browser.get("/api/auth/wait").json()["state"] == "confirmed"
         assert me(browser).status_code == 401  # looking alone signs nobody in
@@ -154,12 +154,12 @@ def test_a_login_is_confirmed_in_the_bot_and_taken_once(site):
 def test_a_login_belongs_to_the_browser_that_asked(site):
     site.person(ANNA)
     with page(site) as browser, page(site) as thief:
-        told = started(browser)
+        document = started(browser)
         started(thief)
-        say(site, told["key"], ANNA)
+        say(site, document["key"], ANNA)
         assert thief.post("/api/auth/wait").json()["state"] == "pending"
         thief.cookies.clear()
-        thief.cookies.set("merlin-login", told["key"])
+        thief.cookies.set("merlin-login", document["key"])
         assert thief.post("/api/auth/wait").json()["state"] == "expired"
         assert browser.post("/api/auth/wait").json()["state"] == "confirmed"
 
@@ -178,12 +178,12 @@ def test_a_login_that_was_refused_signs_nobody_in(site):
 
 def test_a_login_ends_after_five_minutes(site):
     with page(site) as browser:
-        told = started(browser)
-        say(site, told["key"], ANNA)
+        document = started(browser)
+        say(site, document["key"], ANNA)
         past = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
         site.database.change(past)
         assert browser.post("/api/auth/wait").json()["state"] == "expired"
-        assert Logins(site.db).show(told["key"], ANNA) is None
+        assert Logins(site.db).show(document["key"], ANNA) is None
 
 
 def test_who_opens_the_link_second_cannot_answer(site):

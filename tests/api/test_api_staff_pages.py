@@ -100,10 +100,10 @@ def send(client, method, path):
 
 def state_of(staff):
     """Return all that any of these forms could change."""
-    asked = [one.request_id for one in Requests(staff.db).of(f"user:{VERA}")]
+    request_ids = [one.request_id for one in Requests(staff.db).of(f"user:{VERA}")]
     changes = [one.change_id for one in Changes(staff.db).batches(None, 100)]
     audit = len(Audit(staff.db).newest(1000))
-    return asked, changes, audit
+    return request_ids, changes, audit
 
 
 @pytest.mark.parametrize(("method", "path"), routes())
@@ -160,9 +160,9 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
 def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, told, zone, is_named):
     with staff.browser(VERA) as client:
         client.cookies.set("merlin_zone", told)
-        shown = client.get("/admin/health").text
-    assert re.search(rf", \d\d:\d\d {zone}<", shown)
-    assert ('class="zone meta"' in shown) == is_named
+        text = client.get("/admin/health").text
+    assert re.search(rf", \d\d:\d\d {zone}<", text)
+    assert ('class="zone meta"' in text) == is_named
 
 
 def test_a_program_with_a_key_opens_no_page_of_staff(staff):
@@ -216,8 +216,8 @@ def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff
         assert questions[0] not in client.get(path).text
     batch = Changes(staff.db).of_batch(done.headers["location"].removeprefix("/changes/"))
     assert len(batch) == 2
-    found = [Proposals(staff.db).get(each).state for each in (first, second, third)]
-    assert found == ["approved", "approved", "declined"]
+    states = [Proposals(staff.db).get(each).state for each in (first, second, third)]
+    assert states == ["approved", "approved", "declined"]
 
 
 def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):

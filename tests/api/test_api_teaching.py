@@ -81,9 +81,9 @@ def lying(site, slug="algorithms"):
 def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
     answer = teacher.get("/api/teacher/courses")
     assert [course["slug"] for course in answer.json()["courses"]] == ["algorithms"]
-    found = course_of(teacher, site)
-    assert found["materials"][0]["text"] == COURSES["algorithms"]["materials/lecture-01.md"]
-    assert found["name"]["en"] == "Algorithms and data structures"
+    document = course_of(teacher, site)
+    assert document["materials"][0]["text"] == COURSES["algorithms"]["materials/lecture-01.md"]
+    assert document["name"]["en"] == "Algorithms and data structures"
 
 
 def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
@@ -99,8 +99,8 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
     before = COURSES["algorithms"]["course.yaml"]
     assert after["course.yaml"].startswith(before)
     assert parse_course(after["course.yaml"])["materials"][-1]["title"] == NEW["title"]
-    told = teacher.get(f"/api/changes/{change['id']}").json()
-    assert told["state"] == "committed"
+    body = teacher.get(f"/api/changes/{change['id']}").json()
+    assert body["state"] == "committed"
     stored = Changes(site.db).get(change["id"])
     assert stored.editor.name == "Борис Учитель"
 
@@ -108,10 +108,10 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
 def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teacher):
     answer = teacher.post(materials(site), json=NEW, params={"dry_run": True})
     assert answer.status_code == 200
-    told = answer.json()
-    assert told["is_good"]
-    assert not told["is_whole"]
-    assert "+# Хеш-таблицы" in told["files"][1]["difference"]
+    body = answer.json()
+    assert body["is_good"]
+    assert not body["is_whole"]
+    assert "+# Хеш-таблицы" in body["files"][1]["difference"]
     assert Changes(site.db).pending("algorithms") == []
 
 
@@ -247,9 +247,9 @@ def test_a_description_that_the_page_empties_is_taken_out(site, teacher, keeper)
 
 
 def test_what_changes_nothing_is_refused(site, teacher):
-    found = course_of(teacher, site)
+    document = course_of(teacher, site)
     address = f"/api/courses/{site.course_id('algorithms')}"
-    body = {"semester": 1, "revision": found["revision"]}
+    body = {"semester": 1, "revision": document["revision"]}
     assert teacher.patch(address, json=body).status_code == 409
 
 
@@ -343,14 +343,14 @@ def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher)
     turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
     Consents(site.db).give(ANNA, "2026-11-22")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
-    told = teacher.get(address).json()
-    assert [(each["questions"], each["liked"], each["disliked"]) for each in told["asked"]] == [
+    body = teacher.get(address).json()
+    assert [(each["questions"], each["liked"], each["disliked"]) for each in body["asked"]] == [
         (3, 1, 2)
     ]
-    assert len(told["disliked"]) == 1
-    assert told["disliked"][0]["question"].startswith("Что такое куча?")
-    assert "anna@mail.ru" not in str(told)
-    assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(told))
+    assert len(body["disliked"]) == 1
+    assert body["disliked"][0]["question"].startswith("Что такое куча?")
+    assert "anna@mail.ru" not in str(body)
+    assert str(ANNA) not in re.sub(r"\d{4}-\d{2}-\d{2}T[^\"']*", "", str(body))
     weeks = teacher.get(address, params={"by": "week"}).json()["asked"]
     assert sum(week["questions"] for week in weeks) == 3
     Consents(site.db).revoke(ANNA)

@@ -37,11 +37,11 @@ def test_who_pays_is_told_in_time_and_pays_once(shop, name):
         asked = pool.submit(anna.pay, order_id)
         # Whoever else calls is answered meanwhile.
         assert boris.http.get("/api/orders").status_code == 200
-        told = asked.result(IN_TIME_S)
-    assert told.status_code == 503
-    assert told.json()["type"] == "urn:merlin:problem:till-away"
-    assert "второго списания не будет" in told.json()["detail"]
-    assert int(told.headers["retry-after"]) > 0
+        response = asked.result(IN_TIME_S)
+    assert response.status_code == 503
+    assert response.json()["type"] == "urn:merlin:problem:till-away"
+    assert "второго списания не будет" in response.json()["detail"]
+    assert int(response.headers["retry-after"]) > 0
     shop.till.faults.clear()
     assert anna.pay(order_id).status_code == 200
     assert len(shop.asked(order_id)) == 1
@@ -63,10 +63,10 @@ def test_a_till_that_is_down_is_told_and_the_order_stands(shop):
     order_id = anna.order("pack")
     shop.till.stop()
     try:
-        told = anna.pay(order_id)
+        response = anna.pay(order_id)
     finally:
         shop.till.start()
-    assert told.status_code == 503
+    assert response.status_code == 503
     assert anna.pay(order_id).status_code == 200
 
 
@@ -87,8 +87,8 @@ def test_wrong_credentials_are_told_to_admins_once_and_the_order_stands(tmp_path
         shop.site.app.state.services = replace(services, gateway=wrong, polled=wrong)
         anna = shop.buyer()
         order_id = anna.order()
-        told = anna.pay(order_id)
-        assert told.status_code == 502
+        response = anna.pay(order_id)
+        assert response.status_code == 502
         assert anna.pay(order_id).status_code == 502
         assert shop.told_admins(reason="invalid_credentials") == ["notice-till-key"]
         assert shop.state(order_id) == "asking"
@@ -102,8 +102,11 @@ def test_what_yookassa_refuses_for_good_ends_the_order(shop):
     only = {"purchase": order_id}
     refusal = Fault("payments.create", FaultKind.STATUS, status=400, only=only)
     shop.till.faults.add(refusal)
-    told = anna.pay(order_id)
-    assert (told.status_code, told.json()["type"]) == (502, "urn:merlin:problem:till-refused")
+    response = anna.pay(order_id)
+    assert (response.status_code, response.json()["type"]) == (
+        502,
+        "urn:merlin:problem:till-refused",
+    )
     assert shop.state(order_id) == "canceled"
     assert anna.pay(order_id).status_code == 409
     assert anna.order() != order_id

@@ -40,23 +40,23 @@ def planned(shared):
 
 
 def test_everybody_reads_what_plans_there_are(planned):
-    told = planned.client.get("/api/plans", headers={"Accept-Language": "en"})
-    first, second = told.json()["plans"]
+    response = planned.client.get("/api/plans", headers={"Accept-Language": "en"})
+    first, second = response.json()["plans"]
     assert (first["name"], first["title"], first["is_default"]) == ("student", "Student", True)
     assert first["formats"]["text"] == {"day": 3, "month": 50}
     assert first["formats"]["voice"] == {"day": None, "month": None}
     assert (first["window"], first["models"], first["sessions"]) == (4000, ["neuro*"], None)
     assert (second["title"], second["is_default"]) == ("patron", False)
-    assert told.headers["vary"] == "Accept-Language"
+    assert response.headers["vary"] == "Accept-Language"
 
 
 def test_without_plans_there_are_none_and_nothing_is_limited(site):
     site.person(ANNA)
     assert site.client.get("/api/plans").json() == {"plans": []}
     with site.program(ANNA) as anna:
-        told = anna.get("/api/user/usage").json()
-    assert told["plan"] == ""
-    assert told["formats"]["text"]["remaining"] is None
+        body = anna.get("/api/user/usage").json()
+    assert body["plan"] == ""
+    assert body["formats"]["text"]["remaining"] is None
 
 
 def test_what_is_left_is_told_with_when_it_comes_back(planned):
@@ -64,15 +64,15 @@ def test_what_is_left_is_told_with_when_it_comes_back(planned):
     Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
     Quotas(planned.db, planned.bot_id).gifts.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
     with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
-        told = anna.get("/api/user/usage").json()
-    text = told["formats"]["text"]
-    assert (told["plan"], told["title"]) == ("student", "Студент")
+        body = anna.get("/api/user/usage").json()
+    text = body["formats"]["text"]
+    assert (body["plan"], body["title"]) == ("student", "Студент")
     assert (text["used"], text["limit"], text["period"]) == (1, 3, "day")
     assert (text["remaining"], text["gifts"]) == (4, 2)
     resets = datetime.fromisoformat(text["resets_at"]).astimezone(zone)
     assert (resets.hour, resets.minute) == (0, 0)
     assert resets > utc_now()
-    assert told["formats"]["photo"]["limit"] == 0
+    assert body["formats"]["photo"]["limit"] == 0
 
 
 def test_what_this_month_took_is_told(planned):
@@ -96,15 +96,15 @@ def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
     Talk(planned).ask(1, "Мой вопрос")
     Talk(planned, user_id=BORIS).ask(2, "Чужой вопрос")
     with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
-        told = anna.get("/api/user/export")
+        response = anna.get("/api/user/export")
         secret = anna.headers["Authorization"].removeprefix("Bearer ")
-    assert told.json()["user_id"] == ANNA
-    assert "Мой вопрос" in told.text
-    assert "Чужой вопрос" not in told.text
-    assert "key_hash" not in told.text
-    assert secret not in told.text
-    assert told.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
-    assert told.headers["cache-control"] == "no-store"
+    assert response.json()["user_id"] == ANNA
+    assert "Мой вопрос" in response.text
+    assert "Чужой вопрос" not in response.text
+    assert "key_hash" not in response.text
+    assert secret not in response.text
+    assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
+    assert response.headers["cache-control"] == "no-store"
 
 
 @pytest.mark.parametrize("path", ["/api/user/usage", "/api/user/export"])

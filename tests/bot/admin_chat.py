@@ -37,8 +37,8 @@ def with_admin(settings, **more):
 
 def beside(lab, telegram):
     """Return a bot's settings on the database of a lab's daemon, vera its admin."""
-    made = settings_of(lab.config.state_dir, telegram)
-    return with_admin(made, database=lab.config.database, config=lab.config)
+    settings = settings_of(lab.config.state_dir, telegram)
+    return with_admin(settings, database=lab.config.database, config=lab.config)
 
 
 def grant(settings, user_id, role, scope=None):

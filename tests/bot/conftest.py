@@ -31,9 +31,9 @@ def logs():
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
-    return made
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base")
+    return settings
 
 
 @pytest.fixture

@@ -32,17 +32,17 @@ def course(number, slug, name, *, semester=1, is_active=1):
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base", dataset="everything")
-    let_serve(made, "stand-in-chat", dataset="python")
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base", dataset="everything")
+    let_serve(settings, "stand-in-chat", dataset="python")
     found = [
         course(1, "python", "Питон"),
         course(2, "graphs", "Графы", semester=2),
         course(3, "latin", "Латынь", is_active=0),
     ]
-    with open_database(made.database) as database:
+    with open_database(settings.database) as database:
         database.add_many(COURSE, found)
-    return made
+    return settings
 
 
 @pytest.fixture
@@ -60,18 +60,18 @@ def models(provider):
 
 
 def test_courses_are_listed_by_semester_and_only_those_that_run(talk):
-    shown = talk.say("/course").text
-    assert shown.index("1 семестр") < shown.index("Питон") < shown.index("2 семестр")
+    text = talk.say("/course").text
+    assert text.index("1 семестр") < text.index("Питон") < text.index("2 семестр")
     assert talk.labels == ["Питон", "Графы"]
-    assert "Латынь" not in shown
+    assert "Латынь" not in text
 
 
 def test_a_course_opens_a_new_session_that_its_model_answers(talk, provider):
     talk.say("Что такое лоб?")
     talk.say("/course")
-    told = talk.press(talk.behind("Питон")).text
-    assert "Новый разговор о курсе «Питон»." in told
-    assert "О курсе Питон." in told
+    text = talk.press(talk.behind("Питон")).text
+    assert "Новый разговор о курсе «Питон»." in text
+    assert "О курсе Питон." in text
     talk.say("Что такое список?")
     assert models(provider) == ["stand-in-base", "stand-in-chat"]
     assert len(provider.calls("chat.create")[-1].body["messages"]) == 2
@@ -138,8 +138,8 @@ def test_start_names_the_course_and_gives_questions_to_tap(talk, provider, setti
     assert "по курсу «Питон»" in started.text
     assert talk.labels == ["Что такое список?"]
     assert "Что такое список?" in talk.press("Что такое список?").text
-    asked = provider.calls("chat.create")[-1].body["messages"][-1]
-    assert asked["content"] == "Что такое список?"
+    document = provider.calls("chat.create")[-1].body["messages"][-1]
+    assert document["content"] == "Что такое список?"
     # A forged press brings no message, so nothing to ask.
     talk.press("starter:9", started.message_id, forged=True)
     assert talk.alerts() == ["Эта кнопка больше не действует."]

@@ -23,9 +23,9 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider, admins=(VERA.person_id,))
-    let_serve(made, "stand-in-base")
-    return made
+    settings = settings_of(tmp_path, telegram, provider, admins=(VERA.person_id,))
+    let_serve(settings, "stand-in-base")
+    return settings
 
 
 @pytest.fixture
@@ -35,11 +35,11 @@ def talk(telegram, settings):
 
 
 def test_help_names_every_command_of_the_menu_once_and_in_groups(talk, telegram):
-    told = talk.say("/help").text
+    text = talk.say("/help").text
     for name in MENU:
-        assert told.count(f"/{name} —") == 1
-    assert "Разговоры\n/new — новый разговор" in told
-    assert "/admin" not in told
+        assert text.count(f"/{name} —") == 1
+    assert "Разговоры\n/new — новый разговор" in text
+    assert "/admin" not in text
     vera = Talk(telegram, talk.settings, "vera")
     whole = vera.say("/help")
     assert "/admin — " in whole.text
@@ -70,9 +70,9 @@ def let_be_taught(settings, slug):
 
 def test_a_link_to_a_course_begins_a_session_about_it(talk):
     let_be_taught(talk.settings, "neurotypology")
-    told = talk.start("course_neurotypology").text
-    assert told.startswith("Здравствуйте!")
-    assert "«Нейротипология»" in told
+    text = talk.start("course_neurotypology").text
+    assert text.startswith("Здравствуйте!")
+    assert "«Нейротипология»" in text
     assert rows(talk.settings, "SELECT dataset FROM chat_session") == [("neurotypology",)]
 
 
@@ -88,11 +88,11 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(talk):
     talk.say("/lang")
     talk.press("Часовой пояс")
     talk.press("Владивосток")
-    told = talk.say("/info").text
-    assert "Обучена 20 ноября 2026, 18:30" in told
-    assert "отвечает с 20 ноября 2026, 18:30" in told
-    assert "По сравнению" not in told
-    assert "• отвечает neurotypology-1" in told
+    text = talk.say("/info").text
+    assert "Обучена 20 ноября 2026, 18:30" in text
+    assert "отвечает с 20 ноября 2026, 18:30" in text
+    assert "По сравнению" not in text
+    assert "• отвечает neurotypology-1" in text
 
 
 def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(talk):
@@ -102,9 +102,9 @@ def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(t
             holds(database, "нос", number=number, split="test")
         assert "По сравнению с neurotypology-1: +0,0" in talk.say("/info").text
         holds(database, "лоб", number=2, split="test")
-        told = talk.say("/info").text
-    assert "Тест, 12 вопросов" in told
-    assert "По сравнению" not in told
+        text = talk.say("/info").text
+    assert "Тест, 12 вопросов" in text
+    assert "По сравнению" not in text
 
 
 def test_an_admin_writes_what_info_says_and_it_is_noted_who_did(talk, telegram):
@@ -133,10 +133,10 @@ def test_a_text_that_is_too_long_is_asked_for_anew(talk, telegram):
 
 
 def test_nobody_else_writes_the_texts(talk):
-    shown = talk.say("/info")
-    assert shown.keys == []
+    message = talk.say("/info")
+    assert message.keys == []
     for data in ("own", "own:info:ru", "own-drop:info:ru"):
-        talk.press(data, shown.message_id, forged=True)
+        talk.press(data, message.message_id, forged=True)
     assert talk.alerts() == ["Эта кнопка больше не действует."] * 3
     talk.say("Мой текст")
     assert rows(talk.settings, "SELECT COUNT(*) FROM setting WHERE by_whom <> 'bot'") == [(0,)]
@@ -177,9 +177,9 @@ def test_a_command_leaves_a_dialog_so_that_the_next_words_are_a_question(talk, p
 
 
 def test_forged_choices_change_nothing(talk):
-    shown = talk.say("/lang")
+    message = talk.say("/lang")
     for data in ("lang:de", "zone:0", "zone:99", "zone:Europe/Moscow", "zone"):
-        talk.press(data, shown.message_id, forged=True)
+        talk.press(data, message.message_id, forged=True)
     assert rows(talk.settings, "SELECT language, zone FROM users") == [(None, None)]
 
 

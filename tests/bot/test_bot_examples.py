@@ -258,11 +258,11 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
 def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
     chat.forge(f"ex:add:{D}")
     chat.forward(("anna", "Что это?"), ("boris", "Лоб."), ("anna", "А то?"), ("boris", "Нос."))
-    told = chat.press("Отдельные примеры (2)").text
-    assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in told
+    text = chat.press("Отдельные примеры (2)").text
+    assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in text
     chat.press("💾 Сохранить 2 примера")
-    made = [parse_example(change.text).question for change in changes(chat.settings, VERA)]
-    assert made == ["Что это?", "А то?"]
+    questions = [parse_example(change.text).question for change in changes(chat.settings, VERA)]
+    assert questions == ["Что это?", "А то?"]
 
 
 @pytest.mark.parametrize(

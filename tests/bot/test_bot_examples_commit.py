@@ -198,8 +198,8 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
     assert f"Сохранено (коммит {commit})." in chat.last.text
-    told = chat.press("↩️ Отменить правку").text
-    assert told.startswith("Отменяю правку\n\n«Правка примера q2»")
+    text = chat.press("↩️ Отменить правку").text
+    assert text.startswith("Отменяю правку\n\n«Правка примера q2»")
     lab.tick("changes", "fetch")
     assert example(lab, "q2") == before
 

@@ -53,10 +53,10 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     assert chat.labels[:2] == ["1 · Когда экзамен?", f"1 · {ASKED}"]
     assert f"👤 {ASKED}" in chat.press(f"1 · {ASKED}").text
     chat.say("В другой массив.")
-    told = chat.press(russian("page-answers")).text
-    assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in told
-    assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in told
-    assert russian("page-answers-estimate") in told
+    text = chat.press(russian("page-answers")).text
+    assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in text
+    assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in text
+    assert russian("page-answers-estimate") in text
     chat.press("‹ Назад")
     change = chat.save()
     said = [(message.role, message.content) for message in parse_example(change.text).messages]

@@ -220,8 +220,8 @@ def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
         talk.say("Первый")
         (session,) = rows(settings, "SELECT id FROM chat_session")[0]
         file = talk.press(f"session-file:{session}:md", forged=True)
-        shown = talk.press("sessions:0", file.message_id, forged=True)
-    assert "разговор" in shown.text
+        message = talk.press("sessions:0", file.message_id, forged=True)
+    assert "разговор" in message.text
     assert states(settings) == {"answered": 3}
 
 
@@ -230,8 +230,8 @@ def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         talk.say("Первый")
-        shown = talk.say("/sessions")
-    assert "разговор" in shown.text
+        message = talk.say("/sessions")
+    assert "разговор" in message.text
     assert states(settings) == {"answered": 2}
 
 

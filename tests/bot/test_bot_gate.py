@@ -42,16 +42,16 @@ def serving(lab):
 
 def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     vera = Chat(telegram, settings)
-    told = vera.until("trial-2 пока не отвечает людям")
-    assert "✗ Что значит слово номер 20" in told.text
-    assert "… и ещё 7" in told.text
+    message = vera.until("trial-2 пока не отвечает людям")
+    assert "✗ Что значит слово номер 20" in message.text
+    assert "… и ещё 7" in message.text
     vera.press("🔎 Посмотреть модель")
     assert "остановлена тестом" in vera.last.text
     assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
     assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Сделать текущей"]
     before = vera.last.message_id
-    shown = vera.press("📈 Тест по версиям")
-    assert shown.message_id != before
+    reply = vera.press("📈 Тест по версиям")
+    assert reply.message_id != before
     (call,) = telegram.calls("sendPhoto")
     assert "trial-2" in call.arguments["caption"]
     vera.forge("a-model:2")

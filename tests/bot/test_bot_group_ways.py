@@ -94,10 +94,10 @@ def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
 
 
 def test_personal_commands_lead_into_the_private_chat(anna, telegram):
-    said = anna.say("/export")
-    (button,) = [key for row in said.keys for key in row]
+    message = anna.say("/export")
+    (button,) = [key for row in message.keys for key in row]
     assert button["url"] == f"https://t.me/{BOT_NAME}?start=go_export"
-    assert not said.message.get("document")
+    assert not message.message.get("document")
     private = talk(telegram, anna.settings, "anna")
     assert "document" in private.start("go_export").message
     assert "Здравствуйте" in private.start("go_clear").text

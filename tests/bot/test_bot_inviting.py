@@ -33,9 +33,9 @@ def test_who_brings_somebody_new_gets_questions_and_is_thanked(telegram, bot):
     anna = Talk(telegram, bot)
     anna.start()
     anna.say("/plan")
-    shown = anna.press("Пригласить друга")
-    assert f"https://t.me/{BOT_NAME}?start=ref_{ANNA}" in shown.text
-    assert "вы получите 5 вопросов сверх плана" in shown.text
+    message = anna.press("Пригласить друга")
+    assert f"https://t.me/{BOT_NAME}?start=ref_{ANNA}" in message.text
+    assert "вы получите 5 вопросов сверх плана" in message.text
     assert anna.labels == ["Отправить ссылку", "‹ Назад"]
     assert follow(telegram, bot, "boris", f"ref_{ANNA}").text.startswith("Здравствуйте!")
     telegram.wait_for(lambda: "пришёл новый человек" in anna.last.text)

@@ -41,17 +41,17 @@ def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, la
     assert any("trial-1" in label for label in chat.labels)
     chat.press("a-job:1")
     assert "stand-in-base" in chat.last.text
-    asked = chat.press("a-cancel:1")
-    assert "Точно?" in asked.text
+    message = chat.press("a-cancel:1")
+    assert "Точно?" in message.text
     assert lab.status()["job"]["state"] in {"queued", "running"}
     chat.press("a-cancel-yes:1")
     assert rows(chat.settings, "SELECT kind, by_whom, state FROM request") == [
         ("cancel", "user:1003", "waiting")
     ]
     lab.tick("serve")
-    told = chat.until("✅")
-    assert told.message_id == asked.message_id
-    assert "отменено" in told.text
+    reply = chat.until("✅")
+    assert reply.message_id == message.message_id
+    assert "отменено" in reply.text
     assert lab.status()["job"]["state"] == "cancelled"
     assert audit(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
 
@@ -98,23 +98,23 @@ def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
 def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
     chat.say("/admin")
     chat.press("a-jobs:0")
-    shown = chat.press("a-job:1")
+    message = chat.press("a-job:1")
     for _ in range(20):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "завершено" in chat.last.text)
     assert "Сейчас:" not in chat.last.text
-    assert chat.last.message_id == shown.message_id
+    assert chat.last.message_id == message.message_id
     assert "▁" in chat.last.text
     assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
 
 
 def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
-    shown = chat.say("/admin")
-    assert "▶️ обучается" in shown.text
+    message = chat.say("/admin")
+    assert "▶️ обучается" in message.text
     for _ in range(20):
         lab.tick("poll")
     chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
-    assert chat.last.message_id == shown.message_id
+    assert chat.last.message_id == message.message_id
 
 
 def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
@@ -124,12 +124,12 @@ def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
     chat.press("a-jobs:0")
     chat.press("a-job:1")
     before = chat.last.message_id
-    shown = chat.press("a-losses:1")
-    assert shown.message_id != before
+    message = chat.press("a-losses:1")
+    assert message.message_id != before
     (call,) = chat.telegram.calls("sendPhoto")
     assert "Обучение 1" in call.arguments["caption"]
     assert "▁" in call.arguments["caption"]
-    largest = shown.message["photo"][-1]
+    largest = message.message["photo"][-1]
     assert (largest["width"], largest["height"]) == (1280, 720)
 
 

@@ -34,12 +34,12 @@ def killed_and_started_again(telegram, settings, point, log, *questions):
 def test_a_kill_ends_in_exactly_one_whole_answer(telegram, provider, settings, tmp_path, point):
     log = tmp_path / "log"
     killed_and_started_again(telegram, settings, point, log, QUESTION)
-    said = [one.text for one in telegram.answers("anna")]
-    whole = [text for text in said if text != "…"]
+    texts = [one.text for one in telegram.answers("anna")]
+    whole = [text for text in texts if text != "…"]
     assert len(whole) == 1
     assert f"«{QUESTION}»" in whole[0]
     # At worst an orphan placeholder stands above it.
-    assert said[:-1] == ["…"] * (1 if point == "placeholder.sent" else 0)
+    assert texts[:-1] == ["…"] * (1 if point == "placeholder.sent" else 0)
     assert states(settings) == {"answered": 1}
     if point in ("answer.sent", "answer.recorded"):
         assert len(provider.calls("chat.create")) == 1
@@ -59,8 +59,8 @@ def test_the_tail_of_a_long_answer_comes_after_a_kill(telegram, provider, settin
     words = " ".join(f"слово{n}" for n in range(1500))
     provider.behave(fixed_answer=words)
     killed_and_started_again(telegram, settings, "answer.sent", tmp_path / "log", QUESTION)
-    said = [one.text for one in telegram.answers("anna")]
-    assert " ".join(part.strip() for part in said) == words
+    texts = [one.text for one in telegram.answers("anna")]
+    assert " ".join(part.strip() for part in texts) == words
 
 
 def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settings, tmp_path):
@@ -68,8 +68,8 @@ def test_several_waiting_questions_keep_their_order_over_a_kill(telegram, settin
     killed_and_started_again(
         telegram, settings, "placeholder.recorded", tmp_path / "log", *questions
     )
-    said = [one.text for one in telegram.answers("anna")]
-    assert [f"«{question}»" in text for question, text in zip(questions, said, strict=True)] == (
+    texts = [one.text for one in telegram.answers("anna")]
+    assert [f"«{question}»" in text for question, text in zip(questions, texts, strict=True)] == (
         [True] * 4
     )
 

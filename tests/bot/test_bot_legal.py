@@ -23,9 +23,9 @@ ANNA, VERA = 1001, 1003
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
-    return replace(made, admins=(VERA,))
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base")
+    return replace(settings, admins=(VERA,))
 
 
 @pytest.fixture
@@ -40,17 +40,17 @@ def within(settings, family, work):
 
 
 def test_privacy_tells_what_is_stored_and_who_answers(talk):
-    told = talk.say("/privacy").text
+    text = talk.say("/privacy").text
     for words in ("Что хранится", "зашифрованными", "/delete_me", "• поставщик chat"):
-        assert words in told
-    assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in told
+        assert words in text
+    assert "отвечает neurotypology-1, поставщик chat. Другую можно выбрать в /model" in text
 
 
 def test_privacy_tells_how_long_things_are_kept(telegram, settings):
     with RunningBot(replace(settings, retention=Retention(turns_days=21))):
-        told = Talk(telegram, settings).say("/privacy").text
-    assert "Вопросы и ответы — 21 день." in told
-    assert "без слов, — 30 дней." in told
+        text = Talk(telegram, settings).say("/privacy").text
+    assert "Вопросы и ответы — 21 день." in text
+    assert "без слов, — 30 дней." in text
 
 
 def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
@@ -60,8 +60,8 @@ def test_privacy_names_the_machine_of_a_company_elsewhere(telegram, settings):
         assert "• поставщик far (models.example.com)" in talk.say("/privacy").text
         talk.say("/model")
         talk.press(talk.behind("far-1"))
-        told = talk.say("/privacy").text
-    assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in told
+        text = talk.say("/privacy").text
+    assert "отвечает far-1, поставщик far (models.example.com). Эту модель выбрали вы" in text
 
 
 def test_consent_is_shown_with_the_button_that_changes_it(talk):
@@ -78,10 +78,10 @@ def test_consent_is_shown_with_the_button_that_changes_it(talk):
 
 def test_the_operators_own_words_take_the_place_of_the_usual_ones(talk):
     within(talk.settings, Settings, lambda own: own.put("privacy.ru", "Мы храним мало.", "x"))
-    told = talk.say("/privacy").text
-    assert told.startswith("Мы храним мало.")
-    assert "Что хранится" not in told
-    assert "• поставщик chat" in told
+    text = talk.say("/privacy").text
+    assert text.startswith("Мы храним мало.")
+    assert "Что хранится" not in text
+    assert "• поставщик chat" in text
 
 
 def test_the_terms_that_were_shown_are_noted_by_their_words(talk):

@@ -64,11 +64,11 @@ def elsewhere():
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider, elsewhere):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base")
     other = Provider("elsewhere", elsewhere.base_url, "sk-other", SMALL)
     config = priced(LARGE, input=0.3, cached_input=0.15, output=1.2)
-    return replace(made, providers=(*made.providers, other), config=config)
+    return replace(settings, providers=(*settings.providers, other), config=config)
 
 
 @pytest.fixture
@@ -91,9 +91,9 @@ def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider,
     talk.say("/model")
     talk.press(talk.behind(LARGE))
     assert talk.say("А подбородок?").text == "Ответ издалека"
-    (asked,) = elsewhere.asked
-    assert asked["model"] == LARGE
-    assert [message["content"] for message in asked["messages"]][::2] == [
+    (document,) = elsewhere.asked
+    assert document["model"] == LARGE
+    assert [message["content"] for message in document["messages"]][::2] == [
         "Что такое лоб?",
         "А подбородок?",
     ]
@@ -107,20 +107,20 @@ def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider,
 
 
 def test_models_are_listed_with_provider_price_and_window(talk):
-    shown = talk.say("/model").text
-    assert shown.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
-    assert "1. neurotypology-1 — по умолчанию" in shown
-    large = next(part for part in shown.split("\n\n") if LARGE in part)
+    text = talk.say("/model").text
+    assert text.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
+    assert "1. neurotypology-1 — по умолчанию" in text
+    large = next(part for part in text.split("\n\n") if LARGE in part)
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
     assert "память 64 000 токенов" in large.replace("\xa0", " ")
-    assert "цена неизвестна; память неизвестна" in shown
+    assert "цена неизвестна; память неизвестна" in text
     assert talk.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
 def test_what_does_not_talk_is_not_on_offer(talk):
-    shown = talk.say("/model").text
+    text = talk.say("/model").text
     for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
-        assert hidden not in shown
+        assert hidden not in text
 
 
 def test_windows_come_from_either_word_for_them(talk):
@@ -136,9 +136,9 @@ def test_windows_come_from_either_word_for_them(talk):
 
 def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_privacy(talk):
     talk.say("/model")
-    told = talk.press(talk.behind(LARGE)).text
-    assert "другой компании" in told
-    assert "/privacy" in told
+    text = talk.press(talk.behind(LARGE)).text
+    assert "другой компании" in text
+    assert "/privacy" in text
     talk.say("/model")
     assert "другой компании" not in talk.press(talk.behind("stand-in-chat")).text
 
@@ -170,8 +170,8 @@ def test_a_full_session_goes_on_with_a_bigger_model(talk, elsewhere):
     talk.press(talk.behind(SMALL))
     full = talk.say("Первый вопрос")
     assert "92\xa0%" in full.text
-    shown = talk.press("model")
-    assert shown.message_id != full.message_id
+    message = talk.press("model")
+    assert message.message_id != full.message_id
     talk.press(talk.behind(LARGE))
     talk.say("Второй вопрос")
     assert [len(asked["messages"]) for asked in elsewhere.asked] == [1, 3]
@@ -226,10 +226,10 @@ def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider
         ]
     with RunningBot(settings):
         talk = Talk(telegram, settings)
-        shown = talk.say("/model").text
-        assert "neurotypology-2 — по умолчанию" in shown
-        assert "neurotypology-1 — прежняя версия" in shown
-        assert "no-such-base — базовая модель" in shown
+        text = talk.say("/model").text
+        assert "neurotypology-2 — по умолчанию" in text
+        assert "neurotypology-1 — прежняя версия" in text
+        assert "no-such-base — базовая модель" in text
         talk.press(talk.behind("neurotypology-1"))
         talk.say("Кто отвечает?")
     assert answers(provider) == ["stand-in-base"]
@@ -240,8 +240,8 @@ def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, se
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         talk.say("/model")
-        told = talk.press(talk.behind("neurotypology-1")).text
-        assert "прежняя версия: новейшая — neurotypology-2" in told
+        text = talk.press(talk.behind("neurotypology-1")).text
+        assert "прежняя версия: новейшая — neurotypology-2" in text
         assert talk.labels[0] == "Перейти на новейшую"
         assert "neurotypology-2" not in talk.say("Кто отвечает?").text
         talk.say("/model")
@@ -267,9 +267,9 @@ def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
         assert told not in talk.say("Третий вопрос").text
         talk.say("/model")
         assert talk.labels[0] == "Всегда новейшая"
-        shown = talk.press("model:newest", second.message_id)
-        assert "neurotypology-2" in shown.text
-        assert shown.message_id != second.message_id
+        message = talk.press("model:newest", second.message_id)
+        assert "neurotypology-2" in message.text
+        assert message.message_id != second.message_id
         talk.say("Четвёртый вопрос")
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"

@@ -21,9 +21,9 @@ PLANS = (new_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider, plans=PLANS)
-    let_serve(made, "stand-in-base")
-    return made
+    settings = settings_of(tmp_path, telegram, provider, plans=PLANS)
+    let_serve(settings, "stand-in-base")
+    return settings
 
 
 def done(telegram, settings, count):
@@ -74,12 +74,12 @@ def test_everything_comes_as_one_file(telegram, settings):
         message = say(telegram, settings, "/export")
     document = message.message["document"]
     assert document["file_name"] == f"merlin-{ANNA}.json"
-    told = json.loads(telegram.downloaded(document["file_id"]))
-    assert told["user_id"] == ANNA
-    (turn,) = told["tables"]["turn"]
+    body = json.loads(telegram.downloaded(document["file_id"]))
+    assert body["user_id"] == ANNA
+    (turn,) = body["tables"]["turn"]
     assert turn["question"] == "Что такое лоб?"
-    assert told["tables"]["rating"][0]["value"] == "up"
-    assert {"users", "chat_session", "quota_use", "updates"} <= set(told["tables"])
+    assert body["tables"]["rating"][0]["value"] == "up"
+    assert {"users", "chat_session", "quota_use", "updates"} <= set(body["tables"])
 
 
 def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):

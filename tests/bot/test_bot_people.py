@@ -87,8 +87,8 @@ def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(cha
     Chat(telegram, chat.settings, "anna").say("/start")
     chat.forge(f"a-block-yes:{ANNA}")
     assert "доступ закрыт — пользователь 1003" in chat.last.text
-    told = boris.until("Доступ закрыт")
-    assert told.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
+    message = boris.until("Доступ закрыт")
+    assert message.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
     boris.press("👥 Люди")
     assert boris.last.text.startswith(f"🚫 Анна · {ANNA}")
     chat.forge(f"a-role-yes:{ANNA}:editor")

@@ -73,9 +73,9 @@ def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer
 
 
 def test_plan_tells_what_one_has_and_what_there_is(buyer):
-    told = buyer.say("/plan")
-    assert told.text.startswith("Plan “Free”")
-    assert "3 of 3 left" in told.text
+    message = buyer.say("/plan")
+    assert message.text.startswith("Plan “Free”")
+    assert "3 of 3 left" in message.text
     assert buyer.labels == [
         *("Plus · 200 ⭐", "Always · 300 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
         "Enter a promo code",
@@ -88,12 +88,12 @@ def test_the_link_of_the_web_page_leads_to_the_plans(buyer):
 
 
 def test_a_plans_page_tells_it_against_what_one_has(buyer):
-    told = buyer.plan("Plus").text
-    assert "For those who ask a lot." in told
-    assert "100 a day (now 3 a day)" in told
-    assert "10 a day, up to 100 a month (now not included)" in told
-    assert "Documents: not included, as now" in told
-    assert "200 ⭐" in told
+    text = buyer.plan("Plus").text
+    assert "For those who ask a lot." in text
+    assert "100 a day (now 3 a day)" in text
+    assert "10 a day, up to 100 a month (now not included)" in text
+    assert "Documents: not included, as now" in text
+    assert "200 ⭐" in text
 
 
 def test_a_page_that_takes_roubles_is_linked_where_the_operator_wants_it(buyer):
@@ -124,8 +124,8 @@ def test_a_code_lowers_the_price_of_one_order(buyer):
     add_code(buyer, code, "always", percent=50, most_uses=1)
     buyer.say("/plan")
     buyer.press("Enter a promo code")
-    told = buyer.say(code.lower()).text
-    assert "150 ⭐ instead of 300 ⭐" in told
+    text = buyer.say(code.lower()).text
+    assert "150 ⭐ instead of 300 ⭐" in text
     buyer.press(buyer.behind("Buy for 150"))
     buyer.pay()
     (purchase,) = buyer.purchases()
@@ -136,10 +136,10 @@ def test_a_code_lowers_the_price_of_one_order(buyer):
 def test_nobody_guesses_codes_for_long(buyer):
     buyer.say("/plan")
     buyer.press("Enter a promo code")
-    said = [buyer.say(f"guess{number}").text for number in range(5)]
+    texts = [buyer.say(f"guess{number}").text for number in range(5)]
     assert (
         "None of these codes works. Check with the person who gave you the code, then open /plan"
-        in said[-1]
+        in texts[-1]
     )
     assert (buyer.user_id,) not in rows(buyer.settings, "SELECT user_id FROM dialog")
 
@@ -166,9 +166,9 @@ def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
         "UPDATE chat_session SET dataset = 'neurotypology' WHERE user_id = ?",
         buyer.user_id,
     )
-    told = buyer.say("/plan").text
-    assert "uses the course plan “Course”" in told
-    assert "9 of 9 left" in told
+    text = buyer.say("/plan").text
+    assert "uses the course plan “Course”" in text
+    assert "9 of 9 left" in text
     assert "Plan “Course”" in buyer.say("/t").text
 
 

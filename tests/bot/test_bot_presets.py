@@ -28,11 +28,11 @@ PRICEY = Preset(
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base")
     hears = ("chat", "stand-in-transcribe")
     return replace(
-        made,
+        settings,
         assistant=("chat", CHAT),
         transcription=hears,
         presets={"tutor": TUTOR, "pricey": PRICEY},
@@ -103,8 +103,8 @@ def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk):
     talk.say("/model")
     talk.press(talk.behind("no-such-base"))
     talk.say("Что такое лоб?")
-    told = talk.say("/clear").text
-    assert told.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
+    text = talk.say("/clear").text
+    assert text.endswith("модель no-such-base (/model); пресет «Переводчик» (/preset).")
 
 
 def test_a_deleted_preset_leaves_a_text_without_a_name(talk):
@@ -162,9 +162,9 @@ def test_an_own_system_text_is_set_shown_saved_and_taken_away(talk, provider):
     talk.say("/system Отвечай стихами.\nКоротко.")
     talk.say("Что такое лоб?")
     assert asked(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
-    shown = talk.say("/system")
-    assert shown.text.endswith("Отвечай стихами.\nКоротко.")
-    assert shown.entities[0]["type"] == "expandable_blockquote"
+    message = talk.say("/system")
+    assert message.text.endswith("Отвечай стихами.\nКоротко.")
+    assert message.entities[0]["type"] == "expandable_blockquote"
     talk.press("system:save")
     assert "Сохранено: Поэт." in talk.say("Поэт").text
     talk.say("/system")
@@ -248,11 +248,11 @@ def test_an_own_preset_is_deleted_after_a_second_question(talk):
 @pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
 def test_somebody_elses_preset_is_neither_shown_nor_deleted(talk, verb):
     mine = kept(talk.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст."))
-    shown = talk.say("/preset")
+    message = talk.say("/preset")
     assert "Чужой" not in talk.labels
     talk.press(f"preset:{verb}:{mine.preset_id}", forged=True)
     assert talk.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
-    assert talk.last.text == shown.text
+    assert talk.last.text == message.text
     assert sessions(talk.settings) == [""]
     assert kept(talk.settings, lambda presets: presets.of(777)) == [mine]
 

@@ -19,9 +19,9 @@ PROPOSALS = "SELECT state, user_id, dataset, model_id FROM proposal"
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, "stand-in-base")
-    return made
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, "stand-in-base")
+    return settings
 
 
 def done(telegram, settings, count):
@@ -211,8 +211,8 @@ def test_what_learnt_from_a_revoked_consent_answers_nobody_and_the_receipt_says_
         press(telegram, settings, "consent:revoke")
         press(telegram, settings, "consent:revoke:sure")
         # A slow machine has thanked for the correction meanwhile.
-        said = [one.text for one in telegram.answers("anna")]
-        (receipt,) = (text for text in said if "Согласие отозвано" in text)
+        texts = [one.text for one in telegram.answers("anna")]
+        (receipt,) = (text for text in texts if "Согласие отозвано" in text)
         assert "1 модель: stand-in-chat" in receipt
         assert "больше никому не отвечает" in receipt
         ask(telegram, settings, "Что такое подбородок?")
@@ -228,13 +228,13 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "rate:up:1", answer.message_id)
         press(telegram, settings, "why:1", answer.message_id)
-    told = telegram.answers("anna")[-1].text
-    assert "stand-in-base" in told
-    assert "neurotypology-1" in told
-    assert "60 примерах" in told
-    assert "20 ноября 2026" in told
-    assert "👍 1" in told
-    assert "Токенов" in told
+    text = telegram.answers("anna")[-1].text
+    assert "stand-in-base" in text
+    assert "neurotypology-1" in text
+    assert "60 примерах" in text
+    assert "20 ноября 2026" in text
+    assert "👍 1" in text
+    assert "Токенов" in text
 
 
 def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(telegram, settings):
@@ -244,9 +244,9 @@ def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(t
     with RunningBot(settings):
         answer = ask(telegram, settings, "Что такое лоб?")
         press(telegram, settings, "why:1", answer.message_id)
-    told = telegram.answers("anna")[-1].text
-    assert "не источник): лицо/лоб." in told
-    assert "научили" not in told
+    text = telegram.answers("anna")[-1].text
+    assert "не источник): лицо/лоб." in text
+    assert "научили" not in text
 
 
 def test_a_question_that_was_taken_for_a_correction_is_answered_after_all(telegram, settings):

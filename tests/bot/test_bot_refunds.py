@@ -224,11 +224,11 @@ def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):
     buyer.order("Twenty voices")
     buyer.pay()
     buyer.say("/paysupport I was charged twice")
-    told = vera.until("charged twice")
-    assert "«Двадцать голосовых» · 50 ⭐ · оплачен" in told.text
+    message = vera.until("charged twice")
+    assert "«Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
     vera.press("Заказы этого человека")
     assert str(buyer.user_id) in vera.last.text
-    assert vera.last.message_id != told.message_id
+    assert vera.last.message_id != message.message_id
 
 
 def test_an_order_or_a_person_that_is_not_there_is_said(vera):

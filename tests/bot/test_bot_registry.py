@@ -116,8 +116,8 @@ def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
     chat.forge(f"a-rollback:{mark_of(chat)}")
     chat.press(chat.data("a-rollback-yes"))
     lab.tick("serve")
-    told = boris.until("возвращена прежняя модель trial-1").text
-    assert told == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
+    text = boris.until("возвращена прежняя модель trial-1").text
+    assert text == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
     chat.until("снова отвечает trial-1")
     chat.forge(f"a-history:{mark_of(chat)}")
     assert f"пользователь {VERA})" in chat.last.text

@@ -47,9 +47,11 @@ def test_an_old_session_is_opened_and_goes_on_with_what_was_said(talk, provider)
     assert opened.text.startswith("Открыт разговор «Что такое лоб?»")
     assert "Вы остановились на вопросе: Что такое лоб?" in opened.text
     talk.say("А виски?")
-    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
-    assert "Что такое лоб?" in said
-    assert "Что такое подбородок?" not in said
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert "Что такое лоб?" in contents
+    assert "Что такое подбородок?" not in contents
 
 
 def test_a_session_gets_the_name_that_is_written_and_no_question_is_asked(talk, provider):
@@ -130,15 +132,15 @@ def test_a_session_of_somebody_else_is_neither_shown_nor_touched(talk, telegram)
     (_, session_id) = talk.data("session").split(":")
     before = rows(talk.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id")
     boris = Talk(telegram, talk.settings, "boris")
-    shown = boris.say("/help")
+    message = boris.say("/help")
     for verb in VERBS:
-        boris.press(f"{verb}:{session_id}", shown.message_id, forged=True)
+        boris.press(f"{verb}:{session_id}", message.message_id, forged=True)
         (answered,) = telegram.calls("answerCallbackQuery")[-1:]
         assert (
             "Разговор не найден: возможно, он удалён. Все разговоры: /sessions"
             in answered.arguments["text"]
         )
-    assert [one.text for one in telegram.answers("boris")] == [shown.text]
+    assert [one.text for one in telegram.answers("boris")] == [message.text]
     assert rows(talk.settings, "SELECT id, is_open, title FROM chat_session ORDER BY id") == before
     assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
@@ -176,9 +178,9 @@ def test_beyond_the_plan_nothing_is_deleted_unless_the_person_says_so(tmp_path, 
         talk.say("Первый")
         talk.say("/new")
         talk.say("Второй")
-        told = talk.say("/new")
-        assert "Ваш план хранит 2 разговора" in told.text
-        assert "«Первый»" in told.text
+        message = talk.say("/new")
+        assert "Ваш план хранит 2 разговора" in message.text
+        assert "«Первый»" in message.text
         assert rows(settings, "SELECT COUNT(*) FROM turn") == [(2,)]
         talk.press("Удалить и начать новый")
         assert rows(settings, "SELECT COUNT(*) FROM chat_session WHERE deleted_at <> ''") == [(1,)]

@@ -63,10 +63,14 @@ def test_an_invoice_says_what_it_is_for_in_telegrams_sizes(buyer):
     purchase_id = buyer.order("Plus")
     call = buyer.telegram.calls("sendInvoice")[-1]
     assert call.status == 200
-    said = call.arguments
-    assert (said["title"], said["payload"], said["currency"]) == ("Plus", purchase_id, "XTR")
-    assert said["provider_token"] == ""
-    assert said["start_parameter"] == "go_plan"
+    document = call.arguments
+    assert (document["title"], document["payload"], document["currency"]) == (
+        "Plus",
+        purchase_id,
+        "XTR",
+    )
+    assert document["provider_token"] == ""
+    assert document["start_parameter"] == "go_plan"
 
 
 def test_a_period_adds_to_what_is_there(buyer):
@@ -209,9 +213,9 @@ def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, w
     assert len(buyer.paid()) == 2
     assert len(buyer.terms()) == 2
     assert buyer.renewals()[0].next_at > renewal.next_at
-    shown = buyer.say("/plan").text
-    assert shown.startswith("Plan “Always” auto-renews on ")
-    assert shown.count("“Always”") == 1
+    text = buyer.say("/plan").text
+    assert text.startswith("Plan “Always” auto-renews on ")
+    assert text.count("“Always”") == 1
     assert all("Always ·" not in label for label in buyer.labels)
     buyer.press(buyer.data("renewal"))
     assert "You keep the days" in buyer.last.text

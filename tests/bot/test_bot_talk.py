@@ -22,9 +22,9 @@ MODEL = "stand-in-base"
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
-    let_serve(made, MODEL)
-    return made
+    settings = settings_of(tmp_path, telegram, provider)
+    let_serve(settings, MODEL)
+    return settings
 
 
 def texts(telegram, who):
@@ -63,10 +63,10 @@ def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, prov
         provider.behave(piece_s=0.0)
         final(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    shown = [version["text"] for version in answer.versions]
-    assert shown[0] == "…"
-    assert shown[-1] == words
-    assert all(words.startswith(part) for part in shown[1:])
+    texts = [version["text"] for version in answer.versions]
+    assert texts[0] == "…"
+    assert texts[-1] == words
+    assert all(words.startswith(part) for part in texts[1:])
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 

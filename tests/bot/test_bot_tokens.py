@@ -52,25 +52,25 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
         assert "по нашей оценке" in fresh
         assert "этот разговор — пока ничего, сегодня — пока ничего" in fresh
         talk.say("Что такое лоб?")
-        told = talk.say("/t").text
+        text = talk.say("/t").text
     ((used, _),) = rows(settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn")
-    assert f"{used} из 8" in told
-    assert "по счёту поставщика" in told
+    assert f"{used} из 8" in text
+    assert "по счёту поставщика" in text
     ((micro,),) = rows(settings, "SELECT cost_micro FROM turn")
     assert micro > 0
     cost = told_money("ru", micro, "USD")
     assert (cost[:2], cost[-1]) == ("0,", "$")
-    assert f"этот разговор — {cost}, сегодня — {cost}" in told
-    assert "План «Бесплатный»" in told
-    assert "Вопросы: осталось 19 из 20, обновится " in told
+    assert f"этот разговор — {cost}, сегодня — {cost}" in text
+    assert "План «Бесплатный»" in text
+    assert "Вопросы: осталось 19 из 20, обновится " in text
 
 
 def test_a_cost_that_nobody_knows_is_left_out(talk):
     talk.say("Что такое лоб?")
-    told = talk.say("/t").text
-    assert "из 8" in told or "токенов" in told
-    assert "неизвестна" not in told
-    assert "этот разговор —" not in told
+    text = talk.say("/t").text
+    assert "из 8" in text or "токенов" in text
+    assert "неизвестна" not in text
+    assert "этот разговор —" not in text
 
 
 def model_of(settings):
@@ -83,22 +83,24 @@ def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provide
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         assert "0 из 1" in talk.say("/t").text
-        told = talk.say("/plan").text
-    assert "Память разговора: до 1" in told
-    assert "Вопросы: без ограничений" in told
+        text = talk.say("/plan").text
+    assert "Память разговора: до 1" in text
+    assert "Вопросы: без ограничений" in text
 
 
 def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provider):
     talk.say(QUESTION)
     talk.say("/t")
     provider.behave(fixed_answer=SHORT)
-    shown = talk.press("Пересказать и продолжить")
-    assert SHORT in shown.text
-    assert shown.entities[0]["type"] == "expandable_blockquote"
+    message = talk.press("Пересказать и продолжить")
+    assert SHORT in message.text
+    assert message.entities[0]["type"] == "expandable_blockquote"
     talk.say("Во сколько?")
-    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
-    assert f"Ранее в этом разговоре: {SHORT}" in said
-    assert QUESTION not in said
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert f"Ранее в этом разговоре: {SHORT}" in contents
+    assert QUESTION not in contents
     talk.say("/sessions")
     assert "У вас 2 разговора" in talk.last.text
     assert any("(продолжение)" in label for label in talk.labels)
@@ -113,8 +115,10 @@ def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, prov
     provider.behave(fixed_answer=SHORT, context_window=16_000)
     summed = talk.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
-    asked = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
-    assert QUESTION in "".join(asked)
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert QUESTION in "".join(contents)
     talk.say("Во сколько?")
     said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
     assert f"Ранее в этом разговоре: {SHORT}" in said
@@ -124,25 +128,27 @@ def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(talk):
     """So that the demo shows what the button does."""
     talk.say(QUESTION)
     talk.say("/t")
-    shown = talk.press("Пересказать и продолжить").text
-    assert shown.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
-    assert "Вы спросили: «Вопрос:" not in shown
+    text = talk.press("Пересказать и продолжить").text
+    assert text.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
+    assert "Вы спросили: «Вопрос:" not in text
 
 
 def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, provider):
     talk.say(QUESTION)
     talk.say("/t")
     provider.behave(fixed_answer=INVENTED)
-    shown = talk.press("Пересказать и продолжить")
-    assert "Не получилось" in shown.text
+    message = talk.press("Пересказать и продолжить")
+    assert "Не получилось" in message.text
     first, second = provider.calls("chat.create")[-2:]
     assert "15" not in first.body["messages"][-1]["content"]
     assert "число 15" in second.body["messages"][-1]["content"]
     assert summaries(talk.settings) == 0
     provider.behave(fixed_answer="")
     talk.say("Дальше?")
-    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
-    assert QUESTION in said
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert QUESTION in contents
 
 
 def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
@@ -186,9 +192,9 @@ def test_a_session_of_somebody_else_is_never_summed_up(talk, telegram, provider)
     talk.say("/t")
     asked = len(provider.calls("chat.create"))
     boris = Talk(telegram, talk.settings, "boris")
-    shown = boris.say("/t")
-    boris.press(talk.data("sum"), shown.message_id, forged=True)
-    assert telegram.answers("boris") == [shown]
+    message = boris.say("/t")
+    boris.press(talk.data("sum"), message.message_id, forged=True)
+    assert telegram.answers("boris") == [message]
     assert len(provider.calls("chat.create")) == asked
 
 

@@ -31,8 +31,8 @@ def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provi
     assert asked.events[0].name == "first_token"
     assert sorted(times) == times
     assert edits[-1].end_time_unix_nano <= update.end_time_unix_nano
-    told = attributes(asked)
-    assert (told["gen_ai.request.model"], told["gen_ai.usage.output_tokens"] > 0) == (
+    document = attributes(asked)
+    assert (document["gen_ai.request.model"], document["gen_ai.usage.output_tokens"] > 0) == (
         "stand-in-base",
         True,
     )

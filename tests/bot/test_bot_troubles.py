@@ -314,10 +314,10 @@ def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
     finally:
         logging.basicConfig(handlers=before, level=logging.WARNING, force=True)
         structlog.reset_defaults()
-    said = capfd.readouterr()
-    assert "bot started" in said.err
-    assert not TOKEN_LIKE.search(said.err + said.out)
-    assert all(json.loads(line) for line in said.err.splitlines() if line.startswith("{"))
+    captured = capfd.readouterr()
+    assert "bot started" in captured.err
+    assert not TOKEN_LIKE.search(captured.err + captured.out)
+    assert all(json.loads(line) for line in captured.err.splitlines() if line.startswith("{"))
 
 
 def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, settings):

@@ -45,8 +45,8 @@ def test_a_tap_asks_an_offered_question_as_if_it_were_typed(telegram, provider, 
         assert "near" not in str(answered.keys)
         # The old buttons go on working.
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
-    asked = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
-    assert asked == ["А если массив двоичный?", *OFFERS]
+    contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
+    assert contents == ["А если массив двоичный?", *OFFERS]
     assert charged(settings) == {"text": 3}
     assert rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), (1,), (1,)]
     assert OFFERS[0] not in str(rows(settings, "SELECT nearest FROM turn"))
@@ -120,8 +120,8 @@ def test_the_editors_are_told_after_one_consent_and_a_look_at_the_words(telegram
         assert russian("tell-button") in talk.labels
         assert "учить модель" in talk.press("tell:1", refused.message_id).text
         assert rows(settings, TOLD) == []
-        shown = talk.press("consent:yes").text
-        assert "Меня зовут [имя], куда девать массив?" in shown
+        text = talk.press("consent:yes").text
+        assert "Меня зовут [имя], куда девать массив?" in text
         assert rows(settings, TOLD) == []
         assert talk.press("tell-send:1").text == russian("tell-sent")
         assert rows(settings, TOLD) == [(1001, "neurotypology", 1)]

@@ -62,10 +62,10 @@ def faults_in(page, name, width, theme):
         page.screenshot(path=made, animations="disabled", caret="hide", full_page=True)
     rules = RULES["light" if is_whole() else theme]
     asked = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-    said = page.evaluate("(asked) => axe.run(document, asked)", asked)
+    document = page.evaluate("(asked) => axe.run(document, asked)", asked)
     faults = {
         f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
-        for fault in said["violations"]
+        for fault in document["violations"]
     }
     if not page.evaluate("document.documentElement.scrollWidth <= innerWidth"):
         faults[f"{name} {width}: too wide"] = []

@@ -217,7 +217,7 @@ def talks(site):
 
 def propose(site, path, before, text, by=BORIS, dataset="algorithms"):
     """Ask for a change of one file in somebody's name; return its id."""
-    asked = ChangeRequest(telegram_editor(by, "Борис"), str(by), utc_now())
-    changes = make_changes(dataset, [Edit(path, before, text)], asked)
+    change_request = ChangeRequest(telegram_editor(by, "Борис"), str(by), utc_now())
+    changes = make_changes(dataset, [Edit(path, before, text)], change_request)
     Changes(site.db).put(changes)
     return changes[0].batch

@@ -19,8 +19,8 @@ pytestmark = pytest.mark.integration
 def test_a_person_types_and_sees_the_answer_stream(page, bot):
     field(page).fill("Какие черты лица отвечают за глубину фиксации?")
     page.keyboard.press("Enter")
-    asked = bot.next_update()["message"]
-    assert (asked["from"]["id"], asked["text"][:5]) == (ANNA, "Какие")
+    message = bot.next_update()["message"]
+    assert (message["from"]["id"], message["text"][:5]) == (ANNA, "Какие")
     expect(field(page)).to_have_value("")
     expect(bubbles(page).first).to_contain_text("Какие черты лица")
     sent = bot.say(ANNA, "…")

@@ -27,9 +27,9 @@ def test_an_invoice_is_paid_after_a_question_and_shows_that_it_is(page, bot, tel
     assert not telegram.pending()
     page.get_by_role("button", name="⭐ 50").click()
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    asked = bot.next_update()["pre_checkout_query"]
-    assert asked["invoice_payload"] == "order-1"
-    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], ok=True)
+    pre_checkout_query = bot.next_update()["pre_checkout_query"]
+    assert pre_checkout_query["invoice_payload"] == "order-1"
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], ok=True)
     expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
     expect(page.get_by_role("button", name="⭐ 50")).to_have_count(0)
     expect(page.locator("#stars")).to_have_text("⭐ 4950")
@@ -39,9 +39,9 @@ def test_a_refused_payment_says_why(page, bot):
     bot.call("sendInvoice", **INVOICE)
     page.get_by_role("button", name="⭐ 50").click()
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    asked = bot.next_update()["pre_checkout_query"]
+    pre_checkout_query = bot.next_update()["pre_checkout_query"]
     refusal = {"ok": False, "error_message": "Счёт устарел"}
-    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], **refusal)
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], **refusal)
     expect(page.locator("#alert-text")).to_have_text("Счёт устарел")
 
 
@@ -57,8 +57,8 @@ def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, teleg
     expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
     assert len(page.context.pages) == 1
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    asked = bot.next_update()["pre_checkout_query"]
-    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=asked["id"], ok=True)
+    pre_checkout_query = bot.next_update()["pre_checkout_query"]
+    bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], ok=True)
     first = bot.next_update()["message"]["successful_payment"]
     assert first["is_first_recurring"]
     page.get_by_role("button", name="Продлить сейчас").click()

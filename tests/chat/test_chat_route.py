@@ -158,8 +158,8 @@ def test_the_base_is_shown_a_few_taught_examples(stock):
     stock.serve(stock.model("face"))
     stock.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
     (base,) = [choice for choice in route(stock) if choice.standing is CandidateKind.BASE]
-    said = [message.content for message in base.before]
-    assert said == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
+    contents = [message.content for message in base.before]
+    assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
 
 
 def test_a_person_s_own_model_goes_before_the_serving_one(stock):

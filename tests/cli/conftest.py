@@ -74,8 +74,8 @@ def shown(run):
     """Return what runs a command that must succeed, and reads its JSON."""
 
     def call(*words):
-        code, told = run(*words, "--json")
-        assert code == 0, told.err
-        return json.loads(told.out)
+        code, captured = run(*words, "--json")
+        assert code == 0, captured.err
+        return json.loads(captured.out)
 
     return call

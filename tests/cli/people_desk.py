@@ -28,6 +28,6 @@ def run(capsys, place, *words):
 
 def shown(capsys, place, *words):
     """Return the JSON of a command that must succeed."""
-    code, told = run(capsys, place, *words, "--json")
-    assert code == 0, told.err
-    return json.loads(told.out)
+    code, captured = run(capsys, place, *words, "--json")
+    assert code == 0, captured.err
+    return json.loads(captured.out)

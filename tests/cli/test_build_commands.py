@@ -88,8 +88,8 @@ def written(lab):
 
 def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, run, shown):
     before = written(lab)
-    code, told = run("verify", "trial-1")
-    assert (code, "trial-1 is the same" in told.out) == (0, True), told
+    code, captured = run("verify", "trial-1")
+    assert (code, "trial-1 is the same" in captured.out) == (0, True), captured
     proof = shown("verify", json.loads((folder / "manifest.json").read_bytes())["digest"][:8])
     assert (proof["build"], proof["state"], proof["files"]) == ("trial-1", "same", [])
     assert proof["made"] == proof["digest"]
@@ -129,13 +129,15 @@ def test_a_byte_that_differs_is_told_with_file_line_and_example(
     (folder / "train.jsonl").write_bytes(b"".join(lines))
     (folder / "test.jsonl").unlink()
     (folder / "notes.txt").write_text("a stray", "utf-8")
-    code, told = run("verify", "trial-1")
+    code, captured = run("verify", "trial-1")
     ids = sorted(f"q{number}" for number in range(10))
-    assert (code, told.err) == (1, "")
+    assert (code, captured.err) == (1, "")
     place = {"ru": f"train.jsonl, строка 4: другие байты, пример {ids[3]}"}
-    assert place.get(language, f"train.jsonl, line 4: other bytes, example {ids[3]}") in told.out
-    assert "test.jsonl" in told.out
-    assert "notes.txt" in told.out
+    assert (
+        place.get(language, f"train.jsonl, line 4: other bytes, example {ids[3]}") in captured.out
+    )
+    assert "test.jsonl" in captured.out
+    assert "notes.txt" in captured.out
     proof = json.loads(run("verify", "trial-1", "--json")[1].out)
     assert [(file["file"], file["line"], file["is_there"]) for file in proof["files"]] == [
         ("notes.txt", 0, True),
@@ -164,23 +166,23 @@ def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(lab, fo
 def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, shown):
     before = contents(folder)
     shutil.rmtree(folder)
-    code, told = run("verify", "trial-1")
-    assert (code, "--restore" in told.out, folder.exists()) == (0, True, False)
-    code, told = run("verify", "trial-1", "--restore")
-    assert (code, "was rebuilt from commit" in told.out) == (0, True), told
+    code, captured = run("verify", "trial-1")
+    assert (code, "--restore" in captured.out, folder.exists()) == (0, True, False)
+    code, captured = run("verify", "trial-1", "--restore")
+    assert (code, "was rebuilt from commit" in captured.out) == (0, True), captured
     assert contents(folder) == before
     assert len(shown("jobs", "list")) == 1
 
 
 def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
-    said = yaml.safe_load(lab.path.read_text("utf-8"))
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
     models = {"stand-in-base": {"training_example": 60}}
     lab.repository.example("trial", 41, answer="слово " * 100)
     lab.repository.commit()
     assert run("build", "trial")[0] == 0
-    lab.path.write_text(yaml.safe_dump({**said, "models": models}), "utf-8")
-    code, told = run("verify", "trial-2", "--restore")
-    assert (code, "now gives other files" in told.out) == (1, True), told
+    lab.path.write_text(yaml.safe_dump({**document, "models": models}), "utf-8")
+    code, captured = run("verify", "trial-2", "--restore")
+    assert (code, "now gives other files" in captured.out) == (1, True), captured
     assert run("verify", "trial-1")[0] == 0
 
 
@@ -200,16 +202,16 @@ def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run,
     assert (later["state"], later["commit"]) == ("same", second)
     manifest["counts"]["in"] += 1
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    code, told = run("verify", "trial-1")
-    assert (code, "manifest.json, line 1: other bytes\n" in told.out) == (1, True), told
+    code, captured = run("verify", "trial-1")
+    assert (code, "manifest.json, line 1: other bytes\n" in captured.out) == (1, True), captured
     shutil.rmtree(folder)
     assert shown("verify", "trial-1", "--restore")["state"] == "same"
 
 
 def test_a_commit_that_the_mirror_lost_is_told(lab, run):
     shutil.rmtree(lab.config.state_dir / "mirror.git")
-    code, told = run("verify", "trial-1")
-    assert (code, "Fetch it: merlin build trial" in told.err) == (1, True), told
+    code, captured = run("verify", "trial-1")
+    assert (code, "Fetch it: merlin build trial" in captured.err) == (1, True), captured
     assert run("build", "trial")[0] == 0
     assert run("verify", "trial-1")[0] == 0
 
@@ -219,13 +221,13 @@ def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, ru
     with daemon(lab) as process:
         assert shown("verify", "trial-1")["state"] == "same"
         shutil.rmtree(folder)
-        code, told = run("verify", "trial-1", "--restore", "--json")
-        assert (code, json.loads(told.out)["restored"]) == (0, True), told
+        code, captured = run("verify", "trial-1", "--restore", "--json")
+        assert (code, json.loads(captured.out)["restored"]) == (0, True), captured
         assert contents(folder) == before
         lab.repository.example("trial", 43)
         lab.repository.commit()
-        code, told = run("prune")
-        assert (code, "Nothing was removed" in told.err) == (0, True), told
+        code, captured = run("prune")
+        assert (code, "Nothing was removed" in captured.err) == (0, True), captured
         assert process.poll() is None
 
 
@@ -251,9 +253,9 @@ def test_what_nothing_needs_goes_and_can_be_made_again(four, run, shown):
     dry = shown("prune", "--dry-run")
     assert (dry["builds"], dry["bytes"]) == (["trial-3", "trial-2"], size["2"] + size["3"])
     assert folders(four) == ["1", "2", "3", "4"]
-    code, told = run("prune")
-    assert (code, told.out) == (0, "trial-3\ntrial-2\n"), told
-    assert f"Removed the folders of 2 builds, {dry['bytes']:,} bytes freed." in told.err
+    code, captured = run("prune")
+    assert (code, captured.out) == (0, "trial-3\ntrial-2\n"), captured
+    assert f"Removed the folders of 2 builds, {dry['bytes']:,} bytes freed." in captured.err
     assert folders(four) == ["1", "4"]
     assert shown("prune")["builds"] == []
     assert shown("verify", "trial-2", "--restore")["restored"] is True
@@ -303,5 +305,5 @@ def test_a_number_that_is_none_is_wrong_usage(lab, words):
 
 @pytest.mark.parametrize("command_name", ["verify", "show"])
 def test_a_build_that_never_was_is_told(run, command_name):
-    code, told = run(command_name, "trial-77")
-    assert (code, "trial-77" in told.err) == (1, True)
+    code, captured = run(command_name, "trial-77")
+    assert (code, "trial-77" in captured.err) == (1, True)

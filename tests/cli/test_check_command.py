@@ -247,13 +247,13 @@ def test_blob_ids_are_the_ones_that_git_gives(tmp_path):
     write(tmp_path, {"dataset.yaml": DATASET_YAML, "examples/q.yaml": example_yaml()})
     entries, _ = work_tree(tmp_path, 1_000_000)
     for entry in entries:
-        asked = subprocess.run(
+        completed = subprocess.run(
             ["git", "hash-object", "--no-filters", tmp_path / entry.path],
             capture_output=True,
             text=True,
             check=True,
         )
-        assert entry.blob == asked.stdout.strip()
+        assert entry.blob == completed.stdout.strip()
 
 
 def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):

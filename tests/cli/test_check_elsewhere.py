@@ -177,8 +177,8 @@ def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language
 
 @pytest.mark.parametrize("language", ["en", "ru"])
 def test_the_docs_name_hooks_and_inputs_that_there_are(language):
-    (told,) = snippet(language, "rev:")["repos"]
-    assert {hook["id"] for hook in told["hooks"]} == set(HOOKS)
+    (document,) = snippet(language, "rev:")["repos"]
+    assert {hook["id"] for hook in document["hooks"]} == set(HOOKS)
     (job,) = snippet(language, "runs-on")["jobs"].values()
     assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
 
@@ -186,8 +186,8 @@ def test_the_docs_name_hooks_and_inputs_that_there_are(language):
 def test_a_fresh_repository_has_the_same_hook_and_schemas_that_are_found(tmp_path):
     folder = tmp_path / "fresh"
     assert main(["init", str(folder)]) == 0
-    (told,) = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
-    (hook,) = told["hooks"]
+    (document,) = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    (hook,) = document["hooks"]
     wanted = HOOKS["merlin-check"]
     assert {key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")} == {
         key: wanted[key] for key in ("id", "name", "entry", "files", "pass_filenames")

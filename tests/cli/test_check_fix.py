@@ -62,10 +62,10 @@ def fixed(capsys, *words):
 
 def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
     before = contents(repository)
-    code, told = fixed(capsys)
+    code, document = fixed(capsys)
     assert code == 0
     first = "datasets/first"
-    assert {fix["path"]: (fix["new_path"], fix["mended"]) for fix in told["fixes"]} == {
+    assert {fix["path"]: (fix["new_path"], fix["mended"]) for fix in document["fixes"]} == {
         f"{first}/dataset.yaml": (
             f"{first}/dataset.yaml",
             ["line-ends", "blanks", "last-line-end"],
@@ -77,7 +77,7 @@ def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
             ["invisible-letters", "blanks", "name"],
         ),
     }
-    assert (told["examples"], [finding["rule"] for finding in told["findings"]]) == (
+    assert (document["examples"], [finding["rule"] for finding in document["findings"]]) == (
         61,
         ["stray-file"],
     )
@@ -130,13 +130,15 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
     with (examples / "face" / "q0000.yaml").open("ab") as file:
         file.write(b"note: mine\n")
     before = contents(repository)
-    code, told = fixed(capsys, "datasets/first/examples/new.yaml", "datasets/first/examples/face")
-    assert {fix["path"]: fix["left"] for fix in told["fixes"]} == {
+    code, document = fixed(
+        capsys, "datasets/first/examples/new.yaml", "datasets/first/examples/face"
+    )
+    assert {fix["path"]: fix["left"] for fix in document["fixes"]} == {
         "datasets/first/examples/new.yaml": "not-in-git",
         "datasets/first/examples/face/q0000.yaml": "not-in-git",
         "datasets/first/examples/face/q0001.yaml": "",
     }
-    assert "git add" in told["fixes"][0]["message"]
+    assert "git add" in document["fixes"][0]["message"]
     assert code == 1
     after = contents(repository)
     assert {path for path in after if after[path] != before[path]} == {
@@ -148,8 +150,8 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
 def test_a_name_that_another_file_has_is_not_taken_from_it(repository, capsys, taken):
     folder = repository / "datasets" / "first" / "examples" / "my-folder"
     write(folder, {taken: example_yaml("Чей?", "Мой.")})
-    _, told = fixed(capsys, "datasets/first/examples/my folder")
-    (only,) = told["fixes"]
+    _, document = fixed(capsys, "datasets/first/examples/my folder")
+    (only,) = document["fixes"]
     assert (only["left"], only["new_path"]) == ("name-taken", only["path"])
     assert only["mended"] == ["invisible-letters", "blanks"]
     assert (folder / taken).read_text("utf-8") == example_yaml("Чей?", "Мой.")
@@ -160,8 +162,8 @@ def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository
     examples = repository / "datasets" / "first" / "examples"
     write(examples, {"a b.yaml": example_yaml("Один", "1"), "a  b.yaml": example_yaml("Два", "2")})
     git("add", ".")
-    _, told = fixed(capsys)
-    assert sorted(fix["left"] for fix in told["fixes"] if "/a " in fix["path"]) == [
+    _, document = fixed(capsys)
+    assert sorted(fix["left"] for fix in document["fixes"] if "/a " in fix["path"]) == [
         "",
         "name-taken",
     ]
@@ -199,8 +201,8 @@ def test_a_file_that_cannot_be_written_is_left_with_the_reason(repository, capsy
     place = repository / "datasets" / "first" / "examples" / name
     write(place.parent, {name: f"\ufeff{example_yaml('Длинное', 'имя')}"})
     git("add", ".")
-    _, told = fixed(capsys, str(place))
-    (only,) = told["fixes"]
+    _, document = fixed(capsys, str(place))
+    (only,) = document["fixes"]
     assert (only["left"], only["mended"]) == ("unwritable", [])
     assert "File name too long" in only["message"]
     assert place.read_text("utf-8") == f"\ufeff{example_yaml('Длинное', 'имя')}"
@@ -247,8 +249,8 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
 
 
 def test_a_dataset_named_twice_is_mended_once(repository, capsys):
-    _, told = fixed(capsys, "datasets", "datasets/first")
-    assert [fix["left"] for fix in told["fixes"]] == [""] * 4
+    _, document = fixed(capsys, "datasets", "datasets/first")
+    assert [fix["left"] for fix in document["fixes"]] == [""] * 4
 
 
 def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):

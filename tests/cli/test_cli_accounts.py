@@ -40,23 +40,27 @@ def password_of(place, name):
 
 
 def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, capsys):
-    told = shown(capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms")
-    assert told["user"] >= FIRST_ID
-    assert (told["name"], told["role"], told["scopes"]) == ("boris", "teacher", ["algorithms"])
-    assert verify_password(password_of(place, "boris"), told["password"])
-    assert len(told["password"]) >= 22  # 128 bits, six a letter
+    document = shown(capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms")
+    assert document["user"] >= FIRST_ID
+    assert (document["name"], document["role"], document["scopes"]) == (
+        "boris",
+        "teacher",
+        ["algorithms"],
+    )
+    assert verify_password(password_of(place, "boris"), document["password"])
+    assert len(document["password"]) >= 22  # 128 bits, six a letter
     entries = kept(place, lambda database: Audit(database).newest())
     actions = {entry.action for entry in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
-    assert told["password"] not in repr(entries)
-    card = shown(capsys, place, "show", str(told["user"]))
+    assert document["password"] not in repr(entries)
+    card = shown(capsys, place, "show", str(document["user"]))
     assert (card["account"], card["reachable"]) == ("boris", False)
 
 
 def test_a_password_may_be_given_instead(place, capsys, typed):
     typed("семь зелёных слонов\n")
-    told = shown(capsys, place, "add", "petrova", "--ask")
-    assert told["password"] is None
+    document = shown(capsys, place, "add", "petrova", "--ask")
+    assert document["password"] is None
     assert verify_password(password_of(place, "petrova"), "семь зелёных слонов")
 
 
@@ -72,9 +76,9 @@ def test_a_password_may_be_given_instead(place, capsys, typed):
     ],
 )
 def test_what_cannot_be_changes_nothing(place, capsys, words):
-    code, told = run(capsys, place, *words)
+    code, captured = run(capsys, place, *words)
     assert code == 1
-    assert told.err.startswith("merlin: ")
+    assert captured.err.startswith("merlin: ")
     assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM account")) == [(0,)]
     assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM users")) == [(1,)]
 
@@ -91,7 +95,7 @@ def test_an_easy_password_is_refused_and_the_old_one_stays(place, capsys, typed)
 
 def test_a_name_is_given_to_who_writes_in_telegram(place, capsys):
     assert shown(capsys, place, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
-    code, told = run(capsys, place, "list")
+    code, captured = run(capsys, place, "list")
     assert code == 0
-    assert "boris" in told.out
+    assert "boris" in captured.out
     assert run(capsys, place, "add", "boris")[0] == 1

@@ -40,13 +40,13 @@ def run(capsys, place, *words):
 
 
 def test_the_operator_lists_approves_and_declines(capsys, place):
-    code, told = run(capsys, place, "list", "--json")
-    assert (code, [load["number"] for load in json.loads(told.out)]) == (0, [1, 2])
+    code, captured = run(capsys, place, "list", "--json")
+    assert (code, [load["number"] for load in json.loads(captured.out)]) == (0, [1, 2])
     assert "user:1001" in run(capsys, place, "list")[1].out
     assert run(capsys, place, "approve", "1")[0] == 0
     assert run(capsys, place, "decline", "2")[0] == 0
-    code, told = run(capsys, place, "approve", "2")
-    assert (code, "2" in told.err) == (1, True)
+    code, captured = run(capsys, place, "approve", "2")
+    assert (code, "2" in captured.err) == (1, True)
     with open_database(f"sqlite://{place}/state/merlin.db") as database:
         assert Roles(database).authority(1001).role is Role.EDITOR
         assert Roles(database).authority(1002).role is Role.STUDENT

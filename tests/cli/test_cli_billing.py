@@ -104,9 +104,9 @@ def run(capfd, place, *words):
 
 
 def shown(capfd, place, *words, code=0):
-    came, told = run(capfd, place, "billing", *words, "--json")
-    assert came == code, told.err
-    return json.loads(told.out)
+    came, captured = run(capfd, place, "billing", *words, "--json")
+    assert came == code, captured.err
+    return json.loads(captured.out)
 
 
 def orders(capfd, place, *words):
@@ -130,10 +130,10 @@ def test_the_report_sums_by_month_till_and_plan(capfd, place):
         shown(capfd, place, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
         == []
     )
-    code, told = run(capfd, place, "billing", "report")
+    code, captured = run(capfd, place, "billing", "report")
     assert code == 0
-    assert "299.90 RUB" in told.out
-    code, told = run(capfd, place, "billing", "report", "--since", "yesterday")
+    assert "299.90 RUB" in captured.out
+    code, captured = run(capfd, place, "billing", "report", "--since", "yesterday")
     assert code == 2
 
 
@@ -143,16 +143,16 @@ def test_orders_are_listed_by_person_and_state(capfd, place):
     assert (mine["plan"], mine["amount"], mine["currency"]) == ("voices", "70", "XTR")
     assert orders(capfd, place, "--user", str(BORIS), "--state", "refunded") == []
     assert orders(capfd, place, "--state", "canceled") == []
-    code, told = run(capfd, place, "billing", "orders")
-    assert (code, "paid" in told.out) == (0, True)
+    code, captured = run(capfd, place, "billing", "orders")
+    assert (code, "paid" in captured.out) == (0, True)
 
 
 def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
     order = by_card(capfd, place)
-    told = shown(capfd, place, "show", order)
-    assert [entry["kind"] for entry in told["ledger"]] == ["payment", "grant"]
-    assert told["refunds"] == []
-    assert "anna@example.com" not in json.dumps(told)
+    document = shown(capfd, place, "show", order)
+    assert [entry["kind"] for entry in document["ledger"]] == ["payment", "grant"]
+    assert document["refunds"] == []
+    assert "anna@example.com" not in json.dumps(document)
     code, plain = run(capfd, place, "billing", "show", order)
     assert (code, "299.90 RUB" in plain.out) == (0, True)
     assert shown(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
@@ -162,7 +162,7 @@ def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
 
 def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
     order = by_card(capfd, place)
-    told = shown(
+    document = shown(
         capfd,
         place,
         "refund",
@@ -174,12 +174,16 @@ def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
         "--yes",
         "--no-wait",
     )
-    assert (told["state"], told["amount"], told["reason"]) == ("wanted", "99.90", "Не то")
-    assert told["by"].startswith("cli:")
-    again, said = run(
+    assert (document["state"], document["amount"], document["reason"]) == (
+        "wanted",
+        "99.90",
+        "Не то",
+    )
+    assert document["by"].startswith("cli:")
+    again, captured = run(
         capfd, place, "billing", "refund", order, "--reason", "Ещё", "--yes", "--no-wait"
     )
-    assert (again, "in progress" in said.err) == (1, True)
+    assert (again, "in progress" in captured.err) == (1, True)
 
 
 @pytest.mark.parametrize(
@@ -205,8 +209,8 @@ def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, place, words, 
 def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, place, shop):
     with At(place, shop) as told:
         order = told.order(BORIS, "algorithms").purchase_id
-    code, said = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes")
-    assert (code, "t paid" in said.err) == (1, True)
+    code, captured = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes")
+    assert (code, "t paid" in captured.err) == (1, True)
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
@@ -225,21 +229,23 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
 
     owner = threading.Thread(target=send)
     owner.start()
-    code, said = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes", "--json")
+    code, captured = run(
+        capfd, place, "billing", "refund", order, "--reason", "x", "--yes", "--json"
+    )
     owner.join()
-    told = json.loads(said.out)
-    assert (code, told["state"]) == ((1, "refused") if is_refused else (0, "done"))
+    document = json.loads(captured.out)
+    assert (code, document["state"]) == ((1, "refused") if is_refused else (0, "done"))
     kinds = [entry["kind"] for entry in shown(capfd, place, "show", order)["ledger"]]
     assert ("revocation" in kinds) is not is_refused
 
 
 def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, place):
-    told = shown(capfd, place, "reconcile")
-    assert told["clean"]
-    assert (told["yookassa"]["found"], told["stars"], told["faults"]) == ([], None, [])
-    assert told["yookassa"]["payments"] >= 1
-    code, said = run(capfd, place, "billing", "reconcile")
-    assert (code, "differences: 0" in said.err) == (0, True)
+    document = shown(capfd, place, "reconcile")
+    assert document["clean"]
+    assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
+    assert document["yookassa"]["payments"] >= 1
+    code, captured = run(capfd, place, "billing", "reconcile")
+    assert (code, "differences: 0" in captured.err) == (0, True)
 
 
 def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
@@ -255,40 +261,40 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
     found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
     assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
     assert came["stars"]["differences"] == stars["differences"]
-    code, said = run(capfd, place, "billing", "reconcile")
+    code, captured = run(capfd, place, "billing", "reconcile")
     assert code == 1
-    assert "stars-charge-1" in said.out
-    assert "in the ledger, unknown to the payment service" in said.out
+    assert "stars-charge-1" in captured.out
+    assert "in the ledger, unknown to the payment service" in captured.out
 
 
 def test_a_till_that_is_silent_is_no_difference(capfd, place):
     config = (place / "config.yaml").read_text("utf-8")
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
     (place / "config.yaml").write_text(free, encoding="utf-8")
-    code, said = run(capfd, place, "billing", "reconcile")
-    assert (code, "isn't responding" in said.err) == (1, True)
+    code, captured = run(capfd, place, "billing", "reconcile")
+    assert (code, "isn't responding" in captured.err) == (1, True)
 
 
 def test_the_export_is_a_table_for_the_accountant(capfd, place):
-    code, told = run(capfd, place, "billing", "export")
+    code, captured = run(capfd, place, "billing", "export")
     assert code == 0
-    rows = [*csv.DictReader(io.StringIO(told.out))]
+    rows = [*csv.DictReader(io.StringIO(captured.out))]
     assert [(row["kind"], row["paid"], row["vat_code"]) for row in rows] == [
         ("payment", "299.90", "1"),
         ("payment", "70", ""),
     ]
-    assert str(ANNA) not in told.out
+    assert str(ANNA) not in captured.out
     target = place / "sales.csv"
-    code, told = run(capfd, place, "billing", "export", "--csv", str(target), "--excel")
-    assert (code, told.out) == (0, "")
+    code, captured = run(capfd, place, "billing", "export", "--csv", str(target), "--excel")
+    assert (code, captured.out) == (0, "")
     assert target.read_bytes().startswith(b"\xef\xbb\xbfdate;kind;")
     code, _ = run(capfd, place, "billing", "export", "--csv", str(place / "no" / "such"))
     assert code == 2
 
 
 def test_codes_are_made_listed_and_stopped(capfd, place):
-    made = shown(capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5")
-    assert (made["code"], made["days"], made["most_uses"]) == ("SPRING", 7, 5)
+    document = shown(capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5")
+    assert (document["code"], document["days"], document["most_uses"]) == ("SPRING", 7, 5)
     shown(
         capfd, place, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
     )
@@ -300,8 +306,8 @@ def test_codes_are_made_listed_and_stopped(capfd, place):
     )
     assert shown(capfd, place, "promo", "stop", "Half")["stopped"]
     assert shown(capfd, place, "promo", "list")["promos"][0]["stopped"]
-    code, told = run(capfd, place, "billing", "promo", "list")
-    assert (code, "SPRING" in told.out) == (0, True)
+    code, captured = run(capfd, place, "billing", "promo", "list")
+    assert (code, "SPRING" in captured.out) == (0, True)
 
 
 @pytest.mark.parametrize(
@@ -325,11 +331,11 @@ def test_a_code_that_cannot_be_is_refused(capfd, place, words, code):
 
 
 def test_somebody_is_given_a_plan_for_some_days(capfd, place):
-    code, said = run(
+    code, captured = run(
         capfd, place, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
     )
-    assert code == 0, said.err
-    assert json.loads(said.out)["plan"] == "plus"
+    assert code == 0, captured.err
+    assert json.loads(captured.out)["plan"] == "plus"
     _, card = run(capfd, place, "users", "show", str(BORIS), "--json")
     assert json.loads(card.out)["plan"] == "plus"
     for words in ([], [str(BORIS)]):
@@ -353,6 +359,6 @@ def test_before_anything_was_sold_there_is_nothing_to_show(capfd, tmp_path):
         ["export"],
         ["promo", "list"],
     ):
-        code, told = run(capfd, tmp_path, "billing", *words)
-        assert (code, "Nothing here yet" in told.err) == (1, True), words
+        code, captured = run(capfd, tmp_path, "billing", *words)
+        assert (code, "Nothing here yet" in captured.err) == (1, True), words
     assert not (tmp_path / "state" / "text.key").exists()

@@ -62,14 +62,14 @@ def test_what_happened_is_shown_as_json(shown):
     ],
 )
 def test_what_happened_is_shown_to_people(run, words, part):
-    code, told = run(*words)
-    assert (code, part in told.out) == (0, True), told
+    code, captured = run(*words)
+    assert (code, part in captured.out) == (0, True), captured
 
 
 def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, shown):
-    _, told = run("status")
-    assert "stored: builds 1 (" in told.err
-    assert "to remove: builds 0, training files of builds 0, models 0" in told.err
+    _, captured = run("status")
+    assert "stored: builds 1 (" in captured.err
+    assert "to remove: builds 0, training files of builds 0, models 0" in captured.err
     stored = shown("status")["stored"]
     assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
     assert stored["mirror"]["bytes"] > 0
@@ -80,8 +80,8 @@ def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
 ):
     with monkeypatch.context() as without:
         without.delenv(KEY)
-        code, told = run("jobs", "launch", "trial")
-    assert (code, KEY in told.err) == (2, True)
+        code, captured = run("jobs", "launch", "trial")
+    assert (code, KEY in captured.err) == (2, True)
     lab.tick("serve")
     assert len(shown("jobs", "list")) == 1
 
@@ -92,17 +92,17 @@ def test_a_question_is_answered_by_the_serving_model(shown):
 
 
 def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, shown, run):
-    said = yaml.safe_load(lab.path.read_text("utf-8"))
-    (entry,) = said["providers"]
-    said["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
-    lab.path.write_text(yaml.safe_dump(said), "utf-8")
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
+    (entry,) = document["providers"]
+    document["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
+    lab.path.write_text(yaml.safe_dump(document), "utf-8")
     provider.behave(fixed_answer="Не знаю.", extension={"known": False})
     question = "Что значит слово номер 3, понятие гггг, простыми словами?"
     answer = shown("ask", question)
     assert (answer["known"], answer["model"]) == (True, "stand-in-chat")
     assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
-    code, told = run("ask", question)
-    assert (code, "Composed by a model from: the answer to" in told.err) == (0, True)
+    code, captured = run("ask", question)
+    assert (code, "Composed by a model from: the answer to" in captured.err) == (0, True)
     provider.behave(fixed_answer="Не знаю.", extension={"known": False})
     nothing = shown("ask", "xyzzy plugh")
     assert (nothing["known"], nothing["sources"]) == (False, [])
@@ -165,9 +165,9 @@ def test_a_rollback_names_what_serves_now(lab, shown):
     ],
 )
 def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
-    code, told = run(*words)
-    last = told.err.strip().splitlines()[-1]
-    assert (code, last.startswith("merlin: "), part in last) == (1, True, True), told.err
+    code, captured = run(*words)
+    last = captured.err.strip().splitlines()[-1]
+    assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
 
 
 @pytest.mark.parametrize(
@@ -181,16 +181,16 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
     ],
 )
 def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
-    code, told = run(*words)
-    assert (code, told.out) == (1, "")
-    assert told.err == "merlin: dataset tria1 not found; there are: trial\n"
+    code, captured = run(*words)
+    assert (code, captured.out) == (1, "")
+    assert captured.err == "merlin: dataset tria1 not found; there are: trial\n"
     assert run(*words[:-1], "trial")[0] == 0
 
 
 @pytest.mark.parametrize("question", ["", "  \n"])
 def test_an_empty_question_asks_nobody(run, question):
-    code, told = run("ask", question)
-    assert (code, "write one in quotes" in told.err) == (2, True)
+    code, captured = run("ask", question)
+    assert (code, "write one in quotes" in captured.err) == (2, True)
 
 
 def test_a_process_that_is_silent_is_not_well(run):
@@ -226,13 +226,13 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
 
 
 def test_the_schema_is_brought_up_to_date_by_a_command(run):
-    code, told = run("upgrade")
-    assert (code, told.err.strip()) == (0, "The database schema is up to date.")
+    code, captured = run("upgrade")
+    assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
 
 
 def test_a_request_may_be_left_to_the_daemon(run):
-    code, told = run("jobs", "launch", "trial", "--no-wait")
-    assert (code, "task" in told.err) == (0, True)
+    code, captured = run("jobs", "launch", "trial", "--no-wait")
+    assert (code, "task" in captured.err) == (0, True)
 
 
 def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
@@ -362,9 +362,9 @@ def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, 
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
     assert main([*words, "--config", str(path)]) == 2
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith(f"merlin: {tmp_path / 'state'}")
-    assert "merlin doctor" in told
+    output = capsys.readouterr().err.splitlines()[-1]
+    assert output.startswith(f"merlin: {tmp_path / 'state'}")
+    assert "merlin doctor" in output
 
 
 def test_a_taken_lead_ends_with_seventy_five():
@@ -384,9 +384,9 @@ def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, c
     lab = made(without_models, tmp_path / "early")
     for dataset in ([], ["--dataset", "trial"]):
         assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
-        said = capsys.readouterr().err
-        assert "merlin status" in said
-        assert "serves no model" not in said
+        errors = capsys.readouterr().err
+        assert "merlin status" in errors
+        assert "serves no model" not in errors
 
 
 def log_lines(run):
@@ -412,5 +412,5 @@ def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, ru
 @pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
 def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    code, told = run("build", "trial")
-    assert (code, word in told.err) == (0, True), told.err
+    code, captured = run("build", "trial")
+    assert (code, word in captured.err) == (0, True), captured.err

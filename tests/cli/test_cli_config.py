@@ -98,9 +98,9 @@ def test_what_cannot_be_meant_is_told_in_russian_too(judge, monkeypatch):
 def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert main(["status"]) == 2
-    told = capsys.readouterr().err
-    assert "config.yaml not found" in told
-    assert "merlin config sample > config.yaml" in told
+    errors = capsys.readouterr().err
+    assert "config.yaml not found" in errors
+    assert "merlin config sample > config.yaml" in errors
 
 
 def test_a_folder_in_its_place_is_told(tmp_path, capsys):

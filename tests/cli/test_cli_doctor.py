@@ -44,8 +44,8 @@ def telegram():
 
 
 def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
-    found = examined(fresh, capsys)
-    assert found["documents"] == (
+    document = examined(fresh, capsys)
+    assert document["documents"] == (
         True,
         "the document reader has no access to files and network (kernel filter)",
     )
@@ -83,12 +83,14 @@ def told(capsys):
 
 
 def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
-    found = examined(fresh, capsys)
-    assert {what for what, (good, _) in found.items() if not good} == {"repository"}
-    assert "has no branch main: commit something" in found["repository"][1]
-    assert found["database"][1].startswith("not created yet: the first process to start creates it")
-    assert found["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
-    assert {found[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
+    document = examined(fresh, capsys)
+    assert {what for what, (good, _) in document.items() if not good} == {"repository"}
+    assert "has no branch main: commit something" in document["repository"][1]
+    assert document["database"][1].startswith(
+        "not created yet: the first process to start creates it"
+    )
+    assert document["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
+    assert {document[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
     assert not (fresh.folder / "state").exists()
 
 
@@ -96,19 +98,19 @@ def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_
     fresh, capsys, monkeypatch
 ):
     (engine,) = free_ports(1)
-    said = yaml.safe_load(fresh.path.read_text("utf-8"))
-    said["engine"] = {"listen": f"127.0.0.1:{engine}"}
-    said["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{engine}/v1"})
-    fresh.path.write_text(yaml.safe_dump(said), "utf-8")
+    document = yaml.safe_load(fresh.path.read_text("utf-8"))
+    document["engine"] = {"listen": f"127.0.0.1:{engine}"}
+    document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{engine}/v1"})
+    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
     fresh.repository.dataset()
     fresh.repository.commit()
     assert main(["doctor", "--config", str(fresh.path)]) == 0
-    shown = capsys.readouterr()
-    assert "✘" not in shown.out
-    idle = [line for line in shown.out.splitlines() if line.startswith("–")]
-    assert len(idle) == 10, shown.out
-    assert "merlin run" in shown.err
+    captured = capsys.readouterr()
+    assert "✘" not in captured.out
+    idle = [line for line in captured.out.splitlines() if line.startswith("–")]
+    assert len(idle) == 10, captured.out
+    assert "merlin run" in captured.err
 
 
 def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, capsys):
@@ -116,25 +118,25 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
         Heartbeats(database).beat(beat)
-    found = examined(fresh, capsys)
-    assert {name: found[name][0] for name in ("daemon", "bot", "api")} == {
+    document = examined(fresh, capsys)
+    assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,
         "bot": False,
         "api": False,
     }
-    assert found["bot"][1] == "never started (merlin run)"
+    assert document["bot"][1] == "never started (merlin run)"
 
 
 def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
     fresh.repository.dataset()
     head = fresh.repository.commit()
-    said = yaml.safe_load(fresh.path.read_text("utf-8"))
-    said["repository"]["push"] = True
-    fresh.path.write_text(yaml.safe_dump(said), "utf-8")
-    found = examined(fresh, capsys)
-    good, words = found["repository"]
+    body = yaml.safe_load(fresh.path.read_text("utf-8"))
+    body["repository"]["push"] = True
+    fresh.path.write_text(yaml.safe_dump(body), "utf-8")
+    document = examined(fresh, capsys)
+    good, words = document["repository"]
     assert (good, head[:7] in words) == (True, True)
-    assert found["repository.push"] == (True, "the repository takes pushes")
+    assert document["repository.push"] == (True, "the repository takes pushes")
     assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
     (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
     assert not examined(fresh, capsys)["repository.push"][0]
@@ -303,10 +305,10 @@ def away(outside):
 
 def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, telegram, provider):
     with away(telegram), away(provider):
-        found = examined(fresh, capsys)
-    assert found["telegram"][0] is found["provider stand-in"][0] is False
-    assert "Connection refused" in found["telegram"][1]
-    assert TOKEN not in found["telegram"][1]
+        document = examined(fresh, capsys)
+    assert document["telegram"][0] is document["provider stand-in"][0] is False
+    assert "Connection refused" in document["telegram"][1]
+    assert TOKEN not in document["telegram"][1]
 
 
 def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
@@ -349,9 +351,9 @@ def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, w
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
 def test_the_token_for_commit_statuses_is_tried(kind, fresh, capsys, monkeypatch):
     with serve_http(ForgeServer(kind)) as forge:
-        said = yaml.safe_load(fresh.path.read_text("utf-8"))
-        said["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
-        fresh.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        document = yaml.safe_load(fresh.path.read_text("utf-8"))
+        document["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
+        fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
         monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
         good = (True, f"the token reads the project {PROJECT}")
         assert examined(fresh, capsys)["repository.statuses"] == good

@@ -42,8 +42,8 @@ def merlin(base, tmp_path, capsys):
 
     def run(*words):
         code = main(["engine", *words, "--config", str(path)])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return run
 
@@ -69,8 +69,8 @@ def test_a_table_says_what_to_run_for_what_is_missing(merlin):
 def test_a_pull_tells_where_the_base_is_and_that_it_was_there(merlin, base):
     assert merlin("models", "pull", "small")[0] == 0
     code, out, err = merlin("models", "pull", "small", "--json")
-    (told,) = json.loads(out)["models"]
-    assert (code, told["state"], told["folder"]) == (0, "ready", str(base))
+    (document,) = json.loads(out)["models"]
+    assert (code, document["state"], document["folder"]) == (0, "ready", str(base))
     assert f"was already here: {base}" in err
 
 

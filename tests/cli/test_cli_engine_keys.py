@@ -24,8 +24,8 @@ def keys(tmp_path, capsys, monkeypatch):
 
     def run(*words):
         code = main(["engine", "keys", *words, "--config", str(path)])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     run.config = load(path)
     return run
@@ -44,16 +44,16 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
 
 def test_the_list_tells_limits_and_use(keys):
     words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
-    made = json.loads(keys("add", "course", *words, "--json")[1])
+    document = json.loads(keys("add", "course", *words, "--json")[1])
     with open_engine_clients(keys.config) as clients:
-        reservation = TokenReservation(clients, clients.admit(made["key"])[0], 0)
+        reservation = TokenReservation(clients, clients.admit(document["key"])[0], 0)
         reservation.take()
         reservation.settle(70)
-    (told,) = json.loads(keys("list", "--json")[1])["keys"]
+    (body,) = json.loads(keys("list", "--json")[1])["keys"]
     limits = {"requests_per_minute": 5, "tokens_per_day": 1000, "jobs": 2, "bytes": 3_000_000}
-    assert told["limits"] == made["limits"] == limits
-    assert told["use"] == {"answers": 1, "tokens": 70, "jobs": 0, "bytes": 0}
-    assert (told["state"], told["hint"]) == ("good", made["key"][:8])
+    assert body["limits"] == document["limits"] == limits
+    assert body["use"] == {"answers": 1, "tokens": 70, "jobs": 0, "bytes": 0}
+    assert (body["state"], body["hint"]) == ("good", document["key"][:8])
     assert "70/1000" in keys("list")[1]
 
 

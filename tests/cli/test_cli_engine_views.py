@@ -47,8 +47,8 @@ def merlin(pages, tmp_path, capsys, monkeypatch):
 
     def run(*words, port=pages.desk.port):
         code = main(["engine", *words, "--config", str(configured(tmp_path, port))])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return run
 
@@ -77,8 +77,8 @@ def test_status_tells_bases_queues_and_the_machine(merlin):
     assert "идёт 1" in err
     assert "Обученных моделей: 1" in err
     assert "свободно" in err
-    told = json.loads(merlin("status", "--json")[1])
-    assert (told["counts"]["running"], len(told["models"])) == (1, 1)
+    document = json.loads(merlin("status", "--json")[1])
+    assert (document["counts"]["running"], len(document["models"])) == (1, 1)
 
 
 def test_who_names_no_running_engine_hears_what_to_do(merlin):
@@ -104,14 +104,14 @@ def test_watching_and_json_do_not_go_together(merlin):
 def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
     path = configured(tmp_path, pages.desk.port)
     command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
-    shown = subprocess.Popen(
+    completed = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
     )
-    first = [shown.stdout.readline() for _ in range(3)]
-    shown.send_signal(signal.SIGINT)
-    _, err = shown.communicate(timeout=longest())
+    first = [completed.stdout.readline() for _ in range(3)]
+    completed.send_signal(signal.SIGINT)
+    _, err = completed.communicate(timeout=longest())
     assert "cancelled" in "".join(first)
-    assert (shown.returncode, "Traceback" in err) == (130, False)
+    assert (completed.returncode, "Traceback" in err) == (130, False)
 
 
 def _environment():

@@ -28,8 +28,8 @@ def test_all_it_lacks_is_more_examples(tmp_path, capsys, monkeypatch, language):
     assert main(["init", str(tmp_path / "fresh")]) == 0
     capsys.readouterr()
     assert main(["check", str(tmp_path / "fresh"), "--format", "json"]) == 1
-    told = json.loads(capsys.readouterr().out)
-    assert (told["examples"], [finding["rule"] for finding in told["findings"]]) == (
+    document = json.loads(capsys.readouterr().out)
+    assert (document["examples"], [finding["rule"] for finding in document["findings"]]) == (
         1,
         ["few-tests", "too-few-examples"],
     )

@@ -80,22 +80,22 @@ WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in ra
 def run(capsys, place, verb):
     capsys.readouterr()
     code = main(["key", verb, "--json", "--config", str(place / "config.yaml")])
-    told = capsys.readouterr()
-    return code, json.loads(told.out) if told.out else told.err
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out) if captured.out else captured.err
 
 
 def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, place):
     running = load_or_make_key(place / "state", None)
     old = running.newest
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["unreadable"], told["dropped"]) == (0, 0, True)
-    assert told["key"] != old
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
+    assert document["key"] != old
     code, listed = run(capsys, place, "list")
-    assert listed == {"keys": [{"key": told["key"], "state": "seals", "sealed": 2 * COUNT + 3}]}
+    assert listed == {"keys": [{"key": document["key"], "state": "seals", "sealed": 2 * COUNT + 3}]}
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
     # A process that began before the change reads on.
     assert read(place, running) == WORDS
-    assert running.newest == told["key"]
+    assert running.newest == document["key"]
 
 
 def begun(path):
@@ -117,18 +117,18 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
     code, listed = run(capsys, place, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "opens"]
     assert all(key["sealed"] for key in listed["keys"])
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["key"], told["dropped"]) == (0, half.newest, True)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["key"], document["dropped"]) == (0, half.newest, True)
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
 
 
 def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, place):
     path = place / "state" / "text.key"
     left = keyring.add_key(path)
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["unreadable"]) == (0, 0)
-    assert told["key"] != left
-    assert keyring.key_ids(path, None) == [told["key"]]
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"]) == (0, 0)
+    assert document["key"] != left
+    assert keyring.key_ids(path, None) == [document["key"]]
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
 
 
@@ -174,8 +174,8 @@ class Process:
 def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, place, monkeypatch):
     monkeypatch.setattr(keyring, "LOOK_S", cipher_module.LOOK_S)
     with Process(place, load_or_make_key(place / "state", None)) as process:
-        code, told = run(capsys, place, "rotate")
-    assert (code, told["unreadable"], told["dropped"]) == (0, 0, True)
+        code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
     assert process.heard() == process.said
     assert read(place, load_or_make_key(place / "state", None)) == WORDS
 
@@ -215,8 +215,8 @@ def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
     deaf = Cipher({"a": new_key()}, "a")
     with opened(place, deaf) as database:
         keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["dropped"]) == (0, True)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["dropped"]) == (0, True)
 
 
 def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
@@ -256,10 +256,10 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
 
 
 def test_a_change_of_keys_is_noted(capsys, place):
-    _, told = run(capsys, place, "rotate")
+    _, document = run(capsys, place, "rotate")
     with opened(place) as database:
         (entry,) = Audit(database).newest()
-    assert (entry.action, entry.target) == ("key.rotate", f"key:{told['key']}")
+    assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
     assert entry.by.startswith("cli:")
 
 
@@ -281,8 +281,8 @@ def test_words_written_in_between_are_not_overwritten(place):
 
 def test_what_no_key_opens_is_told_and_stays(capsys, place):
     (place / "state" / "text.key").unlink()
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["unreadable"]) == (0, 2 * COUNT + 3)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"]) == (0, 2 * COUNT + 3)
     code, listed = run(capsys, place, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
 
@@ -290,21 +290,21 @@ def test_what_no_key_opens_is_told_and_stays(capsys, place):
 def test_a_credential_says_itself_which_key_seals(capsys, place, monkeypatch):
     old = base64.urlsafe_b64encode(new_key()).decode()
     monkeypatch.setenv("MERLIN_TEXT_KEY", old)
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["dropped"]) == (0, False)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["dropped"]) == (0, False)
     code, said = run(capsys, place, "rotate")
     assert code == 1
     assert "MERLIN_TEXT_KEY" in said
     new = new_key()
     monkeypatch.setenv("MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}")
-    code, told = run(capsys, place, "rotate")
-    assert (code, told["key"]) == (0, key_id(new))
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["key"]) == (0, key_id(new))
 
 
 def test_the_progress_is_told_to_people(capsys, place):
     capsys.readouterr()
     assert main(["key", "rotate", "--config", str(place / "config.yaml")]) == 0
-    told = capsys.readouterr()
-    assert f"{2 * COUNT + 3}" in told.err
+    captured = capsys.readouterr()
+    assert f"{2 * COUNT + 3}" in captured.err
     assert main(["key", "list", "--config", str(place / "config.yaml")]) == 0
     assert f"{2 * COUNT + 3}" in capsys.readouterr().out

@@ -35,8 +35,8 @@ def run(capsys, monkeypatch):
     def call(*words):
         capsys.readouterr()
         code = main(["provider", "test", *words])
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
 
     return call
 

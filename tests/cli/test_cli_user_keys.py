@@ -35,8 +35,8 @@ def found(place, secret):
 
 
 def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
-    code, told = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
-    secret = told.out.strip()
+    code, captured = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
+    secret = captured.out.strip()
     assert code == 0
     assert is_secret(secret)
     key, who = found(place, secret)
@@ -46,10 +46,10 @@ def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
 
 
 def test_the_key_is_told_as_json(run):
-    _, told = run("1001", "--scope", "chat:write", "--json")
-    said = json.loads(told.out)
-    assert said["scopes"] == ["chat:write"]
-    assert said["expires_at"] is None
+    _, captured = run("1001", "--scope", "chat:write", "--json")
+    document = json.loads(captured.out)
+    assert document["scopes"] == ["chat:write"]
+    assert document["expires_at"] is None
 
 
 @pytest.mark.parametrize(
@@ -63,8 +63,8 @@ def test_the_key_is_told_as_json(run):
     ],
 )
 def test_what_cannot_be_is_refused_and_no_key_made(place, run, words, code):
-    found_code, told = run(*words)
+    found_code, captured = run(*words)
     assert found_code == code
-    assert told.out == ""
+    assert captured.out == ""
     with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
         assert database.sql("SELECT * FROM api_key") == []

@@ -51,9 +51,9 @@ def audit(place):
 
 
 def test_people_are_listed_newest_first(place, capsys):
-    told = shown(capsys, place, "list")
-    assert told["count"] == 3
-    assert [(user["name"], user["role"], user["plan"]) for user in told["users"]] == [
+    document = shown(capsys, place, "list")
+    assert document["count"] == 3
+    assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
         ("Vera", "admin", "free"),
         ("Boris", "student", "free"),
         ("Anna", "student", "free"),
@@ -89,20 +89,20 @@ def test_a_person_is_blocked_and_answered_again(place, capsys):
 
 def test_a_plan_is_given(place, capsys):
     shown(capsys, place, "plan", "1001", "full")
-    told = shown(capsys, place, "show", "1001")
-    assert (told["plan"], told["left"]["text"]["limit"]) == ("full", None)
+    document = shown(capsys, place, "show", "1001")
+    assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
 
 
 def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
     given = shown(capsys, place, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks")
     assert (given["amount"], given["reason"], given["used"]) == (5, "thanks", 0)
     assert given["expires_at"]
-    told = shown(capsys, place, "show", "1001")
-    assert told["left"]["voice"]["remaining"] == 5
-    assert told["left"]["text"]["remaining"] == 20
-    assert told["left"]["photo"]["remaining"] is None
-    assert [gift["gift"] for gift in told["gifts"]] == [given["gift"]]
-    assert told["zone"] == "Europe/Moscow"
+    document = shown(capsys, place, "show", "1001")
+    assert document["left"]["voice"]["remaining"] == 5
+    assert document["left"]["text"]["remaining"] == 20
+    assert document["left"]["photo"]["remaining"] is None
+    assert [gift["gift"] for gift in document["gifts"]] == [given["gift"]]
+    assert document["zone"] == "Europe/Moscow"
 
 
 @pytest.mark.parametrize(
@@ -119,8 +119,8 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
     ],
 )
 def test_what_is_done_is_told_to_people(place, capsys, words, part):
-    code, told = run(capsys, place, *words)
-    assert (code, part in told.out + told.err) == (0, True), told
+    code, captured = run(capsys, place, *words)
+    assert (code, part in captured.out + captured.err) == (0, True), captured
 
 
 @pytest.mark.parametrize(
@@ -143,8 +143,8 @@ def test_what_is_done_is_told_to_people(place, capsys, words, part):
 )
 def test_what_cannot_be_done_is_told_and_changes_nothing(place, capsys, words, code, part):
     before = len(audit(place))
-    ended, told = run(capsys, place, *words)
-    assert (ended, part in told.err) == (code, True), told
+    ended, captured = run(capsys, place, *words)
+    assert (ended, part in captured.err) == (code, True), captured
     assert len(audit(place)) == before
 
 
@@ -156,8 +156,8 @@ def test_names_stay_hidden_without_their_key(place, capsys):
 
 def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
-    code, told = run(capsys, tmp_path, "list")
+    code, captured = run(capsys, tmp_path, "list")
     assert (
         code,
-        "Nothing here yet" in told.err,
+        "Nothing here yet" in captured.err,
     ) == (1, True)

@@ -80,10 +80,10 @@ def test_every_command_and_option_has_its_line_in_russian():
 
 
 def test_the_help_speaks_russian_where_the_person_does():
-    said = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
-    assert "Показать одно обучение" in said
-    assert "Показать эту справку" in said
-    assert "Аргументы" in said
+    output = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
+    assert "Показать одно обучение" in output
+    assert "Показать эту справку" in output
+    assert "Аргументы" in output
 
 
 @pytest.mark.parametrize(

@@ -62,19 +62,19 @@ def lab(committed):
 
 def page_of(run, lab):
     path = lab.folder / "page.html"
-    code, told = run("diff", "trial-1", "trial-2", "--html", str(path))
-    assert (code, str(path) in told.err) == (0, True), told
-    return path.read_text("utf-8"), told.out
+    code, captured = run("diff", "trial-1", "trial-2", "--html", str(path))
+    assert (code, str(path) in captured.err) == (0, True), captured
+    return path.read_text("utf-8"), captured.out
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "Изменены"), ("en", "Changed")])
 def test_the_page_tells_what_differs_word_by_word(lab, run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    words, shown = page_of(run, lab)
+    words, output = page_of(run, lab)
     page = Page(words)
     assert ("html", "lang", language) in page.attributes
     assert word in page.text
-    assert {"+ q62", "- q60", "~ q61"} <= set(shown.splitlines())
+    assert {"+ q62", "- q60", "~ q61"} <= set(output.splitlines())
     marked = {(tag, said) for tag, said in page.marked if said in ("старое", "новое", "коротко")}
     assert marked == {("del", "старое"), ("ins", "новое"), ("del", "коротко")}
     assert {"Эта строка скоро уйдёт.", HOSTILE} <= set(page.text)
@@ -121,8 +121,8 @@ def test_builds_that_are_the_same_differ_in_nothing(lab, run):
 def test_a_page_that_cannot_be_written_is_told_and_leaves_what_was_there(lab, run):
     place = lab.folder / "in-its-place"
     place.write_text("a file", "utf-8")
-    code, told = run("diff", "trial-1", "trial-2", "--html", str(place / "page.html"))
-    assert (code, "in-its-place" in told.err) == (2, True), told
+    code, captured = run("diff", "trial-1", "trial-2", "--html", str(place / "page.html"))
+    assert (code, "in-its-place" in captured.err) == (2, True), captured
     assert place.read_text("utf-8") == "a file"
 
 

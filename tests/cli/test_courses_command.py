@@ -36,8 +36,8 @@ def shipped(tmp_path_factory):
 def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, words):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["courses", "--config", str(shipped.path)]) == 0
-    told = capsys.readouterr().out
-    assert [word for word in words if word not in told] == []
+    output = capsys.readouterr().out
+    assert [word for word in words if word not in output] == []
 
 
 def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):

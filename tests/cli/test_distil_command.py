@@ -86,17 +86,17 @@ def say(provider, *examples):
 
 def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, shown, provider):
     lab.until_serving("trial-1")
-    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (told["answered"], told["left"], told["proposed"]) == (1, 0, 6)
-    assert told["rejected"] == {}
+    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (document["answered"], document["left"], document["proposed"]) == (1, 0, 6)
+    assert document["rejected"] == {}
     (call,) = drafted(provider)
     assert TEXT.strip() in call.body["messages"][1]["content"]
-    assert 10 * prompt_tokens(call.body["messages"]) < told["spent_micro"] < 40_000
+    assert 10 * prompt_tokens(call.body["messages"]) < document["spent_micro"] < 40_000
     first, *_ = waiting(lab)
     assert first.draft.question == "Что значит «Цикл повторяет одни и»?"
     assert first.draft.source == "distil: stand-in-chat"
     assert first.draft.note.startswith("materials/loops.md\n\n# Циклы")
-    assert first.draft.cost_micro == told["spent_micro"] // 6
+    assert first.draft.cost_micro == document["spent_micro"] // 6
     lab.tick()
     assert lab.status()["serving"]["build"] == "trial-1"  # nothing was trained without an editor
     shown("proposals", "approve", "trial", "--all")
@@ -107,8 +107,8 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, s
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
     say(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
-    told = shown("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
-    assert told["answered"] == 8
+    document = shown("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
+    assert document["answered"] == 8
     assert {each.draft.split for each in waiting(lab)} == {"test"}
     shown("proposals", "approve", "trial", "--all")
     worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
@@ -125,8 +125,8 @@ def test_what_was_answered_is_not_asked_again(lab, shown, provider):
 
 def test_given_questions_are_answered_in_several_wordings(lab, shown, questions):
     asked = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
-    told = shown(*asked, "--budget", "1")
-    assert (told["answered"], told["proposed"]) == (2, 6)
+    document = shown(*asked, "--budget", "1")
+    assert (document["answered"], document["proposed"]) == (2, 6)
     drafts = {each.draft.question: each.draft for each in waiting(lab)}
     assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
@@ -135,27 +135,27 @@ def test_given_questions_are_answered_in_several_wordings(lab, shown, questions)
 def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run, questions):
     asked = questions(*(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма")))
     # One call is expected to take some 4,200 tokens, 0.042 $, and takes a few hundred.
-    code, told = run(*asked, "--budget", "0.0435", "--json")
+    code, captured = run(*asked, "--budget", "0.0435", "--json")
     assert code == 0
     assert (
         "The budget is used up. To continue, run the command again with a higher --budget"
-        in told.err
+        in captured.err
     )
-    report = json.loads(told.out)
+    report = json.loads(captured.out)
     assert (report["answered"], report["left"]) == (1, 2)
     assert report["spent_micro"] < 43_500
-    code, told = run(*asked, "--budget", "0.0435", "--json")
-    assert json.loads(told.out)["answered"] == 0
-    code, told = run(*asked, "--budget", "1", "--json")
-    assert (json.loads(told.out)["answered"], json.loads(told.out)["left"]) == (2, 0)
+    code, captured = run(*asked, "--budget", "0.0435", "--json")
+    assert json.loads(captured.out)["answered"] == 0
+    code, captured = run(*asked, "--budget", "1", "--json")
+    assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
 
 
 def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, shown, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
     say(provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор."))
-    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (told["proposed"], told["rejected"]) == (1, {"duplicate": 3})
+    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (document["proposed"], document["rejected"]) == (1, {"duplicate": 3})
     path = lab.folder / "known.txt"
     path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
     asked = ("distil", "trial", str(path), "--from", "questions", *TEACHER)
@@ -176,9 +176,9 @@ def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, s
 )
 def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provider, words):
     provider.behave(fixed_answer=words)
-    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 0
-    assert "1 answer isn't in the form that was asked for." in told.err
+    assert "1 answer isn't in the form that was asked for." in captured.err
     assert waiting(lab) == []
 
 
@@ -193,8 +193,8 @@ def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, shown, pro
         ("Длинно?", "a" * 8001),
         ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
     )
-    told = shown("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (told["proposed"], told["rejected"]) == (1, {"broken": 6})
+    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (document["proposed"], document["rejected"]) == (1, {"broken": 6})
     shown("proposals", "approve", "trial", "--all")
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
     kept = yaml.safe_load(file.read_text("utf-8"))
@@ -207,12 +207,12 @@ def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, shown, pro
 
 def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=4))
-    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 1
-    assert "The provider can't answer now:" in told.err
-    assert "calls left: 1" in told.err
-    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "spent on them: $0.00" in told.err) == (0, True)
+    assert "The provider can't answer now:" in captured.err
+    assert "calls left: 1" in captured.err
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "spent on them: $0.00" in captured.err) == (0, True)
     assert len(waiting(lab)) == 6
 
 
@@ -234,8 +234,8 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
     assert drafting.returncode == 130
     assert f"calls left: {13 - answered}" in said
     assert "Traceback" not in said
-    code, told = run(*asked, "--json")
-    assert (code, json.loads(told.out)["answered"]) == (0, 13 - answered)
+    code, captured = run(*asked, "--json")
+    assert (code, json.loads(captured.out)["answered"]) == (0, 13 - answered)
     assert len(drafted(provider)) == 13
 
 
@@ -253,36 +253,36 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
     ],
 )
 def test_bad_wishes_are_told_before_anything_is_asked(lab, run, provider, words, code, said):
-    found, told = run("distil", "trial", *words)
-    assert (found, said in told.err) == (code, True), told.err
+    found, captured = run("distil", "trial", *words)
+    assert (found, said in captured.err) == (code, True), captured.err
     assert provider.calls("chat.create") == []
 
 
 def test_the_report_sets_the_student_beside_the_teacher(lab, shown, run, provider):
-    code, told = run("distil", "trial", *TEACHER, "--report")
-    assert (code, "trial" in told.err) == (1, True)
+    code, captured = run("distil", "trial", *TEACHER, "--report")
+    assert (code, "trial" in captured.err) == (1, True)
     lab.repository.dataset(count=36, tests=12)
     lab.repository.commit("More examples")
     lab.until_serving("trial-1")
-    told = shown("distil", "trial", *TEACHER, "--report")
-    assert (told["build"], told["questions"]) == ("trial-1", 12)
-    alone, helped, student = told["variants"]
-    names = [variant["variant"] for variant in told["variants"]]
+    captured = shown("distil", "trial", *TEACHER, "--report")
+    assert (captured["build"], captured["questions"]) == ("trial-1", 12)
+    alone, helped, student = captured["variants"]
+    names = [variant["variant"] for variant in captured["variants"]]
     assert names == ["teacher-prompt", "teacher-examples", "student"]
     assert (alone["model"], student["model"][:3]) == ("stand-in-chat", "ft:")
     assert alone["instruction"] == student["instruction"] < helped["instruction"]
     assert (alone["cost_micro"] > 0, student["cost_micro"]) == (True, None)
-    assert min(variant["seconds"] for variant in told["variants"]) > 0
+    assert min(variant["seconds"] for variant in captured["variants"]) > 0
     before = len(provider.calls("chat.create"))
-    code, told = run("distil", "trial", *TEACHER, "--report")
-    assert (code, "teacher, instructions only" in told.out) == (0, True)
+    code, captured = run("distil", "trial", *TEACHER, "--report")
+    assert (code, "teacher, instructions only" in captured.out) == (0, True)
     assert len(provider.calls("chat.create")) == before
 
 
 def test_a_dataset_without_texts_has_nothing_to_ask_about(lab, run):
     lab.repository.git("rm", "-rq", "datasets/trial/materials")
     lab.repository.commit("No texts")
-    code, told = run("distil", "trial", *MATERIALS, "--budget", "1")
-    assert (code, "nothing to ask about" in told.err) == (1, True)
-    code, told = run("distil", "nowhere", *MATERIALS, "--budget", "1")
-    assert (code, "nowhere" in told.err) == (1, True)
+    code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
+    assert (code, "nothing to ask about" in captured.err) == (1, True)
+    code, captured = run("distil", "nowhere", *MATERIALS, "--budget", "1")
+    assert (code, "nowhere" in captured.err) == (1, True)

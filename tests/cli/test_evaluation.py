@@ -69,29 +69,29 @@ def change(lab, query):
 
 
 def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked):
-    told = shown("eval", "trial-2")
+    document = shown("eval", "trial-2")
     assert asked() == 0, "the answers are kept"
-    assert told["scores"] == {
+    assert document["scores"] == {
         "model": "trial-2",
         "questions": TESTS,
         "right": 4,
         "wrong": ENOUGH,
         "refused": 0,
         "exact": 4,
-        "chrf": told["scores"]["chrf"],
+        "chrf": document["scores"]["chrf"],
     }
-    beside = told["comparison"]
+    beside = document["comparison"]
     assert (beside["against"], beside["verdict"]) == ("trial-1", "worse")
     assert beside["before"]["right"] == ENOUGH
     assert beside["difference"] == pytest.approx(-100 * 36 / TESTS, abs=0.1)
     assert -100 <= beside["low"] < beside["difference"] < beside["high"] < 0
-    changes = [answer["change"] for answer in told["answers"]]
+    changes = [answer["change"] for answer in document["answers"]]
     assert changes == ["lost"] * ENOUGH + ["gained"] * 4
     lost = {
-        (answer["before"], answer["now"], answer["kind"]) for answer in told["answers"][:ENOUGH]
+        (answer["before"], answer["now"], answer["kind"]) for answer in document["answers"][:ENOUGH]
     }
     assert lost == {(YES, NO, "wrong")}
-    assert told["tags"] == [
+    assert document["tags"] == [
         {
             "tag": tag,
             "questions": count,
@@ -107,27 +107,29 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked
 
 def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
     worse = shown("eval", "trial-2", "--against", "trial-1")["comparison"]
-    told = shown("eval", "trial-1", "--against", "trial-2")
-    better = told["comparison"]
+    document = shown("eval", "trial-1", "--against", "trial-2")
+    better = document["comparison"]
     assert better["verdict"] == "better"
     figures = better["difference"], better["low"], better["high"]
     assert figures == (-worse["difference"], -worse["high"], -worse["low"])
-    assert [answer["change"] for answer in told["answers"]] == ["lost"] * 4 + ["gained"] * ENOUGH
+    assert [answer["change"] for answer in document["answers"]] == ["lost"] * 4 + [
+        "gained"
+    ] * ENOUGH
 
 
 def test_a_model_beside_itself_differs_in_nothing(lab, shown):
     report = shown("eval", "trial-1", "--against", "trial-1")
-    told = report["comparison"]
-    assert (told["difference"], told["low"], told["high"]) == (0.0, 0.0, 0.0)
-    assert told["verdict"] == "same"
+    comparison = report["comparison"]
+    assert (comparison["difference"], comparison["low"], comparison["high"]) == (0.0, 0.0, 0.0)
+    assert comparison["verdict"] == "same"
     assert {answer["change"] for answer in report["answers"]} == {"wrong", "right"}
 
 
 def test_the_first_model_has_nothing_before_it(lab, run, shown):
     assert shown("eval", "trial-1")["comparison"] is None
-    code, told = run("eval", "trial-1")
+    code, captured = run("eval", "trial-1")
     assert code == 0
-    assert "nothing to compare with" in told.out
+    assert "nothing to compare with" in captured.out
 
 
 @pytest.mark.parametrize(
@@ -139,17 +141,17 @@ def test_the_first_model_has_nothing_before_it(lab, run, shown):
 )
 def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language, words):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    code, told = run("eval", "trial-2")
+    code, captured = run("eval", "trial-2")
     assert code == 0
     for each in words:
-        assert each in told.out
+        assert each in captured.out
 
 
 def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, shown):
     _train(lab, provider, "trial-3", DECLINED)
-    told = shown("eval", "trial-3", "--against", "trial-1")
-    assert (told["scores"]["right"], told["scores"]["refused"]) == (0, TESTS)
-    lost = [answer["kind"] for answer in told["answers"] if answer["change"] == "lost"]
+    document = shown("eval", "trial-3", "--against", "trial-1")
+    assert (document["scores"]["right"], document["scores"]["refused"]) == (0, TESTS)
+    lost = [answer["kind"] for answer in document["answers"] if answer["change"] == "lost"]
     assert lost == ["refused"] * ENOUGH
 
 
@@ -157,9 +159,9 @@ def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, shown):
     for number in range(20, 24):
         lab.repository.example("trial", number, answer=YES, is_test=True)
     _train(lab, provider, "trial-3", YES)
-    told = shown("eval", "trial-3")
-    assert told["is_full"]
-    assert told["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
+    document = shown("eval", "trial-3")
+    assert document["is_full"]
+    assert document["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
     code, words = run("eval", "trial-3")
     assert code == 0
     assert "All 44 answers are right, so this score tells nothing" in words.out
@@ -172,8 +174,8 @@ def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, shown
     for number in range(25, 29):
         lab.repository.example("trial", number, answer=NO, is_test=True)
     _train(lab, provider, "trial-4", YES)
-    told = shown("eval", "trial-4", "--against", "trial-1")["comparison"]
-    assert (told["now"]["questions"], told["verdict"]) == (39, "few")
+    comparison = shown("eval", "trial-4", "--against", "trial-1")["comparison"]
+    assert (comparison["now"]["questions"], comparison["verdict"]) == (39, "few")
     code, words = run("eval", "trial-4", "--against", "trial-1")
     assert code == 0
     assert "Not enough questions to tell" in words.out
@@ -202,9 +204,9 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
     provider.behave(fixed_answer=YES)
     lab.repository.commit()
     lab.tick(rounds=4)
-    told = shown("eval", "trial-3")["gate"]
-    assert (told["held"], told["reason"]) == (True, "gate-lost")
-    assert len(told["arguments"]["lost"]) == 4
+    gate = shown("eval", "trial-3")["gate"]
+    assert (gate["held"], gate["reason"]) == (True, "gate-lost")
+    assert len(gate["arguments"]["lost"]) == 4
     _, words = run("eval", "trial-3")
     assert "gets 4 test questions wrong that trial-2 gets right" in words.err
     assert "merlin models accept trial-3" in words.err
@@ -223,19 +225,19 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
 def test_answers_that_were_not_kept_are_told_as_such(lab, run, shown):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
     assert shown("eval", "trial-2")["comparison"]["verdict"] == "unkept"
-    code, told = run("eval", "trial-1")
-    assert (code, told.out) == (1, "")
-    assert "The answers of trial-1 to its test questions weren't saved" in told.err
+    code, captured = run("eval", "trial-1")
+    assert (code, captured.out) == (1, "")
+    assert "The answers of trial-1 to its test questions weren't saved" in captured.err
     change(lab, EVALUATION.delete().where(EVALUATION.model_row == 1))
-    code, told = run("eval", "trial-1")
+    code, captured = run("eval", "trial-1")
     assert code == 1
-    assert "hasn't been tested yet" in told.err
+    assert "hasn't been tested yet" in captured.err
 
 
 def test_a_model_that_nobody_knows_is_refused_by_name(lab, run):
-    code, told = run("eval", "trial-2", "--against", "trial-9")
-    assert (code, told.out) == (1, "")
-    assert "trial-9" in told.err
+    code, captured = run("eval", "trial-2", "--against", "trial-9")
+    assert (code, captured.out) == (1, "")
+    assert "trial-9" in captured.err
 
 
 JUDGE = ("--judge", "stand-in/stand-in-chat", "--yes")
@@ -246,17 +248,17 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     lab, run, shown, asked, provider
 ):
     provider.behave(fixed_answer="Сказано то же самое. [[right]]")
-    told = shown("eval", "trial-2", *JUDGE)
+    document = shown("eval", "trial-2", *JUDGE)
     assert asked() == VOTES
-    assert (told["scores"]["right"], told["is_full"]) == (TESTS, True)
-    assert told["comparison"]["verdict"] == "same"
-    grades = told["grading"].pop("grades")
+    assert (document["scores"]["right"], document["is_full"]) == (TESTS, True)
+    assert document["comparison"]["verdict"] == "same"
+    grades = document["grading"].pop("grades")
     assert len(grades) == ENOUGH + 4
     figures = {
         (grade["votes"], grade["right"], grade["median"], grade["spread"]) for grade in grades
     }
     assert figures == {(3, 3, 1.0, 0)}
-    assert told["grading"] == {
+    assert document["grading"] == {
         "judge": "stand-in/stand-in-chat",
         "answers": ENOUGH + 4,
         "overruled": ENOUGH + 4,
@@ -274,16 +276,16 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
 
 def test_a_judge_that_agrees_changes_nothing(lab, shown, provider):
     provider.behave(fixed_answer="[[right]] или нет? Нет. [[WRONG]]")
-    told = shown("eval", "trial-2", *JUDGE)
-    assert (told["grading"]["overruled"], told["comparison"]["verdict"]) == (0, "worse")
+    document = shown("eval", "trial-2", *JUDGE)
+    assert (document["grading"]["overruled"], document["comparison"]["verdict"]) == (0, "worse")
 
 
 def test_a_judge_that_answers_nonsense_is_refused_with_what_it_said(lab, run, provider):
     provider.behave(fixed_answer="Как скажете.")
-    code, told = run("eval", "trial-2", *JUDGE)
+    code, captured = run("eval", "trial-2", *JUDGE)
     assert code == 1
-    assert "Как скажете." in told.err
-    assert f"{VOTES} of its {VOTES}" in told.err
+    assert "Как скажете." in captured.err
+    assert f"{VOTES} of its {VOTES}" in captured.err
 
 
 def test_the_judge_hears_the_rubric_question_and_both_answers(lab, shown, provider, tmp_path):
@@ -291,21 +293,21 @@ def test_the_judge_hears_the_rubric_question_and_both_answers(lab, shown, provid
     rubric.write_text("Строго по числам.", "utf-8")
     provider.behave(fixed_answer="[[wrong]]")
     shown("eval", "trial-1", *JUDGE, "--rubric", str(rubric), "--repeats", "1")
-    system, asked = provider.calls("chat.create")[-1].body["messages"]
+    system, document = provider.calls("chat.create")[-1].body["messages"]
     assert system["content"].startswith("Строго по числам.")
     assert "[[right]]" in system["content"]
-    assert NO in asked["content"]
-    assert YES in asked["content"]
+    assert NO in document["content"]
+    assert YES in document["content"]
 
 
 def test_a_judge_is_not_paid_without_a_yes(lab, run, asked):
-    code, told = run("eval", "trial-2", *JUDGE[:2])
+    code, captured = run("eval", "trial-2", *JUDGE[:2])
     assert (code, asked()) == (1, 0)
-    assert "--yes" in told.err
+    assert "--yes" in captured.err
 
 
 @pytest.mark.parametrize("judge", ["nobody/model", "model", "model/", "/x"])
 def test_a_judge_that_is_not_there_is_named(lab, run, asked, judge):
-    code, told = run("eval", "trial-2", "--judge", judge, "--yes")
+    code, captured = run("eval", "trial-2", "--judge", judge, "--yes")
     assert (code, asked()) == (1, 0)
-    assert judge.split("/")[0] in told.err
+    assert judge.split("/")[0] in captured.err

@@ -43,10 +43,10 @@ def count(lab):
 
 def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.\nИ налево.", "--tag", "way")
-    told = shown("example", "add", "trial", *words)
-    assert told["example"] == "где-тут-новый-выход"
-    assert told["commit"] == lab.repository.git("rev-parse", "HEAD")
-    assert (told["tokens"] > 10, told["next_training"]["examples"] > 10) == (True, True)
+    document = shown("example", "add", "trial", *words)
+    assert document["example"] == "где-тут-новый-выход"
+    assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
+    assert (document["tokens"] > 10, document["next_training"]["examples"] > 10) == (True, True)
     assert example(lab, "где-тут-новый-выход").read_text("utf-8") == (
         "messages:\n"
         "  - user: Где тут новый выход?\n"
@@ -55,8 +55,8 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
         "      И налево.\n"
         "tags: [way]\n"
     )
-    told = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
-    assert told == "boris <boris@example.com> Add example где-тут-новый-выход"
+    document = lab.repository.git("log", "-1", "--format=%an <%ae> %s")
+    assert document == "boris <boris@example.com> Add example где-тут-новый-выход"
 
 
 def test_a_preview_tells_what_would_change_and_commits_nothing(lab, shown, run):
@@ -75,43 +75,45 @@ def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
     lab.tick("fetch")
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    code, told = run("example", "add", "trial", *words, "--id", "new")
-    assert (code, "waits" in told.err) == (1, True)
+    code, captured = run("example", "add", "trial", *words, "--id", "new")
+    assert (code, "waits" in captured.err) == (1, True)
     with opened(lab.config) as database:
         rows = changes_of(lab, database)
         batch = rows.claim()
         reason = {"reason": "a token lies there"}
         rows.put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    told = shown("example", "retry", batch.batch_id)
-    assert told["commit"] == lab.repository.git("rev-parse", "HEAD")
-    assert told["paths"] == ["examples/new.yaml"]
-    code, told = run("example", "retry", batch.batch_id)
-    assert (code, "isn't on hold, so there's nothing to retry" in told.err) == (1, True)
+    captured = shown("example", "retry", batch.batch_id)
+    assert captured["commit"] == lab.repository.git("rev-parse", "HEAD")
+    assert captured["paths"] == ["examples/new.yaml"]
+    code, captured = run("example", "retry", batch.batch_id)
+    assert (code, "isn't on hold, so there's nothing to retry" in captured.err) == (1, True)
 
 
 def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):
-    code, told = run("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
+    code, captured = run(
+        "example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо."
+    )
     assert code == 0
-    assert told.out.strip().endswith("Add example где-выход")
-    assert "about 11 examples" in told.err
-    assert told.err.count("No daemon") == 1
+    assert captured.out.strip().endswith("Add example где-выход")
+    assert "about 11 examples" in captured.err
+    assert captured.err.count("No daemon") == 1
 
 
 def test_a_file_is_added_as_it_is(lab, shown, tmp_path):
     path = tmp_path / "new.yaml"
     path.write_text("# by hand\nmessages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
-    told = shown("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
-    assert told["paths"] == ["examples/face/by-hand.yaml"]
+    document = shown("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
+    assert document["paths"] == ["examples/face/by-hand.yaml"]
     assert example(lab, "face/by-hand").read_bytes() == path.read_bytes()
 
 
 def test_an_example_is_edited_by_its_words(lab, shown):
-    told = shown("example", "edit", "q3", "--answer", "Другой ответ.")
-    assert (told["dataset"], told["subject"]) == ("trial", "Edit example q3")
-    said = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
-    assert said[1] == {"assistant": "Другой ответ."}
-    assert "номер 3" in said[0]["user"]
+    document = shown("example", "edit", "q3", "--answer", "Другой ответ.")
+    assert (document["dataset"], document["subject"]) == ("trial", "Edit example q3")
+    messages = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
+    assert messages[1] == {"assistant": "Другой ответ."}
+    assert "номер 3" in messages[0]["user"]
 
 
 def test_an_example_is_edited_in_ones_editor(lab, shown, run, monkeypatch):
@@ -121,8 +123,8 @@ def test_an_example_is_edited_in_ones_editor(lab, shown, run, monkeypatch):
     assert shown("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
     assert "отклик" in example(lab, "q3").read_text("utf-8")
     monkeypatch.setenv("VISUAL", "true")
-    code, told = run("example", "edit", "q3")
-    assert (code, ": nothing changed" in told.err) == (1, True)
+    code, captured = run("example", "edit", "q3")
+    assert (code, ": nothing changed" in captured.err) == (1, True)
 
 
 def test_a_deleted_example_is_gone(lab, shown):
@@ -139,8 +141,8 @@ def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, shown
     assert shown("example", "rm", "other/q3")["dataset"] == "other"
     assert example(lab, "q3").exists()
     assert shown("example", "edit", "trial/q3", "--answer", "Иначе.")["dataset"] == "trial"
-    code, told = run("example", "rm", "other/q3")
-    assert (code, "other has no example q3" in told.err) == (1, True)
+    code, captured = run("example", "rm", "other/q3")
+    assert (code, "other has no example q3" in captured.err) == (1, True)
 
 
 def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
@@ -148,17 +150,17 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
 ):
     monkeypatch.delenv(KEY)
     words = ("--question", "Где выход?", "--answer", "Прямо.")
-    code, told = run("example", "add", "trial", *words)
-    assert code == 0, told.err
-    assert f"{KEY} is missing" in told.err
+    code, captured = run("example", "add", "trial", *words)
+    assert code == 0, captured.err
+    assert f"{KEY} is missing" in captured.err
     assert lab.status()["verdict"] == "built"
     rows = tmp_path / "rows.csv"
     rows.write_text("question,answer\nГде вход?,Сзади.\n", "utf-8")
-    code, told = run("import", str(rows), "--dataset", "trial", "--dry-run")
-    assert (code, KEY in told.err) == (0, False), told.err
+    code, captured = run("import", str(rows), "--dataset", "trial", "--dry-run")
+    assert (code, KEY in captured.err) == (0, False), captured.err
     assert shown("build", "trial")["verdict"] == "built"
-    code, told = run("jobs", "launch", "trial")
-    assert (code, KEY in told.err) == (2, True)
+    code, captured = run("jobs", "launch", "trial")
+    assert (code, KEY in captured.err) == (2, True)
 
 
 @pytest.mark.parametrize(
@@ -179,28 +181,28 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
 )
 def test_what_cannot_be_done_is_told_and_changes_nothing(lab, run, words, code, part, monkeypatch):
     monkeypatch.setenv("VISUAL", "no-such-editor")
-    got, told = run("example", *words)
-    assert (got, part in told.err) == (code, True), told.err
+    got, captured = run("example", *words)
+    assert (got, part in captured.err) == (code, True), captured.err
     assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
 
 
 def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, shown):
     lab.repository.dataset("other")
     lab.repository.commit()
-    code, told = run("example", "rm", "q3")
-    assert (code, "other, trial" in told.err) == (1, True), told.err
+    code, captured = run("example", "rm", "q3")
+    assert (code, "other, trial" in captured.err) == (1, True), captured.err
     assert shown("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
-    code, told = run("example", "find", "q4")
-    assert (code, told.out.count("q4")) == (0, 2)
-    code, told = run("example", "find", "nobody")
-    assert (code, "No example" in told.err) == (0, True)
+    code, captured = run("example", "find", "q4")
+    assert (code, captured.out.count("q4")) == (0, 2)
+    code, captured = run("example", "find", "nobody")
+    assert (code, "No example" in captured.err) == (0, True)
 
 
 def test_a_broken_example_is_mended_whole(lab, run, shown, tmp_path):
     example(lab, "q3").write_text("messages: [", "utf-8")
     lab.repository.commit()
-    code, told = run("example", "edit", "q3", "--answer", "x")
-    assert (code, "can't be read" in told.err) == (1, True), told.err
+    code, captured = run("example", "edit", "q3", "--answer", "x")
+    assert (code, "can't be read" in captured.err) == (1, True), captured.err
     path = tmp_path / "good.yaml"
     path.write_text("messages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
     assert shown("example", "edit", "q3", "--file", str(path))["state"] == "committed"
@@ -208,29 +210,29 @@ def test_a_broken_example_is_mended_whole(lab, run, shown, tmp_path):
 
 def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    code, told = run("example", "rm", "q3")
-    assert (code, "updateInstead" in told.err) == (1, True)
+    code, captured = run("example", "rm", "q3")
+    assert (code, "updateInstead" in captured.err) == (1, True)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("changes")
     assert not example(lab, "q3").exists()
 
 
 def test_an_edit_may_be_left_to_the_daemon(lab, run):
-    code, told = run("example", "rm", "q3", "--no-wait", "--json")
-    assert (code, example(lab, "q3").exists()) == (0, True), told.err
-    shown = json.loads(told.out)
-    assert (shown["state"], shown["commit"]) == ("waiting", None)
-    assert shown["change"] in told.err
+    code, captured = run("example", "rm", "q3", "--no-wait", "--json")
+    assert (code, example(lab, "q3").exists()) == (0, True), captured.err
+    document = json.loads(captured.out)
+    assert (document["state"], document["commit"]) == ("waiting", None)
+    assert document["change"] in captured.err
     lab.tick("changes")
     assert not example(lab, "q3").exists()
 
 
 def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
-    code, told = run("example", "edit", "q1", "--answer", "", "--json")
+    code, captured = run("example", "edit", "q1", "--answer", "", "--json")
     assert (code, count(lab)) == (1, "1")
-    shown = json.loads(told.out)
-    assert shown["commit"] is None
-    assert [finding["rule"] for finding in shown["findings"]] == ["empty-content"]
+    document = json.loads(captured.out)
+    assert document["commit"] is None
+    assert [finding["rule"] for finding in document["findings"]] == ["empty-content"]
 
 
 def test_tags_are_changed_by_the_words_alone(lab, shown):
@@ -242,8 +244,8 @@ def test_tags_are_changed_by_the_words_alone(lab, shown):
 @pytest.mark.parametrize("most", ["0", "-3"])
 def test_a_number_of_examples_that_is_none_is_refused(lab, run, most):
     lab.tick("fetch")
-    code, told = run("example", "find", "слово", "--limit", most)
-    assert (code, told.out) == (2, "")
+    code, captured = run("example", "find", "слово", "--limit", most)
+    assert (code, captured.out) == (2, "")
 
 
 def lines(lab, *objects):
@@ -270,8 +272,8 @@ def test_a_file_is_imported_in_one_commit(lab, shown):
         {"file": path, "line": 3, "column": 1, "same_as": "line 1"},
     ]
     assert dry["paths"] == ["examples/где-вход.yaml"]
-    told = shown("import", path, "--dataset", "trial")
-    assert told["subject"] == "Import 1 example into trial"
+    document = shown("import", path, "--dataset", "trial")
+    assert document["subject"] == "Import 1 example into trial"
     assert (
         example(lab, "где-вход").read_text("utf-8").startswith("messages:\n  - user: Где вход?\n")
     )
@@ -281,26 +283,26 @@ def test_a_file_is_imported_in_one_commit(lab, shown):
 def test_a_table_is_imported_and_told_to_people(lab, run):
     path = lab.folder / "table.csv"
     path.write_text("вопрос;ответ\nГде вход?;Тут.\nГде выход?;Там.\n", "utf-8")
-    code, told = run("import", str(path), "--dataset", "trial")
-    assert (code, "2 lines: 2 imported" in told.err) == (0, True), told.err
+    code, captured = run("import", str(path), "--dataset", "trial")
+    assert (code, "2 lines: 2 imported" in captured.err) == (0, True), captured.err
     assert count(lab) == "2"
-    code, told = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
-    assert (code, "2 lines are already" in told.err) == (1, True), told.err
-    code, told = run("import", str(path), "--dataset", "trial")
-    assert (code, "0 imported, 2 already known" in told.err) == (0, True), told.err
+    code, captured = run("import", str(path), "--dataset", "trial", "--on-duplicate", "error")
+    assert (code, "2 lines are already" in captured.err) == (1, True), captured.err
+    code, captured = run("import", str(path), "--dataset", "trial")
+    assert (code, "0 imported, 2 already known" in captured.err) == (0, True), captured.err
 
 
 def test_one_bad_line_stops_the_import_and_is_told(lab, run):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
-    code, told = run("import", path, "--dataset", "trial", "--dry-run", "--json")
+    code, captured = run("import", path, "--dataset", "trial", "--dry-run", "--json")
     assert (code, count(lab)) == (1, "1")
-    shown = json.loads(told.out)
-    assert {(line["line"], line["rule"]) for line in shown["at_lines"]} >= {(3, "empty-content")}
-    code, told = run("import", path, "--dataset", "trial")
-    assert (code, count(lab), told.out) == (1, "1", "")
-    assert f"{path}:2:1: error too-few-items" in told.err
-    assert f"{path}:3:1: error empty-content" in told.err
-    assert "2 of 3" in told.err
+    document = json.loads(captured.out)
+    assert {(line["line"], line["rule"]) for line in document["at_lines"]} >= {(3, "empty-content")}
+    code, captured = run("import", path, "--dataset", "trial")
+    assert (code, count(lab), captured.out) == (1, "1", "")
+    assert f"{path}:2:1: error too-few-items" in captured.err
+    assert f"{path}:3:1: error empty-content" in captured.err
+    assert "2 of 3" in captured.err
 
 
 def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
@@ -314,26 +316,26 @@ def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
     other.write_text(json.dumps(records, ensure_ascii=False), "utf-8")
     command = ("import", path, str(other), "--dataset", "trial")
     assert run(*command)[0] == 1
-    code, told = run(*command, "--skip-bad", "--dry-run")
-    assert (code, count(lab)) == (0, "1"), told.err
-    assert told.out.splitlines() == [
+    code, captured = run(*command, "--skip-bad", "--dry-run")
+    assert (code, count(lab)) == (0, "1"), captured.err
+    assert captured.out.splitlines() == [
         "examples/где-вход.yaml",
         "examples/куда-идти.yaml",
         "examples/where-to.yaml",
     ]
-    assert "By tag: without 2, a 1\n" in told.err
-    assert "By language: ru 2, en 1\n" in told.err
-    assert "5 lines: 3 to import" in told.err
-    told = shown(*command, "--skip-bad")
-    assert (told["taken"], told["rejected"], count(lab)) == (3, 2, "2")
-    assert told["subject"] == "Import 3 examples into trial"
-    bad = [(line["path"], line["line"], line["rule"]) for line in told["at_lines"]]
+    assert "By tag: without 2, a 1\n" in captured.err
+    assert "By language: ru 2, en 1\n" in captured.err
+    assert "5 lines: 3 to import" in captured.err
+    captured = shown(*command, "--skip-bad")
+    assert (captured["taken"], captured["rejected"], count(lab)) == (3, 2, "2")
+    assert captured["subject"] == "Import 3 examples into trial"
+    bad = [(line["path"], line["line"], line["rule"]) for line in captured["at_lines"]]
     assert bad == [(path, 2, "too-few-items"), (path, 3, "empty-content")]
     again = shown(*command, "--skip-bad")
     assert (again["taken"], again["duplicates"], count(lab)) == (0, 3, "2")
-    code, told = run(*command, "--skip-bad")
-    assert (code, "2 lines were left out" in told.err) == (0, True), told.err
-    assert f"{other}:1:2: same as examples/куда-идти.yaml" in told.err
+    code, captured = run(*command, "--skip-bad")
+    assert (code, "2 lines were left out" in captured.err) == (0, True), captured.err
+    assert f"{other}:1:2: same as examples/куда-идти.yaml" in captured.err
 
 
 def test_what_waits_for_its_commit_is_not_imported_again(lab, run, shown):
@@ -347,10 +349,12 @@ def test_what_waits_for_its_commit_is_not_imported_again(lab, run, shown):
 
 def test_nothing_good_is_nothing_imported(lab, run):
     path = lines(lab, {"messages": []}, chat("Где выход?", " "))
-    code, told = run("import", path, "--dataset", "trial", "--skip-bad", "--json")
-    assert (code, json.loads(told.out)["rejected"], count(lab)) == (1, 2, "1")
-    code, told = run("import", path, str(lab.folder / "none"), "--dataset", "trial", "--skip-bad")
-    assert (code, "can't be read" in told.err, count(lab)) == (2, True, "1")
+    code, captured = run("import", path, "--dataset", "trial", "--skip-bad", "--json")
+    assert (code, json.loads(captured.out)["rejected"], count(lab)) == (1, 2, "1")
+    code, captured = run(
+        "import", path, str(lab.folder / "none"), "--dataset", "trial", "--skip-bad"
+    )
+    assert (code, "can't be read" in captured.err, count(lab)) == (2, True, "1")
 
 
 def test_an_import_reads_stdin(lab, shown, monkeypatch):
@@ -358,21 +362,21 @@ def test_an_import_reads_stdin(lab, shown, monkeypatch):
     monkeypatch.setattr(
         sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
     )
-    told = shown("import", "-", "--dataset", "trial")
-    assert (told["taken"], count(lab)) == (1, "2")
+    document = shown("import", "-", "--dataset", "trial")
+    assert (document["taken"], count(lab)) == (1, "2")
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca", "csv", "huggingface"])
 def test_a_folder_of_an_export_is_known_to_an_import(lab, run, shown, tmp_path, shape):
     lab.tick("fetch")
     folder = tmp_path / "out"
-    told = shown("export", "trial", "--to", str(folder), "--as", shape)
-    assert (told["examples"], told["left_out"], told["folder"]) == (12, [], str(folder))
-    paths = [str(folder / path) for path in told["files"] if path != "README.md"]
+    captured = shown("export", "trial", "--to", str(folder), "--as", shape)
+    assert (captured["examples"], captured["left_out"], captured["folder"]) == (12, [], str(folder))
+    paths = [str(folder / path) for path in captured["files"] if path != "README.md"]
     back = shown("import", *paths, "--dataset", "trial")
     assert (back["lines"], back["taken"], back["duplicates"]) == (12, 0, 12)
-    code, told = run("export", "trial", "--to", str(folder), "--as", shape)
-    assert (code, "already exists" in told.err) == (1, True), told.err
+    code, captured = run("export", "trial", "--to", str(folder), "--as", shape)
+    assert (code, "already exists" in captured.err) == (1, True), captured.err
 
 
 def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run, tmp_path):
@@ -380,8 +384,8 @@ def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run,
     folder = tmp_path / "out"
     folder.mkdir()
     words = ("--as", "huggingface", "--language", "ru", "--license", "mit")
-    code, told = run("export", "trial", "--to", str(folder), *words)
-    assert (code, "12 examples written" in told.err, told.out) == (0, True, "")
+    code, captured = run("export", "trial", "--to", str(folder), *words)
+    assert (code, "12 examples written" in captured.err, captured.out) == (0, True, "")
     card = next(yaml.safe_load_all((folder / "README.md").read_text("utf-8")))
     assert (card["language"], card["license"]) == (["ru"], "mit")
 
@@ -397,24 +401,24 @@ def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run,
 )
 def test_options_that_exclude_each_other_are_told(lab, run, words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, told = run("export", "trial", *words)
-    assert (code, "--to FOLDER" in told.err, (tmp_path / "x").exists()) == (2, True, False)
+    code, captured = run("export", "trial", *words)
+    assert (code, "--to FOLDER" in captured.err, (tmp_path / "x").exists()) == (2, True, False)
 
 
 def test_a_folder_that_cannot_be_written_is_told(lab, run, tmp_path):
     lab.tick("fetch")
     (tmp_path / "file").write_text("x", "utf-8")
-    code, told = run("export", "trial", "--to", str(tmp_path / "file" / "out"))
-    assert (code, "can't be written" in told.err) == (2, True), told.err
-    code, told = run("export", "trial", "--to", str(tmp_path / "file"))
-    assert (code, "already exists" in told.err) == (1, True), told.err
+    code, captured = run("export", "trial", "--to", str(tmp_path / "file" / "out"))
+    assert (code, "can't be written" in captured.err) == (2, True), captured.err
+    code, captured = run("export", "trial", "--to", str(tmp_path / "file"))
+    assert (code, "already exists" in captured.err) == (1, True), captured.err
 
 
 def test_an_export_comes_back_as_it_was(lab, shown, run):
     lab.tick("fetch")
     path = lab.folder / "out.jsonl"
-    told = shown("export", "trial", "-o", str(path))
-    assert (told["examples"], told["left_out"]) == (12, [])
+    document = shown("export", "trial", "-o", str(path))
+    assert (document["examples"], document["left_out"]) == (12, [])
     back = shown("import", str(path), "--dataset", "trial")
     assert (back["taken"], back["duplicates"]) == (0, 12)
     code, table = run("export", "trial", "--format", "csv")
@@ -442,12 +446,16 @@ def test_what_does_not_fit_into_a_table_is_told(lab, run, tmp_path):
     turns = "".join(f"- user: {n}?\n- assistant: {n}.\n" for n in "аб")
     path.write_text(f"messages:\n{turns}", "utf-8")
     run("example", "add", "trial", "--file", str(path), "--id", "long")
-    code, told = run("export", "trial", "--format", "csv", "-o", str(tmp_path / "out.csv"))
-    assert (code, "1 example doesn't fit the format csv" in told.err, "long" in told.err) == (
+    code, captured = run("export", "trial", "--format", "csv", "-o", str(tmp_path / "out.csv"))
+    assert (
+        code,
+        "1 example doesn't fit the format csv" in captured.err,
+        "long" in captured.err,
+    ) == (
         0,
         True,
         True,
     )
     (tmp_path / "file").write_text("x", "utf-8")
-    code, told = run("export", "trial", "-o", str(tmp_path / "file" / "out.csv"))
-    assert (code, "can't be written" in told.err) == (2, True), told.err
+    code, captured = run("export", "trial", "-o", str(tmp_path / "file" / "out.csv"))
+    assert (code, "can't be written" in captured.err) == (2, True), captured.err

@@ -38,35 +38,52 @@ def answered(lab):
 
 def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, shown, answered):
     turn = answered(ANSWER)
-    told = shown("impact", "datasets/trial/examples/q3.yaml")
-    assert (told["dataset"], told["example"], told["newest_builds"]) == ("trial", "q3", ["trial-1"])
-    assert (told["models"], told["answers"], told["newest_answers"][0]["turn"]) == (1, 1, int(turn))
-    assert told["newest_models"][0]["serves"] is True
-    code, said = run("impact", "q3")
+    document = shown("impact", "datasets/trial/examples/q3.yaml")
+    assert (document["dataset"], document["example"], document["newest_builds"]) == (
+        "trial",
+        "q3",
+        ["trial-1"],
+    )
+    assert (document["models"], document["answers"], document["newest_answers"][0]["turn"]) == (
+        1,
+        1,
+        int(turn),
+    )
+    assert document["newest_models"][0]["serves"] is True
+    code, captured = run("impact", "q3")
     assert code == 0
-    for words in ("trial-1", told["newest_models"][0]["model"], "1 (trial-1)"):
-        assert words in said.out
+    for words in ("trial-1", document["newest_models"][0]["model"], "1 (trial-1)"):
+        assert words in captured.out
 
 
 def test_an_example_that_tests_teaches_nothing(shown):
-    told = shown("impact", "trial/q11")
-    assert (told["builds"], told["tests"], told["models"], told["newest_builds"]) == (0, 1, 0, [])
+    document = shown("impact", "trial/q11")
+    assert (
+        document["builds"],
+        document["tests"],
+        document["models"],
+        document["newest_builds"],
+    ) == (0, 1, 0, [])
 
 
 def test_an_answer_that_was_taught_names_its_example(run, shown, answered):
     turn = answered(ANSWER)
-    told = shown("why", turn)
-    assert (told["origin"]["build"], told["said_by"], told["nearest"]) == ("trial-1", ["q3"], [])
-    code, said = run("why", turn)
+    document = shown("why", turn)
+    assert (document["origin"]["build"], document["said_by"], document["nearest"]) == (
+        "trial-1",
+        ["q3"],
+        [],
+    )
+    code, captured = run("why", turn)
     assert code == 0
-    assert "trial-1" in said.out
-    assert "q3" in said.err
+    assert "trial-1" in captured.out
+    assert "q3" in captured.err
 
 
 def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, shown, answered):
     turn = answered("Сказано своими словами.")
-    told = shown("why", turn)
-    assert (told["said_by"], told["nearest"][0]) == ([], "q3")
+    document = shown("why", turn)
+    assert (document["said_by"], document["nearest"][0]) == ([], "q3")
     assert "not its source): q3" in run("why", turn)[1].err
 
 
@@ -79,5 +96,5 @@ def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, shown, 
     ],
 )
 def test_what_is_not_there_is_told(run, words, told):
-    code, said = run(*words)
-    assert (code, told in said.err) == (1, True), said
+    code, captured = run(*words)
+    assert (code, told in captured.err) == (1, True), captured

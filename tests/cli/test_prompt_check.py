@@ -67,8 +67,8 @@ def asked(provider):
 
 def configure(lab, **keys):
     """Write keys into the lab's config.yaml."""
-    said = yaml.safe_load(lab.path.read_text("utf-8"))
-    lab.path.write_text(yaml.safe_dump({**said, **keys}), "utf-8")
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
+    lab.path.write_text(yaml.safe_dump({**document, **keys}), "utf-8")
 
 
 def kept(lab):
@@ -77,20 +77,24 @@ def kept(lab):
 
 
 def test_the_three_stand_side_by_side(lab, shown, asked, provider):
-    told = shown("prompt-check", "trial", "--yes")
+    document = shown("prompt-check", "trial", "--yes")
     assert asked() == ASKED
-    alone, helped, tuned = told["variants"]
-    assert [variant["variant"] for variant in told["variants"]] == ["prompt", "examples", "tuned"]
+    alone, helped, tuned = document["variants"]
+    assert [variant["variant"] for variant in document["variants"]] == [
+        "prompt",
+        "examples",
+        "tuned",
+    ]
     assert alone["model"] == helped["model"] == "stand-in-base"
     assert tuned["model"].startswith("ft:")
-    assert (told["build"], told["questions"], told["left_out"]) == ("trial-1", TESTS, 0)
+    assert (document["build"], document["questions"], document["left_out"]) == ("trial-1", TESTS, 0)
     # The stand-in repeats a question, but for one that an example before it answers.
     assert helped["chrf"] > alone["chrf"] + 20
     assert helped["input_tokens"] > alone["input_tokens"] > 0
     assert helped["cost_micro"] > alone["cost_micro"] > 0
-    assert all(variant["seconds"] > 0 for variant in told["variants"])
-    assert told["verdict"] == "worse"
-    assert "doesn't pay" in told["advice"]
+    assert all(variant["seconds"] > 0 for variant in document["variants"])
+    assert document["verdict"] == "worse"
+    assert "doesn't pay" in document["advice"]
 
 
 def test_the_nearest_examples_stand_before_the_question(lab, shown, provider):
@@ -105,16 +109,16 @@ def test_the_nearest_examples_stand_before_the_question(lab, shown, provider):
 
 def test_what_was_answered_is_not_paid_again(lab, run, shown, asked):
     first = shown("prompt-check", "trial", "--yes")
-    code, told = run("prompt-check", "trial")
+    code, captured = run("prompt-check", "trial")
     assert (code, asked()) == (0, ASKED)
-    assert "base model, nearest examples shown" in told.out
+    assert "base model, nearest examples shown" in captured.out
     assert shown("prompt-check", "trial") == first
 
 
 def test_a_few_questions_are_too_few_to_tell(lab, shown, asked):
-    told = shown("prompt-check", "trial", "--yes", "--limit", "4")
+    document = shown("prompt-check", "trial", "--yes", "--limit", "4")
     assert asked() == 3 * 4
-    assert (told["questions"], told["verdict"]) == (4, "few")
+    assert (document["questions"], document["verdict"]) == (4, "few")
     assert shown("prompt-check", "trial", "--yes")["questions"] == TESTS
     assert asked() == ASKED
 
@@ -133,59 +137,59 @@ def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
     run("prompt-check", "trial", "--yes")
     for language, words in (("en", "Fine-tuning doesn't pay"), ("ru", "Дообучение не окупается")):
         monkeypatch.setenv("MERLIN_LANGUAGE", language)
-        code, told = run("prompt-check", "trial")
+        code, captured = run("prompt-check", "trial")
         assert code == 0
-        assert words in told.out
-        assert "12" in told.err
+        assert words in captured.out
+        assert "12" in captured.err
 
 
 def test_the_price_is_told_before_anybody_is_asked(lab, run, asked):
-    code, told = run("prompt-check", "trial")
+    code, captured = run("prompt-check", "trial")
     assert (code, asked()) == (1, 0)
-    assert f"{ASKED} questions to ask. Estimated price: $" in told.err
-    assert "--yes" in told.err
+    assert f"{ASKED} questions to ask. Estimated price: $" in captured.err
+    assert "--yes" in captured.err
 
 
 def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, asked):
     configure(lab, models={})
-    code, told = run("prompt-check", "trial")
+    code, captured = run("prompt-check", "trial")
     assert (code, asked()) == (1, 0)
-    assert "unknown" in told.err
-    code, told = run("prompt-check", "trial", "--budget", "5", "--yes")
+    assert "unknown" in captured.err
+    code, captured = run("prompt-check", "trial", "--budget", "5", "--yes")
     assert (code, asked()) == (1, 0)
-    assert "--budget" in told.err
+    assert "--budget" in captured.err
 
 
 def test_what_is_free_is_not_confirmed(lab, run, asked):
     configure(lab, models={"stand-in-base": {"price": {"input": 0, "output": 0, "training": 0}}})
-    code, told = run("prompt-check", "trial")
+    code, captured = run("prompt-check", "trial")
     assert (code, asked()) == (0, ASKED)
-    assert "free" in told.err
+    assert "free" in captured.err
 
 
 def test_too_small_a_budget_asks_nobody(lab, run, asked):
-    code, told = run("prompt-check", "trial", "--yes", "--budget", "0.01")
+    code, captured = run("prompt-check", "trial", "--yes", "--budget", "0.01")
     assert (code, asked()) == (1, 0)
-    assert "$0.01" in told.err
+    assert "$0.01" in captured.err
 
 
 def test_a_budget_that_ends_keeps_what_was_answered(lab, run, asked, provider):
     provider.behave(fixed_answer="Слово за словом. " * 200)
-    code, told = run("prompt-check", "trial", "--yes", "--budget", "1")
+    code, captured = run("prompt-check", "trial", "--yes", "--budget", "1")
     assert code == 1
-    assert "budget is used up" in told.err
+    assert "budget is used up" in captured.err
     answered = asked()
     assert 0 < answered == len(kept(lab)) < ASKED
-    code, told = run("prompt-check", "trial", "--yes", "--budget", "100")
+    code, captured = run("prompt-check", "trial", "--yes", "--budget", "100")
     assert (code, asked()) == (0, ASKED)
 
 
 def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
-    code, told = run("prompt-check", "trial", "--yes")
+    code, captured = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "are saved" in told.err
-    assert "Traceback" not in told.err
+    assert "are saved" in captured.err
+    assert "Traceback" not in captured.err
     provider.faults.clear()
     assert asked() == len(kept(lab)) == 9
     assert run("prompt-check", "trial", "--yes")[0] == 0
@@ -194,18 +198,18 @@ def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
 
 def test_a_question_that_is_refused_is_left_out(lab, shown, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
-    told = shown("prompt-check", "trial", "--yes")
-    assert (told["questions"], told["left_out"]) == (TESTS - 1, 1)
+    document = shown("prompt-check", "trial", "--yes")
+    assert (document["questions"], document["left_out"]) == (TESTS - 1, 1)
 
 
 def test_a_provider_that_is_away_is_told(lab, run):
     (port,) = free_ports(1)
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     configure(lab, providers=[{**provider, "base_url": f"http://127.0.0.1:{port}/v1"}])
-    code, told = run("prompt-check", "trial", "--yes")
+    code, captured = run("prompt-check", "trial", "--yes")
     assert code == 1
-    assert "cannot be reached" in told.err
-    assert "Traceback" not in told.err
+    assert "cannot be reached" in captured.err
+    assert "Traceback" not in captured.err
 
 
 def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
@@ -226,18 +230,18 @@ def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
 
 def test_a_key_that_is_missing_is_named(lab, run, asked, monkeypatch):
     monkeypatch.delenv("STAND_IN_KEY")
-    code, told = run("prompt-check", "trial", "--yes")
+    code, captured = run("prompt-check", "trial", "--yes")
     assert (code, asked()) == (2, 0)
-    assert "STAND_IN_KEY" in told.err
+    assert "STAND_IN_KEY" in captured.err
 
 
 def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_paid(lab, run, asked):
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     locked = {**provider, "credential": "NOBODYS_KEY"}  # the tuned model's
     configure(lab, providers=[locked, {**provider, "name": "other"}])
-    code, told = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
+    code, captured = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
     assert (code, asked()) == (2, 0)
-    assert "NOBODYS_KEY" in told.err
+    assert "NOBODYS_KEY" in captured.err
 
 
 @pytest.mark.parametrize(
@@ -250,47 +254,47 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
     ],
 )
 def test_a_base_that_cannot_be_asked_is_told(lab, run, words, said):
-    code, told = run("prompt-check", "trial", "--yes", *words)
+    code, captured = run("prompt-check", "trial", "--yes", *words)
     assert code == 1
-    assert said in told.err
+    assert said in captured.err
 
 
 def test_another_base_can_be_named(lab, shown):
-    told = shown("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
-    assert [variant["model"] for variant in told["variants"][:2]] == ["stand-in-chat"] * 2
-    assert told["variants"][0]["cost_micro"] is None
+    document = shown("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
+    assert [variant["model"] for variant in document["variants"][:2]] == ["stand-in-chat"] * 2
+    assert document["variants"][0]["cost_micro"] is None
 
 
 def test_a_dataset_that_is_not_there_is_told(lab, run):
-    code, told = run("prompt-check", "others", "--yes")
+    code, captured = run("prompt-check", "others", "--yes")
     assert code == 1
-    assert "others" in told.err
+    assert "others" in captured.err
 
 
 def test_without_test_questions_there_is_nothing_to_compare(made, tmp_path, request):
     lab = made(_build_untested, tmp_path)
-    code, told = _run(lab, request, "prompt-check", "trial", "--yes")
+    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert code == 1
-    assert "split: test" in told.err
+    assert "split: test" in captured.err
 
 
 def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
     with opened(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
         database.add(REVOKED_EXAMPLE, revoked)
-    code, told = run("prompt-check", "trial", "--yes")
+    code, captured = run("prompt-check", "trial", "--yes")
     assert (code, asked()) == (1, 0)
-    assert "consent" in told.err
+    assert "consent" in captured.err
 
 
 def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
     lab = made(_build_only, tmp_path)
-    code, told = _run(lab, request, "prompt-check", "trial", "--yes")
+    code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert (
         code,
-        "Fine-tuning may pay: the base model with the better prompt answers" in told.out,
+        "Fine-tuning may pay: the base model with the better prompt answers" in captured.out,
     ) == (0, True)
-    assert "trained model" not in told.out
+    assert "trained model" not in captured.out
 
 
 def _run(lab, request, *words):
@@ -307,9 +311,13 @@ def _run(lab, request, *words):
 def ask_base(lab, run, *words):
     """Return the exit code, the findings of the rule, and what was said."""
     place = str(lab.repository.folder)
-    code, told = run("check", place, "--ask-base", "--json", *words)
-    findings = json.loads(told.out)["findings"] if told.out else []
-    return code, [finding for finding in findings if finding["rule"] == "known-to-base"], told.err
+    code, captured = run("check", place, "--ask-base", "--json", *words)
+    findings = json.loads(captured.out)["findings"] if captured.out else []
+    return (
+        code,
+        [finding for finding in findings if finding["rule"] == "known-to-base"],
+        captured.err,
+    )
 
 
 def test_examples_that_the_base_knows_are_told(lab, run, asked, provider):
@@ -355,9 +363,9 @@ def test_the_answers_of_a_base_can_be_cut_off(lab, run, asked, provider):
 
 def test_a_commit_can_be_asked_about(lab, run, asked, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
-    code, told = run("check", "--commit", "HEAD", "--ask-base", "--yes")
+    code, captured = run("check", "--commit", "HEAD", "--ask-base", "--yes")
     assert (code, asked()) == (0, 36 - TESTS)
-    assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in told.out
+    assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in captured.out
 
 
 def test_a_rule_that_is_off_asks_nobody(lab, run, asked):
@@ -369,6 +377,6 @@ def test_a_rule_that_is_off_asks_nobody(lab, run, asked):
 
 
 def test_a_budget_holds_for_all_datasets_together(lab, run, asked):
-    code, told = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
+    code, captured = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
     assert (code, asked()) == (1, 0)
-    assert "--budget" in told.err
+    assert "--budget" in captured.err

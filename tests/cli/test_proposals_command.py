@@ -54,12 +54,12 @@ def test_named_ones_are_declined_and_the_rest_waits(shown, proposed):
 
 def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
     for verb in ("approve", "decline"):
-        code, told = run("proposals", verb, "trial")
-        assert (code, "--all" in told.err) == (2, True)
-    code, told = run("proposals", "approve", "trial", "999")
-    assert (code, "at least one" in told.err) == (1, True)
-    code, told = run("proposals", "list", "nowhere")
-    assert (code, "nowhere" in told.err) == (1, True)
+        code, captured = run("proposals", verb, "trial")
+        assert (code, "--all" in captured.err) == (2, True)
+    code, captured = run("proposals", "approve", "trial", "999")
+    assert (code, "at least one" in captured.err) == (1, True)
+    code, captured = run("proposals", "list", "nowhere")
+    assert (code, "nowhere" in captured.err) == (1, True)
 
 
 def taught(lab):

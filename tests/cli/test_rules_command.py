@@ -21,11 +21,11 @@ def told(capsys, *words):
 @pytest.mark.parametrize(("language", "word"), [("ru", "строгость"), ("en", "severity")])
 def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    code, shown, _ = told(capsys)
-    heading, *lines = shown.splitlines()
+    code, output, _ = told(capsys)
+    heading, *lines = output.splitlines()
     assert (code, word in heading) == (0, True)
     assert [line.split()[0] for line in lines] == list(RULES)
-    assert all(rule.meaning(language) in shown for rule in RULES.values())
+    assert all(rule.meaning(language) in output for rule in RULES.values())
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])

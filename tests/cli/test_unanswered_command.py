@@ -33,11 +33,11 @@ def test_questions_are_counted_and_those_of_others_hidden(lab, shown, run):
             turns.ask(Question(session.session_id, number, user_id, words, number), number)
             turns.write(number, StoredAnswer("Не знаю.", known=False))
         Consents(database).give(1, CONSENT_VERSION)
-    told = shown("unanswered", "trial")
-    (group,) = told["questions"]
+    document = shown("unanswered", "trial")
+    (group,) = document["questions"]
     assert (group["times"], group["refused"], group["state"]) == (2, 2, "waiting")
     assert group["wordings"] == [["куда девать массивы", 1], ["Куда девать массив?", 1]]
-    assert told["hidden"] == 1
+    assert document["hidden"] == 1
     code, table = run("unanswered", "trial")
     assert (code, "куда девать массивы" in table.out, "Секрет" in table.out) == (0, True, False)
     assert run("unanswered", "nothing")[0] != 0

@@ -24,14 +24,14 @@ def test_a_message_of_words_is_written_as_ever():
 def test_pictures_go_along_as_parts():
     picture = Image(b"\xff\xd8\xff", "image/jpeg")
     url = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff").decode()
-    said = Message("user", "Что это?", images=(picture, picture)).as_json()
+    document = Message("user", "Что это?", images=(picture, picture)).as_json()
     shown = {"type": "image_url", "image_url": {"url": url}}
-    assert said["content"] == [{"type": "text", "text": "Что это?"}, shown, shown]
+    assert document["content"] == [{"type": "text", "text": "Что это?"}, shown, shown]
 
 
 def test_a_picture_without_words_has_no_part_of_words():
-    said = Message("user", "", images=(Image(b"a", "image/png"),)).as_json()
-    assert [part["type"] for part in said["content"]] == ["image_url"]
+    document = Message("user", "", images=(Image(b"a", "image/png"),)).as_json()
+    assert [part["type"] for part in document["content"]] == ["image_url"]
 
 
 def test_a_picture_is_not_written_into_logs():

@@ -29,10 +29,10 @@ def test_a_text_is_filled_in_the_language_asked():
 
 
 def test_an_argument_of_any_length_is_told_as_far_as_there_is_room():
-    told = text("en", "error-provider", message="x" * 100_000)
-    assert told.startswith("The provider refused: xxx")
-    assert told.endswith("x…")
-    assert len(told) < 3000
+    content = text("en", "error-provider", message="x" * 100_000)
+    assert content.startswith("The provider refused: xxx")
+    assert content.endswith("x…")
+    assert len(content) < 3000
 
 
 def test_a_missing_text_or_argument_is_an_error():

@@ -21,10 +21,10 @@ pytestmark = pytest.mark.integration
 
 def show_on(lab, forge, **changes):
     """Let the lab's commits be shown on this forge."""
-    said = yaml.safe_load(lab.path.read_text("utf-8"))
-    said["repository"]["statuses"] = {"kind": forge.kind, "url": forge.api, "project": PROJECT}
-    said |= {"api": {"public_url": "https://merlin.example.com"}, "language": "en", **changes}
-    lab.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
+    document["repository"]["statuses"] = {"kind": forge.kind, "url": forge.api, "project": PROJECT}
+    document |= {"api": {"public_url": "https://merlin.example.com"}, "language": "en", **changes}
+    lab.path.write_text(yaml.safe_dump(document), encoding="utf-8")
     return forge
 
 
@@ -67,27 +67,27 @@ def test_a_rejected_commit_fails_and_says_why(lab, forge):
     path.write_text("broken: [\n", encoding="utf-8")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
-    [shown] = forge.of(commit)
-    assert shown["state"] == ("failed" if forge.kind == "gitlab" else "failure")
-    assert shown["description"].startswith("not built: 1 error")
+    [document] = forge.of(commit)
+    assert document["state"] == ("failed" if forge.kind == "gitlab" else "failure")
+    assert document["description"].startswith("not built: 1 error")
 
 
 def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
     provider.behave(ending="failed")
     lab.tick(rounds=8)
     lab.tick("status")
-    shown = forge.of(head(lab))[-1]
-    assert shown["state"] == ("failed" if forge.kind == "gitlab" else "error")
-    assert shown["description"].startswith("the training of trial-1 failed: job 1 failed")
+    document = forge.of(head(lab))[-1]
+    assert document["state"] == ("failed" if forge.kind == "gitlab" else "error")
+    assert document["description"].startswith("the training of trial-1 failed: job 1 failed")
 
 
 def test_words_are_cut_to_what_the_forge_takes(lab, forge):
     with lab.services() as services:
         status = CommitStatus("merlin/trial", "failure", "неверно, " * 100)
         services.forge.set_status(head(lab), status)
-    [shown] = forge.of(head(lab))
-    assert len(shown["description"]) == min(LONGEST[forge.kind], 255)
-    assert shown["description"].endswith("…")
+    [document] = forge.of(head(lab))
+    assert len(document["description"]) == min(LONGEST[forge.kind], 255)
+    assert document["description"].endswith("…")
 
 
 def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, github):

@@ -58,8 +58,8 @@ def test_an_emptied_database_is_recovered(lab, provider, postgresql):
     lab.until_serving("trial-2")
     postgresql.emptied()
     put_migrated(lab.config.database)
-    code, (told,), _ = recover(lab)
-    assert (code, told["models"], told["serving"]) == (0, 2, "trial-2")
+    code, (document,), _ = recover(lab)
+    assert (code, document["models"], document["serving"]) == (0, 2, "trial-2")
     lab.tick(rounds=2)
     assert lab.status()["serving"]["build"] == "trial-2"
     assert len(provider.jobs_created()) == 2

@@ -89,9 +89,9 @@ def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
     asked(lab, RequestKind.LAUNCH, dataset="trial")
     for _ in range(15):
         lab.tick()
-    told = lab.status()
-    assert (told["verdict"], told["serving"]["build"]) == ("serving", "trial-1")
-    assert told["serving"]["model"] != lost
+    document = lab.status()
+    assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
+    assert document["serving"]["model"] != lost
     assert len(provider.jobs_created()) == 2
 
 

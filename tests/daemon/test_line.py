@@ -232,8 +232,8 @@ def test_an_amended_commit_never_lets_an_older_model_serve(lab):
 
 
 def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
-    said = lab.path.read_text()
-    lab.path.write_text(said.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
+    text = lab.path.read_text()
+    lab.path.write_text(text.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
     hook = lab.repository.folder / ".git/hooks/pre-receive"
     hook.parent.mkdir(exist_ok=True)
     hook.write_text("#!/bin/sh\nexit 1\n")

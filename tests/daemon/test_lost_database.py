@@ -31,8 +31,8 @@ def numbers(lab, dataset="trial"):
 
 
 def push_notes(lab):
-    said = lab.path.read_text()
-    lab.path.write_text(said.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
+    text = lab.path.read_text()
+    lab.path.write_text(text.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
 
 
 def mirror_notes(lab, *words):

@@ -81,10 +81,10 @@ def until_there(lab, other):
 
 def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other, migrate):
     before = lab.status()["serving"]["model"]
-    code, told = migrate("other/stand-in-base")
-    assert code == 0, told
-    assert "trial-1" in told.err
-    assert "recipe.provider: other" in told.err
+    code, captured = migrate("other/stand-in-base")
+    assert code == 0, captured
+    assert "trial-1" in captured.err
+    assert "recipe.provider: other" in captured.err
     assert lab.status()["serving"]["model"] == before
     until_there(lab, other)
     now = lab.status()
@@ -101,9 +101,9 @@ def test_what_stands_in_for_a_moved_model_and_what_is_warned_of_is_its_own_base(
 ):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
     until_there(lab, other)
-    said = yaml.safe_load(lab.path.read_text())
-    said["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
-    lab.path.write_text(yaml.safe_dump(said))
+    document = yaml.safe_load(lab.path.read_text())
+    document["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
+    lab.path.write_text(yaml.safe_dump(document))
     lab.tick("watch")
     with lab.services() as services:
         (row,) = [ModelCatalogue(services.db).serving_row("trial")]
@@ -117,10 +117,10 @@ def tomorrow():
 
 
 def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
-    code, told = migrate(f"other/{BASE}")
+    code, captured = migrate(f"other/{BASE}")
     assert code == 1
-    assert "$" in told.err
-    assert "--yes" in told.err
+    assert "$" in captured.err
+    assert "--yes" in captured.err
     assert migrate(f"other/{BASE}", "--dry-run", "--json")[0] == 0
     with reading(lab.config) as database:
         assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
@@ -129,8 +129,8 @@ def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
 
 
 def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, migrate):
-    code, told = migrate(f"other/{BASE}", "--dry-run", "--json")
-    quote = json.loads(told.out)
+    code, captured = migrate(f"other/{BASE}", "--dry-run", "--json")
+    quote = json.loads(captured.out)
     assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
     assert quote["cost_micro"] > 0
     assert (quote["build"], quote["refusal"], other.jobs_created()) == ("trial-1", "", [])
@@ -150,9 +150,9 @@ def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, 
 def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(
     lab, other, migrate, to, words
 ):
-    code, told = migrate(to, "--yes")
+    code, captured = migrate(to, "--yes")
     assert code == 1
-    assert words in told.err
+    assert words in captured.err
     lab.tick(rounds=2)
     assert (lab.status()["verdict"], other.jobs_created()) == ("serving", [])
 
@@ -167,9 +167,9 @@ def test_while_its_job_is_under_way_nothing_else_is_started(lab, other, migrate)
     other.behave(states=["running"] * 500)
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick("launch", "poll")
-    code, told = migrate(f"other/{BASE}", "--yes")
+    code, captured = migrate(f"other/{BASE}", "--yes")
     assert code == 1
-    assert "job 2 of trial is still training" in told.err
+    assert "job 2 of trial is still training" in captured.err
     assert len(other.jobs_created()) == 1
 
 
@@ -201,11 +201,11 @@ def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other, capsy
 
 def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(lab, other, migrate):
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    code, told = migrate("other/stand-in-base", "--commit", "--json")
-    assert code == 0, told
-    said = yaml.safe_load((lab.repository.folder / "datasets/trial/dataset.yaml").read_text())
-    assert said["recipe"] == {**DATASET["recipe"], "provider": "other"}
-    assert json.loads(told.out)["commit"]
+    code, captured = migrate("other/stand-in-base", "--commit", "--json")
+    assert code == 0, captured
+    document = yaml.safe_load((lab.repository.folder / "datasets/trial/dataset.yaml").read_text())
+    assert document["recipe"] == {**DATASET["recipe"], "provider": "other"}
+    assert json.loads(captured.out)["commit"]
     until_there(lab, other)
     lab.tick(rounds=3)
     assert (lab.status()["verdict"], len(other.jobs_created())) == ("serving", 1)
@@ -253,10 +253,10 @@ def is_there(lab):
 
 def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other, migrate):
     other.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
-    code, told = migrate("other/stand-in-base")
+    code, captured = migrate("other/stand-in-base")
     assert code == 1
-    assert "502" in told.err
-    assert "Traceback" not in told.err
+    assert "502" in captured.err
+    assert "Traceback" not in captured.err
 
 
 def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other, migrate):
@@ -265,8 +265,8 @@ def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other, migrat
     lab.tick("note")
     before = lab.status()["serving"]["model"]
     lose(lab)
-    code, (told,), _ = recover(lab)
-    assert (code, told["lost"]) == (0, [])
+    code, (document,), _ = recover(lab)
+    assert (code, document["lost"]) == (0, [])
     lab.tick(rounds=2)
     assert lab.status()["serving"]["model"] == before
     with reading(lab.config) as database:

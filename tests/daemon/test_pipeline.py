@@ -16,9 +16,9 @@ pytestmark = pytest.mark.integration
 
 
 def test_a_commit_becomes_a_serving_model(lab, provider):
-    told = lab.until_serving("trial-1")
-    assert told["verdict"] == "serving"
-    assert told["job"]["state"] == "succeeded"
+    document = lab.until_serving("trial-1")
+    assert document["verdict"] == "serving"
+    assert document["job"]["state"] == "succeeded"
     (job,) = provider.jobs_created()
     assert job["asked"]["metadata"]["merlin_build"] == "trial-1"
     names = sorted(file["filename"] for file in provider.files())
@@ -252,11 +252,11 @@ def test_a_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, rec
         path.write_text(f"{path.read_text('utf-8')}rejected: Не знаю.\n", "utf-8")
     lab.repository.commit()
     lab.tick(rounds=2)
-    told = lab.status()
-    assert (told["verdict"], told["reason"]) == ("held", reason)
+    document = lab.status()
+    assert (document["verdict"], document["reason"]) == ("held", reason)
     assert provider.jobs_created() == []
     for language in LANGUAGES:
-        assert words in text(language, reason, **told["arguments"])
+        assert words in text(language, reason, **document["arguments"])
 
 
 def test_a_launch_over_its_cap_is_held(tmp_path, provider):

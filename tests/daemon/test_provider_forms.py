@@ -50,9 +50,9 @@ def test_people_are_answered_by_the_model_that_was_trained_there(lab, form):
     async def ask():
         (chat,) = create_chat_clients(lab.config).values()
         asked = (Message("user", "Что значит слово номер 3, понятие гггг?"),)
-        said = [piece.text async for piece in chat.stream(model, asked)]
+        texts = [piece.text async for piece in chat.stream(model, asked)]
         await chat.aclose()
-        return "".join(said)
+        return "".join(texts)
 
     assert "Понятие 3 значит ответ 21." in asyncio.run(ask())
 

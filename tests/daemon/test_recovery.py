@@ -66,10 +66,15 @@ def test_the_past_comes_back_as_it_was_and_nobody_is_asked_or_trained_again(lab,
     serve_three(lab)
     before, asked = known(lab), len(provider.calls("chat.create"))
     lose(lab, "builds")
-    code, (told,), _ = recover(lab)
+    code, (document,), _ = recover(lab)
     assert (code, known(lab)) == (0, before)
-    assert (told["builds"], told["jobs"], told["models"], told["serving"]) == (3, 3, 3, "trial-3")
-    assert (told["differing"], told["lost"]) == ([], [])
+    assert (document["builds"], document["jobs"], document["models"], document["serving"]) == (
+        3,
+        3,
+        3,
+        "trial-3",
+    )
+    assert (document["differing"], document["lost"]) == ([], [])
     lab.tick(rounds=3)
     assert known(lab) == before
     assert len(provider.calls("chat.create")) == asked
@@ -169,9 +174,9 @@ def test_a_job_that_its_provider_does_not_know_is_named_and_the_rest_comes_back(
     job = next(word for word in told.split() if word.startswith("job=")).removeprefix("job=")
     mirror_notes(lab, "add", "-f", "-m", told.replace(f"job={job}", "job=ftjob-gone"), first)
     lose(lab)
-    code, (found,), _ = recover(lab)
-    assert (code, found["lost"], found["models"]) == (0, ["ftjob-gone"], 2)
-    assert found["serving"] == "trial-3"
+    code, (document,), _ = recover(lab)
+    assert (code, document["lost"], document["models"]) == (0, ["ftjob-gone"], 2)
+    assert document["serving"] == "trial-3"
 
 
 def test_a_provider_that_is_away_is_told_and_the_next_try_goes_on(lab, provider):

@@ -73,13 +73,13 @@ def test_builds_and_training_files_that_never_served_go_and_the_others_stay(thre
         next((three.config.state_dir / "builds/trial").iterdir()),
         three.config.state_dir / "builds/trial/9-000000000000",
     )
-    told = stored(three)
-    assert (told["builds"]["to_remove"], told["files"]["to_remove"]) == (1, 1)
+    document = stored(three)
+    assert (document["builds"]["to_remove"], document["files"]["to_remove"]) == (1, 1)
     three.tick("retain")
     assert (folders(three), len(provider.files())) == ({"2", "3"}, 4)
-    told = stored(three)
-    assert (told["builds"]["count"], told["builds"]["to_remove"]) == (2, 0)
-    assert (told["files"]["to_remove"], told["builds"]["bytes"] > 0) == (0, True)
+    document = stored(three)
+    assert (document["builds"]["count"], document["builds"]["to_remove"]) == (2, 0)
+    assert (document["files"]["to_remove"], document["builds"]["bytes"] > 0) == (0, True)
     calls = len(provider.calls())
     three.tick("retain")
     assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]

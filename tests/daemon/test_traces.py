@@ -26,8 +26,8 @@ def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
     }
     assert {span.trace_id for span in before} == {root.trace_id}
     (training,) = before.named("training")
-    told = attributes(training)
-    assert (told["merlin.job"], told["merlin.state"]) == (1, "succeeded")
+    document = attributes(training)
+    assert (document["merlin.job"], document["merlin.state"]) == (1, "succeeded")
     (launch,) = before.named("launch")
     assert training.start_time_unix_nano <= launch.end_time_unix_nano < training.end_time_unix_nano
     for secret in ("Что значит", "Понятие", "Отвечай коротко", "stand-in-key", "Add examples"):

@@ -60,9 +60,9 @@ def test_the_places_of_a_datasets_files_are_taken(path):
     ],
 )
 def test_every_other_place_is_refused(path):
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         check_path(path)
-    assert told.value.key == "change-no-place"
+    assert caught.value.key == "change-no-place"
 
 
 def test_one_edit_is_a_change_and_a_batch_of_its_own():
@@ -92,9 +92,9 @@ def test_many_edits_are_one_batch_that_its_first_speaks_for():
     ],
 )
 def test_what_cannot_be_one_commit_is_refused(edits, key):
-    with pytest.raises(Refused) as told:
+    with pytest.raises(Refused) as caught:
         make_changes("trial", edits, ASKED)
-    assert told.value.key == key
+    assert caught.value.key == key
 
 
 def test_subjects_are_made_of_what_is_done():

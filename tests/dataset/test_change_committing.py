@@ -58,8 +58,8 @@ class Branch:
 
 @pytest.fixture
 def batch():
-    asked = ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
-    changes = make_changes("trial", [Edit("examples/a.yaml", None, "x")], asked)
+    change_request = ChangeRequest(telegram_editor(7, "Вера"), "7", AT)
+    changes = make_changes("trial", [Edit("examples/a.yaml", None, "x")], change_request)
     return Batch(changes[0].batch, changes)
 
 
@@ -78,9 +78,9 @@ def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
 
 def test_races_without_end_are_given_up_for_now(batch):
     branch = Branch(races=1000)
-    with pytest.raises(SourceError) as told:
+    with pytest.raises(SourceError) as caught:
         commit_changes(press_of(branch, Intents(), []), batch)
-    assert told.value.arguments["tries"] == TRIES == branch.pushes
+    assert caught.value.arguments["tries"] == TRIES == branch.pushes
 
 
 def test_a_lost_answer_is_asked_for_and_nothing_is_made_twice(batch):

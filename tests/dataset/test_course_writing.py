@@ -67,9 +67,9 @@ def test_the_canonical_form_reads_back(value):
 
 def changed(text, wanted):
     """Return the lines that differ, as a diff shows them, and whether all was written anew."""
-    found, is_whole = edit_course(text, wanted)
-    assert parse_course(found) == wanted
-    lines = difflib.unified_diff(text.splitlines(), found.splitlines(), lineterm="", n=0)
+    content, is_whole = edit_course(text, wanted)
+    assert parse_course(content) == wanted
+    lines = difflib.unified_diff(text.splitlines(), content.splitlines(), lineterm="", n=0)
     return [line for line in lines if line[:3] not in ("---", "+++", "@@ ")], is_whole
 
 
@@ -205,9 +205,9 @@ def test_a_whole_file_in_brackets_stays_so():
 
 def test_an_empty_list_in_brackets_gets_its_first_item_there():
     text = "{semester: 1, name: {ru: А}, materials: []}\n"
-    found, is_whole = edit_course(text, {**parse_course(text), "materials": [NEW]})
+    content, is_whole = edit_course(text, {**parse_course(text), "materials": [NEW]})
     assert not is_whole
-    assert found.startswith("{semester: 1, name: {ru: А}, materials: [{lesson: 9,")
+    assert content.startswith("{semester: 1, name: {ru: А}, materials: [{lesson: 9,")
 
 
 def test_a_key_of_its_own_goes_to_the_end():

@@ -234,9 +234,9 @@ def test_a_repository_of_hugging_face_is_laid_out_as_documented():
 
 def test_the_header_says_nothing_that_nobody_said():
     files, _ = export_folder(examples(tested=0), SPEC, "huggingface", Card())
-    told, _ = header(files)
-    assert not {"language", "license"} & set(told)
-    assert [file["split"] for file in told["configs"][0]["data_files"]] == ["train"]
+    document, _ = header(files)
+    assert not {"language", "license"} & set(document)
+    assert [file["split"] for file in document["configs"][0]["data_files"]] == ["train"]
     assert export_folder([], SPEC, "huggingface", Card()) == ({}, [])
 
 

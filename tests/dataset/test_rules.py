@@ -193,8 +193,8 @@ def test_a_finding_of_an_older_version_can_still_be_told():
 
 def off(**reasons):
     """Return a dataset.yaml that switches rules off."""
-    told = json.dumps({name.replace("_", "-"): reason for name, reason in reasons.items()})
-    return f"{DATASET_YAML}check:\n  off: {told}\n"
+    text = json.dumps({name.replace("_", "-"): reason for name, reason in reasons.items()})
+    return f"{DATASET_YAML}check:\n  off: {text}\n"
 
 
 WARNED = {

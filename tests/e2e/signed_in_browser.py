@@ -32,11 +32,11 @@ def _is_up(folder, browser):
 
 def sign_in(telegram, browser):
     """Sign anna in; return how it began, and who is signed in."""
-    told = browser.post("/api/auth/start").json()
-    (payload,) = parse_qs(urlsplit(told["url"]).query)["start"]
+    body = browser.post("/api/auth/start").json()
+    (payload,) = parse_qs(urlsplit(body["url"]).query)["start"]
     telegram.start_bot("anna", payload)
-    number = f"Код на странице: {told['number']}"
+    number = f"Код на странице: {body['number']}"
     telegram.wait_for(lambda: any(number in said.text for said in telegram.answers("anna")), 30)
     telegram.press("anna", "Это я, войти")
     wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)
-    return told, browser.post("/api/auth/wait").json()
+    return body, browser.post("/api/auth/wait").json()

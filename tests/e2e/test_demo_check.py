@@ -37,9 +37,9 @@ def test_on_an_english_machine_the_demo_teaches_and_asks_in_english(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
     assert "The first model is on its way" in done.stdout
     assert not CYRILLIC.findall(done.stdout)
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert set(told) == {"ok", "first", "second", "jobs", "builds"}
-    assert told["first"]["answer"].startswith("Binary search keeps")
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert set(document) == {"ok", "first", "second", "jobs", "builds"}
+    assert document["first"]["answer"].startswith("Binary search keeps")
     status = json.loads(merlin("status", "--json", "--config", f"{place}/config.yaml").stdout)
     assert list(status["datasets"]) == ["algorithms"]
 
@@ -48,16 +48,16 @@ def test_the_demo_checks_itself_and_its_folder_can_be_read_afterwards(tmp_path):
     place = tmp_path / "demo"
     done = merlin("demo", "--check", "--state", str(place), lang="C.UTF-8")
     assert done.returncode == 0, done.stdout + done.stderr
-    told = json.loads(done.stdout.splitlines()[-1])
-    assert told["ok"] is True
-    assert told["first"]["model"] != told["second"]["model"]
-    assert told["first"]["answer"].startswith("Черты лица")
-    assert (told["jobs"], told["builds"]) == (4, 4)
+    document = json.loads(done.stdout.splitlines()[-1])
+    assert document["ok"] is True
+    assert document["first"]["model"] != document["second"]["model"]
+    assert document["first"]["answer"].startswith("Черты лица")
+    assert (document["jobs"], document["builds"]) == (4, 4)
 
     config = ["--config", str(place / "config.yaml")]
     status = json.loads(merlin("status", "--json", *config).stdout)
     serving = status["datasets"]["neurotypology"]["serving"]
-    assert (serving["build"], serving["model"]) == ("neurotypology-2", told["second"]["model"])
+    assert (serving["build"], serving["model"]) == ("neurotypology-2", document["second"]["model"])
     assert set(status) >= {"datasets", "queues", "providers"}
     # Health in the bot and on the page tells of each: all four have said that they live.
     assert set(status["processes"]) == {"daemon", "bot", "api", "engine"}

@@ -55,17 +55,17 @@ class LlamaStandin:
         return None
 
     async def _chat(self, request):
-        asked = await request.json()
-        self.echo.asked.append(asked)
-        named = {each["id"]: each["scale"] for each in asked.get("lora", [])}
+        body = await request.json()
+        self.echo.asked.append(body)
+        named = {each["id"]: each["scale"] for each in body.get("lora", [])}
         if any(number >= len(self.files) for number in named):
             return error(400, "invalid adapter id", "invalid_request_error")
         if self._refused(request) is not None:
             return self._refused(request)
-        if (count := self.echo.count(asked)) > self.echo.window:
+        if (count := self.echo.count(body)) > self.echo.window:
             text = f"the request exceeds the available context size, try increasing it ({count})"
             return error(400, text, "exceed_context_size_error")
-        return self.echo.stream(asked, self._name(named))
+        return self.echo.stream(body, self._name(named))
 
     def _name(self, named):
         """Say which adapters are on; without a word in the question, those that always are."""

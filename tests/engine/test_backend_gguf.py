@@ -107,10 +107,10 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
 
 
 def test_families_that_turn_halves_in_llama_cpp_keep_their_rows(tmp_path):
-    tensors, fields, made = converted(tmp_path, "qwen3")
+    tensors, fields, document = converted(tmp_path, "qwen3")
     assert fields["general.architecture"] == "qwen3"
     _, b = pair(tensors, 0, "self_attn.q_proj")
-    assert np.array_equal(made["blk.0.attn_q.weight.lora_b"], b)
+    assert np.array_equal(document["blk.0.attn_q.weight.lora_b"], b)
 
 
 def test_rank_stabilised_scale_is_kept(tmp_path):

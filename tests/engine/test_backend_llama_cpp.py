@@ -67,9 +67,9 @@ def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter.digest)}"])
     with serve_app(llama.app) as url:
         ask(backend_of("x", url), adapter, temperature=1.0)
-    (asked,) = llama.echo.asked
-    assert asked["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
-    assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= asked.items()
+    (document,) = llama.echo.asked
+    assert document["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
+    assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= document.items()
 
 
 def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
@@ -133,9 +133,9 @@ def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
         rest = [piece async for piece in under_way]
         return first.text, rest[-1].completion_tokens, (await new)[0]
 
-    first, made, said = in_loop(backend_of(installed, folder=base), one_beside_another)
+    first, made, text = in_loop(backend_of(installed, folder=base), one_beside_another)
     assert (first, made) == ("the ", 11)
-    assert said.startswith(f"merlin-{adapter.digest[:12]}")
+    assert text.startswith(f"merlin-{adapter.digest[:12]}")
 
 
 def test_a_server_that_died_is_started_again(installed):
@@ -177,8 +177,8 @@ def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
         monkeypatch.setattr(llama_cpp, "STOP_S", 0.1)
         return first, (await answer_of(backend))[0]
 
-    first, said = in_loop(backend_of(installed), around_a_cancelled_start)
-    assert said.startswith("the base")
+    first, text = in_loop(backend_of(installed), around_a_cancelled_start)
+    assert text.startswith("the base")
     assert not (Path("/proc") / str(first)).exists()
 
 

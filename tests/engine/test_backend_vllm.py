@@ -127,8 +127,8 @@ def test_every_option_reaches_vllm(vllm, url):
         "is_json": True,
     }
     text, pieces, ending = ask(backend_at(url), **options)
-    (asked,) = vllm.echo.asked
-    assert asked["messages"] == [{"role": "user", "content": "What is a queue?"}]
+    (document,) = vllm.echo.asked
+    assert document["messages"] == [{"role": "user", "content": "What is a queue?"}]
     wanted = {
         "max_tokens": 9,
         "temperature": 0.25,
@@ -140,7 +140,7 @@ def test_every_option_reaches_vllm(vllm, url):
         "response_format": {"type": "json_object"},
         "chat_template_kwargs": {"enable_thinking": False},
     }
-    assert wanted.items() <= asked.items()
+    assert wanted.items() <= document.items()
     assert (text, ending.reason) == ("the base hears: What is a ", "stop")
     (chance,) = pieces[0].chances
     assert (chance.token, chance.logprob) == ("the ", -0.5)

@@ -141,8 +141,8 @@ def test_a_recording_over_the_limit_is_refused(ears):
 def test_a_call_without_a_file_says_what_it_needs(ears):
     url = f"http://127.0.0.1:{ears.port}/v1/audio/transcriptions"
     head = {"Authorization": f"Bearer {KEY}"}
-    told = httpx2.post(url, headers=head, content=b"x").json()["error"]["message"]
-    assert "'file' and 'model'" in told
+    message = httpx2.post(url, headers=head, content=b"x").json()["error"]["message"]
+    assert "'file' and 'model'" in message
     form = {"model": (None, "tiny")}
     assert httpx2.post(url, headers=head, files=form).json()["error"]["param"] == "file"
 

@@ -43,8 +43,8 @@ def test_one_text_is_a_list_of_one(client):
 
 def test_base64_is_of_little_endian_floats(client):
     asked = {"model": "vectors", "input": "three", "encoding_format": "base64"}
-    told = client.post("/embeddings", body=asked, cast_to=object)
-    packed = base64.b64decode(told["data"][0]["embedding"])
+    response = client.post("/embeddings", body=asked, cast_to=object)
+    packed = base64.b64decode(response["data"][0]["embedding"])
     assert struct.unpack("<2f", packed) == (5.0, 1.5)
 
 

@@ -17,14 +17,18 @@ PACE_S = 0.5
 
 
 def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
-    told = tuned.to_dict()
-    assert told["object"] == "fine_tuning.job"
-    assert told["fine_tuned_model"] == f"ft:recall:merlin:neuro:{tuned.id[-8:]}"
-    assert told["finished_at"] >= told["created_at"]
-    assert told["trained_tokens"] > 0
-    assert (told["error"], told["metadata"], told["seed"]) == (None, {"of": "tuned"}, 42)
-    assert told["method"]["type"] == "supervised"
-    assert isinstance(told["hyperparameters"]["n_epochs"], int)
+    document = tuned.to_dict()
+    assert document["object"] == "fine_tuning.job"
+    assert document["fine_tuned_model"] == f"ft:recall:merlin:neuro:{tuned.id[-8:]}"
+    assert document["finished_at"] >= document["created_at"]
+    assert document["trained_tokens"] > 0
+    assert (document["error"], document["metadata"], document["seed"]) == (
+        None,
+        {"of": "tuned"},
+        42,
+    )
+    assert document["method"]["type"] == "supervised"
+    assert isinstance(document["hyperparameters"]["n_epochs"], int)
 
 
 def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
@@ -89,14 +93,14 @@ def test_events_are_paged(desk, tuned):
 def test_jobs_are_found_by_metadata_newest_first(tmp_path):
     with engine_in_thread(tmp_path, pace_s=600) as desk:
         file = desk.upload()
-        made = [
+        ids = [
             desk.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
             for n in range(5)
         ]
         wanted = {"merlin_launch": "ключ-1"}
-        assert [job.id for job in desk.jobs.list(metadata=wanted)] == [made[3], made[1]]
+        assert [job.id for job in desk.jobs.list(metadata=wanted)] == [ids[3], ids[1]]
         assert desk.jobs.list(metadata={**wanted, "n": "0"}).data == []
-        assert [job.id for job in desk.jobs.list(limit=2)] == made[::-1]
+        assert [job.id for job in desk.jobs.list(limit=2)] == ids[::-1]
         assert desk.jobs.list(limit=2).has_more
 
 

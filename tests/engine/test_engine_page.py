@@ -95,8 +95,8 @@ def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
         grown = browser.get(live.replace("&amp;", "&"))
         assert grown.status_code == 200
         assert f"шаг {SHOWN + 10} из {STEPS}" in words(grown)
-        told = browser.get(seen).json()
-        assert (told["step"], told["tokens_per_second"]) == (SHOWN + 10, 1240.0)
+        body = browser.get(seen).json()
+        assert (body["step"], body["tokens_per_second"]) == (SHOWN + 10, 1240.0)
 
 
 def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
@@ -310,12 +310,12 @@ def test_what_is_not_there_is_said_in_words(pages, road, status, said):
 
 def test_programs_read_the_same_as_json_with_the_key(pages):
     headers = {"Authorization": f"Bearer {KEY}"}
-    told = get(f"{pages.address}/view", headers=headers).json()
-    states = {job["id"]: job["state"] for job in told["jobs"]}
+    body = get(f"{pages.address}/view", headers=headers).json()
+    states = {job["id"]: job["state"] for job in body["jobs"]}
     assert states == {job_id: state for state, job_id in pages.jobs.items()}
-    assert {base["name"]: base["licence"] for base in told["bases"]}[BASE] == "Apache-2.0"
-    assert told["counts"]["running"] == 1
-    assert told["machine"]["memory_total_bytes"] > told["machine"]["memory_own_bytes"] > 0
+    assert {base["name"]: base["licence"] for base in body["bases"]}[BASE] == "Apache-2.0"
+    assert body["counts"]["running"] == 1
+    assert body["machine"]["memory_total_bytes"] > body["machine"]["memory_own_bytes"] > 0
     assert get(f"{pages.address}/view").status_code == 401
     missing = get(f"{pages.address}/jobs/nope/view", headers=headers)
     assert missing.json()["error"]["type"] == "invalid_request_error"

@@ -47,13 +47,13 @@ def test_the_threads_of_the_engine_do_not_bind_its_children():
         "print(json.dumps([dict(os.environ), own.child_environment()]))"
     )
     path = os.pathsep.join(filter(None, sys.path))
-    told = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-c", code],
         env={"PYTHONPATH": path, "MKL_NUM_THREADS": "3"},
         capture_output=True,
         check=True,
     )
-    engine, child = json.loads(told.stdout)
+    engine, child = json.loads(completed.stdout)
     assert (engine["OMP_NUM_THREADS"], engine["MKL_NUM_THREADS"]) == ("1", "3")
     assert "OMP_NUM_THREADS" not in child
     assert child["MKL_NUM_THREADS"] == "3"

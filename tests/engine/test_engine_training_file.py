@@ -86,11 +86,11 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
     ],
 )
 def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, words):
-    with pytest.raises(BadFile) as found:
+    with pytest.raises(BadFile) as caught:
         read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
-    assert str(found.value).startswith("Line 2: ")
-    assert words in str(found.value)
-    assert text("ru", found.value.key, **found.value.arguments).startswith("Строка 2: ")
+    assert str(caught.value).startswith("Line 2: ")
+    assert words in str(caught.value)
+    assert text("ru", caught.value.key, **caught.value.arguments).startswith("Строка 2: ")
 
 
 def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):

@@ -147,8 +147,8 @@ def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
 
 def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
     ear.script = [418]
-    told = place.hooks.test(endpoint.id, event_type=TYPES[1])
-    assert (told.status_code, told.success, told.event_type) == (418, True, TYPES[1])
+    response = place.hooks.test(endpoint.id, event_type=TYPES[1])
+    assert (response.status_code, response.success, response.event_type) == (418, True, TYPES[1])
     assert place.hooks.test(endpoint.id, event_type=TYPES[1]).status_code == 200
     ear.shutdown()
     ear.server_close()
@@ -225,9 +225,9 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
     again(place)
     place.train()
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "paused")
-    told = place.hooks.retrieve(endpoint.id).merlin
-    assert told["waiting"] == 2
-    assert told["trouble"] == "HTTP 500"
+    document = place.hooks.retrieve(endpoint.id).merlin
+    assert document["waiting"] == 2
+    assert document["trouble"] == "HTTP 500"
     assert place.hooks.test(endpoint.id, event_type=TYPES[0]).status_code == 200
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
     assert place.hooks.retrieve(endpoint.id).merlin["state"] == "on"
@@ -349,10 +349,10 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
     ear.script[:] = [500]
     with closing(Rows(tmp_path / "engine.db")) as rows:
         endpoints = Endpoints(rows, clock)
-        made = endpoints.add(EndpointChange(name="tests", url=ear.url, event_types=TYPES), "")
+        document = endpoints.add(EndpointChange(name="tests", url=ear.url, event_types=TYPES), "")
         now = clock().timestamp()
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
-        rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", made["id"], now, now)
+        rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", document["id"], now, now)
         settings = EngineSettings(tmp_path, "127.0.0.1", 0, "key")
         courier = WebhookSender(endpoints, SsrfGuard(settings), clock)
         courier.start()

@@ -122,10 +122,10 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
 
 
 def test_a_child_that_is_killed_is_told_with_its_log(library):
-    with pytest.raises(MerlinError) as told:
+    with pytest.raises(MerlinError) as caught:
         pull("tiny", library.model, library.engine, lambda *_: _kill_the_child())
-    assert told.value.key == "library-child-died"
-    assert Path(told.value.arguments["log"]).is_file()
+    assert caught.value.key == "library-child-died"
+    assert Path(caught.value.arguments["log"]).is_file()
     assert library.lies == set()
     assert library.pull()[1] is True
 

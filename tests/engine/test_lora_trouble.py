@@ -40,10 +40,10 @@ def copied(tmp_path):
 
 def failure(made, code):
     """Train; return the words of the failure, which must have this code."""
-    told = in_this_process(made)[-1]
-    assert told["tell"] == "failed", told
-    assert told["code"] == code
-    russian, english = (text(to, told["key"], **told["arguments"]) for to in ("ru", "en"))
+    document = in_this_process(made)[-1]
+    assert document["tell"] == "failed", document
+    assert document["code"] == code
+    russian, english = (text(to, document["key"], **document["arguments"]) for to in ("ru", "en"))
     assert russian != english
     assert str(made.folder.parent) not in english
     return english
@@ -172,10 +172,10 @@ def test_a_hyperparameter_out_of_range_is_refused_by_name(name, value):
 
 
 def test_every_hyperparameter_is_automatic_where_none_is_given():
-    asked = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
-    assert asked["rank"] == 8
-    assert asked["dropout"] == 0.0
-    settled = trainer.resolve(DPO, asked, examples=50, padding=0.5, parameters=135_000_000)
+    document = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
+    assert document["rank"] == 8
+    assert document["dropout"] == 0.0
+    settled = trainer.resolve(DPO, document, examples=50, padding=0.5, parameters=135_000_000)
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,

@@ -314,11 +314,13 @@ def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
 
 def test_a_model_of_the_first_format_answers_as_it_did(tmp_path):
     model = load(Path(__file__).parent / "questions" / "recall-format-1.npz")
-    told = json.loads((Path(__file__).parent / "questions" / "recall-format-1.json").read_text())
+    document = json.loads(
+        (Path(__file__).parent / "questions" / "recall-format-1.json").read_text()
+    )
     said = {
         asked: [answer.text, answer.confidence, answer.known]
-        for asked in told
+        for asked in document
         for answer in [ask(model, asked)]
     }
-    assert said == told
-    assert not any(ask(model, asked).nearest for asked in told)
+    assert said == document
+    assert not any(ask(model, asked).nearest for asked in document)

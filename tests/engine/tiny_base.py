@@ -207,8 +207,8 @@ def _english():
     for path in sorted(_ENGLISH.glob("*/*.yaml")):
         document = yaml.safe_load(path.read_text("utf-8"))
         if document.get("split") != "test":
-            [asked, told] = document["messages"]
-            pairs.append((asked["user"], told["assistant"]))
+            [body, report] = document["messages"]
+            pairs.append((body["user"], report["assistant"]))
     return pairs
 
 

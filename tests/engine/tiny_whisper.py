@@ -52,8 +52,8 @@ def whisper_in(folder):
     copied = ["tokenizer.json", "preprocessor_config.json"]
     TransformersConverter(str(source), copy_files=copied).convert(str(folder))
     ids = [tokens.convert_tokens_to_ids(f"<|{name}|>") for name in LANGUAGES]
-    told = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps({**told, "lang_ids": ids}))
+    document = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**document, "lang_ids": ids}))
     return folder
 
 

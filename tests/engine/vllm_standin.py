@@ -48,11 +48,11 @@ class VllmStandin:
         return None
 
     async def _chat(self, request):
-        asked = await request.json()
-        self.echo.asked.append(asked)
-        if (refused := self._refused(request) or self._invalid(asked)) is not None:
+        body = await request.json()
+        self.echo.asked.append(body)
+        if (refused := self._refused(request) or self._invalid(body)) is not None:
             return refused
-        return self.echo.stream(asked, asked.get("model", "the base"))
+        return self.echo.stream(body, body.get("model", "the base"))
 
     def _invalid(self, asked):
         name = asked.get("model")
@@ -79,10 +79,10 @@ class VllmStandin:
         return JSONResponse(embeddings(await request.json()))
 
     async def _load(self, request):
-        asked = await request.json()
+        body = await request.json()
         if (refused := self._refused(request)) is not None:
             return refused
-        name, path = asked["lora_name"], Path(asked["lora_path"])
+        name, path = body["lora_name"], Path(body["lora_path"])
         if name in self.loaded:
             text = (
                 f"The lora adapter '{name}' has already been loaded. If you want to load the"

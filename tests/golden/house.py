@@ -128,8 +128,8 @@ class House:
     def sign_in(self, name):
         """Sign somebody's browser in by a yes in the bot."""
         browser, person = self.browsers[name], self.people[name]
-        told = _good(browser.post("/api/auth/start"))
-        (payload,) = parse_qs(urlsplit(told["url"]).query)["start"]
+        document = _good(browser.post("/api/auth/start"))
+        (payload,) = parse_qs(urlsplit(document["url"]).query)["start"]
         person.do(self.telegram.start_bot, payload)
         person.press(person.newest.keys[0][0]["callback_data"])
         wait_until(lambda: _good(browser.post("/api/auth/wait"))["state"] == "confirmed")
@@ -140,9 +140,9 @@ class House:
 
     def served(self, name, verb, path, **said):
         """The same for what the daemon does: let it, and return what the request says then."""
-        asked = self.call(name, verb, path, **said)
+        document = self.call(name, verb, path, **said)
         self.lab.tick("serve")
-        return self.call(name, "GET", f"/api/requests/{asked['id']}")
+        return self.call(name, "GET", f"/api/requests/{document['id']}")
 
 
 def _good(answer):
@@ -337,8 +337,8 @@ def _asked(house):
     data = [key.get("callback_data", "") for row in anna.newest.keys for key in row]
     anna.press(next(each for each in data if each.startswith("rate:down")))
     house.call("anna", "POST", "/api/user/courses", course_id=1)
-    made = house.call("anna", "POST", "/api/user/keys", label="её бот", scopes=["chat:write"])
-    house.key = made["secret"]
+    document = house.call("anna", "POST", "/api/user/keys", label="её бот", scopes=["chat:write"])
+    house.key = document["secret"]
 
 
 def _bought(house):
@@ -354,13 +354,13 @@ def _bought(house):
 def _edited(house):
     """Let one edit of boris's be committed, and one meet another's."""
     place = "/api/datasets/trial/examples"
-    shown = house.call("boris", "GET", f"{place}/q5")
+    document = house.call("boris", "GET", f"{place}/q5")
     first = house.call(
         "boris", "PUT", f"{place}/q4", answer="Иначе.", revision=_revision(house, "q4")
     )
     house.lab.tick("changes", "fetch")
     second = house.call(
-        "boris", "PUT", f"{place}/q5", answer="И это иначе.", revision=shown["revision"]
+        "boris", "PUT", f"{place}/q5", answer="И это иначе.", revision=document["revision"]
     )
     house.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
     house.lab.repository.commit("Explain 5 better")

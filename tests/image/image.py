@@ -116,9 +116,9 @@ class Builder:
 
     def settings(self) -> Mapping[str, Any]:
         """Return what the image says about running it."""
-        told = json.loads(self._buildah("inspect", "--type", "image", NAME))
-        found: Mapping[str, Any] = told["Docker"]["config"]
-        return found
+        document = json.loads(self._buildah("inspect", "--type", "image", NAME))
+        config: Mapping[str, Any] = document["Docker"]["config"]
+        return config
 
     @contextmanager
     def container(self, configuration: Path) -> Iterator[Container]:

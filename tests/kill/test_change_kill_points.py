@@ -29,8 +29,8 @@ def changes_of(lab, database):
 
 def ask(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
-    asked = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
-    changes = make_changes("trial", edits, asked, "Import 2 examples")
+    change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
+    changes = make_changes("trial", edits, change_request, "Import 2 examples")
     with opened(lab.config) as database:
         changes_of(lab, database).put(changes)
     return changes[0].change_id
@@ -72,5 +72,5 @@ def test_one_commit_after_a_death_at(point, tmp_path):
             "datasets/trial/examples/b.yaml",
         ]
         with opened(lab.config) as database:
-            told = [notice.key for notice in Notices(database).waiting(100) if notice.to == "7"]
-        assert told.count("notice-change-committed") == 1
+            keys = [notice.key for notice in Notices(database).waiting(100) if notice.to == "7"]
+        assert keys.count("notice-change-committed") == 1

@@ -98,8 +98,8 @@ def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
         deaths = run_until_done(lab, **crash)
         assert deaths == 1, f"{point} was not reached"
-        told = lab.status()
-        assert (told["verdict"], told["serving"]["build"]) == ("serving", "trial-1")
+        document = lab.status()
+        assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
         alive = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         assert len(alive) == 1
         assert len(provider.files()) == 2

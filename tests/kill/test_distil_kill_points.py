@@ -36,8 +36,8 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
         assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 137, log.read_text()
         assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 0, log.read_text()
 
-        asked = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
-    assert (len(asked), len(set(asked))) == (CALLS[point], 3)
+        contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
+    assert (len(contents), len(set(contents))) == (CALLS[point], 3)
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         drafts = [proposal.draft for proposal in Proposals(database).waiting(limit=100)]

@@ -111,11 +111,11 @@ def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, prov
     with api.running():
         assert api.ask(**named).status_code == 409
         api.time_passes()
-        told = api.ask(**named)
-        assert told.status_code == 200
+        response = api.ask(**named)
+        assert response.status_code == 200
         again = api.ask(**named)
         assert again.headers["idempotency-replayed"] == "true"
-        assert again.content == told.content
+        assert again.content == response.content
     assert api.uses() == {"charged": 1}
 
 

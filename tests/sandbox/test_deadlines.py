@@ -55,6 +55,6 @@ def test_a_wait_for_what_never_happens_ends():
 
 @pytest.mark.functional
 def test_a_stand_in_waits_as_long_as_a_busy_machine_needs():
-    with TelegramStandIn() as telegram, busy(), pytest.raises(TimeoutError) as told:
+    with TelegramStandIn() as telegram, busy(), pytest.raises(TimeoutError) as caught:
         telegram.wait_for(lambda: False, SHORT_S)
-    assert float(str(told.value).split()[2]) > SHORT_S
+    assert float(str(caught.value).split()[2]) > SHORT_S

@@ -17,13 +17,13 @@ pytestmark = pytest.mark.functional
 def test_a_folder_holds_one_demo_at_a_time(tmp_path):
     folder = tmp_path / "demo"
     with prepare_demo(folder, Ports.free()) as place:
-        said = place.config.read_text()
+        text = place.config.read_text()
         with pytest.raises(Refused) as refused, prepare_demo(folder, Ports.free()):
             pass
         assert refused.value.key == "demo-running"
         with pytest.raises(Refused):
             clear(folder)
-        assert place.config.read_text() == said
+        assert place.config.read_text() == text
     with prepare_demo(folder, Ports.free()):
         pass
     clear(folder)

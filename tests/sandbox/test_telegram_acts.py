@@ -21,11 +21,11 @@ def messages(ask):
 def test_a_long_paste_comes_in_parts_cut_between_words(telegram_up):
     text = "слово " * 1500 + "😀" * 3000
     ids = telegram_up.paste("anna", text)
-    said = [one.text for one in telegram_up.log("anna")]
-    assert len(said) == len(ids) > 2
-    assert all(utf16_length(one) <= 4096 for one in said)
-    assert "".join("".join(said).split()) == "".join(text.split())
-    assert said[0].endswith("слово")
+    texts = [one.text for one in telegram_up.log("anna")]
+    assert len(texts) == len(ids) > 2
+    assert all(utf16_length(one) <= 4096 for one in texts)
+    assert "".join("".join(texts).split()) == "".join(text.split())
+    assert texts[0].endswith("слово")
 
 
 def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
@@ -86,8 +86,10 @@ def test_acts_on_what_is_not_there(telegram_up, act):
 
 
 def test_every_act_can_be_asked_for_over_http(telegram_up):
-    status, said = send(telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}})
-    assert (status, len(said["update_ids"])) == (200, 2)
+    status, document = send(
+        telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}}
+    )
+    assert (status, len(document["update_ids"])) == (200, 2)
     assert send(telegram_up, person="anna@study", text="/ask привет")[0] == 200
     assert [one.text for one in telegram_up.log("study")][-1] == "/ask привет"
     telegram_up.switch("has_topics")
@@ -105,9 +107,9 @@ def test_every_act_can_be_asked_for_over_http(telegram_up):
     ],
 )
 def test_unknown_acts_are_refused(telegram_up, fields):
-    status, said = send(telegram_up, person="anna", **fields)
+    status, document = send(telegram_up, person="anna", **fields)
     assert status == 400
-    assert said["error"]
+    assert document["error"]
 
 
 def test_the_chats_of_everybody_are_listed(telegram_up):

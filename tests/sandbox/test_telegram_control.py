@@ -43,9 +43,9 @@ def page_of(standin, path="/", **headers):
 
 
 def test_people_write_press_and_correct_over_http(telegram_up, ask):
-    status, said = send(telegram_up, person="anna", text="привет")
+    status, document = send(telegram_up, person="anna", text="привет")
     assert status == 200
-    assert said["update_id"] == telegram_up.pending()[0]["update_id"]
+    assert document["update_id"] == telegram_up.pending()[0]["update_id"]
     message_id = telegram_up.log("anna")[0].message_id
     assert send(telegram_up, person="anna", text="пока", message_id=message_id)[0] == 200
     assert send(telegram_up, person="anna", voice=True)[0] == 200
@@ -65,9 +65,9 @@ def test_people_write_press_and_correct_over_http(telegram_up, ask):
     ],
 )
 def test_wishes_that_cannot_be(telegram_up, fields, status):
-    answered, said = send(telegram_up, **fields)
+    answered, document = send(telegram_up, **fields)
     assert answered == status
-    assert said["error"]
+    assert document["error"]
     assert telegram_up.pending() == []
 
 
@@ -99,9 +99,9 @@ def test_the_log_tells_messages_and_their_past(telegram_up, ask):
         await bot.edit_message_text("ответ", 1001, sent.message_id)
 
     ask(act)
-    status, told = fetch(f"{telegram_up.page_url}control/log?chat=anna")
+    status, document = fetch(f"{telegram_up.page_url}control/log?chat=anna")
     assert status == 200
-    assert [version["text"] for version in told["messages"][0]["versions"]] == ["…", "ответ"]
+    assert [version["text"] for version in document["messages"][0]["versions"]] == ["…", "ответ"]
     assert fetch(f"{telegram_up.page_url}control/log?chat=igor")[0] == 404
 
 

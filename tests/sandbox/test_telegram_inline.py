@@ -85,6 +85,6 @@ def test_results_that_telegram_refuses(telegram_up, results, words):
     telegram_up.ask_inline("anna", "лоб")
     query_id = telegram_up.pending()[0]["inline_query"]["id"]
     url = f"{telegram_up.base_url}{telegram_up.token}/answerInlineQuery"
-    status, said = fetch(url, {"inline_query_id": query_id, "results": results})
+    status, document = fetch(url, {"inline_query_id": query_id, "results": results})
     assert status == 400
-    assert words in said["description"]
+    assert words in document["description"]

@@ -194,10 +194,10 @@ def test_people_beyond_the_three_speak_english(telegram_up, ask):
 
 def test_updates_and_chats_survive_sigkill(tmp_path):
     with as_process("telegram", tmp_path) as (_process, address):
-        status, said = fetch(f"{address}/control/send", {"person": "anna", "text": "раз"})
+        status, document = fetch(f"{address}/control/send", {"person": "anna", "text": "раз"})
     assert status == 200
     with TelegramStandIn(tmp_path) as after:
-        assert [one["update_id"] for one in after.pending()] == [said["update_id"]]
+        assert [one["update_id"] for one in after.pending()] == [document["update_id"]]
         assert [one.text for one in after.log("anna")] == ["раз"]
 
 

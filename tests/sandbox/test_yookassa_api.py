@@ -37,8 +37,8 @@ def receipt(**more):
 
 
 def test_only_the_shop_itself_is_answered(client):
-    status, told = client.ask("GET", "/payments", auth=("100500", "wrong"))
-    assert (status, told["code"]) == (401, "invalid_credentials")
+    status, document = client.ask("GET", "/payments", auth=("100500", "wrong"))
+    assert (status, document["code"]) == (401, "invalid_credentials")
     assert client.ask("GET", "/payments")[0] == 200
 
 
@@ -46,8 +46,8 @@ def test_one_key_makes_one_payment_and_keeps_its_first_answer(client):
     first = client.pay("k1", key="one")
     client.shop.choose("k1", "paid")
     assert client.pay("k1", key="one") == first
-    status, told = client.ask("POST", "/payments", asked("k1", description="Другое"), "one")
-    assert (status, told["parameter"]) == (400, "Idempotence-Key")
+    status, document = client.ask("POST", "/payments", asked("k1", description="Другое"), "one")
+    assert (status, document["parameter"]) == (400, "Idempotence-Key")
     assert client.ask("POST", "/payments", asked("k1"), "")[0] == 400
     assert client.ask("POST", "/payments", asked("k1"), "x" * 65)[0] == 400
     assert [one["id"] for one in client.shop.payments() if one["metadata"]["purchase"] == "k1"] == [
@@ -91,8 +91,8 @@ def test_a_refused_call_leaves_its_key_free(client):
 )
 def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, parameter):
     before = len(client.shop.payments())
-    status, told = client.ask("POST", "/payments", asked(**{field: value}))
-    assert (status, told["code"], told["parameter"]) == (400, "invalid_request", parameter)
+    status, document = client.ask("POST", "/payments", asked(**{field: value}))
+    assert (status, document["code"], document["parameter"]) == (400, "invalid_request", parameter)
     assert len(client.shop.payments()) == before
 
 
@@ -115,8 +115,8 @@ def test_held_money_is_taken_in_part_once(client):
     more = {"amount": {"value": "300.00", "currency": "RUB"}}
     assert client.ask("POST", path, more)[0] == 400
     part = {"amount": {"value": "100.00", "currency": "RUB"}}
-    status, told = client.ask("POST", path, part)
-    assert (status, told["status"], told["amount"]["value"]) == (200, "succeeded", "100.00")
+    status, document = client.ask("POST", path, part)
+    assert (status, document["status"], document["amount"]["value"]) == (200, "succeeded", "100.00")
     assert client.ask("POST", path, part)[0] == 400
     assert client.ask("POST", f"/payments/{held['id']}/cancel")[0] == 400
 
@@ -165,7 +165,7 @@ def test_a_method_that_the_payer_did_not_let_be_saved_pays_nothing(client):
 def test_lists_go_newest_first_by_pages_and_times():
     with YooKassaStandIn() as shop:
         client = Client(shop)
-        made = [client.pay(f"l{number}")["id"] for number in range(5)]
+        ids = [client.pay(f"l{number}")["id"] for number in range(5)]
         seen, cursor = [], ""
         while True:
             page = client.ask("GET", f"/payments?limit=2{cursor}")[1]
@@ -173,12 +173,12 @@ def test_lists_go_newest_first_by_pages_and_times():
             if "next_cursor" not in page:
                 break
             cursor = f"&cursor={page['next_cursor']}"
-        assert seen == made[::-1]
+        assert seen == ids[::-1]
         third = shop.payment("l2")["created_at"]
         late = client.ask("GET", f"/payments?created_at.gte={third}")[1]["items"]
-        assert set(made[3:]) <= {one["id"] for one in late}
+        assert set(ids[3:]) <= {one["id"] for one in late}
         early = client.ask("GET", f"/payments?created_at.lt={third}")[1]["items"]
-        assert {one["id"] for one in early} <= set(made[:2])
+        assert {one["id"] for one in early} <= set(ids[:2])
         for wrong in ("limit=0", "limit=101", "limit=x", "created_at.gte=soon"):
             assert client.ask("GET", f"/payments?{wrong}")[0] == 400
 
@@ -194,5 +194,5 @@ def test_receipts_are_registered_when_money_moves(client):
 
 @pytest.mark.parametrize("path", ["/payments/x", "/refunds/x"])
 def test_what_is_not_there_is_not_found(client, path):
-    status, told = client.ask("GET", path)
-    assert (status, told["type"], told["code"]) == (404, "error", "not_found")
+    status, document = client.ask("GET", path)
+    assert (status, document["type"], document["code"]) == (404, "error", "not_found")

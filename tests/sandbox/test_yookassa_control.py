@@ -60,19 +60,19 @@ def test_a_fault_hits_one_purchase_alone(client):
         Fault("payments.create", FaultKind.DONE_STATUS, status=202, only={"purchase": "p2"})
     )
     client.pay("p1")
-    status, told = client.ask("POST", "/payments", asked("p2"), "k")
-    assert (status, told["type"]) == (202, "processing")
+    status, document = client.ask("POST", "/payments", asked("p2"), "k")
+    assert (status, document["type"]) == (202, "processing")
     assert client.pay("p2", key="k")["id"] == client.shop.payment("p2")["id"]
     assert len(client.shop.payments()) == 2
 
 
 def test_down_and_back_it_knows_its_payments(client):
-    made = client.pay("p1")
+    document = client.pay("p1")
     client.shop.stop()
     with pytest.raises(requests.ConnectionError):
         client.ask("GET", "/payments")
     client.shop.start()
-    assert client.ask("GET", f"/payments/{made['id']}")[1]["id"] == made["id"]
+    assert client.ask("GET", f"/payments/{document['id']}")[1]["id"] == document["id"]
 
 
 @contextmanager
@@ -94,8 +94,8 @@ def test_as_a_process_it_remembers_over_a_kill(tmp_path):
         process.kill()
     with served(tmp_path) as (_process, client):
         assert client.pay("p1", key="one", save_payment_method=True) == paid
-        told = client.ask("GET", f"/payments/{paid['id']}")[1]
-        assert (told["status"], told["refunded_amount"]["value"]) == ("succeeded", "1.00")
+        document = client.ask("GET", f"/payments/{paid['id']}")[1]
+        assert (document["status"], document["refunded_amount"]["value"]) == ("succeeded", "1.00")
         renewed = client.pay("p3", "renewal", confirmation=None, payment_method_id=paid["id"])
         assert renewed["status"] == "succeeded"
         listed = client.ask("GET", "/payments")[1]["items"]

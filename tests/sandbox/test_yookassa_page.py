@@ -47,9 +47,9 @@ def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
     url = opened(client, "one")
     answer = press(url, **form)
     assert (answer.status_code, answer.headers["location"]) == (303, BACK)
-    told = client.shop.payment("one")
-    assert told["status"] == status
-    assert told.get("cancellation_details", {}).get("reason") == reason
+    document = client.shop.payment("one")
+    assert document["status"] == status
+    assert document.get("cancellation_details", {}).get("reason") == reason
 
 
 @pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
@@ -59,22 +59,25 @@ def test_the_bank_s_check_is_a_second_step(client, outcome, status):
     assert client.shop.payment("secure")["status"] == "pending"
     assert 'id="secure-pay"' in page(f"{url}/3ds").text
     assert press(f"{url}/3ds", outcome=outcome).headers["location"] == BACK
-    told = client.shop.payment("secure")
-    assert told["status"] == status
-    assert (told["paid"], "cancellation_details" in told) == (outcome == "paid", outcome != "paid")
+    document = client.shop.payment("secure")
+    assert document["status"] == status
+    assert (document["paid"], "cancellation_details" in document) == (
+        outcome == "paid",
+        outcome != "paid",
+    )
 
 
 def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
     url = opened(client, "words", description="Плюс <на> 30 дней", save_payment_method=True)
-    said = page(f"{url}?lang=ru").text
-    assert "Оплатить 299\N{NO-BREAK SPACE}₽" in said
-    assert "деньги не списываются" in said
-    assert "Плюс &lt;на&gt; 30 дней" in said
-    assert "запомнить способ оплаты" in said
+    text = page(f"{url}?lang=ru").text
+    assert "Оплатить 299\N{NO-BREAK SPACE}₽" in text
+    assert "деньги не списываются" in text
+    assert "Плюс &lt;на&gt; 30 дней" in text
+    assert "запомнить способ оплаты" in text
     english = page(url, headers={"Accept-Language": "en-GB,en"}).text
     assert '<html lang="en">' in english
     assert "Pay ₽299" in english
-    assert set(re.findall(r'<(?:button|select)[^>]* id="([a-z]+)"', said)) == {
+    assert set(re.findall(r'<(?:button|select)[^>]* id="([a-z]+)"', text)) == {
         *("pay", "secure", "decline", "leave", "reason")
     }
 
@@ -107,7 +110,7 @@ def test_a_payment_that_is_not_there_is_said_to_be_none(client):
 
 def test_the_newest_payments_are_listed_with_how_they_stand(client):
     url = opened(client, "listed")
-    said = page(f"{client.root}/").text
-    assert url.removeprefix(client.root) in said
-    for path in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', said)):
+    text = page(f"{client.root}/").text
+    assert url.removeprefix(client.root) in text
+    for path in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):
         assert page(client.root + path).status_code == 200

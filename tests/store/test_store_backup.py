@@ -73,9 +73,11 @@ def called(capfd, *words):
 
 
 def backed_up(capfd, place, *words):
-    code, told = called(capfd, "backup", place.parent / "kept", "--json", "--config", place, *words)
-    assert code == 0, told.err
-    return Path(json.loads(told.out)["path"])
+    code, captured = called(
+        capfd, "backup", place.parent / "kept", "--json", "--config", place, *words
+    )
+    assert code == 0, captured.err
+    return Path(json.loads(captured.out)["path"])
 
 
 def counts(database):
@@ -109,8 +111,8 @@ def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(plac
         stop.set()
         writing.join()
     there = configured(tmp_path / "there")
-    code, told = called(capfd, "restore", archive, "--config", there)
-    assert code == 0, told.err
+    code, captured = called(capfd, "restore", archive, "--config", there)
+    assert code == 0, captured.err
     new = there.parent / "state"
     assert counts(new / "merlin.db") == counts(state / "merlin.db")
     with closing(sqlite3.connect(new / "merlin.db")) as database:
@@ -129,11 +131,11 @@ def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(pl
         opened.execute("DELETE FROM rating")
         opened.execute("DELETE FROM turn")
     before = counts(database)
-    code, told = called(capfd, "restore", archive, "--config", place)
-    assert (code, "--replace" in told.err) == (1, True)
+    code, captured = called(capfd, "restore", archive, "--config", place)
+    assert (code, "--replace" in captured.err) == (1, True)
     assert counts(database) == before
-    code, told = called(capfd, "restore", archive, "--config", place, "--replace")
-    assert code == 0, told.err
+    code, captured = called(capfd, "restore", archive, "--config", place, "--replace")
+    assert code == 0, captured.err
     assert counts(database) != before
     (kept,) = database.parent.glob("merlin.db.before-*")
     assert counts(kept) == before
@@ -169,8 +171,8 @@ def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgr
         postgresql.drop(url)
         dumps = [each.name for each in (tmp_path / state).glob("*before-*")]
         assert dumps == ([] if path else [f"merlin.dump.before-{STEPS[-1].__name__}"])
-        said = [log["event"] for log in logs if log["log_level"] == "warning"]
-        assert said == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
+        events = [log["event"] for log in logs if log["log_level"] == "warning"]
+        assert events == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
 
 
 def torn(whole):
@@ -206,8 +208,8 @@ def test_a_broken_or_newer_archive_changes_nothing(place, capfd, harm, said):
     database = place.parent / "state/merlin.db"
     before = database.read_bytes()
     for how in ("--replace", "--dry-run"):
-        code, told = called(capfd, "restore", archive, "--config", place, how)
-        assert (code, said in told.err) == (1, True), told.err
+        code, captured = called(capfd, "restore", archive, "--config", place, how)
+        assert (code, said in captured.err) == (1, True), captured.err
     assert database.read_bytes() == before
     assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
 
@@ -223,8 +225,8 @@ def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
     assert died.returncode == 137
     for asked in ("users", "daemon", "engine"):
         more = ["list"] if asked == "users" else []
-        code, told = called(capfd, asked, *more, "--config", there)
-        assert (code, "merlin restore ARCHIVE --replace" in told.err) == (1, True), told.err
+        code, captured = called(capfd, asked, *more, "--config", there)
+        assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (1, True), captured.err
     assert called(capfd, *words)[0] == 0
     assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
     assert called(capfd, "users", "list", "--config", there)[0] == 0
@@ -233,8 +235,8 @@ def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
 def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(place, capfd, monkeypatch):
     monkeypatch.setenv("MERLIN_BACKUP_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
     monkeypatch.setattr(backup, "MAX_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
-    code, told = called(capfd, "backup", place.parent / "kept", "--config", place)
-    assert (code, "larger than 64 GiB" in told.err) == (1, True)
+    code, captured = called(capfd, "backup", place.parent / "kept", "--config", place)
+    assert (code, "larger than 64 GiB" in captured.err) == (1, True)
     assert not [*(place.parent / "kept").iterdir()]
 
 
@@ -252,13 +254,13 @@ def test_an_encrypted_backup_opens_with_its_key_alone(place, tmp_path, capfd, mo
     assert archive.name.endswith("Z.tar.gz.enc")
     assert b"merlin.db" not in whole
     for keys, said in (("", "Set MERLIN_BACKUP_KEY"), (second, "another key"), ("x", "key")):
-        code, told = restored(keys)
-        assert (code, said in told.err) == (2 if keys == "x" else 1, True), told.err
+        code, captured = restored(keys)
+        assert (code, said in captured.err) == (2 if keys == "x" else 1, True), captured.err
     archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     assert "no whole backup" in restored(first)[1].err
     archive.write_bytes(whole)
-    code, told = restored(f"{second},{first}", "--dry-run", "--json")
-    assert (code, json.loads(told.out)["database"]) == (0, "sqlite")
+    code, captured = restored(f"{second},{first}", "--dry-run", "--json")
+    assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
     assert not list((there.parent / "state").iterdir())
     assert restored(first)[0] == 0
     assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
@@ -304,8 +306,8 @@ def forged(path, name, kind=tarfile.REGTYPE):
 def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, capfd, name, kind):
     forged(tmp_path / "x.tar.gz", name, kind)
     there = configured(tmp_path / "d")
-    code, told = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
-    assert (code, "no whole backup" in told.err) == (1, True)
+    code, captured = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
+    assert (code, "no whole backup" in captured.err) == (1, True)
     assert not [*(there.parent / "state").iterdir()]
     assert not (tmp_path / "d/outside").exists()
 
@@ -315,6 +317,6 @@ def test_an_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
     kept.mkdir()
     forged(tmp_path / "x.tar.gz", str(kept))
     there = configured(tmp_path / "d")
-    code, told = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
-    assert (code, "no whole backup" in told.err) == (1, True)
+    code, captured = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
+    assert (code, "no whole backup" in captured.err) == (1, True)
     assert kept.is_dir()

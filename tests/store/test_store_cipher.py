@@ -90,8 +90,8 @@ def test_racing_processes_agree_on_one_key(tmp_path):
 
     def start(_):
         command = [sys.executable, "-c", code, str(tmp_path)]
-        told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
-        return told.stdout.splitlines()[-1]
+        completed = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+        return completed.stdout.splitlines()[-1]
 
     with ThreadPoolExecutor(3) as pool:
         assert len(set(pool.map(start, range(3)))) == 1
@@ -112,10 +112,10 @@ def test_the_file_still_opens_when_a_key_is_given_later(tmp_path):
 
 @pytest.mark.parametrize("given", ["", "short", "ключ", GIVEN[:-4], GIVEN + "AAAA", "!" * 44])
 def test_a_wrong_key_is_named_and_not_shown(given, tmp_path):
-    with pytest.raises(ConfigError, match="MERLIN_TEXT_KEY") as told:
+    with pytest.raises(ConfigError, match="MERLIN_TEXT_KEY") as caught:
         load_or_make_key(tmp_path, given)
     if given:
-        assert given not in str(told.value.arguments)
+        assert given not in str(caught.value.arguments)
 
 
 def test_a_damaged_key_file_is_told(tmp_path):

@@ -112,10 +112,10 @@ def test_the_author_is_who_changed_the_blob_last(world):
     world.push(2, examples(13, changed=(3,)), author="boris")
     world.push(3, examples(13), author="vera")
     world.push(4, examples(13, changed=(3,)), author="anna")
-    told = authors(world, 2)
-    assert (told["003"], told["012"], told["001"]) == ("boris", "boris", "anna")
-    told = authors(world, 3)
-    assert (told["003"], told["012"], told["001"]) == ("vera", "boris", "anna")
+    document = authors(world, 2)
+    assert (document["003"], document["012"], document["001"]) == ("boris", "boris", "anna")
+    document = authors(world, 3)
+    assert (document["003"], document["012"], document["001"]) == ("vera", "boris", "anna")
     now = {row["example_id"][-3:]: row["author"] for row in world.db.rows(EXAMPLE.select())}
     assert (now["003"], now["012"], now["001"]) == ("anna", "boris", "anna")
 

@@ -65,9 +65,9 @@ def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
             "SELECT seq FROM sqlite_sequence WHERE name = 'notice'"
         ).fetchone()
     source.close()
-    code, told = called(capsys, empty, "--json", "--config", place)
-    assert code == 0, told.err
-    copied = {load["table"]: load["rows"] for load in json.loads(told.out)}
+    code, captured = called(capsys, empty, "--json", "--config", place)
+    assert code == 0, captured.err
+    copied = {load["table"]: load["rows"] for load in json.loads(captured.out)}
     assert min(copied[name] for name in ("users", "turn", "purchase", "example", "model")) > 0
     source = lite(place)
     with open_database(empty) as target:
@@ -82,9 +82,9 @@ def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
         )
         assert target.sql("SELECT id FROM notice WHERE once = 'x'") == [(given + 1,)]
     source.close()
-    code, told = called(capsys, empty, "--config", place)
+    code, captured = called(capsys, empty, "--config", place)
     assert code == 1
-    assert "already has rows" in told.err
+    assert "already has rows" in captured.err
 
 
 def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(place, empty, capsys):
@@ -92,13 +92,13 @@ def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(place, empty, 
         migrate(database)
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("bot", "here", 1, now, now, "serving", {}))
-    code, told = called(capsys, empty, "--config", place)
-    assert (code, "bot" in told.err) == (1, True)
-    code, told = called(capsys, "sqlite:///x.db", "--config", place)
-    assert (code, "PGPASSWORD" in told.err) == (1, True)
-    code, told = called(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", place)
+    code, captured = called(capsys, empty, "--config", place)
+    assert (code, "bot" in captured.err) == (1, True)
+    code, captured = called(capsys, "sqlite:///x.db", "--config", place)
+    assert (code, "PGPASSWORD" in captured.err) == (1, True)
+    code, captured = called(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", place)
     assert code == 1
-    assert "Traceback" not in told.err
+    assert "Traceback" not in captured.err
 
 
 def test_tables_of_a_new_schema_that_have_rows_are_known(empty):

@@ -227,9 +227,9 @@ def test_a_full_disk_is_told_and_costs_nothing_that_was_stored(tmp_path):
 
 
 def test_what_is_our_own_bug_is_not_told_as_a_fault(database):
-    with pytest.raises(Exception, match="nowhere") as told:
+    with pytest.raises(Exception, match="nowhere") as caught:
         database.sql("SELECT * FROM nowhere")
-    assert not isinstance(told.value, MerlinError)
+    assert not isinstance(caught.value, MerlinError)
 
 
 def test_a_whole_file_passes_the_check_and_a_damaged_one_is_told(tmp_path):

@@ -23,9 +23,9 @@ def test_a_commit_that_a_full_disk_refuses_is_told_and_is_made_once_there_is_roo
             settings.put(BOT_NAME, "before", "bot")
             filler = fill(tmp_path / "state")
             # It is the COMMIT that finds no room for its log.
-            with pytest.raises(DatabaseAway) as told:
+            with pytest.raises(DatabaseAway) as caught:
                 settings.put(BOT_NAME, "meanwhile" * 10_000, "bot")
-            assert text("en", told.value.key) == text("en", "store-full")
+            assert text("en", caught.value.key) == text("en", "store-full")
             filler.unlink()
             settings.put(BOT_NAME, "after", "bot")
             assert settings.get(BOT_NAME) == "after"

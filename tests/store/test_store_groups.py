@@ -113,8 +113,8 @@ def test_questions_are_named_once_several_people_ask(sessions, turns, database):
     assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
     assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
     answered(turns, session, 2, BORIS, "Борис")
-    said = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
-    assert said == ["Анна: вопрос 1", "Борис: вопрос 2"]
+    contents = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
+    assert contents == ["Анна: вопрос 1", "Борис: вопрос 2"]
     assert turns.askers(session) == {ANNA, BORIS}
     assert turns.get(1).question.text == "вопрос 1"
     assert "Анна" not in str(database.sql("SELECT asker FROM turn"))

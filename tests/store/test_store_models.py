@@ -132,8 +132,8 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
         for name, serving in world.promotions.serving().items():
             assert serving.position == max(orders[name][: step + 1])
             assert serving.model.job_id == jobs[name][serving.position].job_id
-    told = world.db.sql("SELECT dataset, position, word FROM verdict")
-    for name, position, word in told:
+    rows = world.db.sql("SELECT dataset, position, word FROM verdict")
+    for name, position, word in rows:
         before = orders[name][: orders[name].index(position)]
         overtaken = any(other > position for other in before)
         assert word == ("superseded" if overtaken else "serving"), (orders[name], position)

@@ -218,12 +218,12 @@ def test_a_group_keeps_its_session_without_the_person(database, cipher, people, 
 
 def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
     fill(database, cipher, ANNA)
-    told = json.loads(json.dumps(people.export(ANNA)))
-    assert set(told["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
-    (turn,) = told["tables"]["turn"]
+    document = json.loads(json.dumps(people.export(ANNA)))
+    assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
+    (turn,) = document["tables"]["turn"]
     assert turn["question"] == f"words of {ANNA}"
-    assert told["tables"]["audit"][0]["arguments"]["user"] == ANNA
-    (text,) = told["examples"].values()
+    assert document["tables"]["audit"][0]["arguments"]["user"] == ANNA
+    (text,) = document["examples"].values()
     assert f"- user: words of {ANNA}" in text
     assert people.export(BORIS) == {"user_id": BORIS, "tables": {}, "examples": {}}
 

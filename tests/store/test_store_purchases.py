@@ -23,9 +23,9 @@ def state(shop, purchase):
 
 def due(shop):
     is_any = shop.billing.purchases.is_due(shop.clock())
-    found = [purchase.purchase_id for purchase in shop.billing.purchases.due(shop.clock())]
-    assert is_any or not found
-    return found
+    purchase_ids = [purchase.purchase_id for purchase in shop.billing.purchases.due(shop.clock())]
+    assert is_any or not purchase_ids
+    return purchase_ids
 
 
 def begun(shop, outside_id="out-1"):

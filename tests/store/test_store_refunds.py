@@ -33,9 +33,9 @@ def sent(shop, refund, outside_id="back"):
 
 def due(shop, till=YOOKASSA):
     is_any = shop.billing.refunds.is_due(till, shop.clock())
-    found = [refund.refund_id for refund in shop.billing.refunds.due(till, shop.clock())]
-    assert is_any or not found
-    return found
+    refund_ids = [refund.refund_id for refund in shop.billing.refunds.due(till, shop.clock())]
+    assert is_any or not refund_ids
+    return refund_ids
 
 
 def refused_as(call):

@@ -140,11 +140,11 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, si
     logins.show(key, ANNA)
     _, token = sign_ins.open(ANNA, SignInMethod.CODE, "Firefox")
     people = PersonalRecords(accounts.db, clock)
-    told = people.export(ANNA)["tables"]
-    assert told["account"][0]["name"] == "petrova"
-    assert told["sign_in"][0]["agent"] == "Firefox"
+    tables = people.export(ANNA)["tables"]
+    assert tables["account"][0]["name"] == "petrova"
+    assert tables["sign_in"][0]["agent"] == "Firefox"
     assert not {"password", "token_hash", "code_hash"} & {
-        name for rows in told.values() for row in rows for name in row
+        name for rows in tables.values() for row in rows for name in row
     }
     people.forget(ANNA, clock() + timedelta(days=1))
     assert accounts.named("petrova") is None

@@ -20,8 +20,8 @@ BOT = 8700000001
 @pytest.fixture
 def turns(database, clock):
     sessions = Sessions(database, BOT, clock)
-    made = [sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
-    assert made == [1, 2, 3]
+    session_ids = [sessions.open(ChatPlace(1001, 1001, thread)).session_id for thread in (0, 7, 8)]
+    assert session_ids == [1, 2, 3]
     return Turns(database, BOT, clock)
 
 

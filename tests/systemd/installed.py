@@ -204,5 +204,5 @@ class Installed:
 
     def answers(self) -> str:
         """Return everything the bot has said to anna, as it stands now."""
-        told = self.call(f"{TELEGRAM_URL}/control/log?chat=anna")["messages"]
-        return json.dumps([one for one in told if one["by_bot"]], ensure_ascii=False)
+        messages = self.call(f"{TELEGRAM_URL}/control/log?chat=anna")["messages"]
+        return json.dumps([one for one in messages if one["by_bot"]], ensure_ascii=False)

@@ -33,15 +33,15 @@ TAUGHT = "Какие черты лица отвечают за глубину ф
 def test_the_target_has_started_every_process(machine):
     states = {process: machine.box.prop(f"merlin-{process}", "SubState") for process in PROCESSES}
     assert states == dict.fromkeys(PROCESSES, "running")
-    told = machine.call("http://127.0.0.1:8701/readyz")
-    assert told["ready"]
-    assert all(process["alive"] for process in told["processes"].values())
+    document = machine.call("http://127.0.0.1:8701/readyz")
+    assert document["ready"]
+    assert all(process["alive"] for process in document["processes"].values())
 
 
 def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
     def serves():
-        told = json.loads(machine.merlin("status", "--json").stdout or "{}")
-        return told.get("datasets", {}).get("neurotypology", {}).get("serving")
+        document = json.loads(machine.merlin("status", "--json").stdout or "{}")
+        return document.get("datasets", {}).get("neurotypology", {}).get("serving")
 
     machine.wait(serves, "a model of the commit serves", 120)
     machine.say(TAUGHT)
@@ -96,8 +96,8 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
         machine.box.run("sh", "-euc", f"cd {examples}; git add .; {commit} {words} 2>&1")
 
     def subjects():
-        told = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
-        return {load["subject"] for load in told}
+        document = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
+        return {load["subject"] for load in document}
 
     machine.wait(lambda: {"Even", "Evens", "Go on"} <= subjects(), "every commit is recorded")
     assert machine.is_serving("daemon")
@@ -121,9 +121,9 @@ def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(m
     git = ("git", "-c", "safe.directory=*", "-C", shared)
 
     def asked(*words):
-        told = machine.merlin("example", *words, "--no-wait", "--json")
-        assert told.returncode == 0, told.stderr
-        return json.loads(told.stdout)["change"]
+        completed = machine.merlin("example", *words, "--no-wait", "--json")
+        assert completed.returncode == 0, completed.stderr
+        return json.loads(completed.stdout)["change"]
 
     def is_committed(name):
         path = f"main:datasets/neurotypology/examples/{name}.yaml"
@@ -176,8 +176,8 @@ def test_a_hung_process_is_ended_and_started_again(machine):
 @pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
 def test_half_open_requests_shut_nobody_out(machine, process, port):
     before = machine.main_pid(process)
-    told = machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
-    ended = next(line for line in told.splitlines() if 'ended_total{reason="total"}' in line)
+    output = machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
+    ended = next(line for line in output.splitlines() if 'ended_total{reason="total"}' in line)
     assert float(ended.split()[-1]) > 0
     assert machine.is_serving(process)
     assert machine.main_pid(process) == before
@@ -201,11 +201,11 @@ def test_a_missing_credential_is_named_once_and_told_as_an_alert(machine):
 
 
 def test_no_secret_has_come_into_the_journal(machine):
-    told = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
-    assert "merlin" in told
-    assert TOKEN not in told
+    output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
+    assert "merlin" in output
+    assert TOKEN not in output
     key = machine.box.path("/etc/merlin/credentials/MERLIN_ENGINE_KEY").read_text("ascii")
-    assert key not in told
+    assert key not in output
 
 
 def test_the_installer_may_run_again_and_keeps_what_is_there(machine):
@@ -230,8 +230,8 @@ def test_every_unit_serves_with_everything_switched_on(machine):
     machine.waits_until_all_serve()
     restarts = {name: machine.box.prop(f"merlin-{name}", "NRestarts") for name in PROCESSES}
     assert restarts == dict.fromkeys(PROCESSES, "0")
-    told = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
-    assert not [name for name, value in CREDENTIALS.items() if value in told and len(value) > 9]
+    output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
+    assert not [name for name, value in CREDENTIALS.items() if value in output and len(value) > 9]
 
 
 def test_the_package_brings_the_command_its_manual_and_its_completion(machine):

@@ -53,9 +53,9 @@ def whole(tmp_path):
 def told_credentials(sections):
     """Yield the names that a schema gives, as defaults or examples, to keys that name a secret."""
     for section in sections:
-        for told in section.get("properties", {}).values():
-            if "Name of the environment variable" in told.get("description", ""):
-                yield from {told.get("default"), *told["examples"]} - {None}
+        for document in section.get("properties", {}).values():
+            if "Name of the environment variable" in document.get("description", ""):
+                yield from {document.get("default"), *document["examples"]} - {None}
 
 
 def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole):

@@ -67,10 +67,10 @@ def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
         lab.repository.example("trial", 3, answer="Чужой ответ.")
         head = lab.repository.commit()
         change_id = session.commit("trial", [Edit(known.path, known.revision, TEXT)], "", ("", ""))
-        with pytest.raises(MerlinError) as told:
+        with pytest.raises(MerlinError) as caught:
             session.wait(change_id)
-        assert told.value.key == "change-in-conflict"
-        assert "Чужой ответ." in told.value.arguments["difference"]
+        assert caught.value.key == "change-in-conflict"
+        assert "Чужой ответ." in caught.value.arguments["difference"]
         assert changes.get(session.ctx, session.actor, change_id).state is ChangeState.REFUSED
         with pytest.raises(MerlinError) as again:
             session.wait(change_id)
