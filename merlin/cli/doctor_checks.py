@@ -45,7 +45,7 @@ from merlin.db.backup import last_backup
 from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
 from merlin.git.repository import GitSource
-from merlin.providers.documents import is_walled
+from merlin.providers.documents import has_system_call_filter
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state
 from merlin.wiring.context import yookassa_gateway
 from merlin.wiring.providers import create_forge, training_client
@@ -313,7 +313,7 @@ def _ask_telegram(base_url: str, method: str, field: str) -> Mapping[str, Any]:
 
 def check_document_sandbox() -> CheckMessage:
     """Check that the kernel can isolate the document reader from files and the network."""
-    if not is_walled():
+    if not has_system_call_filter():
         raise check_failure("doctor-no-walls")
     return "doctor-walls", {}
 

@@ -20,7 +20,7 @@ from merlin.dataset.builds import build_version
 from merlin.dataset.verdicts import GATED, VerdictHistory, VerdictStatus, shown_word
 from merlin.db.database import Row
 from merlin.db.notices import ADMINS, Notices
-from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeAway, ForgeDenied
+from merlin.providers.forge import CommitState, CommitStatus, Forge, ForgeDenied, ForgeUnavailable
 
 log = get_logger(__name__)
 FIRST_PAUSE_S, MAX_PAUSE_S = 60.0, 3600.0
@@ -47,7 +47,7 @@ class StatusSender:
         self._next_at = 0.0
 
     def __call__(self) -> bool:
-        """Return whether a status was sent. Raises ForgeAway, ForgeDenied."""
+        """Return whether a status was sent. Raises ForgeUnavailable, ForgeDenied."""
         if time.monotonic() < self._next_at:
             return False
         verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
@@ -60,7 +60,7 @@ class StatusSender:
                 except Refused as refusal:
                     log.warning("status refused", commit=owed["commit_sha"], reason=str(refusal))
                     message = ""
-                except (ForgeAway, ForgeDenied) as failure:
+                except (ForgeUnavailable, ForgeDenied) as failure:
                     self._wait(failure, is_first=sent > 0)
                     raise
                 kill_point("status.sent")
@@ -69,10 +69,10 @@ class StatusSender:
         self._pause_s = FIRST_PAUSE_S
         return sent > 0
 
-    def _wait(self, failure: ForgeAway | ForgeDenied, *, is_first: bool) -> None:
+    def _wait(self, failure: ForgeUnavailable | ForgeDenied, *, is_first: bool) -> None:
         if is_first:
             self._pause_s = FIRST_PAUSE_S
-        requested_s = failure.pause_s if isinstance(failure, ForgeAway) else 0.0
+        requested_s = failure.pause_s if isinstance(failure, ForgeUnavailable) else 0.0
         self._next_at = time.monotonic() + min(MAX_PAUSE_S, max(self._pause_s, requested_s))
         self._pause_s = min(MAX_PAUSE_S, 2 * self._pause_s)
         if isinstance(failure, ForgeDenied):

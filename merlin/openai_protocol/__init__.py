@@ -1,1 +1,1 @@
-"""The OpenAI protocol: what Merlin's servers of it and its client of it share."""
+"""The OpenAI protocol: code shared by Merlin's servers and its client."""

@@ -1,4 +1,4 @@
-"""Objects that a server of the OpenAI protocol answers with, made of plain values.
+"""Response objects of the OpenAI protocol, built from plain values.
 
 Times are Unix seconds. Source of all shapes: openai/openai-openapi, `openapi.yaml`.
 """
@@ -17,17 +17,17 @@ DONE = b"data: [DONE]\n\n"
 
 
 def event(body: Mapping[str, object]) -> bytes:
-    """Return one server-sent event. Source: WHATWG HTML, 9.2.6: one line, and an empty one."""
+    """Return one server-sent event. Source: WHATWG HTML, 9.2.6."""
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n".encode("utf-8", "replace")
 
 
 @dataclass(frozen=True, slots=True)
 class ChatAnswer:
-    """What every part of one answer says: the model as it was called, when, its id.
+    """The common fields of one answer's completion or chunks.
 
-    `fingerprint` is left out where there is none: it may not be null. `with_usage`: the stream ends
-    with what it took, and every other chunk has the field, null. Source: openapi.yaml,
-    ChatCompletionStreamOptions.
+    `model` is the name in the request. An empty `fingerprint` is omitted, because it must not be
+    null. `with_usage`: the stream ends with a usage chunk, and the other chunks have `usage: null`.
+    Source: openapi.yaml, ChatCompletionStreamOptions.
     """
 
     model: str
@@ -43,7 +43,7 @@ class ChatAnswer:
         usage: Mapping[str, int],
         logprobs: Mapping[str, object] | None = None,
     ) -> Json:
-        """Return a whole answer (ChatCompletion)."""
+        """Return a complete answer (ChatCompletion)."""
         message: Json = {
             "role": "assistant",
             "content": content,
@@ -54,19 +54,19 @@ class ChatAnswer:
         return {**self._head("chat.completion"), "choices": [choice], "usage": dict(usage)}
 
     def first_chunk(self) -> Json:
-        """Return how a stream begins."""
+        """Return the first chunk of a stream."""
         return self._chunk({"role": "assistant", "content": "", "refusal": None})
 
     def chunk(self, content: str, logprobs: Mapping[str, object] | None = None) -> Json:
-        """Return a piece of the answer."""
+        """Return a chunk with a piece of the answer."""
         return self._chunk({"content": content}, logprobs=logprobs)
 
     def last_chunk(self, reason: str) -> Json:
-        """Return why the answer ended."""
+        """Return the chunk with the finish reason."""
         return self._chunk({}, reason)
 
     def usage_chunk(self, usage: Mapping[str, int]) -> Json:
-        """Return what the answer took, for those who asked for it."""
+        """Return the chunk with the usage."""
         return {**self._head("chat.completion.chunk"), "choices": [], "usage": dict(usage)}
 
     def _chunk(
@@ -90,7 +90,7 @@ class ChatAnswer:
 
 
 def usage_object(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
-    """Return what an answer took (CompletionUsage)."""
+    """Return the token counts of an answer (CompletionUsage)."""
     return {
         "prompt_tokens": prompt_tokens,
         "completion_tokens": completion_tokens,
@@ -99,7 +99,7 @@ def usage_object(prompt_tokens: int, completion_tokens: int) -> dict[str, int]:
 
 
 def model_object(name: str, created_at: float, owner: str, **extensions: object) -> Json:
-    """Return a model that can be asked (Model)."""
+    """Return a model (Model)."""
     head = {"id": name, "object": "model", "created": int(created_at), "owned_by": owner}
     return {**head, **extensions}
 
@@ -107,7 +107,7 @@ def model_object(name: str, created_at: float, owner: str, **extensions: object)
 def file_object(file_id: str, name: str, size: int, created_at: float, purpose: str) -> Json:
     """Return an uploaded file (OpenAIFile).
 
-    `expires_at` and `status_details` are left out: the description lets neither be null.
+    `expires_at` and `status_details` are omitted, because they must not be null.
     """
     return {
         "id": file_id,
@@ -122,7 +122,7 @@ def file_object(file_id: str, name: str, size: int, created_at: float, purpose: 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FineTuningJob:
-    """A job as the protocol shows it (FineTuningJob); `method` is an object with a type."""
+    """A fine-tuning job (FineTuningJob); `method` is an object with a type."""
 
     id: str
     object: str = "fine_tuning.job"
@@ -154,7 +154,7 @@ def job_event_object(
     kind: str = "message",
     data: Mapping[str, object],
 ) -> Json:
-    """Return what happened to a job (FineTuningJobEvent)."""
+    """Return an event of a job (FineTuningJobEvent)."""
     return {
         "id": event_id,
         "object": "fine_tuning.job.event",
@@ -174,7 +174,7 @@ def checkpoint_object(
     step: int,
     metrics: Mapping[str, float],
 ) -> Json:
-    """Return the model after some steps (FineTuningJobCheckpoint)."""
+    """Return a checkpoint of a job (FineTuningJobCheckpoint)."""
     return {
         "id": checkpoint_id,
         "object": "fine_tuning.job.checkpoint",
@@ -187,12 +187,12 @@ def checkpoint_object(
 
 
 def deleted_object(name: str, kind: str) -> Json:
-    """Return what is said of an object that was deleted."""
+    """Return the response to the deletion of an object."""
     return {"id": name, "object": kind, "deleted": True}
 
 
 def list_object(objects: Sequence[Json]) -> Json:
-    """Return a list that has no pages."""
+    """Return a list without pages."""
     return {"object": "list", "data": list(objects)}
 
 

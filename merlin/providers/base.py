@@ -27,7 +27,7 @@ UNAUTHORISED, NO_CREDIT = 401, "insufficient_quota"
 _NO_PERMISSION = 403
 
 
-def is_locked_out(refusal: ProviderError) -> bool:
+def is_account_rejected(refusal: ProviderError) -> bool:
     """Return whether the account is rejected, not the call: an admin must fix its key or credit."""
     return refusal.status == UNAUTHORISED or refusal.code == NO_CREDIT
 

@@ -1,7 +1,7 @@
-"""Documents: the text of a file that a stranger sent, found by a child that can do no harm.
+"""Text extraction from uploaded documents, in sandboxed child processes.
 
-The parsers never run here: a file that blows up, hangs or breaks a
-library takes its own child with it, and the person is told in a sentence.
+Parsers run only in the child: a file that exhausts memory, hangs or crashes a library ends its own
+child, and the user gets an error message.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from merlin.config.settings import MEGABYTE, MediaLimits
 from merlin.core.errors import Refused
 from merlin.core.file_kind import DOCUMENTS, HEAD_BYTES, FileKind, detect_kind
 from merlin.core.log import get_logger
-from merlin.providers.seccomp import CPU_S, WALLS
+from merlin.providers.seccomp import CPU_S, SELF_TEST
 
 log = get_logger(__name__)
-AT_ONCE = 2
-WALL_S = 30.0
-_ROOT = str(Path(__file__).parents[2])
-# The interpreter looks only where it is told to: no current folder, no PYTHON* variables.
+MAX_CHILDREN = 2
+MAX_CHILD_S = 30.0
+_PACKAGE_ROOT = str(Path(__file__).parents[2])
+# Isolated mode: imports neither from the working directory nor from PYTHON* variables.
 _START = (
     "import sys; sys.path.append(sys.argv[1]);"
     "from merlin.providers.document_child import main; main()"
 )
 _CHUNK = 65_536
-# A character takes four bytes at most, or six where JSON must write it as a number.
+# A character takes at most four bytes in UTF-8, or six as a JSON escape.
 _BYTES_PER_CHARACTER, _FRAME_BYTES = 6, 1000
 _KINDS = "PDF, DOCX, TXT, MD, CSV"
 
 
 def unusable_file(key: str, **arguments: object) -> Refused:
-    """Return why something sent cannot be used; `key` with `arguments` is the person's sentence.
+    """Return the error for an unusable upload; `key` and `arguments` are its Fluent message.
 
     media-password · media-damaged · media-no-text · media-empty · media-unknown (kinds) ·
     media-too-large (megabytes) · media-too-long (characters) · media-bomb · media-slow ·
@@ -48,25 +48,28 @@ def unusable_file(key: str, **arguments: object) -> Refused:
 
 
 def too_large(most: int) -> Refused:
-    """Return the refusal of a file of more than so many bytes."""
+    """Return the error for a file of more than `most` bytes."""
     return unusable_file("media-too-large", megabytes=max(most // MEGABYTE, 1))
 
 
 class ChildReader:
-    """Reads documents, each in a child of its own, a few at once."""
+    """Reads documents, each in its own child process, at most `at_once` at a time."""
 
     def __init__(
-        self, limits: MediaLimits | None = None, at_once: int = AT_ONCE, wall_s: float = WALL_S
+        self,
+        limits: MediaLimits | None = None,
+        at_once: int = MAX_CHILDREN,
+        wall_s: float = MAX_CHILD_S,
     ) -> None:
-        """Take the limits; `wall_s` is how long one child may live, whatever it does."""
+        """Take the limits; a child is killed after `wall_s` seconds."""
         self._limits = limits or MediaLimits()
         self._wall_s = wall_s
-        self._room = asyncio.Semaphore(at_once)
+        self._slots = asyncio.Semaphore(at_once)
 
     async def read(self, content: bytes, name: str) -> tuple[str, bool]:
-        """Return the text of a PDF, DOCX, TXT, MD or CSV file, and whether it is cut.
+        """Return the text of a PDF, DOCX, TXT, MD or CSV file, and whether it is incomplete.
 
-        It is where pages that are pictures or a damaged part are missing. Raises Refused.
+        It is incomplete if pages are images or a part is damaged. Raises Refused.
         """
         if len(content) > self._limits.document_bytes:
             raise too_large(self._limits.document_bytes)
@@ -75,7 +78,7 @@ class ChildReader:
         kind = detect_kind(name, "", content[:HEAD_BYTES])
         if kind not in DOCUMENTS:
             raise unusable_file("media-unknown", kinds=_KINDS)
-        async with self._room:
+        async with self._slots:
             result = loads(await self._read_by_child(kind, content))
         if "fault" not in result:
             return result["text"], result["is_cut"]
@@ -83,16 +86,16 @@ class ChildReader:
         raise unusable_file(f"media-{result['fault']}", characters=most, kinds=_KINDS)
 
     async def _read_by_child(self, kind: FileKind, content: bytes) -> bytes:
-        """Return what a child says of the document. Raises Refused when it dies of it."""
+        """Return the child's output. Raises Refused if the child crashes or takes too long."""
         child = await self._start(kind)
         try:
             async with asyncio.timeout(self._wall_s):
-                output = await self._talk(child, content)
+                output = await self._exchange(child, content)
                 status = await child.wait()
         except TimeoutError:
             raise unusable_file("media-slow") from None
         finally:
-            await _end(child)
+            await _end_child(child)
         if status == 0 and output:
             return output
         log.warning("a document killed its reader", kind=kind, status=status, bytes=len(content))
@@ -101,7 +104,7 @@ class ChildReader:
 
     async def _start(self, kind: FileKind) -> Process:
         return await asyncio.create_subprocess_exec(
-            *_command(kind.value, self._limits.document_characters),
+            *_child_command(kind.value, self._limits.document_characters),
             stdin=PIPE,
             stdout=PIPE,
             stderr=DEVNULL,
@@ -110,11 +113,11 @@ class ChildReader:
             start_new_session=True,
         )
 
-    async def _talk(self, child: Process, content: bytes) -> bytes:
-        """Hand the document over and return what comes back, no more than it may be."""
+    async def _exchange(self, child: Process, content: bytes) -> bytes:
+        """Send the document and return the output. Raises Refused if the output is too large."""
         assert child.stdin is not None  # noqa: S101 - both are pipes
         assert child.stdout is not None  # noqa: S101 - both are pipes
-        # A child that ends before it has read everything has still said why.
+        # A child that exits before it has read everything has still written its error.
         with suppress(ConnectionError):
             child.stdin.write(content)
             await child.stdin.drain()
@@ -130,23 +133,28 @@ class ChildReader:
         return bytes(output)
 
 
-def is_walled() -> bool:
-    """Return whether this machine's kernel keeps a child from files and network, by trying."""
+def has_system_call_filter() -> bool:
+    """Return whether the kernel blocks a child's access to files and network, by testing it."""
     try:
-        done = subprocess.run(  # noqa: S603 - our own words
-            _command(WALLS, 0), capture_output=True, cwd="/", env={}, timeout=WALL_S, check=True
+        result = subprocess.run(  # noqa: S603 - our own words
+            _child_command(SELF_TEST, 0),
+            capture_output=True,
+            cwd="/",
+            env={},
+            timeout=MAX_CHILD_S,
+            check=True,
         )
-        return bool(loads(done.stdout) == {WALLS: True})
+        return bool(loads(result.stdout) == {SELF_TEST: True})
     except (OSError, subprocess.SubprocessError, ValueError):
         return False
 
 
-def _command(kind: str, most_characters: int) -> list[str]:
-    return [sys.executable, "-IB", "-c", _START, _ROOT, kind, str(most_characters)]
+def _child_command(kind: str, most_characters: int) -> list[str]:
+    return [sys.executable, "-IB", "-c", _START, _PACKAGE_ROOT, kind, str(most_characters)]
 
 
-async def _end(child: Process) -> None:
-    """Leave nothing of the child behind, however reading went."""
+async def _end_child(child: Process) -> None:
+    """Kill the child if it is still running, and close its pipes."""
     if child.returncode is None:
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)

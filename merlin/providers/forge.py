@@ -1,4 +1,4 @@
-"""Commit statuses on GitHub, GitLab and Gitea (Forgejo): one call a status, by a token.
+"""Commit statuses on GitHub, GitLab and Gitea (Forgejo): one API call per status.
 
 Source: docs.github.com/rest/commits/statuses; docs.gitlab.com/api/commits, "Set commit pipeline
 status"; Gitea's API, `POST /repos/{owner}/{repo}/statuses/{sha}`.
@@ -18,19 +18,19 @@ import httpx2
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.i18n import cut
 from merlin.openai_protocol.errors import one_line, retry_after_s
-from merlin.providers.http import http_client
+from merlin.providers.http import build_http_client
 
 ANSWER_S = 15.0
 MAX_REASON_LENGTH = 200
 
 
-# What a status says of its commit, in GitHub's words.
+# The state of a commit status, by GitHub's names.
 CommitState = Literal["pending", "success", "failure", "error"]
 
 
 @dataclass(frozen=True, slots=True)
 class CommitStatus:
-    """One line beside a commit; the newest of a context is shown."""
+    """One status of a commit; the forge shows the newest of each context."""
 
     context: str
     state: CommitState
@@ -38,8 +38,8 @@ class CommitStatus:
     target_url: str = ""
 
 
-class ForgeAway(MerlinError):
-    """It cannot be reached, or has no time now; the same call may do later, after `pause_s`."""
+class ForgeUnavailable(MerlinError):
+    """The forge cannot be reached or is overloaded; the call may be repeated after `pause_s`."""
 
     def __init__(self, url: str, reason: str, pause_s: float = 0.0) -> None:
         super().__init__(f"{url}: {reason}", "forge-away", url=url, reason=reason)
@@ -47,18 +47,18 @@ class ForgeAway(MerlinError):
 
 
 class ForgeDenied(MerlinError):
-    """It does not know the token or the project, or the token may not write statuses."""
+    """The token or the project is unknown, or the token must not write statuses."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """How one kind of forge is spoken to; a description of over `longest` letters is refused."""
+    """The API of one kind of forge; `max_description` is in characters."""
 
     projects: str
     header: str
     token: str
-    longest: int
-    words: Mapping[CommitState, str] = field(default_factory=dict)
+    max_description: int
+    state_names: Mapping[CommitState, str] = field(default_factory=dict)
 
 
 _DIALECTS = {
@@ -72,40 +72,40 @@ _DIALECTS = {
     ),
     "gitea": _Dialect("repos", "Authorization", "token {}", 255),
 }
-# What GitLab says to a state that the commit has already.
+# GitLab's error when the commit has this state already.
 _ALREADY = "Cannot transition status"
 
 
 class Forge:
-    """One project on a forge: `kind` is github, gitlab or gitea, `url` the address of its API."""
+    """One project on a forge: `kind` is github, gitlab or gitea, `url` that of its API."""
 
     def __init__(self, kind: str, url: str, project: str, token: str) -> None:
         dialect = _DIALECTS[kind]
-        # GitLab takes a project's path as one part of the address.
+        # GitLab expects the project's path as one URL-encoded segment.
         part = quote(project, safe="" if kind == "gitlab" else "/")
         self._dialect = dialect
         self._token = token
         self.project = project
         self.url = f"{url.rstrip('/')}/{dialect.projects}/{part}"
-        self._http = http_client(url, ANSWER_S, keep=1)
+        self._http = build_http_client(url, ANSWER_S, keep=1)
 
     def close(self) -> None:
-        """End the connection."""
+        """Close the connection."""
         self._http.close()
 
     def check(self) -> None:
-        """Ask for the project. Raises ForgeAway, ForgeDenied."""
+        """Check that the project is accessible. Raises ForgeUnavailable, ForgeDenied."""
         self._call("GET", self.url)
 
     def set_status(self, commit: str, status: CommitStatus) -> None:
-        """Show the status beside the commit; the same one again changes nothing to look at.
+        """Set a status of a commit; repeating the call has no further effect.
 
-        Raises ForgeAway, ForgeDenied, Refused: it takes others, but never this one.
+        Raises ForgeUnavailable, ForgeDenied, and Refused if only this status is rejected.
         """
         values = {
-            "state": self._dialect.words.get(status.state, status.state),
+            "state": self._dialect.state_names.get(status.state, status.state),
             "context": status.context,
-            "description": cut(status.description, self._dialect.longest),
+            "description": cut(status.description, self._dialect.max_description),
         }
         if status.target_url:
             values["target_url"] = status.target_url
@@ -117,8 +117,8 @@ class Forge:
             answer = self._http.request(method, url, json=values, headers=headers)
         except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError, ValueError) as error:
             words = f"{type(error).__name__} {error}".replace(self._token, "[hidden]")
-            raise ForgeAway(self.url, one_line(words)) from None
-        reason = _reason(answer)
+            raise ForgeUnavailable(self.url, one_line(words)) from None
+        reason = _error_text(answer)
         if answer.is_success or _ALREADY in reason:
             return
         raise self._error(answer, f"{answer.status_code} {reason}")
@@ -130,17 +130,17 @@ class Forge:
         if is_busy or code >= HTTPStatus.INTERNAL_SERVER_ERROR:
             is_spent = True
         if is_spent:
-            return ForgeAway(self.url, reason, pause_s or 0.0)
+            return ForgeUnavailable(self.url, reason, pause_s or 0.0)
         arguments = {"project": self.project, "url": self.url, "reason": reason}
-        # A project that was renamed is told by a redirect, which would carry the token on.
+        # A renamed project is answered with a redirect; following it would forward the token.
         denials = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
         if code in denials or answer.is_redirect:
             return ForgeDenied(f"{self.url}: {reason}", "forge-denied", **arguments)
         return Refused(f"{self.url}: {reason}", "forge-refused", **arguments)
 
 
-def _reason(answer: httpx2.Response) -> str:
-    """Return what the forge says of a refusal, in one line."""
+def _error_text(answer: httpx2.Response) -> str:
+    """Return the error message of a response in one line, "" for a success."""
     if answer.is_success:
         return ""
     try:

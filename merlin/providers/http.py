@@ -1,4 +1,4 @@
-"""Calls over HTTP that end: by a deadline for the whole, and with a bound for the answer."""
+"""An HTTP client whose calls have a total deadline and a maximum response size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ MAX_RESPONSE_BYTES = 64_000_000
 _DEADLINE = "merlin_deadline"
 
 
-def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeout:
-    """Return how long one call may take: to connect, between two bytes, and as a whole.
+def build_timeout(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeout:
+    """Return the timeouts of one call: to connect, between two reads, and in total.
 
-    `pool` carries the whole: httpx has no such limit of its own, `_Bounded` keeps it.
+    The total is passed as `pool`: httpx has no total timeout, so `_LimitedStream` enforces it.
     """
     between = min(between_s, total_s)
     return httpx2.Timeout(
@@ -29,28 +29,31 @@ def patience(total_s: float, between_s: float = BETWEEN_BYTES_S) -> httpx2.Timeo
     )
 
 
-def http_client(base_url: str, total_s: float, keep: int) -> httpx2.Client:
-    """Return a client of a server whose every call ends within `total_s`; follows no redirects."""
+def build_http_client(base_url: str, total_s: float, keep: int) -> httpx2.Client:
+    """Return a client whose calls end within `total_s` seconds; it follows no redirects.
+
+    `keep` is the number of idle connections that stay open.
+    """
     return httpx2.Client(
-        timeout=patience(total_s),
+        timeout=build_timeout(total_s),
         limits=httpx2.Limits(max_keepalive_connections=keep),
-        verify=_trust(),
-        event_hooks={"request": [_begin], "response": [_bound]},
-        # No proxy of the environment counts for a server on this machine.
+        verify=_tls_context(),
+        event_hooks={"request": [_set_deadline], "response": [_limit_response]},
+        # Ignore the environment's proxy settings for a server on this machine.
         trust_env=not is_loopback(httpx2.URL(base_url).host),
-        # A small answer that is packed may be an endless one: it is bounded as it comes.
+        # A compressed response could expand beyond the size limit.
         headers={"Accept-Encoding": "identity"},
     )
 
 
 @cache
-def _trust() -> ssl.SSLContext:
-    """Return whom we trust, read once: it takes 20 ms."""
+def _tls_context() -> ssl.SSLContext:
+    """Return the TLS context, created once: reading the certificates takes 20 ms."""
     return httpx2.create_ssl_context()
 
 
-class _Bounded(httpx2.SyncByteStream):
-    """An answer that must be read by its deadline and may not be endless."""
+class _LimitedStream(httpx2.SyncByteStream):
+    """A response body with a read deadline and a maximum size."""
 
     def __init__(self, inner: httpx2.SyncByteStream, request: httpx2.Request) -> None:
         self._inner = inner
@@ -70,13 +73,13 @@ class _Bounded(httpx2.SyncByteStream):
         self._inner.close()
 
 
-def _begin(request: httpx2.Request) -> None:
+def _set_deadline(request: httpx2.Request) -> None:
     request.extensions[_DEADLINE] = time.monotonic() + request.extensions["timeout"]["pool"]
 
 
-def _bound(response: httpx2.Response) -> None:
+def _limit_response(response: httpx2.Response) -> None:
     if response.headers.get("content-encoding", "identity") != "identity":
         text = "the answer is packed, which was not asked for"
         raise httpx2.ReadError(text, request=response.request)
     inner = cast("httpx2.SyncByteStream", response.stream)
-    response.stream = _Bounded(inner, response.request)
+    response.stream = _LimitedStream(inner, response.request)

@@ -1,14 +1,14 @@
-"""Fine-tuning as Mistral has it: OpenAI's paths for files, jobs and models, other bodies.
+"""Fine-tuning at Mistral: OpenAI's paths for files, jobs and models, with other bodies.
 
-A job takes `training_files` with weights and its hyper-parameters at the top, says its states in
-capitals and its failure in its events, and keeps no metadata of ours. The launch key therefore goes
-as the suffix of the model's name, its first 18 letters: as long as a suffix may be. Lists have
-numbered pages. Source: Mistral's public description of its API (docs.mistral.ai, "Fine Tuning").
+A job takes weighted `training_files` and top-level hyper-parameters, has states in capitals and its
+failure in its events, and stores no client metadata. So the first 18 characters of the launch key,
+the maximum length, are sent as the suffix of the model's name. Lists have numbered pages. Source:
+Mistral's public API description (docs.mistral.ai, "Fine Tuning").
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 import httpx2
@@ -26,26 +26,26 @@ from merlin.providers.base import (
 from merlin.providers.openai_chat import Json
 from merlin.providers.openai_training import (
     MAX_PAGES,
+    Listing,
     OpenAIProvider,
-    RawResponse,
     provider_errors,
 )
 
 MAX_SUFFIX_LENGTH = 18
 _PAGE = 100
-# Its words for hyper-parameters of OpenAI's; the others of its own are passed on.
+# Mistral's names of OpenAI's hyper-parameters; its own ones are passed on unchanged.
 _NAMES = {"n_epochs": "epochs"}
 
 
 class MistralProvider(OpenAIProvider):
     """The TrainingApi of one account at Mistral."""
 
-    def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
+    def _pages(self, ask: Listing) -> Iterator[list[Json]]:
         seen = 0
         for number in range(MAX_PAGES):
             body = json_object(ask(extra_query={"page": number, "page_size": _PAGE}).content)
-            # A list without anything has no `data` at all.
-            rows = openai_chat.rows({"data": [], **body})
+            # An empty list has no `data`.
+            rows = openai_chat.read_rows({"data": [], **body})
             yield rows
             seen, total = seen + len(rows), body.get("total")
             if not rows or not isinstance(total, int) or seen >= total:
@@ -63,8 +63,8 @@ class MistralProvider(OpenAIProvider):
         suffix: str,
         metadata: Mapping[str, str],
     ) -> JobReport:
-        """Fulfil TrainingApi; the launch key stands in the place of `suffix`."""
-        del method, suffix  # there is one method, and its name is not told
+        """Start a job; see TrainingApi. The launch key replaces `suffix`."""
+        del method, suffix  # there is only one method, which has no name
         body = {
             "model": base_model,
             "training_files": [{"file_id": train_file, "weight": 1}],
@@ -88,52 +88,54 @@ class MistralProvider(OpenAIProvider):
         )
 
     def _report(self, raw: Json) -> JobReport:
-        # What it calls metadata are its own figures of time and cost.
-        report = replace(openai_chat.job_report(raw), metadata={})
-        failures = (event.data.get("error") for event in _events(raw))
+        # Mistral's `metadata` are its own time and cost estimates.
+        report = replace(openai_chat.parse_job(raw), metadata={})
+        failures = (event.data.get("error") for event in _read_events(raw))
         return replace(
             report,
             error=next((str(failure) for failure in failures if failure), ""),
-            finished_at=openai_chat.moment(raw, "modified_at") if report.model_id else None,
+            finished_at=openai_chat.parse_timestamp(raw, "modified_at")
+            if report.model_id
+            else None,
         )
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Fulfil TrainingApi: the job's changes of state, and its checkpoints as metrics."""
+        """Return new state changes, and checkpoints as metrics; see TrainingApi."""
         with provider_errors():
-            events = _events(self._read(provider_job_id))
+            events = _read_events(self._read(provider_job_id))
         return sorted(
-            (each for each in events if each.event_id not in known), key=lambda each: each.at
+            (event for event in events if event.event_id not in known), key=lambda event: event.at
         )
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Fulfil TrainingApi; its checkpoints are figures, no models that can be asked."""
+        """Return none: Mistral's checkpoints are metrics, not usable models."""
         del provider_job_id
         return []
 
     def _card(self, raw: Json) -> ModelCard:
-        return openai_chat.model_card({**raw, "shutdown_date": raw.get("deprecation")})
+        return openai_chat.parse_model_card({**raw, "shutdown_date": raw.get("deprecation")})
 
 
-def _events(raw: Json) -> list[JobEvent]:
-    """Return what a job tells of itself; neither events nor checkpoints have ids of their own."""
+def _read_events(raw: Json) -> list[JobEvent]:
+    """Return a job's events and checkpoints as events; ids are generated, because it has none."""
     events: list[JobEvent] = []
     for key, kind in (("events", "message"), ("checkpoints", "metrics")):
         listed = raw.get(key)
-        for each in listed if isinstance(listed, list) else []:
-            if not isinstance(each, dict):
+        for entry in listed if isinstance(listed, list) else []:
+            if not isinstance(entry, dict):
                 continue
-            data = each.get("metrics" if kind == "metrics" else "data")
+            data = entry.get("metrics" if kind == "metrics" else "data")
             fields = dict(data) if isinstance(data, Mapping) else {}
             if kind == "metrics":
-                fields["step"] = each.get("step_number")
-            text = str(fields.get("status") or each.get("name") or f"step {fields.get('step')}")
+                fields["step"] = entry.get("step_number")
+            text = str(fields.get("status") or entry.get("name") or f"step {fields.get('step')}")
             row = {
-                "id": f"{kind}:{each.get('created_at')}:{text}",
-                "created_at": each.get("created_at"),
+                "id": f"{kind}:{entry.get('created_at')}:{text}",
+                "created_at": entry.get("created_at"),
                 "message": text,
                 "type": kind,
                 "data": {name: value for name, value in fields.items() if value is not None},
                 "level": "error" if fields.get("error") else "info",
             }
-            events.append(openai_chat.job_event(row))
+            events.append(openai_chat.parse_job_event(row))
     return events

@@ -40,14 +40,14 @@ from merlin.providers.base import (
 
 Json = Mapping[str, object]
 # Servers' field names for a model's context length; the protocol itself defines none.
-_CONTEXT_WORDS = ("context_window", "context_length", "max_model_len", "max_context_length")
+_CONTEXT_FIELDS = ("context_window", "context_length", "max_model_len", "max_context_length")
 # A hundred times any model's window; unbounded values would overflow sums in the database.
 _MAX_TOKENS = 1_000_000_000
 # Similar questions that a server suggests: how many are shown; characters of each.
-MAX_OFFERS, MAX_OFFER_LENGTH = 3, 300
+MAX_SUGGESTIONS, MAX_SUGGESTION_LENGTH = 3, 300
 
 
-def must_text(raw: Json, key: str) -> str:
+def require_text(raw: Json, key: str) -> str:
     """Return a required text field. Raises InvalidResponse if it is missing or empty."""
     value = raw.get(key)
     if not isinstance(value, str) or not value:
@@ -55,7 +55,7 @@ def must_text(raw: Json, key: str) -> str:
     return value
 
 
-def rows(raw: Json) -> list[Json]:
+def read_rows(raw: Json) -> list[Json]:
     """Return the objects of one page of a list. Raises InvalidResponse."""
     data = raw.get("data")
     if not isinstance(data, list) or not all(isinstance(row, dict) for row in data):
@@ -63,59 +63,63 @@ def rows(raw: Json) -> list[Json]:
     return data
 
 
-def job_report(raw: Json) -> JobReport:
+def parse_job(raw: Json) -> JobReport:
     """Parse a job; `status` is the server's own value."""
     error = raw.get("error")
     return JobReport(
-        provider_job_id=must_text(raw, "id"),
-        status=must_text(raw, "status"),
-        model_id=_text(raw, "fine_tuned_model") or None,
-        trained_tokens=int(_number(raw, "trained_tokens") or 0),
-        error=_error(error) if isinstance(error, Mapping) else str(error or ""),
-        created_at=moment(raw, "created_at"),
-        finished_at=moment(raw, "finished_at"),
-        metadata=metadata(raw),
+        provider_job_id=require_text(raw, "id"),
+        status=require_text(raw, "status"),
+        model_id=_read_text(raw, "fine_tuned_model") or None,
+        trained_tokens=int(_read_number(raw, "trained_tokens") or 0),
+        error=_format_error(error) if isinstance(error, Mapping) else str(error or ""),
+        created_at=parse_timestamp(raw, "created_at"),
+        finished_at=parse_timestamp(raw, "finished_at"),
+        metadata=parse_metadata(raw),
     )
 
 
-def metadata(raw: Json) -> dict[str, str]:
+def parse_metadata(raw: Json) -> dict[str, str]:
     """Return a job's metadata, empty if the server keeps none."""
     values = raw.get("metadata")
     return {str(k): str(v) for k, v in values.items()} if isinstance(values, Mapping) else {}
 
 
-def job_event(raw: Json) -> JobEvent:
+def parse_job_event(raw: Json) -> JobEvent:
     """Parse one event of a job."""
     data = raw.get("data")
     return JobEvent(
-        event_id=must_text(raw, "id"),
-        at=moment(raw, "created_at") or datetime.fromtimestamp(0, UTC),
-        level=_text(raw, "level") or "info",
-        message=_text(raw, "message"),
-        kind=_text(raw, "type") or "message",
+        event_id=require_text(raw, "id"),
+        at=parse_timestamp(raw, "created_at") or datetime.fromtimestamp(0, UTC),
+        level=_read_text(raw, "level") or "info",
+        message=_read_text(raw, "message"),
+        kind=_read_text(raw, "type") or "message",
         data=dict(data) if isinstance(data, Mapping) else {},
     )
 
 
-def checkpoint(raw: Json) -> Checkpoint:
+def parse_checkpoint(raw: Json) -> Checkpoint:
     """Parse a checkpoint; metrics that are not numbers are dropped."""
     raw_metrics = raw.get("metrics")
     metrics = raw_metrics if isinstance(raw_metrics, Mapping) else {}
     return Checkpoint(
-        model_id=must_text(raw, "fine_tuned_model_checkpoint"),
-        step=int(_number(raw, "step_number") or 0),
-        metrics={key: number for key in metrics if (number := _number(metrics, key)) is not None},
+        model_id=require_text(raw, "fine_tuned_model_checkpoint"),
+        step=int(_read_number(raw, "step_number") or 0),
+        metrics={
+            key: number for key in metrics if (number := _read_number(metrics, key)) is not None
+        },
     )
 
 
-def model_card(raw: Json) -> ModelCard:
+def parse_model_card(raw: Json) -> ModelCard:
     """Parse one entry of the list of models."""
-    sizes = (_number(raw, word) for word in _CONTEXT_WORDS)
+    sizes = (_read_number(raw, name) for name in _CONTEXT_FIELDS)
     context = next((int(size) for size in sizes if size and 0 < size <= _MAX_TOKENS), None)
-    return ModelCard(must_text(raw, "id"), _day(_text(raw, "shutdown_date")), context)
+    return ModelCard(
+        require_text(raw, "id"), _parse_date(_read_text(raw, "shutdown_date")), context
+    )
 
 
-def answer(raw: Json) -> Answer:
+def parse_answer(raw: Json) -> Answer:
     """Parse a chat completion; `refusal` is its text if `content` is empty."""
     choices = raw.get("choices")
     first = choices[0] if isinstance(choices, Sequence) and choices else None
@@ -123,66 +127,66 @@ def answer(raw: Json) -> Answer:
     if not isinstance(first, Mapping) or not isinstance(message, Mapping):
         raise InvalidResponse(f"choices is {choices!r:.60}")
     return Answer(
-        text=_text(message, "content") or _text(message, "refusal"),
-        usage=usage(raw.get("usage")),
-        known=extension_known(raw.get("merlin")),
-        finish_reason=_text(first, "finish_reason") or "stop",
-        nearest=extension_nearest(raw.get("merlin")),
+        text=_read_text(message, "content") or _read_text(message, "refusal"),
+        usage=parse_usage(raw.get("usage")),
+        known=read_known(raw.get("merlin")),
+        finish_reason=_read_text(first, "finish_reason") or "stop",
+        nearest=read_nearest(raw.get("merlin")),
     )
 
 
-def usage(raw: object) -> Usage:
+def parse_usage(raw: object) -> Usage:
     """Return token counts, NOT_COUNTED if they are missing or implausible."""
     if not isinstance(raw, Mapping):
         return NOT_COUNTED
-    both = [int(_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
-    is_counted = any(both) and all(0 <= each <= _MAX_TOKENS for each in both)
-    return Usage(*both) if is_counted else NOT_COUNTED
+    counts = [int(_read_number(raw, name) or 0) for name in ("prompt_tokens", "completion_tokens")]
+    is_counted = any(counts) and all(0 <= count <= _MAX_TOKENS for count in counts)
+    return Usage(*counts) if is_counted else NOT_COUNTED
 
 
-def extension_known(extension: object) -> bool | None:
+def read_known(extension: object) -> bool | None:
     """Return `known` of our engine's extension `merlin`, None without one."""
     is_known = extension.get("known") if isinstance(extension, Mapping) else None
     return is_known if isinstance(is_known, bool) else None
 
 
-def extension_nearest(extension: object) -> tuple[str, ...]:
+def read_nearest(extension: object) -> tuple[str, ...]:
     """Return the similar trained questions that the extension suggests, one line each."""
     nearest = extension.get("nearest") if isinstance(extension, Mapping) else None
     listed = nearest if isinstance(nearest, list) else []
-    lines = (" ".join(each.split()) for each in listed if isinstance(each, str))
-    return tuple(line for line in lines if 0 < len(line) <= MAX_OFFER_LENGTH)[:MAX_OFFERS]
+    lines = (" ".join(question.split()) for question in listed if isinstance(question, str))
+    return tuple(line for line in lines if 0 < len(line) <= MAX_SUGGESTION_LENGTH)[:MAX_SUGGESTIONS]
 
 
-def _error(error: Json) -> str:
-    parts = (_text(error, "code"), _text(error, "message"), _text(error, "param"))
+def _format_error(error: Json) -> str:
+    parts = (_read_text(error, "code"), _read_text(error, "message"), _read_text(error, "param"))
     code, message, param = parts
     where = f" ({param})" if param and message else ""
     return f"{code}: {message}{where}" if code and message else f"{message or code}{where}"
 
 
-def _text(raw: Json, key: str) -> str:
+def _read_text(raw: Json, key: str) -> str:
     value = raw.get(key)
     return value if isinstance(value, str) else ""
 
 
-def _number(raw: Json, key: str) -> float | int | None:
+def _read_number(raw: Json, key: str) -> float | int | None:
     value = raw.get(key)
     if not isinstance(value, int | float) or isinstance(value, bool):
         return None
     return value if abs(value) < float("inf") else None
 
 
-def moment(raw: Json, key: str) -> datetime | None:
+def parse_timestamp(raw: Json, key: str) -> datetime | None:
     """Return a Unix timestamp as a UTC datetime, None if it is missing or invalid."""
-    seconds = _number(raw, key)
+    seconds = _read_number(raw, key)
     try:
         return datetime.fromtimestamp(seconds, UTC) if seconds else None
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _day(text: str) -> date | None:
+def _parse_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text[:10]) if text else None
     except ValueError:
@@ -230,37 +234,39 @@ class OpenAIAudio:
 OLD_LIMIT, NEW_LIMIT = "max_tokens", "max_completion_tokens"
 # Both names mean the same parameter.
 _LIMITS = {NEW_LIMIT: OLD_LIMIT}
-_REFUSED = (400, 422)
-_PLAIN = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
+_REFUSAL_STATUSES = (400, 422)
+_UNCHANGED_FIELDS = ("temperature", "top_p", "presence_penalty", "frequency_penalty", "seed")
 
 
-def fields_of(steering: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
+def sampling_fields(sampling: SamplingParams, limit: str = OLD_LIMIT) -> dict[str, object]:
     """Return sampling parameters as fields of a request; unset ones are left out."""
-    values: dict[str, object] = {name: getattr(steering, name) for name in _PLAIN}
-    values[limit] = steering.most_tokens
-    values["stop"] = list(steering.stops) or None
-    values["response_format"] = steering.response_format
+    values: dict[str, object] = {name: getattr(sampling, name) for name in _UNCHANGED_FIELDS}
+    values[limit] = sampling.most_tokens
+    values["stop"] = list(sampling.stops) or None
+    values["response_format"] = sampling.response_format
     return {name: value for name, value in values.items() if value is not None}
 
 
-def blamed(error: ProviderError, sent: Mapping[str, object]) -> ParameterRefused | None:
+def find_refused_parameter(
+    error: ProviderError, sent: Mapping[str, object]
+) -> ParameterRefused | None:
     """Return the refusal of one of the `sent` parameters, None for any other error.
 
     Some servers name the field in `param`, others only mention it in the message.
     """
-    if error.status not in _REFUSED:
+    if error.status not in _REFUSAL_STATUSES:
         return None
     field = error.param.partition(".")[0]
     if not field:
         field = next((name for name in sent if re.search(rf"\b{name}\b", str(error))), "")
-    wished = {_LIMITS.get(name, name) for name in sent}
+    field_names = {_LIMITS.get(name, name) for name in sent}
     field = _LIMITS.get(field, field)
-    return ParameterRefused(field, str(error)) if field in wished else None
+    return ParameterRefused(field, str(error)) if field in field_names else None
 
 
 ANSWER_TOTAL_S = 120.0
 BETWEEN_BYTES_S = 30.0
-ANSWERS = "/chat/completions"
+COMPLETIONS_PATH = "/chat/completions"
 # Characters; ten times the longest answers of models.
 MAX_TEXT_LENGTH = 4_000_000
 
@@ -296,29 +302,29 @@ class OpenAIChat:
         self,
         model_id: str,
         messages: Sequence[Message],
-        steering: SamplingParams = DEFAULT_SAMPLING,
+        sampling: SamplingParams = DEFAULT_SAMPLING,
     ) -> AsyncIterator[Answer]:
         """Yield pieces of the answer. Raises ParameterRefused too, before the first piece.
 
         An error after the first piece means that the answer is truncated and cannot be resumed.
         If the iterator ends without an error, the answer is complete.
         """
-        json: Json = {"model": model_id, "messages": request_messages(messages)}
+        json: Json = {"model": model_id, "messages": build_messages(messages)}
         if not self._in_pieces:
-            yield await self._whole(json, steering)
+            yield await self._fetch_whole(json, sampling)
             return
         json = {**json, "stream": True, "stream_options": {"include_usage": True}}
         usage = NOT_COUNTED
         is_whole, length = False, 0
         with call_errors():
             async with (
-                self._sent(json, steering, BETWEEN_BYTES_S) as response,
+                self._send(json, sampling, BETWEEN_BYTES_S) as response,
                 aclosing(read_events(response, self._total_s)) as chunks,
             ):
                 async for chunk in chunks:
                     if chunk.get("error"):
                         raise error_of_object(chunk["error"], ProviderBusy)
-                    piece = _piece(chunk)
+                    piece = _parse_chunk(chunk)
                     usage = usage if piece.usage is NOT_COUNTED else piece.usage
                     length += len(piece.text)
                     if length > MAX_TEXT_LENGTH:
@@ -332,28 +338,30 @@ class OpenAIChat:
         if usage is not NOT_COUNTED:
             yield Answer(usage=usage)
 
-    async def _whole(self, json: Json, steering: SamplingParams) -> Answer:
+    async def _fetch_whole(self, json: Json, sampling: SamplingParams) -> Answer:
         with call_errors():
             async with asyncio.timeout(self._total_s):
                 # The response arrives all at once: no read timeout before the total.
-                async with self._sent(json, steering, self._total_s) as response:
-                    return answer(json_object(await read_whole(response)))
+                async with self._send(json, sampling, self._total_s) as response:
+                    return parse_answer(json_object(await read_whole(response)))
 
     @asynccontextmanager
-    async def _sent(
-        self, json: Json, steering: SamplingParams, between_s: float
+    async def _send(
+        self, json: Json, sampling: SamplingParams, between_s: float
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         """Yield the response; retry with the limit's new field name if the server requires it."""
         # A concurrent request may change it.
         limit = self._limit
-        async with AsyncExitStack() as held:
+        async with AsyncExitStack() as stack:
             while True:
-                wishes = fields_of(steering, limit)
-                sending = self._client.send(ANSWERS, {**json, **wishes}, self._total_s, between_s)
+                parameters = sampling_fields(sampling, limit)
+                request = self._client.send(
+                    COMPLETIONS_PATH, {**json, **parameters}, self._total_s, between_s
+                )
                 try:
-                    answer = await held.enter_async_context(sending)
+                    answer = await stack.enter_async_context(request)
                 except ProviderError as error:
-                    refused = blamed(error, wishes)
+                    refused = find_refused_parameter(error, parameters)
                     if refused is None:
                         raise
                     # OpenAI's newer models accept only the new name, and the error says so.
@@ -379,14 +387,14 @@ class OpenAIChat:
         """Return the models that the provider lists, in its own order."""
         with call_errors():
             body = await self._client.json("/models", None, self._total_s)
-            return [model_card(row) for row in rows(body)]
+            return [parse_model_card(row) for row in read_rows(body)]
 
     async def aclose(self) -> None:
         """Close all connections; await it in the event loop that made the calls."""
         await self._client.aclose()
 
 
-def _piece(chunk: Json) -> Answer:
+def _parse_chunk(chunk: Json) -> Answer:
     """Parse one chunk of a stream. Raises InvalidResponse if it has no list of choices."""
     choices = chunk.get("choices")
     if not isinstance(choices, list):
@@ -397,14 +405,14 @@ def _piece(chunk: Json) -> Answer:
     reason = first.get("finish_reason")
     return Answer(
         text=text if isinstance(text, str) else "",
-        usage=usage(chunk.get("usage")),
-        known=extension_known(chunk.get("merlin")),
+        usage=parse_usage(chunk.get("usage")),
+        known=read_known(chunk.get("merlin")),
         finish_reason=reason if isinstance(reason, str) else None,
-        nearest=extension_nearest(chunk.get("merlin")),
+        nearest=read_nearest(chunk.get("merlin")),
     )
 
 
-def request_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
+def build_messages(messages: Sequence[Message]) -> list[dict[str, object]]:
     """Return messages in the protocol's format, without `weight`, which only training uses."""
     records = [message.as_json() for message in messages]
     return [{key: row[key] for key in row if key != "weight"} for row in records]

@@ -1,12 +1,12 @@
-"""Files, jobs, models and the judge's answers by the `openai` package.
+"""Files, jobs, models and complete answers through the `openai` package.
 
-    never sent (no connection, no name)               ProviderBusy
-    sent, then silence or reset                       ProviderUnknown if it creates, else Busy
+    not sent (no connection, unknown host)            ProviderBusy
+    sent, then a timeout or reset                     ProviderUnknown if it creates, else Busy
     error response                                    see `openai_protocol.errors`
 
-No exception of `openai` or `httpx2` passes `provider_errors`. One call is one request: retries of
-the SDK are off, it repeats creating calls too, and each repeat is a paid job. Answers are read from
-their JSON, not from the SDK's classes, which let wrong kinds of values through.
+`provider_errors` converts all exceptions of `openai` and `httpx2`. One call is one request: the
+SDK's retries are disabled, because it also repeats creating calls, and each repeat is a paid job.
+Responses are parsed from their JSON, because the SDK's classes accept values of wrong types.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Protocol, Self, TypeVar, cast
+from typing import Any, Literal, Self, TypeVar, cast
 
 import httpx2
 import openai
@@ -41,16 +41,16 @@ from merlin.providers.base import (
     JobReport,
     ModelCard,
 )
-from merlin.providers.http import http_client, patience
+from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_chat import (
     ANSWER_TOTAL_S,
     NEW_LIMIT,
     OLD_LIMIT,
     Json,
-    blamed,
-    fields_of,
-    request_messages,
-    rows,
+    build_messages,
+    find_refused_parameter,
+    read_rows,
+    sampling_fields,
 )
 
 _NEVER_SENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
@@ -70,11 +70,11 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
         headers, path = error.response.headers, error.request.url.path
         raise error_of_status(error.status_code, headers, error.body, path, unsure) from error
     except openai.APIConnectionError as error:
-        raise _of_connection(error.__cause__ or error, unsure) from error
+        raise _connection_error(error.__cause__ or error, unsure) from error
     except openai.APIError as error:
         raise error_of_object(error.body, unsure, error.message) from error
     except (httpx2.HTTPError, httpx2.InvalidURL, httpx2.StreamError) as error:
-        raise _of_connection(error, unsure) from error
+        raise _connection_error(error, unsure) from error
     except TimeoutError as error:
         raise unsure("the provider took too long") from error
     except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
@@ -83,7 +83,7 @@ def provider_errors(*, creates: bool = False) -> Iterator[None]:
         raise ProviderError(f"the call cannot be sent: {one_line(str(error))}") from error
 
 
-def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
+def _connection_error(cause: BaseException, unsure: type[ProviderBusy]) -> ProviderError:
     text = one_line(f"{type(cause).__name__} {cause}".strip())
     if isinstance(cause, _NEVER_SENDABLE):
         return ProviderError(f"the call cannot be sent: {text}")
@@ -92,7 +92,7 @@ def _of_connection(cause: BaseException, unsure: type[ProviderBusy]) -> Provider
     return unsure(f"the connection to the provider broke: {text}")
 
 
-def sync_client(
+def build_client(
     base_url: str,
     credential: str,
     total_s: float,
@@ -113,8 +113,8 @@ def sync_client(
         api_key=credential or "none",
         project=project or None,
         max_retries=0,
-        timeout=patience(total_s),
-        http_client=http_client(base_url, total_s, keep),
+        timeout=build_timeout(total_s),
+        http_client=build_http_client(base_url, total_s, keep),
         default_headers={"Accept-Language": language} if language else None,
     )
 
@@ -122,15 +122,11 @@ def sync_client(
 MAX_PAGES = 1000
 
 
-class RawResponse(Protocol):
-    """The result of a call of the package through `with_raw_response`."""
-
-    @property
-    def content(self) -> bytes:
-        """Return the body."""
+# A listing call of the package through `with_raw_response`.
+Listing = Callable[..., Any]
 
 
-def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
+def read_pages(ask: Listing) -> Iterator[list[Json]]:
     """Yield the pages that `ask` returns; `extra_query` holds the cursor from the second page on.
 
     Also stops when a server ignores `after` and sends the same page again. Raises
@@ -140,9 +136,9 @@ def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
     cursor: dict[str, str] = {}
     for _ in range(MAX_PAGES):
         page = json_object(ask(extra_query=cursor).content)
-        found = rows(page)
-        yield found
-        last = found[-1].get("id") if found else None
+        page_rows = read_rows(page)
+        yield page_rows
+        last = page_rows[-1].get("id") if page_rows else None
         if page.get("has_more") is not True or not isinstance(last, str) or last in seen:
             return
         seen.add(last)
@@ -150,7 +146,7 @@ def pages(ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
     raise InvalidResponse("the list has no end")
 
 
-_KEEP = 4
+_IDLE_CONNECTIONS = 4
 
 
 class OpenAIAsker:
@@ -160,51 +156,51 @@ class OpenAIAsker:
         self,
         base_url: str,
         credential: str,
-        wishes: SamplingParams = DEFAULT_SAMPLING,
+        sampling: SamplingParams = DEFAULT_SAMPLING,
         project: str = "",
     ) -> None:
         """Take one entry of `providers`, and the sampling parameters of every request.
 
         If the server rejects `response_format`, requests are sent without it.
         """
-        self._client = sync_client(
-            base_url, credential, ANSWER_TOTAL_S, keep=_KEEP, project=project
+        self._client = build_client(
+            base_url, credential, ANSWER_TOTAL_S, keep=_IDLE_CONNECTIONS, project=project
         )
-        self._wishes = fields_of(wishes)
+        self._parameters = sampling_fields(sampling)
 
     def ask(self, model_id: str, messages: Sequence[Message], timeout_s: float = 60.0) -> Answer:
         """Return the complete answer within `timeout_s` seconds.
 
         Raises ProviderUnknown if the answer may have been generated, and charged for.
         """
-        wishes = self._wishes
+        sampling = self._parameters
         try:
-            return self._ask(model_id, messages, wishes, timeout_s)
+            return self._ask(model_id, messages, sampling, timeout_s)
         except ProviderError as error:
-            refused = blamed(error, wishes)
-            kept = dict(wishes)
+            refused = find_refused_parameter(error, sampling)
+            accepted = dict(sampling)
             if refused and refused.field == OLD_LIMIT and NEW_LIMIT in str(refused):
-                kept[NEW_LIMIT] = kept.pop(OLD_LIMIT, None)
+                accepted[NEW_LIMIT] = accepted.pop(OLD_LIMIT, None)
             elif refused:
-                kept.pop("response_format", None)
-            if refused is None or kept.keys() == wishes.keys():
+                accepted.pop("response_format", None)
+            if refused is None or accepted.keys() == sampling.keys():
                 raise
-        self._wishes = kept
+        self._parameters = accepted
         return self.ask(model_id, messages, timeout_s)
 
     def _ask(
-        self, model_id: str, messages: Sequence[Message], wishes: Json, timeout_s: float
+        self, model_id: str, messages: Sequence[Message], sampling: Json, timeout_s: float
     ) -> Answer:
         completions = self._client.chat.completions.with_raw_response
         with provider_errors(creates=True):
             raw = completions.create(
                 model=model_id,
-                messages=cast("Any", request_messages(messages)),
-                extra_body=dict(wishes),
+                messages=cast("Any", build_messages(messages)),
+                extra_body=dict(sampling),
                 # The response arrives all at once: no read timeout before `timeout_s`.
-                timeout=patience(timeout_s, between_s=timeout_s),
+                timeout=build_timeout(timeout_s, between_s=timeout_s),
             )
-            return openai_chat.answer(json_object(raw.content))
+            return openai_chat.parse_answer(json_object(raw.content))
 
     def close(self) -> None:
         """Close all connections."""
@@ -214,24 +210,24 @@ class OpenAIAsker:
 PURPOSE: Literal["fine-tune"] = "fine-tune"
 UPLOAD_S = 600.0
 _FILES_PER_PAGE = 1000
-_GONE = 404
+_NOT_FOUND = 404
 
 
 @contextmanager
-def gone_already() -> Iterator[None]:
+def ignore_missing() -> Iterator[None]:
     """Ignore a 404: the object is deleted already."""
     try:
         with provider_errors():
             yield
     except ProviderError as refusal:
-        if refusal.status != _GONE:
+        if refusal.status != _NOT_FOUND:
             raise
 
 
 # "toplevel": hyperparameters beside `model`, the only form that some servers accept (Nebius).
 Dialect = Literal["openai", "toplevel"]
 _JOBS_PER_PAGE = 100
-_NO_SUCH_CALL = frozenset({404, 405, 501})
+_UNSUPPORTED = frozenset({404, 405, 501})
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 T = TypeVar("T")
 
@@ -252,7 +248,7 @@ class OpenAIProvider:
         `timeout_s` limits one call; an upload has ten minutes. `language` is the language of
         failure reasons, "" for the server's default.
         """
-        self._client = sync_client(base_url, credential, timeout_s, keep=0, language=language)
+        self._client = build_client(base_url, credential, timeout_s, keep=0, language=language)
         self._files = self._client.files.with_raw_response
         self._jobs = self._client.fine_tuning.jobs.with_raw_response
         self._dialect = dialect
@@ -265,17 +261,17 @@ class OpenAIProvider:
                 file=(name, content, "application/jsonl"),
                 purpose=PURPOSE,
                 extra_headers={"Idempotency-Key": key},
-                timeout=patience(UPLOAD_S),
+                timeout=build_timeout(UPLOAD_S),
             )
-            return openai_chat.must_text(json_object(raw.content), "id")
+            return openai_chat.require_text(json_object(raw.content), "id")
 
     def find_files(self, name: str) -> list[str]:
         listed = self._pages(partial(self._files.list, purpose=PURPOSE, limit=_FILES_PER_PAGE))
         with provider_errors():
             stored = [
                 (
-                    openai_chat.moment(row, "created_at") or utc_now(),
-                    openai_chat.must_text(row, "id"),
+                    openai_chat.parse_timestamp(row, "created_at") or utc_now(),
+                    openai_chat.require_text(row, "id"),
                 )
                 for page in listed
                 for row in page
@@ -284,7 +280,7 @@ class OpenAIProvider:
         return [file_id for _, file_id in sorted(stored)]
 
     def delete_file(self, file_id: str) -> None:
-        with gone_already():
+        with ignore_missing():
             self._files.delete(file_id)
 
     def create_job(
@@ -306,20 +302,24 @@ class OpenAIProvider:
                 suffix=suffix or openai.omit,
                 metadata=dict(metadata),
                 extra_headers={"Idempotency-Key": metadata[LAUNCH_KEY]},
-                extra_body=self._method(method, dict(hyperparameters)),
+                extra_body=self._method_fields(method, dict(hyperparameters)),
             )
             return self._report(json_object(raw.content))
 
-    def _method(self, method: str, wanted: dict[str, object]) -> dict[str, object]:
+    def _method_fields(self, method: str, hyperparameters: dict[str, object]) -> dict[str, object]:
         if self._dialect == "openai":
-            block = {"hyperparameters": wanted} if wanted else {}
+            block = {"hyperparameters": hyperparameters} if hyperparameters else {}
             return {"method": {"type": method, method: block}}
-        named = {} if method == "supervised" else {"method": {"type": method}}
-        return {**named, "hyperparameters": wanted} if wanted else {**named}
+        method_field = {} if method == "supervised" else {"method": {"type": method}}
+        return (
+            {**method_field, "hyperparameters": hyperparameters}
+            if hyperparameters
+            else {**method_field}
+        )
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         return self._find_jobs(
-            lambda row: openai_chat.metadata(row).get(LAUNCH_KEY) == launch_key,
+            lambda row: openai_chat.parse_metadata(row).get(LAUNCH_KEY) == launch_key,
             limit=_JOBS_PER_PAGE,
             metadata={LAUNCH_KEY: launch_key},
         )
@@ -327,12 +327,14 @@ class OpenAIProvider:
     def _find_jobs(self, is_ours: Callable[[Json], bool], **filters: Any) -> list[JobReport]:
         query = filters.pop("extra_query", {})
 
-        def ask(extra_query: Mapping[str, object]) -> RawResponse:
+        def ask(extra_query: Mapping[str, object]) -> Any:
             return self._jobs.list(**filters, extra_query={**query, **extra_query})
 
         with provider_errors():
-            found = [self._report(row) for page in self._pages(ask) for row in page if is_ours(row)]
-        return sorted(found, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+            reports = [
+                self._report(row) for page in self._pages(ask) for row in page if is_ours(row)
+            ]
+        return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def read_job(self, provider_job_id: str) -> JobReport:
         with provider_errors():
@@ -347,35 +349,37 @@ class OpenAIProvider:
 
     # Overridden for servers with another API.
 
-    def _pages(self, ask: Callable[..., RawResponse]) -> Iterator[list[Json]]:
-        return pages(ask)
+    def _pages(self, ask: Listing) -> Iterator[list[Json]]:
+        return read_pages(ask)
 
     def _report(self, raw: Json) -> JobReport:
-        return openai_chat.job_report(raw)
+        return openai_chat.parse_job(raw)
 
     def _card(self, raw: Json) -> ModelCard:
-        return openai_chat.model_card(raw)
+        return openai_chat.parse_model_card(raw)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
         """Return new events; none if the server has no event log."""
-        listed = pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
-        return none_if_unknown(lambda: _newest(listed, known))
+        listed = read_pages(partial(self._jobs.list_events, provider_job_id, limit=_JOBS_PER_PAGE))
+        return read_if_supported(lambda: _read_new_events(listed, known))
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
         """Return the checkpoints by step; none if the server keeps none."""
-        listed = pages(partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE))
-        kept = none_if_unknown(
-            lambda: [openai_chat.checkpoint(row) for page in listed for row in page]
+        listed = read_pages(
+            partial(self._jobs.checkpoints.list, provider_job_id, limit=_JOBS_PER_PAGE)
         )
-        return sorted(kept, key=lambda checkpoint: checkpoint.step)
+        checkpoints = read_if_supported(
+            lambda: [openai_chat.parse_checkpoint(row) for page in listed for row in page]
+        )
+        return sorted(checkpoints, key=lambda checkpoint: checkpoint.step)
 
     def models(self) -> list[ModelCard]:
         with provider_errors():
             listed = json_object(self._client.models.with_raw_response.list().content)
-            return [self._card(row) for row in openai_chat.rows(listed)]
+            return [self._card(row) for row in openai_chat.read_rows(listed)]
 
     def delete_model(self, model_id: str) -> None:
-        with gone_already():
+        with ignore_missing():
             self._client.models.delete(model_id)
 
     def close(self) -> None:
@@ -389,11 +393,11 @@ class OpenAIProvider:
         self.close()
 
 
-def _newest(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:
+def _read_new_events(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEvent]:
     """Return new events by time, from the pages up to the first one with a known event."""
     new: list[JobEvent] = []
     for page in listed:
-        events = [openai_chat.job_event(row) for row in page]
+        events = [openai_chat.parse_job_event(row) for row in page]
         new += [event for event in events if event.event_id not in known]
         if any(event.event_id in known for event in events):
             break
@@ -402,12 +406,12 @@ def _newest(listed: Iterable[list[Json]], known: frozenset[str]) -> list[JobEven
     return sorted(new, key=lambda event: event.at)
 
 
-def none_if_unknown(read: Callable[[], list[T]]) -> list[T]:
+def read_if_supported(read: Callable[[], list[T]]) -> list[T]:
     """Return the rows, none if the server has no such endpoint. Raises ProviderError."""
     try:
         with provider_errors():
             return read()
     except ProviderError as refusal:
-        if refusal.status in _NO_SUCH_CALL:
+        if refusal.status in _UNSUPPORTED:
             return []
         raise

@@ -1,11 +1,7 @@
-"""Values that payment gateways share.
+"""The interface of payment gateways and its value types.
 
-Contact: where a receipt goes: an e-mail address, or a telephone number as digits.
-
-Gateway: what is asked of YooKassa, and what its answer means for a purchase, as pure functions.
-
-Only what is read with our own credentials counts: a notification makes us look, no more. Payments
-are asked for under the purchase's id, so the same question makes no second payment.
+Only data read with our own credentials is trusted: a notification only triggers a read. A payment
+is created with the purchase's id as the idempotency key, so a repeated call creates no second one.
 """
 
 from __future__ import annotations
@@ -20,42 +16,42 @@ from typing import Protocol
 from merlin.core.money import Amount
 
 MAX_CONTACT_LENGTH = 254
-# Whether there is such an address the gateway finds out; this keeps slips of the finger away.
+# Only catches typing errors; whether the address exists is not checked.
 _EMAIL = re.compile(r"[A-Za-z0-9._%+'-]{1,64}@(?:[A-Za-z0-9-]{1,63}\.)+[A-Za-z]{2,63}")
-_FILLING = re.compile(r"[\s().‐-―-]+")
-# E.164: at most 15 digits with the country's.
+_SEPARATORS = re.compile(r"[\s().‐-―-]+")
+# E.164: at most 15 digits with the country code.
 _PHONE = re.compile(r"\+?([1-9][0-9]{9,14})")
-_RUSSIAN = 11
+_RUSSIAN_DIGITS = 11
 
 
-def contact_of(text: str) -> str:
-    """Return an address as it was written, or a number's digits ("79161234567"); "" for neither.
+def normalise_contact(text: str) -> str:
+    """Return an e-mail address, or a phone number's digits ("79161234567"); "" if neither.
 
-    A Russian number may begin with 8, or with nothing before its ten digits.
+    A Russian number may begin with 8, or omit the country code.
     """
-    plain = text.strip()
-    if len(plain) > MAX_CONTACT_LENGTH:
+    contact = text.strip()
+    if len(contact) > MAX_CONTACT_LENGTH:
         return ""
-    if "@" in plain:
-        return plain if _EMAIL.fullmatch(plain) and ".." not in plain else ""
-    number = _FILLING.sub("", plain)
-    if len(number) == _RUSSIAN and number.startswith("8"):
+    if "@" in contact:
+        return contact if _EMAIL.fullmatch(contact) and ".." not in contact else ""
+    number = _SEPARATORS.sub("", contact)
+    if len(number) == _RUSSIAN_DIGITS and number.startswith("8"):
         number = f"7{number[1:]}"
-    if len(number) == _RUSSIAN - 1 and number.startswith("9"):
+    if len(number) == _RUSSIAN_DIGITS - 1 and number.startswith("9"):
         number = f"7{number}"
-    found = _PHONE.fullmatch(number)
-    return found[1] if found else ""
+    match = _PHONE.fullmatch(number)
+    return match[1] if match else ""
 
 
 class Gateway(StrEnum):
-    """Who takes the money; the values are what is stored."""
+    """The payment gateways; the values are stored."""
 
     STARS = "stars"
     YOOKASSA = "yookassa"
 
 
 class Status(StrEnum):
-    """YooKassa's words for a payment; UNKNOWN: a new one of theirs."""
+    """YooKassa's payment statuses; UNKNOWN is any other value."""
 
     PENDING = "pending"
     HELD = "waiting_for_capture"
@@ -70,12 +66,11 @@ class Status(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PaymentRequest:
-    """A payment to ask for, under the purchase's id.
+    """A payment to create, with the purchase's id as its key.
 
-    `title` and `description` say what is bought, in the payer's language. `contact` is where a
-    receipt goes. `return_url` is where the payer comes back to, "" where nobody pays by hand;
-    `method_id` is a saved method that pays without them, `saves_method` asks to save what they pay
-    with.
+    `title` and `description` are in the payer's language. `contact` receives the receipt.
+    `return_url` is where the payer returns to, "" for a payment by the saved method `method_id`;
+    `saves_method` asks to save the payment method.
     """
 
     purchase_id: str
@@ -91,7 +86,7 @@ class PaymentRequest:
 
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
-    """Money to send back, under the refund's id; `title` and `contact` are for its receipt."""
+    """A refund to create, with the refund's id as its key; `title` and `contact`: its receipt."""
 
     refund_id: str
     payment_id: str
@@ -104,11 +99,11 @@ class RefundRequest:
 
 @dataclass(frozen=True, slots=True)
 class GatewayPayment:
-    """A payment as its gateway tells it, read with our own credentials.
+    """A payment as read from its gateway.
 
-    `purchase_id` and `user_id` are what we put into it. `reason` is the word for why it was
-    canceled. `method_id` is a saved method, `method_title` what its owner calls it. `paid_until` is
-    when the gateway itself takes the next payment of a subscription, None for none.
+    `purchase_id` and `user_id` are the metadata that we sent. `reason` is the gateway's code for a
+    cancellation. `method_id` is a saved method, `method_title` its display name. `paid_until` is
+    when the gateway itself takes a subscription's next payment, None for none.
     """
 
     outside_id: str
@@ -129,9 +124,9 @@ class GatewayPayment:
 
 @dataclass(frozen=True, slots=True)
 class GatewayRefund:
-    """A refund as its gateway tells it; `purchase_id` and `user_id` "" where it does not say.
+    """A refund as read from its gateway; `purchase_id` and `user_id` are "" if not given.
 
-    `is_done` None: it is still under way; False: refused for good, `reason` says why.
+    `is_done` is None while it is pending, False if it was refused, with `reason`.
     """
 
     outside_id: str
@@ -145,24 +140,24 @@ class GatewayRefund:
 
 
 class PaymentGateway(Protocol):
-    """Who takes money and sends it back.
+    """A payment gateway.
 
     Every call raises PaymentError, GatewayUnavailable or PaymentUnknown within 10 seconds. Nothing
-    is asked twice by itself: who asks again does so under the same key.
+    is retried here: callers retry with the same key.
     """
 
     @property
     def name(self) -> Gateway:
-        """Return which one this is."""
+        """Return the gateway's name."""
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
-        """Ask for a payment under the purchase's id."""
+        """Create a payment."""
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
-        """Send money back under a key of ours."""
+        """Create a refund."""
 
     async def refunds(self, payment_id: str) -> Sequence[GatewayRefund]:
-        """Read the refunds of a payment that the gateway does not tell of by itself."""
+        """Return the refunds of a payment, also those made outside of Merlin."""
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
-        """Take nothing more for a subscription that the gateway renews by itself."""
+        """Cancel a subscription that the gateway renews."""

@@ -1,12 +1,12 @@
-"""Tuning of YandexGPT at Yandex Cloud; its models answer by the OpenAI protocol.
+"""Tuning of YandexGPT at Yandex Cloud; its models are served by the OpenAI protocol.
 
     upload_file   a dataset: draft -> its bytes -> validating -> READY
-    create_job    a tuning task; its seed is the launch key's, because a task tells no labels
-    find_jobs     the folder's tasks, each asked for the seed among its options
+    create_job    a tuning task; its seed is derived from the launch key, as tasks return no labels
+    find_jobs     the folder's tasks whose options contain this seed
 
-Yandex describes these calls as gRPC (yandex-cloud/cloudapi: `ai/dataset/v1`, `ai/tuning/v1`). Here
-they are the same messages as JSON over HTTP, by the names that protobuf gives them: made from that
-description, not called for real.
+Yandex describes these calls as gRPC (yandex-cloud/cloudapi: `ai/dataset/v1`, `ai/tuning/v1`). This
+module sends the same messages as JSON over HTTP, with protobuf's JSON names. It was written from
+that description and not tested against the real service.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from merlin.providers.base import (
     JobReport,
     ModelCard,
 )
-from merlin.providers.http import http_client, patience
-from merlin.providers.openai_chat import Json, model_card, must_text, rows
+from merlin.providers.http import build_http_client, build_timeout
+from merlin.providers.openai_chat import Json, parse_model_card, read_rows, require_text
 from merlin.providers.openai_training import (
     MAX_PAGES,
     UPLOAD_S,
-    gone_already,
-    none_if_unknown,
+    ignore_missing,
     provider_errors,
+    read_if_supported,
 )
 
 _TUNING, _DATASETS = "/foundationModels/v1/tuning", "/foundationModels/v1/datasets"
@@ -47,7 +47,7 @@ _KEY_DIGITS = 12  # of the launch key: a seed is a whole number of 64 bits
 _VALIDATED_S = 5.0
 _STORED = ("VALIDATING", "READY", "INVALID")
 _ROLES = ("system", "user", "assistant")
-# Its own words for hyper-parameters; each is a number.
+# Yandex's names of hyper-parameters; their values are numbers.
 _NAMES = {"learning_rate": "lr", "n_samples": "nSamples"}
 
 
@@ -59,27 +59,29 @@ class YandexProvider:
     ) -> None:
         """Take one entry of `providers` in config.yaml; no call is made yet."""
         self._root = base_url.rstrip("/").removesuffix("/v1")
-        self._client = http_client(base_url, timeout_s, keep=0)
+        self._client = build_http_client(base_url, timeout_s, keep=0)
         self._folder = folder
         self._headers = {"Authorization": f"Api-Key {credential}", PROJECT: folder}
 
     def upload_file(self, name: str, path: Path) -> str:
-        """Fulfil TrainingApi; a draft that an upload left behind is filled."""
-        content = b"".join(map(_line, path.read_bytes().splitlines()))
-        dataset = next(iter(self._datasets(name, ("DRAFT",))), None) or self._draft(name)
+        """Store a file as a dataset, reusing an interrupted upload's draft; see TrainingApi."""
+        content = b"".join(map(_convert_line, path.read_bytes().splitlines()))
+        dataset = next(iter(self._find_datasets(name, ("DRAFT",))), None) or self._create_draft(
+            name
+        )
         sized: Json = {"sizeBytes": len(content)}
         link = self._call("GET", f"{_DATASETS}/{dataset}:uploadUrl", sized)
         with provider_errors():
-            url = must_text(link, "uploadUrl")
-            # The address itself is the permission; it gets no key of ours.
-            answer = self._client.put(url, content=content, timeout=patience(UPLOAD_S))
+            url = require_text(link, "uploadUrl")
+            # The URL is pre-signed: no API key is sent.
+            answer = self._client.put(url, content=content, timeout=build_timeout(UPLOAD_S))
             if answer.status_code not in _OK:
                 error = error_in(answer.content)
                 raise error_of_status(answer.status_code, answer.headers, error, url, ProviderBusy)
         self._call("POST", f"{_DATASETS}/{dataset}:validate", body={}, creates=True)
         return dataset
 
-    def _draft(self, name: str) -> str:
+    def _create_draft(self, name: str) -> str:
         body = {
             "folderId": self._folder,
             "name": _dataset_name(name),
@@ -87,26 +89,26 @@ class YandexProvider:
             "taskType": _TASK,
             "uploadFormat": _FORMAT,
         }
-        made = self._call("POST", _DATASETS, body=body, creates=True)
+        created = self._call("POST", _DATASETS, body=body, creates=True)
         with provider_errors(creates=True):
-            return must_text(made, "datasetId")
+            return require_text(created, "datasetId")
 
     def find_files(self, name: str) -> list[str]:
-        return self._datasets(name, _STORED)
+        return self._find_datasets(name, _STORED)
 
-    def _datasets(self, name: str, states: tuple[str, ...]) -> list[str]:
+    def _find_datasets(self, name: str, states: tuple[str, ...]) -> list[str]:
         requested = _dataset_name(name)
-        listed = self._listed(_DATASETS, "datasets", {"datasetNamePattern": requested})
+        listed = self._list_all(_DATASETS, "datasets", {"datasetNamePattern": requested})
         with provider_errors():
-            found = [
-                (_moment(row, "createdAt") or utc_now(), must_text(row, "datasetId"))
+            datasets = [
+                (_parse_time(row, "createdAt") or utc_now(), require_text(row, "datasetId"))
                 for row in listed
                 if row.get("name") == requested and row.get("status") in states
             ]
-        return [dataset for _, dataset in sorted(found)]
+        return [dataset for _, dataset in sorted(datasets)]
 
     def delete_file(self, file_id: str) -> None:
-        with gone_already():
+        with ignore_missing():
             self._call("DELETE", f"{_DATASETS}/{file_id}")
 
     def create_job(
@@ -120,8 +122,8 @@ class YandexProvider:
         suffix: str,
         metadata: Mapping[str, str],
     ) -> JobReport:
-        """Fulfil TrainingApi. Raises ProviderBusy while a dataset is validated."""
-        del method  # there is one
+        """Start a task; see TrainingApi. Raises ProviderBusy while a dataset is being validated."""
+        del method  # there is only one
         for dataset in filter(None, (train_file, test_file)):
             self._require_ready(dataset)
         key = metadata[LAUNCH_KEY]
@@ -144,71 +146,75 @@ class YandexProvider:
             if not isinstance(operation_metadata, dict):
                 raise InvalidResponse(f"metadata is {operation_metadata!r:.60}")
             return JobReport(
-                must_text(operation_metadata, "tuningTaskId"),
-                must_text(operation_metadata, "status"),
+                require_text(operation_metadata, "tuningTaskId"),
+                require_text(operation_metadata, "status"),
             )
 
     def _require_ready(self, dataset: str) -> None:
         body = self._call("GET", f"{_DATASETS}/{dataset}").get("dataset")
-        found = body if isinstance(body, dict) else {}
-        if found.get("status") == "INVALID":
-            why = json.dumps(found.get("validationError") or [], ensure_ascii=False)
+        properties = body if isinstance(body, dict) else {}
+        if properties.get("status") == "INVALID":
+            why = json.dumps(properties.get("validationError") or [], ensure_ascii=False)
             raise ProviderError(f"the training file is not valid: {why[:300]}")
-        if found.get("status") != "READY":
-            raise ProviderBusy(f"the dataset is {found.get('status')}", retry_after_s=_VALIDATED_S)
+        if properties.get("status") != "READY":
+            raise ProviderBusy(
+                f"the dataset is {properties.get('status')}", retry_after_s=_VALIDATED_S
+            )
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
-        tasks = self._listed(_TUNING, "tuningTasks", {})
+        tasks = self._list_all(_TUNING, "tuningTasks", {})
         with provider_errors():
-            found = [each for each in map(_report, tasks) if self._is_ours(each, launch_key)]
-        return sorted(found, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
+            reports = [
+                report for report in map(_parse_task, tasks) if self._is_ours(report, launch_key)
+            ]
+        return sorted(reports, key=lambda job: (job.created_at or _LONG_AGO, job.provider_job_id))
 
     def _is_ours(self, job: JobReport, launch_key: str) -> bool:
         options = self._call("GET", f"{_TUNING}/{job.provider_job_id}/options")
-        tuned = options.get("textToTextCompletion")
-        seed = tuned.get("seed") if isinstance(tuned, dict) else None
+        parameters = options.get("textToTextCompletion")
+        seed = parameters.get("seed") if isinstance(parameters, dict) else None
         return str(seed) == str(_seed(launch_key))
 
     def read_job(self, provider_job_id: str) -> JobReport:
         body = self._call("GET", f"{_TUNING}/{provider_job_id}")
         with provider_errors():
-            return _report(body.get("tuningTask"))
+            return _parse_task(body.get("tuningTask"))
 
     def cancel_job(self, provider_job_id: str) -> JobReport:
         self._call("POST", f"{_TUNING}/{provider_job_id}:cancel", body={})
         return self.read_job(provider_job_id)
 
     def list_events(self, provider_job_id: str, known: frozenset[str]) -> list[JobEvent]:
-        """Fulfil TrainingApi: what went wrong with the task, which tells nothing else."""
-        errors = none_if_unknown(
-            lambda: self._listed(f"{_TUNING}/{provider_job_id}/errors", "tuningError", {})
+        """Return the task's new errors; Yandex has no other events. See TrainingApi."""
+        errors = read_if_supported(
+            lambda: self._list_all(f"{_TUNING}/{provider_job_id}/errors", "tuningError", {})
         )
         error_lines = (json.dumps(error, ensure_ascii=False, sort_keys=True) for error in errors)
         return [
-            JobEvent(_digest(words), utc_now(), "error", words)
-            for words in error_lines
-            if _digest(words) not in known
+            JobEvent(_digest(line), utc_now(), "error", line)
+            for line in error_lines
+            if _digest(line) not in known
         ]
 
     def list_checkpoints(self, provider_job_id: str) -> list[Checkpoint]:
-        """Fulfil TrainingApi; it has none."""
+        """Return none: Yandex has no checkpoints."""
         del provider_job_id
         return []
 
     def models(self) -> list[ModelCard]:
         listed = self._call("GET", "/v1/models")
         with provider_errors():
-            return [model_card(row) for row in rows(listed)]
+            return [parse_model_card(row) for row in read_rows(listed)]
 
     def delete_model(self, model_id: str) -> None:
-        """Fulfil TrainingApi: the task that made the model is archived, and the model with it."""
-        for task in self._listed(_TUNING, "tuningTasks", {}):
+        """Archive the task that produced the model, and with it the model; see TrainingApi."""
+        for task in self._list_all(_TUNING, "tuningTasks", {}):
             if task.get("targetModelUri") == model_id:
-                with gone_already():
+                with ignore_missing():
                     self._call("POST", f"{_TUNING}/{task.get('taskId')}:archive", body={})
 
     def close(self) -> None:
-        """Let the connections go."""
+        """Close the connections."""
         self._client.close()
 
     def __enter__(self) -> Self:
@@ -240,16 +246,16 @@ class YandexProvider:
                 raise error_of_status(answer.status_code, answer.headers, error, path, unsure)
             return json_object(answer.content)
 
-    def _listed(self, path: str, name: str, query: Json) -> list[Json]:
-        """Return all rows of a list; protobuf leaves an empty one out. Raises as `_call`."""
-        found: list[Json] = []
+    def _list_all(self, path: str, name: str, query: Json) -> list[Json]:
+        """Return all rows of a list; protobuf omits an empty one. Raises as `_call`."""
+        all_rows: list[Json] = []
         params = {"folderId": self._folder, "pageSize": _PAGE, **query}
         for _ in range(MAX_PAGES):
             page = self._call("GET", path, params)
             with provider_errors():
-                found += rows({"data": page.get(name, [])})
+                all_rows += read_rows({"data": page.get(name, [])})
             if not page.get("nextPageToken"):
-                return found
+                return all_rows
             params["pageToken"] = page["nextPageToken"]
         raise ProviderBusy("the list has no end")
 
@@ -257,32 +263,32 @@ class YandexProvider:
 _LONG_AGO = datetime.fromtimestamp(0, UTC)
 
 
-def _report(task: object) -> JobReport:
+def _parse_task(task: object) -> JobReport:
     if not isinstance(task, dict):
         raise InvalidResponse(f"a task is {task!r:.60}")
     return JobReport(
-        provider_job_id=must_text(task, "taskId"),
-        status=must_text(task, "status"),
+        provider_job_id=require_text(task, "taskId"),
+        status=require_text(task, "status"),
         model_id=str(task.get("targetModelUri") or "") or None,
-        created_at=_moment(task, "createdAt"),
-        finished_at=_moment(task, "finishedAt"),
+        created_at=_parse_time(task, "createdAt"),
+        finished_at=_parse_time(task, "finishedAt"),
     )
 
 
-def _moment(row: Json, name: str) -> datetime | None:
+def _parse_time(row: Json, name: str) -> datetime | None:
     try:
         return from_iso(str(row[name])) if row.get(name) else None
     except ValueError:
         return None
 
 
-def _line(line: bytes) -> bytes:
-    """Return a line of a training file as Yandex has it: the last answer is the response."""
+def _convert_line(line: bytes) -> bytes:
+    """Convert a line of a training file to Yandex's format: the last message is the response."""
     record = json.loads(line)
     *before, last = record.get("messages") or [{}]
     if "tools" in record or not all(map(_is_plain, [*before, last])):
         raise ProviderError("Yandex trains on words of system, user and assistant alone")
-    request = [{"role": each["role"], "text": each["content"]} for each in before]
+    request = [{"role": message["role"], "text": message["content"]} for message in before]
     values = {"request": request, "response": last["content"]}
     return json.dumps(values, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 
@@ -292,7 +298,7 @@ def _is_plain(message: Json) -> bool:
 
 
 def _dataset_name(name: str) -> str:
-    """Return a name that a dataset may have there: latin letters, digits, 63 of them at most."""
+    """Return a valid dataset name: at most 63 Latin letters and digits."""
     return f"merlin-{_digest(name)}"
 
 

@@ -1,11 +1,11 @@
-"""YooKassa's gateway: payments and refunds, each call over within 10 seconds.
+"""YooKassa's gateway: payments and refunds; every call ends within 10 seconds.
 
-What is asked for is checked by the `yookassa` package's own requests and sent by aiohttp: the
-package's client knows no deadline for a whole answer, so a server that drips one byte a second
-would hold a thread for ever, and it tries again by itself.
+Requests are validated by the `yookassa` package and sent by aiohttp: the package's client has no
+total timeout, so a server that sends one byte per second would block a thread forever, and it
+retries automatically.
 
-Nothing is asked twice by itself: who asks again does so under the same key. Amounts are exact, all
-else in YooKassa's JSON is read leniently.
+Nothing is retried here: callers retry with the same key. Amounts are parsed exactly, other fields
+of YooKassa's JSON leniently.
 
 Source: yookassa.ru/developers/api, objects Payment and Refund; 54-FZ for receipts.
 """
@@ -38,130 +38,133 @@ from merlin.providers.payments import (
     PaymentRequest,
     RefundRequest,
     Status,
-    contact_of,
+    normalise_contact,
 )
 
 Body = Mapping[str, Any]
-MAX_WORDS_LENGTH, MAX_REFUND_WORDS = 128, 250
+MAX_DESCRIPTION_LENGTH, MAX_REFUND_DESCRIPTION_LENGTH = 128, 250
 _IS_DONE = {"succeeded": True, "canceled": False}
 
 
-def money(amount: Amount) -> Body:
-    """Return an amount as YooKassa writes it. Raises PaymentError: it takes roubles alone."""
+def build_amount(amount: Amount) -> Body:
+    """Return an amount as an API object. Raises PaymentError for other currencies than roubles."""
     if amount.currency is not Currency.RUB:
         raise PaymentError(f"YooKassa does not take {amount.currency.value}", code="currency")
     return {"value": amount.decimal, "currency": amount.currency.value}
 
 
-def payment_body(request: PaymentRequest, shop: YooKassaConfig) -> Body:
-    """Return what asks for a payment. Raises PaymentError: a receipt has nobody to go to."""
+def build_payment(request: PaymentRequest, shop: YooKassaConfig) -> Body:
+    """Return the body of a payment request. Raises PaymentError if a receipt has no recipient."""
     body: dict[str, Any] = {
-        "amount": money(request.amount),
+        "amount": build_amount(request.amount),
         "capture": shop.capture == "auto",
         "metadata": {"purchase": request.purchase_id, "user": str(request.user_id)},
     }
-    words = request.description
-    if words:
-        body["description"] = words[:MAX_WORDS_LENGTH]
+    description = request.description
+    if description:
+        body["description"] = description[:MAX_DESCRIPTION_LENGTH]
     if request.method_id:
         body["payment_method_id"] = request.method_id
     else:
         body["confirmation"] = {"type": "redirect", "return_url": request.return_url}
         body["save_payment_method"] = request.saves_method
     if shop.receipt is not None:
-        body["receipt"] = receipt_body(shop.receipt, request.contact, words, request.amount)
+        body["receipt"] = build_receipt(shop.receipt, request.contact, description, request.amount)
     return body
 
 
-def refund_body(request: RefundRequest, receipt: Receipt | None) -> Body:
-    """Return what asks for a refund; its receipt names what was bought, where that is known."""
-    body: dict[str, Any] = {"payment_id": request.payment_id, "amount": money(request.amount)}
+def build_refund(request: RefundRequest, receipt: Receipt | None) -> Body:
+    """Return the body of a refund request, with a receipt if the contact is known."""
+    body: dict[str, Any] = {
+        "payment_id": request.payment_id,
+        "amount": build_amount(request.amount),
+    }
     if request.reason.strip():
-        body["description"] = request.reason.strip()[:MAX_REFUND_WORDS]
-    # Without a receipt YooKassa makes that of a whole refund from the payment's.
+        body["description"] = request.reason.strip()[:MAX_REFUND_DESCRIPTION_LENGTH]
+    # Without one, YooKassa creates the receipt of a full refund from that of the payment.
     if receipt is not None and request.contact:
-        body["receipt"] = receipt_body(receipt, request.contact, request.title, request.amount)
+        body["receipt"] = build_receipt(receipt, request.contact, request.title, request.amount)
     return body
 
 
-def receipt_body(receipt: Receipt, contact: str, text: str, amount: Amount) -> Body:
-    """Return a receipt of one thing for all of an amount."""
+def build_receipt(receipt: Receipt, contact: str, text: str, amount: Amount) -> Body:
+    """Return a receipt with one item for the whole amount."""
     item = {
-        "description": text[:MAX_WORDS_LENGTH],
+        "description": text[:MAX_DESCRIPTION_LENGTH],
         "quantity": "1.00",
-        "amount": money(amount),
+        "amount": build_amount(amount),
         "vat_code": receipt.vat_code,
         "payment_subject": receipt.subject,
         "payment_mode": receipt.mode,
     }
-    values: dict[str, Any] = {"customer": customer(contact), "items": [item]}
+    values: dict[str, Any] = {"customer": build_customer(contact), "items": [item]}
     if receipt.tax_system is not None:
         values["tax_system_code"] = receipt.tax_system
     return values
 
 
-def customer(contact: str) -> Body:
-    """Return whom a receipt goes to. Raises PaymentError for nobody: no receipt, no sale."""
-    plain = contact_of(contact)
+def build_customer(contact: str) -> Body:
+    """Return the recipient of a receipt. Raises PaymentError if `contact` is invalid."""
+    plain = normalise_contact(contact)
     if not plain:
         raise PaymentError("a receipt needs an e-mail or a telephone", code="no_contact")
     return {"email": plain} if "@" in plain else {"phone": plain}
 
 
-def seen(body: Body) -> GatewayPayment:
-    """Return a payment as YooKassa told it. Raises PaymentError for what is unreadable."""
-    metadata, method = _part(body, "metadata"), _part(body, "payment_method")
-    is_kept = method.get("saved") is True
-    returned = body.get("refunded_amount")
+def parse_payment(body: Body) -> GatewayPayment:
+    """Parse a Payment object. Raises PaymentError if it is invalid."""
+    metadata, method = _read_object(body, "metadata"), _read_object(body, "payment_method")
+    is_saved = method.get("saved") is True
+    refunded = body.get("refunded_amount")
     return GatewayPayment(
-        outside_id=_id(body.get("id")),
-        status=Status(_text(body.get("status"))),
+        outside_id=_read_id(body.get("id")),
+        status=Status(_read_text(body.get("status"))),
         is_paid=body.get("paid") is True,
-        amount=_amount(body.get("amount")),
+        amount=_read_amount(body.get("amount")),
         is_test=body.get("test") is True,
-        purchase_id=_text(metadata.get("purchase")),
-        user_id=_text(metadata.get("user")),
-        pay_url=_address(_part(body, "confirmation").get("confirmation_url")),
-        reason=_text(_part(body, "cancellation_details").get("reason")),
-        refunded=0 if returned is None else _amount(returned).minor,
-        at=_moment(body.get("captured_at")) or _moment(body.get("created_at")),
-        method_id=_text(method.get("id")) if is_kept else "",
-        method_title=_text(method.get("title")) if is_kept else "",
+        purchase_id=_read_text(metadata.get("purchase")),
+        user_id=_read_text(metadata.get("user")),
+        pay_url=_read_url(_read_object(body, "confirmation").get("confirmation_url")),
+        reason=_read_text(_read_object(body, "cancellation_details").get("reason")),
+        refunded=0 if refunded is None else _read_amount(refunded).minor,
+        at=_parse_time(body.get("captured_at")) or _parse_time(body.get("created_at")),
+        method_id=_read_text(method.get("id")) if is_saved else "",
+        method_title=_read_text(method.get("title")) if is_saved else "",
     )
 
 
-def seen_refund(body: Body) -> GatewayRefund:
-    """Return a refund as YooKassa told it. Raises PaymentError when it cannot be read."""
-    at = _moment(body.get("created_at"))
+def parse_refund(body: Body) -> GatewayRefund:
+    """Parse a Refund object. Raises PaymentError if it is invalid."""
+    at = _parse_time(body.get("created_at"))
     if at is None:
         raise _unreadable("created_at", body.get("created_at"))
     return GatewayRefund(
-        outside_id=_id(body.get("id")),
-        payment_id=_id(body.get("payment_id")),
-        amount=_amount(body.get("amount")),
-        is_done=_IS_DONE.get(_text(body.get("status"))),
+        outside_id=_read_id(body.get("id")),
+        payment_id=_read_id(body.get("payment_id")),
+        amount=_read_amount(body.get("amount")),
+        is_done=_IS_DONE.get(_read_text(body.get("status"))),
         at=at,
-        reason=_text(_part(body, "cancellation_details").get("reason")),
+        reason=_read_text(_read_object(body, "cancellation_details").get("reason")),
     )
 
 
-def _part(body: Body, name: str) -> Body:
+def _read_object(body: Body, name: str) -> Body:
     part = body.get(name)
     return part if isinstance(part, Mapping) else {}
 
 
-def _text(value: object) -> str:
+def _read_text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _id(value: object) -> str:
+def _read_id(value: object) -> str:
     if not isinstance(value, str) or not value:
         raise _unreadable("id", value)
     return value
 
 
-def _amount(field: object) -> Amount:
-    """Return an amount to the kopeck, or say that it is none: nothing is rounded here."""
+def _read_amount(field: object) -> Amount:
+    """Return an amount exact to the kopeck. Raises PaymentError if it would need rounding."""
     if isinstance(field, Mapping) and field.get("currency") == Currency.RUB.value:
         value = field.get("value")
         try:
@@ -172,18 +175,18 @@ def _amount(field: object) -> Amount:
     raise _unreadable("amount", field)
 
 
-def _address(value: object) -> str:
-    """Return where somebody is sent to; nothing but a web page."""
-    address = _text(value)
+def _read_url(value: object) -> str:
+    """Return a URL, "" if it is not http or https."""
+    address = _read_text(value)
     return address if address.startswith(("https://", "http://")) else ""
 
 
-def _moment(value: object) -> datetime | None:
+def _parse_time(value: object) -> datetime | None:
     try:
-        moment = datetime.fromisoformat(_text(value))
+        time = datetime.fromisoformat(_read_text(value))
     except ValueError:
         return None
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else in_zone(moment, UTC)
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else in_zone(time, UTC)
 
 
 def _unreadable(what: str, value: object) -> PaymentError:
@@ -195,22 +198,19 @@ def _unreadable(what: str, value: object) -> PaymentError:
 T = TypeVar("T")
 CONNECT_S, DEADLINE_S = 3.0, 9.5
 _OK, _PROCESSING, _TIMED_OUT, _TOO_MANY, _BROKEN = 200, 202, 408, 429, 500
-# A full page of a hundred payments has some 300 kB.
-MAX_BYTES = 8 * 1024 * 1024
-_MAX_CODE_LENGTH, _MAX_FAULT_LENGTH = 64, 200
+# A full page of a hundred payments is about 300 kB.
+MAX_RESPONSE_BYTES = 8 * 1024 * 1024
+_MAX_CODE_LENGTH, _MAX_ERROR_LENGTH = 64, 200
 
 log = get_logger(__name__)
 
 PAGE, MAX_PAGES = 100, 1000
-# Ids come in notifications too, which anybody can send: none may lead to another address.
+# Ids also come from notifications, which anybody can send: they must not change the URL's path.
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 class YooKassaGateway:
-    """One shop at YooKassa, as a PaymentGateway; people pay beside us, so payments are read too.
-
-    Every call raises as those of PaymentGateway do.
-    """
+    """The PaymentGateway of one shop at YooKassa; calls raise as those of PaymentGateway."""
 
     def __init__(
         self, shop: YooKassaConfig, shop_id: str, secret: str, deadline_s: float = DEADLINE_S
@@ -229,42 +229,42 @@ class YooKassaGateway:
         return Gateway.YOOKASSA
 
     async def create(self, request: PaymentRequest) -> GatewayPayment:
-        body = payment_body(request, self._shop)
-        return await self._write("/payments", request.purchase_id, seen, "payment", body)
+        body = build_payment(request, self._shop)
+        return await self._write("/payments", request.purchase_id, parse_payment, "payment", body)
 
     async def find(self, outside_id: str) -> GatewayPayment:
         """Read one payment."""
-        body = await self._call("GET", f"/payments/{_checked(outside_id)}")
-        return _same(seen(body), outside_id)
+        body = await self._call("GET", f"/payments/{_check_id(outside_id)}")
+        return _require_same_id(parse_payment(body), outside_id)
 
     async def capture(self, payment: GatewayPayment) -> GatewayPayment:
-        """Take money that is held."""
-        path = f"/payments/{_checked(payment.outside_id)}/capture"
-        key, body = f"{payment.purchase_id}:capture", {"amount": money(payment.amount)}
-        return await self._write(path, key, seen, "capture", body)
+        """Capture held money."""
+        path = f"/payments/{_check_id(payment.outside_id)}/capture"
+        key, body = f"{payment.purchase_id}:capture", {"amount": build_amount(payment.amount)}
+        return await self._write(path, key, parse_payment, "capture", body)
 
     async def cancel(self, payment: GatewayPayment) -> GatewayPayment:
-        """Let money go that is held."""
-        path = f"/payments/{_checked(payment.outside_id)}/cancel"
-        return await self._write(path, f"{payment.purchase_id}:cancel", seen)
+        """Release held money."""
+        path = f"/payments/{_check_id(payment.outside_id)}/cancel"
+        return await self._write(path, f"{payment.purchase_id}:cancel", parse_payment)
 
     async def between(self, since: datetime, until: datetime) -> list[GatewayPayment]:
-        """Read every payment that was made in a time."""
-        query = {"created_at.gte": _written(since), "created_at.lt": _written(until)}
-        return await self._listed("/payments", query, seen)
+        """Return all payments created in a period."""
+        query = {"created_at.gte": _format_time(since), "created_at.lt": _format_time(until)}
+        return await self._list_all("/payments", query, parse_payment)
 
     async def refund(self, request: RefundRequest) -> GatewayRefund:
-        body = refund_body(request, self._shop.receipt)
-        sent = await self._write("/refunds", request.refund_id, seen_refund, "refund", body)
-        # Under the same key YooKassa says again what it said first.
+        body = build_refund(request, self._shop.receipt)
+        sent = await self._write("/refunds", request.refund_id, parse_refund, "refund", body)
+        # With the same key YooKassa repeats its first response, so the current state is read.
         return await self.find_refund(sent.outside_id) if sent.is_done is None else sent
 
     async def find_refund(self, outside_id: str) -> GatewayRefund:
-        body = await self._call("GET", f"/refunds/{_checked(outside_id)}")
-        return _same(seen_refund(body), outside_id)
+        body = await self._call("GET", f"/refunds/{_check_id(outside_id)}")
+        return _require_same_id(parse_refund(body), outside_id)
 
     async def refunds(self, payment_id: str) -> list[GatewayRefund]:
-        return await self._listed("/refunds", {"payment_id": _checked(payment_id)}, seen_refund)
+        return await self._list_all("/refunds", {"payment_id": _check_id(payment_id)}, parse_refund)
 
     async def end_subscription(self, user_id: int, payment_id: str) -> None:
         """Do nothing: YooKassa renews nothing by itself."""
@@ -277,18 +277,18 @@ class YooKassaGateway:
         kind: str = "",
         body: Body | None = None,
     ) -> T:
-        checked = None if body is None else await asyncio.to_thread(_checked_body, kind, body)
+        checked = None if body is None else await asyncio.to_thread(_validate_body, kind, body)
         answer_body = await self._call("POST", path, json=checked, headers={"Idempotence-Key": key})
         try:
             return read(answer_body)
         except PaymentError as error:
-            # It was carried out, whatever it is.
+            # The call was carried out, but its result is unknown.
             raise PaymentUnknown(str(error), code=error.code) from None
 
     async def _call(self, method: str, path: str, **options: Any) -> Body:
-        """Return the object that answers a call; follows no redirect, tries nothing twice.
+        """Return the JSON object of a response, without following redirects or retrying.
 
-        Raises PaymentError and its kinds within the deadline.
+        Raises PaymentError or a subclass within the deadline.
         """
         is_sent, failed, status, content = False, "", 0, b""
 
@@ -303,7 +303,7 @@ class YooKassaGateway:
                 asyncio.timeout(self._deadline_s),
                 aiohttp.ClientSession(
                     headers=self._headers,
-                    # A server that is silent does not end TLS either.
+                    # A server that does not respond does not close TLS either.
                     connector=aiohttp.TCPConnector(ssl=self._trust, enable_cleanup_closed=True),
                     timeout=aiohttp.ClientTimeout(sock_connect=CONNECT_S),
                     trace_configs=[trace],
@@ -314,26 +314,26 @@ class YooKassaGateway:
                 ) as answer,
             ):
                 too_long = ValueError("the answer is too long")
-                content = await join_chunks(answer.content.iter_any(), MAX_BYTES, too_long)
+                content = await join_chunks(answer.content.iter_any(), MAX_RESPONSE_BYTES, too_long)
                 status = answer.status
         except (aiohttp.ClientError, OSError, ValueError) as error:
             failed = type(error).__name__
-        # Outside of the handler: the error may hold the request with its credentials.
+        # Raised outside of the handler, because the original error can contain credentials.
         if failed and is_sent:
             raise PaymentUnknown(f"YooKassa did not answer: {failed}", code="no_answer")
         if failed:
             raise GatewayUnavailable(f"YooKassa cannot be reached: {failed}", code="unreachable")
-        body = _object(content)
+        body = _parse_object(content)
         if status == _OK and body is not None:
             return body
-        raise _refusal(status, body)
+        raise _error_of(status, body)
 
-    async def _listed(
+    async def _list_all(
         self, path: str, query: Mapping[str, str], read: Callable[[Body], T]
     ) -> list[T]:
-        """Return everything that a list holds, page by page, and that can be read.
+        """Return all valid items of a list, page by page.
 
-        A shop may sell other things too, in other currencies.
+        Invalid items are skipped: a shop may have other payments, in other currencies.
         """
         rows: list[T] = []
         params, cursors = {**query, "limit": str(PAGE)}, set[str]()
@@ -354,15 +354,14 @@ class YooKassaGateway:
         raise PaymentError("YooKassa's list has no end", code="unreadable")
 
 
-def _checked_body(kind: str, body: Body) -> Body:
-    """Return a body that the `yookassa` package finds right.
+def _validate_body(kind: str, body: Body) -> Body:
+    """Return a body after validation by the `yookassa` package. Raises PaymentError.
 
-    To be called in a thread: the package costs half a second and 23 MB once. Raises PaymentError:
-    nothing was asked.
+    Call it in a thread: the first import takes half a second and 23 MB, so it is done only for the
+    first purchase.
     """
-    # Only once somebody buys.
-    from yookassa.domain import request  # noqa: PLC0415 - as said
-    from yookassa.domain.request.refund_request import RefundRequest  # noqa: PLC0415 - as said
+    from yookassa.domain import request  # noqa: PLC0415 - see above
+    from yookassa.domain.request.refund_request import RefundRequest  # noqa: PLC0415 - see above
 
     kinds = {
         "payment": request.PaymentRequest,
@@ -377,7 +376,7 @@ def _checked_body(kind: str, body: Body) -> Body:
         raise PaymentError(f"YooKassa's package refused: {error}", code="invalid_request") from None
 
 
-def _object(content: bytes) -> Body | None:
+def _parse_object(content: bytes) -> Body | None:
     try:
         value = json.loads(content)
     except (ValueError, RecursionError):
@@ -385,43 +384,43 @@ def _object(content: bytes) -> Body | None:
     return value if isinstance(value, Mapping) else None
 
 
-def _refusal(status: int, body: Body | None) -> PaymentError:
-    """Return our error for an answer that is no success, or cannot be read."""
+def _error_of(status: int, body: Body | None) -> PaymentError:
+    """Return the exception for an unsuccessful or unreadable response."""
     if body is None:
-        code, words = f"http_{status}", f"YooKassa answered {status} and nothing that can be read"
+        code, message = f"http_{status}", f"YooKassa answered {status} and nothing that can be read"
     else:
         code = str(body.get("code") or f"http_{status}")
         place = f" ({body['parameter']})" if body.get("parameter") else ""
-        words = f"YooKassa: {code}: {body.get('description', '')}{place}"[:_MAX_FAULT_LENGTH]
+        message = f"YooKassa: {code}: {body.get('description', '')}{place}"[:_MAX_ERROR_LENGTH]
     kind = PaymentError
     if status == _TOO_MANY:
         kind = GatewayUnavailable
     elif status in {_OK, _PROCESSING, _TIMED_OUT} or status >= _BROKEN:
         kind = PaymentUnknown
-    return kind(words, code=code[:_MAX_CODE_LENGTH])
+    return kind(message, code=code[:_MAX_CODE_LENGTH])
 
 
 def _proxy(url: str) -> str | None:
-    """Return the environment's proxy for an address; aiohttp would read .netrc with it."""
+    """Return the environment's proxy for a URL; aiohttp's own option would also read .netrc."""
     parts = urlsplit(url)
     is_direct = is_loopback(parts.hostname) or proxy_bypass(parts.hostname or "")
     return None if is_direct else getproxies().get(parts.scheme)
 
 
-def _checked(outside_id: str) -> str:
+def _check_id(outside_id: str) -> str:
     if not _ID.fullmatch(outside_id):
         raise PaymentError("this is no id of YooKassa's", code="not_found")
     return outside_id
 
 
-Found = TypeVar("Found", GatewayPayment, GatewayRefund)
+Record = TypeVar("Record", GatewayPayment, GatewayRefund)
 
 
-def _same(found: Found, outside_id: str) -> Found:
-    if found.outside_id != outside_id:
+def _require_same_id(record: Record, outside_id: str) -> Record:
+    if record.outside_id != outside_id:
         raise PaymentError("YooKassa told of another payment or refund", code="unreadable")
-    return found
+    return record
 
 
-def _written(at: datetime) -> str:
+def _format_time(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

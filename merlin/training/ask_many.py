@@ -25,8 +25,8 @@ from pathlib import Path
 from merlin.core.errors import ProviderBusy, ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, SamplingParams, Usage
 from merlin.core.money import Price
-from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_locked_out
-from merlin.providers.openai_chat import fields_of
+from merlin.providers.base import NOT_COUNTED, Answer, Asker, is_account_rejected
+from merlin.providers.openai_chat import sampling_fields
 
 AT_ONCE = 8
 # Pauses before retries of a busy provider that does not suggest one.
@@ -103,7 +103,7 @@ class AskReport:
 
 def is_provider_failure(failure: ProviderError) -> bool:
     """Return whether the failure is the provider's rather than the model's."""
-    return isinstance(failure, ProviderBusy) or is_locked_out(failure)
+    return isinstance(failure, ProviderBusy) or is_account_rejected(failure)
 
 
 def estimate(price: Price, queries: Iterable[Query]) -> int:
@@ -247,6 +247,6 @@ class AnswerCache:
             file.write("\n" + json.dumps(values, ensure_ascii=False))
 
     def _digest(self, messages: Sequence[Message]) -> str:
-        sampling = fields_of(self._sampling)
+        sampling = sampling_fields(self._sampling)
         parts = [*self._model, sampling, *(message.as_json() for message in messages)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()

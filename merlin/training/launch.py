@@ -26,7 +26,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build
 from merlin.db.intents import Intent, Intents, IntentState
-from merlin.providers.base import LAUNCH_KEY, JobReport, is_forbidden, is_locked_out
+from merlin.providers.base import LAUNCH_KEY, JobReport, is_account_rejected, is_forbidden
 from merlin.training.jobs import (
     FINAL,
     FORBIDDEN,
@@ -74,7 +74,7 @@ def advance_launch(
     except ProviderBusy as busy:
         return postpone(job, busy, now, busy.retry_after_s or poll_delay_s(job, now, BUSY_S))
     except ProviderError as refusal:
-        if is_locked_out(refusal):
+        if is_account_rejected(refusal):
             return postpone(job, refusal, now, LOCKED_OUT_S)
         log.warning("launch refused", job=job.job_id, reason=str(refusal))
         status = FORBIDDEN if is_forbidden(refusal) else job.status
@@ -284,7 +284,7 @@ def remove(provider: TrainingProvider, old: Removable) -> bool:
         raise
     except ProviderError as refusal:
         log.warning("cannot be removed at the provider", what=old.key, reason=str(refusal))
-        if not is_locked_out(refusal):
+        if not is_account_rejected(refusal):
             intents.failed(old.key)
         return False
     kill_point("remove.sent")

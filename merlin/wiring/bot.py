@@ -21,7 +21,7 @@ from merlin.core.server import notify
 from merlin.db.processes import AsyncLead, Heartbeats, Lead
 from merlin.db.writer import Store
 from merlin.engine.trainers.recall import train_and_answer
-from merlin.providers.documents import ChildReader, is_walled
+from merlin.providers.documents import ChildReader, has_system_call_filter
 from merlin.providers.openai_chat import OpenAIAudio
 from merlin.wiring.context import (
     create_chat_clients,
@@ -50,7 +50,7 @@ def run_bot(config: Config) -> None:
 
 def _log_document_sandbox() -> None:
     """Log how document readers are kept from files and network on this machine."""
-    if is_walled():
+    if has_system_call_filter():
         log.info("the kernel keeps readers of documents from files and network")
     else:
         log.warning("no filter of system calls: only Python keeps readers of documents from files")

@@ -11,7 +11,7 @@ from papers import docx_of, pdf
 
 from merlin.core.errors import Refused
 from merlin.core.i18n import text
-from merlin.providers.document_child import Fault, parse, reader_of
+from merlin.providers.document_child import UnreadableDocument, load_reader, parse
 from merlin.providers.documents import ChildReader
 
 SAID = "Привет, ёж"
@@ -39,9 +39,9 @@ def refusal(content, name, **more):
 def found(kind, content, most=1_000_000):
     """Return what the parser finds, or the word of its fault."""
     try:
-        return parse(reader_of(kind), content, most)[0]
-    except Fault as fault:
-        return fault.word
+        return parse(load_reader(kind), content, most)[0]
+    except UnreadableDocument as fault:
+        return fault.reason
 
 
 def children():

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from machine import skip_or_fail
@@ -20,8 +21,8 @@ from waiting import wait_until
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
-from merlin.providers.document_child import MEMORY_BYTES, UnreadableReason
-from merlin.providers.documents import ChildReader, is_walled
+from merlin.providers.document_child import MEMORY_BYTES, Reason
+from merlin.providers.documents import ChildReader, has_system_call_filter
 
 ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional
@@ -31,19 +32,19 @@ _MUTANTS = """
 import sys, random
 sys.path[:0] = [sys.argv[1] + "/tests", sys.argv[1]]
 from test_document_child import mutants
-from merlin.providers.document_child import close_walls, limit, parse, reader_of
-from merlin.providers.document_child import Fault
+from merlin.providers.document_child import forbid_access, limit_resources, load_reader, parse
+from merlin.providers.document_child import UnreadableDocument
 made = list(mutants(300))
-limit()
-readers = {kind: reader_of(kind) for kind, _ in made}
-close_walls()
+limit_resources()
+readers = {kind: load_reader(kind) for kind, _ in made}
+forbid_access()
 counts = {}
 for kind, content in made:
     try:
         parse(readers[kind], content, 100_000)
         word = "read"
-    except Fault as fault:
-        word = fault.word.value
+    except UnreadableDocument as fault:
+        word = fault.reason
     counts[word] = counts.get(word, 0) + 1
 print(sum(counts.values()), min(counts.get("read", 0), counts.get("damaged", 0)) > 20)
 """
@@ -106,9 +107,9 @@ def run(script, *arguments, **more):
 _WALLS = """
 import os, socket, subprocess, sys
 sys.path.append(sys.argv[1])
-from merlin.providers.document_child import close_walls, limit
-limit()
-close_walls()
+from merlin.providers.document_child import forbid_access, limit_resources
+limit_resources()
+forbid_access()
 tried = {
     "socket": lambda: socket.socket(),
     "name": lambda: socket.getaddrinfo("localhost", 1),
@@ -138,9 +139,9 @@ for name, act in tried.items():
 _KERNEL = """
 import ctypes, os, platform, sys
 sys.path.append(sys.argv[1])
-from merlin.providers.document_child import close_walls, limit, reader_of
-readers = [reader_of(kind) for kind in ("pdf", "docx", "text")]
-limit()
+from merlin.providers.document_child import forbid_access, limit_resources, load_reader
+readers = [load_reader(kind) for kind in ("pdf", "docx", "text")]
+limit_resources()
 call = ctypes.CDLL(None, use_errno=True).syscall
 is_intel = platform.machine() == "x86_64"
 number = lambda intel, arm: intel if is_intel else arm
@@ -164,7 +165,7 @@ tried = {
 }
 if is_intel:
     tried |= {"open": (2, path, 0), "fork": (57,), "x32": (0x40000000 + 2, path, 0)}
-print(close_walls())
+print(forbid_access())
 for name, words in tried.items():
     got = call(*words)
     if got != -1 or ctypes.get_errno() != 1:
@@ -184,7 +185,11 @@ def test_a_child_can_do_nothing_but_think(machine):
 
 @functional
 def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
-    skip_or_fail(None if is_walled() else "the kernel cannot filter system calls (needs seccomp)")
+    skip_or_fail(
+        None
+        if has_system_call_filter()
+        else "the kernel cannot filter system calls (needs seccomp)"
+    )
     done = run(_KERNEL, str(ROOT))
     assert (done.returncode, done.stdout) == (0, b"True\n"), done.stderr
 
@@ -194,19 +199,19 @@ def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
     script = (
         "import sys, errno; sys.path.append(sys.argv[1]);"
         "from merlin.providers import document_child as child; sys.argv[-2:] = ['walls', '0'];"
-        "child.limit(); print(child._reached()); child.main()"
+        "child.limit_resources(); print(child._find_reachable()); child.main()"
     )
     done = run(script, str(ROOT), "walls", "0")
     open_before, told = done.stdout.decode().splitlines()
     assert open_before == "['file', 'socket', 'process']"
-    assert json.loads(told) == {"walls": is_walled()}
+    assert json.loads(told) == {"walls": has_system_call_filter()}
 
 
 @functional
 def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
     script = (
         "import sys; sys.path.append(sys.argv[1]);"
-        "from merlin.providers.document_child import limit; limit(cpu_s=1)\n"
+        "from merlin.providers.document_child import limit_resources; limit_resources(cpu_s=1)\n"
         "while True: pass"
     )
     assert run(script, str(ROOT)).returncode < 0
@@ -283,7 +288,7 @@ def test_only_so_many_documents_are_read_at_once():
 
 
 @unit
-@pytest.mark.parametrize("word", [*UnreadableReason, "slow"])
+@pytest.mark.parametrize("word", [*get_args(Reason), "slow"])
 def test_each_reason_has_its_sentence(word):
     assert text("ru", f"media-{word}", kinds="PDF", characters=5)
 

@@ -14,7 +14,7 @@ from papers import body_of, changed_pdf, docx_of, docx_with, pdf
 from reading_child import ESSAY, PAPER, SAID, found, read, refusal
 
 from merlin.config.settings import MediaLimits
-from merlin.providers.document_child import UnreadableReason, cleaned, parse, reader_of
+from merlin.providers.document_child import clean_text, load_reader, parse
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
@@ -83,13 +83,13 @@ def test_limits_are_those_of_the_configuration():
 
 @unit
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
-    assert parse(reader_of("pdf"), pdf("слово", None), 100) == ("слово", True)
-    assert parse(reader_of("pdf"), pdf("слово", ""), 100) == ("слово", False)
-    assert found("pdf", pdf(None)) == UnreadableReason.NO_TEXT
+    assert parse(load_reader("pdf"), pdf("слово", None), 100) == ("слово", True)
+    assert parse(load_reader("pdf"), pdf("слово", ""), 100) == ("слово", False)
+    assert found("pdf", pdf(None)) == "no-text"
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
-    assert parse(reader_of("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
+    assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
     assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
-        UnreadableReason.DAMAGED
+        "damaged"
     )
 
 
@@ -117,12 +117,12 @@ def packed_bomb():
     ("content", "wanted"),
     [
         (pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
-        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), UnreadableReason.DAMAGED),
-        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), UnreadableReason.DAMAGED),
+        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
+        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
         (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
-        (packed_bomb, UnreadableReason.BOMB),
-        (pdf(*["слово " * 90] * 3), UnreadableReason.TOO_LONG),
-        (b"%PDF-1.7", UnreadableReason.DAMAGED),
+        (packed_bomb, "bomb"),
+        (pdf(*["слово " * 90] * 3), "too-long"),
+        (b"%PDF-1.7", "damaged"),
     ],
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
 )
@@ -157,17 +157,17 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
         (changed_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
         (
             changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"),
-            UnreadableReason.DAMAGED,
+            "damaged",
         ),
-        (changed_body("", "a" * 1_000_000), UnreadableReason.TOO_LONG),
-        (lambda: changed_body("", "a" * 11_000_000), UnreadableReason.BOMB),
+        (changed_body("", "a" * 1_000_000), "too-long"),
+        (lambda: changed_body("", "a" * 11_000_000), "bomb"),
         (
             changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
-            UnreadableReason.DAMAGED,
+            "damaged",
         ),
-        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), UnreadableReason.BOMB),
-        (docx_with(ESSAY, document=b"<a/>"), UnreadableReason.DAMAGED),
-        (docx_of(), UnreadableReason.NO_TEXT),
+        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
+        (docx_with(ESSAY, document=b"<a/>"), "damaged"),
+        (docx_of(), "no-text"),
     ],
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )
@@ -178,19 +178,16 @@ def test_a_hostile_docx(content, wanted):
 @unit
 def test_a_docx_with_a_password_and_other_containers():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
-    assert (
-        found("docx", container + "EncryptedPackage".encode("utf-16-le"))
-        == UnreadableReason.PASSWORD
-    )
-    assert found("docx", container) == UnreadableReason.UNKNOWN
+    assert found("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
+    assert found("docx", container) == "unknown"
     locked = bytearray(ESSAY)
     for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
         locked[place + 8] |= 1
-    assert found("docx", bytes(locked)) == UnreadableReason.PASSWORD
+    assert found("docx", bytes(locked)) == "password"
     other = BytesIO()
     with ZipFile(other, "w") as packed:
         packed.writestr("word/document.xml", "<a/>")
-    assert found("docx", other.getvalue()) == UnreadableReason.UNKNOWN
+    assert found("docx", other.getvalue()) == "unknown"
 
 
 LECTURE = "Внимание — это отбор. Ёжик его не отвлекает."
@@ -216,16 +213,16 @@ def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
 @unit
 def test_texts_of_the_west_and_texts_with_a_broken_letter():
     assert found("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
-    words, is_cut = parse(reader_of("txt"), ("ёж" * 200).encode()[:-1], 1000)
+    words, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert is_cut
     assert words.startswith("ёжёж")
-    assert found("txt", bytes(range(32)) * 9 + b"abc") == UnreadableReason.UNKNOWN
+    assert found("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
 
 
 @unit
 def test_what_cannot_be_seen_is_taken_out_of_a_text():
     hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
-    assert cleaned(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
+    assert clean_text(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
         "ab\nc\n\n🦔\ufffd й"
     )
 
@@ -234,6 +231,6 @@ def test_what_cannot_be_seen_is_taken_out_of_a_text():
 @pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")
 def test_a_document_that_gives_orders_is_a_document(one):
     kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
-    words = [word for word in re.findall(r"[\w/]{4,}", cleaned(one.order)) if word.isascii()]
-    said = parse(reader_of(kind), one.content, 10_000)[0]
+    words = [word for word in re.findall(r"[\w/]{4,}", clean_text(one.order)) if word.isascii()]
+    said = parse(load_reader(kind), one.content, 10_000)[0]
     assert all(word in said for word in words)

@@ -12,7 +12,7 @@ from waiting import longest
 
 from merlin.core.errors import ProviderError
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams
-from merlin.providers.openai_chat import OpenAIChat, blamed, fields_of
+from merlin.providers.openai_chat import OpenAIChat, find_refused_parameter, sampling_fields
 
 QUESTION = (Message("user", "Что такое очередь?"),)
 WISHES = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
@@ -46,12 +46,12 @@ def error(message, param=None, code=None):
 @pytest.mark.unit
 def test_only_what_is_wished_is_said():
     shape = {"type": "json_object"}
-    assert fields_of(DEFAULT_SAMPLING) == {}
-    assert fields_of(SamplingParams(temperature=0.0, response_format=shape)) == {
+    assert sampling_fields(DEFAULT_SAMPLING) == {}
+    assert sampling_fields(SamplingParams(temperature=0.0, response_format=shape)) == {
         "temperature": 0.0,
         "response_format": shape,
     }
-    assert fields_of(WISHES, "max_completion_tokens")["max_completion_tokens"] == 5
+    assert sampling_fields(WISHES, "max_completion_tokens")["max_completion_tokens"] == 5
 
 
 @pytest.mark.functional
@@ -134,5 +134,5 @@ def test_questions_that_were_on_their_way_learn_the_new_name_too():
 )
 def test_only_a_wish_that_was_sent_is_blamed(status, param, words, field):
     sent = {"temperature": 1.5, "response_format": {"type": "json_object"}}
-    found = blamed(ProviderError(words, status=status, param=param), sent)
+    found = find_refused_parameter(ProviderError(words, status=status, param=param), sent)
     assert (found.field if found else "") == field

@@ -11,7 +11,7 @@ from yandex_standin import FOLDER, YandexStandIn
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
-from merlin.providers.base import LAUNCH_KEY, is_forbidden, is_locked_out
+from merlin.providers.base import LAUNCH_KEY, is_account_rejected, is_forbidden
 from merlin.providers.mistral_training import MistralProvider
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
@@ -186,7 +186,7 @@ def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create, stand_
 
 
 @pytest.mark.parametrize(
-    ("status", "judge"), [(401, is_locked_out), (403, is_forbidden), (429, None), (503, None)]
+    ("status", "judge"), [(401, is_account_rejected), (403, is_forbidden), (429, None), (503, None)]
 )
 def test_refusals_mean_the_same(provider, create, stand_in, status, judge):
     create()
@@ -203,7 +203,7 @@ def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
     with form.connect(stand_in.base_url, "wrong") as stranger:
         with pytest.raises(ProviderError) as refused:
             stranger.models()
-        assert is_locked_out(refused.value)
+        assert is_account_rejected(refused.value)
     with pytest.raises(ProviderError) as refused:
         provider.read_job("ftjob-nothing")
     assert refused.value.status == 404

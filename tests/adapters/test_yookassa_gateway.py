@@ -14,7 +14,7 @@ from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
 from merlin.providers.payments import Status
-from merlin.providers.yookassa import customer, seen
+from merlin.providers.yookassa import build_customer, parse_payment
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 
 pytestmark = pytest.mark.functional
@@ -121,7 +121,7 @@ def test_receipts_go_to_the_buyer_at_payment_and_at_refund(shop):
     ],
 )
 def test_a_contact_is_an_address_or_a_number(contact, told):
-    assert customer(contact) == told
+    assert build_customer(contact) == told
 
 
 def test_a_list_is_read_to_its_end(shop, gateway):
@@ -166,11 +166,18 @@ def told(**more: object) -> dict[str, object]:
 
 
 def test_a_word_that_is_new_is_unknown_and_what_is_missing_is_no():
-    read = seen(told(status="thinking", test="true", paid=1, metadata=None, captured_at="soon"))
+    read = parse_payment(
+        told(status="thinking", test="true", paid=1, metadata=None, captured_at="soon")
+    )
     assert (read.status, read.is_paid, read.is_test) == (Status.UNKNOWN, False, False)
     assert (read.purchase_id, read.at, read.pay_url) == ("", None, "")
-    assert seen(told(confirmation={"confirmation_url": "javascript:alert(1)"})).pay_url == ""
-    assert seen(told(payment_method={"id": "m", "title": "Card", "saved": False})).method_id == ""
+    assert (
+        parse_payment(told(confirmation={"confirmation_url": "javascript:alert(1)"})).pay_url == ""
+    )
+    assert (
+        parse_payment(told(payment_method={"id": "m", "title": "Card", "saved": False})).method_id
+        == ""
+    )
 
 
 @pytest.mark.parametrize(
@@ -188,7 +195,7 @@ def test_a_word_that_is_new_is_unknown_and_what_is_missing_is_no():
 )
 def test_an_amount_is_exact_or_an_error(amount):
     with pytest.raises(PaymentError):
-        seen(told(amount=amount))
+        parse_payment(told(amount=amount))
 
 
 def test_no_secret_is_told_in_errors_or_logs(shop, caplog):

@@ -16,7 +16,7 @@ from merlin.account.users import Users
 from merlin.config import load
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import ConfigError
-from merlin.providers.openid import MAX_BYTES, Issuer
+from merlin.providers.openid import MAX_RESPONSE_BYTES, Issuer
 
 pytestmark = pytest.mark.functional
 
@@ -239,7 +239,12 @@ def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer
 
 @pytest.mark.parametrize(
     "raw",
-    [b'{"issuer": "' + b"x" * MAX_BYTES + b'"}', b"[" * MAX_BYTES, b'{"issuer":', b"\xff{}"],
+    [
+        b'{"issuer": "' + b"x" * MAX_RESPONSE_BYTES + b'"}',
+        b"[" * MAX_RESPONSE_BYTES,
+        b'{"issuer":',
+        b"\xff{}",
+    ],
     ids=["too long", "brackets", "cut off", "no utf-8"],
 )
 def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, issuer, raw):

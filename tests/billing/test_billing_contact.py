@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from merlin.providers.payments import contact_of
+from merlin.providers.payments import normalise_contact
 
 pytestmark = pytest.mark.unit
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_what_people_write_is_understood(said, kept):
-    assert contact_of(said) == kept
+    assert normalise_contact(said) == kept
 
 
 @pytest.mark.parametrize(
@@ -36,4 +36,4 @@ def test_what_people_write_is_understood(said, kept):
     ],
 )
 def test_what_is_no_address_is_refused(said):
-    assert contact_of(said) == ""
+    assert normalise_contact(said) == ""

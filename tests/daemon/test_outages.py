@@ -15,7 +15,7 @@ from merlin.core.errors import MerlinError, ProviderError
 from merlin.core.i18n import text
 from merlin.daemon.ticks import warn_of_problems
 from merlin.db.tables import BUILD
-from merlin.providers.base import is_locked_out
+from merlin.providers.base import is_account_rejected
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
@@ -79,7 +79,7 @@ def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, told, stat
     ],
 )
 def test_a_rotated_key_and_an_empty_account_make_everything_wait(refusal, is_locked):
-    assert is_locked_out(refusal) is is_locked
+    assert is_account_rejected(refusal) is is_locked
 
 
 def test_a_word_that_nobody_knows_is_told(lab, provider, told):

@@ -13,7 +13,7 @@ from machine import skip_or_fail
 
 from merlin.config import credentials_of, load
 from merlin.providers.document_child import MEMORY_BYTES
-from merlin.providers.documents import AT_ONCE
+from merlin.providers.documents import MAX_CHILDREN
 
 pytestmark = pytest.mark.unit
 
@@ -90,7 +90,7 @@ def test_a_process_is_watched_restarted_and_its_failure_told(process):
 def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
     service = unit("merlin-bot.service")["Service"]
     gigabytes, _ = service["MemoryMax"].split("G")
-    readers = AT_ONCE * MEMORY_BYTES
+    readers = MAX_CHILDREN * MEMORY_BYTES
     assert service["OOMPolicy"] == "continue"
     assert int(gigabytes) * 1024**3 >= readers + 512 * 1024**2
 

@@ -48,7 +48,7 @@ from merlin.core.i18n import text
 from merlin.core.log import get_logger, redact
 from merlin.core.money import MAX_MINOR
 from merlin.core.web.assets import NEVER_KEPT, seen_other
-from merlin.providers.payments import Gateway, contact_of
+from merlin.providers.payments import Gateway, normalise_contact
 
 log = get_logger(__name__)
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
@@ -88,7 +88,7 @@ async def buy(context: SignedInContext, name: PlanName, bill: Annotated[Bill, Fo
     if plan is None or not takes_roubles(context, plan):
         return not_found_page(context, "plan")
     needs_contact = _needs_contact(context)
-    address = contact_of(bill.contact) if needs_contact else ""
+    address = normalise_contact(bill.contact) if needs_contact else ""
     if needs_contact and not address:
         message = context.say("contact-wrong" if bill.contact.strip() else "contact-none")
         return await _page(context, plan, bill, wrong_contact=message)

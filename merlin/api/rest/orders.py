@@ -40,7 +40,7 @@ from merlin.app.plans import PlanOffer
 from merlin.billing.quota import Format, allowance_of, plan_title
 from merlin.core.errors import Refused
 from merlin.core.money import Amount
-from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, contact_of
+from merlin.providers.payments import MAX_CONTACT_LENGTH, Gateway, normalise_contact
 
 order_router = operation_router(prefix="/api/orders", tags=["orders"])
 
@@ -91,7 +91,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     The price is the plan's current one. With an `Idempotency-Key` it is stored once.
     """
-    contact = contact_of(body.contact)
+    contact = normalise_contact(body.contact)
     if body.contact.strip() and not contact:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "contact")
     requested = (body.plan, body.till, body.promo, contact)

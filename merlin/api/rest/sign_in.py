@@ -41,7 +41,7 @@ from merlin.app.texts import BOT_ID, Settings
 from merlin.core.log import get_logger
 from merlin.core.web.assets import local_address
 from merlin.core.web.browser import read_cookie
-from merlin.providers.openid import LIFE as SIGN_IN_LIFE
+from merlin.providers.openid import LIFETIME as SIGN_IN_LIFE
 from merlin.providers.openid import Issuer, OpenIdRefused, new_sign_in_state, read_sign_in_state
 
 router = operation_router(
