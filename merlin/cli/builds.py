@@ -217,7 +217,9 @@ def _print_verdict(verdict: VerdictView) -> None:
     if verdict.served_until:
         message = text(language(), "log-served-until", at=format_local_time(verdict.served_until))
     line = [verdict.commit[:10], verdict.dataset, message, format_cell(verdict.build)]
-    sys.stdout.write("  ".join(part for part in line if part) + f"  {verdict.subject}\n")
+    sys.stdout.write(
+        "  ".join(part for part in line if part) + f"  {format_cell(verdict.subject)}\n"
+    )
     if verdict.reason:
         reason = text(language(), verdict.reason, **verdict.arguments)
         sys.stdout.write(f"    {reason}\n")

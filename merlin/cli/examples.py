@@ -27,7 +27,7 @@ from merlin.app.examples import ExampleView
 from merlin.cli import language
 from merlin.cli.daemon_requests import EditSession, edit_session
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, Dataset, NoWait, configuration
-from merlin.cli.output import print_json, print_message, print_table, record
+from merlin.cli.output import format_cell, print_json, print_message, print_table, record
 from merlin.core import money
 from merlin.core.errors import ConfigError, NotFound, Refused
 from merlin.dataset.changes import Edit
@@ -364,7 +364,7 @@ def print_findings(findings: Iterable[Finding]) -> None:
 def print_commit(values: Mapping[str, object]) -> None:
     """Print the commit that was made; nothing if it is still pending."""
     if values.get("commit"):
-        sys.stdout.write(f"{str(values['commit'])[:10]}  {values['subject']}\n")
+        sys.stdout.write(f"{str(values['commit'])[:10]}  {format_cell(values['subject'])}\n")
 
 
 def print_edit(values: Mapping[str, object], *, json: bool) -> None:

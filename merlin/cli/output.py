@@ -6,6 +6,7 @@ Also the options for a period of days, in the configured time zone.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -113,14 +114,24 @@ def format_table(headings: Sequence[str], rows: Sequence[Sequence[object]]) -> T
     return table
 
 
+# Line ends stay: some cells have several lines.
+_COMMANDS = re.compile("[\0-\x08\v-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
 def format_cell(value: object) -> str:
-    """Return the text of a cell: times to the second with their zone, "" for None."""
+    """Return the text of a cell: times to the second with their zone, "" for None.
+
+    Control characters and direction marks, as of a commit's subject, are written as escapes: they
+    could command the terminal.
+    """
     if value is None:
         return ""
     if isinstance(value, datetime):
         local = in_zone(value)
         return f"{local:%Y-%m-%d %H:%M:%S} {zone_name(local)}"
-    return str(value)
+    return _COMMANDS.sub(
+        lambda found: found.group().encode("unicode_escape").decode("ascii"), str(value)
+    )
 
 
 def translate_word(family: str, name: str) -> str:

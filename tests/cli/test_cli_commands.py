@@ -394,6 +394,13 @@ def log_lines(run):
     return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
 
 
+def test_a_commit_subject_commands_no_terminal(lab, run):
+    lab.repository.example("trial", 42)
+    lab.repository.commit("Red \x1b[31m\u202e \N{NO-BREAK SPACE}words")
+    lab.tick("fetch")
+    assert log_lines(run)[0].endswith("Red \\x1b[31m\\u202e \N{NO-BREAK SPACE}words")
+
+
 def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, shown):
     lab.repository.example("trial", 42)
     lab.repository.commit("Another word")
