@@ -159,7 +159,7 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 def _write_heartbeat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
     """Write the heartbeat of this API process."""
-    counters = {"connections": ctx.db.connections, **desk.refusals}
+    counters = {**ctx.db.connection_counter, **desk.refusals}
     beat = Heartbeat("api", host, os.getpid(), since, utc_now(), "serving", counters)
     Heartbeats(ctx.db).beat(beat)
 

@@ -291,7 +291,7 @@ class Bot:
                     "waiting": self._inbox.waiting(),
                     "queued": self._processor.waiting,
                     "working": self._processor.working,
-                    "connections": services.db.connections,
+                    **services.db.connection_counter,
                     "telegram_429": self._transport.floods,
                     **self._application.bot_data.answer_service.refusals,
                 },

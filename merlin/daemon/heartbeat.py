@@ -71,7 +71,7 @@ def heartbeat_tick(services: DaemonServices, tally: TickCounts) -> Callable[[], 
                 since=since,
                 at=services.clock(),
                 step=tally.step,
-                counters={"connections": services.db.connections, **tally.counts},
+                counters={**services.db.connection_counter, **tally.counts},
                 failing=tally.bugs.failing,
             )
         )

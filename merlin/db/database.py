@@ -512,9 +512,9 @@ class Database:
             raise DatabaseDamaged(f"quick_check: {found}", "store-damaged", found="; ".join(found))
 
     @property
-    def connections(self) -> int:
-        """Return how many connections the threads of this process keep open."""
-        return len(self._handle.registry)
+    def connection_counter(self) -> dict[str, int]:
+        """Return the heartbeat's counter of PostgreSQL connections that this process keeps."""
+        return {"connections": len(self._handle.registry)} if self.is_shared else {}
 
     def require_writable(self) -> None:
         """Store a write that changes nothing. Raises DatabaseAway: full, read-only or away."""

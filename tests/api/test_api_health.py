@@ -227,6 +227,9 @@ def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_p
             )
             wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
             assert readiness(site) == state
+        (spoken,) = Heartbeats(site.db).all()
+    # As docs/en/growth.md counts them, and one of this thread.
+    assert 1 <= spoken.counters["connections"] <= 7 + 1
 
 
 @functional
