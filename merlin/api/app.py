@@ -78,7 +78,7 @@ def create_app(services: ApiServices) -> FastAPI:
     app.state.traffic = Traffic()
     app.state.answers = AnswerCounts()
     app.state.catalogue = CatalogueCache(services.kept_bytes)
-    app.state.gate = LoginThrottle()
+    app.state.login_throttle = LoginThrottle()
     app.state.limits = Limits(services.config.api.limits)
     app.state.bodies = server.BodyBudget(services.bodies_bytes)
     # Drawing a chart takes 0.1 s and 25 MB.
@@ -109,7 +109,7 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
         state.debouncers = {
             name: Debouncer(name, daemon_request(services, kind)) for name, kind in kinds.items()
         }
-        state.desk = AnswerService(services.answerers, services.patience)
+        state.answer_service = AnswerService(services.answerers, services.patience)
         state.question_tasks = set[asyncio.Task[Any]]()
         state.payment_worker = PaymentWorker(services)
         catalogue: CatalogueCache = state.catalogue
@@ -117,8 +117,8 @@ def _lifespan(services: ApiServices) -> Callable[[FastAPI], AbstractAsyncContext
             partial(catalogue.poll_version, services),
             partial(catalogue.build_vocabulary, services),
         )
-        say = partial(_write_heartbeat, desk=state.desk)
-        beat = partial(services.write, say, socket.gethostname(), utc_now())
+        write_heartbeat = partial(_write_heartbeat, answer_service=state.answer_service)
+        beat = partial(services.write, write_heartbeat, socket.gethostname(), utc_now())
         release = partial(services.write, release_stale_reservations)
         share = partial(state.limits.share, services)
         forget_counts = partial(services.store.do, partial(forget, services.db))
@@ -157,9 +157,11 @@ async def _cancel(tasks: Sequence[asyncio.Task[Any]]) -> None:
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-def _write_heartbeat(ctx: Context, host: str, since: datetime, desk: AnswerService) -> None:
+def _write_heartbeat(
+    ctx: Context, host: str, since: datetime, answer_service: AnswerService
+) -> None:
     """Write the heartbeat of this API process."""
-    counters = {**ctx.db.connection_counter, **desk.refusals}
+    counters = {**ctx.db.connection_counter, **answer_service.refusals}
     beat = Heartbeat("api", host, os.getpid(), since, utc_now(), "serving", counters)
     Heartbeats(ctx.db).beat(beat)
 

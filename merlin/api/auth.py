@@ -108,7 +108,7 @@ async def check_password(request: Request, name: str, password: str, browser: st
     `browser` is the secret of a browser that has signed in before, or "". An unknown name takes as
     long and is throttled like a known one.
     """
-    throttle: LoginThrottle = request.app.state.gate
+    throttle: LoginThrottle = request.app.state.login_throttle
     name = fold_name(name)
     account, is_known = await services_of(request).read(sign_in.find_account, name, browser)
     # A browser that signed in before has a failure counter of its own, so attempts made elsewhere
@@ -159,11 +159,11 @@ async def change_password(
     Raises Problem as `require_password` does; Refused for an account without a name and for a weak
     password.
     """
-    gate: LoginThrottle = request.app.state.gate
+    login_throttle: LoginThrottle = request.app.state.login_throttle
     name = await require_password(request, caller, current)
     if name is None:
         raise Refused("no user name", "account-no-name")
-    hashed = await gate.run_hashing(lambda: hash_new_password(password, name))
+    hashed = await login_throttle.run_hashing(lambda: hash_new_password(password, name))
     await caller.write(accounts.set_password, hashed, caller.credential)
 
 
@@ -245,7 +245,7 @@ class Caller:
     services: ApiServices = field(repr=False)
     language: str
     user: User | None = None
-    standing: Authority = _NO_AUTHORITY
+    authority: Authority = _NO_AUTHORITY
     scopes: frozenset[Scope] | None = None
     credential: int = 0
     token: str = ""
@@ -258,11 +258,11 @@ class Caller:
     @property
     def actor(self) -> Actor:
         """Return the actor on whose behalf operations run."""
-        return Actor.person(self.user_id, self.standing) if self.user else Actor()
+        return Actor.person(self.user_id, self.authority) if self.user else Actor()
 
     def may(self, permission: Permission, scope: str | None = None) -> bool:
         """Return whether the person has a permission, for this dataset or course."""
-        return self.user is not None and self.standing.may(permission, scope)
+        return self.user is not None and self.authority.may(permission, scope)
 
     def has(self, scope: Scope) -> bool:
         """Return whether the credential covers a scope."""
@@ -319,7 +319,7 @@ async def _find_caller(request: Request) -> Caller:
     return replace(
         anonymous,
         user=credential.user,
-        standing=credential.authority,
+        authority=credential.authority,
         scopes=credential.scopes,
         credential=credential.number,
         token="" if is_key else secret,

@@ -216,16 +216,16 @@ def add_problems(app: FastAPI) -> None:
     """Register the exception handlers that turn every error of a route into a problem."""
 
     @app.exception_handler(Problem)
-    async def of_problem(request: Request, error: Problem) -> Response:
+    async def handle_problem(request: Request, error: Problem) -> Response:
         return problem_response(request, error)
 
     @app.exception_handler(ApiError)
-    async def of_protocol(request: Request, error: ApiError) -> Response:
+    async def handle_protocol_error(request: Request, error: ApiError) -> Response:
         headers = {**headers_of(language_of_request(request)), **(error.headers or {})}
         return JSONResponse(error.as_json(), error.status, headers)
 
     @app.exception_handler(HTTPException)
-    async def of_http(request: Request, error: HTTPException) -> Response:
+    async def handle_http_error(request: Request, error: HTTPException) -> Response:
         status = HTTPStatus(error.status_code)
         if status is HTTPStatus.BAD_REQUEST:  # a body that is no text, as one that is no JSON
             status = HTTPStatus.UNPROCESSABLE_ENTITY
@@ -234,7 +234,7 @@ def add_problems(app: FastAPI) -> None:
         return _with_methods(app, request, response)
 
     @app.exception_handler(RequestValidationError)
-    async def of_values(request: Request, error: RequestValidationError) -> Response:
+    async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
             return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
         errors = wrong_values(error.errors(), language_of_request(request))
@@ -242,7 +242,7 @@ def add_problems(app: FastAPI) -> None:
         return _problem_response(request, {**problem, "errors": errors})
 
     @app.exception_handler(MerlinError)
-    async def of_merlin(request: Request, error: MerlinError) -> Response:
+    async def handle_merlin_error(request: Request, error: MerlinError) -> Response:
         for kind, status, code in REFUSALS:
             if isinstance(error, kind):
                 return _problem_response(request, _problem_of_error(request, status, code, error))

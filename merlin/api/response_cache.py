@@ -167,7 +167,7 @@ def cache_layer(app: ASGIApp) -> ASGIApp:
         is_get = scope["type"] == "http" and scope["method"] == "GET"
         reply = app
         if is_get and scope["path"].startswith(PLACES):
-            catalogue_request = scope["state"]["asked"] = CatalogueRequest(scope)
+            catalogue_request = scope["state"]["catalogue_request"] = CatalogueRequest(scope)
             version = catalogue_request.cache.version
             answer = (
                 None
@@ -265,7 +265,7 @@ MakeAnswer = Callable[[Context, str], tuple[object, str]]
 
 async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
     """Return a public answer, cached with an ETag until the catalogue changes."""
-    catalogue_request: CatalogueRequest = request.state.asked
+    catalogue_request: CatalogueRequest = request.state.catalogue_request
     cached_version = catalogue_request.cache.version
     unchanged = (
         None

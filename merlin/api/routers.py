@@ -44,7 +44,7 @@ API: tuple[APIRouter, ...] = (
     jobs.model_router,
     jobs.verdict_router,
     jobs.request_router,
-    health.office_router,
+    health.status_router,
     people.router,
     payments.payment_router,
     payments.sum_router,

@@ -210,7 +210,7 @@ def two(request, tmp_path, postgresql):
         running(tmp_path, url, listening=allowed) as two,
     ):
         for site in (one, two):
-            site.app.state.limits.clock = site.app.state.gate.clock = lambda: 0.0
+            site.app.state.limits.clock = site.app.state.login_throttle.clock = lambda: 0.0
             with_bot(site)
         yield one, two
 

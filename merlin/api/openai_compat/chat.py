@@ -52,14 +52,14 @@ class ChatStream(AnswerObserver):
     def __init__(
         self,
         services: ApiServices,
-        desk: AnswerService,
+        answer_service: AnswerService,
         question: Question,
         asker: Asker,
         then: Then | None = None,
     ) -> None:
         self._services = services
-        self._desk = desk
-        self._asked = question
+        self._answer_service = answer_service
+        self._question = question
         self._asker = asker
         self._then = then
         self._text = ""
@@ -126,11 +126,11 @@ class ChatStream(AnswerObserver):
         kill_point("door.reserved")
         self._is_reserved = True
         self._news.set()
-        question, asker = self._asked, self._asker
+        question, asker = self._question, self._asker
         try:
             sources = ground(services, first, question.talk[-1].content, asker.language)
             is_plain = not question.has_images and question.steering.response_format is None
-            reply = await self._desk.reply(
+            reply = await self._answer_service.reply(
                 self._route(first),
                 question.talk,
                 self,
@@ -154,7 +154,7 @@ class ChatStream(AnswerObserver):
 
     def _reserve(self) -> Candidate | None:
         """Reserve the question and return the first candidate; runs in a transaction."""
-        return reserve_question(self._services, self._asked, self._asker)
+        return reserve_question(self._services, self._question, self._asker)
 
     def _charge(self, reply: Reply) -> None:
         """Charge the answer or release the question; runs in a transaction."""
@@ -163,8 +163,8 @@ class ChatStream(AnswerObserver):
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield the candidates, recording the current one."""
         services = self._services
-        wish = request_of_call(services, self._asked, self._asker.user_id)
-        async for choice in route(services, wish, first, has_images=self._asked.has_images):
+        wish = request_of_call(services, self._question, self._asker.user_id)
+        async for choice in route(services, wish, first, has_images=self._question.has_images):
             self.choice = choice
             yield choice
 
@@ -204,7 +204,7 @@ def start_question(
 ) -> ChatStream:
     """Start a question; if stoppable, it ends when the client disconnects."""
     state = request.app.state
-    stream = ChatStream(state.services, state.desk, question, asker, then)
+    stream = ChatStream(state.services, state.answer_service, question, asker, then)
     watch_question(request, stream, is_stoppable=is_stoppable)
     return stream
 

@@ -161,7 +161,7 @@ ANSWERED: Responses = {
 
 
 _BODY = {"schema": {"$ref": "#/components/schemas/ChatCompletionRequest"}}
-ASKED: dict[str, Any] = {
+QUESTION_ROUTE: dict[str, Any] = {
     "requestBody": {"required": True, "content": {"application/json": _BODY}},
     **NAMED,
 }

@@ -77,7 +77,7 @@ def _card(name: str, since: datetime | None) -> dict[str, Any]:
     "/chat/completions",
     summary="Ask a serving model",
     responses=responses.ANSWERED,
-    openapi_extra=responses.ASKED,
+    openapi_extra=responses.QUESTION_ROUTE,
 )
 async def create_chat_completion(request: Request, caller: Asker) -> Response:
     """Answer the last question of a conversation, at once or streamed."""

@@ -37,14 +37,14 @@ from merlin.core.charts import Curve, plot_curve
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import seen_other
 
-Shown = Literal["all", "care", "moving"]
+CardFilter = Literal["all", "care", "moving"]
 
 
 @dataclass(frozen=True, slots=True)
 class BoardQuery:
     """Parameters of a board; `seen`: the tag that a script has, None for a full page."""
 
-    show: Shown = "all"
+    show: CardFilter = "all"
     commit: Annotated[str, Query(pattern="^([0-9a-f]{4,64})?$")] = ""
     seen: Annotated[str | None, Query(max_length=80)] = None
 

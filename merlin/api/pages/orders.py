@@ -57,7 +57,7 @@ PlanName = Annotated[str, Path(max_length=100)]
 _MAX_INPUT_LENGTH = 500
 
 
-class Bill(BaseModel):
+class CheckoutForm(BaseModel):
     """The checkout form; `price` is the price on its button, in kopecks."""
 
     model_config = ConfigDict(frozen=True)
@@ -78,30 +78,32 @@ async def show_checkout(
     plan = plan_named(context.services.plans, name)
     if plan is None or not plan.is_sold:
         return not_found_page(context, "plan")
-    return await _page(context, plan, Bill(code=code))
+    return await _page(context, plan, CheckoutForm(code=code))
 
 
 @router.post("/checkout/{name}", dependencies=SAME_ORIGIN)
-async def buy(context: SignedInContext, name: PlanName, bill: Annotated[Bill, Form()]) -> Response:
+async def buy(
+    context: SignedInContext, name: PlanName, form: Annotated[CheckoutForm, Form()]
+) -> Response:
     """Store the order, request its payment page, and redirect there."""
     plan = plan_named(context.services.plans, name)
     if plan is None or not takes_roubles(context, plan):
         return not_found_page(context, "plan")
     needs_contact = _needs_contact(context)
-    address = normalise_contact(bill.contact) if needs_contact else ""
+    address = normalise_contact(form.contact) if needs_contact else ""
     if needs_contact and not address:
-        message = context.say("contact-wrong" if bill.contact.strip() else "contact-none")
-        return await _page(context, plan, bill, wrong_contact=message)
-    promo, wrong_code = await _read_code(context, plan, bill.code)
+        message = context.say("contact-wrong" if form.contact.strip() else "contact-none")
+        return await _page(context, plan, form, wrong_contact=message)
+    promo, wrong_code = await _read_code(context, plan, form.code)
     price = prices(plan, promo)[0]
-    if wrong_code or price is None or price.minor != bill.price:
+    if wrong_code or price is None or price.minor != form.price:
         message = "" if wrong_code else context.say("price-changed")
-        return await _page(context, plan, bill, message)
-    requested = (plan.name, Gateway.YOOKASSA, bill.code, address)
+        return await _page(context, plan, form, message)
+    requested = (plan.name, Gateway.YOOKASSA, form.code, address)
     try:
-        purchase = await context.write(place_order, *requested, keeps_method=bill.keeps)
+        purchase = await context.write(place_order, *requested, keeps_method=form.keeps)
     except (NotFound, Refused) as error:
-        return await _page(context, plan, bill, refusal_text(context, error))
+        return await _page(context, plan, form, refusal_text(context, error))
     return await redirect_to_payment(context, purchase.purchase_id)
 
 
@@ -146,9 +148,9 @@ async def _read_code(context: PageContext, plan: Plan, code: str) -> tuple[Promo
 
 
 async def _page(
-    context: PageContext, plan: Plan, bill: Bill, wrong: str = "", wrong_contact: str = ""
+    context: PageContext, plan: Plan, form: CheckoutForm, wrong: str = "", wrong_contact: str = ""
 ) -> Response:
-    promo, wrong_code = await _read_code(context, plan, bill.code)
+    promo, wrong_code = await _read_code(context, plan, form.code)
     read_href = partial(bot_link, context.services, PLANS)
     shop = context.services.config.payments.yookassa
     view = {
@@ -159,8 +161,8 @@ async def _page(
         "total": prices(plan, promo)[0] if takes_roubles(context, plan) else None,
         "promo": promo,
         "bot_href": await context.services.store.read(read_href) if plan.xtr else "",
-        "typed": bill,
-        "code": bill.code.strip(),
+        "typed": form,
+        "code": form.code.strip(),
         "wrong_code": wrong_code,
         "needs_contact": _needs_contact(context),
         "wrong_contact": wrong_contact,

@@ -305,7 +305,7 @@ class Layout:
     here: str
     language_href: str
     links: tuple[Link, ...] = ()
-    rooms: tuple[Link, ...] = ()
+    sections: tuple[Link, ...] = ()
     favourites: tuple[Course, ...] = ()
     path: str = ""
     person: str = ""
@@ -332,7 +332,7 @@ def layout_of(context: PageContext) -> Layout:
     here, path, user = context.here, context.request.scope["path"], context.user
     message, undo, restore = _message(context)
     other_language = next(candidate for candidate in LANGUAGES if candidate != context.language)
-    is_shop = any(_is_within(path, room) for room in _SHOP)
+    is_shop = any(_is_within(path, section) for section in _SHOP)
     shop = (
         [Link("/plans", context.say("nav-plans"), is_shop)]
         if plans_for_sale(context.services.plans)
@@ -342,8 +342,10 @@ def layout_of(context: PageContext) -> Layout:
         theme=context.theme,
         here=here,
         language_href=browser.with_preference(here, "lang", other_language),
-        links=(*_links(context, "nav", ROOMS), *shop),
-        rooms=_links(context, "room", _admin_rooms(context)) if _is_within(path, "/admin") else (),
+        links=(*_links(context, "nav", SECTIONS), *shop),
+        sections=_links(context, "room", _list_admin_sections(context))
+        if _is_within(path, "/admin")
+        else (),
         favourites=context.favourites,
         path=path,
         person=header_name(user),
@@ -355,15 +357,15 @@ def layout_of(context: PageContext) -> Layout:
     )
 
 
-Room = tuple[str, str, Permission | None]
+Section = tuple[str, str, Permission | None]
 # Address, text key `page-nav-<name>` and required permission of each section.
-ROOMS: tuple[Room, ...] = (
+SECTIONS: tuple[Section, ...] = (
     ("/", "courses", None),
     ("/teach", "teach", Permission.EDIT_MATERIALS),
     ("/admin", "admin", Permission.WATCH),
 )
 # Sections of /admin; their texts are `page-room-<name>`.
-ADMIN_ROOMS: tuple[Room, ...] = (
+ADMIN_SECTIONS: tuple[Section, ...] = (
     ("/admin/board", "home", Permission.WATCH),
     ("/admin/jobs", "jobs", Permission.WATCH),
     ("/admin/models", "models", Permission.WATCH),
@@ -377,12 +379,12 @@ ADMIN_ROOMS: tuple[Room, ...] = (
 
 
 # Shown if a second admin has to approve critical actions.
-APPROVALS: Room = ("/admin/approvals", "approvals", Permission.USERS)
+APPROVALS: Section = ("/admin/approvals", "approvals", Permission.USERS)
 
 
-def _admin_rooms(context: PageContext) -> tuple[Room, ...]:
+def _list_admin_sections(context: PageContext) -> tuple[Section, ...]:
     is_asked = bool(context.services.config.security.two_people)
-    return (*ADMIN_ROOMS, APPROVALS) if is_asked else ADMIN_ROOMS
+    return (*ADMIN_SECTIONS, APPROVALS) if is_asked else ADMIN_SECTIONS
 
 
 # Sections of the shop.
@@ -391,24 +393,24 @@ _SHOP = ("/plans", "/checkout", "/orders")
 _LED = re.compile(r"/changes/|/datasets/|/courses/\d+/(board|edit|proposals|questions)(/|$)")
 
 
-def _links(context: PageContext, family: str, rooms: tuple[Room, ...]) -> tuple[Link, ...]:
+def _links(context: PageContext, family: str, sections: tuple[Section, ...]) -> tuple[Link, ...]:
     """Return the sections that the person may open; the current one is marked."""
     path = context.request.scope["path"]
     # The longest matching address, as all admin sections begin with /admin.
-    here = max((href for href, _, _ in rooms if _is_within(path, href)), key=len, default="")
+    here = max((href for href, _, _ in sections if _is_within(path, href)), key=len, default="")
     return tuple(
         Link(href, context.say(f"{family}-{name}"), href == here)
-        for href, name, right in rooms
+        for href, name, right in sections
         if right is None or context.may(right)
     )
 
 
-def _is_within(path: str, room: str) -> bool:
+def _is_within(path: str, section: str) -> bool:
     if _LED.match(path):
-        return room == "/teach"
-    if room == "/":
+        return section == "/teach"
+    if section == "/":
         return path == "/" or path.startswith("/courses/")
-    return path == room or path.startswith(f"{room}/")
+    return path == section or path.startswith(f"{section}/")
 
 
 def set_next_message(context: PageContext, response: Response, key: str, *numbers: int) -> Response:

@@ -30,23 +30,23 @@ class TurnStream(ChatStream):
     def __init__(
         self, request: Request, context: PageContext, question: ChatQuestion, session_id: int
     ) -> None:
-        self._question, self._session_id = question, session_id
+        self._chat_question, self._session_id = question, session_id
         dataset = question.place.dataset
         chat_request = Question(name_of(dataset or ""), dataset, (Message("user", question.text),))
         asker = asker_of(context, question.number, dataset)
-        super().__init__(context.services, request.app.state.desk, chat_request, asker)
+        super().__init__(context.services, request.app.state.answer_service, chat_request, asker)
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services
-        self.talk, self.turn = course_chat.open_turn(ctx, self._question, self._session_id)
+        self.talk, self.turn = course_chat.open_turn(ctx, self._chat_question, self._session_id)
         if self.talk.refusal is not None:
             raise quota_error(self._asker, self.talk.refusal, ctx.clock())
-        conversation = (*self.talk.summary, *self.talk.history, *self._asked.talk)
-        self._asked = replace(self._asked, talk=conversation)
+        conversation = (*self.talk.summary, *self.talk.history, *self._question.talk)
+        self._question = replace(self._question, talk=conversation)
         return self.talk.first
 
     def _charge(self, reply: Reply) -> None:
-        language = self._question.language
+        language = self._chat_question.language
         if reply.ending is Ending.STOPPED:
             note_text = text(language, "page-stopped")
         else:

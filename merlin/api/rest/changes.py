@@ -102,7 +102,7 @@ IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="the revision that you saw", max_length=80)
 ]
 # A route that submits or previews a commit.
-EDITED: dict[str, Any] = {
+EDIT_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
     "responses": {
@@ -230,7 +230,7 @@ async def drop_change(caller: MaterialEditor, change_id: Hex) -> None:
     "/{change_id}/undo",
     summary="Take a commit back by another one",
     openapi_extra=NAMED,
-    **EDITED,
+    **EDIT_ROUTE,
 )
 async def undo_change(edit: Edit, change_id: Hex) -> Response:
     """Submit a commit that restores the files as they were before this one."""
@@ -327,7 +327,7 @@ _WHOLE = {
         }
     }
 }
-ADDED: dict[int | str, dict[str, Any]] = {
+ADD_RESPONSES: dict[int | str, dict[str, Any]] = {
     202: {
         "model": ChangeShown | ProposalView,
         "description": "A commit was submitted, or a proposal without permission to edit",
@@ -364,7 +364,7 @@ async def examples_part(
     summary="Add an example, or propose one",
     status_code=HTTPStatus.ACCEPTED,
     response_model=None,
-    responses=ADDED,
+    responses=ADD_RESPONSES,
     openapi_extra=_WHOLE | NAMED,
 )
 async def add_example(
@@ -401,7 +401,7 @@ async def show_example(caller: MaterialEditor, dataset: Name, example_id: Exampl
     return await caller.read(examples.get, dataset, example_id)
 
 
-@example_router.put("/{example_id:path}", summary="Change an example", **EDITED)
+@example_router.put("/{example_id:path}", summary="Change an example", **EDIT_ROUTE)
 async def edit_example(
     edit: Edit, dataset: Name, example_id: ExampleId, body: ExampleBody, if_match: IfMatch = None
 ) -> Response:
@@ -412,7 +412,7 @@ async def edit_example(
     )
 
 
-@example_router.delete("/{example_id:path}", summary="Remove an example", **EDITED)
+@example_router.delete("/{example_id:path}", summary="Remove an example", **EDIT_ROUTE)
 async def remove_example(
     edit: Edit,
     dataset: Name,

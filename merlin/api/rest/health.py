@@ -39,7 +39,7 @@ from merlin.core.errors import MerlinError
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import get_logger, redact
 
-office_router = operation_router(prefix="/api", tags=["office"])
+status_router = operation_router(prefix="/api", tags=["office"])
 
 _ALARMS = 20
 
@@ -83,7 +83,7 @@ class HealthShown(Shape):
     alarms: list[AlarmShown]
 
 
-@office_router.get("/status", summary="How Merlin stands")
+@status_router.get("/status", summary="How Merlin stands")
 async def show_status(caller: JobViewer) -> StatusShown:
     """Return serving models and queues of the datasets that you may watch."""
 
@@ -104,7 +104,7 @@ async def show_status(caller: JobViewer) -> StatusShown:
     return await caller.read(read)
 
 
-@office_router.get("/health", summary="How Merlin does")
+@status_router.get("/health", summary="How Merlin does")
 async def show_health(caller: UserViewer) -> HealthShown:
     """Return processes, queues with their delay, failures, spending, sunsets, disk, alarms."""
     return HealthShown.of(await caller.read(health, _ALARMS), caller.language)

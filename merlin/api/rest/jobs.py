@@ -49,7 +49,7 @@ from merlin.app.views import Both, finite
 from merlin.core.charts import plot_png
 from merlin.core.i18n import stored_text
 from merlin.dataset.verdicts import VerdictStatus
-from merlin.db.requests import Request as Asked
+from merlin.db.requests import Request as StoredRequest
 from merlin.db.requests import RequestKind, RequestState
 
 
@@ -69,7 +69,7 @@ RequestList = TypedDict("RequestList", {"requests": list[RequestShown]})
 
 
 # A route that stores a daemon request; with an Idempotency-Key once.
-ASKED: dict[str, Any] = {
+REQUEST_ROUTE: dict[str, Any] = {
     "status_code": HTTPStatus.ACCEPTED,
     "response_model": None,
     "openapi_extra": NAMED,
@@ -80,7 +80,7 @@ ASKED: dict[str, Any] = {
 }
 
 
-def request_shown(request: Asked, language: str) -> RequestShown:
+def request_shown(request: StoredRequest, language: str) -> RequestShown:
     """Return a request in a language."""
     is_done = request.state is RequestState.DONE
     return RequestShown(
@@ -94,7 +94,7 @@ def request_shown(request: Asked, language: str) -> RequestShown:
     )
 
 
-def failure(request: Asked, language: str) -> str:
+def failure(request: StoredRequest, language: str) -> str:
     """Return why the daemon refused, "" if it did not."""
     if request.state is not RequestState.FAILED:
         return ""
@@ -104,7 +104,7 @@ def failure(request: Asked, language: str) -> str:
 
 
 # An operation that stores a daemon request, once for the same `once`.
-RequestAct = Callable[..., Asked]
+RequestAct = Callable[..., StoredRequest]
 
 
 async def accepted(request: Request, caller: Caller, act: RequestAct) -> Response:
@@ -196,13 +196,13 @@ async def show_job_losses(
     return with_etag(Response(content, headers=headers, media_type="image/png"), tag)
 
 
-@router.post("", summary="Train the newest build of a dataset", **ASKED)
+@router.post("", summary="Train the newest build of a dataset", **REQUEST_ROUTE)
 async def launch_job(request: Request, caller: JobLauncher, body: Launch) -> Response:
     """Ask the daemon to launch; it checks budget and sunsets."""
     return await accepted(request, caller, partial(jobs.launch, dataset=body.dataset))
 
 
-@router.post("/{job_id}/cancel", summary="Stop a job", **ASKED)
+@router.post("/{job_id}/cancel", summary="Stop a job", **REQUEST_ROUTE)
 async def cancel_job(request: Request, caller: JobLauncher, job_id: Id) -> Response:
     """Ask the daemon to stop the job."""
     return await accepted(request, caller, partial(jobs.cancel, job_id=job_id))
@@ -237,14 +237,14 @@ async def show_model(caller: JobViewer, model_id: Id) -> ModelView:
     return await caller.read(models.get, model_id)
 
 
-@model_router.post("/models/{model_id}/promote", summary="Let a model serve", **ASKED)
+@model_router.post("/models/{model_id}/promote", summary="Let a model serve", **REQUEST_ROUTE)
 async def promote_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; only an evaluated model can be promoted."""
     return await accepted(request, caller, partial(models.promote, model_id=model_id))
 
 
 @model_router.post(
-    "/models/{model_id}/pin", summary="Keep the model that serves, whatever comes", **ASKED
+    "/models/{model_id}/pin", summary="Keep the model that serves, whatever comes", **REQUEST_ROUTE
 )
 async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
@@ -252,7 +252,9 @@ async def pin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Re
     return await accepted(request, caller, act)
 
 
-@model_router.post("/models/{model_id}/unpin", summary="Let newer models serve again", **ASKED)
+@model_router.post(
+    "/models/{model_id}/unpin", summary="Let newer models serve again", **REQUEST_ROUTE
+)
 async def unpin_model(request: Request, caller: ModelPromoter, model_id: Id) -> Response:
     """Ask the daemon; 409 for a model that does not serve."""
     act = partial(models.pin_model, model_id=model_id, is_pinned=False)
@@ -375,7 +377,9 @@ async def quote_launch(caller: JobLauncher, dataset: Name) -> QuoteView:
     return await caller.read(jobs.quote, dataset, caller.language)
 
 
-@dataset_router.post("/{dataset}/rollback", summary="Let an earlier model serve again", **ASKED)
+@dataset_router.post(
+    "/{dataset}/rollback", summary="Let an earlier model serve again", **REQUEST_ROUTE
+)
 async def roll_back(
     request: Request, caller: ModelPromoter, dataset: Name, body: Back | None = None
 ) -> Response:

@@ -17,7 +17,7 @@ from merlin.account.api_keys import Scope
 from merlin.api.auth import Caller, MaterialEditor, RequiredAccess
 from merlin.api.idempotency import run_once
 from merlin.api.problems import NAMED, problems
-from merlin.api.rest.changes import EDITED, Edit, EditCall, IfMatch
+from merlin.api.rest.changes import EDIT_ROUTE, Edit, EditCall, IfMatch
 from merlin.api.rest.courses import TYPE_VALUES, kind_of
 from merlin.api.schema import (
     WHOLE,
@@ -174,7 +174,7 @@ async def show_taught_course(caller: MaterialEditor, course_id: Id) -> TaughtDet
     return await caller.read(teaching.details, course_id)
 
 
-@router.patch("/courses/{course_id}", summary="Change a course's card", **EDITED)
+@router.patch("/courses/{course_id}", summary="Change a course's card", **EDIT_ROUTE)
 async def edit_course(
     edit: Edit, course_id: Id, body: CourseBody, if_match: IfMatch = None
 ) -> Response:
@@ -187,7 +187,7 @@ async def edit_course(
     "/courses/{course_id}/materials",
     summary="Add a material",
     openapi_extra=NAMED,
-    **EDITED,
+    **EDIT_ROUTE,
 )
 async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Response:
     """Submit a commit with the material and the file of its text."""
@@ -199,7 +199,9 @@ async def add_material(edit: Edit, course_id: Id, body: MaterialBody) -> Respons
     return await run_once(edit.request, edit.caller, operation)
 
 
-@router.put("/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDITED)
+@router.put(
+    "/courses/{course_id}/materials/{material_id}", summary="Change a material", **EDIT_ROUTE
+)
 async def edit_material(
     edit: Edit, course_id: Id, material_id: Id, body: MaterialBody, if_match: IfMatch = None
 ) -> Response:
@@ -210,7 +212,7 @@ async def edit_material(
 
 
 @router.delete(
-    "/courses/{course_id}/materials/{material_id}", summary="Remove a material", **EDITED
+    "/courses/{course_id}/materials/{material_id}", summary="Remove a material", **EDIT_ROUTE
 )
 async def remove_material(
     edit: Edit,

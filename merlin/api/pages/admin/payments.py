@@ -48,7 +48,7 @@ _MAX_CODES = 200
 _LAST = date.max - timedelta(days=2)
 
 
-class NewCode(BaseModel):
+class PromoCodeForm(BaseModel):
     """The form of a new code; `uses` 0: unlimited; `ends` is the last day."""
 
     model_config = ConfigDict(frozen=True)
@@ -74,7 +74,7 @@ async def add_code(request: Request, context: RefundContext) -> Response:
     form = {name: str(value).strip() for name, value in (await request.form()).items()}
     typed = {name: value for name, value in form.items() if value}
     try:
-        new = NewCode.model_validate(typed)
+        new = PromoCodeForm.model_validate(typed)
     except ValidationError:
         return await _promo_codes_page(context, context.say("promo-needs"), typed)
     is_percent, ends = new.gives == "percent", None
@@ -236,7 +236,7 @@ def _next(purchases: Sequence[Purchase], state: str, person: str) -> str:
 PurchaseId = Annotated[str, Path(pattern=f"^[0-9a-f]{{{ID_LENGTH}}}$")]
 
 
-class Back(BaseModel):
+class RefundForm(BaseModel):
     """The refund form; `amount` "" is all that remains; `sure` is set by the second form."""
 
     model_config = ConfigDict(frozen=True)
@@ -256,7 +256,7 @@ async def show_payment(context: RefundContext, purchase_id: PurchaseId) -> Respo
 
 @router.post("/admin/billing/{purchase_id}/refund")
 async def refund(
-    context: RefundContext, purchase_id: PurchaseId, back: Annotated[Back, Form()]
+    context: RefundContext, purchase_id: PurchaseId, back: Annotated[RefundForm, Form()]
 ) -> Response:
     """Ask for confirmation, then request the refund."""
     details = await context.read(payments.show_payment, purchase_id)
@@ -301,7 +301,7 @@ def _wrong(context: PageContext, reason: str, amount: Amount | None, remaining: 
 async def _page(
     context: PageContext,
     purchase_id: str,
-    back: Back | None = None,
+    back: RefundForm | None = None,
     reason: str = "",
     sure: Amount | None = None,
     wrong: str = "",

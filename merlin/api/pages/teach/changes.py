@@ -48,7 +48,7 @@ Clashes = Sequence[tuple[str, str, str]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FormResult:
     """The result of a form besides a change: an error as a message and as `findings`.
 
     `proof` is the checker's result for an edit, `answers` compares answers before and after;
@@ -85,7 +85,7 @@ async def edit_form(
     stale: str,
     *,
     is_check: bool = False,
-) -> tuple[ChangeView | Outcome, F]:
+) -> tuple[ChangeView | FormResult, F]:
     """Check a form or submit its commit; return also the form for the next attempt.
 
     After a concurrent edit `read_theirs` reads the current version, which is shown with the text
@@ -102,7 +102,7 @@ async def edit_form(
     clashes = [field for field in values if field[1] != field[2]]
     # The person has now seen the current version.
     form = form.model_copy(update={"revision": theirs.revision})
-    return Outcome(context.say(stale), clashes=clashes), form
+    return FormResult(context.say(stale), clashes=clashes), form
 
 
 async def edit(
@@ -113,7 +113,7 @@ async def edit(
     stale: str = "",
     *,
     is_check: bool = False,
-) -> ChangeView | Outcome:
+) -> ChangeView | FormResult:
     """Check an edit or submit its commit; the same `once` returns the same change.
 
     After a concurrent edit the text `stale` is the message; without one StaleEdit is raised. Raises
@@ -122,16 +122,16 @@ async def edit(
     ctx, actor = context.services, context.actor
     try:
         if is_check:
-            return Outcome(proof=await changes.preview(ctx, actor, dataset, make_of()))
+            return FormResult(proof=await changes.preview(ctx, actor, dataset, make_of()))
         return await changes.submit(ctx, actor, dataset, make_of(), once)
     except EditNotGood as error:
-        return Outcome(context.say("not-good"), error.preview)
+        return FormResult(context.say("not-good"), error.preview)
     except StaleEdit:
         if not stale:
             raise
-        return Outcome(context.say(stale))
+        return FormResult(context.say(stale))
     except REFUSALS as error:
-        return Outcome(refusal_text(context, error))
+        return FormResult(refusal_text(context, error))
 
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)

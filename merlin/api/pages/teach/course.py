@@ -30,8 +30,8 @@ from merlin.api.pages.page import (
 )
 from merlin.api.pages.teach.changes import (
     EditForm,
+    FormResult,
     Noted,
-    Outcome,
     edit,
     edit_form,
     find_noted_change,
@@ -105,10 +105,10 @@ async def save_card(
     async def theirs() -> CardForm:
         return _card(await context.read(teaching.details, course.course_id))
 
-    outcome, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
-    if isinstance(outcome, Outcome):
-        return await _course_page(context, course, outcome=outcome, card=form)
-    return seen_other(f"{course_href(course)}/edit?changed={outcome.id}")
+    result, form = await edit_form(context, course.dataset, make, form, theirs, "stale-card")
+    if isinstance(result, FormResult):
+        return await _course_page(context, course, result=result, card=form)
+    return seen_other(f"{course_href(course)}/edit?changed={result.id}")
 
 
 @router.post("/courses/{course_id}/edit/materials/{material_id}/move")
@@ -138,30 +138,30 @@ async def _rearrange(
     context: PageContext, course: Course, make: Make, once: str, follows: str
 ) -> Response:
     """Submit a commit; return the page of the change, or the reason for a refusal."""
-    outcome = await edit(context, course.dataset, lambda: make, once, "stale-course")
-    if isinstance(outcome, Outcome):
-        return await _course_page(context, course, outcome=outcome)
-    return seen_other(f"{follows}{outcome.id}")
+    result = await edit(context, course.dataset, lambda: make, once, "stale-course")
+    if isinstance(result, FormResult):
+        return await _course_page(context, course, result=result)
+    return seen_other(f"{follows}{result.id}")
 
 
 async def _course_page(
     context: PageContext,
     course: Course,
     changed: str = "",
-    outcome: Outcome | None = None,
+    result: FormResult | None = None,
     card: CardForm | None = None,
 ) -> Response:
     """Return the page; `card` holds the typed values, `changed` the new edit."""
-    outcome = outcome or Outcome()
+    result = result or FormResult()
     details = await context.read(teaching.details, course.course_id)
     view = {
         "course": course,
         "told": details,
         "card": card or _card(details),
         "note": await find_noted_change(context, changed),
-        "outcome": outcome,
+        "result": result,
     }
-    return render_page(context, "teach_course.html", view, status=422 if outcome.wrong else 200)
+    return render_page(context, "teach_course.html", view, status=422 if result.wrong else 200)
 
 
 def _card(taught_details: TaughtDetails) -> CardForm:
@@ -225,14 +225,14 @@ class MaterialForm(EditForm):
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
     """Return an empty form."""
-    return _material_page(context, course, None, MaterialForm(), Outcome())
+    return _material_page(context, course, None, MaterialForm(), FormResult())
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
 async def show_material(context: TeacherContext, course: LedCourse, material_id: Id) -> Response:
     """Return the form of a material as in its files."""
     form = await _read_form(context, course, material_id)
-    return _material_page(context, course, material_id, form, Outcome())
+    return _material_page(context, course, material_id, form, FormResult())
 
 
 @router.post("/courses/{course_id}/edit/preview", dependencies=[Depends(require_led_course)])
@@ -268,7 +268,7 @@ async def _check_or_save(
 ) -> Response:
     if form.lacks():
         return _material_page(
-            context, course, material_id, form, Outcome(context.say(form.lacks()))
+            context, course, material_id, form, FormResult(context.say(form.lacks()))
         )
 
     def make() -> Make:
@@ -278,18 +278,18 @@ async def _check_or_save(
         return partial(teaching.edit_material, material_id, draft, form.revision)
 
     is_check, theirs = form.act == "check", partial(_read_form, context, course, material_id or 0)
-    outcome: ChangeView | Outcome
+    result: ChangeView | FormResult
     try:
-        outcome, form = await edit_form(
+        result, form = await edit_form(
             context, course.dataset, make, form, theirs, "stale", is_check=is_check
         )
     except NotFound:
         # Removed in the meantime: saving creates a new one.
         material_id, form = None, form.model_copy(update={"revision": ""})
-        outcome = Outcome(context.say("gone-material"))
-    if isinstance(outcome, Outcome):
-        return _material_page(context, course, material_id, form, outcome)
-    return seen_other(f"/changes/{outcome.id}")
+        result = FormResult(context.say("gone-material"))
+    if isinstance(result, FormResult):
+        return _material_page(context, course, material_id, form, result)
+    return seen_other(f"/changes/{result.id}")
 
 
 async def _read_form(context: PageContext, course: Course, material_id: int) -> MaterialForm:
@@ -312,7 +312,7 @@ def _material_page(
     course: Course,
     material_id: int | None,
     form: MaterialForm,
-    outcome: Outcome,
+    result: FormResult,
 ) -> Response:
     view = {
         "course": course,
@@ -320,6 +320,6 @@ def _material_page(
         "form": form,
         "kinds": KINDS,
         "html": render_markdown(form.words, context.language)[0],
-        "outcome": outcome,
+        "result": result,
     }
-    return render_page(context, "teach_material.html", view, status=422 if outcome.wrong else 200)
+    return render_page(context, "teach_material.html", view, status=422 if result.wrong else 200)

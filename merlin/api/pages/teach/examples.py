@@ -31,7 +31,13 @@ from merlin.api.pages.page import (
     refusal_text,
     render_page,
 )
-from merlin.api.pages.teach.changes import EditedDataset, Noted, Outcome, base_of, find_noted_change
+from merlin.api.pages.teach.changes import (
+    EditedDataset,
+    FormResult,
+    Noted,
+    base_of,
+    find_noted_change,
+)
 from merlin.api.rest.changes import ExampleBody
 from merlin.api.schema import LINE, Name, Page, Part, SearchQuery
 from merlin.app import answer_changes, drafts, examples
@@ -182,7 +188,7 @@ def _filters_back(dataset: str, back: str) -> Filters:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class ListRow:
     """An example in the list: as stored, as a draft, or both."""
 
     example: ExampleView
@@ -191,7 +197,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class OpenExample:
     """The open example: its form and its versions; `is_history`: the versions are shown."""
 
     form: ExampleForm
@@ -227,10 +233,10 @@ async def show_example(
 ) -> Response:
     """Return the list with one example open: its form, or its history."""
     form, is_broken = await _form(context, dataset.name, example)
-    outcome = Outcome(context.say("example-broken")) if is_broken else Outcome()
+    result = FormResult(context.say("example-broken")) if is_broken else FormResult()
     versions = await context.read(examples.history, dataset.name, form.example)
-    opened = Opened(form, versions, is_history=look == "history")
-    return await _page(context, dataset, page, filters, opened, outcome)
+    opened = OpenExample(form, versions, is_history=look == "history")
+    return await _page(context, dataset, page, filters, opened, result)
 
 
 @router.get("/datasets/{dataset}/examples/new")
@@ -246,7 +252,7 @@ async def new_example(
     if like:
         model_form, _ = await _form(context, dataset.name, like)
         form = ExampleForm(answer=model_form.answer, tags=model_form.tags, split=model_form.split)
-    return await _page(context, dataset, page, filters, Opened(form))
+    return await _page(context, dataset, page, filters, OpenExample(form))
 
 
 @router.post("/datasets/{dataset}/examples/new")
@@ -259,7 +265,7 @@ async def begin_example(
     """Return a form with a user's question; sent by POST, so no address or log holds it."""
     filters = _filters_back(dataset.name, "")
     return await _page(
-        context, dataset, page, filters, Opened(ExampleForm(question=_plain(question)))
+        context, dataset, page, filters, OpenExample(ExampleForm(question=_plain(question)))
     )
 
 
@@ -271,7 +277,7 @@ async def draft_example(
     form: Annotated[ExampleForm, Form()],
 ) -> Response:
     """Store an edited or new example as a draft."""
-    filters, outcome = _filters_back(dataset.name, form.back), Outcome(context.say("needs-both"))
+    filters, result = _filters_back(dataset.name, form.back), FormResult(context.say("needs-both"))
     if form.is_whole:
         try:
             act, content = drafts.draft_example, form.words()
@@ -280,12 +286,12 @@ async def draft_example(
         except NotFound:
             # Removed in the meantime: saving creates a new one.
             form = form.model_copy(update={"example": "", "revision": ""})
-            outcome = Outcome(context.say("gone-example"))
+            result = FormResult(context.say("gone-example"))
         except DraftNotGood as error:
-            outcome = Outcome(context.say("not-good"), findings=error.findings)
+            result = FormResult(context.say("not-good"), findings=error.findings)
         except REFUSALS as error:
-            outcome = Outcome(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, Opened(form), outcome)
+            result = FormResult(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, OpenExample(form), result)
 
 
 @router.post("/datasets/{dataset}/examples/remove")
@@ -334,10 +340,10 @@ async def save_drafts(
     except EditNotGood as error:
         preview = error.preview
         findings = [*preview.findings, *preview.around]
-        outcome = Outcome(context.say("drafts-not-good"), findings=findings)
+        result = FormResult(context.say("drafts-not-good"), findings=findings)
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, outcome=outcome)
+        result = FormResult(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, result=result)
 
 
 @router.post("/datasets/{dataset}/examples/answers")
@@ -352,10 +358,10 @@ async def compare_answers(
         ask = partial(
             answer_changes.compare_answers, context.services, *plan, edits, context.language
         )
-        outcome = Outcome(answers=await asyncio.to_thread(ask))
+        result = FormResult(answers=await asyncio.to_thread(ask))
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(context, error))
-    return await _page(context, dataset, page, filters, outcome=outcome)
+        result = FormResult(refusal_text(context, error))
+    return await _page(context, dataset, page, filters, result=result)
 
 
 # A pasted table: its text, and the kind of each row; None before the check.
@@ -387,8 +393,8 @@ async def paste_table(
             return seen_other(filters.href())
         rows = await context.read(drafts.compare_pasted_rows, name, table)
     except REFUSALS as error:
-        outcome = Outcome(refusal_text(context, error))
-        return await _page(context, dataset, page, filters, outcome=outcome, paste=paste)
+        result = FormResult(refusal_text(context, error))
+        return await _page(context, dataset, page, filters, result=result, paste=paste)
     return await _page(context, dataset, page, filters, paste=(table, rows))
 
 
@@ -430,14 +436,14 @@ async def _page(
     dataset: DatasetView,
     page: Page,
     filters: Filters,
-    opened: Opened | None = None,
-    outcome: Outcome | None = None,
+    opened: OpenExample | None = None,
+    result: FormResult | None = None,
     *,
     changed: str = "",
     paste: Paste | None = None,
 ) -> Response:
     """Return the page of a dataset's examples; `opened` is the open one."""
-    outcome, name = outcome or Outcome(), dataset.name
+    result, name = result or FormResult(), dataset.name
     size, before = page.size, page.after(0)
     listed = await context.read(
         examples.browse, name, filters.wanted, limit=size + 1, before=before
@@ -446,13 +452,13 @@ async def _page(
         draft.example.id: draft for draft in await context.read(drafts.list_drafts, name)
     }
     rows = [
-        Row(draft.example if draft else item.example, item, draft)
+        ListRow(draft.example if draft else item.example, item, draft)
         for item in page.cut(listed, lambda item: item.number)
         for draft in [drafts_by_id.get(item.example.id)]
         if draft is None or not filters.wanted.is_empty
     ]
     if filters.wanted.is_empty and not before:
-        rows = [*(Row(draft.example, None, draft) for draft in drafts_by_id.values()), *rows]
+        rows = [*(ListRow(draft.example, None, draft) for draft in drafts_by_id.values()), *rows]
     view = {
         "dataset": dataset,
         "course": dataset.course,
@@ -468,11 +474,11 @@ async def _page(
         "is_apart": opened is not None
         and opened.form.example not in {row.example.id for row in rows},
         "check": await drafts.check_drafts(context.services, context.actor, name),
-        "outcome": outcome,
+        "result": result,
         "paste": paste,
         "note": await find_noted_change(context, changed),
     }
-    return render_page(context, "teach_examples.html", view, status=422 if outcome.wrong else 200)
+    return render_page(context, "teach_examples.html", view, status=422 if result.wrong else 200)
 
 
 def _plain(text: str) -> str:
