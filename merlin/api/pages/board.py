@@ -139,7 +139,7 @@ async def show_asked(
     questions = await context.read(teaching.questions, course.course_id, by, days, context.language)
     view = {
         "course": course,
-        "told": questions,
+        "questions": questions,
         "periods": list(_periods(questions, days)),
         "spans": _SPANS,
         "days": days,

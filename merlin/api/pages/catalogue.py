@@ -269,7 +269,7 @@ async def course(context: PublicContext, course_id: Id, type: str = "") -> Respo
     kind = type if type in KINDS else ""
     view = {
         "course": details.course,
-        "told": details,
+        "details": details,
         "kinds": KINDS,
         "kind": kind,
         "about": partial(about, context),

@@ -167,7 +167,7 @@ def curve_view(context: PageContext, job: JobDetails) -> dict[str, object]:
                 "step": number(context, step),
             }
             captions.append(context.say(f"curve-{name}", **ends))
-    return {"drawing": drawing, "told": " ".join(captions)}
+    return {"drawing": drawing, "caption": " ".join(captions)}
 
 
 @router.get("/admin/jobs")

@@ -65,7 +65,7 @@ _DAYS = (7, 30, 90, 365, 0)
 async def show_people(context: UserAdminContext, page: Part, query: SearchQuery = "") -> Response:
     """Return one part of the users, or those that match a query."""
     page_view = await users_part(context, page, query)
-    view = {"query": query, "found": page_view, "next_href": next_href(page)}
+    view = {"query": query, "people": page_view, "next_href": next_href(page)}
     return render_page(context, "admin_users.html", view, keep=NEVER_KEPT)
 
 

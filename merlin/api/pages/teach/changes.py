@@ -312,7 +312,7 @@ async def show_unanswered(
         "course": dataset.course,
         "base": _address(dataset.name),
         "examples_href": base_of(dataset.name),
-        "told": questions,
+        "questions": questions,
         "states": list(GroupState),
         "shown": show,
     }

@@ -156,7 +156,7 @@ async def _course_page(
     details = await context.read(teaching.details, course.course_id)
     view = {
         "course": course,
-        "told": details,
+        "details": details,
         "card": card or _card(details),
         "note": await find_noted_change(context, changed),
         "result": result,
