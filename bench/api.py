@@ -94,11 +94,11 @@ def _large(side: Side, how: str) -> list[Figure]:
 
 def _cursors(state: Path) -> list[str]:
     """Return cursors all over the catalogue."""
-    from merlin.api.schema import cursor
+    from merlin.api.schema import cursor_after
 
     with closing(sqlite3.connect(state / "merlin.db")) as database:
         rows = database.execute("SELECT semester, slug FROM course WHERE id % 97 = 0").fetchall()
-    return ["", *(f"&cursor={cursor(semester, slug)}" for semester, slug in rows)]
+    return ["", *(f"&cursor={cursor_after(semester, slug)}" for semester, slug in rows)]
 
 
 def start() -> list[Figure]:

@@ -60,7 +60,7 @@ class Debouncer:
         self._rest_s = rest_s
         self._trigger = asyncio.Event()
 
-    def ring(self) -> None:
+    def trigger(self) -> None:
         """Trigger the action; returns at once."""
         self._trigger.set()
 
@@ -258,7 +258,7 @@ async def _trigger(request: Request, name: str) -> Response:
         else is_from_network(request, LOOPBACK)
     ):
         raise _refused(request, name)
-    request.app.state.debouncers[name].ring()
+    request.app.state.debouncers[name].trigger()
     return Response(status_code=HTTPStatus.ACCEPTED)
 
 

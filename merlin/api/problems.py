@@ -99,12 +99,12 @@ _WORDS: Mapping[str, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def wrong_values(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
+def validation_errors(errors: Sequence[Mapping[str, Any]], language: str) -> list[dict[str, str]]:
     """Return the first `MAX_ERRORS` validation errors: place, JSON pointer and message of each."""
-    return [_wrong_value(error, language) for error in errors[:MAX_ERRORS]]
+    return [_validation_error(error, language) for error in errors[:MAX_ERRORS]]
 
 
-def _wrong_value(error: Mapping[str, Any], language: str) -> dict[str, str]:
+def _validation_error(error: Mapping[str, Any], language: str) -> dict[str, str]:
     place, *path = error["loc"] or ("body",)
     key, names = _WORDS.get(error["type"], ("plain", ()))
     context = error.get("ctx", {})
@@ -158,7 +158,7 @@ def refusal(
     return error
 
 
-def wrong(language: str, param: str, key: str, **arguments: Any) -> ApiError:
+def field_error(language: str, param: str, key: str, **arguments: Any) -> ApiError:
     """Return the OpenAI error of an invalid field."""
     status, code = HTTPStatus.BAD_REQUEST, "invalid_value"
     return refusal(language, status, key, code, param, **arguments)
@@ -237,7 +237,7 @@ def add_problems(app: FastAPI) -> None:
     async def handle_invalid_request(request: Request, error: RequestValidationError) -> Response:
         if isinstance(error.body, bytes):  # FastAPI reads what is called JSON, and nothing else
             return answer(request, HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "not-json")
-        errors = wrong_values(error.errors(), language_of_request(request))
+        errors = validation_errors(error.errors(), language_of_request(request))
         problem = problem_of(request, HTTPStatus.UNPROCESSABLE_ENTITY, "wrong-value")
         return _problem_response(request, {**problem, "errors": errors})
 

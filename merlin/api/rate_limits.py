@@ -63,7 +63,7 @@ class Charge:
     due_s: float
     wait_s: float = 0.0
 
-    def give_back(self) -> None:
+    def undo(self) -> None:
         """Undo the count of the call."""
         self.bucket.give_back()
         self.due_s -= WINDOW_S / self.policy.per_min
@@ -85,7 +85,7 @@ FREE_AT_ADDRESS = 30
 MAX_WAITING = 20
 
 
-def too_many(wait_s: float) -> Problem:
+def too_many_requests(wait_s: float) -> Problem:
     """Return problem 429 with the time to wait."""
     seconds = max(math.ceil(wait_s), 1)
     problem = Problem(HTTPStatus.TOO_MANY_REQUESTS, "too-many", seconds=seconds)
@@ -149,7 +149,7 @@ class LoginThrottle:
         Each call takes 19 MiB and tens of milliseconds. Raises Problem 429 if too many are waiting.
         """
         if self._waiting >= MAX_WAITING:
-            raise too_many(1)
+            raise too_many_requests(1)
         self._waiting += 1
         try:
             async with self._lane:
@@ -199,7 +199,7 @@ class Limits:
         """Count a started login. Raises Problem 429."""
         charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
         if charge is not None and charge.wait_s > 0:
-            raise too_many(charge.wait_s)
+            raise too_many_requests(charge.wait_s)
 
     async def share(self, ctx: Context) -> None:
         """Add the calls since the last exchange to the shared counts, and load their sum."""
@@ -229,7 +229,7 @@ class Limits:
         person_charge = self._take(user_id, self._person, self.clock())
         # Callers that send new credentials each time use up their address's calls.
         if person_charge is None or person_charge.wait_s <= 0:
-            charge.give_back()
+            charge.undo()
             scope["state"][_STATE_KEY] = person_charge
 
     def forget(self, scope: Scope) -> None:
@@ -238,7 +238,7 @@ class Limits:
             return
         charge: Charge | None = scope["state"].get(_STATE_KEY)
         if charge is not None and charge.policy is self._person:
-            charge.give_back()
+            charge.undo()
             address = "api", network_of(scope)
             scope["state"][_STATE_KEY] = self._take(address, self._anonymous, self.clock())
 
@@ -271,7 +271,7 @@ def limits_layer(
         if charge is None:
             await app(scope, receive, send)
         elif charge.wait_s > 0:
-            problem = problem_response(Request(scope), too_many(charge.wait_s))
+            problem = problem_response(Request(scope), too_many_requests(charge.wait_s))
             problem.raw_headers.extend(charge.headers())
             await problem(scope, receive, send)
         else:
@@ -286,7 +286,7 @@ async def _send_charged(scope: Scope, send: Send, message: Message) -> None:
     charge: Charge | None = scope["state"][_STATE_KEY]
     if message["type"] == "http.response.start" and charge is not None:
         if message["status"] == HTTPStatus.NOT_MODIFIED:
-            charge.give_back()
+            charge.undo()
         message["headers"] = [*message["headers"], *charge.headers()]
     await send(message)
 

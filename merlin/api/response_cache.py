@@ -106,7 +106,7 @@ class CatalogueCache:
             self._answers.move_to_end(tag)
         return answer
 
-    def keep(self, version: int, answer: CachedAnswer) -> None:
+    def store(self, version: int, answer: CachedAnswer) -> None:
         """Cache an answer of a version just read; answers of other versions are dropped."""
         self.version = max(version, self.version or version)
         if version != self._of:
@@ -289,7 +289,7 @@ async def catalogue_answer(request: Request, make: MakeAnswer) -> Response:
         return await private_answer(request, make)
     version, body, link = result
     answer = CachedAnswer(body, catalogue_request.tag(version), link, request.scope.get("route"))
-    catalogue_request.cache.keep(version, answer)
+    catalogue_request.cache.store(version, answer)
     return await catalogue_request.response(answer)
 
 

@@ -5,7 +5,7 @@ last entry shown, so that no entry is repeated or skipped when the list changes 
 
     async def jobs(page: Part): …
         found = …(limit=page.size + 1, before=page.after(0))
-        return page.cut(found, lambda job: job.id)
+        return page.take_part(found, lambda job: job.id)
 """
 
 from __future__ import annotations
@@ -84,14 +84,14 @@ class Page:
         self.following = following
         self.response.headers["Link"] = link_of(self.request, following or None)
 
-    def cut(self, entries: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
+    def take_part(self, entries: Sequence[E], *key: Callable[[E], int | str]) -> Sequence[E]:
         """Return the entries of this part, given one more than it holds; sets the Link header.
 
         They are sorted by `key`.
         """
         shown_entries, has_more = entries[: self.size], len(entries) > self.size
         self.set_next_cursor(
-            cursor(*(read_key(shown_entries[-1]) for read_key in key)) if has_more else ""
+            cursor_after(*(read_key(shown_entries[-1]) for read_key in key)) if has_more else ""
         )
         return shown_entries
 
@@ -113,7 +113,7 @@ async def page_of(
 Part = Annotated[Page, Depends(page_of)]
 
 
-def cursor(*key: int | str) -> str:
+def cursor_after(*key: int | str) -> str:
     """Return the cursor after the entry with this sort key."""
     key_json = json.dumps(key, ensure_ascii=False, separators=(",", ":"))
     return base64.urlsafe_b64encode(key_json.encode()).decode().rstrip("=")
@@ -272,4 +272,4 @@ async def part(caller: Caller, page: Page, dataset: str, act: Lister[V]) -> Sequ
     Raises NotFound for a dataset that the caller cannot see, Problem 422 for an invalid cursor.
     """
     entries = await caller.read(act, dataset, page.size + 1, page.after(0))
-    return page.cut(entries, attrgetter("id"))
+    return page.take_part(entries, attrgetter("id"))

@@ -34,7 +34,7 @@ def test_rings_at_one_moment_are_one_deed():
 
     async def play(bell):
         for _ in range(100):
-            bell.ring()
+            bell.trigger()
 
     rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert deeds == ["done"]
@@ -45,9 +45,9 @@ def test_a_ring_during_the_deed_leads_to_another_deed():
     begun, again, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def play(bell):
-        bell.ring()
+        bell.trigger()
         await begun.wait()
-        bell.ring()
+        bell.trigger()
         again.set()
         await done.wait()
 
@@ -72,7 +72,7 @@ def test_a_deed_cut_off_by_the_end_is_done_at_the_end():
         deeds.append("done")
 
     async def play(bell):
-        bell.ring()
+        bell.trigger()
         await begun.wait()
 
     rung(lambda: Debouncer("git", deed, rest_s=0), play)
@@ -91,7 +91,7 @@ def test_a_deed_that_failed_is_done_again(error):
         deeds.append("done")
 
     async def play(bell):
-        bell.ring()
+        bell.trigger()
         await failed.wait()
 
     rung(lambda: Debouncer("git", deed, rest_s=0), play)

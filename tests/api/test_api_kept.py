@@ -216,18 +216,18 @@ def answer(size, tag):
 def test_what_nobody_asked_for_the_longest_makes_room():
     kept = CatalogueCache(most_bytes=12_200)
     for number in range(4):
-        kept.keep(1, answer(1000, number))
+        kept.store(1, answer(1000, number))
     assert kept.find("0")
-    kept.keep(1, answer(1000, 4))
-    kept.keep(1, answer(5000, 9))
+    kept.store(1, answer(1000, 4))
+    kept.store(1, answer(5000, 9))
     known = [number for number in range(10) if kept.find(str(number))]
     assert known == [0, 2, 3, 4]
 
 
 def test_answers_of_another_version_are_let_go():
     kept = CatalogueCache(1024 * 1024)
-    kept.keep(1, answer(10, "one"))
-    kept.keep(2, answer(10, "two"))
+    kept.store(1, answer(10, "one"))
+    kept.store(2, answer(10, "two"))
     assert (len(kept), kept.find("one")) == (1, None)
 
 
@@ -277,8 +277,8 @@ def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
     assert look() == 7
     ctx.db.bump()
     assert look() == 8
-    catalogue.keep(9, answer(10, "nine"))
-    catalogue.keep(8, answer(10, "eight"))
+    catalogue.store(9, answer(10, "nine"))
+    catalogue.store(8, answer(10, "eight"))
     assert catalogue.version == 9
 
 

@@ -6,7 +6,7 @@ import pytest
 from api_site import ANNA, BORIS, VERA
 
 from merlin.account.users import Users
-from merlin.api.schema import cursor
+from merlin.api.schema import cursor_after
 from merlin.core.permissions import Role
 from merlin.db.notices import Notices
 
@@ -89,7 +89,7 @@ def test_wild_words_find_nobody(admin):
         assert admin.get("/api/audit", params={"target": wild}).status_code == 422
         assert admin.delete(f"/api/users/{ANNA}/roles", params={"scope": wild}).status_code == 422
     for key in (-1, 2**62):
-        answer = admin.get("/api/users", params={"cursor": cursor(key)})
+        answer = admin.get("/api/users", params={"cursor": cursor_after(key)})
         assert answer.status_code == 200
     assert admin.get(f"/api/users/{2**53}").status_code == 422
     assert admin.get("/api/users", params={"query": "%"}).json()["users"] == []

@@ -9,8 +9,8 @@ from configured import config_of
 from fastapi import FastAPI
 from local_servers import serve_app
 
-from merlin.api.problems import Problem, add_problems, components, problems, wrong_values
-from merlin.api.schema import cursor, read_cursor
+from merlin.api.problems import Problem, add_problems, components, problems, validation_errors
+from merlin.api.schema import cursor_after, read_cursor
 from merlin.api.services import ApiServices
 from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
 from merlin.db.writer import Store
@@ -116,14 +116,14 @@ def error(kind, *loc, **context):
     ],
 )
 def test_a_wrong_value_is_pointed_at_and_never_repeated(said, place, pointer, detail):
-    (document,) = wrong_values([said], "en")
+    (document,) = validation_errors([said], "en")
     assert (document["place"], document["pointer"]) == (place, pointer)
     assert document["detail"].startswith(detail)
     assert "secret" not in str(document)
 
 
 def test_of_many_wrong_values_the_first_are_told():
-    assert len(wrong_values([error("missing", "body", "x")] * 500, "ru")) == 20
+    assert len(validation_errors([error("missing", "body", "x")] * 500, "ru")) == 20
 
 
 def test_a_route_describes_its_problems():
@@ -148,7 +148,7 @@ def test_the_description_names_every_route_once_and_holds_what_it_refers_to(stil
 
 @pytest.mark.parametrize("key", [(1, "алгоритмы"), (0, ""), (2**63 - 1, "a b")])
 def test_a_cursor_says_what_it_was_given(key):
-    assert read_cursor(cursor(*key), int, str) == key
+    assert read_cursor(cursor_after(*key), int, str) == key
     assert read_cursor("", int, str) is None
 
 
@@ -157,4 +157,4 @@ def test_a_cursor_says_what_it_was_given(key):
 )
 def test_a_cursor_of_another_kind_is_refused(key):
     with pytest.raises(Problem):
-        read_cursor(cursor(*key), int, str)
+        read_cursor(cursor_after(*key), int, str)

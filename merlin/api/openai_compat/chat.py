@@ -20,7 +20,7 @@ from merlin.api.openai_compat.requests import (
     reserve_question,
     settle_question,
 )
-from merlin.api.problems import wrong
+from merlin.api.problems import field_error
 from merlin.api.services import ApiServices
 from merlin.app.ask import Asker, ground, is_free, route
 from merlin.billing.quota import UNLIMITED
@@ -143,7 +143,7 @@ class ChatStream(AnswerObserver):
         except ParameterRefused as refused:
             await self._give_back()
             arguments = {"field": refused.field, "why": str(refused)}
-            raise wrong(asker.language, refused.field, "unwished", **arguments) from refused
+            raise field_error(asker.language, refused.field, "unwished", **arguments) from refused
         except BaseException:
             await self._give_back()
             raise

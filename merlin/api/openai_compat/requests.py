@@ -31,7 +31,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from merlin.account.users import User
 from merlin.api.auth import Caller
-from merlin.api.problems import refusal, wrong, wrong_values
+from merlin.api.problems import field_error, refusal, validation_errors
 from merlin.api.services import ApiServices
 from merlin.app import courses
 from merlin.app.ask import ABANDONED, Asker, ReachedCap, cost_of, find_asker, reserve, settle
@@ -208,9 +208,9 @@ def parse_request(body: bytes, language: str) -> ChatCompletionRequest:
             key=lambda item: len(item["loc"]),
         )
         path = () if first["type"] == "json_invalid" else first["loc"]
-        detail = wrong_values([{**first, "loc": ("body", *path)}], language)[0]["detail"]
+        detail = validation_errors([{**first, "loc": ("body", *path)}], language)[0]["detail"]
         param = _param(path)
-        raise wrong(language, param, "wrong", place=param or "body", why=detail) from error
+        raise field_error(language, param, "wrong", place=param or "body", why=detail) from error
 
 
 def _param(path: Sequence[int | str]) -> str:
@@ -290,13 +290,13 @@ def question_of(
     talk = tuple(message for message in messages if message.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
     if not talk or talk[-1].role != "user":
-        raise wrong(language, f"{last}.role", "no-question")
+        raise field_error(language, f"{last}.role", "no-question")
     if not talk[-1].content.strip() and not talk[-1].images:
-        raise wrong(language, f"{last}.content", "empty-question")
+        raise field_error(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
     question = Question(read.model, dataset, talk, system.strip(), read.steering)
     if question.has_images and not sees:
-        raise wrong(language, "messages", "no-pictures")
+        raise field_error(language, "messages", "no-pictures")
     return question
 
 
@@ -318,11 +318,11 @@ def _image(language: str, place: str, url: str) -> Image:
     head, _, content = url.partition(",")
     mime = head.removeprefix("data:").removesuffix(";base64")
     if head != f"data:{mime};base64" or mime not in _PICTURES:
-        raise wrong(language, place, "picture-url")
+        raise field_error(language, place, "picture-url")
     try:
         return Image(b64decode(content, validate=True), mime)
     except (ValueError, binascii.Error) as error:
-        raise wrong(language, place, "picture-url") from error
+        raise field_error(language, place, "picture-url") from error
 
 
 BY = "api:door"

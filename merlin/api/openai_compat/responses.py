@@ -205,7 +205,7 @@ def reply_error(reply: Reply, language: str) -> ApiError | None:
 def completion(answer: ChatAnswer, reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return a complete answer."""
     body = answer.completion(reply.text, _REASONS.get(reply.ending, "stop"), _usage(reply))
-    return {**body, "merlin": extension(reply, origin, language)}
+    return {**body, "merlin": merlin_extension(reply, origin, language)}
 
 
 def last_chunks(
@@ -213,7 +213,7 @@ def last_chunks(
 ) -> list[Json]:
     """Return the chunks after the last text of a stream."""
     last = answer.last_chunk(_REASONS.get(reply.ending, "stop"))
-    chunks = [{**last, "merlin": extension(reply, origin, language)}]
+    chunks = [{**last, "merlin": merlin_extension(reply, origin, language)}]
     return [*chunks, answer.usage_chunk(_usage(reply))] if answer.with_usage else chunks
 
 
@@ -221,7 +221,7 @@ def _usage(reply: Reply) -> dict[str, int]:
     return usage_object(reply.usage.input_tokens, reply.usage.output_tokens)
 
 
-def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
+def merlin_extension(reply: Reply, origin: Origin | None, language: str) -> Json:
     """Return the object `merlin` of an answer.
 
     `known` is the model's own confidence, `nearest` are training questions that may have been meant
@@ -237,12 +237,12 @@ def extension(reply: Reply, origin: Origin | None, language: str) -> Json:
         "commit": (origin.commit or None) if origin else None,
         "ending": reply.ending.value,
         "is_alone": reply.limit_tokens is not None,
-        "note": note(language, reply),
+        "note": answer_note(language, reply),
         "sources": [source_name(source, language) for source in reply.sources],
     }
 
 
-def note(language: str, reply: Reply) -> str:
+def answer_note(language: str, reply: Reply) -> str:
     """Return the remark below an answer, "" if there is nothing to remark."""
     signs = (reply.ending, reply.choice.standing if reply.choice else None)
     keys = [_NOTES[sign] for sign in signs if sign in _NOTES]

@@ -78,7 +78,7 @@ async def favourite(
 Pieces = list[tuple[str, bool]]
 
 
-def marked(text: str, result: SearchResult) -> Pieces:
+def mark_matches(text: str, result: SearchResult) -> Pieces:
     """Return the text in pieces, with the matches marked."""
     pieces, end = [], 0
     for start, stop in highlight_spans(text, result):
@@ -215,8 +215,8 @@ def _list_semesters(
 ) -> list[tuple[int, str, list[Card]]]:
     totals, terms = context.courses.semesters, defaultdict[int, list[Card]](list)
     for course in matches:
-        name = marked(course.title(context.language), result)
-        about = marked(course.about(context.language), result)
+        name = mark_matches(course.title(context.language), result)
+        about = mark_matches(course.about(context.language), result)
         is_why = any(hit for _, hit in about) and not any(hit for _, hit in name)
         terms[course.semester].append((course, name, about, is_why))
     listed = []

@@ -30,7 +30,7 @@ from starlette.responses import Response
 from merlin.account.users import User
 from merlin.api.auth import Anyone, Caller, Person, require_same_origin
 from merlin.api.pages.formatting import compare_lines, diff_lines, formatters
-from merlin.api.problems import Problem, language_of_request, wrong_values
+from merlin.api.problems import Problem, language_of_request, validation_errors
 from merlin.api.schema import Id
 from merlin.api.services import ApiServices, services_of
 from merlin.app import courses
@@ -200,7 +200,7 @@ def refusal_text(context: PageContext, error: Exception) -> str:
                 raise error
             return text(context.language, f"api-problem-{error.code}-detail", **error.arguments)
         case ValidationError():
-            errors = wrong_values(error.errors(), context.language)
+            errors = validation_errors(error.errors(), context.language)
             return " ".join(f"{item['pointer'].strip('/')}: {item['detail']}" for item in errors)
         case MerlinError():
             return text(context.language, error.key, **error.arguments)

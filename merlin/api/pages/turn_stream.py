@@ -9,7 +9,7 @@ from starlette.requests import Request
 
 from merlin.api.openai_compat.chat import ChatStream
 from merlin.api.openai_compat.requests import Question, asker_of, name_of, quota_error
-from merlin.api.openai_compat.responses import note, reply_error
+from merlin.api.openai_compat.responses import answer_note, reply_error
 from merlin.api.pages.page import PageContext
 from merlin.app import course_chat
 from merlin.app.ask import ChatQuestion
@@ -50,7 +50,7 @@ class TurnStream(ChatStream):
         if reply.ending is Ending.STOPPED:
             note_text = text(language, "page-stopped")
         else:
-            note_text = str(reply_error(reply, language) or note(language, reply))
+            note_text = str(reply_error(reply, language) or answer_note(language, reply))
         course_chat.close_turn(self._services, self.talk, self.turn, reply, note_text)
 
     async def events(self) -> AsyncIterator[bytes]:

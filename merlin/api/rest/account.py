@@ -253,7 +253,7 @@ async def list_sessions(caller: Reader, page: Part) -> SessionList:
     after = None if key is None else (str(key[0]), int(key[1]))
     views = await caller.read(sessions.recent, page.size + 1, after)
     sort = (lambda view: iso(view.touched_at), lambda view: view.id)
-    return {"sessions": page.cut(views, *sort)}
+    return {"sessions": page.take_part(views, *sort)}
 
 
 @session_router.get("/{session_id}", summary="Show a session of mine", responses=problems(404))
@@ -268,7 +268,7 @@ async def show_session(session_id: Id, caller: Reader) -> SessionView:
 async def list_turns(session_id: Id, caller: Reader, page: Part) -> TurnList:
     """Return the turns of one session, oldest first."""
     views = await caller.read(sessions.turns, session_id, page.size + 1, page.after(0))
-    return {"turns": page.cut(views, lambda view: view.id)}
+    return {"turns": page.take_part(views, lambda view: view.id)}
 
 
 @session_router.delete(

@@ -164,7 +164,7 @@ class Solution(Body):
 async def list_changes(caller: MaterialEditor, page: Part) -> ChangeList:
     """Return one part of the list, newest first."""
     views = await caller.read(changes.recent, page.size + 1, page.after(""))
-    part_views = page.cut(views, lambda view: view.id)
+    part_views = page.take_part(views, lambda view: view.id)
     return {"changes": [ChangeShown.of(view, caller.language) for view in part_views]}
 
 
@@ -356,7 +356,7 @@ async def examples_part(
         views = await caller.read(examples.find, query, dataset, limit=size)
     else:
         views = await caller.read(examples.recent, dataset, limit=size + 1, after=after)
-    return page.cut(views, lambda view: view.id)
+    return page.take_part(views, lambda view: view.id)
 
 
 @example_router.post(

@@ -44,12 +44,12 @@ from merlin.api.schema import (
     InLanguage,
     Limit,
     Shape,
+    cursor_after,
     link_of,
     operation_router,
     read_cursor,
     shape_response,
 )
-from merlin.api.schema import cursor as cursor_after
 from merlin.app import courses
 from merlin.app.actor import Actor
 from merlin.app.context import Context
@@ -214,7 +214,7 @@ class Favourite(BaseModel):
 _COURSES = TypeAdapter(list[CourseShown])
 
 
-def course_shown(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
+def course_view(course: Course, language: str, *, in_all: bool = False) -> CourseShown:
     """Return a course; `in_all`: with its texts in every language."""
     view = CourseShown.of(course, language)
     return _in_all(view, course) if in_all else view
@@ -315,7 +315,7 @@ async def get_course(request: Request, course_id: Id, languages: Languages = Non
 
     def make(actor: Actor, ctx: Context, language: str) -> tuple[object, str]:
         course = courses.get(ctx, actor, course_id)
-        return course_shown(course, language, in_all=languages == "all"), ""
+        return course_view(course, language, in_all=languages == "all"), ""
 
     return await course_answer(request, make)
 

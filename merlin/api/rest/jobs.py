@@ -80,7 +80,7 @@ REQUEST_ROUTE: dict[str, Any] = {
 }
 
 
-def request_shown(request: StoredRequest, language: str) -> RequestShown:
+def request_view(request: StoredRequest, language: str) -> RequestShown:
     """Return a request in a language."""
     is_done = request.state is RequestState.DONE
     return RequestShown(
@@ -112,7 +112,7 @@ async def accepted(request: Request, caller: Caller, act: RequestAct) -> Respons
 
     async def operation(number: int) -> Response:
         stored_request = await caller.write(act, once=str(number))
-        view = request_shown(stored_request, caller.language)
+        view = request_view(stored_request, caller.language)
         location = f"/api/requests/{view.id}"
         return shape_response(view, caller.language, HTTPStatus.ACCEPTED, location)
 
@@ -127,14 +127,14 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.JOBS_READ))]
 async def list_requests(caller: Asker) -> RequestList:
     """Return your own requests."""
     own_requests = await caller.read(requests.recent)
-    return {"requests": [request_shown(stored, caller.language) for stored in own_requests]}
+    return {"requests": [request_view(stored, caller.language) for stored in own_requests]}
 
 
 @request_router.get("/{request_id}", summary="What came of a request", responses=problems(404))
 async def show_request(caller: Asker, request_id: Id) -> RequestShown:
     """Return a request of your own, or of a dataset that you may watch."""
     stored = await caller.read(requests.get, request_id)
-    return request_shown(stored, caller.language)
+    return request_view(stored, caller.language)
 
 
 async def picture_of(request: Request, job: JobDetails, language: str, *, is_dark: bool) -> bytes:

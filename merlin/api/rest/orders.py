@@ -22,7 +22,7 @@ from merlin.api.problems import NAMED, Language, Problem, problems
 from merlin.api.rest.payments import (
     OrderShown,
     RenewalShown,
-    order_shown,
+    order_view,
 )
 from merlin.api.schema import (
     MAX_PAGE_SIZE,
@@ -98,7 +98,7 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 
     async def place(_number: int) -> Response:
         purchase = await caller.write(shop.place_order, *requested, keeps_method=body.keep_method)
-        view = order_shown(OrderShown, purchase, caller.language)
+        view = order_view(OrderShown, purchase, caller.language)
         return shape_response(view, caller.language, HTTPStatus.CREATED, f"/api/orders/{view.id}")
 
     return await run_once(request, caller, place)
@@ -108,13 +108,13 @@ async def place_order(request: Request, caller: Person, body: OrderBody) -> Resp
 async def list_orders(caller: Reader, language: Language) -> OrderList:
     """Return the newest hundred orders, including those of the bot."""
     purchases = await caller.read(orders.list_orders, MAX_PAGE_SIZE)
-    return {"orders": [order_shown(OrderShown, purchase, language) for purchase in purchases]}
+    return {"orders": [order_view(OrderShown, purchase, language) for purchase in purchases]}
 
 
 @order_router.get("/{order_id}", summary="An order", responses=problems(404))
 async def show_order(caller: Reader, language: Language, order_id: Hex) -> OrderShown:
     """Return one of your orders; other people's orders answer 404."""
-    return order_shown(OrderShown, await caller.read(orders.show_order, order_id), language)
+    return order_view(OrderShown, await caller.read(orders.show_order, order_id), language)
 
 
 @order_router.post("/{order_id}/pay", summary="Pay an order", responses=problems(404, 409, 502))
@@ -125,7 +125,7 @@ async def pay_order(caller: Person, language: Language, order_id: Hex) -> PayPag
     answer: nothing was paid, and a retry makes no second payment. 502 if YooKassa refuses.
     """
     purchase = await orders.pay_order(caller.services, caller.actor, order_id)
-    view = order_shown(OrderShown, purchase, language)
+    view = order_view(OrderShown, purchase, language)
     return {"pay_url": view.pay_url, "order": view}
 
 

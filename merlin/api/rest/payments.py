@@ -109,7 +109,7 @@ class RenewalShown(Shape):
 S = TypeVar("S", bound=OrderShown)
 
 
-def order_shown(shape: type[S], purchase: Purchase, language: str, **more: object) -> S:
+def order_view(shape: type[S], purchase: Purchase, language: str, **more: object) -> S:
     """Return an order as a response model for its owner or for admins, with `more` fields."""
     order, promise = purchase.order, purchase.order.promise
     is_canceled = purchase.state is PurchaseState.CANCELED
@@ -155,9 +155,9 @@ async def list_payments(
         purchases = await caller.read(payments.list_payments, *query)
     except NotFound:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "bad-cursor") from None
-    part_purchases = page.cut(purchases, lambda purchase: purchase.purchase_id)
+    part_purchases = page.take_part(purchases, lambda purchase: purchase.purchase_id)
     return {
-        "payments": [order_shown(PaymentShown, purchase, language) for purchase in part_purchases]
+        "payments": [order_view(PaymentShown, purchase, language) for purchase in part_purchases]
     }
 
 
@@ -166,7 +166,7 @@ async def show_payment(caller: RefundAdmin, language: Language, order_id: Hex) -
     """Return one order with its ledger entries and refunds."""
     details = await caller.read(payments.show_payment, order_id)
     rows = {"entries": details.entries, "refunds": details.refunds}
-    return order_shown(PaymentDetails, details.purchase, language, **rows)
+    return order_view(PaymentDetails, details.purchase, language, **rows)
 
 
 @payment_router.post(

@@ -24,7 +24,7 @@ from merlin.api.schema import (
     Page,
     Part,
     SearchQuery,
-    cursor,
+    cursor_after,
     operation_router,
     part,
 )
@@ -52,7 +52,7 @@ async def users_part(caller: Caller, page: Page, query: str) -> UserList:
     limit, start = page.size, max(0, min(page.after(0), MAX_ID))
     page_view = await caller.read(users.list_users, query, start, limit)
     has_more = not query.strip() and start + limit < page_view.count
-    page.set_next_cursor(cursor(start + limit) if has_more else "")
+    page.set_next_cursor(cursor_after(start + limit) if has_more else "")
     return page_view
 
 
