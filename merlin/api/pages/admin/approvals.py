@@ -55,7 +55,7 @@ async def _page(context: PageContext, wrong: str = "", message: str = "") -> Res
 
     waiting, names = await context.read(read)
     view = {
-        "found": waiting,
+        "approvals": waiting,
         "names": names,
         "erased": ERASED,
         "wrong_words": wrong,
