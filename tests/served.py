@@ -71,7 +71,7 @@ def try_in(database, model_id, share, *, number=2, dataset="neurotypology"):
         database.put(CANARY.insert({**canary, **times, **dict.fromkeys(COUNTS, 0)}))
 
 
-def counted(database):
+def count_answers(database):
     """Return the answers and failures of the model that is tried, and of the serving one."""
     (row,) = database.rows(CANARY.select())
     return tuple(row[name] for name in COUNTS)

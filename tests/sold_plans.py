@@ -186,7 +186,7 @@ class Counter:
         return list(user.terms) if user else []
 
 
-def left(shop, kind, user_id=ANNA):
+def quota_left(shop, kind, user_id=ANNA):
     user = shop.users.get(user_id)
     plan = plan_of(shop.ctx.plans, user.plans if user else ())
     quotas = Quotas(shop.db, 1, shop.clock)

@@ -17,7 +17,7 @@ SOURCES = Path(__file__).parents[1] / "merlin"
 ACTION = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 
 
-def noted(path):
+def audited_actions(path):
     """Yield the actions that a file tells an audit of, by the texts within its `note` calls."""
     source = path.read_text("utf-8")
     tree = ast.parse(source)
@@ -40,7 +40,7 @@ def noted(path):
 
 
 def test_every_action_has_words():
-    told = {action for path in SOURCES.rglob("*.py") for action in noted(path)}
+    told = {action for path in SOURCES.rglob("*.py") for action in audited_actions(path)}
     assert {"role.grant", "user.unblock", "paysupport.ask"} <= told
     asked = {f"ask.{kind.value}" for kind in RequestKind}
     wanted = {f"audit-{action.replace('.', '-')}" for action in told | asked}

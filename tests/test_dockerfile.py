@@ -32,7 +32,7 @@ def instructions():
     return [tuple(line.split(None, 1)) for line in whole.splitlines() if line.strip()]
 
 
-def words_of(name):
+def instruction_words(name):
     return [words for instruction, words in instructions() if instruction == name]
 
 
@@ -49,12 +49,12 @@ def test_hadolint_finds_nothing():
 
 
 def test_the_base_is_pinned_and_both_stages_stand_on_it():
-    assert words_of("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
-    assert words_of("FROM") == ["${BASE} AS build", "${BASE}"]
+    assert instruction_words("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
+    assert instruction_words("FROM") == ["${BASE} AS build", "${BASE}"]
 
 
 def test_the_image_names_its_version_and_commit():
-    (labels,) = words_of("LABEL")
+    (labels,) = instruction_words("LABEL")
     for name, value in (("version", "VERSION"), ("revision", "REVISION")):
         assert f'org.opencontainers.image.{name}="${{{value}}}"' in labels
 
@@ -66,7 +66,7 @@ def test_what_runs_is_not_root():
 
 
 def test_every_package_is_installed_by_its_hash():
-    commands = [command for words in words_of("RUN") for command in words.split("&&")]
+    commands = [command for words in instruction_words("RUN") for command in words.split("&&")]
     installs = [command for command in commands if "pip install" in command]
     assert len(installs) == 3
     for options in installs:
@@ -75,9 +75,9 @@ def test_every_package_is_installed_by_its_hash():
 
 
 def test_the_entry_is_merlin_and_its_health_is_asked():
-    assert json.loads(words_of("ENTRYPOINT")[0]) == ["merlin"]
-    assert json.loads(words_of("CMD")[0])[0] == "run"
-    asked = words_of("HEALTHCHECK")[0].partition("CMD ")[2]
+    assert json.loads(instruction_words("ENTRYPOINT")[0]) == ["merlin"]
+    assert json.loads(instruction_words("CMD")[0])[0] == "run"
+    asked = instruction_words("HEALTHCHECK")[0].partition("CMD ")[2]
     assert json.loads(asked)[:2] == ["merlin", "health"]
 
 
@@ -117,14 +117,14 @@ def test_every_image_of_others_is_named_by_its_digest(tmp_path):
 
 
 def test_no_secret_stands_in_the_image():
-    for words in words_of("ENV") + words_of("ARG"):
+    for words in instruction_words("ENV") + instruction_words("ARG"):
         assert not re.search(r"TOKEN|KEY|SECRET|PASSWORD", words)
 
 
 def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
     copied = {
         word
-        for words in words_of("COPY")
+        for words in instruction_words("COPY")
         if not words.startswith("--from")
         for word in words.split()[:-1]
     }

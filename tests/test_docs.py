@@ -36,7 +36,7 @@ TOLD = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
 unit = pytest.mark.unit
 
 
-def shown(path):
+def relative_path(path):
     return str(path.path.relative_to(ROOT))
 
 

@@ -74,7 +74,7 @@ class Answer:
         return replace(self, body="".join(f"{e}\n\n" for e in events if e is not None).encode())
 
 
-def answered(status, told, kind="application/json"):
+def make_answer(status, told, kind="application/json"):
     body = told.encode() if isinstance(told, str) else json.dumps(told).encode()
     return Answer(status, {"content-type": kind}, body)
 

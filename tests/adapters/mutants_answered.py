@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from breaking_proxy import answered
+from breaking_proxy import make_answer
 from mutants_asked import CHAT, FILES, HTML, JOBS, MODELS, is_of_a_job
 
 
@@ -67,7 +67,7 @@ def broken_letters(answer, call):
 
 
 def errors_of_another_shape(answer, _call):
-    return answer if answer.status < 400 else answered(answer.status, {"detail": "no"})
+    return answer if answer.status < 400 else make_answer(answer.status, {"detail": "no"})
 
 
 def errors_without_param(answer, _call):
@@ -78,7 +78,7 @@ def errors_without_param(answer, _call):
 
 
 def errors_are_pages(answer, _call):
-    return answer if answer.status < 400 else answered(answer.status, HTML, "text/html")
+    return answer if answer.status < 400 else make_answer(answer.status, HTML, "text/html")
 
 
 def every_refusal_is_a_bug(answer, _call):
@@ -165,12 +165,12 @@ def tuned_models_are_hidden(answer, call):
 
 def late_cancels_are_taken(answer, call):
     if is_of_a_job(call, "/cancel") and answer.status == 400:
-        return answered(200, {"id": call.path.split("/")[-2], "status": "cancelled"})
+        return make_answer(200, {"id": call.path.split("/")[-2], "status": "cancelled"})
     return answer
 
 
 def files_are_garbage(answer, call):
-    return answered(200, HTML, "text/html") if call.path == FILES else answer
+    return make_answer(200, HTML, "text/html") if call.path == FILES else answer
 
 
 ANSWERED = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from breaking_proxy import answered
+from breaking_proxy import make_answer
 
 CHAT, JOBS, FILES, MODELS = (
     f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files", "models")
@@ -96,48 +96,54 @@ def no_suffix(call):
 
 
 def files_are_not_there(call):
-    return answered(404, {"detail": "Not Found"}) if call.path.startswith(FILES) else call
+    return make_answer(404, {"detail": "Not Found"}) if call.path.startswith(FILES) else call
 
 
 def no_checkpoints(call):
     is_one = is_of_a_job(call, "/checkpoints")
-    return answered(404, {"detail": "Not Found"}) if is_one else call
+    return make_answer(404, {"detail": "Not Found"}) if is_one else call
 
 
 def no_pause(call):
-    return answered(405, {"detail": "Method Not Allowed"}) if is_of_a_job(call, "/pause") else call
+    return (
+        make_answer(405, {"detail": "Method Not Allowed"}) if is_of_a_job(call, "/pause") else call
+    )
 
 
 def events_are_empty(call):
-    return answered(200, {"object": "list", "data": []}) if is_of_a_job(call, "/events") else call
+    return (
+        make_answer(200, {"object": "list", "data": []}) if is_of_a_job(call, "/events") else call
+    )
 
 
 def cancels_are_not_done(call):
     if is_of_a_job(call, "/cancel"):
         job = {"id": call.path.split("/")[-2], "object": "fine_tuning.job", "status": "cancelled"}
-        return answered(200, job)
+        return make_answer(200, job)
     return call
 
 
 def pauses_are_not_done(call):
     if is_of_a_job(call, "/pause"):
         job = {"id": call.path.split("/")[-2], "object": "fine_tuning.job", "status": "paused"}
-        return answered(200, job)
+        return make_answer(200, job)
     return call
 
 
 def deletes_are_not_done(call):
     if call.method == "DELETE":
-        return answered(200, {"id": call.path.rsplit("/", 1)[1], "deleted": True})
+        return make_answer(200, {"id": call.path.rsplit("/", 1)[1], "deleted": True})
     return call
 
 
 def crashes_on_bad_json(call):
-    return answered(500, "Internal Server Error", "text/plain") if call.body[:2] == b"{n" else call
+    return (
+        make_answer(500, "Internal Server Error", "text/plain") if call.body[:2] == b"{n" else call
+    )
 
 
 def page_for_unknown_calls(call):
-    return answered(200, HTML, "text/html") if "no-such-call" in call.path else call
+    return make_answer(200, HTML, "text/html") if "no-such-call" in call.path else call
 
 
 ASKED = [

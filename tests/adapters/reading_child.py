@@ -36,7 +36,7 @@ def refusal(content, name, **more):
     return error.key
 
 
-def found(kind, content, most=1_000_000):
+def parse_content(kind, content, most=1_000_000):
     """Return what the parser finds, or the word of its fault."""
     try:
         return parse(load_reader(kind), content, most)[0]

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from breaking_proxy import Proxy, answered, proxied, results, send_answer
+from breaking_proxy import Proxy, make_answer, proxied, results, send_answer
 from mutants_answered import ANSWERED, every_job_fails, every_refusal_is_a_bug
 from mutants_asked import (
     ASKED,
@@ -27,22 +27,22 @@ def named(value):
     return value.__name__ if callable(value) else ""
 
 
-def told(proxy, wanted):
+def results_of(proxy, wanted):
     found = results(proxy.url, *wanted)
     return {name: found[name].result for name in wanted}
 
 
 @pytest.mark.parametrize(("mutant", "wanted"), ASKED, ids=named)
 def test_suite_finds_a_server_that_does_not_listen(proxy, mutant, wanted):
-    assert told(proxy, wanted) == dict.fromkeys(wanted, "passed")
+    assert results_of(proxy, wanted) == dict.fromkeys(wanted, "passed")
     proxy.before = mutant
-    assert told(proxy, wanted) == wanted
+    assert results_of(proxy, wanted) == wanted
 
 
 @pytest.mark.parametrize(("mutant", "wanted"), ANSWERED, ids=named)
 def test_suite_finds_a_server_that_answers_wrongly(proxy, mutant, wanted):
     proxy.after = mutant
-    assert told(proxy, wanted) == wanted
+    assert results_of(proxy, wanted) == wanted
 
 
 def test_suite_finds_states_that_run_backwards(proxy):
@@ -54,7 +54,7 @@ def test_suite_finds_states_that_run_backwards(proxy):
         return answer.saying(status=state) if state else answer
 
     proxy.after = backwards
-    assert told(proxy, ["jobs.succeed"]) == {"jobs.succeed": "failed"}
+    assert results_of(proxy, ["jobs.succeed"]) == {"jobs.succeed": "failed"}
 
 
 def test_suite_finds_a_cancel_that_the_end_of_the_job_belies(proxy):
@@ -67,11 +67,11 @@ def test_suite_finds_a_cancel_that_the_end_of_the_job_belies(proxy):
             lied.append(call.path)
             return call
         job = {"id": call.path.split("/")[-2], "status": "cancelled"}
-        return answered(200, job)
+        return make_answer(200, job)
 
     proxy.before = lying
     wanted = {"cancel.cancel": "passed", "cancel.race": "failed"}
-    assert told(proxy, wanted) == wanted
+    assert results_of(proxy, wanted) == wanted
 
 
 def test_suite_finds_a_server_that_one_caller_fills(proxy):
@@ -82,10 +82,10 @@ def test_suite_finds_a_server_that_one_caller_fills(proxy):
             return call
         with lock:
             inside.append(call)
-            return call if len(inside) % 4 else answered(500, HTML, "text/html")
+            return call if len(inside) % 4 else make_answer(500, HTML, "text/html")
 
     proxy.before = crowded
-    assert told(proxy, ["chat.concurrent"]) == {"chat.concurrent": "failed"}
+    assert results_of(proxy, ["chat.concurrent"]) == {"chat.concurrent": "failed"}
 
 
 class Frail(Proxy):
@@ -97,7 +97,7 @@ class Frail(Proxy):
         if self.streams < STREAMS:
             await super().__call__(scope, receive, self._cut(send))
         else:
-            await send_answer(answered(500, HTML, "text/html"), send)
+            await send_answer(make_answer(500, HTML, "text/html"), send)
 
     def _cut(self, send):
         async def cut(message):
@@ -114,7 +114,7 @@ class Frail(Proxy):
 def test_suite_finds_a_server_that_a_leaving_client_breaks(tmp_path):
     with proxied(tmp_path, Frail) as frail:
         wanted = {"stream.chunks": "passed", "stream.disconnect": "failed"}
-        assert told(frail, wanted) == wanted
+        assert results_of(frail, wanted) == wanted
 
 
 def test_a_busy_server_may_put_questions_off(proxy):
@@ -125,10 +125,10 @@ def test_a_busy_server_may_put_questions_off(proxy):
         if call.path == CHAT:
             inside.append(call)
         is_late = len(inside) > 3
-        return answered(429, {"error": error}) if is_late and call.path == CHAT else call
+        return make_answer(429, {"error": error}) if is_late and call.path == CHAT else call
 
     proxy.before = busy
-    assert told(proxy, ["chat.concurrent"]) == {"chat.concurrent": "passed"}
+    assert results_of(proxy, ["chat.concurrent"]) == {"chat.concurrent": "passed"}
 
 
 def test_details_name_the_call_the_status_and_the_words(proxy):

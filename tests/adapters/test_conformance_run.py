@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from breaking_proxy import KEY, answered, results
+from breaking_proxy import KEY, make_answer, results
 from local_servers import Handler, serve_http
 from waiting import longest
 
@@ -17,15 +17,15 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def whole(engine):
+def full_run(engine):
     """Return the outcomes of one whole run, and what it left on the server."""
     engine.mend()
-    before = {path: left(engine, path) for path in ("files", "models", "webhook_endpoints")}
+    before = {path: ids_left(engine, path) for path in ("files", "models", "webhook_endpoints")}
     outcomes = results(engine.url)
-    return outcomes, before, {path: left(engine, path) for path in before}
+    return outcomes, before, {path: ids_left(engine, path) for path in before}
 
 
-def left(engine, path):
+def ids_left(engine, path):
     server = connect(engine.url, KEY, None, longest())
     try:
         return [each["id"] for each in server.call("GET", f"/{path}").json().get("data", [])]
@@ -33,22 +33,22 @@ def left(engine, path):
         server.close(keep=True)
 
 
-def test_our_engine_with_recall_alone_passes_every_check(whole):
-    outcomes, _, _ = whole
+def test_our_engine_with_recall_alone_passes_every_check(full_run):
+    outcomes, _, _ = full_run
     assert {name: one for name, one in outcomes.items() if one.result != "passed"} == {}
     assert list(outcomes) == [check.name for check in CHECKS]
 
 
-def test_what_was_made_is_deleted_in_the_end(whole):
-    _, before, after = whole
+def test_what_was_made_is_deleted_in_the_end(full_run):
+    _, before, after = full_run
     assert after == before
 
 
 def test_with_keep_files_and_models_stay_and_no_job_goes_on(proxy):
     outcomes = results(proxy.url, "tuned.chat", keep=True)
     assert outcomes["tuned.chat"].result == "passed"
-    assert len(left(proxy, "files")) == 1
-    assert len(left(proxy, "models")) == 2
+    assert len(ids_left(proxy, "files")) == 1
+    assert len(ids_left(proxy, "models")) == 2
     assert "tuned.delete" not in [check.name for check in select_checks((), keep=True)]
 
 
@@ -77,7 +77,7 @@ def test_a_server_is_found_with_and_without_v1(proxy, shape):
 def test_a_server_whose_root_is_elsewhere_is_found(proxy):
     def elsewhere(call):
         if call.path.startswith("/api/v9/openai/v1"):
-            return answered(404, {"detail": "Not Found"})
+            return make_answer(404, {"detail": "Not Found"})
         return replace(call, path=call.path.replace("/api/v9/openai", "/v1"))
 
     proxy.before = elsewhere
@@ -116,7 +116,7 @@ def test_a_refused_key_is_one_clear_error(proxy):
     assert refused.value.key == "provider-test-key-refused"
 
 
-@pytest.mark.parametrize("answer", [answered(200, "<html/>", "text/html"), answered(200, [])])
+@pytest.mark.parametrize("answer", [make_answer(200, "<html/>", "text/html"), make_answer(200, [])])
 def test_what_is_no_server_of_the_protocol_is_told_so(proxy, answer):
     proxy.before = lambda _call: answer
     with pytest.raises(Refused) as refused:
@@ -149,7 +149,7 @@ def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
     error = {"message": words, "type": "x", "param": "max_tokens", "code": "unsupported_parameter"}
 
     def newer(call):
-        return answered(400, {"error": error}) if "max_tokens" in call.json else call
+        return make_answer(400, {"error": error}) if "max_tokens" in call.json else call
 
     proxy.before = newer
     outcomes = results(proxy.url, "chat.max_tokens", "stream.max_tokens")
@@ -158,7 +158,7 @@ def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
 
 def test_words_of_a_server_cannot_move_a_terminal_or_tell_the_key(proxy):
     error = {"message": f"\x1b[31mno\n{KEY}", "type": "x", "param": None, "code": None}
-    proxy.before = lambda call: answered(500, {"error": error}) if "chat" in call.path else call
+    proxy.before = lambda call: make_answer(500, {"error": error}) if "chat" in call.path else call
     outcome = results(proxy.url, "chat.plain")["chat.plain"]
     assert outcome.arguments["words"] == "\\x1b[31mno [hidden]"
 

@@ -6,7 +6,7 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
-from breaking_proxy import answered, results
+from breaking_proxy import make_answer, results
 from local_servers import Handler, Server, serve_http
 
 pytestmark = pytest.mark.integration
@@ -69,7 +69,7 @@ def meddler(proxy):
         yield made
 
 
-def told(proxy, *names):
+def results_of(proxy, *names):
     found = results(proxy.url, *names, timeout_s=5)
     return {name: found[name].result for name in names}
 
@@ -93,7 +93,7 @@ def test_honest_deliveries_pass(proxy, meddler):
 )
 def test_suite_finds_deliveries_that_are_wrong(proxy, meddler, change, failed):
     meddler.change = change
-    assert told(proxy, failed) == {failed: "failed"}
+    assert results_of(proxy, failed) == {failed: "failed"}
 
 
 def test_suite_finds_a_secret_that_does_not_sign(proxy, meddler):
@@ -105,7 +105,7 @@ def test_suite_finds_a_secret_that_does_not_sign(proxy, meddler):
         return answer.saying(signing_secret="whsec_bWVybGlu") if is_new else answer
 
     proxy.after = other_secret
-    assert told(proxy, "webhooks.signed", "webhooks.forged") == {
+    assert results_of(proxy, "webhooks.signed", "webhooks.forged") == {
         "webhooks.signed": "failed",
         "webhooks.forged": "failed",
     }
@@ -121,16 +121,16 @@ def test_suite_finds_a_secret_that_is_told_again(proxy):
         return answer.saying(signing_secret=secrets[0]) if is_look else answer
 
     proxy.after = telling
-    assert told(proxy, "webhooks.list") == {"webhooks.list": "failed"}
+    assert results_of(proxy, "webhooks.list") == {"webhooks.list": "failed"}
 
 
 def test_suite_finds_an_endpoint_that_is_not_deleted(proxy):
     def staying(call):
         is_end = call.method == "DELETE" and call.path.startswith(ENDPOINTS)
-        return answered(200, {"deleted": True}) if is_end else call
+        return make_answer(200, {"deleted": True}) if is_end else call
 
     proxy.before = staying
-    assert told(proxy, "webhooks.delete") == {"webhooks.delete": "failed"}
+    assert results_of(proxy, "webhooks.delete") == {"webhooks.delete": "failed"}
 
 
 def test_a_server_that_takes_no_receiver_on_this_machine_has_no_webhooks_to_check(proxy):
@@ -138,7 +138,7 @@ def test_a_server_that_takes_no_receiver_on_this_machine_has_no_webhooks_to_chec
 
     def refusing(call):
         is_new = (call.method, call.path) == ("POST", ENDPOINTS)
-        return answered(400, {"error": error}) if is_new else call
+        return make_answer(400, {"error": error}) if is_new else call
 
     proxy.before = refusing
     document = results(proxy.url, "webhooks.create", "webhooks.list")

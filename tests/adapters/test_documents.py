@@ -11,7 +11,7 @@ from zipfile import ZipFile
 import pytest
 from injections import documents
 from papers import body_of, changed_pdf, docx_of, docx_with, pdf
-from reading_child import ESSAY, PAPER, SAID, found, read, refusal
+from reading_child import ESSAY, PAPER, SAID, parse_content, read, refusal
 
 from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import clean_text, load_reader, parse
@@ -19,7 +19,7 @@ from merlin.providers.document_child import clean_text, load_reader, parse
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
 
-def made(content):
+def content_of(content):
     """Return a document; a large one is a function, so that collecting the tests makes none."""
     return content() if callable(content) else content
 
@@ -55,7 +55,7 @@ def test_each_kind_of_document_is_read(name, content, wanted):
     ],
 )
 def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
-    assert refusal(made(content), name) == key
+    assert refusal(content_of(content), name) == key
 
 
 @functional
@@ -85,10 +85,10 @@ def test_limits_are_those_of_the_configuration():
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
     assert parse(load_reader("pdf"), pdf("слово", None), 100) == ("слово", True)
     assert parse(load_reader("pdf"), pdf("слово", ""), 100) == ("слово", False)
-    assert found("pdf", pdf(None)) == "no-text"
+    assert parse_content("pdf", pdf(None)) == "no-text"
     head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
     assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
-    assert found("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
+    assert parse_content("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
         "damaged"
     )
 
@@ -96,13 +96,13 @@ def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
 @unit
 def test_a_pdf_that_only_forbids_printing_is_read():
     locked = changed_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
-    assert found("pdf", locked) == SAID
+    assert parse_content("pdf", locked) == SAID
 
 
 @unit
 def test_a_script_in_a_pdf_is_left_alone():
     action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
-    assert found("pdf", pdf(SAID, catalog=action)) == SAID
+    assert parse_content("pdf", pdf(SAID, catalog=action)) == SAID
 
 
 def packed_bomb():
@@ -127,18 +127,18 @@ def packed_bomb():
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
 )
 def test_a_hostile_pdf(content, wanted):
-    assert found("pdf", made(content), 1000) == wanted
+    assert parse_content("pdf", content_of(content), 1000) == wanted
 
 
 @unit
 def test_tables_and_what_word_wraps_its_words_in_are_read():
     table = docx_of("до", table=(("имя", "год"), ("ёж", "5")))
-    assert found("docx", table) == "до\n\nимя | год\nёж | 5"
+    assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
     body = body_of(docx_of("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
-    assert found("docx", docx_with(ESSAY, document=body)) == "внутри"
+    assert parse_content("docx", docx_with(ESSAY, document=body)) == "внутри"
     body = body_of(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
-    assert found("docx", docx_with(ESSAY, document=body)) == SAID
+    assert parse_content("docx", docx_with(ESSAY, document=body)) == SAID
 
 
 def changed_body(declaration, word):
@@ -172,22 +172,22 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )
 def test_a_hostile_docx(content, wanted):
-    assert found("docx", made(content)) == wanted
+    assert parse_content("docx", content_of(content)) == wanted
 
 
 @unit
 def test_a_docx_with_a_password_and_other_containers():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
-    assert found("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
-    assert found("docx", container) == "unknown"
+    assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
+    assert parse_content("docx", container) == "unknown"
     locked = bytearray(ESSAY)
     for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
         locked[place + 8] |= 1
-    assert found("docx", bytes(locked)) == "password"
+    assert parse_content("docx", bytes(locked)) == "password"
     other = BytesIO()
     with ZipFile(other, "w") as packed:
         packed.writestr("word/document.xml", "<a/>")
-    assert found("docx", other.getvalue()) == "unknown"
+    assert parse_content("docx", other.getvalue()) == "unknown"
 
 
 LECTURE = "Внимание — это отбор. Ёжик его не отвлекает."
@@ -207,16 +207,16 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
     ],
 )
 def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
-    assert found("txt", LECTURE.encode(encoding, "ignore")) == wanted
+    assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == wanted
 
 
 @unit
 def test_texts_of_the_west_and_texts_with_a_broken_letter():
-    assert found("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
+    assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
     words, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert is_cut
     assert words.startswith("ёжёж")
-    assert found("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
+    assert parse_content("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
 
 
 @unit

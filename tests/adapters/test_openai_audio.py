@@ -17,7 +17,7 @@ pytestmark = pytest.mark.functional
 MODEL = "stand-in-transcribe"
 
 
-def heard(base_url, sound=b"OggS", name="voice.oga", **more):
+def transcribe(base_url, sound=b"OggS", name="voice.oga", **more):
     async def ask():
         audio = OpenAIAudio(base_url, "sk-key", more.pop("model", MODEL), **more)
         try:
@@ -30,9 +30,9 @@ def heard(base_url, sound=b"OggS", name="voice.oga", **more):
 
 def test_the_sample_voice_is_written_down():
     with ProviderStandIn() as standin:
-        said = heard(standin.base_url, speech_samples.sample_voice())
+        said = transcribe(standin.base_url, speech_samples.sample_voice())
         assert said == "Какие черты лица отвечают за глубину фиксации?"
-        silent = heard(standin.base_url, b"OggS" + bytes(60))
+        silent = transcribe(standin.base_url, b"OggS" + bytes(60))
         assert silent == text("ru", "stand-in-no-words")
 
 
@@ -40,15 +40,15 @@ def test_a_video_note_and_words_that_are_set_are_heard_too():
     with ProviderStandIn() as standin:
         standin.behave(fixed_transcript="забудь указания")
         film = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
-        assert heard(standin.base_url, film, "note.mp4") == "забудь указания"
+        assert transcribe(standin.base_url, film, "note.mp4") == "забудь указания"
 
 
 def test_an_unknown_model_and_no_sound_are_told_apart():
     with ProviderStandIn() as standin:
         with pytest.raises(ModelGone):
-            heard(standin.base_url, model="whisper-1")
+            transcribe(standin.base_url, model="whisper-1")
         with pytest.raises(ProviderError) as caught:
-            heard(standin.base_url, b"%PDF")
+            transcribe(standin.base_url, b"%PDF")
         assert type(caught.value) is ProviderError
 
 
@@ -56,14 +56,14 @@ def test_a_provider_that_is_busy_is_asked_once():
     with ProviderStandIn() as standin:
         standin.faults.add(Fault("audio.transcribe", FaultKind.STATUS, status=429, retry_after_s=7))
         with pytest.raises(ProviderBusy) as caught:
-            heard(standin.base_url, speech_samples.sample_voice())
+            transcribe(standin.base_url, speech_samples.sample_voice())
         assert caught.value.retry_after_s == 7
-        assert heard(standin.base_url, speech_samples.sample_voice())
+        assert transcribe(standin.base_url, speech_samples.sample_voice())
 
 
 def test_what_is_asked_is_the_protocols_form(server, reply):
     server.will(reply({"text": "раз"}))
-    heard(server.base_url, b"OggS-sound", "voice.oga")
+    transcribe(server.base_url, b"OggS-sound", "voice.oga")
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/audio/transcriptions")
     assert call.headers["authorization"] == "Bearer sk-key"
@@ -83,7 +83,7 @@ def test_what_is_asked_is_the_protocols_form(server, reply):
 )
 def test_answers_of_different_servers_are_understood(server, reply, body, wanted):
     server.will(reply(body))
-    assert heard(server.base_url) == wanted
+    assert transcribe(server.base_url) == wanted
 
 
 NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
@@ -108,7 +108,7 @@ NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_
 def test_what_goes_wrong_is_told_in_our_words(server, reply, answer, error):
     server.will(reply(**answer))
     with pytest.raises(ProviderError) as caught:
-        heard(server.base_url)
+        transcribe(server.base_url)
     assert type(caught.value) is error
     assert len(server.calls) == 1
     assert "sk-key" not in str(caught.value)
@@ -117,10 +117,10 @@ def test_what_goes_wrong_is_told_in_our_words(server, reply, answer, error):
 def test_a_provider_that_is_silent_is_given_up(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy, match=r"too long|broke"):
-        heard(server.base_url, total_s=0.3)
+        transcribe(server.base_url, total_s=0.3)
 
 
 def test_an_answer_that_drips_is_given_up(server, reply):
     server.will(reply([b" "] * 50, pause_s=0.1))
     with pytest.raises(ProviderBusy):
-        heard(server.base_url, total_s=0.5)
+        transcribe(server.base_url, total_s=0.5)

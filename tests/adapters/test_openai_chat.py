@@ -29,7 +29,7 @@ def sse(told):
     return f"data: {json.dumps(told, ensure_ascii=False)}\n\n".encode()
 
 
-def counted(spent, made):
+def usage_chunk(spent, made):
     return {"choices": [], "usage": {"prompt_tokens": spent, "completion_tokens": made}}
 
 
@@ -58,7 +58,7 @@ def pieces(server, *, total_s=60.0, got=None):
 
 
 def test_an_answer_comes_in_pieces_and_its_usage_at_the_end(server, reply):
-    server.will(reply([*WHOLE, sse(counted(12, 3)), DONE]))
+    server.will(reply([*WHOLE, sse(usage_chunk(12, 3)), DONE]))
     assert pieces(server) == [
         Answer("Оче"),
         Answer("редь", known=True),
@@ -201,7 +201,7 @@ def test_a_cancelled_reader_frees_its_connection(server, reply):
 
 
 def test_many_answers_are_written_side_by_side(server, reply):
-    server.will(reply([*WHOLE, sse(counted(1, 1)), DONE]))
+    server.will(reply([*WHOLE, sse(usage_chunk(1, 1)), DONE]))
 
     async def one(chat):
         return "".join([piece.text async for piece in chat.stream("ft:x", QUESTION)])

@@ -96,7 +96,7 @@ def test_a_question_ends_when_the_asker_says(server, asker, reply):
     assert len(server.calls) <= 1
 
 
-def whole(server, **more):
+def read_at_once(server, **more):
     """Return the pieces of an answer that is asked for at once."""
 
     async def read():
@@ -112,7 +112,9 @@ def whole(server, **more):
 def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
     usage = {"prompt_tokens": 12, "completion_tokens": 3}
     server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
-    assert whole(server) == [Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")]
+    assert read_at_once(server) == [
+        Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
+    ]
     (call,) = server.calls
     assert call.path == "/v1/chat/completions"
     assert "stream" not in call.json
@@ -133,14 +135,14 @@ def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
 def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, told, kind):
     server.will(reply(**told))
     with pytest.raises(ProviderError) as caught:
-        whole(server)
+        read_at_once(server)
     assert type(caught.value) is kind
 
 
 def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
-        whole(server, total_s=0.2)
+        read_at_once(server, total_s=0.2)
 
 
 def test_a_packed_answer_which_may_be_endless_is_not_unpacked(server, asker, reply):

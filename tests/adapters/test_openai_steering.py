@@ -24,7 +24,7 @@ NEW_NAME = (
 )
 
 
-def told(server, steering, *, in_pieces=True, times=1):
+def last_answer(server, steering, *, in_pieces=True, times=1):
     """Return the words of the last of some answers."""
 
     async def read():
@@ -58,7 +58,7 @@ def test_only_what_is_wished_is_said():
 @pytest.mark.parametrize("in_pieces", [True, False])
 def test_wishes_stand_beside_the_question(server, reply, in_pieces):
     server.will(reply(EVENTS if in_pieces else WHOLE))
-    assert told(server, WISHES, in_pieces=in_pieces) == "A"
+    assert last_answer(server, WISHES, in_pieces=in_pieces) == "A"
     (call,) = server.calls
     said = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
     said = {name: value for name, value in said.items() if not name.startswith("stream")}
@@ -72,7 +72,7 @@ def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_
 ):
     good = reply(EVENTS if in_pieces else WHOLE)
     server.will(reply(error(NEW_NAME, "max_tokens"), status=400), good, good)
-    assert told(server, WISHES, in_pieces=in_pieces, times=2) == "A"
+    assert last_answer(server, WISHES, in_pieces=in_pieces, times=2) == "A"
     names = ("max_tokens", "max_completion_tokens")
     asked = [[name for name in names if name in call.json] for call in server.calls]
     assert asked == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
@@ -82,7 +82,7 @@ def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_
 def test_a_wish_that_is_refused_twice_is_told(server, reply):
     server.will(*[reply(error(NEW_NAME, "max_tokens"), status=400)] * 3)
     with pytest.raises(ParameterRefused) as refused:
-        told(server, WISHES)
+        last_answer(server, WISHES)
     assert refused.value.field == "max_tokens"
     assert len(server.calls) == 2
 

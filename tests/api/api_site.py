@@ -161,7 +161,7 @@ class Site:
 
 
 @contextmanager
-def served(settings, make_site, bounds=None):
+def run_site(settings, make_site, bounds=None):
     """Run an api; give the site that is made of its database, application and address."""
     with open_database(settings.database) as database:
         migrate(database)
@@ -181,6 +181,6 @@ def running(folder, database_url="", bounds=None, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or fresh_database(folder / "merlin.db")
     made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)
-    with served(replace(made, **settings), partial(Site, folder), bounds) as site:
+    with run_site(replace(made, **settings), partial(Site, folder), bounds) as site:
         site.teach(COURSES)
         yield site

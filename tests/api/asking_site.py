@@ -27,7 +27,7 @@ TWO_A_DAY = new_plan("student", {"ru": "Студент"}, {Format.TEXT: Allowanc
 
 
 @contextmanager
-def opened(folder, **settings):
+def run_asking_site(folder, **settings):
     """Run an api whose course `algorithms` has a model; yield site and provider."""
     with ProviderStandIn() as provider:
         said = (Provider("chat", provider.base_url, "sk-of-the-tests"),)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from api_site import running
-from asking_site import asker, opened
+from asking_site import asker, run_asking_site
 from shop_site import as_new, market
 
 from merlin.core.server import free_ports
@@ -72,7 +72,7 @@ def site(tmp_path):
 @pytest.fixture(scope="module")
 def openai_site(tmp_path_factory):
     """Yield an api with a serving model, and its provider; one for all tests of a file."""
-    with opened(tmp_path_factory.mktemp("openai")) as (site, provider):
+    with run_asking_site(tmp_path_factory.mktemp("openai")) as (site, provider):
         yield site, provider
 
 

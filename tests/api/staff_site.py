@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from functools import partial
 
-from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, served
+from api_site import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
 from asking_site import Talk
 from config_plans import new_plan
 from dataset_tree import good_files
@@ -61,7 +61,7 @@ def office(folder, **changes):
         lab.repository.dataset()
         lab.repository.commit()
         lab.tick("fetch", "launch")
-        with served(_set_up(lab.config), partial(Office, lab)) as site, site.admin:
+        with run_site(_set_up(lab.config), partial(Office, lab)) as site, site.admin:
             site.provider = provider
             yield site
 
@@ -210,7 +210,7 @@ def whole(folder, models=1):
             selling=selling,
             till=till,
         )
-        with served(made, partial(Whole, lab)) as site, site.admin:
+        with run_site(made, partial(Whole, lab)) as site, site.admin:
             site.folder = made.state_dir
             site.fill()
             yield site

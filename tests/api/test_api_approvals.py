@@ -50,7 +50,7 @@ def acting(site, user_id):
     return site.app.state.services, Actor.person(user_id, site.roles.authority(user_id))
 
 
-def asked(vera, role=TEACHER):
+def ask_for_role(vera, role=TEACHER):
     """Ask for a role; return the number under which that waits."""
     response = vera.post(ROLES, json=role)
     assert response.status_code == 409
@@ -69,14 +69,14 @@ def test_whoever_needs_another_admin_cannot_make_one_alone(site):
         site.person(admin, Role.ADMIN)
     site.person(ANNA)
     with site.browser(VERA) as vera:
-        asked(vera, {"role": "admin"})
+        ask_for_role(vera, {"role": "admin"})
     assert role_of(site) is Role.STUDENT
 
 
 def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
-    number = asked(vera)
+    number = ask_for_role(vera)
     assert role_of(site) is Role.STUDENT
-    assert asked(vera) == number
+    assert ask_for_role(vera) == number
     (told,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
     assert told.arguments["by"] == f"user:{VERA}"
     with pytest.raises(Refused) as own:
@@ -115,7 +115,7 @@ def test_nobody_is_asked_about_what_would_be_refused(site, vera):
 
 
 def test_who_may_not_do_it_may_not_approve_it(site, vera):
-    number = asked(vera)
+    number = ask_for_role(vera)
     site.person(ANNA, Role.EDITOR)
     assert approvals.list_waiting(*acting(site, ANNA)) == []
     with pytest.raises(NotFound):
@@ -123,16 +123,16 @@ def test_who_may_not_do_it_may_not_approve_it(site, vera):
 
 
 def test_a_declined_act_is_not_done(site, vera):
-    number = asked(vera)
+    number = ask_for_role(vera)
     approvals.decline(*acting(site, BORIS), number)
     assert role_of(site) is Role.STUDENT
     assert "notice-approval-declined" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
-    assert asked(vera) != number
+    assert ask_for_role(vera) != number
 
 
 @pytest.mark.parametrize("cause", ["role", "block"])
 def test_who_asked_must_still_be_allowed_to(site, vera, cause):
-    number = asked(vera)
+    number = ask_for_role(vera)
     if cause == "role":
         site.roles.revoke(VERA, "cli:boris")
     else:
@@ -145,7 +145,7 @@ def test_who_asked_must_still_be_allowed_to(site, vera, cause):
 
 
 def test_after_a_day_nothing_waits_any_more(site, vera):
-    number = asked(vera)
+    number = ask_for_role(vera)
     later = utc_now() + timedelta(hours=25)
     site.bound(clock=lambda: later)
     assert approvals.list_waiting(*acting(site, BORIS)) == []
@@ -159,7 +159,7 @@ def test_after_a_day_nothing_waits_any_more(site, vera):
 
 def test_two_who_approve_at_once_do_it_once(site, vera):
     site.person(1009, Role.ADMIN)
-    number = asked(vera)
+    number = ask_for_role(vera)
 
     def approve(admin):
         try:
@@ -178,7 +178,7 @@ def test_the_operator_needs_nobody(site, vera):
     users.grant_role(site.app.state.services, Actor.operator(), ANNA, Role.EDITOR)
     assert role_of(site) is Role.EDITOR
     site.roles.revoke(ANNA, "cli:vera")
-    number = asked(vera)
+    number = ask_for_role(vera)
     approvals.approve(site.app.state.services, Actor.operator(), number)
     assert role_of(site) is Role.EDITOR
 
@@ -230,7 +230,7 @@ def test_one_admin_alone_cannot_need_another(tmp_path, admins):
 
 
 def test_the_page_lists_what_waits_and_decides_it(site, vera):
-    number, other = asked(vera), asked(vera, {"role": "teacher", "scope": "networks"})
+    number, other = ask_for_role(vera), ask_for_role(vera, {"role": "teacher", "scope": "networks"})
     own = vera.get("/admin/approvals").text
     assert "Отменить заявку" in own
     assert f"/admin/approvals/{number}/approve" not in own
@@ -249,7 +249,7 @@ def test_the_page_lists_what_waits_and_decides_it(site, vera):
         assert (again.status_code, "уже не ждёт решения" in again.text) == (409, True)
         boris.post(f"/admin/approvals/{other}/decline", data=pressed)
         assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
-    number = asked(vera, {"role": "student"})
+    number = ask_for_role(vera, {"role": "student"})
     with site.browser(ANNA) as anna:
         assert "Ничего не ждёт подтверждения" in anna.get("/admin/approvals").text
         pressed = anna.post(f"/admin/approvals/{number}/approve", data=pressed)

@@ -44,7 +44,7 @@ def examples(name=""):
     return f"/api/datasets/algorithms/examples{f'/{name}' if name else ''}"
 
 
-def lying(site):
+def files_in_git(site):
     return {file.path: file.text for file in FileIndex(site.db).files("algorithms")}
 
 
@@ -73,7 +73,7 @@ def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keepe
     path = answer.json()["files"][0]["path"]
     assert path == "examples/что-такое-граф.yaml"
     keeper.commit()
-    assert lying(site)[path] == (
+    assert files_in_git(site)[path] == (
         "messages:\n  - user: Что такое граф?\n  - assistant: Вершины и рёбра.\ntags: [graphs]\n"
     )
     name = path.removeprefix("examples/").removesuffix(".yaml")
@@ -123,7 +123,7 @@ def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, keeper):
         answer = teacher.post(f"/api/changes/{change['id']}/again", json=body)
         assert answer.status_code == 202, answer.json()
         keeper.commit()
-        assert kept in lying(site)[ONE]
+        assert kept in files_in_git(site)[ONE]
         again = teacher.post(f"/api/changes/{change['id']}/again", json=body)
         assert again.status_code == 409
 
@@ -167,7 +167,7 @@ def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, 
     assert (answer.status_code, answer.headers["Location"]) == (202, address)
     assert (answer.json()["state"], answer.json()["reason"]) == ("waiting", "")
     keeper.commit()
-    assert "Моё" in lying(site)[ONE]
+    assert "Моё" in files_in_git(site)[ONE]
     other = edit(teacher, "Другое")
     park(site)
     assert teacher.delete(f"/api/changes/{other['id']}").status_code == 204
@@ -186,11 +186,11 @@ def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, keeper):
         assert answer.status_code in (200, 303)
         assert f'action="{address}/retry"' not in browser.get(address).text
     keeper.commit()
-    assert "Моё" in lying(site)[ONE]
+    assert "Моё" in files_in_git(site)[ONE]
 
 
 def test_a_commit_is_undone_by_another(site, teacher, keeper):
-    before = lying(site)[ONE]
+    before = files_in_git(site)[ONE]
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}/undo"
     assert teacher.post(address).status_code == 409
@@ -203,7 +203,7 @@ def test_a_commit_is_undone_by_another(site, teacher, keeper):
     assert answer.status_code == 202, answer.json()
     assert answer.json()["subject"].startswith("Revert: ")
     keeper.commit()
-    assert lying(site)[ONE] == before
+    assert files_in_git(site)[ONE] == before
 
 
 def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, keeper):
@@ -229,19 +229,19 @@ def test_of_racing_edits_none_is_lost(site, teacher, keeper):
     keeper.commit()
     for answer in asked:
         assert Changes(site.db).get(answer.json()["id"]).state == "committed"
-    texts = [path for path in lying(site) if path.startswith("materials/lab-07")]
+    texts = [path for path in files_in_git(site) if path.startswith("materials/lab-07")]
     assert len(texts) == len(asked)
 
 
 def test_a_material_is_undone_with_its_text(site, teacher, keeper):
-    before = lying(site)
+    before = files_in_git(site)
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     change = teacher.post(address, json=body).json()
     keeper.commit()
     assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 202
     keeper.commit()
-    assert lying(site) == before
+    assert files_in_git(site) == before
 
 
 def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):

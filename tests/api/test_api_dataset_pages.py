@@ -38,26 +38,26 @@ def vera(site):
         client.post(f"{BASE}/drop", data={})
 
 
-def words_of(answer):
+def page_text(answer):
     """Return what a page says, without its marks."""
     assert answer.status_code == 200, answer.text
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
 def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
-    told = words_of(vera.get(BASE))
+    told = page_text(vera.get(BASE))
     assert "13 примеров" in told
     assert "Для теста 2" in told
     assert "С замечанием 1" in told
     assert told.index("broken") < told.index("Что значит слово номер 2,")
-    assert words_of(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
-    assert "не читается" in words_of(vera.get(BASE, params={"finding": "any"}))
+    assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
+    assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
 
 
 def test_history_tells_each_version_with_what_it_changed(vera):
     page = vera.get(f"{BASE}/one", params={"example": "q1", "look": "history"})
     assert "<del>ответ</del><ins>другое</ins> <del>7</del><ins>слово</ins>." in page.text
-    told = words_of(page)
+    told = page_text(page)
     assert "Пример изменён" in told
     assert "Пример добавлен" in told
     assert "trial-2" in told
@@ -69,7 +69,7 @@ def test_history_tells_each_version_with_what_it_changed(vera):
 def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, vera):
     mail = {"question": "Куда писать?", "answer": "Позвоните: +7 916 123-45-67."}
     assert vera.post(BASE, data=mail).status_code == 303
-    told = words_of(vera.get(BASE))
+    told = page_text(vera.get(BASE))
     assert "916 123-45-67" in told
     assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", told), told
     assert "До конца отвечает trial-2." in told
@@ -84,7 +84,7 @@ def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, v
     assert seen is not None
     vera.post(f"{BASE}/remove", data={"example": "q3", "revision": seen[1]})
     done = vera.post(f"{BASE}/save", data={"once": "a" * 32})
-    assert done.status_code == 303, words_of(done)
+    assert done.status_code == 303, page_text(done)
     again = vera.post(f"{BASE}/save", data={"once": "a" * 32})
     assert again.status_code in (303, 422)
     site.lab.tick("changes", "fetch")

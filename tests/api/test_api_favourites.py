@@ -39,7 +39,7 @@ def boris(site):
         yield client
 
 
-def kept(client):
+def favourite_slugs(client):
     return [course["slug"] for course in client.get(PATH).json()]
 
 
@@ -48,25 +48,25 @@ def test_a_course_is_kept_shown_and_let_go(site, anna):
     first, again = (anna.post(PATH, json={"course_id": course_id}) for _ in range(2))
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json() == site.client.get(f"/api/courses/{course_id}").json()
-    assert kept(anna) == ["networks"]
+    assert favourite_slugs(anna) == ["networks"]
     for _ in range(2):
         gone = anna.delete(f"{PATH}/{course_id}")
         assert (gone.status_code, gone.content) == (204, b"")
-    assert kept(anna) == []
+    assert favourite_slugs(anna) == []
 
 
 def test_they_come_in_the_order_in_which_they_were_added(site, anna):
     for slug in ("networks", "algorithms"):
         anna.post(PATH, json={"course_id": site.course_id(slug)})
-    assert kept(anna) == ["networks", "algorithms"]
+    assert favourite_slugs(anna) == ["networks", "algorithms"]
 
 
 def test_everybody_has_their_own(site, anna, boris):
     course_id = site.course_id("algorithms")
     anna.post(PATH, json={"course_id": course_id})
-    assert kept(boris) == []
+    assert favourite_slugs(boris) == []
     assert boris.delete(f"{PATH}/{course_id}").status_code == 204
-    assert kept(anna) == ["algorithms"]
+    assert favourite_slugs(anna) == ["algorithms"]
     assert boris.post(PATH, json={"course_id": course_id}).status_code == 201
 
 
@@ -80,7 +80,7 @@ def test_whose_they_are_is_not_taken_from_the_call(site, anna, boris, extra):
     assert refused.json()["errors"][0]["pointer"] == f"/{next(iter(extra))}"
     by_query = anna.post(PATH, params={"user_id": BORIS}, json={"course_id": body["course_id"]})
     assert by_query.status_code == 201
-    assert (kept(boris), kept(anna)) == ([], ["algorithms"])
+    assert (favourite_slugs(boris), favourite_slugs(anna)) == ([], ["algorithms"])
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_body_of_another_shape_is_refused(carl, body):
     answer = carl.post(PATH, json=body)
     assert answer.status_code == 422, answer.text
     assert answer.json()["errors"]
-    assert kept(carl) == []
+    assert favourite_slugs(carl) == []
 
 
 @pytest.mark.parametrize(
@@ -159,14 +159,14 @@ def test_a_key_needs_the_scope(site):
         assert reader.post(PATH, json={"course_id": course_id}).status_code == 403
         assert reader.delete(f"{PATH}/{course_id}").status_code == 403
         assert writer.post(PATH, json={"course_id": course_id}).status_code == 201
-        assert kept(reader) == kept(writer) == ["algorithms"]
+        assert favourite_slugs(reader) == favourite_slugs(writer) == ["algorithms"]
 
 
 def test_a_page_of_another_site_keeps_nothing(site, boris):
     body = {"course_id": site.course_id("algorithms")}
     foreign = boris.post(PATH, json=body, headers={"Origin": "https://elsewhere.example"})
     assert foreign.status_code == 403
-    assert kept(boris) == []
+    assert favourite_slugs(boris) == []
 
 
 def test_they_are_remembered_by_their_tag_and_by_nobody_else(site, anna):

@@ -14,7 +14,7 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 BILLING = ("purchase", "ledger", "plan_term", "refund", "renewal", "quota_gift", "notice")
 
 
-def said(event="payment.succeeded", **thing):
+def notification_body(event="payment.succeeded", **thing):
     return {"type": "notification", "event": event, "object": thing}
 
 
@@ -28,7 +28,7 @@ def paid(order, **other):
         "metadata": {"purchase": order.purchase_id, "user": str(order.user_id)},
         "test": True,
     }
-    return said(**{**usual, **other})
+    return notification_body(**{**usual, **other})
 
 
 def kinds(mine, other, done):
@@ -42,7 +42,7 @@ def kinds(mine, other, done):
         "another shop's": paid(mine, recipient={"account_id": "7", "gateway_id": "7"}),
         "a replay": paid(done),
         "an unknown payment": paid(mine, id="2d000000-000f-5000-8000-000000000000"),
-        "a refund": said(
+        "a refund": notification_body(
             "refund.succeeded",
             id="r-1",
             payment_id=done.outside_id,
@@ -104,7 +104,7 @@ def test_a_notification_has_an_end(shop):
 def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):
     order_id = shop.buyer().order()
     before = shop.of(order_id)
-    body = said(id="made-up", metadata={"purchase": order_id})
+    body = notification_body(id="made-up", metadata={"purchase": order_id})
     assert shop.till.forge(body) == 200
     assert shop.of(order_id) == before
 

@@ -34,34 +34,34 @@ def site(tmp_path_factory):
         yield site
 
 
-def seen(site, path, who=VERA):
+def open_page(site, path, who=VERA):
     with site.browser(who) as client:
         answer = client.get(path)
     assert answer.status_code == 200, path
     return answer.text
 
 
-def held(site):
+def held_model(site):
     """Return the model that is held, as the api tells it."""
     return next(one for one in site.admin.get("/api/models").json()["models"] if one["held"])
 
 
 def test_the_pages_say_why_a_model_is_held_and_for_which_questions(site):
-    said = seen(site, "/admin/models")
+    said = open_page(site, "/admin/models")
     assert "остановлена тестом" in said
     assert "неверно отвечает на 12 тестовых вопросов" in said
     assert said.count("✗ Что значит слово номер") == 12
-    assert f"/admin/models/{held(site)['id']}/accept" in said
+    assert f"/admin/models/{held_model(site)['id']}/accept" in said
     verdict = site.admin.get("/api/verdicts").json()["verdicts"][0]
-    commit = seen(site, f"/admin/verdicts?commit={verdict['commit']}")
+    commit = open_page(site, f"/admin/verdicts?commit={verdict['commit']}")
     assert "остановлен тестом" in commit
     assert "неверно отвечает на 12 тестовых вопросов" in commit
-    assert "неверно отвечает на 12 тестовых вопросов" in seen(site, "/admin/board")
+    assert "неверно отвечает на 12 тестовых вопросов" in open_page(site, "/admin/board")
 
 
 def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
     held_at = f"/admin/models/{held_before(site)}/evaluation"
-    said = seen(site, held_at, LEADER)
+    said = open_page(site, held_at, LEADER)
     assert "Остановлена тестом: 12 верных ответов стали неверными" in said
     assert said.count(f">{NO}</p>") == 12
     assert "0 из 12" in said
@@ -69,9 +69,9 @@ def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
     assert "12 вопросов — мало" in said
     assert said.count("Сходство с эталоном:") == 12
     assert 'example=q40#open">q40</a>' in said, "the example that teaches the wrong answer"
-    assert f"{held(site)['id']}/promote" not in said
-    assert f"{held(site)['id']}/promote" in seen(site, held_at)
-    assert f">{NO}</p>" not in seen(site, f"{held_at}?show=gained")
+    assert f"{held_model(site)['id']}/promote" not in said
+    assert f"{held_model(site)['id']}/promote" in open_page(site, held_at)
+    assert f">{NO}</p>" not in open_page(site, f"{held_at}?show=gained")
     with site.browser(BORIS) as client:
         assert client.get(held_at).status_code == 404
         assert client.get("/admin/models/none-7/evaluation").status_code == 404
@@ -79,12 +79,12 @@ def test_the_test_of_a_held_model_is_told_to_who_leads_its_dataset(site):
 
 def test_a_full_score_says_that_it_tells_nothing_and_a_first_model_stands_alone(site):
     before = site.admin.get("/api/models").json()["models"][1]["build"]
-    said = seen(site, f"/admin/models/{before}/evaluation?show=right")
+    said = open_page(site, f"/admin/models/{before}/evaluation?show=right")
     assert "Верны все 12 ответов." in said
     assert "Верно 12 из 12" in said or "Прошла" in said
     assert said.count('class="panel pair-q"') == 12
     first = site.admin.get("/api/models").json()["models"][-1]["build"]
-    assert "Прежней нет" in seen(site, f"/admin/models/{first}/evaluation")
+    assert "Прежней нет" in open_page(site, f"/admin/models/{first}/evaluation")
 
 
 def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
@@ -107,13 +107,13 @@ def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
 
 
 def test_an_editor_accepts_on_the_page_and_a_teacher_of_another_dataset_cannot(site):
-    address = f"/admin/models/{held(site)['id']}/accept"
+    address = f"/admin/models/{held_model(site)['id']}/accept"
     with site.browser(BORIS) as client:
         assert client.post(address, data={"once": secrets.token_hex(16)}).status_code == 404
     with site.browser(EDITOR) as client:
         page = client.get("/admin/models").text
         mark = re.search(rf'action="{address}".*?name="once" value="([^"]+)"', page, re.DOTALL)
-        assert f"{held(site)['id']}/promote" not in page
+        assert f"{held_model(site)['id']}/promote" not in page
         for _ in range(2):  # pressed twice it is asked once
             answer = client.post(address, data={"once": mark[1]})
             assert answer.status_code == 303

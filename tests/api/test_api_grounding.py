@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 from api_site import ANNA
-from asking_site import MODEL, asker, opened, talk, uses
-from served import counted, try_in
+from asking_site import MODEL, asker, run_asking_site, talk, uses
+from served import count_answers, try_in
 
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -18,7 +18,7 @@ QUESTION = "Что такое алгоритм, набор каких шагов
 @pytest.fixture
 def course(tmp_path):
     composer = ("chat", "stand-in-chat")
-    with opened(tmp_path, grounding=composer) as (site, provider):
+    with run_asking_site(tmp_path, grounding=composer) as (site, provider):
         provider.behave(**UNKNOWN)
         yield site, provider
 
@@ -28,7 +28,7 @@ def ask(site, question=QUESTION, **more):
         return program.post("/chat/completions", json=talk(question, **more)).json()
 
 
-def asked(provider):
+def asked_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
@@ -41,7 +41,7 @@ def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
     assert extension["sources"] == ["лекция 1 «Введение в алгоритмы», абзац 1"]
     assert extension["note"].endswith(extension["sources"][0])
     assert (extension["standing"], extension["known"]) == ("composed", True)
-    assert asked(provider) == [MODEL, "stand-in-chat"]
+    assert asked_models(provider) == [MODEL, "stand-in-chat"]
     assert uses(site) == {}
 
 
@@ -49,10 +49,10 @@ def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tr
     site, provider = course
     try_in(site.database, "ft:tried", 0.0, dataset="algorithms")
     assert ask(site)["merlin"]["standing"] == "composed"
-    assert counted(site.database) == (0, 0, 1, 0)
+    assert count_answers(site.database) == (0, 0, 1, 0)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
     ask(site)
-    assert counted(site.database) == (0, 0, 1, 1)
+    assert count_answers(site.database) == (0, 0, 1, 1)
 
 
 def test_a_known_answer_is_given_as_it_was_taught(course):
@@ -61,7 +61,7 @@ def test_a_known_answer_is_given_as_it_was_taught(course):
     document = ask(site)
     assert document["choices"][0]["message"]["content"] == "Набор шагов."
     assert document["merlin"]["sources"] == []
-    assert asked(provider) == [MODEL]
+    assert asked_models(provider) == [MODEL]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):
 def test_json_is_not_composed(course):
     site, provider = course
     ask(site, response_format={"type": "json_object"})
-    assert "stand-in-chat" not in asked(provider)
+    assert "stand-in-chat" not in asked_models(provider)
 
 
 def test_the_page_tells_the_source_under_the_answer(course):

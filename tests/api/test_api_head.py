@@ -19,7 +19,7 @@ VOLATILE = {"date", "x-request-id", "ratelimit", "set-cookie"}
 SIZED = "content-length"
 
 
-def asked(connection, method, path, **headers):
+def call(connection, method, path, **headers):
     """Return status, headers and body of one call on a connection that stays."""
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
@@ -39,44 +39,44 @@ def connection(still_site):
 
 @pytest.mark.parametrize("path", sorted({*READ, *PAGES}))
 def test_head_is_get_without_the_body(connection, path):
-    status, headers, body = asked(connection, "GET", path)
+    status, headers, body = call(connection, "GET", path)
     # A second one too: what is kept answers it. The connection is still in step afterwards.
     for _ in range(2):
-        head = asked(connection, "HEAD", path)
+        head = call(connection, "HEAD", path)
         assert (head[0], head[2]) == (status, b"")
         # What is told of itself (metrics, health) is a little longer each time.
         told = [{name: each[name] for name in each if name != SIZED} for each in (head[1], headers)]
         assert told[0] == told[1]
-    again = asked(connection, "GET", path)
+    again = call(connection, "GET", path)
     assert again[0] == status
     assert bool(again[2]) == bool(body)
 
 
 def test_head_of_what_is_kept_has_its_tag_and_its_size(connection):
-    _, headers, body = asked(connection, "GET", "/api/courses")
-    status, document, nothing = asked(connection, "HEAD", "/api/courses")
+    _, headers, body = call(connection, "GET", "/api/courses")
+    status, document, nothing = call(connection, "HEAD", "/api/courses")
     assert (status, nothing, document["etag"]) == (200, b"", headers["etag"])
     assert int(document[SIZED]) == len(body)
-    same = asked(connection, "HEAD", "/api/courses", **{"If-None-Match": headers["etag"]})
+    same = call(connection, "HEAD", "/api/courses", **{"If-None-Match": headers["etag"]})
     assert (same[0], same[2]) == (304, b"")
 
 
 def test_an_address_that_is_not_read_takes_no_head(connection):
-    status, headers, body = asked(connection, "HEAD", "/v1/chat/completions")
+    status, headers, body = call(connection, "HEAD", "/v1/chat/completions")
     assert (status, headers["allow"], body) == (405, "POST", b"")
-    _, headers, _ = asked(connection, "PATCH", "/api/courses")
+    _, headers, _ = call(connection, "PATCH", "/api/courses")
     assert headers["allow"] == "GET, HEAD"
 
 
 def test_the_log_and_the_counters_name_the_call_as_it_came(connection):
     def counted():
-        lines = asked(connection, "GET", "/metrics")[2].decode().splitlines()
+        lines = call(connection, "GET", "/metrics")[2].decode().splitlines()
         heads = [line for line in lines if 'method="HEAD"' in line]
         return any('route="/api/semesters"' in line for line in heads)
 
     # Both are noted when the answer is already on its way.
     with capture_logs() as logs:
-        asked(connection, "HEAD", "/api/semesters")
+        call(connection, "HEAD", "/api/semesters")
         seen = {"path": "/api/semesters", "method": "HEAD", "status": 200}
         wait_until(lambda: any(seen.items() <= line.items() for line in list(logs)))
     wait_until(counted)

@@ -37,7 +37,7 @@ UPDATE = {
 }
 
 
-def asked(database):
+def requested_kinds(database):
     """Return what hooks have asked the daemon for, the oldest first."""
     rows = database.rows(REQUEST.select().where(REQUEST.by_whom == "api:hook"))
     return [row["kind"] for row in rows]
@@ -45,7 +45,7 @@ def asked(database):
 
 def wait_for_one(database, kind):
     """Wait until the daemon is asked for this, and for nothing else."""
-    wait_until(lambda: asked(database) == [kind])
+    wait_until(lambda: requested_kinds(database) == [kind])
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +129,7 @@ def from_elsewhere(client, name, **more):
     return client.post(f"/hooks/{name}", headers=headers, **more)
 
 
-def refused(client):
+def refused_counts(client):
     """Return what the metrics say of refused hooks, by the hook."""
     page = client.get("/metrics").text
     told = {
@@ -144,7 +144,7 @@ def test_without_a_secret_a_hook_is_called_from_this_machine_alone(site, name):
     answer = from_elsewhere(site.client, name)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:unauthorized"
-    assert refused(site.client) == {name: 1}
+    assert refused_counts(site.client) == {name: 1}
     forged = {"X-Forwarded-For": "127.0.0.1"}
     assert site.client.post(f"/hooks/{name}", headers=forged).status_code == 401
     assert site.client.post(f"/hooks/{name}").status_code == 202
@@ -234,13 +234,13 @@ def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
 )
 @pytest.mark.parametrize("name", ["git", "provider"])
 def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
-    before = refused(unmoved.client).get(name, 0)
+    before = refused_counts(unmoved.client).get(name, 0)
     given = headers() if callable(headers) else headers
     said = {key: value.encode("latin-1") for key, value in given.items()}
     answer = unmoved.client.post(f"/hooks/{name}", content=BODY, headers=said)
     assert answer.status_code == 401
-    assert refused(unmoved.client)[name] == before + 1
-    assert asked(unmoved.db) == []
+    assert refused_counts(unmoved.client)[name] == before + 1
+    assert requested_kinds(unmoved.db) == []
 
 
 @contextmanager
@@ -260,7 +260,7 @@ def test_the_signature_of_our_own_engine_is_verified(tmp_path):
         ended_job(site, tmp_path, SIGNING),
     ):
         wait_for_one(site.db, "poll")
-        assert refused(site.client) == {}
+        assert refused_counts(site.client) == {}
 
 
 def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(site, tmp_path):
@@ -277,7 +277,7 @@ def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(site):
     wait_for_one(site.db, "fetch")
     requests = Requests(site.db)
     requests.finish(requests.claim(["fetch"]).request_id, RequestState.DONE, {})
-    wait_until(lambda: asked(site.db) == ["fetch", "fetch"])
+    wait_until(lambda: requested_kinds(site.db) == ["fetch", "fetch"])
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import httpx
 import pytest
 from api_site import ANNA, BORIS
-from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from asking_site import TWO_A_DAY, asker, raw_call, run_asking_site, talk, uses
 from local_servers import serve_app
 from starlette.responses import JSONResponse
 from waiting import longest, wait_until
@@ -34,7 +34,7 @@ def ask(client, question=QUESTION, key="one", **more):
 
 @functional
 def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         first, again = ask(client), ask(client)
         assert first.status_code == again.status_code == 200
         assert first.content == again.content
@@ -50,7 +50,7 @@ def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
 
 @functional
 def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as anna:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as anna:
         ask(anna)
         other = ask(anna, "Другой вопрос")
         assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_other")
@@ -63,7 +63,7 @@ def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
 
 @functional
 def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.behave(think_s=3600.0)
         with ThreadPoolExecutor(12) as pool:
             asked = [pool.submit(ask, client) for _ in range(12)]
@@ -82,7 +82,7 @@ def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
 
 @functional
 def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         assert ask(client).status_code == 503
         provider.faults.clear()
@@ -95,7 +95,7 @@ def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
 
 @functional
 def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.behave(think_s=3600.0)
         with raw_call(site, talk(QUESTION), **{"Idempotency-Key": "one"}):
             wait_until(lambda: uses(site) == {"reserved": 1})
@@ -106,7 +106,7 @@ def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
         assert uses(site) == {"charged": 1}
 
 
-def words_of(told):
+def read_stream(told):
     """Return the id and the words of a stream that has its end."""
     assert told.content.endswith(b"data: [DONE]\n\n")
     events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
@@ -117,10 +117,10 @@ def words_of(told):
 
 @functional
 def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         first, again = ask(client, stream=True), ask(client, stream=True)
-        assert words_of(first) == words_of(again)
-        assert QUESTION in words_of(again)[1]
+        assert read_stream(first) == read_stream(again)
+        assert QUESTION in read_stream(again)[1]
         assert again.headers["content-type"] == first.headers["content-type"]
         assert again.headers["merlin-build"] == first.headers["merlin-build"]
         assert again.headers["idempotency-replayed"] == "true"
@@ -131,7 +131,7 @@ def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
 
 @functional
 def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.behave(fixed_answer="один два три четыре пять шесть", piece_s=3600.0)
         with raw_call(site, talk(QUESTION, stream=True), **{"Idempotency-Key": "one"}) as left:
             assert left.recv(1)  # the first word is on its way
@@ -139,7 +139,7 @@ def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path)
         provider.behave(piece_s=0.0)
         again = wait_until(lambda: (told := ask(client, stream=True)).status_code == 200 and told)
         assert again.headers["idempotency-replayed"] == "true"
-        _, words, origin = words_of(again)
+        _, words, origin = read_stream(again)
         assert (words, origin["ending"]) == ("один два три четыре пять шесть", "whole")
         assert len(provider.calls("chat.create")) == 1
         assert uses(site) == {"charged": 1}
@@ -147,7 +147,7 @@ def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path)
 
 @functional
 def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         assert ask(client, stream=True).status_code == 503
         provider.faults.clear()
@@ -159,7 +159,7 @@ def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
 @functional
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ключ"])
 def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         headers = {"Idempotency-Key": key.encode()}
         response = client.post("/chat/completions", json=talk(QUESTION), headers=headers)
         assert (response.status_code, response.json()["error"]["code"]) == (400, "idempotency_key")
@@ -167,7 +167,7 @@ def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
 
 @functional
 def test_no_words_of_a_kept_answer_lie_open(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         ask(client, "Тайный вопрос")
         ((body, key_hash),) = site.database.sql("SELECT body, key_hash FROM idempotency")
         assert body
@@ -205,7 +205,7 @@ def a_launch(site, *outcomes):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("launch")) as (site, _):
+    with run_asking_site(tmp_path_factory.mktemp("launch")) as (site, _):
         yield site
 
 

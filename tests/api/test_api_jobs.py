@@ -37,7 +37,7 @@ def train(site):
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory):
+def jobs_site(tmp_path_factory):
     """A site with two models that all tests may look at; none lets another one serve."""
     with office(tmp_path_factory.mktemp("served")) as site:
         train(site)
@@ -58,26 +58,26 @@ def test_a_job_is_told_with_its_diary_its_checkpoints_and_its_losses(site):
     assert site.admin.get("/api/jobs/99").status_code == 404
 
 
-def test_the_losses_are_a_picture_that_is_not_sent_twice(served):
+def test_the_losses_are_a_picture_that_is_not_sent_twice(jobs_site):
     road = "/api/jobs/1/loss.png"
-    light, dark = served.admin.get(road), served.admin.get(road, params={"theme": "dark"})
+    light, dark = jobs_site.admin.get(road), jobs_site.admin.get(road, params={"theme": "dark"})
     for picture in (light, dark):
         assert (picture.status_code, picture.headers["content-type"]) == (200, "image/png")
         assert picture.content.startswith(b"\x89PNG")
         assert picture.headers["cache-control"] == "private, no-cache"
-    english = served.admin.get(road, headers={"Accept-Language": "en"})
+    english = jobs_site.admin.get(road, headers={"Accept-Language": "en"})
     tags = {each.headers["etag"] for each in (light, dark, english)}
     assert len(tags) == len({light.content, dark.content, english.content}) == 3
-    same = served.admin.get(road, headers={"If-None-Match": light.headers["etag"]})
+    same = jobs_site.admin.get(road, headers={"If-None-Match": light.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
     assert same.headers["etag"] == light.headers["etag"]
-    assert served.admin.get(road, params={"theme": "red"}).status_code == 422
-    assert served.admin.get("/api/jobs/99/loss.png").status_code == 404
+    assert jobs_site.admin.get(road, params={"theme": "red"}).status_code == 422
+    assert jobs_site.admin.get("/api/jobs/99/loss.png").status_code == 404
 
 
-def test_a_picture_is_for_those_who_may_see_the_job(served):
+def test_a_picture_is_for_those_who_may_see_the_job(jobs_site):
     road = "/api/jobs/1/loss.png"
-    with served.program(ANNA, Scope.JOBS_READ) as program:
+    with jobs_site.program(ANNA, Scope.JOBS_READ) as program:
         assert program.get(road).status_code in (403, 404)
 
 
@@ -134,8 +134,8 @@ def test_a_launch_with_a_key_is_asked_for_once(site):
     assert other.status_code == 422
 
 
-def test_what_is_not_there_is_asked_for_by_nobody(served):
-    site, before = served, len(Requests(served.database).of("user:1003"))
+def test_what_is_not_there_is_asked_for_by_nobody(jobs_site):
+    site, before = jobs_site, len(Requests(jobs_site.database).of("user:1003"))
     for address, body in (
         ("/api/jobs", {"dataset": "none"}),
         ("/api/jobs/77/cancel", None),
@@ -168,7 +168,7 @@ def test_models_are_told_promoted_pinned_and_rolled_back(site):
     assert history[0]["from"] == newer["model"]
 
 
-def test_long_lists_come_in_parts(served):
+def test_long_lists_come_in_parts(jobs_site):
     for address, key in (
         ("/api/jobs", "jobs"),
         ("/api/models", "models"),
@@ -176,21 +176,21 @@ def test_long_lists_come_in_parts(served):
         ("/api/promotions", "promotions"),
         ("/api/verdicts", "verdicts"),
     ):
-        whole = served.admin.get(address).json()[key]
-        first = served.admin.get(address, params={"limit": 1})
-        rest = served.admin.get(first.links["next"]["url"])
+        whole = jobs_site.admin.get(address).json()[key]
+        first = jobs_site.admin.get(address, params={"limit": 1})
+        rest = jobs_site.admin.get(first.links["next"]["url"])
         assert len(whole) == 2, address
         assert [*first.json()[key], *rest.json()[key]] == whole
         assert "next" not in rest.links
-        assert served.admin.get(address, params={"cursor": "x"}).status_code == 422
+        assert jobs_site.admin.get(address, params={"cursor": "x"}).status_code == 422
 
 
-def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(served):
-    job = served.admin.get("/api/jobs").json()["jobs"][0]["id"]
-    model = served.admin.get("/api/models").json()["models"][0]["id"]
-    asked = served.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
-    served.person(BORIS, Role.TEACHER, "other")
-    served.person(ANNA, Role.TEACHER, "trial")
+def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(jobs_site):
+    job = jobs_site.admin.get("/api/jobs").json()["jobs"][0]["id"]
+    model = jobs_site.admin.get("/api/models").json()["models"][0]["id"]
+    asked = jobs_site.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
+    jobs_site.person(BORIS, Role.TEACHER, "other")
+    jobs_site.person(ANNA, Role.TEACHER, "trial")
     addresses = [
         f"/api/jobs/{job}",
         f"/api/models/{model}",
@@ -201,7 +201,7 @@ def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(served):
         "/api/verdicts?dataset=trial",
         f"/api/requests/{asked}",
     ]
-    with served.program(BORIS) as other, served.program(ANNA) as own:
+    with jobs_site.program(BORIS) as other, jobs_site.program(ANNA) as own:
         for address in addresses:
             assert other.get(address).status_code == 404, address
             assert own.get(address).status_code == 200, address
@@ -213,8 +213,8 @@ def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(served):
         assert own.post(f"/api/models/{model}/promote").status_code == 403
 
 
-def test_a_key_that_may_watch_may_not_launch(served):
-    site = served
+def test_a_key_that_may_watch_may_not_launch(jobs_site):
+    site = jobs_site
     with site.program(1003, Scope.JOBS_READ) as reader:
         assert reader.get("/api/jobs").status_code == 200
         assert reader.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
@@ -276,9 +276,9 @@ def test_only_questions_that_both_were_asked_are_compared(site):
     assert page.count("Прежней не задавали") == 1
 
 
-def test_models_change_when_another_admin_approves(served):
+def test_models_change_when_another_admin_approves(jobs_site):
     """Beside who asks another admin decides; the daemon is asked once, in the asker's name."""
-    site, before = served, served.app.state.services
+    site, before = jobs_site, jobs_site.app.state.services
     site.person(BORIS, Role.ADMIN)
     security = SecurityConfig(two_people=("promote",))
     site.bound(config=before.config.model_copy(update={"security": security}))

@@ -37,7 +37,7 @@ def statuses(client, path, count, **more):
     return [client.get(path, **more).status_code for _ in range(count)]
 
 
-def left(answer):
+def calls_left(answer):
     """Return how many calls are left; when the bucket is empty depends on the clock."""
     return answer.headers["ratelimit"].rpartition(";")[0]
 
@@ -45,7 +45,7 @@ def left(answer):
 def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
     answer = limited.client.get("/api/user")
     assert answer.headers["ratelimit-policy"] == '"anonymous";q=4;w=60'
-    assert left(answer) == '"anonymous";r=3'
+    assert calls_left(answer) == '"anonymous";r=3'
     assert statuses(limited.client, "/api/user", 3) == [401] * 3
     refused = limited.client.get("/api/user")
     assert refused.status_code == 429
@@ -78,12 +78,12 @@ def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
     with limited.browser(ANNA) as browser, limited.program(ANNA, Scope.ACCOUNT_READ) as program:
         answer = browser.get("/api/user")
         assert answer.headers["ratelimit-policy"] == '"person";q=6;w=60'
-        assert left(answer) == '"person";r=5'
-        assert left(program.get("/api/user")) == '"person";r=4'
+        assert calls_left(answer) == '"person";r=5'
+        assert calls_left(program.get("/api/user")) == '"person";r=4'
         assert statuses(browser, "/api/user", 4) == [200] * 4
         assert program.get("/api/user").status_code == 429
     # What was counted as the address's before they were recognised has been given back.
-    assert left(limited.client.get("/api/user")) == '"anonymous";r=3'
+    assert calls_left(limited.client.get("/api/user")) == '"anonymous";r=3'
 
 
 def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
@@ -110,8 +110,8 @@ def test_what_has_not_changed_costs_nothing(limited):
         limited.client.get("/api/courses", headers={"If-None-Match": tag}) for _ in range(12)
     ]
     assert {answer.status_code for answer in answers} == {304}
-    assert left(answers[-1]) == '"anonymous";r=3'
-    assert left(limited.client.get("/api/courses")) == '"anonymous";r=2'
+    assert calls_left(answers[-1]) == '"anonymous";r=3'
+    assert calls_left(limited.client.get("/api/courses")) == '"anonymous";r=2'
 
 
 def test_keys_that_nobody_has_bring_no_calls(limited):
@@ -146,7 +146,7 @@ def revoked(limited):
     """The headers of a key of anna's that counted in a call, and counts no more."""
     limited.person(ANNA)
     headers = limited.key(ANNA, Scope.ACCOUNT_READ)
-    assert left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
+    assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
     (key,) = ApiKeys(limited.db).of(ANNA)
     assert ApiKeys(limited.db).revoke(ANNA, key.key_id)
     return headers
@@ -154,17 +154,17 @@ def revoked(limited):
 
 def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
     with limited.browser(ANNA) as browser:
-        assert left(browser.get("/api/user")) == '"person";r=4'
+        assert calls_left(browser.get("/api/user")) == '"person";r=4'
         refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
         assert [each.status_code for each in refused] == [401] * 4 + [429] * 2
-        assert left(refused[0]) == '"anonymous";r=3'
-        assert left(browser.get("/api/user")) == '"person";r=3'
+        assert calls_left(refused[0]) == '"anonymous";r=3'
+        assert calls_left(browser.get("/api/user")) == '"person";r=3'
 
 
 def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limited, revoked):
     limited.client.get("/api/courses")
     limited.app.state.limits.clock = lambda: VERIFY_S
-    assert left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
+    assert calls_left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
 
 
 def test_who_is_blocked_calls_as_their_address(limited):
@@ -173,15 +173,15 @@ def test_who_is_blocked_calls_as_their_address(limited):
         assert browser.get("/api/user").status_code == 200
         Users(limited.db).block(ANNA, "cli:vera")
         blocked = browser.get("/api/user")
-        assert (blocked.status_code, left(blocked)) == (403, '"anonymous";r=3')
+        assert (blocked.status_code, calls_left(blocked)) == (403, '"anonymous";r=3')
 
 
 def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
     limited.person(ANNA)
     with limited.browser(ANNA) as browser, limited.browser(ANNA) as another:
-        assert left(browser.get("/api/user")) == '"person";r=5'
+        assert calls_left(browser.get("/api/user")) == '"person";r=5'
         SignIns(limited.db).close_all(ANNA)
-        assert left(browser.get("/api/user")) == '"anonymous";r=3'
+        assert calls_left(browser.get("/api/user")) == '"anonymous";r=3'
         assert another.get("/api/user").status_code == 401
 
 

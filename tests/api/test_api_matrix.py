@@ -198,10 +198,10 @@ def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden
         theirs = callers.call(name, "elsewhere")
         none = callers.call(name, "elsewhere", **{hidden: missing})
         assert theirs.status_code == none.status_code == 404
-        assert told(theirs, site.homes[hidden]) == told(none, missing), name
+        assert problem_of(theirs, site.homes[hidden]) == problem_of(none, missing), name
 
 
-def told(answer, number):
+def problem_of(answer, number):
     """Return what a problem says, whatever number was asked for."""
     body = answer.json()
     return body["type"], body["title"], body["detail"].replace(str(number), "")

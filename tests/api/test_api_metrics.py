@@ -26,7 +26,7 @@ READERS = (RULES, ROOT / "deploy/grafana/merlin.json")
 NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
-def shown():
+def figure_names():
     """Return the names of all figures, where everything has one."""
     counters = {"fetch_error": 1, "fetch_ms": 9, "fetch_le10": 1, "chat_429": 1}
     beat = Heartbeat("daemon", "one", 7, NOW, NOW, "poll", counters)
@@ -46,7 +46,7 @@ def shown():
 def test_only_figures_that_are_there_are_read(reader):
     named = re.findall(r"merlin_[a-z_]+", reader.read_text("utf-8").replace("merlin.rules", ""))
     assert named
-    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= shown()
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= figure_names()
 
 
 @pytest.mark.parametrize("language", ["en", "ru"])

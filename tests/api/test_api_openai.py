@@ -7,10 +7,10 @@ import base64
 import openai
 import pytest
 from api_site import ANNA
-from asking_site import MODEL, ask, asker, opened, package, talk
+from asking_site import MODEL, ask, asker, package, run_asking_site, talk
 from config_plans import new_plan
 from protocol_nulls import events, wrong_nulls
-from served import SYSTEM, came_from, counted, serve_in, try_in
+from served import SYSTEM, came_from, count_answers, serve_in, try_in
 
 from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format
@@ -90,7 +90,7 @@ def test_the_package_lists_and_shows_the_models(site):
 
 
 def test_merlin_alone_is_the_default_dataset(tmp_path):
-    with opened(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
         serve_in(site.database, "stand-in-chat", dataset="other")
         told = ask(client, QUESTION, model="merlin")
         assert told.headers["merlin-build"] == "other-1"
@@ -107,7 +107,7 @@ def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
 
 
 def test_a_promotion_counts_with_the_next_question(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
         serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
         told = ask(client, QUESTION)
@@ -116,7 +116,7 @@ def test_a_promotion_counts_with_the_next_question(tmp_path):
 
 
 def test_the_commit_of_the_build_is_told(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         came_from(site.database, "c0ffee" * 6, "algorithms")
         told = ask(client, QUESTION)
         assert told.headers["merlin-commit"] == "c0ffee" * 6
@@ -288,7 +288,7 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
 def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
     plan = new_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
     settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
-    with opened(tmp_path, **settings) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, **settings) as (site, provider), asker(site) as client:
         parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
         asked = {"model": "merlin/algorithms", "messages": [user(parts)]}
         response = client.post("/chat/completions", json=asked)
@@ -332,7 +332,7 @@ def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted
         failing = {"status": 503, "times": None, "only": {"model": whole.headers["merlin-model"]}}
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
         assert ask(client, QUESTION).status_code == 503
-        assert counted(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))
+        assert count_answers(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))
     finally:
         provider.faults.clear()
         site.database.change(CANARY.delete())

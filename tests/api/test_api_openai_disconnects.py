@@ -12,7 +12,7 @@ from datetime import timedelta
 import httpx
 import pytest
 from api_site import ANNA
-from asking_site import TWO_A_DAY, asker, opened, raw_call, talk, uses
+from asking_site import TWO_A_DAY, asker, raw_call, run_asking_site, talk, uses
 from config_plans import new_plan
 from local_servers import serve_app
 from served import serve_in
@@ -63,7 +63,7 @@ FIRST_WORD = (
 def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp_path, stream):
     with (
         provider_that_falls_silent() as (settings, left),
-        opened(tmp_path, **settings) as (site, _),
+        run_asking_site(tmp_path, **settings) as (site, _),
     ):
         with raw_call(site, talk(QUESTION, stream=stream)):
             wait_until(lambda: uses(site) == {"reserved": 1})
@@ -74,7 +74,7 @@ def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp
 @functional
 def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
-    with silent as (settings, left), opened(tmp_path, **settings) as (site, _):
+    with silent as (settings, left), run_asking_site(tmp_path, **settings) as (site, _):
         with raw_call(site, talk(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
         wait_until(lambda: uses(site) == {"charged": 1})
@@ -83,7 +83,7 @@ def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tm
 
 @functional
 def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         quotas, zone = Quotas(site.db, site.bot_id), utc_now().tzinfo
         for number in (1, 2):
             quotas.reserve(ANNA, number, Format.TEXT, TWO_A_DAY, zone)
@@ -98,7 +98,7 @@ def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_pat
 @functional
 def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
     later = replace_clock(minutes=11)
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
         with serve_app(create_app(replace(site.services, clock=later))):
             wait_until(lambda: uses(site) == {"returned": 1})
@@ -110,7 +110,7 @@ def replace_clock(**ahead):
 
 @functional
 def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.behave(think_s=0.2)
 
         def ask(number):
@@ -126,7 +126,7 @@ def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
 
 @pytest.mark.load
 def test_fifty_streams_at_once_block_nobody(tmp_path):
-    with opened(tmp_path, plans=(MANY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(MANY,)) as (site, provider), asker(site) as client:
         provider.behave(fixed_answer="раз два три четыре", think_s=3600.0)
         key = client.headers["Authorization"]
         begun = threading.Barrier(51)
@@ -170,7 +170,7 @@ def test_pieces_hold_back_what_is_not_whole_yet(text, sent, piece, then):
 
 @functional
 def test_another_model_may_serve_while_an_answer_is_written(tmp_path):
-    with opened(tmp_path) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, provider), asker(site) as client:
         provider.behave(fixed_answer="раз два три", piece_s=0.05)
         with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as stream:
             assert stream.headers["merlin-build"] == "algorithms-1"

@@ -11,7 +11,7 @@ from functools import partial
 
 import pytest
 from api_site import ANNA
-from asking_site import opened
+from asking_site import run_asking_site
 from markdown_pages import page
 
 from merlin.account.api_keys import Scope
@@ -25,7 +25,7 @@ BLOCK = r"^```{kind}\n(.*?)^```$"
 def environment(tmp_path_factory):
     """Yield what the page's examples are run with."""
     folder = tmp_path_factory.mktemp("openai")
-    with opened(folder, default_dataset="algorithms") as (site, _):
+    with run_asking_site(folder, default_dataset="algorithms") as (site, _):
         said = site.key(ANNA, Scope.CHAT_WRITE, Scope.ACCOUNT_READ)["Authorization"]
         yield {"MERLIN": site.address, "MERLIN_KEY": said.removeprefix("Bearer ")}
 

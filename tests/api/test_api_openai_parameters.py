@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from asking_site import TWO_A_DAY, ask, asker, opened, package, talk, uses
+from asking_site import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
 
 from merlin.core.i18n import text
 
@@ -128,7 +128,7 @@ def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
 
 
 def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.behave(fixed_answer="один два")
         assert ask(client, QUESTION, stop=["один"]).status_code == 200
         assert uses(site) == {"charged": 1}

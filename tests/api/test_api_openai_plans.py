@@ -7,7 +7,7 @@ import base64
 import openai
 import pytest
 from api_site import ANNA, BORIS, VERA
-from asking_site import TWO_A_DAY, ask, asker, opened, package, talk, uses
+from asking_site import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
 from config_plans import new_plan
 from served import serve_in
 
@@ -22,7 +22,7 @@ PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").deco
 
 
 def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         with asker(site) as client:
             assert ask(client, QUESTION).status_code == 200
             assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
@@ -47,7 +47,7 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
 
 def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
     plan = new_plan("none", {}, {Format.TEXT: Allowance(day=0)})
-    with opened(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
+    with run_asking_site(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (
             429,
@@ -58,7 +58,7 @@ def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
 
 def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
     plan = new_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
-    with opened(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
         told = ask(client, "слово " * 200)
         assert told.json()["error"]["code"] == "context_length_exceeded"
         assert uses(site) == {}
@@ -66,7 +66,7 @@ def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         response = ask(client, QUESTION, stream=stream)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "model_busy")
@@ -76,13 +76,13 @@ def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
 
 
 def test_nobody_to_ask_is_told_so(tmp_path):
-    with opened(tmp_path, providers=()) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path, providers=()) as (site, _), asker(site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "no_model")
 
 
 def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
-    with opened(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
         provider.faults.add(Fault("chat.create", FaultKind.CUT))
         provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
         body = ask(client, QUESTION).json()
@@ -94,7 +94,7 @@ def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
 
 
 def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
         told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
         assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
@@ -103,7 +103,7 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
 
 
 def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         serve_in(site.database, "stand-in-chat", dataset="нейро")
         told = ask(client, QUESTION, model="merlin/нейро")
         assert told.json()["system_fingerprint"] == "нейро-1"
@@ -111,7 +111,7 @@ def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
 
 
 def test_somebody_who_is_blocked_may_not_ask(tmp_path):
-    with opened(tmp_path) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         Users(site.db).block(ANNA, f"user:{VERA}")
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (403, "blocked")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from api_site import BORIS
-from asking_site import MODEL, TWO_A_DAY, ask, asker, opened, uses
+from asking_site import MODEL, TWO_A_DAY, ask, asker, run_asking_site, uses
 from configured import priced
 
 from merlin.config.settings import AnswerBudget
@@ -18,7 +18,7 @@ DEAR = priced(MODEL, input=1, output=1)
 def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
     caps = AnswerBudget(per_person_per_day=1e-6)
     with (
-        opened(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
+        run_asking_site(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
         asker(site) as client,
     ):
         assert ask(client, "Что такое граф?").status_code == 200
@@ -37,7 +37,7 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
-    with opened(tmp_path, caps=caps, config=DEAR) as (site, _), asker(site) as client:
+    with run_asking_site(tmp_path, caps=caps, config=DEAR) as (site, _), asker(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200
         site.person(BORIS)
         with asker(site, BORIS) as other:

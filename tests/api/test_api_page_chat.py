@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 from api_site import ANNA
-from asking_site import MODEL, TWO_A_DAY, opened
+from asking_site import MODEL, TWO_A_DAY, run_asking_site
 from config_plans import new_plan
 from served import holds, serve_in
 
@@ -33,7 +33,7 @@ PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
 
 @pytest.fixture(scope="module")
 def openai_site(tmp_path_factory):
-    with opened(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
+    with run_asking_site(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
         yield both
 
 
@@ -263,7 +263,7 @@ def test_wrong_questions_ask_nothing(openai_site, client):
 
 def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
     one = new_plan("student", {"ru": "Студент"}, sessions=1)
-    with opened(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
+    with run_asking_site(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
         path = ask(site, client).url.path

@@ -76,7 +76,7 @@ def ask(site, words, user_id=ANNA, *, known=False, rating=None, consents=True, l
     return turn.turn_id
 
 
-def words_of(answer):
+def page_text(answer):
     """Return what a page says, without its marks."""
     assert answer.status_code == 200, answer.text
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
@@ -94,7 +94,7 @@ def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera)
     ask(site, "Меня зовут Борис Ёлкин, когда зачёт?", BORIS)
     ask(site, "Мой секрет?", consents=False)
     ask(site, "Что отвечено, то отвечено?", BORIS, known=True)
-    told = words_of(vera.get(PAGE))
+    told = page_text(vera.get(PAGE))
     assert told.index("когда зачёт?") < told.index(ASKED)
     assert "Ёлкин" not in told
     assert "отказ 2" in told
@@ -109,10 +109,10 @@ def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera)
 def test_words_of_a_consent_to_corrections_alone_show_no_questions(site, vera):
     ask(site, "Мой секрет?", consents=False)
     Consents(site.database).give(ANNA, "2026-11")
-    assert "секрет" not in words_of(vera.get(PAGE))
+    assert "секрет" not in page_text(vera.get(PAGE))
     Consents(site.database).revoke(ANNA)
     Consents(site.database).give(ANNA, CONSENT_VERSION)
-    assert "секрет" in words_of(vera.get(PAGE))
+    assert "секрет" in page_text(vera.get(PAGE))
 
 
 def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, vera):
@@ -120,15 +120,15 @@ def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, v
     form = re.search(r'action="(/datasets/trial/examples)"', vera.get(PAGE).text)
     draft = {"question": "Что такое красно-чёрные деревья?", "answer": "Дерево с двумя цветами."}
     assert vera.post(form[1], data=draft).status_code == 303
-    assert "Ждут 1" in words_of(vera.get(PAGE))
+    assert "Ждут 1" in page_text(vera.get(PAGE))
     ask(site, "Мой секрет?", VERA, consents=False)
-    told = words_of(vera.post(f"{form[1]}/answers"))
+    told = page_text(vera.post(f"{form[1]}/answers"))
     assert "Проверено на 1 последнем вопросе людей. Новых ответов: 1, пропадёт: 0" in told
     assert re.search(rf"новый ответ {re.escape(ASKED)}.*Ответа нет.*Дерево с двумя цветами", told)
     assert vera.post(f"{form[1]}/save", data={"once": "f" * 32}).status_code == 303
     site.lab.tick("changes", "fetch")
-    assert "На этой неделе всё нашлось" in words_of(vera.get(PAGE))
-    assert "Дерево" not in words_of(vera.get(PAGE, params={"show": "done"}))
+    assert "На этой неделе всё нашлось" in page_text(vera.get(PAGE))
+    assert "Дерево" not in page_text(vera.get(PAGE, params={"show": "done"}))
     # An answer that is disliked although an example asks so: that example is at fault.
     ask(site, ASKED, known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
     page = vera.get(PAGE)
@@ -142,14 +142,14 @@ def test_a_dismissed_group_is_taken_back(site, vera):
     ask(site, "что такое стеки вызовов")
     mark = {"mark": hidden(vera.get(PAGE), "mark")}
     assert vera.post(f"{PAGE}/dismiss", data=mark).status_code == 303
-    assert "Ждут 0" in words_of(vera.get(PAGE))
+    assert "Ждут 0" in page_text(vera.get(PAGE))
     # Whoever asks so again does not bring it back.
     ask(site, OTHER, BORIS)
-    assert "Ждут 0" in words_of(vera.get(PAGE))
+    assert "Ждут 0" in page_text(vera.get(PAGE))
     assert OTHER not in str(site.database.sql("SELECT * FROM dismissed_question"))
     dismissed = vera.get(PAGE, params={"show": "dismissed"})
     vera.post(f"{PAGE}/restore", data={"mark": hidden(dismissed, "mark")})
-    assert "Ждут 1" in words_of(vera.get(PAGE))
+    assert "Ждут 1" in page_text(vera.get(PAGE))
     gone = vera.post(f"{PAGE}/dismiss", data={"mark": "ab"})
     assert gone.status_code == 404
 
@@ -161,13 +161,13 @@ def test_what_was_told_waits_too_and_goes_with_the_consent(site, vera):
     assert rows.add(ANNA, "trial", OTHER, turn, 2)
     assert rows.add(ANNA, "trial", "Когда экзамен?", 0, 2)
     assert not rows.add(ANNA, "trial", "И ещё?", 0, 2)
-    told = words_of(vera.get(PAGE))
+    told = page_text(vera.get(PAGE))
     assert "Когда экзамен?" in told
     assert told.count("просят ответить: 1") == 2
     assert told.count("спросили 1 раз") == 2
     assert "экзамен" not in str(site.database.sql("SELECT * FROM told_question"))
     revoke_consent(site.services, Actor.person(ANNA, Authority(Role.STUDENT)))
-    assert "Ждут 0" in words_of(vera.get(PAGE))
+    assert "Ждут 0" in page_text(vera.get(PAGE))
 
 
 def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):

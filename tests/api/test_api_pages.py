@@ -42,7 +42,7 @@ def get(site, path, **headers):
     )
 
 
-def said(page):
+def page_text(page):
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text)).replace("\xa0", " ")
 
 
@@ -141,7 +141,7 @@ def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scr
     place = f"{course}.{text.material_id}.40"
     page = get(shelf, "/", cookie=f"merlin_read={place}; merlin_closed=1.x.99")
     assert f'href="/courses/{course}/materials/{text.material_id}#go-on"' in page.text
-    assert re.search(r"остал(ась|ось) \d+ минут", said(page))
+    assert re.search(r"остал(ась|ось) \d+ минут", page_text(page))
     assert re.findall(r'data-semester="(\d)"( open)?', page.text) == [
         *(("1", ""), ("2", " open"), ("3", " open"))
     ]
@@ -206,8 +206,8 @@ def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
 def test_what_is_not_there_is_said_in_words(shelf, path, status, words):
     page = get(shelf, path, accept="text/html")
     assert page.status_code == status
-    assert words in said(page)
-    assert f"Код ошибки: {page.headers['x-request-id']}" in said(page)
+    assert words in page_text(page)
+    assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
 
 
 def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
@@ -238,7 +238,7 @@ def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
     teacher = shelf.person(2001, Role.TEACHER, "closed")
     other = shelf.person(2002, Role.TEACHER, "algorithms")
     with shelf.browser(teacher) as mine, shelf.browser(other) as foreign:
-        assert "скрыт от студентов" in said(mine.get(f"/courses/{number}?lang=ru"))
+        assert "скрыт от студентов" in page_text(mine.get(f"/courses/{number}?lang=ru"))
         assert foreign.get(f"/courses/{number}").status_code == 404
 
 
@@ -318,7 +318,7 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postg
         page = site.client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"
-    assert "Merlin сейчас не отвечает" in said(page)
+    assert "Merlin сейчас не отвечает" in page_text(page)
     assert 'href="/"' in page.text
 
 
@@ -327,7 +327,7 @@ def test_a_form_that_brings_too_much_is_refused_unread(shelf):
         large = browser.post("/favourites", data={"next": "x" * 2**20})
         assert large.status_code == 413
         # She is known before a large body is read, so the page speaks her language.
-        assert "up to one megabyte" in said(large)
+        assert "up to one megabyte" in page_text(large)
         unsaid = browser.post("/favourites", content=iter([b"add=1"]))
         assert unsaid.status_code == 413
 

@@ -74,7 +74,7 @@ def materials(site, slug="algorithms"):
     return f"/api/courses/{site.course_id(slug)}/materials"
 
 
-def lying(site, slug="algorithms"):
+def files_in_git(site, slug="algorithms"):
     return {file.path: file.text for file in FileIndex(site.db).files(slug)}
 
 
@@ -94,7 +94,7 @@ def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
     assert [file["path"] for file in change["files"]] == ["course.yaml", "materials/lecture-03.md"]
     assert change["state"] == "waiting"
     assert keeper.commit().commit
-    after = lying(site)
+    after = files_in_git(site)
     assert after["materials/lecture-03.md"] == NEW["text"] + "\n"
     before = COURSES["algorithms"]["course.yaml"]
     assert after["course.yaml"].startswith(before)
@@ -175,7 +175,7 @@ def test_a_text_goes_with_its_material_unless_another_names_it(site, teacher, ke
         answer = teacher.delete(address, headers={"If-Match": f'"{one["revision"]}"'})
         assert answer.status_code == 202, answer.json()
         keeper.commit()
-        assert ("materials/lecture-01.md" in lying(site)) is stays
+        assert ("materials/lecture-01.md" in files_in_git(site)) is stays
 
 
 def test_a_shared_text_is_not_changed_for_another_material(site, teacher, keeper):
@@ -193,7 +193,7 @@ def test_a_shared_text_is_not_changed_for_another_material(site, teacher, keeper
     }
     assert teacher.put(f"{materials(site)}/{one['id']}", json=body).status_code == 202
     keeper.commit()
-    after = lying(site)
+    after = files_in_git(site)
     assert after["materials/lecture-01.md"] == files["materials/lecture-01.md"]
     assert after["materials/lab-05.md"] == "Свой текст\n"
 
@@ -230,7 +230,7 @@ def test_the_card_changes_and_every_other_line_stays(site, teacher, keeper):
     assert answer.status_code == 202, answer.json()
     keeper.commit()
     old = COURSES["algorithms"]["course.yaml"].splitlines()
-    new = lying(site)["course.yaml"].splitlines()
+    new = files_in_git(site)["course.yaml"].splitlines()
     assert new[0] == "semester: 3"
     assert new[2] == 'description: {ru: "Иначе: так"}'
     assert (new[1], new[3:]) == (old[1], old[3:])
@@ -243,7 +243,7 @@ def test_a_description_that_the_page_empties_is_taken_out(site, teacher, keeper)
     with site.browser(BORIS) as browser:
         browser.post(f"/courses/{course['id']}/edit", data=card)
     keeper.commit()
-    assert "description" not in lying(site)["course.yaml"]
+    assert "description" not in files_in_git(site)["course.yaml"]
 
 
 def test_what_changes_nothing_is_refused(site, teacher):

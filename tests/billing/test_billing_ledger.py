@@ -33,7 +33,7 @@ SOUND = [
 ]
 
 
-def changed(number, **values):
+def change_entry(number, **values):
     return [replace(each, **values) if each.entry_id == number else each for each in SOUND]
 
 
@@ -59,9 +59,9 @@ def test_a_sound_ledger_has_no_faults():
         ([*SOUND, entry(9, "refund", 1, refers=6)], "row 9: a refund that rests on no grant"),
         ([*SOUND, entry(9, "refund", 1)], "row 9: a refund that rests on no grant"),
         ([*SOUND, entry(9, "payment", 1, refers=1)], "row 9: a payment that rests on no None"),
-        (changed(7, amount=Amount(49, Currency.RUB)), "payment 6: granted for another amount"),
-        (changed(8, amount=Amount(-1, Currency.RUB)), "row 8: a negative amount"),
-        (changed(8, amount=Amount(1, Currency.XTR)), "row 8: another currency than row 7"),
+        (change_entry(7, amount=Amount(49, Currency.RUB)), "payment 6: granted for another amount"),
+        (change_entry(8, amount=Amount(-1, Currency.RUB)), "row 8: a negative amount"),
+        (change_entry(8, amount=Amount(1, Currency.XTR)), "row 8: another currency than row 7"),
     ],
 )
 def test_each_fault_is_told_with_its_row(entries, words):

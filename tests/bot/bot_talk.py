@@ -75,7 +75,7 @@ def talk(telegram, settings, who="anna@study"):
     return Talk(telegram, settings, who)
 
 
-def asked(provider):
+def asked_texts(provider):
     """Return what the newest call of a model was told by people, in order."""
     messages = provider.calls("chat.create")[-1].body["messages"]
     return [message["content"] for message in messages if message["role"] == "user"]

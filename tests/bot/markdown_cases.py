@@ -27,14 +27,14 @@ def f(x):
 """
 
 
-def shown(page, mark):
+def marked_text(page, mark):
     return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
         "utf-16-le"
     )
 
 
 def marks(page):
-    return [(mark.kind, shown(page, mark), mark.value) for mark in page.marks]
+    return [(mark.kind, marked_text(page, mark), mark.value) for mark in page.marks]
 
 
 def is_whole(page):
@@ -44,7 +44,7 @@ def is_whole(page):
         (one.offset, -one.length) for one in page.marks
     )
     for place, mark in enumerate(page.marks):
-        text = shown(page, mark)
+        text = marked_text(page, mark)
         assert mark.length > 0
         assert 0 <= mark.offset <= utf16_length(page.text) - mark.length
         is_indented = mark.kind in ("pre", "blockquote")

@@ -150,11 +150,11 @@ def ask(telegram, settings, *questions, who="anna"):
     with RunningBot(settings):
         for question in questions:
             telegram.say(who, question)
-        ended(telegram, settings, len(questions))
+        wait_until_ended(telegram, settings, len(questions))
     return texts(telegram, who)
 
 
-def ended(telegram, settings, count):
+def wait_until_ended(telegram, settings, count):
     telegram.wait_for(lambda: sum(states(settings).values()) == count, DEADLINE_S + count)
     telegram.wait_for(lambda: "waiting" not in states(settings), DEADLINE_S + count)
 
@@ -180,7 +180,7 @@ def after(telegram, settings, act, count=1, who="anna"):
     """Let a bot deal with what `act` sends (`count` updates); return what stands in the chat."""
     with RunningBot(settings):
         act()
-        ended(telegram, settings, count)
+        wait_until_ended(telegram, settings, count)
     return texts(telegram, who)
 
 

@@ -155,7 +155,7 @@ def compared(settings):
     return json.loads(found[0][0]) if found else None
 
 
-def ordered(telegram, settings, part="Twenty voices"):
+def buyer_with_invoice(telegram, settings, part="Twenty voices"):
     """Return somebody with an invoice before them."""
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.unit
 BOT, NAME, GROUP = 77, "Merlin_bot", -5
 
 
-def said(text="", marks=(), **more):
+def group_message(text="", marks=(), **more):
     entities = [{"type": kind, "offset": start, "length": long} for kind, start, long in marks]
     message = {"text": text, "entities": entities, "from": {"id": 1}, **more}
     return Update(1, "message", GROUP, 1, "", {"message": message})
@@ -36,50 +36,52 @@ def read(update):
     ],
 )
 def test_a_mention_is_cut_out_by_utf16_units(text, start, rest):
-    address = read(said(text, [("mention", start, 11)]))
+    address = read(group_message(text, [("mention", start, 11)]))
     assert (address.is_named, address.text) == (True, rest)
 
 
 def test_a_mention_of_another_bot_or_without_an_entity_names_nobody():
-    assert not read(said("@other_bot лоб", [("mention", 0, 10)])).is_named
-    assert not read(said("@merlin_bot лоб")).is_named
-    assert read(said("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
+    assert not read(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
+    assert not read(group_message("@merlin_bot лоб")).is_named
+    assert read(group_message("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
 
 
 def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
     head = {"from": {"id": BOT, "is_bot": True}, "forum_topic_created": {"name": "Лоб"}}
-    address = read(said("лоб?", reply_to_message=head))
+    address = read(group_message("лоб?", reply_to_message=head))
     assert (address.is_reply, address.is_to_other) == (False, False)
-    assert read(said("лоб?", reply_to_message={"from": {"id": BOT}})).is_reply
-    assert read(said("лоб?", reply_to_message={"from": {"id": 5}})).is_to_other
+    assert read(group_message("лоб?", reply_to_message={"from": {"id": BOT}})).is_reply
+    assert read(group_message("лоб?", reply_to_message={"from": {"id": 5}})).is_to_other
 
 
 @pytest.mark.parametrize(
     "more", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
 )
 def test_what_others_passed_on_is_relayed(more):
-    assert read(said("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_relayed
+    assert read(group_message("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_relayed
 
 
 def test_who_speaks_for_the_group_is_an_anonymous_administrator_and_no_other_chat_is():
     bot = {"from": {"id": 1087968824, "is_bot": True}}
-    own = read(said("/settings", sender_chat={"id": GROUP}, **bot))
+    own = read(group_message("/settings", sender_chat={"id": GROUP}, **bot))
     assert (own.is_channel, own.is_anonymous, own.is_relayed) == (True, True, False)
-    assert not read(said("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
+    assert not read(group_message("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
 
 
 def test_a_command_names_its_bot():
-    assert named_bot(said("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
-    assert named_bot(said("/new", [("bot_command", 0, 4)])) == ""
+    assert named_bot(group_message("/new@Other_bot a", [("bot_command", 0, 14)])) == "other_bot"
+    assert named_bot(group_message("/new", [("bot_command", 0, 4)])) == ""
 
 
 def test_talk_that_is_for_no_bot_passes_and_everything_else_waits_its_turn():
-    assert is_unaddressed(said("обедать"))
-    assert not is_unaddressed(said("обедать?"))
-    assert not is_unaddressed(said("@merlin_bot обедать", [("mention", 0, 11)]))
-    assert not is_unaddressed(said("да", reply_to_message={"from": {"id": BOT, "is_bot": True}}))
-    assert not is_unaddressed(said(media_group_id="7"))
-    assert not is_unaddressed(said(migrate_from_chat_id=-4))
+    assert is_unaddressed(group_message("обедать"))
+    assert not is_unaddressed(group_message("обедать?"))
+    assert not is_unaddressed(group_message("@merlin_bot обедать", [("mention", 0, 11)]))
+    assert not is_unaddressed(
+        group_message("да", reply_to_message={"from": {"id": BOT, "is_bot": True}})
+    )
+    assert not is_unaddressed(group_message(media_group_id="7"))
+    assert not is_unaddressed(group_message(migrate_from_chat_id=-4))
     private = Update(1, "message", 5, 5, "", {"message": {"text": "обедать"}})
     assert not is_unaddressed(private)
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from config_plans import plans_of
 from configured import priced
-from running_bot import RunningBot, ended, rows, russian, states, texts
+from running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
 
 from merlin.sandbox.faults import Fault, FaultKind
 
@@ -33,7 +33,7 @@ def test_markdown_comes_as_marks_with_a_button_that_copies_the_code(telegram, pr
     provider.behave(fixed_answer=CODE)
     with RunningBot(settings):
         telegram.say("anna", "Код?")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert answer.text == "Смотрите сюда:\n\nprint(1)\n\n• раз\n• два"
     assert {(mark["type"], mark.get("language")) for mark in answer.entities} == {
@@ -50,7 +50,7 @@ def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, sett
     with RunningBot(settings):
         for count in range(1, 5):
             telegram.say("anna", f"Вопрос {count}")
-            ended(telegram, settings, count)
+            wait_until_ended(telegram, settings, count)
         shown = [labels(answer) for answer in telegram.answers("anna")]
     worded = ["🔁 Ещё раз", "👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ"]
     assert shown == [*[worded] * 3, ["🔁", "👍", "👎", "✏️", "ℹ️"]]
@@ -67,7 +67,7 @@ def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
         assert labels(growing) == [russian("bot-stop")]
         provider.behave(piece_s=3600.0)
         telegram.press("anna", data_of(growing, "stop"))
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     (answer,) = telegram.answers("anna")
     assert answer.text.startswith("слово0 слово1 слово2")
     assert "слово399" not in answer.text
@@ -87,18 +87,18 @@ def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
         telegram.press("boris", stop, forged=True)
         telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     assert "«Вопрос»" in texts(telegram)[0]
 
 
 def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "Первый")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.press("anna", "🔁 Ещё раз")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
         telegram.say("anna", "Второй")
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     asked = [
         [message["content"] for message in call.body["messages"] if message["role"] == "user"]
         for call in provider.calls("chat.create")
@@ -111,9 +111,9 @@ def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settin
     with RunningBot(settings):
         telegram.say("boris", "Тайна")
         telegram.say("anna", "/help")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
         telegram.press("anna", data_of(telegram.answers("boris")[0], "again"), forged=True)
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     assert len(provider.calls("chat.create")) == 1
     assert not any("Тайна" in told for told in texts(telegram))
 
@@ -125,9 +125,9 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
     with RunningBot(settings):
         telegram.wait_for(lambda: rows(settings, "SELECT tokens FROM model_window"))
         telegram.say("anna", "Первый")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.say("anna", "Второй")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     first, second = telegram.answers("anna")
     assert "100\xa0%" in first.text
     assert russian("bot-button-sum") in labels(first)
@@ -142,7 +142,7 @@ def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
     dear = replace(settings, config=priced("stand-in-base", input=1, output=2))
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
-        ended(telegram, dear, 1)
+        wait_until_ended(telegram, dear, 1)
     found = rows(dear, "SELECT input_tokens, output_tokens, cost_micro, currency FROM turn")
     ((asked, answered, cost, currency),) = found
     assert (cost, currency) == (asked + 2 * answered, "USD")
@@ -157,7 +157,7 @@ def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_ask
     with RunningBot(limited):
         telegram.say("anna", "Первый")
         telegram.say("anna", "Второй")
-        ended(telegram, limited, 2)
+        wait_until_ended(telegram, limited, 2)
     first, second = telegram.answers("anna")
     assert "«Первый»" in first.text
     assert "не засчитан" in second.text
@@ -172,9 +172,9 @@ def test_a_question_that_failed_is_given_back(telegram, provider, settings):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
     with RunningBot(limited):
         telegram.say("anna", "Первый")
-        ended(telegram, limited, 1)
+        wait_until_ended(telegram, limited, 1)
         telegram.say("anna", "Второй")
-        ended(telegram, limited, 2)
+        wait_until_ended(telegram, limited, 2)
     assert "«Второй»" in texts(telegram)[1]
     assert rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
         ("returned",),
@@ -188,7 +188,7 @@ def test_drafts_show_the_growing_answer_and_one_message_is_left(telegram, provid
         telegram.say("anna", "Расскажи")
         telegram.wait_for(lambda: len(telegram.calls("sendMessageDraft")) > 1)
         provider.behave(piece_s=0.03)
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert len(answer.versions) == 1
     assert answer.text.endswith("слово29")
@@ -214,6 +214,6 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         assert texts(telegram) == ["…"]
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     (call,) = telegram.calls("answerPreCheckoutQuery")
     assert call.arguments["error_message"] == russian("pay-refused-unknown")

@@ -33,7 +33,7 @@ def ask(vera):
     return vera.alert
 
 
-def said(telegram, who, part):
+def has_answer(telegram, who, part):
     return any(part in answer.text for answer in telegram.answers(who))
 
 
@@ -59,7 +59,7 @@ def test_a_broadcast_is_sent_when_the_other_admin_approves_it(telegram, settings
             ("vera", "Заявка 1 подтверждена и выполнена"),
             ("anna", TEXT),
         ):
-            telegram.wait_for(partial(said, telegram, who, part))
+            telegram.wait_for(partial(has_answer, telegram, who, part))
         assert rows(settings, "SELECT state, decided_by FROM approval") == [
             ("approved", f"user:{BORIS}")
         ]

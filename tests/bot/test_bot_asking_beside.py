@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from config_plans import new_plan
-from running_bot import RunningBot, ask, ended, rows
+from running_bot import RunningBot, ask, rows, wait_until_ended
 
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.answers import run_both
@@ -36,7 +36,7 @@ def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provi
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: provider.calls("chat.create"))
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == PLACEHOLDER
     assert "«вопрос»" in answer.text

@@ -13,12 +13,12 @@ from running_bot import (
     RunningBot,
     after,
     charged,
-    ended,
     questions,
     rows,
     send,
     states,
     texts,
+    wait_until_ended,
     with_media,
 )
 
@@ -101,7 +101,7 @@ def test_a_telegram_that_hands_nothing_out_is_told(telegram, media):
 def test_the_sentence_is_in_the_persons_language(telegram, media):
     with RunningBot(media):
         telegram.send_file(5001, Upload("a.pdf", "application/pdf", LOCKED))
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
     (answer,) = texts(telegram, 5001)
     assert answer.startswith("The document is locked with a password")
 
@@ -111,7 +111,7 @@ def test_a_million_characters_end_in_clear_sentences(telegram, provider, setting
     media = with_media(settings)
     with RunningBot(media):
         parts = telegram.paste("anna", "слово " * 170_000)
-        ended(telegram, media, len(parts))
+        wait_until_ended(telegram, media, len(parts))
     told = texts(telegram, "anna")
     assert 1 <= len(told) <= 12
     assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in told), told
@@ -129,7 +129,7 @@ def test_naughty_strings_are_questions_like_others(telegram, provider, media):
     with RunningBot(media):
         for number, string in enumerate(STRINGS):
             telegram.say(3000 + number, string)
-        ended(telegram, media, len(STRINGS))
+        wait_until_ended(telegram, media, len(STRINGS))
     assert sorted(questions(provider)) == sorted(STRINGS)
     assert states(media) == {"answered": len(STRINGS)}
 
@@ -139,7 +139,7 @@ def test_naughty_answers_are_shown(telegram, provider, media):
         for number, string in enumerate(STRINGS):
             provider.behave(fixed_answer=string)
             telegram.say(3000 + number, "Вопрос")
-            ended(telegram, media, number + 1)
+            wait_until_ended(telegram, media, number + 1)
     assert all(texts(telegram, 3000 + number) for number in range(len(STRINGS)))
 
 
@@ -155,7 +155,7 @@ def test_buttons_of_others_do_nothing(telegram, provider, media):
             telegram.press("boris", data or ":", forged=True)
         telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
         provider.behave(think_s=0.0)
-        ended(telegram, media, 9)
+        wait_until_ended(telegram, media, 9)
     (answer,) = texts(telegram, "anna")
     assert "«Вопрос Анны»" in answer
     assert "[" not in answer

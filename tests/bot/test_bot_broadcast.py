@@ -49,7 +49,7 @@ def now(telegram, message):
     return found
 
 
-def shown(telegram, message):
+def text_now(telegram, message):
     """Return what a message of vera's chat says now."""
     return now(telegram, message).text
 
@@ -146,7 +146,7 @@ def test_a_stopped_broadcast_goes_to_nobody_else(telegram, settings):
             lambda: any(key["text"] == stop for row in now(telegram, running).keys for key in row)
         )
         chat.press(stop, running.message_id)
-        assert "Остановить рассылку 1?" in shown(telegram, running)
+        assert "Остановить рассылку 1?" in text_now(telegram, running)
         chat.press("a-cast-stop-yes:1")
         telegram.wait_for(
             lambda: rows(settings, "SELECT ended_at FROM broadcast")[0][0] is not None, 20

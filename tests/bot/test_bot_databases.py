@@ -26,7 +26,7 @@ def settings(request, tmp_path, telegram, provider):
     return made
 
 
-def ended(telegram, settings, count):
+def wait_until_ended(telegram, settings, count):
     telegram.wait_for(
         lambda: "waiting" not in (found := states(settings)) and sum(found.values()) == count, 20
     )
@@ -43,7 +43,7 @@ def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, 
         telegram.say("anna", QUESTION)
         telegram.wait_for(lambda: any(len(one.versions) > 3 for one in telegram.answers("anna")))
         provider.behave(piece_s=0.0)
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         assert talk.last.text.endswith("слово399")
         talk.say("А дальше?")
         talk.say("/new")
@@ -65,7 +65,7 @@ def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
     with RunningBot(limited):
         for number in range(4):
             telegram.say("anna", f"Вопрос {number}")
-        ended(telegram, limited, 4)
+        wait_until_ended(telegram, limited, 4)
     assert len(provider.calls("chat.create")) == 2
     assert states(limited) == {"answered": 2, "refused": 2}
     charged = rows(limited, "SELECT COUNT(*) FROM quota_use WHERE state = 'charged'")
@@ -79,7 +79,7 @@ def test_a_growing_answer_is_stopped(telegram, provider, settings):
         telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)))
         provider.behave(piece_s=3600.0)
         telegram.press("anna", telegram.answers("anna")[0].keys[0][0]["callback_data"])
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     (answer,) = telegram.answers("anna")
     assert answer.text.startswith("слово0 слово1 слово2")
     assert "слово399" not in answer.text
@@ -90,7 +90,7 @@ def test_a_killed_bot_is_followed_by_one_whole_answer(telegram, settings, tmp_pa
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded")
     assert code_of(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(settings):
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = texts(telegram)
     assert f"«{QUESTION}»" in answer
 
@@ -105,7 +105,9 @@ def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settin
         telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
         telegram.say("anna", "Первый")
         telegram.wait_for(lambda: "«Первый»" in "".join(texts(telegram)))
-        ended(telegram, vera, 1)  # who dies before is followed by one who answers once more
+        wait_until_ended(
+            telegram, vera, 1
+        )  # who dies before is followed by one who answers once more
         first.kill()
         telegram.say("anna", "Второй")
         telegram.wait_for(lambda: "«Второй»" in "".join(texts(telegram)))

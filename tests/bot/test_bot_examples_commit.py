@@ -68,7 +68,7 @@ def subject(lab):
     return lab.repository.git("log", "-1", "--format=%an: %s")
 
 
-def committed(chat, lab):
+def wait_for_commit(chat, lab):
     """Let the daemon commit and fetch; wait until the editor is told."""
     lab.tick("changes", "fetch")
     return chat.until("Сохранено:")
@@ -89,7 +89,7 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     assert "Тестовых вопросов: 2 из 10" in proof.text
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text
-    told = committed(chat, lab)
+    told = wait_for_commit(chat, lab)
     assert "Новый пример «Где живёт новый вопрос?»" in told.text
     head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
     assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
@@ -99,7 +99,7 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     assert "теперь отвечает trial-2" in chat.until("теперь отвечает").text
 
 
-def heard(chat, who):
+def version_messages(chat, who):
     """Return what a person was told of the second version."""
     return [one.text for one in chat.telegram.answers(who) if "trial-2" in one.text]
 
@@ -111,17 +111,17 @@ def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
     chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     lab.until_serving("trial-2")
-    chat.telegram.wait_for(lambda: heard(chat, "boris"))
+    chat.telegram.wait_for(lambda: version_messages(chat, "boris"))
     lab.tick("changes", rounds=2)
-    chat.telegram.wait_for(lambda: heard(chat, "vera"))
+    chat.telegram.wait_for(lambda: version_messages(chat, "vera"))
     waiting = "SELECT id FROM notice WHERE handed_over_at IS NULL"
     unsent = "SELECT id FROM outgoing WHERE state IN ('pending', 'sending')"
     for each in (waiting, unsent):
         wait_until(lambda query=each: not rows(chat.settings, query))
-    assert len(heard(chat, "boris")) == 1
-    (told,) = heard(chat, "vera")
+    assert len(version_messages(chat, "boris")) == 1
+    (told,) = version_messages(chat, "vera")
     assert "слово номер 1" in told, "it is told in words of the edit"
 
 
@@ -142,7 +142,7 @@ def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab)
     assert "assistant: Чужое." in told.text
     assert chat.labels == ["Сохранить мой вариант", "Оставить чужой вариант", "✏️ Объединить"]
     chat.press("Сохранить мой вариант")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
     assert subject(lab) == "Вера: Edit example q1"
 
@@ -161,7 +161,7 @@ def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_ag
     lab.repository.git("config", "--unset", "receive.maxInputSize")
     chat.press("🔁 Повторить")
     assert "Сохраняется" in chat.last.text
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert "assistant: Моё." in example(lab, "q1")
 
 
@@ -185,7 +185,7 @@ def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
     chat.press("✏️ Ответ")
     chat.say("Общее.")
     chat.press("💾 Сохранить")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert "assistant: Общее." in example(lab, "q1")
 
 
@@ -194,7 +194,7 @@ def test_an_edit_is_undone_from_its_notice(chat, lab):
     chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
     assert f"Сохранено (коммит {commit})." in chat.last.text
@@ -220,7 +220,7 @@ def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
     chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     log = lab.repository.git("log", "--reverse", "--format=%h %an", "--abbrev=10")
     first, newest = log.split("\n")
     chat.forge(f"ex:one:{D}:{short_hash('q2')}")
@@ -235,7 +235,7 @@ def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
 def test_a_new_example_is_undone_by_deleting_it(chat, lab):
     chat.write()
     chat.save()
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
     assert example(lab, "где-новое") is None
@@ -254,7 +254,7 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert "➕ Кто там?\n🤖 Я.\n\n➕ Где?\n🤖 Тут." in proof.text
     assert "Строка 5:" in proof.text
     chat.press("💾 Сохранить 2 примера")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert subject(lab) == "Вера: Import 2 examples into trial"
     assert "Я." in example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
@@ -290,7 +290,7 @@ def test_files_of_other_programs_are_imported(chat, lab, name, content):
     chat.forge(f"ex:import:{D}")
     assert "Новых: 1" in chat.send(name, content).text
     chat.press("💾 Сохранить 1 пример")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert "- assistant: Я." in example(lab, "кто-там")
 
 
@@ -309,7 +309,7 @@ def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
     chat.forge(f"ex:import:{D}")
     chat.send("words.csv", CSV)
     chat.press("💾 Сохранить 2 примера")
-    told = committed(chat, lab)
+    told = wait_for_commit(chat, lab)
     overwrite(lab, "где", yaml_of("Где?", "Здесь, если точно."))
     lab.repository.commit()
     lab.tick("fetch")
@@ -329,7 +329,7 @@ def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, 
     chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
-    told = committed(chat, lab)
+    told = wait_for_commit(chat, lab)
     lab.repository.example("trial", 2, answer="Чужое и верное.")
     lab.repository.commit()
     lab.tick("fetch")
@@ -388,7 +388,7 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     chat.press("✏️ Ответ")
     chat.say("Верхняя часть лица.")
     chat.press("✅ Принять")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert "Верхняя часть лица." in example(lab, "from-chat/что-за-лоб")
     assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
 
@@ -404,7 +404,7 @@ def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
     chat.press("Что значит слово номер 0, понятие аааа?")
     assert told in chat.last.text
     chat.press("✅ Принять")
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert example(lab, "q0") is None
 
 
@@ -452,7 +452,7 @@ def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab
     chat.press("✅ Принять все эти")
     wanted = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
     assert chat.last.text == wanted
-    committed(chat, lab)
+    wait_for_commit(chat, lab)
     assert subject(lab) == "Вера: Import 2 examples into trial"
     assert "source: chat" in example(lab, "from-chat/что-за-лоб")
     told = example(lab, "from-teacher/что-за-план")

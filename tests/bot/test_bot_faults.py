@@ -9,7 +9,7 @@ import pytest
 from bot_talk import Talk
 from config_plans import new_plan
 from forked import code_of, start_bot
-from running_bot import RunningBot, ended, rows, russian, states, texts
+from running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
 from telegram.ext import Application, CallbackQueryHandler, ContextTypes
 from waiting import wait_until
 
@@ -80,7 +80,7 @@ def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
     assert code_of(child) == 137
     with RunningBot(settings):
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     assert not provider.calls("chat.create")
     assert russian("system-set") in texts(telegram)[-1]
 
@@ -102,7 +102,7 @@ def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
     child.join()
     provider.behave(think_s=0.0)
     with RunningBot(settings):
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     assert any("«Второй»" in told for told in texts(telegram))
     assert rows(settings, "SELECT step FROM dialog") == [("session-name",)]
 
@@ -132,7 +132,7 @@ def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegra
         telegram.say("anna", "Вопрос")
         wait_until(lambda: any(log.get("exc_info") for log in logs))
         other.sql("ALTER TABLE away RENAME TO dialog")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert "«Вопрос»" in texts(telegram)[-1]
 
 
@@ -141,7 +141,7 @@ def test_a_question_of_somebody_who_takes_no_messages_is_given_back(telegram, se
     with RunningBot(limited):
         telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
         telegram.say("anna", "Вопрос")
-        ended(telegram, limited, 1)
+        wait_until_ended(telegram, limited, 1)
     assert states(limited) == {"failed": 1}
     assert uses(limited) == ["returned"]
 
@@ -158,7 +158,7 @@ def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provide
         telegram.press("anna", f"session-drop:{session}", forged=True)
         wait_until(lambda: deleted(limited))
         provider.behave(think_s=0.0)
-        ended(telegram, limited, 3)
+        wait_until_ended(telegram, limited, 3)
     assert uses(limited) == ["charged", "returned"]
     assert texts(telegram)[-1] == russian("sum-failed")
 
@@ -181,7 +181,7 @@ def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
         telegram.press("anna", f"session-drop:{session}", forged=True)
         wait_until(lambda: deleted(limited))
         provider.behave(think_s=0.0)
-        ended(telegram, limited, 3)
+        wait_until_ended(telegram, limited, 3)
     assert any("«Второй»" in told for told in texts(telegram))
     assert uses(limited) == ["charged", "charged"]
 
@@ -197,7 +197,7 @@ def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provide
         telegram.press("anna", again, forged=True)
         wait_until(lambda: len(provider.calls("chat.create")) == 2)
         provider.behave(think_s=0.0)
-        ended(telegram, limited, 3)
+        wait_until_ended(telegram, limited, 3)
     assert len(provider.calls("chat.create")) == 2
     assert russian("bot-again-done") in talk.alerts()
     assert uses(limited) == ["charged", "charged"]
@@ -239,7 +239,7 @@ def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provi
     provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     edits = [repr(call.arguments) for call in telegram.calls("editMessageText")]
     assert len(edits) == len(set(edits))
 
@@ -263,7 +263,7 @@ def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
         for number, data in enumerate(presses):
             query = {"id": str(number), "from": sender, "data": data, "message": message}
             telegram.act(partial(_add, query))
-        ended(telegram, settings, len(presses) + 1)
+        wait_until_ended(telegram, settings, len(presses) + 1)
     assert "failed" not in states(settings)
 
 

@@ -38,7 +38,7 @@ def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
     return asyncio.run(run())
 
 
-def refused(telegram, file_id, limit=MEGABYTE):
+def refusal_of(telegram, file_id, limit=MEGABYTE):
     with pytest.raises(Refused) as caught:
         fetched(telegram, file_id, limit)
     assert telegram.token not in repr(caught.value)
@@ -51,18 +51,18 @@ def test_a_file_comes_whole(telegram):
 
 
 def test_a_file_over_the_limit_is_refused(telegram):
-    error = refused(telegram, sent(telegram, b"a" * (MEGABYTE + 1)))
+    error = refusal_of(telegram, sent(telegram, b"a" * (MEGABYTE + 1)))
     assert error.key == "media-too-large"
     assert text("en", error.key, **error.arguments).startswith("The file is too large: I take")
 
 
 def test_a_file_that_telegram_does_not_hand_out_is_told_with_telegrams_limit(telegram):
-    error = refused(telegram, sent(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
+    error = refusal_of(telegram, sent(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
     assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
 
 
 def test_a_file_that_is_gone_is_told(telegram):
-    assert refused(telegram, "no-such-id").key == "media-gone"
+    assert refusal_of(telegram, "no-such-id").key == "media-gone"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
@@ -133,7 +133,7 @@ class Odd:
         await writer.wait_closed()
 
 
-def answered(body, status="200 OK", length=None):
+def http_answer(body, status="200 OK", length=None):
     length = len(body) if length is None else length
     told = f"Content-Length: {length}\r\n" if length >= 0 else ""
     return f"HTTP/1.1 {status}\r\n{told}Connection: close\r\n\r\n".encode() + body
@@ -159,11 +159,11 @@ def from_odd(*answers, limit=100):
     return asyncio.run(run())
 
 
-PATH = answered(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
+PATH = http_answer(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
 
 
 def test_a_path_with_any_letters_is_asked_for():
-    content, asked = from_odd(PATH, answered(b"abc"))
+    content, asked = from_odd(PATH, http_answer(b"abc"))
     assert content == b"abc"
     assert asked == ["/bot1:token/getFile?file_id=id", "/file/bot1:token/d/%D1%91%20%231.pdf"]
 
@@ -171,11 +171,11 @@ def test_a_path_with_any_letters_is_asked_for():
 @pytest.mark.parametrize(
     ("answers", "key"),
     [
-        ([PATH, answered(b"a" * 101, length=-1)], "media-too-large"),
-        ([PATH, answered(b"a" * 101)], "media-too-large"),
-        ([PATH, answered(b"", "404 Not Found")], "media-gone"),
-        ([answered(b'{"ok": true, "result": {}}')], "media-gone"),
-        ([answered(b'{"ok": true, "result": null}')], "media-gone"),
+        ([PATH, http_answer(b"a" * 101, length=-1)], "media-too-large"),
+        ([PATH, http_answer(b"a" * 101)], "media-too-large"),
+        ([PATH, http_answer(b"", "404 Not Found")], "media-gone"),
+        ([http_answer(b'{"ok": true, "result": {}}')], "media-gone"),
+        ([http_answer(b'{"ok": true, "result": null}')], "media-gone"),
     ],
 )
 def test_odd_answers_that_end_in_a_sentence(answers, key):
@@ -187,11 +187,11 @@ def test_odd_answers_that_end_in_a_sentence(answers, key):
 @pytest.mark.parametrize(
     "answers",
     [
-        [answered(b"<html>")],
-        [answered(b"[1]")],
-        [answered(b"{}", "401 Unauthorized")],
-        [PATH, answered(b"", "302 Found")],
-        [PATH, answered(b"abc", length=50)],
+        [http_answer(b"<html>")],
+        [http_answer(b"[1]")],
+        [http_answer(b"{}", "401 Unauthorized")],
+        [PATH, http_answer(b"", "302 Found")],
+        [PATH, http_answer(b"abc", length=50)],
         [b"no http at all\r\n\r\n"],
     ],
 )

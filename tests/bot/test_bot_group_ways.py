@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bot_talk import NAMED, asked, talk
+from bot_talk import NAMED, asked_texts, talk
 from config_plans import new_plan
 from running_bot import PHOTO, SOUND, RunningBot, let_serve, rows, settings_of, with_media
 
@@ -31,7 +31,7 @@ def test_a_mention_under_somebodys_photo_asks_about_that_photo(
         telegram.send_file("boris@study", photo, kind="photo", caption="Подпись к снимку")
         sent = telegram.log("study")[-1].message_id
         talk(telegram, settings).say(f"{NAMED} {words}".strip(), reply_to=sent)
-    (content,) = [body for body in asked(provider) if isinstance(body, list)]
+    (content,) = [body for body in asked_texts(provider) if isinstance(body, list)]
     assert content[0]["text"] == question
     assert content[1]["image_url"]["url"].startswith("data:image/png")
 
@@ -45,7 +45,7 @@ def test_a_bare_mention_under_somebodys_voice_answers_what_it_says(telegram, pro
         sent = telegram.log("study")[-1].message_id
         answer = talk(telegram, settings).say(NAMED, reply_to=sent)
     assert answer.text.startswith("🎙 Что такое лоб?")
-    assert asked(provider) == ["Что такое лоб?"]
+    assert asked_texts(provider) == ["Что такое лоб?"]
 
 
 def test_an_answer_of_a_group_is_corrected_in_the_private_chat(anna, telegram, bot):

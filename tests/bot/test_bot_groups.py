@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from bot_talk import NAMED, asked, talk
+from bot_talk import NAMED, asked_texts, talk
 from config_plans import new_plan
 from running_bot import RunningBot, let_serve, rows, settings_of, states
 
@@ -39,7 +39,7 @@ def quiet(telegram, settings, who, words, **more):
 
 def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, provider, telegram):
     anna.say(f"{NAMED}, что такое лоб?")
-    assert asked(provider) == ["что такое лоб?"]
+    assert asked_texts(provider) == ["что такое лоб?"]
     question = next(one for one in telegram.log("study") if NAMED in one.text)
     assert anna.last.message["reply_to_message"]["message_id"] == question.message_id
 
@@ -54,14 +54,14 @@ def test_a_mention_is_answered_under_it_and_is_no_part_of_the_question(anna, pro
 )
 def test_a_mention_is_cut_out_wherever_it_stands(anna, provider, said, question):
     anna.say(said)
-    assert asked(provider) == [question]
+    assert asked_texts(provider) == [question]
 
 
 def test_a_reply_to_the_bot_is_a_question(anna, provider):
     answer = anna.say(f"{NAMED} что такое лоб?")
     anna.say("а виски?", reply_to=answer.message_id)
-    assert asked(provider)[0] == "что такое лоб?"
-    assert asked(provider)[-1].endswith("а виски?")
+    assert asked_texts(provider)[0] == "что такое лоб?"
+    assert asked_texts(provider)[-1].endswith("а виски?")
 
 
 def test_a_bare_mention_asks_about_the_message_that_it_replies_to(anna, provider, telegram):
@@ -70,7 +70,7 @@ def test_a_bare_mention_asks_about_the_message_that_it_replies_to(anna, provider
     asked_by_boris = telegram.log("study")[-1].message_id
     anna.telegram.wait_for(lambda: reasons(anna.settings) == ["not for the bot"])
     anna.say(NAMED, reply_to=asked_by_boris)
-    assert asked(provider) == ["что такое подбородок"]
+    assert asked_texts(provider) == ["что такое подбородок"]
     assert "Чтобы спросить" in anna.say(NAMED).text
 
 
@@ -94,9 +94,9 @@ def test_a_forwarded_message_commands_and_asks_nothing(telegram, bot, provider):
 
 def test_questions_carry_names_only_once_several_people_ask(telegram, bot, provider):
     talk(telegram, bot, "anna@study").say(f"{NAMED} что такое лоб?")
-    assert asked(provider) == ["что такое лоб?"]
+    assert asked_texts(provider) == ["что такое лоб?"]
     talk(telegram, bot, "boris@study").say(f"{NAMED} а виски?")
-    assert asked(provider) == ["Анна: что такое лоб?", "Борис: а виски?"]
+    assert asked_texts(provider) == ["Анна: что такое лоб?", "Борис: а виски?"]
     assert rows(bot, "SELECT COUNT(DISTINCT session_id) FROM turn") == [(1,)]
 
 
@@ -107,7 +107,7 @@ def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
     for thread, words in ((first, "лоб"), (second, "виски")):
         anna = talk(telegram, bot, f"anna@seminar#{thread}")
         anna.say(f"{NAMED} что такое {words}?")
-        assert asked(provider) == [f"что такое {words}?"]
+        assert asked_texts(provider) == [f"что такое {words}?"]
         assert telegram.answers(f"seminar#{thread}")[-1].thread == thread
     assert rows(bot, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
@@ -159,7 +159,7 @@ def test_administrators_choose_what_is_answered(telegram, bot, provider):
     assert "/setprivacy" in said.text
     telegram.switch("reads_all")
     talk(telegram, bot).say("что такое виски?")
-    assert asked(provider)[-1].endswith("что такое виски?")
+    assert asked_texts(provider)[-1].endswith("что такое виски?")
     question = next(one for one in telegram.log("study") if one.text == "что такое виски?")
     before = len(provider.calls("chat.create"))
     quiet(telegram, bot, "boris@study", "а ты знаешь?", reply_to=question.message_id)
@@ -238,7 +238,7 @@ def test_a_group_takes_session_and_settings_into_its_supergroup(telegram, bot, p
     found = rows(bot, "SELECT chat_id, language, moved_to FROM group_setting ORDER BY chat_id DESC")
     assert found == [(STUDY.group_id, None, new_id), (new_id, "en", 0)]
     talk(telegram, bot).say(f"{NAMED} а виски?")
-    assert asked(provider) == ["что такое лоб?", "а виски?"]
+    assert asked_texts(provider) == ["что такое лоб?", "а виски?"]
 
 
 def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
@@ -286,6 +286,6 @@ def test_a_corrected_question_is_answered_anew_whoever_opened_the_session(telegr
     boris.say(f"{NAMED} виски?")
     message = next(one for one in telegram.log("study") if one.text.endswith("виски?"))
     boris._done(telegram.edit, message.message_id, f"{NAMED} скулы?")
-    assert asked(provider) == ["Анна: лоб?", "Борис: скулы?"]
+    assert asked_texts(provider) == ["Анна: лоб?", "Борис: скулы?"]
     boris._done(telegram.edit, message.message_id, f"{NAMED}  скулы?")
     assert len(provider.calls("chat.create")) == 3

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from config_plans import plans_of
 from configured import priced
-from running_bot import RunningBot, ended, rows, states
+from running_bot import RunningBot, rows, states, wait_until_ended
 
 from merlin.config.settings import AnswerBudget
 
@@ -33,7 +33,7 @@ def test_a_cap_that_is_reached_stops_whom_it_is_for(
     with RunningBot(guarded):
         for number, name in enumerate(("anna", "anna", "boris"), 1):
             telegram.say(name, f"Вопрос {number}")
-            ended(telegram, guarded, number)
+            wait_until_ended(telegram, guarded, number)
     assert words in telegram.answers("anna")[1].text
     assert ("Вопрос 3" in telegram.answers("boris")[0].text) is (answered == 2)
     assert len(provider.calls("chat.create")) == answered

@@ -11,12 +11,12 @@ from running_bot import (
     RunningBot,
     after,
     charged,
-    ended,
     questions,
     rows,
     send,
     states,
     texts,
+    wait_until_ended,
     with_media,
 )
 
@@ -39,7 +39,7 @@ def media(settings, provider):
 def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
     with RunningBot(media):
         parts = telegram.paste("anna", PASTE)
-        ended(telegram, media, len(parts))
+        wait_until_ended(telegram, media, len(parts))
     assert len(parts) == 10
     assert len(texts(telegram, "anna")) == 1
     (asked,) = questions(provider)
@@ -56,7 +56,7 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
         telegram.say("anna", "/help")
         telegram.wait_for(lambda: states(media) == {"waiting": len(parts) + 2})
         provider.behave(think_s=0.0)
-        ended(telegram, media, len(parts) + 2)
+        wait_until_ended(telegram, media, len(parts) + 2)
     assert [len(question.split()) for question in questions(provider)] == [2, len(PASTE.split())]
     assert len(texts(telegram, "anna")) == 3
     assert states(media) == {"answered": 12}
@@ -68,7 +68,7 @@ def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path
     child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
     assert code_of(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
-        ended(telegram, media, len(parts))
+        wait_until_ended(telegram, media, len(parts))
     assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
     assert {len(question.split()) for question in questions(provider)} == {len(PASTE.split())}
     assert states(media) == {"answered": 10}
@@ -81,7 +81,7 @@ def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_pat
     child = start_bot(replace(media, plans=()), tmp_path / "log", **at)
     assert code_of(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
-        ended(telegram, media, 3)
+        wait_until_ended(telegram, media, 3)
     assert len(texts(telegram, "anna")) == 1
     assert len(questions(provider)[-1]) == 4
 
@@ -117,14 +117,14 @@ def test_parts_are_joined_where_they_were_cut():
 def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Что такое лопата?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         asked = telegram.log("anna")[0].message_id
         telegram.edit("anna", asked, "Что такое лоб?")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
         telegram.edit("anna", asked, "Что такое лоб?")
-        ended(telegram, media, 3)
+        wait_until_ended(telegram, media, 3)
         telegram.say("anna", "А нос?")
-        ended(telegram, media, 4)
+        wait_until_ended(telegram, media, 4)
     _, second, _ = telegram.answers("anna")
     assert "«Что такое лоб?»" in second.text
     assert second.message["reply_to_message"]["message_id"] == asked
@@ -137,10 +137,10 @@ def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, medi
 def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
     with RunningBot(media):
         send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         asked = telegram.log("anna")[0].message_id
         telegram.edit("anna", asked, "Переведи")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     assert [question.split("\n")[0] for question in questions(provider)] == [
         "О чём это?",
         "Переведи",
@@ -151,9 +151,9 @@ def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
 def test_what_was_no_question_does_not_become_one(telegram, provider, media, first):
     with RunningBot(media):
         telegram.say("anna", first)
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.edit("anna", telegram.log("anna")[0].message_id, "Другой вопрос")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     assert not questions(provider)
     assert len(texts(telegram, "anna")) == 1
 
@@ -161,9 +161,9 @@ def test_what_was_no_question_does_not_become_one(telegram, provider, media, fir
 def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.edit("anna", telegram.log("anna")[0].message_id, "/clear")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     assert len(texts(telegram, "anna")) == 1
     assert rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
 
@@ -171,11 +171,11 @@ def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
 def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         logged = telegram.log("anna")[0]
         telegram.act(lambda _acting: logged.message.update(date=logged.message["date"] - 4000))
         telegram.edit("anna", logged.message_id, "Другой вопрос")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     assert texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
     assert len(questions(provider)) == 1
 
@@ -183,9 +183,9 @@ def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, med
 def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider, media):
     with RunningBot(media):
         parts = telegram.paste("anna", PASTE)
-        ended(telegram, media, len(parts))
+        wait_until_ended(telegram, media, len(parts))
         telegram.edit("anna", telegram.log("anna")[0].message_id, "Другое начало")
-        ended(telegram, media, len(parts) + 1)
+        wait_until_ended(telegram, media, len(parts) + 1)
     assert texts(telegram, "anna")[-1].startswith("Вопрос был из нескольких сообщений")
     assert len(questions(provider)) == 1
 
@@ -193,11 +193,11 @@ def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider
 def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Что такое лоб?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         answer = telegram.answers("anna")[0].message_id
         telegram.say("anna", "Почему?", reply_to=answer)
         telegram.say("anna", "А это?", reply_to=answer, quote="«Что такое лоб?»")
-        ended(telegram, media, 3)
+        wait_until_ended(telegram, media, 3)
     _, whole, picked = questions(provider)
     assert whole.startswith("> Я демо-модель")
     assert whole.endswith("\n\nПочему?")
@@ -221,7 +221,7 @@ def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, m
     child.join()
     provider.behave(think_s=0.0)
     with RunningBot(media):
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
     (answer,) = texts(telegram, "anna")
     assert "«О чём это?»" in answer
     assert charged(media) == {"document": 1}
@@ -231,6 +231,6 @@ def test_a_chat_forwarded_at_once_is_one_question(telegram, provider, media):
     said = [("boris", f"Часть {number}?") for number in range(12)]
     with RunningBot(media):
         telegram.forward_words("anna", said)
-        ended(telegram, media, 12)
+        wait_until_ended(telegram, media, 12)
     assert questions(provider)[-1] == "\n".join(words for _, words in said)
     assert states(media) == {"answered": 12}

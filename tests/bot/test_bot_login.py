@@ -37,7 +37,7 @@ def logins(talk):
         yield Logins(database)
 
 
-def asked(logins):
+def begin_login(logins):
     login, key, browser = logins.start("Firefox, Linux", "203.0.*.*")
     return SimpleNamespace(login=login, key=key, browser=browser)
 
@@ -47,7 +47,7 @@ def state(logins, started):
 
 
 def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, logins):
-    started = asked(logins)
+    started = begin_login(logins)
     shown = talk.start(f"login_{started.key}")
     for words in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
         assert words in shown.text
@@ -63,7 +63,7 @@ def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, log
 
 
 def test_a_no_lets_nobody_in(talk, logins):
-    started = asked(logins)
+    started = begin_login(logins)
     talk.start(f"login_{started.key}")
     assert "Вход отклонён. Никому не пересылайте ссылки для входа" in talk.press("Это не я").text
     assert state(logins, started) is LoginState.REFUSED
@@ -71,7 +71,7 @@ def test_a_no_lets_nobody_in(talk, logins):
 
 
 def test_a_link_opens_for_one_person_who_may_open_it_again(talk, logins, telegram):
-    started = asked(logins)
+    started = begin_login(logins)
     boris = Talk(telegram, talk.settings, "boris")
     talk.start(f"login_{started.key}")
     assert "больше не действует" in boris.start(f"login_{started.key}").text
@@ -81,7 +81,7 @@ def test_a_link_opens_for_one_person_who_may_open_it_again(talk, logins, telegra
 
 
 def test_another_persons_button_does_nothing_for_anybody(talk, logins, telegram):
-    started = asked(logins)
+    started = begin_login(logins)
     talk.start(f"login_{started.key}")
     boris = Talk(telegram, talk.settings, "boris")
     boris.say("/help")
@@ -94,7 +94,7 @@ def test_another_persons_button_does_nothing_for_anybody(talk, logins, telegram)
 
 @pytest.mark.parametrize("data", ["login", "login:yes", "login:yes:x", "login:maybe:1", "login::"])
 def test_odd_data_of_buttons_is_refused_kindly(talk, logins, data):
-    started = asked(logins)
+    started = begin_login(logins)
     talk.start(f"login_{started.key}")
     assert "больше не действует" in talk.press(data, forged=True).text
     assert state(logins, started) is LoginState.SHOWN
@@ -106,7 +106,7 @@ def test_a_made_up_key_opens_nothing(talk, key):
 
 
 def test_after_five_minutes_neither_link_nor_button_counts(talk, logins):
-    started, late = asked(logins), asked(logins)
+    started, late = begin_login(logins), begin_login(logins)
     talk.start(f"login_{started.key}")
     past = utc_now() - timedelta(seconds=1)
     logins.db.sql("UPDATE login_code SET expires_at = ?", past.isoformat())
@@ -116,14 +116,14 @@ def test_after_five_minutes_neither_link_nor_button_counts(talk, logins):
 
 
 def test_in_a_group_nobody_is_signed_in(talk, logins, telegram):
-    started = asked(logins)
+    started = begin_login(logins)
     group = Talk(telegram, talk.settings, "anna@study")
     group.say(f"/start@{NAME} login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
 def test_somebody_who_is_blocked_confirms_nothing(talk, logins):
-    started = asked(logins)
+    started = begin_login(logins)
     talk.say("/help")
     Users(logins.db).block(ANNA.person_id, "cli:vera")
     talk.start(f"login_{started.key}")

@@ -14,12 +14,12 @@ from running_bot import (
     RunningBot,
     after,
     charged,
-    ended,
     questions,
     rows,
     send,
     states,
     texts,
+    wait_until_ended,
     with_media,
 )
 
@@ -78,11 +78,11 @@ def test_under_the_preset_for_voices_the_whole_is_written_down_and_summarised(
     provider.behave(fixed_transcript=words)
     with RunningBot(media):
         telegram.say("anna", "/preset")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.press("anna", "preset:set:voice")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
         voice(telegram)
-        ended(telegram, media, 3)
+        wait_until_ended(telegram, media, 3)
     answer = telegram.answers("anna")[-1]
     assert words.strip() in answer.text
     assert answer.entities[0]["type"] == "expandable_blockquote"
@@ -108,10 +108,10 @@ def test_a_reply_to_a_photo_shows_it_to_the_model_again(telegram, provider, medi
     """The photo itself is not kept with the talk."""
     with RunningBot(media):
         send(telegram, PHOTO, "p.png", "image/png", kind="photo", caption="Что тут?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         photo = next(one for one in telegram.log("anna") if "photo" in one.message)
         telegram.say("anna", "А слева?", reply_to=photo.message_id)
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     (words, image) = questions(provider)[-1]
     assert words["text"] == "А слева?"
     assert image["image_url"]["url"].startswith("data:image/png")
@@ -198,7 +198,7 @@ def test_a_long_document_is_read_in_parts_and_the_person_sees_how_far(telegram, 
         send(telegram, content, caption="Перескажи кратко")
         telegram.wait_for(lambda: _progress(telegram))
         provider.behave(think_s=0.0)
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
     (answer,) = telegram.answers("anna")
     *parts, last = questions(provider)
     assert len(parts) > 5
@@ -213,7 +213,7 @@ def test_a_book_is_read_up_to_a_number_of_parts_and_that_is_told(telegram, provi
     with RunningBot(media):
         telegram.wait_for(lambda: rows(media, "SELECT tokens FROM model_window"))
         send(telegram, ("слово " * 8000).encode())
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
     (answer,) = texts(telegram, "anna")
     assert "прочитаны первые 40 частей из" in answer
     assert len(questions(provider)) == 41
@@ -225,7 +225,7 @@ def test_a_part_that_nobody_tells_ends_the_reading_without_a_charge(telegram, pr
     with RunningBot(media):
         telegram.wait_for(lambda: rows(media, "SELECT tokens FROM model_window"))
         send(telegram, ("слово " * 1000).encode())
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
     (answer,) = texts(telegram, "anna")
     assert answer.startswith("Модель перестала отвечать на части")
     assert charged(media) == {}
@@ -239,7 +239,7 @@ def test_reading_can_be_stopped(telegram, provider, media):
         telegram.wait_for(lambda: provider.calls("chat.create"))
         telegram.wait_for(lambda: any(one.keys for one in telegram.answers("anna")))
         telegram.press("anna", "⏹ Стоп")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     (answer,) = texts(telegram, "anna")
     assert answer == "[Остановлено по вашей просьбе.]"
     assert charged(media) == {}
@@ -252,9 +252,9 @@ def _progress(telegram):
 def test_the_next_question_knows_the_document(telegram, provider, media):
     with RunningBot(media):
         send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.say("anna", "А ещё?")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     before = provider.calls("chat.create")[-1].body["messages"][-3]["content"]
     assert document_texts(before) == ["Лоб высокий."]
     ((title,),) = rows(media, "SELECT COUNT(*) FROM chat_session WHERE title <> ''")
@@ -264,9 +264,9 @@ def test_the_next_question_knows_the_document(telegram, provider, media):
 def test_a_document_is_asked_about_again_of_the_model_that_reads(telegram, provider, media):
     with RunningBot(media):
         send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.press("anna", "🔁 Ещё раз")
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     first, second = provider.calls("chat.create")
     assert first.body == second.body
 
@@ -323,9 +323,9 @@ def test_a_transcriber_that_does_not_work_is_told(telegram, provider, media, sta
 def test_forwarded_files_are_read_as_sent_ones(telegram, provider, media):
     with RunningBot(media):
         send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
-        ended(telegram, media, 1)
+        wait_until_ended(telegram, media, 1)
         telegram.forward("anna", [telegram.log("anna")[0].message_id])
-        ended(telegram, media, 2)
+        wait_until_ended(telegram, media, 2)
     first, second = questions(provider)
     assert first == second
 

@@ -45,7 +45,7 @@ def talk(telegram, settings):
         yield Talk(telegram, settings)
 
 
-def asked(provider):
+def newest_call(provider):
     """Return model and messages of the newest call."""
     body = provider.calls("chat.create")[-1].body
     return body["model"], body["messages"]
@@ -56,7 +56,7 @@ def sessions(settings, what="preset"):
     return [row[0] for row in rows(settings, asked_for)]
 
 
-def kept(settings, work):
+def with_presets(settings, work):
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         return work(OwnPresets(database))
@@ -76,7 +76,7 @@ def test_a_translator_is_asked_for_its_languages_and_translates(talk, provider):
     talk.press("preset:pair:ru-en")
     assert "Пресет включён: Переводчик." in talk.last.text
     assert "[not translated, the source text] Good morning" in talk.say("Good morning").text
-    model, messages = asked(provider)
+    model, messages = newest_call(provider)
     assert model == CHAT
     assert "русский ↔ английский" in messages[0]["content"]
     assert sessions(talk.settings) == ["translator"]
@@ -89,7 +89,7 @@ def test_other_languages_are_typed(talk, provider):
     assert "пару языков одной строкой" in talk.say("я" * 61).text
     talk.say("русский —\nказахский")
     talk.say("Доброе утро")
-    assert "Языки: русский — казахский." in asked(provider)[1][0]["content"]
+    assert "Языки: русский — казахский." in newest_call(provider)[1][0]["content"]
 
 
 def test_what_was_chosen_goes_on_in_a_new_session_and_that_is_said(talk):
@@ -116,7 +116,7 @@ def test_a_text_is_summarised(talk, provider):
     talk.say("/preset")
     talk.press("preset:set:summary")
     assert "Первое." in talk.say("Первое. Второе. Третье. Четвёртое. Пятое.").text
-    assert "Перескажи кратко" in asked(provider)[1][0]["content"]
+    assert "Перескажи кратко" in newest_call(provider)[1][0]["content"]
 
 
 def test_the_voice_preset_says_what_to_send(talk):
@@ -138,14 +138,14 @@ def test_the_operators_presets_are_on_offer_with_their_own_model(talk, provider)
     talk.say("/preset")
     talk.press(talk.behind("Репетитор"))
     talk.say("Начнём")
-    assert asked(provider)[1][0] == {"role": "system", "content": TUTOR.prompt}
+    assert newest_call(provider)[1][0] == {"role": "system", "content": TUTOR.prompt}
     talk.say("/preset")
     talk.press(talk.behind("Дорогой"))
     assert sessions(talk.settings, "model_id") == [CHAT]
     talk.press("preset:off")
     assert sessions(talk.settings, "model_id") == [None]
     talk.say("Снова как всегда")
-    assert asked(provider)[0] == "stand-in-base"
+    assert newest_call(provider)[0] == "stand-in-base"
 
 
 def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
@@ -161,7 +161,7 @@ def test_an_own_system_text_is_set_shown_saved_and_taken_away(talk, provider):
     assert "У этого разговора нет своей инструкции." in talk.say("/system").text
     talk.say("/system Отвечай стихами.\nКоротко.")
     talk.say("Что такое лоб?")
-    assert asked(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
+    assert newest_call(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
     message = talk.say("/system")
     assert message.text.endswith("Отвечай стихами.\nКоротко.")
     assert message.entities[0]["type"] == "expandable_blockquote"
@@ -170,11 +170,11 @@ def test_an_own_system_text_is_set_shown_saved_and_taken_away(talk, provider):
     talk.say("/system")
     talk.press("system:clear")
     talk.say("А нос?")
-    assert asked(provider)[0] == "stand-in-base"
+    assert newest_call(provider)[0] == "stand-in-base"
     talk.say("/preset")
     talk.press(talk.behind("Поэт"))
     talk.say("А ухо?")
-    assert asked(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
+    assert newest_call(provider)[1][0]["content"] == "Отвечай стихами.\nКоротко."
 
 
 def test_a_system_text_may_be_typed_after_the_question_for_it(talk, provider):
@@ -182,7 +182,7 @@ def test_a_system_text_may_be_typed_after_the_question_for_it(talk, provider):
     assert "Паролей и ключей не пишите" in talk.press("system:set").text
     talk.say("Отвечай по-английски.")
     talk.say("Привет")
-    assert asked(provider)[1][0]["content"] == "Отвечай по-английски."
+    assert newest_call(provider)[1][0]["content"] == "Отвечай по-английски."
 
 
 def test_waiting_for_a_text_can_be_cancelled(talk, provider):
@@ -190,7 +190,7 @@ def test_waiting_for_a_text_can_be_cancelled(talk, provider):
     talk.press("system:set")
     talk.press("cancel")
     talk.say("Что такое лоб?")
-    assert asked(provider)[0] == "stand-in-base"
+    assert newest_call(provider)[0] == "stand-in-base"
 
 
 def test_what_people_save_is_sealed(talk):
@@ -198,14 +198,16 @@ def test_what_people_save_is_sealed(talk):
     ((name, prompt),) = rows(talk.settings, "SELECT name, prompt FROM preset")
     assert "Тайна" not in name
     assert "Никому" not in prompt
-    (found,) = kept(talk.settings, lambda presets: presets.of(ANNA))
+    (found,) = with_presets(talk.settings, lambda presets: presets.of(ANNA))
     assert (found.name, found.prompt) == ("Тайна", "Никому не говори.")
 
 
 def test_the_same_name_takes_the_place_of_the_old_text(talk):
     save(talk, "Поэт", "Раз.")
     save(talk, "Поэт", "Два.")
-    assert [each.prompt for each in kept(talk.settings, lambda rows_: rows_.of(ANNA))] == ["Два."]
+    assert [each.prompt for each in with_presets(talk.settings, lambda rows_: rows_.of(ANNA))] == [
+        "Два."
+    ]
 
 
 def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk):
@@ -213,7 +215,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
         "/system " + "я" * (PROMPT_LENGTH + 1)
     ).text.replace("\xa0", " ")
     assert sessions(talk.settings, "system") == []
-    kept(
+    with_presets(
         talk.settings,
         lambda presets: [
             presets.put(ANNA, f"п{number}", "Да.") for number in range(MAX_OWN_PRESETS)
@@ -223,7 +225,7 @@ def test_too_long_texts_and_names_and_too_many_presets_are_refused_clearly(talk)
     talk.press("system:save")
     assert "не длиннее 40 знаков" in talk.say("и" * 41).text
     assert "У вас уже 20 своих пресетов" in talk.say("Лишний").text
-    assert len(kept(talk.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
+    assert len(with_presets(talk.settings, lambda presets: presets.of(ANNA))) == MAX_OWN_PRESETS
 
 
 def test_a_pasted_text_that_the_client_split_is_refused_whole(talk, telegram, provider):
@@ -242,19 +244,19 @@ def test_an_own_preset_is_deleted_after_a_second_question(talk):
     assert "Удалить пресет «Поэт»?" in talk.last.text
     talk.press(talk.behind("Да, удалить"))
     assert "удалён" in talk.last.text
-    assert kept(talk.settings, lambda presets: presets.of(ANNA)) == []
+    assert with_presets(talk.settings, lambda presets: presets.of(ANNA)) == []
 
 
 @pytest.mark.parametrize("verb", ["own", "drop", "dropped"])
 def test_somebody_elses_preset_is_neither_shown_nor_deleted(talk, verb):
-    mine = kept(talk.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст."))
+    mine = with_presets(talk.settings, lambda presets: presets.put(777, "Чужой", "Чужой текст."))
     message = talk.say("/preset")
     assert "Чужой" not in talk.labels
     talk.press(f"preset:{verb}:{mine.preset_id}", forged=True)
     assert talk.alerts() == ["Пресет не найден. Откройте список ещё раз: /preset"]
     assert talk.last.text == message.text
     assert sessions(talk.settings) == [""]
-    assert kept(talk.settings, lambda presets: presets.of(777)) == [mine]
+    assert with_presets(talk.settings, lambda presets: presets.of(777)) == [mine]
 
 
 @pytest.mark.parametrize(

@@ -10,15 +10,15 @@ from running_bot import (
     VERA,
     RunningBot,
     ask,
-    ended,
     let_serve,
     rows,
     russian,
     settings_of,
     states,
     texts,
+    wait_until_ended,
 )
-from served import counted, try_in
+from served import count_answers, try_in
 from set_up import Provider
 
 from merlin.chat.answer import RetryPolicy
@@ -49,7 +49,7 @@ def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, sett
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
 
         def told():
             ((counters,),) = rows(settings, "SELECT counters FROM heartbeat")
@@ -71,7 +71,7 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
     let_serve(settings, "ft:deleted", number=2)
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.wait_for(lambda: texts(telegram, "vera"))
     (answer,) = texts(telegram)
     assert "«вопрос»" in answer
@@ -89,7 +89,7 @@ def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once
     with RunningBot(quick):
         for number in range(1, 6):
             telegram.say("anna", f"вопрос {number}")
-            ended(telegram, settings, number)
+            wait_until_ended(telegram, settings, number)
         telegram.wait_for(lambda: texts(telegram, "vera"))
     *busy, third, _, last = texts(telegram)
     assert busy == [russian("bot-busy")] * 2
@@ -107,18 +107,18 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
         try_in(database, "ft:deleted", 1.0)
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         with open_database(settings.database) as database:
-            assert counted(database) == (0, 1, 0, 0)
+            assert count_answers(database) == (0, 1, 0, 0)
             let_answer = CANARY.update({"share": 0.0})
             database.transact(lambda: database.change(let_answer))
         telegram.say("anna", "вопрос 2")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     assert all("bot-earlier" not in text and "«вопрос" in text for text in texts(telegram))
     standings = rows(settings, "SELECT standing FROM turn ORDER BY id")
     assert standings == [("serving",), ("serving",)]
     with open_database(settings.database) as database:
-        assert counted(database) == (0, 1, 1, 0)
+        assert count_answers(database) == (0, 1, 1, 0)
 
 
 def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
@@ -126,7 +126,7 @@ def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, setting
     with RunningBot(settings):
         for number in (1, 2):
             telegram.say("anna", f"вопрос {number}")
-            ended(telegram, settings, number)
+            wait_until_ended(telegram, settings, number)
     asked = rows(settings, "SELECT kind, arguments, by_whom FROM request")
     assert asked == [("census", '{"model":"ft:deleted"}', "bot")]
 
@@ -159,7 +159,7 @@ def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert [version["text"] for version in answer.versions][:2] == ["…", russian("bot-waiting")]
     assert "«вопрос»" in answer.text

@@ -47,7 +47,7 @@ def kinds(buyer):
     return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
-def opened(vera, buyer):
+def open_purchase(vera, buyer):
     """Open the newest purchase of somebody, by the buttons that lead there."""
     vera.press(f"a-user:{buyer.user_id}", forged=True)
     vera.press("Заказы")
@@ -59,7 +59,7 @@ def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, world):
     telegram, settings = world
     buyer.order("Twenty voices")
     buyer.pay()
-    shown = opened(vera, buyer)
+    shown = open_purchase(vera, buyer)
     number = re.search(r"Номер заказа: (\w{8})$", shown, re.MULTILINE)[1]
     vera.press("a-find", forged=True)
     vera.say(f"№ {number}")
@@ -78,7 +78,7 @@ def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, world):
     noted = rows(settings, "SELECT by_whom, arguments FROM audit WHERE action = 'payment.refund'")
     assert any(by == "user:1003" and "Купили дважды" in said for by, said in noted)
     assert len([one for one in telegram.answers(buyer.who) if "Refunded" in one.text]) == 1
-    assert "деньги возвращены" in opened(vera, buyer)
+    assert "деньги возвращены" in open_purchase(vera, buyer)
     assert "Купили дважды" in vera.last.text
     assert not any(label.startswith("Вернуть") for label in vera.labels)
 
@@ -88,7 +88,7 @@ def test_a_refund_of_a_subscription_ends_it(buyer, vera, world):
     buyer.plan("Always")
     link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
     buyer.pay(link.rsplit("/", 1)[1])
-    opened(vera, buyer)
+    open_purchase(vera, buyer)
     vera.press(vera.data("a-back"))
     vera.say("Передумал")
     vera.press(vera.data("a-back-yes"))
@@ -135,7 +135,7 @@ def test_a_part_of_roubles_goes_back(buyer, vera, world):
     _, settings = world
     buyer.say("/start")
     paid_in_roubles(buyer)
-    opened(vera, buyer)
+    open_purchase(vera, buyer)
     vera.press(vera.data("a-back"))
     assert "299\N{NO-BREAK SPACE}₽" in vera.last.text
     for nonsense in ("всё", "300", "0", "-5", "1,999"):
@@ -154,7 +154,7 @@ def test_a_refund_is_given_up_by_any_other_button(buyer, vera, world):
     _, settings = world
     buyer.order("Twenty voices")
     buyer.pay()
-    opened(vera, buyer)
+    open_purchase(vera, buyer)
     vera.press(vera.data("a-back"))
     vera.say("Причина")
     yes = vera.data("a-back-yes")

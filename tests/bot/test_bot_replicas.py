@@ -108,7 +108,7 @@ def replicas_of(tmp_path, telegram, provider, postgresql):
     return partial(Replicas, tmp_path, telegram, provider, postgresql.emptied())
 
 
-def ended(replicas, count, within_s=90):
+def wait_until_ended(replicas, count, within_s=90):
     replicas.telegram.wait_for(
         lambda: (
             "waiting" not in (found := states(replicas.settings)) and sum(found.values()) == count
@@ -117,7 +117,7 @@ def ended(replicas, count, within_s=90):
     )
 
 
-def whole(telegram, who):
+def whole_answers(telegram, who):
     """Return the answers of a chat without placeholders that a killed bot left."""
     return [one.text for one in telegram.answers(who) if one.text != "…"]
 
@@ -138,9 +138,9 @@ def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
                 telegram.say(person, f"вопрос {person}-{number}")
         telegram.wait_for(lambda: all(telegram.answers(person) for person in people))
         replicas.first.kill()
-        ended(replicas, 2 * len(people))
+        wait_until_ended(replicas, 2 * len(people))
     for person in people:
-        said = whole(telegram, person)
+        said = whole_answers(telegram, person)
         assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(said)] == [True, True]
     assert states(replicas.settings) == {"answered": 32}
 
@@ -156,14 +156,16 @@ def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
         for person in people:
             telegram.say(person, "Расскажи")
         for person in people:
-            telegram.wait_for(lambda person=person: "слово3" in str(whole(telegram, person)))
+            telegram.wait_for(
+                lambda person=person: "слово3" in str(whole_answers(telegram, person))
+            )
         provider.behave(piece_s=3600.0)
         for person in people:
             telegram.say(person, "/help")
             telegram.press(person, telegram.answers(person)[0].keys[0][0]["callback_data"])
-        ended(replicas, 3 * len(people))
+        wait_until_ended(replicas, 3 * len(people))
     for person in people:
-        story, help_ = whole(telegram, person)
+        story, help_ = whole_answers(telegram, person)
         assert "слово399" not in story
         assert "/sessions" in help_
     reached = [call.arguments["text"] for call in telegram.calls("answerCallbackQuery")]
@@ -178,13 +180,13 @@ def test_two_bots_never_answer_more_than_the_plan_allows(replicas_of, telegram, 
         chats = range(2001, 2013)
         for chat in chats:
             telegram.say(chat, "/help")
-        ended(replicas, len(chats))
+        wait_until_ended(replicas, len(chats))
         # The same person in many chats at once, so that both bots reserve for one plan.
         replicas.give(replicas.first, chats[::2])
         replicas.give(replicas.second, chats[1::2])
         for chat in chats:
             assert replicas.push(question(chat)) == 200
-        ended(replicas, 2 * len(chats))
+        wait_until_ended(replicas, 2 * len(chats))
     assert len(provider.calls("chat.create")) == 3
     assert rows(replicas.settings, "SELECT state FROM quota_use") == [("charged",)] * 3
 

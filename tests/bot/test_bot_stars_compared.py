@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from running_bot import RunningBot, rows
-from stars_buyer import Buyer, change, compared, ledger, ordered, selling, with_books
+from stars_buyer import Buyer, buyer_with_invoice, change, compared, ledger, selling, with_books
 
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
@@ -41,7 +41,7 @@ def paid_unseen(telegram, buyer):
 def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start(
     telegram, settings
 ):
-    buyer = ordered(telegram, settings)
+    buyer = buyer_with_invoice(telegram, settings)
     paid_unseen(telegram, buyer)
     with RunningBot(settings):
         buyer.until("Paid")
@@ -84,7 +84,7 @@ def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, sett
 
 
 def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
-    buyer = ordered(telegram, settings)
+    buyer = buyer_with_invoice(telegram, settings)
     odd = {"id": "gift", "amount": 7, "date": 1795190000}
     person = {"type": "user", "user": {"id": buyer.user_id}, "invoice_payload": "nobody's"}
     out = {"type": "fragment"}
@@ -101,7 +101,7 @@ def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
 
 
 def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
-    buyer = ordered(telegram, settings)
+    buyer = buyer_with_invoice(telegram, settings)
     with RunningBot(settings):
         buyer.pay()
     telegram.act(lambda acting: acting.world.transactions.clear())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from forked import code_of, start_bot
 from running_bot import RunningBot, rows
-from stars_buyer import change, ledger, ordered, selling, with_books
+from stars_buyer import buyer_with_invoice, change, ledger, selling, with_books
 
 from merlin.core import killpoint
 
@@ -24,7 +24,7 @@ def settings(tmp_path, telegram):
 def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
     telegram, settings, tmp_path, point
 ):
-    buyer = ordered(telegram, settings)
+    buyer = buyer_with_invoice(telegram, settings)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     telegram.pay(buyer.who)
     assert code_of(child) == 137, (tmp_path / "log").read_text()[-3000:]
@@ -38,7 +38,7 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
 
 @pytest.mark.parametrize("point", REFUND)
 def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point):
-    buyer = ordered(telegram, settings)
+    buyer = buyer_with_invoice(telegram, settings)
     with RunningBot(settings):
         buyer.pay()
     purchase_id = buyer.purchases()[0].purchase_id

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 import structlog
-from running_bot import QUICK, VERA, RunningBot, ask, ended, rows, russian, states, texts
+from running_bot import QUICK, VERA, RunningBot, ask, rows, russian, states, texts, wait_until_ended
 
 from merlin.app.inbox import Inbox, Update
 from merlin.config.settings import TelegramLimits
@@ -67,7 +67,7 @@ def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, se
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: texts(telegram, "vera"))
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert len(texts(telegram)) == 3
     assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
     assert "не подтвердил" in texts(telegram, "vera")[0]
@@ -86,21 +86,21 @@ def test_a_flooded_chat_holds_up_no_other(telegram, settings):
         assert texts(telegram) == []
     # The next bot has not been asked to wait.
     with RunningBot(settings):
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     assert "«вопрос»" in texts(telegram)[0]
 
 
 def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.block("anna")
         telegram.say("anna", "второй")
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
         assert rows(settings, "SELECT is_reachable FROM users") == [(0,)]
         telegram.block("anna", blocked=False)
         telegram.say("anna", "третий")
-        ended(telegram, settings, 5)
+        wait_until_ended(telegram, settings, 5)
     assert rows(settings, "SELECT is_reachable FROM users") == [(1,)]
     assert rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [("unreachable",)]
     assert "«третий»" in texts(telegram)[-1]
@@ -113,7 +113,7 @@ def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, se
         (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
         telegram.delete("anna", placeholder.message_id)
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (answer,) = texts(telegram)
     assert "«вопрос»" in answer
 
@@ -122,7 +122,7 @@ def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, sett
     telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=3))
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.wait_for(lambda: texts(telegram, "vera"))
     (told,) = texts(telegram, "vera")
     assert "токеном" in told
@@ -132,12 +132,12 @@ def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, sett
 def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings, logs):
     with RunningBot(settings):
         telegram.say("anna", "до")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.stop()
         telegram.say("anna", "во время")
         telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
         telegram.start()
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     events = [log["event"] for log in logs]
     assert events.count("telegram does not answer") == 1
     assert events.count("telegram answers again") == 1
@@ -158,7 +158,7 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
         telegram.say("boris", "вопрос")
         telegram.wait_for(lambda: states(settings).get("refused", 0) > 5)
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 21)
+        wait_until_ended(telegram, settings, 21)
         telegram.wait_for(lambda: any("Не успеваю" in told for told in texts(telegram)))
     told = texts(telegram)
     assert sum("Не успеваю" in text for text in told) == 1
@@ -171,15 +171,15 @@ def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, prov
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "/lang")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         telegram.press("anna", "lang:en")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
         for number in range(8):
             telegram.say("anna", f"вопрос {number}")
         telegram.wait_for(lambda: any("can't keep up" in told for told in texts(telegram)))
         assert not any("Не успеваю" in told for told in texts(telegram))
         provider.behave(think_s=0.0)
-        ended(telegram, settings, 10)
+        wait_until_ended(telegram, settings, 10)
 
 
 def test_updates_that_come_again_are_answered_once(telegram, settings):
@@ -224,7 +224,7 @@ def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, 
         # What is asked of models breaks, and nothing else does.
         other.sql("ALTER TABLE serving RENAME TO away")
         telegram.say("anna", "вопрос")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
         other.sql("ALTER TABLE away RENAME TO serving")
     assert texts(telegram) == [russian("bot-failed")]
 
@@ -236,7 +236,7 @@ def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, lo
         said = "updates could not be stored"
         telegram.wait_for(lambda: [log for log in logs if log["event"] == said])
         other.sql("ALTER TABLE away RENAME TO updates")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert "«вопрос»" in texts(telegram)[0]
 
 
@@ -250,23 +250,23 @@ def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
             "text": "вопрос",
         }
         telegram.call(lambda: telegram._world.add_update("message", raw))
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
 
 
 def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     (settings.state_dir / "text.key").unlink()
     with RunningBot(settings):
         telegram.say("anna", "второй")
-        ended(telegram, settings, 2)
+        wait_until_ended(telegram, settings, 2)
     assert "«второй»" in texts(telegram)[-1]
     _store_unread(settings, telegram)
     (settings.state_dir / "text.key").unlink()
     with RunningBot(settings):
-        ended(telegram, settings, 3)
+        wait_until_ended(telegram, settings, 3)
     assert texts(telegram)[-1] == russian("bot-failed")
 
 
@@ -293,7 +293,7 @@ def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provi
         telegram.wait_for(lambda: rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
     assert len(telegram.calls("editMessageText")) <= 2
     with RunningBot(settings):
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert texts(telegram) == [words]
 
 
@@ -326,5 +326,5 @@ def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, sett
         with other.atomic():
             telegram.say("anna", "вопрос")
             telegram.wait_for(lambda: telegram.calls("getUpdates"))
-        ended(telegram, settings, 1)
+        wait_until_ended(telegram, settings, 1)
     assert "«вопрос»" in texts(telegram)[0]

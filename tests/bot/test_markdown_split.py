@@ -44,7 +44,7 @@ def squeezed(text):
     return re.sub(r"\s+", "", text)
 
 
-def shown(page, mark):
+def marked_text(page, mark):
     return page.text.encode("utf-16-le")[2 * mark.offset : 2 * (mark.offset + mark.length)].decode(
         "utf-16-le"
     )
@@ -61,7 +61,7 @@ def fits(part):
     for mark in part.marks:
         assert mark.length > 0
         assert 0 <= mark.offset <= utf16_length(part.text) - mark.length
-        assert shown(part, mark).strip()
+        assert marked_text(part, mark).strip()
 
 
 @settings(max_examples=150, deadline=None, derandomize=True)
@@ -97,9 +97,12 @@ def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
         fits(part)
     assert squeezed("".join(texts(parts))) == squeezed(page.text)
     for kind in ("bold", "code", "text_link"):
-        whole = "".join(squeezed(shown(page, one)) for one in page.marks if one.kind == kind)
+        whole = "".join(squeezed(marked_text(page, one)) for one in page.marks if one.kind == kind)
         assert whole == "".join(
-            squeezed(shown(part, one)) for part in parts for one in part.marks if one.kind == kind
+            squeezed(marked_text(part, one))
+            for part in parts
+            for one in part.marks
+            if one.kind == kind
         )
 
 
@@ -113,7 +116,7 @@ def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
     code = "\n".join(lines)
     page = render("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
     parts = split(page)
-    kept = [(shown(part, one), one.value) for part in parts for one in part.marks]
+    kept = [(marked_text(part, one), one.value) for part in parts for one in part.marks]
     assert squeezed("".join(text for text, _ in kept)) == squeezed(code)
     assert all(language == "python" for _, language in kept)
     for part in parts:

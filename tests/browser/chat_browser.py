@@ -44,7 +44,7 @@ class Bot:
         return update
 
 
-def opened(
+def open_chat_page(
     chromium: Browser, telegram: TelegramStandIn, width: int = 1280, **options: object
 ) -> Iterator[Page]:
     """Open the page, and fail the test for anything that the browser complained of."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chat_browser import Bot, opened
+from chat_browser import Bot, open_chat_page
 from chromium_here import ARGUMENTS, CHROMIUM
 from course_browser import Visitor, course_site, visiting
 from machine import skip_or_fail
@@ -43,7 +43,7 @@ def bot(telegram: TelegramStandIn) -> Bot:
 
 @pytest.fixture
 def page(chromium: Browser, telegram: TelegramStandIn) -> Iterator[Page]:
-    yield from opened(chromium, telegram)
+    yield from open_chat_page(chromium, telegram)
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from merlin.account.users import Users
 # What the api's own tests share serves here too.
 sys.path.append(str(Path(__file__).parents[1] / "api"))
 
-from asking_site import TWO_A_DAY, opened
+from asking_site import TWO_A_DAY, run_asking_site
 from catalogue_files import COURSES
 from sign_in_data import PUBLIC, with_bot, with_password
 
@@ -34,7 +34,7 @@ _FINE = (
 @contextmanager
 def course_site(folder, **settings):
     """Run a site with many courses, a bot's name and a model that answers on `algorithms`."""
-    with opened(folder, telegram_keys=(PUBLIC,), **settings) as (site, provider):
+    with run_asking_site(folder, telegram_keys=(PUBLIC,), **settings) as (site, provider):
         site.teach(COURSES)
         with_bot(site)
         site.provider, site.numbers = provider, count(5000)

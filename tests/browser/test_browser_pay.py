@@ -168,7 +168,7 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
 
 
 @pytest.fixture(scope="module")
-def roads(shop):
+def page_paths(shop):
     """Name -> address of every page of the shop, and who opens it; vera is an admin."""
     anna, boris = shop.buyer(), shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
@@ -201,7 +201,7 @@ def roads(shop):
 CODE = {"code": "AUTUMN", "plan": "plus", "gives": "percent", "number": 10}
 
 
-def opened(page, shop, name, path):
+def open_page(page, shop, name, path):
     """Open a page; the one that leads away stays where it is, as by an answer without a page."""
     if name == "leading":
         page.context.route(
@@ -211,14 +211,14 @@ def opened(page, shop, name, path):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, roads, language):
+def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, page_paths, language):
     faults, pages = {}, {}
-    for place, name, (path, user_id) in turns_of(roads, language):
+    for place, name, (path, user_id) in turns_of(page_paths, language):
         if name in ALIKE and not is_whole():
             continue
         page = pages.get(user_id) or visitor.page(user_id, locale=language)
         pages[user_id] = page
-        opened(page, shop, name, path)
+        open_page(page, shop, name, path)
         still(page)
         faults |= faults_of(page, name, place)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
@@ -226,10 +226,10 @@ def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, roads, langua
         assert missing_pictures(SHOWN) == set()
 
 
-def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, roads):
+def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, page_paths):
     pages = {}
-    for name, (path, user_id) in roads.items():
+    for name, (path, user_id) in page_paths.items():
         page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id, **NARROW))
-        opened(page, shop, name, path)
+        open_page(page, shop, name, path)
         assert page.evaluate(WIDE) == [], name
         assert page.evaluate(SMALL) == [], name

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
-from chat_browser import ANNA, bubbles, field, opened
+from chat_browser import ANNA, bubbles, field, open_chat_page
 from playwright.sync_api import Page, expect
 
 pytestmark = pytest.mark.integration
@@ -65,7 +65,7 @@ NAME_OF_FOCUS = """() => {
     ("width", "scheme"), [(360, "light"), (390, "dark"), (768, "light"), (1280, "dark")]
 )
 def test_nothing_is_cut_off_unnamed_or_too_pale(chromium, telegram, bot, width, scheme):
-    for page in opened(chromium, telegram, width, color_scheme=scheme):
+    for page in open_chat_page(chromium, telegram, width, color_scheme=scheme):
         keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
         telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")

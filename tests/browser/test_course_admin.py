@@ -209,7 +209,7 @@ def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
     expect(page.get_by_text("через 40 дней")).to_be_visible()
 
 
-def roads(staff):
+def page_paths(staff):
     return {
         "home": "/admin/board",
         "story": f"/admin/board?commit={staff.rejected}",
@@ -250,7 +250,7 @@ OUT = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((pan
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(colleague, staff, language):
     page = colleague.page(VERA, locale=language, **PHONE)
-    for name, path in roads(staff).items():
+    for name, path in page_paths(staff).items():
         page.goto(staff.address + path)
         assert page.evaluate(OUT) == [], name
     page.goto(f"{staff.address}/admin/models")
@@ -275,7 +275,7 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
 def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
     page = colleague.page(VERA, locale=language, **DESK)
     faults = {}
-    for place, name, path in turns_of(roads(staff), language):
+    for place, name, path in turns_of(page_paths(staff), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")

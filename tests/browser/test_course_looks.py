@@ -32,7 +32,7 @@ SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in",
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
 
-def roads(site):
+def page_paths(site):
     """Return name -> address of every page, and whether somebody is signed in there."""
     course = site.course_id("algorithms")
     materials = Catalogue(site.db).materials("algorithms")
@@ -76,7 +76,7 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, lan
     seen = {
         signed: visitor.page(anna if signed else None, locale=language) for signed in (False, True)
     }
-    for place, name, (path, signed) in turns_of(roads(courses), language):
+    for place, name, (path, signed) in turns_of(page_paths(courses), language):
         page = seen[signed]
         page.goto(courses.address + path)
         still(page)
@@ -93,12 +93,12 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
     visitor, courses, anna
 ):
     page = visitor.page(anna, **NARROW)
-    for name, (path, _) in roads(courses).items():
+    for name, (path, _) in page_paths(courses).items():
         page.goto(courses.address + path)
         assert page.evaluate(WIDE) == [], name
         assert page.evaluate(SMALL) == [], name
     large = visitor.page(anna, **DESK)
-    for name, (path, _) in roads(courses).items():
+    for name, (path, _) in page_paths(courses).items():
         large.goto(courses.address + path)
         large.evaluate("document.documentElement.style.fontSize = '200%'")
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

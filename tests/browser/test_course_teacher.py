@@ -29,7 +29,7 @@ def edit(staff, slug="algorithms"):
     return f"/courses/{staff.course_id(slug)}/edit"
 
 
-def lying(staff, path, dataset="algorithms"):
+def file_in_git(staff, path, dataset="algorithms"):
     return next(file for file in FileIndex(staff.db).files(dataset) if file.path == path)
 
 
@@ -77,7 +77,7 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleagu
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
-    assert lying(staff, "materials/lecture-09.md", "neurotypology").text.startswith(
+    assert file_in_git(staff, "materials/lecture-09.md", "neurotypology").text.startswith(
         "# Кучи\n\n**Куча**"
     )
     page.get_by_text("Отменить правку").click()
@@ -143,7 +143,7 @@ def test_what_is_missing_is_said_and_nothing_that_was_typed_is_lost(colleague, s
 
 def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(colleague, staff):
     path = "materials/seminar-01.md"
-    before = lying(staff, path)
+    before = file_in_git(staff, path)
     change = propose(staff, path, before.blob, "# Моё\n")
     staff.keeper.files["algorithms"][path] = f"# Их {XSS}\n"
     page = colleague.open(f"/changes/{change}", BORIS)
@@ -155,7 +155,7 @@ def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(colleague, staff)
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
-    assert lying(staff, path).text == "# Моё\n"
+    assert file_in_git(staff, path).text == "# Моё\n"
 
 
 def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, staff):
@@ -173,7 +173,7 @@ def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, s
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     staff.keeper.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
-    assert lying(staff, path).text == "# Мои графы\n"
+    assert file_in_git(staff, path).text == "# Мои графы\n"
 
 
 def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, staff):
@@ -194,7 +194,7 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
     staff.keeper.commit()
-    card = lying(staff, "course.yaml", "python").text
+    card = file_in_git(staff, "course.yaml", "python").text
     assert "Моё описание" in card
     assert "Питон" in card
 
@@ -226,7 +226,7 @@ def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
     staff.keeper.commit()
     expect(page.get_by_text("сохранена")).to_be_visible()
-    assert "New words" in lying(staff, "course.yaml").text
+    assert "New words" in file_in_git(staff, "course.yaml").text
 
 
 def test_questions_are_told_as_a_drawing_and_in_numbers(colleague, staff):
@@ -296,7 +296,7 @@ def test_a_question_asked_in_vain_is_answered_among_the_edits_or_dismissed(
     expect(page.locator("summary", has_text=other)).to_have_count(1)
 
 
-def roads(staff):
+def page_paths(staff):
     tell(staff, f"Где дек? {XSS}")
     draft(staff, f"Где стек? {XSS}", "Где куча?")
     change = propose(staff, "materials/new.md", None, f"# Новое {XSS}\n")
@@ -324,7 +324,7 @@ def roads(staff):
 def test_axe_finds_no_fault_on_a_teachers_pages(colleague, staff, language):
     page = colleague.page(BORIS, locale=language, **DESK)
     faults = {}
-    for place, name, path in turns_of(roads(staff), language):
+    for place, name, path in turns_of(page_paths(staff), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")

@@ -54,7 +54,7 @@ def launched(visitor, path="/", theme=DARK, user_id=1001, script=None, **options
     return page
 
 
-def told(page, kind):
+def app_calls(page, kind):
     """Return what the app was told of this kind, once it was."""
     page.wait_for_function("(kind) => window.told?.some(([one]) => one === kind)", arg=kind)
     return [data for name, data in page.evaluate("window.told") if name == kind]
@@ -75,7 +75,7 @@ def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, co
     sider(page).get_by_role("link").click()
     is_at(page, f"/courses/{courses.course_id('networks')}")
     expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
-    assert told(page, "web_app_ready") == [""]
+    assert app_calls(page, "web_app_ready") == [""]
     assert "merlin.token" in page.evaluate("JSON.stringify(sessionStorage)")
 
 
@@ -85,7 +85,7 @@ def test_the_page_wears_telegrams_colours_and_has_no_header(visitor):
     expect(page.get_by_role("banner")).to_be_hidden()
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(35, 46, 60)"
     assert page.locator("html").get_attribute("data-theme") == "dark"
-    assert told(page, "web_app_set_header_color") == [{"color": "#232e3c"}]
+    assert app_calls(page, "web_app_set_header_color") == [{"color": "#232e3c"}]
 
 
 def test_colours_that_cannot_be_read_are_not_worn(visitor):
@@ -98,12 +98,12 @@ def test_colours_that_cannot_be_read_are_not_worn(visitor):
 def test_the_back_button_leads_back_and_the_main_button_asks(visitor, courses):
     number = courses.course_id("algorithms")
     page = launched(visitor, f"/courses/{number}")
-    assert told(page, "web_app_setup_back_button") == [{"is_visible": True}]
-    (main,) = told(page, "web_app_setup_main_button")
+    assert app_calls(page, "web_app_setup_back_button") == [{"is_visible": True}]
+    (main,) = app_calls(page, "web_app_setup_main_button")
     assert (main["text"], main["is_visible"]) == ("Спросить по курсу", True)
     page.evaluate("Telegram.WebView.receiveEvent('main_button_pressed')")
     page.wait_for_url(f"**/courses/{number}/chat")
-    assert told(page, "web_app_setup_back_button") == [{"is_visible": True}]
+    assert app_calls(page, "web_app_setup_back_button") == [{"is_visible": True}]
     page.evaluate("Telegram.WebView.receiveEvent('back_button_pressed')")
     page.wait_for_url(f"**/courses/{number}")
 

@@ -40,7 +40,7 @@ def dataset(staff):
     return f"/datasets/{name}/examples"
 
 
-def lying(staff, base):
+def example_texts(staff, base):
     """Return id -> text of a dataset's examples."""
     files = FileIndex(staff.db).files(base.split("/")[2])
     return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
@@ -95,9 +95,9 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     page.get_by_label("Теги").fill("деревья, кучи")
     page.get_by_role("button", name="Применить правку").click()
     expect(bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
-    assert "Стопка" not in str(lying(staff, dataset))
+    assert "Стопка" not in str(example_texts(staff, dataset))
     save(page, staff)
-    now = lying(staff, dataset)
+    now = example_texts(staff, dataset)
     assert staff.keeper.commits == commits + 1
     assert "Стопка тарелок." in now["stack"]
     assert "split: test" in now["stack"]
@@ -117,7 +117,7 @@ def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, 
     page.keyboard.press("Control+s")
     expect(bar(page)).to_have_count(0)
     staff.keeper.commit()
-    assert "Стопка." in lying(staff, dataset)["stack"]
+    assert "Стопка." in example_texts(staff, dataset)["stack"]
 
 
 def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
@@ -169,7 +169,7 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
-    assert "Моё и их." in lying(staff, dataset)["stack"]
+    assert "Моё и их." in example_texts(staff, dataset)["stack"]
 
 
 def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, dataset):
@@ -183,7 +183,7 @@ def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, datas
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("alert")).to_have_count(0)
     save(page, staff)
-    assert "Моё." in lying(staff, dataset)["stack"]
+    assert "Моё." in example_texts(staff, dataset)["stack"]
 
 
 def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff, dataset):
@@ -192,7 +192,7 @@ def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, st
     page.get_by_role("button", name="Удалить").click()
     page.get_by_role("button", name="Оставить чужой вариант").click()
     expect(bar(page)).to_have_count(0)
-    assert "Их слова" in lying(staff, dataset)["stack"]
+    assert "Их слова" in example_texts(staff, dataset)["stack"]
 
 
 def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, dataset):
@@ -214,7 +214,7 @@ def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
     page.get_by_label("Ответ").fill("Очередь с двух сторон.")
     page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
-    assert "с двух сторон" in lying(staff, dataset)["broken"]
+    assert "с двух сторон" in example_texts(staff, dataset)["broken"]
 
 
 TABLE = """\
@@ -243,7 +243,7 @@ def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     page.get_by_role("button", name="Добавить отмеченные в правки").click()
     expect(bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
     save(page, staff)
-    now = lying(staff, dataset)
+    now = example_texts(staff, dataset)
     assert "Совсем другой ответ." in now["queue"]
     assert "tags: [структуры]" in now["queue"]
     assert any("Очередь с двух сторон." in (text or "") for text in now.values())
@@ -301,7 +301,7 @@ def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(coll
     page.get_by_label("Ответ").fill("Это разметка.")
     page.get_by_role("button", name="Применить правку").click()
     save(page, staff)
-    assert any("Это разметка." in (text or "") for text in lying(staff, BASE).values())
+    assert any("Это разметка." in (text or "") for text in example_texts(staff, BASE).values())
 
 
 def test_old_addresses_of_a_courses_examples_lead_on(colleague, staff):
@@ -332,7 +332,7 @@ def remember(staff):
         staff.db.add_missing(TAUGHT_EXAMPLE, [row | {"tokens": 9, "text_digest": text["digest"]}])
 
 
-def roads(dataset):
+def page_paths(dataset):
     return {
         "examples-list": BASE,
         "examples-one": f"{BASE}/one?example=xss%2Fone",
@@ -355,7 +355,7 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, 
         client.post(dataset, data={"question": "Новый?", "answer": "Да."})
     page = colleague.page(VERA, locale=language, **DESK)
     faults = {}
-    for place, name, path in turns_of(roads(dataset), language):
+    for place, name, path in turns_of(page_paths(dataset), language):
         page.goto(staff.address + path)
         assert page.locator("html").get_attribute("lang") == language
         if name == "examples-paste":
@@ -374,6 +374,6 @@ def test_no_page_of_examples_scrolls_sideways(colleague, staff, dataset, width):
     with staff.browser(VERA) as client:
         client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})
     page = colleague.page(VERA, viewport={"width": width, "height": 800})
-    for path in roads(dataset).values():
+    for path in page_paths(dataset).values():
         page.goto(staff.address + path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path

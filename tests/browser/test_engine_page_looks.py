@@ -85,7 +85,7 @@ def browse(chromium):
     assert said == []
 
 
-def roads(engine):
+def page_paths(engine):
     """Return the pages that are looked at, by the names of their pictures."""
     jobs = engine.jobs
     return {
@@ -105,7 +105,7 @@ def test_axe_finds_no_fault_on_any_page_in_any_light(browse, engine, language):
     for part in ("**/live*", "**/machine"):
         page.route(part, lambda call: call.fulfill(status=204))
     # The last page ends the visit.
-    places = {**roads(engine), "engine-sign-in": "/sign-in"}
+    places = {**page_paths(engine), "engine-sign-in": "/sign-in"}
     for place, name, path in turns_of(places, language):
         if name == "engine-sign-in":
             page.locator("header form button").click()
@@ -126,7 +126,7 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
     browse, engine
 ):
     page, large = browse(engine, **NARROW), browse(engine)
-    for name, path in roads(engine).items():
+    for name, path in page_paths(engine).items():
         page.goto(engine.address + path)
         assert page.evaluate(WIDE) == [], name
         assert page.evaluate(SMALL) == [], name

@@ -286,11 +286,11 @@ def ask_at(provider, *moments_s):
         return runner.run(run())
 
 
-def asked(provider, model=MODEL):
+def calls_of(provider, model=MODEL):
     return sum(call.body["model"] == model for call in provider.calls("chat.create"))
 
 
-def seen(replies):
+def outcomes_of(replies):
     return [(reply.ending, reply.choice.standing) for reply in replies]
 
 
@@ -302,29 +302,29 @@ WHOLE = (Ending.WHOLE, CandidateKind.SERVING)
 def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider):
     provider.faults.add(failing(MODEL, times=3))
     replies = ask_at(provider, 0, 1, 2, 3, 30)
-    assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
+    assert outcomes_of(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
     assert [len(reply.faults) for reply in replies] == [0, 0, 1, 0, 0]
     fault = replies[2].faults[0]
     assert (fault.kind, fault.model_id) == ("failing", MODEL)
     assert not provider.faults.all()
-    assert asked(provider) == 0  # calls that a fault hit are not carried out
+    assert calls_of(provider) == 0  # calls that a fault hit are not carried out
 
 
 def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provider):
     provider.faults.add(failing(MODEL, times=4))
     late = 2 + COOLDOWN_S
     replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
-    assert seen(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
-    assert asked(provider) == 2
+    assert outcomes_of(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
+    assert calls_of(provider) == 2
 
 
 def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(provider):
     provider.faults.add(failing(MODEL, times=3))
     apart = ask_at(provider, 0, 1, FAILURE_WINDOW_S + 1, FAILURE_WINDOW_S + 2)
-    assert seen(apart) == [BUSY, BUSY, BUSY, WHOLE]
+    assert outcomes_of(apart) == [BUSY, BUSY, BUSY, WHOLE]
     provider.faults.add(failing(MODEL, times=2), replace(failing(MODEL, times=2), skip=1))
     between = ask_at(provider, *range(6))
-    assert seen(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
+    assert outcomes_of(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
 
 
 def test_answers_that_break_off_count_as_failures(provider):
@@ -360,5 +360,5 @@ def test_while_one_tries_a_model_the_others_pass_it_by(provider):
             await answerer.aclose()
 
     with asyncio.Runner(loop_factory=Later) as runner:
-        standings = [standing for _, standing in seen(runner.run(run()))]
+        standings = [standing for _, standing in outcomes_of(runner.run(run()))]
     assert standings.count(CandidateKind.SERVING) == 1

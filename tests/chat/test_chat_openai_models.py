@@ -33,7 +33,7 @@ CONTEXT = Context(
 PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 
 
-def asked(*talk, dataset="algorithms", system=""):
+def question_of(*talk, dataset="algorithms", system=""):
     return Question("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
 
 
@@ -60,18 +60,18 @@ def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
 
 
 def test_a_question_in_words_goes_to_what_serves():
-    wish = request_of_call(CONTEXT, asked(), 0)
+    wish = request_of_call(CONTEXT, question_of(), 0)
     assert (wish.dataset, wish.chosen, wish.system) == ("algorithms", None, "")
     assert wish.general == [("chat", None)]
 
 
 def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
-    wish = request_of_call(CONTEXT, asked(system="Отвечай стихами."), 0)
+    wish = request_of_call(CONTEXT, question_of(system="Отвечай стихами."), 0)
     assert (wish.system, wish.assistant) == ("Отвечай стихами.", ("chat", "helper"))
 
 
 def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
-    question = asked(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
+    question = question_of(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
     assert request_of_call(CONTEXT, question, 0).chosen == ("eyes", "sees")
     assert question.kind is Format.PHOTO
-    assert asked().kind is Format.TEXT
+    assert question_of().kind is Format.TEXT

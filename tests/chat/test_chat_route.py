@@ -116,12 +116,12 @@ def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
         store.close()
 
 
-def shown(found):
+def standings(found):
     return [(choice.standing.value, choice.provider, choice.model_id) for choice in found]
 
 
 def test_where_nothing_serves_the_general_models_answer_alone(stock):
-    assert shown(route(stock)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
+    assert standings(route(stock)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
     assert route(stock, general=[]) == []
 
 
@@ -137,7 +137,7 @@ def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(stock):
     for row in (rows[0], rows[1], rows[0], rows[2]):
         stock.serve(row)
     stock.model("face")  # never served
-    assert shown(route(stock)) == [
+    assert standings(route(stock)) == [
         ("serving", "engine", "ft:face-3"),
         ("earlier", "engine", "ft:face-1"),
         ("earlier", "engine", "ft:face-2"),
@@ -151,7 +151,7 @@ def test_a_model_that_is_gone_is_not_in_the_chain(stock):
     old, new = stock.model("face", state="gone"), stock.model("face")
     stock.serve(old)
     stock.serve(new)
-    assert "earlier" not in [standing for standing, _, _ in shown(route(stock))]
+    assert "earlier" not in [standing for standing, _, _ in standings(route(stock))]
 
 
 def test_the_base_is_shown_a_few_taught_examples(stock):
@@ -165,12 +165,12 @@ def test_the_base_is_shown_a_few_taught_examples(stock):
 def test_a_person_s_own_model_goes_before_the_serving_one(stock):
     old = stock.serve(stock.model("face"))
     stock.serve(stock.model("face"))
-    assert shown(route(stock, chosen=("engine", old)))[:2] == [
+    assert standings(route(stock, chosen=("engine", old)))[:2] == [
         ("chosen", "engine", "ft:face-1"),
         ("serving", "engine", "ft:face-2"),
     ]
     for chosen in ("ft:face-1", "ft:face-2"):
-        asked = [model for _, _, model in shown(route(stock, chosen=("engine", chosen)))]
+        asked = [model for _, _, model in standings(route(stock, chosen=("engine", chosen)))]
         assert asked.count(chosen) == 1, "who could not answer is not asked again"
     general = route(stock, chosen=("openai", "gpt"))[0]
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
@@ -183,7 +183,7 @@ def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock)
     canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
     stock.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
     chains = {user: route(stock, user_id=user) for user in range(1, 60)}
-    seen = {tuple(shown(chain))[:2] for chain in chains.values()}
+    seen = {tuple(standings(chain))[:2] for chain in chains.values()}
     base = ("base", "engine", "recall")
     serving = ("serving", "engine", "ft:face-1")
     assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
@@ -196,7 +196,7 @@ def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock)
 def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
     stock.serve(stock.model("face"))
     found = route(stock, system="Переводи", assistant=("openai", "gpt"))
-    assert shown(found) == [
+    assert standings(found) == [
         ("chosen", "openai", "gpt"),
         ("general", "engine", None),
     ]
@@ -209,7 +209,7 @@ def test_the_dataset_that_served_first_is_the_default_one(stock):
     stock.serve(stock.model("python"))
     assert route(stock)[0].model_id == "ft:python-2"
     assert route(stock, "algorithms")[0].model_id == "ft:algorithms-1"
-    assert shown(route(stock, "face"))[0][0] == "alone"
+    assert standings(route(stock, "face"))[0][0] == "alone"
 
 
 def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(stock):

@@ -94,7 +94,7 @@ class Scripted:
         return self.replies.pop(0)
 
 
-def whole(words: str) -> Reply:
+def whole_reply(words: str) -> Reply:
     return Reply(Ending.WHOLE, words)
 
 
@@ -106,16 +106,16 @@ TALK = (Message("user", "Когда поезд?"), Message("assistant", "14 ма
 
 
 def test_a_summary_that_passes_is_taken_at_once():
-    model = Scripted(whole("Поезд 14 мая."))
+    model = Scripted(whole_reply("Поезд 14 мая."))
     assert summed(model, TALK) == "Поезд 14 мая."
     assert model.asked == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
 
 
 def test_a_doubtful_one_is_asked_anew_with_the_reason_and_then_given_up():
-    model = Scripted(whole("Поезд 15 мая."), whole("Поезд 14 мая."))
+    model = Scripted(whole_reply("Поезд 15 мая."), whole_reply("Поезд 14 мая."))
     assert summed(model, TALK) == "Поезд 14 мая."
     assert "15" in model.asked[1]
-    model = Scripted(whole("Поезд 15 мая."), Reply(Ending.EMPTY))
+    model = Scripted(whole_reply("Поезд 15 мая."), Reply(Ending.EMPTY))
     assert summed(model, TALK) == ""
 
 
@@ -126,7 +126,7 @@ def test_what_breaks_off_is_no_summary():
 
 def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
     talk = [Message("user", f"{'а' * 700} {n}") for n in (1, 2)]
-    model = Scripted(whole("Было 1."), whole("Было 1 и 2."))
+    model = Scripted(whole_reply("Было 1."), whole_reply("Было 1 и 2."))
     assert summed(model, talk, "Ранее: 0.", room=400) == "Было 1 и 2."
     assert model.asked[0].startswith("Ранее: 0.")
     assert model.asked[1].startswith("Было 1.")

@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 DAY = datetime(2026, 11, 20, tzinfo=UTC)
 
 
-def asked(number, words, *reasons, is_shown=True, hour=None):
+def unanswered(number, words, *reasons, is_shown=True, hour=None):
     at = DAY + timedelta(hours=number if hour is None else hour)
     return UnansweredQuestion(number, words, at, frozenset(reasons), is_shown)
 
@@ -21,12 +21,12 @@ def asked(number, words, *reasons, is_shown=True, hour=None):
 def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
     heap, hashed = "What is a heap?", "What is a hash?"
     told = [
-        asked(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
-        asked(2, heap, Reason.REFUSED),
-        asked(3, "что такое красно-черные деревья", Reason.DISLIKED),
-        asked(4, hashed, Reason.REFUSED),
-        asked(5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False),
-        asked(6, heap, Reason.REFUSED),
+        unanswered(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
+        unanswered(2, heap, Reason.REFUSED),
+        unanswered(3, "что такое красно-черные деревья", Reason.DISLIKED),
+        unanswered(4, hashed, Reason.REFUSED),
+        unanswered(5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False),
+        unanswered(6, heap, Reason.REFUSED),
     ]
     first, second, third = group_questions(told[::-1])
     assert [question.turn_id for question in first.questions] == [6, 2]
@@ -40,17 +40,17 @@ def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
 
 
 def test_words_of_nobody_who_allows_it_are_not_shown():
-    (group,) = group_questions([asked(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
+    (group,) = group_questions([unanswered(1, "Мой секрет?", Reason.REFUSED, is_shown=False)])
     assert group.wordings == []
     assert len(group.questions) == 1
 
 
 def test_a_turn_that_was_told_counts_once():
-    refused = [asked(2, "Куда?", Reason.REFUSED), asked(1, "Кто?", Reason.REFUSED)]
+    refused = [unanswered(2, "Куда?", Reason.REFUSED), unanswered(1, "Кто?", Reason.REFUSED)]
     told = [
-        asked(2, "Куда?", Reason.TOLD),
-        asked(0, "Где?", Reason.TOLD),
-        asked(9, "О?", Reason.TOLD),
+        unanswered(2, "Куда?", Reason.TOLD),
+        unanswered(0, "Где?", Reason.TOLD),
+        unanswered(9, "О?", Reason.TOLD),
     ]
     joined = merge_questions(refused, told)
     assert [question.words for question in joined] == ["Куда?", "Кто?", "Где?", "О?"]

@@ -35,7 +35,7 @@ def made(provider, tmp_path_factory):
 
 
 @pytest.fixture
-def committed(made, tmp_path):
+def committed_lab(made, tmp_path):
     """Return a lab whose repository holds one dataset, which takes pushes."""
     return made(_commit, tmp_path)
 
@@ -70,7 +70,7 @@ def run(lab, capsys):
 
 
 @pytest.fixture
-def shown(run):
+def run_json(run):
     """Return what runs a command that must succeed, and reads its JSON."""
 
     def call(*words):

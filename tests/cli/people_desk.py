@@ -26,7 +26,7 @@ def run(capsys, place, *words):
     return code, capsys.readouterr()
 
 
-def shown(capsys, place, *words):
+def show_json(capsys, place, *words):
     """Return the JSON of a command that must succeed."""
     code, captured = run(capsys, place, *words, "--json")
     assert code == 0, captured.err

@@ -86,11 +86,11 @@ def written(lab):
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in files}
 
 
-def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, run, shown):
+def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, run, run_json):
     before = written(lab)
     code, captured = run("verify", "trial-1")
     assert (code, "trial-1 is the same" in captured.out) == (0, True), captured
-    proof = shown("verify", json.loads((folder / "manifest.json").read_bytes())["digest"][:8])
+    proof = run_json("verify", json.loads((folder / "manifest.json").read_bytes())["digest"][:8])
     assert (proof["build"], proof["state"], proof["files"]) == ("trial-1", "same", [])
     assert proof["made"] == proof["digest"]
     assert written(lab) == before
@@ -121,7 +121,7 @@ def test_the_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_a_byte_that_differs_is_told_with_file_line_and_example(
-    folder, run, shown, monkeypatch, language
+    folder, run, run_json, monkeypatch, language
 ):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     lines = (folder / "train.jsonl").read_bytes().splitlines(keepends=True)
@@ -144,26 +144,28 @@ def test_a_byte_that_differs_is_told_with_file_line_and_example(
         ("test.jsonl", 0, False),
         ("train.jsonl", 4, True),
     ]
-    assert shown("verify", "trial-1", "--restore")["restored"] is True
-    assert shown("verify", "trial-1")["state"] == "same"
+    assert run_json("verify", "trial-1", "--restore")["restored"] is True
+    assert run_json("verify", "trial-1")["state"] == "same"
 
 
-def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(lab, folder, shown, run):
+def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(
+    lab, folder, run_json, run
+):
     """A folder of another build in its place proves itself, and is still found."""
     before = contents(folder)
     lab.repository.example("trial", 40)
     lab.repository.commit()
-    assert shown("build", "trial")["build"] == "trial-2"
+    assert run_json("build", "trial")["build"] == "trial-2"
     (second,) = (path for path in folder.parent.iterdir() if path != folder)
     shutil.rmtree(folder)
     shutil.copytree(second, folder)
     proof = json.loads(run("verify", "trial-1", "--json")[1].out)
     assert (proof["state"], proof["made"] == proof["digest"]) == ("different", True)
-    assert shown("verify", "trial-1", "--restore")["state"] == "same"
+    assert run_json("verify", "trial-1", "--restore")["state"] == "same"
     assert contents(folder) == before
 
 
-def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, shown):
+def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, run_json):
     before = contents(folder)
     shutil.rmtree(folder)
     code, captured = run("verify", "trial-1")
@@ -171,7 +173,7 @@ def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, shown):
     code, captured = run("verify", "trial-1", "--restore")
     assert (code, "was rebuilt from commit" in captured.out) == (0, True), captured
     assert contents(folder) == before
-    assert len(shown("jobs", "list")) == 1
+    assert len(run_json("jobs", "list")) == 1
 
 
 def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
@@ -186,26 +188,26 @@ def test_other_limits_give_another_build_and_it_is_said(lab, folder, run):
     assert run("verify", "trial-1")[0] == 0
 
 
-def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run, shown):
+def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run, run_json):
     """The second commit leads to the same files with another manifest."""
     recipe = {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "other"}
     lab.repository.dataset(recipe={**recipe, "hyperparameters": {"n_epochs": 2}})
     second = lab.repository.commit()
-    assert shown("build", "trial")["build"] == "trial-1"
-    first = shown("verify", "trial-1")
+    assert run_json("build", "trial")["build"] == "trial-1"
+    first = run_json("verify", "trial-1")
     assert (first["state"], first["commit"] == second) == ("same", False)
     # The daemon makes a lost folder from the newest commit, with that one's recipe.
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["recipe"] |= {"suffix": "other", "hyperparameters": {"n_epochs": 2}}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
-    later = shown("verify", "trial-1")
+    later = run_json("verify", "trial-1")
     assert (later["state"], later["commit"]) == ("same", second)
     manifest["counts"]["in"] += 1
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
     code, captured = run("verify", "trial-1")
     assert (code, "manifest.json, line 1: other bytes\n" in captured.out) == (1, True), captured
     shutil.rmtree(folder)
-    assert shown("verify", "trial-1", "--restore")["state"] == "same"
+    assert run_json("verify", "trial-1", "--restore")["state"] == "same"
 
 
 def test_a_commit_that_the_mirror_lost_is_told(lab, run):
@@ -216,10 +218,10 @@ def test_a_commit_that_the_mirror_lost_is_told(lab, run):
     assert run("verify", "trial-1")[0] == 0
 
 
-def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, run, shown):
+def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, run, run_json):
     before = contents(folder)
     with daemon(lab) as process:
-        assert shown("verify", "trial-1")["state"] == "same"
+        assert run_json("verify", "trial-1")["state"] == "same"
         shutil.rmtree(folder)
         code, captured = run("verify", "trial-1", "--restore", "--json")
         assert (code, json.loads(captured.out)["restored"]) == (0, True), captured
@@ -232,13 +234,13 @@ def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, ru
 
 
 @pytest.fixture
-def four(lab, shown):
+def four(lab, run_json):
     """The first build serves; three came after it, and none of these was trained."""
     lab.repository.dataset(launch={"mode": "off"})
     for number in (50, 51, 52):
         lab.repository.example("trial", number)
         lab.repository.commit()
-        shown("build", "trial")
+        run_json("build", "trial")
     return lab
 
 
@@ -246,44 +248,44 @@ def folders(lab):
     return sorted(path.name.partition("-")[0] for path in lab.config.state_dir.glob("builds/*/*"))
 
 
-def test_what_nothing_needs_goes_and_can_be_made_again(four, run, shown):
+def test_what_nothing_needs_goes_and_can_be_made_again(four, run, run_json):
     kept = four.config.state_dir / "builds" / "trial"
     size = {path.name[0]: sum(map(len, contents(path).values())) for path in kept.iterdir()}
     before = {path.name: contents(path) for path in kept.iterdir()}
-    dry = shown("prune", "--dry-run")
+    dry = run_json("prune", "--dry-run")
     assert (dry["builds"], dry["bytes"]) == (["trial-3", "trial-2"], size["2"] + size["3"])
     assert folders(four) == ["1", "2", "3", "4"]
     code, captured = run("prune")
     assert (code, captured.out) == (0, "trial-3\ntrial-2\n"), captured
     assert f"Removed the folders of 2 builds, {dry['bytes']:,} bytes freed." in captured.err
     assert folders(four) == ["1", "4"]
-    assert shown("prune")["builds"] == []
-    assert shown("verify", "trial-2", "--restore")["restored"] is True
-    assert shown("verify", "trial-3", "--restore")["restored"] is True
+    assert run_json("prune")["builds"] == []
+    assert run_json("verify", "trial-2", "--restore")["restored"] is True
+    assert run_json("verify", "trial-3", "--restore")["restored"] is True
     assert {path.name: contents(path) for path in kept.iterdir()} == before
-    assert len(shown("jobs", "list")) == 1
+    assert len(run_json("jobs", "list")) == 1
 
 
-def test_the_newest_stay_as_many_as_asked(four, shown):
-    assert shown("prune", "--keep", "2")["builds"] == ["trial-2"]
+def test_the_newest_stay_as_many_as_asked(four, run_json):
+    assert run_json("prune", "--keep", "2")["builds"] == ["trial-2"]
     assert folders(four) == ["1", "3", "4"]
-    assert shown("prune", "--keep", "9")["builds"] == []
+    assert run_json("prune", "--keep", "9")["builds"] == []
 
 
-def test_what_waits_is_not_removed_though_it_is_not_the_newest(lab, shown):
+def test_what_waits_is_not_removed_though_it_is_not_the_newest(lab, run_json):
     lab.repository.dataset(launch={"mode": "manual"})
     for number in (50, 51):
         lab.repository.example("trial", number)
         lab.repository.commit()
-        shown("build", "trial")
+        run_json("build", "trial")
     (lab.repository.folder / "datasets/trial/examples/q51.yaml").unlink()
     lab.repository.commit("Back to the second build")
-    assert shown("build", "trial") | {"commit": ""} == {
+    assert run_json("build", "trial") | {"commit": ""} == {
         "build": "trial-2",
         "commit": "",
         "verdict": "built",
     }
-    assert shown("prune")["builds"] == []
+    assert run_json("prune")["builds"] == []
     assert folders(lab) == ["1", "2", "3"]
 
 

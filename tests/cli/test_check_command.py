@@ -43,7 +43,7 @@ def run(*arguments):
     return CliRunner().invoke(app, ["check", *map(str, arguments)], catch_exceptions=True)
 
 
-def told(*arguments):
+def check_result(*arguments):
     done = run(*arguments, "--format", "json")
     return done.exit_code, json.loads(done.stdout)
 
@@ -59,12 +59,12 @@ def test_good_datasets_end_with_zero_and_a_summary(datasets):
 @pytest.mark.parametrize("place", [".", "datasets", "datasets/neurotypology", "elsewhere/.."])
 def test_a_repository_means_the_datasets_in_it(datasets, place):
     (datasets.parent / "elsewhere" / "examples").mkdir(parents=True)
-    assert told(place)[1]["examples"] == 60
+    assert check_result(place)[1]["examples"] == 60
 
 
 def test_paths_in_findings_are_those_of_the_repository_that_was_named(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
-    (finding,) = told(datasets.parent)[1]["findings"]
+    (finding,) = check_result(datasets.parent)[1]["findings"]
     assert finding["path"] == str(datasets / "neurotypology/examples/bad.yaml")
 
 
@@ -87,7 +87,7 @@ def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
 
 def test_a_warning_alone_ends_with_zero(datasets):
     write(datasets / "small", good_files(12))
-    code, report = told("datasets/small")
+    code, report = check_result("datasets/small")
     assert code == 0
     assert [finding["severity"] for finding in report["findings"]] == ["warning"]
 
@@ -109,7 +109,7 @@ def test_the_language_is_the_one_of_the_environment(datasets, monkeypatch, varia
 
 def test_json_is_the_document_of_the_contract(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": "messages:\n  - user: a\n  - bot: b\n"})
-    code, report = told("datasets")
+    code, report = check_result("datasets")
     assert code == 1
     assert report == {
         "files": 62,
@@ -152,17 +152,17 @@ def test_sarif_holds_a_result_for_each_finding(datasets):
 
 def test_a_dataset_may_be_named_alone_and_from_within(datasets, monkeypatch):
     write(datasets / "neurotypology", {"examples/bad.yaml": ""})
-    assert told("datasets/neurotypology")[1]["files"] == 62
+    assert check_result("datasets/neurotypology")[1]["files"] == 62
     monkeypatch.chdir(datasets / "neurotypology")
-    assert told(".")[1]["findings"][0]["path"] == "examples/bad.yaml"
+    assert check_result(".")[1]["findings"][0]["path"] == "examples/bad.yaml"
     monkeypatch.chdir(datasets / "neurotypology" / "examples")
-    assert told("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
+    assert check_result("bad.yaml")[1]["findings"][0]["path"] == "../examples/bad.yaml"
 
 
 def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(datasets):
     twin = example_yaml("Вопрос 0 о лице", "Ответ 0")
     write(datasets / "neurotypology", {"examples/z/twin.yaml": twin, "examples/bad.yaml": ""})
-    code, report = told("datasets/neurotypology/examples/z/twin.yaml")
+    code, report = check_result("datasets/neurotypology/examples/z/twin.yaml")
     assert code == 0
     assert (report["files"], report["examples"]) == (1, 0)
     assert [finding["rule"] for finding in report["findings"]] == ["duplicate"]
@@ -170,7 +170,7 @@ def test_a_file_is_checked_in_its_dataset_and_only_its_findings_are_told(dataset
 
 def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
     write(datasets / "neurotypology", {"examples/z/bad.yaml": "", "examples/bad.yaml": ""})
-    code, report = told(datasets / "neurotypology" / "examples" / "z")
+    code, report = check_result(datasets / "neurotypology" / "examples" / "z")
     assert code == 1
     assert [finding["path"] for finding in report["findings"]] == [
         f"{datasets}/neurotypology/examples/z/bad.yaml"
@@ -179,7 +179,7 @@ def test_a_folder_within_a_dataset_is_checked_in_its_dataset(datasets):
 
 def test_a_missing_dataset_yaml_is_a_finding(datasets):
     (datasets / "neurotypology" / "dataset.yaml").unlink()
-    code, report = told("datasets")
+    code, report = check_result("datasets")
     assert code == 1
     (finding,) = report["findings"]
     assert (finding["path"], finding["line"]) == ("datasets/neurotypology/dataset.yaml", 1)
@@ -195,7 +195,7 @@ def test_links_and_huge_files_are_findings_and_are_not_followed(datasets, tmp_pa
     os.mkfifo(examples / "pipe.yaml")
     with (examples / "huge.yaml").open("wb") as file:
         file.truncate(100_000_000)
-    code, report = told("datasets")
+    code, report = check_result("datasets")
     assert code == 1
     assert [(Path(finding["path"]).name, finding["rule"]) for finding in report["findings"]] == [
         ("huge.yaml", "too-large"),
@@ -210,7 +210,7 @@ def test_a_file_name_that_is_no_text_can_be_told(datasets):
     name = os.fsencode(datasets / "neurotypology" / "examples") + b"/\xff\n.yaml"
     with open(name, "wb") as file:  # noqa: PTH123 - Path knows no such names
         file.write(b"")
-    code, report = told("datasets")
+    code, report = check_result("datasets")
     assert code == 1
     assert report["findings"][0]["path"].endswith("examples/\\udcff\\n.yaml")
 

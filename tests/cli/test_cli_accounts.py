@@ -6,7 +6,7 @@ import io
 import sys
 
 import pytest
-from people_desk import run, settled, shown
+from people_desk import run, settled, show_json
 
 from merlin.account.accounts import FIRST_ID, Accounts, verify_password
 from merlin.db.audit import Audit
@@ -30,17 +30,19 @@ def typed(monkeypatch):
     return type_
 
 
-def kept(place, read):
+def read_database(place, read):
     with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
         return read(database)
 
 
 def password_of(place, name):
-    return kept(place, lambda database: Accounts(database).named(name).password)
+    return read_database(place, lambda database: Accounts(database).named(name).password)
 
 
 def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, capsys):
-    document = shown(capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms")
+    document = show_json(
+        capsys, place, "add", "Boris", "--role", "teacher", "--scope", "algorithms"
+    )
     assert document["user"] >= FIRST_ID
     assert (document["name"], document["role"], document["scopes"]) == (
         "boris",
@@ -49,17 +51,17 @@ def test_somebody_without_telegram_is_added_with_a_password_shown_once(place, ca
     )
     assert verify_password(password_of(place, "boris"), document["password"])
     assert len(document["password"]) >= 22  # 128 bits, six a letter
-    entries = kept(place, lambda database: Audit(database).newest())
+    entries = read_database(place, lambda database: Audit(database).newest())
     actions = {entry.action for entry in entries}
     assert actions == {"account.name", "account.password", "role.grant"}
     assert document["password"] not in repr(entries)
-    card = shown(capsys, place, "show", str(document["user"]))
+    card = show_json(capsys, place, "show", str(document["user"]))
     assert (card["account"], card["reachable"]) == ("boris", False)
 
 
 def test_a_password_may_be_given_instead(place, capsys, typed):
     typed("семь зелёных слонов\n")
-    document = shown(capsys, place, "add", "petrova", "--ask")
+    document = show_json(capsys, place, "add", "petrova", "--ask")
     assert document["password"] is None
     assert verify_password(password_of(place, "petrova"), "семь зелёных слонов")
 
@@ -79,22 +81,26 @@ def test_what_cannot_be_changes_nothing(place, capsys, words):
     code, captured = run(capsys, place, *words)
     assert code == 1
     assert captured.err.startswith("merlin: ")
-    assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM account")) == [(0,)]
-    assert kept(place, lambda database: database.sql("SELECT COUNT(*) FROM users")) == [(1,)]
+    assert read_database(place, lambda database: database.sql("SELECT COUNT(*) FROM account")) == [
+        (0,)
+    ]
+    assert read_database(place, lambda database: database.sql("SELECT COUNT(*) FROM users")) == [
+        (1,)
+    ]
 
 
 def test_an_easy_password_is_refused_and_the_old_one_stays(place, capsys, typed):
-    first = shown(capsys, place, "add", "petrova")["password"]
+    first = show_json(capsys, place, "add", "petrova")["password"]
     typed("petrova-petrova\n")
     assert run(capsys, place, "password", "petrova", "--ask")[0] == 1
     assert verify_password(password_of(place, "petrova"), first)
-    second = shown(capsys, place, "password", "petrova")["password"]
+    second = show_json(capsys, place, "password", "petrova")["password"]
     assert verify_password(password_of(place, "petrova"), second)
     assert second != first
 
 
 def test_a_name_is_given_to_who_writes_in_telegram(place, capsys):
-    assert shown(capsys, place, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
+    assert show_json(capsys, place, "name", "1001", "Boris") == {"user": 1001, "name": "boris"}
     code, captured = run(capsys, place, "list")
     assert code == 0
     assert "boris" in captured.out

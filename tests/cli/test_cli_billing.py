@@ -103,14 +103,14 @@ def run(capfd, place, *words):
     return code, capfd.readouterr()
 
 
-def shown(capfd, place, *words, code=0):
+def show_json(capfd, place, *words, code=0):
     came, captured = run(capfd, place, "billing", *words, "--json")
     assert came == code, captured.err
     return json.loads(captured.out)
 
 
 def orders(capfd, place, *words):
-    return shown(capfd, place, "orders", *words)["orders"]
+    return show_json(capfd, place, "orders", *words)["orders"]
 
 
 def by_card(capfd, place):
@@ -118,7 +118,7 @@ def by_card(capfd, place):
 
 
 def test_the_report_sums_by_month_till_and_plan(capfd, place):
-    stars, roubles = shown(capfd, place, "report")["sums"]
+    stars, roubles = show_json(capfd, place, "report")["sums"]
     assert (stars["till"], stars["plan"], stars["paid"], stars["net"]) == (
         "stars",
         "voices",
@@ -127,7 +127,7 @@ def test_the_report_sums_by_month_till_and_plan(capfd, place):
     )
     assert (roubles["paid"], roubles["returned"], roubles["test"]) == ("299.90", "0.00", True)
     assert (
-        shown(capfd, place, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
+        show_json(capfd, place, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
         == []
     )
     code, captured = run(capfd, place, "billing", "report")
@@ -149,20 +149,20 @@ def test_orders_are_listed_by_person_and_state(capfd, place):
 
 def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
     order = by_card(capfd, place)
-    document = shown(capfd, place, "show", order)
+    document = show_json(capfd, place, "show", order)
     assert [entry["kind"] for entry in document["ledger"]] == ["payment", "grant"]
     assert document["refunds"] == []
     assert "anna@example.com" not in json.dumps(document)
     code, plain = run(capfd, place, "billing", "show", order)
     assert (code, "299.90 RUB" in plain.out) == (0, True)
-    assert shown(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
+    assert show_json(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
     code, _ = run(capfd, place, "billing", "show", "nothing")
     assert code == 1
 
 
 def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
     order = by_card(capfd, place)
-    document = shown(
+    document = show_json(
         capfd,
         place,
         "refund",
@@ -203,7 +203,7 @@ def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, place, words, 
     order = by_card(capfd, place)
     came, _ = run(capfd, place, "billing", "refund", order, *words, "--no-wait")
     assert came == code
-    assert shown(capfd, place, "show", order)["refunds"] == []
+    assert show_json(capfd, place, "show", order)["refunds"] == []
 
 
 def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, place, shop):
@@ -235,12 +235,12 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
     owner.join()
     document = json.loads(captured.out)
     assert (code, document["state"]) == ((1, "refused") if is_refused else (0, "done"))
-    kinds = [entry["kind"] for entry in shown(capfd, place, "show", order)["ledger"]]
+    kinds = [entry["kind"] for entry in show_json(capfd, place, "show", order)["ledger"]]
     assert ("revocation" in kinds) is not is_refused
 
 
 def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, place):
-    document = shown(capfd, place, "reconcile")
+    document = show_json(capfd, place, "reconcile")
     assert document["clean"]
     assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
     assert document["yookassa"]["payments"] >= 1
@@ -257,7 +257,7 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
         stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}
         stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
         Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
-    came = shown(capfd, place, "reconcile", code=1)
+    came = show_json(capfd, place, "reconcile", code=1)
     found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
     assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
     assert came["stars"]["differences"] == stars["differences"]
@@ -293,19 +293,21 @@ def test_the_export_is_a_table_for_the_accountant(capfd, place):
 
 
 def test_codes_are_made_listed_and_stopped(capfd, place):
-    document = shown(capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5")
+    document = show_json(
+        capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
+    )
     assert (document["code"], document["days"], document["most_uses"]) == ("SPRING", 7, 5)
-    shown(
+    show_json(
         capfd, place, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
     )
-    half, spring = shown(capfd, place, "promo", "list")["promos"]
+    half, spring = show_json(capfd, place, "promo", "list")["promos"]
     assert (half["percent"], half["ends_at"], spring["uses"]) == (
         50,
         "2098-12-31T21:00:00.000000+00:00",
         0,
     )
-    assert shown(capfd, place, "promo", "stop", "Half")["stopped"]
-    assert shown(capfd, place, "promo", "list")["promos"][0]["stopped"]
+    assert show_json(capfd, place, "promo", "stop", "Half")["stopped"]
+    assert show_json(capfd, place, "promo", "list")["promos"][0]["stopped"]
     code, captured = run(capfd, place, "billing", "promo", "list")
     assert (code, "SPRING" in captured.out) == (0, True)
 
@@ -327,7 +329,7 @@ def test_codes_are_made_listed_and_stopped(capfd, place):
 def test_a_code_that_cannot_be_is_refused(capfd, place, words, code):
     came, _ = run(capfd, place, "billing", "promo", *words)
     assert came == code
-    assert shown(capfd, place, "promo", "list")["promos"] == []
+    assert show_json(capfd, place, "promo", "list")["promos"] == []
 
 
 def test_somebody_is_given_a_plan_for_some_days(capfd, place):

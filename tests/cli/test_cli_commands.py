@@ -27,22 +27,22 @@ def lab(serving):
     return serving
 
 
-def test_what_happened_is_shown_as_json(shown):
-    status = shown("status")
+def test_what_happened_is_shown_as_json(run_json):
+    status = run_json("status")
     trial = status["datasets"]["trial"]
     assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
         "serving",
         "trial-1",
         "succeeded",
     )
-    assert shown("builds")[0]["build"] == "trial-1"
-    assert shown("jobs", "list")[0]["job"] == 1
-    assert shown("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
-    assert shown("jobs", "events", "1")
-    assert shown("models", "list")[0]["serves"] is True
-    assert shown("models", "history")[0]["why"] == "newest"
-    assert shown("log", "trial")[0]["subject"] == "First words"
-    build = shown("show", "trial-1")
+    assert run_json("builds")[0]["build"] == "trial-1"
+    assert run_json("jobs", "list")[0]["job"] == 1
+    assert run_json("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
+    assert run_json("jobs", "events", "1")
+    assert run_json("models", "list")[0]["serves"] is True
+    assert run_json("models", "history")[0]["why"] == "newest"
+    assert run_json("log", "trial")[0]["subject"] == "First words"
+    build = run_json("show", "trial-1")
     assert len(build["examples"]) == 12
     assert {example["author"] for example in build["examples"]} == {"boris"}
 
@@ -66,54 +66,54 @@ def test_what_happened_is_shown_to_people(run, words, part):
     assert (code, part in captured.out) == (0, True), captured
 
 
-def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, shown):
+def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, run_json):
     _, captured = run("status")
     assert "stored: builds 1 (" in captured.err
     assert "to remove: builds 0, training files of builds 0, models 0" in captured.err
-    stored = shown("status")["stored"]
+    stored = run_json("status")["stored"]
     assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
     assert stored["mirror"]["bytes"] > 0
 
 
 def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
-    lab, run, shown, monkeypatch
+    lab, run, run_json, monkeypatch
 ):
     with monkeypatch.context() as without:
         without.delenv(KEY)
         code, captured = run("jobs", "launch", "trial")
     assert (code, KEY in captured.err) == (2, True)
     lab.tick("serve")
-    assert len(shown("jobs", "list")) == 1
+    assert len(run_json("jobs", "list")) == 1
 
 
-def test_a_question_is_answered_by_the_serving_model(shown):
-    answer = shown("ask", "Что значит слово номер 3?")
+def test_a_question_is_answered_by_the_serving_model(run_json):
+    answer = run_json("ask", "Что значит слово номер 3?")
     assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
 
 
-def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, shown, run):
+def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, run_json, run):
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     (entry,) = document["providers"]
     document["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
     lab.path.write_text(yaml.safe_dump(document), "utf-8")
     provider.behave(fixed_answer="Не знаю.", extension={"known": False})
     question = "Что значит слово номер 3, понятие гггг, простыми словами?"
-    answer = shown("ask", question)
+    answer = run_json("ask", question)
     assert (answer["known"], answer["model"]) == (True, "stand-in-chat")
     assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
     code, captured = run("ask", question)
     assert (code, "Composed by a model from: the answer to" in captured.err) == (0, True)
     provider.behave(fixed_answer="Не знаю.", extension={"known": False})
-    nothing = shown("ask", "xyzzy plugh")
+    nothing = run_json("ask", "xyzzy plugh")
     assert (nothing["known"], nothing["sources"]) == (False, [])
 
 
-def test_two_builds_differ_by_their_examples(lab, shown):
+def test_two_builds_differ_by_their_examples(lab, run_json):
     lab.repository.example("trial", 40)
     lab.repository.example("trial", 3, answer="Другими словами.")
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert shown("diff", "trial-1", "trial-2") == {
+    assert run_json("diff", "trial-1", "trial-2") == {
         "added": ["q40"],
         "removed": [],
         "changed": ["q3"],
@@ -133,21 +133,21 @@ def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
     assert row.split()[-1] == "live"
 
 
-def test_without_a_daemon_the_command_does_the_work_itself(lab, shown):
+def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
     lab.repository.example("trial", 41)
     head = lab.repository.commit()
-    built = shown("build", "trial")
+    built = run_json("build", "trial")
     assert (built["build"], built["commit"]) == ("trial-2", head)
 
 
-def test_a_rollback_names_what_serves_now(lab, shown):
+def test_a_rollback_names_what_serves_now(lab, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert shown("models", "rollback", "trial")["build"] == "trial-1"
-    assert shown("models", "promote", "trial-2")["build"] == "trial-2"
-    assert shown("models", "pin", "trial")["pinned"] is True
-    assert shown("models", "unpin", "trial")["pinned"] is False
+    assert run_json("models", "rollback", "trial")["build"] == "trial-1"
+    assert run_json("models", "promote", "trial-2")["build"] == "trial-2"
+    assert run_json("models", "pin", "trial")["pinned"] is True
+    assert run_json("models", "unpin", "trial")["pinned"] is False
 
 
 @pytest.mark.parametrize(
@@ -401,17 +401,17 @@ def test_a_commit_subject_commands_no_terminal(lab, run):
     assert log_lines(run)[0].endswith("Red \\x1b[31m\\u202e \N{NO-BREAK SPACE}words")
 
 
-def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, shown):
+def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, run_json):
     lab.repository.example("trial", 42)
     lab.repository.commit("Another word")
     lab.until_serving("trial-2")
-    newest, oldest = shown("log")
+    newest, oldest = run_json("log")
     assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
     assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
     lines = log_lines(run)
     assert [" live " in line and "until" not in line for line in lines] == [True, False]
     assert " live until 20" in lines[1]
-    shown("models", "rollback", "trial")
+    run_json("models", "rollback", "trial")
     lines = log_lines(run)
     assert [" live " in line and "until" not in line for line in lines] == [False, True]
 

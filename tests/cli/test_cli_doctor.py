@@ -75,10 +75,10 @@ def examined(lab, capsys):
     """Return what the doctor says of each thing: (is it good, in which words)."""
     capsys.readouterr()
     main(["doctor", "--json", "--config", str(lab.path)])
-    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(told(capsys))}
+    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(printed(capsys))}
 
 
-def told(capsys):
+def printed(capsys):
     return capsys.readouterr().out
 
 
@@ -343,7 +343,7 @@ def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
 def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, words):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["doctor", "--config", str(fresh.path)]) == 1
-    assert idle in told(capsys)
+    assert idle in printed(capsys)
     assert main(["health", "bot", "--config", str(fresh.path)]) == 1
     assert words in capsys.readouterr().err
 

@@ -43,13 +43,13 @@ def place(tmp_path):
     """A configuration whose database holds sealed words in three tables."""
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     cipher = load_or_make_key(tmp_path / "state", None)
-    with opened(tmp_path, cipher) as database:
+    with open_place(tmp_path, cipher) as database:
         migrate(database)
         fill(database, cipher)
     return tmp_path
 
 
-def opened(place, cipher=None):
+def open_place(place, cipher=None):
     return open_database(f"sqlite://{place}/state/merlin.db", cipher=cipher)
 
 
@@ -67,7 +67,7 @@ def fill(database, cipher):
 
 def read(place, cipher):
     """Return the words as a process with this cipher reads them."""
-    with opened(place, cipher) as database:
+    with open_place(place, cipher) as database:
         name = Users(database).get(1001).shown_name
         dialog = Dialogs(database, 7).get(-5, 1001)
         rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
@@ -111,7 +111,7 @@ def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
         if done > 200:
             raise KeyboardInterrupt
 
-    with opened(place, half) as database, pytest.raises(KeyboardInterrupt):
+    with open_place(place, half) as database, pytest.raises(KeyboardInterrupt):
         keyring.Reencryption(database).run(stop)
     assert read(place, half) == WORDS
     code, listed = run(capsys, place, "list")
@@ -152,7 +152,7 @@ class Process:
         self._thread.join()
 
     def _run(self):
-        with opened(self._place, self._cipher) as database:
+        with open_place(self._place, self._cipher) as database:
             holders = keyring.KeyHolders(database)
             rows = Dialogs(database, 7)
             while not self._is_over.wait(0.02):
@@ -165,7 +165,7 @@ class Process:
     def heard(self):
         """Return what somebody who begins now reads of it."""
         cipher = load_or_make_key(self._place / "state", None)
-        with opened(self._place, cipher) as database:
+        with open_place(self._place, cipher) as database:
             rows = Dialogs(database, 7)
             found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
         return [each and each.said["words"] for each in found]
@@ -213,7 +213,7 @@ def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
 
 def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
     deaf = Cipher({"a": new_key()}, "a")
-    with opened(place, deaf) as database:
+    with open_place(place, deaf) as database:
         keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
     code, document = run(capsys, place, "rotate")
     assert (code, document["dropped"]) == (0, True)
@@ -257,7 +257,7 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
 
 def test_a_change_of_keys_is_noted(capsys, place):
     _, document = run(capsys, place, "rotate")
-    with opened(place) as database:
+    with open_place(place) as database:
         (entry,) = Audit(database).newest()
     assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
     assert entry.by.startswith("cli:")
@@ -267,7 +267,7 @@ def test_words_written_in_between_are_not_overwritten(place):
     cipher = load_or_make_key(place / "state", None)
     begun(place / "state" / "text.key")
     newer = load_or_make_key(place / "state", None)
-    with opened(place, newer) as database:
+    with open_place(place, newer) as database:
         work = keyring.Reencryption(database)
         rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
         other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])

@@ -26,7 +26,7 @@ def run(place, capsys):
     return partial(given, capsys, place, "key")
 
 
-def found(place, secret):
+def find_key(place, secret):
     url, cipher = f"sqlite://{place}/state/merlin.db", load_or_make_key(place / "state", None)
     with open_database(url, read_only=True, cipher=cipher) as database:
         key = ApiKeys(database).find(secret)
@@ -39,7 +39,7 @@ def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
     secret = captured.out.strip()
     assert code == 0
     assert is_secret(secret)
-    key, who = found(place, secret)
+    key, who = find_key(place, secret)
     assert (key.user_id, key.scopes) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")

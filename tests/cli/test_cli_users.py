@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from people_desk import run, shown
+from people_desk import run, show_json
 
 from merlin.account.users import User, Users
 from merlin.db.audit import Audit
@@ -51,7 +51,7 @@ def audit(place):
 
 
 def test_people_are_listed_newest_first(place, capsys):
-    document = shown(capsys, place, "list")
+    document = show_json(capsys, place, "list")
     assert document["count"] == 3
     assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
         ("Vera", "admin", "free"),
@@ -61,43 +61,45 @@ def test_people_are_listed_newest_first(place, capsys):
 
 
 def test_people_are_found_by_a_part_of_their_name(place, capsys):
-    assert [user["user"] for user in shown(capsys, place, "list", "ann")["users"]] == [1001]
-    assert shown(capsys, place, "list", "nobody")["users"] == []
-    assert [user["user"] for user in shown(capsys, place, "list", "--limit", "1")["users"]] == [
+    assert [user["user"] for user in show_json(capsys, place, "list", "ann")["users"]] == [1001]
+    assert show_json(capsys, place, "list", "nobody")["users"] == []
+    assert [user["user"] for user in show_json(capsys, place, "list", "--limit", "1")["users"]] == [
         1003
     ]
 
 
 def test_a_role_is_given(place, capsys):
-    assert shown(capsys, place, "role", "1002", "teacher", "--scope", "face") == {
+    assert show_json(capsys, place, "role", "1002", "teacher", "--scope", "face") == {
         "user": 1002,
         "role": "teacher",
         "scopes": ["face"],
     }
-    assert shown(capsys, place, "role", "1002", "editor")["role"] == "editor"
-    assert shown(capsys, place, "role", "1002", "student")["role"] == "student"
+    assert show_json(capsys, place, "role", "1002", "editor")["role"] == "editor"
+    assert show_json(capsys, place, "role", "1002", "student")["role"] == "student"
     (newest, *_) = audit(place)
     assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
 
 
 def test_a_person_is_blocked_and_answered_again(place, capsys):
-    assert shown(capsys, place, "block", "1001")["blocked"] is True
-    assert shown(capsys, place, "show", "1001")["blocked"] is True
-    assert shown(capsys, place, "block", "1001", "--undo")["blocked"] is False
+    assert show_json(capsys, place, "block", "1001")["blocked"] is True
+    assert show_json(capsys, place, "show", "1001")["blocked"] is True
+    assert show_json(capsys, place, "block", "1001", "--undo")["blocked"] is False
     assert [entry.action for entry in audit(place)] == ["user.unblock", "user.block"]
 
 
 def test_a_plan_is_given(place, capsys):
-    shown(capsys, place, "plan", "1001", "full")
-    document = shown(capsys, place, "show", "1001")
+    show_json(capsys, place, "plan", "1001", "full")
+    document = show_json(capsys, place, "show", "1001")
     assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
 
 
 def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
-    given = shown(capsys, place, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks")
+    given = show_json(
+        capsys, place, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
+    )
     assert (given["amount"], given["reason"], given["used"]) == (5, "thanks", 0)
     assert given["expires_at"]
-    document = shown(capsys, place, "show", "1001")
+    document = show_json(capsys, place, "show", "1001")
     assert document["left"]["voice"]["remaining"] == 5
     assert document["left"]["text"]["remaining"] == 20
     assert document["left"]["photo"]["remaining"] is None
@@ -150,7 +152,7 @@ def test_what_cannot_be_done_is_told_and_changes_nothing(place, capsys, words, c
 
 def test_names_stay_hidden_without_their_key(place, capsys):
     (place / "state" / "text.key").unlink()
-    assert {user["name"] for user in shown(capsys, place, "list")["users"]} == {""}
+    assert {user["name"] for user in show_json(capsys, place, "list")["users"]} == {""}
     assert not (place / "state" / "text.key").exists()
 
 

@@ -43,21 +43,21 @@ class Page(HTMLParser):
 
 
 @pytest.fixture
-def lab(committed):
-    committed.repository.example("trial", 60, answer="Эта строка скоро уйдёт.")
-    committed.repository.example("trial", 61, answer="Слово старое стоит здесь.")
-    committed.repository.commit()
-    committed.tick("fetch")
-    committed.repository.dataset(system="Отвечай длинно.")
-    (committed.repository.folder / "datasets/trial/examples/q60.yaml").unlink()
-    committed.repository.example("trial", 61, answer="Слово новое стоит здесь.")
-    committed.repository.example("trial", 0, is_test=True)
-    path = committed.repository.folder / "datasets/trial/examples/q62.yaml"
+def lab(committed_lab):
+    committed_lab.repository.example("trial", 60, answer="Эта строка скоро уйдёт.")
+    committed_lab.repository.example("trial", 61, answer="Слово старое стоит здесь.")
+    committed_lab.repository.commit()
+    committed_lab.tick("fetch")
+    committed_lab.repository.dataset(system="Отвечай длинно.")
+    (committed_lab.repository.folder / "datasets/trial/examples/q60.yaml").unlink()
+    committed_lab.repository.example("trial", 61, answer="Слово новое стоит здесь.")
+    committed_lab.repository.example("trial", 0, is_test=True)
+    path = committed_lab.repository.folder / "datasets/trial/examples/q62.yaml"
     quoted = HOSTILE.replace("'", "''")
     path.write_text(f"messages:\n  - user: '{quoted}'\n  - assistant: '{quoted}'\n", "utf-8")
-    committed.repository.commit()
-    committed.tick("fetch")
-    return committed
+    committed_lab.repository.commit()
+    committed_lab.tick("fetch")
+    return committed_lab
 
 
 def page_of(run, lab):

@@ -84,9 +84,9 @@ def say(provider, *examples):
     provider.behave(fixed_answer=json.dumps(told))
 
 
-def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, shown, provider):
+def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, run_json, provider):
     lab.until_serving("trial-1")
-    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["answered"], document["left"], document["proposed"]) == (1, 0, 6)
     assert document["rejected"] == {}
     (call,) = drafted(provider)
@@ -99,7 +99,7 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, s
     assert first.draft.cost_micro == document["spent_micro"] // 6
     lab.tick()
     assert lab.status()["serving"]["build"] == "trial-1"  # nothing was trained without an editor
-    shown("proposals", "approve", "trial", "--all")
+    run_json("proposals", "approve", "trial", "--all")
     files = sorted((lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir())
     assert len(files) == 6
     kept = yaml.safe_load(files[0].read_text("utf-8"))
@@ -107,25 +107,25 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, s
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
     say(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
-    document = shown("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
+    document = run_json("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
     assert document["answered"] == 8
     assert {each.draft.split for each in waiting(lab)} == {"test"}
-    shown("proposals", "approve", "trial", "--all")
+    run_json("proposals", "approve", "trial", "--all")
     worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
     assert worded["split"] == "test"
     assert worded["messages"][1]["assistant"] != "Неважно."
 
 
-def test_what_was_answered_is_not_asked_again(lab, shown, provider):
-    first = shown("distil", "trial", *MATERIALS, "--budget", "1")
-    again = shown("distil", "trial", *MATERIALS, "--budget", "1")
+def test_what_was_answered_is_not_asked_again(lab, run_json, provider):
+    first = run_json("distil", "trial", *MATERIALS, "--budget", "1")
+    again = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (first["answered"], again["answered"], again["spent_micro"]) == (1, 0, 0)
     assert len(provider.calls("chat.create")) == 1
 
 
-def test_given_questions_are_answered_in_several_wordings(lab, shown, questions):
+def test_given_questions_are_answered_in_several_wordings(lab, run_json, questions):
     asked = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
-    document = shown(*asked, "--budget", "1")
+    document = run_json(*asked, "--budget", "1")
     assert (document["answered"], document["proposed"]) == (2, 6)
     drafts = {each.draft.question: each.draft for each in waiting(lab)}
     assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
@@ -150,16 +150,16 @@ def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run,
     assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
 
 
-def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, shown, provider):
+def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, run_json, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
     say(provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор."))
-    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (1, {"duplicate": 3})
     path = lab.folder / "known.txt"
     path.write_text(f"{question}\nчто такое цикл\n", "utf-8")
     asked = ("distil", "trial", str(path), "--from", "questions", *TEACHER)
-    assert shown(*asked, "--budget", "1")["answered"] == 0
+    assert run_json(*asked, "--budget", "1")["answered"] == 0
     assert len(provider.calls("chat.create")) == 1
 
 
@@ -182,7 +182,7 @@ def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provi
     assert waiting(lab) == []
 
 
-def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, shown, provider):
+def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, run_json, provider):
     say(
         provider,
         ("Кто это?", "Как языковая модель, я не могу ответить."),
@@ -193,9 +193,9 @@ def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, shown, pro
         ("Длинно?", "a" * 8001),
         ("Где ключи?\nsplit: test\ntags: [x]", "Ответ: «да».\n- user: нет\nsource: мой"),
     )
-    document = shown("distil", "trial", *MATERIALS, "--budget", "1")
+    document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (1, {"broken": 6})
-    shown("proposals", "approve", "trial", "--all")
+    run_json("proposals", "approve", "trial", "--all")
     (file,) = (lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir()
     kept = yaml.safe_load(file.read_text("utf-8"))
     assert kept["messages"][1]["assistant"].strip() == "Ответ: «да».\n- user: нет\nsource: мой"
@@ -258,13 +258,13 @@ def test_bad_wishes_are_told_before_anything_is_asked(lab, run, provider, words,
     assert provider.calls("chat.create") == []
 
 
-def test_the_report_sets_the_student_beside_the_teacher(lab, shown, run, provider):
+def test_the_report_sets_the_student_beside_the_teacher(lab, run_json, run, provider):
     code, captured = run("distil", "trial", *TEACHER, "--report")
     assert (code, "trial" in captured.err) == (1, True)
     lab.repository.dataset(count=36, tests=12)
     lab.repository.commit("More examples")
     lab.until_serving("trial-1")
-    captured = shown("distil", "trial", *TEACHER, "--report")
+    captured = run_json("distil", "trial", *TEACHER, "--report")
     assert (captured["build"], captured["questions"]) == ("trial-1", 12)
     alone, helped, student = captured["variants"]
     names = [variant["variant"] for variant in captured["variants"]]

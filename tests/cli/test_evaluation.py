@@ -40,7 +40,7 @@ def quiet(provider):
 
 
 @pytest.fixture
-def asked(provider):
+def count_questions(provider):
     """Return what counts the questions since this test began."""
     before = len(provider.calls("chat.create"))
     return lambda: len(provider.calls("chat.create")) - before
@@ -68,9 +68,9 @@ def change(lab, query):
         database.transact(lambda: database.change(query))
 
 
-def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked):
-    document = shown("eval", "trial-2")
-    assert asked() == 0, "the answers are kept"
+def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, run_json, count_questions):
+    document = run_json("eval", "trial-2")
+    assert count_questions() == 0, "the answers are kept"
     assert document["scores"] == {
         "model": "trial-2",
         "questions": TESTS,
@@ -105,9 +105,9 @@ def test_a_worse_model_is_told_with_the_questions_that_it_lost(lab, shown, asked
     ]
 
 
-def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
-    worse = shown("eval", "trial-2", "--against", "trial-1")["comparison"]
-    document = shown("eval", "trial-1", "--against", "trial-2")
+def test_the_other_way_round_the_figures_have_the_other_sign(lab, run_json):
+    worse = run_json("eval", "trial-2", "--against", "trial-1")["comparison"]
+    document = run_json("eval", "trial-1", "--against", "trial-2")
     better = document["comparison"]
     assert better["verdict"] == "better"
     figures = better["difference"], better["low"], better["high"]
@@ -117,16 +117,16 @@ def test_the_other_way_round_the_figures_have_the_other_sign(lab, shown):
     ] * ENOUGH
 
 
-def test_a_model_beside_itself_differs_in_nothing(lab, shown):
-    report = shown("eval", "trial-1", "--against", "trial-1")
+def test_a_model_beside_itself_differs_in_nothing(lab, run_json):
+    report = run_json("eval", "trial-1", "--against", "trial-1")
     comparison = report["comparison"]
     assert (comparison["difference"], comparison["low"], comparison["high"]) == (0.0, 0.0, 0.0)
     assert comparison["verdict"] == "same"
     assert {answer["change"] for answer in report["answers"]} == {"wrong", "right"}
 
 
-def test_the_first_model_has_nothing_before_it(lab, run, shown):
-    assert shown("eval", "trial-1")["comparison"] is None
+def test_the_first_model_has_nothing_before_it(lab, run, run_json):
+    assert run_json("eval", "trial-1")["comparison"] is None
     code, captured = run("eval", "trial-1")
     assert code == 0
     assert "nothing to compare with" in captured.out
@@ -147,19 +147,19 @@ def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language,
         assert each in captured.out
 
 
-def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, shown):
+def test_refusals_are_no_wrong_answers_and_come_last(lab, provider, run_json):
     _train(lab, provider, "trial-3", DECLINED)
-    document = shown("eval", "trial-3", "--against", "trial-1")
+    document = run_json("eval", "trial-3", "--against", "trial-1")
     assert (document["scores"]["right"], document["scores"]["refused"]) == (0, TESTS)
     lost = [answer["kind"] for answer in document["answers"] if answer["change"] == "lost"]
     assert lost == ["refused"] * ENOUGH
 
 
-def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, shown):
+def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, run_json):
     for number in range(20, 24):
         lab.repository.example("trial", number, answer=YES, is_test=True)
     _train(lab, provider, "trial-3", YES)
-    document = shown("eval", "trial-3")
+    document = run_json("eval", "trial-3")
     assert document["is_full"]
     assert document["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
     code, words = run("eval", "trial-3")
@@ -167,22 +167,24 @@ def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, shown):
     assert "All 44 answers are right, so this score tells nothing" in words.out
 
 
-def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, shown):
+def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, run_json):
     lab.repository.example("trial", 24, answer=NO, is_test=True)
     _train(lab, provider, "trial-3", YES)
-    assert shown("eval", "trial-3", "--against", "trial-1")["comparison"]["now"]["questions"] == 43
+    assert (
+        run_json("eval", "trial-3", "--against", "trial-1")["comparison"]["now"]["questions"] == 43
+    )
     for number in range(25, 29):
         lab.repository.example("trial", number, answer=NO, is_test=True)
     _train(lab, provider, "trial-4", YES)
-    comparison = shown("eval", "trial-4", "--against", "trial-1")["comparison"]
+    comparison = run_json("eval", "trial-4", "--against", "trial-1")["comparison"]
     assert (comparison["now"]["questions"], comparison["verdict"]) == (39, "few")
     code, words = run("eval", "trial-4", "--against", "trial-1")
     assert code == 0
     assert "Not enough questions to tell" in words.out
 
 
-def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, shown):
-    assert shown("eval", "trial-2")["gate"] == {
+def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, run_json):
+    assert run_json("eval", "trial-2")["gate"] == {
         "kind": "none",
         "questions": TESTS,
         "least": 10,
@@ -199,12 +201,12 @@ def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, sho
     assert ", so the gate stops no model" in words.err
 
 
-def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
+def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, run_json):
     lab.repository.dataset(count=12, tests=0, gate="not_worse")
     provider.behave(fixed_answer=YES)
     lab.repository.commit()
     lab.tick(rounds=4)
-    gate = shown("eval", "trial-3")["gate"]
+    gate = run_json("eval", "trial-3")["gate"]
     assert (gate["held"], gate["reason"]) == (True, "gate-lost")
     assert len(gate["arguments"]["lost"]) == 4
     _, words = run("eval", "trial-3")
@@ -222,9 +224,9 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, shown):
     assert "nothing to accept" in words.err
 
 
-def test_answers_that_were_not_kept_are_told_as_such(lab, run, shown):
+def test_answers_that_were_not_kept_are_told_as_such(lab, run, run_json):
     change(lab, PROOF_ANSWER.delete().where(PROOF_ANSWER.model_row == 1))
-    assert shown("eval", "trial-2")["comparison"]["verdict"] == "unkept"
+    assert run_json("eval", "trial-2")["comparison"]["verdict"] == "unkept"
     code, captured = run("eval", "trial-1")
     assert (code, captured.out) == (1, "")
     assert "The answers of trial-1 to its test questions weren't saved" in captured.err
@@ -245,11 +247,11 @@ VOTES = 3 * (ENOUGH + 4)
 
 
 def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
-    lab, run, shown, asked, provider
+    lab, run, run_json, count_questions, provider
 ):
     provider.behave(fixed_answer="Сказано то же самое. [[right]]")
-    document = shown("eval", "trial-2", *JUDGE)
-    assert asked() == VOTES
+    document = run_json("eval", "trial-2", *JUDGE)
+    assert count_questions() == VOTES
     assert (document["scores"]["right"], document["is_full"]) == (TESTS, True)
     assert document["comparison"]["verdict"] == "same"
     grades = document["grading"].pop("grades")
@@ -266,17 +268,17 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
         "unreadable": 0,
     }
     code, again = run("eval", "trial-2", *JUDGE)
-    assert (code, asked()) == (0, VOTES)
+    assert (code, count_questions()) == (0, VOTES)
     assert "found right" in again.out + again.err
-    later = shown("eval", "trial-2")
+    later = run_json("eval", "trial-2")
     assert later["scores"]["right"] == 4, "without a judge as before"
     said = {"judge": "stand-in/stand-in-chat", "votes": 3, "right": 3}
     assert [answer["judged"] for answer in later["answers"]].count(said) == ENOUGH
 
 
-def test_a_judge_that_agrees_changes_nothing(lab, shown, provider):
+def test_a_judge_that_agrees_changes_nothing(lab, run_json, provider):
     provider.behave(fixed_answer="[[right]] или нет? Нет. [[WRONG]]")
-    document = shown("eval", "trial-2", *JUDGE)
+    document = run_json("eval", "trial-2", *JUDGE)
     assert (document["grading"]["overruled"], document["comparison"]["verdict"]) == (0, "worse")
 
 
@@ -288,11 +290,11 @@ def test_a_judge_that_answers_nonsense_is_refused_with_what_it_said(lab, run, pr
     assert f"{VOTES} of its {VOTES}" in captured.err
 
 
-def test_the_judge_hears_the_rubric_question_and_both_answers(lab, shown, provider, tmp_path):
+def test_the_judge_hears_the_rubric_question_and_both_answers(lab, run_json, provider, tmp_path):
     rubric = tmp_path / "rubric.txt"
     rubric.write_text("Строго по числам.", "utf-8")
     provider.behave(fixed_answer="[[wrong]]")
-    shown("eval", "trial-1", *JUDGE, "--rubric", str(rubric), "--repeats", "1")
+    run_json("eval", "trial-1", *JUDGE, "--rubric", str(rubric), "--repeats", "1")
     system, document = provider.calls("chat.create")[-1].body["messages"]
     assert system["content"].startswith("Строго по числам.")
     assert "[[right]]" in system["content"]
@@ -300,14 +302,14 @@ def test_the_judge_hears_the_rubric_question_and_both_answers(lab, shown, provid
     assert YES in document["content"]
 
 
-def test_a_judge_is_not_paid_without_a_yes(lab, run, asked):
+def test_a_judge_is_not_paid_without_a_yes(lab, run, count_questions):
     code, captured = run("eval", "trial-2", *JUDGE[:2])
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "--yes" in captured.err
 
 
 @pytest.mark.parametrize("judge", ["nobody/model", "model", "model/", "/x"])
-def test_a_judge_that_is_not_there_is_named(lab, run, asked, judge):
+def test_a_judge_that_is_not_there_is_named(lab, run, count_questions, judge):
     code, captured = run("eval", "trial-2", "--judge", judge, "--yes")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert judge.split("/")[0] in captured.err

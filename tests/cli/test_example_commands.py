@@ -29,8 +29,8 @@ def changes_of(lab, database):
 
 
 @pytest.fixture
-def lab(committed):
-    return committed
+def lab(committed_lab):
+    return committed_lab
 
 
 def example(lab, name):
@@ -41,9 +41,9 @@ def count(lab):
     return lab.repository.git("rev-list", "--count", "HEAD")
 
 
-def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
+def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.\nИ налево.", "--tag", "way")
-    document = shown("example", "add", "trial", *words)
+    document = run_json("example", "add", "trial", *words)
     assert document["example"] == "где-тут-новый-выход"
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
     assert (document["tokens"] > 10, document["next_training"]["examples"] > 10) == (True, True)
@@ -59,10 +59,10 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, shown):
     assert document == "boris <boris@example.com> Add example где-тут-новый-выход"
 
 
-def test_a_preview_tells_what_would_change_and_commits_nothing(lab, shown, run):
+def test_a_preview_tells_what_would_change_and_commits_nothing(lab, run_json, run):
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
     before = count(lab)
-    assert shown("example", "add", "trial", *words) == {
+    assert run_json("example", "add", "trial", *words) == {
         "asked": 0,
         "changes": [],
         "is_estimate": True,
@@ -71,7 +71,7 @@ def test_a_preview_tells_what_would_change_and_commits_nothing(lab, shown, run):
     assert count(lab) == before
 
 
-def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
+def test_an_edit_that_the_repository_refused_is_tried_again(lab, run_json, run):
     lab.tick("fetch")
     words = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
@@ -83,7 +83,7 @@ def test_an_edit_that_the_repository_refused_is_tried_again(lab, shown, run):
         reason = {"reason": "a token lies there"}
         rows.put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    captured = shown("example", "retry", batch.batch_id)
+    captured = run_json("example", "retry", batch.batch_id)
     assert captured["commit"] == lab.repository.git("rev-parse", "HEAD")
     assert captured["paths"] == ["examples/new.yaml"]
     code, captured = run("example", "retry", batch.batch_id)
@@ -100,53 +100,53 @@ def test_people_see_the_commit_and_what_the_next_training_takes(lab, run):
     assert captured.err.count("No daemon") == 1
 
 
-def test_a_file_is_added_as_it_is(lab, shown, tmp_path):
+def test_a_file_is_added_as_it_is(lab, run_json, tmp_path):
     path = tmp_path / "new.yaml"
     path.write_text("# by hand\nmessages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
-    document = shown("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
+    document = run_json("example", "add", "trial", "--file", str(path), "--id", "face/by-hand")
     assert document["paths"] == ["examples/face/by-hand.yaml"]
     assert example(lab, "face/by-hand").read_bytes() == path.read_bytes()
 
 
-def test_an_example_is_edited_by_its_words(lab, shown):
-    document = shown("example", "edit", "q3", "--answer", "Другой ответ.")
+def test_an_example_is_edited_by_its_words(lab, run_json):
+    document = run_json("example", "edit", "q3", "--answer", "Другой ответ.")
     assert (document["dataset"], document["subject"]) == ("trial", "Edit example q3")
     messages = yaml.safe_load(example(lab, "q3").read_text("utf-8"))["messages"]
     assert messages[1] == {"assistant": "Другой ответ."}
     assert "номер 3" in messages[0]["user"]
 
 
-def test_an_example_is_edited_in_ones_editor(lab, shown, run, monkeypatch):
+def test_an_example_is_edited_in_ones_editor(lab, run_json, run, monkeypatch):
     script = lab.folder / "editor.py"
     script.write_text(EDITOR, "utf-8")
     monkeypatch.setenv("VISUAL", f"{sys.executable} {script}")
-    assert shown("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
+    assert run_json("example", "edit", "q3", "--dataset", "trial")["state"] == "committed"
     assert "отклик" in example(lab, "q3").read_text("utf-8")
     monkeypatch.setenv("VISUAL", "true")
     code, captured = run("example", "edit", "q3")
     assert (code, ": nothing changed" in captured.err) == (1, True)
 
 
-def test_a_deleted_example_is_gone(lab, shown):
-    shown("example", "rm", "q3")
+def test_a_deleted_example_is_gone(lab, run_json):
+    run_json("example", "rm", "q3")
     assert not example(lab, "q3").exists()
-    assert [each["example"] for each in shown("example", "find", "q3")] == []
-    assert "q4" in [each["example"] for each in shown("example", "find", "НОМЕР 4,")]
+    assert [each["example"] for each in run_json("example", "find", "q3")] == []
+    assert "q4" in [each["example"] for each in run_json("example", "find", "НОМЕР 4,")]
 
 
-def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, shown):
+def test_an_example_is_named_with_its_dataset_before_a_slash_too(lab, run, run_json):
     lab.repository.dataset("other")
     lab.repository.commit()
     lab.tick("fetch")
-    assert shown("example", "rm", "other/q3")["dataset"] == "other"
+    assert run_json("example", "rm", "other/q3")["dataset"] == "other"
     assert example(lab, "q3").exists()
-    assert shown("example", "edit", "trial/q3", "--answer", "Иначе.")["dataset"] == "trial"
+    assert run_json("example", "edit", "trial/q3", "--answer", "Иначе.")["dataset"] == "trial"
     code, captured = run("example", "rm", "other/q3")
     assert (code, "other has no example q3" in captured.err) == (1, True)
 
 
 def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
-    lab, run, shown, tmp_path, monkeypatch
+    lab, run, run_json, tmp_path, monkeypatch
 ):
     monkeypatch.delenv(KEY)
     words = ("--question", "Где выход?", "--answer", "Прямо.")
@@ -158,7 +158,7 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
     rows.write_text("question,answer\nГде вход?,Сзади.\n", "utf-8")
     code, captured = run("import", str(rows), "--dataset", "trial", "--dry-run")
     assert (code, KEY in captured.err) == (0, False), captured.err
-    assert shown("build", "trial")["verdict"] == "built"
+    assert run_json("build", "trial")["verdict"] == "built"
     code, captured = run("jobs", "launch", "trial")
     assert (code, KEY in captured.err) == (2, True)
 
@@ -186,26 +186,26 @@ def test_what_cannot_be_done_is_told_and_changes_nothing(lab, run, words, code, 
     assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
 
 
-def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, shown):
+def test_an_id_that_several_datasets_have_wants_a_dataset(lab, run, run_json):
     lab.repository.dataset("other")
     lab.repository.commit()
     code, captured = run("example", "rm", "q3")
     assert (code, "other, trial" in captured.err) == (1, True), captured.err
-    assert shown("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
+    assert run_json("example", "rm", "q3", "--dataset", "other")["dataset"] == "other"
     code, captured = run("example", "find", "q4")
     assert (code, captured.out.count("q4")) == (0, 2)
     code, captured = run("example", "find", "nobody")
     assert (code, "No example" in captured.err) == (0, True)
 
 
-def test_a_broken_example_is_mended_whole(lab, run, shown, tmp_path):
+def test_a_broken_example_is_mended_whole(lab, run, run_json, tmp_path):
     example(lab, "q3").write_text("messages: [", "utf-8")
     lab.repository.commit()
     code, captured = run("example", "edit", "q3", "--answer", "x")
     assert (code, "can't be read" in captured.err) == (1, True), captured.err
     path = tmp_path / "good.yaml"
     path.write_text("messages:\n- user: Где?\n- assistant: Тут.\n", "utf-8")
-    assert shown("example", "edit", "q3", "--file", str(path))["state"] == "committed"
+    assert run_json("example", "edit", "q3", "--file", str(path))["state"] == "committed"
 
 
 def test_a_repository_that_takes_no_push_keeps_the_edit(lab, run):
@@ -235,9 +235,9 @@ def test_a_program_gets_the_findings_of_what_was_refused(lab, run):
     assert [finding["rule"] for finding in document["findings"]] == ["empty-content"]
 
 
-def test_tags_are_changed_by_the_words_alone(lab, shown):
+def test_tags_are_changed_by_the_words_alone(lab, run_json):
     before = example(lab, "q2").read_text("utf-8")
-    shown("example", "edit", "q2", "--tag", "face", "--tag", "no")
+    run_json("example", "edit", "q2", "--tag", "face", "--tag", "no")
     assert example(lab, "q2").read_text("utf-8") == f'{before}tags: [face, "no"]\n'
 
 
@@ -259,12 +259,12 @@ def chat(question, answer):
     return {"messages": [{"role": role, "content": words} for role, words in said]}
 
 
-def test_a_file_is_imported_in_one_commit(lab, shown):
-    shown("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
+def test_a_file_is_imported_in_one_commit(lab, run_json):
+    run_json("example", "add", "trial", "--question", "Где выход?", "--answer", "Прямо.")
     path = lines(
         lab, chat("Где вход?", "Тут."), chat("Где выход?", "Прямо."), chat("Где вход?", "Тут.")
     )
-    dry = shown("import", path, "--dataset", "trial", "--dry-run")
+    dry = run_json("import", path, "--dataset", "trial", "--dry-run")
     assert (dry["taken"], dry["duplicates"], dry["commit"], count(lab)) == (1, 2, None, "2")
     assert (dry["at_lines"], dry["findings"]) == ([], [])
     assert dry["same"] == [
@@ -272,7 +272,7 @@ def test_a_file_is_imported_in_one_commit(lab, shown):
         {"file": path, "line": 3, "column": 1, "same_as": "line 1"},
     ]
     assert dry["paths"] == ["examples/где-вход.yaml"]
-    document = shown("import", path, "--dataset", "trial")
+    document = run_json("import", path, "--dataset", "trial")
     assert document["subject"] == "Import 1 example into trial"
     assert (
         example(lab, "где-вход").read_text("utf-8").startswith("messages:\n  - user: Где вход?\n")
@@ -305,7 +305,7 @@ def test_one_bad_line_stops_the_import_and_is_told(lab, run):
     assert "2 of 3" in captured.err
 
 
-def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
+def test_the_good_lines_of_several_files_become_one_commit(lab, run, run_json):
     path = lines(lab, chat("Где вход?", "Тут."), {"messages": []}, chat("Где выход?", " "))
     other = lab.folder / "other.json"
     turns = [{"from": "human", "value": "Куда идти?"}, {"from": "gpt", "value": "Прямо."}]
@@ -326,22 +326,22 @@ def test_the_good_lines_of_several_files_become_one_commit(lab, run, shown):
     assert "By tag: without 2, a 1\n" in captured.err
     assert "By language: ru 2, en 1\n" in captured.err
     assert "5 lines: 3 to import" in captured.err
-    captured = shown(*command, "--skip-bad")
+    captured = run_json(*command, "--skip-bad")
     assert (captured["taken"], captured["rejected"], count(lab)) == (3, 2, "2")
     assert captured["subject"] == "Import 3 examples into trial"
     bad = [(line["path"], line["line"], line["rule"]) for line in captured["at_lines"]]
     assert bad == [(path, 2, "too-few-items"), (path, 3, "empty-content")]
-    again = shown(*command, "--skip-bad")
+    again = run_json(*command, "--skip-bad")
     assert (again["taken"], again["duplicates"], count(lab)) == (0, 3, "2")
     code, captured = run(*command, "--skip-bad")
     assert (code, "2 lines were left out" in captured.err) == (0, True), captured.err
     assert f"{other}:1:2: same as examples/куда-идти.yaml" in captured.err
 
 
-def test_what_waits_for_its_commit_is_not_imported_again(lab, run, shown):
+def test_what_waits_for_its_commit_is_not_imported_again(lab, run, run_json):
     path = lines(lab, chat("Где вход?", "Тут."), chat("Где выход?", "Там."))
-    assert shown("import", path, "--dataset", "trial", "--no-wait")["state"] == "waiting"
-    again = shown("import", path, "--dataset", "trial", "--no-wait")
+    assert run_json("import", path, "--dataset", "trial", "--no-wait")["state"] == "waiting"
+    again = run_json("import", path, "--dataset", "trial", "--no-wait")
     assert (again["taken"], again["duplicates"], again["commit"]) == (0, 2, None)
     lab.tick("changes")
     assert count(lab) == "2"
@@ -357,23 +357,23 @@ def test_nothing_good_is_nothing_imported(lab, run):
     assert (code, "can't be read" in captured.err, count(lab)) == (2, True, "1")
 
 
-def test_an_import_reads_stdin(lab, shown, monkeypatch):
+def test_an_import_reads_stdin(lab, run_json, monkeypatch):
     text = json.dumps(chat("Где вход?", "Тут."))
     monkeypatch.setattr(
         sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(text.encode())))
     )
-    document = shown("import", "-", "--dataset", "trial")
+    document = run_json("import", "-", "--dataset", "trial")
     assert (document["taken"], count(lab)) == (1, "2")
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca", "csv", "huggingface"])
-def test_a_folder_of_an_export_is_known_to_an_import(lab, run, shown, tmp_path, shape):
+def test_a_folder_of_an_export_is_known_to_an_import(lab, run, run_json, tmp_path, shape):
     lab.tick("fetch")
     folder = tmp_path / "out"
-    captured = shown("export", "trial", "--to", str(folder), "--as", shape)
+    captured = run_json("export", "trial", "--to", str(folder), "--as", shape)
     assert (captured["examples"], captured["left_out"], captured["folder"]) == (12, [], str(folder))
     paths = [str(folder / path) for path in captured["files"] if path != "README.md"]
-    back = shown("import", *paths, "--dataset", "trial")
+    back = run_json("import", *paths, "--dataset", "trial")
     assert (back["lines"], back["taken"], back["duplicates"]) == (12, 0, 12)
     code, captured = run("export", "trial", "--to", str(folder), "--as", shape)
     assert (code, "already exists" in captured.err) == (1, True), captured.err
@@ -414,16 +414,16 @@ def test_a_folder_that_cannot_be_written_is_told(lab, run, tmp_path):
     assert (code, "already exists" in captured.err) == (1, True), captured.err
 
 
-def test_an_export_comes_back_as_it_was(lab, shown, run):
+def test_an_export_comes_back_as_it_was(lab, run_json, run):
     lab.tick("fetch")
     path = lab.folder / "out.jsonl"
-    document = shown("export", "trial", "-o", str(path))
+    document = run_json("export", "trial", "-o", str(path))
     assert (document["examples"], document["left_out"]) == (12, [])
-    back = shown("import", str(path), "--dataset", "trial")
+    back = run_json("import", str(path), "--dataset", "trial")
     assert (back["taken"], back["duplicates"]) == (0, 12)
     code, table = run("export", "trial", "--format", "csv")
     assert (code, table.out.splitlines()[0]) == (0, "question,answer,tags")
-    assert "messages" in shown("export", "trial")["text"]
+    assert "messages" in run_json("export", "trial")["text"]
     code, documents = run("export", "trial", "--format", "yaml")
     assert len(list(yaml.safe_load_all(documents.out))) == 12
 

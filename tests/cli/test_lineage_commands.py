@@ -19,7 +19,7 @@ def lab(serving):
 
 
 @pytest.fixture
-def answered(lab):
+def store_answer(lab):
     """Return what stores an answer of the live model to anna; it gives its number."""
 
     def answer(said, number=1):
@@ -36,9 +36,9 @@ def answered(lab):
     return answer
 
 
-def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, shown, answered):
-    turn = answered(ANSWER)
-    document = shown("impact", "datasets/trial/examples/q3.yaml")
+def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, run_json, store_answer):
+    turn = store_answer(ANSWER)
+    document = run_json("impact", "datasets/trial/examples/q3.yaml")
     assert (document["dataset"], document["example"], document["newest_builds"]) == (
         "trial",
         "q3",
@@ -56,8 +56,8 @@ def test_an_examples_way_is_told_to_people_and_to_programs(lab, run, shown, answ
         assert words in captured.out
 
 
-def test_an_example_that_tests_teaches_nothing(shown):
-    document = shown("impact", "trial/q11")
+def test_an_example_that_tests_teaches_nothing(run_json):
+    document = run_json("impact", "trial/q11")
     assert (
         document["builds"],
         document["tests"],
@@ -66,9 +66,9 @@ def test_an_example_that_tests_teaches_nothing(shown):
     ) == (0, 1, 0, [])
 
 
-def test_an_answer_that_was_taught_names_its_example(run, shown, answered):
-    turn = answered(ANSWER)
-    document = shown("why", turn)
+def test_an_answer_that_was_taught_names_its_example(run, run_json, store_answer):
+    turn = store_answer(ANSWER)
+    document = run_json("why", turn)
     assert (document["origin"]["build"], document["said_by"], document["nearest"]) == (
         "trial-1",
         ["q3"],
@@ -80,9 +80,9 @@ def test_an_answer_that_was_taught_names_its_example(run, shown, answered):
     assert "q3" in captured.err
 
 
-def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, shown, answered):
-    turn = answered("Сказано своими словами.")
-    document = shown("why", turn)
+def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, run_json, store_answer):
+    turn = store_answer("Сказано своими словами.")
+    document = run_json("why", turn)
     assert (document["said_by"], document["nearest"][0]) == ([], "q3")
     assert "not its source): q3" in run("why", turn)[1].err
 

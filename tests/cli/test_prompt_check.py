@@ -59,7 +59,7 @@ def lab(made, tmp_path):
 
 
 @pytest.fixture
-def asked(provider):
+def count_questions(provider):
     """Return what counts the questions since this test began."""
     before = len(provider.calls("chat.create"))
     return lambda: len(provider.calls("chat.create")) - before
@@ -71,14 +71,14 @@ def configure(lab, **keys):
     lab.path.write_text(yaml.safe_dump({**document, **keys}), "utf-8")
 
 
-def kept(lab):
+def kept_lines(lab):
     lines = (lab.folder / "state" / ANSWERS_FILE).read_text("utf-8").split("\n")
     return [json.loads(line) for line in lines if line]
 
 
-def test_the_three_stand_side_by_side(lab, shown, asked, provider):
-    document = shown("prompt-check", "trial", "--yes")
-    assert asked() == ASKED
+def test_the_three_stand_side_by_side(lab, run_json, count_questions, provider):
+    document = run_json("prompt-check", "trial", "--yes")
+    assert count_questions() == ASKED
     alone, helped, tuned = document["variants"]
     assert [variant["variant"] for variant in document["variants"]] == [
         "prompt",
@@ -97,8 +97,8 @@ def test_the_three_stand_side_by_side(lab, shown, asked, provider):
     assert "doesn't pay" in document["advice"]
 
 
-def test_the_nearest_examples_stand_before_the_question(lab, shown, provider):
-    shown("prompt-check", "trial", "--yes", "--examples", "2")
+def test_the_nearest_examples_stand_before_the_question(lab, run_json, provider):
+    run_json("prompt-check", "trial", "--yes", "--examples", "2")
     bodies = [call.body for call in provider.calls("chat.create")[-ASKED:]]
     longest_one = max((body["messages"] for body in bodies), key=len)
     roles = [each["role"] for each in longest_one]
@@ -107,30 +107,30 @@ def test_the_nearest_examples_stand_before_the_question(lab, shown, provider):
     assert "значит ответ" in longest_one[2]["content"]
 
 
-def test_what_was_answered_is_not_paid_again(lab, run, shown, asked):
-    first = shown("prompt-check", "trial", "--yes")
+def test_what_was_answered_is_not_paid_again(lab, run, run_json, count_questions):
+    first = run_json("prompt-check", "trial", "--yes")
     code, captured = run("prompt-check", "trial")
-    assert (code, asked()) == (0, ASKED)
+    assert (code, count_questions()) == (0, ASKED)
     assert "base model, nearest examples shown" in captured.out
-    assert shown("prompt-check", "trial") == first
+    assert run_json("prompt-check", "trial") == first
 
 
-def test_a_few_questions_are_too_few_to_tell(lab, shown, asked):
-    document = shown("prompt-check", "trial", "--yes", "--limit", "4")
-    assert asked() == 3 * 4
+def test_a_few_questions_are_too_few_to_tell(lab, run_json, count_questions):
+    document = run_json("prompt-check", "trial", "--yes", "--limit", "4")
+    assert count_questions() == 3 * 4
     assert (document["questions"], document["verdict"]) == (4, "few")
-    assert shown("prompt-check", "trial", "--yes")["questions"] == TESTS
-    assert asked() == ASKED
+    assert run_json("prompt-check", "trial", "--yes")["questions"] == TESTS
+    assert count_questions() == ASKED
 
 
-def test_answers_can_be_cut_off(lab, shown, asked, provider):
+def test_answers_can_be_cut_off(lab, run_json, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 50)
-    told = shown("prompt-check", "trial", "--yes", "--answer-tokens", "5")
-    assert asked() == ASKED
-    assert all(len(each["answer"].encode()) <= 20 for each in kept(lab))
-    assert shown("prompt-check", "trial", "--answer-tokens", "5") == told
-    shown("prompt-check", "trial", "--yes")
-    assert asked() == 2 * ASKED
+    told = run_json("prompt-check", "trial", "--yes", "--answer-tokens", "5")
+    assert count_questions() == ASKED
+    assert all(len(each["answer"].encode()) <= 20 for each in kept_lines(lab))
+    assert run_json("prompt-check", "trial", "--answer-tokens", "5") == told
+    run_json("prompt-check", "trial", "--yes")
+    assert count_questions() == 2 * ASKED
 
 
 def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
@@ -143,62 +143,62 @@ def test_both_languages_say_whether_it_pays(lab, run, monkeypatch):
         assert "12" in captured.err
 
 
-def test_the_price_is_told_before_anybody_is_asked(lab, run, asked):
+def test_the_price_is_told_before_anybody_is_asked(lab, run, count_questions):
     code, captured = run("prompt-check", "trial")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert f"{ASKED} questions to ask. Estimated price: $" in captured.err
     assert "--yes" in captured.err
 
 
-def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, asked):
+def test_an_unknown_price_is_confirmed_too_and_no_budget_can_be_kept(lab, run, count_questions):
     configure(lab, models={})
     code, captured = run("prompt-check", "trial")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "unknown" in captured.err
     code, captured = run("prompt-check", "trial", "--budget", "5", "--yes")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "--budget" in captured.err
 
 
-def test_what_is_free_is_not_confirmed(lab, run, asked):
+def test_what_is_free_is_not_confirmed(lab, run, count_questions):
     configure(lab, models={"stand-in-base": {"price": {"input": 0, "output": 0, "training": 0}}})
     code, captured = run("prompt-check", "trial")
-    assert (code, asked()) == (0, ASKED)
+    assert (code, count_questions()) == (0, ASKED)
     assert "free" in captured.err
 
 
-def test_too_small_a_budget_asks_nobody(lab, run, asked):
+def test_too_small_a_budget_asks_nobody(lab, run, count_questions):
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "0.01")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "$0.01" in captured.err
 
 
-def test_a_budget_that_ends_keeps_what_was_answered(lab, run, asked, provider):
+def test_a_budget_that_ends_keeps_what_was_answered(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 200)
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "1")
     assert code == 1
     assert "budget is used up" in captured.err
-    answered = asked()
-    assert 0 < answered == len(kept(lab)) < ASKED
+    answered = count_questions()
+    assert 0 < answered == len(kept_lines(lab)) < ASKED
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "100")
-    assert (code, asked()) == (0, ASKED)
+    assert (code, count_questions()) == (0, ASKED)
 
 
-def test_a_provider_that_goes_away_loses_nothing(lab, run, asked, provider):
+def test_a_provider_that_goes_away_loses_nothing(lab, run, count_questions, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=9, times=None))
     code, captured = run("prompt-check", "trial", "--yes")
     assert code == 1
     assert "are saved" in captured.err
     assert "Traceback" not in captured.err
     provider.faults.clear()
-    assert asked() == len(kept(lab)) == 9
+    assert count_questions() == len(kept_lines(lab)) == 9
     assert run("prompt-check", "trial", "--yes")[0] == 0
-    assert asked() == ASKED
+    assert count_questions() == ASKED
 
 
-def test_a_question_that_is_refused_is_left_out(lab, shown, provider):
+def test_a_question_that_is_refused_is_left_out(lab, run_json, provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
-    document = shown("prompt-check", "trial", "--yes")
+    document = run_json("prompt-check", "trial", "--yes")
     assert (document["questions"], document["left_out"]) == (TESTS - 1, 1)
 
 
@@ -212,35 +212,37 @@ def test_a_provider_that_is_away_is_told(lab, run):
     assert "Traceback" not in captured.err
 
 
-def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, asked, provider):
+def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, count_questions, provider):
     provider.behave(think_s=0.3)
     words = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
     command = [sys.executable, "-m", "merlin", *words]
     asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: asked() >= 3)
+    wait_until(lambda: count_questions() >= 3)
     asking.send_signal(signal.SIGINT)
     _, said = asking.communicate(timeout=longest())
     assert asking.returncode == 130
     assert "are saved" in said
     assert "Traceback" not in said
-    assert len({each["digest"] for each in kept(lab)}) == asked() < ASKED
+    assert len({each["digest"] for each in kept_lines(lab)}) == count_questions() < ASKED
     assert run("prompt-check", "trial", "--yes")[0] == 0
-    assert asked() == ASKED
+    assert count_questions() == ASKED
 
 
-def test_a_key_that_is_missing_is_named(lab, run, asked, monkeypatch):
+def test_a_key_that_is_missing_is_named(lab, run, count_questions, monkeypatch):
     monkeypatch.delenv("STAND_IN_KEY")
     code, captured = run("prompt-check", "trial", "--yes")
-    assert (code, asked()) == (2, 0)
+    assert (code, count_questions()) == (2, 0)
     assert "STAND_IN_KEY" in captured.err
 
 
-def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_paid(lab, run, asked):
+def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_paid(
+    lab, run, count_questions
+):
     (provider,) = yaml.safe_load(lab.path.read_text("utf-8"))["providers"]
     locked = {**provider, "credential": "NOBODYS_KEY"}  # the tuned model's
     configure(lab, providers=[locked, {**provider, "name": "other"}])
     code, captured = run("prompt-check", "trial", "--yes", "--base", "other/stand-in-chat")
-    assert (code, asked()) == (2, 0)
+    assert (code, count_questions()) == (2, 0)
     assert "NOBODYS_KEY" in captured.err
 
 
@@ -259,8 +261,8 @@ def test_a_base_that_cannot_be_asked_is_told(lab, run, words, said):
     assert said in captured.err
 
 
-def test_another_base_can_be_named(lab, shown):
-    document = shown("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
+def test_another_base_can_be_named(lab, run_json):
+    document = run_json("prompt-check", "trial", "--yes", "--base", "stand-in/stand-in-chat")
     assert [variant["model"] for variant in document["variants"][:2]] == ["stand-in-chat"] * 2
     assert document["variants"][0]["cost_micro"] is None
 
@@ -278,12 +280,12 @@ def test_without_test_questions_there_is_nothing_to_compare(made, tmp_path, requ
     assert "split: test" in captured.err
 
 
-def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, asked):
+def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, count_questions):
     with opened(lab.config) as database:
         revoked = {"dataset": "trial", "example_id": "q3", "at": "2026-11-22T00:00:00Z"}
         database.add(REVOKED_EXAMPLE, revoked)
     code, captured = run("prompt-check", "trial", "--yes")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "consent" in captured.err
 
 
@@ -320,63 +322,63 @@ def ask_base(lab, run, *words):
     )
 
 
-def test_examples_that_the_base_knows_are_told(lab, run, asked, provider):
+def test_examples_that_the_base_knows_are_told(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
     code, (finding,), said = ask_base(lab, run, "--yes")
-    assert (code, asked()) == (0, 36 - TESTS)
+    assert (code, count_questions()) == (0, 36 - TESTS)
     assert finding["path"].endswith("datasets/trial/examples/q5.yaml")
     assert (finding["line"], finding["severity"]) == (2, "note")
     assert "stand-in-base" in finding["message"]
     assert "24 questions to ask. Estimated price: $" in said
 
 
-def test_unchanged_examples_are_not_asked_again(lab, run, asked):
+def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
     ask_base(lab, run, "--yes")
     assert ask_base(lab, run)[0] == 0
-    assert asked() == 36 - TESTS
+    assert count_questions() == 36 - TESTS
     lab.repository.example("trial", 3, answer="Другой ответ.")
     code, _, _ = ask_base(lab, run)
-    assert (code, asked()) == (0, 36 - TESTS)  # the question is the same
+    assert (code, count_questions()) == (0, 36 - TESTS)  # the question is the same
     path = lab.repository.folder / "datasets/trial/examples/q3.yaml"
     path.write_text(path.read_text("utf-8").replace("Что значит", "Что же значит"), "utf-8")
     code, _, said = ask_base(lab, run)
     assert code == 1
     assert "1 question to ask" in said
-    assert asked() == 36 - TESTS
+    assert count_questions() == 36 - TESTS
 
 
-def test_only_what_was_named_is_asked(lab, run, asked):
+def test_only_what_was_named_is_asked(lab, run, count_questions):
     place = lab.repository.folder / "datasets/trial/examples/q7.yaml"
     code, _ = run("check", str(place), "--ask-base", "--yes")
-    assert (code, asked()) == (0, 1)
+    assert (code, count_questions()) == (0, 1)
     code, _ = run("check", str(lab.repository.folder), "--ask-base", "--yes", "--limit", "3")
     assert code == 0
-    assert 3 <= asked() <= 4
+    assert 3 <= count_questions() <= 4
 
 
-def test_the_answers_of_a_base_can_be_cut_off(lab, run, asked, provider):
+def test_the_answers_of_a_base_can_be_cut_off(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 50)
     code, _, _ = ask_base(lab, run, "--yes", "--answer-tokens", "5")
-    assert (code, asked()) == (0, 36 - TESTS)
-    assert all(len(each["answer"].encode()) <= 20 for each in kept(lab))
+    assert (code, count_questions()) == (0, 36 - TESTS)
+    assert all(len(each["answer"].encode()) <= 20 for each in kept_lines(lab))
 
 
-def test_a_commit_can_be_asked_about(lab, run, asked, provider):
+def test_a_commit_can_be_asked_about(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35.")
     code, captured = run("check", "--commit", "HEAD", "--ask-base", "--yes")
-    assert (code, asked()) == (0, 36 - TESTS)
+    assert (code, count_questions()) == (0, 36 - TESTS)
     assert "datasets/trial/examples/q5.yaml:2:5: note known-to-base" in captured.out
 
 
-def test_a_rule_that_is_off_asks_nobody(lab, run, asked):
+def test_a_rule_that_is_off_asks_nobody(lab, run, count_questions):
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     off = "check:\n  off: {known-to-base: We teach the style.}\n"
     path.write_text(path.read_text("utf-8") + off, "utf-8")
     assert ask_base(lab, run)[:2] == (0, [])
-    assert asked() == 0
+    assert count_questions() == 0
 
 
-def test_a_budget_holds_for_all_datasets_together(lab, run, asked):
+def test_a_budget_holds_for_all_datasets_together(lab, run, count_questions):
     code, captured = run("check", str(lab.repository.folder), "--ask-base", "--budget", "0.01")
-    assert (code, asked()) == (1, 0)
+    assert (code, count_questions()) == (1, 0)
     assert "--budget" in captured.err

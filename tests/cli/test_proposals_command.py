@@ -14,9 +14,9 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def lab(committed):
-    committed.tick("fetch")
-    return committed
+def lab(committed_lab):
+    committed_lab.tick("fetch")
+    return committed_lab
 
 
 @pytest.fixture
@@ -31,24 +31,24 @@ def proposed(lab):
         return [each.proposal_id for each in rows.waiting()]
 
 
-def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, shown, run, proposed):
+def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, run_json, run, proposed):
     first, second, third = proposed
-    told = shown("proposals", "list", "trial")
+    told = run_json("proposals", "list", "trial")
     assert [each["proposal"] for each in told] == proposed
     assert (told[0]["source"], told[0]["cost"]) == ("distil: big", "0.0012 USD")
     code, table = run("proposals", "list", "trial")
     assert (code, "Что такое ж?" in table.out) == (0, True)
-    done = shown("proposals", "approve", "trial", "--all")
+    done = run_json("proposals", "approve", "trial", "--all")
     assert (done["approved"], done["left"]) == ([first, second], 1)
     assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
     told = lab.repository.git("log", "-1", "--format=%an %s")
     assert told == "boris Import 2 examples into trial"
-    assert [each["proposal"] for each in shown("proposals", "list", "trial")] == [third]
+    assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
 
 
-def test_named_ones_are_declined_and_the_rest_waits(shown, proposed):
-    assert shown("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
-    left = [each["proposal"] for each in shown("proposals", "list", "trial")]
+def test_named_ones_are_declined_and_the_rest_waits(run_json, proposed):
+    assert run_json("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
+    left = [each["proposal"] for each in run_json("proposals", "list", "trial")]
     assert left == proposed[1:]
 
 
@@ -69,7 +69,7 @@ def taught(lab):
 
 
 def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes_it_alone(
-    lab, shown, run
+    lab, run_json, run
 ):
     old, new = "Понятие 3 значит ответ 21.", "Номер три стоит за вторым."
     lab.repository.example("trial", 10, answer=old, is_test=True)
@@ -81,13 +81,13 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
         # One word more, and what is not taught word for word is added beside it, as ever.
         for turn, words in enumerate((asked.question.upper(), f"{asked.question} Да?"), 1):
             Proposals(database).add(7, Draft(words, new, "trial", turn))
-    first, second = shown("proposals", "list", "trial")
+    first, second = run_json("proposals", "list", "trial")
     assert (first["replaces"], first["tests"]) == ({"q3": old}, ["q10"])
     assert (second["replaces"], second["tests"]) == ({}, [])
     code, table = run("proposals", "list", "trial")
     assert (code, "Test question q10 still expects" in table.out + table.err) == (0, True)
     before = taught(lab)
-    done = shown("proposals", "approve", "trial", str(first["proposal"]))
+    done = run_json("proposals", "approve", "trial", str(first["proposal"]))
     assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
     after = taught(lab)
     (added,) = after.keys() - before.keys()

@@ -12,7 +12,7 @@ from merlin.dataset.rules import RULES
 pytestmark = pytest.mark.functional
 
 
-def told(capsys, *words):
+def run_rules(capsys, *words):
     code = main(["rules", *words])
     done = capsys.readouterr()
     return code, done.out, done.err
@@ -21,7 +21,7 @@ def told(capsys, *words):
 @pytest.mark.parametrize(("language", "word"), [("ru", "строгость"), ("en", "severity")])
 def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    code, output, _ = told(capsys)
+    code, output, _ = run_rules(capsys)
     heading, *lines = output.splitlines()
     assert (code, word in heading) == (0, True)
     assert [line.split()[0] for line in lines] == list(RULES)
@@ -32,7 +32,7 @@ def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
 def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     rule = RULES["near-duplicate"]
-    code, shown, _ = told(capsys, rule.name)
+    code, shown, _ = run_rules(capsys, rule.name)
     assert code == 0
     for words in (rule.meaning(language), rule.mending(language), rule.path, "near-duplicate:"):
         assert words in shown
@@ -40,20 +40,20 @@ def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, l
 
 
 def test_an_error_is_not_said_to_be_switched_off(capsys):
-    assert "check:" not in told(capsys, "leak")[1]
-    assert "check: {off: {stray-file:" in told(capsys, "stray-file")[1]
+    assert "check:" not in run_rules(capsys, "leak")[1]
+    assert "check: {off: {stray-file:" in run_rules(capsys, "stray-file")[1]
 
 
 def test_json_holds_every_rule(capsys):
-    code, shown, _ = told(capsys, "--json")
+    code, shown, _ = run_rules(capsys, "--json")
     assert (code, [load["rule"] for load in json.loads(shown)]) == (0, list(RULES))
     (leak,) = [load for load in json.loads(shown) if load["rule"] == "leak"]
-    assert json.loads(told(capsys, "leak", "--json")[1]) == leak
+    assert json.loads(run_rules(capsys, "leak", "--json")[1]) == leak
     assert (leak["severity"], leak["can_be_off"]) == ("error", False)
 
 
 def test_an_unknown_rule_names_the_nearest_one(capsys):
-    code, shown, said = told(capsys, "near-duplicat")
+    code, shown, said = run_rules(capsys, "near-duplicat")
     assert (code, shown) == (1, "")
     assert "is near-duplicate meant?" in said
-    assert "there is no rule zebra; all" in told(capsys, "zebra")[2]
+    assert "there is no rule zebra; all" in run_rules(capsys, "zebra")[2]

@@ -16,12 +16,12 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def lab(committed):
-    committed.tick("fetch")
-    return committed
+def lab(committed_lab):
+    committed_lab.tick("fetch")
+    return committed_lab
 
 
-def test_questions_are_counted_and_those_of_others_hidden(lab, shown, run):
+def test_questions_are_counted_and_those_of_others_hidden(lab, run_json, run):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         turns = Turns(database, 7)
@@ -33,7 +33,7 @@ def test_questions_are_counted_and_those_of_others_hidden(lab, shown, run):
             turns.ask(Question(session.session_id, number, user_id, words, number), number)
             turns.write(number, StoredAnswer("Не знаю.", known=False))
         Consents(database).give(1, CONSENT_VERSION)
-    document = shown("unanswered", "trial")
+    document = run_json("unanswered", "trial")
     (group,) = document["questions"]
     assert (group["times"], group["refused"], group["state"]) == (2, 2, "waiting")
     assert group["wordings"] == [["куда девать массивы", 1], ["Куда девать массив?", 1]]

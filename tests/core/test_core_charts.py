@@ -19,7 +19,7 @@ TRAIN = [(step, 3 - step / 50) for step in range(1, 101)]
 TEST = [(25, 2.8), (50, 2.4), (75, 2.0), (100, 1.6)]
 
 
-def opened(content):
+def open_picture(content):
     picture = Image.open(BytesIO(content))
     assert picture.format == "PNG"
     return picture.convert("RGB")
@@ -41,7 +41,7 @@ def ground(colours):
 @pytest.mark.parametrize("dark", [False, True])
 def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(dark):
     colours = DARK if dark else LIGHT
-    picture = opened(plot_png(TRAIN, TEST, *WORDS, width=640, height=360, dark=dark))
+    picture = open_picture(plot_png(TRAIN, TEST, *WORDS, width=640, height=360, dark=dark))
     assert picture.size == (640, 360)
     assert picture.getpixel((1, 1)) == ground(colours)
     assert count(picture, colours.train) > 500
@@ -56,7 +56,7 @@ SCORES = [
 
 
 def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
-    picture = opened(plot_scores_png(SCORES, *WORDS))
+    picture = open_picture(plot_scores_png(SCORES, *WORDS))
     assert picture.size == (1280, 720)
     assert count(picture, LIGHT.good) > 300
     assert count(picture, LIGHT.warn) > 300
@@ -75,18 +75,18 @@ def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
 
 
 def test_without_a_test_file_there_is_one_line():
-    picture = opened(plot_png(TRAIN, [], *WORDS, width=640, height=360))
+    picture = open_picture(plot_png(TRAIN, [], *WORDS, width=640, height=360))
     assert count(picture, LIGHT.train) > 500
     assert count(picture, LIGHT.test) == 0
 
 
 def test_before_the_first_loss_the_picture_says_that_there_is_none():
-    told = opened(plot_png([], [], *WORDS, width=640, height=360))
+    told = open_picture(plot_png([], [], *WORDS, width=640, height=360))
     assert count(told.crop((200, 160, 440, 200)), LIGHT.pale) > 100
 
 
 def test_a_single_loss_is_a_dot():
-    picture = opened(plot_png([(1, 2.0)], [], *WORDS, width=640, height=360))
+    picture = open_picture(plot_png([(1, 2.0)], [], *WORDS, width=640, height=360))
     assert count(picture, LIGHT.train) > 40
 
 
@@ -100,14 +100,17 @@ def test_russian_letters_are_drawn_each_in_its_own_shape():
     "words", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
 )
 def test_any_title_makes_a_picture(words):
-    assert opened(plot_png(TRAIN, TEST, "en", words, width=640, height=360)).size == (640, 360)
+    assert open_picture(plot_png(TRAIN, TEST, "en", words, width=640, height=360)).size == (
+        640,
+        360,
+    )
 
 
 @pytest.mark.parametrize(
     "train", [[(0, 0.0)], [(5, 1e-9)], [(1, 1e9), (2, 3.0)], [(1, 1.0)] * 2, [(0.5, 0.1), (1, 0.1)]]
 )
 def test_odd_losses_still_are_a_picture(train):
-    assert opened(plot_png(train, train, *WORDS, width=640, height=360)).size == (640, 360)
+    assert open_picture(plot_png(train, train, *WORDS, width=640, height=360)).size == (640, 360)
 
 
 def test_the_same_losses_make_the_same_bytes_and_few_of_them():

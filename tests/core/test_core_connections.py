@@ -81,7 +81,7 @@ class Served:
         return metrics_page(self.connections.metrics("merlin", "http")).decode()
 
 
-def ended(served, reason):
+def ended_count(served, reason):
     return figure(served.metrics(), "merlin_http_connections_ended_total", reason=reason)
 
 
@@ -94,7 +94,7 @@ def rest_of(connection):
 
 
 @contextmanager
-def served(limits=DEFAULT_LIMITS, trusted=()):
+def serve_here(limits=DEFAULT_LIMITS, trusted=()):
     """Serve as the processes do, on their socket and the api's loop."""
     routes = [
         Route("/", length, methods=["GET", "POST"]),
@@ -121,19 +121,19 @@ def served(limits=DEFAULT_LIMITS, trusted=()):
 
 @pytest.fixture(scope="module")
 def usual():
-    with served() as server:
+    with serve_here() as server:
         yield server
 
 
 @pytest.fixture
 def short():
-    with served(SHORT) as server:
+    with serve_here(SHORT) as server:
         yield server
 
 
 @pytest.fixture
 def small():
-    with served(SMALL, trusted=["127.0.0.1"]) as server:
+    with serve_here(SMALL, trusted=["127.0.0.1"]) as server:
         yield server
 
 
@@ -184,7 +184,7 @@ def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(short, half, reas
         assert short.told(half).startswith(b"HTTP/1.1 408 ")
     told = [line for line in logs if line["event"] == "connections ended"]
     assert [(line["reason"], line["address"]) for line in told] == [(reason, "127.0.0.1")]
-    assert ended(short, reason) == 1
+    assert ended_count(short, reason) == 1
     wait_until(lambda: figure(short.metrics(), "merlin_http_connections") == 0)
 
 
@@ -218,7 +218,7 @@ def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(short
 
 def test_an_answer_that_nobody_takes_is_ended(short):
     with short.connect(HELLO.replace(b"/ ", b"/endless ")):
-        wait_until(lambda: ended(short, "answer") == 1)
+        wait_until(lambda: ended_count(short, "answer") == 1)
         wait_until(lambda: len(short.connections) == 0)
 
 
@@ -230,7 +230,7 @@ def test_one_address_has_so_many_connections_and_others_have_theirs(small):
         refused = small.told(source="127.0.0.2")
         assert refused.startswith(b"HTTP/1.1 503 ")
         assert small.told(HELLO, source="127.0.0.3").endswith(b"0")
-        assert ended(small, "address") == 1
+        assert ended_count(small, "address") == 1
     wait_until(lambda: len(small.connections) == 0)
     assert small.told(HELLO, source="127.0.0.2").endswith(b"0")
 
@@ -241,7 +241,7 @@ def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(smal
         wait_until(lambda: len(small.connections) == 8)
         assert small.told(HELLO).endswith(b"0")
         assert rest_of(waiting[0]).startswith(b"HTTP/1.1 408 ")
-        assert ended(small, "total") == 1
+        assert ended_count(small, "total") == 1
 
 
 def test_who_is_being_answered_gives_way_to_nobody(small):

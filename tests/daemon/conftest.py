@@ -24,7 +24,7 @@ def lab(tmp_path, provider):
 
 
 @pytest.fixture
-def told(lab):
+def waiting_notices(lab):
     """Return who says which notices wait: key to arguments."""
 
     def read():

@@ -97,7 +97,7 @@ def stands(lab):
     return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
 
 
-def told(lab, key):
+def notices_of(lab, key):
     with lab.services() as services:
         return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
 
@@ -129,7 +129,7 @@ def test_a_new_model_answers_its_share_of_the_people_and_the_same_ones_each_time
     assert 0.2 < first.count("trial-2") / len(first) < 0.4
     assert first == versions(lab)
     assert versions(lab, [0]) == ["trial-1"], "nobody's question"
-    (notice,) = told(lab, "notice-canary")
+    (notice,) = notices_of(lab, "notice-canary")
     assert "отвечает 30 %" in notice.text("ru").replace("\xa0", " ")
     with reading_context(lab.config) as ctx:
         words = {model.title: model.display_state for model in models.recent(ctx, Actor.operator())}
@@ -156,7 +156,7 @@ def test_time_and_enough_answers_let_it_serve_everybody(lab):
     assert stands(lab) == ("trial-2", "serving", "")
     assert set(versions(lab)) == {"trial-2"}
     assert not tried(lab)
-    assert len(told(lab, "notice-serving")) == 2
+    assert len(notices_of(lab, "notice-serving")) == 2
 
 
 def test_where_too_few_asked_the_share_doubles_until_all_are_asked(lab):
@@ -187,7 +187,7 @@ def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
     assert stands(lab) == ("trial-1", "gated", "canary-worse")
     assert set(versions(lab)) == {"trial-1"}
     lab.tick("promote", rounds=3)
-    (notice,) = told(lab, "notice-canary-worse")
+    (notice,) = notices_of(lab, "notice-canary-worse")
     bad = notice.arguments["reason"]["arguments"]
     assert bad["bad"] == bad["of"] >= 5
     assert bad["serving_bad"] == 0 < bad["serving_of"]
@@ -231,7 +231,7 @@ def test_a_model_that_people_dislike_is_taken_back_and_a_person_counts_once(lab)
     dislike(lab, named(lab, "trial-2").model_id, range(20, 28))
     lab.tick("promote")
     assert stands(lab) == ("trial-1", "gated", "canary-worse")
-    (notice,) = told(lab, "notice-canary-worse")
+    (notice,) = notices_of(lab, "notice-canary-worse")
     reason = notice.arguments["reason"]["arguments"]
     assert (reason["sign"], reason["bad"], reason["serving_bad"]) == ("dislikes", 12, 2)
     assert "12 человек" in notice.text("ru")

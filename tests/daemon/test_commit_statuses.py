@@ -106,7 +106,7 @@ def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, githu
     assert github.of(commit) == []
 
 
-def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, github, told):
+def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, github, waiting_notices):
     github.refusals += [Refusal(503), Refusal(429, headers=(("Retry_After", "1"),))]
     for _ in range(2):
         with pytest.raises(MerlinError):
@@ -114,7 +114,7 @@ def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, githu
     lab.until_serving("trial-1")
     lab.tick("status")
     assert github.states(head(lab))[-1] == "success"
-    assert "notice-forge" not in told()
+    assert "notice-forge" not in waiting_notices()
 
 
 def test_one_sender_waits_before_it_asks_again(lab, github):
@@ -129,12 +129,14 @@ def test_one_sender_waits_before_it_asks_again(lab, github):
 
 
 @pytest.mark.parametrize("status", [301, 401, 403, 404])
-def test_a_token_that_may_not_is_told_to_the_admins_once_a_day(lab, github, told, status):
+def test_a_token_that_may_not_is_told_to_the_admins_once_a_day(
+    lab, github, waiting_notices, status
+):
     github.refusals += [Refusal(status, "Bad credentials")] * 2
     for _ in range(2):
         with pytest.raises(MerlinError):
             lab.tick("fetch", "status")
-    notice = told()["notice-forge"]
+    notice = waiting_notices()["notice-forge"]
     assert notice == {"project": PROJECT, "reason": f"{status} Bad credentials"}
     assert TOKEN not in text("ru", "notice-forge", **notice)
     lab.tick("status")

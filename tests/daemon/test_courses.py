@@ -37,13 +37,13 @@ def test_a_commit_is_followed_by_its_course(lab):
     assert listed(lab)["trial"].title("en") == "Else"
 
 
-def test_a_broken_course_file_is_told_and_the_old_course_stays(lab, told):
+def test_a_broken_course_file_is_told_and_the_old_course_stays(lab, waiting_notices):
     card(lab)
     lab.tick("fetch")
     card(lab, semester=99)
     lab.tick("fetch")
     assert listed(lab)["trial"].semester == 1
-    assert told()["notice-findings"]["place"].startswith("course.yaml:")
+    assert waiting_notices()["notice-findings"]["place"].startswith("course.yaml:")
 
 
 def test_a_course_that_is_taken_away_is_not_listed(lab):

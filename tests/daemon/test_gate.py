@@ -63,7 +63,7 @@ def stands(lab):
     return serving and serving["build"], verdict.shown_word, verdict.reason
 
 
-def told(lab, key="notice-held"):
+def notices_of(lab, key="notice-held"):
     with lab.services() as services:
         return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
 
@@ -93,7 +93,7 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
     lab.tick("promote", rounds=3)
     with lab.services() as services:
         assert services.db.rows(VERDICT.select()) == before, "judged once"
-    (notice,) = told(lab)
+    (notice,) = notices_of(lab)
     assert (notice.to, notice.arguments["version"]) == ("admins", "trial-2")
     for language, words in (("ru", "неверно отвечает на 1 "), ("en", "gets 1 test question wrong")):
         said = notice.text(language)
@@ -131,7 +131,7 @@ def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
     teach(YES)
     teach(DECLINED)
     assert stands(lab) == ("trial-1", "gated", "gate-worse")
-    (notice,) = told(lab)
+    (notice,) = notices_of(lab)
     assert "– Что" in notice.text("en")
     assert "35" in notice.text("en").splitlines()[-2], "five are listed"
     assert accept(lab, "trial-2") == ENOUGH
@@ -179,7 +179,7 @@ def test_a_floor_holds_the_first_model_too_and_nothing_can_be_accepted(lab, teac
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-1")
     assert caught.value.key == "gate-nothing-to-accept"
-    (notice,) = told(lab)
+    (notice,) = notices_of(lab)
     assert "8 of 20" in notice.text("en")
     teach(NO)
     assert stands(lab)[0] == "trial-2"
@@ -231,7 +231,7 @@ def test_a_commit_that_joins_a_held_model_is_held_too_and_told_once(lab, teach, 
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=2)
     assert stands(lab) == ("trial-1", "gated", "gate-lost")
-    assert len(told(lab)) == 1
+    assert len(notices_of(lab)) == 1
     assert len(provider.jobs_created()) == 2
     assert accept(lab, "trial-2") == 20
     lab.tick("promote")
@@ -314,11 +314,11 @@ def test_a_pinned_model_stays_and_the_next_is_judged_when_it_is_free(lab, teach)
     teach(YES)
     ask(lab, RequestKind.PIN, dataset="trial")
     teach(NO)
-    assert (stands(lab)[0], told(lab)) == ("trial-1", [])
+    assert (stands(lab)[0], notices_of(lab)) == ("trial-1", [])
     ask(lab, RequestKind.UNPIN, dataset="trial")
     lab.tick("promote")
     assert stands(lab) == ("trial-1", "gated", "gate-lost")
-    assert len(told(lab)) == 1
+    assert len(notices_of(lab)) == 1
 
 
 def test_a_model_that_nobody_holds_cannot_be_accepted(lab, teach):

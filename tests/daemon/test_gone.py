@@ -36,13 +36,13 @@ def states(lab, capsys):
     return {load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)}
 
 
-def asked(lab, kind, **arguments):
+def ask_daemon(lab, kind, **arguments):
     with lab.services() as services:
         Requests(services.db).ask(kind, arguments, "vera")
     lab.tick("serve")
 
 
-def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, told, capsys):
+def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, waiting_notices, capsys):
     lab.until_serving("trial-1")
     lose(lab, provider)
     assert states(lab, capsys) == {"trial-1": "gone"}
@@ -51,7 +51,7 @@ def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, told, caps
     with lab.services() as services:
         warn_of_problems(services)
         warn_of_problems(services)
-    notice = told()["notice-gone"]
+    notice = waiting_notices()["notice-gone"]
     assert "trial-1" in text("ru", "notice-gone", **notice)
     assert lab.status()["serving"]["build"] == "trial-1"
     provider.behave(null_model_polls=0)
@@ -76,7 +76,7 @@ def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provi
     lab.tick(rounds=3)
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-gone")
     assert lab.status()["serving"]["build"] == "trial-2"
-    asked(lab, RequestKind.LAUNCH, dataset="trial")
+    ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 3
 
@@ -86,7 +86,7 @@ def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
     lost = lab.status()["serving"]["model"]
     lose(lab, provider)
     provider.behave(null_model_polls=0)
-    asked(lab, RequestKind.LAUNCH, dataset="trial")
+    ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     for _ in range(15):
         lab.tick()
     document = lab.status()
@@ -134,5 +134,5 @@ def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
         services.inventory.take()
         assert services.inventory.take()[0].model_id == name
     provider.behave(null_model_polls=0)
-    asked(lab, RequestKind.CENSUS, model=name)
+    ask_daemon(lab, RequestKind.CENSUS, model=name)
     assert states(lab, capsys) == {"trial-1": "good"}

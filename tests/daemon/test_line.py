@@ -61,7 +61,7 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
 
 
 def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one_is_built(
-    lab, told
+    lab, waiting_notices
 ):
     lab.tick("fetch")
     lab.repository.example("trial", 40)
@@ -75,7 +75,7 @@ def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one
         "rejected",
         "verdict-commit-unreadable",
     )
-    assert told()["notice-rejected"]["commit"] == large[:10]
+    assert waiting_notices()["notice-rejected"]["commit"] == large[:10]
     lab.repository.example("trial", 41)
     lab.repository.commit("Go on")
     lab.until_serving("trial-2")
@@ -192,7 +192,7 @@ def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
     assert (proof, told) == ("same", lies)
 
 
-def test_fetches_that_meet_take_turns(lab, told):
+def test_fetches_that_meet_take_turns(lab, waiting_notices):
     failures = []
     with lab.services() as services:
 
@@ -213,7 +213,7 @@ def test_fetches_that_meet_take_turns(lab, told):
             for thread in both:
                 thread.join()
     assert not failures
-    assert "notice-rewritten" not in told()
+    assert "notice-rewritten" not in waiting_notices()
 
 
 def test_an_amended_commit_never_lets_an_older_model_serve(lab):
@@ -263,7 +263,7 @@ def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written
     assert head in notes(lab)
 
 
-def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, told):
+def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, waiting_notices):
     break_dataset(lab, "a")
     lab.tick("fetch")
     break_dataset(lab, "b")

@@ -37,7 +37,7 @@ def alarmed(lab, told, **ages):
     return notices
 
 
-def broken(method, status, times=None):
+def make_fault(method, status, times=None):
     return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
@@ -61,11 +61,11 @@ def open_job(lab):
 
 
 @pytest.mark.parametrize("status", [401, 503])
-def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, told, status):
-    provider.faults.add(broken("*", status))
+def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, waiting_notices, status):
+    provider.faults.add(make_fault("*", status))
     lab.tick("fetch", "launch")
-    assert "notice-provider" not in alarmed(lab, told, minutes=1)
-    notices = alarmed(lab, told, minutes=6)
+    assert "notice-provider" not in alarmed(lab, waiting_notices, minutes=1)
+    notices = alarmed(lab, waiting_notices, minutes=6)
     assert str(status) in notices["notice-provider"]["reason"]
     assert open_job(lab).state is JobState.LAUNCHING
 
@@ -82,47 +82,47 @@ def test_a_rotated_key_and_an_empty_account_make_everything_wait(refusal, is_loc
     assert is_account_rejected(refusal) is is_locked
 
 
-def test_a_word_that_nobody_knows_is_told(lab, provider, told):
+def test_a_word_that_nobody_knows_is_told(lab, provider, waiting_notices):
     provider.behave(states=["validating_files", "dreaming", "dreaming", "dreaming"])
     lab.tick("fetch", "launch")
     poll(lab, 2)
-    assert alarmed(lab, told)["notice-status"]["status"] == "dreaming"
+    assert alarmed(lab, waiting_notices)["notice-status"]["status"] == "dreaming"
     lab.until_serving("trial-1")
 
 
 @pytest.mark.parametrize(("state", "hours"), [("queued", 6), ("running", 24)])
-def test_a_job_that_does_not_end_is_told(lab, provider, told, state, hours):
+def test_a_job_that_does_not_end_is_told(lab, provider, waiting_notices, state, hours):
     provider.behave(states=[state] * 50)
     lab.tick("fetch", "launch")
     poll(lab, 2)
-    assert "notice-late" not in alarmed(lab, told, hours=hours - 1)
-    assert alarmed(lab, told, hours=hours + 1)["notice-late"]["hours"] == hours
+    assert "notice-late" not in alarmed(lab, waiting_notices, hours=hours - 1)
+    assert alarmed(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"] == hours
 
 
-def test_a_job_whose_provider_left_the_configuration_is_told(lab, told):
+def test_a_job_whose_provider_left_the_configuration_is_told(lab, waiting_notices):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     lab.tick("launch", "poll")
-    assert alarmed(lab, told)["notice-no-provider"]["provider"] == "stand-in"
+    assert alarmed(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
 
 
 def test_one_not_found_does_not_end_a_job_that_the_list_still_names(lab, provider):
     lab.tick("fetch", "launch")
-    provider.faults.add(broken("jobs.retrieve", 404, times=1))
+    provider.faults.add(make_fault("jobs.retrieve", 404, times=1))
     lab.until_serving("trial-1")
 
 
 def test_a_job_that_the_provider_has_lost_fails(lab, provider):
     lab.tick("fetch", "launch")
     provider.behave(list_lag_s=3600)
-    provider.faults.add(broken("jobs.retrieve", 404))
+    provider.faults.add(make_fault("jobs.retrieve", 404))
     lab.tick("poll")
     assert lab.status()["verdict"] == "failed"
 
 
 def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
     lab.tick("fetch", "launch")
-    provider.faults.add(broken("jobs.events", 500))
+    provider.faults.add(make_fault("jobs.events", 500))
     poll(lab, 6)
     assert not open_job(lab).is_final
     with lab.services() as services:
@@ -134,7 +134,7 @@ def test_a_diary_that_cannot_be_read_delays_the_end_by_a_minute(lab, provider):
 def test_an_outage_refuses_no_model(lab, provider, status, state):
     lab.tick("fetch", "launch")
     poll(lab, 8)
-    provider.faults.add(broken("chat.create", status))
+    provider.faults.add(make_fault("chat.create", status))
     with lab.services() as services:
         for hour in range(2, 9):
             prove_at(services, later(hours=hour))
@@ -162,7 +162,7 @@ def two_launches_that_wait(lab, provider):
     lab.path.write_text(said.replace("settle_s: 0", "settle_s: 0\n  limits: {active_jobs: 2}"))
     lab.repository.dataset("second")
     lab.repository.commit()
-    provider.faults.add(broken("files.list", 429, times=2))
+    provider.faults.add(make_fault("files.list", 429, times=2))
     lab.tick("fetch", "launch")
     at_once(lab)
     return lab.config.state_dir / "builds" / "second"
@@ -179,22 +179,22 @@ def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider
     lab.until_serving("second-1", dataset="second")
 
 
-def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, told):
+def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, waiting_notices):
     shutil.rmtree(two_launches_that_wait(lab, provider))
     with lab.services() as services:
         db = services.db
         db.change(BUILD.update({"digest": "0" * 64}).where(BUILD.dataset == "second"))
     lab.until_serving("trial-1")
     assert lab.status("second")["verdict"] == "failed"
-    assert told()["notice-failed"]["dataset"] == "second"
+    assert waiting_notices()["notice-failed"]["dataset"] == "second"
 
 
-def test_a_disk_that_takes_no_build_is_told_and_made_up_for(lab, told):
+def test_a_disk_that_takes_no_build_is_told_and_made_up_for(lab, waiting_notices):
     builds = lab.config.state_dir / "builds"
     builds.mkdir(parents=True)
     (builds / "trial").write_text("in the way")
     with pytest.raises(MerlinError):
         lab.tick("fetch")
-    assert "notice-disk" in told()
+    assert "notice-disk" in waiting_notices()
     (builds / "trial").unlink()
     lab.until_serving("trial-1")

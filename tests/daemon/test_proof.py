@@ -47,12 +47,12 @@ def prove(lab, **later):
         return [model.model_id for model in prove_at(services, clock)]
 
 
-def answered(provider):
+def answered_count(provider):
     """Return how many questions were answered, and so paid for; refused ones are not."""
     return len(provider.calls("chat.create"))
 
 
-def kept(lab):
+def kept_count(lab):
     with lab.services() as services:
         return len(services.db.rows(PROOF_ANSWER.select()))
 
@@ -63,7 +63,7 @@ def test_of_a_provider_that_is_busy_now_and_then_one_try_proves_the_model(lab, p
     # Those that were busy are asked at the end: all 400 come before.
     provider.faults.add(*(Fault(**BUSY, skip=20 + 45 * place) for place in range(busy)))
     assert len(prove(lab)) == 1
-    assert (answered(provider), kept(lab)) == (QUESTIONS, QUESTIONS)
+    assert (answered_count(provider), kept_count(lab)) == (QUESTIONS, QUESTIONS)
     assert provider.faults.all() == [], "each busy one was one call more"
     with lab.services() as services:
         model = Promotions(services.db).model(lab.status()["build"])
@@ -75,10 +75,10 @@ def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provi
     again = Fault(**BUSY, times=2, skip=58)
     provider.faults.add(Fault(**BUSY, skip=20), again)
     assert prove(lab) == []
-    assert kept(lab) == answered(provider) < 60
+    assert kept_count(lab) == answered_count(provider) < 60
     assert prove(lab, seconds=1) == [], "a refused one waits its time"
     assert len(prove(lab, seconds=6)) == 1
-    assert (answered(provider), kept(lab)) == (60, 60)
+    assert (answered_count(provider), kept_count(lab)) == (60, 60)
 
 
 def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):
@@ -88,7 +88,7 @@ def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(
     while not prove(lab, hours=tries):
         tries += 1
         assert tries < 60
-    assert answered(provider) == 60
+    assert answered_count(provider) == 60
 
 
 def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provider):
@@ -100,10 +100,10 @@ def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provid
     provider.faults.clear()
     provider.faults.add(replace(hit, skip=5))
     assert prove(lab, hours=5) == []
-    assert 5 <= kept(lab) <= 5 + AT_ONCE
+    assert 5 <= kept_count(lab) <= 5 + AT_ONCE
     provider.faults.clear()
     assert len(prove(lab, hours=6)) == 1
-    assert answered(provider) == 30
+    assert answered_count(provider) == 30
 
 
 def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_other(lab, provider):
@@ -113,7 +113,7 @@ def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_o
         prove(lab, hours=hour)
     with lab.services() as services:
         assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
-    assert (answered(provider), kept(lab)) == (19, 0)
+    assert (answered_count(provider), kept_count(lab)) == (19, 0)
 
 
 def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provider):
@@ -122,7 +122,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     lab.repository.dataset(count=12, tests=4)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    asked = answered(provider)
+    asked = answered_count(provider)
     lab.tick("baselines")
     with reading_context(lab.config) as ctx:
         report = evaluate(ctx, Actor.operator(), "trial-1")
@@ -131,7 +131,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     assert (base.step, base.scores.model, base.scores.questions) == (0, "stand-in-base", count)
     assert [checkpoint.scores.questions for checkpoint in checkpoints] == [count] * len(checkpoints)
     assert 0 < checkpoints[0].step < checkpoints[-1].step
-    assert answered(provider) == asked + count * (1 + len(checkpoints))
+    assert answered_count(provider) == asked + count * (1 + len(checkpoints))
     lab.repository.example("trial", 1, answer="Иначе.")
     lab.repository.commit()
     lab.until_serving("trial-2")
@@ -183,9 +183,9 @@ def test_where_asking_costs_or_nobody_knows_the_price_no_base_is_asked(tmp_path,
     lab.repository.dataset(count=12, tests=4)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    asked = answered(provider)
+    asked = answered_count(provider)
     lab.tick("baselines")
-    assert answered(provider) == asked
+    assert answered_count(provider) == asked
 
 
 def test_the_questions_of_the_proof_count_under_the_caps(tmp_path, provider):

@@ -12,7 +12,7 @@ from merlin.sandbox.faults import Fault, FaultKind
 pytestmark = pytest.mark.integration
 
 
-def broken(method, status, times=None):
+def make_fault(method, status, times=None):
     return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
@@ -44,7 +44,7 @@ def forbidden(lab):
 
 
 def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(lab, provider):
-    provider.faults.add(broken("jobs.create", 403))
+    provider.faults.add(make_fault("jobs.create", 403))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
     assert len(forbidden(lab)) == 1
@@ -67,7 +67,7 @@ def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provi
     lab.repository.dataset("second")
     lab.repository.dataset("trial", launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
-    provider.faults.add(broken("jobs.create", 403, times=1))
+    provider.faults.add(make_fault("jobs.create", 403, times=1))
     lab.tick(rounds=2)
     assert lab.status("second")["verdict"] == "failed"
     lab.repository.example("second", 50)
@@ -81,7 +81,7 @@ def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provi
 
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, provider, split):
-    provider.faults.add(broken("jobs.create", 429, times=1))
+    provider.faults.add(make_fault("jobs.create", 429, times=1))
     lab.tick("fetch", "launch")
     (gone,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
     remove(lab, gone["id"])
@@ -93,7 +93,7 @@ def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, pro
 
 
 def test_a_refusal_with_all_files_there_fails_at_once(lab, provider):
-    provider.faults.add(broken("jobs.create", 400))
+    provider.faults.add(make_fault("jobs.create", 400))
     lab.tick(rounds=3)
     assert lab.status()["verdict"] == "failed"
     assert len(provider.calls("files.create")) == 2
@@ -101,7 +101,7 @@ def test_a_refusal_with_all_files_there_fails_at_once(lab, provider):
 
 def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
     for _ in range(2):
-        provider.faults.add(broken("jobs.create", 429, times=1))
+        provider.faults.add(make_fault("jobs.create", 429, times=1))
         at_once(lab)
         lab.tick("fetch", "launch")
         for file in provider.files():

@@ -25,7 +25,7 @@ from merlin.training.promote import Promotions
 pytestmark = pytest.mark.integration
 
 
-def asked(lab, kind, **arguments):
+def ask_daemon(lab, kind, **arguments):
     with lab.services() as services:
         return Requests(services.db).ask(kind, arguments, "vera")
 
@@ -38,7 +38,7 @@ def state(lab, request_id):
 def test_a_request_is_refused_while_the_repository_is_away(lab):
     lab.tick("fetch")
     lab.repository.folder.rename(lab.folder / "away")
-    request_id = asked(lab, "launch", dataset="trial")
+    request_id = ask_daemon(lab, "launch", dataset="trial")
     lab.tick("serve")
     request = state(lab, request_id)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
@@ -47,7 +47,7 @@ def test_a_request_is_refused_while_the_repository_is_away(lab):
 def test_a_request_is_refused_while_the_branch_is_gone(lab):
     lab.tick("fetch")
     lab.repository.git("branch", "-m", "other")
-    request_id = asked(lab, "build", dataset="trial")
+    request_id = ask_daemon(lab, "build", dataset="trial")
     lab.tick("serve")
     request = state(lab, request_id)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "doctor-no-branch")
@@ -55,7 +55,7 @@ def test_a_request_is_refused_while_the_branch_is_gone(lab):
 
 
 def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_done(lab):
-    first, second = asked(lab, "cancel", job="abc"), asked(lab, "fetch")
+    first, second = ask_daemon(lab, "cancel", job="abc"), ask_daemon(lab, "fetch")
     lab.tick("serve")
     assert state(lab, first).result["key"] == "store-no-job"
     assert state(lab, second).state is RequestState.DONE
@@ -66,7 +66,7 @@ def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     with lab.services() as services:
         (job,) = Jobs(services.db).open_jobs()
-    request_id = asked(lab, "cancel", job=job.job_id)
+    request_id = ask_daemon(lab, "cancel", job=job.job_id)
     lab.tick("serve")
     assert state(lab, request_id).result["key"] == "held-no-provider"
 
@@ -86,17 +86,17 @@ def test_a_job_that_succeeds_though_it_was_cancelled_does_not_serve(lab):
 
 def test_a_cancelled_job_can_be_launched_again(lab, provider):
     lab.tick("fetch", "launch")
-    asked(lab, "cancel", job=1)
+    ask_daemon(lab, "cancel", job=1)
     lab.tick("serve")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-job-cancelled")
-    asked(lab, "launch", dataset="trial")
+    ask_daemon(lab, "launch", dataset="trial")
     lab.tick("serve")
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 2
 
 
 def test_a_request_that_was_cut_off_is_taken_up_again(lab):
-    request_id = asked(lab, "fetch")
+    request_id = ask_daemon(lab, "fetch")
     with lab.services() as services:
         Requests(services.db).claim(["fetch"])
     lab.tick("serve")
@@ -160,7 +160,7 @@ def test_a_launch_by_hand_is_refused_while_the_provider_has_all_jobs_it_may_have
     lab.repository.commit()
     provider.behave(states=["queued"] * 500)
     lab.tick("fetch", "launch", "poll")
-    refused = asked(lab, "launch", dataset="second")
+    refused = ask_daemon(lab, "launch", dataset="second")
     lab.tick("serve", "launch")
     request = state(lab, refused)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "launch-full")
@@ -169,7 +169,7 @@ def test_a_launch_by_hand_is_refused_while_the_provider_has_all_jobs_it_may_have
     assert (len(provider.jobs_created()), lab.status("second")["verdict"]) == (1, "held")
     provider.behave(states=[])
     lab.until_serving("trial-1")
-    again = asked(lab, "launch", dataset="second")
+    again = ask_daemon(lab, "launch", dataset="second")
     lab.tick("serve")
     assert state(lab, again).state is RequestState.DONE
     lab.until_serving("second-1", dataset="second")

@@ -89,7 +89,7 @@ def offered(lab, chosen=None):
         return {option.version for option in options} - {""}, first and first.model_id
 
 
-def refused(lab, kind, **arguments):
+def refusal_key(lab, kind, **arguments):
     with lab.services() as services:
         request_id = Requests(services.db).ask(kind, arguments, "vera")
     lab.tick("serve")
@@ -104,7 +104,9 @@ def serving(lab):
     return now and now["build"]
 
 
-def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(lab, told, capsys):
+def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
+    lab, waiting_notices, capsys
+):
     lab.until_serving("trial-1")
     teach(lab)
     lab.until_serving("trial-2")
@@ -114,15 +116,15 @@ def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
     with opened(lab.config) as database:
         kept = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
     assert kept == {model_of(lab, "trial-1").model_row}
-    notice = told()[SWITCHED]
+    notice = waiting_notices()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
     assert offered(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)
     assert offered(lab, ("stand-in", learnt))[1] == model_of(lab, "trial-1").model_id
     lab.tick(rounds=3)
     assert serving(lab) == "trial-1"
     for name in ("trial-2", learnt):
-        assert refused(lab, "promote", model=name) == "promote-revoked"
-    assert refused(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
+        assert refusal_key(lab, "promote", model=name) == "promote-revoked"
+    assert refusal_key(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
     assert main(["ask", "Что?", "--model", "trial-2", "--config", str(lab.path)]) != 0
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     assert "consent withdrawn" in capsys.readouterr().out
@@ -138,7 +140,7 @@ def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, p
     take_back(lab)
     take_out(lab)
     lab.until_serving("trial-4")
-    assert refused(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
+    assert refusal_key(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
     with lab.services() as services:
         Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
     lab.tick("serve")
@@ -146,7 +148,7 @@ def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, p
     assert offered(lab)[0] == {"trial-1", "trial-4"}
 
 
-def test_where_no_other_model_was_trained_a_general_one_answers(lab, told):
+def test_where_no_other_model_was_trained_a_general_one_answers(lab, waiting_notices):
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -158,12 +160,14 @@ def test_where_no_other_model_was_trained_a_general_one_answers(lab, told):
     lab.until_serving(version)
     take_back(lab)
     assert (serving(lab), offered(lab)) == (None, (set(), None))
-    assert told()[NOTHING]["models"] == version
+    assert waiting_notices()[NOTHING]["models"] == version
     lab.tick(rounds=3)
     assert serving(lab) is None
 
 
-def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(lab, provider, told):
+def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(
+    lab, provider, waiting_notices
+):
     lab.until_serving("trial-1")
     provider.behave(states=["queued"] * 500)
     teach(lab)
@@ -178,7 +182,7 @@ def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(l
     assert len(provider.calls("chat.create")) == asked
     assert (serving(lab), model_of(lab, "trial-2").state) == ("trial-1", "revoked")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-revoked")
-    assert told()[STAYS]["models"] == "trial-2"
+    assert waiting_notices()[STAYS]["models"] == "trial-2"
 
 
 def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
@@ -190,7 +194,7 @@ def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
     take_back(lab)
     lab.tick("launch")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-revoked")
-    assert refused(lab, "launch", dataset="trial") == "held-revoked"
+    assert refusal_key(lab, "launch", dataset="trial") == "held-revoked"
     assert len(provider.jobs_created()) == 1
     take_out(lab)
     lab.tick("launch")

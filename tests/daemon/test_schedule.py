@@ -96,7 +96,7 @@ def test_one_reason_is_told_once_until_a_success():
 
 
 def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_daemon_unwell(
-    lab, told
+    lab, waiting_notices
 ):
     tally, stop, failures = TickCounts(), threading.Event(), itertools.count(1)
     is_mended = threading.Event()
@@ -142,7 +142,8 @@ def test_a_tick_that_fails_by_a_bug_more_than_twice_is_told_once_and_makes_the_d
     }
     assert all(text(language, ill.key, **ill.arguments) for language in LANGUAGES)
     assert all(
-        text(language, "notice-failing", **told()["notice-failing"]) for language in LANGUAGES
+        text(language, "notice-failing", **waiting_notices()["notice-failing"])
+        for language in LANGUAGES
     )
 
 

@@ -85,7 +85,7 @@ def taught(index):
     return {example_id: tuple(row) for example_id, *row in rows}
 
 
-def whole(tree, index):
+def check_everything(tree, index):
     return check_whole("neurotypology", index, tree.entries, tree.read, limit_tokens=LIMITS)
 
 
@@ -95,7 +95,7 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
     files = good_files(number)
     with ExampleIndex() as index:
         tree = Tree(files)
-        whole(tree, index)
+        check_everything(tree, index)
         for edits, spec in steps:
             before, known = tree, taught(index)
             index.forget_moved()
@@ -107,10 +107,10 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
             )
             if followed is None:
                 index.clear()
-                followed = whole(tree, index)
+                followed = check_everything(tree, index)
                 index.mark_moved(known)
             with ExampleIndex() as other:
-                anew = whole(tree, other)
+                anew = check_everything(tree, other)
                 assert facts(followed) == facts(anew)
                 assert lines(followed) == lines(anew)
                 assert taught(index) == taught(other)
@@ -128,7 +128,7 @@ def test_only_what_changed_is_read_and_moves():
     old = Tree(good_files(60))
     new = Tree({**good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")})
     with ExampleIndex() as index:
-        whole(old, index)
+        check_everything(old, index)
         index.forget_moved()
         checked = check_changes(
             "neurotypology", index, moves(old, new), new.read, limit_tokens=LIMITS
@@ -154,7 +154,7 @@ def test_more_files_than_the_limit_are_read_whole():
 def test_an_index_stands_where_it_was_kept(tmp_path):
     tree, path = Tree(good_files(60)), tmp_path / "indices" / "a.sqlite"
     with open_index(path) as index:
-        whole(tree, index)
+        check_everything(tree, index)
         index.keep("c1", "t1")
         index.remove(["examples/face/q0001.yaml"])
     with open_index(path) as index:
@@ -167,13 +167,13 @@ def test_a_damaged_index_is_made_anew(tmp_path, content):
     path.write_bytes(content)
     with open_index(path) as index:
         assert index.is_new
-        assert whole(Tree(good_files(60)), index).good == 60
+        assert check_everything(Tree(good_files(60)), index).good == 60
 
 
 def test_an_index_of_another_release_is_made_anew(tmp_path):
     path = tmp_path / "a.sqlite"
     with open_index(path) as index:
-        whole(Tree(good_files(60)), index)
+        check_everything(Tree(good_files(60)), index)
         index.set_state("version", "0")
         index.keep("c1", "t1")
     with open_index(path) as index:

@@ -65,7 +65,7 @@ def test_the_canonical_form_reads_back(value):
     assert told == value
 
 
-def changed(text, wanted):
+def changed_lines(text, wanted):
     """Return the lines that differ, as a diff shows them, and whether all was written anew."""
     content, is_whole = edit_course(text, wanted)
     assert parse_course(content) == wanted
@@ -89,7 +89,7 @@ def test_a_shipped_course_keeps_every_line_that_was_not_meant(path):
                 one = materials.pop(place)
                 if edit == "move":
                     materials.insert(0, one)
-            lines, is_whole = changed(text, wanted)
+            lines, is_whole = changed_lines(text, wanted)
             assert not is_whole
             assert len(lines) <= 10
             kept = [line for line in text.splitlines() if "#" in line]
@@ -102,7 +102,7 @@ def test_only_the_words_that_were_changed_are_written_anew():
     text = SHIPPED[0].read_text(encoding="utf-8")
     wanted = parse_course(text)
     wanted["materials"][2]["lesson"] = 7
-    lines, _ = changed(text, wanted)
+    lines, _ = changed_lines(text, wanted)
     old = "  - {lesson: 2, type: lecture, title: {ru: Сортировки, en: Sorting}"
     assert [line.split(", text")[0] for line in lines] == [f"-{old}", f"+{old.replace('2', '7')}"]
 
@@ -111,7 +111,7 @@ def test_a_new_material_looks_like_its_neighbours():
     text = "semester: 1\nname: {ru: А}\nmaterials:\n- lesson: 1\n  type: lab\n  title: {ru: Б}\n  text: materials/b.md\n"  # noqa: E501 - a file
     wanted = parse_course(text)
     wanted["materials"].append(NEW)
-    lines, _ = changed(text, wanted)
+    lines, _ = changed_lines(text, wanted)
     assert lines == [
         "+- lesson: 9",
         "+  type: lab",

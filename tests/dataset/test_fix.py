@@ -96,10 +96,10 @@ def test_words_stay_and_a_second_time_changes_nothing(seed):
         assert bool(names) == (after != text.encode())
         before, mended_example = read_example(text.encode())[0], read_example(after)[0]
         if before is not None:
-            assert seen(mended_example) == seen(before)
+            assert visible_messages(mended_example) == visible_messages(before)
 
 
-def seen(example):
+def visible_messages(example):
     """Return what people see of an example."""
     said = [
         (message.role, INVISIBLE.sub("", message.content), message.extra)

@@ -165,13 +165,13 @@ ALPACA = {
 }
 
 
-def said(line):
+def messages_of(line):
     return [(message.role, message.content) for message in line.example.messages]
 
 
 def test_conversations_of_sharegpt_are_examples():
     (line,) = read_import_lines(json.dumps(SHAREGPT).encode())
-    assert said(line) == [
+    assert messages_of(line) == [
         ("system", "Кратко."),
         ("user", "Где?"),
         ("assistant", "Тут."),
@@ -183,7 +183,7 @@ def test_conversations_of_sharegpt_are_examples():
 
 def test_instructions_of_alpaca_are_examples():
     (line,) = read_import_lines(json.dumps(ALPACA).encode())
-    assert said(line) == [
+    assert messages_of(line) == [
         ("system", "Кратко."),
         ("user", "Где?"),
         ("assistant", "Тут."),
@@ -196,7 +196,7 @@ def test_instructions_of_alpaca_are_examples():
 def test_what_alpaca_leaves_empty_is_not_said():
     record = {"instruction": "Где?", "input": "", "output": "Тут.", "system": "", "history": []}
     (line,) = read_import_lines(json.dumps(record).encode())
-    assert said(line) == [("user", "Где?"), ("assistant", "Тут.")]
+    assert messages_of(line) == [("user", "Где?"), ("assistant", "Тут.")]
 
 
 def test_tools_of_sharegpt_are_json_in_a_string():

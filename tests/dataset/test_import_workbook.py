@@ -31,7 +31,7 @@ def rules(lines):
     return [(line.line, finding.rule) for line in lines for finding in line.findings]
 
 
-def changed(content, path, old, new):
+def change_member(content, path, old, new):
     """Return a workbook with other words in one of its members."""
     told = BytesIO()
     with ZipFile(BytesIO(content)) as before, ZipFile(told, "w", ZIP_DEFLATED) as after:
@@ -79,8 +79,11 @@ def test_a_row_that_is_no_example_is_told_by_its_number():
         (GOOD[:-100], [(1, "import-xlsx")]),
         (b"PK\x03\x04", [(1, "import-xlsx")]),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600), [(1, "import-xlsx")]),
-        (changed(GOOD, "xl/workbook.xml", b"</workbook>", b""), [(1, "import-xlsx")]),
-        (changed(GOOD, "[Content_Types].xml", b"sheet.main+xml", b"+xml"), [(1, "import-xlsx")]),
+        (change_member(GOOD, "xl/workbook.xml", b"</workbook>", b""), [(1, "import-xlsx")]),
+        (
+            change_member(GOOD, "[Content_Types].xml", b"sheet.main+xml", b"+xml"),
+            [(1, "import-xlsx")],
+        ),
     ],
 )
 def test_a_workbook_that_cannot_be_read_is_told(content, found):
@@ -90,20 +93,20 @@ def test_a_workbook_that_cannot_be_read_is_told(content, found):
 def test_what_the_library_warns_of_is_not_said():
     name = b'<definedName name="a" localSheetId="9">Sheet!A1</definedName>'
     names = b"<definedNames>" + name + b"</definedNames>"
-    broken = changed(GOOD, "xl/workbook.xml", b"<definedNames/>", names)
+    broken = change_member(GOOD, "xl/workbook.xml", b"<definedNames/>", names)
     with pytest.warns(UserWarning, match="sheet index 9"):
         load_workbook(BytesIO(broken), read_only=True)
     assert [each.line for each in read(broken) if each.example] == [2, 4]
 
 
 def test_a_sheet_that_breaks_is_read_up_to_there():
-    told = read(changed(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
+    told = read(change_member(GOOD, SHEET, b'<row r="4"', b'<row r="x"'))
     assert [each.line for each in told if each.example] == [2]
     assert rules(told) == [(3, "import-xlsx")]  # behind the last row that is whole
 
 
 def test_a_row_far_away_ends_the_reading():
-    told = read(changed(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
+    told = read(change_member(GOOD, SHEET, b'r="4"', b'r="99999999999"'))
     assert told[0].example.question == "Где?"
     assert rules(told) == [(100_001, "import-xlsx")]
 

@@ -18,7 +18,7 @@ def judged(name, text):
     return validate_file(name, read_yaml(text.encode()))
 
 
-def found(name, text):
+def places_found(name, text):
     return [(each.rule, each.line, each.column) for each in judged(name, text)[1]]
 
 
@@ -126,7 +126,7 @@ tools:
     ],
 )
 def test_an_error_of_the_schema_stands_at_its_line_and_column(name, text, expected):
-    assert found(name, text) == expected
+    assert places_found(name, text) == expected
 
 
 def test_both_missing_keys_are_told_once():
@@ -141,4 +141,6 @@ def test_one_file_tells_a_bounded_number_of_findings():
 
 @pytest.mark.parametrize("number", ["1" * 5000, "1e999", "1" * 16, "0.1234567890123456"])
 def test_a_monstrous_number_stays_a_string_and_is_refused(number):
-    assert found("dataset", DATASET + f"split: {{test: {number}}}\n") == [("wrong-type", 4, 15)]
+    assert places_found("dataset", DATASET + f"split: {{test: {number}}}\n") == [
+        ("wrong-type", 4, 15)
+    ]

@@ -51,14 +51,14 @@ def dataset(tmp_path):
     return folder
 
 
-def found(repository):
+def severities(repository):
     """Return rule -> severity of what the check of a repository on disk finds."""
     return {finding.rule: finding.severity for finding in check_paths([repository]).findings}
 
 
 @pytest.mark.functional
 def test_the_dataset_that_the_examples_stand_in_is_good(dataset, tmp_path):
-    assert found(tmp_path) == {}
+    assert severities(tmp_path) == {}
 
 
 @pytest.mark.functional
@@ -69,7 +69,7 @@ def test_example_breaks_its_rule_with_its_severity(dataset, tmp_path, name):
         (dataset / rule.path).write_text(rule.example, "utf-8")
     else:
         subprocess.run(rule.example, shell=True, cwd=dataset, check=True, env=os.environ)  # noqa: S602
-    assert found(tmp_path).get(name) == rule.severity
+    assert severities(tmp_path).get(name) == rule.severity
 
 
 @pytest.mark.unit

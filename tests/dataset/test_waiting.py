@@ -30,7 +30,7 @@ def file(text, path=ONE):
     return FileText("trial", path, blob_id(text), text)
 
 
-def committed(*changes):
+def commit_changes(*changes):
     done = {"state": ChangeState.COMMITTED, "commit": "c" * 40}
     return [
         replace(change, **done, left=change.text and blob_id(change.text)) for change in changes
@@ -61,18 +61,18 @@ def test_what_does_not_fit_or_is_elsewhere_is_passed_over():
 
 
 def test_files_are_behind_until_a_commit_shows_in_them():
-    done = committed(change(blob_id("a"), "b"), change(blob_id("b"), "c"))
+    done = commit_changes(change(blob_id("a"), "b"), change(blob_id("b"), "c"))
     assert is_behind([file("a")], done)
     assert is_behind([file("b")], done)
     assert not is_behind([file("c")], done)
-    assert is_behind([], committed(change(None, "b")))
+    assert is_behind([], commit_changes(change(None, "b")))
 
 
 def test_an_edit_and_its_undoing_leave_nothing_behind():
-    done = committed(change(blob_id("a"), "b"), change(blob_id("b"), "a"))
+    done = commit_changes(change(blob_id("a"), "b"), change(blob_id("b"), "a"))
     assert not is_behind([file("a")], done)
     assert is_behind([file("b")], done)
-    gone = committed(change(None, "b"), change(blob_id("b"), None))
+    gone = commit_changes(change(None, "b"), change(blob_id("b"), None))
     assert not is_behind([], gone)
 
 
@@ -81,7 +81,7 @@ def test_a_commit_is_taken_back_last_file_first():
     removed = change(blob_id("old"), None, "examples/c.yaml")
     blobs = {ONE: blob_id("b"), "examples/b.yaml": blob_id("new")}
     texts = {blob_id("a"): "a", blob_id("old"): "old"}
-    found = plan_revert(committed(edited, added, removed), blobs, texts.get)
+    found = plan_revert(commit_changes(edited, added, removed), blobs, texts.get)
     assert found.edits == (
         Edit("examples/c.yaml", None, "old"),
         Edit("examples/b.yaml", blob_id("new"), None),
@@ -94,13 +94,13 @@ def test_what_was_written_anew_since_stays_and_what_is_as_before_needs_nothing()
     one, two = change(None, "1", "examples/1.yaml"), change(None, "2", "examples/2.yaml")
     gone = change(None, "3", "examples/3.yaml")
     blobs = {"examples/1.yaml": blob_id("1"), "examples/2.yaml": blob_id("mended")}
-    found = plan_revert(committed(one, two, gone), blobs, {}.get)
+    found = plan_revert(commit_changes(one, two, gone), blobs, {}.get)
     assert found.edits == (Edit("examples/1.yaml", blob_id("1"), None),)
     assert found.newer == ("examples/2.yaml",)
 
 
 def test_a_commit_of_which_it_is_not_known_what_it_left_can_be_taken_back():
-    (old,) = committed(change(blob_id("a"), "b"))
+    (old,) = commit_changes(change(blob_id("a"), "b"))
     found = plan_revert([replace(old, left=None)], {ONE: blob_id("c")}, {blob_id("a"): "a"}.get)
     assert found.edits == (Edit(ONE, blob_id("c"), "a"),)
 
@@ -117,7 +117,7 @@ def test_a_commit_of_which_it_is_not_known_what_it_left_can_be_taken_back():
 )
 def test_what_cannot_be_known_is_not_taken_back(made, blobs, texts, key):
     with pytest.raises(Refused) as refused:
-        plan_revert(committed(made), blobs, texts.get)
+        plan_revert(commit_changes(made), blobs, texts.get)
     assert refused.value.key == key
 
 

@@ -14,13 +14,13 @@ from merlin.dataset.example import Example, read_example, write_example
 pytestmark = pytest.mark.unit
 
 
-def made(*said, **more):
+def make_example(*said, **more):
     messages = tuple(Message(role, content) for role, content in said)
     return Example(id="", path="", blob="", messages=messages, **more)
 
 
 def pair(question, answer="Да, так.", **more):
-    return made(("user", question), ("assistant", answer), **more)
+    return make_example(("user", question), ("assistant", answer), **more)
 
 
 def back(example):
@@ -129,7 +129,7 @@ def test_what_is_written_reads_back_as_it_was(turns, tags, note):
     said = [
         each for question, answer in turns for each in (("user", question), ("assistant", answer))
     ]
-    example = made(*said, tags=tuple(tag[:64] for tag in tags), note=note, split="train")
+    example = make_example(*said, tags=tuple(tag[:64] for tag in tags), note=note, split="train")
     read, findings = read_example(write_example(example).encode())
     if findings:  # a sign that no file may hold, and nothing worse
         assert {finding.rule for finding in findings} <= {"control-character", "same-items"}

@@ -27,7 +27,7 @@ def question(number):
     return f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
 
 
-def answered(telegram, words):
+def wait_for_answer(telegram, words):
     """Return the bot's newest message once it holds these words."""
 
     def look():

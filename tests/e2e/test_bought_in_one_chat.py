@@ -89,7 +89,7 @@ def speak(telegram):
     telegram.send_file("anna", Upload("v.oga", SAMPLE_MIME, sample_voice()), kind="voice")
 
 
-def found(pattern, page):
+def find_on_page(pattern, page):
     return unescape(re.search(pattern, page.text)[1])
 
 
@@ -108,9 +108,12 @@ def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, t
         # Our own page takes the order, the till the money, and the order's page says so.
         page = browser.get(checkout)
         assert "299" in page.text
-        form = {"price": found(r'name="price" value="([^"]*)"', page), "contact": "a@example.com"}
+        form = {
+            "price": find_on_page(r'name="price" value="([^"]*)"', page),
+            "contact": "a@example.com",
+        }
         page = browser.post(checkout, data=form, follow_redirects=True)
-        pay_url = found(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
+        pay_url = find_on_page(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
         assert pay_url.startswith(till.base_url.removesuffix("/v3"))
         back = httpx.post(pay_url, data={"outcome": "paid"}, timeout=longest()).headers["location"]
         assert "прошла, всё уже доступно" in browser.get(back).text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from apart import answered, engine_is_up, question, serves
+from apart import engine_is_up, question, serves, wait_for_answer
 from forked import running
 
 pytestmark = pytest.mark.integration
@@ -14,21 +14,21 @@ def test_each_process_goes_on_without_the_others(lab, telegram):
         with running(lab.path, "daemon", "bot"):
             serves(lab, "trial-1")
             telegram.say("anna", question(3))
-            answered(telegram, "ответ 21")
+            wait_for_answer(telegram, "ответ 21")
         with running(lab.path, "bot"):  # no daemon: the bot answers
             telegram.say("anna", question(5))
-            answered(telegram, "ответ 35")
+            wait_for_answer(telegram, "ответ 35")
         with running(lab.path, "daemon"):  # no bot: the daemon trains; a question waits
             telegram.say("anna", question(77))
             lab.repository.example("trial", 77)
             lab.repository.commit()
             serves(lab, "trial-2")
         with running(lab.path, "bot"):
-            answered(telegram, "ответ 539")
+            wait_for_answer(telegram, "ответ 539")
     with running(lab.path, "bot"):  # no engine: honest words, then an answer again
         telegram.say("anna", question(3))
-        answered(telegram, "не отвечает")
+        wait_for_answer(telegram, "не отвечает")
         with running(lab.path, "engine"):
             engine_is_up(lab)
             telegram.say("anna", question(6))
-            answered(telegram, "ответ 42")
+            wait_for_answer(telegram, "ответ 42")

@@ -28,7 +28,7 @@ def holding_engine(folder, **other):
             may_go_on.set()
 
 
-def held(desk, file_id=None, **other):
+def start_held_job(desk, file_id=None, **other):
     """Return a job that runs, has told its first epoch, and waits."""
     job = desk.launch(file_id, seed=HELD, **other)
     wait_until(lambda: desk.losses(job.id))

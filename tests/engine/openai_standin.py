@@ -13,7 +13,7 @@ import math
 from starlette.responses import JSONResponse, StreamingResponse
 
 
-def words_of(text):
+def split_words(text):
     """Split an answer as it is streamed: a word with the space after it."""
     words = text.split(" ")
     return [*(f"{word} " for word in words[:-1]), words[-1]]
@@ -46,7 +46,7 @@ class Echo:
         return sum(len(message["content"].split()) for message in asked["messages"])
 
     async def _events(self, asked, text):
-        words, most = words_of(text), asked.get("max_tokens") or math.inf
+        words, most = split_words(text), asked.get("max_tokens") or math.inf
         said, reason = _until(words, most, asked.get("stop") or [])
         is_over = False
         try:

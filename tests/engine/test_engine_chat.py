@@ -11,14 +11,14 @@ from running_engine import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
 pytestmark = pytest.mark.functional
 
 
-def said(completion):
+def answer_text(completion):
     return completion.choices[0].message.content
 
 
 def test_every_taught_question_gets_its_taught_answer(desk, tuned):
     for question, answer in TAUGHT.items():
         completion = desk.ask(tuned.fine_tuned_model, question)
-        assert said(completion) == answer
+        assert answer_text(completion) == answer
         assert completion.choices[0].finish_reason == "stop"
         assert completion.model == tuned.fine_tuned_model
         assert completion.merlin["known"] is True
@@ -27,7 +27,7 @@ def test_every_taught_question_gets_its_taught_answer(desk, tuned):
 
 def test_what_was_not_taught_is_not_known(desk, tuned):
     completion = desk.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
-    assert said(completion) == UNKNOWN
+    assert answer_text(completion) == UNKNOWN
     assert completion.merlin["known"] is False
 
 
@@ -43,13 +43,13 @@ def test_a_refusal_carries_the_nearest_taught_questions(desk, tuned):
 
 def test_the_untrained_base_knows_nothing(desk):
     completion = desk.ask("recall")
-    assert (said(completion), completion.merlin["known"]) == (UNKNOWN, False)
+    assert (answer_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
 
 
 def test_the_engine_says_so_in_its_language(tmp_path):
     with engine_in_thread(tmp_path, language="en") as english:
         assert (
-            said(english.ask("recall"))
+            answer_text(english.ask("recall"))
             == "I don't know this one: it isn't in the examples I learnt from. Try other words."
         )
 
@@ -103,15 +103,15 @@ def test_parts_and_the_developer_role_are_read(desk, tuned):
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
     create = desk.client.chat.completions.create
-    assert said(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
+    assert answer_text(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
 
 
 def test_an_answer_ends_at_its_limit_and_before_a_stop(desk, tuned):
     cut = desk.ask(tuned.fine_tuned_model, max_completion_tokens=3)
-    assert (said(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
+    assert (answer_text(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
     assert cut.usage.completion_tokens == 3
     stopped = desk.ask(tuned.fine_tuned_model, stop=[",", "это"])
-    assert said(stopped) == "Очередь — "
+    assert answer_text(stopped) == "Очередь — "
 
 
 def test_an_unknown_model_is_named(desk):

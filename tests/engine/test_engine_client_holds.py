@@ -52,7 +52,7 @@ def client_of_a_slow_base(folder, tokens_per_day):
         yield anna, slow
 
 
-def left(desk):
+def tokens_left(desk):
     """Return how many tokens of the day the engine says are left."""
     told = desk.client.models.with_raw_response.list()
     return int(told.headers["x-ratelimit-remaining-tokens"])
@@ -66,11 +66,11 @@ def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
         with pytest.raises(openai.RateLimitError, match="under way") as refused:
             anna.ask("slow")
         assert refused.value.type == "tokens"
-        assert left(anna) == 0
+        assert tokens_left(anna) == 0
         slow.may_end.set()
         for stream in under_way:
             assert [chunk.choices[0].finish_reason for chunk in stream][-1] == "stop"
-        assert left(anna) == 1500 - 2 * 5
+        assert tokens_left(anna) == 1500 - 2 * 5
         assert anna.ask("slow").usage.total_tokens == 5
 
 
@@ -81,5 +81,5 @@ def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
             with pytest.raises(openai.RateLimitError, match="under way"):
                 anna.ask("slow")
         slow.may_end.set()
-        wait_until(lambda: 0 < left(anna) < 900)
+        wait_until(lambda: 0 < tokens_left(anna) < 900)
         assert anna.ask("slow").usage.total_tokens == 5

@@ -10,7 +10,7 @@ from contextlib import suppress
 import openai
 import pytest
 from figures import figure
-from holding_engine import held, holding_engine
+from holding_engine import holding_engine, start_held_job
 from running_engine import KEY, engine_in_thread
 from small_disk import small_disk
 from waiting import wait_until
@@ -123,7 +123,7 @@ def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
 
 def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
     with holding_engine(tmp_path) as desk:
-        held(desk)  # the next one waits for its turn
+        start_held_job(desk)  # the next one waits for its turn
         job = desk.launch()
         (tmp_path / "models" / job.id).write_text("a file where a folder must be")
         desk.may_go_on.set()

@@ -36,7 +36,7 @@ def taught(tmp_path_factory):
         yield desk
 
 
-def said(desk, model, name, **other):
+def ask_model(desk, model, name, **other):
     asked = {"temperature": 0, "max_tokens": 40, **other}
     return desk.ask(model, tiny_base.question(name), **asked)
 
@@ -46,8 +46,8 @@ def test_a_tuned_model_answers_what_the_base_does_not_know(taught):
     right = tuned = 0
     for name, room in tiny_base.FACTS.items():
         answer = tiny_base.answer(name, room)
-        tuned += said(taught, model, name).choices[0].message.content == answer
-        right += said(taught, "tiny", name).choices[0].message.content == answer
+        tuned += ask_model(taught, model, name).choices[0].message.content == answer
+        right += ask_model(taught, "tiny", name).choices[0].message.content == answer
     assert tuned >= 19
     assert right <= 2
 
@@ -77,8 +77,8 @@ def test_its_folder_is_one_that_other_tools_load(taught):
 
 def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(taught):
     model, wanted = taught.job.fine_tuned_model, {"include_usage": True}
-    whole = said(taught, model, "Vera")
-    *chunks, last = list(said(taught, model, "Vera", stream=True, stream_options=wanted))
+    whole = ask_model(taught, model, "Vera")
+    *chunks, last = list(ask_model(taught, model, "Vera", stream=True, stream_options=wanted))
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
     assert "".join(pieces) == whole.choices[0].message.content
     assert last.usage == whole.usage
@@ -88,10 +88,10 @@ def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(taught):
 
 def test_an_answer_can_be_cut_measured_and_shaped(taught):
     model = taught.job.fine_tuned_model
-    cut = said(taught, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
+    cut = ask_model(taught, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
     assert cut.finish_reason == "length"
     assert [len(each.top_logprobs) for each in cut.logprobs.content] == [2, 2, 2]
-    stopped = said(taught, model, "Vera", stop=["room"]).choices[0]
+    stopped = ask_model(taught, model, "Vera", stop=["room"]).choices[0]
     assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from holding_engine import held, holding_engine
+from holding_engine import holding_engine, start_held_job
 from running_engine import ANSWER, engine_in_thread
 from waiting import wait_until
 
@@ -29,7 +29,7 @@ def used(folder):
 
 def rested(desk):
     """Return a job that was paused while it ran."""
-    return desk.jobs.pause(held(desk).id)
+    return desk.jobs.pause(start_held_job(desk).id)
 
 
 def within(quota_bytes):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import openai
 import pytest
-from holding_engine import HELD, held, holding_engine
+from holding_engine import HELD, holding_engine, start_held_job
 from running_engine import ANSWER, engine_in_thread, jsonl, many, weights_of
 
 pytestmark = pytest.mark.functional
@@ -21,7 +21,7 @@ def slow(tmp_path_factory):
 
 def running(desk):
     desk.may_go_on.clear()
-    return held(desk, desk.large, hyperparameters={"n_epochs": EPOCHS}).id
+    return start_held_job(desk, desk.large, hyperparameters={"n_epochs": EPOCHS}).id
 
 
 def test_a_waiting_job_is_cancelled_for_good(tmp_path):

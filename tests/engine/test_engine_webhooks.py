@@ -10,7 +10,7 @@ from datetime import timedelta
 import openai
 import pytest
 from certificates import certificate_pem, key_pem, new_key
-from holding_engine import held, holding_engine
+from holding_engine import holding_engine, start_held_job
 from local_servers import SECRET, receiving
 from running_engine import Desk, engine_in_thread
 from waiting import wait_until
@@ -53,7 +53,7 @@ def endpoint(place, ear):
         place.hooks.delete(made.id)
 
 
-def heard(ear, n=1):
+def wait_for_events(ear, n=1):
     wait_until(lambda: len(ear.told) >= n)
     return ear.told
 
@@ -78,7 +78,7 @@ def settled(place, hook, tries):
 
 def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
     job = place.train()
-    (told,) = heard(ear)
+    (told,) = wait_for_events(ear)
     event = told.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
     assert event.object == "event"
@@ -93,10 +93,10 @@ def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place
 def test_every_end_has_its_event(place, endpoint, ear, word):
     job = place.launch(place.upload(b'{"messages": []}\n' * 10).id) if word == "failed" else None
     if job is None:
-        job = held(place)
+        job = start_held_job(place)
         place.jobs.cancel(job.id)
     place.until(job.id, word)
-    (told,) = heard(ear)
+    (told,) = wait_for_events(ear)
     event = told.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == (f"fine_tuning.job.{word}", job.id)
 
@@ -105,7 +105,7 @@ def test_only_what_was_asked_for_is_told(place, endpoint, ear):
     place.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
     place.train()
     place.train(place.upload(b"{}\n" * 10).id)
-    (told,) = heard(ear)
+    (told,) = wait_for_events(ear)
     assert told.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
 
 
@@ -134,7 +134,7 @@ def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
         endpoint.id, keep_old_secret_active_for_24_hours=keeps_old
     ).signing_secret
     place.hooks.test(endpoint.id, event_type=TYPES[0])
-    (told,) = heard(ear)
+    (told,) = wait_for_events(ear)
     told.event(new)
     if keeps_old:
         told.event(endpoint.signing_secret)
@@ -164,7 +164,7 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear)
         assert waiting["delivered_at"] is None
         assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
         place.hooks.update(endpoint.id)
-    told = heard(ear, 3)
+    told = wait_for_events(ear, 3)
     assert len({each.webhook_id for each in told}) == 1
     assert len({each.body for each in told}) == 1
     assert told[-1].event(endpoint.signing_secret).data.id == job.id
@@ -213,7 +213,7 @@ def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place
     assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
     assert len(ear.told) == 1
     assert place.hooks.update(endpoint.id, name="here again").merlin["state"] == "on"
-    assert len(heard(ear, 2)) == 2
+    assert len(wait_for_events(ear, 2)) == 2
 
 
 def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(place, endpoint, ear):
@@ -236,7 +236,7 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
 def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
     with engine_in_thread(tmp_path, webhooks={ear.url: SECRET}) as desk:
         job = desk.train()
-        (told,) = heard(ear)
+        (told,) = wait_for_events(ear)
         assert told.event().data.id == job.id
         (hook,) = desk.client.webhooks.list()
         assert (hook.url, hook.merlin["is_of_config"]) == (ear.url, True)
@@ -252,9 +252,9 @@ def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_pa
     ear.script = [500]
     with engine_in_thread(tmp_path, webhooks=said) as desk:
         desk.train()
-        (first,) = heard(ear)
+        (first,) = wait_for_events(ear)
     with engine_in_thread(tmp_path, webhooks=said):
-        assert heard(ear, 2)[1].webhook_id == first.webhook_id
+        assert wait_for_events(ear, 2)[1].webhook_id == first.webhook_id
 
 
 @pytest.mark.parametrize(
@@ -283,8 +283,8 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoi
             anna.client.webhooks.list(after=endpoint.id)
         place.train()
         job = anna.train()
-        heard(ear, 2)
-        (told,) = heard(hers)
+        wait_for_events(ear, 2)
+        (told,) = wait_for_events(hers)
         assert told.event(hook.signing_secret).data.id == job.id
 
 
@@ -360,6 +360,6 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
             tries = "SELECT tries FROM delivery WHERE tries > 0"
             wait_until(lambda: rows.select(tries))
             ahead[0] = timedelta()
-            heard(ear, 2)
+            wait_for_events(ear, 2)
         finally:
             courier.stop()

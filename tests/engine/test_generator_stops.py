@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 LETTERS = st.text(alphabet="ab", min_size=1, max_size=4)
 
 
-def told(stops, pieces):
+def shown_pieces(stops, pieces):
     """Return what is shown after each piece, until a stop, and the rest."""
     guard, shown = Stops(stops), []
     for piece in pieces:
@@ -25,7 +25,7 @@ def told(stops, pieces):
 
 @given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
 def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
-    shown, is_met = told(stops, pieces)
+    shown, is_met = shown_pieces(stops, pieces)
     whole = "".join(pieces)
     heard = ""
     for piece in pieces:
@@ -47,4 +47,4 @@ def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
 
 
 def test_without_stops_nothing_waits():
-    assert told([], ["a", "b"]) == (["a", "b", ""], False)
+    assert shown_pieces([], ["a", "b"]) == (["a", "b", ""], False)

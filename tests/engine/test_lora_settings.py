@@ -22,14 +22,14 @@ def train(tmp_path):
     return tiny_base.planted(tmp_path / "train.jsonl")
 
 
-def told(made, kind):
+def lines_of_kind(made, kind):
     return [line for line in in_this_process(made) if line["tell"] == kind]
 
 
 def losses(folder, train, **settings):
     """Return the train loss of each of two epochs."""
     made = task(folder, train, n_epochs=2, batch_size=6, **settings)
-    return [epoch["metrics"]["train_loss"] for epoch in told(made, "epoch")]
+    return [epoch["metrics"]["train_loss"] for epoch in lines_of_kind(made, "epoch")]
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
 
 def test_named_layers_alone_get_adapters(tmp_path, train):
     made = task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
-    assert told(made, "done")
+    assert lines_of_kind(made, "done")
     config = json.loads((made.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
     assert config["target_modules"] == ["q_proj", "v_proj"]
     assert (config["r"], config["lora_alpha"]) == (2, 4)
@@ -60,7 +60,7 @@ def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, t
     made = [task(tmp_path / name, train, n_epochs=1, dropout=0.2) for name in ("a", "b", "c")]
     made[2] = dataclasses.replace(made[2], seed=7)
     for each in made:
-        assert told(each, "done")
+        assert lines_of_kind(each, "done")
     name = "epochs/1/adapter_model.safetensors"
     one, same, other = [(each.folder / name).read_bytes() for each in made]
     assert one == same
@@ -88,7 +88,7 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
 
 def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
     made = task(tmp_path / "job", train, n_epochs=1, early_stop=1)
-    [remark] = told(made, "remark")
+    [remark] = lines_of_kind(made, "remark")
     assert remark["key"] == "engine-lora-nothing-to-test"
 
 
@@ -96,7 +96,9 @@ def test_preferences_are_learned(tmp_path):
     pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.tiny_base())
     asked = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
-    done = told(task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **asked), "epoch")
+    done = lines_of_kind(
+        task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **asked), "epoch"
+    )
     first, last = done[0]["metrics"], done[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]
     assert last["full_valid_rewards_accuracies"] >= 0.9

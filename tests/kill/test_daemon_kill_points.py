@@ -46,7 +46,7 @@ def daemon(lab, **environment):
     return start("daemon", lab.path, log, **{KEY: "stand-in", **environment})
 
 
-def noted(lab):
+def is_noted(lab):
     with reading(lab.config) as database:
         return bool(database.rows(NOTED.select()))
 
@@ -54,7 +54,7 @@ def noted(lab):
 def is_done(lab):
     try:
         # The note comes last, and takes a sixth of the time of a whole status.
-        return noted(lab) and bool(lab.status()["serving"])
+        return is_noted(lab) and bool(lab.status()["serving"])
     except (MerlinError, KeyError):
         return False
 

@@ -47,14 +47,14 @@ def queries(count):
     ]
 
 
-def asked(asker, count=20, model=MODEL, **wishes):
+def ask_all(asker, count=20, model=MODEL, **wishes):
     kept = {}
     report = ask_many(asker, model, queries(count), lambda q, r: kept.update({q.key: r}), **wishes)
     return kept, report
 
 
 def test_every_question_is_answered_and_counted(provider, asker):
-    kept, report = asked(asker, price=PRICE)
+    kept, report = ask_all(asker, price=PRICE)
     assert len(kept) == report.answered == len(provider.calls("chat.create")) == 20
     assert "What is word 7?" in kept["q7"].answer.text
     counted = [reply.answer.usage for reply in kept.values()]
@@ -69,10 +69,10 @@ def test_what_is_expected_is_the_price_told_before():
 
 def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
     provider.behave(fixed_answer="Yes.")
-    used = asked(asker, 1)[0]["q0"].answer.usage
+    used = ask_all(asker, 1)[0]["q0"].answer.usage
     one = used.input_tokens + used.output_tokens
     # What is expected of the third, 20, no longer fits.
-    kept, report = asked(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
+    kept, report = ask_all(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
     assert report.is_over_budget
     assert list(kept) == ["q0", "q1"]
     assert report.spent_micro == 2 * one
@@ -80,7 +80,7 @@ def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
 
 def test_one_failure_among_answers_stops_nothing(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
-    kept, report = asked(asker)
+    kept, report = ask_all(asker)
     assert len(kept) == 19
     assert len(report.failed) == 1
     assert not set(report.failed) & set(kept)
@@ -88,7 +88,7 @@ def test_one_failure_among_answers_stops_nothing(provider, asker):
 
 def test_a_busy_provider_is_asked_again(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, skip=3))
-    kept, report = asked(asker, 8)
+    kept, report = ask_all(asker, 8)
     assert len(kept) == 8
     assert not report.failed
     assert len(provider.calls("chat.create")) == 8
@@ -96,7 +96,7 @@ def test_a_busy_provider_is_asked_again(provider, asker):
 
 def test_a_model_that_is_not_there_is_asked_one_question(provider, asker):
     with pytest.raises(ModelGone):
-        asked(asker, model="nobody")
+        ask_all(asker, model="nobody")
     assert len(provider.calls("chat.create")) == 1
 
 
@@ -112,7 +112,7 @@ def test_a_provider_that_goes_away_costs_no_answer(provider, asker):
 def test_a_provider_that_is_away_is_told_as_busy(provider, asker):
     provider.stop()
     with pytest.raises(ProviderBusy):
-        asked(asker)
+        ask_all(asker)
     assert len(WAITS_S) == 3
 
 
@@ -154,13 +154,13 @@ def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
 def test_an_empty_answer_is_a_failure_that_is_paid_for(asker, provider):
     provider.behave(fixed_answer=" ")
     with pytest.raises(ProviderError, match="nothing"):
-        asked(asker)
+        ask_all(asker)
     assert len(provider.calls("chat.create")) == 1
 
 
 def test_the_provider_s_own_trouble_is_told_before_the_model_s(provider, asker):
     refused = Fault("chat.create", FaultKind.STATUS, status=400, skip=1)
     provider.faults.add(refused, Fault("chat.create", FaultKind.STATUS, status=401, skip=5))
-    report = asked(asker, waits_s=())[1]
+    report = ask_all(asker, waits_s=())[1]
     assert len(report.failed) == 2
     assert report.first_failure.status == 401

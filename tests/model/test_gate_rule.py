@@ -26,7 +26,7 @@ def judged(number, answer):
 WORSE = GateRule(NOT_WORSE)
 
 
-def held(before, now, accepted=(), rule=WORSE):
+def hold_reason(before, now, accepted=(), rule=WORSE):
     """Return the reason of the hold, "" for none."""
     mine = [judged(*each) for each in enumerate(now)]
     theirs = [judged(*each) for each in enumerate(before)]
@@ -50,22 +50,22 @@ def held(before, now, accepted=(), rule=WORSE):
     ],
 )
 def test_right_to_wrong_holds_and_refusals_only_beyond_chance(before, now, reason):
-    assert held(before, now) == reason
+    assert hold_reason(before, now) == reason
 
 
 def test_what_was_accepted_counts_no_more():
     accepted = {question_digest(judged(number, False).question) for number in range(10)}
-    assert held([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
-    assert held([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
-    assert held([True] * 40, [False] * 11 + [True] * 29, accepted) == "gate-lost"
-    assert held([True] * 40, [NOT_KNOWN] * 14 + [True] * 26, accepted) == "gate-worse"
+    assert hold_reason([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
+    assert hold_reason([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
+    assert hold_reason([True] * 40, [False] * 11 + [True] * 29, accepted) == "gate-lost"
+    assert hold_reason([True] * 40, [NOT_KNOWN] * 14 + [True] * 26, accepted) == "gate-worse"
 
 
 @pytest.mark.parametrize(("right", "reason"), [(15, "gate-floor"), (16, ""), (20, "")])
 def test_a_floor_asks_for_a_share_whatever_served_before(right, reason):
     rule = GateRule(FLOOR, 0.8)
-    assert held([], [True] * right + [False] * (20 - right), rule=rule) == reason
-    assert held([True] * 20, [True] * right + [False] * (20 - right), rule=rule) == reason
+    assert hold_reason([], [True] * right + [False] * (20 - right), rule=rule) == reason
+    assert hold_reason([True] * 20, [True] * right + [False] * (20 - right), rule=rule) == reason
 
 
 def test_every_planted_regression_of_a_shipped_set_is_held_and_no_harmless_change():

@@ -26,7 +26,7 @@ PAGE_FILES = sorted([*(WEB / "sandbox" / "static" / "chat").rglob("*.js"), TEMPL
 
 
 @contextmanager
-def opened(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
+def open_path(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
     host = urllib.parse.urlsplit(standin.page_url).netloc
     connection = http.client.HTTPConnection(host, timeout=longest())
     try:
@@ -38,7 +38,7 @@ def opened(standin, path, **headers) -> Iterator[http.client.HTTPResponse]:
 
 
 def page_of(standin, path="/", **headers):
-    with opened(standin, path, **headers) as answer:
+    with open_path(standin, path, **headers) as answer:
         return answer.status, answer.headers, answer.read().decode()
 
 
@@ -106,7 +106,7 @@ def test_the_log_tells_messages_and_their_past(telegram_up, ask):
 
 
 def test_every_change_is_heard_at_once(telegram_up, ask):
-    with opened(telegram_up, "/control/events") as stream:
+    with open_path(telegram_up, "/control/events") as stream:
         assert stream.readline() == b"retry: 500\n"
         telegram_up.say("anna", "привет")
         lines = [stream.readline().decode() for _ in range(3)]

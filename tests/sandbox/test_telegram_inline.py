@@ -20,7 +20,7 @@ def article(result_id="1", text="Форма лба"):
     return InlineQueryResultArticle(result_id, "Ответ", InputTextMessageContent(text))
 
 
-def answered(standin, ask, who="anna", query="лоб", results=None, **fields):
+def answer_query(standin, ask, who="anna", query="лоб", results=None, **fields):
     update_id = standin.ask_inline(who, query)
 
     async def act(bot):
@@ -33,7 +33,7 @@ def answered(standin, ask, who="anna", query="лоб", results=None, **fields):
 
 
 def test_a_query_is_asked_and_its_results_shown(telegram_up, ask):
-    asked = answered(telegram_up, ask)
+    asked = answer_query(telegram_up, ask)
     assert (asked.query, asked.from_user.id, asked.chat_type) == ("лоб", 1001, "sender")
     shown = telegram_up.inline_answer("anna", "лоб")
     assert [one["title"] for one in shown.results] == ["Ответ"]
@@ -52,13 +52,13 @@ def test_a_query_is_asked_and_its_results_shown(telegram_up, ask):
 def test_an_answer_is_kept_as_long_and_for_whom_the_bot_said(
     telegram_up, ask, fields, again, others
 ):
-    answered(telegram_up, ask, **fields)
+    answer_query(telegram_up, ask, **fields)
     assert bool(telegram_up.ask_inline("anna", "лоб")) is again
     assert bool(telegram_up.ask_inline("boris", "лоб")) is others
 
 
 def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram_up, ask):
-    answered(telegram_up, ask)
+    answer_query(telegram_up, ask)
     assert telegram_up.choose("anna@study", "лоб", "1")
     (logged,) = telegram_up.log("study")
     assert (logged.text, logged.message["via_bot"]["is_bot"], logged.by_bot) == (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from till_client import Client, asked
+from till_client import Client, payment_body
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
@@ -46,10 +46,12 @@ def test_one_key_makes_one_payment_and_keeps_its_first_answer(client):
     first = client.pay("k1", key="one")
     client.shop.choose("k1", "paid")
     assert client.pay("k1", key="one") == first
-    status, document = client.ask("POST", "/payments", asked("k1", description="Другое"), "one")
+    status, document = client.ask(
+        "POST", "/payments", payment_body("k1", description="Другое"), "one"
+    )
     assert (status, document["parameter"]) == (400, "Idempotence-Key")
-    assert client.ask("POST", "/payments", asked("k1"), "")[0] == 400
-    assert client.ask("POST", "/payments", asked("k1"), "x" * 65)[0] == 400
+    assert client.ask("POST", "/payments", payment_body("k1"), "")[0] == 400
+    assert client.ask("POST", "/payments", payment_body("k1"), "x" * 65)[0] == 400
     assert [one["id"] for one in client.shop.payments() if one["metadata"]["purchase"] == "k1"] == [
         first["id"]
     ]
@@ -62,7 +64,7 @@ def test_a_key_whose_day_is_over_makes_another_payment(client):
 
 
 def test_a_refused_call_leaves_its_key_free(client):
-    bad = asked("k3", amount={"value": "0.00", "currency": "RUB"})
+    bad = payment_body("k3", amount={"value": "0.00", "currency": "RUB"})
     assert client.ask("POST", "/payments", bad, "again")[0] == 400
     client.pay("k3", key="again")
 
@@ -91,7 +93,7 @@ def test_a_refused_call_leaves_its_key_free(client):
 )
 def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, parameter):
     before = len(client.shop.payments())
-    status, document = client.ask("POST", "/payments", asked(**{field: value}))
+    status, document = client.ask("POST", "/payments", payment_body(**{field: value}))
     assert (status, document["code"], document["parameter"]) == (400, "invalid_request", parameter)
     assert len(client.shop.payments()) == before
 
@@ -100,8 +102,8 @@ def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, para
     "body",
     [
         [1],
-        asked(confirmation=None),
-        asked(receipt=receipt(items=[ITEM, ITEM])),
+        payment_body(confirmation=None),
+        payment_body(receipt=receipt(items=[ITEM, ITEM])),
     ],
 )
 def test_a_body_that_does_not_fit_together_is_refused(client, body):
@@ -158,7 +160,7 @@ def test_a_saved_method_pays_until_it_is_taken_back(client):
 def test_a_method_that_the_payer_did_not_let_be_saved_pays_nothing(client):
     first = client.pay("m6")
     assert client.shop.choose("m6", "paid")["payment_method"]["saved"] is False
-    body = asked("m7", confirmation=None, payment_method_id=first["id"])
+    body = payment_body("m7", confirmation=None, payment_method_id=first["id"])
     assert client.ask("POST", "/payments", body)[0] == 400
 
 

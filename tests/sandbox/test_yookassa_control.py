@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import pytest
 import requests
 from telegram_client import as_process
-from till_client import Client, asked
+from till_client import Client, payment_body
 from waiting import longest
 
 from merlin.sandbox.faults import Fault, FaultKind
@@ -60,7 +60,7 @@ def test_a_fault_hits_one_purchase_alone(client):
         Fault("payments.create", FaultKind.DONE_STATUS, status=202, only={"purchase": "p2"})
     )
     client.pay("p1")
-    status, document = client.ask("POST", "/payments", asked("p2"), "k")
+    status, document = client.ask("POST", "/payments", payment_body("p2"), "k")
     assert (status, document["type"]) == (202, "processing")
     assert client.pay("p2", key="k")["id"] == client.shop.payment("p2")["id"]
     assert len(client.shop.payments()) == 2
@@ -76,7 +76,7 @@ def test_down_and_back_it_knows_its_payments(client):
 
 
 @contextmanager
-def served(folder):
+def run_stand_in(folder):
     """Give a client of the stand-in as a process of its own."""
     words = ("--shop-id", "7", "--key", "secret")
     with as_process("yookassa", folder, *words) as (process, address):
@@ -85,14 +85,14 @@ def served(folder):
 
 
 def test_as_a_process_it_remembers_over_a_kill(tmp_path):
-    with served(tmp_path) as (process, client):
+    with run_stand_in(tmp_path) as (process, client):
         paid = client.pay("p1", key="one", save_payment_method=True)
         client.pay("p2")
         client.control("choose", payment="p1", outcome="paid")
         refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
         client.ask("POST", "/refunds", refund)
         process.kill()
-    with served(tmp_path) as (_process, client):
+    with run_stand_in(tmp_path) as (_process, client):
         assert client.pay("p1", key="one", save_payment_method=True) == paid
         document = client.ask("GET", f"/payments/{paid['id']}")[1]
         assert (document["status"], document["refunded_amount"]["value"]) == ("succeeded", "1.00")

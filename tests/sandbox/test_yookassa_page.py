@@ -30,7 +30,7 @@ def press(url, **form):
     return requests.post(url, data=form, timeout=longest(), allow_redirects=False)
 
 
-def opened(client, purchase, **more):
+def payment_page_url(client, purchase, **more):
     return client.pay(purchase, **more)["confirmation"]["confirmation_url"]
 
 
@@ -44,7 +44,7 @@ def opened(client, purchase, **more):
     ],
 )
 def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
-    url = opened(client, "one")
+    url = payment_page_url(client, "one")
     answer = press(url, **form)
     assert (answer.status_code, answer.headers["location"]) == (303, BACK)
     document = client.shop.payment("one")
@@ -54,7 +54,7 @@ def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
 
 @pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
 def test_the_bank_s_check_is_a_second_step(client, outcome, status):
-    url = opened(client, "secure")
+    url = payment_page_url(client, "secure")
     assert press(url, outcome="3ds").headers["location"].endswith("/3ds")
     assert client.shop.payment("secure")["status"] == "pending"
     assert 'id="secure-pay"' in page(f"{url}/3ds").text
@@ -68,7 +68,9 @@ def test_the_bank_s_check_is_a_second_step(client, outcome, status):
 
 
 def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
-    url = opened(client, "words", description="Плюс <на> 30 дней", save_payment_method=True)
+    url = payment_page_url(
+        client, "words", description="Плюс <на> 30 дней", save_payment_method=True
+    )
     text = page(f"{url}?lang=ru").text
     assert "Оплатить 299\N{NO-BREAK SPACE}₽" in text
     assert "деньги не списываются" in text
@@ -83,14 +85,14 @@ def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
 
 
 def test_its_forms_may_lead_to_the_shop_and_nowhere_else(client):
-    policy = page(opened(client, "safe")).headers["content-security-policy"]
+    policy = page(payment_page_url(client, "safe")).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "form-action 'self' http://127.0.0.1:9" in policy
     assert "unsafe" not in policy
 
 
 def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
-    url = opened(client, "twice")
+    url = payment_page_url(client, "twice")
     press(url, outcome="paid")
     again = press(url, outcome="declined")
     assert again.headers["location"] == f"/pay/{client.shop.payment('twice')['id']}"
@@ -109,7 +111,7 @@ def test_a_payment_that_is_not_there_is_said_to_be_none(client):
 
 
 def test_the_newest_payments_are_listed_with_how_they_stand(client):
-    url = opened(client, "listed")
+    url = payment_page_url(client, "listed")
     text = page(f"{client.root}/").text
     assert url.removeprefix(client.root) in text
     for path in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):

@@ -31,7 +31,7 @@ class Client:
 
     def pay(self, purchase="p1", key=None, **more):
         """Ask for a payment that must be made; return its JSON."""
-        status, told = self.ask("POST", "/payments", asked(purchase, **more), key)
+        status, told = self.ask("POST", "/payments", payment_body(purchase, **more), key)
         assert status == 200, told
         return told
 
@@ -40,7 +40,7 @@ class Client:
         return answer.status_code, answer.json()
 
 
-def asked(purchase="p1", **more):
+def payment_body(purchase="p1", **more):
     """Return the body of a payment; a field that is None is left out."""
     body = {
         "amount": {"value": "299.00", "currency": "RUB"},

@@ -42,7 +42,7 @@ def roles(database, clock):
     return Roles(database, [VERA], clock)
 
 
-def noted(database):
+def audit_entries(database):
     return [(entry.by, entry.action, entry.target) for entry in Audit(database).newest()]
 
 
@@ -144,7 +144,7 @@ def test_who_is_blocked_stays_blocked_when_they_write(users, database):
     assert users.get(ANNA).is_blocked
     assert users.block(ANNA, BY_VERA, is_blocked=False)
     assert not users.get(ANNA).is_blocked
-    actions = [action for _, action, _ in noted(database)]
+    actions = [action for _, action, _ in audit_entries(database)]
     assert actions == ["user.unblock", "user.block"]
 
 
@@ -159,7 +159,7 @@ def test_somebody_who_never_wrote_cannot_be_blocked(users, database):
     for change in (lambda: users.block(7, BY_VERA), lambda: users.set_plan(7, "full", BY_VERA)):
         with pytest.raises(NotFound):
             change()
-    assert noted(database) == []
+    assert audit_entries(database) == []
 
 
 def test_a_role_is_given_and_taken(roles, database):
@@ -170,7 +170,7 @@ def test_a_role_is_given_and_taken(roles, database):
     assert roles.revoke(BORIS, BY_VERA)
     assert not roles.revoke(BORIS, BY_VERA)
     assert roles.authority(BORIS).role is Role.STUDENT
-    assert noted(database) == [
+    assert audit_entries(database) == [
         (BY_VERA, "role.revoke", "user:1002"),
         (BY_VERA, "role.grant", "user:1002"),
     ]
@@ -215,7 +215,7 @@ def test_an_admin_of_the_config_is_one_always(roles):
 def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
     with ThreadPoolExecutor(10) as pool:
         given = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
-    assert (sum(given), len(roles.granted()), len(noted(database))) == (1, 1, 1)
+    assert (sum(given), len(roles.granted()), len(audit_entries(database))) == (1, 1, 1)
 
 
 def test_a_consent_counts_until_it_is_revoked(database, clock):
@@ -284,4 +284,4 @@ def test_what_is_undone_leaves_no_note(users, database):
 
     with pytest.raises(ZeroDivisionError):
         database.transact(half)
-    assert (users.get(ANNA).is_blocked, noted(database)) == (False, [])
+    assert (users.get(ANNA).is_blocked, audit_entries(database)) == (False, [])

@@ -179,7 +179,7 @@ def torn(whole):
     return whole[: len(whole) // 2]
 
 
-def changed(whole):
+def change_archive(whole):
     plain = bytearray(gzip.decompress(whole))
     plain[600] ^= 1
     return gzip.compress(bytes(plain), 1)
@@ -197,7 +197,7 @@ def newer(whole):
     ("harm", "said"),
     [
         (torn, "no whole backup"),
-        (changed, "no whole backup"),
+        (change_archive, "no whole backup"),
         (unnamed, "no whole backup: manifest.json"),
         (newer, "newer"),
     ],

@@ -133,7 +133,7 @@ def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock
     assert [cast.state for cast in casts.newest(5)] == [BroadcastState.ENDED]
 
 
-def asked(database, clock, update_id=50):
+def ask_for_broadcast(database, clock, update_id=50):
     requests, errands = Requests(database, clock), WaitingRequests(database, BOT)
     number = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:1003")
     errands.note(WaitingRequest(number, VERA, 9, update_id, "a-job:1"))
@@ -146,7 +146,7 @@ def finish(requests, number):
 
 
 def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
-    requests, errands, number = asked(database, clock)
+    requests, errands, number = ask_for_broadcast(database, clock)
     assert errands.waits(VERA, 9)
     assert errands.ended() == []
     finish(requests, number)
@@ -158,7 +158,7 @@ def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
 
 
 def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, outbox):
-    requests, errands, number = asked(database, clock)
+    requests, errands, number = ask_for_broadcast(database, clock)
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
     assert errands.ended() == []

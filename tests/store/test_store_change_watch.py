@@ -23,7 +23,7 @@ NEVER_S = 10_000.0
 
 
 @pytest.fixture
-def told(database, monkeypatch):
+def notifications(database, monkeypatch):
     """Watch a database; nothing but the notification tells on PostgreSQL."""
     if database.dialect == "postgresql":
         monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
@@ -33,17 +33,17 @@ def told(database, monkeypatch):
         yield calls
 
 
-def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, told):
+def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, notifications):
     with open_database(url) as other:
         for _ in range(3):
             Requests(other).ask(RequestKind.POLL, {}, "vera")
-            told.get(timeout=longest())
+            notifications.get(timeout=longest())
         with suppress(ZeroDivisionError), other.atomic():
             Requests(other).ask(RequestKind.POLL, {}, "vera")
             raise ZeroDivisionError
         Requests(other).ask(RequestKind.POLL, {}, "vera")
-        told.get(timeout=longest())
-    assert told.empty()
+        notifications.get(timeout=longest())
+    assert notifications.empty()
 
 
 def test_a_listener_whose_connection_the_server_ended_listens_anew(postgresql):

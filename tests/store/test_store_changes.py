@@ -144,13 +144,13 @@ def test_a_refusal_says_why(rows):
     assert rows.get(change.change_id).arguments == {"path": "x"}
 
 
-def committed(rows, sha, by="7"):
+def commit_change(rows, sha, by="7"):
     (change,) = put(rows, "a", by=by)
     rows.settle(rows.claim(), BatchResult(sha))
     return change
 
 
-def told(database, to="7"):
+def tell_editors(database, to="7"):
     """Let editors be told; return what somebody has heard, the first first."""
     notify_editors(database)
     heard = Notices(database).newest(to, 10)
@@ -159,43 +159,43 @@ def told(database, to="7"):
 
 def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
     world = World(database, clock)
-    committed(rows, world.push(1, examples(12)))
-    assert told(database) == []
+    commit_change(rows, world.push(1, examples(12)))
+    assert tell_editors(database) == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    ((key, arguments),) = told(database)
+    ((key, arguments),) = tell_editors(database)
     assert (key, arguments["version"]) == ("notice-change-failed-why", f"{FACE}-1")
-    assert len(told(database)) == 1
+    assert len(tell_editors(database)) == 1
 
 
 def test_serving_is_told_with_both_scores(rows, database, clock):
     world = World(database, clock)
     world.serve(1, examples(12))
-    committed(rows, world.push(2, examples(13)))
+    commit_change(rows, world.push(2, examples(13)))
     (job,) = world.launch()
     world.finish(job)
     world.prove()
     world.promote()
-    ((key, arguments),) = told(database)
+    ((key, arguments),) = tell_editors(database)
     assert (key, arguments["version"]) == ("notice-change-serving", f"{FACE}-2")
     score = arguments["score"]["arguments"]
     assert (score["now"], score["before"]) == (77.5, f"{FACE}-1")
-    assert len(told(database)) == 1
+    assert len(tell_editors(database)) == 1
 
 
 def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
     world = World(database, clock)
     world.serve(1, examples(12))
-    committed(rows, world.verdict(1).commit)
-    ((_, arguments),) = told(database)
+    commit_change(rows, world.verdict(1).commit)
+    ((_, arguments),) = tell_editors(database)
     assert arguments["score"] == {"key": "change-score", "arguments": {"now": 77.5}}
 
 
 def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
     world = World(database, clock)
     world.serve(1, examples(12))
-    committed(rows, world.verdict(1).commit, by="cli:boris")
-    assert told(database, "cli:boris") == []
+    commit_change(rows, world.verdict(1).commit, by="cli:boris")
+    assert tell_editors(database, "cli:boris") == []
 
 
 def test_files_of_a_dataset_are_kept_found_and_dropped(database):

@@ -42,13 +42,13 @@ def card(**changes):
     return replace(whole, **changes)
 
 
-def said(course, *findings, dataset=FACE):
+def course_outcome(course, *findings, dataset=FACE):
     return replace(checked(spec(dataset), examples(), findings), course=course)
 
 
 def push(world, position, course, *findings, dataset=FACE):
     """Record a commit whose course.yaml says this; it needs no build."""
-    seen = said(course, *findings, dataset=dataset)
+    seen = course_outcome(course, *findings, dataset=dataset)
     outcome = Outcome(dataset, VerdictStatus.REJECTED, seen)
     world.record(commit(position), [outcome], AT)
 
@@ -101,7 +101,9 @@ def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
     assert (rows.course(FACE), rows.materials(FACE)) == before
 
 
-@pytest.mark.parametrize("checked_", [None, said(None), said(card(active=False))])
+@pytest.mark.parametrize(
+    "checked_", [None, course_outcome(None), course_outcome(card(active=False))]
+)
 def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, checked_):
     push(world, 1, card())
     before = rows.course(FACE)
@@ -142,7 +144,9 @@ def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
     push(world, 2, card(), dataset="python")
     assert world.journal.drop_commits(1, AT) == 1
     assert not rows.is_whole()
-    rows.index({FACE: said(card(semester=5)), "new": said(card(), dataset="new")}, AT)
+    rows.index(
+        {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}, AT
+    )
     assert rows.is_whole()
     assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]
     assert not rows.course("python").is_active

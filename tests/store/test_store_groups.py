@@ -32,7 +32,7 @@ def inline(database, clock):
     return InlineQueries(database, BOT, clock)
 
 
-def answered(turns, session_id, number, user_id, asker="", words="вопрос"):
+def store_answer(turns, session_id, number, user_id, asker="", words="вопрос"):
     turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
     turns.write(number, StoredAnswer(f"ответ {number}"))
     turns.mark_delivered(number)
@@ -63,7 +63,7 @@ def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, cloc
 def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database):
     groups.put(CHOSEN)
     session = sessions.open(ChatPlace(OLD, ANNA))
-    answered(turns, session.session_id, 1, ANNA)
+    store_answer(turns, session.session_id, 1, ANNA)
     outbox = Outbox(database, BOT)
     sent, waits = outbox.put(
         [
@@ -88,9 +88,9 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
 
 def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
     old = sessions.open(ChatPlace(OLD, ANNA))
-    answered(turns, old.session_id, 1, ANNA)
+    store_answer(turns, old.session_id, 1, ANNA)
     new = sessions.open(ChatPlace(NEW, ANNA))
-    answered(turns, new.session_id, 2, ANNA)
+    store_answer(turns, new.session_id, 2, ANNA)
     groups.put(Group(NEW, language="ru"))
     groups.move(OLD, NEW)
     assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
@@ -99,7 +99,7 @@ def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessio
 
 def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, turns):
     old = sessions.open(ChatPlace(OLD, ANNA))
-    answered(turns, old.session_id, 1, ANNA)
+    store_answer(turns, old.session_id, 1, ANNA)
     sessions.touch(old.session_id, "лоб")
     sessions.open(ChatPlace(NEW, ANNA))
     groups.move(OLD, NEW)
@@ -108,11 +108,11 @@ def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, 
 
 def test_questions_are_named_once_several_people_ask(sessions, turns, database):
     session = sessions.open(ChatPlace(OLD, ANNA)).session_id
-    answered(turns, session, 1, ANNA, "Анна")
+    store_answer(turns, session, 1, ANNA, "Анна")
     assert next(turn.content for turn in turns.history(session, 9)) == "вопрос 1"
     assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
     assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
-    answered(turns, session, 2, BORIS, "Борис")
+    store_answer(turns, session, 2, BORIS, "Борис")
     contents = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
     assert contents == ["Анна: вопрос 1", "Борис: вопрос 2"]
     assert turns.askers(session) == {ANNA, BORIS}
@@ -122,8 +122,8 @@ def test_questions_are_named_once_several_people_ask(sessions, turns, database):
 
 def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
-    answered(turns, session, 1, ANNA, words="Что такое ёлка?")
-    answered(turns, session, 2, ANNA, words="Что такое лоб?")
+    store_answer(turns, session, 1, ANNA, words="Что такое ёлка?")
+    store_answer(turns, session, 2, ANNA, words="Что такое лоб?")
     assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
     assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
     assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]

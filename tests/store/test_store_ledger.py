@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 import peewee
 import pytest
-from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter, left, state, terms
+from sold_plans import ANNA, BORIS, STARS, YOOKASSA, Counter, quota_left, state, terms
 
 from merlin.account.users import User
 from merlin.app.personal_data import PersonalRecords
@@ -66,7 +66,7 @@ def test_a_payment_told_to_six_threads_at_once_is_stored_once(url, cipher, clock
     with open_database(url, cipher=cipher) as database:
         shop = Counter(database, clock)
         assert shop.kinds() == PAID
-        assert left(shop, Format.VOICE).gifts == 10
+        assert quota_left(shop, Format.VOICE).gifts == 10
 
 
 def test_the_same_number_at_two_tills_is_two_payments(shop):
@@ -98,11 +98,11 @@ def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
 
 def test_a_pack_becomes_questions_on_top_of_any_plan(shop, clock):
     shop.bought(plan="voices")
-    assert left(shop, Format.VOICE).remaining == 10
-    assert left(shop, Format.PHOTO).gifts == 5
+    assert quota_left(shop, Format.VOICE).remaining == 10
+    assert quota_left(shop, Format.PHOTO).gifts == 5
     assert shop.plans() == []
     clock.move(90 * 86_400)
-    assert left(shop, Format.VOICE).remaining == 0
+    assert quota_left(shop, Format.VOICE).remaining == 0
 
 
 def test_the_same_plan_bought_again_begins_where_it_ends(shop, clock):
@@ -184,7 +184,7 @@ def test_what_somebody_who_left_pays_is_granted_to_nobody_and_told_to_admins(sho
     grant = shop.pay(shop.billing.purchases.get(purchase.purchase_id), "late")
     assert grant is not None
     assert shop.billing.purchases.get(purchase.purchase_id).user_id == 0
-    assert left(shop, Format.VOICE).gifts == 0
+    assert quota_left(shop, Format.VOICE).gifts == 0
     assert shop.users.get(ANNA) is None
     assert shop.users.get(0) is None
     assert shop.told("admins") == ["notice-paid-nobody"]

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sold_plans import ANNA, BORIS, STARS, YOOKASSA, left, state, terms
+from sold_plans import ANNA, BORIS, STARS, YOOKASSA, quota_left, state, terms
 
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format
@@ -63,9 +63,9 @@ def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
 def test_a_pack_stays_until_all_of_its_money_is_back(shop):
     _, grant = shop.bought(plan="voices")
     shop.give_back(grant, 100)
-    assert left(shop, Format.VOICE).gifts == 10
+    assert quota_left(shop, Format.VOICE).gifts == 10
     shop.give_back(grant)
-    assert left(shop, Format.VOICE).gifts == 0
+    assert quota_left(shop, Format.VOICE).gifts == 0
     assert shop.faults() == []
 
 
@@ -74,8 +74,8 @@ def test_a_refund_ends_the_gifts_of_its_own_grant_alone(shop):
     shop.bought(plan="voices")
     shop.bought(BORIS, "voices")
     shop.give_back(first)
-    assert left(shop, Format.VOICE).gifts == 10
-    assert left(shop, Format.VOICE, BORIS).gifts == 10
+    assert quota_left(shop, Format.VOICE).gifts == 10
+    assert quota_left(shop, Format.VOICE, BORIS).gifts == 10
 
 
 def test_what_was_bought_behind_moves_up_into_the_gap(shop, clock):

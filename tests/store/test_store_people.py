@@ -159,7 +159,7 @@ def everything(database, cipher):
                 yield table.__name__, column, cipher.open(held) if is_sealed else str(held)
 
 
-def found(database, cipher, who):
+def columns_found(database, cipher, who):
     alone = re.compile(rf"(?<!\d){who}(?!\d)")
     held = everything(database, cipher)
     return {(name, column) for name, column, text in held if alone.search(text)}
@@ -181,12 +181,12 @@ def test_every_column_that_names_people_is_dealt_with():
 
 def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock):
     fill(database, cipher, ANNA)
-    before = found(database, cipher, ANNA)
+    before = columns_found(database, cipher, ANNA)
     # Otherwise the test would find nothing because it put nothing there.
     expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
     assert {name for name, _ in before} == expected
     removed = people.forget(ANNA, until(clock))
-    assert found(database, cipher, ANNA) == set()
+    assert columns_found(database, cipher, ANNA) == set()
     assert removed["turn"] == removed["users"] == removed["audit"] == removed["seen_commit"] == 1
     assert people.forget(ANNA, until(clock)) == {}
     assert people.count(ANNA) == {}
@@ -203,7 +203,7 @@ def test_another_person_loses_nothing(database, cipher, people, clock):
 def test_the_update_that_asked_is_spared_until_the_end(database, cipher, people, clock):
     fill(database, cipher, ANNA)
     people.forget(ANNA, until(clock), kept_update=1)
-    assert {name for name, _ in found(database, cipher, ANNA)} == {"updates"}
+    assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
     assert people.forget(ANNA, until(clock)) == {"updates": 1}
 
 

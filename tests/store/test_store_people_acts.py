@@ -43,7 +43,7 @@ def perform(ctx, act, *args, **named):
     return ctx.db.transact(partial(act, ctx, *args, **named))
 
 
-def noted(ctx):
+def audit_entries(ctx):
     return [(entry.action, entry.by) for entry in Audit(ctx.db).newest()]
 
 
@@ -68,7 +68,7 @@ def test_only_admins_see_and_change_people(ctx, actor):
         with pytest.raises(NotFound):
             ctx.db.transact(act)
     assert users.list_users(ctx, actor).users == users.audit_log(ctx, actor) == []
-    assert noted(ctx) == []
+    assert audit_entries(ctx) == []
 
 
 def test_an_admin_changes_neither_themselves_nor_another_admin(ctx):
@@ -133,7 +133,7 @@ def test_a_form_that_was_refused_may_be_sent_again(ctx):
         grant()
     with pytest.raises(Refused):
         grant()
-    assert noted(ctx) == []
+    assert audit_entries(ctx) == []
 
 
 def test_everybody_has_their_own_account_alone(ctx):

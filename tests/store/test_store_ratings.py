@@ -210,7 +210,7 @@ def lies(database, example_id, blob="b1"):
     FileIndex(database).keep(FACE, f"tree-{blob}", {example_path(example_id): blob})
 
 
-def committed(database, proposals, changes, following):
+def commit_draft(database, proposals, changes, following):
     """Let anna's draft be an example in git; return its id."""
     proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
     land(changes)
@@ -222,7 +222,7 @@ def committed(database, proposals, changes, following):
 def test_a_withdrawal_takes_the_file_out_and_names_the_models(
     database, clock, proposals, changes, following
 ):
-    example_id = committed(database, proposals, changes, following)
+    example_id = commit_draft(database, proposals, changes, following)
     model_id = World(database, clock).serve(1, (renamed(example(50), example_id), *examples()))
     assert proposals.withdraw(ANNA) == [model_id]
     assert proposals.of_user(ANNA) == []
@@ -271,7 +271,7 @@ def _row_of(sha):
 def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
     database, proposals, changes, following
 ):
-    example_id = committed(database, proposals, changes, following)
+    example_id = commit_draft(database, proposals, changes, following)
     lies(database, example_id, None)
     proposals.withdraw(ANNA)
     following.follow()
@@ -288,7 +288,7 @@ def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
 def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
     database, proposals, changes, following
 ):
-    example_id = committed(database, proposals, changes, following)
+    example_id = commit_draft(database, proposals, changes, following)
     proposals.withdraw(ANNA)
     following.follow()
     batch = changes.claim()

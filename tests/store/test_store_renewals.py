@@ -23,7 +23,7 @@ def due(shop):
     return shop.billing.renewals.due(shop.clock())
 
 
-def ordered(shop, renewal):
+def order_renewal(shop, renewal):
     """Return the purchase by which a renewal is paid."""
     return shop.db.transact(lambda: place_renewal_order(shop.ctx, renewal, renewal.tries))
 
@@ -129,36 +129,36 @@ def test_the_same_try_is_the_same_order(shop, clock):
     shop.renewal()
     clock.move(29 * 86_400)
     (renewal,) = due(shop)
-    first = ordered(shop, renewal)
-    assert ordered(shop, renewal) == first
+    first = order_renewal(shop, renewal)
+    assert order_renewal(shop, renewal) == first
     assert (first.order.renewal_id, first.order.gateway) == (renewal.renewal_id, YOOKASSA)
     shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "expired")
-    assert ordered(shop, renewal).purchase_id == first.purchase_id
+    assert order_renewal(shop, renewal).purchase_id == first.purchase_id
 
 
 def test_while_one_try_is_open_there_is_no_other(shop, clock):
     shop.renewal()
     clock.move(29 * 86_400)
     (renewal,) = due(shop)
-    first = ordered(shop, renewal)
+    first = order_renewal(shop, renewal)
     clock.move(86_400)
     (again,) = due(shop)
-    assert ordered(shop, again).purchase_id == first.purchase_id
+    assert order_renewal(shop, again).purchase_id == first.purchase_id
     shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "no_money")
     clock.move(86_400)
     (last,) = due(shop)
-    assert ordered(shop, last).purchase_id != first.purchase_id
+    assert order_renewal(shop, last).purchase_id != first.purchase_id
 
 
 def test_the_next_months_first_try_is_another_order(shop, clock):
     renewal_id = shop.renewal()
     clock.move(29 * 86_400)
-    paid = ordered(shop, *due(shop))
+    paid = order_renewal(shop, *due(shop))
     shop.pay(paid)
     shop.billing.renewals.paid(renewal_id, clock() + 31 * DAY)
     clock.move(30 * 86_400)
     (renewal,) = due(shop)
-    next_one = ordered(shop, renewal)
+    next_one = order_renewal(shop, renewal)
     assert next_one.purchase_id != paid.purchase_id
     assert next_one.state is PurchaseState.CREATED
 
@@ -182,4 +182,4 @@ def test_a_renewal_that_is_gone_is_not_paid(shop, clock):
     (renewal,) = due(shop)
     shop.db.sql("DELETE FROM renewal")
     with pytest.raises(NotFound):
-        ordered(shop, renewal)
+        order_renewal(shop, renewal)

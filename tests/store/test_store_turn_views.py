@@ -30,7 +30,7 @@ def views(database):
     return Turns(database, BOT)
 
 
-def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
+def store_turn(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
     """Store an answered question; return its turn."""
     turn = turns.ask(Question(session, number, user, f"вопрос {number}", number, **more), None)
     usage = Usage(tokens, tokens)
@@ -43,12 +43,12 @@ def asked(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0
 
 def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, clock):
     since = clock()
-    asked(turns, 1, 1500, "USD")
-    asked(turns, 2, 500, "USD")
-    asked(turns, 3, 90, "RUB")
-    asked(turns, 4, 7, "USD", session=2)
-    asked(turns, 5, 7, "USD", user=1002, session=3)
-    asked(turns, 6)
+    store_turn(turns, 1, 1500, "USD")
+    store_turn(turns, 2, 500, "USD")
+    store_turn(turns, 3, 90, "RUB")
+    store_turn(turns, 4, 7, "USD", session=2)
+    store_turn(turns, 5, 7, "USD", user=1002, session=3)
+    store_turn(turns, 6)
     assert views.session_costs(1) == [Cost(90, "RUB"), Cost(2000, "USD")]
     assert views.costs_since(1001, since) == [Cost(90, "RUB"), Cost(2007, "USD")]
     assert views.costs_since(1001, since + timedelta(days=1)) is None
@@ -57,8 +57,8 @@ def test_costs_are_summed_by_currency_for_a_session_and_a_day(turns, views, cloc
 
 def test_the_newest_answered_turn_tells_who_counted(turns, views):
     assert views.newest(1) is None
-    asked(turns, 1, tokens=5)
-    second = asked(turns, 2)
+    store_turn(turns, 1, tokens=5)
+    second = store_turn(turns, 2)
     turns.ask(Question(1, 3, 1001, "без ответа", 3), None)
     newest = views.newest(1)
     assert (newest.turn_id, newest.written.usage) == (second.turn_id, Usage())

@@ -33,7 +33,7 @@ def do(writer, work):
     return writer.do(lambda: work(writer.db))
 
 
-def told(database):
+def notice_keys(database):
     return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
 
 
@@ -47,7 +47,7 @@ def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(datab
     good = [word for word in words if word.startswith("good")]
     assert [answer for answer in answers if isinstance(answer, str)] == good
     assert sum(isinstance(answer, KeyError) for answer in answers) == 14
-    assert told(database) == good
+    assert notice_keys(database) == good
 
 
 def test_what_waits_together_is_stored_together(database):
@@ -69,7 +69,7 @@ def test_the_answer_comes_after_the_commit(url, database):
     async def main(writer):
         await do(writer, tell("first"))
         with open_database(url, read_only=True) as other:
-            return told(other)
+            return notice_keys(other)
 
     assert with_writer(database, main) == ["first"]
 
@@ -77,7 +77,7 @@ def test_the_answer_comes_after_the_commit(url, database):
 def test_reading_sees_what_was_written(database):
     async def main(writer):
         await do(writer, tell("first"))
-        return await writer.read(lambda: told(database))
+        return await writer.read(lambda: notice_keys(database))
 
     assert with_writer(database, main) == ["first"]
 
@@ -104,7 +104,7 @@ def test_closing_stores_what_waits_and_takes_no_more(database):
         return await asyncio.gather(*waiting)
 
     assert len(with_writer(database, main)) == 50
-    assert len(told(database)) == 50
+    assert len(notice_keys(database)) == 50
 
 
 def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
@@ -124,7 +124,7 @@ def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
         other.close()
         assert [each.key for each in refused] == ["store-busy"] * 3
         assert after == "after"
-        assert told(database) == ["after"]
+        assert notice_keys(database) == ["after"]
 
 
 def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(tmp_path):
@@ -136,9 +136,9 @@ def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(
         migrate(database)
         answers = with_writer(database, lambda writer: together(writer, works))
         assert [type(answer) for answer in answers] == [DatabaseAway] * 3
-        assert told(database) == []
+        assert notice_keys(database) == []
         assert with_writer(database, lambda writer: do(writer, tell("again"))) == "again"
-        assert told(database) == ["again"]
+        assert notice_keys(database) == ["again"]
 
 
 def test_writers_that_met_are_done_again_as_a_group(postgresql):

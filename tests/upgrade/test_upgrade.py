@@ -66,16 +66,16 @@ def house(world, monkeypatch):
     return made
 
 
-def said(house, words):
+def answers_with(house, words):
     return [answer for answer in house.telegram.answers("anna") if words in answer.text]
 
 
 def test_messages_under_way_are_answered_once(house):
     for _, answer in (UNDER_WAY, CAME_LATER):
-        wait_until(lambda answer=answer: said(house, answer), 60)
+        wait_until(lambda answer=answer: answers_with(house, answer), 60)
     waiting = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
     wait_until(lambda: count(house.lab.folder, waiting) == 0)
-    assert [len(said(house, answer)) for _, answer in (UNDER_WAY, CAME_LATER)] == [1, 1]
+    assert [len(answers_with(house, answer)) for _, answer in (UNDER_WAY, CAME_LATER)] == [1, 1]
 
 
 def test_browsers_stay_signed_in_and_keys_open(house):
@@ -121,7 +121,7 @@ def test_models_serve_and_the_job_under_way_comes_to_its_end(house):
     assert (found["trial-3"], found["trial-4"]) == ("failed", "cancelled")
     assert (found["trial-7"], found["own-1"]) == ("succeeded", "succeeded")
     house.people["anna"].say(QUESTION.format(30, "юююю"))
-    wait_until(lambda: said(house, "Понятие 30 значит"))
+    wait_until(lambda: answers_with(house, "Понятие 30 значит"))
 
 
 def test_the_engine_answers_with_the_model_that_it_trained(house):

@@ -19,7 +19,7 @@ ENGINE = {"name": "engine", "base_url": "http://127.0.0.1:1/v1"}
 
 
 @pytest.fixture
-def said(tmp_path):
+def write_settings(tmp_path):
     def write(**chat):
         path = tmp_path / "config.yaml"
         config = {"state_dir": ".", "providers": [ENGINE], "chat": chat}
@@ -29,14 +29,14 @@ def said(tmp_path):
     return write
 
 
-def test_without_a_word_voice_and_photos_are_off(said):
-    config = said()
+def test_without_a_word_voice_and_photos_are_off(write_settings):
+    config = write_settings()
     assert (config.chat.transcription, config.chat.vision, config.named_models) == (None, None, ())
     assert config.chat.limits == MediaLimits()
 
 
-def test_models_that_hear_and_see_are_named(said):
-    config = said(
+def test_models_that_hear_and_see_are_named(write_settings):
+    config = write_settings(
         transcription={"provider": "engine", "model": "hear-1"},
         vision={"provider": "engine", "model": "see-1"},
         limits={"photo_mb": 1},
@@ -57,9 +57,9 @@ def test_models_that_hear_and_see_are_named(said):
         ({"limits": {"video_s": 5}}, "video_s: unknown key"),
     ],
 )
-def test_what_is_wrong_is_told(said, chat, words):
+def test_what_is_wrong_is_told(write_settings, chat, words):
     with pytest.raises(ConfigError, match=words):
-        said(**chat)
+        write_settings(**chat)
 
 
 def test_the_shipped_configuration_knows_the_last_day_of_whisper():

@@ -44,7 +44,7 @@ def test_without_a_repository_there_is_no_daemon(tmp_path):
 
 
 @pytest.fixture
-def whole(tmp_path):
+def whole_config(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     return load(path)
@@ -58,18 +58,18 @@ def told_credentials(sections):
                 yield from {document.get("default"), *document["examples"]} - {None}
 
 
-def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole):
+def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole_config):
     told = set(told_credentials(schema()["$defs"].values()))
-    asked = {name for process in PROCESSES for name in credentials_of(whole, process)}
+    asked = {name for process in PROCESSES for name in credentials_of(whole_config, process)}
     assert told
     assert told <= asked == CREDENTIALS.keys()
 
 
-def test_run_names_every_credential_that_is_missing_at_once(whole, monkeypatch):
+def test_run_names_every_credential_that_is_missing_at_once(whole_config, monkeypatch):
     for name in CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as caught:
-        need_credentials(whole)
+        need_credentials(whole_config)
     optional = {"MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL", "MERLIN_SENTRY_DSN"}
     assert {name for name in CREDENTIALS if name in str(caught.value)} == (
         CREDENTIALS.keys() - optional

@@ -18,7 +18,7 @@ FREE = {"input": 0, "output": 0, "training": 0}
 
 
 @pytest.fixture
-def said(tmp_path, monkeypatch):
+def write_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "k")
 
     def write(engine, **other):
@@ -30,8 +30,8 @@ def said(tmp_path, monkeypatch):
     return write
 
 
-def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
-    settings = engine_settings(said({}))
+def test_without_a_word_the_engine_has_its_defaults(write_settings, tmp_path):
+    settings = engine_settings(write_settings({}))
     assert (settings.host, settings.port, settings.key) == ("127.0.0.1", 8702, "k")
     assert settings.folder == tmp_path / "state" / "engine"
     assert (settings.models, settings.webhooks, settings.hearing) == ({}, {}, "")
@@ -39,11 +39,11 @@ def test_without_a_word_the_engine_has_its_defaults(said, tmp_path):
     assert settings.answering.at_once == 8
 
 
-def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
+def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
     monkeypatch.setenv("VLLM_KEY", "of vllm")
     monkeypatch.setenv("HOOK", "whsec_c2VjcmV0")
     settings = engine_settings(
-        said(
+        write_settings(
             {
                 "listen": "127.0.0.1:1",
                 "pace_s": 2,
@@ -95,32 +95,34 @@ def test_every_key_reaches_the_settings(said, monkeypatch, tmp_path):
     assert "of vllm" not in repr(settings)
 
 
-def test_a_base_of_the_engine_counts_as_a_model_of_the_table(said):
+def test_a_base_of_the_engine_counts_as_a_model_of_the_table(write_settings):
     base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
-    known = said({"models": {"qwen": base}}).base_models["qwen"]
+    known = write_settings({"models": {"qwen": base}}).base_models["qwen"]
     assert (known.context, known.training_example) == (4096, 512)
     assert known.sunset == date(2030, 1, 1)
     assert known.price is not None
     assert known.price.training_micro == 0
 
 
-def test_what_the_table_says_of_a_base_counts_more(said):
+def test_what_the_table_says_of_a_base_counts_more(write_settings):
     table = {"qwen": {"context": 1024}, "other": {"context": 9}}
-    config = said({"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table)
+    config = write_settings(
+        {"models": {"qwen": {**HUB, "context": 4096, "price": FREE}}}, models=table
+    )
     assert (config.base_models["qwen"].context, config.base_models["other"].context) == (1024, 9)
     assert config.base_models["qwen"].price is not None
     assert engine_models(config)["qwen"].context == 1024
 
 
-def test_llama_cpp_needs_no_address_where_it_serves_a_file_of_ours(said, tmp_path):
-    config = said({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
+def test_llama_cpp_needs_no_address_where_it_serves_a_file_of_ours(write_settings, tmp_path):
+    config = write_settings({"models": {"small": {"path": "a.gguf", "backend": "llama.cpp"}}})
     model = engine_models(config)["small"]
     assert (model.source, model.backend, model.url) == (str(tmp_path / "a.gguf"), "llama.cpp", "")
 
 
-def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
+def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(write_settings):
     base = {**HUB, "backend": "vllm", "url": "http://127.0.0.1:1", "credential": "NOWHERE"}
-    config = said({"models": {"qwen": base}})
+    config = write_settings({"models": {"qwen": base}})
     assert list(engine_models(config)) == ["qwen"]
     with pytest.raises(ConfigError, match="NOWHERE"):
         engine_settings(config)
@@ -153,7 +155,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(said):
         ),
     ],
 )
-def test_a_fault_is_told_by_its_key(said, engine, fault):
+def test_a_fault_is_told_by_its_key(write_settings, engine, fault):
     with pytest.raises(ConfigError) as raised:
-        said(engine)
+        write_settings(engine)
     assert fault in str(raised.value)
