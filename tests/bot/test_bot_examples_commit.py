@@ -349,7 +349,7 @@ def test_edits_before_a_great_import_stay_in_reach(chat, lab):
     chat.forge("ex:home")
     assert "⏳ Правки (2)" in chat.labels
     chat.press("⏳ Правки (2)")
-    assert chat.labels[:2] == ["⏳ Из файла в trial: 90 примеров", "⏳ Новый пример где-новое"]
+    assert chat.labels[:2] == ["⏳ Из файла в trial: 90 примеров", "⏳ Новый пример «Где новое»"]
 
 
 @pytest.mark.parametrize(
@@ -396,7 +396,7 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
 def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
     propose(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
     propose(chat.settings, "Что за нос?")
-    told = "Заменит пример q0. Там ответ: Понятие 0 значит ответ 0."
+    told = "Заменит прежний ответ: Понятие 0 значит ответ 0."
     chat.forge("ex:queue:0")
     chat.press("☑️ Сразу несколько")
     assert told in chat.last.text

@@ -256,11 +256,21 @@ def test_marked_proposals_become_one_commit(colleague, staff, java_script):
     )
     for question in ("Чья очередь?", "Зачем очередь?"):
         page.get_by_label(f"Выбрать «{question}»").first.check()
-    page.get_by_role("button", name="Одобрить выбранные").click()
+    page.get_by_role("button", name="Принять выбранные").click()
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
     assert holding(staff, "Чья очередь?") == 0
     page.goto(f"{staff.address}/courses/{course(staff)}/proposals")
     page.get_by_role("link", name="Выбрать все").click()
+    page.get_by_role("button", name="Отклонить выбранные").click()
+    expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
+
+
+def test_a_correction_of_a_taught_answer_shows_what_it_replaces(colleague, staff):
+    old = Draft("Что такое обход в ширину?", "Сначала все соседи.", "algorithms", 1)
+    Proposals(staff.db).add(ANNA, old)
+    page = colleague.open(f"/courses/{course(staff)}/proposals", BORIS)
+    expect(page.get_by_text("Заменит прежний ответ: Соседи раньше дальних.")).to_be_visible()
+    page.get_by_label("Выбрать «Что такое обход в ширину?»").check()
     page.get_by_role("button", name="Отклонить выбранные").click()
     expect(page.get_by_text("Ничего не ждёт")).to_be_visible()
 

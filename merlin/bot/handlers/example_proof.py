@@ -348,7 +348,6 @@ def replacement_lines(context: BotContext, replacement: Replacement) -> list[str
     lines = [
         context.translate(
             "page-proposal-replaces",
-            example=example.id,
             answer=menu.cut(" ".join(example.answer.split()), _ANSWER_LENGTH),
         )
         for example in replacement.examples

@@ -150,24 +150,25 @@ page-remove-example-sure = Remove the example? You can undo this on the page of 
 page-needs-both = Enter both a question and an answer.
 page-gone-example = Someone else removed this example while you were editing. Nothing was saved; your text is in the form below: save it as a new example.
 
-page-proposals = Proposed examples
-page-proposals-lead = People's corrections, drafts of a stronger model, and test questions. What you approve becomes one commit in your name.
+page-proposals = Corrections
+page-proposals-lead = Students' corrections, drafts of a stronger model, and test questions. What you accept becomes one commit in your name.
 page-proposal-pick = Select “{ $question }”
 page-proposal-note = Passage
-page-proposal-replaces = Replaces the example { $example }. Its answer: { $answer }
+page-proposal-by-student = a student's correction
+page-proposal-replaces = Replaces the earlier answer: { $answer }
 page-proposal-tests = { $count ->
     [one] Test question { $examples } still expects the old answer. Change it
    *[other] Test questions { $examples } still expect the old answer. Change them
   } too: otherwise the new model gets it wrong in the test and may not go live by itself.
 page-proposals-mark = Select all { $count }
 page-proposals-unmark = Select none
-page-proposals-approve = Approve the selected ones
+page-proposals-approve = Accept the selected ones
 page-proposals-decline = Decline the selected ones
 page-tests-few = Test questions: { $questions } of { $least }. With fewer, a new model can't be compared with the live one.
 page-tests-propose = Propose from liked answers
 page-tests-none = There are no liked answers to take test questions from yet.
 page-no-proposals = Nothing is waiting
-page-no-proposals-hint = Corrections come from people in the bot, drafts from the command merlin distil.
+page-no-proposals-hint = When a student corrects an answer in the bot or the course chat, the correction appears here.
 page-filter-examples = Filter
 page-filter-drop = Remove filter
 page-facet-split = Part
@@ -245,7 +246,7 @@ page-drafts-too-many = There are { $limit ->
     } here already. Save them first.
 page-paste-table = Paste a table
 page-paste-hint = Rows from Excel, Google Sheets, CSV or a Markdown table: question, answer, tags
-page-paste-limit = Up to 500 rows. The command merlin import and the bot take more.
+page-paste-limit = Up to 500 rows at a time. Send a bigger file to the bot.
 page-paste-look = Check the rows
 page-paste-look-again = Check again
 page-paste-take = Add the selected to edits
@@ -258,7 +259,7 @@ page-paste-wrong = has errors
 page-paste-compare = Compare
 page-paste-nothing = No rows found in the text.
 page-paste-count = New: { $new }, other answer: { $other }, exist already: { $same }, with errors: { $wrong }.
-page-paste-too-many = That's more than { NUMBER($limit) } rows. Paste the table in parts, or use merlin import.
+page-paste-too-many = That's more than { NUMBER($limit) } rows. Paste the table in parts, or send the file to the bot.
 page-what-to-show = What to show
 page-show-edit = Edit
 page-show-history = History

@@ -154,24 +154,25 @@ page-remove-example-sure = Удалить пример? Вернуть можн�
 page-needs-both = Нужны и вопрос, и ответ.
 page-gone-example = Пока вы правили, этот пример удалил кто-то другой. Ничего не сохранено; ваш текст в форме ниже: сохраните его как новый пример.
 
-page-proposals = Предложенные примеры
-page-proposals-lead = Исправления от людей, черновики более сильной модели и тестовые вопросы. Одобренное станет одним коммитом от вашего имени.
+page-proposals = Исправления
+page-proposals-lead = Исправления студентов, черновики более сильной модели и тестовые вопросы. Принятые станут одним коммитом от вашего имени.
 page-proposal-pick = Выбрать «{ $question }»
 page-proposal-note = Фрагмент
-page-proposal-replaces = Заменит пример { $example }. Там ответ: { $answer }
+page-proposal-by-student = исправление студента
+page-proposal-replaces = Заменит прежний ответ: { $answer }
 page-proposal-tests = { $count ->
     [one] Тестовый вопрос { $examples } по-прежнему ждёт
    *[other] Тестовые вопросы { $examples } по-прежнему ждут
   } старого ответа. Исправьте и там: иначе новая модель ошибётся в тесте и может не начать отвечать людям сама.
 page-proposals-mark = Выбрать все: { $count }
 page-proposals-unmark = Снять выбор
-page-proposals-approve = Одобрить выбранные
+page-proposals-approve = Принять выбранные
 page-proposals-decline = Отклонить выбранные
 page-tests-few = Тестовых вопросов: { $questions } из { $least }. Пока их меньше, новую модель не с чем сравнить.
 page-tests-propose = Предложить по понравившимся ответам
 page-tests-none = Пока нет понравившихся ответов, из которых можно взять тестовые вопросы.
 page-no-proposals = Ничего не ждёт
-page-no-proposals-hint = Исправления присылают люди в боте, черновики готовит команда merlin distil.
+page-no-proposals-hint = Студент исправляет ответ в боте или в чате курса, и исправление появляется здесь.
 page-filter-examples = Фильтр
 page-filter-drop = Убрать фильтр
 page-facet-split = Часть
@@ -265,7 +266,7 @@ page-drafts-too-many = Здесь уже { $limit ->
     }. Сначала сохраните их.
 page-paste-table = Вставить таблицу
 page-paste-hint = Строки из Excel, Google Таблиц, CSV или таблицы Markdown: вопрос, ответ, теги
-page-paste-limit = До 500 строк. Больше возьмут команда merlin import и бот.
+page-paste-limit = До 500 строк за раз. Файл побольше пришлите боту.
 page-paste-look = Посмотреть строки
 page-paste-look-again = Посмотреть ещё раз
 page-paste-take = Добавить отмеченные в правки
@@ -278,7 +279,7 @@ page-paste-wrong = с ошибкой
 page-paste-compare = Сравнить
 page-paste-nothing = В тексте нет ни одной строки.
 page-paste-count = Новых: { $new }, с другим ответом: { $other }, уже есть: { $same }, с ошибкой: { $wrong }.
-page-paste-too-many = Здесь больше { NUMBER($limit) } строк. Вставьте таблицу по частям или используйте merlin import.
+page-paste-too-many = Здесь больше { NUMBER($limit) } строк. Вставьте таблицу по частям или пришлите файл боту.
 page-what-to-show = Что показать
 page-show-edit = Правка
 page-show-history = История
