@@ -70,11 +70,11 @@ def stop_button(language: str, update_id: int) -> Button:
 
 
 _USUAL = {
-    "🔁": ("again", "bot-key-again"),
     "👍": ("rate:up", "bot-key-up"),
     "👎": ("rate:down", "bot-key-down"),
     "✏️": ("fix", "bot-key-fix"),
     "ℹ️": ("why", "bot-key-why"),
+    "🔁": ("again", "bot-key-again"),
 }
 
 

@@ -195,7 +195,8 @@ class BotContext(CallbackContext[ExtBot[SendClass], _Data, _Data, BotData]):
 
     def moment(self, at: datetime) -> str:
         """Format a time in the user's zone; in the default zone the first one names the zone."""
-        return format_moment(at, self.zone, self.language, is_named=self.names_zone())
+        now, is_named = self.services.clock(), self.names_zone()
+        return format_moment(at, self.zone, self.language, now=now, is_named=is_named)
 
     def names_zone(self) -> bool:
         """Return whether the next time names its zone: the first of an update, if none is set."""

@@ -98,7 +98,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Name:
-    """A line's label at its end."""
+    """A line's label at its end; `low`: where the part of the line that it covers is lowest."""
 
     style: str
     x: float
@@ -107,6 +107,7 @@ class Name:
     dy: int
     anchor: str
     words: str
+    low: float = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,10 +252,12 @@ def format_trimmed(value: float, language: str) -> str:
 def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, language: str) -> Name:
     x, y = scale.point(series[-1])
     is_beside, is_late = x <= _RIGHT_LABEL_UNTIL * WIDTH, x > _ABOVE_LABEL_UNTIL * WIDTH
+    low = y
     if is_late:
-        # Above every part of the line that the label covers.
+        # Above, or below, every part of the line that the label covers.
         points = (scale.point(point) for point in series)
-        y = min(point_y for point_x, point_y in points if point_x >= x - _LABEL_WIDTH * WIDTH)
+        covered = [point_y for point_x, point_y in points if point_x >= x - _LABEL_WIDTH * WIDTH]
+        y, low = min(covered), max(covered)
     return Name(
         style=style,
         x=_AREA.right(x),
@@ -263,6 +266,7 @@ def _line_label(style: str, scale: Scale, series: Sequence[Point], key: str, lan
         dy=4 if is_beside else -9,
         anchor="end" if is_late else "start",
         words=_last_loss(language, key, series),
+        low=_AREA.down(low),
     )
 
 
@@ -280,9 +284,11 @@ def _separate_labels(names: list[Name]) -> tuple[Name, ...]:
         return tuple(names)
     (lower,) = rest
     is_near, is_late = lower.y - upper.y <= _MIN_LABEL_GAP, lower.anchor == "end"
-    if lower.y > _LOWEST_LABEL:
+    if lower.low > _LOWEST_LABEL:
         return replace(upper, dy=-24 if is_near else -9), replace(lower, dy=-9)
-    return (replace(upper, dy=-9), replace(lower, dy=18)) if is_near or is_late else tuple(names)
+    if not is_near and not is_late:
+        return tuple(names)
+    return replace(upper, dy=-9), replace(lower, y=lower.low, dy=18)
 
 
 def downsample(series: Sequence[Point], max_points: int = MAX_POINTS) -> Sequence[Point]:

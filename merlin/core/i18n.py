@@ -151,15 +151,23 @@ def keys(language: str) -> frozenset[str]:
     return frozenset(_texts(language).paths)
 
 
-def format_moment(at: datetime, zone: tzinfo, language: str, *, is_named: bool = False) -> str:
-    """Format a moment with its year: "20 ноября 2026, 13:12".
+def format_moment(
+    at: datetime,
+    zone: tzinfo,
+    language: str,
+    *,
+    now: datetime | None = None,
+    is_named: bool = False,
+) -> str:
+    """Format a moment: "20 ноября 2026, 13:12", in the year of `now` "20 ноября, 13:12".
 
     `is_named` appends the time zone, for readers who did not choose it.
     """
     local = in_zone(at, zone)
+    is_this_year = now is not None and in_zone(now, zone).year == local.year
     message = text(
         language,
-        "moment-told",
+        "moment-brief" if is_this_year else "moment-told",
         day=local.day,
         month=text(language, "moment-month", month=local.month),
         year=str(local.year),

@@ -123,7 +123,7 @@ def material_subject(verb: str, kind: str, lesson: int) -> str:
 def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
     """Return a subject as a text with its arguments; unchanged if it was not written here.
 
-    An example is shown by its `question` if that is known.
+    An example is called by its `question` where that is known, else by the words of its id.
     """
     if len(line) > LONGEST:  # pushed commits may have any subject
         return line
@@ -149,14 +149,21 @@ def format_subject(line: str, language: str) -> str:
 
 def _arguments(found: Mapping[str, str], question: str) -> dict[str, object]:
     values: dict[str, object] = dict(found)
-    if question and "example" in values:
-        values["example"] = {"key": "page-source-quoted", "arguments": {"question": question}}
+    name = question or _words_of(found.get("example", ""))
+    if name and "example" in values:
+        values["example"] = {"key": "page-source-quoted", "arguments": {"question": name}}
     if "count" in values:
         values["count"] = int(found["count"])
     if "kind" in values:
         lesson = {"lesson": found["lesson"]}
         values = {"material": {"key": f"page-lesson-{values['kind']}", "arguments": lesson}}
     return values
+
+
+def _words_of(example_id: str) -> str:
+    """Return the question that an id was made of, as near as it keeps it; "" for one word."""
+    words = example_id.rpartition("/")[2].replace("-", " ").strip()
+    return words[:1].upper() + words[1:] if " " in words else ""
 
 
 def clean_subject(message: str) -> str:

@@ -89,8 +89,8 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(talk):
     talk.press("Часовой пояс")
     talk.press("Владивосток")
     text = talk.say("/info").text
-    assert "Обучена 20 ноября 2026, 18:30" in text
-    assert "отвечает с 20 ноября 2026, 18:30" in text
+    assert "Обучена 20 ноября, 18:30" in text
+    assert "отвечает с 20 ноября, 18:30" in text
     assert "По сравнению" not in text
     assert "• отвечает neurotypology-1" in text
 

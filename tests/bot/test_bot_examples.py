@@ -337,7 +337,7 @@ def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, s
     assert "не найдена" in anna.forge(f"ex:drop-yes:{change.change_id}")
     assert "не найдена" in anna.forge(f"ex:change:{change.change_id}")
     chat.press("⏳ Правки")
-    chat.press("⏳ Новый пример где-новое")
+    chat.press("⏳ Новый пример «Где новое»")
     chat.press("Отозвать правку")
     assert changes(settings, VERA)[0].state == "waiting"
     chat.press(chat.behind("drop-yes"))

@@ -232,7 +232,7 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
     assert "stand-in-base" in text
     assert "neurotypology-1" in text
     assert "60 примерах" in text
-    assert "20 ноября 2026" in text
+    assert "20 ноября" in text
     assert "👍 1" in text
     assert "Токенов" in text
 

@@ -11,6 +11,7 @@ pytestmark = pytest.mark.unit
 
 LINES = [
     (commit_message.file_subject("add", "examples/face/глаза.yaml"), "Новый пример face/глаза"),
+    (commit_message.file_subject("add", "examples/a/что-за-лоб.yaml"), "Новый пример «Что за лоб»"),
     (commit_message.file_subject("edit", "examples/a.yaml"), "Правка примера a"),
     (commit_message.file_subject("delete", "examples/a.yaml"), "Удаление примера a"),
     (commit_message.file_subject("edit", "dataset.yaml"), "Правка dataset.yaml"),

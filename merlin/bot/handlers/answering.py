@@ -57,14 +57,22 @@ _MAX_GIFTS = 8
 
 
 def left_lines(context: BotContext, plan: Plan) -> list[str]:
-    """Return a line for each format of a plan with the quota left; empty for the unlimited plan."""
+    """Return a line for each format of a plan with the quota left; empty for the unlimited plan.
+
+    When all of them reset is said once, in a line of its own.
+    """
     if plan is UNLIMITED:
         return []
-    left = context.quotas.left(context.user_id, plan, context.zone)
-    return [_left_line(context, left[kind]) for kind in Format if kind in left]
+    of_format = context.quotas.left(context.user_id, plan, context.zone)
+    found = [of_format[kind] for kind in Format if kind in of_format]
+    resets = [left.resets_at for left in found if left.limit]
+    if len(set(resets)) != 1 or len(resets) == 1:
+        return [_left_line(context, left) for left in found]
+    lines = [_left_line(context, left, has_reset=False) for left in found]
+    return [*lines, context.translate("plan-resets", at=context.moment(resets[0]))]
 
 
-def _left_line(context: BotContext, left: Left) -> str:
+def _left_line(context: BotContext, left: Left, *, has_reset: bool = True) -> str:
     kind = context.translate(f"plan-{left.kind.value}")
     if left.limit is None:
         return context.translate("plan-freely", kind=kind)
@@ -72,13 +80,10 @@ def _left_line(context: BotContext, left: Left) -> str:
     if left.limit == 0:
         closed = context.translate("plan-closed", kind=kind)
         return f"{closed}{gifts}"
-    line = context.translate(
-        "plan-left",
-        kind=kind,
-        left=max(left.limit - left.used, 0),
-        limit=left.limit,
-        at=context.moment(left.resets_at),
-    )
+    arguments = {"kind": kind, "left": max(left.limit - left.used, 0), "limit": left.limit}
+    if not has_reset:
+        return f"{context.translate('plan-left-only', **arguments)}{gifts}"
+    line = context.translate("plan-left", **arguments, at=context.moment(left.resets_at))
     return f"{line}{gifts}"
 
 

@@ -22,6 +22,8 @@ plan-document = Documents
 plan-freely = • { $kind }: unlimited
 plan-closed = • { $kind }: not included
 plan-left = • { $kind }: { $left } of { $limit } left, resets { $at }
+plan-left-only = • { $kind }: { $left } of { $limit } left
+plan-resets = • Reset { $at }
 plan-gifts = {" "}(and { $gifts ->
         [one] { $gifts } extra question
        *[other] { $gifts } extra questions

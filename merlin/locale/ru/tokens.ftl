@@ -22,6 +22,8 @@ plan-document = Документы
 plan-freely = • { $kind }: без ограничений
 plan-closed = • { $kind }: не входят
 plan-left = • { $kind }: осталось { $left } из { $limit }, обновится { $at }
+plan-left-only = • { $kind }: осталось { $left } из { $limit }
+plan-resets = • Обновятся { $at }
 plan-gifts = {" "}(и { $gifts ->
         [one] { $gifts } вопрос сверх плана
         [few] { $gifts } вопроса сверх плана

@@ -28,7 +28,7 @@ from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
 from merlin.engine.model_store.pull import pull
 from merlin.engine.model_store.store import library_folder
-from merlin.sandbox.telegram.world import TOKEN
+from merlin.sandbox.telegram.world import TOKEN, people_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -333,14 +333,6 @@ def render_config(
     return text
 
 
-_AUTHOR_ENV = {
-    "GIT_AUTHOR_NAME": "boris",
-    "GIT_AUTHOR_EMAIL": "boris@example.com",
-    "GIT_COMMITTER_NAME": "boris",
-    "GIT_COMMITTER_EMAIL": "boris@example.com",
-}
-
-
 def samples(kind: str = "datasets") -> Path:
     """Return a folder of sample datasets, from the checkout or the installed package.
 
@@ -362,6 +354,10 @@ def create_repository(repository: Path, script: Script) -> None:
     git(repository, "init", "-q", "-b", "main")
     # Merlin may push to the checked-out branch; git then updates the working tree.
     git(repository, "config", "receive.denyCurrentBranch", "updateInstead")
+    # The teacher of the sample courses is their author, and of what the person commits here.
+    _, teacher, _ = people_of(script.language)
+    git(repository, "config", "user.name", teacher.first_name)
+    git(repository, "config", "user.email", f"{teacher.name}@example.com")
     commit(repository, script.samples_subject)
 
 
@@ -373,12 +369,11 @@ def commit(repository: Path, subject: str) -> str:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """Run git in the repository as the sample author; return its output. Raises Refused."""
+    """Run git in the repository; return its output. Raises Refused."""
     try:
         result = subprocess.run(  # noqa: S603 - fixed words and our own folder
             ["git", *arguments],  # noqa: S607 - git is found as the person's shell finds it
             cwd=repository,
-            env={**os.environ, **_AUTHOR_ENV},
             capture_output=True,
             text=True,
             check=True,
