@@ -156,7 +156,8 @@ def score(context: PageContext, scores: Scores | None) -> str:
     """Return a model's score at its test questions, "–" if it was not tested."""
     if scores is None or scores.chrf is None:
         return "–"
-    return context.say("score-of", score=number(context, scores.chrf, 1))
+    digits = 1 if scores.chrf % 1 else 0
+    return context.say("score-of", score=number(context, scores.chrf, digits))
 
 
 # States of unpaid orders.

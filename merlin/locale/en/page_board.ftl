@@ -23,7 +23,7 @@ page-board-left = { $time } left
 page-board-score = test: { $count ->
         [one] { $count } question
        *[other] { $count } questions
-    }, similarity { $score } out of 100
+    }, similarity { $score }
 page-board-errors = { $count ->
         [one] { $count } error
        *[other] { $count } errors

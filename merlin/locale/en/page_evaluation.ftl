@@ -65,7 +65,7 @@ page-eval-versions = Right by version, %
 page-eval-versions-title = Share of right answers by version
 page-eval-versions-caption = The line at a dot shows where the share lies with 95% confidence. More questions make it shorter.
 page-eval-base = Base model { $model }: { $right } of { $questions } right
-page-eval-checkpoint = Checkpoint at step { $step }: { $right } of { $questions } right
+page-eval-checkpoint = Checkpoint, step { $step }: { $right } of { $questions }
 page-eval-tags = By tag
 page-eval-tag-change = { $before } → { $right } of { $questions }
 page-eval-tags-more = { $count ->
@@ -107,10 +107,7 @@ page-eval-judge = { $votes ->
         [0] { $judge } graded it, but not one vote could be read.
        *[other] { $judge } calls it right in { $right } of { NUMBER($votes) } votes.
     }
-page-eval-none-before = { $against ->
-        [yes] The previous one wasn't asked
-       *[no] No previous one
-    }
+page-eval-none-before = The previous one wasn't asked
 page-eval-change-lost = turned wrong
 page-eval-change-gained = turned right
 page-eval-change-wrong = wrong

@@ -45,7 +45,7 @@ page-score = Сходство
 page-score-of = { $score } из 100
 page-base = Базовая модель
 
-page-jobs-lead = Обучение, которое идёт и которое завершено.
+page-jobs-lead = Что обучается сейчас и что уже обучено.
 page-jobs-running = Идут сейчас
 page-jobs-over = Завершено
 page-no-jobs = Обучений ещё не было
@@ -224,7 +224,7 @@ page-nothing-done = Записей нет.
 page-processes = Процессы
 page-alive = работает
 page-silent-now = нет сигнала
-page-up-for = { $step }, запущен { $time } назад
+page-up-for = { $step }, { $time } без перезапуска
 page-silent-for = нет сигнала { $time }
 page-queues = Очереди
 page-failures = Не удалось за сутки
@@ -263,7 +263,7 @@ page-queue-empty = пусто
 page-seconds-brief = { $seconds } с
 page-percent = { $share } %
 page-trend-none = первый ответ появится здесь в течение минуты
-page-no-data = Пока ничего
+page-no-data = Пока пусто
 page-trend-answers-title = Ответы
 page-trend-answers-now = { $span ->
         [day] за сутки

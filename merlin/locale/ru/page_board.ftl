@@ -24,7 +24,7 @@ page-board-score = тест: { $count ->
         [one] { $count } вопрос
         [few] { $count } вопроса
        *[other] { $count } вопросов
-    }, сходство { $score } из 100
+    }, сходство { $score }
 page-board-errors = { $count ->
         [one] { $count } ошибка
         [few] { $count } ошибки

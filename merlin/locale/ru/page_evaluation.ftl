@@ -72,7 +72,7 @@ page-eval-versions = Верно по версиям, %
 page-eval-versions-title = Доля верных ответов по версиям
 page-eval-versions-caption = Линия у точки показывает, где доля лежит с уверенностью 95 %. Чем больше вопросов, тем она короче.
 page-eval-base = Базовая модель { $model }: верно { $right } из { $questions }
-page-eval-checkpoint = Контрольная точка на шаге { $step }: верно { $right } из { $questions }
+page-eval-checkpoint = Контрольная точка, шаг { $step }: { $right } из { $questions }
 page-eval-tags = По тегам
 page-eval-tag-change = { $before } → { $right } из { $questions }
 page-eval-tags-more = { $count ->
@@ -117,10 +117,7 @@ page-eval-judge = { $votes ->
         [0] Ответ оценивала модель { $judge }, но прочесть не удалось ни одного голоса.
        *[other] Модель { $judge } считает его верным: { $right } из { NUMBER($votes) } голосов.
     }
-page-eval-none-before = { $against ->
-        [yes] Прежней не задавали
-       *[no] Прежней нет
-    }
+page-eval-none-before = Прежней не задавали
 page-eval-change-lost = стало неверно
 page-eval-change-gained = стало верно
 page-eval-change-wrong = неверно
