@@ -189,13 +189,13 @@ router = APIRouter()
 
 @router.get("/healthz")
 def healthz() -> Response:
-    """Say that the process answers."""
+    """Return 200 while the process responds."""
     return JSONResponse({"status": "ok"})
 
 
 @router.get("/readyz")
 def readyz(request: Request) -> Response:
-    """Say whether jobs are worked and the database is read."""
+    """Return 200 if the worker threads are alive and the database is readable, else 503."""
     engine = engine_of(request)
     engine.repositories.jobs.counts()
     is_well = engine.work.is_alive
@@ -204,7 +204,7 @@ def readyz(request: Request) -> Response:
 
 @router.get("/metrics")
 def metrics(request: Request) -> Response:
-    """Return figures in Prometheus' text format."""
+    """Return all metrics in Prometheus' text format."""
     state = request.app.state
     figures = [
         *metrics_of(engine_of(request), state.calls, state.machine.use()),

@@ -134,7 +134,7 @@ def _kind_of(response_format: object) -> object:
 
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
-    """Let a model go on with a conversation; who goes away stops it."""
+    """Answer a conversation; generation stops if the client disconnects."""
     chat_request = ChatRequest.read(await json_object(request))
     model, question = chat_request.model, chat_request.to_request(owner_of(request))
     await check_model(request, model)
@@ -233,7 +233,7 @@ class EmbeddingRequest(Fields):
 
 @router.post("/embeddings")
 async def embed(request: Request) -> Response:
-    """Return a vector for every text, by a base that can."""
+    """Return a vector for each text, by a base with embeddings."""
     embedding_request, engine = (
         EmbeddingRequest.read(await json_object(request)),
         engine_of(request),
@@ -270,7 +270,7 @@ def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> di
 
 @router.post("/audio/transcriptions")
 async def transcribe(request: Request) -> Response:
-    """Write a recording down."""
+    """Transcribe a recording."""
     transcriber = engine_of(request).transcriber
     async with form_of(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
         transcriber.check(_field(form, "model"))

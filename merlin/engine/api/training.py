@@ -45,7 +45,7 @@ _MAX_NAME_LENGTH = 255
 
 @router.post("/files")
 async def upload_file(request: Request) -> Response:
-    """Keep an upload; the same Idempotency-Key and file give the first answer again."""
+    """Store an upload; repeating the Idempotency-Key and file returns the first response."""
     engine = engine_of(request)
     files = engine.repositories.files
     async with form_of(request) as form:
@@ -106,8 +106,8 @@ def retrieve_file(request: Request, file_id: str) -> Response:
 def content(request: Request, file_id: str) -> Response:
     """Return a file's bytes as they were uploaded.
 
-    The protocol's description calls them application/json; lines of JSON are none, and its own
-    clients ask for the bytes.
+    The protocol's description says application/json, but JSON Lines are not JSON, and its own
+    clients read the bytes.
     """
     files = engine_of(request).repositories.files
     path = files.path(str(files.get(file_id)["id"]))
@@ -116,7 +116,7 @@ def content(request: Request, file_id: str) -> Response:
 
 @router.delete("/files/{file_id}")
 def delete_file(request: Request, file_id: str) -> Response:
-    """Delete a file; a job that still needs it fails and says so."""
+    """Delete a file; a job that still needs it fails."""
     engine_of(request).repositories.files.delete(file_id)
     return JSONResponse(deleted_object(file_id, "file"))
 
@@ -129,7 +129,7 @@ _METADATA = re.compile(r"metadata\[(.+)\]", re.DOTALL)
 
 @router.post("/fine_tuning/jobs")
 async def create_job(request: Request) -> Response:
-    """Keep a new job; the same Idempotency-Key and body give the first answer again."""
+    """Create a job; repeating the Idempotency-Key and body returns the first response."""
     body = await json_object(request)
     key = request.headers.get("idempotency-key", "")
     idempotency = build_idempotency_key("jobs", key, body, owner_of(request))
@@ -156,7 +156,7 @@ def _create_job(request: Request, body: Mapping[str, object], idempotency: Idemp
 
 @router.get("/fine_tuning/jobs")
 def list_jobs(request: Request) -> Response:
-    """List jobs, newest first, that carry every `metadata[key]=value` asked for."""
+    """List the jobs with all requested `metadata[key]=value` pairs, newest first."""
     query = request.query_params
     page = page_of(query, _PAGE, MOST)
     requested = {
@@ -171,26 +171,26 @@ def list_jobs(request: Request) -> Response:
 
 @router.get("/fine_tuning/jobs/{job_id}")
 def retrieve_job(request: Request, job_id: str) -> Response:
-    """Return a job as it stands."""
+    """Return a job."""
     job = engine_of(request).repositories.jobs.get(job_id)
     return JSONResponse(job_object(job, protocol_language(request)))
 
 
 @router.post("/fine_tuning/jobs/{job_id}/cancel")
 def cancel(request: Request, job_id: str) -> Response:
-    """Stop a job for good."""
+    """Cancel a job."""
     return _move_job(request, job_id, engine_of(request).repositories.jobs.cancel)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/pause")
 def pause(request: Request, job_id: str) -> Response:
-    """Let a job rest after the step under way."""
+    """Pause a job after its current step."""
     return _move_job(request, job_id, engine_of(request).repositories.jobs.pause)
 
 
 @router.post("/fine_tuning/jobs/{job_id}/resume")
 def resume(request: Request, job_id: str) -> Response:
-    """Put a resting job back in the queue."""
+    """Put a paused job back in the queue."""
     return _move_job(request, job_id, engine_of(request).repositories.jobs.resume)
 
 
@@ -220,7 +220,7 @@ def checkpoints(request: Request, job_id: str) -> Response:
 
 @router.get("/models")
 def list_models(request: Request) -> Response:
-    """List every model but the checkpoints, which stand in their job's own list."""
+    """List all models without checkpoints, which are listed by job."""
     engine = engine_of(request)
     models = [model_of(base.name, RECALL_CREATED, base) for base in engine.bases.values()]
     models += [_tuned(engine, row) for row in engine.repositories.models.final(owner_of(request))]
@@ -238,7 +238,7 @@ def retrieve_model(request: Request, name: str) -> Response:
 
 @router.delete("/models/{name:path}")
 def delete_model(request: Request, name: str) -> Response:
-    """Delete a tuned model or a checkpoint; its weights are gone for good."""
+    """Delete a tuned model or a checkpoint with its weights."""
     if name in engine_of(request).bases:
         raise ApiError(403, f"`{name}` is a base model: only tuned models can be deleted.")
     engine_of(request).repositories.models.delete(name)
@@ -255,13 +255,13 @@ _MAX_ENDPOINTS = 100
 
 @router.get("/webhook_event_types")
 def event_types() -> Response:
-    """List the events that there are."""
+    """List the event types."""
     return JSONResponse({"object": "list", "data": list(EVENT_TYPES)})
 
 
 @router.post("/webhook_endpoints")
 async def create_endpoint(request: Request) -> Response:
-    """Keep a new endpoint; its secret is told this once."""
+    """Create an endpoint; its secret is returned only here."""
     change = read_endpoint(await json_object(request), is_new=True)
     sender = _sender(request)
     sender.guard.check(change.url or "")
@@ -281,14 +281,14 @@ def list_endpoints(request: Request) -> Response:
 
 @router.get("/webhook_endpoints/{endpoint_id}")
 def retrieve_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Return an endpoint, and how it goes."""
+    """Return an endpoint with its delivery state."""
     sender = _sender(request)
     return _endpoint_answer(sender, sender.endpoints.get(endpoint_id))
 
 
 @router.post("/webhook_endpoints/{endpoint_id}")
 async def update_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Change an endpoint; one that was paused or gone is on again."""
+    """Update an endpoint; one that was paused or gone is on again."""
     change = read_endpoint(await json_object(request), is_new=False)
     sender = _sender(request)
     if change.url is not None:
@@ -300,7 +300,7 @@ async def update_endpoint(request: Request, endpoint_id: str) -> Response:
 
 @router.delete("/webhook_endpoints/{endpoint_id}")
 def delete_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Forget an endpoint, with what waits for it."""
+    """Delete an endpoint and its pending deliveries."""
     _sender(request).endpoints.delete(endpoint_id)
     return JSONResponse(deleted_object(endpoint_id, "webhook_endpoint.deleted"))
 
@@ -319,7 +319,7 @@ class TestRequest(Fields):
 
 @router.post("/webhook_endpoints/{endpoint_id}/rotate_secret")
 async def rotate_secret(request: Request, endpoint_id: str) -> Response:
-    """Give an endpoint a new secret, told this once; the old one may sign too for 24 hours."""
+    """Rotate the secret and return the new one; the old one can stay valid for 24 hours."""
     rotation, sender = RotateRequest.read(await json_object(request)), _sender(request)
     keeps_old = bool(rotation.keep_old_secret_active_for_24_hours)
     rotate = partial(sender.endpoints.rotate, endpoint_id, keeps_old=keeps_old)
@@ -328,7 +328,7 @@ async def rotate_secret(request: Request, endpoint_id: str) -> Response:
 
 @router.post("/webhook_endpoints/{endpoint_id}/test")
 async def test_endpoint(request: Request, endpoint_id: str) -> Response:
-    """Send a sample now; whatever the endpoint answers is told."""
+    """Send a sample event and return the endpoint's response status."""
     kind = TestRequest.read(await json_object(request)).event_type
     sender = _sender(request)
     row = await run_in_threadpool(sender.endpoints.get, endpoint_id)

@@ -1,1 +1,1 @@
-"""What people see of the engine: facts about jobs and the machine, and pages that tell them."""
+"""The engine's web pages: jobs, bases, models and the machine."""

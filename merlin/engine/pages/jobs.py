@@ -43,15 +43,15 @@ def _tail(path: Path) -> str:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - LOG_BYTES, 0))
             lines = file.read(LOG_BYTES).decode("utf-8", "replace").splitlines()
-    except OSError:  # not there, or just moved to where ended jobs' logs lie
+    except OSError:  # it does not exist, or was moved when the job ended
         return ""
     return "\n".join(lines[-MAX_LINES:])
 
 
 def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
-    """Return the jobs, those that are over behind the one named `after`. Raises ApiError 400.
+    """Return unfinished jobs, and a page of ended ones after the job `after`. Raises ApiError 400.
 
-    `href` asks for them again; `older_href` is "" where there are no older ones.
+    `href` is the URL for updates; `older_href` is that of the next page, "" if there is none.
     """
     version, repositories = _version(page), page.engine.repositories
     unfinished = repositories.jobs.unfinished()
@@ -66,7 +66,7 @@ def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
 
 
 def _list_ended(page: PageRequest, after: str) -> tuple[list[Job], bool]:
-    """Return the newest jobs that are over, and whether there are more of them."""
+    """Return a page of ended jobs, newest first, and whether more follow."""
     ended_jobs: list[Job] = []
     has_more = True
     while len(ended_jobs) <= MAX_FINISHED and has_more:
@@ -77,12 +77,12 @@ def _list_ended(page: PageRequest, after: str) -> tuple[list[Job], bool]:
 
 
 def _version(page: PageRequest) -> str:
-    """Return what changes whenever any job does."""
+    """Return a version that changes with every job event."""
     return str(page.engine.repositories.job_events.newest())
 
 
 def _bases(page: PageRequest) -> Iterator[tuple[Mapping[str, object], Untrainable | None]]:
-    """Yield every base, and what keeps jobs from starting from it."""
+    """Yield every base, and the error that prevents training it, if any."""
     for base in base_facts(page.engine):
         problem = None
         try:
@@ -93,7 +93,7 @@ def _bases(page: PageRequest) -> Iterator[tuple[Mapping[str, object], Untrainabl
 
 
 def _machine(page: PageRequest) -> Mapping[str, object]:
-    """Return what the engine takes of its machine, and what each base that was asked is doing."""
+    """Return the engine's resource usage, and the figures of each base in use."""
     return {
         "use": page.request.app.state.machine.use(),
         "quota_bytes": page.engine.settings.training.quota_bytes,
@@ -120,7 +120,7 @@ def front(page: SignedInPage, after: Short = "") -> Response:
 
 @router.get("/live")
 def live(page: SignedInPage, seen: Short = "") -> Response:
-    """Return the jobs where any has changed since `seen`; nothing where none has."""
+    """Return the job list, or 204 if no job has changed since the version `seen`."""
     if _version(page) == seen:
         return Response(status_code=204)
     return render_fragment(page, "board_live.html", v=_job_list(page))
@@ -128,13 +128,13 @@ def live(page: SignedInPage, seen: Short = "") -> Response:
 
 @router.get("/machine")
 def machine(page: SignedInPage) -> Response:
-    """Return what is taken of the machine, and what is being asked."""
+    """Return the part of the page with resource usage and requests."""
     return render_fragment(page, "machine_live.html", v=_machine(page))
 
 
 @router.get("/view")
 def view_all(page: SignedInPage) -> Response:
-    """Return jobs, bases, models and machine for programs."""
+    """Return jobs, bases, models and resource usage as JSON."""
     repositories = page.engine.repositories
     jobs, _ = repositories.jobs.list({}, Page(limit=MAX_JOBS))
     view = {
@@ -148,11 +148,11 @@ def view_all(page: SignedInPage) -> Response:
 
 
 def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
-    """Return a job, what happened to it and the end of its log. Raises ApiError 404.
+    """Return a job, its events and the end of its log. Raises ApiError 404.
 
-    `live_href` is where to ask for it again, "" once it is over.
+    `live_href` is the URL for updates, "" once the job has ended.
     """
-    # Taken before the rest: what comes between is seen once more rather than never.
+    # Read first: an event added during the reads is shown twice instead of never.
     version, repositories = _version(page), page.engine.repositories
     job = repositories.jobs.get(job_id)
     events = repositories.job_events.page(job_id, Page(limit=MAX_LINES))[0]
@@ -179,7 +179,7 @@ def show_job(page: SignedInPage, job_id: str) -> Response:
 
 @router.get("/jobs/{job_id}/live")
 def show_live(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
-    """Return what changed of a job since `seen`; nothing where nothing did."""
+    """Return the job, or 204 if it has not changed since the version `seen`."""
     version, _, state = seen.partition(".")
     if _version(page) == version:
         return Response(status_code=204)
@@ -189,7 +189,7 @@ def show_live(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
 
 @router.get("/jobs/{job_id}/view")
 def view_job(page: SignedInPage, job_id: str) -> Response:
-    """Return a job and its losses for programs."""
+    """Return a job and its losses as JSON."""
     repositories = page.engine.repositories
     facts = JobFacts(repositories, repositories.jobs.get(job_id))
     view = {**facts.as_json(page.language), "train": facts.train, "test": facts.test}
@@ -198,7 +198,7 @@ def view_job(page: SignedInPage, job_id: str) -> Response:
 
 @router.get("/jobs/{job_id}/loss.png")
 def loss_png(page: SignedInPage, job_id: str) -> Response:
-    """Return a job's losses as a picture, in the theme of the pages."""
+    """Return a job's loss curves as an image in the theme of the pages."""
     repositories = page.engine.repositories
     facts = JobFacts(repositories, repositories.jobs.get(job_id))
     title = f"{facts.job.title} · {facts.job.base}"
@@ -220,7 +220,7 @@ def move_job(page: SignedInPage, job_id: str, move: str) -> Response:
 
 @router.get("/sign-in")
 async def sign_in(page: OpenPage, next: Short = "/") -> Response:  # noqa: A002 - the address
-    """Ask for the engine's key; who is let in already goes on."""
+    """Show the sign-in form; redirect if the browser is signed in already."""
     if page.sign_ins.is_signed_in(page.request):
         return seen_other(local_address(next))
     return render_page(page, "sign_in.html", next=local_address(next), wrong="")
@@ -232,7 +232,7 @@ async def by_key(
     key: Annotated[str, Form(max_length=1000)] = "",
     next: Annotated[str, Form(max_length=1000)] = "/",  # noqa: A002 - the form's field
 ) -> Response:
-    """Let a browser in by the engine's key, or say why not."""
+    """Sign in with the engine's key, or show the error."""
     back, now, sign_ins = local_address(next), time.monotonic(), page.sign_ins
     address = page.request.client.host if page.request.client else ""
     wait_s = sign_ins.tries.wait_s(address, now)
@@ -261,5 +261,5 @@ async def sign_out(page: OpenPage) -> Response:
 
 @router.get(PREFIX + "{name}")
 def asset(request: Request, name: str) -> Response:
-    """Return a style, a script or a drawing."""
+    """Return a stylesheet, script or image."""
     return asset_response(assets(), request, name)

@@ -1,7 +1,7 @@
-"""What every page of the engine needs: sign-in, language, layout, errors.
+"""Common code of the engine's pages: sign-in, language, layout, errors.
 
-The engine's key opens the pages, once a browser; then a cookie. Without a key the engine answers
-this machine alone, see `auth.RequestGuard`.
+A browser signs in once with the engine's key and then has a session cookie. Without a key the
+engine only serves this machine, see `auth.RequestGuard`.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ PREFIX = "engine-page"
 SIGN_IN = "/sign-in"
 # More than any form of these pages brings.
 MAX_BYTES = 16 * 1024
-# Nothing from elsewhere, nothing written into the page itself, in nobody's frame.
+# No content from other sites, no inline scripts or styles, no embedding in frames.
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; "
@@ -72,15 +72,15 @@ HEADERS = {
 }
 _UNITS = ((10**9, "gb", 1), (10**6, "mb", 0), (10**3, "kb", 0))
 _SPANS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"), (1, "seconds"))
-# The statuses that have words of their own.
+# The statuses with their own texts.
 _WITH_PAGE = frozenset({403, 404, 409, 413, 422, 500, 507})
 
 
 @dataclass
 class SignIns:
-    """Who is signed in to one engine's pages; used by the loop that serves, never by two threads.
+    """The sessions of one engine's pages; used only in the event loop.
 
-    A session is a random token whose digest is in memory: a restart signs everybody out.
+    A session is a random token; its digest is kept in memory, so a restart ends all sessions.
     """
 
     key: str = field(repr=False)
@@ -88,7 +88,7 @@ class SignIns:
     _sessions: OrderedDict[str, float] = field(default_factory=OrderedDict, repr=False)
 
     def is_signed_in(self, request: Request) -> bool:
-        """Return whether this call may see the pages: by a session or by the key itself."""
+        """Return whether the request has a session or the key."""
         if not self.key:
             return True
         scheme, _, credential = request.headers.get("authorization", "").partition(" ")
@@ -98,11 +98,11 @@ class SignIns:
         return until > time.monotonic()
 
     def is_key(self, candidate: str) -> bool:
-        """Return whether this is the key, in a time that tells nothing of it."""
+        """Return whether this is the key, compared in constant time."""
         return hmac.compare_digest(candidate.encode("utf-8", "replace"), self.key.encode())
 
     def sign_in(self, request: Request, response: Response) -> None:
-        """Begin a session in this browser."""
+        """Start a session in this browser."""
         token = secrets.token_urlsafe(32)
         self._sessions[_digest(token)] = time.monotonic() + SESSION_S
         while len(self._sessions) > MAX_SESSIONS:

@@ -246,7 +246,9 @@ class LlamaCppBackend(ProxyBackend):
         try:
             names = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"There is no llama.cpp server at {url}: {answer.words}") from error
+            raise Unavailable(
+                f"There is no llama.cpp server at {url}: {answer.error_text}"
+            ) from error
         self._count = len(names)
         return names
 

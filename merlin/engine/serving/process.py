@@ -25,10 +25,10 @@ from merlin.engine.child_process import child_environment
 from merlin.engine.serving.base import Busy, Unavailable, refusal_of
 
 # Crashes in a row without a restart delay; after that the delay doubles.
-_FREE = 1
+_IMMEDIATE_RESTARTS = 1
 _MAX_RESTART_S = 60.0
 # The longest line from a worker, in bytes: an hour of speech with word timestamps.
-_LONGEST = 64 * 1024 * 1024
+_MAX_LINE_BYTES = 64 * 1024 * 1024
 _STOP_S = 5.0
 _ANSWER_KINDS = ("piece", "end", "vector", "vectors", "refused", "failed")
 _MAX_SAMPLES = 32
@@ -45,33 +45,33 @@ class RestartPolicy:
     def __init__(self, name: str, advice: str) -> None:
         self._name = name
         self._advice = advice
-        self._in_a_row = 0
+        self._crashes = 0
         self._not_before = 0.0
         self.restarts = 0
-        self.words = ""
+        self.last_error = ""
 
     def note_end(self, code: int, broken: str) -> str:
         """Record an unexpected exit; return the error message for pending requests."""
         self.restarts += 1
-        self._in_a_row += 1
-        pause_s = 2.0**self._in_a_row if self._in_a_row > _FREE else 0.0
+        self._crashes += 1
+        pause_s = 2.0**self._crashes if self._crashes > _IMMEDIATE_RESTARTS else 0.0
         self._not_before = time.monotonic() + min(pause_s, _MAX_RESTART_S)
         why = f"its process ended with code {code}; its log says more"
         if code == -signal.SIGKILL:
             why = f"its process was killed, most likely for want of memory; {self._advice}"
-        self.words = f"{self._name} cannot answer: {broken or why}"
-        return self.words
+        self.last_error = f"{self._name} cannot answer: {broken or why}"
+        return self.last_error
 
     def note_answer(self) -> None:
         """Record a successful answer: reset the count of crashes."""
-        self._in_a_row = 0
+        self._crashes = 0
 
     def check(self) -> None:
         """Raise Unavailable during the restart delay."""
         left_s = self._not_before - time.monotonic()
         if left_s > 0:
-            again = f"it ended {self._in_a_row} times in a row; next try in {left_s:.0f} s"
-            raise Unavailable(f"{self.words} ({again})")
+            again = f"it ended {self._crashes} times in a row; next try in {left_s:.0f} s"
+            raise Unavailable(f"{self.last_error} ({again})")
 
 
 class Process:
@@ -185,8 +185,8 @@ class FairQueue:
         self._at_once = at_once
         self._most_waiting = most_waiting
         self._free = at_once
-        self._lines: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
-        self._took_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
+        self._waiting_clients: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+        self._durations_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self.running = 0
         self.waiting = 0
 
@@ -200,14 +200,18 @@ class FairQueue:
         self.running += 1
         try:
             yield
-            self._took_s.append(time.monotonic() - began)
+            self._durations_s.append(time.monotonic() - began)
         finally:
             self.running -= 1
-            self._pass_on()
+            self._release_slot()
 
     def retry_after_s(self) -> int:
         """Return the estimated wait in seconds, from the duration of the last answers."""
-        mean_s = sum(self._took_s) / len(self._took_s) if self._took_s else _INITIAL_DURATION_S
+        mean_s = (
+            sum(self._durations_s) / len(self._durations_s)
+            if self._durations_s
+            else _INITIAL_DURATION_S
+        )
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
 
@@ -216,27 +220,27 @@ class FairQueue:
             self._free -= 1
             return
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(asker, deque()).append(turn)
+        self._waiting_clients.setdefault(asker, deque()).append(turn)
         self.waiting += 1
         try:
             await turn
         except asyncio.CancelledError:
             # The slot was granted in the moment of cancellation: pass it on.
             if turn.done() and not turn.cancelled():
-                self._pass_on()
+                self._release_slot()
             raise
         finally:
             self.waiting -= 1
 
-    def _pass_on(self) -> None:
+    def _release_slot(self) -> None:
         """Give the slot to the next client in round-robin order, or free it."""
-        while self._lines:
-            asker, line = next(iter(self._lines.items()))
+        while self._waiting_clients:
+            asker, line = next(iter(self._waiting_clients.items()))
             turn = line.popleft()
             if line:
-                self._lines.move_to_end(asker)
+                self._waiting_clients.move_to_end(asker)
             else:
-                del self._lines[asker]
+                del self._waiting_clients[asker]
             if not turn.done():
                 turn.set_result(None)
                 return
@@ -327,7 +331,7 @@ class ChildServer:
                         stdin=asyncio.subprocess.PIPE,
                         stdout=asyncio.subprocess.PIPE,
                         stderr=errors,
-                        limit=_LONGEST,
+                        limit=_MAX_LINE_BYTES,
                         env=child_environment(),
                     )
                 self._process = Process(child, self.restarts.note_end)

@@ -52,10 +52,10 @@ _OK = 200
 MAX_RESPONSE_BYTES = 64_000_000
 _CHAT, _EMBEDDINGS = "/v1/chat/completions", "/v1/embeddings"
 _NO_EMBEDDINGS = (400, 404, 501)
-_COUNTED = ("prompt_tokens", "completion_tokens")
+_USAGE_FIELDS = ("prompt_tokens", "completion_tokens")
 _BUSY, _NO_KEY, _UNKNOWN = (429, 503), (401, 403), 404
 _REFUSED = (400, 413, 422)
-_LONGEST = 400
+_MAX_ERROR_LENGTH = 400
 _RETRY_S = 1
 # vLLM names the parameter, llama.cpp the type.
 _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
@@ -72,7 +72,7 @@ class Answer:
     body: bytes
 
     @property
-    def words(self) -> str:
+    def error_text(self) -> str:
         """Return the error message of the body, one line, at most 400 characters."""
         text = self.body.decode(errors="replace")
         try:
@@ -92,13 +92,13 @@ class Answer:
             wait = self.headers.get("Retry-After", "")
             return Busy(max(int(wait), _RETRY_S) if wait.isdecimal() else _RETRY_S)
         if self.is_too_long:
-            return ApiError(400, self.words, code="context_length_exceeded", param="messages")
+            return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
-            return ApiError(400, f"{self.who} refuses: {self.words}")
+            return ApiError(400, f"{self.who} refuses: {self.error_text}")
         if self.status in _NO_KEY:
             text = f"{self.who} at {self.url} refuses the engine's key: set the credential."
             return Unavailable(text)
-        return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.words}")
+        return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.error_text}")
 
 
 def extract_error_text(error: object) -> str:
@@ -106,7 +106,7 @@ def extract_error_text(error: object) -> str:
     if isinstance(error, Mapping):
         inner = error.get("error", error)
         error = inner.get("message", inner) if isinstance(inner, Mapping) else inner
-    return " ".join(str(error).split())[:_LONGEST]
+    return " ".join(str(error).split())[:_MAX_ERROR_LENGTH]
 
 
 # The base URL for a request, and the body fields that select the adapter.
@@ -234,7 +234,7 @@ class ProxyBackend(ABC):
             body: Json = {"input": list(texts), "encoding_format": "float", **fields}
             answer = await self.calls.json(f"{url}{_EMBEDDINGS}", body)
         if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
-            raise no_embeddings(answer.words)
+            raise no_embeddings(answer.error_text)
         if answer.status != _OK:
             raise answer.refusal()
         try:
@@ -242,7 +242,7 @@ class ProxyBackend(ABC):
             rows = sorted(response["data"], key=lambda row: row["index"])
             return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"{answer.who} sent no embeddings: {answer.words}") from error
+            raise Unavailable(f"{answer.who} sent no embeddings: {answer.error_text}") from error
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in the other server."""
@@ -294,7 +294,7 @@ async def parse_stream(
             raise Unavailable(f"{who} broke off its answer: {extract_error_text(event)}")
         try:
             if used := event.get("usage"):
-                usage = {name: int(used[name]) for name in _COUNTED}
+                usage = {name: int(used[name]) for name in _USAGE_FIELDS}
             choice = event["choices"][0] if event["choices"] else {"delta": {}}
             reason = choice.get("finish_reason") or reason
             chunk = Chunk(choice["delta"].get("content") or "", chances_of(choice.get("logprobs")))
@@ -375,10 +375,10 @@ class VllmBackend(ProxyBackend):
         async with self._loading[name]:
             while name not in self._loaded:
                 answer = await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
-                if answer.status == _OK or _LOADED in answer.words:
+                if answer.status == _OK or _LOADED in answer.error_text:
                     break
                 if not await self._make_room(answer):
-                    raise _unloadable(answer, adapter)
+                    raise _loading_error(answer, adapter)
             # Move to the end: most recently used.
             self._loaded.pop(name, None)
             self._loaded[name] = None
@@ -386,7 +386,7 @@ class VllmBackend(ProxyBackend):
     async def _make_room(self, answer: Answer) -> bool:
         """Unload the least recently used idle adapter if the error says that the slots are full."""
         idle = [name for name in self._loaded if not self._in_use[name]]
-        if not idle or not any(mark in answer.words.lower() for mark in _FULL):
+        if not idle or not any(mark in answer.error_text.lower() for mark in _FULL):
             return False
         body: Json = {"lora_name": idle[0]}
         await self.calls.json(f"{self._url}/v1/unload_lora_adapter", body)
@@ -400,9 +400,9 @@ def name_of(adapter: Adapter) -> str:
     return f"merlin-{adapter.digest[:12]}"
 
 
-def _unloadable(answer: Answer, adapter: Adapter) -> Unavailable:
+def _loading_error(answer: Answer, adapter: Adapter) -> Unavailable:
     if answer.status != _MISSING:
-        return Unavailable(f"vLLM cannot load the adapter: {answer.words}")
+        return Unavailable(f"vLLM cannot load the adapter: {answer.error_text}")
     if b'"error"' not in answer.body:
         return Unavailable(f"vLLM at {answer.url} loads no adapters: {_LORA_HINT}.")
     reason = f"it must see the engine's folder under the same path: {adapter.path}"
