@@ -21,7 +21,7 @@ def run() -> None:
     tests = Path(__file__).parents[1] / "tests"
     sys.path[:0] = [str(tests), str(tests / "systemd")]
     from installed import PROCESSES, serving_machine, why_not
-    from machine import wheels
+    from machine import download_wheels
 
     if (reason := why_not()) is not None:
         sys.exit(reason)
@@ -29,7 +29,7 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         packages = Path(folder, "packages")
         packages.mkdir()
-        with serving_machine(Path(folder), wheels(packages)) as machine:
+        with serving_machine(Path(folder), download_wheels(packages)) as machine:
             for _ in range(ROUNDS):
                 for process in PROCESSES:
                     machine.kill(process)
