@@ -328,7 +328,7 @@ def _prepare(demo: Demo) -> None:
     config = load(demo.place.config)
     with opened(config) as database:
         database.cipher = make_cipher(config)
-        Users(database).seen([User(person) for person in PEOPLE.values()])
+        Users(database).record_authors([User(person) for person in PEOPLE.values()])
         for name, number in PEOPLE.items():
             demo.cookies[name] = SignIns(database).open(number, SignInMethod.CODE, "soak")[1]
     with writing_context(config) as ctx:

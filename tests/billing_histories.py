@@ -101,7 +101,7 @@ class History:
         self.orders, self.bought, self.uses, self.gifts = [], [], {}, {}
         self.had = Counts()
         self.counts = Counts()
-        world.users.seen([User(user_id, "ru")])
+        world.users.record_authors([User(user_id, "ru")])
 
     def step(self):
         """Do one thing."""
@@ -181,11 +181,13 @@ class History:
             purchase = self.dice.choice(self.orders)
             asking, number = self.world.billing.purchases, purchase.purchase_id
             if asking.claim_call(number, self.clock(), timedelta(seconds=15)):
-                asking.pending(number, number, "https://pay", self.clock() + timedelta(minutes=1))
+                asking.mark_pending(
+                    number, number, "https://pay", self.clock() + timedelta(minutes=1)
+                )
 
     def look(self):
         """Let the till be asked about everybody's orders; it has nothing to say."""
-        self.world.billing.purchases.due(self.clock(), 50)
+        self.world.billing.purchases.claim_due(self.clock(), 50)
 
     def uses_of(self, code):
         return next((x.uses for x in self.world.billing.promos.all() if x.code == code), 0)
@@ -398,7 +400,7 @@ class History:
         used = Counts(each.code for each in self.bought if each.code)
         assert all(times == 1 for times in used.values())
         assert self.uses_of("FEW") <= FEW
-        assert self.world.granted("FEW")[0] <= FEW
+        assert self.world.list_grants("FEW")[0] <= FEW
 
     def _check_terms(self):
         terms = self.world.billing.terms.of(self.user_id)

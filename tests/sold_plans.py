@@ -122,7 +122,7 @@ class Counter:
 
     def give_back(self, grant, minor=None, outside_id=""):
         """Let money go back at the till; return the ledger's row."""
-        amount = self.billing.ledger.rest(grant.entry_id)
+        amount = self.billing.ledger.remaining_amount(grant.entry_id)
         amount = amount if minor is None else type(amount)(minor, amount.currency)
         outside_id = outside_id or f"back-{next(self._numbers)}"
         paid = self.payment_of(grant)
@@ -160,7 +160,7 @@ class Counter:
 
     def entries(self):
         far = timedelta(days=40_000)
-        rows = self.billing.ledger.between(self.clock() - far, self.clock() + far)
+        rows = self.billing.ledger.list_period(self.clock() - far, self.clock() + far)
         return [entry for entry, _ in rows]
 
     def kinds(self):

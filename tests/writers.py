@@ -129,7 +129,7 @@ def is_pushed(lab):
 def waiting(lab):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        return Changes(database).pending("trial")
+        return Changes(database).list_pending("trial")
 
 
 def prove(lab, made, wanted, by_hand):

@@ -156,7 +156,7 @@ class ApiKeys(Repository):
         return None if row is None else _KEYS.read(row, self.db)
 
     @transaction
-    def used(self, key_id: int) -> None:
+    def record_use(self, key_id: int) -> None:
         """Store the time of use."""
         now = {"used_at": iso(self._clock())}
         self.db.change(API_KEY.update(now).where(API_KEY.id == key_id))

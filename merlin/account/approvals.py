@@ -146,10 +146,10 @@ class Approvals(Repository):
         for approval in overdue:
             condition = is_open & (APPROVAL.id == approval.number)
             if self.db.change(APPROVAL.update(values).where(condition)):
-                self.tell_asker(approval, "notice-approval-expired")
+                self.notify_asker(approval, "notice-approval-expired")
         return len(overdue)
 
-    def tell_asker(self, approval: Approval, key: str, **more: object) -> None:
+    def notify_asker(self, approval: Approval, key: str, **more: object) -> None:
         """Notify the person who requested an operation, if the bot can reach them."""
         if is_telegram_id(approval.asked_by):
             arguments = {"what": approval.description, "number": str(approval.number), **more}

@@ -387,7 +387,7 @@ class SignIns(Repository):
         return None if row is None else _SIGN_INS.read(row, self.db)
 
     @transaction
-    def seen(self, sign_in_id: int) -> None:
+    def record_use(self, sign_in_id: int) -> None:
         """Store the time of use, which extends it."""
         row = self.db.row(SIGN_IN.select().where((SIGN_IN.id == sign_in_id) & self._counts()))
         if row is not None:

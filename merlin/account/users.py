@@ -100,10 +100,10 @@ class Roles(Repository):
 
     def admins(self) -> list[int]:
         """Return the admins' ids: those of the configuration, then those granted the role."""
-        granted = (each.user_id for each in self.granted() if each.role is Role.ADMIN)
+        granted = (each.user_id for each in self.list_grants() if each.role is Role.ADMIN)
         return list(dict.fromkeys([*self._admins, *granted]))
 
-    def granted(self) -> list[Grant]:
+    def list_grants(self) -> list[Grant]:
         """Return every role in effect, newest first; without the admins of the configuration."""
         counting = ROLE_GRANT.select().where(ROLE_GRANT.revoked_at.is_null())
         rows = self.db.rows(counting.order_by(ROLE_GRANT.id.desc()))
@@ -273,10 +273,10 @@ class Users(Repository):
         self._tombstones = Tombstones(db, clock)
 
     @transaction
-    def seen(self, users: Sequence[User]) -> None:
+    def record_authors(self, users: Sequence[User]) -> None:
         """Store the author of a message, with their newest language; they can be reached again."""
         by_user_id = {user.user_id: user for user in users}
-        blocked = self._tombstones.blocked(by_user_id)
+        blocked = self._tombstones.find_blocked(by_user_id)
         for user in by_user_id.values():
             now, language = iso(self._clock()), storable_text(user.language_code)
             self.db.change(_SEEN(user_id=user.user_id, language_code=language, first_seen_at=now))
@@ -284,10 +284,10 @@ class Users(Repository):
             self._change(user_id, is_blocked=1)
 
     @transaction
-    def met(self, user: User) -> None:
+    def record_person(self, user: User) -> None:
         """Store a person who asked in a group or signed in; the bot may not write to them."""
         code = storable_text(user.language_code)
-        blocked = self._tombstones.blocked([user.user_id])
+        blocked = self._tombstones.find_blocked([user.user_id])
         first = {"user_id": user.user_id, "first_seen_at": iso(self._clock()), "is_reachable": 0}
         new = USER.insert({**first, "language_code": code})
         is_other = USER.language_code != code
@@ -308,7 +308,7 @@ class Users(Repository):
         return self._user(row, tuple(each["plan"] for each in running))
 
     @transaction
-    def unreachable(self, user_id: int) -> None:
+    def mark_unreachable(self, user_id: int) -> None:
         """Store that messages to this person are refused."""
         self._change(user_id, is_reachable=0)
 
@@ -334,7 +334,7 @@ class Users(Repository):
             self._change(user_id, shown_name=self.db.cipher.seal(name) if name else "")
 
     @transaction
-    def saw_terms(self, user_id: int, version: str) -> None:
+    def record_terms_version(self, user_id: int, version: str) -> None:
         """Store which version of the terms the person was shown."""
         self._change(user_id, terms_seen=version)
 

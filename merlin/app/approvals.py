@@ -86,11 +86,11 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
         _note(ctx, actor, approval, is_approved=True)
         reason = _perform(ctx, approval)
         if reason is None:
-            approvals.tell_asker(approval, "notice-approval-approved")
+            approvals.notify_asker(approval, "notice-approval-approved")
             return replace(view, approval=approvals.get(number))
         approvals.fail(number)
         failure = {"key": reason.key, "arguments": {k: str(v) for k, v in reason.arguments.items()}}
-        approvals.tell_asker(approval, "notice-approval-failed", reason=failure)
+        approvals.notify_asker(approval, "notice-approval-failed", reason=failure)
         return replace(view, approval=approvals.get(number), reason=reason)
 
     return ctx.db.joined(decide)
@@ -104,7 +104,7 @@ def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
         approvals.decide(number, ApprovalState.DECLINED, actor.name)
         _note(ctx, actor, view.approval, is_approved=False)
         if not view.is_own:
-            approvals.tell_asker(view.approval, "notice-approval-declined")
+            approvals.notify_asker(view.approval, "notice-approval-declined")
         return replace(view, approval=approvals.get(number))
 
     return ctx.db.joined(decide)

@@ -209,7 +209,7 @@ async def begin(ctx: Context, question: ChatQuestion) -> Talk:
     if is_free(ctx, asker_of(ctx, question, None)):
 
         def find() -> Talk | None:
-            session = Sessions(ctx.db, ctx.bot_id).opened(question.place)
+            session = Sessions(ctx.db, ctx.bot_id).find_open(question.place)
             if session is None or session.is_full:
                 return None
             talk = _talk(ctx, question, session)
@@ -375,7 +375,7 @@ def finish(ctx: Context, asker: Asker, answer: Answer, by: str = "bot") -> None:
     written, reply = answer.written, answer.reply
     Turns(ctx.db, ctx.bot_id).write(asker.number, written)
     if written.answer:
-        Sessions(ctx.db, ctx.bot_id).used(answer.session)
+        Sessions(ctx.db, ctx.bot_id).record_answer(answer.session)
     if reply and reply.limit_tokens and written.model_id:
         Windows(ctx.db).put(written.provider, {written.model_id: reply.limit_tokens})
     cost = Cost(written.cost_micro, written.currency)

@@ -54,7 +54,7 @@ _MAX_CARDS = 20
 _MAX_WRITTEN = 3
 _MIN_SILENCE, _USUAL_TIMES, _MINUTE = timedelta(minutes=10), 5, timedelta(minutes=1)
 _UNCHANGED = VerdictStatus.UNCHANGED.value
-_MOVING = (*WAITING, VerdictStatus.TRAINING)
+_WITH_RUNNING_JOB = (*WAITING, VerdictStatus.TRAINING)
 
 
 class Stage(StrEnum):
@@ -69,7 +69,7 @@ class Stage(StrEnum):
 
 
 # States that need attention, and states that proceed without anybody.
-_CARES = ("conflict", "parked", "rejected", "unchanged", "held", "silent", "failed", "gated")
+_NEEDS_CARE = ("conflict", "parked", "rejected", "unchanged", "held", "silent", "failed", "gated")
 _UNDER_WAY = ("waiting", "working", "built", "training", "testing", "canary")
 
 
@@ -97,7 +97,7 @@ class Card:
 
     dataset: str
     stage: Stage
-    state: str = described(", ".join((*_CARES, *_UNDER_WAY, "serving")))
+    state: str = described(", ".join((*_NEEDS_CARE, *_UNDER_WAY, "serving")))
     commit: str = ""
     change: str = ""
     subject: str
@@ -116,7 +116,7 @@ class Card:
     @property
     def needs_care(self) -> bool:
         """Return whether it needs attention."""
-        return self.state in _CARES
+        return self.state in _NEEDS_CARE
 
     @property
     def is_under_way(self) -> bool:
@@ -228,7 +228,7 @@ def _edit_cards(ctx: Context, names: Collection[str]) -> Iterator[Card]:
         batches.setdefault(row["batch"], []).append(row)
     for batch in batches.values():
         # Of several files, the one that needs a decision is shown.
-        row = max(batch, key=lambda each: each["state"] in _CARES)
+        row = max(batch, key=lambda each: each["state"] in _NEEDS_CARE)
         yield Card(
             dataset=row["dataset"],
             stage=Stage.COMMIT,
@@ -275,10 +275,10 @@ def _shown_ids(
     condition is one search in an index.
     """
     mended: Mapping[VerdictStatus, Collection[VerdictStatus]] = {
-        **dict.fromkeys(_MOVING, ()),
+        **dict.fromkeys(_WITH_RUNNING_JOB, ()),
         VerdictStatus.REJECTED: {*VerdictStatus} - {VerdictStatus.REJECTED},
         VerdictStatus.UNCHANGED: {*VerdictStatus} - {VerdictStatus.UNCHANGED},
-        VerdictStatus.FAILED: {*_MOVING, VerdictStatus.SERVING},
+        VerdictStatus.FAILED: {*_WITH_RUNNING_JOB, VerdictStatus.SERVING},
     }
     condition = (VERDICT.word == VerdictStatus.SERVING.value) & VERDICT.job_id.in_(list(live_jobs))
     for name, (word, later) in product(names, mended.items()):
@@ -388,13 +388,13 @@ def _training(
     found = Losses.read(metrics, checkpoints)
     return TrainingView(
         progress=progress,
-        losses=Losses(*(_few(points) for points in (found.train, found.test))),
+        losses=Losses(*(_downsample(points) for points in (found.train, found.test))),
         left=left,
         silence=quiet - quiet % _MINUTE if is_silent else None,
     )
 
 
-def _few(points: Sequence[LossPoint]) -> list[LossPoint]:
+def _downsample(points: Sequence[LossPoint]) -> list[LossPoint]:
     pairs = downsample([(point.step, point.loss) for point in points], MAX_POINTS)
     return [LossPoint(*pair) for pair in pairs]
 

@@ -192,7 +192,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
     require_editing(ctx, actor, dataset)
     with ctx.db.snapshot():
         index, changes = FileIndex(ctx.db), _changes(ctx)
-        files, pending = index.files(dataset), changes.pending(dataset)
+        files, pending = index.files(dataset), changes.list_pending(dataset)
         if not files:
             raise missing_dataset(dataset)
         materials: list[Material] = []
@@ -204,7 +204,7 @@ def read_files(ctx: Context, actor: Actor, dataset: str) -> DatasetFiles:
             materials=materials,
             build=index.newest_build(dataset),
             mark=(*(file.blob for file in files), *(each.change_id for each in pending)),
-            is_behind=is_behind(files, changes.committed(dataset, ctx.clock() - _FRESH)),
+            is_behind=is_behind(files, changes.list_committed(dataset, ctx.clock() - _FRESH)),
         )
 
 
@@ -398,9 +398,9 @@ def solve(ctx: Context, actor: Actor, change_id: str, take: str) -> ChangeView:
     one, theirs = conflict(ctx, actor, change_id)
     is_text = theirs.text is not None or not theirs.blob
     if take == "mine":
-        _changes(ctx).again(one.change_id, one.text, theirs.blob)
+        _changes(ctx).resubmit(one.change_id, one.text, theirs.blob)
     elif is_text and len(_changes(ctx).of_batch(one.batch)) > 1:
-        _changes(ctx).again(one.change_id, theirs.text, theirs.blob)
+        _changes(ctx).resubmit(one.change_id, theirs.text, theirs.blob)
     else:
         _changes(ctx).give_up(one.change_id)
     return get(ctx, actor, one.batch)
@@ -420,7 +420,7 @@ def rewrite(
     `over` is the blob that the editor saw in the repository, None for no file.
     """
     one, _ = conflict(ctx, actor, change_id)
-    _changes(ctx).again(one.change_id, text, over)
+    _changes(ctx).resubmit(one.change_id, text, over)
     return get(ctx, actor, one.batch)
 
 

@@ -258,7 +258,10 @@ def free_id(
     `other_ids` are also taken.
     """
     rows = Changes(ctx.db, ctx.clock)
-    changes = (*rows.pending(dataset), *rows.committed(dataset, ctx.clock() - _COMMIT_DELAY))
+    changes = (
+        *rows.list_pending(dataset),
+        *rows.list_committed(dataset, ctx.clock() - _COMMIT_DELAY),
+    )
     taken = [example_id_of(change.inside) for change in changes if change.kind is ChangeKind.ADD]
     taken += [*FileIndex(ctx.db).example_ids(dataset), *other_ids]
     return f"{folder}{free_example_id(text, (name.removeprefix(folder) for name in taken))}"

@@ -30,7 +30,7 @@ from merlin.db.tables import (
 from merlin.db.values import RowMap, decrypt, messages_of
 
 
-class Hears(StrEnum):
+class GroupMode(StrEnum):
     """Which messages are for the bot, apart from commands, from the fewest to the most."""
 
     MENTION = "mention"
@@ -48,7 +48,7 @@ class Group:
     """
 
     chat_id: int
-    hears: Hears = Hears.REPLY
+    hears: GroupMode = GroupMode.REPLY
     dataset: str | None = None
     language: str | None = None
     is_open: bool = True

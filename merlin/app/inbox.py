@@ -38,7 +38,7 @@ from merlin.db.tables import DIALOG, LEASE, UPDATE
 from merlin.db.values import decrypt, dump_json, load_json, read_row, storable_text
 
 # After this time a message is a new question, not the reply to a dialog.
-LASTS = timedelta(hours=12)
+DIALOG_LIFETIME = timedelta(hours=12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,7 @@ class Dialog:
 
         It is not if it was sent before the dialog was opened, or long after.
         """
-        is_forgotten = self.asked_at is not None and now - self.asked_at > LASTS
+        is_forgotten = self.asked_at is not None and now - self.asked_at > DIALOG_LIFETIME
         return update_id > self.asked_by and not is_forgotten
 
 
@@ -125,7 +125,7 @@ class Owner:
     def __str__(self) -> str:
         return "|".join((self.host, self.boot, str(self.pid), str(self.started)))
 
-    def outlived(self, word: str) -> bool:
+    def is_dead(self, word: str) -> bool:
         """Return whether the owner named by `word` is certainly dead, as seen from here.
 
         Processes of other hosts are unknown; an unreadable name is not considered dead.
@@ -138,12 +138,12 @@ class Owner:
         return boot != self.boot or _start_of(int(pid)) != int(started)
 
 
-def this_process() -> Owner:
+def current_owner() -> Owner:
     """Return this process as an owner."""
-    return process(os.getpid())
+    return read_owner(os.getpid())
 
 
-def process(pid: int) -> Owner:
+def read_owner(pid: int) -> Owner:
     """Return a process of this host as an owner."""
     try:
         # Containers may share a host name but not their process ids.
@@ -247,7 +247,7 @@ def json_integer(within: Mapping[str, Any], name: str) -> int:
     return found if isinstance(found, int) else 0
 
 
-_MINE = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITING.value)
+_IS_WAITING = (UPDATE.bot_id == Parameter("bot")) & (UPDATE.state == UpdateState.WAITING.value)
 _NEW = Prepared(
     UPDATE.insert(
         {
@@ -275,24 +275,24 @@ _TAKE = Prepared(
 _END = Prepared(
     UPDATE.update(
         {**parameters("state reason"), "body": "", "finished_at": Parameter("now")}
-    ).where(_MINE & (UPDATE.update_id == Parameter("update_id")))
+    ).where(_IS_WAITING & (UPDATE.update_id == Parameter("update_id")))
 )
-_LEFT = UPDATE.select(UPDATE.id).where(_MINE & (UPDATE.chat_id == Parameter("chat_id")))
-_LET_GO = Prepared(
+_UNFINISHED = UPDATE.select(UPDATE.id).where(_IS_WAITING & (UPDATE.chat_id == Parameter("chat_id")))
+_RELEASE = Prepared(
     LEASE.update({"owner": ""}).where(
         (LEASE.bot_id == Parameter("bot"))
         & (LEASE.chat_id == Parameter("chat_id"))
         & (LEASE.owner == Parameter("owner"))
-        & ~fn.EXISTS(_LEFT)
+        & ~fn.EXISTS(_UNFINISHED)
     )
 )
 
-_WITH = LEASE.select(LEASE.chat_id).where(
+_LEASED_CHATS = LEASE.select(LEASE.chat_id).where(
     (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
 )
-_WAITING_WITH = Prepared(
+_WAITING_IN_LEASED = Prepared(
     UPDATE.select(UPDATE.update_id)
-    .where(_MINE & UPDATE.chat_id.in_(_WITH))
+    .where(_IS_WAITING & UPDATE.chat_id.in_(_LEASED_CHATS))
     .order_by(UPDATE.update_id)
 )
 
@@ -302,7 +302,7 @@ def _backlog(count: int) -> Prepared:
     """Return the query that counts the waiting updates of `count` chats."""
     chats = [Parameter(f"chat{place}") for place in range(count)]
     waiting = UPDATE.select(UPDATE.chat_id, fn.COUNT(UPDATE.id).alias("waiting"))
-    return Prepared(waiting.where(_MINE & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
+    return Prepared(waiting.where(_IS_WAITING & UPDATE.chat_id.in_(chats)).group_by(UPDATE.chat_id))
 
 
 @cache
@@ -364,7 +364,7 @@ class Inbox(BotRepository):
             return True
         condition = (LEASE.bot_id == self._bot_id) & (LEASE.chat_id == chat_id)
         holder = str(self.db.value(LEASE.select(LEASE.owner).where(condition)))
-        if not owner.outlived(holder):
+        if not owner.is_dead(holder):
             return False
         return (
             self.db.change(LEASE.update(arguments).where(condition & (LEASE.owner == holder))) > 0
@@ -382,7 +382,7 @@ class Inbox(BotRepository):
     @transaction
     def arrived(self, owner: Owner, in_hand: Set[int], limit: int) -> list[Update]:
         """Return the waiting updates of the chats that `owner` holds, except those in progress."""
-        rows = self.db.rows(_WAITING_WITH(bot=self._bot_id, owner=str(owner)))
+        rows = self.db.rows(_WAITING_IN_LEASED(bot=self._bot_id, owner=str(owner)))
         fresh = [row["update_id"] for row in rows if row["update_id"] not in in_hand][:limit]
         return self._in_order(UPDATE.update_id.in_(fresh)) if fresh else []
 
@@ -402,7 +402,7 @@ class Inbox(BotRepository):
         now = iso(self._clock())
         running = [row for row in self.db.rows(leases) if row["until"] >= now]
         holders = {row["owner"] for row in running}
-        dead = {holder for holder in holders if owner.outlived(holder)}
+        dead = {holder for holder in holders if owner.is_dead(holder)}
         taken = {row["chat_id"] for row in running if row["owner"] not in dead}
         chats = UPDATE.select(UPDATE.chat_id).where(self._waiting()).distinct()
         for row in self.db.rows(chats.order_by(UPDATE.chat_id)):
@@ -431,7 +431,7 @@ class Inbox(BotRepository):
                 now=iso(self._clock()),
             )
             self.db.change(end)
-        self.db.change(_LET_GO(bot=self._bot_id, chat_id=chat_id, owner=str(owner)))
+        self.db.change(_RELEASE(bot=self._bot_id, chat_id=chat_id, owner=str(owner)))
 
     @transaction
     def renew(self, owner: Owner) -> None:

@@ -25,7 +25,7 @@ from merlin.app import settlement
 from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.plans import record_failed_renewal
-from merlin.app.settlement import Outcome, mismatch
+from merlin.app.settlement import Outcome, find_mismatch
 from merlin.billing.ledger import Entry, EntryKind, Ledger
 from merlin.billing.promo_codes import Promos
 from merlin.billing.purchases import Purchase, Purchases, PurchaseState, next_poll_delay
@@ -165,7 +165,7 @@ def cancel_order(ctx: Context, actor: Actor, purchase_id: str) -> bool:
         return False
     purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED, CANCELED_BY_BUYER)
     if purchase.asked_at is not None:
-        purchases.look(purchase.purchase_id, ctx.clock() + next_poll_delay(0))
+        purchases.poll_at(purchase.purchase_id, ctx.clock() + next_poll_delay(0))
     return True
 
 
@@ -219,14 +219,14 @@ async def mark_order_due(ctx: Context, event: str, payment_id: str, purchase_id:
     is_settled = purchase is not None and purchase.state.is_paid and event.startswith("payment.")
     if purchase is None or is_settled:
         return False
-    make_due, now = Purchases(ctx.db, ctx.clock).look, ctx.clock()
+    make_due, now = Purchases(ctx.db, ctx.clock).poll_at, ctx.clock()
     return await ctx.store.do(lambda: make_due(purchase.purchase_id, now))
 
 
 def _find_order(ctx: Context, payment_id: str, purchase_id: str) -> Purchase | None:
     """Return the order of a payment, or one whose payment request got no known answer."""
     purchases = Purchases(ctx.db, ctx.clock)
-    purchase = purchases.by_outside(Gateway.YOOKASSA, payment_id)
+    purchase = purchases.find_by_payment(Gateway.YOOKASSA, payment_id)
     if purchase is not None or not purchase_id:
         return purchase
     try:
@@ -382,7 +382,7 @@ async def _find_payment(ctx: Context, purchase: Purchase) -> GatewayPayment | No
     if purchase.asked_at is None:
         return None
     payments = await gateway.between(purchase.created_at - _LIST_MARGIN, ctx.clock())
-    return next((payment for payment in payments if not mismatch(purchase, payment)), None)
+    return next((payment for payment in payments if not find_mismatch(purchase, payment)), None)
 
 
 async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
@@ -404,9 +404,9 @@ async def _apply(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> O
 def _store_payment(ctx: Context, purchase_id: str, payment: GatewayPayment) -> Outcome:
     purchases = Purchases(ctx.db, ctx.clock)
     purchase = purchases.get(purchase_id)
-    if not (purchase.outside_id or mismatch(purchase, payment)):
+    if not (purchase.outside_id or find_mismatch(purchase, payment)):
         look_at = ctx.clock() + next_poll_delay(0)
-        purchases.pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
+        purchases.mark_pending(purchase_id, payment.outside_id, payment.pay_url, look_at)
     outcome = settlement.apply_payment(ctx, purchase, payment)
     if outcome is Outcome.CANCELED:
         record_failed_renewal(ctx, purchase, payment.reason)
@@ -433,7 +433,7 @@ async def read_refunds(ctx: Context, purchase_id: str) -> None:
     refunds = await ctx.store.read(lambda: Refunds(ctx.db, ctx.clock).of(purchase_id))
     if any(refund.state in UNDER_WAY for refund in refunds):
         look_at = ctx.clock() + next_poll_delay(0)
-        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).look(purchase_id, look_at))
+        await ctx.store.do(lambda: Purchases(ctx.db, ctx.clock).poll_at(purchase_id, look_at))
         return
     gateway_refunds = await polled_gateway(ctx).refunds(purchase.outside_id)
 

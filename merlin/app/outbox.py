@@ -162,17 +162,17 @@ class WaitingRequests(BotRepository):
     """One row for each request of one bot that a chat waits for."""
 
     @transaction
-    def note(self, errand: WaitingRequest) -> None:
+    def add(self, errand: WaitingRequest) -> None:
         """Store a waiting request until its result is shown."""
         new = {"bot_id": self._bot_id, **asdict(errand)}
         self.db.add_new(ERRAND, new)
 
-    def waits(self, chat_id: int, message_id: int) -> bool:
+    def has_request(self, chat_id: int, message_id: int) -> bool:
         """Return whether a message already waits for a result."""
         condition = (ERRAND.chat_id == chat_id) & (ERRAND.message_id == message_id)
         return self.db.row(ERRAND.select().where(self._mine() & condition)) is not None
 
-    def ended(self) -> list[tuple[WaitingRequest, Request]]:
+    def list_finished(self) -> list[tuple[WaitingRequest, Request]]:
         """Return waiting requests that are done or failed and whose press has been answered."""
         # The result edits the message that the press shows, so it must come second.
         answer = OUTGOING.select(fn.COUNT(OUTGOING.id)).where(
@@ -307,12 +307,12 @@ class Outbox(BotRepository):
         return self.db.change(OUTGOING.update(dropped).where(self._mine() & waiting))
 
     @transaction
-    def loose(self, owner: Owner, limit: int) -> list[QueuedMessage]:
+    def list_unprompted(self, owner: Owner, limit: int) -> list[QueuedMessage]:
         """Return the waiting messages that answer no update, oldest first."""
         loose = OUTGOING.update_id.is_null()
         sending = self._mine() & loose & (OUTGOING.state == OutgoingState.SENDING.value)
         for row in self.db.rows(OUTGOING.select(OUTGOING.owner).where(sending).distinct()):
-            if owner.outlived(row["owner"]):
+            if owner.is_dead(row["owner"]):
                 self._doubt(loose & (OUTGOING.owner == row["owner"]))
         waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
         return self._found(loose & waiting, limit)

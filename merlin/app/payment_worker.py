@@ -242,7 +242,7 @@ class PaymentWorker:
         before = self._calendar_at
         if before is None or now - before >= CALENDAR:
             self._calendar_at = now
-            self._begin(self.ctx.write(turn_pages, now, before), calendar=iso(now))
+            self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
         if self.ctx.polled is not None and now >= self._check_at:
             self._check_at = now + INTERVAL
             self._begin(self._checked(now), check=iso(now))
@@ -278,9 +278,9 @@ class PaymentWorker:
 
     def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx, gateway = self.ctx, self.ctx.gateway
-        refunds = Refunds(ctx.db, ctx.clock).due(gateway.name, now, free) if gateway else []
+        refunds = Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free) if gateway else []
         left = free - len(refunds) if self.keeps_calendar else 0
-        return refunds, Purchases(ctx.db, ctx.clock).due(now, left) if left else []
+        return refunds, Purchases(ctx.db, ctx.clock).claim_due(now, left) if left else []
 
     async def _end_subscriptions(self) -> None:
         """Tell the gateway about every stopped renewal."""
@@ -288,9 +288,9 @@ class PaymentWorker:
         if gateway is None:
             return
         store, renewals = self.ctx.store, Renewals(self.ctx.db)
-        for renewal in await store.read(partial(renewals.stopping, gateway.name)):
+        for renewal in await store.read(partial(renewals.list_stopping, gateway.name)):
             if await end_subscription(gateway, renewal):
-                await store.do(partial(renewals.stopped, renewal.renewal_id))
+                await store.do(partial(renewals.mark_stopped, renewal.renewal_id))
 
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
         task = asyncio.create_task(self._supervise(work, about))
@@ -348,7 +348,7 @@ async def end_subscriptions(ctx: Context, user_id: int) -> None:
             await ctx.store.do(partial(tell, ADMINS, "notice-stars-run-on", arguments, once))
 
 
-def turn_pages(ctx: Context, now: datetime, before: datetime | None = None) -> None:
+def begin_new_days(ctx: Context, now: datetime, before: datetime | None = None) -> None:
     """Do the tasks of the calendar: remind, order renewals, announce ends.
 
     `before` is the previous run, None for none.

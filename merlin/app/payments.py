@@ -112,7 +112,7 @@ def list_entries(
 ) -> list[tuple[Entry, Purchase]]:
     """Return the ledger entries of a period with their purchases, oldest first."""
     _require_permission(actor)
-    return Ledger(ctx.db, ctx.clock).between(since, until)
+    return Ledger(ctx.db, ctx.clock).list_period(since, until)
 
 
 def list_sums(

@@ -99,7 +99,7 @@ class PersonalRecords(Repository):
         """
         # Lock the user before the rows, in the order of those who grant something: no deadlock.
         lock_known_user(self.db, user_id)
-        self._tombstones.keep(user_id, until)
+        self._tombstones.store(user_id, until)
         # Corrections that this editor approved, and that are not committed yet, wait again.
         is_uncommitted = CHANGE.commit_sha.is_null() & (CHANGE.by_whom == str(user_id))
         condition = PROPOSAL.change_id.in_(CHANGE.select(CHANGE.change_id).where(is_uncommitted))

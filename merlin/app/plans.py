@@ -17,7 +17,7 @@ from merlin.account.accounts import is_telegram_id
 from merlin.account.users import User, Users
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.app.settlement import money_text, plan_ends, reason_key
+from merlin.app.settlement import format_amount, plan_ends, reason_key
 from merlin.app.shop import place_renewal_order
 from merlin.billing.promo_codes import Promo, Promos
 from merlin.billing.purchases import Purchase, Purchases, promise_of
@@ -144,7 +144,7 @@ def my_subscriptions(ctx: Context, actor: Actor) -> Subscriptions:
 def may_try(ctx: Context, user_id: int, plan: Plan) -> bool:
     """Return whether a person may have the trial of a plan: once, and without the plan."""
     terms = Terms(ctx.db, ctx.clock)
-    if not plan.trial_days or terms.had_trial(user_id, plan.name):
+    if not plan.trial_days or terms.has_had_trial(user_id, plan.name):
         return False
     return all(each.plan != plan.name for each in terms.of(user_id))
 
@@ -241,13 +241,13 @@ _NEVER_AGAIN = frozenset({"permission_revoked"})
 
 def notify_renewals(ctx: Context, now: datetime) -> None:
     """Notify everybody whose plan is renewed in the next days of the amount and the date."""
-    for renewal in Renewals(ctx.db).to_remind(now):
+    for renewal in Renewals(ctx.db).claim_reminders(now):
         price, at = next_payment(ctx, renewal)
         if price is None:
             continue
         values = {
             **_titles(ctx, renewal.plan),
-            "amount": money_text(price),
+            "amount": format_amount(price),
             "at": _moment(ctx, renewal.user_id, max(at, now)),
         }
         once = f"renewal-soon:{renewal.renewal_id}:{iso(renewal.next_at)}"
@@ -296,7 +296,7 @@ def record_failed_renewal(ctx: Context, purchase: Purchase, reason: str) -> None
 
 def order_due(ctx: Context, now: datetime) -> int:
     """Write the orders of the renewals that are due, to be requested at once; return how many."""
-    due = Renewals(ctx.db).due(now)
+    due = Renewals(ctx.db).claim_due(now)
     for renewal in due:
         try:
             ctx.db.transact(partial(_order, ctx, renewal))
@@ -309,7 +309,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
     ends = plan_ends(ctx, renewal.user_id, renewal.plan)
     if ends is not None and ends > renewal.next_at:
         # It was paid in another way, or granted: the next attempt is when that ends.
-        Renewals(ctx.db).paid(renewal.renewal_id, ends)
+        Renewals(ctx.db).record_payment(renewal.renewal_id, ends)
         return
     attempt = renewal.tries + 1
     try:
@@ -321,7 +321,7 @@ def _order(ctx: Context, renewal: Renewal) -> None:
         arguments = _titles(ctx, renewal.plan)
         _tell(ctx, renewal.user_id, "notice-renewal-gone", arguments, once)
         return
-    Purchases(ctx.db, ctx.clock).look(order.purchase_id, ctx.clock())
+    Purchases(ctx.db, ctx.clock).poll_at(order.purchase_id, ctx.clock())
 
 
 def _tell(ctx: Context, user_id: int, key: str, arguments: Mapping[str, object], once: str) -> None:

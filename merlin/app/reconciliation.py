@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 
 from merlin.app.context import Context
 from merlin.app.orders import polled_gateway
-from merlin.app.settlement import Outcome, money_text, receive_payment, receive_refund
+from merlin.app.settlement import Outcome, format_amount, receive_payment, receive_refund
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind, Ledger, find_inconsistencies, sum_refunds
 from merlin.billing.purchases import Purchase, Purchases
@@ -80,7 +80,7 @@ def _find_differing(ctx: Context, payments: Iterable[GatewayPayment]) -> Iterato
 
 
 def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
-    purchase = Purchases(ctx.db, ctx.clock).by_outside(Gateway.YOOKASSA, payment.outside_id)
+    purchase = Purchases(ctx.db, ctx.clock).find_by_payment(Gateway.YOOKASSA, payment.outside_id)
     if purchase is not None:
         return purchase
     try:
@@ -92,12 +92,12 @@ def _purchase_of(ctx: Context, payment: GatewayPayment) -> Purchase | None:
 def _handle_differing(ctx: Context, differing: Iterable[Differing], now: datetime) -> None:
     for payment, purchase in differing:
         if purchase is not None:
-            Purchases(ctx.db, ctx.clock).look(purchase.purchase_id, now)
+            Purchases(ctx.db, ctx.clock).poll_at(purchase.purchase_id, now)
             continue
         arguments = {
             "payment": payment.outside_id,
             "purchase": payment.purchase_id,
-            "amount": money_text(payment.amount),
+            "amount": format_amount(payment.amount),
         }
         once = f"payment-unknown:{payment.outside_id}"
         Notices(ctx.db, ctx.clock).tell(ADMINS, "notice-payment-unknown", arguments, once)
@@ -207,7 +207,9 @@ def _missing_stars(
         return []
     return [
         StarDifference("missing", entry.outside_id)
-        for entry, _ in Ledger(ctx.db, ctx.clock).between(since - LIST_LAG, started_at - LIST_LAG)
+        for entry, _ in Ledger(ctx.db, ctx.clock).list_period(
+            since - LIST_LAG, started_at - LIST_LAG
+        )
         if entry.gateway is Gateway.STARS
         and entry.kind is EntryKind.PAYMENT
         and entry.outside_id not in charges
@@ -259,7 +261,7 @@ async def compare_all(
     Near the period's ends the two may date a payment differently; a payment missing in the list is
     therefore fetched by its id. Raises PaymentError.
     """
-    entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).between(since, until)]
+    entries = [entry for entry, _ in Ledger(ctx.db, ctx.clock).list_period(since, until)]
     comparison = last_comparison(Settings(ctx.db))
     stars = None if comparison.at is None else comparison
     wrong = [*find_inconsistencies(_entries_of(ctx, {entry.purchase_id for entry in entries}))]

@@ -51,7 +51,7 @@ class Outcome(StrEnum):
     RETURNED = "returned"
 
 
-def mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
+def find_mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
     """Return how the payment differs from this purchase, for logs and admins; "" if it does not."""
     order = purchase.order
     # Each payment of a Stars subscription has its own id.
@@ -71,7 +71,7 @@ def mismatch(purchase: Purchase, payment: GatewayPayment) -> str:
 def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> Outcome:
     """Apply a payment, read with our own credentials, to its purchase, and grant what it buys."""
     purchase = Purchases(ctx.db, ctx.clock).get(purchase.purchase_id)
-    wrong = mismatch(purchase, payment)
+    wrong = find_mismatch(purchase, payment)
     if wrong:
         number, outside_id = purchase.purchase_id, payment.outside_id
         log.error("a payment is not its order's", purchase=number, differs=wrong)
@@ -81,7 +81,9 @@ def apply_payment(ctx: Context, purchase: Purchase, payment: GatewayPayment) -> 
         return Outcome.WRONG
     if payment.status is Status.SUCCEEDED and payment.is_paid:
         return _apply_paid(ctx, purchase, payment)
-    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).held(purchase.purchase_id):
+    if payment.status is Status.HELD and Purchases(ctx.db, ctx.clock).mark_held(
+        purchase.purchase_id
+    ):
         return Outcome.HELD
     if payment.status is Status.CANCELED and cancel(ctx, purchase, payment.reason):
         return Outcome.CANCELED
@@ -109,7 +111,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
     payment is refunded.
     """
     kill_point("payment.before")
-    grant = Ledger(ctx.db, ctx.clock).paid(purchase.purchase_id, paid)
+    grant = Ledger(ctx.db, ctx.clock).record_payment(purchase.purchase_id, paid)
     if grant is None:
         return None
     once = f"paid:{purchase.order.gateway.value}:{paid.outside_id}"
@@ -129,7 +131,7 @@ def grant_paid(ctx: Context, purchase: Purchase, paid: GatewayPayment) -> Entry 
         _tell(ctx, purchase.user_id, "notice-paid", _bought(purchase, paid.amount), once)
     else:
         # There is no person to grant it to: an admin has to refund it.
-        values = {"purchase": purchase.number, "amount": money_text(paid.amount)}
+        values = {"purchase": purchase.number, "amount": format_amount(paid.amount)}
         _tell(ctx, ADMINS, "notice-paid-nobody", values, once)
     log.info("paid", purchase=purchase.purchase_id, gateway=purchase.order.gateway.value)
     return grant
@@ -196,7 +198,7 @@ def _record_renewal(ctx: Context, purchase: Purchase, payment: GatewayPayment) -
         return
     for each in mine:
         if each.gateway is Gateway.YOOKASSA and each.state is RenewalState.ON:
-            Renewals(ctx.db).paid(each.renewal_id, ends)
+            Renewals(ctx.db).record_payment(each.renewal_id, ends)
 
 
 # STOPPING: Telegram renews it until it is told to stop.
@@ -222,7 +224,7 @@ def _renewed_by_telegram(
             Renewal(0, purchase.user_id, plan, Gateway.STARS, first, on, at, until)
         )
     elif known.state is RenewalState.ON:
-        Renewals(ctx.db).paid(known.renewal_id, until)
+        Renewals(ctx.db).record_payment(known.renewal_id, until)
     elif known.state is RenewalState.OFF:
         # The person resumed it in Telegram's own settings.
         on_again = replace(known, state=RenewalState.ON, consented_at=at, next_at=until)
@@ -265,7 +267,7 @@ def apply_refund(ctx: Context, gateway: Gateway, gateway_refund: GatewayRefund) 
         if refund.state in UNDER_WAY and refund.payment_id == gateway_refund.payment_id:
             # Our own refund: it stores the person and the reason.
             return finish_refund(ctx, refund, gateway_refund)
-    entry = Ledger(ctx.db, ctx.clock).returned(
+    entry = Ledger(ctx.db, ctx.clock).record_refund(
         gateway, gateway_refund, BY_HAND[gateway], gateway_refund.reason
     )
     if entry is not None:
@@ -288,7 +290,7 @@ def refuse_refund(ctx: Context, refund: Refund, reason: str) -> None:
     log.error("a refund was refused", refund=refund.refund_id, reason=reason)
     is_stars = refund.gateway is Gateway.STARS
     key = "notice-stars-refused" if is_stars else "notice-refund-refused"
-    amount = money_text(refund.amount)
+    amount = format_amount(refund.amount)
     values = {"purchase": order_number(refund.purchase_id), "amount": amount, "reason": reason}
     _tell(ctx, ADMINS, key, values, f"refund-refused:{refund.refund_id}")
 
@@ -345,7 +347,7 @@ def reason_key(reason: str) -> str:
     return key if key in keys(LANGUAGES[0]) else "payment-reason"
 
 
-def money_text(amount: Amount) -> str:
+def format_amount(amount: Amount) -> str:
     """Return an amount for notices: "299.00 RUB"."""
     return f"{amount.decimal} {amount.currency.value}"
 
@@ -357,5 +359,5 @@ def _bought(purchase: Purchase, amount: Amount) -> Mapping[str, object]:
         "purchase": purchase.number,
         "ru": title.get("ru", plan),
         "en": title.get("en", plan),
-        "amount": money_text(amount),
+        "amount": format_amount(amount),
     }

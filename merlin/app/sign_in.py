@@ -87,9 +87,9 @@ def _load_user(ctx: Context, user_id: int) -> tuple[User, Authority]:
 def note_use(ctx: Context, credential: int, *, is_key: bool) -> None:
     """Record that a key or a browser is used now."""
     if is_key:
-        ApiKeys(ctx.db, ctx.clock).used(credential)
+        ApiKeys(ctx.db, ctx.clock).record_use(credential)
     else:
-        SignIns(ctx.db, ctx.clock).seen(credential)
+        SignIns(ctx.db, ctx.clock).record_use(credential)
 
 
 def by_telegram(ctx: Context, person: TelegramPerson, browser: Browser) -> NewSignIn:
@@ -166,7 +166,7 @@ def sign_out(ctx: Context, actor: Actor, sign_in_id: int) -> None:
 
 def _record_user(ctx: Context, user_id: int, language_code: str, name: str) -> None:
     users = Users(ctx.db, ctx.clock)
-    users.met(User(user_id, language_code))
+    users.record_person(User(user_id, language_code))
     if name:
         users.set_name(user_id, name)
 

@@ -137,7 +137,7 @@ class Ledger(Repository):
         self._promos = Promos(db, clock)
 
     @transaction
-    def paid(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
+    def record_payment(self, purchase_id: str, payment: GatewayPayment) -> Entry | None:
         """Store a payment, its grant, and what it grants; return the grant.
 
         None for a payment that is already stored: then nothing changes. A grant that `is_empty`
@@ -198,7 +198,7 @@ class Ledger(Repository):
             )
 
     @transaction
-    def returned(
+    def record_refund(
         self, gateway: Gateway, gateway_refund: GatewayRefund, by: str = "", reason: str = ""
     ) -> Entry | None:
         """Store a refund, and revoke the share of the grant that is no longer paid.
@@ -214,7 +214,7 @@ class Ledger(Repository):
         key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
             return None
-        before = self.rest(grant.entry_id)
+        before = self.remaining_amount(grant.entry_id)
         is_same = gateway_refund.amount.currency is before.currency
         if not is_same or not 0 < gateway_refund.amount.minor <= before.minor:
             text = "more than was paid"
@@ -237,7 +237,10 @@ class Ledger(Repository):
 
     def _take_back(self, purchase: Purchase, grant: Entry) -> None:
         """Revoke the grant, completely if no money is left for it."""
-        rest, length = self.rest(grant.entry_id), timedelta(days=purchase.order.promise.days or 0)
+        rest, length = (
+            self.remaining_amount(grant.entry_id),
+            timedelta(days=purchase.order.promise.days or 0),
+        )
         self._terms.shorten(grant.entry_id, length, grant.amount, rest)
         if not rest.minor:
             key, refers = f"revocation:{grant.entry_id}", grant.entry_id
@@ -250,7 +253,7 @@ class Ledger(Repository):
             self._end_renewal(purchase)
         entries = self.entries(purchase.purchase_id)
         grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
-        is_all_back = not any(self.rest(each).minor for each in grants)
+        is_all_back = not any(self.remaining_amount(each).minor for each in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
         self._move(purchase, is_back)
 
@@ -269,7 +272,7 @@ class Ledger(Repository):
         query = LEDGER.select().where(LEDGER.purchase_id == storable_text(purchase_id))
         return _ENTRIES.read_all(self.db.rows(query.order_by(LEDGER.id)))
 
-    def between(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
+    def list_period(self, since: datetime, until: datetime) -> list[tuple[Entry, Purchase]]:
         """Return the rows of a period with their purchases, oldest first."""
         is_then = (LEDGER.at >= iso(since)) & (LEDGER.at < iso(until))
         rows = self.db.rows(LEDGER.select().where(is_then).order_by(LEDGER.id))
@@ -279,7 +282,7 @@ class Ledger(Repository):
             known[purchase_id] = known.get(purchase_id) or self._purchases.get(purchase_id)
         return [(_ENTRIES.read(row), known[row["purchase_id"]]) for row in rows]
 
-    def rest(self, grant_id: int) -> Amount:
+    def remaining_amount(self, grant_id: int) -> Amount:
         """Return the amount of a grant that is not refunded. Raises NotFound."""
         grant = self.entry(grant_id)
         is_refund = (LEDGER.refers == grant_id) & (LEDGER.kind == EntryKind.REFUND.value)

@@ -229,7 +229,7 @@ class Promos(Repository):
         if excluded is not None:
             is_counted &= PROMO_USE.purchase_id.is_null() | PROMO_USE.purchase_id.not_in(excluded)
         query = PROMO_USE.select(PROMO_USE.id).where(is_counted & (PROMO_USE.user_id == user_id))
-        was_used = self._tombstones.had(user_id, Source.PROMO, row["code"])
+        was_used = self._tombstones.has_had(user_id, Source.PROMO, row["code"])
         if self.db.value(query) is not None or was_used:
             raise Refused(f"{code} is used", "promo-used")
         if (

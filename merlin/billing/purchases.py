@@ -299,7 +299,7 @@ class Purchases(Repository):
             query = query.where(_named(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
-    def by_outside(self, gateway: Gateway, outside_id: str) -> Purchase | None:
+    def find_by_payment(self, gateway: Gateway, outside_id: str) -> Purchase | None:
         """Return the purchase of a gateway's payment, None for an unknown one."""
         if not outside_id:
             return None
@@ -362,7 +362,9 @@ class Purchases(Repository):
         return self.db.change(PURCHASE.update(values).where(condition)) > 0
 
     @transaction
-    def pending(self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime) -> bool:
+    def mark_pending(
+        self, purchase_id: str, outside_id: str, pay_url: str, look_at: datetime
+    ) -> bool:
         """Store the gateway's answer; False if the purchase has a later state."""
         condition = PURCHASE.id == purchase_id
         values = {"outside_id": storable_text(outside_id), "pay_url": storable_text(pay_url)}
@@ -374,7 +376,7 @@ class Purchases(Repository):
         return self.db.change(PURCHASE.update(next_step).where(condition & is_before)) > 0
 
     @transaction
-    def held(self, purchase_id: str) -> bool:
+    def mark_held(self, purchase_id: str) -> bool:
         """Store that the money is held; False if the purchase has a later state."""
         before = [state.value for state in PurchaseState if state.rank < PurchaseState.HELD.rank]
         condition = (PURCHASE.id == purchase_id) & PURCHASE.state.in_(before)
@@ -389,7 +391,7 @@ class Purchases(Repository):
         return self.db.value(PURCHASE.select(PURCHASE.id).where(is_due).limit(1)) is not None
 
     @transaction
-    def due(self, now: datetime, limit: int = 20) -> list[Purchase]:
+    def claim_due(self, now: datetime, limit: int = 20) -> list[Purchase]:
         """Return the purchases to poll; the next poll of each is postponed, so no other does."""
         is_due = PURCHASE.look_at <= iso(now)
         # Locked in one order, so that two processes never deadlock.
@@ -414,7 +416,7 @@ class Purchases(Repository):
         return True
 
     @transaction
-    def look(self, purchase_id: str, at: datetime) -> bool:
+    def poll_at(self, purchase_id: str, at: datetime) -> bool:
         """Poll at `at` if the next poll would be later."""
         is_later = PURCHASE.look_at.is_null() | (PURCHASE.look_at > iso(at))
         condition = (PURCHASE.id == purchase_id) & is_later

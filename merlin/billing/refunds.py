@@ -95,7 +95,7 @@ class Refunds(Repository):
             and (existing := self.db.row(REFUND.select().where(REFUND.id == keyed_id))) is not None
         ):
             return self._refund(existing)
-        remaining, user_id = self._ledger.rest(grant_id), self._payer(grant.purchase_id)
+        remaining, user_id = self._ledger.remaining_amount(grant_id), self._payer(grant.purchase_id)
         requested = amount or remaining
         self._check(grant, user_id, requested, remaining)
         refund = Refund(
@@ -145,7 +145,7 @@ class Refunds(Repository):
         return self.db.value(query) is not None
 
     @transaction
-    def due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
+    def claim_due(self, gateway: Gateway, now: datetime, limit: int = 20) -> list[Refund]:
         """Claim the refunds to send or to ask about, as sending; other processes skip them."""
         query = REFUND.select().where(_due(gateway, now)).order_by(REFUND.look_at, REFUND.id)
         rows = self.db.rows(query.limit(limit))
@@ -170,7 +170,7 @@ class Refunds(Repository):
         not_found = NotFound(f"no refund {refund_id}", "billing-no-payment")
         row = self.db.one(REFUND.select().where(REFUND.id == storable_text(refund_id)), not_found)
         # The reason is stored only here, where it can be erased.
-        entry = self._ledger.returned(Gateway(row["till"]), gateway_refund, row["by_whom"])
+        entry = self._ledger.record_refund(Gateway(row["till"]), gateway_refund, row["by_whom"])
         values = {
             "state": RefundState.DONE.value,
             "outside_id": storable_text(gateway_refund.outside_id),

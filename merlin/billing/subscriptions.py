@@ -156,7 +156,7 @@ class Renewals(Repository):
             return True
         return self.db.change(RENEWAL.update({"state": state.value}).where(condition)) > 0
 
-    def stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
+    def list_stopping(self, gateway: Gateway, limit: int = 20) -> list[Renewal]:
         """Return the renewals that a gateway has to be told to end."""
         is_stopping = RENEWAL.state == RenewalState.STOPPING.value
         is_stopping &= RENEWAL.till == gateway.value
@@ -164,7 +164,7 @@ class Renewals(Repository):
         return _RENEWALS.read_all(rows, self.db)
 
     @transaction
-    def stopped(self, renewal_id: int) -> bool:
+    def mark_stopped(self, renewal_id: int) -> bool:
         """Store that Telegram was told; False if already known."""
         condition = (RENEWAL.id == renewal_id) & (RENEWAL.state == RenewalState.STOPPING.value)
         return (
@@ -172,7 +172,7 @@ class Renewals(Repository):
         )
 
     @transaction
-    def due(self, now: datetime, limit: int = 20) -> list[Renewal]:
+    def claim_due(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Claim the renewals of saved methods to pay now; each is postponed by AGAIN_AFTER."""
         is_due = _IS_ON & (RENEWAL.till == Gateway.YOOKASSA.value)
         is_due &= (RENEWAL.next_at <= iso(now + PAY_BEFORE)) & (RENEWAL.tries < MAX_ATTEMPTS)
@@ -188,13 +188,13 @@ class Renewals(Repository):
         return self.db.change(RENEWAL.update(values).where(condition)) > 0
 
     @transaction
-    def paid(self, renewal_id: int, next_at: datetime) -> None:
+    def record_payment(self, renewal_id: int, next_at: datetime) -> None:
         """Store a successful payment and the time of the next one."""
         values = {"next_at": iso(next_at), "tries": 0}
         self.db.change(RENEWAL.update(values).where(RENEWAL.id == renewal_id))
 
     @transaction
-    def to_remind(self, now: datetime, limit: int = 20) -> list[Renewal]:
+    def claim_reminders(self, now: datetime, limit: int = 20) -> list[Renewal]:
         """Claim the renewals whose owners are to be reminded now, once for each payment."""
         is_near = _IS_ON & (RENEWAL.next_at <= iso(now + REMIND_BEFORE)) & (RENEWAL.tries == 0)
         is_near &= RENEWAL.next_at > iso(now)
@@ -252,13 +252,13 @@ class Terms(Repository):
         ends_later = TERM.ends_at > iso(term.ends_at)
         return self.db.value(TERM.select(TERM.id).where(same_plan & ends_later)) is not None
 
-    def had_trial(self, user_id: int, plan: str) -> bool:
+    def has_had_trial(self, user_id: int, plan: str) -> bool:
         """Return whether a person had the trial of a plan, even before an erasure."""
         condition = (
             (TERM.user_id == user_id) & (TERM.plan == plan) & (TERM.source == Source.TRIAL.value)
         )
         has_row = self.db.value(TERM.select(TERM.id).where(condition)) is not None
-        return has_row or self._tombstones.had(user_id, Source.TRIAL, plan)
+        return has_row or self._tombstones.has_had(user_id, Source.TRIAL, plan)
 
     def shorten(self, grant_id: int, length: timedelta, paid: Amount, remaining: Amount) -> None:
         """Shorten a grant's term in proportion to the remaining money; later ones move earlier.

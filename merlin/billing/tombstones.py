@@ -38,7 +38,7 @@ class Tombstones(Repository):
     """
 
     @transaction
-    def keep(self, user_id: int, until: datetime) -> None:
+    def store(self, user_id: int, until: datetime) -> None:
         """Keep the person's newest usage until `until`, and their trials, codes and block."""
         marks = self.db.cipher.marks(str(user_id))
         now = iso(self._clock())
@@ -91,13 +91,13 @@ class Tombstones(Repository):
         row = {**{name: values[name] for name in columns}, "until": until}
         self.db.upsert(LEFT_BEHIND, key, row)
 
-    def had(self, user_id: int, source: Source, name: str) -> bool:
+    def has_had(self, user_id: int, source: Source, name: str) -> bool:
         """Return whether the person had the trial of a plan, or used a code, before they left."""
         marks = self._marks(user_id)
         condition = LEFT_BEHIND.mark.in_(marks) & (LEFT_BEHIND.format == f"{source.value}:{name}")
         return self.db.value(LEFT_BEHIND.select(LEFT_BEHIND.mark).where(condition)) is not None
 
-    def blocked(self, user_ids: Collection[int]) -> set[int]:
+    def find_blocked(self, user_ids: Collection[int]) -> set[int]:
         """Return those people who were blocked when they left."""
         blocked_marks = {row["mark"] for row in self.db.rows(_BLOCKED())}
         # Usually nobody is blocked, and no marks are computed.

@@ -354,7 +354,7 @@ async def _reach(handle: Handler, context: BotContext) -> None:
 
         def leave() -> None:
             if context.is_private and not is_closed:
-                Users(context.db).unreachable(context.user_id)
+                Users(context.db).mark_unreachable(context.user_id)
             if not is_closed:
                 context.outbox.drop(context.chat_id)
             # An undelivered answer does not count against the quota.

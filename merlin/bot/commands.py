@@ -109,7 +109,7 @@ def _changed_users(services: BotServices) -> dict[int, tuple[str, ...]]:
 def _current_menus(services: BotServices) -> dict[int, tuple[str, ...]]:
     """Return the additional commands of all users who have any."""
     roles = services.roles
-    granted = (grant.user_id for grant in roles.granted())
+    granted = (grant.user_id for grant in roles.list_grants())
     people = {*services.config.telegram.admins, *granted}
     commands_by_user = {user_id: staff_commands(roles.authority(user_id)) for user_id in people}
     return {user_id: names for user_id, names in commands_by_user.items() if names}

@@ -97,7 +97,7 @@ def model_list_loop(services: BotServices) -> Callable[[], Awaitable[None]]:
         due[provider] = asyncio.get_running_loop().time() + LISTS_EVERY_S
         # An unchanged list must not overwrite a limit learned from a rejected request.
         if listed != values.get(provider):
-            await services.store.do(lambda: windows.relist(provider, listed))
+            await services.store.do(lambda: windows.store_list(provider, listed))
             values[provider] = listed
 
     async def run() -> None:
@@ -256,7 +256,7 @@ class Bot:
             # Read first: updates claimed below are in own chats too, and must count as resumed.
             fresh = self._inbox.arrived(owner, unfinished, MAX_CONCURRENT)
             claimed = self._inbox.claim(owner, room) if room > 0 else []
-            Users(self._services.db).seen(message_authors([*fresh, *claimed]))
+            Users(self._services.db).record_authors(message_authors([*fresh, *claimed]))
             return fresh, claimed
 
         fresh, claimed = await self._services.store.do(find)

@@ -140,7 +140,7 @@ class NoticeSender:
         if await self._services.store.read(self._waiting):
             await self._services.store.do(self._hand_over)
         unsent = await self._services.store.do(
-            lambda: self._services.outbox.loose(self._services.owner, BATCH_SIZE)
+            lambda: self._services.outbox.list_unprompted(self._services.owner, BATCH_SIZE)
         )
         by_chat: dict[int, list[QueuedMessage]] = {}
         for outgoing in unsent:
@@ -157,7 +157,9 @@ class NoticeSender:
 
     def _hand_over(self) -> None:
         services, notices = self._services, Notices(self._services.db)
-        claimed = [notice for notice in self._waiting() if notices.handed_over(notice.notice_id)]
+        claimed = [
+            notice for notice in self._waiting() if notices.mark_handed_over(notice.notice_id)
+        ]
         services.outbox.put(list(build_messages(services, claimed)))
 
     async def _deliver(self, chat_id: int, messages: Sequence[QueuedMessage]) -> None:

@@ -104,12 +104,12 @@ log = get_logger(__name__)
 async def show_results(services: BotServices) -> None:
     """Show results of requests in the messages that wait for them; each result once."""
     waiting = WaitingRequests(services.db, services.bot_id)
-    if await services.store.read(waiting.ended):
+    if await services.store.read(waiting.list_finished):
         await services.store.do(partial(_hand_over, services, waiting))
 
 
 def _hand_over(services: BotServices, waiting: WaitingRequests) -> None:
-    for waiting_request, request in waiting.ended():
+    for waiting_request, request in waiting.list_finished():
         if waiting.forget(request.request_id):
             language, job = services.language_of(waiting_request.chat_id), request.result.get("job")
             open_button = Button(
@@ -256,7 +256,7 @@ class OutboxSender:
         def work() -> None:
             self._outbox.settle(outgoing.outgoing_id, OutgoingState.DROPPED)
             self._outbox.drop(chat_id)
-            Users(self._db).unreachable(chat_id)
+            Users(self._db).mark_unreachable(chat_id)
 
         await self._store.do(work)
 

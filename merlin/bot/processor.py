@@ -421,7 +421,7 @@ class UpdatePoller:
         updates.sort(key=lambda update: update.update_id)
 
         def store() -> list[tuple[Update, KnownUser]]:
-            Users(self._services.db).seen(message_authors(updates))
+            Users(self._services.db).record_authors(message_authors(updates))
             inbox = Inbox(self._services.db, self._services.bot_id)
             fresh = inbox.store(updates, self._services.owner)
             # Read here for all, because every question would have to read it.

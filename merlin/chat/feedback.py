@@ -125,7 +125,7 @@ class Ratings(BotRepository):
         value = self.db.value(RATING.select(RATING.value).where(_is_by(turn_id, user_id)))
         return None if value is None else Rating(value)
 
-    def turn_at(self, chat_id: int, message_id: int) -> int | None:
+    def find_turn(self, chat_id: int, message_id: int) -> int | None:
         """Return the turn that a message of the bot shows, None for any other message."""
         condition = (TURN.bot_id == self._bot_id) & (TURN.placeholder_id == message_id)
         query = TURN.select(TURN.id).join(SESSION, on=(SESSION.id == TURN.session_id))

@@ -104,20 +104,20 @@ class ModelRequest:
     user_id: int = 0
 
 
-def first_candidate(shelf: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
+def first_candidate(catalogue: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
-    wish = _allowed(shelf, wish)
+    wish = _allowed(catalogue, wish)
     if wish.chosen is not None:
         model_id = wish.chosen[1]
-        own = shelf.tuned_row(model_id) if model_id and not wish.system else None
+        own = catalogue.tuned_row(model_id) if model_id and not wish.system else None
         kind = CandidateKind.CHOSEN
         return _plain(kind, wish.chosen, wish) if own is None else _tuned(kind, own)
     if wish.system and wish.assistant:
         return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
-    serving = shelf.serving_row(wish.dataset) if not wish.system else None
+    serving = catalogue.serving_row(wish.dataset) if not wish.system else None
     if serving is None:
         return None
-    tried = shelf.canary_row(serving["dataset"]) if serving["tried_row"] else None
+    tried = catalogue.canary_row(serving["dataset"]) if serving["tried_row"] else None
     if tried is None:
         return _tuned(CandidateKind.SERVING, serving)
     kind, row = CandidateKind.SERVING, serving
@@ -133,13 +133,13 @@ def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool
 
 
 async def candidates(
-    shelf: ModelCatalogue, store: Store, wish: ModelRequest, first: Candidate | None
+    catalogue: ModelCatalogue, store: Store, wish: ModelRequest, first: Candidate | None
 ) -> AsyncIterator[Candidate]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
         yield first
     first_model = first and (first.provider, first.model_id)
-    for choice in await store.read(lambda: list(_chain(shelf, wish))):
+    for choice in await store.read(lambda: list(_chain(catalogue, wish))):
         if (choice.provider, choice.model_id) != first_model:
             yield choice
 
@@ -149,23 +149,23 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
     yield choice
 
 
-def _allowed(shelf: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
+def _allowed(catalogue: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
     """Return the request without models that may not serve: then nothing is chosen."""
-    chosen = None if is_revoked(shelf, wish.chosen) else wish.chosen
-    assistant = None if is_revoked(shelf, wish.assistant) else wish.assistant
+    chosen = None if is_revoked(catalogue, wish.chosen) else wish.chosen
+    assistant = None if is_revoked(catalogue, wish.assistant) else wish.assistant
     return replace(wish, chosen=chosen, assistant=assistant)
 
 
-def is_revoked(shelf: ModelCatalogue, general: General | None) -> bool:
+def is_revoked(catalogue: ModelCatalogue, general: General | None) -> bool:
     """Return whether a model is tuned and may not serve: consent was withdrawn."""
-    own = shelf.tuned_row(general[1]) if general is not None and general[1] else None
+    own = catalogue.tuned_row(general[1]) if general is not None and general[1] else None
     return own is not None and own["state"] == ModelState.REVOKED
 
 
-def newer_serving(shelf: ModelCatalogue, wish: ModelRequest) -> Serving | None:
+def newer_serving(catalogue: ModelCatalogue, wish: ModelRequest) -> Serving | None:
     """Return the serving model if it is newer than the session's chosen version, else None."""
-    own = shelf.model(wish.chosen[1]) if wish.chosen and wish.chosen[1] else None
-    serving = shelf.serving(own.dataset) if own else None
+    own = catalogue.model(wish.chosen[1]) if wish.chosen and wish.chosen[1] else None
+    serving = catalogue.serving(own.dataset) if own else None
     is_newer = own and serving and serving.model.build_id > own.build_id
     return serving if is_newer else None
 
@@ -175,23 +175,23 @@ def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Can
     return Candidate(standing, *general, before)
 
 
-def _chain(shelf: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
-    wish = _allowed(shelf, wish)
-    others = [general for general in wish.general if not is_revoked(shelf, general)]
+def _chain(catalogue: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
+    wish = _allowed(catalogue, wish)
+    others = [general for general in wish.general if not is_revoked(catalogue, general)]
     if wish.system:
         for general in others:
             yield _plain(CandidateKind.GENERAL, general, wish)
         return
-    serving = shelf.serving_row(wish.dataset)
+    serving = catalogue.serving_row(wish.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
         now = _tuned(CandidateKind.SERVING, serving)
         yield now
-        for earlier in shelf.earlier_rows(serving["dataset"]):
+        for earlier in catalogue.earlier_rows(serving["dataset"]):
             yield _tuned(CandidateKind.EARLIER, earlier)
         system = now.before
-        if now.base and not is_revoked(shelf, (now.provider, now.base)):
-            before = (*system, *shelf.few(serving["build_id"], FEW))
+        if now.base and not is_revoked(catalogue, (now.provider, now.base)):
+            before = (*system, *catalogue.first_conversations(serving["build_id"], FEW))
             yield Candidate(CandidateKind.BASE, now.provider, now.base, before, now.base)
     standing = CandidateKind.GENERAL if serving is not None else CandidateKind.ALONE
     for provider, model_id in others:
@@ -287,7 +287,7 @@ class ModelCatalogue(Repository):
         """Return the row of what `model` returns, with its training data's settings."""
         return self.db.row(_MODEL(model_id=model_id))
 
-    def few(self, build_id: int, count: int) -> tuple[Message, ...]:
+    def first_conversations(self, build_id: int, count: int) -> tuple[Message, ...]:
         """Return the first `count` training conversations of a build, without system texts."""
         taught = (
             TAUGHT_EXAMPLE.select(EXAMPLE_TEXT.messages)
@@ -333,7 +333,7 @@ class Windows(Repository):
         return {row["model_id"]: row["tokens"] or None for row in self.db.rows(those)}
 
     @transaction
-    def relist(self, provider: str, windows: Mapping[str, int | None]) -> None:
+    def store_list(self, provider: str, windows: Mapping[str, int | None]) -> None:
         """Store the models that a provider lists; delete those that it no longer lists."""
         known = self.listed(provider)
         for gone in known.keys() - windows.keys():
@@ -384,14 +384,14 @@ class ModelOption:
 
 
 def list_models(
-    shelf: ModelCatalogue, listed: Windows, wish: ModelRequest, config: Config
+    catalogue: ModelCatalogue, listed: Windows, wish: ModelRequest, config: Config
 ) -> list[ModelOption]:
     """Return every model that can be chosen, each once; the serving one first.
 
     `wish` has the dataset, and each provider with its configured model, in configuration order.
     """
     found: dict[General, ModelOption] = {}
-    for option in (*_own(shelf, wish.dataset), *_others(shelf, listed, wish.general)):
+    for option in (*_own(catalogue, wish.dataset), *_others(catalogue, listed, wish.general)):
         found.setdefault((option.provider, option.model_id), option)
     windows = {provider: listed.listed(provider) for provider, _ in found}
     return [
@@ -406,28 +406,28 @@ def list_models(
     ]
 
 
-def _own(shelf: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
-    serving = shelf.serving_row(dataset)
+def _own(catalogue: ModelCatalogue, dataset: str | None) -> Iterator[ModelOption]:
+    serving = catalogue.serving_row(dataset)
     if serving is None:
         return
     now = _tuned(CandidateKind.SERVING, serving)
-    earlier = shelf.earlier_rows(serving["dataset"])
+    earlier = catalogue.earlier_rows(serving["dataset"])
     for one in (now, *(_tuned(CandidateKind.EARLIER, row) for row in earlier)):
         yield ModelOption(one.standing, one.provider, one.model_id or "", one.version, one.base)
-    if is_chat_model(now.base) and not is_revoked(shelf, (now.provider, now.base)):
+    if is_chat_model(now.base) and not is_revoked(catalogue, (now.provider, now.base)):
         yield ModelOption(CandidateKind.BASE, now.provider, now.base)
 
 
 def _others(
-    shelf: ModelCatalogue, listed: Windows, general: Iterable[General]
+    catalogue: ModelCatalogue, listed: Windows, general: Iterable[General]
 ) -> Iterator[ModelOption]:
     general = list(general)
     for provider, model_id in general:
-        if model_id and not is_revoked(shelf, (provider, model_id)):
+        if model_id and not is_revoked(catalogue, (provider, model_id)):
             yield ModelOption(CandidateKind.GENERAL, provider, model_id)
     for provider, _ in general:
         for model_id in listed.listed(provider):
-            if is_chat_model(model_id) and shelf.tuned_row(model_id) is None:
+            if is_chat_model(model_id) and catalogue.tuned_row(model_id) is None:
                 yield ModelOption(CandidateKind.GENERAL, provider, model_id)
 
 

@@ -137,7 +137,7 @@ def restore_session(db: Database, chat_id: int, session_id: int) -> bool:
 class Sessions(BotRepository):
     """The sessions of one bot's chats; at most one of a chat's topic is open."""
 
-    def opened(self, place: ChatPlace) -> Session | None:
+    def find_open(self, place: ChatPlace) -> Session | None:
         """Return the place's open session, None if there is none; writes nothing."""
         row = self.db.row(_OPEN(**self._there(place)))
         return None if row is None else self._session(row)
@@ -145,7 +145,7 @@ class Sessions(BotRepository):
     @transaction
     def open(self, place: ChatPlace) -> Session:
         """Return the place's open session; create the first one."""
-        found = self.opened(place)
+        found = self.find_open(place)
         if found is not None:
             return found
         first = Session(0, place.chat_id, place.user_id, place.dataset, thread_id=place.thread_id)
@@ -171,7 +171,7 @@ class Sessions(BotRepository):
         self.db.change(SESSION.update(choices).where(condition))
 
     @transaction
-    def used(self, session: Session) -> None:
+    def record_answer(self, session: Session) -> None:
         """Store the effects of an answer: the used window, the time, the first title."""
         used = _USED(
             bot=self._bot_id,
@@ -231,7 +231,7 @@ class Sessions(BotRepository):
     @transaction
     def restore(self, place: ChatPlace, session_id: int) -> Session | None:
         """Undo `delete`; the session is open again unless another one is in use."""
-        now = self.opened(place)
+        now = self.find_open(place)
         if not restore_session(self.db, place.chat_id, session_id):
             return None
         if now is None or now.touched_at is None:

@@ -145,7 +145,7 @@ class ChangeProcessor:
     def _notify(
         self, change: Change, key: str, arguments: Mapping[str, object], refusals: int | None = None
     ) -> None:
-        if change.by.isdecimal() and self._queue.stands(change.change_id):
+        if change.by.isdecimal() and self._queue.exists(change.change_id):
             kind = key.removeprefix("notice-change-")
             mark = (change.before or "") if refusals is None else refusals
             once = f"change:{change.change_id}:{kind}:{mark}"

@@ -89,11 +89,11 @@ def _argument(request: Request, name: str) -> str:
     return str(request.arguments.get(name) or "")
 
 
-def _fetched(services: DaemonServices, _request: Request) -> Result:
+def _result_of_fetch(services: DaemonServices, _request: Request) -> Result:
     return {"position": max(services.build_settings.journal.line().values(), default=0)}
 
 
-def _polled(services: DaemonServices, _request: Request) -> Result:
+def _make_jobs_due(services: DaemonServices, _request: Request) -> Result:
     """Make every launched job due for the next poll tick."""
     jobs = [job for job in Jobs(services.db).open_jobs() if job.state is not JobState.LAUNCHING]
     for job in jobs:
@@ -101,10 +101,10 @@ def _polled(services: DaemonServices, _request: Request) -> Result:
     return {"jobs": len(jobs)}
 
 
-def _counted(services: DaemonServices, request: Request) -> Result:
+def _update_inventory(services: DaemonServices, request: Request) -> Result:
     """Update the inventory of models at once: the bot got an error that one is gone."""
-    services.inventory.doubt(_argument(request, "model"))
-    changed = services.inventory.take()
+    services.inventory.check_again(_argument(request, "model"))
+    changed = services.inventory.update()
     return {"models": {model.model_id: model.state.value for model in changed}}
 
 
@@ -199,9 +199,9 @@ def _prune(services: DaemonServices, request: Request) -> Result:
 
 
 KINDS: Mapping[RequestKind, Doer] = {
-    RequestKind.FETCH: _fetched,
-    RequestKind.POLL: _polled,
-    RequestKind.CENSUS: _counted,
+    RequestKind.FETCH: _result_of_fetch,
+    RequestKind.POLL: _make_jobs_due,
+    RequestKind.CENSUS: _update_inventory,
     RequestKind.BUILD: _build,
     RequestKind.LAUNCH: _launch,
     RequestKind.MIGRATE: _migrate,

@@ -51,7 +51,7 @@ class StatusSender:
         if time.monotonic() < self._next_at:
             return False
         verdicts, sent = VerdictHistory(self._services.db, self._services.clock), 0
-        for owed in verdicts.owed_statuses():
+        for owed in verdicts.list_unsent_statuses():
             status = self._status(owed)
             message = f"{status.state} {status.description}"
             if message != owed["words"]:
@@ -65,7 +65,7 @@ class StatusSender:
                     raise
                 kill_point("status.sent")
                 sent += 1
-            verdicts.sent_status(owed, message)
+            verdicts.record_sent_status(owed, message)
         self._pause_s = FIRST_PAUSE_S
         return sent > 0
 

@@ -79,13 +79,13 @@ def ticks_of(services: DaemonServices, tally: TickCounts) -> list[Tick]:
         Tick("note", NoteWriter(services), max(step, 1.0)),
         *([Tick("status", StatusSender(services, forge), max(step, 1.0))] if forge else []),
         Tick("changes", services.changing, min(step, 0.25), wakes="fetch", is_asked=True),
-        Tick("serve", _served(services), min(step, 0.25), wakes="launch", is_asked=True),
+        Tick("serve", _request_tick(services), min(step, 0.25), wakes="launch", is_asked=True),
         Tick(
             "baselines",
             BaselineTick(services.db, services.config, services.providers),
             BASELINES_S,
         ),
-        Tick("census", lambda: bool(services.inventory.take()), MINUTE_S),
+        Tick("census", lambda: bool(services.inventory.update()), MINUTE_S),
         Tick("watch", partial(warn_of_sunsets, services), HOUR_S),
         Tick("vocabulary", _vocabulary_release(), MINUTE_S),
         Tick("alarm", partial(warn_of_problems, services), MINUTE_S),
@@ -134,16 +134,16 @@ def read_commits(services: DaemonServices) -> bool:
     Raises SourceError when the repository cannot be read or has no such branch.
     """
     try:
-        tells = partial(_tell_outcome, services), partial(_tell_rewritten, services)
+        tells = partial(_notify_outcome, services), partial(_notify_rewritten, services)
         head, has_moved = gather(services.build_settings, *tells)
     except SourceError as error:
-        _tell_today(services, "notice-repository", reason=str(error))
+        _notify_daily(services, "notice-repository", reason=str(error))
         raise
     except OSError as error:
-        _tell_today(services, "notice-disk", reason=str(error))
+        _notify_daily(services, "notice-disk", reason=str(error))
         raise MerlinError(f"no build: {error}", "notice-disk", reason=str(error)) from error
     if head is None:
-        _tell_today(services, "notice-no-branch")
+        _notify_daily(services, "notice-no-branch")
         repository = needed_repository(services.config)
         named = {"url": repository.url, "branch": repository.branch}
         raise SourceError(f"no branch {repository.branch}", "doctor-no-branch", **named)
@@ -152,18 +152,18 @@ def read_commits(services: DaemonServices) -> bool:
     return has_moved
 
 
-def _tell_today(services: DaemonServices, key: str, **arguments: object) -> None:
+def _notify_daily(services: DaemonServices, key: str, **arguments: object) -> None:
     day = services.clock().date().isoformat()
     Notices(services.db).tell(ADMINS, key, arguments, once=f"{key.removeprefix('notice-')}:{day}")
 
 
-def _tell_rewritten(services: DaemonServices, head: str, count: int) -> None:
+def _notify_rewritten(services: DaemonServices, head: str, count: int) -> None:
     log.warning("history was rewritten", commits_left=count, head=head)
     arguments = {"count": count, "head": head[:10]}
     Notices(services.db).tell(ADMINS, "notice-rewritten", arguments, once=f"rewritten:{head}")
 
 
-def _tell_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
+def _notify_outcome(services: DaemonServices, commit: Commit, outcome: Outcome) -> None:
     """Notify the admins of a rejected commit, or of a build that left out bad examples."""
     found = outcome.checked.findings if outcome.checked else ()
     errors = [finding for finding in found if finding.severity == "error"]
@@ -198,18 +198,18 @@ def _carry(services: DaemonServices, job: Job) -> bool:
         return False  # reported by warn_of_problems
     commit = VerdictHistory(services.db).commit_of(job.job_id)
     with open_span("launch", commit=commit) as span:
-        after = _carried(services, provider, job, commit)
+        after = _advance(services, provider, job, commit)
         Jobs(services.db).save(job, after)
         span.set_attributes(span_attributes(after))
     if after.state is JobState.SUCCEEDED:
         # Found already finished (after a lost database): it will not be polled again.
         store_diary(provider, after)
     if after.state is JobState.FAILED:
-        _tell_failed(services, after)
+        _notify_failed(services, after)
     return after.state is not job.state
 
 
-def _carried(
+def _advance(
     services: DaemonServices, provider: TrainingProvider, job: Job, commit: str | None
 ) -> Job:
     """Advance one launch; an error of its build must not stop the other launches."""
@@ -235,7 +235,7 @@ def poll(services: DaemonServices) -> bool:
             continue
         after = poll_job(provider, job)
         if after.state in (JobState.FAILED, JobState.CANCELLED):
-            _tell_failed(services, after)
+            _notify_failed(services, after)
         if after.is_final:
             ended, commit = True, VerdictHistory(services.db).commit_of(job.job_id)
             with open_span("training", span_attributes(after), commit=commit, since=job.created_at):
@@ -250,7 +250,7 @@ def _is_due(services: DaemonServices, job: Job) -> bool:
     return not timedelta() < job.not_before - services.clock() <= MAX_WAIT
 
 
-def _tell_failed(services: DaemonServices, job: Job) -> None:
+def _notify_failed(services: DaemonServices, job: Job) -> None:
     arguments, word = {"job": job.job_id, "dataset": job.dataset}, "failed"
     if job.status == FORBIDDEN and not job.provider_job_id:
         arguments, word = {**arguments, "provider": job.provider, "reason": job.error}, "forbidden"
@@ -263,7 +263,7 @@ def _tell_failed(services: DaemonServices, job: Job) -> None:
 def prove(services: DaemonServices) -> bool:
     """Evaluate new models; revoked ones are retired first."""
     models = Models(services.db, services.clock)
-    if models.unproved():
+    if models.list_unproved():
         Promotions(services.db).retire_revoked()
     return bool(prove_new(models, services.providers))
 
@@ -281,14 +281,14 @@ def promote(services: DaemonServices) -> bool:
             "dataset": model.dataset,
             "version": model.build_version,
             "job": model.job_id,
-            "proof": _proof(proof_of(services.db, model.model_row)),
+            "proof": _proof_argument(proof_of(services.db, model.model_row)),
         }
         once = f"serving:{model.model_row}:{candidate.position}"
         Notices(services.db).tell(ADMINS, "notice-serving", arguments, once=once)
     return bool(switched)
 
 
-def _proof(proof: Evaluation | None) -> Mapping[str, object]:
+def _proof_argument(proof: Evaluation | None) -> Mapping[str, object]:
     """Return a model's result on its test questions, as a nested Fluent message."""
     if proof is None or not proof.questions:
         return {"key": "proof-none", "arguments": {}}
@@ -312,13 +312,13 @@ class NoteWriter:
         """Write and push notes; return whether one was written. Raises SourceError at the end."""
         rows, source = VerdictHistory(self._services.db), self._services.build_settings.source
         count, failures = 0, []
-        for commit, words in rows.unnoted():
+        for commit, words in rows.list_unwritten_notes():
             try:
                 source.note(commit, words)
             except SourceError as failure:
                 failures.append(failure)
                 continue
-            rows.noted(commit, words)
+            rows.record_note(commit, words)
             count += 1
         self._is_owed = self._is_owed or count > 0
         if self._is_owed and time.monotonic() >= self._share_at:
@@ -340,7 +340,7 @@ def count_hours(services: DaemonServices) -> bool:
     return False
 
 
-def _served(services: DaemonServices) -> Callable[[], bool]:
+def _request_tick(services: DaemonServices) -> Callable[[], bool]:
     """Return the tick that processes requests; it queries only if the change counter moved."""
     seen: int | None = None
 
@@ -373,7 +373,7 @@ def warn_of_problems(services: DaemonServices) -> bool:
     now, tell = services.clock(), partial(Notices(services.db).tell, ADMINS)
     for job in Jobs(services.db).open_jobs():
         _warn_of_job(services, job, now, tell)
-    for model in Models(services.db, services.clock).unproved():
+    for model in Models(services.db, services.clock).list_unproved():
         if model.note and now - model.created_at > MAX_PROOF_TIME:
             _warn_of_silence(model.provider, model.note, now, tell)
     for dataset, serving in Promotions(services.db).serving().items():

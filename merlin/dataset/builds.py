@@ -245,7 +245,7 @@ def write_build(content: BuildContent, parent: Path, number: int) -> Path:
             for side, name in _FILES:
                 with (place / name).open("wb") as file:
                     file.writelines(content.lines(side))
-        _finish(place, content.manifest)
+        _write_manifest(place, content.manifest)
         kill_point("build.before_rename")
         place.rename(folder)
     sync_file(parent)
@@ -293,7 +293,7 @@ def remove_folders(
     return removed
 
 
-def _finish(folder: Path, manifest: Mapping[str, Any]) -> None:
+def _write_manifest(folder: Path, manifest: Mapping[str, Any]) -> None:
     """Write the manifest and sync all files and the folder to disk."""
     folder.chmod(0o755)
     content = json.dumps(manifest, ensure_ascii=False, indent=1) + "\n"
@@ -368,12 +368,12 @@ def read_versions(db: Database, dataset: str, example_id: str) -> Sequence[Examp
             answer=conversation[-1].content,
             build=build_version(dataset, int(number)) or "",
         )
-        if versions and _says(versions[-1]) == _says(version):
+        if versions and _content_of(versions[-1]) == _content_of(version):
             versions[-1] = version  # an earlier build contains the same texts
         else:
             versions.append(version)
     return versions
 
 
-def _says(version: ExampleVersion) -> tuple[str, str]:
+def _content_of(version: ExampleVersion) -> tuple[str, str]:
     return version.question, version.answer

@@ -268,13 +268,13 @@ class Changes(Repository):
         query = CHANGE.select().where(CHANGE.batch == batch_id).order_by(CHANGE.id)
         return [self._change(row) for row in self.db.rows(query)]
 
-    def pending(self, dataset: str) -> list[Change]:
+    def list_pending(self, dataset: str) -> list[Change]:
         """Return the waiting and working changes of a dataset, oldest first."""
         goes_on = CHANGE.state.in_([ChangeState.WAITING.value, ChangeState.WORKING.value])
         query = CHANGE.select().where((CHANGE.dataset == dataset) & goes_on)
         return [self._change(row) for row in self.db.rows(query.order_by(CHANGE.id))]
 
-    def committed(self, dataset: str, since: datetime) -> list[Change]:
+    def list_committed(self, dataset: str, since: datetime) -> list[Change]:
         """Return the changes of a dataset committed at or after `since`, oldest first."""
         is_new = (CHANGE.state == ChangeState.COMMITTED.value) & (CHANGE.updated_at >= iso(since))
         query = CHANGE.select().where((CHANGE.dataset == dataset) & is_new)
@@ -307,7 +307,7 @@ class Changes(Repository):
         return [self._change(row) for row in self.db.rows(query)]
 
     @transaction
-    def again(self, change_id: str, text: str | None, before: str | None) -> bool:
+    def resubmit(self, change_id: str, text: str | None, before: str | None) -> bool:
         """Resolve a conflict with a new text based on `before`.
 
         The batch is queued again once all its conflicts are resolved. False if the change is not
@@ -403,7 +403,7 @@ class Changes(Repository):
         is_left = CHANGE.state == ChangeState.WORKING.value
         return self.db.change(CHANGE.update({"state": ChangeState.WAITING.value}).where(is_left))
 
-    def stands(self, change_id: str) -> bool:
+    def exists(self, change_id: str) -> bool:
         """Return whether the change still exists: its requester may have deleted their data."""
         query = CHANGE.select(CHANGE.id).where(CHANGE.change_id == change_id)
         return self.db.row(query) is not None

@@ -70,7 +70,7 @@ class CommitSettings:
     wait: Callable[[int], None] = field(default=wait_before_retry)
 
 
-def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
+def commit_changes(settings: CommitSettings, batch: Batch) -> BatchResult:
     """Commit a batch; return its commit on the branch, or its conflicts.
 
     Raises SourceError if the repository is unavailable (the batch may be pushed or not: call this
@@ -78,39 +78,39 @@ def commit_changes(press: CommitSettings, batch: Batch) -> BatchResult:
     made.
     """
     key = f"change:{batch.batch_id}"
-    intent = press.intents.open(key, "change")
+    intent = settings.intents.open(key, "change")
     if intent.state is IntentState.DONE:
         return BatchResult(intent.outside_id)
     is_doubtful = intent.state is IntentState.SENDING
     for attempt in range(TRIES):
-        with press.branch.turn():
-            landed = _tried(press, batch, key, is_doubtful=is_doubtful)
+        with settings.branch.turn():
+            landed = _try_commit(settings, batch, key, is_doubtful=is_doubtful)
         if landed is not None:
             if landed.commit is not None:
-                press.intents.done(key, landed.commit)
+                settings.intents.done(key, landed.commit)
             else:  # a conflict leaves the intent open for another try
-                press.intents.ready(key)
+                settings.intents.ready(key)
             return landed
         log.info("the branch moved on", batch=batch.batch_id, attempt=attempt + 1)
-        press.wait(attempt)
+        settings.wait(attempt)
     raise SourceError(f"pushed {TRIES} times in vain", "change-raced", tries=TRIES)
 
 
-def _tried(
-    press: CommitSettings, batch: Batch, key: str, *, is_doubtful: bool
+def _try_commit(
+    settings: CommitSettings, batch: Batch, key: str, *, is_doubtful: bool
 ) -> BatchResult | None:
     """Return the result of one try, None if another push was faster."""
-    head = press.branch.head()
+    head = settings.branch.head()
     if is_doubtful:
-        found = press.branch.find(head, batch.batch_id)
+        found = settings.branch.find(head, batch.batch_id)
         if found is not None:
             return BatchResult(found)
-    written = press.branch.write(head, batch)
+    written = settings.branch.write(head, batch)
     if written.commit is None or written.is_there:
         return written
     kill_point("change.written")
-    press.intents.sending(key, press.clock())
-    if not press.branch.push(written.commit, head):
+    settings.intents.sending(key, settings.clock())
+    if not settings.branch.push(written.commit, head):
         return None
     kill_point("change.pushed")
     return BatchResult(written.commit)

@@ -65,7 +65,7 @@ def _pairs(
     found = ExampleEntries(db).find(dataset, ExampleFilter(text, split=split), _MAX_READ)
     files = [FileText(dataset, each.path, each.blob, each.text) for each in found]
     sides = {each.path: each.split for each in found}
-    for file in apply_pending_changes(dataset, files, Changes(db).pending(dataset)):
+    for file in apply_pending_changes(dataset, files, Changes(db).list_pending(dataset)):
         example = parse_example(file.text) if file.path.startswith(EXAMPLES) else None
         # A system text or further turns put the question in another context.
         if example and len(example.messages) == _PAIR:

@@ -438,7 +438,7 @@ class ExampleIndex:
         query = "SELECT id FROM example WHERE status = ? ORDER BY id"
         return [example_id for (example_id,) in self.rows(query, status)]
 
-    def good_among(self, example_ids: Sequence[str]) -> set[str]:
+    def filter_good(self, example_ids: Sequence[str]) -> set[str]:
         """Return the ids of good examples among these."""
         good: set[str] = set()
         for at in range(0, len(example_ids), _PORTION):

@@ -121,7 +121,7 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
 
 def restore_texts(source: GitSource, index: FileIndex) -> int:
     """Read missing texts of files from git; return how many. Raises SourceError."""
-    lost = index.lost_texts()
+    lost = index.list_missing_texts()
     for texts in _texts(source, index, lost):
         index.add(texts)
     return len(lost)
@@ -355,7 +355,7 @@ class FileIndex(Repository):
             known.update(row["blob"] for row in rows)
         return [blob for blob in blobs if blob not in known]
 
-    def lost_texts(self) -> list[str]:
+    def list_missing_texts(self) -> list[str]:
         """Return the blobs of files whose text is not cached."""
         same = DATASET_TEXT.blob == DATASET_FILE.blob
         query = DATASET_FILE.select(DATASET_FILE.blob).distinct()

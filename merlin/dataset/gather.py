@@ -102,7 +102,7 @@ class BuildSettings:
 
 
 def gather(
-    shop: BuildSettings,
+    settings: BuildSettings,
     tell: Callable[[Commit, Outcome], None],
     tell_rewritten: Callable[[str, int], None],
     since: Collection[str] = (),
@@ -115,78 +115,87 @@ def gather(
     history: the head, and how many commits left. Raises SourceError when the repository cannot be
     read, OSError when the disk takes no build; what was recorded before stays.
     """
-    with shop.turn:
+    with settings.turn:
         kill_point("fetch.before")
-        head = shop.source.fetch()
+        head = settings.source.fetch()
         kill_point("fetch.after")
         if head is None:
             return None, False
-        with shop.line_moves:
-            line = shop.journal.line()
-            commits = shop.source.commits_since(head, line, since)
-            left = _leave(shop, head, line, commits)
+        with settings.line_moves:
+            line = settings.journal.line()
+            commits = settings.source.commits_since(head, line, since)
+            left = _drop_commits(settings, head, line, commits)
             if left:
                 tell_rewritten(head, left)
-            _record(shop, head, line, commits, tell)
+            _record(settings, head, line, commits, tell)
             return head, bool(commits or left)
 
 
 def _record(
-    shop: BuildSettings,
+    settings: BuildSettings,
     head: str,
     line: Mainline,
     commits: Sequence[Commit],
     tell: Callable[[Commit, Outcome], None],
 ) -> None:
     if commits:
-        shop.journal.drop_unfinished()
+        settings.journal.drop_unfinished()
     for commit in commits:
         with open_commit_span(commit.sha):
-            outcomes = [_prepare(shop, commit, name) for name in _changed(shop, commit, line)]
-            shop.journal.record(commit, outcomes, shop.clock())
+            outcomes = [
+                _prepare(settings, commit, name)
+                for name in _changed_datasets(settings, commit, line)
+            ]
+            settings.journal.record(commit, outcomes, settings.clock())
         kill_point("verdict.recorded")
         line = {**line, commit.sha: commit.position}
         words = {outcome.dataset: outcome.word for outcome in outcomes}
         log.info("commit recorded", commit=commit.sha, position=commit.position, verdicts=words)
         for outcome in outcomes:
             tell(commit, outcome)
-    if not shop.courses.is_whole():
-        _index(shop, head)
+    if not settings.courses.is_whole():
+        _index(settings, head)
 
 
-def _index(shop: BuildSettings, head: str) -> None:
+def _index(settings: BuildSettings, head: str) -> None:
     """Index the course of every dataset at the head."""
     checked = {}
-    for name in shop.source.dataset_trees(head):
-        checked[name] = check_settings(name, shop.source.entries(head, name), shop.source.read)
-    shop.courses.index(checked, shop.clock())
+    for name in settings.source.dataset_trees(head):
+        checked[name] = check_settings(
+            name, settings.source.entries(head, name), settings.source.read
+        )
+    settings.courses.index(checked, settings.clock())
     log.info("courses are indexed anew", commit=head, datasets=len(checked))
 
 
-def _leave(shop: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]) -> int:
+def _drop_commits(
+    settings: BuildSettings, head: str, line: Mainline, commits: Sequence[Commit]
+) -> int:
     """Remove commits from the mainline that a rewritten history lacks; return how many."""
     if not line:
         return 0
     if not commits:  # the head is recorded: the branch did not move, or was reset to it
-        stays = shop.source.commits_since(head, ())[0].position
+        stays = settings.source.commits_since(head, ())[0].position
     else:
         joins = commits[0].parent in line
         stays = commits[0].position - 1 if joins else 0
-    return shop.journal.drop_commits(stays, shop.clock()) if stays < max(line.values()) else 0
+    return (
+        settings.journal.drop_commits(stays, settings.clock()) if stays < max(line.values()) else 0
+    )
 
 
-def _changed(shop: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
+def _changed_datasets(settings: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
     """Return the names of datasets whose tree this commit changed, removed ones included.
 
     The first recorded commit changes all datasets, because its parent is not recorded.
     """
-    now = shop.source.dataset_trees(commit.sha)
+    now = settings.source.dataset_trees(commit.sha)
     known = commit.parent is not None and commit.parent in line
-    before = shop.source.dataset_trees(commit.parent) if known and commit.parent else {}
+    before = settings.source.dataset_trees(commit.parent) if known and commit.parent else {}
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
-def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
+def _prepare(settings: BuildSettings, commit: Commit, folder: str) -> Outcome:
     """Return the commit's outcome for one dataset; its rows are stored but hidden.
 
     The index is committed before the commit is recorded. After a crash in between, its commit
@@ -194,47 +203,53 @@ def _prepare(shop: BuildSettings, commit: Commit, folder: str) -> Outcome:
     """
     # A name that is not UTF-8 is stored with its bytes escaped; the dataset is rejected.
     dataset = folder.encode("utf-8", "backslashreplace").decode("utf-8")
-    path = shop.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
-    tree = shop.source.dataset_trees(commit.sha).get(folder)
+    path = settings.indices / f"{dataset}.sqlite" if is_valid_name(dataset) else None
+    tree = settings.source.dataset_trees(commit.sha).get(folder)
     if tree is None:
         if path is not None:
             remove_index(path)
-        return shop.journal.prepare(commit, Outcome(dataset, VerdictStatus.REMOVED), shop.clock())
+        return settings.journal.prepare(
+            commit, Outcome(dataset, VerdictStatus.REMOVED), settings.clock()
+        )
     with open_index(path) as index:
         with open_span("check", {"merlin.dataset": dataset}) as span:
-            checked = _check(shop, index, commit, folder, tree)
+            checked = _check(settings, index, commit, folder, tree)
             span.set_attribute("merlin.examples", checked.good)
-        outcome = shop.journal.prepare(commit, _outcome(shop, commit, checked), shop.clock())
+        outcome = settings.journal.prepare(
+            commit, _outcome(settings, commit, checked), settings.clock()
+        )
         index.keep(commit.sha, tree)
         kill_point("index.kept")
     return replace(outcome, checked=replace(checked, index=None))
 
 
 def _check(
-    shop: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
+    settings: BuildSettings, index: ExampleIndex, commit: Commit, folder: str, tree: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit; only changes are read if the index is up to date."""
-    settings = shop.source.read, shop.limits, shop.limit_tokens
-    if index.commit_read and index.commit_read == shop.journal.newest_commit(folder):
-        changes = shop.source.changes(index.state("tree"), tree)
+    arguments = settings.source.read, settings.limits, settings.limit_tokens
+    if index.commit_read and index.commit_read == settings.journal.newest_commit(folder):
+        changes = settings.source.changes(index.state("tree"), tree)
         if changes is not None:
-            checked = check_changes(folder, index, changes, *settings)
+            checked = check_changes(folder, index, changes, *arguments)
             if checked is not None:
                 return checked
     if not index.is_new:
         index.clear()
-    return _check_whole(shop, index, commit.sha, folder)
+    return _check_whole(settings, index, commit.sha, folder)
 
 
 def _check_whole(
-    shop: BuildSettings, index: ExampleIndex, commit: str, folder: str
+    settings: BuildSettings, index: ExampleIndex, commit: str, folder: str
 ) -> CheckedDataset:
     """Return the checked dataset at a commit, read completely into an empty index."""
-    entries = shop.source.entries(commit, folder)
-    return check_whole(folder, index, entries, shop.source.read, shop.limits, shop.limit_tokens)
+    entries = settings.source.entries(commit, folder)
+    return check_whole(
+        folder, index, entries, settings.source.read, settings.limits, settings.limit_tokens
+    )
 
 
-def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:
+def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -> Outcome:
     dataset = checked.name.encode("utf-8", "backslashreplace").decode("utf-8")
     if checked.spec is None or not checked.is_buildable:
         values = {"errors": checked.count(Severity.ERROR), "good": checked.good}
@@ -243,24 +258,24 @@ def _outcome(shop: BuildSettings, commit: Commit, checked: CheckedDataset) -> Ou
     if not commit.is_readable:
         return Outcome(dataset, VerdictStatus.REJECTED, checked, reason="verdict-commit-unreadable")
     span = open_span("build", {"merlin.dataset": dataset})
-    with span, create_build_folder(shop.builds / dataset) as place:
+    with span, create_build_folder(settings.builds / dataset) as place:
         content = make_build(checked, place)
-        known, new = shop.journal.build_of(dataset, content.digest), None
+        known, new = settings.journal.build_of(dataset, content.digest), None
         if known is None:
-            number = _number(shop, dataset, content.digest)
-            written = write_build(content, shop.builds / dataset, number)
-            new = NewBuild(number, written.relative_to(shop.builds).as_posix(), content)
+            number = _number(settings, dataset, content.digest)
+            written = write_build(content, settings.builds / dataset, number)
+            new = NewBuild(number, written.relative_to(settings.builds).as_posix(), content)
     wish = training_key(dataset, content.digest, checked.spec.recipe)
-    word = _status(shop.journal.latest(dataset), wish, checked.spec)
+    word = _status(settings.journal.latest(dataset), wish, checked.spec)
     return Outcome(dataset, word, checked, known, new, wish)
 
 
-def _number(shop: BuildSettings, dataset: str, digest: str) -> int:
+def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
-    numbers = list_build_folders(shop.builds / dataset)
-    noted = (note for note in read_notes(shop.source.notes()) if note.dataset == dataset)
+    numbers = list_build_folders(settings.builds / dataset)
+    noted = (note for note in read_notes(settings.source.notes()) if note.dataset == dataset)
     numbers |= {each.digest[:SHORT_DIGEST_LENGTH]: each.number for each in noted}
-    return shop.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
+    return settings.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 
 def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStatus:
@@ -272,13 +287,13 @@ def _status(latest: Verdict | None, wish: str, spec: DatasetSpec) -> VerdictStat
     return VerdictStatus.BUILT if waits_otherwise else VerdictStatus.UNCHANGED
 
 
-def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None:
+def restore_build(settings: BuildSettings, commit: str | None, build: Build) -> None:
     """Create a build's folder again from its commit if it is missing or damaged.
 
     Raises DatasetError if the commit gives other bytes or is None, SourceError if the repository
     cannot be read.
     """
-    folder = shop.builds / build.folder
+    folder = settings.builds / build.folder
     try:
         read_manifest(folder, build.digest)
     except (NotFound, DatasetError) as fault:
@@ -289,8 +304,8 @@ def restore_build(shop: BuildSettings, commit: str | None, build: Build) -> None
     else:
         return
     with open_index() as index:
-        content = make_build(_check_whole(shop, index, commit, build.dataset))
+        content = make_build(_check_whole(settings, index, commit, build.dataset))
         if content.digest != build.digest:
             name = build.version
             raise DatasetError(f"{name} cannot be made again", "build-not-again", name=name)
-        write_build(content, shop.builds / build.dataset, build.number)
+        write_build(content, settings.builds / build.dataset, build.number)

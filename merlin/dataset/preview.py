@@ -164,7 +164,7 @@ def _good_examples(
     """Return the good examples among the edited files, by path."""
     index, found = checked.index, dict[str, Example]()
     paths = {example_id_of(path): path for path in edits if path in files}
-    good = index.good_among([*paths]) if index else ()
+    good = index.filter_good([*paths]) if index else ()
     for example_id in sorted(good):
         path = paths[example_id]
         blob, content = files[path]

@@ -201,7 +201,7 @@ _STATUSES_AT_ONCE = 20
 class VerdictHistory(Repository):
     """What the daemon reports of datasets, commits and models."""
 
-    def unnoted(self) -> list[tuple[str, str]]:
+    def list_unwritten_notes(self) -> list[tuple[str, str]]:
         """Return (commit, note text) for commits whose final statuses are not in their notes yet.
 
         Only commits on the branch: a new mirror may lack those that a rewritten history removed.
@@ -249,7 +249,7 @@ class VerdictHistory(Repository):
         return notes
 
     @transaction
-    def noted(self, commit: str, note: str) -> None:
+    def record_note(self, commit: str, note: str) -> None:
         """Record that this text is the commit's note.
 
         Statuses that changed meanwhile are newer and will be written next time.
@@ -259,7 +259,7 @@ class VerdictHistory(Repository):
             self.db.change(NOTED.delete().where(NOTED.commit_sha == commit))
             self.db.put(NOTED.insert({"commit_sha": commit, "words": note, "at": note_times[0]}))
 
-    def owed_statuses(self) -> list[Row]:
+    def list_unsent_statuses(self) -> list[Row]:
         """Return the newest verdicts whose status was not sent to the forge yet, a few at a time.
 
         `words` is the text that was sent last.
@@ -281,7 +281,7 @@ class VerdictHistory(Repository):
         )
 
     @transaction
-    def sent_status(self, owed: Row, text: str) -> None:
+    def record_sent_status(self, owed: Row, text: str) -> None:
         """Record a sent status; one that changed meanwhile will be sent next time."""
         key = {"commit_sha": owed["commit_sha"], "dataset": owed["dataset"]}
         self.db.upsert(COMMIT_STATUS, key, {"words": text, "at": owed["updated_at"]})
@@ -329,7 +329,7 @@ def _note(rows: Iterable[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def renote(db: Database, *job_ids: int) -> None:
+def rewrite_notes(db: Database, *job_ids: int) -> None:
     """Have the notes about these jobs written again, because one of their models changed."""
     query = VERDICT.select(VERDICT.commit_sha).where(VERDICT.job_id.in_(job_ids))
     db.change(NOTED.delete().where(NOTED.commit_sha.in_(query)))

@@ -149,14 +149,16 @@ def _differences(made: Path, kept: Path, content: BuildContent) -> list[FileDiff
         ours, theirs = made / name, kept / name
         if not (ours.is_file() and theirs.is_file()):
             found.append(FileDifference(name, 0, "", is_there=theirs.is_file()))
-        elif (line := _first_difference(ours, theirs)) and not _say_same(name, ours, theirs):
+        elif (line := _first_difference(ours, theirs)) and not _have_same_values(
+            name, ours, theirs
+        ):
             ids = content.index.ids(sides.get(name, ""))
             example = ids[line - 1] if line <= len(ids) else ""
             found.append(FileDifference(name, line, example))
     return found
 
 
-def _say_same(name: str, one: Path, other: Path) -> bool:
+def _have_same_values(name: str, one: Path, other: Path) -> bool:
     """Return whether both files are manifests with the same values.
 
     Earlier versions also stored the examples in it.

@@ -108,7 +108,7 @@ class Notices(Repository):
         return _NOTICES.read_all(self.db.rows(query.order_by(NOTICE.id.desc()).limit(limit)))
 
     @transaction
-    def handed_over(self, notice_id: int) -> bool:
+    def mark_handed_over(self, notice_id: int) -> bool:
         """Mark it as sent; False if another process did so before."""
         mark = NOTICE.update({"handed_over_at": iso(self._clock())})
         is_mine = (NOTICE.id == notice_id) & NOTICE.handed_over_at.is_null()

@@ -103,7 +103,7 @@ def plan_by_hand(launches: Launches, verdict: Verdict) -> Job:
 def refuse_by_hand(launches: Launches, verdict: Verdict, job: Job) -> Decision | None:
     """Return why a manual launch is forbidden, None if it is not; it is never postponed."""
     refused = _refuse(launches, verdict, job)
-    active, most = launches.active(job.provider), launches.most_active(job.provider)
+    active, most = launches.active(job.provider), launches.max_active(job.provider)
     if refused is None and active >= most:
         values = {"provider": job.provider, "count": active, "limit": most}
         refused = Decision(Step.WAIT, "launch-full", values)
@@ -126,7 +126,7 @@ def _consider(launches: Launches, waiting: Sequence[Verdict]) -> Job | None:
         waiting,
         now=launches.clock(),
         new_examples=launches.new_examples(newest),
-        slots_free=launches.most_active(job.provider) - launches.active(job.provider),
+        slots_free=launches.max_active(job.provider) - launches.active(job.provider),
         refusal=refused,
         quiet_s=launches.config.daemon.quiet_s,
     )
@@ -270,7 +270,7 @@ class Launches(Repository):
         is_known = recipe.provider in self.sunsets
         return self.config.price(recipe.provider, recipe.base_model) if is_known else None
 
-    def most_active(self, provider: str) -> int:
+    def max_active(self, provider: str) -> int:
         """Return the provider's maximum of unfinished jobs, 0 if it is not configured."""
         known = self.config.provider(provider)
         return known.limits.active_jobs if known else 0
@@ -365,7 +365,7 @@ class Launches(Repository):
         """Return whether the caps allow the job; concurrent launches check one at a time."""
         if self.db.dialect == "postgresql":  # a writing SQLite transaction is exclusive anyway
             self.db.sql("SELECT pg_advisory_xact_lock(?)", _LOCK)
-        if self.active(job.provider, but=job.launch_key) >= self.most_active(job.provider):
+        if self.active(job.provider, but=job.launch_key) >= self.max_active(job.provider):
             return False
         cap = self.config.budget.per_month_micro
         month = month_start(job.created_at)

@@ -217,7 +217,7 @@ _EVALUATIONS = RowMap(Evaluation)
 class Models(Repository):
     """Models, from the success of their jobs to the end of their evaluation."""
 
-    def unproved(self) -> list[Model]:
+    def list_unproved(self) -> list[Model]:
         """Return the models in state new whose `not_before` has passed, oldest first.
 
         A model is also due if it would wait longer than its pause: the clock was set back.
@@ -229,7 +229,7 @@ class Models(Repository):
         new = select_models().where((MODEL.state == ModelState.NEW.value) & is_due)
         return [model_of(row) for row in self.db.rows(new.order_by(MODEL.id))]
 
-    def good_or_gone(self) -> list[Model]:
+    def list_good_or_gone(self) -> list[Model]:
         """Return the models in state good or gone, oldest first."""
         stands = MODEL.state.in_([ModelState.GOOD.value, ModelState.GONE.value])
         return [

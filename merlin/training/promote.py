@@ -24,7 +24,7 @@ from merlin.dataset.verdicts import (
     VerdictHistory,
     VerdictStatus,
     fail_training,
-    renote,
+    rewrite_notes,
     transition,
 )
 from merlin.db.database import Database, Repository, Row, transaction
@@ -224,7 +224,7 @@ class Promotions(Repository):
                 "at": iso(at),
             }
             self.db.add(PROMOTION, promotion)
-            renote(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
+            rewrite_notes(self.db, new.model.job_id, *([old.model.job_id] if old else ()))
         self._move_words(new.model, position, at)
         end_canary(self.db, new.model.dataset)
         self.db.bump()
@@ -267,7 +267,7 @@ class Promotions(Repository):
         pinned = SERVING.update({"is_pinned": int(is_pinned)}).where(SERVING.dataset == dataset)
         if not self.db.change(pinned):
             raise NotFound(f"{dataset} serves no model", "serves-nothing", dataset=dataset)
-        renote(self.db, self.serving()[dataset].model.job_id)
+        rewrite_notes(self.db, self.serving()[dataset].model.job_id)
         end_canary(self.db, dataset)
         self.db.bump()
 
@@ -302,7 +302,7 @@ class Promotions(Repository):
             lost_model_columns(model.model_id, state, ""),
         )
         fail_training(self.db, condition, self._clock(), why)
-        renote(self.db, model.job_id)
+        rewrite_notes(self.db, model.job_id)
 
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Replace the serving model if it is one of these; notify the admins."""

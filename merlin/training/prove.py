@@ -49,7 +49,7 @@ MAX_DOUBLINGS = 10
 def prove_new(rows: Models, providers: Mapping[str, TrainingProvider]) -> list[Model]:
     """Evaluate every model that is due; return those that became good."""
     good = []
-    for model in rows.unproved():
+    for model in rows.list_unproved():
         # First: a model that is good may serve at once.
         _ask_serving(rows, providers, model.dataset)
         commit = VerdictHistory(rows.db).commit_of(model.job_id)
@@ -160,20 +160,20 @@ class ModelInventory:
         # Its own tick and a request may run at the same time.
         self._turn = threading.Lock()
 
-    def doubt(self, model_id: str) -> None:
+    def check_again(self, model_id: str) -> None:
         """Check a model again at the next run: an answer failed because it is gone."""
-        for model in self._rows.good_or_gone():
+        for model in self._rows.list_good_or_gone():
             if model.model_id == model_id:
                 self._answered.pop(model.model_row, None)
 
-    def take(self) -> list[Model]:
+    def update(self) -> list[Model]:
         """Check every provider's list once; return the models whose state changed.
 
         A provider that cannot answer now says nothing about its models.
         """
         changed = []
         with self._turn:
-            standing = self._rows.good_or_gone()
+            standing = self._rows.list_good_or_gone()
             for name in sorted({model.provider for model in standing} & self._providers.keys()):
                 mine = [model for model in standing if model.provider == name]
                 changed += list(self._taken(self._providers[name], mine))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from gateway_calls import BACK, WORDS, gateway_at, purchase, refund, request
 
-from merlin.app.settlement import mismatch
+from merlin.app.settlement import find_mismatch
 from merlin.config.shop import Receipt
 from merlin.core.errors import PaymentError
 from merlin.core.money import Amount, Currency, roubles, stars
@@ -25,7 +25,7 @@ def test_a_payment_is_asked_for_under_its_purchase_and_read_again(shop, gateway)
     asked = asyncio.run(gateway.create(request(1, BACK, WORDS, saves_method=True)))
     assert asked.status is Status.PENDING
     assert asked.pay_url.endswith(f"/pay/{asked.outside_id}")
-    assert mismatch(bought, asked) == ""
+    assert find_mismatch(bought, asked) == ""
     call = shop.calls("payments.create")[-1]
     assert call.key == bought.purchase_id
     assert call.body["capture"] is True

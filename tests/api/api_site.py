@@ -135,7 +135,7 @@ class Site:
 
     def person(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
         """Let somebody be known, with a role."""
-        Users(self.db).seen([User(user_id, language)])
+        Users(self.db).record_authors([User(user_id, language)])
         if role is not Role.STUDENT:
             self.roles.grant(user_id, role, "cli:vera", scope)
         return user_id

@@ -93,7 +93,7 @@ def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
     assert answer.status_code == 422
     body = answer.json()
     assert body["findings"][0]["rule"] == "yaml-syntax"
-    assert Changes(site.db).pending("algorithms") == []
+    assert Changes(site.db).list_pending("algorithms") == []
 
 
 def test_a_stale_example_is_refused_with_both_texts(teacher, keeper):
@@ -304,7 +304,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
     (waiting,) = Proposals(site.db).waiting()
     assert "999" not in waiting.draft.question
     assert [notice.key for notice in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
-    assert Changes(site.db).pending("algorithms") == []
+    assert Changes(site.db).list_pending("algorithms") == []
 
 
 def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):

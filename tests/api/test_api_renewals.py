@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from waiting import wait_until
 
-from merlin.app.payment_worker import turn_pages
+from merlin.app.payment_worker import begin_new_days
 from merlin.billing.quota import Source
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.clock import iso, utc_now
@@ -29,7 +29,7 @@ def subscribed(shop):
 def at(shop, moment):
     """Let the calendar be turned as it is then."""
     services = shop.site.app.state.services
-    asyncio.run(services.store.do(lambda: turn_pages(services, moment)))
+    asyncio.run(services.store.do(lambda: begin_new_days(services, moment)))
 
 
 def newest(shop, anna):
@@ -158,7 +158,7 @@ def test_a_no_that_comes_before_the_payment_is_asked_for_counts(shop):
     moment = renewal.next_at - timedelta(hours=23)
 
     def order_and_stop():
-        turn_pages(services, moment)
+        begin_new_days(services, moment)
         shop.billing.renewals.stop(renewal.renewal_id, anna.user_id)
 
     asyncio.run(services.store.do(order_and_stop))

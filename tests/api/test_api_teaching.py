@@ -112,7 +112,7 @@ def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teache
     assert body["is_good"]
     assert not body["is_whole"]
     assert "+# Хеш-таблицы" in body["files"][1]["difference"]
-    assert Changes(site.db).pending("algorithms") == []
+    assert Changes(site.db).list_pending("algorithms") == []
 
 
 def test_two_edits_in_a_row_build_on_each_other(site, teacher, keeper):
@@ -258,7 +258,7 @@ def test_wrong_values_are_refused_and_nothing_is_asked_for(site, teacher):
         answer = teacher.post(materials(site), json={**NEW, **wrong})
         assert answer.status_code == 422, wrong
         assert answer.headers["content-type"] == "application/problem+json"
-    assert Changes(site.db).pending("algorithms") == []
+    assert Changes(site.db).list_pending("algorithms") == []
 
 
 def test_a_lone_surrogate_is_refused(site, teacher):
@@ -272,7 +272,7 @@ def test_a_repeated_call_with_a_key_asks_once(site, teacher):
     first = teacher.post(materials(site), json=NEW, headers=headers)
     again = teacher.post(materials(site), json=NEW, headers=headers)
     assert first.json()["id"] == again.json()["id"]
-    assert len(Changes(site.db).pending("algorithms")) == 2
+    assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
 def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
@@ -283,7 +283,7 @@ def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
         site.database.sql("UPDATE idempotency SET status = NULL, body = '', at = ?", late)
     again = teacher.post(materials(site), json=NEW, headers=headers)
     assert again.json()["id"] == first["id"]
-    assert len(Changes(site.db).pending("algorithms")) == 2
+    assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
 def test_a_broken_course_is_told_and_left_to_git(site, teacher, keeper):

@@ -9,7 +9,7 @@ import pytest
 from bot_talk import Talk
 from running_bot import RunningBot, rows
 
-from merlin.app.inbox import LASTS, Dialog
+from merlin.app.inbox import DIALOG_LIFETIME, Dialog
 from merlin.core.clock import iso, utc_now
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
@@ -26,7 +26,11 @@ def talk(telegram, settings):
 @pytest.mark.unit
 @pytest.mark.parametrize(
     ("update_id", "later", "is_meant"),
-    [(6, timedelta(), False), (8, timedelta(), True), (8, LASTS + timedelta(seconds=1), False)],
+    [
+        (6, timedelta(), False),
+        (8, timedelta(), True),
+        (8, DIALOG_LIFETIME + timedelta(seconds=1), False),
+    ],
 )
 def test_a_dialog_awaits_what_comes_after_it_while_it_is_thought_of(update_id, later, is_meant):
     dialog = Dialog("step", asked_by=7, asked_at=NOW)
@@ -93,7 +97,7 @@ def test_what_is_written_long_after_a_dialog_is_a_question(telegram, settings):
     settings = replace(settings, admins=(1003,))
     with RunningBot(settings):
         Talk(telegram, settings).say("/paysupport")
-    _age(settings, LASTS + timedelta(hours=1))
+    _age(settings, DIALOG_LIFETIME + timedelta(hours=1))
     with RunningBot(settings):
         answer = Talk(telegram, settings).say("Что такое лоб?")
     assert "«Что такое лоб?»" in answer.text

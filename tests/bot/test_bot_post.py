@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from running_bot import RunningBot, rows, settings_of
 
-from merlin.app.inbox import this_process
+from merlin.app.inbox import current_owner
 from merlin.app.outbox import Outbox, OutgoingMessage
 from merlin.config import bot_id
 from merlin.core.formatted_text import FormattedMessage
@@ -81,7 +81,7 @@ def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
 
 
 def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, settings):
-    dead = replace(this_process(), pid=2**22 - 1, started=1)
+    dead = replace(current_owner(), pid=2**22 - 1, started=1)
     tell(settings)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:

@@ -126,7 +126,7 @@ def paid_in_roubles(buyer, *, is_test=False):
         payment = GatewayPayment(
             f"yk-{buyer.user_id}", Status.SUCCEEDED, True, roubles(299), is_test, at=utc_now()
         )
-        return books.ledger.paid(purchase.purchase_id, payment)
+        return books.ledger.record_payment(purchase.purchase_id, payment)
 
     return with_books(buyer.settings, work)
 

@@ -12,7 +12,7 @@ from forked import start
 from running_bot import let_serve, rows, settings_of, states
 from waiting import longest, wait_until
 
-from merlin.app.inbox import LEASE_S, process
+from merlin.app.inbox import LEASE_S, read_owner
 from merlin.config import bot_id, webhook_secret
 from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
@@ -92,7 +92,7 @@ class Replicas:
 
     def give(self, bot, chats):
         """Let this bot hold chats, as if it had claimed them."""
-        owner = str(process(bot.pid))
+        owner = str(read_owner(bot.pid))
         until = iso(utc_now() + timedelta(seconds=LEASE_S))
         with open_database(self.settings.database) as database, database.atomic():
             for chat_id in chats:

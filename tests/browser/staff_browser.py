@@ -153,7 +153,7 @@ def pipeline(site):
 
 def keep_answers(world):
     """Let the first model have known every test question, and the second one of them no more."""
-    for model in world.models.good_or_gone():
+    for model in world.models.list_good_or_gone():
         test = read_conversations(world.db, model.build_id, "test")
         for place, question in enumerate(questions_of(test)):
             is_lost = model.model_id.endswith("2") and not place

@@ -23,7 +23,7 @@ def place(tmp_path):
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
         migrate(database)
-        Users(database).seen([User(1001, "ru"), User(1002, "ru"), User(1003, "ru")])
+        Users(database).record_authors([User(1001, "ru"), User(1002, "ru"), User(1003, "ru")])
         Roles(database).grant(1003, Role.ADMIN, "cli:test")
         for user_id in (1001, 1002):
             values = {"user_id": user_id, "role": "editor", "scope": None}

@@ -84,7 +84,7 @@ def made(shop, tmp_path_factory):
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
     with At(folder, shop) as told:
-        told.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
+        told.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
         pay(told, shop, told.order(contact="anna@example.com"))
         told.bought(BORIS, "voices", STARS)
     return folder
@@ -220,7 +220,7 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
     def send():
         with At(place, shop) as told:
             till = told.billing.purchases.get(order).order.gateway
-            (refund,) = wait_until(lambda: told.billing.refunds.due(till, utc_now()))
+            (refund,) = wait_until(lambda: told.billing.refunds.claim_due(till, utc_now()))
             if is_refused:
                 told.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
                 return

@@ -226,7 +226,7 @@ def set_up_in_vain(lab, address, port, monkeypatch):
     lab.path.write_text(yaml.safe_dump(said), "utf-8")
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        Users(database).met(User(1003))
+        Users(database).record_person(User(1003))
         Users(database).set_name(1003, "Вера")
         Notices(database, lambda: utc_now() - timedelta(hours=1)).tell(ADMINS, "bot-failed", {})
         database.change(JOB.update({"estimate_micro": 950_000}))

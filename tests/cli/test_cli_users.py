@@ -35,7 +35,7 @@ def made(tmp_path_factory):
         migrate(database)
         users = Users(database)
         for user_id, name in ((1001, "Anna"), (1002, "Boris"), (1003, "Vera")):
-            users.seen([User(user_id, "en")])
+            users.record_authors([User(user_id, "en")])
             users.set_name(user_id, name)
     return folder
 

@@ -182,8 +182,8 @@ def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
     assert (key, told["ours"]) == ("notice-change-conflict", NEW)
     assert "Чужой ответ." in told["theirs"]
     with changes(lab) as rows:
-        assert rows.again(change_id, NEW, change.theirs.blob)
-        assert not rows.again(change_id, NEW, change.theirs.blob)
+        assert rows.resubmit(change_id, NEW, change.theirs.blob)
+        assert not rows.resubmit(change_id, NEW, change.theirs.blob)
     lab.tick("changes")
     assert stands(lab, change_id).state is ChangeState.COMMITTED
     assert (lab.repository.folder / "datasets/trial/examples/q1.yaml").read_text("utf-8") == NEW

@@ -21,7 +21,7 @@ EVER = 1_000_000
 def look(lab, times=2):
     """Let the daemon compare its models with the provider's list."""
     with lab.services() as services:
-        return [bool(services.inventory.take()) for _ in range(times)]
+        return [bool(services.inventory.update()) for _ in range(times)]
 
 
 def lose(lab, provider):
@@ -131,8 +131,8 @@ def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
     name = lab.status()["serving"]["model"]
     provider.behave(null_model_polls=EVER)
     with lab.services() as services:
-        services.inventory.take()
-        assert services.inventory.take()[0].model_id == name
+        services.inventory.update()
+        assert services.inventory.update()[0].model_id == name
     provider.behave(null_model_polls=0)
     ask_daemon(lab, RequestKind.CENSUS, model=name)
     assert states(lab, capsys) == {"trial-1": "good"}

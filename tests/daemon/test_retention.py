@@ -174,7 +174,7 @@ def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_
 
 def lost_texts(lab):
     with opened(lab.config) as database:
-        return FileIndex(database).lost_texts()
+        return FileIndex(database).list_missing_texts()
 
 
 def test_texts_stay_while_their_files_are_being_stored(lab):

@@ -9,16 +9,16 @@ from dataclasses import replace
 import pytest
 from waiting import wait_until
 
-from merlin.app.inbox import this_process
+from merlin.app.inbox import current_owner
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_process_knows_itself_and_does_not_call_itself_dead():
-    me = this_process()
-    assert me == this_process()
+    me = current_owner()
+    assert me == current_owner()
     assert me.started > 0
-    assert not me.outlived(str(me))
+    assert not me.is_dead(str(me))
 
 
 @pytest.mark.parametrize(
@@ -31,25 +31,25 @@ def test_a_process_knows_itself_and_does_not_call_itself_dead():
     ],
 )
 def test_only_what_is_surely_dead_is_called_dead(change, is_dead):
-    me = this_process()
-    assert me.outlived(str(replace(me, **change))) is is_dead
+    me = current_owner()
+    assert me.is_dead(str(replace(me, **change))) is is_dead
 
 
 @pytest.mark.parametrize("word", ["", "nonsense", "a|b|c|d", "||||"])
 def test_a_word_that_cannot_be_read_is_not_called_dead(word):
-    assert not this_process().outlived(word)
+    assert not current_owner().is_dead(word)
 
 
 def test_a_child_is_alive_until_it_has_ended():
-    say = "from merlin.app.inbox import this_process;print(this_process(), flush=True); input()"
+    say = "from merlin.app.inbox import current_owner;print(current_owner(), flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
     word = child.stdout.readline().strip()
-    assert not this_process().outlived(word)
+    assert not current_owner().is_dead(word)
     child.kill()
     child.communicate()
-    assert this_process().outlived(word)
+    assert current_owner().is_dead(word)
 
 
 def test_a_zombie_is_dead():
@@ -57,13 +57,13 @@ def test_a_zombie_is_dead():
         [
             sys.executable,
             "-c",
-            "from merlin.app.inbox import this_process; print(this_process())",
+            "from merlin.app.inbox import current_owner; print(current_owner())",
         ],
         stdout=subprocess.PIPE,
         text=True,
     )
     # Its output has ended, so it has; nobody has waited for it yet.
     word = child.stdout.read().strip()
-    me = this_process()
-    wait_until(lambda: me.outlived(word))
+    me = current_owner()
+    wait_until(lambda: me.is_dead(word))
     child.communicate()

@@ -47,7 +47,7 @@ class Api:
         self.config = load(self.path)
         with opened(self.config) as database:
             serve_in(database, "stand-in-chat", dataset="trial")
-            Users(database).seen([User(ANNA)])
+            Users(database).record_authors([User(ANNA)])
             database.cipher = make_cipher(self.config)
             keys = ApiKeys(database)
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])

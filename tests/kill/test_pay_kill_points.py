@@ -59,7 +59,7 @@ class Api:
         shop.notify_to(f"{self.address}/hooks/payment")
         with opened(self.config) as database:
             database.cipher = make_cipher(self.config)
-            Users(database).seen([User(ANNA), User(VERA)])
+            Users(database).record_authors([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {
                 who: sign_ins.open(who, SignInMethod.CODE, "Firefox")[1] for who in (ANNA, VERA)

@@ -62,13 +62,13 @@ class Town:
         return self
 
     def states(self):
-        return [model.state.value for model in Models(self.db).good_or_gone()]
+        return [model.state.value for model in Models(self.db).list_good_or_gone()]
 
     def look(self, seconds=60.0, times=1):
         changed = []
         for _ in range(times):
             self.now += timedelta(seconds=seconds)
-            changed = self.census.take()
+            changed = self.census.update()
         return [(each.model_id, each.state.value) for each in changed]
 
 
@@ -143,7 +143,7 @@ def test_a_doubt_lets_a_model_be_asked_at_once(town):
     town.provider.listed.clear()
     town.look()
     town.provider.lose("a")
-    town.census.doubt("a")
+    town.census.check_again("a")
     assert town.look() == []
     assert town.look() == [("a", "gone")]
     assert town.states() == ["gone", "good"]

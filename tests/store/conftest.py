@@ -94,7 +94,7 @@ def turns(database, clock):
 def shop(database, clock):
     """A counter that sells to two people it knows."""
     counter = Counter(database, clock)
-    counter.users.seen([User(ANNA, "ru"), User(BORIS, "en")])
+    counter.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
     return counter
 
 

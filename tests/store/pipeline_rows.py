@@ -176,7 +176,7 @@ class World:
 
     def prove(self, state=ModelState.GOOD):
         """Settle every new model."""
-        for model in self.models.unproved():
+        for model in self.models.list_unproved():
             proof = Evaluation(model.model_row, 5, 77.5, 0.5, 0.2, self.clock())
             is_good = state is ModelState.GOOD
             self.models.settle(model, state, proof if is_good else None, "" if is_good else "mute")

@@ -33,7 +33,7 @@ def users(database, clock):
     rows = Users(database, clock)
     for user_id, code in ((ANNA, "ru"), (BORIS, "en"), (VERA, "")):
         clock.move(1)
-        rows.seen([User(user_id, code)])
+        rows.record_authors([User(user_id, code)])
     return rows
 
 
@@ -61,9 +61,9 @@ def test_what_people_choose_is_kept(users):
     users.set_language(ANNA, "en")
     users.set_zone(ANNA, "Asia/Vladivostok")
     users.set_name(ANNA, "Анна Ёлкина")
-    users.saw_terms(ANNA, "2026-11")
-    users.unreachable(ANNA)
-    users.seen([User(ANNA, "ru-RU")])
+    users.record_terms_version(ANNA, "2026-11")
+    users.mark_unreachable(ANNA)
+    users.record_authors([User(ANNA, "ru-RU")])
     assert users.get(ANNA) == User(
         ANNA,
         "ru-RU",
@@ -140,7 +140,7 @@ def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock
 def test_who_is_blocked_stays_blocked_when_they_write(users, database):
     assert users.block(ANNA, BY_VERA)
     assert not users.block(ANNA, BY_VERA)
-    users.seen([User(ANNA, "en")])
+    users.record_authors([User(ANNA, "en")])
     assert users.get(ANNA).is_blocked
     assert users.block(ANNA, BY_VERA, is_blocked=False)
     assert not users.get(ANNA).is_blocked
@@ -189,9 +189,9 @@ def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
     roles.grant(BORIS, Role.TEACHER, BY_VERA, "face")
     roles.grant(BORIS, Role.ADMIN, BY_VERA)
     assert roles.authority(BORIS) == Authority(Role.ADMIN)
-    assert [role.role for role in roles.granted()] == [Role.ADMIN]
+    assert [role.role for role in roles.list_grants()] == [Role.ADMIN]
     roles.grant(BORIS, Role.STUDENT, BY_VERA)
-    assert roles.granted() == []
+    assert roles.list_grants() == []
     assert len(database.rows(ROLE_GRANT.select())) == 2
 
 
@@ -199,7 +199,7 @@ def test_another_role_ends_the_one_before_and_the_past_is_kept(roles, database):
 def test_a_scope_belongs_to_teachers(roles, role, scope):
     with pytest.raises(Refused):
         roles.grant(BORIS, role, BY_VERA, scope)
-    assert roles.granted() == []
+    assert roles.list_grants() == []
 
 
 def test_an_admin_of_the_config_is_one_always(roles):
@@ -215,7 +215,7 @@ def test_an_admin_of_the_config_is_one_always(roles):
 def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
     with ThreadPoolExecutor(10) as pool:
         given = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
-    assert (sum(given), len(roles.granted()), len(audit_entries(database))) == (1, 1, 1)
+    assert (sum(given), len(roles.list_grants()), len(audit_entries(database))) == (1, 1, 1)
 
 
 def test_a_consent_counts_until_it_is_revoked(database, clock):

@@ -10,7 +10,7 @@ from pipeline_rows import BOT
 from merlin.account.users import User, Users
 from merlin.app.broadcasts import Broadcasts, BroadcastState, DeliveryCounts
 from merlin.app.health import count_failures, queues
-from merlin.app.inbox import this_process
+from merlin.app.inbox import current_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
 from merlin.core.formatted_text import FormattedMessage
 from merlin.db.notices import ADMINS, Notices
@@ -24,7 +24,7 @@ VERA = 1003
 @pytest.fixture
 def users(database, clock):
     rows = Users(database, clock)
-    rows.seen([User(number, "ru" if number % 2 else "en") for number in range(1, 11)])
+    rows.record_authors([User(number, "ru" if number % 2 else "en") for number in range(1, 11)])
     clock.move(1)
     return rows
 
@@ -56,7 +56,7 @@ def test_the_text_is_sealed_and_comes_back(casts, database):
 
 
 def test_receivers_are_counted_by_language_without_those_who_cannot_hear(casts, users):
-    users.unreachable(1)
+    users.mark_unreachable(1)
     users.block(2, "test")
     assert casts.count_recipients() == {"ru": 4, "en": 4}
 
@@ -82,7 +82,7 @@ def test_only_the_chosen_language_comes(casts):
 def test_who_came_after_the_start_is_left_out(casts, users, clock):
     number = begun(casts)
     clock.move(1)
-    users.seen([User(11, "ru")])
+    users.record_authors([User(11, "ru")])
     assert 11 not in casts.next(number, 100)
 
 
@@ -96,7 +96,7 @@ def test_a_broadcast_begins_once_and_not_for_nobody(casts):
 def test_a_stop_takes_back_what_was_not_begun(casts, outbox):
     number = begun(casts)
     first, *_rest = hand_over(casts, outbox, number, 4)
-    outbox.begin(first.outgoing_id, this_process())
+    outbox.begin(first.outgoing_id, current_owner())
     assert casts.waiting() == 4
     assert casts.stop(number)
     assert not casts.stop(number)
@@ -107,7 +107,7 @@ def test_a_stop_takes_back_what_was_not_begun(casts, outbox):
 
 def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
     number = begun(casts)
-    owner = this_process()
+    owner = current_owner()
     sent, blocked, failed, doubted, _waits = hand_over(casts, outbox, number, 5)
     for letter in (sent, blocked, failed, doubted, doubted):
         outbox.begin(letter.outgoing_id, owner)
@@ -115,7 +115,7 @@ def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
         outbox.begin(letter.outgoing_id, owner)
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 5)
     outbox.settle(blocked.outgoing_id, OutgoingState.DROPPED)
-    users.unreachable(blocked.letter.chat_id)
+    users.mark_unreachable(blocked.letter.chat_id)
     outbox.settle(failed.outgoing_id, OutgoingState.DROPPED)
     outbox.settle(doubted.outgoing_id, OutgoingState.UNKNOWN)
     assert casts.count_deliveries(number) == DeliveryCounts(sent=1, blocked=1, failed=2, waiting=1)
@@ -162,7 +162,7 @@ def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, 
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
     assert errands.ended() == []
-    outbox.begin(answer.outgoing_id, this_process())
+    outbox.begin(answer.outgoing_id, current_owner())
     assert errands.ended() == []
     outbox.settle(answer.outgoing_id, OutgoingState.SENT, 9)
     assert len(errands.ended()) == 1

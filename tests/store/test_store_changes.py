@@ -98,14 +98,14 @@ def test_a_batch_with_two_conflicts_waits_for_both(rows):
     assert rows.get(first.change_id).theirs == Conflict("1" * 40, "их\n")
     assert rows.get(second.change_id).theirs is None
     assert rows.get(third.change_id).theirs == Conflict()
-    assert rows.again(first.change_id, "оба\n", "1" * 40)
+    assert rows.resubmit(first.change_id, "оба\n", "1" * 40)
     assert rows.claim() is None
-    assert rows.again(third.change_id, None, None)
+    assert rows.resubmit(third.change_id, None, None)
     batch = rows.claim()
     assert [change.text for change in batch.changes] == ["оба\n", "секрет\n", None]
     assert [change.kind.value for change in batch.changes] == ["edit", "add", "delete"]
-    assert rows.again(first.change_id, "x", None) is False
-    assert rows.again("none", "x", None) is False
+    assert rows.resubmit(first.change_id, "x", None) is False
+    assert rows.resubmit("none", "x", None) is False
 
 
 def test_an_edit_may_be_taken_back_while_it_waits(rows):

@@ -9,7 +9,7 @@ import pytest
 from pipeline_rows import BOT
 
 from merlin.account.users import User, Users
-from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, this_process
+from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, current_owner
 from merlin.app.outbox import OutgoingMessage, OutgoingState
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer
@@ -21,7 +21,7 @@ from merlin.db.processes import read_change_counter
 
 pytestmark = pytest.mark.integration
 
-ME = this_process()
+ME = current_owner()
 # Somewhere else nobody can see whether they live.
 OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
@@ -193,7 +193,7 @@ def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, databa
         for row in rows:
             assert outbox.begin(row.outgoing_id, DEAD)
         outbox.of_update(1)
-        outbox.loose(ME, 10)
+        outbox.list_unprompted(ME, 10)
     assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
     for key in ("c", "d"):
         (row,) = outbox.put(letters(key))
@@ -225,10 +225,10 @@ def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
     rows = outbox.put(letters("notice", "mine", "theirs", "left", update_id=None))
     for row, owner in zip(rows[1:], (ME, OTHER, DEAD), strict=True):
         outbox.begin(row.outgoing_id, owner)
-    loose = outbox.loose(ME, 10)
+    loose = outbox.list_unprompted(ME, 10)
     assert [row.letter.key for row in loose] == ["notice", "left"]
     assert [row.state for row in loose] == [OutgoingState.PENDING, OutgoingState.UNKNOWN]
-    assert len(outbox.loose(ME, 1)) == 1
+    assert len(outbox.list_unprompted(ME, 1)) == 1
 
 
 def test_a_chat_s_waiting_letters_are_dropped(outbox):
@@ -308,13 +308,13 @@ def test_what_was_said_lies_sealed(turns, session_id, database):
 def test_people_are_known_by_their_newest_language(database, clock):
     users = Users(database, clock)
     assert users.get(1001) is None
-    users.seen([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
+    users.record_authors([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
     assert users.get(1001) == User(1001, "en-GB")
-    users.unreachable(1001)
+    users.mark_unreachable(1001)
     assert not users.get(1001).is_reachable
-    users.seen([User(1001, "en-GB")])
+    users.record_authors([User(1001, "en-GB")])
     assert users.get(1001).is_reachable
-    users.seen([])
+    users.record_authors([])
 
 
 def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, clock):

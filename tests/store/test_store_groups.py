@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 from pipeline_rows import BOT
 
-from merlin.app.groups import MAX_STORED_QUESTIONS, Group, Groups, Hears, InlineQueries
-from merlin.app.inbox import this_process
+from merlin.app.groups import MAX_STORED_QUESTIONS, Group, GroupMode, Groups, InlineQueries
+from merlin.app.inbox import current_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
 from merlin.app.retention import OldRows
 from merlin.chat.sessions import ChatPlace
@@ -19,7 +19,7 @@ from merlin.core.formatted_text import FormattedMessage
 pytestmark = pytest.mark.integration
 
 OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
-CHOSEN = Group(OLD, Hears.QUESTION, "physics", "en", is_open=False)
+CHOSEN = Group(OLD, GroupMode.QUESTION, "physics", "en", is_open=False)
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
             for key in ("sent", "waits")
         ]
     )
-    outbox.begin(sent.outgoing_id, this_process())
+    outbox.begin(sent.outgoing_id, current_owner())
     outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
     for _ in range(2):
         groups.move(OLD, NEW)
@@ -80,7 +80,7 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
         assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
     assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
-    (letter,) = [each.letter for each in outbox.loose(this_process(), 9)]
+    (letter,) = [each.letter for each in outbox.list_unprompted(current_owner(), 9)]
     assert (letter.key, letter.chat_id, letter.page.text) == ("waits", NEW, "слова")
     assert letter.spot == Target()
     assert waits.letter.spot == Target(3, 4, 5)

@@ -84,7 +84,7 @@ def test_a_success_without_a_model_is_a_bug(world, job):
 
 def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
     model_id = world.finish(job)
-    (model,) = world.models.unproved()
+    (model,) = world.models.list_unproved()
     assert (model.model_id, model.state, model.job_id) == (model_id, ModelState.NEW, job.job_id)
     assert (model.build_version, model.created_at) == (f"{FACE}-1", clock())
     assert world.words() == {"a001": "training"}
@@ -96,7 +96,7 @@ def test_a_lost_job_fails_its_verdicts(world, job, state):
     world.finish(job, state)
     (told,) = world.log()
     assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
-    assert world.models.unproved() == []
+    assert world.models.list_unproved() == []
 
 
 def test_the_diary_is_kept_once_and_in_order(world, job, clock):

@@ -77,7 +77,7 @@ def test_the_same_number_at_two_tills_is_two_payments(shop):
 
 def test_a_payment_of_an_unknown_purchase_stores_nothing(shop):
     with pytest.raises(NotFound):
-        shop.billing.ledger.paid("nothing", shop.seen(shop.order(), "x"))
+        shop.billing.ledger.record_payment("nothing", shop.seen(shop.order(), "x"))
     assert shop.entries() == []
 
 
@@ -85,7 +85,7 @@ def test_what_goes_wrong_in_between_leaves_nothing_half_done(shop):
     purchase = shop.order()
 
     def pay_and_fall():
-        shop.billing.ledger.paid(purchase.purchase_id, shop.seen(purchase, "x"))
+        shop.billing.ledger.record_payment(purchase.purchase_id, shop.seen(purchase, "x"))
         raise RuntimeError("the power went")
 
     with pytest.raises(RuntimeError):
@@ -121,7 +121,7 @@ def test_the_same_plan_bought_again_begins_where_it_ends(shop, clock):
 def test_two_payments_of_one_plan_at_once_follow_each_other(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         shop = Counter(database, clock)
-        shop.users.seen([User(ANNA, "ru")])
+        shop.users.record_authors([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(4)]
     gate = threading.Barrier(4)
 
@@ -198,7 +198,7 @@ def test_what_was_paid_stays_without_the_person(shop, clock):
     before = shop.entries()
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
     assert shop.entries() == before
-    ((_, purchase), *_) = shop.ledger.between(clock() - MONTH, clock() + MONTH)
+    ((_, purchase), *_) = shop.ledger.list_period(clock() - MONTH, clock() + MONTH)
     assert (purchase.user_id, purchase.order.contact) == (0, "")
     shop.give_back(grant)
     assert shop.faults() == []
@@ -208,7 +208,7 @@ def test_somebody_who_leaves_while_they_pay_is_met_by_no_deadlock(url, cipher, c
     """On PostgreSQL both hold the same rows, and take them in the same order."""
     with open_database(url, cipher=cipher) as database:
         shop = Counter(database, clock)
-        shop.users.seen([User(ANNA, "ru")])
+        shop.users.record_authors([User(ANNA, "ru")])
         orders = [shop.order(contact=f"{n}@example.com") for n in range(5)]
     gate, troubles = threading.Barrier(2), []
 
@@ -244,7 +244,9 @@ def test_rows_are_found_by_their_time(shop, clock):
     _, first = shop.bought()
     clock.move(86_400)
     _, second = shop.bought(BORIS)
-    found = shop.billing.ledger.between(clock() - timedelta(hours=1), clock() + timedelta(hours=1))
+    found = shop.billing.ledger.list_period(
+        clock() - timedelta(hours=1), clock() + timedelta(hours=1)
+    )
     assert {entry.purchase_id for entry, _ in found} == {second.purchase_id}
     assert [purchase.user_id for _, purchase in found] == [BORIS, BORIS]
     assert first.purchase_id != second.purchase_id

@@ -38,7 +38,7 @@ def again(shop, grant, outside_id):
     """Tell the ledger once more of a refund."""
     paid = shop.payment_of(grant)
     returned = shop.returned(paid.outside_id, outside_id, grant.amount)
-    return shop.billing.ledger.returned(grant.gateway, returned)
+    return shop.billing.ledger.record_refund(grant.gateway, returned)
 
 
 def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
@@ -116,8 +116,8 @@ def test_more_than_was_paid_never_goes_back(shop):
     stars = replace(grant.amount, minor=1, currency=Currency.XTR)
     returned = shop.returned(shop.payment_of(grant).outside_id, "r", stars)
     with pytest.raises(Refused):
-        shop.billing.ledger.returned(YOOKASSA, returned)
-    assert shop.billing.ledger.rest(grant.entry_id).minor == 9_990
+        shop.billing.ledger.record_refund(YOOKASSA, returned)
+    assert shop.billing.ledger.remaining_amount(grant.entry_id).minor == 9_990
     assert shop.faults() == []
 
 
@@ -127,6 +127,6 @@ def test_a_refund_of_an_unknown_payment_is_refused(shop):
     for till, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):
         returned = shop.returned(outside_id, "r", grant.amount)
         with pytest.raises(NotFound):
-            shop.billing.ledger.returned(till, returned)
+            shop.billing.ledger.record_refund(till, returned)
     with pytest.raises(NotFound):
-        shop.billing.ledger.rest(payment.entry_id + 100)
+        shop.billing.ledger.remaining_amount(payment.entry_id + 100)

@@ -34,11 +34,11 @@ def test_a_model_is_due_when_its_time_has_come(world, clock):
     world.push(1, examples())
     (job,) = world.launch()
     world.finish(job)
-    (model,) = world.models.unproved()
+    (model,) = world.models.list_unproved()
     world.models.postpone(model, 30.0, "still loading")
-    assert world.models.unproved() == []
+    assert world.models.list_unproved() == []
     clock.move(30)
-    (again,) = world.models.unproved()
+    (again,) = world.models.list_unproved()
     assert (again.probes, again.note) == (1, "still loading")
 
 
@@ -46,10 +46,10 @@ def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(wor
     world.push(1, examples())
     (job,) = world.launch()
     world.finish(job)
-    (model,) = world.models.unproved()
+    (model,) = world.models.list_unproved()
     world.models.postpone(model, 30.0, "still loading")
     clock.move(-3600)
-    assert len(world.models.unproved()) == 1
+    assert len(world.models.list_unproved()) == 1
 
 
 def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
@@ -85,11 +85,11 @@ def test_a_model_that_is_gone_is_no_candidate(world):
 def test_a_model_that_is_back_is_a_candidate_again(world):
     world.serve(1, examples(12))
     model = world.promotions.serving()[FACE].model
-    assert [each.state for each in world.models.good_or_gone()] == [ModelState.GOOD]
+    assert [each.state for each in world.models.list_good_or_gone()] == [ModelState.GOOD]
     world.models.settle(model, ModelState.GONE, None, "")
-    assert [each.state for each in world.models.good_or_gone()] == [ModelState.GONE]
+    assert [each.state for each in world.models.list_good_or_gone()] == [ModelState.GONE]
     world.models.settle(model, ModelState.GOOD, None, "")
-    assert world.models.good_or_gone() == [model]
+    assert world.models.list_good_or_gone() == [model]
     assert [each.model for each in world.promotions.newest_good()] == [model]
     assert world.promote() == []
 
@@ -99,7 +99,7 @@ def test_a_refused_model_never_stands(world):
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
-    assert world.models.good_or_gone() == []
+    assert world.models.list_good_or_gone() == []
 
 
 def test_the_first_good_model_serves_and_is_remembered(world, clock):

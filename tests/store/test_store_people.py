@@ -329,15 +329,15 @@ def test_updates_of_a_chat_go_with_its_person(database, people, clock):
 
 def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, people, clock):
     users = Users(database, clock)
-    users.seen([User(ANNA), User(BORIS)])
+    users.record_authors([User(ANNA), User(BORIS)])
     users.block(ANNA, "user:1")
     for _ in range(2):
         people.forget(ANNA, until(clock))
         clock.move(400 * 24 * 3600)
-        users.seen([User(ANNA)])
+        users.record_authors([User(ANNA)])
         assert users.get(ANNA).is_blocked
     assert not users.get(BORIS).is_blocked
     users.block(ANNA, "user:1", is_blocked=False)
     people.forget(ANNA, until(clock))
-    users.seen([User(ANNA)])
+    users.record_authors([User(ANNA)])
     assert not users.get(ANNA).is_blocked

@@ -33,7 +33,7 @@ MARK = "0" * 32
 
 @pytest.fixture
 def ctx(database, clock):
-    Users(database, clock).seen([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    Users(database, clock).record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     plans = {"free": new_plan("free"), "full": new_plan("full")}
     config = config_of(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
     return Context(config=config, db=database, clock=clock, bot_id=BOT)

@@ -53,9 +53,9 @@ def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
 
 def test_a_list_takes_the_place_of_the_one_before(database):
     windows = Windows(database)
-    windows.relist("engine", {"recall": 8192, "old": 4096, "silent": None})
-    windows.relist("other", {"old": 1})
-    windows.relist("engine", {"recall": 16_000, "silent": None, "new": None})
+    windows.store_list("engine", {"recall": 8192, "old": 4096, "silent": None})
+    windows.store_list("other", {"old": 1})
+    windows.store_list("engine", {"recall": 16_000, "silent": None, "new": None})
     assert windows.listed("engine") == {"new": None, "recall": 16_000, "silent": None}
     assert (windows.get("engine", "old"), windows.get("engine", "silent")) == (None, None)
     assert windows.listed("other") == {"old": 1}
@@ -63,7 +63,7 @@ def test_a_list_takes_the_place_of_the_one_before(database):
 
 def test_what_a_refusal_told_stays_where_the_provider_says_nothing(database):
     windows = Windows(database)
-    windows.relist("engine", {"a": None, "b": 9000})
+    windows.store_list("engine", {"a": None, "b": 9000})
     windows.put("engine", {"a": 600, "b": 700})
-    windows.relist("engine", {"a": None, "b": 9000})
+    windows.store_list("engine", {"a": None, "b": 9000})
     assert windows.listed("engine") == {"a": 600, "b": 9000}

@@ -27,7 +27,7 @@ HALF = Promo("HALF", "plus", percent=50, by="cli:vera")
 @pytest.fixture
 def shop(database, clock):
     counter = Counter(database, clock)
-    counter.users.seen([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    counter.users.record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     for promo in (WEEK, HALF):
         counter.billing.promos.add(promo)
     return counter
@@ -150,7 +150,7 @@ def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
 
 def test_money_that_is_held_keeps_the_code_for_good(shop):
     purchase = shop.order(promo="HALF")
-    assert shop.billing.purchases.held(purchase.purchase_id)
+    assert shop.billing.purchases.mark_held(purchase.purchase_id)
     assert refused_as(shop.order, promo="HALF", till=STARS) == "promo-used"
 
 
@@ -167,7 +167,7 @@ def begun(shop, **order):
     purchase = shop.order(promo="LAST", **order)
     asking, number = shop.billing.purchases, purchase.purchase_id
     assert asking.claim_call(number, shop.clock(), timedelta(seconds=15))
-    assert asking.pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
+    assert asking.mark_pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
     return purchase
 
 
@@ -231,7 +231,7 @@ def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
     purchase = begun(last)
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
-        last.billing.purchases.due(clock())
+        last.billing.purchases.claim_due(clock())
         settlement.expire(last.ctx, purchase)
         purchase = last.billing.purchases.get(purchase.purchase_id)
     assert uses(last, "LAST") == 0
@@ -326,7 +326,7 @@ def test_a_code_is_not_had_again_by_deleting_everything(shop, clock):
     shop.bought(promo="HALF")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
     clock.move(100 * 86_400)
-    shop.users.seen([User(ANNA, "ru")])
+    shop.users.record_authors([User(ANNA, "ru")])
     assert refused_as(shop.billing.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
     assert refused_as(shop.order, promo="HALF") == "promo-used"
     assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)

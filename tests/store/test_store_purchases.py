@@ -23,7 +23,9 @@ def state(shop, purchase):
 
 def due(shop):
     is_any = shop.billing.purchases.is_due(shop.clock())
-    purchase_ids = [purchase.purchase_id for purchase in shop.billing.purchases.due(shop.clock())]
+    purchase_ids = [
+        purchase.purchase_id for purchase in shop.billing.purchases.claim_due(shop.clock())
+    ]
     assert is_any or not purchase_ids
     return purchase_ids
 
@@ -33,7 +35,9 @@ def begun(shop, outside_id="out-1"):
     purchase = shop.order()
     assert shop.billing.purchases.claim_call(purchase.purchase_id, shop.clock(), PATIENCE)
     later = shop.clock() + timedelta(minutes=1)
-    assert shop.billing.purchases.pending(purchase.purchase_id, outside_id, "https://pay", later)
+    assert shop.billing.purchases.mark_pending(
+        purchase.purchase_id, outside_id, "https://pay", later
+    )
     return purchase
 
 
@@ -110,25 +114,27 @@ def test_one_of_two_who_ask_the_till_does(shop, clock):
 def test_what_the_till_said_is_kept_once(shop, clock):
     purchase = begun(shop)
     later = clock() + timedelta(minutes=1)
-    assert not shop.billing.purchases.pending(purchase.purchase_id, "out-2", "https://other", later)
+    assert not shop.billing.purchases.mark_pending(
+        purchase.purchase_id, "out-2", "https://other", later
+    )
     now = shop.billing.purchases.get(purchase.purchase_id)
     assert (now.state, now.outside_id) == (PurchaseState.PENDING, "out-1")
     assert now.pay_url == "https://pay"
-    assert shop.billing.purchases.by_outside(YOOKASSA, "out-1") == now
-    assert shop.billing.purchases.by_outside(STARS, "out-1") is None
-    assert shop.billing.purchases.by_outside(YOOKASSA, "") is None
+    assert shop.billing.purchases.find_by_payment(YOOKASSA, "out-1") == now
+    assert shop.billing.purchases.find_by_payment(STARS, "out-1") is None
+    assert shop.billing.purchases.find_by_payment(YOOKASSA, "") is None
 
 
 def test_states_never_go_back(shop, clock):
     purchase = begun(shop)
     asking, purchases = shop.billing.purchases, shop.billing.purchases
-    assert asking.held(purchase.purchase_id)
-    assert not asking.held(purchase.purchase_id)
+    assert asking.mark_held(purchase.purchase_id)
+    assert not asking.mark_held(purchase.purchase_id)
     assert not asking.claim_call(purchase.purchase_id, clock() + PATIENCE, PATIENCE)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.give_up(purchase.purchase_id, ended)
-    assert not asking.held(purchase.purchase_id)
+    assert not asking.mark_held(purchase.purchase_id)
     assert state(shop, purchase) is PurchaseState.PAID
 
 
@@ -143,7 +149,7 @@ def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
 def test_an_order_is_found_by_a_payment_of_which_nobody_heard_the_answer(shop):
     purchase = shop.order()
     shop.pay(purchase, "out-9")
-    found = shop.billing.purchases.by_outside(YOOKASSA, "out-9")
+    found = shop.billing.purchases.find_by_payment(YOOKASSA, "out-9")
     assert found.purchase_id == purchase.purchase_id
 
 
@@ -225,9 +231,11 @@ def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     later = clock() + timedelta(minutes=1)
-    assert not shop.billing.purchases.pending(purchase.purchase_id, "out-1", "https://pay", later)
+    assert not shop.billing.purchases.mark_pending(
+        purchase.purchase_id, "out-1", "https://pay", later
+    )
     assert state(shop, purchase) is PurchaseState.CANCELED
-    assert shop.billing.purchases.by_outside(YOOKASSA, "out-1") is not None
+    assert shop.billing.purchases.find_by_payment(YOOKASSA, "out-1") is not None
     clock.move(61)
     assert due(shop) == [purchase.purchase_id]
 
@@ -245,7 +253,7 @@ def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(s
 
 def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
     purchase = begun(shop)
-    look = shop.billing.purchases.look
+    look = shop.billing.purchases.poll_at
     assert look(purchase.purchase_id, clock())
     assert not look(purchase.purchase_id, clock() + timedelta(hours=1))
     assert due(shop) == [purchase.purchase_id]

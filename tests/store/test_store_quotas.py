@@ -244,7 +244,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     plan = new_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
-        Users(replicas[0]).seen([User(ANNA, "ru")])
+        Users(replicas[0]).record_authors([User(ANNA, "ru")])
     Quotas(replicas[0], BOT).gifts.give(Gift(ANNA, TEXT, 3, "user:1003"))
 
     def work(number):

@@ -89,9 +89,9 @@ def test_a_rating_is_kept_changed_and_taken_back(ratings):
 
 
 def test_a_message_leads_to_the_turn_that_it_shows(ratings):
-    assert ratings.turn_at(ANNA, 42) == 2
-    assert ratings.turn_at(ANNA, 99) is None
-    assert ratings.turn_at(BORIS, 42) is None
+    assert ratings.find_turn(ANNA, 42) == 2
+    assert ratings.find_turn(ANNA, 99) is None
+    assert ratings.find_turn(BORIS, 42) is None
 
 
 def test_a_rating_goes_with_its_turn(database, ratings):

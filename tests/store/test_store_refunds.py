@@ -33,7 +33,7 @@ def sent(shop, refund, outside_id="back"):
 
 def due(shop, till=YOOKASSA):
     is_any = shop.billing.refunds.is_due(till, shop.clock())
-    refund_ids = [refund.refund_id for refund in shop.billing.refunds.due(till, shop.clock())]
+    refund_ids = [refund.refund_id for refund in shop.billing.refunds.claim_due(till, shop.clock())]
     assert is_any or not refund_ids
     return refund_ids
 
@@ -50,7 +50,7 @@ def test_a_wish_is_stored_noted_and_carried_out(shop):
     assert (refund.state, refund.amount, refund.user_id) == ("wanted", grant.amount, ANNA)
     assert refund.payment_id == shop.payment_of(grant).outside_id
     assert shop.kinds() == ["payment", "grant"]
-    (taken,) = shop.billing.refunds.due(YOOKASSA, shop.clock())
+    (taken,) = shop.billing.refunds.claim_due(YOOKASSA, shop.clock())
     assert taken.refund_id == refund.refund_id
     assert shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund)) is not None
     (done,) = shop.billing.refunds.of(purchase.purchase_id)

@@ -20,7 +20,7 @@ DAY = timedelta(days=1)
 
 
 def due(shop):
-    return shop.billing.renewals.due(shop.clock())
+    return shop.billing.renewals.claim_due(shop.clock())
 
 
 def order_renewal(shop, renewal):
@@ -51,7 +51,7 @@ def test_once_paid_it_is_due_after_the_next_term(shop, clock):
     renewal_id = shop.renewal()
     clock.move(29 * 86_400)
     assert len(due(shop)) == 1
-    shop.billing.renewals.paid(renewal_id, clock() + 31 * DAY)
+    shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
     (renewal,) = shop.billing.renewals.of(ANNA)
     assert renewal.tries == 0
     clock.move(29 * 86_400)
@@ -91,13 +91,13 @@ def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
 
 def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
     renewal_id = shop.renewal()
-    remind = shop.billing.renewals.to_remind
+    remind = shop.billing.renewals.claim_reminders
     assert remind(clock() + 26 * DAY) == []
     assert [each.renewal_id for each in remind(clock() + 27 * DAY)] == [renewal_id]
     assert remind(clock() + 28 * DAY) == []
-    shop.billing.renewals.paid(renewal_id, clock() + 60 * DAY)
+    shop.billing.renewals.record_payment(renewal_id, clock() + 60 * DAY)
     assert len(remind(clock() + 57 * DAY)) == 1
-    shop.billing.renewals.paid(renewal_id, clock() + 90 * DAY)
+    shop.billing.renewals.record_payment(renewal_id, clock() + 90 * DAY)
     assert remind(clock() + 91 * DAY) == []
 
 
@@ -113,8 +113,8 @@ def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
         with open_database(url, cipher=cipher) as mine:
             renewals = Counter(mine, clock).billing.renewals
             gate.wait()
-            told.extend(each.renewal_id for each in renewals.to_remind(now))
-            taken.extend(renewal.renewal_id for renewal in renewals.due(now))
+            told.extend(each.renewal_id for each in renewals.claim_reminders(now))
+            taken.extend(renewal.renewal_id for renewal in renewals.claim_due(now))
 
     threads = [threading.Thread(target=take) for _ in range(4)]
     for thread in threads:
@@ -155,7 +155,7 @@ def test_the_next_months_first_try_is_another_order(shop, clock):
     clock.move(29 * 86_400)
     paid = order_renewal(shop, *due(shop))
     shop.pay(paid)
-    shop.billing.renewals.paid(renewal_id, clock() + 31 * DAY)
+    shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
     clock.move(30 * 86_400)
     (renewal,) = due(shop)
     next_one = order_renewal(shop, renewal)

@@ -25,7 +25,9 @@ def purchase(shop, clock):
     made = shop.order()
     asking = shop.billing.purchases
     assert asking.claim_call(made.purchase_id, clock(), timedelta(seconds=30))
-    assert asking.pending(made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1))
+    assert asking.mark_pending(
+        made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
+    )
     return shop.billing.purchases.get(made.purchase_id)
 
 

@@ -133,7 +133,7 @@ def test_one_source_has_one_sign_in(sign_ins):
 
 
 def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, sign_ins, clock):
-    Users(accounts.db).seen([User(ANNA)])
+    Users(accounts.db).record_authors([User(ANNA)])
     accounts.set_name(ANNA, "petrova", BY)
     accounts.set_password(ANNA, "$argon2id$", BY)
     _, key, _ = logins.start("Firefox", "")
@@ -153,8 +153,8 @@ def test_all_of_it_goes_with_the_person_and_no_hash_is_told(accounts, logins, si
 
 def test_who_was_blocked_and_left_is_blocked_when_they_come_by_the_page(database, clock):
     users = Users(database, clock)
-    users.seen([User(ANNA)])
+    users.record_authors([User(ANNA)])
     users.block(ANNA, BY)
     PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(days=1))
-    users.met(User(ANNA))
+    users.record_person(User(ANNA))
     assert users.get(ANNA).is_blocked

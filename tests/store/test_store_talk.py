@@ -113,7 +113,7 @@ def test_a_notice_is_told_once_and_handed_over_once(database, clock):
     )
     assert (second.to, third.to, second.created_at) == ("77", "77", clock())
     with ThreadPoolExecutor(10) as pool:
-        marks = pool.map(lambda _: notices.handed_over(first.notice_id), range(10))
+        marks = pool.map(lambda _: notices.mark_handed_over(first.notice_id), range(10))
         assert sorted(marks) == [False] * 9 + [True]
     assert [notice.notice_id for notice in notices.waiting(1)] == [second.notice_id]
 
@@ -123,7 +123,7 @@ def test_after_a_clock_was_set_back_no_notice_waits_for_company(database, clock)
     for number in range(2):
         notices.tell(ADMINS, "notice-failed", {}, once=str(number))
     first, second = notices.waiting(told_since=clock() - lately)
-    assert notices.handed_over(first.notice_id)
+    assert notices.mark_handed_over(first.notice_id)
     assert notices.waiting(told_since=clock() - lately) == []
     clock.move(-86_400)
     assert notices.waiting(told_since=clock() - lately) == [second]

@@ -51,16 +51,16 @@ def put(changes, *names, by="7", dataset=FACE):
 def test_changes_are_pending_until_they_are_commits(changes, clock):
     first, second = put(changes, "a", "b"), put(changes, "c")
     put(changes, "d", dataset="other")
-    assert [change.change_id for change in changes.pending(FACE)[::2]] == [first, second]
+    assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
     batch = changes.claim()
-    assert len(changes.pending(FACE)) == 3
+    assert len(changes.list_pending(FACE)) == 3
     before = clock()
     clock.move(5)
     changes.settle(batch, BatchResult("c" * 40))
-    assert [change.path for change in changes.pending(FACE)] == [f"{FACE}/examples/c.yaml"]
-    done = changes.committed(FACE, before)
+    assert [change.path for change in changes.list_pending(FACE)] == [f"{FACE}/examples/c.yaml"]
+    done = changes.list_committed(FACE, before)
     assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
-    assert changes.committed(FACE, clock() + timedelta(seconds=1)) == []
+    assert changes.list_committed(FACE, clock() + timedelta(seconds=1)) == []
 
 
 def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):

@@ -94,7 +94,7 @@ def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
     for _ in range(2):
         PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
         clock.move(1000 * 86_400)
-        shop.users.seen([User(ANNA, "ru")])
+        shop.users.record_authors([User(ANNA, "ru")])
         assert shop.plans() == []
         with pytest.raises(Refused):
             shop.trial()
@@ -104,7 +104,7 @@ def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
 
 def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
-        Users(database).seen([User(ANNA, "ru")])
+        Users(database).record_authors([User(ANNA, "ru")])
     gate, had = threading.Barrier(4), []
 
     def begin():

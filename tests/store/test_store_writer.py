@@ -148,10 +148,10 @@ def test_writers_that_met_are_done_again_as_a_group(postgresql):
     def cross(first, second):
         def work(database):
             tries.append(first)
-            Notices(database).handed_over(first)
+            Notices(database).mark_handed_over(first)
             if len(tries) <= 2:
                 met.wait(longest())
-            return Notices(database).handed_over(second)
+            return Notices(database).mark_handed_over(second)
 
         return work
 

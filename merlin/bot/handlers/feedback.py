@@ -185,7 +185,7 @@ async def receive_reaction(context: BotContext) -> None:
 
 
 def _turn_here(context: BotContext) -> Turn | None:
-    turn_id = Ratings(context.db, context.bot_id).turn_at(context.chat_id, context.message_id)
+    turn_id = Ratings(context.db, context.bot_id).find_turn(context.chat_id, context.message_id)
     turn = None if turn_id is None else context.turns.get(turn_id)
     is_theirs = turn is not None and turn.question.user_id == context.user_id
     return turn if is_theirs or not context.is_private else None

@@ -17,7 +17,7 @@ from typing import Any
 
 from merlin.account.users import User, Users
 from merlin.app import courses
-from merlin.app.groups import Group, Groups, Hears, InlineQueries, QuestionAnswer
+from merlin.app.groups import Group, GroupMode, Groups, InlineQueries, QuestionAnswer
 from merlin.app.inbox import UpdateState, json_integer, json_object
 from merlin.bot import menu
 from merlin.bot.answers import join_pages
@@ -89,7 +89,7 @@ def _leave_chat(context: BotContext, status: object) -> None:
     if status in {"left", "kicked"}:
         context.outbox.drop(context.chat_id)
         if context.is_private:
-            Users(context.db).unreachable(context.user_id)
+            Users(context.db).mark_unreachable(context.user_id)
         else:
             if _groups(context).get(context.chat_id) is None:
                 _groups(context).put(Group(context.chat_id))
@@ -147,8 +147,8 @@ def _change_setting(context: BotContext, *, hears_all: bool) -> View:
 def _with_setting(context: BotContext, group: Group, action: str, value: str) -> Group | None:
     """Return the group with the setting of a button, None for an unknown setting."""
     match action:
-        case "hears" if value in {Hear.value for Hear in Hears}:
-            return replace(group, hears=Hears(value))
+        case "hears" if value in {Hear.value for Hear in GroupMode}:
+            return replace(group, hears=GroupMode(value))
         case "language" if value in {*LANGUAGES, _DEFAULT}:
             return replace(group, language=None if value == _DEFAULT else value)
         case "renew" if value in {"all", "leaders"}:
@@ -179,7 +179,7 @@ def _settings_view(context: BotContext, *, hears_all: bool) -> View:
         translate("groups-speaks", spoken=group.language or "none"),
         translate("groups-renews", who="all" if group.is_open else "leaders"),
     ]
-    if group.hears is Hears.QUESTION and not hears_all:
+    if group.hears is GroupMode.QUESTION and not hears_all:
         lines += ["", translate("groups-deaf")]
 
     def button(label: str, data: str, is_chosen: bool) -> Button:  # noqa: FBT001 - one of three plain columns
@@ -191,7 +191,7 @@ def _settings_view(context: BotContext, *, hears_all: bool) -> View:
         "\n".join(lines),
         *(
             button(translate(f"groups-hears-{Hear}"), f"hears:{Hear}", group.hears is Hear)
-            for Hear in Hears
+            for Hear in GroupMode
         ),
         ("groups-button-datasets", "group:datasets:0"),
         [
@@ -378,7 +378,7 @@ async def filter_update(context: BotContext) -> bool:
         await context.reply(context.translate("groups-nobody"), UpdateState.REFUSED, "a chat")
     else:
         asker = User(context.user_id, context.stored.language_code)
-        await context.store.do(lambda: Users(context.db).met(asker))
+        await context.store.do(lambda: Users(context.db).record_person(asker))
         return await (
             _filter_command(context) if context.command else _set_question(context, addressee)
         )
@@ -405,8 +405,8 @@ def _is_addressed(context: BotContext, group: Group, addressee: Addressee) -> bo
     if addressee.is_named:
         return True
     if addressee.is_reply:
-        return group.hears is not Hears.MENTION
-    return group.hears is Hears.QUESTION and addressee.is_asking and not addressee.is_to_other
+        return group.hears is not GroupMode.MENTION
+    return group.hears is GroupMode.QUESTION and addressee.is_asking and not addressee.is_to_other
 
 
 async def _filter_command(context: BotContext) -> bool:

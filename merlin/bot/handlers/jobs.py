@@ -43,10 +43,10 @@ handlers = Handlers()
 def await_daemon(context: BotContext, act: Callable[[Context, Actor], Request], back: str) -> View:
     """Send the daemon the request of `act`, and show its result in this message later."""
     requests = WaitingRequests(context.db, context.bot_id)
-    if requests.waits(context.chat_id, context.message_id):
+    if requests.has_request(context.chat_id, context.message_id):
         return menu.alert(context.translate("admin-asked-already"))
     request_id = act(*services_and_actor(context)).request_id
-    requests.note(
+    requests.add(
         WaitingRequest(request_id, context.chat_id, context.message_id, context.update_id, back)
     )
     message = "admin-asked-wait" if is_daemon_alive(context.services) else "admin-asked-late"

@@ -118,7 +118,7 @@ async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callabl
     url = purchase.pay_url or (await StarsGateway(context.bot_api).create(request)).pay_url
 
     def show_link() -> View:
-        Purchases(context.db).pending(purchase.purchase_id, "", url, purchase.expires_at)
+        Purchases(context.db).mark_pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
         arguments = {"title": purchase.order.promise.titled(context.language), "price": price}

@@ -64,7 +64,7 @@ def offered_plan(context: BotContext) -> Plan:
 
 def find_current_plan(context: BotContext) -> CurrentPlan:
     """Return the user's current plan and gifts; within the store's work."""
-    session = context.sessions.opened(context.place)
+    session = context.sessions.find_open(context.place)
     dataset = context.services.default_dataset
     if session is not None:
         dataset = dataset_of(context.services, session)

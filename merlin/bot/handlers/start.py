@@ -169,7 +169,7 @@ def start(context: BotContext) -> View:
 def _greeting(context: BotContext) -> View:
     """Greet with the course and its starter questions, or briefly without a course."""
     services = context.services
-    session = context.sessions.opened(context.place) if context.is_private else None
+    session = context.sessions.find_open(context.place) if context.is_private else None
     dataset = dataset_of(services, session) if session else services.default_dataset
     course = courses.titles(services, context.language).get(dataset or "")
     is_served = ModelCatalogue(context.db).serving(dataset) is not None
@@ -235,7 +235,7 @@ def terms(context: BotContext) -> View:
     """Show the terms, and store the version that the user saw."""
     terms_text = legal_text(Settings(context.db), TERMS, context.language)
     version = sha256(terms_text.encode()).hexdigest()[:_VERSION_LENGTH]
-    Users(context.db).saw_terms(context.user_id, version)
+    Users(context.db).record_terms_version(context.user_id, version)
     return menu.message(context, terms_text)
 
 

@@ -182,7 +182,7 @@ def appoint_teacher(config: Config, place: Place) -> None:
             users.grant_role(ctx, Actor.operator(), BORIS.person_id, Role.TEACHER, course)
         # Courses show their teacher by account; the account needs his name.
         first_names = {person.name: person.first_name for person in people_of(config.language)}
-        Users(ctx.db).met(User(BORIS.person_id))
+        Users(ctx.db).record_person(User(BORIS.person_id))
         Users(ctx.db).set_name(BORIS.person_id, first_names[BORIS.name])
         users.set_name(ctx, Actor.operator(), BORIS.person_id, BORIS.name)
 
