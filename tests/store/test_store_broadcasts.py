@@ -136,7 +136,7 @@ def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock
 def ask_for_broadcast(database, clock, update_id=50):
     requests, errands = Requests(database, clock), WaitingRequests(database, BOT)
     number = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:1003")
-    errands.note(WaitingRequest(number, VERA, 9, update_id, "a-job:1"))
+    errands.add(WaitingRequest(number, VERA, 9, update_id, "a-job:1"))
     return requests, errands, number
 
 
@@ -147,25 +147,25 @@ def finish(requests, number):
 
 def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
     requests, errands, number = ask_for_broadcast(database, clock)
-    assert errands.waits(VERA, 9)
-    assert errands.ended() == []
+    assert errands.has_request(VERA, 9)
+    assert errands.list_finished() == []
     finish(requests, number)
-    ((errand, request),) = errands.ended()
+    ((errand, request),) = errands.list_finished()
     assert (errand.back, request.result) == ("a-job:1", {"job": 1})
     assert errands.forget(number)
     assert not errands.forget(number)
-    assert not errands.waits(VERA, 9)
+    assert not errands.has_request(VERA, 9)
 
 
 def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, outbox):
     requests, errands, number = ask_for_broadcast(database, clock)
     (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
     finish(requests, number)
-    assert errands.ended() == []
+    assert errands.list_finished() == []
     outbox.begin(answer.outgoing_id, current_owner())
-    assert errands.ended() == []
+    assert errands.list_finished() == []
     outbox.settle(answer.outgoing_id, OutgoingState.SENT, 9)
-    assert len(errands.ended()) == 1
+    assert len(errands.list_finished()) == 1
 
 
 def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
@@ -174,7 +174,7 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
         assert notices.tell(ADMINS, key, {}, f"first:{number}")
     assert not notices.tell(ADMINS, "notice-failed", {}, "first:0")
     for notice in notices.waiting():
-        notices.handed_over(notice.notice_id)
+        notices.mark_handed_over(notice.notice_id)
     clock.move(10)
     for key in ("notice-failed", "notice-serving", "notice-disk"):
         notices.tell(ADMINS, key, {})
