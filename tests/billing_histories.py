@@ -400,7 +400,7 @@ class History:
         used = Counts(each.code for each in self.bought if each.code)
         assert all(times == 1 for times in used.values())
         assert self.uses_of("FEW") <= FEW
-        assert self.world.list_grants("FEW")[0] <= FEW
+        assert self.world.granted("FEW")[0] <= FEW
 
     def _check_terms(self):
         terms = self.world.billing.terms.of(self.user_id)
