@@ -52,10 +52,9 @@ from merlin.bot.handlers import (
     sessions,
     start,
 )
-from merlin.bot.handlers.example_proof import STEP as EDITOR_STEP
 from merlin.bot.menu import View
 from merlin.bot.processor import MAX_WAITING, ChatProcessor, Task, retry_until_stored
-from merlin.bot.registry import ADMIN_STEP
+from merlin.bot.registry import ADMIN_STEP, EDITOR_STEP
 from merlin.bot.services import BotServices
 from merlin.bot.transport import RateLimiter, SendClass, pause
 from merlin.bot.updates import is_payment_message, joined_text

@@ -109,7 +109,7 @@ def catch_errors(act: Act) -> Act:
     An act that raises stores nothing.
     """
 
-    def guarded(context: BotContext) -> View:
+    def view_or_error(context: BotContext) -> View:
         try:
             return context.db.transact(lambda: act(context))
         except MerlinError as error:
@@ -117,7 +117,7 @@ def catch_errors(act: Act) -> Act:
                 context.services.propose(error)
             return error_view(context, error)
 
-    return guarded
+    return view_or_error
 
 
 def by_argument(acts: Mapping[str, Act], usual: str = "") -> Act:

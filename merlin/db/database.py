@@ -661,6 +661,6 @@ def lock_user(db: Database, user_id: int, clock: Clock = utc_now) -> None:
 
 
 def lock_known_user(db: Database, user_id: int) -> None:
-    """Lock the person's row like `hold_user`, without inserting it."""
+    """Lock the person's row like `lock_user`, without inserting it."""
     if db.dialect != "sqlite":
         db.sql(_HOLD, user_id)

@@ -26,7 +26,7 @@ from merlin.bot import menu
 from merlin.bot.context import Act, BotContext, Handler
 from merlin.bot.handlers import admin
 from merlin.bot.menu import View
-from merlin.bot.registry import require_role
+from merlin.bot.registry import EDITOR_STEP, require_role
 from merlin.core import money
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.core.permissions import Permission
@@ -123,7 +123,6 @@ def merge_turns(messages: Sequence[tuple[str, str]]) -> DraftTurns:
 
 
 VERB = "ex"
-STEP = "ex-"
 
 
 def editor_handler(act: Act | Handler) -> Handler:
@@ -219,7 +218,7 @@ def chosen_example(context: BotContext) -> ExampleView:
 
 def dialog_value(context: BotContext, name: str) -> Any:
     """Return a value stored in the dialog, None for none."""
-    is_ours = context.dialog is not None and context.dialog.step.startswith(STEP)
+    is_ours = context.dialog is not None and context.dialog.step.startswith(EDITOR_STEP)
     return context.dialog_values.get(name) if is_ours else None
 
 
@@ -253,7 +252,7 @@ def ask(
 
 def leave_dialog(context: BotContext) -> None:
     """End the dialog if it is about examples."""
-    if context.dialog is not None and context.dialog.step.startswith(STEP):
+    if context.dialog is not None and context.dialog.step.startswith(EDITOR_STEP):
         context.stop_waiting()
 
 
