@@ -20,7 +20,7 @@ from merlin.core.clock import Clock, from_iso, utc_now
 from merlin.core.i18n import stored_text
 from merlin.dataset.builds import build_version
 from merlin.dataset.changes import ChangeState
-from merlin.dataset.commit_message import parse_subject
+from merlin.dataset.commit_message import example_in_subject, parse_subject
 from merlin.dataset.entries import ExampleEntries
 from merlin.dataset.example import question_preview
 from merlin.dataset.finding import Finding
@@ -302,11 +302,8 @@ def notify_editors(db: Database, clock: Clock = utc_now) -> None:
 
 def _subject(db: Database, row: Row) -> Mapping[str, Any] | str:
     """Return the subject of a commit, with the example named by its current question."""
-    subject = parse_subject(row["subject"])
-    example = "" if isinstance(subject, str) else subject["arguments"].get("example")
-    if not example:
-        return subject
-    text = ExampleEntries(db).text(row["dataset"], example)
+    example = example_in_subject(row["subject"])
+    text = ExampleEntries(db).text(row["dataset"], example) if example else None
     return parse_subject(row["subject"], question_preview(text))
 
 

@@ -130,11 +130,22 @@ def parse_subject(line: str, question: str = "") -> Mapping[str, Any] | str:
     if line.startswith(_REVERT):
         inner = parse_subject(line.removeprefix(_REVERT), question)
         return {"key": "subject-undoing", "arguments": {"subject": inner}}
+    key, values = _match(line)
+    return {"key": key, "arguments": _arguments(values, question)} if key else line
+
+
+def example_in_subject(line: str) -> str:
+    """Return the id of the example that a subject names, "" if it names none or reverts another."""
+    return _match(line)[1].get("example", "") if len(line) <= LONGEST else ""
+
+
+def _match(line: str) -> tuple[str, Mapping[str, str]]:
+    """Return the text key of a subject written here, with its values; "" for any other."""
     for key, pattern in _LINES.items():
         found = pattern.fullmatch(line)
         if found is not None:
-            return {"key": key, "arguments": _arguments(found.groupdict(), question)}
-    return line
+            return key, found.groupdict()
+    return "", {}
 
 
 def format_subject(line: str, language: str) -> str:

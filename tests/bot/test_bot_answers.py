@@ -52,8 +52,8 @@ def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, sett
             telegram.say("anna", f"Вопрос {count}")
             wait_until_ended(telegram, settings, count)
         shown = [labels(answer) for answer in telegram.answers("anna")]
-    worded = ["🔁 Ещё раз", "👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ"]
-    assert shown == [*[worded] * 3, ["🔁", "👍", "👎", "✏️", "ℹ️"]]
+    worded = ["👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ", "🔁 Ещё раз"]
+    assert shown == [*[worded] * 3, ["👍", "👎", "✏️", "ℹ️", "🔁"]]
 
 
 def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
