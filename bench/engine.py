@@ -1,6 +1,7 @@
 """The engine's figures: `python -m bench engine [PART…]`, all parts without a name.
 
-`recall` 10,000 examples · `embed` the same on the tiny encoder of the tests · `train` against TRL ·
+`recall` 10,000 examples · `embed` the same on the tiny encoder of the tests · `encoder` answers
+with a real one, whose folder BENCH_ENCODER names · `train` against TRL ·
 `generate` against plain transformers · `switch` between 20 adapters · `kills` SIGKILL at 20 points
 of a job · `conformance` of the protocol.
 Whether learning is real is `python -m bench learning`. Everything runs on the CPU, unless the
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-PARTS = ("recall", "embed", "train", "generate", "switch", "kills", "conformance")
+PARTS = ("recall", "embed", "encoder", "train", "generate", "switch", "kills", "conformance")
 
 
 def run(words: Sequence[str] = ()) -> None:

@@ -138,6 +138,11 @@ def smollm() -> Mapping[str, Model]:
 
 def english(folder: Path) -> tuple[Path, Path]:
     """Build the shipped English set; return its train and test file."""
-    entries, read = work_tree(samples("datasets-lora") / "english", 1_000_000)
-    built = write_build(make_build(check("english", entries, read)), folder, 1)
+    return build_files(folder, "datasets-lora", "english")
+
+
+def build_files(folder: Path, source: str, name: str) -> tuple[Path, Path]:
+    """Build the dataset `name` of a shipped repository; return its train and test file."""
+    entries, read = work_tree(samples(source) / name, 1_000_000)
+    built = write_build(make_build(check(name, entries, read)), folder, 1)
     return built / TRAIN_FILE, built / TEST_FILE
