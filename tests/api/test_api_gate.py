@@ -84,7 +84,9 @@ def test_a_full_score_says_that_it_tells_nothing_and_a_first_model_stands_alone(
     assert "Верно 12 из 12" in said or "Прошла" in said
     assert said.count('class="panel pair-q"') == 12
     first = site.admin.get("/api/models").json()["models"][-1]["build"]
-    assert "Прежней нет" in open_page(site, f"/admin/models/{first}/evaluation")
+    alone = open_page(site, f"/admin/models/{first}/evaluation")
+    one_question = alone.partition('class="panel pair-q"')[2].partition("</article>")[0]
+    assert one_question.count("<h4>") == 2  # what is expected and the answer, no earlier one
 
 
 def test_one_question_is_accepted_and_the_model_held_for_the_others(site):
