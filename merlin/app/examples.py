@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 from merlin.app.actor import Actor, missing_dataset
 from merlin.app.changes import DatasetFiles, PreviewView, preview_view, require_revision
 from merlin.app.context import Context
-from merlin.app.permissions import led_courses, may_edit_examples, require_editing
+from merlin.app.permissions import may_edit_examples, require_editing
 from merlin.app.views import described
 from merlin.core.errors import DatasetError, NotFound
-from merlin.core.permissions import Permission
 from merlin.course.catalogue import Catalogue, Course, localised
 from merlin.course.editing import CourseEdits
 from merlin.dataset.builds import ExampleVersion, read_versions
@@ -78,11 +77,8 @@ class ExampleContent:
 
 def datasets(ctx: Context, actor: Actor) -> list[DatasetCard]:
     """Return the datasets whose examples the actor may edit, by name."""
-    led = {course.slug for course in led_courses(ctx, actor)}
     cards = FileIndex(ctx.db).datasets()
-    return [
-        card for card in cards if card.name in led or actor.may(Permission.EDIT_EXAMPLES, card.name)
-    ]
+    return [card for card in cards if may_edit_examples(ctx, actor, card.name)]
 
 
 def recent(

@@ -18,7 +18,7 @@ from merlin.chat.grounding import read_citations, source_name
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.cli import language
 from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
-from merlin.cli.output import print_json, print_message
+from merlin.cli.output import format_cell, print_json, print_message
 from merlin.config import Config
 from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
 from merlin.core.messages import Message
@@ -44,7 +44,7 @@ def ask(
     if json:
         print_json(answer)
         return
-    sys.stdout.write(f"{str(answer['answer']).rstrip()}\n")
+    sys.stdout.write(f"{format_cell(answer['answer']).rstrip()}\n")
     print_message("ask-by", model=answer["model"], build=answer["build"])
     if answer["sources"]:
         print_message("grounding-note", sources="; ".join(answer["sources"]))
