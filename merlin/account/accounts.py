@@ -24,6 +24,7 @@ from typing import Any
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
+from peewee import IntegrityError
 
 from merlin.account.api_keys import digest
 from merlin.core.clock import Clock, iso, utc_now
@@ -243,7 +244,11 @@ class Accounts(Repository):
         if self.named(name) is not None:
             return False
         update = ACCOUNT.update({"name": name}).where(ACCOUNT.user_id == user_id)
-        return self.db.change(update) > 0
+        try:
+            with self.db.atomic():  # PostgreSQL continues only after a rollback to here
+                return self.db.change(update) > 0
+        except IntegrityError:  # the UPDATE waited for the transaction that took the name
+            return False
 
     @transaction
     def set_password(self, user_id: int, hashed: str, by: str) -> None:

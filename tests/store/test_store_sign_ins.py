@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import timedelta
+from threading import Barrier
 
 import pytest
 
@@ -58,6 +60,21 @@ def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
     assert accounts.named(" PETROVA ").user_id == owner
     entries = [entry for entry in Audit(accounts.db).newest() if entry.action == "account.name"]
     assert [entry.target for entry in entries] == [f"user:{owner}"]
+
+
+def test_of_all_who_change_their_name_to_one_at_once_one_gets_it(accounts):
+    at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
+    gate = Barrier(8)
+
+    def take(number):
+        gate.wait()
+        with suppress(Refused):
+            accounts.set_name(ANNA + number, "petrova", BY)
+
+    at_once(take)
+    names = [accounts.of(ANNA + number).name for number in range(8)]
+    assert names.count("petrova") == 1
+    assert len(set(names)) == 8
 
 
 def test_a_new_name_frees_the_old_one_and_keeps_the_password(accounts):
