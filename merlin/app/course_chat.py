@@ -34,7 +34,7 @@ from merlin.chat.grounding import Source, find_passage
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.chat.sessions import ChatPlace, Sessions, WindowCounter, build_session_title
 from merlin.chat.turns import Question, Turn, Turns
-from merlin.core.errors import NotFound, Refused
+from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.course.catalogue import Course
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.example import parse_example
@@ -51,6 +51,14 @@ _STARTER_EXAMPLES = 12
 STOPPED = "stopped"
 # What a user does with an answer.
 Judgement = Literal["up", "down", "allow", "correct", "tell"]
+
+
+class AskedAlready(MerlinError):
+    """The question is stored as `turn`."""
+
+    def __init__(self, turn: Turn) -> None:
+        super().__init__(f"turn {turn.turn_id} is the same question")
+        self.turn = turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +260,15 @@ def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Ta
     """Store a question and reserve its quota; return its talk and turn.
 
     `session_id` 0: it starts a session. Raises NotFound for another user's session, Refused if the
-    plan saves no more sessions. If the talk holds a reason not to answer, the caller has to roll
-    back.
+    plan saves no more sessions, AskedAlready for a form that is sent twice. If the talk holds a
+    reason not to answer, the caller has to roll back.
     """
     chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
     # Of two APIs, one waits: a place has one open session.
     lock_user(ctx.db, place.user_id, ctx.clock)
+    earlier_turn = Turns(ctx.db, ctx.bot_id).find(question.number)
+    if earlier_turn is not None:
+        raise AskedAlready(earlier_turn)
     if not session_id:
         most = asker_of(ctx, question, place.dataset).plan.sessions
         if most is not None and chat_sessions.count(place) >= most:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -102,6 +103,20 @@ def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_s
     assert [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]][
         -1:
     ] == ["Что такое граф?"]
+
+
+def test_a_form_without_a_script_that_comes_twice_asks_once(openai_site, client):
+    site, provider = openai_site
+    once = re.search(r'name="once" value="([^"]+)"', client.get(address(site)).text)[1]
+    before = len(provider.calls("chat.create"))
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(lambda _: ask(site, client, once=once), range(2)))
+    assert len({page.url.path for page in pages}) == 1
+    pages.append(ask(site, client, once=once))
+    assert [turns_in(page) for page in pages] == [turns_in(pages[0])] * 3
+    assert len(provider.calls("chat.create")) == before + 1
+    assert "Остался 1 вопрос" in pages[2].text
+    assert turns_in(ask(site, client, "А дерево?", once=once)) != turns_in(pages[0])
 
 
 def test_a_rating_is_pressed_and_taken_back(openai_site, client):

@@ -22,7 +22,7 @@ from fastapi import APIRouter, Form, Query
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from merlin.account.api_keys import Scope
+from merlin.account.api_keys import Scope, digest
 from merlin.api.auth import Caller, Person
 from merlin.api.openai_compat.chat import watch_question
 from merlin.api.pages.catalogue import OneCourse
@@ -30,6 +30,7 @@ from merlin.api.pages.errors import PageRoute
 from merlin.api.pages.formatting import when
 from merlin.api.pages.markdown import render_markdown
 from merlin.api.pages.page import (
+    PATTERN,
     SAME_ORIGIN,
     PageContext,
     PublicContext,
@@ -125,7 +126,6 @@ async def restore_talk(
 
 @router.post("/courses/{course_id}/chat", dependencies=SAME_ORIGIN)
 async def ask(
-    request: Request,
     context: PublicContext,
     course: OneCourse,
     caller: Person,
@@ -133,15 +133,22 @@ async def ask(
     near: Annotated[str, Form()] = "",
     again: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
     talk: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
+    once: Annotated[str, Form(pattern=f"^$|{PATTERN}")] = "",
 ) -> Response:
     """Ask a question; `near` is a suggested one, `again` the turn to repeat.
 
-    A script gets the answer as a stream, other clients the session's page.
+    A script gets the answer as a stream, other clients the session's page. A script asks several
+    questions with one form; without one, the same question with the same `once` is asked once.
     """
+    request = context.request
     is_script = _wants_stream(request)
     if context.user is None or not _may_ask(caller):
         raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
     question_text, number = (near or q).strip(), 1 + secrets.randbits(NUMBER_BITS)
+    is_once = bool(once) and not is_script
+    if is_once:
+        same = digest(f"{caller.user_id} {once} {again} {question_text}")
+        number = 1 + int(same, 16) % 2**NUMBER_BITS
     message_id = number
     if again:
         old = await context.read(course_chat.find_question, again)
@@ -154,7 +161,8 @@ async def ask(
         context.user, context.language, number, place, question_text, message_id=message_id
     )
     asking = TurnStream(request, context, question, talk)
-    watch_question(request, asking)
+    # A browser ends the first request of a double submit.
+    watch_question(request, asking, is_stoppable=not is_once)
     try:
         await asking.wait_for_reservation()
         if is_script:
@@ -162,6 +170,9 @@ async def ask(
                 asking.events(), headers={"X-Accel-Buffering": "no"}, media_type=EVENT_STREAM
             )
         await asking.reply()
+    except course_chat.AskedAlready as error:
+        earlier = error.turn
+        return seen_other(_turn_href(course, earlier.question.session_id, earlier.turn_id))
     except ApiError as error:
         return await _refused(context, course, talk, question_text, str(error))
     except Refused as error:
