@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from merlin.api.pages.markdown import render_markdown
+from merlin.api.pages.markdown import MAX_BRACKETS, render_markdown
 
 pytestmark = pytest.mark.unit
 
@@ -92,3 +92,8 @@ def test_links_within_links_close_in_order():
     page = html("[a [b](javascript:x) c](https://example.com)")
     assert page.count("<a ") == page.count("</a>")
     assert page.count("<span>") == page.count("</span>")
+
+
+def test_a_text_of_brackets_that_would_take_seconds_is_shown_as_it_is():
+    text = "![[]()" * MAX_BRACKETS
+    assert f"<code>{text}</code>" in html(text)

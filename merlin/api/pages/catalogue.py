@@ -10,6 +10,7 @@ and redirect back; with scripts they call /api/user/courses.
 
 from __future__ import annotations
 
+import asyncio
 import math
 import re
 from collections import defaultdict
@@ -339,8 +340,8 @@ async def material(context: PublicContext, course_id: Id, material_id: Id) -> Re
         for other in materials
         if other.text
     )
-    body, contents = render_markdown(
-        material_view.text or "", context.language, this.text, addresses
+    body, contents = await asyncio.to_thread(
+        render_markdown, material_view.text or "", context.language, this.text, addresses
     )
     view = {
         "course": course,

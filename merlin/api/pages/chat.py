@@ -8,9 +8,10 @@ out of that page, so that both ways show the same.
 
 from __future__ import annotations
 
+import asyncio
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -19,6 +20,7 @@ from typing import Annotated, Literal
 from urllib.parse import quote
 
 from fastapi import APIRouter, Form, Query
+from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
@@ -273,12 +275,14 @@ async def _page(
     href = await context.read(lambda _ctx, _actor: bot_href(services, course))
     left, is_over = await _left(context, course)
     is_opened = doing in {"correct", "tell"}
+    answers = {turn.answer for turn in chat.talk.turns} if chat.talk else set()
+    html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
     view = {
         "course": course,
         "chat": _href(course),
         "here": f"{_href(course)}/{session_id}" if chat.talk else _href(course),
         "examples_href": base_of(course.dataset),
-        "markdown": lambda content: render_markdown(content, context.language)[0],
+        "markdown": html_by_answer.__getitem__,
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
@@ -303,6 +307,10 @@ async def _page(
         "mask": partial(mask_personal_data, language=context.language),
     }
     return render_page(context, "chat.html", view, keep=NEVER_KEPT)
+
+
+def _render_answers(answers: Iterable[str], language: str) -> dict[str, Markup]:
+    return {answer: render_markdown(answer, language)[0] for answer in answers}
 
 
 def _days(

@@ -22,6 +22,8 @@ from markupsafe import Markup
 from merlin.core.i18n import text
 
 _KEPT_TEXTS = 256
+# Parsing takes up to 30 µs a bracket; no lecture has as many, and such a text is shown as it is.
+MAX_BRACKETS = 10_000
 # Heading level below the page's title.
 _SECTION = 2
 
@@ -36,10 +38,13 @@ def render_markdown(
 ) -> tuple[Markup, Contents]:
     """Return the HTML of the file `path`; `materials` are (file, address here).
 
-    Interface texts in it are in `language`.
+    Interface texts in it are in `language`. A long text takes seconds: not on the event loop.
     """
     env: dict[str, Any] = {"path": path, "materials": dict(materials), "language": language}
-    tokens = _markdown().parse(source, env)
+    if source.count("[") > MAX_BRACKETS:
+        tokens = [Token("code_block", "code", 0, content=source)]
+    else:
+        tokens = _markdown().parse(source, env)
     if tokens and tokens[0].type == "heading_open" and tokens[0].tag == "h1":
         tokens = tokens[3:]  # the text's own title: the page says it already
     contents = _with_anchors(tokens)

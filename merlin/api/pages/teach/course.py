@@ -9,6 +9,7 @@ Saving includes the check, so that checking first is optional.
 
 from __future__ import annotations
 
+import asyncio
 from functools import partial
 from typing import Annotated, Literal
 
@@ -225,14 +226,14 @@ class MaterialForm(EditForm):
 @router.get("/courses/{course_id}/edit/materials/new")
 async def new_material(context: TeacherContext, course: LedCourse) -> Response:
     """Return an empty form."""
-    return _material_page(context, course, None, MaterialForm(), FormResult())
+    return await _material_page(context, course, None, MaterialForm(), FormResult())
 
 
 @router.get("/courses/{course_id}/edit/materials/{material_id}")
 async def show_material(context: TeacherContext, course: LedCourse, material_id: Id) -> Response:
     """Return the form of a material as in its files."""
     form = await _read_form(context, course, material_id)
-    return _material_page(context, course, material_id, form, FormResult())
+    return await _material_page(context, course, material_id, form, FormResult())
 
 
 @router.post("/courses/{course_id}/edit/preview", dependencies=[Depends(require_led_course)])
@@ -240,7 +241,8 @@ async def preview(
     context: TeacherContext, text: Annotated[str, Form(max_length=2 * MAX_CHARACTERS)] = ""
 ) -> Response:
     """Return the rendered text, for the script of the editor."""
-    html, _ = render_markdown(text.replace("\r\n", "\n"), context.language)
+    lines = text.replace("\r\n", "\n")
+    html, _ = await asyncio.to_thread(render_markdown, lines, context.language)
     return render_fragment(context, "preview_part.html", {"html": html})
 
 
@@ -267,7 +269,7 @@ async def _check_or_save(
     context: PageContext, course: Course, material_id: int | None, form: MaterialForm
 ) -> Response:
     if form.lacks():
-        return _material_page(
+        return await _material_page(
             context, course, material_id, form, FormResult(context.say(form.lacks()))
         )
 
@@ -288,7 +290,7 @@ async def _check_or_save(
         material_id, form = None, form.model_copy(update={"revision": ""})
         result = FormResult(context.say("gone-material"))
     if isinstance(result, FormResult):
-        return _material_page(context, course, material_id, form, result)
+        return await _material_page(context, course, material_id, form, result)
     return seen_other(f"/changes/{result.id}")
 
 
@@ -307,19 +309,20 @@ async def _read_form(context: PageContext, course: Course, material_id: int) -> 
     )
 
 
-def _material_page(
+async def _material_page(
     context: PageContext,
     course: Course,
     material_id: int | None,
     form: MaterialForm,
     result: FormResult,
 ) -> Response:
+    html, _ = await asyncio.to_thread(render_markdown, form.words, context.language)
     view = {
         "course": course,
         "material_id": material_id,
         "form": form,
         "kinds": KINDS,
-        "html": render_markdown(form.words, context.language)[0],
+        "html": html,
         "result": result,
     }
     return render_page(context, "teach_material.html", view, status=422 if result.wrong else 200)
