@@ -111,6 +111,17 @@ def get(ctx: Context, actor: Actor, course_id: int) -> Course:
     raise NotFound(f"no course {course_id}", "course-unknown")
 
 
+def is_closed(ctx: Context, actor: Actor, dataset: str) -> bool:
+    """Return whether a dataset belongs to an inactive course that the actor does not lead."""
+    if dataset in active(ctx).by_slug:
+        return False
+    try:
+        course = Catalogue(ctx.db).course(dataset)
+    except NotFound:
+        return False
+    return not is_led(ctx, actor, course)
+
+
 def materials(ctx: Context, actor: Actor, course_id: int) -> tuple[Course, list[Material]]:
     """Return a course and its materials by kind, lesson and order of the file. Raises NotFound."""
     course = get(ctx, actor, course_id)

@@ -14,11 +14,13 @@ from served import SYSTEM, came_from, count_answers, serve_in, try_in
 
 from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format
+from merlin.core.permissions import Role
 from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
 
 pytestmark = pytest.mark.functional
 
+BORIS = 1002
 QUESTION = "Что такое граф?"
 PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
 
@@ -87,6 +89,21 @@ def test_the_package_lists_and_shows_the_models(site):
     assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
     assert (shown.id, shown.owned_by) == ("merlin/algorithms", "merlin")
     assert shown.created > 0
+
+
+def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_path):
+    with run_asking_site(tmp_path) as (site, _):
+        serve_in(site.database, "stand-in-chat", dataset="closed")
+        site.person(BORIS, Role.TEACHER, "closed")
+        for user_id, is_there in ((ANNA, False), (BORIS, True)):
+            with asker(site, user_id) as client:
+                names = [model["id"] for model in client.get("/models").json()["data"]]
+                asked = ask(client, QUESTION, model="merlin/closed")
+                shown = client.get("/models/merlin/closed")
+            assert ("merlin/closed" in names) is is_there
+            assert (asked.status_code, shown.status_code) == (
+                (200,) * 2 if is_there else (404,) * 2
+            )
 
 
 def test_merlin_alone_is_the_default_dataset(tmp_path):

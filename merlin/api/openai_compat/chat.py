@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 from starlette.requests import Request
 
+from merlin.api.auth import Caller
 from merlin.api.openai_compat.requests import (
     Question,
     request_of_call,
@@ -21,7 +22,6 @@ from merlin.api.openai_compat.requests import (
     settle_question,
 )
 from merlin.api.problems import field_error
-from merlin.api.services import ApiServices
 from merlin.app.ask import Asker, ground, is_free, route
 from merlin.billing.quota import UNLIMITED
 from merlin.chat.answer import AnswerObserver, AnswerService, Ending, Reply, Stop
@@ -51,13 +51,14 @@ class ChatStream(AnswerObserver):
 
     def __init__(
         self,
-        services: ApiServices,
+        caller: Caller,
         answer_service: AnswerService,
         question: Question,
         asker: Asker,
         then: Then | None = None,
     ) -> None:
-        self._services = services
+        self._caller = caller
+        self._services = caller.services
         self._answer_service = answer_service
         self._question = question
         self._asker = asker
@@ -154,7 +155,7 @@ class ChatStream(AnswerObserver):
 
     def _reserve(self) -> Candidate | None:
         """Reserve the question and return the first candidate; runs in a transaction."""
-        return reserve_question(self._services, self._question, self._asker)
+        return reserve_question(self._caller, self._question, self._asker)
 
     def _charge(self, reply: Reply) -> None:
         """Charge the answer or release the question; runs in a transaction."""
@@ -196,6 +197,7 @@ def next_piece(text: str, sent: int) -> tuple[str, int]:
 
 def start_question(
     request: Request,
+    caller: Caller,
     question: Question,
     asker: Asker,
     *,
@@ -203,8 +205,7 @@ def start_question(
     then: Then | None = None,
 ) -> ChatStream:
     """Start a question; if stoppable, it ends when the client disconnects."""
-    state = request.app.state
-    stream = ChatStream(state.services, state.answer_service, question, asker, then)
+    stream = ChatStream(caller, request.app.state.answer_service, question, asker, then)
     watch_question(request, stream, is_stoppable=is_stoppable)
     return stream
 

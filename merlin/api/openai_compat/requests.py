@@ -34,6 +34,7 @@ from merlin.api.auth import Caller
 from merlin.api.problems import field_error, refusal, validation_errors
 from merlin.api.services import ApiServices
 from merlin.app import courses
+from merlin.app.actor import Actor
 from merlin.app.ask import ABANDONED, Asker, ReachedCap, cost_of, find_asker, reserve, settle
 from merlin.app.context import Context
 from merlin.billing.quota import Format, Left, Quotas
@@ -337,11 +338,16 @@ def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Ask
     return find_asker(caller.services, caller.user or User(0), caller.language, number, dataset)
 
 
-def offered_models(services: ApiServices) -> dict[str, datetime | None]:
-    """Return model names and since when each serves, None if a general model answers."""
+def offered_models(services: Context, actor: Actor) -> dict[str, datetime | None]:
+    """Return the models that the actor may ask and since when each serves.
+
+    None: a general model answers.
+    """
     models = dict[str, datetime | None]()
     served = {
-        serving.dataset: serving.since for serving in ModelCatalogue(services.db).all_serving()
+        serving.dataset: serving.since
+        for serving in ModelCatalogue(services.db).all_serving()
+        if not courses.is_closed(services, actor, serving.dataset)
     }
     default = ModelCatalogue(services.db).serving(services.default_dataset)
     models[ALONE] = default.since if default else None
@@ -350,13 +356,14 @@ def offered_models(services: ApiServices) -> dict[str, datetime | None]:
     return models
 
 
-def reserve_question(services: ApiServices, question: Question, asker: Asker) -> Candidate | None:
+def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candidate | None:
     """Return the first candidate to answer, after reserving the question in the plan.
 
     Raises ApiError: unknown model, conversation too long, or quota used up.
     """
-    if not _is_offered(services, question):
-        names = ", ".join(offered_models(services))
+    services = caller.services
+    if not _is_offered(caller, question):
+        names = ", ".join(offered_models(services, caller.actor))
         status = HTTPStatus.NOT_FOUND
         arguments: dict[str, Any] = {"model": question.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
@@ -372,14 +379,17 @@ def reserve_question(services: ApiServices, question: Question, asker: Asker) ->
     return first
 
 
-def _is_offered(services: ApiServices, question: Question) -> bool:
+def _is_offered(caller: Caller, question: Question) -> bool:
     if question.name == ALONE:
         return True
     dataset = question.dataset
     if not is_known(question.name) or dataset is None or not is_valid_name(dataset):
         return False
-    is_course = dataset in courses.active(services).by_slug
-    return is_course or ModelCatalogue(services.db).serving(dataset) is not None
+    services = caller.services
+    if dataset in courses.active(services).by_slug:
+        return True
+    is_serving = ModelCatalogue(services.db).serving(dataset) is not None
+    return is_serving and not courses.is_closed(services, caller.actor, dataset)
 
 
 def quota_error(asker: Asker, exceeded: ReachedCap | Left, now: datetime) -> ApiError:

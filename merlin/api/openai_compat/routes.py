@@ -52,8 +52,7 @@ Asker = Annotated[Caller, Depends(RequiredAccess(Scope.CHAT_WRITE, Permission.AS
 @router.get("/models", summary="List the models", responses=responses.LISTED)
 async def list_openai_models(caller: Asker) -> Response:
     """Return every model: the default one, and one per dataset or course."""
-    services = caller.services
-    models = await services.store.read(lambda: requests.offered_models(services))
+    models = await caller.read(requests.offered_models)
     cards = [_card(name, since) for name, since in models.items()]
     return JSONResponse(list_object(cards))
 
@@ -61,8 +60,7 @@ async def list_openai_models(caller: Asker) -> Response:
 @router.get("/models/{name:path}", summary="Show a model", responses=responses.SHOWN)
 async def show_openai_model(caller: Asker, name: str) -> Response:
     """Return one model."""
-    services = caller.services
-    models = await services.store.read(lambda: requests.offered_models(services))
+    models = await caller.read(requests.offered_models)
     if name in models:
         return JSONResponse(_card(name, models[name]))
     arguments: dict[str, Any] = {"model": name, "names": ", ".join(models)}
@@ -102,7 +100,7 @@ async def _complete_answer(
     )
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
     asking = start_question(
-        request, question, asker, is_stoppable=KEY_HEADER not in request.headers
+        request, caller, question, asker, is_stoppable=KEY_HEADER not in request.headers
     )
     reply = await asking.reply()
     refused = responses.reply_error(reply, caller.language)
@@ -141,7 +139,9 @@ async def _stream_answer(
         await keep(Response(content, headers=headers, media_type=EVENT_STREAM))
 
     # A client that sent an idempotency key may fetch the answer later, so it is not stopped.
-    stream = start_question(request, question, asker, is_stoppable=keep is None, then=keep_whole)
+    stream = start_question(
+        request, caller, question, asker, is_stoppable=keep is None, then=keep_whole
+    )
     await stream.wait_for_text()
     if stream.task.done():
         refused = responses.reply_error(stream.task.result(), language)

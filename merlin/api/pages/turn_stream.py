@@ -34,7 +34,7 @@ class TurnStream(ChatStream):
         dataset = question.place.dataset
         chat_request = Question(name_of(dataset or ""), dataset, (Message("user", question.text),))
         asker = asker_of(context, question.number, dataset)
-        super().__init__(context.services, request.app.state.answer_service, chat_request, asker)
+        super().__init__(context, request.app.state.answer_service, chat_request, asker)
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services
