@@ -32,7 +32,7 @@ def _section(language: str, rule: Rule) -> Iterator[str]:
         yield from [f"{BREAKS[language]}, `{rule.path}`:", "", _fence(kind, rule.example), ""]
     elif rule.example:
         yield from [f"{BREAKS[language]}:", "", _fence("console", f"$ {rule.example}\n"), ""]
-    yield f"{MEND[language]}: {rule.mending(language)}"
+    yield f"{MEND[language]}: {rule.advice(language)}"
 
 
 def _fence(kind: str, words: str) -> str:

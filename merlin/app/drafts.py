@@ -357,7 +357,7 @@ def draft_pasted_rows(
         if row.example is None or not row.is_offered:
             continue
         if row.known is None:
-            path = example_path(names.new(row.example.question))
+            path = example_path(names.allocate(row.example.question))
             example_drafts.put(actor.user_id, dataset, Edit(path, None, write_example(row.example)))
         else:
             content = ExampleContent(None, row.example.answer, row.example.tags or None)

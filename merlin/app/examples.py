@@ -319,4 +319,4 @@ def plan(
     import_plan = plan_import(
         files.dataset, files.files, lines, ctx.config.example_tokens, ctx.checker
     )
-    return import_plan, preview_view(ctx, files, import_plan.edits, import_plan.seen)
+    return import_plan, preview_view(ctx, files, import_plan.edits, import_plan.preview)

@@ -353,7 +353,7 @@ def format_sarif(outcome: Outcome, language: str) -> str:
 
 def _sarif_rule(rule: Rule, language: str) -> dict[str, object]:
     """Return a SARIF reportingDescriptor, whose help a code host shows next to a finding."""
-    advice = rule.mending(language)
+    advice = rule.advice(language)
     markdown = f"{advice}\n\n```\n{rule.example.rstrip()}\n```" if rule.example else advice
     return {
         "id": rule.name,
@@ -396,7 +396,7 @@ def _rule_record(rule: Rule) -> dict[str, object]:
         "rule": rule.name,
         "severity": rule.severity,
         "meaning": rule.meaning(language()),
-        "mending": rule.mending(language()),
+        "mending": rule.advice(language()),
         "example": rule.example or None,
         "example_path": rule.path or None,
         "can_be_off": rule.can_be_off,
@@ -407,7 +407,7 @@ def _rule_text(rule: Rule) -> str:
     lines = [f"{rule.name} ({rule.severity})", rule.meaning(language()), ""]
     if rule.example:
         lines += [text(language(), "rules-breaks"), *_example_lines(rule), ""]
-    lines.append(f"{text(language(), 'rules-mend')} {rule.mending(language())}")
+    lines.append(f"{text(language(), 'rules-mend')} {rule.advice(language())}")
     if rule.can_be_off:
         lines.append(text(language(), "rules-off", rule=rule.name))
     return "".join(f"{line}\n" for line in lines)

@@ -43,12 +43,12 @@ def apply_retention(services: DaemonServices) -> bool:
             services, rows.models(before), lambda model: rows.mark_gone(model, before)
         )
     removed["baseline_answers"] = delete_unused_answers(services.db)
-    with services.build_settings.turn:
+    with services.build_settings.gather_lock:
         removed["texts"] = rows.delete_unused_texts()
         if retention.mirror_days:
             services.build_settings.source.clean(rows.needed_commits(), retention.mirror_days, now)
     # The file index stores a text before its file row: without the lock it would look unused.
-    with services.build_settings.files_move:
+    with services.build_settings.files_lock:
         index = FileIndex(services.db)
         removed["texts"] += index.delete_unused_texts()
         restore_texts(services.build_settings.source, index)
@@ -59,7 +59,7 @@ def apply_retention(services: DaemonServices) -> bool:
 
 def _remove_builds(services: DaemonServices, rows: RemovableFiles, before: datetime) -> int:
     # The lock is needed: a build being written has its folder before its row.
-    with services.build_settings.turn:
+    with services.build_settings.gather_lock:
         expired = frozenset(build.folder for build in rows.builds(before))
         folders = services.build_settings.builds
         return remove_folders(folders, rows.folders() - expired, expired, before)
@@ -70,7 +70,7 @@ def prune_builds(services: DaemonServices, keep: int) -> UnneededBuilds:
 
     Returns the removed builds. Raises OSError for a folder that cannot be removed.
     """
-    with services.build_settings.turn:
+    with services.build_settings.gather_lock:
         pruned = unneeded(services, Actor.operator(), keep)
         for build in pruned.builds:
             rmtree(services.build_settings.builds / build.folder)
@@ -82,7 +82,7 @@ def restore_folder(services: DaemonServices, build: Build, commit: str) -> None:
 
     Raises DatasetError when the bytes differ from the recorded build; SourceError.
     """
-    with services.build_settings.turn:
+    with services.build_settings.gather_lock:
         remove_durably(services.build_settings.builds / build.folder)
         restore_build(services.build_settings, commit, build)
 

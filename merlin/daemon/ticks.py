@@ -124,7 +124,7 @@ def follow_files(services: DaemonServices) -> bool:
 
     Separate from processing commits: for a large dataset it takes longer than check and build.
     """
-    with services.build_settings.files_move:
+    with services.build_settings.files_lock:
         return sync_files(services.build_settings.source, FileIndex(services.db))
 
 
@@ -270,7 +270,7 @@ def prove(services: DaemonServices) -> bool:
 
 def promote(services: DaemonServices) -> bool:
     """Promote the newest good model of each dataset unless its gate or canary holds it."""
-    with services.build_settings.line_moves:
+    with services.build_settings.mainline_lock:
         gate = Gates(services.db, services.clock).holds
         canaries = Canaries(services.db, services.clock)
         canaries.end_unawaited()

@@ -40,7 +40,7 @@ from merlin.dataset.lint import (
     is_learned,
     lint_dataset,
     lint_example,
-    report,
+    make_finding,
 )
 from merlin.dataset.near_questions import near_key
 from merlin.dataset.spec import (
@@ -402,7 +402,7 @@ def _pairs(index: ExampleIndex) -> Iterator[Finding]:
     for example_id, rule, other, places in index.pairs():
         severity = _SEVERITIES.get(rule, Severity.WARNING)
         other_path = escape_unprintable(example_path(other))
-        yield report(example_id, json.loads(places)[1], rule, severity, other=other_path)
+        yield make_finding(example_id, json.loads(places)[1], rule, severity, other=other_path)
 
 
 def _too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
@@ -412,7 +412,7 @@ def _too_long(index: ExampleIndex, limit: TokenLimit) -> Iterator[Finding]:
             "tokens": limit.total(tokens, has_system=bool(system)),
             "limit": limit.most or 0,
         }
-        yield report(example_id, (1, 1), "too-many-tokens", Severity.ERROR, **arguments)
+        yield make_finding(example_id, (1, 1), "too-many-tokens", Severity.ERROR, **arguments)
 
 
 def _few(good: int) -> Iterator[Finding]:

@@ -475,7 +475,7 @@ def question_preview(text: str | None, length: int = 80) -> str:
 def free_example_id(text: str | None, taken: Iterable[str]) -> str:
     """Return an unused id derived from an example's question; from `new` for a broken one."""
     example = parse_example(text)
-    return NameAllocator(taken).new(example.question if example else "new")
+    return NameAllocator(taken).allocate(example.question if example else "new")
 
 
 VOCABULARY_SHA256 = "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"

@@ -68,8 +68,8 @@ CREATE INDEX IF NOT EXISTS example_foreign ON example (status)
 # The columns by which examples are grouped; the groups to judge again are in temporary tables.
 GROUPS = ("question", "folded", "words")
 _TOUCHED = "".join(
-    f"CREATE TEMP TABLE touched_{each} (place INTEGER PRIMARY KEY, value TEXT UNIQUE);"
-    for each in GROUPS
+    f"CREATE TEMP TABLE touched_{group} (place INTEGER PRIMARY KEY, value TEXT UNIQUE);"
+    for group in GROUPS
 )
 _PORTION, _LINES = 1000, 100
 _CACHE_KIB = 16_000
@@ -216,8 +216,8 @@ class ExampleIndex:
 
     def state(self, key: str) -> str:
         """Return the stored value of a key, "" for none."""
-        found = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
-        return str(found[0]) if found else ""
+        row = self._db.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+        return str(row[0]) if row else ""
 
     def set_state(self, key: str, value: str) -> None:
         """Store a value under a key."""
@@ -408,11 +408,11 @@ class ExampleIndex:
 
     def sides(self) -> Mapping[str, tuple[int, int, int]]:
         """Return side -> (good examples, their own tokens, how many have a system text)."""
-        found = self._db.execute(
+        rows = self._db.execute(
             "SELECT side, count(*), sum(tokens), sum(system <> x'') FROM example"
             " WHERE status = 'good' GROUP BY side"
         )
-        return {side: (count, tokens, own) for side, count, tokens, own in found}
+        return {side: (count, tokens, own) for side, count, tokens, own in rows}
 
     def lines(self, side: str) -> Iterator[list[TrainingLine]]:
         """Yield the lines of a side's good examples, by id, in batches."""

@@ -1,16 +1,16 @@
-"""Examples as files for other programs: one file, or a folder with the sides of the split.
+"""Export examples to other programs: one file, or a folder with a file per side of the split.
 
-A folder has the files `train` and `test`; a side without examples has none. That for Hugging
-Face is a repository that `datasets.load_dataset(folder)` reads:
+A folder has the files `train` and `test`; a side without examples has no file. The folder for
+Hugging Face is a repository that `datasets.load_dataset(folder)` reads:
 
-    README.md           the dataset card: YAML header, then a few words
-    data/train.jsonl    one {"messages": […], "tags": […]} a line
-    data/test.jsonl     missing where the split has no test examples
+    README.md           the dataset card: YAML header and a short description
+    data/train.jsonl    one {"messages": […], "tags": […]} per line
+    data/test.jsonl     missing if the split has no test examples
 
-Arrow wants each column of one type in all files: so every row has the same keys, null where it
-has nothing to say, and the header names their types. Tools are JSON in a string, a worse answer its
-words, or JSON where it calls tools. Notes to other
-editors stay at home, and so does the mark of the split, which is the file.
+Arrow requires one type per column in all files, so every row has the same keys, with null for
+missing values, and the header declares the types. Tools are a string of JSON; a rejected answer is
+its text, or JSON if it calls tools. Notes to other editors are not exported, nor is the split's
+mark, which the file name expresses.
 
 Source: huggingface.co/docs/hub, "Dataset Cards", "Manual Configuration" of data files;
 huggingface/hub-docs, datasetcard.md; huggingface/datasets, Features.
@@ -40,13 +40,13 @@ _CALL = [
     {"name": "type", **_STRING},
     {"name": "function", "struct": _FUNCTION},
 ]
-_OF_MESSAGE: Mapping[str, Mapping[str, Any]] = {
+_MESSAGE_FEATURES: Mapping[str, Mapping[str, Any]] = {
     "name": _STRING,
     "weight": {"dtype": "int64"},
     "tool_calls": {"list": _CALL},
     "tool_call_id": _STRING,
 }
-_OF_EXAMPLE: Mapping[str, Mapping[str, Any]] = {
+_EXAMPLE_FEATURES: Mapping[str, Mapping[str, Any]] = {
     "tools": _STRING,
     "rejected": _STRING,
     "tags": {"list": "string"},
@@ -58,9 +58,9 @@ _LARGEST = "100K<n<1M"
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a person says of a dataset; the header says nothing of what is empty.
+    """Fields of the dataset card that a person chooses; empty ones are omitted.
 
-    `languages` are ISO 639-1 codes, `licence` the Hub's name of one (`cc-by-4.0`).
+    `languages` are ISO 639-1 codes, `licence` is an identifier of the Hub (`cc-by-4.0`).
     """
 
     languages: tuple[str, ...] = ()
@@ -70,45 +70,51 @@ class Card:
 def write_repository(
     sides: Mapping[str, Sequence[Example]], spec: DatasetSpec, card: Card
 ) -> dict[str, str]:
-    """Return path to text of the repository's files; `sides`: train and test to their examples.
+    """Return path -> text of the repository's files; `sides` maps train and test to examples.
 
-    No examples give no files.
+    There are no files without examples.
     """
-    examples = [each for side in sides.values() for each in side]
-    of_message = [
+    examples = [example for side in sides.values() for example in side]
+    message_keys = [
         key
-        for key in _OF_MESSAGE
+        for key in _MESSAGE_FEATURES
         if any(key in message.extra for example in examples for message in example.messages)
     ]
-    of_example = [key for key in _OF_EXAMPLE if any(getattr(example, key) for example in examples)]
+    example_keys = [
+        key for key in _EXAMPLE_FEATURES if any(getattr(example, key) for example in examples)
+    ]
     files = {}
-    for side, here in sides.items():
-        rows = (_row(each, spec.system, of_message, of_example) for each in here)
+    for side, side_examples in sides.items():
+        rows = (
+            _make_row(example, spec.system, message_keys, example_keys) for example in side_examples
+        )
         text = "".join(f"{json.dumps(row, ensure_ascii=False)}\n" for row in rows)
         if text:
             files[f"data/{side}.jsonl"] = text
     if files:
         messages = [{"name": key, **_STRING} for key in ("role", "content")]
-        messages += [{"name": key, **_OF_MESSAGE[key]} for key in of_message]
+        messages += [{"name": key, **_MESSAGE_FEATURES[key]} for key in message_keys]
         features = [
             {"name": "messages", "list": messages},
-            *({"name": key, **_OF_EXAMPLE[key]} for key in of_example),
+            *({"name": key, **_EXAMPLE_FEATURES[key]} for key in example_keys),
         ]
-        counts = {side: len(here) for side, here in sides.items() if here}
+        counts = {
+            side: len(side_examples) for side, side_examples in sides.items() if side_examples
+        }
         files["README.md"] = _write_card(spec, card, counts, features)
     return files
 
 
-def _row(
-    example: Example, system: str, of_message: Iterable[str], of_example: Iterable[str]
+def _make_row(
+    example: Example, system: str, message_keys: Iterable[str], example_keys: Iterable[str]
 ) -> dict[str, object]:
     messages = [
         {"role": message.role, "content": message.content}
-        | {key: message.extra.get(key) for key in of_message}
+        | {key: message.extra.get(key) for key in message_keys}
         for message in example.with_system(system)
     ]
     row: dict[str, object] = {"messages": messages}
-    for key in of_example:
+    for key in example_keys:
         value = getattr(example, key)
         if key == "tools":
             row[key] = json.dumps(list(value), ensure_ascii=False) if value else None
@@ -145,7 +151,7 @@ def _write_card(
     )
 
 
-# "jsonl" is "openai" by its older name; "huggingface" is a folder.
+# "jsonl" is the old name of "openai"; "huggingface" is a folder.
 FileFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "yaml", "csv"]
 ExportFormat = Literal[FileFormat, "huggingface"]
 
@@ -153,25 +159,24 @@ _PAIR = ("user", "assistant")
 
 
 def export_examples(
-    examples: Iterable[Example], system: str, shape: FileFormat
+    examples: Iterable[Example], system: str, file_format: FileFormat
 ) -> tuple[str, list[str]]:
-    """Return the examples by id as a file's text, and the ids of those it has no room for.
+    """Return the examples, by id, as a file's text, and the ids that the format cannot represent.
 
-    The formats of chats have the dataset's system text, and tags where there are any, which an
-    import takes back. YAML: one document an example. CSV: question, answer, tags; a conversation
-    of more than that is left out.
+    Chat formats contain the dataset's system text and the tags; an import reads both. YAML has one
+    document per example. CSV has question, answer and tags; longer conversations are left out.
     """
-    examples = sorted(examples, key=lambda each: each.id)
-    if shape == "csv":
+    examples = sorted(examples, key=lambda example: example.id)
+    if file_format == "csv":
         return _write_csv(examples)
-    if shape == "yaml":
+    if file_format == "yaml":
         return "".join(f"--- # {example.id}\n{write_example(example)}" for example in examples), []
-    chat = "openai" if shape == "jsonl" else shape
+    chat_format = "openai" if file_format == "jsonl" else file_format
     lines, left_out = [], []
-    for each in examples:
-        record = from_example(each, system, chat)
+    for example in examples:
+        record = from_example(example, system, chat_format)
         if record is None:
-            left_out.append(each.id)
+            left_out.append(example.id)
         else:
             lines.append(f"{json.dumps(record, ensure_ascii=False)}\n")
     return "".join(lines), left_out
@@ -196,24 +201,25 @@ def _write_csv(examples: Sequence[Example]) -> tuple[str, list[str]]:
 
 
 def export_folder(
-    examples: Sequence[Example], spec: DatasetSpec, shape: ExportFormat, card: Card
+    examples: Sequence[Example], spec: DatasetSpec, file_format: ExportFormat, card: Card
 ) -> tuple[dict[str, str], list[str]]:
-    """Return path to text of a folder's files, and the ids of those they have no room for.
+    """Return path -> text of a folder's files, and the ids that the format cannot represent.
 
-    The sides are those of a build of the dataset; no examples give no files. `card` is for
-    Hugging Face.
+    The sides are those of a build of the dataset; there are no files without examples. `card` is
+    for Hugging Face.
     """
-    dealt = split(examples, spec.split)
+    side_by_id = split(examples, spec.split)
     sides = {
-        side: [example for example in examples if dealt[example.id] == side]
+        side: [example for example in examples if side_by_id[example.id] == side]
         for side in ("train", "test")
     }
-    if shape == "huggingface":
+    if file_format == "huggingface":
         return write_repository(sides, spec, card), []
+    suffix = file_format if file_format in ("yaml", "csv") else "jsonl"
     files, left_out = {}, []
-    for side, here in sides.items():
-        text, left = export_examples(here, spec.system, shape)
-        left_out += left
-        if len(left) < len(here):
-            files[f"{side}.{shape if shape in ('yaml', 'csv') else 'jsonl'}"] = text
+    for side, side_examples in sides.items():
+        text, skipped = export_examples(side_examples, spec.system, file_format)
+        left_out += skipped
+        if len(skipped) < len(side_examples):
+            files[f"{side}.{suffix}"] = text
     return files, left_out

@@ -1,7 +1,7 @@
-"""Finding: one problem seen by the check, with its place, its rule and its text.
+"""Finding: one problem reported by the check, with its position, its rule and its arguments.
 
-A finding holds no sentence: the sentence is the Fluent text `finding-<rule>`, so that every
-finding can be read in every language, now or from the database later.
+A finding contains no sentence: its text is the Fluent text `finding-<rule>`, so that it can be
+shown in every language, also after it was stored.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ SHOWN_LENGTH = 80
 
 
 class Severity(StrEnum):
-    """How bad it is. An error rejects the file it stands at; the others only tell."""
+    """Severity of a finding; an error rejects the file, the others do not."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -24,11 +24,11 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem. Lines and columns count from 1; a whole file or folder is 1:1.
+    """One problem. Lines and columns count from 1; a whole file or folder is at 1:1.
 
-    `path` is relative to the dataset's folder and printable (see `printable`). `arguments`
-    are what the text names: strings, already printable and short, or integers; never called
-    `key` or `language`, which are `text`'s own.
+    `path` is relative to the dataset's folder and printable (see `escape_unprintable`).
+    `arguments` are those of the Fluent text: short printable strings or integers. They are never
+    named `key` or `language`, which are parameters of `text`.
     """
 
     path: str
@@ -39,18 +39,18 @@ class Finding:
     arguments: Mapping[str, str | int] = field(default_factory=dict)
 
     def text(self, language: str) -> str:
-        """Return the sentence of this finding in `language`.
+        """Return the finding's text in `language`.
 
-        A rule that an earlier release had, as its findings are still stored, is told by its name.
+        For a rule of an earlier release, whose findings are still stored, it is the rule's name.
         """
-        # A process that only reads files starts in half the time without the texts.
+        # Imported here: a process that only reads files starts in half the time without the texts.
         from merlin.core.i18n import keys, text  # noqa: PLC0415
 
         key = f"finding-{self.rule}"
         return text(language, key, **self.arguments) if key in keys(language) else self.rule
 
     def line_text(self, language: str) -> str:
-        """Return the finding as one line, as linters write it."""
+        """Return the finding as one line in the usual format of linters."""
         place = f"{self.path}:{self.line}:{self.column}"
         return f"{place}: {self.severity} {self.rule}: {self.text(language)}"
 
@@ -60,10 +60,10 @@ class Finding:
 
 
 def escape_unprintable(message: str) -> str:
-    """Return `message` with every character that does not show as itself written as an escape.
+    """Return `message` with every unprintable character replaced by an escape sequence.
 
-    A file name or a key may hold line ends, terminal escapes, direction marks or bytes that are
-    no UTF-8; none of them may reach a terminal, a log or an annotation.
+    A file name or a key may contain line ends, terminal escapes, direction marks or invalid UTF-8;
+    none of them may reach a terminal, a log or an annotation.
     """
     if message.isprintable():
         return message
@@ -74,6 +74,6 @@ def escape_unprintable(message: str) -> str:
 
 
 def shorten(message: str, length: int = SHOWN_LENGTH) -> str:
-    """Return `message` printable and at most `length` characters long, cut with "…"."""
+    """Return `message` printable and at most `length` characters long; a cut one ends with "…"."""
     shown = escape_unprintable(message[: length + 1])
     return shown if len(message) <= length else shown[: length - 1] + "…"

@@ -82,9 +82,9 @@ class BuildSettings:
     """Dependencies of `gather`.
 
     `limit_tokens`: base model -> token limit of an example. `indices` is the folder with an
-    `ExampleIndex` file per dataset; a dataset without one is read completely again. `turn` allows
-    one thread to gather at a time. `line_moves` is held while the mainline is being updated, so
-    that nothing is decided by an incomplete mainline; `files_move` while the cached dataset files
+    `ExampleIndex` file per dataset; a dataset without one is read completely again. `gather_lock`
+    is held while a thread gathers, `mainline_lock` while the mainline is being updated, so that
+    nothing is decided by an incomplete mainline, and `files_lock` while the cached dataset files
     are being updated.
     """
 
@@ -96,9 +96,9 @@ class BuildSettings:
     clock: Clock
     limit_tokens: Mapping[str, int]
     limits: Limits = field(default_factory=Limits)
-    turn: threading.Lock = field(default_factory=threading.Lock)
-    line_moves: threading.Lock = field(default_factory=threading.Lock)
-    files_move: threading.Lock = field(default_factory=threading.Lock)
+    gather_lock: threading.Lock = field(default_factory=threading.Lock)
+    mainline_lock: threading.Lock = field(default_factory=threading.Lock)
+    files_lock: threading.Lock = field(default_factory=threading.Lock)
 
 
 def gather(
@@ -107,28 +107,28 @@ def gather(
     tell_rewritten: Callable[[str, int], None],
     since: Collection[str] = (),
 ) -> tuple[str | None, bool]:
-    """Fetch, then record every new commit of the line, oldest first.
+    """Fetch, then record every new commit of the mainline, oldest first.
 
-    Where none is recorded yet: those from the oldest of `since` on, by default the head alone.
-    Returns the branch's head, and whether commits came or left the line. `tell` hears of each
-    outcome when it is recorded, whatever becomes of the next one, `tell_rewritten` of a rewritten
-    history: the head, and how many commits left. Raises SourceError when the repository cannot be
-    read, OSError when the disk takes no build; what was recorded before stays.
+    If no commit is recorded yet, recording starts at the oldest of `since`, by default at the head.
+    Returns the branch's head, and whether commits were added to or removed from the mainline.
+    `tell` is called with each outcome as soon as it is recorded, `tell_rewritten` after a history
+    rewrite with the head and the number of removed commits. Raises SourceError if the repository
+    cannot be read, OSError if a build cannot be written; commits recorded before are kept.
     """
-    with settings.turn:
+    with settings.gather_lock:
         kill_point("fetch.before")
         head = settings.source.fetch()
         kill_point("fetch.after")
         if head is None:
             return None, False
-        with settings.line_moves:
+        with settings.mainline_lock:
             line = settings.journal.line()
             commits = settings.source.commits_since(head, line, since)
-            left = _drop_commits(settings, head, line, commits)
-            if left:
-                tell_rewritten(head, left)
+            removed = _drop_commits(settings, head, line, commits)
+            if removed:
+                tell_rewritten(head, removed)
             _record(settings, head, line, commits, tell)
-            return head, bool(commits or left)
+            return head, bool(commits or removed)
 
 
 def _record(
@@ -175,13 +175,13 @@ def _drop_commits(
     if not line:
         return 0
     if not commits:  # the head is recorded: the branch did not move, or was reset to it
-        stays = settings.source.commits_since(head, ())[0].position
+        last_kept = settings.source.commits_since(head, ())[0].position
     else:
-        joins = commits[0].parent in line
-        stays = commits[0].position - 1 if joins else 0
-    return (
-        settings.journal.drop_commits(stays, settings.clock()) if stays < max(line.values()) else 0
-    )
+        has_known_parent = commits[0].parent in line
+        last_kept = commits[0].position - 1 if has_known_parent else 0
+    if last_kept >= max(line.values()):
+        return 0
+    return settings.journal.drop_commits(last_kept, settings.clock())
 
 
 def _changed_datasets(settings: BuildSettings, commit: Commit, line: Mainline) -> list[str]:
@@ -190,8 +190,10 @@ def _changed_datasets(settings: BuildSettings, commit: Commit, line: Mainline) -
     The first recorded commit changes all datasets, because its parent is not recorded.
     """
     now = settings.source.dataset_trees(commit.sha)
-    known = commit.parent is not None and commit.parent in line
-    before = settings.source.dataset_trees(commit.parent) if known and commit.parent else {}
+    is_parent_known = commit.parent is not None and commit.parent in line
+    before = (
+        settings.source.dataset_trees(commit.parent) if is_parent_known and commit.parent else {}
+    )
     return sorted(name for name in now.keys() | before.keys() if now.get(name) != before.get(name))
 
 
@@ -273,8 +275,8 @@ def _outcome(settings: BuildSettings, commit: Commit, checked: CheckedDataset) -
 def _number(settings: BuildSettings, dataset: str, digest: str) -> int:
     """Return a new build's number; folders and git notes replace the rows of a lost database."""
     numbers = list_build_folders(settings.builds / dataset)
-    noted = (note for note in read_notes(settings.source.notes()) if note.dataset == dataset)
-    numbers |= {each.digest[:SHORT_DIGEST_LENGTH]: each.number for each in noted}
+    notes = (note for note in read_notes(settings.source.notes()) if note.dataset == dataset)
+    numbers |= {note.digest[:SHORT_DIGEST_LENGTH]: note.number for note in notes}
     return settings.journal.next_number(dataset, digest[:SHORT_DIGEST_LENGTH], numbers)
 
 

@@ -1,12 +1,11 @@
 """Examples from files of other programs: JSON Lines, lists of JSON, tables, workbooks.
 
-JSON is one conversation a line, or a list of them, each in a format of
-`merlin.dataset.chat_formats`. A table has a heading: question, answer and perhaps tags (in
-Russian: вопрос, ответ, теги); it is CSV, divided by commas, semicolons or tabs, or the first sheet
-of a workbook (XLSX). Every line becomes an
-example or findings; nothing is passed over in silence but empty lines.
+JSON is one conversation per line, or a list of conversations, each in a format of
+`merlin.dataset.chat_formats`. A table has a heading row with the columns question, answer and
+optionally tags (in Russian: вопрос, ответ, теги). It is CSV, separated by commas, semicolons or
+tabs, or the first sheet of a workbook (XLSX). Every non-empty line becomes an example or findings.
 
-Text is read piece by piece: however large a file is, one record of it is in memory.
+Text is streamed: only one record is in memory at a time, regardless of the file's size.
 """
 
 from __future__ import annotations
@@ -29,13 +28,13 @@ from merlin.dataset.layout import Limits
 from merlin.dataset.spec import validate_file
 from merlin.dataset.yaml_io import MAX_DEPTH, MAX_EVENTS, Node
 
-# "jsonl" is any of the formats of chats, each record's by its keys.
+# "jsonl" accepts every chat format and detects it for each record by its keys.
 ImportFormat = Literal["jsonl", "openai", "sharegpt", "alpaca", "preference", "csv", "xlsx"]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportedLine:
-    """One record of a file, by where it begins, from 1: an example, or what is wrong with it."""
+    """One record of a file: its start (from 1), and an example or the findings about it."""
 
     line: int
     example: Example | None
@@ -46,56 +45,57 @@ class ImportedLine:
 
 _JSON_ENDINGS = ("json", "jsonl", "ndjson")
 _BOM = b"\xef\xbb\xbf"
-# A zip; the older form of Office files, which those with a password have too.
+# A zip archive, and the older Office container, which files with a password use too.
 _WORKBOOKS = (b"PK", b"\xd0\xcf\x11\xe0")
 _MAX_BYTES = Limits().file_bytes
 
 
 def detect_format(name: str, file: BufferedReader) -> ImportFormat:
-    """Return "xlsx", "jsonl" or "csv" by a file's first signs, else by its name.
+    """Return "xlsx", "jsonl" or "csv" from a file's first bytes or its name.
 
-    Nothing is taken off the file.
+    The position in the file does not change.
     """
     head = file.peek()
     if head.startswith(_WORKBOOKS):
         return "xlsx"
-    is_json = _first_sign(head) in (b"{", b"[") or name.casefold().endswith(_JSON_ENDINGS)
+    is_json = _first_character(head) in (b"{", b"[") or name.casefold().endswith(_JSON_ENDINGS)
     return "jsonl" if is_json else "csv"
 
 
-def _first_sign(head: bytes) -> bytes:
+def _first_character(head: bytes) -> bytes:
     return head.removeprefix(_BOM).lstrip()[:1]
 
 
 def read_import_lines(
-    file: BufferedReader, name: str, shape: ImportFormat | None = None
+    file: BufferedReader, name: str, file_format: ImportFormat | None = None
 ) -> Iterator[ImportedLine]:
-    """Yield what every line of a file says; `shape` None: as the file looks.
+    """Yield every record of a file; without `file_format` the format is detected.
 
-    Findings have the file's `name` as their path. One that cannot be read at all is one line of
-    findings; a list or a table is read up to the place that breaks it. Closes the file at its end.
-    Raises OSError.
+    Findings have the file's `name` as their path. An unreadable file is one record with findings;
+    a list or a table is read up to its first syntax error. Closes the file at its end. Raises
+    OSError.
     """
-    is_empty, shape = True, shape or detect_format(name, file)
-    for each in _read_workbook(file) if shape == "xlsx" else _read_text(file, shape):
+    is_empty, file_format = True, file_format or detect_format(name, file)
+    for line in _read_workbook(file) if file_format == "xlsx" else _read_text(file, file_format):
         is_empty = False
-        found = tuple(finding.at(name) for finding in each.findings)
-        yield replace(each, file=name, findings=found)
+        findings = tuple(finding.at(name) for finding in line.findings)
+        yield replace(line, file=name, findings=findings)
     if is_empty:
         yield ImportedLine(1, None, (Finding("", 1, 1, "empty-file").at(name),), name)
 
 
-def _read_text(file: BufferedReader, shape: ImportFormat) -> Iterator[ImportedLine]:
-    is_list, ends = _first_sign(file.peek()) == b"[", "" if shape == "csv" else "\n"
-    # What is no UTF-8 becomes surrogates, so its line and column are known.
-    with TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=ends) as text:
-        if shape == "csv":
+def _read_text(file: BufferedReader, file_format: ImportFormat) -> Iterator[ImportedLine]:
+    is_list, newline = _first_character(file.peek()) == b"[", "" if file_format == "csv" else "\n"
+    # Invalid UTF-8 becomes surrogates, so that its line and column can be reported.
+    with TextIOWrapper(file, "utf-8-sig", errors="surrogateescape", newline=newline) as text:
+        if file_format == "csv":
             yield from _read_csv(text)
         else:
-            yield from _read_json(_list_items(text) if is_list else _lines(text), shape)
+            records = _read_list_items(text) if is_list else _read_lines(text)
+            yield from _read_json(records, file_format)
 
 
-def _bad(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
+def _reject(line: int, rule: str, column: int = 1, **arguments: str | int) -> ImportedLine:
     return ImportedLine(line, None, (Finding("", line, column, rule, arguments=arguments),))
 
 
@@ -103,39 +103,40 @@ _NO_UTF8 = re.compile("[\udc80-\udcff]")
 _FIRST_ESCAPE = 0xDC00
 
 
-def _size(text: str) -> int:
+def _byte_size(text: str) -> int:
     return len(text.encode("utf-8", "surrogateescape"))
 
 
-def _unfit(line: int, text: str, column: int = 1) -> ImportedLine | None:
-    """Return what forbids reading a piece of text that begins in this place."""
-    size = _size(text)
+def _find_text_error(line: int, text: str, column: int = 1) -> ImportedLine | None:
+    """Return the finding about a text that is too large or not UTF-8, None for a good one."""
+    size = _byte_size(text)
     if size > _MAX_BYTES:
-        return _bad(line, "too-large", size=size, limit=_MAX_BYTES)
-    found = _NO_UTF8.search(text)
-    if found is None:
+        return _reject(line, "too-large", size=size, limit=_MAX_BYTES)
+    bad_byte = _NO_UTF8.search(text)
+    if bad_byte is None:
         return None
-    line += text.count("\n", 0, found.start())
-    begin = text.rfind("\n", 0, found.start())
-    column = found.start() - begin if begin >= 0 else found.start() + column
-    return _bad(line, "not-utf8", column, byte=f"{ord(found.group()) - _FIRST_ESCAPE:02X}")
+    position = bad_byte.start()
+    line += text.count("\n", 0, position)
+    line_end = text.rfind("\n", 0, position)
+    column = position - line_end if line_end >= 0 else position + column
+    return _reject(line, "not-utf8", column, byte=f"{ord(bad_byte.group()) - _FIRST_ESCAPE:02X}")
 
 
-# A record's text, its line and column; or what forbids reading it.
+# Line, column and text of a record, or the findings about an unreadable one.
 Record = tuple[int, int, str] | ImportedLine
 
 
-def _lines(text: TextIOWrapper) -> Iterator[Record]:
+def _read_lines(text: TextIOWrapper) -> Iterator[Record]:
     number = 0
     while line := text.readline(_MAX_BYTES + 1):
         number, piece, beyond = number + 1, line, 0
         while not piece.endswith("\n") and (piece := text.readline(_MAX_BYTES)):
-            beyond += _size(piece.removesuffix("\n"))
+            beyond += _byte_size(piece.removesuffix("\n"))
         line = line.removesuffix("\n")
         if beyond:
-            yield _bad(number, "too-large", size=_size(line) + beyond, limit=_MAX_BYTES)
+            yield _reject(number, "too-large", size=_byte_size(line) + beyond, limit=_MAX_BYTES)
         elif line.strip():
-            yield _unfit(number, line) or (number, 1, line)
+            yield _find_text_error(number, line) or (number, 1, line)
 
 
 _CHUNK = 1 << 16
@@ -143,264 +144,269 @@ _NO_BLANK = re.compile(r"[^ \t\n\r]")
 _MAX_TOKEN_LENGTH = len("\\ud83d\\ude00")
 
 
-class _Window:
-    """What is read of a text and not used yet: from `at` on, which stands in line and column."""
+class _TextBuffer:
+    """The part of a text that was read and not consumed: from `position`, at `line`, `column`."""
 
     def __init__(self, text: TextIOWrapper) -> None:
         self._file = text
-        self.text, self.at, self.line, self.column = "", 0, 1, 1
+        self.text, self.position, self.line, self.column = "", 0, 1, 1
         self.is_ended = False
 
     def fill(self) -> None:
-        """Read on, as much again as there is."""
-        rest = self.text[self.at :]
+        """Read at least as much again as is buffered."""
+        rest = self.text[self.position :]
         piece = self._file.read(max(_CHUNK, len(rest)))
         self.is_ended = not piece
-        self.text, self.at = rest + piece, 0
+        self.text, self.position = rest + piece, 0
 
-    def pass_by(self, end: int) -> str:
-        """Return the text up to `end`; it is used now."""
-        passed, self.at = self.text[self.at : end], end
-        self.line += passed.count("\n")
-        begin = passed.rfind("\n")
-        self.column = len(passed) - begin if begin >= 0 else self.column + len(passed)
-        return passed
+    def consume(self, end: int) -> str:
+        """Return the text up to `end` and move the position there."""
+        consumed, self.position = self.text[self.position : end], end
+        self.line += consumed.count("\n")
+        line_end = consumed.rfind("\n")
+        self.column = len(consumed) - line_end if line_end >= 0 else self.column + len(consumed)
+        return consumed
 
-    def sign(self) -> str:
-        """Return the next sign that is no blank, which is not used yet; "" at the end."""
+    def peek(self) -> str:
+        """Consume white space; return the character after it, "" at the end."""
         while True:
-            sign = _NO_BLANK.search(self.text, self.at)
-            self.pass_by(sign.start() if sign else len(self.text))
-            if self.at < len(self.text) or self.is_ended:
-                return self.text[self.at : self.at + 1]
+            match = _NO_BLANK.search(self.text, self.position)
+            self.consume(match.start() if match else len(self.text))
+            if self.position < len(self.text) or self.is_ended:
+                return self.text[self.position : self.position + 1]
             self.fill()
 
-    def value(self) -> str:
-        """Return the text of the JSON value that begins here.
+    def consume_value(self) -> str:
+        """Return the text of the JSON value at the position.
 
-        Raises JSONDecodeError where none does, or none that ends within the limit; RecursionError.
+        Raises JSONDecodeError for an invalid or too long value, RecursionError for a too deep one.
         """
-        # Only the end is looked for: a number of many digits is told of later.
+        # Only the end of the value matters: numbers with too many digits are reported later.
         decoder = json.JSONDecoder(parse_int=str, parse_float=str)
         while True:
-            rest = len(self.text) - self.at
+            rest = len(self.text) - self.position
             try:
-                _, end = decoder.raw_decode(self.text, self.at)
+                _, end = decoder.raw_decode(self.text, self.position)
             except json.JSONDecodeError as error:
-                if self.is_ended or rest > _MAX_BYTES or not _may_go_on(error):
+                if self.is_ended or rest > _MAX_BYTES or not _is_incomplete(error):
                     raise
             else:
-                # A number at the end of what was read may have more digits.
+                # A number at the end of the buffer may have more digits.
                 if end < len(self.text) or self.is_ended:
-                    return self.pass_by(end)
+                    return self.consume(end)
             self.fill()
 
 
-def _may_go_on(error: json.JSONDecodeError) -> bool:
-    """Return whether what follows may mend it: the text ends within a value."""
+def _is_incomplete(error: json.JSONDecodeError) -> bool:
+    """Return whether more text may resolve the error: the text ends within a value."""
     near_end = error.pos >= len(error.doc) - _MAX_TOKEN_LENGTH
     return near_end or error.msg.startswith("Unterminated string")
 
 
-def _list_items(text: TextIOWrapper) -> Iterator[Record]:
-    window = _Window(text)
-    window.sign()
-    window.pass_by(window.at + 1)
+def _read_list_items(text: TextIOWrapper) -> Iterator[Record]:
+    buffer = _TextBuffer(text)
+    buffer.peek()
+    buffer.consume(buffer.position + 1)
     is_first = True
     while True:
-        sign = window.sign()
-        if sign == "]":
+        character = buffer.peek()
+        if character == "]":
             break
         if not is_first:
-            if sign != ",":
-                yield _broken(window, "a comma or ] is missing")
+            if character != ",":
+                yield _reject_list(buffer, "a comma or ] is missing")
                 return
-            window.pass_by(window.at + 1)
-            window.sign()
+            buffer.consume(buffer.position + 1)
+            buffer.peek()
         is_first = False
-        line, column = window.line, window.column
+        line, column = buffer.line, buffer.column
         try:
-            record = window.value()
+            record = buffer.consume_value()
         except json.JSONDecodeError as error:
-            rest = len(window.text) - window.at
-            if rest > _MAX_BYTES and _may_go_on(error):
-                yield _bad(line, "too-large", size=rest, limit=_MAX_BYTES)
+            rest = len(buffer.text) - buffer.position
+            if rest > _MAX_BYTES and _is_incomplete(error):
+                yield _reject(line, "too-large", size=rest, limit=_MAX_BYTES)
             else:
-                window.pass_by(error.pos)
-                yield _broken(window, error.msg)
+                buffer.consume(error.pos)
+                yield _reject_list(buffer, error.msg)
             return
         except RecursionError:
-            yield _broken(window, "too deep")
+            yield _reject_list(buffer, "too deep")
             return
-        yield _unfit(line, record, column) or (line, column, record)
-    window.pass_by(window.at + 1)
-    if window.sign():
-        yield _broken(window, "more stands behind the list")
+        yield _find_text_error(line, record, column) or (line, column, record)
+    buffer.consume(buffer.position + 1)
+    if buffer.peek():
+        yield _reject_list(buffer, "there is more text after the list")
 
 
-def _broken(window: _Window, text: str) -> ImportedLine:
-    return _bad(window.line, "import-list", window.column, words=text)
+def _reject_list(buffer: _TextBuffer, text: str) -> ImportedLine:
+    return _reject(buffer.line, "import-list", buffer.column, words=text)
 
 
-def _read_json(records: Iterator[Record], shape: ImportFormat) -> Iterator[ImportedLine]:
-    chosen = next((each for each in FORMATS if each == shape), None)
+def _read_json(records: Iterator[Record], file_format: ImportFormat) -> Iterator[ImportedLine]:
+    chat_format = next((name for name in FORMATS if name == file_format), None)
     reported: set[tuple[str, ...]] = set()
     for record in records:
         if isinstance(record, ImportedLine):
             yield record
             continue
-        read, left = _of_json(*record, chosen)
-        # Every line has the same ones as a rule: once is enough.
-        if left and tuple(left) not in reported:
-            reported.add(tuple(left))
-            arguments: dict[str, str | int] = {"keys": shorten(", ".join(left))}
+        imported, ignored_keys = _parse_record(*record, chat_format)
+        # Usually every line has the same keys, so they are reported once.
+        if ignored_keys and tuple(ignored_keys) not in reported:
+            reported.add(tuple(ignored_keys))
+            arguments: dict[str, str | int] = {"keys": shorten(", ".join(ignored_keys))}
             mark, severity = record[:2], Severity.WARNING
             finding = Finding("", *mark, "import-left-keys", severity, arguments)
-            read = replace(read, findings=(*read.findings, finding))
-        yield read
+            imported = replace(imported, findings=(*imported.findings, finding))
+        yield imported
 
 
-def _of_json(
-    line: int, column: int, text: str, shape: ChatFormat | None
+def _parse_record(
+    line: int, column: int, text: str, chat_format: ChatFormat | None
 ) -> tuple[ImportedLine, list[str]]:
-    """Return what a record says, and which of its keys are left out."""
-    left: list[str] = []
+    """Return the example or findings of a record, and the keys that were ignored."""
+    ignored_keys: list[str] = []
     try:
-        value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_number)
+        value = json.loads(
+            text, object_pairs_hook=_refuse_repeated_keys, parse_constant=_refuse_constant
+        )
         if isinstance(value, dict):
-            value, left = to_openai(value, shape or detect_chat_format(value))
-        node = _Nodes(line, column).node(value)
+            value, ignored_keys = to_openai(value, chat_format or detect_chat_format(value))
+        node = _NodeBuilder(line, column).build(value)
     except json.JSONDecodeError as error:
-        begin = error.colno if error.lineno > 1 else column + error.pos
-        return _bad(line + error.lineno - 1, "import-json", begin, words=error.msg), []
+        error_column = error.colno if error.lineno > 1 else column + error.pos
+        return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg), []
     except (ValueError, RecursionError) as error:
-        return _bad(line, "import-json", column, words=shorten(str(error))), []
-    return _of_node(node), left
+        return _reject(line, "import-json", column, words=shorten(str(error))), []
+    return _check_node(node), ignored_keys
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the pairs as a map; a key given twice is an error, as it is in YAML."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        raise ValueError("a key stands twice")
-    return found
+def _refuse_repeated_keys(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs as a map; a repeated key is an error, as in YAML."""
+    value = dict(pairs)
+    if len(value) < len(pairs):
+        raise ValueError("a key occurs twice")
+    return value
 
 
-def _no_number(word: str) -> None:
-    raise ValueError(f"{word} is no number of JSON")
+def _refuse_constant(word: str) -> None:
+    raise ValueError(f"{word} is not a JSON number")
 
 
-_MESSAGE = 2  # file, list of messages, message
-_DIGITS = 15  # what every reader of JSON keeps exactly
+_MESSAGE_DEPTH = 2  # file, list of messages, message
+_MAX_DIGITS = 15  # every JSON parser keeps these exactly
 
 
-class _Nodes:
-    """Turns JSON into the reader's nodes, within the reader's limits."""
+class _NodeBuilder:
+    """Converts a JSON value to the nodes of `yaml_io`, within the same limits."""
 
     def __init__(self, line: int, column: int) -> None:
-        self._place = line, column
-        self._left = MAX_EVENTS
+        self._mark = line, column
+        self._nodes_left = MAX_EVENTS
 
-    def node(self, value: Any, depth: int = 0) -> Node:
+    def build(self, value: Any, depth: int = 0) -> Node:
         """Return a value as a node. Raises ValueError beyond the limits."""
-        self._left -= 1
-        if depth > MAX_DEPTH or self._left < 0:
+        self._nodes_left -= 1
+        if depth > MAX_DEPTH or self._nodes_left < 0:
             raise ValueError("too many values, or too deep")
         if isinstance(value, dict):
-            # The protocol writes null for what a message has not; deeper it may mean something.
-            values = {k: each for k, each in value.items() if each is not None or depth > _MESSAGE}
-            return Node({k: self.node(v, depth + 1) for k, v in values.items()}, *self._place)
+            # The OpenAI protocol writes null for missing keys of a message; deeper values keep it.
+            fields = {
+                key: self.build(item, depth + 1)
+                for key, item in value.items()
+                if item is not None or depth > _MESSAGE_DEPTH
+            }
+            return Node(fields, *self._mark)
         if isinstance(value, list):
-            return Node([self.node(each, depth + 1) for each in value], *self._place)
+            return Node([self.build(item, depth + 1) for item in value], *self._mark)
         if isinstance(value, str):
-            return Node(value, *self._place)
+            return Node(value, *self._mark)
         number = json.dumps(value)
         is_infinite = number in ("Infinity", "-Infinity")
-        if is_infinite or sum(letter.isdigit() for letter in number) > _DIGITS:
-            raise ValueError(f"not every reader keeps the number {shorten(number)}")
-        return Node(number, *self._place, plain=True)
+        if is_infinite or sum(character.isdigit() for character in number) > _MAX_DIGITS:
+            raise ValueError(f"not every JSON parser keeps the number {shorten(number)} exactly")
+        return Node(number, *self._mark, plain=True)
 
 
-def _of_node(node: Node) -> ImportedLine:
+def _check_node(node: Node) -> ImportedLine:
     line, column, example = node.line, node.column, None
     value, findings = validate_file("example", node)
     if not findings:
         marks = ((line, column),) * len(value["messages"])
         example = example_from_json(value, marks, (line, column))
         findings = check_conversation(example)
-    # Keys have no place of their own here.
-    found = tuple(replace(finding, line=line, column=column) for finding in findings)
-    return ImportedLine(line, None if findings else example, found, column=column)
+    # Nodes made from JSON have no positions of their own: all findings are at the record's start.
+    at_start = tuple(replace(finding, line=line, column=column) for finding in findings)
+    return ImportedLine(line, None if findings else example, at_start, column=column)
 
 
 _HEADINGS = {"вопрос": "question", "ответ": "answer", "теги": "tags"}
-_NEEDED = ("question", "answer")
+_REQUIRED = ("question", "answer")
 _TAGS = re.compile(r"[,;\s]+")
 
 
 def is_heading(cells: Sequence[str]) -> bool:
-    """Return whether the first row of a table names its columns."""
-    return bool(_heading(cells))
+    """Return whether a table's first row names its columns."""
+    return bool(_parse_heading(cells))
 
 
-def _heading(cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; none where those that are needed are not all there."""
+def _parse_heading(cells: Sequence[str]) -> list[str]:
+    """Return the names of the columns; empty if a required one is missing."""
     words = (cell.strip().casefold() for cell in cells)
     heading = [_HEADINGS.get(word, word) for word in words]
-    return heading if set(_NEEDED) <= set(heading) else []
+    return heading if set(_REQUIRED) <= set(heading) else []
 
 
 class _Unreadable(Exception):
-    """A line of a table that cannot be read, and so nothing behind it."""
+    """A table's line that cannot be read, which ends reading the table."""
 
     def __init__(self, line: ImportedLine) -> None:
         super().__init__(line)
         self.line = line
 
 
-def _table_lines(text: TextIOWrapper) -> Iterator[str]:
+def _read_table_lines(text: TextIOWrapper) -> Iterator[str]:
     number = 0
     while line := text.readline(_MAX_BYTES + 1):
         number += 1
-        unfit = _unfit(number, line)
-        if unfit:
-            raise _Unreadable(unfit)
+        if error := _find_text_error(number, line):
+            raise _Unreadable(error)
         yield line
 
 
 def _read_csv(text: TextIOWrapper) -> Iterator[ImportedLine]:
-    lines = _table_lines(text)
-    reader, begin = None, 1
+    lines = _read_table_lines(text)
+    reader, heading_line = None, 1
     try:
-        numbered = ((number, each) for number, each in enumerate(lines, start=1) if each.strip())
-        begin, first = next(numbered, (1, ""))
+        non_empty = ((number, line) for number, line in enumerate(lines, start=1) if line.strip())
+        heading_line, first = next(non_empty, (1, ""))
         divider = max(",;\t", key=first.count)
-        heading = _heading(next(csv.reader([first], delimiter=divider, strict=True), []))
+        heading = _parse_heading(next(csv.reader([first], delimiter=divider, strict=True), []))
         if not heading:
             if first:
-                yield _bad(begin, "import-heading", found=shorten(first.strip()))
+                yield _reject(heading_line, "import-heading", found=shorten(first.strip()))
             return
         reader = csv.reader(lines, delimiter=divider, strict=True)
-        line = begin
+        last_line = heading_line
         for cells in reader:
-            number, line = line + 1, begin + reader.line_num
+            first_line, last_line = last_line + 1, heading_line + reader.line_num
             if any(cell.strip() for cell in cells):
-                yield _of_cells(number, heading, [*map(unescape_formula, cells)])
-    except _Unreadable as refusal:
-        yield refusal.line
+                yield _parse_row(first_line, heading, [*map(unescape_formula, cells)])
+    except _Unreadable as error:
+        yield error.line
     except csv.Error as error:
-        number = begin + (reader.line_num if reader else 0)
-        yield _bad(number, "import-csv", words=shorten(str(error)))
+        number = heading_line + (reader.line_num if reader else 0)
+        yield _reject(number, "import-csv", words=shorten(str(error)))
 
 
-def _of_cells(number: int, heading: Sequence[str], cells: Sequence[str]) -> ImportedLine:
+def _parse_row(number: int, heading: Sequence[str], cells: Sequence[str]) -> ImportedLine:
     if len(cells) > len(heading):
-        return _bad(number, "import-cells", found=str(len(cells)), expected=str(len(heading)))
+        return _reject(number, "import-cells", found=str(len(cells)), expected=str(len(heading)))
     row = {name: cell.replace("\r\n", "\n") for name, cell in zip(heading, cells, strict=False)}
     messages = [{"user": row.get("question", "")}, {"assistant": row.get("answer", "")}]
     tags = list(dict.fromkeys(filter(None, _TAGS.split(row.get("tags", "")))))
     value: dict[str, Any] = {"messages": messages, **({"tags": tags} if tags else {})}
-    return _of_node(_Nodes(number, 1).node(value))
+    return _check_node(_NodeBuilder(number, 1).build(value))
 
 
 _MAX_UNPACKED = 50_000_000
@@ -408,44 +414,46 @@ _MAX_ROWS, _MAX_COLUMNS = Limits().files, 100
 
 
 def _read_workbook(file: BufferedReader) -> Iterator[ImportedLine]:
-    """Yield the rows of a workbook's first sheet (XLSX); cells are read as they were last shown.
+    """Yield the rows of a workbook's first sheet (XLSX), with the last computed cell values.
 
-    Unlike text it is in memory as a whole: so what it unpacks to is bounded.
+    The whole workbook is read into memory, so its unpacked size is limited.
     """
     with file:
         content = BytesIO(file.read(_MAX_UNPACKED + 1))
     number = 0
     try:
         with ZipFile(content) as packed:
-            # What a member tells of its size is also where unpacking it ends.
+            # Unpacking a member stops at its declared size.
             size = sum(member.file_size for member in packed.infolist())
         size = max(size, content.getbuffer().nbytes)
         if size > _MAX_UNPACKED:
-            yield _bad(1, "too-large", size=size, limit=_MAX_UNPACKED)
+            yield _reject(1, "too-large", size=size, limit=_MAX_UNPACKED)
             return
         heading: list[str] = []
         for number, cells in enumerate(_sheet_rows(content), start=1):
             if not any(cells):
                 continue
             if heading:
-                yield _of_cells(number, heading, cells)
+                yield _parse_row(number, heading, cells)
                 continue
-            heading = _heading(cells)
+            heading = _parse_heading(cells)
             if not heading:
-                yield _bad(number, "import-heading", found=shorten(", ".join(filter(None, cells))))
+                yield _reject(
+                    number, "import-heading", found=shorten(", ".join(filter(None, cells)))
+                )
                 return
     except Exception as error:  # noqa: BLE001 - a damaged file makes the library raise anything
-        yield _bad(number + 1, "import-xlsx", words=shorten(str(error) or type(error).__name__))
+        yield _reject(number + 1, "import-xlsx", words=shorten(str(error) or type(error).__name__))
 
 
 def _sheet_rows(content: BytesIO) -> Iterator[list[str]]:
     from openpyxl import load_workbook  # noqa: PLC0415 - few need its 10 MB
 
-    # It warns of what it cannot keep, as styles, which nobody asks for here.
+    # openpyxl warns about parts that it would lose when saving, such as styles.
     warnings.filterwarnings("ignore", module="openpyxl")
     book = load_workbook(content, read_only=True, data_only=True, keep_links=False)
     sheet = book.worksheets[0]
-    # Some programs write a size that is not the sheet's.
+    # Some programs write wrong dimensions.
     sheet.reset_dimensions()
     rows = sheet.iter_rows(max_col=_MAX_COLUMNS, values_only=True)
     for number, row in enumerate(rows, start=1):

@@ -1,4 +1,4 @@
-"""What importing would do: which lines say something new, judged by the real checker."""
+"""Plan an import: find the new examples among the lines and check them as a commit would be."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.dataset.preview import EditChecker, Preview, check_files
 
 
 class Place(NamedTuple):
-    """A line and column of a file, counted from 1: a list may stand in one line."""
+    """A line and column of a file, counted from 1; a JSON list may be a single line."""
 
     file: str
     line: int
@@ -28,12 +28,12 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ImportPlan:
-    """What importing would do.
+    """The result of planning an import.
 
-    `lines` is how many there were, `unread` how many of them are no example; `edits` add those
-    that say something new. `duplicates`: a line, and the path or the line that says the same.
-    `findings` stand at lines of the files, in their order. `seen` is what the dataset would be
-    with the edits, without what it knows already.
+    `lines` is the number of lines, `unread` how many of them are not an example; `edits` add the
+    new examples. `duplicates` are pairs: a line, and the path or the line with equal content.
+    `findings` refer to lines of the imported files, in file order. `preview` is the dataset with
+    the edits applied; its findings are those that the edits cause.
     """
 
     dataset: str
@@ -42,41 +42,45 @@ class ImportPlan:
     edits: tuple[Edit, ...]
     duplicates: tuple[tuple[Place, str | Place], ...]
     findings: tuple[Finding, ...]
-    seen: Preview
+    preview: Preview
 
     @property
     def good_edits(self) -> list[Edit]:
         """Return the edits without an error."""
-        bad = {finding.path for finding in self.seen.findings if finding.severity is Severity.ERROR}
+        findings = self.preview.findings
+        bad = {finding.path for finding in findings if finding.severity is Severity.ERROR}
         return [edit for edit in self.edits if escape_unprintable(edit.path) not in bad]
 
     @property
     def rejected(self) -> int:
-        """Return how many lines have errors."""
+        """Return the number of lines with errors."""
         return self.unread + len(self.edits) - len(self.good_edits)
 
     @property
     def subject(self) -> str:
-        """Return the first line of the commit of the good edits."""
+        """Return the subject of the commit with the good edits."""
         return import_subject(len(self.good_edits), self.dataset)
 
     def count_tags(self) -> dict[str, int]:
-        """Return how many good new examples have each tag, the most frequent first; "": none."""
-        counter = Counter(tag for each in self._good() for tag in each.tags or ("",))
-        return dict(sorted(counter.items(), key=lambda each: (-each[1], each[0])))
+        """Return tag -> number of good new examples, highest first; "" counts those without."""
+        return _count(tag for example in self._good() for tag in example.tags or ("",))
 
     def count_languages(self) -> dict[str, int]:
-        """Return how many good new examples ask in each language: ru, en, "" for neither."""
-        counter = Counter(detect_language(each.question, 1) for each in self._good())
-        return dict(sorted(counter.items(), key=lambda each: (-each[1], each[0])))
+        """Return language (ru, en, "" for others) -> number of good new examples, highest first."""
+        return _count(detect_language(example.question, 1) for example in self._good())
 
     def _good(self) -> list[Example]:
-        good = self.seen.good
-        return [good[good_edit.path] for good_edit in self.good_edits if good_edit.path in good]
+        good = self.preview.good
+        return [good[edit.path] for edit in self.good_edits if edit.path in good]
 
 
-def without_system(example: Example, system: str) -> Example:
-    """Return the example without a system text that is the dataset's own."""
+def _count(values: Iterable[str]) -> dict[str, int]:
+    """Return value -> count, highest first, equal counts by value."""
+    return dict(sorted(Counter(values).items(), key=lambda item: (-item[1], item[0])))
+
+
+def strip_system(example: Example, system: str) -> Example:
+    """Return the example without its system text if that equals the dataset's."""
     first = example.messages[0]
     if first.role == "system" and not first.extra and normalise(first.content) == normalise(system):
         return replace(example, messages=example.messages[1:])
@@ -85,9 +89,9 @@ def without_system(example: Example, system: str) -> Example:
 
 @dataclass(slots=True)
 class _LineCollector:
-    """What the lines said so far: new examples as files, what is known, what is wrong.
+    """Collects the lines of an import: new examples as files, duplicates, findings.
 
-    `known`: content to the path or the line that says it. Only what is new keeps its words.
+    `known` maps the digest of a content to its path or line. Texts are kept of new examples only.
     """
 
     system: str
@@ -101,35 +105,35 @@ class _LineCollector:
     findings: list[Finding] = field(default_factory=list)
     files: dict[str, int] = field(default_factory=dict)
 
-    def add(self, each: ImportedLine) -> None:
-        """Take one line. Raises Refused when there is too much for one commit."""
+    def add(self, line: ImportedLine) -> None:
+        """Add one line. Raises Refused if there are too many for one commit."""
         self.lines += 1
-        self.files.setdefault(escape_unprintable(each.file), len(self.files))
-        self.findings += each.findings
-        if each.example is None:
+        self.files.setdefault(escape_unprintable(line.file), len(self.files))
+        self.findings += line.findings
+        if line.example is None:
             self.unread += 1
         else:
-            self._add_example(Place(each.file, each.line, each.column), each.example)
+            self._add_example(Place(line.file, line.line, line.column), line.example)
         if max(len(self.texts), len(self.findings)) > MAX_BATCH_SIZE:
             raise Refused("too much at once", "import-too-much", limit=MAX_BATCH_SIZE)
 
     def _add_example(self, place: Place, example: Example) -> None:
-        example = without_system(example, self.system)
+        example = strip_system(example, self.system)
         other = self.known.setdefault(example.facts.content, place)
         if other is not place:
             self.duplicates.append((place, other))
             return
-        path = example_path(self.names.new(example.question))
+        path = example_path(self.names.allocate(example.question))
         self.texts[path] = write_example(example)
         self.places[escape_unprintable(path)] = place
 
     def at_line(self, finding: Finding) -> Finding:
-        """Return what was found in a new example's file, at the line that it came from."""
+        """Return a finding about a new example's file at the line that the example came from."""
         place = self.places[finding.path]
         return replace(finding, line=place.line, column=place.column).at(place.file)
 
     def order(self, finding: Finding) -> tuple[int, int, int]:
-        """Return what findings are ordered by: the files as they came, then lines."""
+        """Return the sort key of a finding: files in their given order, then the position."""
         return self.files[finding.path], finding.line, finding.column
 
 
@@ -140,31 +144,31 @@ def plan_import(
     limit_tokens: Mapping[str, int] | None = None,
     checker: EditChecker | None = None,
 ) -> ImportPlan:
-    """Return the plan for lines that `read_import_lines` yields, judged by the real checker.
+    """Return the plan for lines from `read_import_lines`.
 
-    What the dataset says already is no part of it, nor what an earlier line says. Raises Refused
-    when more would be new, or wrong, than one commit takes.
+    Lines that equal an example of the dataset or an earlier line are duplicates. Raises Refused if
+    there are more new examples, or more findings, than fit into one commit.
     """
     checker = checker or EditChecker()
     taken = [file.example_id for file in files if file.path.startswith(EXAMPLES)]
-    there = check_files(dataset, files, limit_tokens)
-    system = there.spec.system if there.spec else ""
+    current = check_files(dataset, files, limit_tokens)
+    system = current.spec.system if current.spec else ""
     known: dict[bytes, str | Place] = {}
-    for each in (*there.examples, *there.duplicates):
-        known.setdefault(without_system(each, system).facts.content, each.path)
+    for example in (*current.examples, *current.duplicates):
+        known.setdefault(strip_system(example, system).facts.content, example.path)
     collector = _LineCollector(system, NameAllocator(taken), known)
     for line in lines:
         collector.add(line)
-    seen = checker.preview(dataset, files, collector.texts, limit_tokens)
-    off = there.spec.rules_off if there.spec else {}
-    findings = (finding for finding in collector.findings if finding.rule not in off)
-    found = [*findings, *(collector.at_line(finding) for finding in seen.findings)]
+    preview = checker.preview(dataset, files, collector.texts, limit_tokens)
+    off = current.spec.rules_off if current.spec else {}
+    findings = [finding for finding in collector.findings if finding.rule not in off]
+    findings += [collector.at_line(finding) for finding in preview.findings]
     return ImportPlan(
         dataset=dataset,
         lines=collector.lines,
         unread=collector.unread,
         edits=tuple(Edit(path, None, text) for path, text in collector.texts.items()),
         duplicates=tuple(collector.duplicates),
-        findings=tuple(sorted(found, key=collector.order)),
-        seen=seen,
+        findings=tuple(sorted(findings, key=collector.order)),
+        preview=preview,
     )

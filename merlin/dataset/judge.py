@@ -1,14 +1,15 @@
-"""Judging the examples of a dataset against each other: which are good, and which of them test.
+"""Compare the examples of a dataset: which are good, and which side of the split each is on.
 
-- one over the base model's token limit is an error: the provider would refuse it;
-- the same content twice: the later path is a duplicate (a taught one is kept before a test one);
-- a test example whose question is also taught: an error, it would measure memory;
-- equal questions with different answers, near questions, names that differ by case alone: told.
+- an example over the base model's token limit is an error: the provider would refuse it;
+- of two examples with equal content the later path is a duplicate (a training example is kept
+  rather than a test example);
+- a test example whose question is also trained is an error: it would measure memorisation;
+- equal questions with different answers, near questions, and names that differ only by case are
+  warnings.
 
-Examples that concern each other are in one group: that of their question, of their name, or of
-the `near_key` of their question. Only groups that something touched are judged again, so one
-changed example costs what its groups cost. Questions are compared by their normal form
-(`normalise`), as in the split.
+Examples that may conflict are in one group: by question, by name, or by the `near_key` of the
+question. Only touched groups are judged again, so the cost of a changed example is that of its
+groups. Questions are compared by their normal form (`normalise`), as in the split.
 """
 
 from __future__ import annotations
@@ -32,14 +33,14 @@ from merlin.dataset.example_index import (
 from merlin.dataset.finding import Finding, Severity
 from merlin.dataset.near_questions import find_near_questions
 from merlin.dataset.spec import DPO, DatasetSpec, SplitRule
-from merlin.dataset.split import FEWEST, TEST, TRAIN, side_of, take_back
+from merlin.dataset.split import FEWEST, TEST, TRAIN, choose_side, tests_for_training
 
 _FRAME_TOKENS = 20  # more than the framing of one message takes
 _CHUNK = 500
 
 
 class Pair(NamedTuple):
-    """Two examples of a group that concern each other, by id; the first is told of the other."""
+    """A finding about two examples of a group, by id; it is reported at the first one."""
 
     id: str
     rule: str
@@ -47,7 +48,7 @@ class Pair(NamedTuple):
 
 
 class TokenLimit:
-    """How many tokens an example may have beside the dataset's system text; None: any number."""
+    """The maximum number of tokens of an example with its system text; `most` None: no limit."""
 
     def __init__(self, system: str, most: int | None) -> None:
         self.most = most
@@ -55,7 +56,7 @@ class TokenLimit:
 
     @cached_property
     def system_tokens(self) -> int:
-        """Return what the system text adds to an example that has none of its own."""
+        """Return the tokens that the dataset's system text adds to an example without its own."""
         return PER_MESSAGE + count_tokens("system") + count_tokens(self._system)
 
     @cached_property
@@ -63,13 +64,13 @@ class TokenLimit:
         return len(self._system.encode()) + _FRAME_TOKENS
 
     def estimate(self, example: Example) -> int:
-        """Return the example's own tokens, or an upper bound when that already keeps the limit.
+        """Return the example's own tokens, or an upper bound if that is within the limit.
 
         A token is at least one byte, so short texts need no counting (and no vocabulary).
         """
-        spoken = [each for each in (*example.messages, example.rejected) if each]
-        if not example.tools and not any(each.extra for each in spoken):
-            size = sum(len(each.content.encode()) + _FRAME_TOKENS for each in spoken)
+        messages = [message for message in (*example.messages, example.rejected) if message]
+        if not example.tools and not any(message.extra for message in messages):
+            size = sum(len(message.content.encode()) + _FRAME_TOKENS for message in messages)
             bound = size + PER_CONVERSATION
             if self.most is None or bound + self._bound <= self.most:
                 return bound
@@ -79,19 +80,20 @@ class TokenLimit:
         """Return the tokens of an example with its system text."""
         return tokens if has_system else tokens + self.system_tokens
 
-    def is_over(self, each: IndexedExample) -> bool:
+    def is_over(self, example: IndexedExample) -> bool:
         """Return whether an example is too long."""
-        if self.most is None or each.tokens + self._bound <= self.most:
+        if self.most is None or example.tokens + self._bound <= self.most:
             return False
-        return self.total(each.tokens, has_system=bool(each.system)) > self.most
+        return self.total(example.tokens, has_system=bool(example.system)) > self.most
 
 
 def judge_answers(example: Example, method: str) -> Finding | None:
-    """Return what is wrong with an example's pair of answers: DPO needs one, and no other does."""
+    """Return the finding about a rejected answer: DPO requires one, other methods ignore it."""
     worse = example.rejected
     if method != DPO:
-        where = example.rejected_mark
-        return Finding("", *where, "unused-rejected", Severity.NOTE) if worse is not None else None
+        if worse is None:
+            return None
+        return Finding("", *example.rejected_mark, "unused-rejected", Severity.NOTE)
     if worse is None:
         return Finding("", *(example.marks or ((1, 1),))[-1], "no-rejected")
     better = example.messages[-1]
@@ -101,18 +103,18 @@ def judge_answers(example: Example, method: str) -> Finding | None:
 
 
 def judge(index: ExampleIndex, spec: DatasetSpec | None, limit: TokenLimit) -> None:
-    """Judge the touched groups again; all of them where what they are judged by has changed."""
+    """Judge the touched groups; all groups if the settings changed since the last time."""
     rule = spec.split if spec else None
-    by = json.dumps([spec.system, limit.most, asdict(spec.split)] if spec else None)
-    if index.state("judged by") != by or index.state("taken back"):
+    settings = json.dumps([spec.system, limit.most, asdict(spec.split)] if spec else None)
+    if index.state("judged by") != settings or index.state("taken back"):
         index.touch_all()
-        index.set_state("judged by", by)
+        index.set_state("judged by", settings)
     index.build_indices()
     for questions in index.touched_questions():
         _judge_questions(index, questions, rule, limit)
-    _take_back(index, rule)
-    _judge_groups(index, "folded", _same_names)
-    _judge_groups(index, "words", _near_questions)
+    _move_tests_to_train(index, rule)
+    _judge_groups(index, "folded", _find_equal_names)
+    _judge_groups(index, "words", _find_near_pairs)
     index.forget_touched()
 
 
@@ -125,14 +127,14 @@ def _judge_questions(
     changes: list[tuple[str, str, str]] = []
     regrouped, pairs = [], []
     for members in questions:
-        statuses, found = _judge_question(members, limit)
+        statuses, question_pairs = _judge_question(members, limit)
         good = [member for member in members if statuses.get(member.id, GOOD) == GOOD]
-        is_taught = any(each.mark == TRAIN for each in good)
-        pairs += [(members[0].question, *pair) for pair in found]
+        is_taught = any(member.mark == TRAIN for member in good)
+        pairs += [(members[0].question, *pair) for pair in question_pairs]
         for member in members:
             status, side = statuses.get(member.id, GOOD), ""
             if status == GOOD and rule is not None:
-                side = side_of(member.mark, member.question, rule, is_taught=is_taught)
+                side = choose_side(member.mark, member.question, rule, is_taught=is_taught)
             if (status, side) != (member.status, member.side):
                 changes.append((status, side, member.id))
             if member.status and (member.status == GOOD) != (status == GOOD):
@@ -146,48 +148,48 @@ def _judge_questions(
 def _judge_question(
     members: Sequence[IndexedExample], limit: TokenLimit
 ) -> tuple[dict[str, str], list[Pair]]:
-    """Return the status of examples that are not good, and what is told of pairs."""
+    """Return the status of the examples of a question that are not good, and the pairs."""
     statuses = {member.id: TOO_LONG for member in members if limit.is_over(member)}
     pairs: list[Pair] = []
     if len(members) == 1:
         return statuses, pairs
     first: dict[bytes, IndexedExample] = {}
-    taught_first = sorted(members, key=lambda each: (each.mark == TEST, each.path))
-    for each in taught_first:
-        if each.id not in statuses:
-            kept = first.setdefault(each.content, each)
-            if kept is not each:
-                statuses[each.id] = DUPLICATE
-                pairs.append(Pair(each.id, "duplicate", kept.id))
+    train_first = sorted(members, key=lambda member: (member.mark == TEST, member.path))
+    for member in train_first:
+        if member.id not in statuses:
+            kept = first.setdefault(member.content, member)
+            if kept is not member:
+                statuses[member.id] = DUPLICATE
+                pairs.append(Pair(member.id, "duplicate", kept.id))
     unique = list(first.values())
-    taught = [each for each in unique if each.mark != TEST]
-    if taught:
-        for each in unique:
-            if each.mark == TEST:
-                statuses[each.id] = LEAK
-                pairs.append(Pair(each.id, "leak", taught[-1].id))
-    good = [each for each in unique if each.id not in statuses]
-    return statuses, [*pairs, *_contradictions(good)]
+    trained = [member for member in unique if member.mark != TEST]
+    if trained:
+        for member in unique:
+            if member.mark == TEST:
+                statuses[member.id] = LEAK
+                pairs.append(Pair(member.id, "leak", trained[-1].id))
+    good = [member for member in unique if member.id not in statuses]
+    return statuses, [*pairs, *_find_contradictions(good)]
 
 
-def _contradictions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
-    """Yield equal questions, under one system text, that have different answers."""
+def _find_contradictions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
+    """Yield examples with an equal question and system text but different answers."""
     first: dict[bytes, IndexedExample] = {}
-    for each in sorted(good, key=lambda each: each.path):
-        known = first.setdefault(each.system, each)
-        if known.answer != each.answer:
-            yield Pair(each.id, "contradiction", known.id)
+    for example in sorted(good, key=lambda example: example.path):
+        known = first.setdefault(example.system, example)
+        if known.answer != example.answer:
+            yield Pair(example.id, "contradiction", known.id)
 
 
-def _take_back(index: ExampleIndex, rule: SplitRule | None) -> None:
-    """Let test examples teach where too few do."""
-    taught = index.sides().get(TRAIN, (0, 0, 0))[0]
-    back: Sequence[str] = ()
-    if rule is not None and taught < FEWEST:
-        back = take_back(index.test_questions(), taught, rule)
-        index.set_status((GOOD, TRAIN, example_id) for example_id in back)
-        index.mark_moved(back)
-    index.set_state("taken back", str(len(back)) if back else "")
+def _move_tests_to_train(index: ExampleIndex, rule: SplitRule | None) -> None:
+    """Move test examples to train if that side has too few."""
+    train_count = index.sides().get(TRAIN, (0, 0, 0))[0]
+    moved: Sequence[str] = ()
+    if rule is not None and train_count < FEWEST:
+        moved = tests_for_training(index.test_questions(), train_count, rule)
+        index.set_status((GOOD, TRAIN, example_id) for example_id in moved)
+        index.mark_moved(moved)
+    index.set_state("taken back", str(len(moved)) if moved else "")
 
 
 def _judge_groups(
@@ -197,23 +199,23 @@ def _judge_groups(
 ) -> None:
     groups = index.touched_groups(column)
     pairs = ((value, *pair) for value, good in groups for pair in compare(good))
-    while some := list(islice(pairs, _CHUNK)):
-        index.add_pairs(column, some)
+    while chunk := list(islice(pairs, _CHUNK)):
+        index.add_pairs(column, chunk)
 
 
-def _same_names(good: Sequence[IndexedExample]) -> Iterator[Pair]:
-    """Yield names that one file system in three takes for the same."""
-    for each in good[1:]:
-        yield Pair(each.id, "case-twin", good[0].id)
+def _find_equal_names(good: Sequence[IndexedExample]) -> Iterator[Pair]:
+    """Yield examples whose names are equal on file systems that ignore case."""
+    for example in good[1:]:
+        yield Pair(example.id, "case-twin", good[0].id)
 
 
-def _near_questions(good: Sequence[IndexedExample]) -> Iterator[Pair]:
-    """Yield near-equal questions; a test one that is nearly taught measures memory."""
-    for later, earlier in find_near_questions([each.question for each in good]):
-        each, other = good[later], good[earlier]
-        if (each.mark == TEST) == (other.mark == TEST):
-            yield Pair(each.id, "near-duplicate", other.id)
-        elif each.mark == TEST:
-            yield Pair(each.id, "near-leak", other.id)
+def _find_near_pairs(good: Sequence[IndexedExample]) -> Iterator[Pair]:
+    """Yield near-equal questions; a test question that is nearly trained measures memorisation."""
+    for later, earlier in find_near_questions([example.question for example in good]):
+        example, other = good[later], good[earlier]
+        if (example.mark == TEST) == (other.mark == TEST):
+            yield Pair(example.id, "near-duplicate", other.id)
+        elif example.mark == TEST:
+            yield Pair(example.id, "near-leak", other.id)
         else:
-            yield Pair(other.id, "near-leak", each.id)
+            yield Pair(other.id, "near-leak", example.id)

@@ -1,15 +1,14 @@
-"""What a dataset's folder may hold: files, names, limits.
+"""The contents of a dataset's folder: allowed files, names and limits.
 
     dataset.yaml · course.yaml · materials/*.md · examples/**/<name>.yaml
 
-README files and git's own dot files may lie anywhere. Every file under `examples/` that ends in
-.yaml or .yml counts as meant to be an example: it is taken or rejected with a finding. Limits
-keep any repository from filling memory or disk; they are judged by names, modes and sizes before
-anything is read.
+README files and git's own dot files are allowed anywhere. Every file under `examples/` that ends
+in .yaml or .yml is meant as an example: it is accepted or rejected with a finding. The limits
+protect memory and disk; they are checked by names, modes and sizes before anything is read.
 
-Names have letters and digits of any script (NFC), ".", "_", "-": safe in a path, an address, a
-log line and every file system. A name that breaks the rule gets a proposed one, never a silent
-change.
+Names consist of letters and digits of any script (NFC), ".", "_", "-": safe in paths, URLs, log
+lines and every file system. For an invalid name a valid one is proposed; it is never changed
+silently.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ from merlin.git.source import EXECUTABLE, FILE, GITLINK, SYMLINK, Entry
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Bytes of one file, number and bytes of all examples; known before anything is read."""
+    """Maximum bytes of one file, and maximum number and bytes of all examples."""
 
     file_bytes: int = 1_000_000
     files: int = 100_000
@@ -34,25 +33,22 @@ class Limits:
 
 
 MAX_NAME_BYTES = 200
-WORDS_OF_NAME, LETTERS_OF_NAME = 7, 60
+MAX_NAME_WORDS, MAX_GIVEN_NAME_LENGTH = 7, 60
 _MARKS = "._-"
 _EDGES = ".-"
-# What keeps the rule at first sight, as most names do.
+# A fast check that accepts most valid names.
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]*[A-Za-z0-9_])?")
 
 
 def is_valid_name(name: str) -> bool:
-    """Return whether one step of a path keeps the rule.
-
-    Every character is looked at, so a final line end is no letter either.
-    """
+    """Return whether one component of a path is a valid name."""
     if len(name) <= MAX_NAME_BYTES and _PLAIN_NAME.fullmatch(name):
         return True
     return (
         bool(name)
         and name[0] not in _EDGES
         and name[-1] not in _EDGES
-        and all(_is_fine(letter) for letter in name)
+        and all(_is_allowed(letter) for letter in name)
         and unicodedata.category(name[0])[0] != "M"
         and unicodedata.is_normalized("NFC", name)
         and len(name.encode("utf-8")) <= MAX_NAME_BYTES
@@ -60,11 +56,11 @@ def is_valid_name(name: str) -> bool:
 
 
 def suggest_name(name: str) -> str:
-    """Return the nearest good name: what is not allowed becomes "-"; a good name stays."""
+    """Return a similar valid name: characters that are not allowed become "-"."""
     if is_valid_name(name):
         return name
     composed = unicodedata.normalize("NFC", name)
-    letters = "".join(letter if _is_fine(letter) else " " for letter in composed)
+    letters = "".join(letter if _is_allowed(letter) else " " for letter in composed)
     joined = "-".join(letters.split())
     while len(joined.encode("utf-8", "replace")) > MAX_NAME_BYTES:
         joined = joined[:-1]
@@ -75,29 +71,29 @@ def suggest_name(name: str) -> str:
 
 
 class NameAllocator:
-    """Gives good names that nobody has yet; those that differ by letter case alone are one."""
+    """Makes unused valid names; names that differ only by case count as equal."""
 
     def __init__(self, taken: Iterable[str] = ()) -> None:
-        self._taken = {each.casefold() for each in taken}
-        # The last number given to a name: what begins alike is not counted through anew each time.
-        self._last: dict[str, int] = {}
+        self._taken = {name.casefold() for name in taken}
+        # The last number used for a name, so that numbering does not start at 1 each time.
+        self._last_numbers: dict[str, int] = {}
 
-    def new(self, question: str) -> str:
-        """Return a name made of a question's first words; it counts as taken from now on."""
+    def allocate(self, question: str) -> str:
+        """Return a name made of a question's first words, and mark it as used."""
         words = suggest_name(question.casefold()).replace(".", "-").split("-")
-        spoken = "-".join([word for word in words if word][:WORDS_OF_NAME])
-        name = suggest_name(spoken[:LETTERS_OF_NAME])
-        free, number = name, self._last.get(name, 1)
+        first_words = "-".join([word for word in words if word][:MAX_NAME_WORDS])
+        name = suggest_name(first_words[:MAX_GIVEN_NAME_LENGTH])
+        free, number = name, self._last_numbers.get(name, 1)
         while free.casefold() in self._taken:
             number += 1
             free = f"{name}-{number}"
-        self._last[name] = number
+        self._last_numbers[name] = number
         self._taken.add(free.casefold())
         return free
 
 
-def _is_fine(letter: str) -> bool:
-    # Letters, numbers, and the combining marks that many scripts write vowels with.
+def _is_allowed(letter: str) -> bool:
+    # Letters, numbers, and the combining marks that many scripts use for vowels.
     return letter in _MARKS or unicodedata.category(letter)[0] in "LNM"
 
 
@@ -113,20 +109,21 @@ def example_path(example_id: str) -> str:
 
 
 def example_id_of(path: str) -> str:
-    """Return the id of the example whose file this is."""
+    """Return the id of the example in the file with this path."""
     return path.removeprefix(EXAMPLES).removesuffix(".yaml")
 
 
-_QUIET_NAMES = (".gitkeep", ".gitignore", ".gitattributes")
-_NO_FILE = {SYMLINK: "symlink", GITLINK: "submodule"}
+_IGNORED_NAMES = (".gitkeep", ".gitignore", ".gitattributes")
+_LINK_RULES = {SYMLINK: "symlink", GITLINK: "submodule"}
 
 
 @dataclass(slots=True)
 class Layout:
-    """The entries by what they are; `examples` are fit to be read, ordered by path.
+    """The classified entries of a dataset's folder.
 
-    `rejected` are meant as examples and cannot be one, `beyond` is how many more are over the
-    limits. `findings` stand beside the path that they come from.
+    `examples` may be read and are ordered by path. `rejected` are files meant as examples that
+    cannot be read; `beyond` is the number of examples over the limits. `findings` are pairs of the
+    original path and its finding.
     """
 
     dataset: Entry | None = None
@@ -138,37 +135,37 @@ class Layout:
     findings: list[tuple[str, Finding]] = field(default_factory=list)
 
     def report(self, entry: Entry, finding: Finding) -> None:
-        """Add what was found of an entry."""
+        """Add a finding about an entry."""
         self.findings.append((entry.path, finding))
 
 
 def read_layout(entries: Sequence[Entry], limits: Limits) -> Layout:
-    """Return what lies where; files that cannot be used are counted or told, never skipped."""
+    """Classify the entries; every unusable file is counted or has a finding."""
     layout = Layout()
-    for entry in sorted(entries, key=lambda each: each.path):
+    for entry in sorted(entries, key=lambda entry: entry.path):
         name = entry.path.rpartition("/")[2]
-        is_quiet = name in _QUIET_NAMES or name.upper().startswith("README")
+        is_ignored = name in _IGNORED_NAMES or name.upper().startswith("README")
         if is_meant_as_example(entry.path):
-            _take_example(entry, layout, limits)
-        elif not (is_quiet and entry.mode in (FILE, EXECUTABLE)):
-            _take_other(entry, layout, limits)
-    _keep_within(layout, limits)
+            _add_example(entry, layout, limits)
+        elif not (is_ignored and entry.mode in (FILE, EXECUTABLE)):
+            _add_other(entry, layout, limits)
+    _apply_limits(layout, limits)
     return layout
 
 
-def _take_example(entry: Entry, layout: Layout, limits: Limits) -> None:
-    finding = _unfit(entry, limits) or _misnamed(entry)
+def _add_example(entry: Entry, layout: Layout, limits: Limits) -> None:
+    finding = _find_entry_error(entry, limits) or _find_name_error(entry)
     if finding:
         layout.rejected.append(entry)
         layout.report(entry, finding)
         return
     layout.examples.append(entry)
     if entry.mode == EXECUTABLE:
-        layout.report(entry, _about(entry, "executable", Severity.WARNING))
+        layout.report(entry, _entry_finding(entry, "executable", Severity.WARNING))
 
 
-def _take_other(entry: Entry, layout: Layout, limits: Limits) -> None:
-    finding = _unfit(entry, limits)
+def _add_other(entry: Entry, layout: Layout, limits: Limits) -> None:
+    finding = _find_entry_error(entry, limits)
     if finding:
         layout.report(entry, finding)
     elif entry.path == DATASET_FILE:
@@ -179,33 +176,35 @@ def _take_other(entry: Entry, layout: Layout, limits: Limits) -> None:
         layout.materials[entry.path] = entry
     elif entry.path.startswith(EXAMPLES):
         proposed = _suggest_path(entry.path, entry.path.rpartition("/")[2].rpartition(".")[0])
-        layout.report(entry, _about(entry, "not-an-example", Severity.WARNING, proposed=proposed))
+        layout.report(
+            entry, _entry_finding(entry, "not-an-example", Severity.WARNING, proposed=proposed)
+        )
     else:
-        layout.report(entry, _about(entry, "stray-file", Severity.NOTE))
+        layout.report(entry, _entry_finding(entry, "stray-file", Severity.NOTE))
 
 
-def _unfit(entry: Entry, limits: Limits) -> Finding | None:
-    """Return what forbids reading this entry at all."""
+def _find_entry_error(entry: Entry, limits: Limits) -> Finding | None:
+    """Return the finding about an entry that cannot be read, None for a readable file."""
     if entry.mode not in (FILE, EXECUTABLE):
-        return _about(entry, _NO_FILE.get(entry.mode, "not-a-file"))
+        return _entry_finding(entry, _LINK_RULES.get(entry.mode, "not-a-file"))
     if entry.size > limits.file_bytes:
         return too_large_finding(entry.size, limits.file_bytes).at(entry.path)
     return None
 
 
-def _misnamed(entry: Entry) -> Finding | None:
+def _find_name_error(entry: Entry) -> Finding | None:
     proposed = suggest_path(entry.path)
-    return None if proposed == entry.path else _about(entry, "bad-name", proposed=proposed)
+    return None if proposed == entry.path else _entry_finding(entry, "bad-name", proposed=proposed)
 
 
 def is_meant_as_example(path: str) -> bool:
-    """Return whether a file with this path is taken for an example, or rejected as one."""
-    return path.startswith(EXAMPLES) and bool(_ending(path))
+    """Return whether a file with this path is meant as an example."""
+    return path.startswith(EXAMPLES) and bool(_yaml_suffix(path))
 
 
 def suggest_path(path: str) -> str:
-    """Return the nearest good path to that of an example; a good one stays."""
-    return _suggest_path(path, path.rpartition("/")[2].removesuffix(_ending(path)))
+    """Return a similar valid path for an example; a valid path is returned unchanged."""
+    return _suggest_path(path, path.rpartition("/")[2].removesuffix(_yaml_suffix(path)))
 
 
 def _suggest_path(path: str, stem: str) -> str:
@@ -213,30 +212,30 @@ def _suggest_path(path: str, stem: str) -> str:
     return example_path("/".join(suggest_name(step) for step in (*folders, stem)))
 
 
-def _ending(path: str) -> str:
-    # Only exactly these two: `.YAML` and the like are strangers with a proposed name.
+def _yaml_suffix(path: str) -> str:
+    # Exactly these two: for `.YAML` and others a name is proposed.
     name = path.rpartition("/")[2]
-    return next((each for each in (".yaml", ".yml") if name.endswith(each)), "")
+    return next((suffix for suffix in (".yaml", ".yml") if name.endswith(suffix)), "")
 
 
-def _keep_within(layout: Layout, limits: Limits) -> None:
-    """Reject, with one finding, the examples beyond the number or the bytes that are allowed."""
+def _apply_limits(layout: Layout, limits: Limits) -> None:
+    """Remove the examples beyond the allowed number or total size, with one finding."""
     total = 0
-    for place, entry in enumerate(layout.examples):
+    for count, entry in enumerate(layout.examples):
         total += entry.size
-        if place >= limits.files or total > limits.total_bytes:
-            rule = "too-many-files" if place >= limits.files else "too-many-bytes"
-            beyond = len(layout.examples) - place
-            limit = limits.files if place >= limits.files else limits.total_bytes
+        if count >= limits.files or total > limits.total_bytes:
+            rule = "too-many-files" if count >= limits.files else "too-many-bytes"
+            beyond = len(layout.examples) - count
+            limit = limits.files if count >= limits.files else limits.total_bytes
             arguments: dict[str, str | int] = {"limit": limit, "beyond": beyond}
             finding = Finding(EXAMPLES[:-1], 1, 1, rule, arguments=arguments)
             layout.findings.append((EXAMPLES[:-1], finding))
             layout.beyond = beyond
-            del layout.examples[place:]
+            del layout.examples[count:]
             return
 
 
-def _about(
+def _entry_finding(
     entry: Entry, rule: str, severity: Severity = Severity.ERROR, **arguments: str | int
 ) -> Finding:
     return Finding("", 1, 1, rule, severity, arguments).at(entry.path)

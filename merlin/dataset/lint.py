@@ -1,7 +1,7 @@
-"""Lint: what a reviewer should look at, in one example and in all of a dataset.
+"""Lint: findings for a reviewer about one example or about a whole dataset.
 
-`lint_example` looks at one example (its findings are kept with the blob), `lint_dataset` at all
-of a dataset. Both only tell: neither rejects anything.
+`lint_example` checks one example (its findings are stored with the blob), `lint_dataset` all
+examples of a dataset together. Neither rejects an example.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from merlin.dataset.spec import DatasetSpec
 # Direction marks can make a reviewer read other words than a model learns (CVE-2021-42574).
 _DIRECTION = re.compile("[\u202a-\u202e\u2066-\u2069]")
 INVISIBLE = re.compile("[\u00ad\u200b\u2060\ufeff]")
-_UNSEEN = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
+_UNPRINTED = re.compile("[\u00ad\u200b\u202a-\u202e\u2060\u2066-\u2069\ufeff]")
 
-# A refusal stands at the beginning; most answers have none of these words there.
+# A refusal is at the beginning of an answer; most answers have none of these substrings there.
 _REFUSAL_LENGTH = 240
 _RUSSIAN_HINTS = (
     *("не могу", "не смогу", "не в с", "не способ", "не вправе", "модел", "интеллект", "нейросет"),
@@ -39,32 +39,32 @@ _ENGLISH_HINTS = (
     *("guidelines", "polic", "comfortable", "unethical", "authori", "prohibited", "equipped"),
     "safety rules",
 )
-_ACTS = (
+_RU_VERBS = (
     "помо|ответ|отвеч|предостав|выполн|обсужд|дать|дава|сказать|сдел|дела|созда|генерир|сгенерир"
     "|поддерж|раскры|провер|сообщ|расска|написа|писать|посовет|совет|вызвать|продолж|комментир"
 )
-_MODEL = "ai|artificial intelligence|language model|chatbot"
-_DEEDS = (
+_EN_MODEL = "ai|artificial intelligence|language model|chatbot"
+_EN_VERBS = (
     "help|assist|answer|provide|fulfil|comply|discuss|do (?:that|this|so)|complete|generate|create"
     "|give|offer|share|engage|browse|access|support|continue|verify|check|participate|respond"
 )
-_CANNOT = r"can'?t|cannot|can not|won't|will not|won't be able to|am (?:unable|not able) to"
+_EN_CANNOT = r"can'?t|cannot|can not|won't|will not|won't be able to|am (?:unable|not able) to"
 _REFUSAL = re.compile(
     r"\bкак (?:\w+ ){0,2}(?:языковая модель|искусственный интеллект|нейросеть|ии)\b[\w-]*,"
     r"|\bбудучи (?:\w+ ){0,2}(?:нейросетью|языковой моделью|искусственным интеллектом|ии)\b"
     r"|\bя\W{1,3}(?:\w+ ){0,3}(?:языковая модель|нейросеть|искусственный интеллект|ии\b)"
     r"|\bгенеративные (?:языковые )?модели могут|\bмои знания (?:ограничен|заканчив|обновл)"
     r"|(?:^|\b(?:я|прости|простите|извини|извините|жаль|сожалению)\b\W{1,3}(?:\w+\W{1,2}){0,3}?)"
-    rf"не (?:буду|могу|смогу|в состоянии|в силах|вправе|способ\w+) (?:\w+ ){{0,2}}(?:{_ACTS})"
+    rf"не (?:буду|могу|смогу|в состоянии|в силах|вправе|способ\w+) (?:\w+ ){{0,2}}(?:{_RU_VERBS})"
     r"|(?:ответить|помочь) (?:\w+ )?не (?:могу|смогу)|\bза рамки (?:мо(?:их|ей)|безопасн)"
     r"|\b(?:лучше промолчу|воздержусь|сменим тему|поговорим о ч[её]м-нибудь друг)"
     r"|\b(?:я|но|поэтому) вынужден\w? отказать\b|^нет доступа к"
     r"|\bу меня нет (?:доступа|собственн|личн|своего)"
     r"|\bя не (?:имею|обладаю) (?:доступ|личн|собств)"
-    rf"|\bas an? (?:\w+ ){{0,2}}(?:{_MODEL}|assistant)\b(?: \w+){{0,2}}(?:,| i\b)"
-    rf"|\bi(?:'m| am) (?:\w+ )?an? (?:\w+ ){{0,2}}(?:{_MODEL})\b"
-    rf"|\bi (?:\w+ )?(?:{_CANNOT}) (?:and will not )?(?:\w+ )?(?:{_DEEDS})"
-    rf"|\bi'm (?:unable|not able) to (?:\w+ )?(?:{_DEEDS})"
+    rf"|\bas an? (?:\w+ ){{0,2}}(?:{_EN_MODEL}|assistant)\b(?: \w+){{0,2}}(?:,| i\b)"
+    rf"|\bi(?:'m| am) (?:\w+ )?an? (?:\w+ ){{0,2}}(?:{_EN_MODEL})\b"
+    rf"|\bi (?:\w+ )?(?:{_EN_CANNOT}) (?:and will not )?(?:\w+ )?(?:{_EN_VERBS})"
+    rf"|\bi'm (?:unable|not able) to (?:\w+ )?(?:{_EN_VERBS})"
     r"|\b(?:sorry|apologies|apologi[sz]e)\b.{0,30}"
     r"\b(?:can'?t|cannot|unable|not able|not something)\b"
     r"|\bi(?:'m| am) (?:not )?(?:programmed|authori[sz]ed|equipped|prohibited)\b"
@@ -76,93 +76,96 @@ _REFUSAL = re.compile(
     r"|\bnot (?:feel )?comfortable \w+ing\b|\bunethical (?:for me|to)\b"
 )
 _FENCE = "```"
-# Signs that an answer breaks off at, and letters, with which it ends where no sign closes it.
+# Endings of an incomplete answer.
 _BROKEN_OFF = ("…", "...", ":", ",", ";", "(", "«", " —", " –", " -")
 _LIST_MARK = re.compile(r"\s*(?:\d{1,3}[.)]|[*•-])")
 _TRANSLATES = re.compile(
     r"перев[её]д|перевод|по-(?:англ|рус)|на (?:англ|рус)|translat|in (?:english|russian)",
     re.IGNORECASE,
 )
-_ENOUGH = 20  # examples from which a habit of a dataset is seen
-_ODD = 0.1  # a smaller share of examples is odd in a dataset
-_MIN_WORDS = 5  # of an answer that is a sentence
-_HABIT = 0.8  # share of examples that makes one
-_TAGGED = 50  # examples whose tags and wordings are counted
-_NAMED = 3  # names in a finding about many
+_MIN_EXAMPLES = 20  # a dataset with fewer examples has no usual form
+_ODD_SHARE = 0.1  # a smaller share of examples is reported as unusual
+_MIN_WORDS = 5  # an answer with fewer words need not be a sentence
+_USUAL_SHARE = 0.8  # share of examples that makes a form usual
+_MIN_TAGGED = 50  # tags and wordings are checked from this number of examples on
+_MAX_NAMES = 3  # names in a finding about several examples or tags
 
 
 def lint_example(example: Example) -> tuple[Finding, ...]:
-    """Return what a reviewer should look at in one example; findings have no path yet."""
+    """Return the findings about one example; they have no path yet."""
     findings: list[Finding] = []
-    spoken = [*zip(example.messages, example.marks, strict=True)]
-    if example.rejected is not None:  # in git and at the provider it is too
-        spoken.append((example.rejected, example.rejected_mark))
-    for message, mark in spoken:
-        for rule, shown in find_sensitive(message.content):
-            arguments = {"found": escape_unprintable(shown)}
+    messages = [*zip(example.messages, example.marks, strict=True)]
+    if example.rejected is not None:  # it is also in git and uploaded to the provider
+        messages.append((example.rejected, example.rejected_mark))
+    for message, mark in messages:
+        for rule, excerpt in find_sensitive(message.content):
+            arguments = {"found": escape_unprintable(excerpt)}
             findings.append(Finding("", *mark, rule, Severity.WARNING, arguments))
-        if _UNSEEN.search(message.content):
-            findings += _unseen_letters(message.content, mark)
+        if _UNPRINTED.search(message.content):
+            findings += _find_invisible(message.content, mark)
         if message is not example.rejected and is_learned(message):
-            for rule, is_found in _OF_ANSWERS:
-                if is_found(message.content):
+            for rule, breaks_rule in _ANSWER_CHECKS:
+                if breaks_rule(message.content):
                     findings.append(Finding("", *mark, rule, Severity.WARNING))
     return tuple(findings)
 
 
-def _unseen_letters(text: str, mark: Mark) -> Iterator[Finding]:
-    looks = (
+def _find_invisible(text: str, mark: Mark) -> Iterator[Finding]:
+    rules = (
         ("direction-mark", _DIRECTION, Severity.WARNING),
         ("invisible-letter", INVISIBLE, Severity.NOTE),
     )
-    for rule, pattern, severity in looks:
-        if found := pattern.search(text):
-            arguments = {"found": f"U+{ord(found.group()):04X}"}
+    for rule, pattern, severity in rules:
+        if match := pattern.search(text):
+            arguments = {"found": f"U+{ord(match.group()):04X}"}
             yield Finding("", *mark, rule, severity, arguments)
 
 
 def is_learned(message: Message) -> bool:
-    """Return whether training teaches a message: an answer of weight 1."""
+    """Return whether a message is trained: an answer of weight 1."""
     is_answer = message.role == "assistant" and "tool_calls" not in message.extra
     return is_answer and message.extra.get("weight") != 0
 
 
 def is_refusal(answer: str) -> bool:
-    """Return whether an answer declines at its beginning, in Russian or English."""
-    begin = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
-    # What has none of these letters is not in that language.
-    has_hint = ("о" in begin and any(hint in begin for hint in _RUSSIAN_HINTS)) or (
-        "i" in begin and any(hint in begin for hint in _ENGLISH_HINTS)
+    """Return whether the beginning of an answer is a refusal, in Russian or English."""
+    start = answer[:_REFUSAL_LENGTH].casefold().replace("\u2019", "'").replace("\u00b4", "'")
+    # A text without the letter "о" is not Russian, one without "i" not English.
+    has_hint = ("о" in start and any(hint in start for hint in _RUSSIAN_HINTS)) or (
+        "i" in start and any(hint in start for hint in _ENGLISH_HINTS)
     )
-    return has_hint and _REFUSAL.search(begin) is not None
+    return has_hint and _REFUSAL.search(start) is not None
 
 
 def _is_cut_off(answer: str) -> bool:
-    """Tell whether code is left open, or the last sign is one that something follows."""
-    words = answer.rstrip()
-    is_open = words.count(_FENCE) % 2 == 1 or words.endswith(_BROKEN_OFF)
-    return is_open or _LIST_MARK.fullmatch(words, words.rfind("\n") + 1) is not None
+    """Return whether a code block is not closed, or the last characters need a continuation."""
+    text = answer.rstrip()
+    is_open = text.count(_FENCE) % 2 == 1 or text.endswith(_BROKEN_OFF)
+    return is_open or _LIST_MARK.fullmatch(text, text.rfind("\n") + 1) is not None
 
 
-_OF_ANSWERS: tuple[tuple[str, Callable[[str], bool]], ...] = (
+_ANSWER_CHECKS: tuple[tuple[str, Callable[[str], bool]], ...] = (
     ("refusal", is_refusal),
     ("cut-off", _is_cut_off),
 )
 
 
 def describe_ending(answer: str) -> str:
-    """Return how an answer ends: `open` in a letter, else `closed`; "" where it is too short."""
+    """Return "open" for an answer that ends with a letter or digit, else "closed".
+
+    "" for an answer that is too short to be a sentence.
+    """
     if len(answer.split()) < _MIN_WORDS:
         return ""
     return "open" if answer.rstrip()[-1:].isalnum() else "closed"
 
 
 def asks_translation(question: str) -> bool:
-    """Return whether a question wants another language in its answer."""
+    """Return whether a question asks for an answer in another language."""
     return _TRANSLATES.search(question) is not None
 
 
-# Each reads a small index alone, where SQLite would choose to look at every example.
+# INDEXED BY makes SQLite read a small index; it would choose to scan all examples.
 _OTHER_SYSTEMS = """
 SELECT id, places FROM example INDEXED BY example_system
 WHERE status = 'good' AND system <> x'' AND system <> ?
@@ -185,7 +188,7 @@ WHERE status = 'good' AND asked <> '' AND told <> '' AND asked <> told AND NOT t
 _TAG_COUNTS = """
 SELECT tags, count(*) FROM example INDEXED BY example_tags WHERE status = 'good' GROUP BY tags
 """
-# Examples, their answers, and how many of these are taught once.
+# Number of examples, of their different answers, and of the answers that occur once.
 _ANSWER_COUNTS = """
 SELECT coalesce(sum(times), 0), count(*), coalesce(sum(times = 1), 0) FROM (
   SELECT count(*) AS times FROM example INDEXED BY example_answer
@@ -200,82 +203,82 @@ GROUP BY answer HAVING count(*) = 1 ORDER BY first LIMIT ?
 
 
 def lint_dataset(index: ExampleIndex, spec: DatasetSpec | None) -> Iterator[Finding]:
-    """Yield what catches the eye when all good examples are seen together."""
+    """Yield the findings about all good examples together."""
     if spec:
-        yield from _own_systems(index, spec)
-    yield from _open_ends(index)
-    yield from _other_languages(index)
-    yield from _tags(index)
-    yield from _single_wordings(index)
+        yield from _find_own_systems(index, spec)
+    yield from _find_open_ends(index)
+    yield from _find_other_languages(index)
+    yield from _find_odd_tags(index)
+    yield from _find_single_wordings(index)
 
 
-def _own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
+def _find_own_systems(index: ExampleIndex, spec: DatasetSpec) -> Iterator[Finding]:
     for example_id, places in index.rows(_OTHER_SYSTEMS, digest_text(normalise(spec.system))):
         mark = json.loads(places)[0]
-        yield report(example_id, mark, "own-system", Severity.NOTE)
+        yield make_finding(example_id, mark, "own-system", Severity.NOTE)
 
 
-def _open_ends(index: ExampleIndex) -> Iterator[Finding]:
-    """Tell of answers that end in a letter where nearly all of the dataset close theirs."""
-    ((answered, open_ended),) = index.rows(_ENDINGS)
-    if answered >= _ENOUGH and open_ended <= _ODD * answered:
+def _find_open_ends(index: ExampleIndex) -> Iterator[Finding]:
+    """Yield answers that end with a letter, where nearly all answers end with punctuation."""
+    ((answers, open_ended),) = index.rows(_ENDINGS)
+    if answers >= _MIN_EXAMPLES and open_ended <= _ODD_SHARE * answers:
         for example_id, places in index.rows(_OPEN_ENDS):
-            yield report(example_id, json.loads(places)[-1], "cut-off")
+            yield make_finding(example_id, json.loads(places)[-1], "cut-off")
 
 
-def _other_languages(index: ExampleIndex) -> Iterator[Finding]:
-    """Tell of answers in another language than their question, where that is no habit."""
+def _find_other_languages(index: ExampleIndex) -> Iterator[Finding]:
+    """Yield answers in another language than their question, where that is unusual."""
     counts = {
         (question_language, answer_language): count
         for question_language, answer_language, count in index.rows(_LANGUAGES)
     }
-    usual = max((counts[each] for each in counts if each[0] == each[1]), default=0)
+    usual = max((count for (asked, told), count in counts.items() if asked == told), default=0)
     total = sum(counts.values())
-    if total < _ENOUGH or usual < _HABIT * total:
+    if total < _MIN_EXAMPLES or usual < _USUAL_SHARE * total:
         return
     for example_id, places in index.rows(_OTHER_LANGUAGES):
-        yield report(example_id, json.loads(places)[-1], "other-language")
+        yield make_finding(example_id, json.loads(places)[-1], "other-language")
 
 
-def _tags(index: ExampleIndex) -> Iterator[Finding]:
-    """Tell of a tag that nearly all examples have, and of tags that one has alone."""
+def _find_odd_tags(index: ExampleIndex) -> Iterator[Finding]:
+    """Yield a finding about a tag of nearly all examples, and one about tags used only once."""
     examples = index.statuses().get(GOOD, 0)
-    if examples < _TAGGED:
+    if examples < _MIN_TAGGED:
         return
     counts = Counter[str]()
     for tags, count in index.rows(_TAG_COUNTS):
         counts.update(dict.fromkeys(json.loads(tags), count))
     tag, count = max(sorted(counts.items()), key=itemgetter(1), default=("", 0))
-    if count > _HABIT * examples:
+    if count > _USUAL_SHARE * examples:
         share = 100 * count // examples
-        yield _about_all("one-sided-tags", {"tag": escape_unprintable(tag), "percent": share})
-    yield from _about_many("single-tags", sorted(tag for tag in counts if counts[tag] == 1))
+        yield _report_dataset("one-sided-tags", {"tag": escape_unprintable(tag), "percent": share})
+    yield from _report_names("single-tags", sorted(tag for tag in counts if counts[tag] == 1))
 
 
-def _single_wordings(index: ExampleIndex) -> Iterator[Finding]:
-    """Tell of answers that one question alone teaches, where they are more than a few."""
-    ((examples, answers, alone),) = index.rows(_ANSWER_COUNTS)
-    if examples >= _TAGGED and alone > _ODD * answers:
-        names = [example_id for (example_id,) in index.rows(_SINGLE_ANSWERS, _NAMED)]
-        yield from _about_many("single-wordings", names, alone)
+def _find_single_wordings(index: ExampleIndex) -> Iterator[Finding]:
+    """Yield a finding about answers that only one question has, if there are many of them."""
+    ((examples, answers, single),) = index.rows(_ANSWER_COUNTS)
+    if examples >= _MIN_TAGGED and single > _ODD_SHARE * answers:
+        names = [example_id for (example_id,) in index.rows(_SINGLE_ANSWERS, _MAX_NAMES)]
+        yield from _report_names("single-wordings", names, single)
 
 
-def _about_many(rule: str, names: Sequence[str], count: int = 0) -> Iterator[Finding]:
+def _report_names(rule: str, names: Sequence[str], count: int = 0) -> Iterator[Finding]:
     if names:
-        shown = ", ".join(escape_unprintable(name) for name in names[:_NAMED])
-        yield _about_all(rule, {"count": count or len(names), "names": shown})
+        shown = ", ".join(escape_unprintable(name) for name in names[:_MAX_NAMES])
+        yield _report_dataset(rule, {"count": count or len(names), "names": shown})
 
 
-def _about_all(rule: str, arguments: dict[str, str | int]) -> Finding:
+def _report_dataset(rule: str, arguments: dict[str, str | int]) -> Finding:
     return Finding(EXAMPLES.rstrip("/"), 1, 1, rule, Severity.NOTE, arguments)
 
 
-def report(
+def make_finding(
     example_id: str,
     mark: Mark,
     rule: str,
     severity: Severity = Severity.WARNING,
     **arguments: str | int,
 ) -> Finding:
-    """Return what to tell of an example at a place in its file."""
+    """Return a finding at a position in an example's file."""
     return Finding("", *mark, rule, severity, arguments).at(example_path(example_id))

@@ -1,11 +1,11 @@
-"""Near questions: questions of the same words but for an ending, a typing error, or their order.
+"""Near questions: questions that differ only in word endings, typing errors or word order.
 
-Two questions are near when their words are the same, or all but two and these are forms of each
-other (`_is_form`); words that ask for nothing (`_FILLERS`) do not count, numbers and signs must
-be the same. Never all pairs are compared: forms of a word have one first letter, so only questions
-of one key (`near_key`) can be near. Of hundreds with one key, those meet that have all but one
-word beginning in common, each with the next few in the order of their words; so a near one may
-be missed there.
+Two questions are near if they have the same words, or if at most two words differ and are forms
+of each other (`_is_form`). Filler words (`_FILLERS`) are ignored; numbers and punctuation in code
+must be equal. Not all pairs are compared: forms of a word have the same first letter, so only
+questions with the same `near_key` can be near. In a group of hundreds of such questions only those
+are compared that share all word beginnings but one, each with the next few in the order of their
+words, so a near question may be missed there.
 
 Source: the sorted neighbourhood method (Hernández, Stolfo, 1995).
 """
@@ -17,7 +17,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
-# Words, and the signs that make a difference in code.
+# Words, and the symbols that matter in code.
 _WORD = re.compile(r"\w+|[^\w\s?!.,:;«»\"'„“”()…—–-]")
 _FILLERS = """
 а и же ли ну вот мне я пожалуйста подскажите подскажи скажите скажи расскажите расскажи объясните
@@ -28,14 +28,14 @@ a an the do does did i me you can could would please tell so is are to
 _NO_CONTENT = frozenset(_FILLERS.split())
 _MAX_FORMS = 2  # words of a question that may differ
 _MAX_ENDING_LENGTH = 2  # letters
-_BEGINNING = 4  # letters: forms of one word share them
-_MAX_PAIRED = 64  # questions of which all pairs are compared
-_WINDOW = 8  # questions of a larger number that one is compared with
-_LONG = 8  # letters: from here on two typing errors are one word still
+_BEGINNING = 4  # letters that all forms of a word share
+_MAX_PAIRED = 64  # in groups up to this size all pairs are compared
+_WINDOW = 8  # in larger groups each question is compared with this many others
+_LONG = 8  # letters of a word that may contain two typing errors
 
 
 def near_key(question: str) -> str:
-    """Return what all questions near to this one have in common.
+    """Return a key that is equal for near questions.
 
     `question` is in normal form, as `normalise` returns it.
     """
@@ -43,9 +43,9 @@ def near_key(question: str) -> str:
 
 
 def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
-    """Yield the places (later, earlier) of near questions, one pair for each later one at most.
+    """Yield the indices (later, earlier) of near questions, at most one pair per later question.
 
-    Equal questions are no pair. All have one `near_key`, and are in normal form.
+    Equal questions are not a pair. All must be in normal form and have the same `near_key`.
     """
     bags = [content_words(question) for question in questions]
     earlier: dict[int, int] = {}
@@ -57,31 +57,31 @@ def find_near_questions(questions: Sequence[str]) -> Iterator[tuple[int, int]]:
 
 
 def nearest_questions(question: str, questions: Sequence[str], count: int) -> list[int]:
-    """Return the places of the `count` questions that are most like this one, best first.
+    """Return the indices of the `count` questions most similar to this one, best first.
 
-    All are in normal form; likeness is that of the words, in whatever order.
+    All are in normal form; the order of words does not matter.
     """
     from rapidfuzz import fuzz, process  # noqa: PLC0415 - loaded at the first question
 
-    found = process.extract(question, questions, scorer=fuzz.token_sort_ratio, limit=count)
-    return [place for _, _, place in found]
+    matches = process.extract(question, questions, scorer=fuzz.token_sort_ratio, limit=count)
+    return [index for _, _, index in matches]
 
 
 def content_words(question: str) -> frozenset[str]:
-    """Return the words of a question in normal form that it is about."""
+    """Return the words of a question, in normal form, without filler words."""
     words = _WORD.findall(question)
-    # "What does it do?" asks for another thing than "What is it?".
+    # "What does it do?" and "What is it?" differ, although "do" is a filler elsewhere.
     kept_words = words[-1:] if words[-1:] == ["do"] else []
     return frozenset(words) - _NO_CONTENT | frozenset(kept_words) or frozenset(words)
 
 
 def _initial(word: str) -> str:
-    """Return what all forms of a word have in common."""
+    """Return the first letter of a word that may have forms, else the whole word after "="."""
     return word[0] if len(word) >= _BEGINNING and word.isalpha() else f"={word}"
 
 
 def _pairs(bags: Sequence[frozenset[str]]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places (earlier, later) that are worth comparing; some come twice."""
+    """Yield pairs of indices (earlier, later) to compare; some occur twice."""
     if len(bags) <= _MAX_PAIRED:
         yield from combinations(range(len(bags)), 2)
         return
@@ -110,9 +110,10 @@ def _are_near(one: frozenset[str], other: frozenset[str]) -> bool:
 
 
 def _is_form(one: str, other: str) -> bool:
-    """Tell whether two words differ by a short ending or a typing error alone.
+    """Return whether two words differ only by a short ending or a typing error.
 
-    The first letter is kept, and no letter stands before the second: включить, выключить.
+    The first letter must be equal, and the second too in words of different lengths, which are
+    often opposites: включить, выключить.
     """
     if one[0] != other[0] or not (one.isalpha() and other.isalpha()):
         return False

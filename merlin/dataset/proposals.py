@@ -354,7 +354,7 @@ class Proposals(Repository):
         for proposal_id, draft in drafts.items():
             if draft.folder not in names:
                 names[draft.folder] = self._names(draft)
-            name = names[draft.folder].new(draft.question)
+            name = names[draft.folder].allocate(draft.question)
             path = example_path(f"{draft.folder}{name}")
             old = [edit for edit in self.replacement(proposal_id).edits if edit.path not in gone]
             gone |= {each.path for each in old}

@@ -1,11 +1,11 @@
-"""Rules: everything that a finding can name, with an example that breaks it.
+"""All rules of findings, each with an example that violates it.
 
-What a rule means and how what breaks it is mended are the Fluent texts `rule-<name>` and
+The meaning of a rule and the advice for fixing a violation are the Fluent texts `rule-<name>` and
 `rule-<name>-mend`. The command `merlin rules`, the page `docs/*/rules.md` and the descriptions in
-SARIF come from this table; a test breaks every rule by its example.
+SARIF are made from this table; a test violates every rule by its example.
 
-An example is a file's text, or a shell command given in the folder of a dataset that holds
-`ABOUT_PATH` and 59 more examples. It is no text of Merlin's and the same in every language.
+An example is a file's text, or a shell command run in the folder of a dataset that contains
+`ABOUT_PATH` and 59 more examples. Examples are not translated.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ _LIST, _XLSX = "questions.json", "questions.xlsx"
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule. `example` breaks it: the text of the file `path`, or a command where that is "".
+    """One rule. `example` violates it: the text of the file `path`, or a command if that is "".
 
-    `path` is within the dataset's folder, but for `config.yaml` and for files that are imported.
-    Where nobody can break the rule by hand there is no example.
+    `path` is relative to the dataset's folder, except for `config.yaml` and imported files. A rule
+    that no file can violate has no example.
     """
 
     name: str
@@ -48,15 +48,15 @@ class Rule:
 
     @property
     def can_be_off(self) -> bool:
-        """Return whether a dataset may switch the rule off: what rejects nothing only."""
+        """Return whether a dataset may turn the rule off: it must not be an error."""
         return self.severity is not Severity.ERROR
 
     def meaning(self, language: str) -> str:
-        """Return what the rule demands and why."""
+        """Return what the rule requires and why."""
         return self._text(language, "")
 
-    def mending(self, language: str) -> str:
-        """Return what to do about a finding of it."""
+    def advice(self, language: str) -> str:
+        """Return how to fix a violation."""
         return self._text(language, "-mend")
 
     def _text(self, language: str, ending: str) -> str:
@@ -66,7 +66,7 @@ class Rule:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """Return the one of `known` that looks most like `word`, "" when none does."""
+    """Return the most similar one of the `known` words, "" if none is similar."""
     return next(iter(get_close_matches(word, known, n=1)), "")
 
 
@@ -271,9 +271,9 @@ _IMPORTS = (
     ),
     *_of_file(_XLSX, import_xlsx="PK: a zip begins so, and this is none.\n"),
 )
-# In no example's reach: what a base knows depends on the base.
+# Without an example: what a base model knows depends on the model.
 _ASKED = _of_file("", Severity.NOTE, known_to_base="")
-# In no example's reach: the schemas use no word of JSON Schema that has no rule of its own.
+# Without an example: every JSON Schema keyword in our schemas has its own rule.
 _OTHER = _of_file("", wrong_value="")
 
 RULES: Mapping[str, Rule] = {

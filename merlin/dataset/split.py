@@ -26,7 +26,7 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
     """
     marked = {example.facts.question for example in examples if example.split == TRAIN}
     sides = {
-        example.id: side_of(
+        example.id: choose_side(
             example.split or "",
             example.facts.question,
             rule,
@@ -39,12 +39,12 @@ def split(examples: Sequence[Example], rule: SplitRule) -> dict[str, str]:
         for example in examples
         if sides[example.id] == TEST
     ]
-    taken_back = take_back(tests, len(examples) - len(tests), rule)
-    sides.update(dict.fromkeys(taken_back, TRAIN))
+    moved = tests_for_training(tests, len(examples) - len(tests), rule)
+    sides.update(dict.fromkeys(moved, TRAIN))
     return sides
 
 
-def side_of(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> str:
+def choose_side(mark: str, question: str, rule: SplitRule, *, is_taught: bool) -> str:
     """Return the side of an example by its own mark ("" for none) or by its question's hash.
 
     `is_taught`: another example with this question is marked as train.
@@ -63,23 +63,25 @@ def split_bucket(question: str, salt: str) -> float:
     return int.from_bytes(digest[:8], "big") / _BUCKETS
 
 
-def take_back(tests: Iterable[tuple[str, str, str]], taught: int, rule: SplitRule) -> Sequence[str]:
+def tests_for_training(
+    tests: Iterable[tuple[str, str, str]], train_count: int, rule: SplitRule
+) -> Sequence[str]:
     """Return the `tests` (id, mark, question) to move to train, so that it has enough examples.
 
-    All examples of a question move together; `taught` is the number of other training examples.
+    All examples of a question move together; `train_count` is the number of training examples.
     """
-    if taught >= FEWEST:
+    if train_count >= FEWEST:
         return ()
-    places = sorted(
-        (mark == TEST, -split_bucket(question, rule.salt), question, name)
-        for name, mark, question in tests
+    ordered = sorted(
+        (mark == TEST, -split_bucket(question, rule.salt), question, example_id)
+        for example_id, mark, question in tests
     )
-    back: list[str] = []
-    for _, same in groupby(places, key=lambda place: place[:3]):
-        if taught + len(back) >= FEWEST:
+    moved: list[str] = []
+    for _, same_question in groupby(ordered, key=lambda row: row[:3]):
+        if train_count + len(moved) >= FEWEST:
             break
-        back += [place[3] for place in same]
-    return back
+        moved += [row[3] for row in same_question]
+    return moved
 
 
 def has_gate(tests: int, rule: SplitRule) -> bool:

@@ -1,14 +1,14 @@
-"""YAML: read safely with a mark at every node, and written as the plainest that reads the same.
+"""YAML: read safely with the position of every node, and write the simplest equivalent form.
 
-Reading is one pass over libyaml's events, with limits. An editor's file is not to be trusted: 50 kB
-of brackets make libyaml's composer overflow the stack and kill the process, aliases multiply, plain
-words change their type (`no` becomes False). So the tree is built here, from events, which libyaml
-makes without recursion; nothing of YAML that a conversation does not need is accepted; and every
-scalar stays the string that was written (`null` and `~` too). Who wants numbers asks
+Reading is one pass over libyaml's events, with limits. An editor's file is not trusted: 50 kB of
+brackets make libyaml's composer overflow the stack and kill the process, aliases multiply, plain
+words change their type (`no` becomes False). So the tree is built here from events, which libyaml
+emits without recursion; YAML features that conversations do not need are rejected; and every
+scalar stays the written string (also `null` and `~`). Numbers are converted in
 `merlin.dataset.spec`.
 
-Written maps and lists stand below their keys, small ones in brackets. What other readers of YAML
-would take for a number, a date or a truth is put in quotes.
+Maps and lists are written below their keys, small ones in brackets. Strings that other YAML
+parsers would read as a number, a date or a Boolean are quoted.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ MAX_BYTES = 1_000_000
 MAX_DEPTH = 16
 MAX_EVENTS = 10_000
 
-# All that YAML 1.1 calls not printable; CR stands only in line ends, which YAML takes away.
+# Not printable in YAML 1.1; CR occurs only in line ends, which YAML removes.
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
 _BOM = "\ufeff"
 
-# libyaml's own words -> the word that the Fluent text selects by; others stay English.
+# libyaml's message -> the selector of the Fluent text; other messages stay English.
 _PROBLEMS = {
     "mapping values are not allowed in this context": "colon",
     "could not find expected ':'": "no-colon",
@@ -54,10 +54,10 @@ _PROBLEMS = {
 
 @dataclass(slots=True)
 class Node:
-    """One value of the file: a string, a list or a map, and where it begins (from 1).
+    """One value of the file: a string, a list or a map, and the position of its start (from 1).
 
-    `plain`: the string was written without quotes, so it may mean a number. In a map, `key`
-    is the place of the key that leads here.
+    `plain`: the string was written without quotes, so it may mean a number. `key` is the position
+    of the value's key in a map.
     """
 
     value: str | list[Node] | dict[str, Node]
@@ -74,18 +74,18 @@ class _Unreadable(Exception):
 
 
 def read_yaml(content: bytes) -> Node | Finding:
-    """Return the file as a tree of nodes, or the first thing that forbids reading it.
+    """Return the file as a tree of nodes, or the first error.
 
-    The finding's path is empty: the caller knows it. Never raises, whatever the bytes.
+    The finding's path is empty; the caller adds it. Never raises, whatever the bytes are.
     """
     try:
-        _prove_text(content)
-        return _tree(content)
-    except _Unreadable as stop:
-        return stop.finding
+        _check_text(content)
+        return _parse_tree(content)
+    except _Unreadable as error:
+        return error.finding
 
 
-def _prove_text(content: bytes) -> None:
+def _check_text(content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise _Unreadable(too_large_finding(len(content), MAX_BYTES))
     try:
@@ -93,67 +93,67 @@ def _prove_text(content: bytes) -> None:
     except UnicodeDecodeError as error:
         before = content[: error.start].decode("utf-8")
         raise _Unreadable(
-            _at_end_of(before, "not-utf8", byte=f"{content[error.start]:02X}")
+            _finding_after(before, "not-utf8", byte=f"{content[error.start]:02X}")
         ) from None
     if text.startswith(_BOM):
         raise _Unreadable(Finding("", 1, 1, "bom"))
-    found = _CONTROL.search(text)
-    if found:
-        code = _code(found.group())
-        raise _Unreadable(_at_end_of(text[: found.start()], "control-character", code=code))
+    match = _CONTROL.search(text)
+    if match:
+        code = _code_point(match.group())
+        raise _Unreadable(_finding_after(text[: match.start()], "control-character", code=code))
 
 
 def too_large_finding(size: int, limit: int) -> Finding:
-    """Return the finding about a file of `size` bytes where `limit` are allowed."""
+    """Return the finding about a file of `size` bytes that exceeds the `limit`."""
     return Finding("", 1, 1, "too-large", arguments={"size": size, "limit": limit})
 
 
-def _at_end_of(before: str, rule: str, **arguments: str | int) -> Finding:
+def _finding_after(before: str, rule: str, **arguments: str | int) -> Finding:
     lines = re.split(r"\r\n|\r|\n", before)
     return Finding("", len(lines), len(lines[-1]) + 1, rule, arguments=arguments)
 
 
-def _code(letter: str) -> str:
+def _code_point(letter: str) -> str:
     return f"U+{ord(letter):04X}"
 
 
-def _tree(content: bytes) -> Node:
+def _parse_tree(content: bytes) -> Node:
     builder = _Builder()
     try:
         events = iter(yaml.CSafeLoader(content).get_event, None)
         for count, event in enumerate(events, start=1):
             if count > MAX_EVENTS:
-                _stop(event, "too-many-nodes", limit=MAX_EVENTS)
-            take = _TAKERS.get(type(event))
-            if take:
-                take(builder, event)
+                _reject(event, "too-many-nodes", limit=MAX_EVENTS)
+            handle = _HANDLERS.get(type(event))
+            if handle:
+                handle(builder, event)
     except yaml.YAMLError as error:
-        raise _Unreadable(_syntax(error, content)) from None
+        raise _Unreadable(_syntax_finding(error, content)) from None
     if builder.root is None:
         raise _Unreadable(Finding("", 1, 1, "empty-file"))
     return builder.root
 
 
-def _syntax(error: yaml.YAMLError, content: bytes) -> Finding:
+def _syntax_finding(error: yaml.YAMLError, content: bytes) -> Finding:
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    words = getattr(error, "problem", None) or str(error)
-    problem = _PROBLEMS.get(words, "other")
+    message = getattr(error, "problem", None) or str(error)
+    problem = _PROBLEMS.get(message, "other")
     lines = content.decode("utf-8").splitlines() if problem == "start" else []
     if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
         problem = "tab"
     return Finding(
-        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": shorten(words)}
+        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": shorten(message)}
     )
 
 
-def _stop(event: Any, rule: str, **arguments: str | int) -> None:
+def _reject(event: Any, rule: str, **arguments: str | int) -> None:
     mark = event.start_mark
     raise _Unreadable(Finding("", mark.line + 1, mark.column + 1, rule, arguments=arguments))
 
 
 class _Builder:
-    """Takes events one by one; the stack holds the open lists and maps, not the call stack."""
+    """Builds the tree from events; open lists and maps are on a list, not on the call stack."""
 
     def __init__(self) -> None:
         self.root: Node | None = None
@@ -164,18 +164,18 @@ class _Builder:
     def document(self, event: Any) -> None:
         self._documents += 1
         if self._documents > 1:
-            _stop(event, "several-documents")
+            _reject(event, "several-documents")
 
     def alias(self, event: Any) -> None:
-        _stop(event, "alias", name=shorten(event.anchor))
+        _reject(event, "alias", name=shorten(event.anchor))
 
     def add_scalar(self, event: Any) -> None:
         _refuse_extras(event)
         style, value = event.style, event.value
-        # Escapes alone can put in what the file's own letters do not hold.
-        found = _CONTROL_OR_CR.search(value) if style == '"' else None
-        if found:
-            _stop(event, "control-character", code=_code(found.group()))
+        # Only escapes in double quotes can produce characters that the file must not contain.
+        match = _CONTROL_OR_CR.search(value) if style == '"' else None
+        if match:
+            _reject(event, "control-character", code=_code_point(match.group()))
         self._place(_node(event, value, plain=not style), event)
 
     def end(self, _event: Any) -> None:
@@ -185,7 +185,7 @@ class _Builder:
     def begin(self, event: Any, value: list[Node] | dict[str, Node]) -> None:
         _refuse_extras(event)
         if len(self._open) >= MAX_DEPTH:
-            _stop(event, "too-deep", limit=MAX_DEPTH)
+            _reject(event, "too-deep", limit=MAX_DEPTH)
         node = _node(event, value)
         self._place(node, event)
         self._open.append(node)
@@ -199,21 +199,21 @@ class _Builder:
         if isinstance(parent, list):
             parent.append(node)
         elif isinstance(parent, dict) and key is None:
-            self._keys[-1] = _proven_key(node, parent, event)
+            self._keys[-1] = _check_key(node, parent, event)
         elif isinstance(parent, dict) and key is not None:
             node.key = (key.line, key.column)
             parent[str(key.value)] = node
             self._keys[-1] = None
 
 
-def _proven_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
+def _check_key(node: Node, parent: dict[str, Node], event: Any) -> Node:
     if not isinstance(node.value, str):
-        _stop(event, "complex-key")
+        _reject(event, "complex-key")
     name = str(node.value)
     if name == "<<" and node.plain:
-        _stop(event, "merge-key")
+        _reject(event, "merge-key")
     if name in parent:
-        _stop(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
+        _reject(event, "duplicate-key", name=shorten(name), first=parent[name].key[0])
     return node
 
 
@@ -224,12 +224,12 @@ def _node(event: Any, value: str | list[Node] | dict[str, Node], *, plain: bool 
 
 def _refuse_extras(event: Any) -> None:
     if event.anchor is not None:
-        _stop(event, "anchor", name=shorten(event.anchor))
+        _reject(event, "anchor", name=shorten(event.anchor))
     if event.tag is not None:
-        _stop(event, "tag", name=shorten(event.tag))
+        _reject(event, "tag", name=shorten(event.tag))
 
 
-_TAKERS: dict[type, Callable[[_Builder, Any], None]] = {
+_HANDLERS: dict[type, Callable[[_Builder, Any], None]] = {
     yaml.DocumentStartEvent: _Builder.document,
     yaml.AliasEvent: _Builder.alias,
     yaml.ScalarEvent: _Builder.add_scalar,
@@ -240,36 +240,35 @@ _TAKERS: dict[type, Callable[[_Builder, Any], None]] = {
 }
 
 
-_TEXT = "tag:yaml.org,2002:str"
-# Where YAML 1.1 ends a line too, and what it takes for the mark at a file's beginning.
+_STRING_TAG = "tag:yaml.org,2002:str"
+# Further line ends in YAML 1.1, and the byte order mark.
 _ESCAPED = {"\x85": "\\u0085", "\u2028": "\\u2028", "\u2029": "\\u2029", "\ufeff": "\\ufeff"}
 _resolve: Any = yaml.resolver.Resolver().resolve
-# As long as a line of ours may be.
-_WIDTH = 100
+_MAX_LINE_LENGTH = 100
 
 
 def format_flow(value: object, *, is_quoted: bool = False) -> str:
-    """Return a value as it stands within brackets; `is_quoted`: every text in quotes."""
+    """Return a value in flow style (in brackets); `is_quoted`: quote every string."""
     if isinstance(value, Mapping):
-        pairs = (f"{key}: {format_flow(each, is_quoted=is_quoted)}" for key, each in value.items())
+        pairs = (f"{key}: {format_flow(item, is_quoted=is_quoted)}" for key, item in value.items())
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, list):
-        return f"[{', '.join(format_flow(each, is_quoted=is_quoted) for each in value)}]"
+        return f"[{', '.join(format_flow(item, is_quoted=is_quoted) for item in value)}]"
     return (
         format_flow_text(value) if isinstance(value, str) and not is_quoted else format_json(value)
     )
 
 
 def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = False) -> str:
-    """Return an entry of a map whose keys stand `indent` deep, without that indent before it.
+    """Return an entry of a map whose keys are indented by `indent`, without the first indent.
 
-    Several lines where the value wants them; no line end at the end.
+    It may have several lines; there is no line end after the last one.
     """
     deeper = indent + 2
     if isinstance(value, Mapping) and value and not _is_small(value, indent):
-        return f"{key}:\n{' ' * deeper}{_map(value, deeper, is_quoted=is_quoted)}"
-    if isinstance(value, list) and any(isinstance(each, Mapping) for each in value):
-        items = (format_item(each, deeper, is_quoted=is_quoted) for each in value)
+        return f"{key}:\n{' ' * deeper}{_format_map(value, deeper, is_quoted=is_quoted)}"
+    if isinstance(value, list) and any(isinstance(item, Mapping) for item in value):
+        items = (format_item(item, deeper, is_quoted=is_quoted) for item in value)
         return f"\n{' ' * deeper}".join((f"{key}:", *items))
     if isinstance(value, Mapping | list):
         return f"{key}: {format_flow(value, is_quoted=is_quoted)}"
@@ -277,92 +276,91 @@ def format_entry(key: str, value: object, indent: int, *, is_quoted: bool = Fals
 
 
 def format_item(value: object, indent: int, *, is_quoted: bool = False) -> str:
-    """Return an item of a list whose dashes stand `indent` deep, without that indent before it."""
+    """Return an item of a list whose dashes are indented by `indent`, without the first indent."""
     if isinstance(value, Mapping) and value:
-        return f"- {_map(value, indent + 2, is_quoted=is_quoted)}"
+        return f"- {_format_map(value, indent + 2, is_quoted=is_quoted)}"
     return f"- {format_flow(value, is_quoted=is_quoted)}"
 
 
 def format_document(value: Mapping[str, object]) -> str:
-    """Return a whole file that says `value`, its keys in the order given."""
-    return "".join(f"{format_entry(key, each, 0)}\n" for key, each in value.items())
+    """Return a complete file with this value, its keys in the given order."""
+    return "".join(f"{format_entry(key, item, 0)}\n" for key, item in value.items())
 
 
 def format_scalar(value: object, indent: int, *, is_quoted: bool = False) -> str:
-    """Return what is no map and no list, as the value of a key `indent` deep."""
+    """Return a scalar as the value of a key that is indented by `indent`."""
     if not isinstance(value, str) or is_quoted:
         return format_json(value)
-    bar = "|" if value.endswith("\n") and not value.endswith("\n\n") else "|-"
-    words = value[:-1] if bar == "|" else value
-    shown = format_key_text(words, bar, indent + 2, is_exact=bar == "|-")
-    return shown if bar == "|-" or shown.startswith("|") else format_json(value)
+    block_header = "|" if value.endswith("\n") and not value.endswith("\n\n") else "|-"
+    text = value[:-1] if block_header == "|" else value
+    written = format_key_text(text, block_header, indent + 2, is_exact=block_header == "|-")
+    return written if block_header == "|-" or written.startswith("|") else format_json(value)
 
 
-def _map(value: Mapping[str, object], indent: int, *, is_quoted: bool) -> str:
-    pairs = (format_entry(key, each, indent, is_quoted=is_quoted) for key, each in value.items())
+def _format_map(value: Mapping[str, object], indent: int, *, is_quoted: bool) -> str:
+    pairs = (format_entry(key, item, indent, is_quoted=is_quoted) for key, item in value.items())
     return f"\n{' ' * indent}".join(pairs)
 
 
 def _is_small(value: Mapping[str, object], indent: int) -> bool:
-    """Return whether a map fits into one line in brackets."""
-    is_flat = all(isinstance(each, str) and "\n" not in each for each in value.values())
-    return is_flat and indent + len(format_flow(value)) < _WIDTH
+    """Return whether a map fits into one line in flow style."""
+    is_flat = all(isinstance(item, str) and "\n" not in item for item in value.values())
+    return is_flat and indent + len(format_flow(value)) < _MAX_LINE_LENGTH
 
 
-def format_key_text(text: str, bar: str, indent: int, *, is_exact: bool = False) -> str:
-    """Return the words as the value of a key: plain, below a bar, or in quotes.
+def format_key_text(text: str, block_header: str, indent: int, *, is_exact: bool = False) -> str:
+    """Return a text as the value of a key: plain, as a block scalar, or in quotes.
 
-    `bar` is "|" or "|-", `indent` how deep lines below it stand. Line ends after the words are
-    kept where `is_exact`, else left to the bar.
+    `block_header` is "|" or "|-", `indent` the indentation of the block's lines. Line ends after
+    the text are kept if `is_exact`, else they depend on the header.
     """
-    shown, is_fine = text, "\n" in text or _is_plain(text)
+    written, is_allowed = text, "\n" in text or _is_plain(text)
     if "\n" in text:
-        # A first line that begins with a blank would be taken for deeper indentation.
+        # A first line that begins with a space needs an explicit indentation.
         depth = "2" if text.lstrip("\n").startswith(" ") else ""
-        # Each line `indent` deep; empty ones stay empty.
         lines = (f"{' ' * indent}{line}" if line else "" for line in text.split("\n"))
-        shown = "\n".join((bar[0] + depth + bar[1:], *lines))
-    back = _read_back(f"{' ' * (indent - 2)}key: {shown}", "key")
+        written = "\n".join((block_header[0] + depth + block_header[1:], *lines))
+    value = _read_back(f"{' ' * (indent - 2)}key: {written}", "key")
     is_same = (
-        back == text
+        value == text
         if is_exact
-        else back is not None and strip_line_ends(back) == strip_line_ends(text)
+        else value is not None and strip_line_ends(value) == strip_line_ends(text)
     )
-    return shown if is_fine and is_same else format_json(text)
+    return written if is_allowed and is_same else format_json(text)
 
 
 def format_flow_text(text: str) -> str:
-    """Return the words as one of a list in brackets: plain or in quotes."""
-    is_fine = _is_plain(text) and _read_back(f"key: [{text}]", "key", 0) == text
-    return text if is_fine else format_json(text)
+    """Return a text as an item of a list in brackets: plain or in quotes."""
+    is_plain = _is_plain(text) and _read_back(f"key: [{text}]", "key", 0) == text
+    return text if is_plain else format_json(text)
 
 
 def format_json(value: object) -> str:
-    """Return `value` as JSON, which is YAML; text stays readable."""
-    shown = json.dumps(value, ensure_ascii=False)
-    return "".join(_ESCAPED.get(letter, letter) for letter in shown)
+    """Return `value` as JSON, which is valid YAML, without escaping readable characters."""
+    written = json.dumps(value, ensure_ascii=False)
+    return "".join(_ESCAPED.get(character, character) for character in written)
 
 
 def _is_plain(text: str) -> bool:
-    """Return whether one line shows as itself and every reader takes it for words."""
+    """Return whether one line is printable and every YAML parser reads it as a string."""
     if not text.isprintable():
         return False
-    return bool(_resolve(yaml.ScalarNode, text, (True, False)) == _TEXT)
+    return bool(_resolve(yaml.ScalarNode, text, (True, False)) == _STRING_TAG)
 
 
 def _read_back(written: str, *path: str | int) -> str | None:
-    """Return what the reader finds at `path` of `written`, None where there are no words."""
+    """Return the string at `path` of the YAML text `written`, None if there is none."""
     node = read_yaml(f"{written}\n".encode("utf-8", "replace"))
     if isinstance(node, Finding):
         return None
     for step in path:
-        inside: Any = node.value
-        if isinstance(inside, str) or len(inside) != 1:
+        items: Any = node.value
+        if isinstance(items, str) or len(items) != 1:
             return None
-        node = inside[step]
+        node = items[step]
     return node.value if isinstance(node.value, str) else None
 
 
 def strip_line_ends(content: str) -> str:
-    """Return the words without the line ends after them: those are YAML's `|`, not speech."""
+    """Return a text without its final line ends: a block scalar adds them."""
     return content.rstrip("\n")

@@ -34,7 +34,7 @@ def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, l
     rule = RULES["near-duplicate"]
     code, shown, _ = run_rules(capsys, rule.name)
     assert code == 0
-    for words in (rule.meaning(language), rule.mending(language), rule.path, "near-duplicate:"):
+    for words in (rule.meaning(language), rule.advice(language), rule.path, "near-duplicate:"):
         assert words in shown
     assert [line.strip() for line in rule.example.splitlines() if line.strip() not in shown] == []
 

@@ -21,7 +21,7 @@ from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
 from merlin.dataset.export import Card, export_examples, export_folder
 from merlin.dataset.import_lines import read_import_lines
-from merlin.dataset.import_plan import without_system
+from merlin.dataset.import_plan import strip_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.split import split
 
@@ -82,7 +82,7 @@ ROLES = ("user", "assistant")
 def read_back(text):
     lines = list(read_import_lines(BufferedReader(BytesIO(text.encode())), "file"))
     assert [line.findings for line in lines] == [()] * len(lines)
-    return [without_system(line.example, SYSTEM) for line in lines]
+    return [strip_system(line.example, SYSTEM) for line in lines]
 
 
 @pytest.mark.parametrize("shape", ["openai", "sharegpt", "alpaca"])
@@ -96,7 +96,7 @@ def test_an_export_is_read_back_as_the_same_examples(shape, examples):
     )
     text, left_out = export_examples(examples, SYSTEM, shape)
     assert left_out == []
-    expected = [replace(without_system(example, SYSTEM), id="") for example in examples]
+    expected = [replace(strip_system(example, SYSTEM), id="") for example in examples]
     assert read_back(text) == expected
 
 

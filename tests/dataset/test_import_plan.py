@@ -12,7 +12,7 @@ from merlin.dataset import import_plan
 from merlin.dataset.example import read_example
 from merlin.dataset.files import FileText
 from merlin.dataset.import_lines import read_import_lines
-from merlin.dataset.import_plan import Place, plan_import, without_system
+from merlin.dataset.import_plan import Place, plan_import, strip_system
 
 pytestmark = pytest.mark.unit
 
@@ -53,8 +53,8 @@ def test_names_are_made_of_questions_and_taken_by_nobody():
 
 def test_a_system_text_of_the_dataset_is_left_to_the_dataset():
     (line,) = lines(pair("Где?"))
-    assert without_system(line.example, "отвечай коротко").messages[0].role == "user"
-    assert without_system(line.example, "Длинно.") == line.example
+    assert strip_system(line.example, "отвечай коротко").messages[0].role == "user"
+    assert strip_system(line.example, "Длинно.") == line.example
 
 
 def test_what_is_known_is_no_part_of_the_import():

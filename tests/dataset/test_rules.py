@@ -33,8 +33,8 @@ ASKED = ("known-to-base",)  # a model says so: tests/cli/test_prompt_check.py
 IMPORTED = [name for name in RULES if name.startswith("import-")]
 ON_DISK = [name for name in RULES if name not in (*BY_HAND, *ASKED, *IMPORTED)]
 # The place of the rule's name among the arguments of what makes findings.
-MAKERS = {"Finding": 3, "report": 2, "Pair": 1} | dict.fromkeys(
-    ["bad", "about", "finding", "stop", "at_end_of"], 1
+MAKERS = {"Finding": 3, "make_finding": 2, "Pair": 1} | dict.fromkeys(
+    ["reject", "entry_finding", "finding", "finding_after"], 1
 )
 
 
@@ -128,7 +128,7 @@ def test_a_finding_can_be_told_exactly_where_its_rule_is_explained(language):
     told = {key.removeprefix("finding-") for key in keys(language) if key.startswith("finding-")}
     assert told == set(RULES)
     for rule in RULES.values():
-        assert rule.meaning(language) != rule.mending(language)
+        assert rule.meaning(language) != rule.advice(language)
 
 
 @pytest.mark.unit
@@ -146,7 +146,7 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
     (explained,) = log["runs"][0]["tool"]["driver"]["rules"]
     rule = RULES["bad-name"]
     assert explained["shortDescription"]["text"] == rule.meaning("en")
-    assert explained["help"]["text"] == rule.mending("en")
+    assert explained["help"]["text"] == rule.advice("en")
     assert rule.example in explained["help"]["markdown"]
     assert json.loads(format_json(outcome, "en"))["findings"][0]["rule"] == explained["id"]
 
