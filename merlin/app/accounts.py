@@ -19,7 +19,7 @@ from merlin.app.sessions import Spending, spent_since
 from merlin.app.views import described, view_of
 from merlin.billing.quota import Format, Source, allowance_of, plan_of, today
 from merlin.billing.subscriptions import Terms
-from merlin.core.errors import NotFound
+from merlin.core.errors import NotFound, Refused
 from merlin.core.permissions import PERMISSIONS, Authority, Permission, Role
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.proposals import Proposals
@@ -149,10 +149,13 @@ def set_zone(ctx: Context, actor: Actor, zone: str | None) -> None:
 
 
 def set_name(ctx: Context, actor: Actor, name: str) -> None:
-    """Set the user name. Only admins give names that a course.yaml lists as teachers.
+    """Set the user name. Raises Refused for an invalid or taken name.
 
-    Raises Refused for an invalid or taken name.
+    Only admins give names that a course.yaml lists as teachers, and the names of teachers: a later
+    course.yaml may list the name that a teacher has chosen.
     """
+    if actor.standing.role is Role.TEACHER:
+        raise Refused("a teacher's name", "account-name-reserved", name=fold_name(name))
     courses = Catalogue(ctx.db).courses(active_only=False)
     reserved_names = frozenset(
         fold_name(teacher) for course in courses for teacher in course.teachers

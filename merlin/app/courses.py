@@ -18,6 +18,7 @@ from merlin.app.permissions import is_led
 from merlin.chat.model_catalogue import ModelCatalogue
 from merlin.core.clock import iso
 from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Permission
 from merlin.core.vocabulary import Vocabulary
 from merlin.course.catalogue import (
     ActiveCourses,
@@ -138,11 +139,15 @@ def details(ctx: Context, actor: Actor, course_id: int) -> CourseDetails:
 
 
 def _display_name(ctx: Context, actor: Actor, name: str) -> str:
-    """Return the display name of a user by account name; the account name if unknown.
+    """Return the display name of a teacher by account name; the account name if unknown.
 
-    "" for a guest: names from Telegram are shown only to signed-in users.
+    An account counts once an admin gave it a role that leads courses: anybody may have chosen the
+    name before the course.yaml. "" for a guest: names from Telegram are shown only to signed-in
+    users.
     """
     account = Accounts(ctx.db).named(name)
+    if account and not ctx.roles.authority(account.user_id).may(Permission.EDIT_MATERIALS):
+        account = None
     if account and not actor.user_id:
         return ""
     user = Users(ctx.db).get(account.user_id) if account else None

@@ -6,12 +6,13 @@ from datetime import timedelta
 
 import httpx
 import pytest
-from api_site import ANNA, BORIS, running
+from api_site import ALGORITHMS, ANNA, BORIS, running
 from sign_in_data import PASSWORD, PUBLIC, page, signed, stand_still, with_bot, with_password
 from waiting import longest
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import Scope
+from merlin.account.users import Users
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
@@ -112,6 +113,21 @@ def test_a_user_name_is_taken_once_and_never_a_teachers(site):
         assert anna.put("/api/user/name", json={"name": "petrova.a"}).status_code == 200
         assert boris.put("/api/user/name", json={"name": "petrova"}).json()["name"] == "petrova"
     assert Accounts(site.db).named("petrova").user_id == BORIS
+
+
+def test_a_name_chosen_before_a_course_lists_it_makes_no_teacher(site):
+    Users(site.db).set_name(BORIS, "Не тот Борис")
+    with site.browser(BORIS) as boris, site.browser(ANNA) as anna:
+        assert boris.put("/api/user/name", json={"name": "petrov"}).status_code == 200
+        card = ALGORITHMS["course.yaml"].replace("boris", "petrov")
+        site.teach({"algorithms": {**ALGORITHMS, "course.yaml": card}})
+        path = f"/courses/{site.course_id('algorithms')}"
+        assert boris.get(f"{path}/edit").status_code != 200
+        assert "Не тот Борис" not in anna.get(path).text
+        site.person(BORIS, Role.TEACHER, "networks")
+        assert "Не тот Борис" in anna.get(path).text
+        refused = boris.put("/api/user/name", json={"name": "ivanov"})
+        assert refused.json()["detail"] == "Логин ivanov даёт только администратор."
 
 
 def test_a_password_needs_a_name_and_must_be_good(site):
