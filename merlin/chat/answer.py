@@ -27,7 +27,7 @@ from merlin.chat.grounding import Source, are_citations_complete, read_citations
 from merlin.chat.model_catalogue import Candidate, only_candidate
 from merlin.chat.sessions import limit_from_refusal
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError
-from merlin.core.formatted_text import join_surrogates
+from merlin.core.formatted_text import is_blank, join_surrogates
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Message, ParameterRefused, SamplingParams, Usage
 from merlin.core.tracing import open_span
@@ -473,17 +473,17 @@ class AnswerService:
                     )
                     if len(answer.text) > MAX_ANSWER_LENGTH:
                         raise ProviderError("the answer does not end")  # noqa: TRY301
-                    if piece.text:
+                    if piece.text and not is_blank(answer.text):
                         if first_ms is None:
                             first_ms = round(1000 * (clock() - started_at))
                             span.add_event("first_token")
                         attempt.observer.on_text(answer.text)
         except asyncio.CancelledError:
-            if attempt.stop is not None and attempt.stop.is_pressed and answer.text.strip():
+            if attempt.stop is not None and attempt.stop.is_pressed and not is_blank(answer.text):
                 return _reply(answer, attempt.choice, model_id, first_ms, Ending.STOPPED)
             raise
         except (ProviderError, TimeoutError) as error:
-            if answer.text.strip():
+            if not is_blank(answer.text):
                 log.warning(
                     "answer was cut off", provider=attempt.choice.provider, reason=str(error)
                 )
@@ -501,7 +501,7 @@ def _ending(answer: Answer, sampling: SamplingParams) -> Ending:
     if answer.finish_reason == "content_filter":
         return Ending.FILTERED
     # Stop sequences and a token limit can make an empty answer legitimate.
-    if not answer.text.strip() and not (sampling.stops or sampling.most_tokens):
+    if is_blank(answer.text) and not (sampling.stops or sampling.most_tokens):
         return Ending.EMPTY
     return Ending.LENGTH if answer.finish_reason == "length" else Ending.WHOLE
 
@@ -510,7 +510,7 @@ def _reply(
     answer: Answer, choice: Candidate, model_id: str | None, first_ms: int | None, ending: Ending
 ) -> Reply:
     # A character beyond U+FFFF can be split across two pieces.
-    text = join_surrogates(answer.text.strip())
+    text = "" if is_blank(answer.text) else join_surrogates(answer.text.strip())
     known, nearest = answer.known, answer.nearest
     return Reply(
         ending, text, choice, model_id or "", answer.usage, known, nearest, first_ms=first_ms

@@ -31,6 +31,9 @@ COPY_UNITS = 256
 MAX_COPIES = 3
 _SEPARATORS = ("\n\n", "\n", ". ", " ")
 _JOINER = "\u200d"
+_NO_GLYPH_CATEGORIES = frozenset({"Cc", "Cf", "Mn", "Me"})
+# Letters and symbols without a glyph: fillers of Hangul, the empty Braille pattern.
+_NO_GLYPH = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _FLAGS = range(0x1F1E6, 0x1F200)
 _SKIN_TONES = range(0x1F3FB, 0x1F400)
 _INDENT = "   "
@@ -112,6 +115,14 @@ def utf16_offsets(text: str) -> Sequence[int]:
     if utf16_length(text) == len(text):
         return range(len(text) + 1)
     return list(accumulate((1 + (character > "\uffff") for character in text), initial=0))
+
+
+def is_blank(text: str) -> bool:
+    """Return whether nothing of a text can be seen: Telegram refuses it as a message."""
+    return all(
+        sign.isspace() or sign in _NO_GLYPH or unicodedata.category(sign) in _NO_GLYPH_CATEGORIES
+        for sign in text
+    )
 
 
 def join_surrogates(text: str) -> str:

@@ -194,10 +194,12 @@ def test_a_refused_key_is_told_and_not_tried_again(provider):
     assert provider.faults.all()[0].times == 8
 
 
-def test_an_empty_answer_is_no_answer(provider):
-    provider.behave(fixed_answer=" ")
-    reply, _ = ask(provider)
+@pytest.mark.parametrize("nothing", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])
+def test_an_answer_without_a_visible_sign_is_no_answer(provider, nothing):
+    provider.behave(fixed_answer=nothing)
+    reply, observer = ask(provider)
     assert (reply.ending, reply.text) == (Ending.EMPTY, "")
+    assert observer.seen == []
 
 
 def test_a_talk_beyond_the_window_is_asked_again_without_its_past(provider):
