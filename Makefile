@@ -88,7 +88,7 @@ check: lint types test
 lint: venv
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/python tests/find_secrets.py
+	$(BIN)/python tests/support/find_secrets.py
 
 types: venv
 	$(BIN)/mypy

@@ -8,7 +8,6 @@ Source of the arithmetic: Kubernetes, "Horizontal Pod Autoscaling", "Algorithm d
 from __future__ import annotations
 
 import math
-import sys
 import tempfile
 import time
 from collections.abc import Mapping
@@ -59,12 +58,11 @@ class Rule:
 
 def run() -> None:
     """Print what the rule asks for at each look, and what it asked for at most and in the end."""
-    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "bot")]
-    import postgres
-    from test_bot_replicas import Replicas
+    from tests.bot.test_replicas import Replicas
+    from tests.support import postgresql
 
     with (
-        postgres.running() as server,
+        postgresql.running() as server,
         tempfile.TemporaryDirectory() as folder,
         ProviderStandIn() as provider,
         TelegramStandIn() as telegram,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -11,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -25,8 +23,6 @@ THREADS, PAYMENTS, MOST, KILLS = 50, 20, 50, 5
 
 def run() -> None:
     """Print how many histories held what must hold, and what came of the payments."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests)]
     from merlin.core.log import set_up_logging
 
     set_up_logging("bench", quiet=True)
@@ -68,13 +64,11 @@ class Watch:
 
 def lived(numbers: range) -> tuple[int, list[str]]:
     """Live some histories on a database of their own; return how many steps, and what was wrong."""
-    sys.path[:0] = [str(Path(__file__).parents[1] / "tests")]
     import random
-
-    from billing_histories import History, shop_of
 
     from merlin.core.log import set_up_logging
     from merlin.db.encryption import Cipher
+    from tests.billing.random_histories import History, shop_of
 
     set_up_logging("bench", quiet=True)
     steps, wrong = 0, list[str]()
@@ -113,14 +107,14 @@ def _sqlite() -> Iterator[str]:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
-    from postgres import running
+    from tests.support.postgresql import running
 
     with running() as server:
         yield server.make()
 
 
 def _storm(name: str, url: str) -> None:
-    from billing_storm import storm
+    from tests.billing.payment_storm import storm
 
     begun = time.monotonic()
     with _opened(url):

@@ -55,8 +55,7 @@ def run() -> None:
 
 
 def _submit_to_a_daemon() -> None:
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from writers import write_at_once
+    from tests.e2e.concurrent_writers import write_at_once
 
     wanted = COMMITTERS * CHANGES
     with tempfile.TemporaryDirectory() as folder:

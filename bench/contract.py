@@ -23,10 +23,8 @@ AT_ONCE = 12
 
 def run() -> None:
     """Print how many cases there were, which statuses, and each kind of failure once."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "api")]
-    from contract_cases import Contract, Pages
-    from staff_site import whole
+    from tests.api.contract_cases import Contract, Pages
+    from tests.api.staff_api import whole
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     is_wrong = False

@@ -326,13 +326,10 @@ def start() -> list[Figure]:
 
 def page() -> list[Figure]:
     """Open the page of 100,000 examples, its next part, a search and filters, over HTTP."""
-    tests = ROOT / "tests"
-    sys.path[:0] = [str(tests), str(tests / "api")]
-    from api_site import VERA, running
-
     from merlin.core.permissions import Role
     from merlin.dataset.files import FileIndex
     from merlin.git.source import blob_id
+    from tests.api.running_api import VERA, running
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     texts, files = {}, {}

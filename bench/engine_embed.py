@@ -5,7 +5,6 @@ The encoder looks words up and takes their mean, so its own time says nothing of
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,9 +15,7 @@ from bench.engine_recall import measure
 
 def run(_: Sequence[str] = ()) -> None:
     """Print the figures of `embed`."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "engine")]
-    from tiny_encoder import NAME, onnx_encoder
+    from tests.engine.tiny_encoder import NAME, onnx_encoder
 
     with tempfile.TemporaryDirectory() as place:
         folder = str(onnx_encoder(Path(place)))

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import random
 import signal
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -24,8 +23,7 @@ _CHILD = b"merlin.engine.trainers.lora.trainer"
 
 def run(_: Sequence[str] = ()) -> None:
     """Print the unbroken loss, a row a kill, and whether all ended alike."""
-    sys.path[:0] = [str(Path(__file__).parents[1] / "tests" / "engine")]
-    from tiny_base import LEARNING, planted, tiny_base  # type: ignore[import-not-found]
+    from tests.engine.tiny_base import LEARNING, planted, tiny_base
 
     chance = random.Random(SEED)  # noqa: S311 - the same points every time
     models = {BASE: {"path": str(tiny_base())}}

@@ -33,9 +33,7 @@ COMMANDS = (["status"], ["users", "list"], ["backup", "{folder}/backups"])
 
 def run() -> None:
     """Print a row for each fault."""
-    tests = ROOT / "tests"
-    sys.path[:0] = [str(tests)]
-    from small_disk import small_disk
+    from tests.support.small_disk import small_disk
 
     with tempfile.TemporaryDirectory() as folder, small_disk(Path(folder) / "state", "24m"):
         _full_disk(Path(folder))
@@ -50,7 +48,7 @@ def run() -> None:
 @contextmanager
 def _house(folder: Path) -> Iterator[tuple[Any, TelegramStandIn, str, str]]:
     """Yield a lab with a model that serves, its Telegram, its api's and its provider's address."""
-    from world import Lab
+    from tests.support.pipeline_lab import Lab
 
     with TelegramStandIn() as telegram, ProviderStandIn(key="stand-in") as provider:
         os.environ["TELEGRAM_BOT_TOKEN"] = telegram.token
@@ -69,8 +67,8 @@ def _house(folder: Path) -> Iterator[tuple[Any, TelegramStandIn, str, str]]:
 
 
 def _full_disk(folder: Path) -> None:
-    from forked import is_ready, running
-    from small_disk import fill
+    from tests.support.forked_processes import is_ready, running
+    from tests.support.small_disk import fill
 
     with (
         _house(folder) as (lab, telegram, api, _),
@@ -105,7 +103,7 @@ def _full_disk(folder: Path) -> None:
 
 
 def _no_name(folder: Path) -> None:
-    from forked import running
+    from tests.support.forked_processes import running
 
     with _house(folder) as (lab, telegram, _, url):
         text = lab.path.read_text("utf-8")
@@ -179,7 +177,7 @@ def _merlin(lab: Any, *words: str) -> tuple[int, str]:
 
 
 def _here(lab: Any, *words: str) -> int:
-    from world import command
+    from tests.support.pipeline_lab import command
 
     said = [word.format(folder=lab.folder) for word in words]
     code: int = command(*said, "--config", str(lab.path))[0]

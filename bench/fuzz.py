@@ -1,7 +1,7 @@
 """10,000 files of examples with drawn mistakes, by the real command and by the reader alone.
 
-`python -m bench fuzz`. The mistakes are those of the tests (`tests/mutations.py`), which take a few
-hundred of them. A file is told when it is a good example, or has a finding with place and words.
+`python -m bench fuzz`. The mistakes are those of `tests/support/file_mutations.py`, of which the
+tests use a few hundred. Each file must be good, or have a finding with a place and a message.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ from bench.chat_figures import Figure, shown
 from bench.dataset import DATASET
 from merlin.dataset.example import read_example
 
-TESTS = Path(__file__).parents[1] / "tests"
 FILES = 10_000
 # Of an example that is not good; a duplicate is a good one whose words lie there already.
 _REJECTING = ("error", "duplicate")
@@ -27,8 +26,7 @@ _REJECTING = ("error", "duplicate")
 
 def run() -> None:
     """Print how many files were told of, and how long the longest took."""
-    sys.path.insert(0, str(TESTS))
-    from mutations import GOOD, mutated
+    from tests.support.file_mutations import GOOD, mutated
 
     dice = random.Random(1)  # noqa: S311 - the same files every time
     files = [mutated(dice, dice.choice(GOOD)) for _ in range(FILES)]

@@ -18,10 +18,8 @@ DEMAND_S, AIM_S = 3.0, 1.5
 
 def run() -> None:
     """Print the 95th percentile of all kills, and of each service."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "systemd")]
-    from installed import PROCESSES, serving_machine, why_not
-    from machine import download_wheels
+    from tests.support.machine import download_wheels
+    from tests.systemd.installed import PROCESSES, serving_machine, why_not
 
     if (reason := why_not()) is not None:
         sys.exit(reason)

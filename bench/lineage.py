@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -47,8 +46,7 @@ SELECT 1, n, 1, 1, n, 'text', 'told', ?, ?, '', 'answered', '', '', n, 'stand-in
 
 def run() -> None:
     """Print how long each takes: the median and the longest of some tries."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from postgres import running
+    from tests.support.postgresql import running
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)

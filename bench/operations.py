@@ -5,17 +5,14 @@ Full disk, lost database, no program, no connection; after each all must end wel
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
 
 def run() -> None:
     """Print how many operations each way has; what is wrong after one of them raises."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from failing import WAYS
-
     from merlin.core.log import set_up_logging
+    from tests.support.fault_injection import WAYS
 
     set_up_logging("bench", quiet=True)
     for way in WAYS:

@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import logging
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -26,11 +25,10 @@ _PAINT = """() => new Promise(done => new PerformanceObserver(list => {
 
 def run() -> None:
     """Print minimum, median and maximum for each page."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "api"), str(tests / "browser")]
-    from chromium_here import ARGUMENTS, CHROMIUM
     from playwright.sync_api import sync_playwright
-    from shop_site import shop_pages
+
+    from tests.api.payment_api import shop_pages
+    from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (

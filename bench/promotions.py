@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 from pathlib import Path
 
@@ -13,9 +12,7 @@ QUESTIONS, EVERY, PACE_S = 2525, 25, 1 / 50
 
 def run() -> None:
     """Print what came of the questions, and how long each took."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "api"), str(tests / "dataset")]
-    from promotion_load import ask_while_promoting
+    from tests.api.promotion_load import ask_while_promoting
 
     with tempfile.TemporaryDirectory() as folder:
         seen, seconds, whole_s = ask_while_promoting(Path(folder), QUESTIONS, EVERY, PACE_S)

@@ -10,7 +10,6 @@ import os
 import random
 import signal
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -39,20 +38,22 @@ LEADS = "requests_taken_up"  # what a daemon logs with its first words as the le
 
 def run() -> None:
     """Print both rows."""
-    tests = Path(__file__).parents[1] / "tests"
-    sys.path[:0] = [str(tests), str(tests / "bot")]
-    import postgres
+    from tests.support import postgresql
 
-    with postgres.running() as server, tempfile.TemporaryDirectory() as one, ProviderStandIn() as p:
+    with (
+        postgresql.running() as server,
+        tempfile.TemporaryDirectory() as one,
+        ProviderStandIn() as p,
+    ):
         _requests(server.emptied(), Path(one), p)
     with (
-        postgres.running() as server,
+        postgresql.running() as server,
         tempfile.TemporaryDirectory() as two,
         ProviderStandIn() as p,
         TelegramStandIn() as telegram,
     ):
         _messages(server.emptied(), Path(two), p, telegram)
-    with postgres.running() as server:
+    with postgresql.running() as server:
         _throughput(server.make)
         with ProviderStandIn() as p:
             for sign in (signal.SIGKILL, signal.SIGSTOP):
@@ -111,8 +112,8 @@ def _throughput(make: Callable[[], str]) -> None:
 
 def _takeovers(server: Any, provider: ProviderStandIn, sign: signal.Signals) -> None:
     """End or halt a daemon that leads; tell when another, on another machine, leads."""
-    from forked import start as start_daemon
-    from world import Lab
+    from tests.support.forked_processes import start as start_daemon
+    from tests.support.pipeline_lab import Lab
 
     times = []
     for _ in range(TAKEOVERS):
@@ -145,8 +146,8 @@ def until(is_so: Callable[[], bool]) -> None:
 
 
 def _requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
-    from forked import running
-    from world import Lab
+    from tests.support.forked_processes import running
+    from tests.support.pipeline_lab import Lab
 
     quiet = {"daemon": {"tick_s": 5.0}}
     lab = Lab(folder, provider.base_url, database=url, **quiet)
@@ -164,7 +165,7 @@ def _requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
 
 
 def _messages(url: str, folder: Path, provider: ProviderStandIn, telegram: TelegramStandIn) -> None:
-    from test_bot_replicas import Replicas
+    from tests.bot.test_replicas import Replicas
 
     people = iter(range(2001, 2001 + MESSAGES))
     with Replicas(folder, telegram, provider, url) as replicas:

@@ -36,10 +36,8 @@ def run(words: Sequence[str] = ()) -> None:
 
 def lived(seed: int) -> str:
     """Live one life; return what was wrong with it, "" for nothing."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from simulation import live
-
     from merlin.core.log import set_up_logging
+    from tests.e2e.pipeline_simulation import live
 
     set_up_logging("bench", quiet=True)
     with tempfile.TemporaryDirectory() as folder:

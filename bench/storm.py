@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import tempfile
 import time
 from pathlib import Path
@@ -13,8 +12,7 @@ SEEDS = (1,)
 
 def run() -> None:
     """Print, for each seed, how many jobs were made for the commits, and how often was killed."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
-    from storm import weather
+    from tests.e2e.pipeline_storm import weather
 
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:

@@ -44,13 +44,11 @@ COURSE = {"semester": 1, "name": {"ru": "Слова", "en": "Words"}, "materials
 
 def run() -> None:
     """Print a row for each kind of database."""
-    tests = ROOT / "tests"
-    sys.path[:0] = [str(tests), str(tests / "bot")]
-    import postgres
+    from tests.support import postgresql
 
     step = STEPS[-1].__name__
     added = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*")
-    with tempfile.TemporaryDirectory() as before, postgres.running() as server:
+    with tempfile.TemporaryDirectory() as before, postgresql.running() as server:
         archive = _git("archive", f"{added.decode().strip()}^")
         with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
             packed.extractall(before, filter="data")
@@ -152,9 +150,9 @@ class Load:
 
 
 def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
-    from forked import is_ready
-    from waiting import wait_until
-    from world import Lab
+    from tests.support.forked_processes import is_ready
+    from tests.support.pipeline_lab import Lab
+    from tests.support.waiting import wait_until
 
     with (
         TelegramStandIn() as telegram,

@@ -17,10 +17,13 @@ import certifi
 # (`cli.processes`): the tests after it may want it.
 import peewee  # noqa: F401
 import pytest
-import sample
 import structlog
-from everything import SECRETS
 from hypothesis import HealthCheck, settings
+
+from tests.support import sampling
+from tests.support.full_config import SECRETS
+
+pytest_plugins = ["tests.support.database_fixtures", "tests.support.scripted_server"]
 
 # Two threads of BLAS or torch on a busy machine take five times as long as one; set before
 # either loads.
@@ -67,7 +70,7 @@ settings.load_profile("busy")
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    from schedule import LongFilesFirst
+    from tests.support.xdist_schedule import LongFilesFirst
 
     config.option.loadscopereorder = False
     return LongFilesFirst(config, log)
@@ -105,24 +108,24 @@ def pytest_collection():
 
 
 def pytest_collection_modifyitems(config, items):
-    if sample.is_wanted():
-        items[:], left_out = sample.parted(items)
+    if sampling.is_wanted():
+        items[:], left_out = sampling.parted(items)
         config.hook.pytest_deselected(items=left_out)
     if hasattr(config, "workerinput"):
-        from schedule import long_first
+        from tests.support.xdist_schedule import long_first
 
         items[:] = long_first(items)
 
 
 def pytest_unconfigure():
     # A process of xdist ends without its `atexit`.
-    if "migrated" in sys.modules:
-        sys.modules["migrated"].end()
+    if databases := sys.modules.get("tests.support.migrated_databases"):
+        databases.end()
 
 
 def pytest_terminal_summary(terminalreporter):
-    if sample.is_wanted():
-        told = f"a sample, MERLIN_SEED={sample.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
+    if sampling.is_wanted():
+        told = f"a sample, MERLIN_SEED={sampling.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
         terminalreporter.write_line(told)
 
 
@@ -185,11 +188,11 @@ def network_ends_at_the_loopback(monkeypatch):
 def postgresql():
     """Yield a real PostgreSQL; without its programs a test is skipped, or fails where required."""
     # Imported here: most tests need no database server, and its driver takes its time.
-    import postgres
-    from machine import skip_or_fail
+    from tests.support import postgresql
+    from tests.support.machine import skip_or_fail
 
-    skip_or_fail(postgres.why_not())
-    with postgres.running() as server:
+    skip_or_fail(postgresql.why_not())
+    with postgresql.running() as server:
         yield server
 
 

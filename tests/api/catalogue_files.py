@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from api_site import CLOSED, NETWORKS
+from tests.api.running_api import CLOSED, NETWORKS
 
 _DATASETS = Path(__file__).parents[2] / "datasets"
 

@@ -6,11 +6,11 @@ import socket
 from contextlib import contextmanager
 
 import pytest
-from api_site import running
-from asking_site import asker, run_asking_site
-from shop_site import as_new, market
 
 from merlin.core.server import free_ports
+from tests.api.chat_api import asker, run_asking_site
+from tests.api.payment_api import as_new, market
+from tests.api.running_api import running
 
 
 @pytest.fixture

@@ -10,7 +10,6 @@ from http import HTTPStatus
 
 import requests
 import schemathesis
-from api_site import ANNA, BORIS, VERA
 from fastapi.openapi.utils import get_openapi
 from fastapi.routing import APIRoute
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -19,6 +18,7 @@ from schemathesis import GenerationMode, checks
 from schemathesis.core.failures import FailureGroup
 
 from merlin.api.pages.site import page_routes
+from tests.api.running_api import ANNA, BORIS, VERA
 
 checks.load_all_checks()
 NAMES = (

@@ -10,7 +10,8 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric import rsa
-from local_servers import Handler, Server
+
+from tests.support.http_servers import Handler, Server
 
 ONE, TWO = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
 CLIENT, SECRET = "8700000001", "the-client-secret-of-tests"

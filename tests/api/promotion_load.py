@@ -15,16 +15,16 @@ from collections import Counter
 from itertools import count
 
 import httpx
-from api_site import running
-from asking_site import talk
-from local_servers import Handler, Server, serve_http
-from served import serve_in
-from set_up import Provider
-from waiting import longest
 
 from merlin.account.api_keys import Scope
 from merlin.db.tables import BUILD, CANARY
 from merlin.training.promote import Promotions, promote_by_hand
+from tests.api.chat_api import talk
+from tests.api.running_api import running
+from tests.support.http_servers import Handler, Server, serve_http
+from tests.support.process_settings import Provider
+from tests.support.serving_models import serve_in
+from tests.support.waiting import longest
 
 DATASET, BUILDS, PEOPLE, AT_ONCE = "algorithms", 5, 20, 16
 THINKS_S = 0.1

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 
 import httpx
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from waiting import longest
 
 from merlin.account.accounts import Accounts, hash_password
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
+from tests.support.waiting import longest
 
 OF_TELEGRAM = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
 PUBLIC = OF_TELEGRAM.public_key().public_bytes_raw().hex()

@@ -6,11 +6,6 @@ import hashlib
 from dataclasses import replace
 
 import yaml
-from bot_talk import Talk
-from configured import config_of
-from running_bot import rows, settings_of
-from waiting import DEADLINE_S
-from world import DATASET
 
 from merlin.account.users import Roles
 from merlin.bot.handlers.admin import short_hash
@@ -22,6 +17,11 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.tables import USER
 from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.conversation import Talk
+from tests.bot.running_bot import rows, settings_of
+from tests.support.config import config_of
+from tests.support.pipeline_lab import DATASET
+from tests.support.waiting import DEADLINE_S
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 IDS = {"anna": ANNA, "boris": BORIS, "vera": VERA}

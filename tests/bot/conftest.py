@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from running_bot import RunningBot, let_serve, settings_of
 from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.bot.running_bot import RunningBot, let_serve, settings_of
 
 
 @pytest.fixture

@@ -8,12 +8,6 @@ import threading
 from dataclasses import replace
 from functools import lru_cache
 
-from config_plans import new_plan
-from migrated import fresh_database
-from served import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
-from set_up import Provider, SetUp, serve_bot
-from waiting import DEADLINE_S, longest
-
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.services import Pace
 from merlin.chat.answer import RetryPolicy
@@ -21,6 +15,11 @@ from merlin.config.settings import TelegramLimits
 from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
+from tests.support.migrated_databases import fresh_database
+from tests.support.plan_config import new_plan
+from tests.support.process_settings import Provider, SetUp, serve_bot
+from tests.support.serving_models import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
+from tests.support.waiting import DEADLINE_S, longest
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 import itertools
 import json
 
-from billing_rows import billing_rows
-from bot_talk import Talk
-from config_plans import plans_of
-from running_bot import RunningBot, rows, settings_of
-
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
+from tests.billing.repositories import billing_rows
+from tests.bot.conversation import Talk
+from tests.bot.running_bot import RunningBot, rows, settings_of
+from tests.support.plan_config import plans_of
 
 SAID = {
     "free": {

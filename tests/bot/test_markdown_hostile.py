@@ -7,10 +7,10 @@ import re
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from markdown_cases import ANSWER, is_whole, marks
 
 from merlin.bot.markdown import MAX_CHARACTERS, MAX_DEPTH, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
+from tests.bot.markdown_cases import ANSWER, is_whole, marks
 
 pytestmark = pytest.mark.unit
 

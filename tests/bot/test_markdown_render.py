@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from markdown_cases import marks
 
 from merlin.bot.markdown import render
 from merlin.core.formatted_text import FormattedMessage
+from tests.bot.markdown_cases import marks
 
 pytestmark = pytest.mark.unit
 

@@ -7,9 +7,9 @@ import urllib.request
 from collections.abc import Iterator
 
 from playwright.sync_api import Browser, Page, expect
-from waiting import DEADLINE_S, longest
 
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.waiting import DEADLINE_S, longest
 
 ANNA, VERA = 1001, 1003
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from chat_browser import Bot, open_chat_page
-from chromium_here import ARGUMENTS, CHROMIUM
-from course_browser import Visitor, course_site, visiting
-from machine import skip_or_fail
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from staff_browser import staff_site
-from waiting import DEADLINE_S, longest
 
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.browser.chat_browser import Bot, open_chat_page
+from tests.browser.course_browser import Visitor, course_site, visiting
+from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
+from tests.browser.staff_browser import staff_site
+from tests.support.machine import skip_or_fail
+from tests.support.waiting import DEADLINE_S, longest
 
 
 # A module long, not a session: while playwright's own event loop stands in this thread, no other

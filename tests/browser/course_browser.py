@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
-from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page
-from waiting import DEADLINE_S, longest
 
 from merlin.account.users import Users
-
-# What the api's own tests share serves here too.
-sys.path.append(str(Path(__file__).parents[1] / "api"))
-
-from asking_site import TWO_A_DAY, run_asking_site
-from catalogue_files import COURSES
-from sign_in_data import PUBLIC, with_bot, with_password
+from tests.api.catalogue_files import COURSES
+from tests.api.chat_api import TWO_A_DAY, run_asking_site
+from tests.api.sign_in_data import PUBLIC, with_bot, with_password
+from tests.support.waiting import DEADLINE_S, longest
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
 DESK = {"viewport": {"width": 1280, "height": 900}}

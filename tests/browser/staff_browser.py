@@ -6,28 +6,13 @@ Names and words of others try to be markup here, so that every test of these pag
 from __future__ import annotations
 
 import math
-import sys
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from itertools import count
-from pathlib import Path
-
-from config_plans import new_plan
 
 from merlin.account.approvals import Approvals
 from merlin.account.users import Consents, Users
-from merlin.dataset.changes import Changes
-
-# What the rows' own tests share serves here too.
-sys.path.append(str(Path(__file__).parents[1] / "store"))
-
-import catalogue_files
-from api_site import running
-from configured import config_of
-from pipeline_rows import World, checked, commit, examples, finding, spec
-from staff_site import Keeper
-
 from merlin.billing.quota import Allowance, Format
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
@@ -36,7 +21,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ApprovalNeeded
 from merlin.core.heartbeat import Heartbeat
 from merlin.core.permissions import Role
-from merlin.dataset.changes import ChangeRequest, Edit, make_changes
+from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.gather import Outcome
 from merlin.dataset.verdicts import VerdictStatus
@@ -44,6 +29,12 @@ from merlin.db.processes import Heartbeats
 from merlin.providers.base import Answer, Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.training.models import questions_of, read_conversations
+from tests.api import catalogue_files
+from tests.api.running_api import running
+from tests.api.staff_api import Keeper
+from tests.db.pipeline_rows import World, checked, commit, examples, finding, spec
+from tests.support.config import config_of
+from tests.support.plan_config import new_plan
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 COLLEAGUE = 1009  # another admin, who is away

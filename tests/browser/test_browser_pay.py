@@ -7,8 +7,14 @@ import re
 from itertools import count
 
 import pytest
-from api_site import VERA
-from axe_looks import (
+from playwright.sync_api import expect
+
+from merlin.account.users import Users
+from merlin.billing.promo_codes import Promo
+from merlin.core.money import roubles
+from tests.api.payment_api import PUBLIC_URL, pressed, shop_pages
+from tests.api.running_api import VERA
+from tests.browser.axe_and_screenshots import (
     LANGUAGES,
     SMALL,
     WIDE,
@@ -18,13 +24,7 @@ from axe_looks import (
     still,
     turns_of,
 )
-from course_browser import PHONE, Visitor, visiting
-from playwright.sync_api import expect
-from shop_site import PUBLIC_URL, pressed, shop_pages
-
-from merlin.account.users import Users
-from merlin.billing.promo_codes import Promo
-from merlin.core.money import roubles
+from tests.browser.course_browser import PHONE, Visitor, visiting
 
 pytestmark = pytest.mark.integration
 

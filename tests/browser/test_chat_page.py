@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 
 import pytest
-from chat_browser import ANNA, VERA, bubbles, field
 from playwright.sync_api import expect
-from waiting import wait_until
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.browser.chat_browser import ANNA, VERA, bubbles, field
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -6,8 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from chat_browser import ANNA, bubbles, field, open_chat_page
 from playwright.sync_api import Page, expect
+
+from tests.browser.chat_browser import ANNA, bubbles, field, open_chat_page
 
 pytestmark = pytest.mark.integration
 

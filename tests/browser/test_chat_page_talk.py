@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from chat_browser import ANNA, bubbles, field
 from playwright.sync_api import expect
 
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
+from tests.browser.chat_browser import ANNA, bubbles, field
 
 pytestmark = pytest.mark.integration
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from axe_looks import CLASHES, LANGUAGES, WAYS, faults_in
 from playwright.sync_api import expect
-from world import Lab
 
 from merlin.cli import main
+from tests.browser.axe_and_screenshots import CLASHES, LANGUAGES, WAYS, faults_in
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 HOSTILE = '</style><script>document.title="run"</script><img src=x onerror="document.title=1">'

@@ -6,14 +6,14 @@ import json
 import re
 
 import pytest
-from course_browser import is_at, ready, with_password
 from playwright.sync_api import expect
-from sign_in_data import PASSWORD
 
 from merlin.account.accounts import Accounts
 from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
+from tests.api.sign_in_data import PASSWORD
+from tests.browser.course_browser import is_at, ready, with_password
 
 pytestmark = pytest.mark.integration
 

@@ -6,14 +6,14 @@ import json
 import re
 
 import pytest
-from axe_looks import faults_of, turns_of
-from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_browser import ANNA, BORIS, VERA, XSS, finish, measure
 
 from merlin.account.users import Users
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
+from tests.browser.axe_and_screenshots import faults_of, turns_of
+from tests.browser.course_browser import DESK, PHONE
+from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, finish, measure
 
 pytestmark = pytest.mark.integration
 

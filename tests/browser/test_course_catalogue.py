@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_browser import DESK, PHONE, cards, in_bar, is_at
 from playwright.sync_api import expect
+
+from tests.browser.course_browser import DESK, PHONE, cards, in_bar, is_at
 
 pytestmark = pytest.mark.integration
 

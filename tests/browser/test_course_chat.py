@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from axe_looks import faults_in
-from course_browser import TWO_A_DAY, course_site, visiting
 from playwright.sync_api import expect
-from waiting import wait_until
 
 from merlin.sandbox.faults import Fault, FaultKind
+from tests.browser.axe_and_screenshots import faults_in
+from tests.browser.course_browser import TWO_A_DAY, course_site, visiting
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

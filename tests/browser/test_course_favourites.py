@@ -6,9 +6,10 @@ import json
 import re
 
 import pytest
-from course_browser import PHONE, cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
-from waiting import wait_until
+
+from tests.browser.course_browser import PHONE, cards, is_at, lasting, ready, sider
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

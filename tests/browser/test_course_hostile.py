@@ -6,13 +6,13 @@ import json
 from urllib.parse import quote
 
 import pytest
-from catalogue_files import COURSES
-from course_browser import course_site, visiting
-from naughty_markup import PAYLOADS
 from playwright.sync_api import expect
 
 from merlin.account.api_keys import ApiKeys
 from merlin.course.catalogue import Catalogue
+from tests.api.catalogue_files import COURSES
+from tests.browser.course_browser import course_site, visiting
+from tests.browser.naughty_markup import PAYLOADS
 
 pytestmark = pytest.mark.integration
 

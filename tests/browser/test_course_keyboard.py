@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from course_browser import cards, is_at, lasting, ready, sider
 from playwright.sync_api import expect
+
+from tests.browser.course_browser import cards, is_at, lasting, ready, sider
 
 pytestmark = pytest.mark.integration
 

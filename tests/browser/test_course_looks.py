@@ -9,7 +9,12 @@ import json
 import re
 
 import pytest
-from axe_looks import (
+from playwright.sync_api import expect
+
+from merlin.account.api_keys import ApiKeys
+from merlin.account.users import Users
+from merlin.course.catalogue import Catalogue
+from tests.browser.axe_and_screenshots import (
     CLASHES,
     SMALL,
     WIDE,
@@ -19,12 +24,7 @@ from axe_looks import (
     still,
     turns_of,
 )
-from course_browser import DESK, with_password
-from playwright.sync_api import expect
-
-from merlin.account.api_keys import ApiKeys
-from merlin.account.users import Users
-from merlin.course.catalogue import Catalogue
+from tests.browser.course_browser import DESK, with_password
 
 pytestmark = pytest.mark.integration
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from course_browser import PHONE, cards, is_at, lasting
 from playwright.sync_api import expect
 
 from merlin.course.catalogue import Catalogue
+from tests.browser.course_browser import PHONE, cards, is_at, lasting
 
 pytestmark = pytest.mark.integration
 

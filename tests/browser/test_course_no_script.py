@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from course_browser import cards, is_at, sider
 from playwright.sync_api import expect
-from sign_in_data import PASSWORD, with_password
 
 from merlin.account.sign_ins import Logins
+from tests.api.sign_in_data import PASSWORD, with_password
+from tests.browser.course_browser import cards, is_at, sider
 
 pytestmark = pytest.mark.integration
 

@@ -7,16 +7,16 @@ import re
 
 import pytest
 import yaml
-from axe_looks import faults_of, turns_of
-from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 from merlin.api.rest.teaching import MAX_CHARACTERS
 from merlin.chat.feedback import EditorQuestions
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
+from tests.browser.axe_and_screenshots import faults_of, turns_of
+from tests.browser.course_browser import DESK, PHONE
+from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 pytestmark = pytest.mark.integration
 

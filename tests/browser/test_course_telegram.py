@@ -9,9 +9,10 @@ import json
 from urllib.parse import quote
 
 import pytest
-from course_browser import cards, is_at, lasting, sider
 from playwright.sync_api import expect
-from sign_in_data import signed
+
+from tests.api.sign_in_data import signed
+from tests.browser.course_browser import cards, is_at, lasting, sider
 
 pytestmark = pytest.mark.integration
 

@@ -6,15 +6,15 @@ import json
 import re
 
 import pytest
-from axe_looks import faults_of, turns_of
-from course_browser import DESK, PHONE
 from playwright.sync_api import expect
-from staff_browser import BORIS, VERA, example
 
 from merlin.core.permissions import Role
 from merlin.dataset.builds import NO_END
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
+from tests.browser.axe_and_screenshots import faults_of, turns_of
+from tests.browser.course_browser import DESK, PHONE
+from tests.browser.staff_browser import BORIS, VERA, example
 
 pytestmark = pytest.mark.integration
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
-from axe_looks import (
+from playwright.sync_api import expect
+
+from tests.browser.axe_and_screenshots import (
     CLASHES,
     SMALL,
     WIDE,
@@ -17,14 +17,10 @@ from axe_looks import (
     still,
     turns_of,
 )
-from course_browser import DESK
-from playwright.sync_api import expect
-
-sys.path.append(str(Path(__file__).parents[1] / "engine"))
-
-from engine_pages import SHOWN, STEPS, pages_in_thread
-from running_engine import KEY
-from waiting import wait_until
+from tests.browser.course_browser import DESK
+from tests.engine.engine_pages import SHOWN, STEPS, pages_in_thread
+from tests.engine.running_engine import KEY
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

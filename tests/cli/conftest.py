@@ -6,10 +6,10 @@ import json
 import shutil
 
 import pytest
-from world import Lab
 
 from merlin.cli import main
 from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.pipeline_lab import Lab
 
 
 @pytest.fixture(scope="module")

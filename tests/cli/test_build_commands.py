@@ -12,8 +12,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from waiting import DEADLINE_S, longest, wait_until
-from world import KEY, Lab
 
 from merlin.app import builds
 from merlin.app.actor import Actor
@@ -22,6 +20,8 @@ from merlin.core.errors import Forbidden
 from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import reading, reading_context
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.waiting import DEADLINE_S, longest, wait_until
 
 pytestmark = pytest.mark.functional
 

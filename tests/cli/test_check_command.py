@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 import typer
-from dataset_tree import DATASET_YAML, example_yaml, good_files
 from jsonschema import Draft202012Validator
 from typer.testing import CliRunner
 
 from merlin.cli import check, import_export
 from merlin.core.errors import ConfigError
 from merlin.dataset.work_tree import work_tree
+from tests.support.dataset_tree import DATASET_YAML, example_yaml, good_files
 
 pytestmark = pytest.mark.functional
 

@@ -6,11 +6,11 @@ import json
 import subprocess
 
 import pytest
-from dataset_tree import example_yaml, good_files
 
 from merlin.cli import main
 from merlin.dataset.fix import ChangedMeanwhile, Fix, fix_files, replace_file
 from merlin.dataset.work_tree import read_index, work_tree
+from tests.support.dataset_tree import example_yaml, good_files
 
 pytestmark = pytest.mark.functional
 

@@ -1,156 +1,423 @@
-import json
-import os
+"""Commands over a recorded pipeline: what they show, as a table and as JSON, and how they end."""
+
+from __future__ import annotations
+
+import shutil
 import subprocess
-import sys
-from importlib import import_module
-from pathlib import Path
+import tempfile
 
 import pytest
-import typer
-from typer import rich_utils
+import yaml
 
-from merlin.cli import main
-from merlin.cli.commands import COMMANDS, PANELS, load_command
-from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
-from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
+from merlin.cli import app, main
+from merlin.cli.health import health_error
+from merlin.core.clock import utc_now
+from merlin.core.errors import LeadTaken
+from merlin.core.heartbeat import Heartbeat
+from merlin.db.processes import Heartbeats
+from merlin.wiring.context import opened
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.small_disk import fill, small_disk
 
-pytestmark = pytest.mark.unit
-MODULES = sorted({module for module, _ in COMMANDS.values()})
-
-
-@pytest.mark.parametrize("name", MODULES)
-def test_a_module_has_the_words_that_the_table_gives_it(name):
-    group = typer.main.get_group(import_module(f"merlin.cli.{name}").app)
-    told = {word for word, (module, _) in COMMANDS.items() if module == name}
-    assert {group.name or word for word in group.commands} == told
+pytestmark = pytest.mark.functional
 
 
-@pytest.mark.parametrize("word", COMMANDS)
-def test_a_line_of_help_says_what_its_command_says(word):
-    command = load_command(word)
-    assert COMMANDS[word][1] == ("" if command.hidden else command.help)
+@pytest.fixture
+def lab(serving):
+    return serving
 
 
-def run_into(output, *words):
-    """Run a command whose output goes to this file."""
-    given = {"stdout": output, "stderr": subprocess.PIPE, "text": True, "check": False}
-    return subprocess.run([sys.executable, "-m", "merlin", *words], **given)
-
-
-def test_an_output_that_cannot_be_written_is_no_bug():
-    with Path("/dev/full").open("w") as full:
-        ended = run_into(full, "rules")
-    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
-
-
-def test_a_reader_that_leaves_early_is_told_nothing():
-    reader, writer = os.pipe()
-    os.close(reader)
-    ended = run_into(writer, "schema", "example")
-    os.close(writer)
-    assert (ended.returncode, ended.stderr) == (1, "")
-
-
-def options(command, words):
-    """Return the options of a command and of all below it: by the command's words."""
-    found = {words: {param.name for param in command.params if not param.hidden}}
-    for word, each in getattr(command, "commands", {}).items():
-        found |= options(each, f"{words} {word}".strip())
-    return found
-
-
-def test_every_command_and_option_has_its_line_in_russian():
-    lines = dict(russian_help())
-    wanted = {"": {"version", "config", "install_completion", "show_completion"}}
-    for word in COMMANDS:
-        wanted |= options(load_command(word), word)
-    assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
-    assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
-    assert lines.pop(ERRORS)
-    assert {"prefix", "OPTIONS", "COMMAND", "ARGS"} == set(lines.pop(USAGE))
-    common, used = set(lines.pop(COMMON)), {"help"}
-    assert set(lines) == set(wanted)
-    for words, own in lines.items():
-        assert own["does"], words
-        assert own.keys() - {"does"} <= wanted[words], words
-        shared = wanted[words] - own.keys()
-        assert shared <= common, words
-        used |= shared
-    assert common == used
-
-
-def test_the_help_speaks_russian_where_the_person_does():
-    output = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
-    assert "Показать одно обучение" in output
-    assert "Показать эту справку" in output
-    assert "Аргументы" in output
+def test_what_happened_is_shown_as_json(run_json):
+    status = run_json("status")
+    trial = status["datasets"]["trial"]
+    assert (trial["verdict"], trial["build"], trial["job"]["state"]) == (
+        "serving",
+        "trial-1",
+        "succeeded",
+    )
+    assert run_json("builds")[0]["build"] == "trial-1"
+    assert run_json("jobs", "list")[0]["job"] == 1
+    assert run_json("jobs", "show", "1")["changes"][-1]["to"] == "succeeded"
+    assert run_json("jobs", "events", "1")
+    assert run_json("models", "list")[0]["serves"] is True
+    assert run_json("models", "history")[0]["why"] == "newest"
+    assert run_json("log", "trial")[0]["subject"] == "First words"
+    build = run_json("show", "trial-1")
+    assert len(build["examples"]) == 12
+    assert {example["author"] for example in build["examples"]} == {"boris"}
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "part"),
     [
-        (["--bogus"], "Нет параметра --bogus."),
-        (["jobs", "show"], "Не хватает аргумента job."),
-        (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
+        (["status"], "trial-1"),
+        (["builds"], "trial-1"),
+        (["log"], "First words"),
+        (["show", "trial-1"], "Отвечай коротко."),
+        (["jobs", "list"], "done"),
+        (["jobs", "show", "1"], "trained tokens"),
+        (["jobs", "events", "1"], "info"),
+        (["models", "list"], "live"),
+        (["models", "history"], "trial-1"),
     ],
 )
-def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(words, said):
-    done = called(*words, MERLIN_LANGUAGE="ru")
-    assert (done.returncode, said in done.stderr, "Ошибка" in done.stderr) == (2, True, True)
+def test_what_happened_is_shown_to_people(run, words, part):
+    code, captured = run(*words)
+    assert (code, part in captured.out) == (0, True), captured
 
 
-@pytest.mark.parametrize("argument", ["--help", "--version"])
-def test_the_first_help_and_the_version_import_no_command(argument):
-    code = (
-        "import json, sys; from merlin.cli import main; main(sys.argv[1:]);"
-        "json.dump([*sys.modules], sys.stderr)"
-    )
-    words = [sys.executable, "-c", code, argument]
-    done = subprocess.run(words, capture_output=True, check=True)
-    imported = {name for name in json.loads(done.stderr) if name.startswith("merlin.")}
-    assert imported == {"merlin.cli", "merlin.cli.commands"}
+def test_what_lies_on_the_disk_and_what_goes_is_told_beside_the_status(run, run_json):
+    _, captured = run("status")
+    assert "stored: builds 1 (" in captured.err
+    assert "to remove: builds 0, training files of builds 0, models 0" in captured.err
+    stored = run_json("status")["stored"]
+    assert (stored["builds"]["count"], stored["builds"]["days"]) == (1, 30)
+    assert stored["mirror"]["bytes"] > 0
 
 
-def test_a_misspelt_word_hears_which_one_is_near(capsys):
-    assert main(["chekc"]) == 2
-    assert "'check'" in capsys.readouterr().err
-    assert main(["chekc", "--help"]) == 2
+def test_what_failed_for_want_of_a_credential_is_not_done_by_a_later_daemon(
+    lab, run, run_json, monkeypatch
+):
+    with monkeypatch.context() as without:
+        without.delenv(KEY)
+        code, captured = run("jobs", "launch", "trial")
+    assert (code, KEY in captured.err) == (2, True)
+    lab.tick("serve")
+    assert len(run_json("jobs", "list")) == 1
 
 
-def test_every_command_stands_in_one_panel_of_the_help():
-    assert sum(map(len, PANELS.values())) == len(COMMANDS)
+def test_a_question_is_answered_by_the_serving_model(run_json):
+    answer = run_json("ask", "Что значит слово номер 3?")
+    assert (answer["build"], bool(answer["answer"])) == ("trial-1", True)
 
 
-def called(*words, **environment):
-    return subprocess.run(
-        [sys.executable, "-m", "merlin", *words],
-        env={**os.environ, "MERLIN_LANGUAGE": "en", **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_what_the_model_does_not_know_is_composed_from_named_sources(lab, provider, run_json, run):
+    document = yaml.safe_load(lab.path.read_text("utf-8"))
+    (entry,) = document["providers"]
+    document["chat"] = {"grounding": {"provider": entry["name"], "model": "stand-in-chat"}}
+    lab.path.write_text(yaml.safe_dump(document), "utf-8")
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    question = "Что значит слово номер 3, понятие гггг, простыми словами?"
+    answer = run_json("ask", question)
+    assert (answer["known"], answer["model"]) == (True, "stand-in-chat")
+    assert answer["sources"] == ["the answer to “Что значит слово номер 3, понятие гггг?”"]
+    code, captured = run("ask", question)
+    assert (code, "Composed by a model from: the answer to" in captured.err) == (0, True)
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False})
+    nothing = run_json("ask", "xyzzy plugh")
+    assert (nothing["known"], nothing["sources"]) == (False, [])
 
 
-@pytest.mark.parametrize("words", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
-def test_short_help_is_help(words):
-    assert called(*words).stdout == called(*words[:-1], "--help").stdout != ""
+def test_two_builds_differ_by_their_examples(lab, run_json):
+    lab.repository.example("trial", 40)
+    lab.repository.example("trial", 3, answer="Другими словами.")
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert run_json("diff", "trial-1", "trial-2") == {
+        "added": ["q40"],
+        "removed": [],
+        "changed": ["q3"],
+        "moved": [],
+    }
 
 
-def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_path):
-    path = str(tmp_path / "none.yaml")
-    for done in (
-        called("--config", path, "config", "check"),
-        called("config", "check", MERLIN_CONFIG=path),
-        called("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
-    ):
-        assert done.returncode == 2
-        assert path in done.stderr
+def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
+    def without_tests(lab):
+        lab.repository.dataset(tests=0)
+        lab.repository.commit()
+        lab.until_serving("trial-1")
+
+    lab = made(without_tests, tmp_path / "without")
+    assert main(["models", "list", "--config", str(lab.path)]) == 0
+    (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
+    assert row.split()[-1] == "live"
+
+
+def test_without_a_daemon_the_command_does_the_work_itself(lab, run_json):
+    lab.repository.example("trial", 41)
+    head = lab.repository.commit()
+    built = run_json("build", "trial")
+    assert (built["build"], built["commit"]) == ("trial-2", head)
+
+
+def test_a_rollback_names_what_serves_now(lab, run_json):
+    lab.repository.example("trial", 42)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    assert run_json("models", "rollback", "trial")["build"] == "trial-1"
+    assert run_json("models", "promote", "trial-2")["build"] == "trial-2"
+    assert run_json("models", "pin", "trial")["pinned"] is True
+    assert run_json("models", "unpin", "trial")["pinned"] is False
 
 
 @pytest.mark.parametrize(
-    ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
+    ("words", "part"),
+    [
+        (["show", "trial-9"], "trial-9"),
+        (["jobs", "show", "99"], "99"),
+        (["jobs", "launch", "trial"], "already"),
+        (["jobs", "launch", "nothing"], "nothing"),
+        (["jobs", "cancel", "1"], "finished"),
+        (["models", "promote", "trial-9"], "trial-9"),
+        (["models", "rollback", "trial"], "no earlier live model"),
+        (["models", "pin", "nothing"], "nothing"),
+        (["ask", "?", "--dataset", "nothing"], "nothing"),
+    ],
 )
-def test_the_shell_completes_words_of_commands(typed, place, proposed):
-    # As the script of --show-completion calls it.
-    asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
-    assert called(**asked).stdout.split() == [proposed]
+def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
+    code, captured = run(*words)
+    last = captured.err.strip().splitlines()[-1]
+    assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["log", "tria1"],
+        ["builds", "--dataset", "tria1"],
+        ["jobs", "list", "--dataset", "tria1"],
+        ["models", "list", "--dataset", "tria1"],
+        ["models", "history", "--dataset", "tria1"],
+    ],
+)
+def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
+    code, captured = run(*words)
+    assert (code, captured.out) == (1, "")
+    assert captured.err == "merlin: dataset tria1 not found; there are: trial\n"
+    assert run(*words[:-1], "trial")[0] == 0
+
+
+@pytest.mark.parametrize("question", ["", "  \n"])
+def test_an_empty_question_asks_nobody(run, question):
+    code, captured = run("ask", question)
+    assert (code, "write one in quotes" in captured.err) == (2, True)
+
+
+def test_a_process_that_is_silent_is_not_well(run):
+    assert run("health", "daemon")[0] == 1
+    assert run("health", "engine")[0] == 1
+    assert run("health", "nobody")[0] == 2
+
+
+def test_of_several_bots_each_is_asked_for_itself(lab, run):
+    now = utc_now()
+    with opened(lab.config) as database:
+        Heartbeats(database).beat(Heartbeat("bot", "another-pod", 1, now, now, "polls"))
+    assert health_error(lab.config, "bot") is None
+    telegram = lab.config.telegram.model_copy(update={"mode": "webhook"})
+    webhooks = lab.config.model_copy(update={"telegram": telegram})
+    assert health_error(webhooks, "bot").key == "ill-never"
+
+
+def test_a_process_that_can_store_nothing_is_not_well(lab, run):
+    state = lab.config.state_dir
+    with small_disk(state, "32m"):
+        with opened(lab.config) as database:
+            now = utc_now()
+            Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
+        assert health_error(lab.config, "daemon") is None
+        filler = fill(state)
+        code, told = run("health", "daemon")
+        assert (code, f"The disk of {state} is full" in told.err) == (1, True)
+        filler.unlink()
+        assert health_error(lab.config, "daemon") is None
+        subprocess.run(["mount", "-o", "remount,ro", state], check=True)
+        assert health_error(lab.config, "daemon").key == "store-read-only"
+
+
+def test_the_schema_is_brought_up_to_date_by_a_command(run):
+    code, captured = run("upgrade")
+    assert (code, captured.err.strip()) == (0, "The database schema is up to date.")
+
+
+def test_a_request_may_be_left_to_the_daemon(run):
+    code, captured = run("jobs", "launch", "trial", "--no-wait")
+    assert (code, "task" in captured.err) == (0, True)
+
+
+def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
+    lab = Lab(tmp_path, provider.base_url)
+    shutil.rmtree(lab.config.state_dir)
+    assert main(["status", "--config", str(lab.path)]) == 1
+    assert "Nothing here yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("yaml", "part"),
+    [
+        ("state_dir: [", "expected"),
+        ("language: en", "state_dir"),
+        ("state_dir: s\nprovider: x", "provider"),
+        ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),
+        ("state_dir: s\nrepository: {url: 'git://example.com/x'}", "https, ssh"),
+        ("state_dir: s\ndatabase: 'postgresql://db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgres://db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://127.0.0.1,db.example.com/x'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql:///x?host=db.example.com'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "verify-full"),
+        ("state_dir: s\ndatabase: 'postgresql://db/x?lang=en'", "no address of PostgreSQL"),
+        ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
+    ],
+)
+def test_a_wrong_configuration_ends_with_two_and_names_the_fault(tmp_path, capsys, yaml, part):
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml, encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 2
+    assert part in capsys.readouterr().err
+
+
+def test_a_server_that_the_environment_names_must_be_verified_too(tmp_path, capsys, monkeypatch):
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: s\ndatabase: 'postgresql:///x'", encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 0
+    monkeypatch.setenv("PGHOST", "db.example.com")
+    assert main(["config", "check", "--config", str(path)]) == 2
+    assert "verify-full" in capsys.readouterr().err
+    monkeypatch.setenv("PGSSLMODE", "verify-full")
+    assert main(["config", "check", "--config", str(path)]) == 0
+
+
+def test_the_sample_is_a_good_configuration(tmp_path, capsys):
+    assert main(["config", "sample"]) == 0
+    path = tmp_path / "config.yaml"
+    path.write_text(capsys.readouterr().out, encoding="utf-8")
+    assert main(["config", "check", "--config", str(path)]) == 0
+
+
+def test_a_missing_credential_is_named_and_ends_with_two(tmp_path, capsys, monkeypatch):
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: s", encoding="utf-8")
+    assert main(["bot", "--config", str(path)]) == 2
+    assert "TELEGRAM_BOT_TOKEN" in capsys.readouterr().err
+
+
+def test_all_that_are_missing_together_are_named_before_anything_starts(
+    tmp_path, capfd, monkeypatch
+):
+    for name in ("TELEGRAM_BOT_TOKEN", "MERLIN_ENGINE_KEY", "ELSEWHERE_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    path = tmp_path / "config.yaml"
+    engine = "{name: engine, base_url: 'http://127.0.0.1:8702/v1'}"
+    other = "{name: other, base_url: 'https://models.example.com/v1', credential: ELSEWHERE_KEY}"
+    path.write_text(f"state_dir: s\nproviders: [{engine}, {other}]\n", encoding="utf-8")
+    assert main(["run", "--config", str(path)]) == 2
+    told = capfd.readouterr().err.splitlines()
+    assert [line.removeprefix("merlin: ").split()[2] for line in told] == [
+        "MERLIN_ENGINE_KEY",
+        "TELEGRAM_BOT_TOKEN",
+        "ELSEWHERE_KEY",
+    ]
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["jobs", "show", "x"], []])
+def test_wrong_usage_ends_with_two(words):
+    assert main(words) == 2
+
+
+def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path))
+
+    @app.command("burst", hidden=True)
+    def burst():
+        raise ZeroDivisionError("sk-abcdefghijklmnop")
+
+    assert main(["burst"]) == 3
+    (report,) = tmp_path.iterdir()
+    assert str(report) in capsys.readouterr().err
+    words = report.read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in words
+    assert "sk-abc" not in words
+
+
+def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
+    monkeypatch.setenv("MERLIN_REPORTS", str(tmp_path / "state" / "reports"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+
+    @app.command("burst-again", hidden=True)
+    def burst():
+        raise ZeroDivisionError
+
+    assert main(["burst-again"]) == 3
+    (report,) = tmp_path.glob("merlin-bug-*")
+    assert str(report) in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["daemon"],
+        ["api"],
+        ["engine"],
+        ["build", "trial"],
+        ["key", "list"],
+        ["engine", "keys", "list"],
+    ],
+)
+def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, monkeypatch, words):
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
+    monkeypatch.delenv("MERLIN_REPORTS")
+    (tmp_path / "state").write_text("restore your backup", "utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
+    assert main([*words, "--config", str(path)]) == 2
+    output = capsys.readouterr().err.splitlines()[-1]
+    assert output.startswith(f"merlin: {tmp_path / 'state'}")
+    assert "merlin doctor" in output
+
+
+def test_a_taken_lead_ends_with_seventy_five():
+    @app.command("led", hidden=True)
+    def led():
+        raise LeadTaken("another leads", "lead-taken", holder="1")
+
+    assert main(["led"]) == 75
+
+
+def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, capsys):
+    def without_models(lab):
+        lab.repository.dataset()
+        lab.repository.commit()
+        lab.tick("fetch")
+
+    lab = made(without_models, tmp_path / "early")
+    for dataset in ([], ["--dataset", "trial"]):
+        assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
+        errors = capsys.readouterr().err
+        assert "merlin status" in errors
+        assert "serves no model" not in errors
+
+
+def log_lines(run):
+    """Return the line of each verdict, without the findings below it."""
+    return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
+
+
+def test_a_commit_subject_commands_no_terminal(lab, run):
+    lab.repository.example("trial", 42)
+    lab.repository.commit("Red \x1b[31m\u202e \N{NO-BREAK SPACE}words")
+    lab.tick("fetch")
+    assert log_lines(run)[0].endswith("Red \\x1b[31m\\u202e \N{NO-BREAK SPACE}words")
+
+
+def test_the_log_lets_only_the_commit_whose_model_serves_now_say_serving(lab, run, run_json):
+    lab.repository.example("trial", 42)
+    lab.repository.commit("Another word")
+    lab.until_serving("trial-2")
+    newest, oldest = run_json("log")
+    assert [newest["verdict"], oldest["verdict"]] == ["serving", "serving"]  # as stored
+    assert (newest["served_until"], oldest["served_until"] > newest["seen_at"]) == (None, True)
+    lines = log_lines(run)
+    assert [" live " in line and "until" not in line for line in lines] == [True, False]
+    assert " live until 20" in lines[1]
+    run_json("models", "rollback", "trial")
+    lines = log_lines(run)
+    assert [" live " in line and "until" not in line for line in lines] == [False, True]
+
+
+@pytest.mark.parametrize(("language", "word"), [("ru", "применён)"), ("en", "live)")])
+def test_a_build_is_told_in_the_words_of_the_reader(run, monkeypatch, language, word):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    code, captured = run("build", "trial")
+    assert (code, word in captured.err) == (0, True), captured.err

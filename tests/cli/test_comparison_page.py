@@ -8,9 +8,9 @@ from hashlib import sha256
 from html.parser import HTMLParser
 
 import pytest
-from naughty import STRINGS
 
 from merlin.core.word_difference import MAX_PARTS, compare_words, merge_words
+from tests.support.naughty_strings import STRINGS
 
 pytestmark = pytest.mark.functional
 HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7 }} & "двое"'

@@ -7,9 +7,9 @@ import shutil
 from pathlib import Path
 
 import pytest
-from world import Lab
 
 from merlin.cli import main
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
 

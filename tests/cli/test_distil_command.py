@@ -9,14 +9,14 @@ import sys
 
 import pytest
 import yaml
-from waiting import longest, wait_until
-from world import Lab
 
 from merlin.dataset.proposals import Proposals
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.provider.chat import prompt_tokens
 from merlin.wiring.context import make_cipher, opened
+from tests.support.pipeline_lab import Lab
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 

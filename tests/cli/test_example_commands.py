@@ -9,10 +9,10 @@ import sys
 
 import pytest
 import yaml
-from world import KEY
 
 from merlin.dataset.changes import Changes, ChangeState
 from merlin.wiring.context import make_cipher, opened
+from tests.support.pipeline_lab import KEY
 
 pytestmark = pytest.mark.functional
 

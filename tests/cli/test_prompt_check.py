@@ -9,13 +9,13 @@ import sys
 
 import pytest
 import yaml
-from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
 from merlin.db.tables import REVOKED_EXAMPLE
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.ask_many import ANSWERS_FILE
 from merlin.wiring.context import opened
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 TESTS = 12

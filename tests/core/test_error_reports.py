@@ -8,13 +8,13 @@ import sys
 import zlib
 
 import pytest
-from everything import TOKEN
-from local_servers import receiving
 
 from merlin.config import Config
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 from merlin.wiring.process import observe_process
+from tests.support.full_config import TOKEN
+from tests.support.http_servers import receiving
 
 pytestmark = pytest.mark.functional
 

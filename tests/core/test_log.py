@@ -9,9 +9,9 @@ import subprocess
 import sys
 
 import pytest
-from everything import CREDENTIALS
 
 from merlin.core.log import hide_secrets, redact
+from tests.support.full_config import CREDENTIALS
 
 pytestmark = pytest.mark.unit
 

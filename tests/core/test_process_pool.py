@@ -12,9 +12,9 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from waiting import wait_until
 
 from merlin.core.process_pool import map_many
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 MANY = range(1000)

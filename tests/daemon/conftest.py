@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
 
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.pipeline_lab import Lab
 
 
 @pytest.fixture

@@ -6,7 +6,6 @@ import asyncio
 from collections import Counter
 
 import pytest
-from world import Lab
 
 from merlin.app import models
 from merlin.app.actor import Actor
@@ -31,6 +30,7 @@ from merlin.providers.openai_chat import OpenAIChat
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 RULE = {"share": 0.3, "answers": 20}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
 
 from merlin.app import models
 from merlin.app.actor import Actor
@@ -16,6 +15,7 @@ from merlin.db.tables import ACCEPTED_LOSS, MODEL, PROOF_ANSWER, REVOKED_EXAMPLE
 from merlin.training.gate import Gates
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
 
 from merlin.chat.grounding import PassageCache, find_sources, read_citations, split_passages
 from merlin.wiring.context import opened
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from migrated import lose_database
 
 from merlin.app import builds
 from merlin.app.actor import Actor
 from merlin.wiring.context import reading_context
+from tests.support.migrated_databases import lose_database
 
 pytestmark = pytest.mark.integration
 

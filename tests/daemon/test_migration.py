@@ -7,11 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 import yaml
-from forked import start
-from test_lost_database import lose
-from test_recovery import recover
-from waiting import Deadline
-from world import DATASET, KEY, Lab
 
 from merlin.app import jobs
 from merlin.app.actor import Actor
@@ -24,6 +19,11 @@ from merlin.db.tables import JOB, REQUEST
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import reading
+from tests.daemon.test_lost_database import lose
+from tests.daemon.test_recovery import recover
+from tests.support.forked_processes import start
+from tests.support.pipeline_lab import DATASET, KEY, Lab
+from tests.support.waiting import Deadline
 
 pytestmark = pytest.mark.integration
 BASE = "gpt-4o-mini-2024-07-18"

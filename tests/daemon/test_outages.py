@@ -8,7 +8,6 @@ from datetime import timedelta
 
 import httpx2
 import pytest
-from world import prove_at
 
 from merlin.core.clock import utc_now
 from merlin.core.errors import MerlinError, ProviderError
@@ -19,6 +18,7 @@ from merlin.providers.base import is_account_rejected
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
+from tests.support.pipeline_lab import prove_at
 
 pytestmark = pytest.mark.integration
 

@@ -8,8 +8,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from local_servers import Handler, serve_http
-from small_disk import small_disk
 from structlog.testing import capture_logs
 
 from merlin.core.clock import utc_now
@@ -18,6 +16,8 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.core.log import redact
 from merlin.daemon.main import TickCounts, run_tick
 from merlin.daemon.ticks import ticks_of
+from tests.support.http_servers import Handler, serve_http
+from tests.support.small_disk import small_disk
 
 pytestmark = pytest.mark.functional
 

@@ -6,11 +6,11 @@ import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from world import DATASET, Lab
 
 from merlin.core.i18n import LANGUAGES, day_argument, text
 from merlin.db.notices import Notices
 from merlin.db.requests import Requests
+from tests.support.pipeline_lab import DATASET, Lab
 
 pytestmark = pytest.mark.integration
 

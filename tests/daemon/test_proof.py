@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from world import Lab, prove_at
 
 from merlin.app.actor import Actor
 from merlin.app.evaluation import evaluate
@@ -20,6 +19,7 @@ from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
+from tests.support.pipeline_lab import Lab, prove_at
 
 pytestmark = pytest.mark.integration
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from world import STAND_INS, YANDEX_BASE, Lab, entry_of, recipe_of
 
 from merlin.cli import main
 from merlin.core.errors import ConfigError
 from merlin.core.messages import Message
 from merlin.wiring.context import create_chat_clients
+from tests.support.pipeline_lab import STAND_INS, YANDEX_BASE, Lab, entry_of, recipe_of
 
 pytestmark = pytest.mark.integration
 FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}

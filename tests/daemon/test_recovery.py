@@ -6,9 +6,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from test_lost_database import lose, mirror_notes, numbers, push_notes, serve_three, teach
-from waiting import wait_until
-from world import command, prove_at
 
 from merlin.app import jobs, models, verdicts
 from merlin.app.actor import Actor
@@ -16,6 +13,16 @@ from merlin.core.clock import iso, utc_now
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions, roll_back
 from merlin.wiring.context import reading_context
+from tests.daemon.test_lost_database import (
+    lose,
+    mirror_notes,
+    numbers,
+    push_notes,
+    serve_three,
+    teach,
+)
+from tests.support.pipeline_lab import command, prove_at
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 YES = "Да, всё именно так и есть."

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
-from world import prove_at
 
 from merlin.app import builds
 from merlin.cli import main
@@ -21,6 +20,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
+from tests.support.pipeline_lab import prove_at
 
 pytestmark = pytest.mark.integration
 

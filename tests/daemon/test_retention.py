@@ -8,7 +8,6 @@ from datetime import timedelta
 from shutil import copytree
 
 import pytest
-from world import Lab
 
 from merlin.cli.status import deployment_status
 from merlin.core.clock import iso, utc_now
@@ -21,6 +20,7 @@ from merlin.db.tables import BUILD, DATASET_TEXT, JOB, MODEL
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.promote import Promotions
 from merlin.wiring.context import git_source, opened
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 
 import pytest
-from configured import config_of
 
 from merlin.chat.model_catalogue import (
     ModelCatalogue,
@@ -25,6 +24,7 @@ from merlin.db.tables import PROOF_ANSWER
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from merlin.wiring.context import opened
+from tests.support.config import config_of
 
 pytestmark = pytest.mark.integration
 

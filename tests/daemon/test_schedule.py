@@ -11,9 +11,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from apscheduler.schedulers.background import BackgroundScheduler
-from local_servers import Handler, serve_http
-from migrated import only_sqlite
-from waiting import longest, wait_until
 
 from merlin.cli.health import health_error
 from merlin.core.clock import utc_now
@@ -26,6 +23,9 @@ from merlin.dataset.example import count_tokens
 from merlin.db.database import DatabaseAway
 from merlin.db.notices import Notices
 from merlin.training.jobs import Jobs
+from tests.support.http_servers import Handler, serve_http
+from tests.support.migrated_databases import only_sqlite
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from spans import attributes, received
 
 from merlin.core.tracing import open_span
+from tests.support.otlp_receiver import attributes, received
 
 pytestmark = pytest.mark.functional
 

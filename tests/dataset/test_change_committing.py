@@ -6,7 +6,6 @@ from contextlib import nullcontext
 from datetime import UTC, datetime
 
 import pytest
-from intents import Intents
 
 from merlin.core.errors import SourceError
 from merlin.dataset.changes import Batch, BatchResult, ChangeRequest, Conflict, Edit, make_changes
@@ -18,6 +17,7 @@ from merlin.dataset.commit_batch import (
 )
 from merlin.dataset.commit_message import telegram_editor
 from merlin.db.intents import IntentState
+from tests.support.memory_intents import Intents
 
 pytestmark = pytest.mark.unit
 

@@ -7,7 +7,13 @@ import random
 from dataclasses import replace
 
 import pytest
-from dataset_tree import (
+
+from merlin.core.messages import Message
+from merlin.dataset.builds import make_build
+from merlin.dataset.check import check, check_once
+from merlin.dataset.finding import Severity
+from merlin.git.source import Entry
+from tests.support.dataset_tree import (
     DATASET_YAML,
     Tree,
     check_files,
@@ -16,13 +22,7 @@ from dataset_tree import (
     only_finding,
     rules,
 )
-from mutations import GOOD, mutated
-
-from merlin.core.messages import Message
-from merlin.dataset.builds import make_build
-from merlin.dataset.check import check, check_once
-from merlin.dataset.finding import Severity
-from merlin.git.source import Entry
+from tests.support.file_mutations import GOOD, mutated
 
 pytestmark = pytest.mark.unit
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sqlite3
 
 import pytest
-from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, file_of, good_files
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,14 @@ from merlin.dataset.builds import make_build
 from merlin.dataset.check import check_changes, check_whole
 from merlin.dataset.example_index import ExampleIndex, open_index
 from merlin.dataset.layout import Limits
+from tests.support.dataset_tree import (
+    DATASET_YAML,
+    Tree,
+    check_files,
+    example_yaml,
+    file_of,
+    good_files,
+)
 
 pytestmark = pytest.mark.unit
 

@@ -7,12 +7,12 @@ import difflib
 from pathlib import Path
 
 import pytest
-from course_scribe import COURSE, edits, written_courses
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from merlin.core.errors import Refused
 from merlin.course.editing import edit_course, parse_course, write_course
+from tests.dataset.course_commits import COURSE, edits, written_courses
 
 pytestmark = pytest.mark.unit
 

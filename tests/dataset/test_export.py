@@ -15,7 +15,6 @@ import yaml
 from hypothesis import given, seed
 from hypothesis import settings as budget
 from hypothesis import strategies as st
-from machine import skip_or_fail
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
@@ -24,6 +23,7 @@ from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import strip_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
 from merlin.dataset.split import split
+from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.unit
 

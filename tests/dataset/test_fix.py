@@ -5,12 +5,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from dataset_tree import example_yaml
-from test_hostile_files import GOOD
 
 from merlin.dataset.example import read_example
 from merlin.dataset.fix import fix_text
 from merlin.dataset.lint import INVISIBLE
+from tests.dataset.test_hostile_files import GOOD
+from tests.support.dataset_tree import example_yaml
 
 pytestmark = pytest.mark.unit
 

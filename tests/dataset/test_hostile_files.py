@@ -8,12 +8,12 @@ from __future__ import annotations
 import random
 
 import pytest
-from dataset_tree import Tree, good_files
-from mutations import GOOD, mutated
 
 from merlin.core.i18n import keys
 from merlin.dataset.builds import make_build
 from merlin.dataset.finding import Severity
+from tests.support.dataset_tree import Tree, good_files
+from tests.support.file_mutations import GOOD, mutated
 
 pytestmark = pytest.mark.unit
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from dataset_tree import Tree, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import Limits
+from tests.support.dataset_tree import Tree, example_yaml, good_files, only_finding, rules
 
 pytestmark = pytest.mark.unit
 

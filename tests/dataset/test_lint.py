@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from dataset_tree import check_files, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.finding import Severity
+from tests.support.dataset_tree import check_files, example_yaml, good_files, only_finding, rules
 
 pytestmark = pytest.mark.unit
 

@@ -6,12 +6,12 @@ import random
 import sys
 
 import pytest
-from mutations import GOOD, mutated
 
 from merlin.dataset.example import read_example
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import quick_check, schema, validator
 from merlin.dataset.yaml_io import read_yaml
+from tests.support.file_mutations import GOOD, mutated
 
 pytestmark = pytest.mark.unit
 

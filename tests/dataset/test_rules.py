@@ -11,7 +11,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from dataset_tree import DATASET_YAML, Tree, check_files, example_yaml, good_files, rules
 
 import merlin.dataset
 from docs.build.rules import rules_told
@@ -25,6 +24,14 @@ from merlin.dataset.layout import Limits
 from merlin.dataset.rules import ABOUT, ABOUT_PATH, RULES, nearest
 from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import GITLINK, Entry
+from tests.support.dataset_tree import (
+    DATASET_YAML,
+    Tree,
+    check_files,
+    example_yaml,
+    good_files,
+    rules,
+)
 
 # Their examples take minutes, or need a repository of git's own.
 LARGE = ("too-many-files", "too-many-bytes")

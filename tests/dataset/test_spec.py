@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from dataset_tree import DATASET_YAML, check_files, example_yaml, good_files, only_finding, rules
 
 from merlin.dataset.spec import (
     CanaryRule,
@@ -16,6 +15,14 @@ from merlin.dataset.spec import (
     SplitRule,
     dump_spec,
     load_spec,
+)
+from tests.support.dataset_tree import (
+    DATASET_YAML,
+    check_files,
+    example_yaml,
+    good_files,
+    only_finding,
+    rules,
 )
 
 pytestmark = pytest.mark.unit

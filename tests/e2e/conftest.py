@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from world import Lab
 
 from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.pipeline_lab import Lab
 
 ENGINE_KEY = "the-engine-key-of-tests"
 VERA = 1003

@@ -6,11 +6,11 @@ from contextlib import contextmanager
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
-from waiting import longest, wait_until
 
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.core.errors import MerlinError
 from merlin.db.database import open_database
+from tests.support.waiting import longest, wait_until
 
 
 @contextmanager

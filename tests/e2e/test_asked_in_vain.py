@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from apart import SERVE_S, question, serves
-from forked import running
 
 from merlin.core.i18n import text
+from tests.e2e.separate_processes import SERVE_S, question, serves
+from tests.support.forked_processes import running
 
 pytestmark = pytest.mark.integration
 

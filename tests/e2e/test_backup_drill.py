@@ -6,11 +6,11 @@ import threading
 from pathlib import Path
 
 import pytest
-from world import KEY, Lab, command, entry_of
 
 from merlin.db.database import open_database
 from merlin.db.tables import all_tables
 from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.pipeline_lab import KEY, Lab, command, entry_of
 
 pytestmark = pytest.mark.integration
 ELSEWHERE = "postgresql://nobody@127.0.0.1:9/nothing"

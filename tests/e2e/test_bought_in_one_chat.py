@@ -7,10 +7,6 @@ from html import unescape
 
 import httpx
 import pytest
-from forked import running
-from signed_in_browser import browser_at, sign_in
-from waiting import longest
-from world import Lab
 
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
@@ -18,6 +14,10 @@ from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.e2e.signed_in_browser import browser_at, sign_in
+from tests.support.forked_processes import running
+from tests.support.pipeline_lab import Lab
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 

@@ -8,19 +8,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
-from waiting import longest
 
 from merlin.core.i18n import text
 from merlin.core.server import free_ports
 from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
-
-sys.path.append(str(Path(__file__).parents[1] / "engine"))
-
-from tiny_base import english_base
-from torch_here import needs_torch  # noqa: F401 - a fixture
+from tests.engine.tiny_base import english_base
+from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
+from tests.support.waiting import longest
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

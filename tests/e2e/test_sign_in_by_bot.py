@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from forked import running
-from signed_in_browser import browser_at, sign_in
-from waiting import longest
-from world import Lab
 
 from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA
+from tests.e2e.signed_in_browser import browser_at, sign_in
+from tests.support.forked_processes import running
+from tests.support.pipeline_lab import Lab
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from simulation import live
+
+from tests.e2e.pipeline_simulation import live
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from storm import weather
+
+from tests.e2e.pipeline_storm import weather
 
 pytestmark = pytest.mark.load
 

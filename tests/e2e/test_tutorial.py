@@ -11,10 +11,10 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from waiting import longest, wait_until
 
 from merlin.core.i18n import LANGUAGES
 from merlin.core.server import free_ports
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.load
 

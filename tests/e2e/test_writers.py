@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from writers import BETWEEN, write_at_once
+
+from tests.e2e.concurrent_writers import BETWEEN, write_at_once
 
 pytestmark = pytest.mark.load
 

@@ -9,12 +9,11 @@ import threading
 import warnings
 from contextlib import aclosing, contextmanager
 
-from waiting import longest, wait_until
-
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from merlin.core.messages import Message
 from merlin.engine.serving.base import Adapter, Finish, GenerationRequest
 from merlin.engine.serving.transformers import TransformersBackend
+from tests.support.waiting import longest, wait_until
 
 
 def adapter_in(folder, name):

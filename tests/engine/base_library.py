@@ -8,12 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from hub_standin import REPOSITORY, base_files
-
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
 from merlin.engine.model_store.store import folder_of, library_folder, remove
+from tests.engine.hub_standin import REPOSITORY, base_files
 
 
 def written(folder, files=None, without=()):

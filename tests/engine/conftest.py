@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from backends_asked import ALL, Reference, speaking
-from machine import skip_or_fail
-from running_engine import engine_in_thread, jsonl
-from tiny_base import tiny_base
-from torch_here import needs_torch, why_not  # noqa: F401 - a fixture
+
+from tests.engine.backends_asked import ALL, Reference, speaking
+from tests.engine.running_engine import engine_in_thread, jsonl
+from tests.engine.tiny_base import tiny_base
+from tests.engine.torch_here import needs_torch, why_not  # noqa: F401 - a fixture
+from tests.support.machine import skip_or_fail
 
 
 @pytest.fixture(scope="session")

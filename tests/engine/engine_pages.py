@@ -7,8 +7,6 @@ import threading
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from running_engine import engine_in_thread, jsonl, many
-
 from merlin.config.engine import EngineModelConfig, EngineSettings
 from merlin.engine.bases import Base, bases_of
 from merlin.engine.serving.recall import RecallBackend
@@ -20,6 +18,7 @@ from merlin.engine.trainers.base import (
     Step,
     Untrainable,
 )
+from tests.engine.running_engine import engine_in_thread, jsonl, many
 
 BASE, MISSING = "smollm2-135m-instruct", "qwen3-0.6b"
 STEPS, EPOCHS, SHOWN = 120, 4, 79

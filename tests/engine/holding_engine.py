@@ -5,11 +5,10 @@ from __future__ import annotations
 import threading
 from contextlib import contextmanager
 
-from held_recall import held_bases
-from running_engine import KEY, engine_in_thread
-from waiting import wait_until
-
 from merlin.config.engine import EngineSettings
+from tests.engine.running_engine import KEY, engine_in_thread
+from tests.support.pausable_recall import held_bases
+from tests.support.waiting import wait_until
 
 HELD = 7
 

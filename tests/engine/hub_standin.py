@@ -16,7 +16,7 @@ import re
 import struct
 import threading
 
-from local_servers import Handler, Server
+from tests.support.http_servers import Handler, Server
 
 REPOSITORY = "anna/tiny"
 COMMIT = "c0ffee" + "0" * 34

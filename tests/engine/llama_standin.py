@@ -16,10 +16,11 @@ import sys
 from pathlib import Path
 
 import uvicorn
-from openai_standin import Echo, embeddings, error
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
+
+from tests.engine.openai_standin import Echo, embeddings, error
 
 MAGIC = b"GGUF"
 

@@ -10,8 +10,6 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-import tiny_base
-
 from merlin.engine.trainers.base import (
     SUPERVISED,
     BaseFiles,
@@ -21,6 +19,7 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
+from tests.engine import tiny_base
 
 TRAINER = LoraTrainer()
 

@@ -11,14 +11,13 @@ import openai
 
 # As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-from forked import FORKS
-from local_servers import serve_app
-from waiting import longest, wait_until
-
 from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve_on
+from tests.support.forked_processes import FORKS
+from tests.support.http_servers import serve_app
+from tests.support.waiting import longest, wait_until
 
 KEY = "key-of-the-test-engine"
 UNKNOWN = (

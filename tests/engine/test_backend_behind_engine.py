@@ -8,12 +8,12 @@ from http.client import HTTPConnection
 
 import openai
 import pytest
-from local_servers import serve_app
-from running_engine import engine_in_thread
-from vllm_standin import VllmStandin
-from waiting import wait_until
 
 from merlin.config.engine import EngineModelConfig
+from tests.engine.running_engine import engine_in_thread
+from tests.engine.vllm_standin import VllmStandin
+from tests.support.http_servers import serve_app
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 

@@ -11,9 +11,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from peft_folder import ALPHA, HEAD, HEADS, KV_HEADS, LAYERS, RANK, WIDTH, base_in, tuned_in
 
 from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
+from tests.engine.peft_folder import (
+    ALPHA,
+    HEAD,
+    HEADS,
+    KV_HEADS,
+    LAYERS,
+    RANK,
+    WIDTH,
+    base_in,
+    tuned_in,
+)
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
 

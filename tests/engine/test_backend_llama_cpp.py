@@ -9,11 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from backends_asked import adapter_in, answer_of, ask, asking, in_loop
-from llama_standin import LlamaStandin
-from local_servers import serve_app
-from peft_folder import base_in, tuned_in
-from waiting import DEADLINE_S, longest, wait_until
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
@@ -22,6 +17,11 @@ from merlin.engine.serving.gguf_adapter import file_name
 from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
 from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.backends_asked import adapter_in, answer_of, ask, asking, in_loop
+from tests.engine.llama_standin import LlamaStandin
+from tests.engine.peft_folder import base_in, tuned_in
+from tests.support.http_servers import serve_app
+from tests.support.waiting import DEADLINE_S, longest, wait_until
 
 pytestmark = pytest.mark.functional
 trains = pytest.mark.usefixtures("needs_torch")
@@ -43,7 +43,7 @@ def installed(tmp_path, monkeypatch):
     program.write_text(f'#!/bin/sh\nPYTHONSAFEPATH= exec {sys.executable} {standin} "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    monkeypatch.setenv("PYTHONPATH", str(standin.parents[1]))
+    monkeypatch.setenv("PYTHONPATH", str(standin.parents[2]))
     base = tmp_path / "base.gguf"
     base.write_bytes(b"GGUF of no meaning")
     return base

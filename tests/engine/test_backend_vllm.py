@@ -6,15 +6,15 @@ import asyncio
 import socket
 
 import pytest
-from backends_asked import adapter_in, answer_of, ask, asking, in_loop
-from local_servers import serve_app
-from vllm_standin import VllmStandin
-from waiting import wait_until
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving.base import Busy, Finish, Unavailable
 from merlin.engine.serving.proxy import VllmBackend, name_of
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.backends_asked import adapter_in, answer_of, ask, asking, in_loop
+from tests.engine.vllm_standin import VllmStandin
+from tests.support.http_servers import serve_app
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 

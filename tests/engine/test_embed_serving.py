@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from running_engine import UNKNOWN, engine_in_thread, jsonl
-from tiny_encoder import (
+
+from merlin.engine.conformance import CHECKS, run_checks
+from merlin.engine.conformance.harness import connect
+from tests.engine.running_engine import UNKNOWN, engine_in_thread, jsonl
+from tests.engine.tiny_encoder import (
     NAME,
     STRANGERS,
     SYNONYMS,
@@ -14,10 +17,7 @@ from tiny_encoder import (
     encoder_folder,
     transformers_encoder,
 )
-from waiting import longest
-
-from merlin.engine.conformance import CHECKS, run_checks
-from merlin.engine.conformance.harness import connect
+from tests.support.waiting import longest
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional

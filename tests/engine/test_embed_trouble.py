@@ -10,9 +10,6 @@ from functools import partial
 import numpy as np
 import openai
 import pytest
-from base_library import Library
-from running_engine import engine_in_thread, jsonl, many
-from tiny_encoder import NAME, SYNONYMS, configured, encoder_folder, onnx_encoder
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Unavailable
@@ -26,6 +23,9 @@ from merlin.engine.trainers.embed import (
     read_vectors,
     write_vectors,
 )
+from tests.engine.base_library import Library
+from tests.engine.running_engine import engine_in_thread, jsonl, many
+from tests.engine.tiny_encoder import NAME, SYNONYMS, configured, encoder_folder, onnx_encoder
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional

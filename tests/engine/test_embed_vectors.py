@@ -6,11 +6,11 @@ import asyncio
 import json
 
 import pytest
-from tiny_encoder import NAME, configured, encoder_folder, onnx_encoder
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.tiny_encoder import NAME, configured, encoder_folder, onnx_encoder
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional

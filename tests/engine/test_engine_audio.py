@@ -16,14 +16,14 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from machine import skip_or_fail
-from recordings import tone
-from running_engine import KEY, engine_in_thread
-from tiny_whisper import whisper_in
-from waiting import wait_until
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.transcription import Transcriber
+from tests.engine.recordings import tone
+from tests.engine.running_engine import KEY, engine_in_thread
+from tests.engine.tiny_whisper import whisper_in
+from tests.support.machine import skip_or_fail
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"

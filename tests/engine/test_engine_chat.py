@@ -6,7 +6,8 @@ import json
 
 import openai
 import pytest
-from running_engine import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
+
+from tests.engine.running_engine import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
 
 pytestmark = pytest.mark.functional
 

@@ -8,13 +8,13 @@ from contextlib import closing, contextmanager
 
 import openai
 import pytest
-from running_engine import Desk, engine_in_thread
-from waiting import wait_until
 
 from merlin.engine.bases import Base
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.database import Rows
 from merlin.engine.serving.base import Chunk, Finish
+from tests.engine.running_engine import Desk, engine_in_thread
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 

@@ -8,14 +8,14 @@ from itertools import count
 import httpx2
 import openai
 import pytest
-from running_engine import QUESTION, Desk, connect, engine_in_thread, jsonl
-from waiting import longest, wait_until
 
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import NotFound, Refused
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.database import Rows
 from merlin.engine.main import create_app
+from tests.engine.running_engine import QUESTION, Desk, connect, engine_in_thread, jsonl
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 NUMBERS = count()

@@ -7,11 +7,11 @@ import struct
 
 import openai
 import pytest
-from local_servers import serve_app
-from running_engine import engine_in_thread
-from vllm_standin import VllmStandin
 
 from merlin.config.engine import EngineModelConfig
+from tests.engine.running_engine import engine_in_thread
+from tests.engine.vllm_standin import VllmStandin
+from tests.support.http_servers import serve_app
 
 pytestmark = pytest.mark.functional
 

@@ -9,11 +9,6 @@ from contextlib import suppress
 
 import openai
 import pytest
-from figures import figure
-from holding_engine import holding_engine, start_held_job
-from running_engine import KEY, engine_in_thread
-from small_disk import small_disk
-from waiting import wait_until
 
 from merlin.config.engine import EngineSettings
 from merlin.engine.bases import Base, bases_of
@@ -27,6 +22,11 @@ from merlin.engine.trainers.base import (
     Untrainable,
 )
 from merlin.engine.training_file import BadFile
+from tests.engine.holding_engine import holding_engine, start_held_job
+from tests.engine.running_engine import KEY, engine_in_thread
+from tests.support.metrics_page import figure
+from tests.support.small_disk import small_disk
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 

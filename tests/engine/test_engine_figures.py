@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import httpx
 import pytest
-from engine_pages import BASE, SHOWN, pages_in_thread
-from figures import figure
-from waiting import longest, wait_until
 
 from merlin.engine.machine import Gpu, Machine, parse_gpus
+from tests.engine.engine_pages import BASE, SHOWN, pages_in_thread
+from tests.support.metrics_page import figure
+from tests.support.waiting import longest, wait_until
 
 MIB = 2**20
 

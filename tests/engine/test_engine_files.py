@@ -7,7 +7,8 @@ import socket
 import httpx2
 import openai
 import pytest
-from running_engine import KEY, engine_in_thread, jsonl
+
+from tests.engine.running_engine import KEY, engine_in_thread, jsonl
 
 pytestmark = pytest.mark.functional
 

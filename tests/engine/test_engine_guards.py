@@ -7,14 +7,14 @@ from pathlib import Path
 import httpx2
 import openai
 import pytest
-from figures import figure
-from running_engine import KEY, connect, engine_in_thread
-from waiting import longest
 
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import ConfigError, LeadTaken
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve
+from tests.engine.running_engine import KEY, connect, engine_in_thread
+from tests.support.metrics_page import figure
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 import openai
 import pytest
-from protocol_nulls import fine_tune_answers, wrong_nulls
-from running_engine import QUESTION, engine_in_thread, jsonl
 
 from merlin.engine.database import Rows
+from tests.engine.running_engine import QUESTION, engine_in_thread, jsonl
+from tests.support.protocol_nulls import fine_tune_answers, wrong_nulls
 
 pytestmark = pytest.mark.functional
 PACE_S = 0.5

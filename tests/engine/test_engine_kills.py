@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import openai
 import pytest
-from local_servers import SECRET, receiving
-from running_engine import ANSWER, EngineProcess, jsonl, many, weights_of
-from waiting import wait_until
 
 from merlin.core.killpoint import POINTS
+from tests.engine.running_engine import ANSWER, EngineProcess, jsonl, many, weights_of
+from tests.support.http_servers import SECRET, receiving
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 OURS = [point for point in POINTS if point.startswith("engine.")]

@@ -6,10 +6,10 @@ import hashlib
 
 import openai
 import pytest
-import tiny_base
-from running_engine import EngineProcess, engine_in_thread
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
+from tests.engine import tiny_base
+from tests.engine.running_engine import EngineProcess, engine_in_thread
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 STEPS = {"n_epochs": 12, "batch_size": 2}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import openai
 import pytest
-from running_engine import engine_in_thread
+
+from tests.engine.running_engine import engine_in_thread
 
 pytestmark = pytest.mark.functional
 

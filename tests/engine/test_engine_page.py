@@ -10,13 +10,13 @@ from io import BytesIO
 
 import httpx
 import pytest
-from engine_pages import BASE, MISSING, SHOWN, STEPS, pages_in_thread
 from PIL import Image
-from running_engine import KEY, TAUGHT, engine_in_thread
-from waiting import longest, wait_until
 
 from merlin.core.rate_limit import FREE_TRIES
 from merlin.engine.pages.page import COOKIE, HEADERS
+from tests.engine.engine_pages import BASE, MISSING, SHOWN, STEPS, pages_in_thread
+from tests.engine.running_engine import KEY, TAUGHT, engine_in_thread
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=longest())

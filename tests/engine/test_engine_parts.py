@@ -12,8 +12,6 @@ import threading
 from contextlib import closing
 
 import pytest
-from running_engine import KEY
-from waiting import wait_until
 
 from merlin.config.engine import EngineSettings
 from merlin.core.errors import Refused
@@ -30,6 +28,8 @@ from merlin.engine.database import (
 )
 from merlin.engine.job_queue import JobThread
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.running_engine import KEY
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.unit
 

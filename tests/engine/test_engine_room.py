@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 
 import pytest
-from holding_engine import holding_engine, start_held_job
-from running_engine import ANSWER, engine_in_thread
-from waiting import wait_until
 
 from merlin.config.engine import EngineTrainingConfig
+from tests.engine.holding_engine import holding_engine, start_held_job
+from tests.engine.running_engine import ANSWER, engine_in_thread
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 EPOCHS = 5

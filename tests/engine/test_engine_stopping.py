@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import openai
 import pytest
-from holding_engine import HELD, holding_engine, start_held_job
-from running_engine import ANSWER, engine_in_thread, jsonl, many, weights_of
+
+from tests.engine.holding_engine import HELD, holding_engine, start_held_job
+from tests.engine.running_engine import ANSWER, engine_in_thread, jsonl, many, weights_of
 
 pytestmark = pytest.mark.functional
 EPOCHS = 100

@@ -9,13 +9,13 @@ import sys
 
 import httpx
 import pytest
-from certificates import certificate_pem, key_pem, new_key
-from forked import code_of, start
-from waiting import longest, wait_until
 
 from merlin.cli.health import health_error
 from merlin.config import load
 from merlin.core.server import free_ports
+from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.forked_processes import code_of, start
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 

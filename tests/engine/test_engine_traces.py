@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from local_servers import serve_app
-from spans import received
 
 from merlin.config.engine import EngineSettings
 from merlin.core.tracing import open_span
 from merlin.engine.main import create_app
 from merlin.openai_protocol.client import ProtocolClient
+from tests.support.http_servers import serve_app
+from tests.support.otlp_receiver import received
 
 pytestmark = pytest.mark.functional
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 import pytest
-from running_engine import jsonl
 
 from merlin.core.i18n import text
 from merlin.engine import training_file
 from merlin.engine.training_file import BadFile, conversations, preferences
+from tests.engine.running_engine import jsonl
 
 pytestmark = pytest.mark.unit
 GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}

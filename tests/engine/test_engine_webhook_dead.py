@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from local_servers import receiving
-from running_engine import engine_in_thread
-from waiting import wait_until
 
 from merlin.engine.webhooks import delivery
+from tests.engine.running_engine import engine_in_thread
+from tests.support.http_servers import receiving
+from tests.support.waiting import wait_until
 
 TYPES = ["fine_tuning.job.succeeded"]
 

@@ -7,12 +7,12 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from local_servers import SECRET
 
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
 from merlin.engine.webhooks.delivery import MAX_RETRY_AFTER_S, wait_before_retry_s
 from merlin.engine.webhooks.endpoints import RETRY_DELAYS_S, SsrfGuard, is_public, pause_s
+from tests.support.http_servers import SECRET
 
 pytestmark = pytest.mark.unit
 

@@ -9,11 +9,6 @@ from datetime import timedelta
 
 import openai
 import pytest
-from certificates import certificate_pem, key_pem, new_key
-from holding_engine import holding_engine, start_held_job
-from local_servers import SECRET, receiving
-from running_engine import Desk, engine_in_thread
-from waiting import wait_until
 
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
@@ -24,6 +19,11 @@ from merlin.engine.context import Engine
 from merlin.engine.database import Rows
 from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
+from tests.engine.holding_engine import holding_engine, start_held_job
+from tests.engine.running_engine import Desk, engine_in_thread
+from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.http_servers import SECRET, receiving
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]

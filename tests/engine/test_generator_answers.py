@@ -6,10 +6,10 @@ import json
 import math
 
 import pytest
-from tiny_base import NAMES, question
 
 from merlin.engine.serving.base import Adapter
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.tiny_base import NAMES, question
 
 pytestmark = pytest.mark.integration
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from backends_asked import quiet
+
+from tests.engine.backends_asked import quiet
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

@@ -9,14 +9,14 @@ import subprocess
 import sys
 
 import pytest
-from backends_asked import speaking
-from tiny_base import question, tiny_base
-from waiting import longest
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Busy, Setup, Unavailable
 from merlin.engine.serving.process import Process
 from merlin.openai_protocol.errors import ApiError
+from tests.engine.backends_asked import speaking
+from tests.engine.tiny_base import question, tiny_base
+from tests.support.waiting import longest
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from base_library import Library, written
-from hub_standin import base_files
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
 from merlin.engine.model_store.store import list_bases
 from merlin.engine.trainers.base import Untrainable
+from tests.engine.base_library import Library, written
+from tests.engine.hub_standin import base_files
 
 pytestmark = pytest.mark.functional
 

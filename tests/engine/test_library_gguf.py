@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from base_library import Library
-from small_disk import small_disk
-from tiny_base import random_base
 
 from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.pull import CHILD, pull
 from merlin.engine.trainers.base import Untrainable
+from tests.engine.base_library import Library
+from tests.engine.tiny_base import random_base
+from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 

@@ -7,13 +7,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from base_library import Library
-from hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, base_files
-from waiting import wait_until
 
 from merlin.core.errors import LeadTaken, Refused
 from merlin.engine.model_store.store import read_card
 from merlin.engine.trainers.base import Untrainable
+from tests.engine.base_library import Library
+from tests.engine.hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, base_files
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
@@ -21,8 +21,8 @@ WEIGHTS = "model.safetensors"
 # The hub's client writes by so many bytes.
 WRITTEN = 10 * 1024 * 1024
 PULL = (
-    "import sys; sys.path[:0] = [sys.argv[1], sys.argv[1] + '/..']; from pathlib import Path;"
-    "from base_library import Library; Library.of(Path(sys.argv[2])).pull()"
+    "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
+    "from tests.engine.base_library import Library; Library.of(Path(sys.argv[2])).pull()"
 )
 
 
@@ -106,7 +106,7 @@ def test_a_killed_pull_goes_on_where_it_was(hub, library):
     hub.files = base_files(rows=250_000)
     hub.stalls(WEIGHTS, at=15_000_000)
     part = library.root / ".tiny.part" / f"{WEIGHTS}.part"
-    command = [sys.executable, "-c", PULL, str(Path(__file__).parent), str(library.engine)]
+    command = [sys.executable, "-c", PULL, str(Path(__file__).parents[2]), str(library.engine)]
     with subprocess.Popen(command) as pulling:
         wait_until(lambda: part.exists() and part.stat().st_size == WRITTEN)
         pulling.kill()

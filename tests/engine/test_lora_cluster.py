@@ -5,12 +5,12 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import pytest
-import tiny_base
-from lora_tasks import children, epochs, in_this_process, task, training
-from machine import skip_or_fail
-from waiting import wait_until
 
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import children, epochs, in_this_process, task, training
+from tests.support.machine import skip_or_fail
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,

@@ -10,12 +10,12 @@ import threading
 from pathlib import Path
 
 import pytest
-import tiny_base
-from lora_tasks import TRAINER, children, epochs, kill, task, training, weights
-from waiting import wait_until
 
 from merlin.engine.trainers.base import Step, Untrainable
 from merlin.engine.trainers.lora import trainer
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import TRAINER, children, epochs, kill, task, training, weights
+from tests.support.waiting import wait_until
 
 pytestmark = [
     pytest.mark.integration,

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import tiny_base
-from lora_tasks import epochs, task, training
 
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import epochs, task, training
 
 pytestmark = [
     pytest.mark.integration,

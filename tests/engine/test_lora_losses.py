@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
-import tiny_base
 
 from merlin.engine.trainers.base import DPO, SUPERVISED, BaseFiles, TrainingDevices
+from tests.engine import tiny_base
 
 pytestmark = [
     pytest.mark.functional,

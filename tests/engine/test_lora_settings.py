@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import tiny_base
-from lora_tasks import epochs, in_this_process, task, training
 
 from merlin.engine.trainers.base import DPO, BaseFiles, TrainingDevices
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import epochs, in_this_process, task, training
 
 pytestmark = [
     pytest.mark.functional,

@@ -6,9 +6,6 @@ import json
 import shutil
 
 import pytest
-import tiny_base
-from lora_tasks import TRAINER, in_this_process, task
-from small_disk import small_disk
 
 from merlin.core.i18n import text
 from merlin.engine.trainers.base import (
@@ -19,6 +16,9 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
 )
 from merlin.engine.trainers.lora import trainer
+from tests.engine import tiny_base
+from tests.engine.lora_tasks import TRAINER, in_this_process, task
+from tests.support.small_disk import small_disk
 
 pytestmark = [
     pytest.mark.functional,

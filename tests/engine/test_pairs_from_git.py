@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-import tiny_base
-from running_engine import KEY as ENGINE_KEY
-from running_engine import engine_in_thread
-from waiting import wait_until
-from world import KEY, Lab
 
 from merlin.config.engine import EngineModelConfig
+from tests.engine import tiny_base
+from tests.engine.running_engine import KEY as ENGINE_KEY
+from tests.engine.running_engine import engine_in_thread
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 LEARNING = {"n_epochs": 2, "batch_size": 4, "beta": 0.2}

@@ -106,7 +106,7 @@ def _lines(path, rows):
 def _kept(kind):
     """Return the base's folder, made by a process of its own where this recipe has none yet."""
     # Not at the top: that process runs this file alone, without the folder of the tests.
-    from waiting import longest
+    from tests.support.waiting import longest
 
     recipe = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
     home = Path(tempfile.gettempdir()) / f"merlin-tiny-base-{os.getuid()}"

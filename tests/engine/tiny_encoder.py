@@ -12,9 +12,9 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from machine import skip_or_fail
 
 from merlin.config.engine import EngineModelConfig
+from tests.support.machine import skip_or_fail
 
 NAME = "tiny-encoder"
 NEIGHBOURS = 6

@@ -12,7 +12,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 import pytest
-from machine import skip_or_fail
+
+from tests.support.machine import skip_or_fail
 
 EXTRA = ("torch", "transformers", "peft", "accelerate", "safetensors", "gguf", "huggingface_hub")
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from openai_standin import Echo, embeddings, error
 from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+
+from tests.engine.openai_standin import Echo, embeddings, error
 
 
 class VllmStandin:

@@ -4,24 +4,19 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections import Counter
 from itertools import product
-from pathlib import Path
 from string import Formatter
 from urllib.parse import quote
-
-sys.path.append(str(Path(__file__).parents[1] / "api"))
-
-from configured import config_of
-from house import PEOPLE
-from plain import Pages
-from world import command
 
 from merlin.api.app import create_app
 from merlin.api.services import ApiServices
 from merlin.cli import commands as command_line
 from merlin.db.writer import Store
+from tests.golden.full_installation import PEOPLE
+from tests.golden.normalise import Pages
+from tests.support.config import config_of
+from tests.support.pipeline_lab import command
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
 HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")

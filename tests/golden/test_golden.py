@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 import pytest
-from house import PEOPLE, house
-from migrated import only_sqlite
-from plain import Pages, compare, compare_roles
-from still_day import own_environment
 from structlog.testing import capture_logs
-from surfaces import ROLES, answers, commands, screens
+
+from tests.golden.full_installation import PEOPLE, house
+from tests.golden.normalise import Pages, compare, compare_roles
+from tests.golden.surfaces import ROLES, answers, commands, screens
+from tests.support.frozen_day import own_environment
+from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 

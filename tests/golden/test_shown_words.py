@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-from plain import FILES
 
 from merlin.billing.purchases import PurchaseState
 from merlin.billing.refunds import RefundState
@@ -17,6 +16,7 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.requests import RequestState
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
+from tests.golden.normalise import FILES
 
 pytestmark = pytest.mark.unit
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
-from forked import code_of, start
-from waiting import wait_until
-from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
 from merlin.dataset.changes import ChangeRequest, Changes, ChangeState, Edit, make_changes
@@ -15,6 +12,9 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
+from tests.support.forked_processes import code_of, start
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from forked import start
-from waiting import Deadline, wait_until
-from world import KEY, STAND_INS, Lab, entry_of, recipe_of
 
 from merlin.core import killpoint
 from merlin.core.errors import MerlinError
@@ -13,12 +10,15 @@ from merlin.db.tables import BUILD, INTENT, JOB, NOTED
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import opened, reading
+from tests.support.forked_processes import start
+from tests.support.pipeline_lab import KEY, STAND_INS, Lab, entry_of, recipe_of
+from tests.support.waiting import Deadline, wait_until
 
 pytestmark = pytest.mark.integration
 
 # Those of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py, those
 # of the bot and the engine in
-# tests/bot/test_bot_kill.py and tests/engine.
+# tests/bot/test_kill.py and tests/engine.
 OTHERS = (
     "change.",
     "update.",

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from forked import code_of, run, started
-from world import KEY, Lab
 
 from merlin.core.killpoint import POINTS
 from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
+from tests.support.forked_processes import code_of, run, started
+from tests.support.pipeline_lab import KEY, Lab
 
 pytestmark = pytest.mark.integration
 

@@ -7,8 +7,9 @@ What one fault leaves behind meets the next one, of another commit, edit, paymen
 from __future__ import annotations
 
 import pytest
-from failing import fail_commits, fail_edits, fail_payments, fail_updates
-from migrated import only_sqlite
+
+from tests.support.fault_injection import fail_commits, fail_edits, fail_payments, fail_updates
+from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
 STEPS = {fail_commits: 199, fail_edits: 29, fail_payments: 5, fail_updates: 1}

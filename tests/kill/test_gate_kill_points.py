@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pytest
-from forked import start
-from waiting import wait_until
-from world import KEY, Lab
 
 from merlin.core import killpoint
 from merlin.db.tables import NOTICE, VERDICT
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import reading
+from tests.support.forked_processes import start
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."

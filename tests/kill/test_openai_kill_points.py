@@ -8,9 +8,6 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
-from forked import code_of, is_ready, running
-from served import serve_in
-from waiting import longest, wait_until
 
 from merlin.account.api_keys import ApiKeys, Scope
 from merlin.account.users import User, Users
@@ -20,6 +17,9 @@ from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened, reading
+from tests.support.forked_processes import code_of, is_ready, running
+from tests.support.serving_models import serve_in
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 

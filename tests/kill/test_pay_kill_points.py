@@ -8,9 +8,6 @@ from datetime import timedelta
 import httpx
 import pytest
 import yaml
-from billing_rows import billing_rows
-from forked import code_of, is_ready, running
-from waiting import longest, wait_until
 
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
@@ -21,6 +18,9 @@ from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, opened, reading
+from tests.billing.repositories import billing_rows
+from tests.support.forked_processes import code_of, is_ready, running
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 

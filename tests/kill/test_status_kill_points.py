@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from forge_server import PROJECT, TOKEN, ForgeServer
-from forked import start
-from local_servers import serve_http
-from waiting import wait_until
-from world import KEY, Lab
 
 from merlin.db.tables import COMMIT_STATUS
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import reading
+from tests.support.forge_standin import PROJECT, TOKEN, ForgeServer
+from tests.support.forked_processes import start
+from tests.support.http_servers import serve_http
+from tests.support.pipeline_lab import KEY, Lab
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 

@@ -10,7 +10,8 @@ import zipfile
 from email.parser import Parser
 
 import pytest
-from machine import ROOT, require_whole_machine
+
+from tests.support.machine import ROOT, require_whole_machine
 
 pytestmark = pytest.mark.integration
 

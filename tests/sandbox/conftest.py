@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import openai
 import pytest
-from telegram_client import Ask, asking
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.sandbox.telegram_client import Ask, asking
 
 
 @pytest.fixture(autouse=True)

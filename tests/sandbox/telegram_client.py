@@ -14,10 +14,10 @@ import pytest
 from telegram import Bot
 from telegram.error import BadRequest
 from telegram.request import HTTPXRequest
-from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.waiting import longest, wait_until
 
 # A busy machine answers late; its own 5 s would be over.
 Ask = Callable[[Callable[[Bot], Awaitable[Any]]], Any]

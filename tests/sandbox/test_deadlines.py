@@ -6,9 +6,9 @@ import threading
 from contextlib import contextmanager
 
 import pytest
-from waiting import Deadline, wait_until
 
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.waiting import Deadline, wait_until
 
 SHORT_S = 0.2
 

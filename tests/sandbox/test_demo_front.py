@@ -7,10 +7,7 @@ import socket
 
 import httpx
 import pytest
-from migrated import put_migrated
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
-from telegram_client import asking
-from waiting import longest
 
 from merlin.account.sign_ins import SignIns
 from merlin.app import proposals
@@ -22,6 +19,9 @@ from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepar
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import reading_context, writing_context
+from tests.sandbox.telegram_client import asking
+from tests.support.migrated_databases import put_migrated
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

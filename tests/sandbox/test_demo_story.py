@@ -5,12 +5,12 @@ from __future__ import annotations
 import io
 
 import pytest
-from world import Lab
 
 from merlin.config import load
 from merlin.sandbox.demo.place import Ports, prepare_demo
 from merlin.sandbox.demo.story import Story, addresses, read_progress
 from merlin.sandbox.provider.app import ProviderStandIn
+from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
 

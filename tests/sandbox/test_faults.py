@@ -6,9 +6,9 @@ import time
 
 import pytest
 from telegram.error import NetworkError, RetryAfter, TimedOut
-from telegram_client import fetch
 
 from merlin.sandbox.faults import Fault, FaultKind, Faults
+from tests.sandbox.telegram_client import fetch
 
 SEND = "sendMessage"
 

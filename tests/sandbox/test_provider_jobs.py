@@ -6,11 +6,11 @@ import signal
 
 import openai
 import pytest
-from protocol_nulls import fine_tune_answers, wrong_nulls
-from telegram_client import as_process, fetch
-from waiting import longest
 
 from merlin.sandbox.faults import Fault, FaultKind
+from tests.sandbox.telegram_client import as_process, fetch
+from tests.support.protocol_nulls import fine_tune_answers, wrong_nulls
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

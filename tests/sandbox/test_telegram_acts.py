@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.constants import UpdateType
-from telegram_client import fetch, send
 
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.user_actions import split_text
+from tests.sandbox.telegram_client import fetch, send
 
 pytestmark = pytest.mark.functional
 

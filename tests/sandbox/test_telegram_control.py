@@ -11,12 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from telegram_client import fetch, send
-from waiting import longest
 
 from merlin.core.errors import MerlinError
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.sandbox.telegram_client import fetch, send
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

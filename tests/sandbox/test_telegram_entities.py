@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from telegram import MessageEntity
 from telegram.error import BadRequest
-from telegram_client import fetch
 
 from merlin.sandbox.telegram.arguments import detect_entities
+from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 from telegram.error import BadRequest
-from telegram_client import fetch
 
 from merlin.core.errors import Refused
 from merlin.sandbox.telegram.arguments import Upload
+from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
 

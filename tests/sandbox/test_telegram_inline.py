@@ -9,9 +9,9 @@ from telegram import (
 )
 from telegram.constants import UpdateType
 from telegram.error import BadRequest
-from telegram_client import fetch
 
 from merlin.core.errors import NotFound
+from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
 

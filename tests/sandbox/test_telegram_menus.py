@@ -11,9 +11,9 @@ from telegram import (
     BotCommandScopeChatAdministrators,
 )
 from telegram.error import BadRequest
-from telegram_client import fetch
 
 from merlin.sandbox.telegram.world import STUDY
+from tests.sandbox.telegram_client import fetch
 
 pytestmark = pytest.mark.functional
 

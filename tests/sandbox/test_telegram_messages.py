@@ -10,7 +10,8 @@ from telegram import (
     ReplyParameters,
 )
 from telegram.error import Forbidden
-from telegram_client import fetch, refusal
+
+from tests.sandbox.telegram_client import fetch, refusal
 
 pytestmark = pytest.mark.functional
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from telegram_client import refusal
 
 from merlin.core.errors import NotFound, Refused
 from merlin.sandbox.telegram.world import SEMINAR
+from tests.sandbox.telegram_client import refusal
 
 pytestmark = pytest.mark.functional
 

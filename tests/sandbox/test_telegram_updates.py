@@ -7,13 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from local_servers import receiving
 from telegram import InlineKeyboardButton, InlineKeyboardMarkup, LabeledPrice
 from telegram.error import BadRequest, Conflict
-from telegram_client import as_process, bot_of, fetch
-from waiting import longest
 
 from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.sandbox.telegram_client import as_process, bot_of, fetch
+from tests.support.http_servers import receiving
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

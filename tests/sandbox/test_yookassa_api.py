@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict
 
 import pytest
-from till_client import Client, payment_body
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
+from tests.sandbox.yookassa_client import Client, payment_body
 
 pytestmark = pytest.mark.functional
 

@@ -7,12 +7,12 @@ from types import SimpleNamespace
 
 import pytest
 import requests
-from telegram_client import as_process
-from till_client import Client, payment_body
-from waiting import longest
 
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.sandbox.telegram_client import as_process
+from tests.sandbox.yookassa_client import Client, payment_body
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

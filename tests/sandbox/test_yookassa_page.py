@@ -6,10 +6,10 @@ import re
 
 import pytest
 import requests
-from till_client import Client
-from waiting import longest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.sandbox.yookassa_client import Client
+from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from local_servers import receiving
-from till_client import Client
-from waiting import wait_until
 
 from merlin.core.errors import NotFound
 from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.sandbox.yookassa_client import Client
+from tests.support.http_servers import receiving
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 

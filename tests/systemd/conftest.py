@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from installed import serving_machine, why_not
-from machine import download_wheels, require_whole_machine
+
+from tests.support.machine import download_wheels, require_whole_machine
+from tests.systemd.installed import serving_machine, why_not
 
 
 @pytest.fixture(scope="session")

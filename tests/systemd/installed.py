@@ -12,10 +12,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from box import SystemdBox
-from box import why_not as why_no_box
-from everything import PROCESSES, TOKEN
-from machine import ROOT, in_memory
+from tests.support.full_config import PROCESSES, TOKEN
+from tests.support.machine import ROOT, in_memory
+from tests.systemd.booted_machine import SystemdBox
+from tests.systemd.booted_machine import why_not as why_no_box
 
 PYTHON = "/opt/merlin/bin/python"
 TELEGRAM_URL = "http://127.0.0.1:8081"

@@ -3,8 +3,8 @@
 To be run in a checkout of that version, with these files of today's laid over it:
 
     git worktree add /tmp/before VERSION
-    cp -r tests/golden tests/upgrade tests/forked.py tests/still_day.py /tmp/before/tests/
-    cd /tmp/before && PYTHONPATH=. python tests/upgrade/make_state.py PATH/TO/state.tar.xz
+    cp -r tests/golden tests/upgrade tests/support /tmp/before/tests/
+    cd /tmp/before && python -m tests.upgrade.make_state PATH/TO/state.tar.xz
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
-sys.path[:0] = [str(TESTS.parent), str(TESTS), str(TESTS / "golden"), str(TESTS / "upgrade")]
-
-from house import live, make_pipeline, outside, running  # noqa: E402
-from old_state import (  # noqa: E402
+from tests.golden.full_installation import live, make_pipeline, outside, running
+from tests.support.frozen_day import still_day
+from tests.support.waiting import wait_until
+from tests.upgrade.old_state import (
     CAME_LATER,
     HELD,
     OWN,
@@ -29,8 +28,6 @@ from old_state import (  # noqa: E402
     lab_with_engine,
     ticked_until,
 )
-from still_day import still_day  # noqa: E402
-from waiting import wait_until  # noqa: E402
 
 _ASKED = "SELECT COUNT(*) FROM turn WHERE placeholder_id IS NOT NULL AND written_at IS NULL"
 # Hooks are samples of git's; a mirror is made anew; logs are of the old processes.

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import sys
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[1] / "golden"))
-
 import httpx
-from house import QUESTION, lab_of
-from still_day import start
-from waiting import longest, wait_until
 
 from merlin.core.server import free_ports
+from tests.golden.full_installation import QUESTION, lab_of
+from tests.support.frozen_day import start
+from tests.support.waiting import longest, wait_until
 
 PACKED = Path(__file__).parent / "state.tar.xz"
 HELD = "held.json"

@@ -11,7 +11,8 @@ import tarfile
 from datetime import timedelta
 
 import pytest
-from old_state import (
+
+from tests.upgrade.old_state import (
     CAME_LATER,
     HELD,
     PACKED,
@@ -24,12 +25,13 @@ from old_state import (
 
 # isort: split
 import httpx
-from house import PEOPLE, outside, running
-from still_day import DAY, own_environment, still_day
 from structlog.testing import capture_logs
-from surfaces import ROLES, answers, commands
-from waiting import longest, wait_until
-from world import command
+
+from tests.golden.full_installation import PEOPLE, outside, running
+from tests.golden.surfaces import ROLES, answers, commands
+from tests.support.frozen_day import DAY, own_environment, still_day
+from tests.support.pipeline_lab import command
+from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 

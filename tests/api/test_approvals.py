@@ -1,0 +1,257 @@
+"""Two people for a dangerous act: asked for over HTTP, approved by another admin, done once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.account.approvals import Approvals, ApprovalState
+from merlin.account.users import Users
+from merlin.app import approvals, broadcasts, users
+from merlin.app.actor import Actor
+from merlin.app.broadcasts import EVERYBODY, Broadcasts, BroadcastState
+from merlin.config import load
+from merlin.config.settings import SecurityConfig
+from merlin.core.clock import utc_now
+from merlin.core.errors import ApprovalNeeded, ConfigError, NotFound, Refused
+from merlin.core.permissions import Role
+from merlin.db.audit import Audit
+from merlin.db.notices import OTHERS, Notices
+from tests.api.running_api import ANNA, BORIS, VERA
+
+pytestmark = pytest.mark.functional
+TEACHER = {"role": "editor"}
+ROLES = f"/api/users/{ANNA}/roles"
+
+
+def guard(site):
+    """Let every dangerous act of an api need two people."""
+    config = site.services.config
+    security = SecurityConfig(two_people=("refund", "role", "promote", "broadcast"))
+    site.bound(config=config.model_copy(update={"security": security}))
+
+
+@pytest.fixture
+def vera(site):
+    """Let every dangerous act need two people; yield the browser of one of two admins."""
+    guard(site)
+    for admin in (VERA, BORIS):
+        site.person(admin, Role.ADMIN)
+    site.person(ANNA)
+    with site.browser(VERA) as program:
+        yield program
+
+
+def acting(site, user_id):
+    """Return what an act of somebody begins with."""
+    return site.app.state.services, Actor.person(user_id, site.roles.authority(user_id))
+
+
+def ask_for_role(vera, role=TEACHER):
+    """Ask for a role; return the number under which that waits."""
+    response = vera.post(ROLES, json=role)
+    assert response.status_code == 409
+    assert response.json()["type"] == "urn:merlin:problem:approval-needed"
+    return int(response.json()["approval"])
+
+
+def role_of(site, user_id=ANNA):
+    return site.roles.authority(user_id).role
+
+
+def test_whoever_needs_another_admin_cannot_make_one_alone(site):
+    security = SecurityConfig(two_people=("refund",))
+    site.bound(config=site.services.config.model_copy(update={"security": security}))
+    for admin in (VERA, BORIS):
+        site.person(admin, Role.ADMIN)
+    site.person(ANNA)
+    with site.browser(VERA) as vera:
+        ask_for_role(vera, {"role": "admin"})
+    assert role_of(site) is Role.STUDENT
+
+
+def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
+    number = ask_for_role(vera)
+    assert role_of(site) is Role.STUDENT
+    assert ask_for_role(vera) == number
+    (told,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
+    assert told.arguments["by"] == f"user:{VERA}"
+    with pytest.raises(Refused) as own:
+        approvals.approve(*acting(site, VERA), number)
+    assert own.value.key == "approval-own"
+    assert role_of(site) is Role.STUDENT
+    done = approvals.approve(*acting(site, BORIS), number)
+    assert done.approval.state is ApprovalState.APPROVED
+    assert role_of(site) is Role.EDITOR
+    entries = Audit(site.db).newest(3, f"user:{ANNA}")
+    assert [(entry.action, entry.by) for entry in entries] == [
+        ("role.grant", f"user:{VERA}"),
+        ("approval.approve", f"user:{BORIS}"),
+        ("approval.ask", f"user:{VERA}"),
+    ]
+    assert entries[1].arguments["asked_by"] == f"user:{VERA}"
+    assert "notice-approval-approved" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    with pytest.raises(Refused):
+        approvals.approve(*acting(site, BORIS), number)
+
+
+def test_a_role_is_taken_away_by_two(site, vera):
+    site.person(ANNA, Role.EDITOR)
+    number = int(vera.delete(ROLES).json()["approval"])
+    assert role_of(site) is Role.EDITOR
+    approvals.approve(*acting(site, BORIS), number)
+    assert role_of(site) is Role.STUDENT
+
+
+def test_nobody_is_asked_about_what_would_be_refused(site, vera):
+    wrong = vera.post(ROLES, json={"role": "teacher"})
+    assert wrong.json()["type"] == "urn:merlin:problem:refused"
+    assert vera.post("/api/users/77/roles", json=TEACHER).status_code == 404
+    assert Approvals(site.db).count() == 0
+    assert [entry.action for entry in Audit(site.db).newest(9, f"user:{ANNA}")] == []
+
+
+def test_who_may_not_do_it_may_not_approve_it(site, vera):
+    number = ask_for_role(vera)
+    site.person(ANNA, Role.EDITOR)
+    assert approvals.list_waiting(*acting(site, ANNA)) == []
+    with pytest.raises(NotFound):
+        approvals.approve(*acting(site, ANNA), number)
+
+
+def test_a_declined_act_is_not_done(site, vera):
+    number = ask_for_role(vera)
+    approvals.decline(*acting(site, BORIS), number)
+    assert role_of(site) is Role.STUDENT
+    assert "notice-approval-declined" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+    assert ask_for_role(vera) != number
+
+
+@pytest.mark.parametrize("cause", ["role", "block"])
+def test_who_asked_must_still_be_allowed_to(site, vera, cause):
+    number = ask_for_role(vera)
+    if cause == "role":
+        site.roles.revoke(VERA, "cli:boris")
+    else:
+        Users(site.db).block(VERA, "cli:boris")
+    failed = approvals.approve(*acting(site, BORIS), number)
+    assert failed.approval.state is ApprovalState.FAILED
+    assert failed.reason is not None
+    assert role_of(site) is Role.STUDENT
+    assert "notice-approval-failed" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+
+
+def test_after_a_day_nothing_waits_any_more(site, vera):
+    number = ask_for_role(vera)
+    later = utc_now() + timedelta(hours=25)
+    site.bound(clock=lambda: later)
+    assert approvals.list_waiting(*acting(site, BORIS)) == []
+    with pytest.raises(Refused):
+        approvals.approve(*acting(site, BORIS), number)
+    rows = Approvals(site.db, lambda: later)
+    assert (rows.expire(), rows.expire()) == (1, 0)
+    assert rows.get(number).state is ApprovalState.EXPIRED
+    assert "notice-approval-expired" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
+
+
+def test_two_who_approve_at_once_do_it_once(site, vera):
+    site.person(1009, Role.ADMIN)
+    number = ask_for_role(vera)
+
+    def approve(admin):
+        try:
+            approvals.approve(*acting(site, admin), number)
+        except Refused as error:
+            return error.key
+        return "done"
+
+    with ThreadPoolExecutor(2) as pool:
+        found = sorted(pool.map(approve, (BORIS, 1009)))
+    assert found == ["approval-decided", "done"]
+    assert [e.action for e in Audit(site.db).newest(9, f"user:{ANNA}")].count("role.grant") == 1
+
+
+def test_the_operator_needs_nobody(site, vera):
+    users.grant_role(site.app.state.services, Actor.operator(), ANNA, Role.EDITOR)
+    assert role_of(site) is Role.EDITOR
+    site.roles.revoke(ANNA, "cli:vera")
+    number = ask_for_role(vera)
+    approvals.approve(site.app.state.services, Actor.operator(), number)
+    assert role_of(site) is Role.EDITOR
+
+
+def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
+    order_id = shop.buyer().bought("pack")
+    shop.site.person(BORIS, Role.ADMIN)
+    before = shop.site.app.state.services
+    guard(shop.site)
+    address, body = f"/api/payments/{order_id}/refund", {"reason": "не подошло"}
+    try:
+        assert shop.admin.post(address, json={**body, "minor": 10**6}).status_code == 409
+        response = shop.admin.post(address, json=body)
+        number = response.json()["approval"]
+        assert "approval" not in shop.admin.post(address, json={**body, "minor": 10**6}).json()
+        assert shop.billing.refunds.of(order_id) == []
+        approvals.approve(*acting(shop.site, BORIS), number)
+    finally:
+        shop.site.app.state.services = before
+    shop.until(order_id, "refunded")
+    (done,) = shop.billing.refunds.of(order_id)
+    assert (done.by, done.amount.minor) == (f"user:{VERA}", 9900)
+
+
+def test_a_broadcast_begins_when_another_approves_it(site, vera):
+    drafts = Broadcasts(site.db, 7, "ru")
+    cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
+    ctx, admin = acting(site, VERA)
+    with pytest.raises(ApprovalNeeded) as needed:
+        broadcasts.start(replace(ctx, bot_id=7), admin, cast, EVERYBODY)
+    assert drafts.get(cast).state is BroadcastState.DRAFT
+    ctx.propose(needed.value)
+    (waits,) = approvals.list_waiting(*acting(site, BORIS))
+    assert waits.text == "Занятия начнутся в понедельник"
+    approvals.approve(*acting(site, BORIS), waits.number)
+    assert drafts.get(cast).state is BroadcastState.RUNNING
+    (noted,) = Audit(site.db).newest(1, f"broadcast:{cast}")
+    assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
+
+
+@pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])
+def test_one_admin_alone_cannot_need_another(tmp_path, admins):
+    said = f"state_dir: .\nsecurity: {{two_people: [refund]}}\ntelegram: {{admins: {admins}}}\n"
+    (tmp_path / "config.yaml").write_text(said)
+    with pytest.raises(ConfigError, match=r"security\.two_people"):
+        load(tmp_path / "config.yaml")
+    (tmp_path / "config.yaml").write_text(said.replace(admins, "[1001, 1002]"))
+    assert load(tmp_path / "config.yaml").security.two_people == ("refund",)
+
+
+def test_the_page_lists_what_waits_and_decides_it(site, vera):
+    number, other = ask_for_role(vera), ask_for_role(vera, {"role": "teacher", "scope": "networks"})
+    own = vera.get("/admin/approvals").text
+    assert "Отменить заявку" in own
+    assert f"/admin/approvals/{number}/approve" not in own
+    waiting = "2 заявки ждут вашего подтверждения"
+    assert waiting not in vera.get("/admin/board").text
+    with site.browser(BORIS) as boris:
+        assert waiting in boris.get("/admin/board").text
+        page = boris.get("/admin/approvals").text
+        assert "выдать роль: редактор" in page
+        assert 'href="/admin/approvals" aria-current="page"' in page
+        pressed = {"once": "0" * 32}
+        approved = boris.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert approved.headers["location"] == "/admin/approvals?said=approved"
+        assert role_of(site) is Role.EDITOR
+        again = boris.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert (again.status_code, "уже не ждёт решения" in again.text) == (409, True)
+        boris.post(f"/admin/approvals/{other}/decline", data=pressed)
+        assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
+    number = ask_for_role(vera, {"role": "student"})
+    with site.browser(ANNA) as anna:
+        assert "Ничего не ждёт подтверждения" in anna.get("/admin/approvals").text
+        pressed = anna.post(f"/admin/approvals/{number}/approve", data=pressed)
+        assert pressed.status_code == 404
+    assert role_of(site) is Role.EDITOR

@@ -1,0 +1,305 @@
+"""The payment worker and a shop that repeats, reorders, keeps silent: faults Y1, Y3 to Y7."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from merlin.app import reconciliation
+from merlin.billing.ledger import EntryKind
+from merlin.billing.quota import Quotas
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.api.payment_api import market
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+PAID, HELD, CANCELED, RETURNED = (
+    "payment.succeeded",
+    "payment.waiting_for_capture",
+    "payment.canceled",
+    "refund.succeeded",
+)
+
+
+def lost(order_id):
+    """Return that the answer about this order is lost, and not about one of an earlier test."""
+    return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
+
+
+def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
+    """Y1."""
+    anna = shop.buyer()
+    order_id = anna.ordered("pack")
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    with ThreadPoolExecutor(10) as pool:
+        told = list(pool.map(lambda _: shop.till.notify(order_id, PAID, times=5), range(10)))
+    assert {status for each in told for status in each} == {200}
+    shop.until(order_id, "paid")
+    assert shop.grants(order_id) == 1
+    assert len(Quotas(shop.db, shop.bot_id).gifts.all(anna.user_id)) == 1
+    assert anna.told == ["notice-paid"]
+
+
+# Six of the 24 orders: each event is the first of one.
+@pytest.mark.parametrize("events", [*itertools.permutations([PAID, HELD, CANCELED, RETURNED])][::4])
+def test_events_in_any_order_end_alike(shop, events):
+    """Y3: what is claimed does not count; what YooKassa says when it is asked does."""
+    anna = shop.buyer()
+    order_id = anna.ordered("pack")
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    shop.till.refund(order_id, "40.00")
+    for event in events:
+        shop.till.notify(order_id, event)
+    shop.until(order_id, "refunded-in-part")
+    kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND]
+    assert shop.kinds(order_id) == kinds
+    assert shop.faults() == []
+
+
+def test_a_cancellation_that_comes_after_the_payment_undoes_nothing(shop):
+    anna = shop.buyer()
+    order_id = anna.bought()
+    assert shop.till.notify(order_id, CANCELED) == [200]
+    shop.looked(order_id)
+    assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
+
+
+def test_refunds_by_hand_take_back_what_no_money_is_left_for(shop):
+    """Y4: in parts, from the shop's own cabinet."""
+    anna = shop.buyer()
+    order_id = anna.bought()
+    (term,) = anna.terms
+    shop.till.refund(order_id, "100.00")
+    shop.until(order_id, "refunded-in-part")
+    (shorter,) = anna.terms
+    assert term.starts_at < shorter.ends_at < term.ends_at
+    shop.till.refund(order_id, "199.00")
+    shop.until(order_id, "refunded")
+    (over,) = anna.terms
+    assert over.ends_at < shorter.ends_at
+    assert anna.told == ["notice-refunded", "notice-refunded", "notice-paid"]
+    kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REFUND]
+    assert shop.kinds(order_id) == [*kinds, EntryKind.REVOCATION]
+    assert shop.faults() == []
+
+
+def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
+    """Y5."""
+    anna = shop.buyer()
+    order_id = anna.order()
+    shop.till.faults.add(lost(order_id))
+    assert anna.pay(order_id).status_code == 503
+    assert shop.state(order_id) == "asking"
+    told = anna.pay(order_id)
+    assert told.json()["pay_url"].endswith(shop.asked(order_id)[0]["id"])
+    assert len(shop.asked(order_id)) == 1
+    calls = [call for call in shop.till.calls("payments.create") if call.key == order_id]
+    assert len(calls) == 2
+
+
+def test_the_worker_asks_again_where_the_buyer_left(shop):
+    anna = shop.buyer()
+    order_id = anna.order()
+    shop.till.faults.add(lost(order_id))
+    assert anna.pay(order_id).status_code == 503
+    shop.due(order_id)
+    assert shop.until(order_id, "pending").pay_url
+    assert len(shop.asked(order_id)) == 1
+
+
+def test_a_key_that_yookassa_forgot_makes_no_second_payment(shop):
+    """Y5, a day later: its list says that there is one."""
+    anna = shop.buyer()
+    order_id = anna.order()
+    shop.till.faults.add(lost(order_id))
+    assert anna.pay(order_id).status_code == 503
+    shop.older(order_id, hours=23, minutes=30)
+    shop.till.behave(key_s=0.0)
+    shop.due(order_id)
+    assert shop.until(order_id, "pending").outside_id == shop.asked(order_id)[0]["id"]
+    assert len(shop.asked(order_id)) == 1
+
+
+def test_an_order_in_doubt_that_expires_is_found_when_it_was_paid(shop):
+    anna = shop.buyer()
+    order_id = anna.order()
+    shop.till.faults.add(lost(order_id))
+    assert anna.pay(order_id).status_code == 503
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    shop.older(order_id, hours=25)
+    shop.due(order_id)
+    shop.until(order_id, "paid")
+    assert shop.grants(order_id) == 1
+
+
+def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
+    """Y6."""
+    order_id = shop.buyer().ordered()
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    shop.due(order_id)
+    shop.until(order_id, "paid")
+
+
+def check(shop):
+    ctx = shop.site.app.state.services
+    now = ctx.clock()
+    return asyncio.run(reconciliation.reconcile(ctx, now))
+
+
+def test_what_nobody_told_of_is_found_in_the_list(shop):
+    """Y6, for what is not looked at any more."""
+    anna = shop.buyer()
+    late, returned = anna.ordered(), anna.bought("pack")
+    assert check(shop) == 0
+    shop.till.behave(notifications="never")
+    # First: whoever still looks at it by itself would find the payment.
+    shop.sql("UPDATE purchase SET state = 'canceled', look_at = NULL WHERE id = ?", late)
+    shop.till.choose(late, "paid")
+    shop.till.refund(returned)
+    assert check(shop) == 2
+    shop.until(late, "paid")
+    shop.until(returned, "refunded")
+    assert check(shop) == 0
+
+
+def test_a_paid_payment_of_no_order_is_told_to_admins_once(shop):
+    order_id = shop.buyer().ordered("pack")
+    shop.till.behave(notifications="never")
+    query = "UPDATE purchase SET id = ?, outside_id = '', look_at = NULL WHERE id = ?"
+    shop.sql(query, "e" * 32, order_id)
+    shop.till.choose(order_id, "paid")
+    for _ in range(2):
+        assert check(shop) == 1
+    assert shop.told_admins(purchase=order_id) == ["notice-payment-unknown"]
+    shop.sql(query, order_id, "e" * 32)
+    check(shop)
+    shop.until(order_id, "paid")
+
+
+def test_who_pays_twice_by_two_orders_has_both(shop):
+    """Y7."""
+    anna = shop.buyer()
+    first = anna.ordered(contact="anna@example.com")
+    second = anna.ordered(contact="anna.k@example.com")
+    assert first != second
+    for order_id in (first, second):
+        shop.till.choose(order_id, "paid")
+    for order_id in (first, second):
+        shop.until(order_id, "paid")
+    later, sooner = sorted(anna.terms, key=lambda term: term.starts_at, reverse=True)
+    assert later.starts_at == sooner.ends_at
+    assert anna.told == ["notice-paid", "notice-paid"]
+
+
+def test_a_payment_that_is_paid_at_once_is_granted_at_once(shop):
+    anna = shop.buyer()
+    shop.till.behave(outcome="paid", notifications="never")
+    order_id = anna.order("pack")
+    body = anna.pay(order_id).json()
+    assert (body["order"]["state"], body["pay_url"]) == ("paid", "")
+    assert shop.grants(order_id) == 1
+
+
+def test_a_test_payment_of_a_real_shop_is_not_believed(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered()
+    shop.sql("UPDATE purchase SET is_test = 0 WHERE id = ?", order_id)
+    shop.till.choose(order_id, "paid")
+    wait_until(lambda: "notice-payment-wrong" in shop.told_admins(purchase=order_id[:8]))
+    assert (shop.state(order_id), anna.terms) == ("pending", [])
+
+
+def test_an_order_whose_payment_is_another_is_ended_before_anybody_pays(shop):
+    anna = shop.buyer()
+    shop.till.behave(is_test=False)
+    order_id = anna.order()
+    assert anna.pay(order_id).status_code == 502
+    assert shop.state(order_id) == "canceled"
+    assert "notice-payment-wrong" in shop.told_admins(purchase=order_id[:8])
+
+
+def test_a_payment_of_somebody_who_left_is_kept_for_the_admins(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered()
+    shop.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
+    shop.till.choose(order_id, "paid")
+    shop.until(order_id, "paid")
+    assert "notice-paid-nobody" in shop.told_admins(purchase=order_id[:8])
+    assert (anna.terms, shop.faults()) == ([], [])
+
+
+@pytest.fixture(scope="module")
+def holding(tmp_path_factory):
+    with market(tmp_path_factory.mktemp("holding"), capture="manual") as made:
+        yield made
+
+
+def test_held_money_is_taken_when_all_agrees(holding):
+    anna = holding.buyer()
+    order_id = anna.bought()
+    assert holding.till.payment(order_id)["status"] == "succeeded"
+    assert len(holding.till.calls("payments.capture")) == 1
+    assert len(anna.terms) == 1
+
+
+def test_money_that_could_not_be_taken_is_taken_later(holding):
+    anna = holding.buyer()
+    order_id = anna.ordered()
+    holding.till.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500))
+    holding.till.choose(order_id, "paid")
+    holding.until(order_id, "held")
+    assert anna.pay(order_id).json()["order"]["state"] == "held"
+    assert anna.http.delete(f"/api/orders/{order_id}").status_code == 409
+    holding.due(order_id)
+    holding.until(order_id, "paid")
+    assert holding.grants(order_id) == 1
+
+
+def test_held_money_is_let_go_where_its_code_was_used_meanwhile(holding):
+    said = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
+    assert holding.admin.post("/api/promos", json=said).status_code == 201
+    anna = holding.buyer()
+    late, soon = (anna.ordered(promo="HELD-1", contact=f"{x}@example.com") for x in range(2))
+    for order_id in (soon, late):
+        holding.till.choose(order_id, "paid")
+        wait_until(lambda each=order_id: holding.till.payment(each)["status"] != "pending")
+        wait_until(
+            lambda each=order_id: holding.till.payment(each)["status"] != "waiting_for_capture"
+        )
+    statuses = [holding.till.payment(each)["status"] for each in (soon, late)]
+    assert statuses == ["succeeded", "canceled"]
+    wait_until(lambda: "notice-code-taken" in anna.told)
+    assert holding.told_admins(code="HELD-1") == ["notice-code-taken-admins"]
+    assert len(anna.terms) == 1
+
+
+def test_money_of_somebody_who_left_is_let_go(holding):
+    order_id = holding.buyer().ordered()
+    holding.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
+    holding.till.choose(order_id, "paid")
+    holding.until(order_id, "canceled")
+    assert holding.till.payment(order_id)["status"] == "canceled"
+
+
+def test_an_error_of_the_database_does_not_end_the_worker(shop):
+    worker = shop.site.app.state.payment_worker
+    order_id, kept, met = shop.buyer().ordered(), worker.ctx, []
+
+    def broken():
+        met.append(1)
+        raise ZeroDivisionError
+
+    worker.ctx = replace(kept, clock=broken)
+    wait_until(lambda: len(met) > 1)
+    worker.ctx = kept
+    shop.till.choose(order_id, "paid")
+    shop.until(order_id, "paid")

@@ -1,0 +1,325 @@
+"""What became of an edit: told to whom it belongs, solved, taken back, undone; and examples."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from merlin.account.api_keys import Scope
+from merlin.account.users import Consents
+from merlin.core.permissions import Role
+from merlin.dataset.changes import Changes, ChangeState
+from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Proposals
+from merlin.db.notices import ADMINS, Notices
+from tests.api.running_api import ANNA, BORIS, COURSES, VERA
+from tests.api.staff_api import Keeper
+from tests.support.dataset_tree import good_files
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+FILES = {**COURSES, "algorithms": {**COURSES["algorithms"], **good_files(3)}}
+ONE = "examples/face/q0001.yaml"
+ADDED = {"question": "Что такое граф?", "answer": "Вершины и рёбра.", "tags": ["graphs"]}
+
+
+@pytest.fixture
+def keeper(site):
+    keeper = Keeper(site, FILES)
+    site.teach(keeper.files)
+    return keeper
+
+
+@pytest.fixture
+def teacher(site, keeper):
+    site.person(BORIS, Role.TEACHER, "algorithms")
+    with site.program(BORIS) as client:
+        yield client
+
+
+def examples(name=""):
+    return f"/api/datasets/algorithms/examples{f'/{name}' if name else ''}"
+
+
+def files_in_git(site):
+    return {file.path: file.text for file in FileIndex(site.db).files("algorithms")}
+
+
+def edit(client, text, name="face/q0001"):
+    """Edit an example; return the change."""
+    seen = client.get(examples(name)).json()
+    answer = client.put(examples(name), json={"answer": text, "revision": seen["revision"]})
+    assert answer.status_code == 202, answer.json()
+    return answer.json()
+
+
+def test_examples_are_listed_in_parts_and_found_by_words(teacher):
+    first = teacher.get(examples(), params={"limit": 2})
+    assert [example["id"] for example in first.json()["examples"]] == ["face/q0000", "face/q0001"]
+    address = first.links["next"]["url"]
+    rest = teacher.get(address)
+    assert [example["id"] for example in rest.json()["examples"]] == ["face/q0002"]
+    assert "next" not in rest.links
+    found = teacher.get(examples(), params={"query": "вопрос 2"}).json()["examples"]
+    assert [example["id"] for example in found] == ["face/q0002"]
+
+
+def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keeper):
+    answer = teacher.post(examples(), json=ADDED)
+    assert answer.status_code == 202, answer.json()
+    path = answer.json()["files"][0]["path"]
+    assert path == "examples/что-такое-граф.yaml"
+    keeper.commit()
+    assert files_in_git(site)[path] == (
+        "messages:\n  - user: Что такое граф?\n  - assistant: Вершины и рёбра.\ntags: [graphs]\n"
+    )
+    name = path.removeprefix("examples/").removesuffix(".yaml")
+    change = edit(teacher, "Вершины и рёбра между ними.", name)
+    assert "+  - assistant: Вершины и рёбра между ними." in change["files"][0]["difference"]
+    keeper.commit()
+    seen = teacher.get(examples(name)).json()
+    assert seen["answer"] == "Вершины и рёбра между ними."
+    gone = teacher.delete(examples(name), params={"revision": seen["revision"]})
+    assert gone.status_code == 202
+    keeper.commit()
+    assert teacher.get(examples(name)).status_code == 404
+
+
+def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
+    answer = teacher.post(examples(), json={"text": "messages: [\n"})
+    assert answer.status_code == 422
+    body = answer.json()
+    assert body["findings"][0]["rule"] == "yaml-syntax"
+    assert Changes(site.db).list_pending("algorithms") == []
+
+
+def test_a_stale_example_is_refused_with_both_texts(teacher, keeper):
+    seen = teacher.get(examples("face/q0001")).json()
+    keeper.files["algorithms"][ONE] = keeper.files["algorithms"][ONE].replace("Ответ", "Их")
+    keeper.commit()
+    body = {"answer": "Мой", "revision": seen["revision"]}
+    answer = teacher.put(examples("face/q0001"), json=body)
+    assert answer.status_code == 409
+    assert "Их" in answer.json()["theirs"]
+
+
+def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, keeper):
+    for take, kept in (("mine", "Моё"), ("theirs", "Их"), ("text", "Общее")):
+        change = edit(teacher, "Моё")
+        theirs = keeper.files["algorithms"]["examples/face/q0000.yaml"].replace("Ответ 0", "Их")
+        theirs = theirs.replace("Вопрос 0", f"Вопрос {take}")
+        keeper.files["algorithms"][ONE] = theirs
+        keeper.commit()
+        told = teacher.get(f"/api/changes/{change['id']}").json()
+        assert told["state"] == "conflict"
+        assert told["files"][0]["is_conflict"]
+        assert told["files"][0]["theirs"] == theirs
+        body = {"take": take}
+        if take == "text":
+            body["text"] = theirs.replace("Их", "Общее")
+        answer = teacher.post(f"/api/changes/{change['id']}/again", json=body)
+        assert answer.status_code == 202, answer.json()
+        keeper.commit()
+        assert kept in files_in_git(site)[ONE]
+        again = teacher.post(f"/api/changes/{change['id']}/again", json=body)
+        assert again.status_code == 409
+
+
+def test_a_text_with_errors_solves_nothing(teacher, keeper):
+    change = edit(teacher, "Моё")
+    keeper.files["algorithms"][ONE] += "note: их\n"
+    keeper.commit()
+    body = {"take": "text", "text": "messages: ["}
+    answer = teacher.post(f"/api/changes/{change['id']}/again", json=body)
+    assert answer.status_code == 422
+    assert teacher.get(f"/api/changes/{change['id']}").json()["state"] == "conflict"
+
+
+def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    address = f"/api/changes/{change['id']}"
+    assert teacher.delete(address).status_code == 204
+    assert teacher.delete(address).status_code == 204
+    assert teacher.get(address).json()["state"] == "refused"
+    assert keeper.commit() is None
+    done = edit(teacher, "Другое")
+    keeper.commit()
+    assert teacher.delete(f"/api/changes/{done['id']}").status_code == 409
+
+
+def park(site):
+    batch = Changes(site.db).claim()
+    reason = {"reason": "a token lies there"}
+    Changes(site.db).put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
+
+
+def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    address = f"/api/changes/{change['id']}"
+    assert teacher.post(f"{address}/retry").status_code == 409
+    park(site)
+    body = teacher.get(address).json()
+    assert (body["state"], "a token lies there" in body["reason"]) == ("parked", True)
+    answer = teacher.post(f"{address}/retry")
+    assert (answer.status_code, answer.headers["Location"]) == (202, address)
+    assert (answer.json()["state"], answer.json()["reason"]) == ("waiting", "")
+    keeper.commit()
+    assert "Моё" in files_in_git(site)[ONE]
+    other = edit(teacher, "Другое")
+    park(site)
+    assert teacher.delete(f"/api/changes/{other['id']}").status_code == 204
+
+
+def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    park(site)
+    address = f"/changes/{change['id']}"
+    with site.browser(BORIS) as browser:
+        page = browser.get(address).text
+        assert "a token lies there" in page
+        assert f'action="{address}/drop"' in page
+        once = re.search(rf'action="{address}/retry"><input[^>]* name="once" value="([^"]+)"', page)
+        answer = browser.post(f"{address}/retry", data={"once": once[1]})
+        assert answer.status_code in (200, 303)
+        assert f'action="{address}/retry"' not in browser.get(address).text
+    keeper.commit()
+    assert "Моё" in files_in_git(site)[ONE]
+
+
+def test_a_commit_is_undone_by_another(site, teacher, keeper):
+    before = files_in_git(site)[ONE]
+    change = edit(teacher, "Моё")
+    address = f"/api/changes/{change['id']}/undo"
+    assert teacher.post(address).status_code == 409
+    keeper.commit(is_seen=False)
+    site.wait_for_commits(0.2)
+    assert teacher.post(address).json()["type"] == "urn:merlin:problem:unseen-commit"
+    site.wait_for_commits(longest())
+    site.teach(keeper.files)
+    answer = teacher.post(address)
+    assert answer.status_code == 202, answer.json()
+    assert answer.json()["subject"].startswith("Revert: ")
+    keeper.commit()
+    assert files_in_git(site)[ONE] == before
+
+
+def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, keeper):
+    edit(teacher, "Моё")
+    keeper.commit(is_seen=False)
+    site.wait_for_commits(longest())
+    seen = {"answer": "Ещё", "revision": teacher.get(examples("face/q0000")).json()["revision"]}
+    with ThreadPoolExecutor() as pool:
+        answer = pool.submit(teacher.put, examples("face/q0000"), json=seen)
+        site.teach(keeper.files)
+        assert answer.result().status_code == 202
+    assert keeper.commit().commit
+
+
+def test_of_racing_edits_none_is_lost(site, teacher, keeper):
+    address = f"/api/courses/{site.course_id('algorithms')}/materials"
+    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: teacher.post(address, json=body), range(6)))
+    asked = [answer for answer in answers if answer.status_code == 202]
+    assert {answer.status_code for answer in answers} <= {202, 409}
+    assert asked
+    keeper.commit()
+    for answer in asked:
+        assert Changes(site.db).get(answer.json()["id"]).state == "committed"
+    texts = [path for path in files_in_git(site) if path.startswith("materials/lab-07")]
+    assert len(texts) == len(asked)
+
+
+def test_a_material_is_undone_with_its_text(site, teacher, keeper):
+    before = files_in_git(site)
+    body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
+    address = f"/api/courses/{site.course_id('algorithms')}/materials"
+    change = teacher.post(address, json=body).json()
+    keeper.commit()
+    assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 202
+    keeper.commit()
+    assert files_in_git(site) == before
+
+
+def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
+    ids = [edit(teacher, "Моё", f"face/q000{place}")["id"] for place in range(3)]
+    site.person(VERA, Role.ADMIN)
+    site.person(ANNA, Role.EDITOR)
+    first = teacher.get("/api/changes", params={"limit": 2})
+    assert [change["id"] for change in first.json()["changes"]] == ids[:0:-1]
+    rest = teacher.get(first.links["next"]["url"]).json()["changes"]
+    assert [change["id"] for change in rest] == ids[:1]
+    with site.program(VERA) as admin, site.program(ANNA) as other:
+        assert len(admin.get("/api/changes").json()["changes"]) == 3
+        assert other.get("/api/changes").json() == {"changes": []}
+        assert admin.get(f"/api/changes/{ids[0]}").status_code == 200
+        for method, address in (
+            ("GET", ""),
+            ("DELETE", ""),
+            ("POST", "/undo"),
+            ("POST", "/again"),
+        ):
+            body = {"take": "mine"} if address == "/again" else None
+            answer = other.request(method, f"/api/changes/{ids[0]}{address}", json=body)
+            assert answer.status_code == 404, address
+    with site.program(BORIS, Scope.COURSES_READ) as poor:
+        assert poor.get("/api/changes").status_code == 403
+    assert site.client.get("/api/changes").status_code == 401
+
+
+def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, keeper):
+    change = edit(teacher, "Моё")
+    site.roles.revoke(BORIS, "cli:vera")
+    assert teacher.get(f"/api/changes/{change['id']}").status_code == 200
+    keeper.commit()
+    assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 403
+    assert teacher.get(examples()).status_code == 404
+
+
+def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
+    site.person(ANNA)
+    body = {"question": "Мой телефон +7 999 123-45-67?", "answer": "Так."}
+    with site.program(ANNA) as student:
+        assert student.post(examples(), json=body).status_code == 409
+        assert student.post(examples(), json=body, params={"dry_run": True}).status_code == 409
+        Consents(site.db).give(ANNA, "2026-11-22")
+        response = student.post(examples(), json=body, params={"dry_run": True})
+        assert (response.status_code, response.json()["proposal"]) == (200, None)
+        answer = student.post(examples(), json=body)
+        assert answer.status_code == 202, answer.json()
+        assert "999" not in answer.json()["question"]
+        assert student.get(examples()).status_code == 404
+        assert student.put(examples("face/q0001"), json=body).status_code == 404
+        assert student.delete(examples("face/q0001")).status_code == 404
+        elsewhere = student.post("/api/datasets/closed/examples", json=body)
+        nowhere = student.post("/api/datasets/none/examples", json=body)
+        assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
+        for wrong in ({"text": "messages: []"}, {"question": " ", "answer": "Так."}):
+            assert student.post(examples(), json=wrong).status_code == 422
+    with site.program(ANNA, Scope.COURSES_READ) as poor:
+        assert poor.post(examples(), json=body).status_code == 403
+    (waiting,) = Proposals(site.db).waiting()
+    assert "999" not in waiting.draft.question
+    assert [notice.key for notice in Notices(site.db).newest(ADMINS, 5)] == ["notice-proposal"]
+    assert Changes(site.db).list_pending("algorithms") == []
+
+
+def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):
+    site.person(ANNA)
+    Consents(site.db).give(ANNA, "2026-11-22")
+    with site.program(ANNA) as student:
+        answers = [
+            student.post(examples(), json={"question": f"Вопрос {number}?", "answer": "Да."})
+            for number in range(21)
+        ]
+    assert [answer.status_code for answer in answers] == [202] * 20 + [409]
+
+
+@pytest.mark.parametrize("name", ["%00", "..%2F..%2Fdataset", "a%0Ab", "none", "a" * 900])
+def test_a_wild_example_id_is_not_there(teacher, name):
+    assert teacher.get(examples(name)).status_code in (404, 422)
+    body = {"answer": "a", "revision": "x"}
+    assert teacher.put(examples(name), json=body).status_code in (404, 422)

@@ -1,0 +1,146 @@
+"""A dataset's page of examples beside a real daemon: drafts become a commit, versions are told."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from merlin.dataset.drafts import MAX_DRAFTS
+from tests.api.running_api import ANNA, VERA
+from tests.api.staff_api import office
+
+pytestmark = pytest.mark.integration
+
+BASE = "/datasets/trial/examples"
+OLD, NEW = "Понятие 1 значит ответ 7.", "Понятие 1 значит другое слово."
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """A site whose example q1 was changed after the first build, and a broken one added."""
+    with office(tmp_path_factory.mktemp("office")) as site:
+        site.lab.until_serving("trial-1")
+        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        site.lab.repository.example("trial", 1, answer=NEW)
+        broken = site.lab.repository.folder / "datasets/trial/examples/broken.yaml"
+        broken.write_text("messages: [\n", encoding="utf-8")
+        site.lab.repository.commit("Say it better")
+        site.lab.until_serving("trial-2")
+        yield site
+
+
+@pytest.fixture
+def vera(site):
+    with site.browser(VERA) as client:
+        client.headers["Accept-Language"] = "ru"
+        yield client
+        client.post(f"{BASE}/drop", data={})
+
+
+def page_text(answer):
+    """Return what a page says, without its marks."""
+    assert answer.status_code == 200, answer.text
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
+    told = page_text(vera.get(BASE))
+    assert "13 примеров" in told
+    assert "Для теста 2" in told
+    assert "С замечанием 1" in told
+    assert told.index("broken") < told.index("Что значит слово номер 2,")
+    assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
+    assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
+
+
+def test_history_tells_each_version_with_what_it_changed(vera):
+    page = vera.get(f"{BASE}/one", params={"example": "q1", "look": "history"})
+    assert "<del>ответ</del><ins>другое</ins> <del>7</del><ins>слово</ins>." in page.text
+    told = page_text(page)
+    assert "Пример изменён" in told
+    assert "Пример добавлен" in told
+    assert "trial-2" in told
+    back = {"example": "q1", "question": "Что?", "answer": OLD, "revision": "1" * 40}
+    assert vera.post(BASE, data=back).status_code == 303
+    assert OLD in vera.get(f"{BASE}/one?example=q1").text
+
+
+def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, vera):
+    mail = {"question": "Куда писать?", "answer": "Позвоните: +7 916 123-45-67."}
+    assert vera.post(BASE, data=mail).status_code == 303
+    told = page_text(vera.get(BASE))
+    assert "916 123-45-67" in told
+    assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", told), told
+    assert "До конца отвечает trial-2." in told
+    assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), told
+    assert vera.post(f"{BASE}/remove", data={"example": "q3", "revision": ""}).status_code == 303
+    page = vera.get(f"{BASE}/one?example=q3").text
+    revision = re.search(r'name="revision" value="([0-9a-f]*)"', page)
+    assert revision is not None
+    vera.post(f"{BASE}/drop", data={"example": "q3"})
+    page = vera.get(f"{BASE}/one?example=q3").text
+    seen = re.search(r'name="revision" value="([0-9a-f]{40})"', page)
+    assert seen is not None
+    vera.post(f"{BASE}/remove", data={"example": "q3", "revision": seen[1]})
+    done = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    assert done.status_code == 303, page_text(done)
+    again = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    assert again.status_code in (303, 422)
+    site.lab.tick("changes", "fetch")
+    (line,) = site.lab.repository.git("log", "-1", "--format=%s").splitlines()
+    assert line == "Edit 2 examples of trial"
+    names = site.lab.repository.git("log", "-1", "--name-status", "--format=").split()
+    assert names.count("A") == names.count("D") == 1
+
+
+def test_what_the_whole_datasets_check_refuses_stays_in_the_bar(vera):
+    asked = "Что значит слово номер 5, понятие ееее?"
+    for answer, mark in (("Одно.", "train"), ("Другое.", "test")):
+        vera.post(BASE, data={"question": asked, "answer": answer, "split": mark})
+    refused = vera.post(f"{BASE}/save", data={"once": "b" * 32})
+    assert refused.status_code == 422
+    assert "Не сохранено: проверка нашла ошибки" in refused.text
+    assert "2 правки" in re.sub(r"<[^>]+>", "", vera.get(BASE).text)
+
+
+def test_nothing_is_saved_where_there_is_nothing(vera):
+    answer = vera.post(f"{BASE}/save", data={"once": "c" * 32})
+    assert answer.status_code == 422
+    assert "Сохранять нечего" in answer.text
+
+
+def test_a_draft_more_than_there_may_be_is_refused_in_words(vera):
+    table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
+    lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
+    taken = vera.post(f"{BASE}/paste", data={"table": table, "act": "take", **lines})
+    assert taken.status_code == 303
+    more = vera.post(BASE, data={"question": "Ещё?", "answer": "Нет."})
+    assert more.status_code == 422
+    assert "Сначала сохраните их" in more.text
+    assert "Ещё?" in more.text
+
+
+@pytest.mark.parametrize("cursor", ["WzFd", "x", "WyJhIl0"])
+def test_any_cursor_and_any_words_are_answered(vera, cursor):
+    for query in ({"cursor": cursor}, {"query": "\"*'; --", "cursor": cursor}, {"tag": "\x07"}):
+        assert vera.get(BASE, params=query).status_code in (200, 422)
+
+
+@pytest.mark.parametrize("sign", ["\0", "\n", "\u202e", "\ud7ff"])
+def test_signs_that_no_database_takes_end_in_no_fault(vera, sign):
+    for name in ("tag", "author", "query", "example"):
+        path = f"{BASE}/one" if name == "example" else BASE
+        assert vera.get(path, params={name: f"a{sign}b"}).status_code in (200, 404, 422)
+    form = {"example": f"q{sign}", "question": f"a{sign}", "answer": f"b{sign}", "tags": f"c{sign}"}
+    for act in ("", "/remove", "/drop", "/keep"):
+        answer = vera.post(f"{BASE}{act}", data=form | {"back": f"tag=a{sign}b&x"})
+        assert answer.status_code in (303, 422), answer.text
+    table = {"table": f"a{sign}\tb{sign}\tc{sign}\n"}
+    assert vera.post(f"{BASE}/paste", data=table).status_code == 200
+
+
+def test_a_dataset_of_others_is_not_there(site, vera):
+    assert vera.get("/datasets/none/examples").status_code == 404
+    with site.browser(ANNA) as anna:
+        assert anna.get(BASE).status_code == 404

@@ -1,0 +1,97 @@
+"""Datasets, builds and verdicts through the api; and a teacher's edit that becomes a commit."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.users import Users
+from merlin.core.permissions import Role
+from tests.api.running_api import BORIS
+from tests.api.staff_api import office
+
+pytestmark = pytest.mark.integration
+
+COURSE = """\
+# The card of the course.
+semester: 1
+name: {ru: Проба, en: Trial}
+materials:
+  - {lesson: 1, type: lecture, title: {ru: Начало}, text: materials/lecture-01.md}  # the first
+"""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    """An api beside a daemon that has built trial twice."""
+    with office(tmp_path_factory.mktemp("office")) as site:
+        site.lab.until_serving("trial-1")
+        folder = site.lab.repository.folder / "datasets" / "trial"
+        site.lab.repository.example("trial", 1, answer="Другое слово.")
+        site.lab.repository.example("trial", 20)
+        (folder / "examples" / "q2.yaml").unlink()
+        (folder / "examples" / "broken.yaml").write_text("messages: [\n", encoding="utf-8")
+        (folder / "materials").mkdir()
+        (folder / "materials" / "lecture-01.md").write_text("# Начало\n", encoding="utf-8")
+        (folder / "course.yaml").write_text(COURSE, encoding="utf-8")
+        site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
+        site.lab.repository.commit("Change some")
+        site.lab.until_serving("trial-2")
+        yield site
+
+
+def test_a_dataset_is_told_with_what_serves_it(site):
+    (document,) = site.admin.get("/api/datasets").json()["datasets"]
+    assert document["title"] == {"ru": "Проба", "en": "Trial"}
+    assert document["serving"]["build"] == "trial-2"
+    assert document["verdict"]["verdict"] == "serving"
+    assert document["examples"] == 13
+    one = site.admin.get("/api/datasets/trial").json()
+    assert {key: one[key] for key in document} == document
+    broken = [finding for finding in one["findings"] if finding["path"] == "examples/broken.yaml"]
+    assert broken[0]["severity"] == "error"
+    assert broken[0]["text"]
+    assert site.admin.get("/api/datasets/none").status_code == 404
+
+
+def test_builds_are_told_with_their_examples_and_compared(site):
+    builds = site.admin.get("/api/builds").json()["builds"]
+    assert [build["version"] for build in builds] == ["trial-2", "trial-1"]
+    one = site.admin.get("/api/builds/trial-2").json()
+    assert len(one["examples"]) == one["train"] + one["test"] == 12
+    assert one["system"] == "Отвечай коротко."
+    by_digest = site.admin.get(f"/api/builds/{one['digest'][:12]}").json()
+    assert by_digest["version"] == "trial-2"
+    diff = site.admin.get("/api/builds/trial-1/diff/trial-2").json()
+    assert (diff["added"], diff["removed"], diff["changed"]) == (["q20"], ["q2"], ["q1"])
+    assert site.admin.get("/api/builds/trial-9").status_code == 404
+
+
+def test_verdicts_are_told_by_dataset_and_by_commit(site):
+    verdicts = site.admin.get("/api/verdicts", params={"dataset": "trial"}).json()["verdicts"]
+    assert [verdict["subject"] for verdict in verdicts][:2] == ["Change some", "Add examples"]
+    commit = verdicts[0]["commit"]
+    found = site.admin.get("/api/verdicts", params={"commit": commit[:8]}).json()["verdicts"]
+    assert [verdict["commit"] for verdict in found] == [commit]
+    assert "examples/broken.yaml" in [finding["path"] for finding in found[0]["findings"]]
+    assert site.admin.get("/api/verdicts", params={"commit": "%"}).status_code == 422
+
+
+def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(site):
+    site.person(BORIS, Role.TEACHER, "trial")
+    Users(site.db).set_name(BORIS, "Борис Учитель")
+    course = site.course_id("trial")
+    body = {"title": {"ru": "Графы"}, "type": "seminar", "lesson": 2, "text": "Вершины и рёбра."}
+    with site.program(BORIS) as teacher:
+        answer = teacher.post(f"/api/courses/{course}/materials", json=body)
+        assert answer.status_code == 202, answer.json()
+        site.lab.tick("changes", "fetch")
+        change = teacher.get(answer.headers["location"]).json()
+        assert change["state"] == "committed"
+        materials = teacher.get(f"/api/teacher/courses/{course}").json()["materials"]
+        assert [material["title"]["ru"] for material in materials] == ["Начало", "Графы"]
+        assert materials[1]["id"]
+    git = site.lab.repository.git
+    assert git("log", "-1", "--format=%an|%s", "main") == "Борис Учитель|Add seminar 2"
+    stored = git("show", "main:datasets/trial/course.yaml")
+    assert stored.startswith(COURSE.rstrip("\n"))
+    assert git("show", "main:datasets/trial/materials/seminar-02.md") == "Вершины и рёбра."

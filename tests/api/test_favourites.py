@@ -1,0 +1,201 @@
+"""Favourites over HTTP: whose they are, once each, and what else is refused."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from merlin.account.api_keys import Scope
+from merlin.course.catalogue import Catalogue
+from tests.api.running_api import ANNA, BORIS
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+CARL = 1004
+PATH = "/api/user/courses"
+
+
+@pytest.fixture(scope="module")
+def carl(still_site):
+    """Somebody whose calls are all refused."""
+    with still_site.program(still_site.person(CARL)) as client:
+        yield client
+
+
+@pytest.fixture
+def anna(site):
+    site.person(ANNA)
+    with site.program(ANNA) as client:
+        yield client
+
+
+@pytest.fixture
+def boris(site):
+    site.person(BORIS)
+    with site.browser(BORIS) as client:
+        yield client
+
+
+def favourite_slugs(client):
+    return [course["slug"] for course in client.get(PATH).json()]
+
+
+def test_a_course_is_kept_shown_and_let_go(site, anna):
+    course_id = site.course_id("networks")
+    first, again = (anna.post(PATH, json={"course_id": course_id}) for _ in range(2))
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json() == again.json() == site.client.get(f"/api/courses/{course_id}").json()
+    assert favourite_slugs(anna) == ["networks"]
+    for _ in range(2):
+        gone = anna.delete(f"{PATH}/{course_id}")
+        assert (gone.status_code, gone.content) == (204, b"")
+    assert favourite_slugs(anna) == []
+
+
+def test_they_come_in_the_order_in_which_they_were_added(site, anna):
+    for slug in ("networks", "algorithms"):
+        anna.post(PATH, json={"course_id": site.course_id(slug)})
+    assert favourite_slugs(anna) == ["networks", "algorithms"]
+
+
+def test_everybody_has_their_own(site, anna, boris):
+    course_id = site.course_id("algorithms")
+    anna.post(PATH, json={"course_id": course_id})
+    assert favourite_slugs(boris) == []
+    assert boris.delete(f"{PATH}/{course_id}").status_code == 204
+    assert favourite_slugs(anna) == ["algorithms"]
+    assert boris.post(PATH, json={"course_id": course_id}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    "extra", [{"user_id": BORIS}, {"user": BORIS}, {"userId": str(BORIS)}, {"courses": [1]}]
+)
+def test_whose_they_are_is_not_taken_from_the_call(site, anna, boris, extra):
+    body = {"course_id": site.course_id("algorithms"), **extra}
+    refused = anna.post(PATH, json=body)
+    assert refused.status_code == 422
+    assert refused.json()["errors"][0]["pointer"] == f"/{next(iter(extra))}"
+    by_query = anna.post(PATH, params={"user_id": BORIS}, json={"course_id": body["course_id"]})
+    assert by_query.status_code == 201
+    assert (favourite_slugs(boris), favourite_slugs(anna)) == ([], ["algorithms"])
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        [],
+        None,
+        "1",
+        {"course_id": None},
+        {"course_id": "1"},
+        {"course_id": 1.5},
+        {"course_id": True},
+        {"course_id": 0},
+        {"course_id": -1},
+        {"course_id": 2**53},
+        {"course_id": 10**30},
+        {"course_id": [1]},
+        {"course_id": {"id": 1}},
+    ],
+)
+def test_a_body_of_another_shape_is_refused(carl, body):
+    answer = carl.post(PATH, json=body)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"]
+    assert favourite_slugs(carl) == []
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b'{"course_id": NaN}',
+        b'{"\\ud800": 1}',
+        b"[" * 5000,
+        b'{"course_id":' + b"9" * 5000,
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(carl, content):
+    answer = carl.post(PATH, content=content, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 422, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    form = carl.post(PATH, data={"course_id": "1"})
+    assert form.status_code == 415
+
+
+def test_a_course_that_is_not_there_or_not_active_is_not_found(site, anna):
+    for course_id in (999999, site.course_id("closed")):
+        answer = anna.post(PATH, json={"course_id": course_id})
+        assert answer.status_code == 404
+        assert answer.json()["detail"] == "Курс не найден."
+    assert anna.delete(f"{PATH}/999999").status_code == 204
+
+
+def test_nobody_signed_in_has_any(site):
+    course_id = site.course_id("algorithms")
+    answers = [
+        site.client.get(PATH),
+        site.client.post(PATH, json={"course_id": course_id}),
+        site.client.delete(f"{PATH}/{course_id}"),
+        site.client.get(PATH, headers={"Authorization": "Bearer mrl_wrong"}),
+    ]
+    assert [answer.status_code for answer in answers] == [401] * 4
+
+
+def test_a_key_needs_the_scope(site):
+    course_id = site.course_id("algorithms")
+    with (
+        site.program(ANNA, Scope.CHAT_WRITE) as talker,
+        site.program(ANNA, Scope.COURSES_READ) as reader,
+        site.program(ANNA, Scope.FAVOURITES_WRITE) as writer,
+    ):
+        assert talker.get(PATH).status_code == 403
+        assert reader.post(PATH, json={"course_id": course_id}).status_code == 403
+        assert reader.delete(f"{PATH}/{course_id}").status_code == 403
+        assert writer.post(PATH, json={"course_id": course_id}).status_code == 201
+        assert favourite_slugs(reader) == favourite_slugs(writer) == ["algorithms"]
+
+
+def test_a_page_of_another_site_keeps_nothing(site, boris):
+    body = {"course_id": site.course_id("algorithms")}
+    foreign = boris.post(PATH, json=body, headers={"Origin": "https://elsewhere.example"})
+    assert foreign.status_code == 403
+    assert favourite_slugs(boris) == []
+
+
+def test_they_are_remembered_by_their_tag_and_by_nobody_else(site, anna):
+    first = anna.get(PATH)
+    assert first.headers["cache-control"] == "private, no-cache"
+    tag = first.headers["etag"]
+    same = anna.get(PATH, headers={"If-None-Match": tag})
+    assert (same.status_code, same.content, same.headers["etag"]) == (304, b"", tag)
+    anna.post(PATH, json={"course_id": site.course_id("algorithms")})
+    assert anna.get(PATH, headers={"If-None-Match": tag}).status_code == 200
+
+
+def test_five_hundred_racing_posts_keep_each_course_once(site):
+    site.teach(
+        {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Курс {n}}}\n"} for n in range(25)}
+    )
+    ids = [course.course_id for course in Catalogue(site.db).courses()]
+    site.person(ANNA)
+    headers = site.key(ANNA)
+
+    def race(place):
+        with httpx.Client(base_url=site.address, headers=headers, timeout=longest()) as client:
+            posts = [
+                client.post(PATH, json={"course_id": each}) for each in ids[place:] + ids[:place]
+            ]
+            return [post.status_code for post in posts]
+
+    with ThreadPoolExecutor(20) as pool:
+        statuses = [status for told in pool.map(race, range(20)) for status in told]
+    assert statuses.count(201) == len(ids)
+    assert statuses.count(200) == len(statuses) - len(ids)
+    assert sorted(site.favourites(ANNA)) == sorted(ids)

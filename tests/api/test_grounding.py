@@ -1,0 +1,113 @@
+"""An answer composed from a course's materials where the tuned model does not know it."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.api.chat_api import MODEL, asker, run_asking_site, talk, uses
+from tests.api.running_api import ANNA
+from tests.support.serving_models import count_answers, try_in
+
+pytestmark = pytest.mark.functional
+
+UNKNOWN = {"fixed_answer": "Я этого не знаю.", "extension": {"known": False}}
+QUESTION = "Что такое алгоритм, набор каких шагов?"
+
+
+@pytest.fixture
+def course(tmp_path):
+    composer = ("chat", "stand-in-chat")
+    with run_asking_site(tmp_path, grounding=composer) as (site, provider):
+        provider.behave(**UNKNOWN)
+        yield site, provider
+
+
+def ask(site, question=QUESTION, **more):
+    with asker(site) as program:
+        return program.post("/chat/completions", json=talk(question, **more)).json()
+
+
+def asked_models(provider):
+    return [call.body["model"] for call in provider.calls("chat.create")]
+
+
+def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
+    site, provider = course
+    document = ask(site)
+    assert "конечный" in document["choices"][0]["message"]["content"]
+    assert "[1]" not in document["choices"][0]["message"]["content"]
+    extension = document["merlin"]
+    assert extension["sources"] == ["лекция 1 «Введение в алгоритмы», абзац 1"]
+    assert extension["note"].endswith(extension["sources"][0])
+    assert (extension["standing"], extension["known"]) == ("composed", True)
+    assert asked_models(provider) == [MODEL, "stand-in-chat"]
+    assert uses(site) == {}
+
+
+def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tried(course):
+    site, provider = course
+    try_in(site.database, "ft:tried", 0.0, dataset="algorithms")
+    assert ask(site)["merlin"]["standing"] == "composed"
+    assert count_answers(site.database) == (0, 0, 1, 0)
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))
+    ask(site)
+    assert count_answers(site.database) == (0, 0, 1, 1)
+
+
+def test_a_known_answer_is_given_as_it_was_taught(course):
+    site, provider = course
+    provider.behave(fixed_answer="Набор шагов.", extension={"known": True})
+    document = ask(site)
+    assert document["choices"][0]["message"]["content"] == "Набор шагов."
+    assert document["merlin"]["sources"] == []
+    assert asked_models(provider) == [MODEL]
+
+
+@pytest.mark.parametrize(
+    "question", ["Какая погода в Твери завтра?", "а?", "Расскажи мне про алгоритм доставки пиццы"]
+)
+def test_what_no_source_holds_stays_unknown(course, question):
+    site, _ = course
+    document = ask(site, question)
+    assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+    assert (document["merlin"]["standing"], document["merlin"]["sources"]) == ("serving", [])
+
+
+def test_a_composer_that_is_away_leaves_the_honest_refusal(course):
+    site, provider = course
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, skip=1, times=None))
+    document = ask(site)
+    assert document["choices"][0]["message"]["content"] == UNKNOWN["fixed_answer"]
+
+
+def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
+    site, _ = course
+    with asker(site) as program:
+        text = program.post("/chat/completions", json=talk(QUESTION, stream=True)).text
+    assert "не знаю" not in text
+    assert "[1]" not in text
+    assert "лекция 1" in text
+
+
+def test_a_wish_for_the_tuned_model_alone_does_not_steer_the_composer(course):
+    site, provider = course
+    ask(site, temperature=0.9, max_tokens=50, stop="шаг")
+    tuned, composer = (call.body for call in provider.calls("chat.create"))
+    assert tuned["temperature"] == 0.9
+    assert not {"temperature", "stop"} & composer.keys()
+    assert 50 in (composer.get("max_tokens"), composer.get("max_completion_tokens"))
+
+
+def test_json_is_not_composed(course):
+    site, provider = course
+    ask(site, response_format={"type": "json_object"})
+    assert "stand-in-chat" not in asked_models(provider)
+
+
+def test_the_page_tells_the_source_under_the_answer(course):
+    site, _ = course
+    address = f"/courses/{site.course_id('algorithms')}/chat"
+    with site.browser(ANNA) as browser:
+        page = browser.post(address, data={"q": QUESTION}, follow_redirects=True).text
+    assert "Ответ составила модель по источникам" in page

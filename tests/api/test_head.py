@@ -1,0 +1,82 @@
+"""HEAD: what GET would be answered with, without the body, at every address that there is."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+from structlog.testing import capture_logs
+
+from docs.build.openapi import described
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+TOLD = described()
+PAGES = ["/", "/courses/1", "/sign-in", "/nowhere", "/api/nowhere", "/openapi.json", "/healthz"]
+READ = sorted(path for path, calls in TOLD["paths"].items() if "get" in calls and "{" not in path)
+VOLATILE = {"date", "x-request-id", "ratelimit", "set-cookie"}
+SIZED = "content-length"
+
+
+def call(connection, method, path, **headers):
+    """Return status, headers and body of one call on a connection that stays."""
+    connection.request(method, path, headers=headers)
+    answer = connection.getresponse()
+    names = {name.lower(): value for name, value in answer.getheaders()}
+    told = {name: value for name, value in names.items() if name not in VOLATILE}
+    return answer.status, told, answer.read()
+
+
+@pytest.fixture
+def connection(still_site):
+    connection = http.client.HTTPConnection(
+        still_site.address.removeprefix("http://"), timeout=longest()
+    )
+    yield connection
+    connection.close()
+
+
+@pytest.mark.parametrize("path", sorted({*READ, *PAGES}))
+def test_head_is_get_without_the_body(connection, path):
+    status, headers, body = call(connection, "GET", path)
+    # A second one too: what is kept answers it. The connection is still in step afterwards.
+    for _ in range(2):
+        head = call(connection, "HEAD", path)
+        assert (head[0], head[2]) == (status, b"")
+        # What is told of itself (metrics, health) is a little longer each time.
+        told = [{name: each[name] for name in each if name != SIZED} for each in (head[1], headers)]
+        assert told[0] == told[1]
+    again = call(connection, "GET", path)
+    assert again[0] == status
+    assert bool(again[2]) == bool(body)
+
+
+def test_head_of_what_is_kept_has_its_tag_and_its_size(connection):
+    _, headers, body = call(connection, "GET", "/api/courses")
+    status, document, nothing = call(connection, "HEAD", "/api/courses")
+    assert (status, nothing, document["etag"]) == (200, b"", headers["etag"])
+    assert int(document[SIZED]) == len(body)
+    same = call(connection, "HEAD", "/api/courses", **{"If-None-Match": headers["etag"]})
+    assert (same[0], same[2]) == (304, b"")
+
+
+def test_an_address_that_is_not_read_takes_no_head(connection):
+    status, headers, body = call(connection, "HEAD", "/v1/chat/completions")
+    assert (status, headers["allow"], body) == (405, "POST", b"")
+    _, headers, _ = call(connection, "PATCH", "/api/courses")
+    assert headers["allow"] == "GET, HEAD"
+
+
+def test_the_log_and_the_counters_name_the_call_as_it_came(connection):
+    def counted():
+        lines = call(connection, "GET", "/metrics")[2].decode().splitlines()
+        heads = [line for line in lines if 'method="HEAD"' in line]
+        return any('route="/api/semesters"' in line for line in heads)
+
+    # Both are noted when the answer is already on its way.
+    with capture_logs() as logs:
+        call(connection, "HEAD", "/api/semesters")
+        seen = {"path": "/api/semesters", "method": "HEAD", "status": 200}
+        wait_until(lambda: any(seen.items() <= line.items() for line in list(logs)))
+    wait_until(counted)

@@ -1,0 +1,267 @@
+"""/healthz, /readyz and /metrics over real HTTP."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import psycopg
+import pytest
+
+from merlin.app.answer_counts import MAX_MODELS
+from merlin.core.clock import from_iso
+from merlin.core.heartbeat import Heartbeat
+from merlin.db.processes import Heartbeats
+from merlin.db.requests import RequestKind, Requests
+from merlin.db.tables import HEARTBEAT, JOB
+from merlin.training.jobs import JobState, add_change
+from tests.api.chat_api import Talk
+from tests.api.running_api import NOT_LIMITED, running
+from tests.support.metrics_page import figure
+from tests.support.serving_models import serve_in
+from tests.support.small_disk import fill, small_disk
+from tests.support.waiting import wait_until
+
+functional = pytest.mark.functional
+
+NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def one_site(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("watched")) as site:
+        # It speaks itself too, by a clock of its own.
+        site.app.state.services = replace(site.services, clock=lambda: NOW)
+        yield site
+
+
+@pytest.fixture
+def watched(one_site):
+    """An api of which no other process has ever spoken."""
+    one_site.db.change(HEARTBEAT.delete())
+    return one_site
+
+
+def beat(site, process="daemon", age_s=1.0, host="one", **counters):
+    """Let a process have spoken so many seconds ago."""
+    at = NOW - timedelta(seconds=age_s)
+    began = NOW - timedelta(hours=1)
+    Heartbeats(site.db).beat(Heartbeat(process, host, 7, began, at, "poll", counters))
+
+
+def ready(site):
+    """Return what the api says of the daemon and the bot."""
+    processes = site.client.get("/readyz").json()["processes"]
+    return {name: processes[name] for name in ("daemon", "bot")}
+
+
+@functional
+def test_readyz_tells_of_the_other_processes(watched):
+    beat(watched, age_s=2.5)
+    beat(watched, "bot", age_s=10)
+    response = watched.client.get("/readyz")
+    assert response.status_code == 200
+    assert (response.json()["ready"], response.json()["database"]) == (True, "ok")
+    assert ready(watched) == {
+        "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
+        "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
+    }
+
+
+@functional
+def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(watched):
+    beat(watched, age_s=3)
+    beat(watched, age_s=900, host="two")
+    assert ready(watched)["daemon"]["alive"] is True
+
+
+@functional
+def test_readyz_knows_processes_that_never_spoke(watched):
+    assert ready(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
+
+
+@functional
+def test_metrics_show_what_the_database_says(watched):
+    took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
+    beat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
+    Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
+    serve_in(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
+    page = watched.client.get("/metrics").text
+    process = {"process": "daemon", "host": "one"}
+    assert figure(page, "merlin_process_up", **process) == 1
+    assert figure(page, "merlin_task_rounds_total", **process, task="fetch", status="success") == 3
+    assert figure(page, "merlin_task_seconds_sum", **process, task="fetch") == 2.5
+    assert figure(page, "merlin_task_seconds_count", **process, task="fetch") == 4
+    buckets = {"0.1": 0, "0.3": 3, "1.0": 3, "3.0": 4, "+Inf": 4}
+    for bound, rounds in buckets.items():
+        name = "merlin_task_seconds_bucket"
+        assert figure(page, name, **process, task="fetch", le=bound) == rounds
+    assert figure(page, "merlin_too_many_requests_total", **process, by="chat") == 2
+    assert figure(page, "merlin_daemon_waiting", **process) == 9
+    assert figure(page, "merlin_queue_depth", queue="requests") == 1
+    assert figure(page, "merlin_jobs", state="succeeded") == 1
+    serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
+    assert figure(page, "merlin_serving_model", **serves) == 1
+
+
+@functional
+def test_answers_are_counted_once_each_when_they_have_ended(watched):
+    model = {"provider": "chat", "model": "stand-in-base"}
+
+    def counts():
+        page = watched.client.get("/metrics").text
+        told = (
+            figure(page, "merlin_answers_total", **model, outcome="answered"),
+            figure(page, "merlin_answers_total", **model, outcome="refused"),
+            figure(page, "merlin_answer_seconds_count", **model),
+            figure(page, "merlin_answer_tokens_total", **model, kind="input"),
+            figure(page, "merlin_answer_cost_total", **model, currency="usd"),
+        )
+        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.2") in (None, 0)
+        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == told[2]
+        return tuple(each or 0 for each in told)
+
+    counts()  # where the counting begins
+    talk = Talk(watched)
+    talk.ask(1)
+    talk.begin(2)
+    talk.end(2, known=False)
+    talk.begin(3)
+    for _ in range(2):
+        assert counts() == (1, 1, 2, 20, pytest.approx(14e-6))
+    talk.end(3)
+    assert counts() == (2, 1, 3, 30, pytest.approx(21e-6))
+
+
+@functional
+def test_of_many_models_those_are_told_that_answered_last(watched):
+    talk = Talk(watched)
+    watched.client.get("/metrics")
+    for number in range(MAX_MODELS + 2):
+        talk.begin(100 + number)
+        talk.end(100 + number, model_id=f"model-{number}")
+        if number == MAX_MODELS:
+            talk.begin(99)
+            talk.end(99, model_id="model-2")
+    page = watched.client.get("/metrics").text
+    told = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
+    assert told == {f"model-{number}" for number in (2, *range(4, MAX_MODELS + 2))} | {"model-3"}
+    assert 'model="model-1"' not in page
+
+
+@functional
+def test_a_training_is_counted_by_how_long_it_took(watched):
+    watched.client.get("/metrics")
+    serve_in(watched.db, "ft:long", number=9, dataset="neuro")
+    job_id = watched.db.value(JOB.select(JOB.id).order_by(JOB.id.desc()))
+    with watched.db.atomic():
+        began = from_iso(watched.db.value(JOB.select(JOB.created_at).where(JOB.id == job_id)))
+        for state, minutes in ((JobState.RUNNING, 1), (JobState.SUCCEEDED, 20)):
+            add_change(watched.db, job_id, "", state, began + timedelta(minutes=minutes))
+    for _ in range(2):
+        page = watched.client.get("/metrics").text
+        of = {"provider": "chat", "state": "succeeded"}
+        assert figure(page, "merlin_job_seconds_count", **of) == 1
+        assert figure(page, "merlin_job_seconds_sum", **of) == 1200
+
+
+@functional
+def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
+    beat(watched, age_s=60, fetch_success=3)
+    page = watched.client.get("/metrics").text
+    assert figure(page, "merlin_process_up", process="daemon", host="one") == 0
+    assert "merlin_task_rounds_total" not in page
+
+
+@pytest.mark.integration
+def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
+    url = postgresql.make()
+    with running(tmp_path, url) as site:
+        with postgresql.silent():
+            assert site.client.get("/healthz").json() == {"status": "ok"}
+            response = site.client.get("/readyz")
+            assert (response.status_code, response.json()["ready"]) == (503, False)
+            assert "postgres@" not in response.text
+            page = site.client.get("/metrics")
+            assert page.status_code == 200
+            assert figure(page.text, "merlin_database_up") == 0
+        wait_until(lambda: site.client.get("/readyz").status_code == 200)
+
+
+def readiness(site):
+    """Return what each probe says, and whether a page can still be read."""
+    told = site.client.get("/readyz")
+    page = site.client.get("/metrics").text
+    assert site.client.get("/healthz").json() == {"status": "ok"}
+    assert site.client.get("/api/courses").status_code == 200
+    assert figure(page, "merlin_database_up") == 1
+    is_writable = figure(page, "merlin_database_writable") == 1
+    assert told.json()["ready"] is is_writable is (told.status_code == 200)
+    return told.json()["database"]
+
+
+@pytest.mark.integration
+def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
+    with small_disk(tmp_path / "state", "32m"), running(tmp_path / "state") as site:
+        assert readiness(site) == "ok"
+        filler = fill(tmp_path / "state")
+        assert readiness(site) == "full"
+        filler.unlink()
+        assert readiness(site) == "ok"
+
+
+@pytest.mark.integration
+def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_pages(
+    tmp_path, postgresql
+):
+    url = postgresql.make()
+    name = url.rpartition("/")[2]
+    with running(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
+        for setting, state in (("on", "read-only"), ("off", "ok")):
+            admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
+            admin.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE datname = %s AND pid <> pg_backend_pid()",
+                [name],
+            )
+            wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
+            assert readiness(site) == state
+        (spoken,) = Heartbeats(site.db).all()
+    # As docs/en/growth.md counts them, and one of this thread.
+    assert 1 <= spoken.counters["connections"] <= 7 + 1
+
+
+@functional
+def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_with):
+    with serve_with() as client:
+        client.get("/healthz")
+        client.get("/made/up/by/somebody")
+        client.request("BREW", "/healthz")
+        page = client.get("/metrics").text
+    name = "merlin_http_requests_total"
+    assert figure(page, name, method="GET", route="/healthz", status="200") == 1
+    assert figure(page, name, method="GET", route="", status="404") == 1
+    assert figure(page, "merlin_http_request_seconds_count", route="/healthz") == 1
+    assert figure(page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf") == 1
+    assert "made" not in page
+    assert "BREW" not in page
+
+
+ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
+
+
+@functional
+@pytest.mark.parametrize("path", ["/readyz", "/metrics"])
+def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(serve_with, path):
+    with serve_with() as client:
+        assert client.get(path).status_code == 200
+        for headers in (ELSEWHERE, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=x"}):
+            answer = client.get(path, headers=headers)
+            assert answer.status_code == 404
+            assert answer.json()["type"] == "urn:merlin:problem:not-found"
+        assert client.get("/healthz", headers=ELSEWHERE).status_code == 200
+    watching = NOT_LIMITED.model_copy(update={"monitoring": ("203.0.113.0/24",)})
+    with serve_with(listening=watching) as client:
+        assert client.get(path, headers=ELSEWHERE).status_code == 200
+        assert client.get(path).status_code == 404

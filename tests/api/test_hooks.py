@@ -1,0 +1,302 @@
+"""The hooks over real HTTP; that of payments is in test_forged_requests.py."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+from openai import OpenAI
+
+from merlin.api.hooks import REST_S
+from merlin.api.problems import HOOK_BYTES
+from merlin.app.inbox import Inbox, Owner
+from merlin.config.engine import EngineSettings
+from merlin.core.clock import utc_now
+from merlin.core.webhook_signing import signed_headers
+from merlin.db.database import open_database
+from merlin.db.requests import Requests, RequestState
+from merlin.db.tables import REQUEST
+from merlin.db.tables import UPDATE as UPDATES
+from merlin.engine.main import create_app as engine_app
+from tests.api.running_api import SECRET, running
+from tests.api.sign_in_data import BOT, TOKEN
+from tests.support.http_servers import serve_app
+from tests.support.metrics_page import figure
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+HEADERS = {"X-Telegram-Bot-Api-Secret-Token": SECRET}
+UPDATE = {
+    "update_id": 5,
+    "message": {"message_id": 1, "chat": {"id": 42}, "from": {"id": 42}, "text": "Привет"},
+}
+
+
+def requested_kinds(database):
+    """Return what hooks have asked the daemon for, the oldest first."""
+    rows = database.rows(REQUEST.select().where(REQUEST.by_whom == "api:hook"))
+    return [row["kind"] for row in rows]
+
+
+def wait_for_one(database, kind):
+    """Wait until the daemon is asked for this, and for nothing else."""
+    wait_until(lambda: requested_kinds(database) == [kind])
+
+
+@pytest.fixture(scope="module")
+def one_hook(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET) as site:
+        yield site
+
+
+@pytest.fixture
+def hooked(one_hook):
+    """An api in webhook mode to which Telegram has brought nothing yet."""
+    one_hook.db.change(UPDATES.delete())
+    return one_hook
+
+
+def stored(database):
+    """Return the number, chat and content of each update that is stored."""
+    updates = Inbox(database, BOT).claim(Owner("here", "boot", 1, 1), 10)
+    return [(one.update_id, one.chat_id, one.body) for one in updates]
+
+
+def test_an_update_is_stored_before_it_is_answered(hooked):
+    assert hooked.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+    assert stored(hooked.db) == [(5, 42, UPDATE)]
+
+
+@pytest.mark.parametrize("given", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
+def test_a_forged_update_is_refused(hooked, given):
+    headers = {} if given is None else {"X-Telegram-Bot-Api-Secret-Token": given.encode("latin-1")}
+    response = hooked.client.post("/hooks/telegram", json=UPDATE, headers=headers)
+    assert response.status_code == 401
+    assert response.json()["type"] == "urn:merlin:problem:unauthorized"
+    assert stored(hooked.db) == []
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"[]", b"7", b"null", b'{"message":{}}', b"\xff\xfe", b"[" * 100_000]
+)
+def test_what_is_no_update_is_a_bad_request(hooked, body):
+    response = hooked.client.post("/hooks/telegram", content=body, headers=HEADERS)
+    assert response.status_code == 400
+    assert stored(hooked.db) == []
+
+
+@pytest.mark.parametrize("missing", ["token", "webhook_secret"])
+def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
+    told = {"token": TOKEN, "webhook_secret": SECRET, missing: ""}
+    with serve_with(**told) as client:
+        response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
+        assert response.status_code == 404
+
+
+def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
+    url = postgresql.make()
+    with running(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
+        with postgresql.silent():
+            refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
+            assert refused.status_code == 503
+            assert refused.headers["retry-after"]
+            assert site.client.post("/hooks/git").status_code == 202
+        assert site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
+        # What this thread read by ended with the server.
+        with open_database(url, cipher=site.db.cipher) as database:
+            assert len(stored(database)) == 1
+            wait_for_one(database, "fetch")
+
+
+def test_the_git_hook_asks_for_a_fetch(site):
+    assert site.client.post("/hooks/git", content=b"anything at all").status_code == 202
+    wait_for_one(site.db, "fetch")
+
+
+def test_the_provider_hook_asks_for_a_look_at_the_jobs(site):
+    assert site.client.post("/hooks/provider", json={"forged": True}).status_code == 202
+    wait_for_one(site.db, "poll")
+
+
+def from_elsewhere(client, name, **more):
+    """Call a hook as the proxy of a public api passes a call on."""
+    headers = {"X-Forwarded-For": "203.0.113.7", **more.pop("headers", {})}
+    return client.post(f"/hooks/{name}", headers=headers, **more)
+
+
+def refused_counts(client):
+    """Return what the metrics say of refused hooks, by the hook."""
+    page = client.get("/metrics").text
+    told = {
+        hook: figure(page, "merlin_hooks_refused_total", hook=hook)
+        for hook in ("git", "provider", "telegram")
+    }
+    return {hook: count for hook, count in told.items() if count is not None}
+
+
+@pytest.mark.parametrize("name", ["git", "provider"])
+def test_without_a_secret_a_hook_is_called_from_this_machine_alone(site, name):
+    answer = from_elsewhere(site.client, name)
+    assert answer.status_code == 401
+    assert answer.json()["type"] == "urn:merlin:problem:unauthorized"
+    assert refused_counts(site.client) == {name: 1}
+    forged = {"X-Forwarded-For": "127.0.0.1"}
+    assert site.client.post(f"/hooks/{name}", headers=forged).status_code == 401
+    assert site.client.post(f"/hooks/{name}").status_code == 202
+    wait_for_one(site.db, {"git": "fetch", "provider": "poll"}[name])
+
+
+BODY = b'{"ref": "refs/heads/main"}'
+WORD = "a-word-that-the-host-was-told"
+SIGNING = f"whsec_{base64.b64encode(b'24 bytes at least, they say').decode()}"
+
+
+def digest(secret, body=BODY):
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def standard(secret, at=0, body=BODY):
+    return signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    """Give an api whose hooks have two secrets each, as while one is changed."""
+    secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
+    with running(tmp_path, hook_secrets=secrets) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def unmoved(tmp_path_factory):
+    """Give such an api to those whom it refuses."""
+    secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
+    with running(tmp_path_factory.mktemp("unmoved"), hook_secrets=secrets) as site:
+        yield site
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Hub-Signature-256": f"sha256={digest(WORD)}"},
+        {"X-Hub-Signature": f"sha256={digest(WORD)}"},
+        {"X-Gitea-Signature": digest(WORD)},
+        {"X-Forgejo-Signature": digest(WORD)},
+        {"X-Gitlab-Token": WORD},
+        {"X-Gitlab-Token": "an-older-word"},
+        lambda: standard(WORD),
+    ],
+    ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
+)
+def test_a_hook_of_a_git_host_proves_its_secret(guarded, headers):
+    given = headers() if callable(headers) else headers
+    assert from_elsewhere(guarded.client, "git", content=BODY, headers=given).status_code == 202
+    wait_for_one(guarded.db, "fetch")
+
+
+@pytest.mark.parametrize("at", [0, -240, 240])
+def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
+    headers = standard(SIGNING, at)
+    headers["webhook-signature"] = f"v1,AAAA v2,x {headers['webhook-signature']}"
+    assert (
+        from_elsewhere(guarded.client, "provider", content=BODY, headers=headers).status_code == 202
+    )
+    wait_for_one(guarded.db, "poll")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"X-Hub-Signature-256": digest(WORD)},
+        {"X-Hub-Signature-256": f"sha256={digest('another')}"},
+        {"X-Hub-Signature-256": f"sha256={digest(WORD, b'another body')}"},
+        {"X-Hub-Signature-256": "sha256="},
+        {"X-Hub-Signature-256": "sha256=\xe9"},
+        {"X-Gitea-Signature": ""},
+        {"X-Gitlab-Token": ""},
+        {"X-Gitlab-Token": WORD + "x"},
+        lambda: standard("another"),
+        lambda: standard(SIGNING, -360),
+        lambda: standard(SIGNING, 360),
+        lambda: {**standard(SIGNING), "webhook-id": "msg_2"},
+        lambda: {**standard(SIGNING), "webhook-timestamp": "9" * 4000},
+        lambda: {**standard(SIGNING), "webhook-timestamp": "soon"},
+        lambda: {**standard(SIGNING), "webhook-signature": "v1,"},
+        lambda: {**standard(SIGNING), "webhook-signature": "\xe9"},
+        lambda: standard(SIGNING, body=b"another body"),
+    ],
+)
+@pytest.mark.parametrize("name", ["git", "provider"])
+def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
+    before = refused_counts(unmoved.client).get(name, 0)
+    given = headers() if callable(headers) else headers
+    said = {key: value.encode("latin-1") for key, value in given.items()}
+    answer = unmoved.client.post(f"/hooks/{name}", content=BODY, headers=said)
+    assert answer.status_code == 401
+    assert refused_counts(unmoved.client)[name] == before + 1
+    assert requested_kinds(unmoved.db) == []
+
+
+@contextmanager
+def ended_job(site, folder, secret):
+    """Let a job end at an engine of ours that tells the hook; give the engine's client."""
+    hook = {f"{site.address}/hooks/provider": secret}
+    engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
+    with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
+        file = client.files.create(file=("train.jsonl", b"no example"), purpose="fine-tune")
+        client.fine_tuning.jobs.create(model="recall", training_file=file.id)
+        yield client
+
+
+def test_the_signature_of_our_own_engine_is_verified(tmp_path):
+    with (
+        running(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
+        ended_job(site, tmp_path, SIGNING),
+    ):
+        wait_for_one(site.db, "poll")
+        assert refused_counts(site.client) == {}
+
+
+def test_a_job_that_ends_at_our_own_engine_rings_the_provider_hook(site, tmp_path):
+    with ended_job(site, tmp_path / "engine", f"whsec_{'c2VjcmV0' * 4}") as client:
+        wait_for_one(site.db, "poll")
+        (endpoint,) = client.webhooks.list()
+        assert endpoint.merlin["state"] == "on"
+
+
+def test_a_flood_of_hooks_becomes_a_wish_and_one_more_after_a_rest(site):
+    assert REST_S == 5
+    for _ in range(50):
+        assert site.client.post("/hooks/git").status_code == 202
+    wait_for_one(site.db, "fetch")
+    requests = Requests(site.db)
+    requests.finish(requests.claim(["fetch"]).request_id, RequestState.DONE, {})
+    wait_until(lambda: requested_kinds(site.db) == ["fetch", "fetch"])
+
+
+@pytest.mark.parametrize("name", ["git", "provider"])
+def test_a_body_may_be_64_kilobytes_and_no_byte_more(client, name):
+    assert client.post(f"/hooks/{name}", content=b"x" * HOOK_BYTES).status_code == 202
+    response = client.post(f"/hooks/{name}", content=b"x" * (HOOK_BYTES + 1))
+    assert response.status_code == 413
+    assert "64" in response.json()["detail"]
+
+
+def test_a_body_of_untold_length_is_cut_off_too(client):
+    def endless():
+        for _ in range(1000):
+            yield b"x" * 1024
+
+    assert client.post("/hooks/git", content=endless()).status_code == 413
+
+
+def test_a_hook_wants_post(client):
+    response = client.get("/hooks/git")
+    assert response.status_code == 405
+    assert response.headers["allow"] == "POST"

@@ -1,0 +1,212 @@
+"""Wrong input, everywhere: whatever is sent to a writing operation, it is refused as a problem.
+
+Never a 5xx, never a word of what goes on inside, and nothing changes in the database.
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+from http.client import HTTPResponse
+
+import httpx
+import pytest
+
+from docs.build.openapi import described
+from tests.api.running_api import VERA
+from tests.api.staff_api import whole
+from tests.api.test_role_matrix import tables
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+WRITING = {
+    operation["operationId"]: (path, verb, operation)
+    for path, verbs in described()["paths"].items()
+    for verb, operation in verbs.items()
+    if verb in ("post", "put", "patch") and not path.startswith("/hooks/")
+}
+WITH_BODY = [name for name, (_, _, operation) in WRITING.items() if "requestBody" in operation]
+JSON = {"Content-Type": "application/json"}
+DEEP = 10_000
+
+
+def sample_of(name):
+    return WRITING[name][2]["requestBody"]["content"]["application/json"]["example"]
+
+
+def spoilt(name, value):
+    """Return the sample as JSON text, each text in it in the place of `value`'s raw JSON."""
+
+    def put(node):
+        if isinstance(node, dict):
+            return {key: put(each) for key, each in node.items()}
+        if isinstance(node, list):
+            return [put(each) for each in node]
+        return "@@" if isinstance(node, str) else node
+
+    return json.dumps(put(sample_of(name))).replace('"@@"', value).encode()
+
+
+def has_texts(name):
+    return spoilt(name, "1") != spoilt(name, "2")
+
+
+def numbered(name, value):
+    """Return the sample with a number in the place of every value."""
+    return json.dumps(dict.fromkeys(sample_of(name), value)).encode()
+
+
+def doubled(name):
+    """Return the sample with its first key twice, the second time as no value that it may have."""
+    text = json.dumps(sample_of(name))
+    key = next(iter(sample_of(name)))
+    return f'{text[:-1]}, "{key}": [[]]}}'.encode()
+
+
+# What is sent -> what may be answered to who may do everything.
+SENT = {
+    "nothing": (lambda _: b"", {422, 400}),
+    "no JSON": (lambda _: b"{", {422, 400}),
+    "no UTF-8": (lambda _: b'{"a": "\xff\xfe"}', {422, 400}),
+    "a list": (lambda _: b"[]", {422, 400}),
+    "a text": (lambda _: b'"x"', {422, 400}),
+    "a number": (lambda _: b"1e400", {422, 400}),
+    "not a number": (lambda _: b'{"a": NaN}', {422, 400}),
+    "something else": (lambda _: b'{"surprise": 1}', {422, 400}),
+    "deep lists": (lambda _: b"[" * DEEP + b"]" * DEEP, {422, 400}),
+    "deep objects": (lambda _: b'{"a":' * DEEP + b"1" + b"}" * DEEP, {422, 400}),
+    "a huge number": (lambda name: numbered(name, 10**400), {422, 400}),
+    "a number with 5000 digits": (lambda _: b'{"a": ' + b"9" * 5000 + b"}", {422, 400}),
+    "a key twice": (doubled, {422, 400}),
+    "half a letter": (lambda name: spoilt(name, r'"\ud800"'), {422, 400, 409, 401, 404}),
+    "a NUL": (lambda name: spoilt(name, r'"a\u0000b"'), {422, 400, 409, 401, 404}),
+    "a megabyte": (lambda name: spoilt(name, f'"{"ы" * 500_000}"'), {422, 400, 413, 401}),
+    "too much": (lambda _: b'"' + b"x" * (9 * 1024 * 1024) + b'"', {413}),
+}
+# A body may be left out, or all of it.
+OF_TEXTS = {"half a letter", "a NUL", "a megabyte"}
+OPTIONAL = {("roll_back", "nothing"), ("edit_course", "something else")}
+WORDS_OF_OURS = ("Traceback", "sqlite", "peewee", "pydantic", 'File "', "/merlin/")
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with whole(tmp_path_factory.mktemp("whole")) as site:
+        yield site
+
+
+@pytest.fixture(scope="module")
+def admin(site):
+    """A browser of an admin, who may do everything."""
+    with httpx.Client(base_url=site.address, headers=site.fresh(VERA), timeout=longest()) as client:
+        yield client
+
+
+def send(site, admin, name, content, **headers):
+    path, verb, _ = WRITING[name]
+    address = path.format(**site.homes)
+    return admin.request(verb, address, content=content, headers={**JSON, **headers})
+
+
+def judge(answer, wanted):
+    assert answer.status_code in wanted, answer.text[:500]
+    body = answer.json()
+    assert ("error" in body) if answer.request.url.path.startswith("/v1/") else body["request_id"]
+    assert not [word for word in WORDS_OF_OURS if word in answer.text]
+
+
+@pytest.mark.parametrize("name", WITH_BODY)
+def test_wrong_bodies_are_refused_and_change_nothing(site, admin, name):
+    before = tables(site)
+    for what, (made, wanted) in SENT.items():
+        if (name, what) in OPTIONAL or (what in OF_TEXTS and not has_texts(name)):
+            continue
+        try:
+            judge(send(site, admin, name, made(name)), wanted)
+        except AssertionError as error:
+            error.add_note(f"{name}: {what}")
+            raise
+    assert tables(site) == before
+
+
+@pytest.mark.parametrize(
+    "name", [each for each in WITH_BODY if not WRITING[each][0].startswith("/v1")]
+)
+def test_another_kind_of_content_is_refused_as_such(site, admin, name):
+    before = tables(site)
+    content = json.dumps(sample_of(name)).encode()
+    for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
+        judge(send(site, admin, name, content, **{"Content-Type": kind}), {415})
+    assert tables(site) == before
+
+
+@pytest.mark.parametrize("name", WRITING)
+def test_wild_numbers_and_names_in_the_path_are_refused(site, admin, name):
+    path, verb, operation = WRITING[name]
+    parts = [
+        parameter["name"]
+        for parameter in operation.get("parameters", [])
+        if parameter["in"] == "path"
+    ]
+    before = tables(site)
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
+    for part in parts:
+        for wild in (
+            "0",
+            "-1",
+            "9" * 40,
+            "1e9",
+            "%00",
+            "%ff",
+            "..%2f..%2fetc",
+            "%F0%9F%98%80",
+            "'--",
+        ):
+            address = path.format(**{**site.homes, part: wild})
+            answer = admin.request(verb, address, json=body.get("example"))
+            assert answer.status_code in (404, 405, 422), (wild, answer.text[:300])
+            judge(answer, {answer.status_code})
+    assert tables(site) == before
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"X-Request-Id: ok\r\n folded",
+        b"X-Request-Id: a\x00b",
+        b"X-Request-Id: \xff\xff\xff\xff\xff\xff\xff\xff",
+        b"X-Request-Id: <script>alert(1)</script>",
+        b"Accept-Language: \xd0\xb9;q=\xff, *;q=1e999",
+        b"Idempotency-Key: " + b"\xd0\xb9" * 20,
+        b"Idempotency-Key: " + b"k" * 300,
+        b"Authorization: Bearer \xff\xff",
+        b"Authorization: Bearer mrl_" + b"x" * 5000,
+        b"Cookie: merlin=\xff; merlin=\x01",
+        b"Origin: http://[::1",
+        b"Host: \xff.example",
+        b"If-Match: \xff",
+        b"If-None-Match: " + b'"x",' * 1000,
+        b"Content-Type: application/json; charset=utf-99",
+        b"Content-Length: 99999999999999999999",
+        b"Transfer-Encoding: chunked, chunked",
+        b"Evil: a\r\nX-Injected: 1",
+    ],
+)
+def test_wild_headers_break_nothing_and_are_not_said_again(site, header):
+    said = header + (b"" if header.startswith(b"Host") else b"\r\nHost: x")
+    before = tables(site)
+    host, port = site.address.removeprefix("http://").split(":")
+    call = b"POST /api/user/courses HTTP/1.1\r\n" + said + b"\r\nConnection: close\r\n"
+    call += b"" if header.startswith((b"Content-L", b"Transfer")) else b"Content-Length: 2\r\n"
+    with socket.create_connection((host, int(port)), timeout=longest()) as connection:
+        connection.sendall(call + b"\r\n{}")
+        answer = HTTPResponse(connection)
+        answer.begin()
+        words = answer.read()
+        answer.close()
+    assert 400 <= answer.status < 500
+    assert answer.headers["x-injected"] is None
+    assert "<script" not in str(answer.headers)
+    assert not [word for word in WORDS_OF_OURS if word.encode() in words]
+    assert tables(site) == before

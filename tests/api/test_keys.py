@@ -1,0 +1,168 @@
+"""Keys: made, listed and revoked by people who are signed in; the secret is shown once."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.api_keys import ApiKeys, Scope, is_secret
+from merlin.core.permissions import Role
+from tests.api.chat_api import forgotten
+from tests.api.running_api import ANNA, BORIS, VERA, running
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with running(tmp_path_factory.mktemp("site")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(shared):
+    return forgotten(shared)
+
+
+KEYS = "/api/user/keys"
+ASK = {"label": "мой бот", "scopes": ["chat:write", "account:read"]}
+
+
+@pytest.fixture
+def anna(site):
+    site.person(ANNA)
+    with site.browser(ANNA) as browser:
+        yield browser
+
+
+def test_a_new_key_is_shown_with_its_secret_once(site, anna):
+    response = anna.post(KEYS, json={**ASK, "expires_in_days": 30})
+    body = response.json()
+    assert response.status_code == 201
+    assert is_secret(body["secret"])
+    assert body["secret"].startswith(body["hint"])
+    assert body["scopes"] == ["account:read", "chat:write"]
+    assert body["expires_at"] is not None
+    (listed,) = anna.get(KEYS).json()["keys"]
+    assert listed == {name: value for name, value in body.items() if name != "secret"}
+    assert response.headers["cache-control"] == "no-store"
+    assert body["secret"] not in str(site.database.sql("SELECT * FROM api_key"))
+
+
+def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
+    body = anna.post(KEYS, json=ASK).json()
+    said = {"Authorization": f"Bearer {body['secret']}"}
+    assert site.client.get("/api/user/usage", headers=said).status_code == 200
+    (listed,) = anna.get(KEYS).json()["keys"]
+    assert listed["used_at"] is not None
+    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 204
+    assert site.client.get("/api/user/usage", headers=said).status_code == 401
+    assert anna.delete(f"{KEYS}/{body['id']}").status_code == 404
+    assert anna.get(KEYS).json() == {"keys": []}
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
+)
+def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, words):
+    site.person(ANNA)
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        said = {"Accept-Language": language}
+        answer = program.post("/api/user/courses", json={"course_id": 1}, headers=said)
+        assert program.get("/api/user/courses").status_code == 200
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:missing-scope")
+    assert words in answer.json()["detail"]
+    told = 'Bearer error="insufficient_scope", scope="favourites:write"'
+    assert answer.headers["www-authenticate"] == told
+    with site.program(ANNA, Scope.CHAT_WRITE) as program:
+        either = program.get("/api/user/courses")
+    assert "courses:read / favourites:write" in either.json()["detail"]
+
+
+def test_more_rights_are_not_promised_to_a_key_whose_person_has_none(site):
+    site.person(ANNA)
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        answer = program.get("/api/jobs")
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:forbidden")
+    assert "www-authenticate" not in answer.headers
+
+
+@pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
+@pytest.mark.parametrize("said", [{}, {"Authorization": "Bearer mrl_wrong"}])
+def test_who_is_not_let_in_is_told_what_would_let_them(site, road, said):
+    answer = site.client.get(road, headers=said)
+    assert (answer.status_code, answer.headers["www-authenticate"]) == (
+        401,
+        'Bearer realm="merlin"',
+    )
+
+
+def test_no_key_makes_lists_or_revokes_keys(site):
+    site.person(ANNA)
+    with site.program(ANNA) as program:
+        answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
+    assert [answer.status_code for answer in answers] == [403, 403, 403]
+    assert len(ApiKeys(site.db).of(ANNA)) == 1
+
+
+def test_nobody_revokes_anothers_key(site, anna):
+    site.person(BORIS)
+    body = anna.post(KEYS, json=ASK).json()
+    with site.browser(BORIS) as boris:
+        assert boris.delete(f"{KEYS}/{body['id']}").status_code == 404
+        assert boris.get(KEYS).json() == {"keys": []}
+    assert len(ApiKeys(site.db).of(ANNA)) == 1
+
+
+@pytest.mark.parametrize(
+    ("role", "scope", "status"),
+    [
+        (Role.STUDENT, Scope.JOBS_ADMIN, 422),
+        (Role.STUDENT, Scope.JOBS_READ, 422),
+        (Role.STUDENT, Scope.MATERIALS_WRITE, 422),
+        (Role.STUDENT, Scope.FAVOURITES_WRITE, 201),
+        (Role.EDITOR, Scope.JOBS_READ, 201),
+        (Role.EDITOR, Scope.JOBS_ADMIN, 422),
+        (Role.ADMIN, Scope.JOBS_ADMIN, 201),
+    ],
+)
+def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
+    site.person(VERA, role)
+    with site.browser(VERA) as browser:
+        response = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
+    assert response.status_code == status
+    if status == 422:
+        assert response.json()["type"] == "urn:merlin:problem:scope-beyond-role"
+        assert scope.value in response.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"label": ""},
+        {"label": "x" * 81},
+        {"label": 5},
+        {"scopes": []},
+        {"scopes": ["everything"]},
+        {"scopes": "chat:write"},
+        {"expires_in_days": 0},
+        {"expires_in_days": 2**70},
+        {"user_id": BORIS},
+    ],
+)
+def test_a_wrong_wish_is_refused_with_the_place(anna, wrong):
+    response = anna.post(KEYS, json={**ASK, **wrong})
+    assert response.status_code == 422
+    assert response.json()["errors"][0]["pointer"].startswith(f"/{next(iter(wrong))}")
+    assert anna.get(KEYS).json() == {"keys": []}
+
+
+def test_nobody_makes_keys_without_signing_in(site):
+    assert site.client.get(KEYS).status_code == 401
+    assert site.client.post(KEYS, json=ASK, headers={"Origin": site.address}).status_code == 401
+
+
+def test_there_is_an_end_to_keys(site, anna):
+    for _ in range(50):
+        site.key(ANNA)
+    response = anna.post(KEYS, json=ASK)
+    assert response.status_code == 409

@@ -1,0 +1,247 @@
+"""Limits over real HTTP: who has how much, what is free, whose word on addresses counts."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from merlin.account.api_keys import ApiKeys, Scope
+from merlin.account.sign_ins import SignIns
+from merlin.account.users import Users
+from merlin.api.rate_limits import VERIFY_S, network_of
+from merlin.config.settings import ApiLimits
+from tests.api.running_api import ANNA, NOT_LIMITED, running
+from tests.api.sign_in_data import guess, page, with_bot
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+FEW = ApiLimits(anonymous_per_min=4, person_per_min=6)
+
+
+def listening(limits):
+    """Return an api with these limits."""
+    return NOT_LIMITED.model_copy(update={"limits": limits})
+
+
+@pytest.fixture
+def limited(tmp_path):
+    with running(tmp_path, listening=listening(FEW)) as site:
+        # A bucket leaks a call every few seconds: on a slow machine some would be free again.
+        site.app.state.limits.clock = lambda: 0.0
+        with_bot(site)
+        yield site
+
+
+def statuses(client, path, count, **more):
+    return [client.get(path, **more).status_code for _ in range(count)]
+
+
+def calls_left(answer):
+    """Return how many calls are left; when the bucket is empty depends on the clock."""
+    return answer.headers["ratelimit"].rpartition(";")[0]
+
+
+def test_who_is_not_signed_in_has_so_many_calls_and_is_told_so(limited):
+    answer = limited.client.get("/api/user")
+    assert answer.headers["ratelimit-policy"] == '"anonymous";q=4;w=60'
+    assert calls_left(answer) == '"anonymous";r=3'
+    assert statuses(limited.client, "/api/user", 3) == [401] * 3
+    refused = limited.client.get("/api/user")
+    assert refused.status_code == 429
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert 0 < int(refused.headers["retry-after"]) <= 15
+    assert refused.json()["type"] == "urn:merlin:problem:too-many"
+    assert refused.json()["request_id"] == refused.headers["x-request-id"]
+
+
+def test_clients_of_the_protocol_are_told_in_its_words(limited):
+    answers = (limited.client.get("/v1/models") for _ in range(50))
+    refused = next(answer for answer in answers if answer.status_code == 429)
+    error = refused.json()["error"]
+    assert (error["type"], error["code"]) == ("requests", "rate_limit_exceeded")
+    assert refused.headers["retry-after"] in error["message"]
+
+
+def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
+    statuses(limited.client, "/api/user", 6)
+    page = limited.client.get("/")
+    assert page.status_code != 429
+    assert page.headers["ratelimit-policy"] == '"page";q=40;w=60'
+    for path in ("/healthz", "/static/none.css", "/metrics"):
+        assert 429 not in statuses(limited.client, path, 10)
+        assert "ratelimit" not in limited.client.get(path).headers
+
+
+def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser, limited.program(ANNA, Scope.ACCOUNT_READ) as program:
+        answer = browser.get("/api/user")
+        assert answer.headers["ratelimit-policy"] == '"person";q=6;w=60'
+        assert calls_left(answer) == '"person";r=5'
+        assert calls_left(program.get("/api/user")) == '"person";r=4'
+        assert statuses(browser, "/api/user", 4) == [200] * 4
+        assert program.get("/api/user").status_code == 429
+    # What was counted as the address's before they were recognised has been given back.
+    assert calls_left(limited.client.get("/api/user")) == '"anonymous";r=3'
+
+
+def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser:
+        token = browser.cookies["merlin"]
+    said = [{"Cookie": f"merlin={token}; other={number}"} for number in range(14)]
+    answers = [limited.client.get("/api/user", headers=each).status_code for each in said]
+    assert answers == [200] * 10 + [429] * 4  # their own six, and their address's four
+
+
+def test_a_person_without_a_limit_is_not_counted(tmp_path):
+    with running(
+        tmp_path, listening=listening(FEW.model_copy(update={"person_per_min": 0}))
+    ) as site:
+        site.person(ANNA)
+        with site.browser(ANNA) as browser:
+            assert statuses(browser, "/api/user", 12) == [200] * 12
+
+
+def test_what_has_not_changed_costs_nothing(limited):
+    tag = limited.client.get("/api/courses").headers["etag"]
+    answers = [
+        limited.client.get("/api/courses", headers={"If-None-Match": tag}) for _ in range(12)
+    ]
+    assert {answer.status_code for answer in answers} == {304}
+    assert calls_left(answers[-1]) == '"anonymous";r=3'
+    assert calls_left(limited.client.get("/api/courses")) == '"anonymous";r=2'
+
+
+def test_keys_that_nobody_has_bring_no_calls(limited):
+    made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
+    answers = [limited.client.get("/api/user", headers=each).status_code for each in made_up]
+    assert answers == [401] * 4 + [429]
+
+
+def test_the_version_in_the_path_opens_no_second_bucket(limited):
+    assert statuses(limited.client, "/api/user", 4) == [401] * 4
+    assert limited.client.get("/api/v1/user").status_code == 429
+
+
+def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
+    for number in range(3):
+        elsewhere = {"X-Forwarded-For": f"203.0.113.{number}"}
+        assert statuses(limited.client, "/api/user", 4, headers=elsewhere) == [401] * 4
+    client = httpx.Client(base_url=limited.address, timeout=longest())
+    with client:
+        chain = {"X-Forwarded-For": "198.51.100.1, 203.0.113.0"}
+        assert client.get("/api/user", headers=chain).status_code == 429
+
+
+def test_zero_lifts_a_limit(tmp_path):
+    with running(tmp_path, listening=NOT_LIMITED) as site:
+        assert statuses(site.client, "/api/user", 80) == [401] * 80
+        assert "ratelimit" not in site.client.get("/api/user").headers
+
+
+@pytest.fixture
+def revoked(limited):
+    """The headers of a key of anna's that counted in a call, and counts no more."""
+    limited.person(ANNA)
+    headers = limited.key(ANNA, Scope.ACCOUNT_READ)
+    assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
+    (key,) = ApiKeys(limited.db).of(ANNA)
+    assert ApiKeys(limited.db).revoke(ANNA, key.key_id)
+    return headers
+
+
+def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
+    with limited.browser(ANNA) as browser:
+        assert calls_left(browser.get("/api/user")) == '"person";r=4'
+        refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
+        assert [each.status_code for each in refused] == [401] * 4 + [429] * 2
+        assert calls_left(refused[0]) == '"anonymous";r=3'
+        assert calls_left(browser.get("/api/user")) == '"person";r=3'
+
+
+def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limited, revoked):
+    limited.client.get("/api/courses")
+    limited.app.state.limits.clock = lambda: VERIFY_S
+    assert calls_left(limited.client.get("/api/courses", headers=revoked)) == '"anonymous";r=3'
+
+
+def test_who_is_blocked_calls_as_their_address(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser:
+        assert browser.get("/api/user").status_code == 200
+        Users(limited.db).block(ANNA, "cli:vera")
+        blocked = browser.get("/api/user")
+        assert (blocked.status_code, calls_left(blocked)) == (403, '"anonymous";r=3')
+
+
+def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
+    limited.person(ANNA)
+    with limited.browser(ANNA) as browser, limited.browser(ANNA) as another:
+        assert calls_left(browser.get("/api/user")) == '"person";r=5'
+        SignIns(limited.db).close_all(ANNA)
+        assert calls_left(browser.get("/api/user")) == '"anonymous";r=3'
+        assert another.get("/api/user").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("host", "network"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2"),
+        ("2001:db8:1:2::6", "2001:db8:1:2"),
+        ("2001:db8::6", "2001:db8:0:0"),
+        ("::1", "0:0:0:0"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+    ],
+)
+def test_a_household_of_ipv6_is_one_caller(host, network):
+    assert network_of({"client": (host, 0)}) == network
+    assert network_of({"client": None}) == ""
+
+
+@pytest.fixture(params=[FEW])
+def two(request, tmp_path, postgresql):
+    """Two apis on one PostgreSQL, whose own clocks stand still."""
+    url, allowed = postgresql.emptied(), listening(request.param)
+    with (
+        running(tmp_path, url, listening=allowed) as one,
+        running(tmp_path, url, listening=allowed) as two,
+    ):
+        for site in (one, two):
+            site.app.state.limits.clock = site.app.state.login_throttle.clock = lambda: 0.0
+            with_bot(site)
+        yield one, two
+
+
+def test_several_apis_on_postgresql_count_calls_together(two):
+    one, other = two
+    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
+    assert statuses(one.client, "/api/user", 4) == [401] * 4
+    wait_until(lambda: (one.db.sql(full_in)[0][0] or 0) > 50)
+    assert other.client.get("/api/user").status_code == 401
+    wait_until(lambda: one.db.sql(full_in)[0][0] > 62)
+    # Alone it would have let in two more.
+    assert 429 in statuses(other.client, "/api/user", 2)
+
+
+@pytest.mark.parametrize("two", [NOT_LIMITED.limits], indirect=True)
+def test_several_apis_on_postgresql_count_logins_begun_together(two):
+    full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
+    with page(two[0]) as first, page(two[1]) as second:
+        begun = [first.post("/api/auth/start").status_code for _ in range(19)]
+        wait_until(lambda: (two[0].db.sql(full_in)[0][0] or 0) > 50)
+        begun.append(second.post("/api/auth/start").status_code)
+        wait_until(lambda: two[0].db.sql(full_in)[0][0] > 57)
+        # Alone it would have let in nineteen more.
+        assert second.post("/api/auth/start").status_code == 429
+    assert begun == [200] * 20
+
+
+def test_several_apis_on_postgresql_count_guesses_together(two):
+    with page(two[0]) as first, page(two[1]) as second:
+        assert [guess(each, "boris").status_code for each in (first, second, first)] == [401] * 3
+        assert two[0].db.sql("SELECT failures FROM throttle WHERE failures > 0") == [(3,), (3,)]
+        two[0].db.sql("UPDATE throttle SET failures = 20")  # a wait that outlasts the test
+        assert [guess(each, "boris").status_code for each in (first, second)] == [429] * 2

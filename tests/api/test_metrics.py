@@ -1,0 +1,67 @@
+"""Alerts and dashboard in deploy/: they name only figures that /metrics has."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.api.metrics import metrics_of
+from merlin.api.middleware import Traffic
+from merlin.app.answer_counts import AnswerCounts
+from merlin.app.health import BudgetView, DiskView, QueueView, Snapshot, SunsetView
+from merlin.core.heartbeat import Heartbeat
+from tests.support.machine import skip_or_fail
+
+pytestmark = pytest.mark.unit
+
+ROOT = Path(__file__).parents[2]
+RULES = ROOT / "deploy/prometheus/merlin.rules.yaml"
+READERS = (RULES, ROOT / "deploy/grafana/merlin.json")
+NOW = datetime(2026, 11, 23, tzinfo=UTC)
+
+
+def figure_names():
+    """Return the names of all figures, where everything has one."""
+    counters = {"fetch_error": 1, "fetch_ms": 9, "fetch_le10": 1, "chat_429": 1}
+    beat = Heartbeat("daemon", "one", 7, NOW, NOW, "poll", counters)
+    everything = Snapshot(
+        heartbeats=[beat],
+        queues=[QueueView("updates", 1, NOW)],
+        jobs={"failed": 1},
+        budget=[BudgetView("chat", 1, 2, "USD")],
+        sunsets=[SunsetView("gpt", "answers", date(2027, 1, 1), 39)],
+        disk=DiskView(1, 2),
+    )
+    metrics = metrics_of(everything, Traffic(), AnswerCounts(), NOW)
+    return {name for metric in metrics for name in (metric.name, f"{metric.name}_total")}
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda path: path.name)
+def test_only_figures_that_are_there_are_read(reader):
+    named = re.findall(r"merlin_[a-z_]+", reader.read_text("utf-8").replace("merlin.rules", ""))
+    assert named
+    assert {re.sub("_(bucket|sum|count)$", "", name) for name in named} <= figure_names()
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_every_alert_has_its_section(language):
+    (group,) = yaml.safe_load(RULES.read_text("utf-8"))["groups"]
+    page = (ROOT / f"docs/{language}/alerts.md").read_text("utf-8")
+    assert re.findall("^## (.+)$", page, re.MULTILINE) == [rule["alert"] for rule in group["rules"]]
+    for rule in group["rules"]:
+        place = f"docs/en/alerts.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == place
+
+
+def test_the_alerts_fire_when_they_should_and_only_then():
+    promtool = shutil.which("promtool")
+    skip_or_fail(None if promtool else "needs promtool, of the package prometheus")
+    words = [promtool, "test", "rules", "merlin.rules.test.yaml"]
+    done = subprocess.run(words, cwd=RULES.parent, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -1,0 +1,355 @@
+"""The OpenAI-compatible API by the real `openai` package: any client of the protocol works."""
+
+from __future__ import annotations
+
+import base64
+
+import openai
+import pytest
+
+from merlin.account.api_keys import Scope
+from merlin.billing.quota import Allowance, Format
+from merlin.core.permissions import Role
+from merlin.db.tables import CANARY
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.api.chat_api import MODEL, ask, asker, package, run_asking_site, talk
+from tests.api.running_api import ANNA
+from tests.support.plan_config import new_plan
+from tests.support.protocol_nulls import events, wrong_nulls
+from tests.support.serving_models import SYSTEM, came_from, count_answers, serve_in, try_in
+
+pytestmark = pytest.mark.functional
+
+BORIS = 1002
+QUESTION = "Что такое граф?"
+PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").decode()
+
+
+@pytest.fixture
+def site(openai_site):
+    return openai_site[0]
+
+
+@pytest.fixture
+def provider(openai_site):
+    return openai_site[1]
+
+
+@pytest.fixture
+def client(openai_client):
+    return openai_client
+
+
+def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
+    with package(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**talk(QUESTION))
+    told = raw.parse()
+    assert f"«{QUESTION}»" in told.choices[0].message.content
+    assert (told.model, told.system_fingerprint) == ("merlin/algorithms", "algorithms-1")
+    assert told.choices[0].finish_reason == "stop"
+    assert told.usage.total_tokens == told.usage.prompt_tokens + told.usage.completion_tokens > 0
+    assert raw.headers["merlin-model"] == MODEL
+    assert raw.headers["merlin-build"] == "algorithms-1"
+    assert raw.headers["merlin-standing"] == "serving"
+    extension = told.model_extra["merlin"]
+    assert (extension["standing"], extension["build"]) == ("serving", "algorithms-1")
+    assert (extension["ending"], extension["note"]) == ("whole", "")
+
+
+def test_the_package_streams_the_same_answer_in_pieces(site, provider):
+    words = " ".join(f"слово{number}" for number in range(40))
+    provider.behave(fixed_answer=f"  {words}\n\nконец  ", piece_s=3600.0)
+    asked = talk(QUESTION, stream=True, stream_options={"include_usage": True})
+    with package(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**asked)
+        stream = raw.parse()
+        # The first word comes while the model writes, and the rest when it goes on.
+        chunks = [next(stream)]
+        while not chunks[-1].choices[0].delta.content:
+            chunks.append(next(stream))
+        assert chunks[-1].choices[0].delta.content == "слово0"
+        provider.behave(piece_s=0.0)
+        chunks += stream
+    provider.behave(fixed_answer="")
+    pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
+    assert "".join(pieces) == f"{words}\n\nконец"
+    assert raw.headers["merlin-build"] == "algorithms-1"
+    last, usage = chunks[-2:]
+    assert last.choices[0].finish_reason == "stop"
+    assert last.model_extra["merlin"]["build"] == "algorithms-1"
+    assert usage.choices == []
+    assert usage.usage.completion_tokens > 0
+    assert len({chunk.id for chunk in chunks}) == 1
+
+
+def test_the_package_lists_and_shows_the_models(site):
+    with package(site) as client:
+        names = [model.id for model in client.models.list()]
+        shown = client.models.retrieve("merlin/algorithms")
+    assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
+    assert (shown.id, shown.owned_by) == ("merlin/algorithms", "merlin")
+    assert shown.created > 0
+
+
+def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_path):
+    with run_asking_site(tmp_path) as (site, _):
+        serve_in(site.database, "stand-in-chat", dataset="closed")
+        site.person(BORIS, Role.TEACHER, "closed")
+        for user_id, is_there in ((ANNA, False), (BORIS, True)):
+            with asker(site, user_id) as client:
+                names = [model["id"] for model in client.get("/models").json()["data"]]
+                asked = ask(client, QUESTION, model="merlin/closed")
+                shown = client.get("/models/merlin/closed")
+            assert ("merlin/closed" in names) is is_there
+            assert (asked.status_code, shown.status_code) == (
+                (200,) * 2 if is_there else (404,) * 2
+            )
+
+
+def test_merlin_alone_is_the_default_dataset(tmp_path):
+    with run_asking_site(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
+        serve_in(site.database, "stand-in-chat", dataset="other")
+        told = ask(client, QUESTION, model="merlin")
+        assert told.headers["merlin-build"] == "other-1"
+
+
+def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
+    ask(client, "Первый вопрос", "Первый ответ", QUESTION)
+    assert provider.calls("chat.create")[-1].body["messages"] == [
+        {"role": "system", "content": SYSTEM},
+        {"role": "user", "content": "Первый вопрос"},
+        {"role": "assistant", "content": "Первый ответ"},
+        {"role": "user", "content": QUESTION},
+    ]
+
+
+def test_a_promotion_counts_with_the_next_question(tmp_path):
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+        assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
+        serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
+        told = ask(client, QUESTION)
+        assert told.headers["merlin-build"] == "algorithms-2"
+        assert told.json()["merlin"]["model"] == "stand-in-chat"
+
+
+def test_the_commit_of_the_build_is_told(tmp_path):
+    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+        came_from(site.database, "c0ffee" * 6, "algorithms")
+        told = ask(client, QUESTION)
+        assert told.headers["merlin-commit"] == "c0ffee" * 6
+        assert told.json()["merlin"]["commit"] == "c0ffee" * 6
+
+
+def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provider):
+    messages = [
+        {"role": "developer", "content": "Отвечай стихами."},
+        {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
+    ]
+    response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
+    assert response.headers["merlin-standing"] == "chosen"
+    assert "merlin-build" not in response.headers
+    sent = provider.calls("chat.create")[-1].body
+    assert sent["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
+    assert sent["model"] == "stand-in-chat"
+
+
+def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(client):
+    body = ask(client, QUESTION, model="merlin/networks").json()
+    assert body["merlin"]["standing"] == "alone"
+    assert "stand-in-chat" in body["merlin"]["note"]
+
+
+def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
+    asked = talk(QUESTION, model="merlin/networks")
+    whole = client.post("/chat/completions", json=asked).json()
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    streamed = events(client.post("/chat/completions", json={**asked, **options}).text)
+    assert len(streamed) > 2
+    assert wrong_nulls([whole, *streamed]) == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["gpt-4o", "merlin/", "merlin/nowhere", "merlin/closed", "merlin/a\0b", "merlin/../x"]
+)
+def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
+    response = ask(client, QUESTION, model=name)
+    error = response.json()["error"]
+    assert (response.status_code, error["code"], error["param"]) == (
+        404,
+        "model_not_found",
+        "model",
+    )
+    assert "merlin/algorithms" in error["message"]
+
+
+def test_the_package_raises_its_own_errors(site):
+    with package(site) as client:
+        with pytest.raises(openai.NotFoundError) as unknown:
+            client.models.retrieve("gpt-4o")
+        with pytest.raises(openai.BadRequestError) as wrong:
+            client.chat.completions.create(model="merlin", messages=[])
+    assert unknown.value.code == "model_not_found"
+    assert (wrong.value.param, wrong.value.type) == ("messages", "invalid_request_error")
+    stranger = openai.OpenAI(base_url=f"{site.address}/v1", api_key="mrl_wrong")
+    with stranger, pytest.raises(openai.AuthenticationError) as refused:
+        stranger.models.list()
+    assert refused.value.code == "invalid_api_key"
+
+
+def user(content=QUESTION, role="user"):
+    return {"role": role, "content": content}
+
+
+@pytest.mark.parametrize(
+    ("change", "param"),
+    [
+        ({"messages": None}, "messages"),
+        ({"messages": [user()] * 201}, "messages"),
+        ({"messages": ["text"]}, "messages[0]"),
+        ({"messages": [user(role="tool")]}, "messages[0].role"),
+        ({"messages": [user(role="system")]}, "messages[0].role"),
+        ({"messages": [user(), user("да", "assistant")]}, "messages[1].role"),
+        ({"messages": [user("  ")]}, "messages[0].content"),
+        ({"messages": [user(None)]}, "messages[0].content"),
+        ({"messages": [user(5)]}, "messages[0].content"),
+        ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0]"),
+        ({"messages": [user([{"type": "audio"}])]}, "messages[0].content[0]"),
+        ({"model": None}, "model"),
+        ({"model": 5}, "model"),
+        ({"n": 2}, "n"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"functions": "x"}, "functions"),
+        ({"logprobs": True}, "logprobs"),
+        ({"top_logprobs": 5}, "top_logprobs"),
+        ({"logit_bias": {"50256": -100}}, "logit_bias"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"response_format": {"type": "xml"}}, "response_format"),
+        ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+        (
+            {"response_format": {"type": "json_schema", "json_schema": {"name": ""}}},
+            "response_format.json_schema.name",
+        ),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": 1.5}, "max_completion_tokens"),
+        ({"max_tokens": 10**9}, "max_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": 2.1}, "temperature"),
+        ({"top_p": -0.1}, "top_p"),
+        ({"presence_penalty": 3}, "presence_penalty"),
+        ({"seed": 2**63}, "seed"),
+        ({"seed": True}, "seed"),
+        ({"stop": ["1", "2", "3", "4", "5"]}, "stop"),
+        ({"stop": ["x" * 501]}, "stop[0]"),
+        ({"stream": "yes"}, "stream"),
+    ],
+)
+def test_a_field_that_cannot_be_taken_is_named(client, change, param):
+    response = ask(client, QUESTION, **change)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, param)
+    assert error["type"] == "invalid_request_error"
+    assert error["message"]
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"\xff", b'{"model": "\\ud800"}', b"[" * 9000])
+def test_a_body_that_is_no_json_object_is_refused(client, body):
+    response = client.post("/chat/completions", content=body)
+    assert response.status_code == 400
+    assert response.json()["error"]["code"] == "invalid_value"
+
+
+def test_a_body_that_is_too_long_is_refused_unread(client):
+    response = client.post("/chat/completions", content=b" " * (1024 * 1024 + 1))
+    assert (response.status_code, response.json()["error"]["code"]) == (413, "too_large")
+
+
+def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
+    nowhere, wrong_method = client.get("/embeddings"), client.get("/chat/completions")
+    assert (nowhere.status_code, nowhere.json()["error"]["code"]) == (404, "not_found")
+    assert (wrong_method.status_code, wrong_method.json()["error"]["code"]) == (405, "wrong_method")
+    elsewhere = site.client.get("/api/nowhere")
+    assert elsewhere.json()["type"] == "urn:merlin:problem:not-found"
+
+
+def test_nobody_who_is_not_signed_in_may_ask(site):
+    response = site.client.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
+    assert site.client.get("/v1/models").status_code == 401
+
+
+def test_a_key_without_the_scope_may_not_ask(site):
+    with site.program(ANNA, Scope.COURSES_READ) as program:
+        response = program.post("/v1/chat/completions", json=talk(QUESTION))
+    assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
+
+
+def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
+    with site.browser(ANNA) as browser:
+        response = browser.post("/v1/chat/completions", json=talk(QUESTION))
+        foreign = browser.post(
+            "/v1/chat/completions", json=talk(QUESTION), headers={"Origin": "https://evil.example"}
+        )
+    assert response.status_code == 200
+    assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
+
+
+def test_pictures_are_refused_politely_where_nothing_sees_them(client):
+    parts = [
+        {"type": "text", "text": QUESTION},
+        {"type": "image_url", "image_url": {"url": PICTURE}},
+    ]
+    response = client.post("/chat/completions", json={"model": "merlin", "messages": [user(parts)]})
+    assert (response.status_code, response.json()["error"]["param"]) == (400, "messages")
+
+
+def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
+    plan = new_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
+    settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
+    with run_asking_site(tmp_path, **settings) as (site, provider), asker(site) as client:
+        parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
+        asked = {"model": "merlin/algorithms", "messages": [user(parts)]}
+        response = client.post("/chat/completions", json=asked)
+        assert "image/png" in response.json()["choices"][0]["message"]["content"]
+        assert provider.calls("chat.create")[-1].body["model"] == "stand-in-chat"
+        assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
+        spent = client.post("/chat/completions", json=asked)
+        assert spent.status_code == 429
+        for url in ("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"):
+            parts[0]["image_url"]["url"] = url
+            assert client.post("/chat/completions", json=asked).status_code == 400
+
+
+def test_the_description_names_the_errors_of_the_protocol(site):
+    answer = site.client.get("/openapi.json").json()
+    route = answer["paths"]["/v1/chat/completions"]["post"]
+    answers = route["responses"]
+    assert {"200", "400", "401", "403", "404", "409", "413", "422", "429", "502", "503"} <= set(
+        answers
+    )
+    shared = answer["components"]["responses"][answers["429"]["$ref"].rpartition("/")[2]]
+    assert "ErrorAnswer" in str(shared)
+    body = route["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+    schema = answer["components"]["schemas"][body.rpartition("/")[2]]
+    assert set(schema["required"]) == {"model", "messages"}
+
+
+@pytest.mark.parametrize(("share", "standing"), [(1.0, "canary"), (0.0, "serving")])
+def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted(
+    site, provider, client, share, standing
+):
+    try_in(site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms")
+    try:
+        whole = ask(client, QUESTION)
+        assert whole.headers["merlin-standing"] == standing
+        build = "algorithms-8" if share else "algorithms-1"
+        assert whole.headers["merlin-build"] == build
+        assert whole.json()["merlin"]["note"] == ""
+        with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as told:
+            told.read()
+        failing = {"status": 503, "times": None, "only": {"model": whole.headers["merlin-model"]}}
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
+        assert ask(client, QUESTION).status_code == 503
+        assert count_answers(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))
+    finally:
+        provider.faults.clear()
+        site.database.change(CANARY.delete())

@@ -1,0 +1,77 @@
+"""Model names at `/v1`, and the parameters that a question passes to the model."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.api.openai_compat.requests import (
+    Question,
+    dataset_of_name,
+    is_known,
+    name_of,
+    request_of_call,
+)
+from merlin.app.context import Context
+from merlin.billing.quota import Format
+from merlin.core.messages import Image, Message
+from tests.support.config import config_of
+
+pytestmark = pytest.mark.unit
+
+# What a question wishes for is told by the configuration alone.
+CONTEXT = Context(
+    config=config_of(
+        providers=[{"name": name, "base_url": "http://test/v1"} for name in ("chat", "eyes")],
+        chat={
+            "assistant": {"provider": "chat", "model": "helper"},
+            "vision": {"provider": "eyes", "model": "sees"},
+        },
+    ),
+    db=None,
+    answerers={"chat": None},
+)
+PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
+
+
+def question_of(*talk, dataset="algorithms", system=""):
+    return Question("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
+
+
+@pytest.mark.parametrize(
+    ("name", "known"),
+    [
+        ("merlin", True),
+        ("merlin/algorithms", True),
+        ("merlin/нейро", True),
+        ("merlin/", False),
+        ("Merlin", False),
+        ("gpt-4", False),
+        ("", False),
+    ],
+)
+def test_models_are_listed_under_their_names(name, known):
+    assert is_known(name) is known
+
+
+def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
+    assert dataset_of_name(name_of("algorithms"), "other") == "algorithms"
+    assert dataset_of_name("merlin", "other") == "other"
+    assert dataset_of_name("merlin", None) is None
+
+
+def test_a_question_in_words_goes_to_what_serves():
+    wish = request_of_call(CONTEXT, question_of(), 0)
+    assert (wish.dataset, wish.chosen, wish.system) == ("algorithms", None, "")
+    assert wish.general == [("chat", None)]
+
+
+def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
+    wish = request_of_call(CONTEXT, question_of(system="Отвечай стихами."), 0)
+    assert (wish.system, wish.assistant) == ("Отвечай стихами.", ("chat", "helper"))
+
+
+def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
+    question = question_of(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
+    assert request_of_call(CONTEXT, question, 0).chosen == ("eyes", "sees")
+    assert question.kind is Format.PHOTO
+    assert question_of().kind is Format.TEXT

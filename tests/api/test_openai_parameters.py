@@ -1,0 +1,173 @@
+"""What steers an answer (`temperature`, `stop` …): passed on, bounded, or refused by name."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.core.i18n import text
+from tests.api.chat_api import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Что такое граф?"
+PLAIN = {"model", "messages", "stream", "stream_options"}
+NOT_HERE = {
+    "n": (3, "several"),
+    "tools": ([{"type": "function"}], "tools"),
+    "logprobs": (True, "logprobs"),
+    "logit_bias": ({"50256": -100}, "bias"),
+    "audio": ({"voice": "alloy"}, "speech"),
+}
+
+
+@pytest.fixture
+def provider(openai_site):
+    return openai_site[1]
+
+
+@pytest.fixture
+def client(openai_client):
+    return openai_client
+
+
+@pytest.fixture(scope="module")
+def sdk(openai_site):
+    with package(openai_site[0]) as client:
+        yield client
+
+
+def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(client, provider):
+    shape = {"type": "text"}
+    response = ask(
+        client,
+        QUESTION,
+        temperature=0.2,
+        top_p=1,
+        presence_penalty=-1,
+        frequency_penalty=0.5,
+        max_tokens=9,
+        max_completion_tokens=50,
+        stop="###",
+        seed=-7,
+        user="anna",
+        tools=[],
+        response_format=shape,
+        logit_bias=None,
+        metadata={"a": "b"},
+    )
+    assert response.status_code == 200
+    asked = provider.calls("chat.create")[-1].body
+    assert {name: asked[name] for name in asked if name not in PLAIN} == {
+        "temperature": 0.2,
+        "top_p": 1,
+        "presence_penalty": -1,
+        "frequency_penalty": 0.5,
+        "max_tokens": 50,
+        "stop": ["###"],
+        "seed": -7,
+    }
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize(
+    ("wish", "words", "reason"),
+    [
+        ({"max_tokens": 2}, "один", "length"),
+        ({"stop": ["два", "три"]}, "один", "stop"),
+        ({"stop": "один"}, "", "stop"),
+        ({}, "один два три", "stop"),
+    ],
+)
+def test_an_answer_ends_where_it_was_wished(sdk, provider, wish, words, reason, stream):
+    provider.behave(fixed_answer="один два три")
+    told = sdk.chat.completions.create(**talk(QUESTION, stream=stream, **wish))
+    if stream:
+        choices = [each.choices[0] for each in told]
+        said = "".join(choice.delta.content or "" for choice in choices)
+        ended = choices[-1].finish_reason
+    else:
+        said, ended = told.choices[0].message.content, told.choices[0].finish_reason
+    provider.behave(fixed_answer="")
+    assert (said, ended) == (words, reason)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, provider, stream):
+    before = len(provider.calls("chat.create"))
+    response = ask(client, QUESTION, response_format={"type": "json_object"}, stream=stream)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "response_format")
+    assert error["code"] == "invalid_value"
+    assert "answers in text alone" in error["message"]
+    assert len(provider.calls("chat.create")) == before + 1
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-1e999"])
+def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
+    before = len(provider.calls("chat.create"))
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": ["@"]}}}
+    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', value)
+    response = client.post("/chat/completions", content=asked)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, "response_format.json_schema")
+    assert len(provider.calls("chat.create")) == before
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+@pytest.mark.parametrize("field", NOT_HERE)
+def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
+    value, why = NOT_HERE[field]
+    asked = talk(QUESTION, **{field: value})
+    response = client.post("/chat/completions", json=asked, headers={"Accept-Language": language})
+    error = response.json()["error"]
+    assert (response.status_code, error["param"]) == (400, field)
+    assert error["code"] == "unsupported_parameter"
+    assert error["message"] == text(language, f"openai-not-{why}")
+
+
+def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
+    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+        provider.behave(fixed_answer="один два")
+        assert ask(client, QUESTION, stop=["один"]).status_code == 200
+        assert uses(site) == {"charged": 1}
+        refused = ask(client, QUESTION, response_format={"type": "json_object"})
+        assert refused.status_code == 400
+        assert uses(site) == {"charged": 1, "returned": 1}
+        rows = site.database.sql("SELECT COUNT(*) FROM notice")
+        assert rows == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"type": "input_audio"}, "'text', 'image_url'"),
+        ({"text": "x"}, "Не указано поле 'type'"),
+    ],
+)
+def test_a_part_of_another_kind_is_told_what_there_is(client, part, words):
+    message = {"role": "user", "content": [part]}
+    error = client.post("/chat/completions", json={"model": "merlin", "messages": [message]}).json()
+    assert error["error"]["param"] == "messages[0].content[0]"
+    assert words in error["error"]["message"]
+
+
+def test_choices_are_listed_without_a_foreign_word(client):
+    asked = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
+    error = client.post("/chat/completions", json=asked).json()["error"]
+    assert "'system', 'developer', 'user', 'assistant'" in error["message"]
+
+
+def test_a_shape_without_an_end_is_called_what_it_is(client):
+    deep = '{"a":' * 900 + "1" + "}" * 900
+    shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
+    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', deep)
+    response = client.post("/chat/completions", content=asked)
+    assert response.status_code == 400
+    assert "слишком глубоко" in response.json()["error"]["message"]
+
+
+def test_who_sends_no_json_is_told_of_no_field(client):
+    error = client.post("/chat/completions", content=b"{").json()["error"]
+    assert (error["param"], error["code"]) == (None, "invalid_value")

@@ -1,0 +1,49 @@
+"""The spending limit at `/v1`: questions are refused once answers have cost the limit."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.config.settings import AnswerBudget
+from tests.api.chat_api import MODEL, TWO_A_DAY, ask, asker, run_asking_site, uses
+from tests.api.running_api import BORIS
+from tests.support.config import priced
+
+pytestmark = pytest.mark.functional
+
+DEAR = priced(MODEL, input=1, output=1)
+
+
+@pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])
+def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
+    caps = AnswerBudget(per_person_per_day=1e-6)
+    with (
+        run_asking_site(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
+        asker(site) as client,
+    ):
+        assert ask(client, "Что такое граф?").status_code == 200
+        refused = ask(client, "А что такое дерево?")
+        error = refused.json()["error"]
+        assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
+        assert "Вы исчерпали дневной лимит ответов. Снова можно после" in error["message"]
+        assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
+        assert uses(site) == ({"charged": 1} if plans else {})
+        site.person(BORIS)
+        with asker(site, BORIS) as other:
+            assert ask(other, "Что такое граф?").status_code == 200
+        rows = site.database.sql("SELECT key FROM notice WHERE to_whom = 'admins'")
+        assert rows == [("notice-answers-person",)]
+
+
+def test_a_spent_day_is_over_for_everybody(tmp_path):
+    caps = AnswerBudget(per_day=1e-6)
+    with run_asking_site(tmp_path, caps=caps, config=DEAR) as (site, _), asker(site) as client:
+        assert ask(client, "Что такое граф?", stream=True).status_code == 200
+        site.person(BORIS)
+        with asker(site, BORIS) as other:
+            refused = ask(other, "Что такое граф?", stream=True)
+        assert refused.status_code == 429
+        assert (
+            "Бот исчерпал дневной лимит ответов. Снова можно после"
+            in refused.json()["error"]["message"]
+        )

@@ -1,0 +1,192 @@
+"""The description of the api: whole, and true to the standard."""
+
+from __future__ import annotations
+
+import re
+
+import jsonschema_rs
+import pytest
+
+from docs.build.openapi import collection, described
+from merlin.account.api_keys import Scope
+from merlin.api.openapi import DESCRIBED_HEADERS, TOPICS
+from merlin.api.problems import KEY
+from tests.support.markdown_pages import ROOT
+
+pytestmark = pytest.mark.unit
+
+TOLD = described()
+OPERATIONS = [
+    (path, verb, operation)
+    for path, verbs in TOLD["paths"].items()
+    for verb, operation in verbs.items()
+]
+# What may be called without saying who one is; everything else is asked for a key or a browser.
+PUBLIC = {"courses", "plans", "sign-in", "process", "hooks"}
+
+
+def refs(node):
+    """Yield each reference within a description."""
+    if isinstance(node, dict):
+        if isinstance(node.get("$ref"), str):
+            yield node["$ref"]
+        for value in node.values():
+            yield from refs(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from refs(value)
+
+
+def at(pointer):
+    found = TOLD
+    for name in pointer.removeprefix("#/").split("/"):
+        found = found[name]
+    return found
+
+
+def answer_of(operation, status):
+    document = operation["responses"][status]
+    return at(document["$ref"]) if "$ref" in document else document
+
+
+def test_description_says_what_it_is_of():
+    assert TOLD["openapi"].startswith("3.1.")
+    assert TOLD["info"]["license"] == {"name": "MIT", "identifier": "MIT"}
+    assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
+    assert TOLD["servers"]
+    assert [tag["name"] for tag in TOLD["tags"]] == list(TOPICS)
+
+
+def test_every_reference_leads_somewhere_and_nothing_lies_unused():
+    used = set(refs(TOLD))
+    for pointer in used:
+        assert at(pointer)
+    parts = ("schemas", "responses", "headers")
+    kept = {f"#/components/{part}/{name}" for part in parts for name in TOLD["components"][part]}
+    assert used == kept
+    assert set(TOLD["components"]["headers"]) == set(DESCRIBED_HEADERS)
+
+
+def test_schema_is_one_of_json_schema_2020_12():
+    for name in TOLD["components"]["schemas"]:
+        jsonschema_rs.meta.validate(
+            {
+                "$schema": "https://json-schema.org/draft/2020-12/schema",
+                **at(f"#/components/schemas/{name}"),
+            }
+        )
+
+
+def keys_of(node):
+    """Yield each key within a description."""
+    children = node.values() if isinstance(node, dict) else node
+    yield from node if isinstance(node, dict) else ()
+    for child in children:
+        if isinstance(child, dict | list):
+            yield from keys_of(child)
+
+
+def test_bounds_have_the_names_of_json_schema():
+    """Pydantic tells those that it cannot place in its own words, which nobody else knows."""
+    assert {"maximum", "minimum", "maxLength"} <= set(keys_of(TOLD))
+    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(keys_of(TOLD))
+
+
+def test_operation_has_its_words_and_its_topic():
+    for _, _, operation in OPERATIONS:
+        assert operation["summary"][0].isupper()
+        assert operation["summary"] == operation["summary"].strip(" .")
+        assert operation["description"].strip()
+        (topic,) = operation["tags"]
+        assert topic in TOPICS
+        assert re.fullmatch(r"[a-z_]+", operation["operationId"])
+
+
+def test_operation_declares_the_parts_of_its_path():
+    for path, _, operation in OPERATIONS:
+        named = set(re.findall(r"{(\w+)}", path))
+        told = [
+            parameter for parameter in operation.get("parameters", []) if parameter["in"] == "path"
+        ]
+        assert {parameter["name"] for parameter in told} == named
+        assert all(parameter["required"] for parameter in told)
+        keys = [
+            (parameter["in"], parameter["name"]) for parameter in operation.get("parameters", [])
+        ]
+        assert len(keys) == len(set(keys))
+
+
+def test_operation_says_who_may_call_it():
+    for _, _, operation in OPERATIONS:
+        security = operation["security"]
+        schemes = TOLD["components"]["securitySchemes"]
+        assert all(set(choice) <= set(schemes) for choice in security)
+        is_for_all = not security or {} in security
+        if operation["tags"][0] not in PUBLIC:
+            assert not is_for_all
+        scopes = {scope for choice in security for scope in choice.get("key", [])}
+        assert scopes <= {each.value for each in Scope}
+        for scope in scopes:
+            assert f"`{scope}`" in operation["description"]
+
+
+def test_operation_names_the_refusals_that_any_call_can_meet():
+    for path, _, operation in OPERATIONS:
+        answers = operation["responses"]
+        if path.startswith(("/api/", "/v1/")):
+            assert {"429", "500", "503"} <= set(answers)
+            assert not operation["security"] or {"401", "403"} <= set(answers)
+        if path.startswith("/api/") and "requestBody" in operation:
+            assert {"413", "415", "422"} <= set(answers)
+        assert any(status.startswith(("2", "3")) for status in answers)
+
+
+def test_every_refusal_of_an_operation_has_the_one_shape():
+    for path, _, operation in OPERATIONS:
+        wanted = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
+        media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
+        for status in operation["responses"]:
+            document = answer_of(operation, status)
+            if int(status) >= 400 and path != "/readyz":
+                assert document["content"] == {
+                    media_type: {"schema": {"$ref": f"#/components/schemas/{wanted}"}}
+                }
+                assert "X-Request-Id" in document["headers"]
+                assert ("Retry-After" in document["headers"]) == (status in ("429", "503"))
+
+
+def test_topics_come_in_the_order_in_which_they_are_told():
+    used = [operation["tags"][0] for _, _, operation in OPERATIONS]
+    assert set(used) == set(TOPICS)
+
+
+def test_collection_has_each_call_once_in_the_folder_of_its_topic():
+    kept = collection(TOLD)
+    found = {
+        (call["request"]["method"], call["name"], folder["name"])
+        for folder in kept["item"]
+        for call in folder["item"]
+    }
+    assert found == {
+        (verb.upper(), operation["summary"], operation["tags"][0])
+        for _, verb, operation in OPERATIONS
+    }
+    assert kept["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert [folder["name"] for folder in kept["item"]] == list(TOPICS)
+
+
+def test_calls_that_happen_once_say_by_which_header():
+    named = {
+        operation["operationId"]: operation["responses"]
+        for verbs in TOLD["paths"].values()
+        for operation in verbs.values()
+        if KEY in operation.get("parameters", ())
+    }
+    assert set(named) == {
+        *("launch_job", "cancel_job", "promote_model", "pin_model", "unpin_model", "roll_back"),
+        *("add_material", "add_example", "undo_change"),
+        *("place_order", "refund_payment", "create_chat_completion"),
+    }
+    assert not [
+        name for name, answers in named.items() if not {"400", "409", "422"} <= set(answers)
+    ]

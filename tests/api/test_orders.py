@@ -1,0 +1,187 @@
+"""Orders over the api: placed, paid at a stand-in for YooKassa, given up; to each their own."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from merlin.account.api_keys import Scope
+from tests.api.payment_api import PUBLIC_URL
+
+pytestmark = pytest.mark.functional
+
+
+def problem(answer):
+    return answer.status_code, answer.json()["type"].removeprefix("urn:merlin:problem:")
+
+
+def test_an_order_is_paid_on_its_page_and_granted_once(shop):
+    anna = shop.buyer()
+    response = anna.http.post("/api/orders", json={"plan": "plus"})
+    order = response.json()
+    assert response.headers["location"] == f"/api/orders/{order['id']}"
+    assert (order["state"], order["amount"]["value"], order["days"]) == ("created", "299.00", 30)
+    page = anna.pay(order["id"]).json()
+    assert page["pay_url"].startswith("http://127.0.0.1")
+    document = shop.till.calls("payments.create")[-1].body
+    assert document["confirmation"]["return_url"] == f"{PUBLIC_URL}/orders/{order['id']}"
+    shop.till.choose(order["id"], "paid")
+    shop.until(order["id"], "paid")
+    assert shop.grants(order["id"]) == 1
+    assert [term.plan for term in anna.terms] == ["plus"]
+    assert anna.told == ["notice-paid"]
+    assert shop.faults() == []
+    usage = anna.http.get("/api/user/usage").json()
+    assert usage["plan"] == "plus"
+    assert [(term["plan"], term["source"]) for term in usage["terms"]] == [("plus", "grant")]
+
+
+def test_a_double_tap_on_buy_is_one_order_and_one_payment(shop):
+    anna = shop.buyer()
+    first, second = anna.order(), anna.order()
+    assert first == second
+    with ThreadPoolExecutor(8) as pool:
+        told = list(pool.map(lambda _: anna.pay(first), range(8)))
+    assert {each.status_code for each in told} == {200}
+    assert len({each.json()["pay_url"] for each in told}) == 1
+    assert len(shop.asked(first)) == 1
+
+
+def test_one_idempotency_key_is_one_order(shop):
+    anna = shop.buyer()
+    said = {"headers": {"Idempotency-Key": "one"}, "json": {"plan": "pack"}}
+    first, again = anna.http.post("/api/orders", **said), anna.http.post("/api/orders", **said)
+    assert first.json() == again.json()
+    assert again.headers["idempotency-replayed"] == "true"
+
+
+def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
+    anna = shop.buyer()
+    order_id = anna.bought("pack")
+    response = anna.pay(order_id)
+    assert (response.status_code, response.json()["pay_url"]) == (200, "")
+    assert len(shop.asked(order_id)) == 1
+    assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["gifts"] == 10
+
+
+@pytest.mark.parametrize(
+    ("said", "status", "code"),
+    [
+        ({"plan": "free"}, 404, "not-found"),
+        ({"plan": "nothing"}, 404, "not-found"),
+        ({"plan": "starry"}, 409, "refused"),
+        ({"plan": "plus", "till": "stars"}, 422, "wrong-value"),
+        ({"plan": "plus", "promo": "NOSUCH"}, 409, "refused"),
+        ({"plan": "plus", "contact": "nobody"}, 422, "contact"),
+        ({"plan": "plus", "price": 1}, 422, "wrong-value"),
+        ({"plan": "plus\0"}, 422, "wrong-value"),
+        ({}, 422, "wrong-value"),
+    ],
+)
+def test_what_cannot_be_ordered_is_told_so(shop, said, status, code):
+    assert problem(shop.buyer().http.post("/api/orders", json=said)) == (status, code)
+
+
+def test_anothers_order_is_not_there(shop):
+    anna, eve = shop.buyer(), shop.buyer()
+    order_id = anna.ordered()
+    path = f"/api/orders/{order_id}"
+    assert eve.http.get(path).status_code == 404
+    assert eve.pay(order_id).status_code == 404
+    assert eve.http.delete(path).status_code == 404
+    assert eve.http.get("/api/orders").json() == {"orders": []}
+    assert [order["id"] for order in anna.http.get("/api/orders").json()["orders"]] == [order_id]
+    assert shop.state(order_id) == "pending"
+
+
+def test_a_program_reads_orders_and_buys_nothing(shop):
+    anna = shop.buyer()
+    order_id = anna.order()
+    with shop.site.program(anna.user_id, Scope.ACCOUNT_READ) as program:
+        assert program.get(f"/api/orders/{order_id}").status_code == 200
+        assert program.post("/api/orders", json={"plan": "plus"}).status_code == 403
+        assert program.post(f"/api/orders/{order_id}/pay").status_code == 403
+        assert program.delete(f"/api/orders/{order_id}").status_code == 403
+
+
+def test_an_order_is_given_up_and_a_late_payment_of_it_is_granted_all_the_same(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered()
+    assert anna.http.delete(f"/api/orders/{order_id}").status_code == 204
+    assert anna.http.delete(f"/api/orders/{order_id}").status_code == 409
+    assert problem(anna.pay(order_id)) == (409, "refused")
+    assert anna.order() != order_id
+    shop.till.behave(notifications="never")
+    shop.till.choose(order_id, "paid")
+    assert shop.of(order_id).look_at is not None
+    shop.looked(order_id)
+    shop.until(order_id, "paid")
+    assert shop.grants(order_id) == 1
+
+
+def test_an_expired_order_is_not_paid_but_ordered_anew_and_what_comes_late_is_granted(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered()
+    shop.older(order_id, hours=25)
+    told = anna.pay(order_id)
+    assert problem(told) == (409, "refused")
+    assert "нов" in told.json()["detail"]
+    shop.looked(order_id)
+    shop.until(order_id, "expired")
+    assert anna.order() != order_id
+    shop.till.choose(order_id, "paid")
+    shop.until(order_id, "paid")
+    assert [term.plan for term in anna.terms] == ["plus"]
+
+
+def test_an_order_that_nobody_asked_for_expires_without_a_call(shop):
+    order_id = shop.buyer().order()
+    shop.older(order_id, hours=25)
+    shop.due(order_id)
+    shop.until(order_id, "expired")
+    assert shop.asked(order_id) == []
+
+
+def test_an_order_in_stars_is_the_bots(shop):
+    anna = shop.buyer()
+    order_id = shop.order_in_stars(anna)
+    assert problem(anna.pay(order_id)) == (409, "refused")
+    shop.older(order_id, hours=25)
+    shop.due(order_id)
+    shop.until(order_id, "expired")
+
+
+def test_a_declined_payment_is_told_with_its_reason(shop):
+    anna = shop.buyer()
+    order_id = anna.ordered()
+    shop.till.choose(order_id, "declined", reason="insufficient_funds")
+    shop.until(order_id, "canceled")
+    body = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "ru"}).json()
+    assert "недостаточно средств; пополните счёт или попробуйте другую карту" in body["reason"]
+    assert (body["pay_url"], anna.told) == ("", ["notice-payment-canceled"])
+    assert anna.terms == []
+
+
+def test_plans_are_told_with_prices_and_who_may_try(shop):
+    anna = shop.buyer()
+    for client, may in ((shop.site.client, None), (anna.http, True)):
+        plans = {plan["name"]: plan for plan in client.get("/api/plans").json()["plans"]}
+        plus = plans["plus"]
+        assert plus["price"]["roubles"] == {"minor": 29900, "value": "299.00", "currency": "RUB"}
+        assert plus["price"]["stars"]["minor"] == 200
+        assert (plus["days"], plus["is_renewed"], plus["trial_days"]) == (30, True, 3)
+        assert (plus["may_try"], plans["free"]["price"]) == (may, None)
+        assert (plans["pack"]["pack"], plans["pack"]["days"]) == ({"voice": 10}, None)
+        assert plans["starry"]["price"]["roubles"] is None
+
+
+def test_a_trial_is_had_once(shop):
+    anna = shop.buyer()
+    response = anna.http.post("/api/plans/plus/trial")
+    assert (response.status_code, response.json()["days"]) == (200, 3)
+    assert [term.source.value for term in anna.terms] == ["trial"]
+    assert problem(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
+    assert anna.http.post("/api/plans/pack/trial").status_code == 404
+    (plus,) = (one for one in anna.http.get("/api/plans").json()["plans"] if one["name"] == "plus")
+    assert plus["may_try"] is False

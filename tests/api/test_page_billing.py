@@ -1,0 +1,247 @@
+"""The admins' pages of money: sums, one payment, refunds asked twice, codes; nobody else's."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from merlin.api.pages.admin.payments import days_of, months
+from merlin.app.texts import Settings
+from merlin.billing.ledger import Entry, EntryKind
+from merlin.billing.report import count_tests, sum_by_gateway
+from merlin.core.money import Currency, roubles, stars
+from merlin.core.permissions import Role
+from merlin.providers.payments import Gateway
+from tests.api.payment_api import pressed, shop_pages, words
+from tests.api.running_api import BORIS
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+MOSCOW = ZoneInfo("Europe/Moscow")
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory):
+    """A shop for real money, by its own word."""
+    with shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
+        made.till.behave(is_test=False)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def sold(shop):
+    """A buyer with two orders that are paid."""
+    anna = shop.buyer()
+    anna.orders = [pressed(anna, name) for name in ("plus", "voices")]
+    for order in anna.orders:
+        shop.till.choose(order, "paid")
+        shop.until(order, "paid")
+    return anna
+
+
+def grant_of(shop, order_id):
+    return next(
+        entry.entry_id
+        for entry in shop.billing.ledger.entries(order_id)
+        if entry.kind is EntryKind.GRANT
+    )
+
+
+def wish(shop, order_id, **more):
+    """Return what the form of a refund sends."""
+    said = {"once": secrets.token_hex(16), "grant": grant_of(shop, order_id), "reason": "Ошибка"}
+    return said | more
+
+
+def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
+    page = shop.admin.get("/admin/billing")
+    said = words(page)
+    assert "Этот месяц" in said
+    assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Итого 398 ₽" in said
+    assert 'class="bars money"' in page.text
+    bars = re.findall(
+        r'class="b" x="[0-9.]+" y="([0-9.]+)" width=".76" height="([0-9.]+)"', page.text
+    )
+    assert {tuple(map(float, bar)) for bar in bars} == {(100, 0), (0, 100)}
+    assert 'class="b t"' not in page.text
+    assert "«20 голосовых», 90 дней" in said
+    only = words(shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"}))
+    assert "«Плюс», 30 дней" in only
+    none = words(shop.admin.get("/admin/billing", params={"state": "canceled"}))
+    assert "Таких заказов нет" in none
+    number = sold.orders[0][:8]
+    assert number in words(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
+
+
+def test_nobody_but_admins_opens_any_of_it(shop, sold):
+    order_id = sold.orders[0]
+    shop.site.person(BORIS, Role.EDITOR)
+    boris = shop.browser(BORIS)
+    paths = ("", "/promos", f"/{order_id}")
+    for path in paths:
+        assert boris.get(f"/admin/billing{path}").status_code == 404
+        assert sold.http.get(f"/admin/billing{path}").status_code == 404
+    assert (
+        boris.post(f"/admin/billing/{order_id}/refund", data=wish(shop, order_id)).status_code
+        == 404
+    )
+    code = {"code": "MINE99", "plan": "plus", "gives": "percent", "number": 99}
+    assert boris.post("/admin/billing/promos", data=code).status_code == 404
+    assert "Платежи" not in words(boris.get("/admin/board"))
+    assert "/admin/billing" in shop.admin.get("/admin/board").text
+
+
+def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
+    order_id = sold.orders[1]
+    address = f"/admin/billing/{order_id}"
+    page = words(shop.admin.get(address))
+    assert "платёж 99 ₽" in page
+    assert "выдано 99 ₽" in page
+    form = wish(shop, order_id, amount="40,50")
+    response = shop.admin.post(f"{address}/refund", data=form)
+    assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in words(response)
+    assert shop.billing.refunds.of(order_id) == []
+    sure = form | {"sure": "true"}
+    for _ in range(2):
+        done = shop.admin.post(f"{address}/refund", data=sure)
+        assert (done.status_code, done.headers["location"]) == (303, f"{address}#refunds")
+    shop.until(order_id, "refunded-in-part")
+    wait_until(lambda: "возвращено" in words(shop.admin.get(address)))
+    assert [refund.amount.minor for refund in shop.billing.refunds.of(order_id)] == [4050]
+    # What went back stands in the bar of its day: 40,50 of 398.
+    assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
+    # An empty sum is all that is left.
+    shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
+    shop.until(order_id, "refunded")
+    assert sum(refund.amount.minor for refund in shop.billing.refunds.of(order_id)) == 9900
+    assert "отозвано" in words(shop.admin.get(address))
+    assert shop.faults() == []
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ({"amount": "300"}, "Введите сумму до 299 ₽"),
+        ({"amount": "0"}, "Введите сумму"),
+        ({"amount": "-5"}, "не сумма"),
+        ({"amount": "many"}, "не сумма"),
+        ({"amount": "1.001"}, "не сумма"),
+        ({"amount": "NaN"}, "не сумма"),
+        ({"reason": "  "}, "Укажите причину"),
+        ({"reason": "о" * 251}, "длиннее 250 знаков"),
+    ],
+)
+def test_a_refund_that_cannot_be_says_why(shop, sold, more, said):
+    order_id = sold.orders[0]
+    form = wish(shop, order_id, sure="true", **{"amount": "", **more})
+    answer = shop.admin.post(f"/admin/billing/{order_id}/refund", data=form)
+    assert (answer.status_code, said in words(answer)) == (409, True), words(answer)
+    assert shop.billing.refunds.of(order_id) == []
+
+
+def test_a_refund_of_another_orders_grant_is_not_there(shop, sold):
+    form = wish(shop, sold.orders[1], sure="true")
+    assert shop.admin.post(f"/admin/billing/{sold.orders[0]}/refund", data=form).status_code == 404
+    assert shop.admin.get(f"/admin/billing/{'0' * 32}").status_code == 404
+    assert shop.admin.get("/admin/billing/nothing").status_code == 404
+
+
+def test_codes_are_made_listed_and_stopped(shop):
+    form = {"code": "осень-10", "plan": "plus", "gives": "percent", "number": 10, "uses": 5}
+    assert (
+        shop.admin.post("/admin/billing/promos", data=form | {"ends": "2090-01-31"}).status_code
+        == 303
+    )
+    page = words(shop.admin.get("/admin/billing/promos"))
+    assert "ОСЕНЬ-10 действует скидка 10 % на «Плюс»" in page
+    assert "использован: 0 из 5 · до: 31 янв 2090" in page
+    again = shop.admin.post("/admin/billing/promos", data=form)
+    assert (again.status_code, "уже есть" in words(again)) == (422, True)
+    for wrong in (
+        {"code": "!"},
+        {"number": 100},
+        {"number": "x"},
+        {"plan": "nothing"},
+        {"plan": "voices", "gives": "days"},
+        {"plan": "free"},
+        {"ends": "1990-01-01"},
+        {"ends": "soon"},
+        {"ends": "9999-12-31"},
+        {"uses": -1},
+    ):
+        answer = shop.admin.post("/admin/billing/promos", data=form | {"code": "NEW"} | wrong)
+        assert answer.status_code == 422, wrong
+        assert 'role="alert"' in answer.text
+    stop = {"code": "ОСЕНЬ-10"}
+    assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 303
+    assert "ОСЕНЬ-10 отключён" in words(shop.admin.get("/admin/billing/promos"))
+    assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 422
+
+
+def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
+    def said(kept):
+        Settings(shop.db).put("stars.reconciled", kept, "bot")
+        return words(shop.admin.get("/admin/billing"))
+
+    at = "2026-11-20T04:00:00.000000Z"
+    good = {"at": at, "seen": 12, "differences": []}
+    assert "всё сходится. Операций в Telegram: 12" in said(json.dumps(good))
+    odd = {
+        "differences": [{"kind": "missing", "charge": "stx-1<b>"}, {"kind": "new", "charge": "2"}]
+    }
+    page = said(json.dumps(good | odd))
+    assert "2 расхождения" in page
+    assert "Платёж, которого нет у Telegram stx-1&lt;b&gt;" in page
+    for broken in ("{", "[]", '{"at": 1}', json.dumps(good | {"differences": [1]})):
+        assert (
+            "Сверки ещё не было: если включена оплата звёздами, бот сверяет их каждую ночь"
+            in said(broken)
+        )
+
+
+def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
+    amount = roubles(minor / 100) if currency is Currency.RUB else stars(minor)
+    till = Gateway.YOOKASSA if currency is Currency.RUB else Gateway.STARS
+    return Entry(1, kind, "p", till, amount, at, is_test=is_test)
+
+
+def test_sums_leave_tests_out_and_may_be_below_nothing():
+    at = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    entries = [
+        entry(EntryKind.PAYMENT, 29_900, at),
+        entry(EntryKind.GRANT, 29_900, at),
+        entry(EntryKind.REFUND, 49_900, at),
+        entry(EntryKind.PAYMENT, 100, at, is_test=True),
+        entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
+    ]
+    by_card, by_stars = sum_by_gateway(entries)
+    brought = by_card
+    assert (brought.paid, brought.returned, brought.net) == (29_900, 49_900, -20_000)
+    assert (brought.payments, brought.refunds) == (1, 1)
+    assert (by_stars.gateway, by_stars.net) == (Gateway.STARS, 200)
+    assert count_tests(entries) == 1
+    assert sum_by_gateway([]) == []
+
+
+def test_months_and_days_turn_in_the_zone_of_the_shop():
+    late = datetime(2026, 10, 31, 22, 30, tzinfo=UTC)
+    last, this = months(late, MOSCOW)
+    assert (last.isoformat(), this.isoformat()) == (
+        "2026-10-01T00:00:00+03:00",
+        "2026-11-01T00:00:00+03:00",
+    )
+    days = days_of(
+        [entry(EntryKind.PAYMENT, 500, late), entry(EntryKind.REFUND, 200, late)],
+        Currency.RUB,
+        last.date(),
+        this.date(),
+        MOSCOW,
+    )
+    assert len(days) == 32
+    assert [tuple(day.values()) for day in days if day["paid"]] == [(date(2026, 11, 1), 500, 200)]

@@ -1,0 +1,290 @@
+"""The chat of a course without a script: its talks are kept, its answers judged."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import count
+
+import pytest
+
+from merlin.core.clock import iso
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.permissions import Role
+from merlin.dataset.builds import NO_END
+from merlin.dataset.entries import ExampleEntries
+from merlin.dataset.example import normalise
+from merlin.dataset.files import FileIndex
+from merlin.db.processes import Heartbeats
+from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE, TURN
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.api.chat_api import MODEL, TWO_A_DAY, run_asking_site
+from tests.api.running_api import ANNA
+from tests.support.plan_config import new_plan
+from tests.support.serving_models import holds, serve_in
+
+pytestmark = pytest.mark.functional
+
+NUMBERS = count(9001)
+BORIS, CLARA = 1002, 1004
+TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
+PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
+
+
+@pytest.fixture(scope="module")
+def openai_site(tmp_path_factory):
+    with run_asking_site(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
+        yield both
+
+
+@pytest.fixture
+def client(openai_site):
+    """A browser of somebody who has asked nothing yet."""
+    site, provider = openai_site
+    provider.behave(fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True})
+    with site.browser(site.person(next(NUMBERS))) as client:
+        client.headers["Accept-Language"] = "ru"
+        client.follow_redirects = True
+        yield client
+
+
+def address(site):
+    return f"/courses/{site.course_id('algorithms')}/chat"
+
+
+def turns_in(page):
+    return [int(one) for one in re.findall(r'id="turn-(\d+)"', page.text)]
+
+
+def ask(site, client, question="Что такое граф?", **more):
+    return client.post(address(site), data={"q": question, **more})
+
+
+def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
+    site, provider = openai_site
+    first = ask(site, client)
+    talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
+    assert "Граф — это <em>вершины</em> и рёбра." in first.text
+    again = ask(site, client, "А дерево?", talk=talk)
+    assert again.url.path == first.url.path
+    (call,) = provider.calls("chat.create")[-1:]
+    assert [message["content"] for message in call.body["messages"]][-3::2] == [
+        "Что такое граф?",
+        "А дерево?",
+    ]
+    talks = client.get(f"{address(site)}/talks")
+    assert re.search(rf'/chat/{talk}"><b>Что такое граф\?</b>.*· 2 вопроса', talks.text)
+    assert "Сегодня" in talks.text
+    begun = client.get(address(site)).text
+    assert turns_in(client.get(address(site))) == []
+    assert f"/chat/{talk}" in begun
+    with site.browser(site.person(CLARA)) as other:
+        assert other.get(first.url.path).status_code == 404
+        assert other.post(address(site), data={"q": "И я?", "talk": talk}).status_code == 404
+        other.post(f"{first.url.path}/delete")
+    assert client.get(first.url.path).status_code == 200
+    left = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
+    assert "Разговоров пока нет" in left.text
+    assert client.get(first.url.path).status_code == 404
+    assert f'formaction="{first.url.path}/restore"' in left.text
+    assert "Что такое граф?" in client.post(f"{first.url.path}/restore").text
+    assert client.post(f"{first.url.path}/restore").status_code == 404
+
+
+def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_site, client):
+    site, provider = openai_site
+    (first,) = turns_in(ask(site, client))
+    provider.behave(fixed_answer="Иначе.")
+    page = client.post(address(site), data={"again": first})
+    (second,) = turns_in(page)
+    assert second != first
+    assert "Иначе." in page.text
+    assert [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]][
+        -1:
+    ] == ["Что такое граф?"]
+
+
+def test_a_form_without_a_script_that_comes_twice_asks_once(openai_site, client):
+    site, provider = openai_site
+    once = re.search(r'name="once" value="([^"]+)"', client.get(address(site)).text)[1]
+    before = len(provider.calls("chat.create"))
+    with ThreadPoolExecutor(2) as pool:
+        pages = list(pool.map(lambda _: ask(site, client, once=once), range(2)))
+    assert len({page.url.path for page in pages}) == 1
+    pages.append(ask(site, client, once=once))
+    assert [turns_in(page) for page in pages] == [turns_in(pages[0])] * 3
+    assert len(provider.calls("chat.create")) == before + 1
+    assert "Остался 1 вопрос" in pages[2].text
+    assert turns_in(ask(site, client, "А дерево?", once=once)) != turns_in(pages[0])
+
+
+def test_a_rating_is_pressed_and_taken_back(openai_site, client):
+    site, _ = openai_site
+    (turn,) = turns_in(ask(site, client))
+    judged = f"{address(site)}/turns/{turn}"
+    up = '<button class="btn" name="act" value="up" aria-pressed="{}">'
+    assert up.format("true") in client.post(judged, data={"act": "up"}).text
+    assert up.format("false") in client.post(judged, data={"act": "up"}).text
+    with site.browser(site.person(CLARA)) as other:
+        assert other.post(judged, data={"act": "up"}).status_code == 404
+    client.headers["Origin"] = "https://elsewhere.example"
+    assert client.post(judged, data={"act": "up"}).status_code == 403
+
+
+def teach(database, number, question, answer):
+    """Let the serving build hold an example that lies in the dataset too."""
+    name, blob = f"q{number}", f"{number:040}"
+    holds(database, name, dataset="algorithms")
+    words = f"{normalise(question)}\n{normalise(answer)}"
+    database.change(EXAMPLE_TEXT.update({"words": words}).where(EXAMPLE_TEXT.digest == name))
+    newest = TAUGHT_EXAMPLE.update({"end_build": NO_END})
+    database.change(newest.where(TAUGHT_EXAMPLE.example_id == name))
+    text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
+    files, path = FileIndex(database), f"examples/{name}.yaml"
+    files.add({blob: text})
+    files.keep("algorithms", name, {**files.blobs("algorithms"), path: blob})
+    ExampleEntries(database).follow("algorithms", {path: blob})
+
+
+def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, client):
+    site, provider = openai_site
+    for number, name in enumerate(("граф", "стек", "куча", "дек")):
+        teach(site.database, number, f"Что такое {name}?", f"Это {name}.")
+    begun = client.get(address(site)).text
+    offered = re.findall(r'name="near" value="([^"]+)"', begun)
+    assert offered == ["Что такое дек?", "Что такое куча?", "Что такое стек?"]
+    other = re.search(r'href="([^"]+before=\d+)"', begun)[1]
+    assert re.findall(r'name="near" value="([^"]+)"', client.get(other).text) == ["Что такое граф?"]
+    provider.behave(fixed_answer="Это дек.")
+    page = client.post(address(site), data={"near": offered[0]})
+    assert "Откуда: пример «Что такое дек?»" in page.text
+    with site.browser(site.person(BORIS, Role.ADMIN)) as editor:
+        editor.headers["Accept-Language"] = "ru"
+        sent = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
+    assert 'examples?example=q3#open">«Что такое дек?»</a>' in sent.text
+
+
+def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
+    site, _ = openai_site
+    page = ask(site, client)
+    serve_in(site.database, "newer", number=2, dataset="algorithms")
+    text = client.get(page.url.path).text
+    serve_in(site.database, MODEL, number=3, dataset="algorithms")
+    assert "Отвечала algorithms-1, сейчас algorithms-2" in text
+
+
+def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai_site, client):
+    site, _ = openai_site
+    (turn,) = turns_in(ask(site, client))
+    judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
+    better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
+    masked = client.post(judged, data=better)
+    assert "Я скрыл личное: телефон." in masked.text
+    assert "Можно ли учить модель" in masked.text
+    better["answer"] = "Пары. Мой телефон [телефон]"
+    refused = client.post(judged, data=better)
+    assert "только с вашего согласия" in refused.text
+    assert site.database.sql(PROPOSED) == []
+    opened_form = client.post(judged, data={"act": "allow", "doing": "correct"})
+    assert "Каким должен быть ответ" in opened_form.text
+    assert "Напишите, каким должен быть ответ" in client.post(judged, data={"act": "correct"}).text
+    sent = client.post(judged, data=better)
+    assert "Ваше исправление ждёт редактора." in sent.text
+    assert [tuple(row) for row in site.database.sql("SELECT dataset, turn_id FROM proposal")] == [
+        ("algorithms", turn)
+    ]
+    assert talk.status_code == 200
+
+
+def test_a_refused_question_leads_to_the_editors_with_the_consent(openai_site, client):
+    site, provider = openai_site
+    nearest = "Что такое двоичный поиск?"
+    provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
+    page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
+    assert f'name="near" value="{nearest}"' in page.text
+    (turn,) = turns_in(page)
+    judged = f"{address(site)}/turns/{turn}"
+    refused = client.post(judged, data={"act": "tell"})
+    assert "Без вашего согласия" in refused.text
+    assert site.database.sql(TOLD) == []
+    look = client.post(judged, data={"act": "allow", "doing": "tell"})
+    assert "Куда девать граф? Мой телефон [телефон]</b>" in look.text
+    assert "Редакторы увидят вопрос" in client.post(judged, data={"act": "tell"}).text
+    assert [tuple(row)[1:] for row in site.database.sql(TOLD)] == [("algorithms", turn)]
+
+
+def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, client):
+    site, _ = openai_site
+    for _ in range(2):
+        page = ask(site, client)
+    assert "Вопросы закончились" in page.text
+    kept = site.database.count(TURN, TURN.id > 0)
+    refused = ask(site, client, "Третий?")
+    assert "Вопросы на сегодня закончились" in refused.text
+    assert ">Третий?</textarea>" in refused.text
+    assert site.database.count(TURN, TURN.id > 0) == kept
+    client.headers["Accept"] = "text/event-stream"
+    response = ask(site, client, "Третий?")
+    assert (response.status_code, response.text[:18]) == (422, "Вопросы на сегодня")
+
+
+def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, client):
+    site, provider = openai_site
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=None))
+    try:
+        page = ask(site, client)
+    finally:
+        provider.faults.clear()
+    assert "Модель сейчас не отвечает" in page.text
+    assert "Осталось 2 вопроса" in page.text
+
+
+def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, client):
+    site, _ = openai_site
+    page = ask(site, client)
+    (turn,) = turns_in(page)
+    unanswered = TURN.update({"state": "asked", "answer": "", "note": ""})
+    site.database.change(unanswered.where(TURN.id == turn))
+    assert 'class="dots"' in client.get(page.url.path).text
+    now = datetime.now(UTC)
+    Heartbeats(site.database).beat(Heartbeat("api", "here", 1, now, now))
+    before = TURN.update({"asked_at": iso(now - timedelta(minutes=1))})
+    site.database.change(before.where(TURN.id == turn))
+    text = client.get(page.url.path).text
+    assert "Ответа нет. Спросите ещё раз." in text
+    assert f'name="again" value="{turn}"' in text
+
+
+def test_a_script_gets_the_answer_as_it_grows(openai_site, client):
+    site, _ = openai_site
+    client.headers["Accept"] = "text/event-stream"
+    text = ask(site, client).text
+    assert re.match(r'data: {"turn": \d+, "talk": \d+}\n\ndata: {"text": "Граф', text)
+    assert text.endswith("data: [DONE]\n\n")
+
+
+def test_wrong_questions_ask_nothing(openai_site, client):
+    site, provider = openai_site
+    before = len(provider.calls("chat.create"))
+    assert "Вопрос длиннее" in ask(site, client, "я" * 4001).text
+    assert ask(site, client, " ").status_code == 200
+    assert client.post(address(site), data={"again": 10**9}).status_code == 404
+    for name in ("again", "talk"):
+        assert client.post(address(site), data={"q": "Что?", name: 2**70}).status_code == 422
+    assert client.get(f"{address(site)}?before={2**70}").status_code == 422
+    assert len(provider.calls("chat.create")) == before
+
+
+def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
+    one = new_plan("student", {"ru": "Студент"}, sessions=1)
+    with run_asking_site(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
+        client.headers["Accept-Language"] = "ru"
+        client.follow_redirects = True
+        path = ask(site, client).url.path
+        assert len(turns_in(ask(site, client, talk=path.rpartition("/")[2]))) == 2
+        refused = ask(site, client, "А дерево?")
+        assert "Ваш план хранит 1 разговор по каждому курсу." in refused.text
+        assert ">А дерево?</textarea>" in refused.text
+        client.post(f"{path}/delete")
+        assert len(turns_in(ask(site, client, "А дерево?"))) == 1

@@ -1,0 +1,262 @@
+"""The pages of buying over real HTTP, as a browser without a script opens them."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from zoneinfo import ZoneInfo
+
+import httpx
+import pytest
+
+from merlin.billing.promo_codes import Promo
+from merlin.billing.quota import Format, Quotas, Source
+from merlin.billing.subscriptions import Renewal, RenewalState, Terms
+from merlin.core.i18n import text
+from merlin.providers.payments import Gateway
+from tests.api.payment_api import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    with shop_pages(tmp_path_factory.mktemp("market")) as made:
+        made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        made.billing.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
+        yield made
+
+
+@pytest.fixture
+def shop(shared):
+    return as_new(shared)
+
+
+def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
+    page = words(
+        httpx.get(
+            shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
+        )
+    )
+    assert "20 текстовых вопросов в день" in page
+    assert "20 голосовых вопросов в день, не больше 300 в месяц" in page
+    assert "31 вопрос с фотографией в месяц" in page
+    assert "2 вопроса с документом в день" in page
+    assert "299 ₽ или 200 ⭐" in page
+    assert "1 499,90 ₽" in page
+    assert "Вопросы любого вида без ограничений" in page
+    assert "Только по курсам: Алгоритмы и структуры данных" in page
+    told = words(
+        httpx.get(
+            shop.site.address + "/plans", headers={"Accept-Language": "en"}, timeout=longest()
+        )
+    )
+    assert "2 questions with a document a day" in told
+    assert "₽299 or 200 ⭐" in told
+
+
+def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
+    plans = httpx.get(shop.site.address + "/plans", timeout=longest()).text
+    assert '<a class="btn" href="https://t.me/merlin_test_bot?start=plan"' in plans
+    assert "/checkout/course" not in plans
+    page = shop.buyer().http.get("/checkout/course")
+    assert "?start=plan" in page.text
+    assert 'name="price"' not in page.text
+
+
+def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
+    anna = shop.buyer()
+    form = bill(anna)
+    anna.http.cookies.set("merlin_within", "telegram")
+    assert "₽" not in words(anna.http.get("/plans"))
+    assert 'name="price"' not in anna.http.get("/checkout/plus").text
+    assert anna.http.post("/checkout/plus", data=form).status_code == 404
+    assert shop.billing.purchases.of(anna.user_id) == []
+
+
+def test_a_trial_begins_once(shop):
+    anna = shop.buyer()
+    assert "Попробовать бесплатно: 3 дня" in words(anna.http.get("/plans"))
+    begun = anna.http.post("/plans/plus/trial")
+    assert begun.status_code == 303
+    assert "План «Плюс» ваш: до" in words(anna.http.get(begun.headers["location"]))
+    assert "Попробовать" not in words(anna.http.get("/plans"))
+    twice = anna.http.post("/plans/plus/trial")
+    assert twice.headers["location"] == begun.headers["location"]
+    assert len(anna.terms) == 1
+    shop.sql(
+        "UPDATE plan_term SET starts_at = ? WHERE user_id = ?",
+        "2026-01-01T00:00:00.000000Z",
+        anna.user_id,
+    )
+    again = anna.http.post("/plans/plus/trial")
+    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
+    assert re.search(r"План «Плюс» до \d+", words(anna.http.get("/me")))
+
+
+def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
+    with httpx.Client(base_url=shop.site.address, timeout=longest()) as nobody:
+        for path in ("/checkout/plus?code=LESS20", "/orders", f"/orders/{'0' * 32}"):
+            answer = nobody.get(path)
+            assert answer.status_code == 303
+            back = httpx.URL(answer.headers["location"])
+            assert (back.path, back.params["next"]) == ("/sign-in", path)
+
+
+def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
+    anna = shop.buyer()
+    order_id, form = pressed(anna), bill(anna, "voices")
+    foreign = {"Origin": "https://evil.example"}
+    for path, said in (
+        ("/checkout/voices", form),
+        (f"/orders/{order_id}/cancel", {}),
+        (f"/orders/{order_id}/pay", {}),
+        ("/plans/plus/trial", {}),
+        ("/plans/code", {"code": "WEEK"}),
+        ("/me/renewals/stop", {"renewal_id": 1}),
+    ):
+        assert anna.http.post(path, data=said, headers=foreign).status_code == 403, path
+    assert [purchase.purchase_id for purchase in shop.billing.purchases.of(anna.user_id)] == [
+        order_id
+    ]
+    assert anna.terms == []
+
+
+def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
+    anna = shop.buyer()
+    page = anna.http.get("/checkout/plus", params={"code": "less20"})
+    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
+    wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
+    assert "Такого промокода нет, или он больше не действует" in words(wrong)
+    assert "«Плюс», 30 дней 299 ₽" in words(wrong)
+    assert "введите его на странице планов" in words(
+        anna.http.get("/checkout/plus", params={"code": "WEEK"})
+    )
+    order_id = pressed(anna, code="less20")
+    assert shop.of(order_id).order.amount.minor == 23920
+    # The code is held by that very order: pressed again it is the same one.
+    assert pressed(anna, code="LESS20") == order_id
+    assert anna.http.post(f"/orders/{order_id}/cancel").status_code == 303
+    assert "Вы отменили этот заказ" in words(anna.http.get(f"/orders/{order_id}"))
+
+
+def test_codes_are_used_on_the_page_of_plans(shop):
+    anna = shop.buyer()
+    days = anna.http.post("/plans/code", data={"code": " week "})
+    assert "План «Плюс» ваш: до" in words(anna.http.get(days.headers["location"]))
+    again = anna.http.post("/plans/code", data={"code": "WEEK"})
+    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
+    less = anna.http.post("/plans/code", data={"code": "less20"})
+    assert less.headers["location"] == "/checkout/plus?code=LESS20"
+    assert len(anna.terms) == 1
+
+
+@pytest.mark.parametrize(
+    ("contact", "said"),
+    [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],
+)
+def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, said):
+    anna = shop.buyer()
+    answer = anna.http.post("/checkout/plus", data=bill(anna, contact=contact, keeps="true"))
+    assert answer.status_code == 422
+    assert said in words(answer)
+    assert 'value="true" checked' in answer.text
+    assert shop.billing.purchases.of(anna.user_id) == []
+
+
+def test_the_receipt_goes_where_it_was_said_as_the_till_writes_it(shop):
+    anna = shop.buyer()
+    order_id = pressed(anna, contact="8 (916) 123-45-67")
+    assert shop.of(order_id).order.contact == "79161234567"
+
+
+def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
+    anna = shop.buyer()
+    for price in ("100", "29901", "0"):
+        answer = anna.http.post("/checkout/plus", data={**bill(anna), "price": price})
+        assert answer.status_code == 409
+        assert "Цена изменилась. Деньги не списаны; вот новая сумма" in words(answer)
+        assert "Оплатить 299 ₽" in words(answer)
+    assert shop.billing.purchases.of(anna.user_id) == []
+
+
+def test_what_is_not_sold_says_so_kindly(shop):
+    anna = shop.buyer()
+    for name in ("nothing", "free", "%00", "x" * 90, "../plus"):
+        page = anna.http.get(f"/checkout/{name}")
+        assert page.status_code == 404, name
+        assert anna.http.post(f"/checkout/{name}", data={"price": 1}).status_code == 404
+    assert "Здесь это не продаётся" in words(anna.http.get("/checkout/free"))
+    assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
+
+
+def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(shop):
+    anna = shop.buyer()
+    page = anna.http.get("/checkout/plus")
+    said = "Продлевать автоматически: 299 ₽ каждые 30 дней тем же способом оплаты, за день до конца"
+    assert said in words(page)
+    assert 'name="keeps" value="true">' in page.text
+    order_id = pressed(anna)
+    assert not shop.of(order_id).order.keeps_method
+    anna.http.post(f"/orders/{order_id}/cancel")
+    order_id = pressed(anna, keeps="true")
+    shop.till.choose(order_id, "paid")
+    shop.until(order_id, "paid")
+    assert "Автопродление" in words(anna.http.get("/me"))
+    (renewal,) = anna.renewals
+    boris = shop.buyer()
+    boris.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
+    assert anna.renewals[0].state.value == "on"
+    anna.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
+    assert anna.renewals[0].state.value == "off"
+    assert "Автопродление" not in words(anna.http.get("/me"))
+
+
+def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
+    anna, now = shop.buyer(), shop.site.services.clock()
+    ends = now + timedelta(days=30)
+    paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
+    number = shop.billing.renewals.begin(paid)
+    assert "200 ⭐, следующее списание" in words(anna.http.get("/me"))
+    anna.http.post("/me/renewals/stop", data={"renewal_id": number})
+    # Until the bot has told Telegram.
+    assert anna.renewals[0].state is RenewalState.STOPPING
+    assert ", следующее списание" not in words(anna.http.get("/me"))
+
+
+def test_what_is_not_renewed_asks_for_no_consent(shop):
+    assert "Продлевать" not in words(shop.buyer().http.get("/checkout/voices"))
+
+
+def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
+    anna, zone = shop.buyer(), ZoneInfo("UTC")
+    chat = f"/courses/{shop.site.course_id('algorithms')}/chat"
+    assert "Больше вопросов" not in words(anna.http.get(chat))
+    for number in range(20):
+        Quotas(shop.db, shop.bot_id).reserve(
+            anna.user_id, 10**6 + number, Format.TEXT, PAGE_PLANS[0], zone
+        )
+    assert '<a href="/plans">Больше вопросов: планы</a>' in anna.http.get(chat).text
+
+
+def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
+    said = {"Accept-Language": "ru"}
+    terms = httpx.get(shop.site.address + "/terms", headers=said, timeout=longest())
+    assert "Мы отвечаем за то" in words(terms)
+    bots = text("en", "terms-text").splitlines()
+    english = httpx.get(shop.site.address + "/terms?lang=en", timeout=longest())
+    assert english.status_code == 200
+    assert all(bot.strip() in unescape(english.text) for bot in bots)
+    for plan in ("max", "voices"):
+        assert '<a href="/terms">' in shop.buyer().http.get(f"/checkout/{plan}").text
+
+
+def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):
+    anna = shop.buyer()
+    given = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    Terms(shop.site.database).add(anna.user_id, "max", 10, *given)
+    page = words(anna.http.get("/plans"))
+    assert "Безграничный текущий план до" in page
+    assert "План «Безграничный»" in words(anna.http.get("/me"))

@@ -1,0 +1,366 @@
+"""The pages over real HTTP: languages, themes, tags, packing, errors in words, ways back."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+from merlin.account.api_keys import ApiKeys
+from merlin.account.sign_ins import SignIns
+from merlin.api.pages.page import assets
+from merlin.core.permissions import Role
+from merlin.core.web.assets import STATIC, WEB, Assets, local_address
+from merlin.course.catalogue import Catalogue
+from tests.api.catalogue_files import COURSES
+from tests.api.running_api import ANNA, running
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
+
+
+@pytest.fixture(scope="module")
+def shelf(tmp_path_factory):
+    """A site that nobody changes."""
+    with running(tmp_path_factory.mktemp("site")) as site:
+        site.teach(COURSES)
+        site.person(ANNA, language="en")
+        yield site
+
+
+def get(site, path, **headers):
+    return httpx.get(
+        site.address + path,
+        headers={k.replace("_", "-"): v for k, v in headers.items()},
+        timeout=longest(),
+    )
+
+
+def page_text(page):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page.text)).replace("\xa0", " ")
+
+
+@pytest.mark.parametrize(
+    ("headers", "language"),
+    [
+        ({}, "ru"),
+        ({"accept_language": "en-GB,en;q=0.9"}, "en"),
+        ({"accept_language": "en", "cookie": "merlin_language=ru"}, "ru"),
+        ({"accept_language": "en", "cookie": "merlin_language=de"}, "en"),
+    ],
+)
+def test_a_page_speaks_the_language_that_is_wanted(shelf, headers, language):
+    page = get(shelf, "/", **headers)
+    assert f'<html lang="{language}"' in page.text
+    assert page.headers["content-language"] == language
+
+
+def test_the_account_says_more_than_the_browser_and_the_address_most(shelf):
+    with shelf.browser(ANNA) as browser:
+        ru = {"Accept-Language": "ru"}
+        assert '<html lang="en"' in browser.get("/", headers=ru).text
+        page = browser.get("/?lang=ru")
+        assert '<html lang="ru"' in page.text
+        assert "merlin_language=ru" in page.headers["set-cookie"]
+        assert '<html lang="ru"' in browser.get("/").text
+
+
+def test_a_theme_is_kept_in_a_cookie_and_leaves_the_address(shelf):
+    with httpx.Client(base_url=shelf.address, timeout=longest()) as browser:
+        chosen = browser.get("/?q=sql&theme=dark")
+        assert (chosen.status_code, chosen.headers["location"]) == (303, "/?q=sql")
+        assert 'data-theme="dark"' in browser.get("/").text
+        browser.get("/?theme=neon")
+        assert 'data-theme="dark"' in browser.get("/").text
+
+
+def test_over_https_no_other_site_sets_what_is_read_of_a_browser(shelf):
+    secure = {"X_Forwarded_Proto": "https"}
+    chosen = get(shelf, "/?theme=dark", **secure).headers["set-cookie"]
+    assert chosen.startswith("__Host-merlin_theme=dark;")
+    assert {"Secure", "Path=/", "SameSite=lax"} <= set(chosen.split("; "))
+    for name, is_read in (("__Host-merlin_theme", True), ("merlin_theme", False)):
+        page = get(shelf, "/", **secure, Cookie=f"{name}=dark").text
+        assert ('data-theme="dark"' in page) == is_read, name
+
+
+def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path):
+    with running(tmp_path) as site:
+        site.teach(COURSES)
+        course = f"/courses/{site.course_id('algorithms')}"
+        lecture = Catalogue(site.db).materials("algorithms")[0]
+        paths = ("/", "/?q=sql", course, f"{course}/materials/{lecture.material_id}")
+        tags = {path: get(site, path).headers["etag"] for path in paths}
+        assert len(set(tags.values())) == len(paths)
+        for path, tag in tags.items():
+            again = get(site, path, if_none_match=f'"other", {tag}')
+            assert (again.status_code, again.content) == (304, b"")
+            assert get(site, path, if_none_match=tag, accept_language="en").status_code == 200
+            assert get(site, path, if_none_match=tag, cookie="merlin_theme=dark").status_code == 200
+        site.teach({name: files for name, files in COURSES.items() if name != "hci"})
+        for path, tag in tags.items():
+            assert get(site, path, if_none_match=tag).status_code == 200
+
+
+def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
+    with shelf.browser(ANNA) as browser:
+        page = browser.get("/")
+        assert "etag" not in page.headers
+        assert page.headers["cache-control"] == "private, no-cache"
+        assert browser.get("/me").headers["cache-control"] == "no-store"
+    assert get(shelf, "/sign-in").headers["cache-control"] == "no-store"
+    assert "Cookie" in get(shelf, "/").headers["vary"]
+
+
+def test_pages_are_packed_for_who_unpacks_them(shelf):
+    packed = get(shelf, "/")
+    assert packed.headers["content-encoding"] == "gzip"
+    plain = get(shelf, "/", accept_encoding="identity")
+    assert "content-encoding" not in plain.headers
+    assert plain.text == packed.text
+
+
+def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
+    part = get(shelf, "/courses?q=sql", hx_request="true")
+    assert "<html" not in part.text
+    assert part.headers["hx-replace-url"] == "/?q=sql"
+    assert part.text.count('<li class="card') == 1
+    alone = get(shelf, "/courses?q=sql")
+    assert (alone.status_code, alone.headers["location"]) == (303, "/?q=sql")
+
+
+def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scripts(shelf):
+    course = shelf.course_id("algorithms")
+    text = next(one for one in Catalogue(shelf.db).materials("algorithms") if one.text)
+    place = f"{course}.{text.material_id}.40"
+    page = get(shelf, "/", cookie=f"merlin_read={place}; merlin_closed=1.x.99")
+    assert f'href="/courses/{course}/materials/{text.material_id}#go-on"' in page.text
+    assert re.search(r"остал(ась|ось) \d+ минут", page_text(page))
+    assert re.findall(r'data-semester="(\d)"( open)?', page.text) == [
+        *(("1", ""), ("2", " open"), ("3", " open"))
+    ]
+    for wrong in ("1.999999.40", f"{place}.1", "х"):
+        assert "#go-on" not in get(shelf, "/", cookie=f"merlin_read={quote(wrong)}").text
+
+
+def test_assets_are_named_by_their_content_and_kept_for_a_year(shelf):
+    page = get(shelf, "/").text
+    names = re.findall(r"/static/([\w.]+)", page)
+    assert len(names) >= 6
+    for name in names:
+        answer = get(shelf, f"/static/{name}")
+        assert answer.status_code == 200, name
+        assert answer.headers["cache-control"] == "public, max-age=31536000, immutable"
+        assert re.search(r"\.[0-9a-f]{8}\.(js|css|svg)$", name)
+        assert get(shelf, f"/static/{name}", accept_encoding="identity").content == answer.content
+    assert get(shelf, "/static/merlin.css").status_code == 404
+    assert get(shelf, "/static/..%2fmerlin.css").status_code == 404
+
+
+def test_a_script_names_the_scripts_it_imports_by_their_content(tmp_path):
+    for name, text in (("a.js", 'import "./b.js";'), ("b.js", "1"), ("c.js", 'import("./a.js")')):
+        (tmp_path / name).write_text(text)
+    before = Assets(tmp_path)
+    assert before.text("a.js") == f'import "./{before.address("b.js").rpartition("/")[2]}";'
+    (tmp_path / "b.js").write_text("2")
+    after = Assets(tmp_path)
+    assert all(before.address(name) != after.address(name) for name in ("a.js", "b.js", "c.js"))
+    assert gzip.decompress(after.by_address[after.address("b.js")[8:]].packed) == b"2"
+
+
+def test_htmx_is_the_file_that_was_looked_at():
+    plain = next(one for one in assets().by_address.values() if one.name.startswith("htmx"))
+    assert hashlib.sha256(plain.plain).hexdigest() == HTMX
+
+
+def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
+    for path in [*STATIC.glob("*.js"), *WEB.glob("*/static/*.js")]:
+        text = path.read_text("utf-8")
+        if path.name not in {"htmx.min.js", "reference.js"}:
+            assert not re.search(r"innerHTML|outerHTML|insertAdjacent|eval\(|Function\(", text), (
+                path
+            )
+            assert text.count("\n") <= 175, path
+    for path in WEB.glob("**/templates/*.html"):
+        text = path.read_text("utf-8")
+        assert not re.search(r"\|\s*safe|style=|\son[a-z]+=|javascript:", text), path
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "words"),
+    [
+        ("/courses/999", 404, "Страница не найдена"),
+        ("/courses/0", 404, "Страница не найдена"),
+        ("/courses/x", 404, "Страница не найдена"),
+        (f"/courses/{2**63}", 404, "Страница не найдена"),
+        ("/courses/1/materials/999999", 404, "Страница не найдена"),
+        ("/nowhere", 404, "Страница не найдена"),
+    ],
+)
+def test_what_is_not_there_is_said_in_words(shelf, path, status, words):
+    page = get(shelf, path, accept="text/html")
+    assert page.status_code == status
+    assert words in page_text(page)
+    assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
+
+
+def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
+    html = {"accept": "text/html"}
+    with shelf.browser(ANNA) as anna:
+        page, unread = anna.get("/teach", headers=html), anna.get("/nowhere", headers=html)
+    assert (page.status_code, unread.status_code) == (404, 404)
+    assert 'href="/me"' in page.text
+    assert 'href="/sign-in' not in page.text
+    # Nobody has looked who asks.
+    assert 'href="/sign-in' not in unread.text
+    assert 'href="/sign-in' in get(shelf, "/courses/999", **html).text
+
+
+def test_programs_that_go_astray_get_a_problem(shelf):
+    for path in ("/nowhere", "/api/nowhere", "/v1/nowhere", "/static/nowhere.js"):
+        accept = "text/html" if path.startswith(("/api", "/v1", "/static")) else "*/*"
+        answer = get(shelf, path, accept=accept)
+        assert answer.status_code == 404
+        assert answer.json()
+
+
+def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
+    number = shelf.course_id("closed")
+    material = Catalogue(shelf.db).materials("closed")[0].material_id
+    for path in ("", f"/materials/{material}", "/chat"):
+        assert get(shelf, f"/courses/{number}{path}").status_code == 404
+    teacher = shelf.person(2001, Role.TEACHER, "closed")
+    other = shelf.person(2002, Role.TEACHER, "algorithms")
+    with shelf.browser(teacher) as mine, shelf.browser(other) as foreign:
+        assert "скрыт от студентов" in page_text(mine.get(f"/courses/{number}?lang=ru"))
+        assert foreign.get(f"/courses/{number}").status_code == 404
+
+
+def test_a_material_of_another_course_is_not_found(shelf):
+    material = Catalogue(shelf.db).materials("python")[0].material_id
+    mine, other = shelf.course_id("python"), shelf.course_id("algorithms")
+    assert get(shelf, f"/courses/{mine}/materials/{material}").status_code == 200
+    assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
+
+
+def test_who_is_not_signed_in_is_led_to_sign_in_and_back(shelf):
+    answer = get(shelf, "/me")
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fme")
+    with shelf.browser(ANNA) as browser:
+        answer = browser.get("/sign-in?next=%2Fme")
+        assert (answer.status_code, answer.headers["location"]) == (303, "/me")
+
+
+@pytest.mark.parametrize("path", ["/favourites", "/sign-out", "/me/keys", "/me/sign-ins/close-all"])
+def test_a_form_of_another_site_changes_nothing(shelf, path):
+    with shelf.browser(ANNA) as browser:
+        for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+            answer = browser.post(path, data={"add": "1", "label": "x"}, headers=headers)
+            assert answer.status_code == 403
+        assert shelf.favourites(ANNA) == []
+        assert ApiKeys(shelf.db).of(ANNA) == []
+        assert browser.get("/me").status_code == 200
+
+
+def test_signing_out_leaves_nothing_in_the_browser(shelf):
+    with shelf.browser(ANNA) as browser:
+        answer = browser.post("/sign-out")
+        assert answer.headers["clear-site-data"] == '"cache"'
+        assert "merlin=; Max-Age=0" in answer.headers["set-cookie"]
+        assert browser.get("/me").status_code == 303
+
+
+def test_a_form_keeps_only_what_there_is(shelf):
+    anna = shelf.person(2003)
+    with shelf.browser(anna) as browser:
+        for number in ("999", "0", "-1", "x", str(2**70)):
+            status = browser.post("/favourites", data={"add": number}).status_code
+            assert status in {404, 422}, number
+        assert browser.post("/favourites", data={}).status_code == 422
+        assert shelf.favourites(anna) == []
+        number = shelf.course_id("hci")
+        answer = browser.post("/favourites", data={"add": number, "next": "//evil.example"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        assert shelf.favourites(anna) == [number]
+
+
+def test_nobody_ends_what_is_anothers(shelf):
+    anna, boris = shelf.person(2004), shelf.person(2005)
+    key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
+    with shelf.browser(anna) as mine, shelf.browser(boris):
+        (theirs,) = SignIns(shelf.db).of(boris)
+        mine.post("/me/sign-ins/close", data={"sign_in_id": theirs.sign_in_id})
+        mine.post("/me/keys/revoke", data={"key_id": key.key_id})
+        assert len(SignIns(shelf.db).of(boris)) == 1
+        assert len(ApiKeys(shelf.db).of(boris)) == 1
+        scopes = {"label": "x", "scopes": ["jobs:admin"]}
+        assert mine.post("/me/keys", data=scopes).status_code == 422
+        assert ApiKeys(shelf.db).of(anna) == []
+
+
+def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
+    with shelf.browser(shelf.person(2006)) as browser:
+        page = browser.post("/me/keys", data={"label": "Мой «бот»", "days": "30"})
+    assert page.status_code == 422
+    assert 'name="label" value="Мой «бот»"' in page.text
+    assert '<option value="30" selected>' in page.text
+    assert 'name="scopes" value="chat:write" checked' not in page.text
+
+
+def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
+    with running(tmp_path, postgresql.emptied()) as site, postgresql.silent():
+        page = site.client.get("/", headers={"Accept": "text/html"})
+    assert page.status_code == 503
+    assert page.headers["retry-after"] == "5"
+    assert "Merlin сейчас не отвечает" in page_text(page)
+    assert 'href="/"' in page.text
+
+
+def test_a_form_that_brings_too_much_is_refused_unread(shelf):
+    with shelf.browser(ANNA) as browser:
+        large = browser.post("/favourites", data={"next": "x" * 2**20})
+        assert large.status_code == 413
+        # She is known before a large body is read, so the page speaks her language.
+        assert "up to one megabyte" in page_text(large)
+        unsaid = browser.post("/favourites", content=iter([b"add=1"]))
+        assert unsaid.status_code == 413
+
+
+@pytest.mark.parametrize("query", ["%00", "%ff%fe", "%ed%a0%80", "'; DROP TABLE course", "*" * 300])
+def test_any_query_is_answered(shelf, query):
+    for path in (f"/?q={query}", f"/courses?q={query}"):
+        assert get(shelf, path, hx_request="true").status_code == 200
+    course = shelf.course_id("algorithms")
+    assert get(shelf, f"/courses/{course}?type={query}").status_code == 200
+    assert get(shelf, f"/?lang={query}&theme=x").status_code in {200, 303}
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "//evil.example",
+        "/\\evil.example",
+        "https://evil.example",
+        "javascript:alert(1)",
+        "/\t/evil.example",
+        "/\n/evil.example",
+        "evil",
+        "",
+        "/" + "x" * 2000,
+        "///evil.example",
+        "/\u202e",
+    ],
+)
+def test_a_way_back_leads_to_no_other_site(address):
+    assert local_address(address) == "/"
+
+
+@pytest.mark.parametrize("address", ["/", "/?q=графы", "/courses/3?type=lab", "/me#keys"])
+def test_a_way_back_within_the_site_is_kept(address):
+    assert local_address(address) == address

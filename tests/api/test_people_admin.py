@@ -1,0 +1,114 @@
+"""What admins do for people; who may do it is tested in `test_role_matrix.py`."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.account.users import Users
+from merlin.api.schema import cursor_after
+from merlin.core.permissions import Role
+from merlin.db.notices import Notices
+from tests.api.running_api import ANNA, BORIS, VERA
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def admin(site):
+    site.person(VERA, Role.ADMIN)
+    site.person(ANNA)
+    Users(site.db).set_name(ANNA, "Анна")
+    with site.browser(VERA) as client:
+        yield client
+
+
+def test_people_are_found_and_told(admin):
+    everybody = admin.get("/api/users").json()
+    assert everybody["count"] == 2
+    (anna,) = admin.get("/api/users", params={"query": "анн"}).json()["users"]
+    assert (anna["id"], anna["role"], anna["blocked"]) == (ANNA, "student", False)
+    assert admin.get(f"/api/users/{ANNA}").json() == anna
+    assert admin.get("/api/users/77").status_code == 404
+    first = admin.get("/api/users", params={"limit": 1})
+    rest = admin.get(first.links["next"]["url"])
+    ids = {user["id"] for part in (first, rest) for user in part.json()["users"]}
+    assert ids == {ANNA, VERA}
+    assert "next" not in rest.links
+
+
+def test_a_role_is_given_taken_noted_and_told(site, admin):
+    address = f"/api/users/{ANNA}/roles"
+    body = admin.post(address, json={"role": "teacher", "scope": "networks"}).json()
+    assert (body["role"], body["scopes"]) == ("teacher", ["networks"])
+    assert admin.post(address, json={"role": "teacher", "scope": "none"}).status_code == 404
+    assert admin.post(address, json={"role": "teacher"}).status_code == 409
+    assert admin.post(address, json={"role": "owner"}).status_code == 422
+    body = admin.delete(address, params={"scope": "networks"}).json()
+    assert body["role"] == "student"
+    assert {notice.key for notice in Notices(site.db).newest(str(ANNA), 5)} == {
+        "notice-role",
+        "notice-role-scopes",
+    }
+    entries = admin.get("/api/audit", params={"target": f"user:{ANNA}"}).json()["entries"]
+    assert {entry["by"] for entry in entries} == {f"user:{VERA}"}
+    assert len(entries) == 2
+
+
+def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
+    for act in ("block", "unblock", "block"):
+        assert admin.post(f"/api/users/{ANNA}/{act}").status_code == 200
+    first = admin.get("/api/audit", params={"limit": 2, "by": f"user:{VERA}"})
+    rest = admin.get(first.links["next"]["url"])
+    actions = [entry["action"] for part in (first, rest) for entry in part.json()["entries"]]
+    assert actions == ["user.block", "user.unblock", "user.block"]
+    assert "next" not in rest.links
+    assert admin.get("/api/audit", params={"by": f"user:{ANNA}"}).json()["entries"] == []
+
+
+def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
+    site.person(BORIS, Role.ADMIN)
+    assert admin.post(f"/api/users/{VERA}/roles", json={"role": "student"}).status_code == 409
+    assert admin.delete(f"/api/users/{VERA}/roles").status_code == 409
+    assert admin.post(f"/api/users/{VERA}/block").status_code == 409
+    assert admin.post(f"/api/users/{BORIS}/block").status_code == 409
+    assert site.roles.authority(VERA).role is Role.ADMIN
+
+
+def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):
+    with site.program(ANNA) as student:
+        assert student.get("/api/changes").status_code == 200
+        assert admin.post(f"/api/users/{ANNA}/block").json()["blocked"]
+        assert student.get("/api/changes").status_code == 403
+        assert not admin.post(f"/api/users/{ANNA}/unblock").json()["blocked"]
+        assert student.get("/api/changes").status_code == 200
+
+
+def test_wild_words_find_nobody(admin):
+    for wild in ("\0", "a\nb"):
+        assert admin.get("/api/users", params={"query": wild}).status_code == 422
+        assert admin.get("/api/audit", params={"target": wild}).status_code == 422
+        assert admin.delete(f"/api/users/{ANNA}/roles", params={"scope": wild}).status_code == 422
+    for key in (-1, 2**62):
+        answer = admin.get("/api/users", params={"cursor": cursor_after(key)})
+        assert answer.status_code == 200
+    assert admin.get(f"/api/users/{2**53}").status_code == 422
+    assert admin.get("/api/users", params={"query": "%"}).json()["users"] == []
+
+
+def test_another_sites_page_changes_nobody(site, admin):
+    far = {"Origin": "https://evil.example"}
+    answer = admin.post(f"/api/users/{ANNA}/block", headers=far)
+    assert answer.status_code == 403
+    assert not Users(site.db).get(ANNA).is_blocked
+
+
+def test_health_tells_queues_failures_and_disk(site):
+    site.person(VERA, Role.ADMIN)
+    Notices(site.db).tell("admins", "notice-proposal", {})
+    with site.program(VERA) as admin:
+        body = admin.get("/api/health").json()
+    queues = {queue["name"]: queue["waiting"] for queue in body["queues"]}
+    assert queues["notices"] == 2  # the other admins are told of vera's role
+    assert body["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
+    assert body["disk"]["free"] > 0
+    assert body["alarms"][0]["text"]

@@ -1,0 +1,160 @@
+"""Problems: what errors of every kind become, in words that help and betray nothing."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+from fastapi import FastAPI
+
+from merlin.api.problems import Problem, add_problems, components, problems, validation_errors
+from merlin.api.schema import cursor_after, read_cursor
+from merlin.api.services import ApiServices
+from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
+from merlin.db.writer import Store
+from tests.support.config import config_of
+from tests.support.http_servers import serve_app
+
+pytestmark = pytest.mark.functional
+
+
+ERRORS = [
+    (NotFound("no course 7", "course-unknown"), 404, "not-found", "Course not found."),
+    (NotFound("no build 7"), 404, "not-found", "There is nothing at this address."),
+    (Refused("secret words"), 409, "refused", "This cannot be done now."),
+    (
+        Refused("500 of them", "course-too-many-favourites", limit=500),
+        409,
+        "refused",
+        "My courses can hold up to 500 courses",
+    ),
+    (DatasetError("bad words"), 422, "wrong-value", "Some values"),
+    (MerlinError("the password is x"), 503, "unavailable", "Merlin cannot answer"),
+    (ConfigError("no database"), 503, "unavailable", "Merlin cannot answer"),
+]
+
+
+@pytest.fixture(scope="module")
+def failing():
+    """Yield the address of an api with a route for each of the errors."""
+    app = FastAPI()
+    app.state.services = ApiServices(config=config_of(), db=None, store=Store())
+    add_problems(app)
+
+    @app.get("/{place}")
+    async def trial(place: int):
+        raise ERRORS[place][0]
+
+    with serve_app(app) as address:
+        yield address
+
+
+@pytest.mark.parametrize("place", range(len(ERRORS)))
+def test_an_error_on_purpose_has_its_own_status_and_words(failing, place):
+    error, status, code, detail = ERRORS[place]
+    with socket_call(failing, f"/{place}") as (head, body):
+        assert f" {status} " in head.splitlines()[0]
+        assert f'"type":"urn:merlin:problem:{code}"' in body
+        assert f'"detail":"{detail}' in body
+        assert str(error) not in body
+
+
+class socket_call:  # noqa: N801 - reads as a function
+    """One call as bytes, for heads that no client would send."""
+
+    def __init__(self, address, path, *lines):
+        self._port = int(address.rpartition(":")[2])
+        said = ["Accept-Language: en", "Connection: close", *lines]
+        self._request = f"GET {path} HTTP/1.1\r\n" + "\r\n".join(said) + "\r\n\r\n"
+
+    def __enter__(self):
+        with socket.create_connection(("127.0.0.1", self._port)) as connection:
+            connection.sendall(self._request.encode("latin-1"))
+            told = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        return told.partition("\r\n\r\n")[::2]
+
+    def __exit__(self, *_):
+        pass
+
+
+@pytest.mark.parametrize("host", ["[", "a b", "[::1", "x" * 500, "мир"])
+@pytest.mark.parametrize("path", ["/api/nothing", "//[", "/api/courses/%ff%00", "/%E2%80%AE"])
+def test_a_wild_address_is_a_problem_and_no_bug(still_site, host, path):
+    line = f"Host: {host}".encode().decode("latin-1")
+    with socket_call(still_site.address, path, line) as (head, body):
+        assert head.split()[1] in ("404", "422"), head
+        assert '"instance":"/' in body
+
+
+@pytest.mark.parametrize("path", ["/api/courses/", "/api/courses/1/materials/", "/api/v1/courses/"])
+def test_no_answer_leads_to_where_a_host_header_says(still_site, path):
+    with socket_call(still_site.address, path, "Host: elsewhere.example") as (head, body):
+        assert head.split()[1] == "404"
+        assert "elsewhere" not in head + body
+
+
+def error(kind, *loc, **context):
+    return {"type": kind, "loc": loc, "msg": "", "input": "secret", "ctx": context}
+
+
+@pytest.mark.parametrize(
+    ("said", "place", "pointer", "detail"),
+    [
+        (error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "This value is missing."),
+        (error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Unknown field."),
+        (error("json_invalid", "body", 17), "body", "", "This is not JSON."),
+        (error("less_than_equal", "query", "limit", le=100), "query", "/limit", "At most 100."),
+        (
+            error("string_too_long", "path", "x", max_length=9007199254740991),
+            "path",
+            "/x",
+            "Too long: at most 9007199254740991 characters.",
+        ),
+        (error("enum", "body", "x", expected="'a' or 'b'"), "body", "/x", "Must be one of: 'a'"),
+        (error("something_new", "body", "\ud800" * 300), "body", "/" + "?" * 100, "This value"),
+        (error("value_error"), "body", "", "This value is not valid."),
+    ],
+)
+def test_a_wrong_value_is_pointed_at_and_never_repeated(said, place, pointer, detail):
+    (document,) = validation_errors([said], "en")
+    assert (document["place"], document["pointer"]) == (place, pointer)
+    assert document["detail"].startswith(detail)
+    assert "secret" not in str(document)
+
+
+def test_of_many_wrong_values_the_first_are_told():
+    assert len(validation_errors([error("missing", "body", "x")] * 500, "ru")) == 20
+
+
+def test_a_route_describes_its_problems():
+    told = problems(404, 422)
+    assert sorted(told) == [404, 422, 500, 503]
+    schema = told[404]["content"]["application/problem+json"]["schema"]
+    assert schema["$ref"].rpartition("/")[2] in components()
+
+
+def test_the_description_names_every_route_once_and_holds_what_it_refers_to(still_site):
+    body = still_site.client.get("/openapi.json").json()
+    operations = [
+        operation["operationId"] for path in body["paths"].values() for operation in path.values()
+    ]
+    assert len(operations) == len(set(operations))
+    assert {"Problem", "WrongValue", "CourseShown"} <= set(body["components"]["schemas"])
+    assert "/api/courses/{course_id}/materials/{material_id}" in body["paths"]
+    assert not [path for path in body["paths"] if path.startswith("/api/v1")]
+    answers = body["paths"]["/api/courses"]["get"]["responses"]
+    assert {"200", "304", "422"} <= set(answers)
+
+
+@pytest.mark.parametrize("key", [(1, "алгоритмы"), (0, ""), (2**63 - 1, "a b")])
+def test_a_cursor_says_what_it_was_given(key):
+    assert read_cursor(cursor_after(*key), int, str) == key
+    assert read_cursor("", int, str) is None
+
+
+@pytest.mark.parametrize(
+    "key", [(1,), (1, 2), ("1", "a"), (True, "a"), (2**63, "a"), (1, "a\0b"), (1, "\x1b")]
+)
+def test_a_cursor_of_another_kind_is_refused(key):
+    with pytest.raises(Problem):
+        read_cursor(cursor_after(*key), int, str)

@@ -1,0 +1,51 @@
+"""`merlin api` as a process: says when it is ready, ends well by a signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import httpx
+import pytest
+
+from tests.support.forked_processes import code_of, start
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def begin(tmp_path):
+    """Give a function that starts an api on a port; what it says is in `log`."""
+
+    def api(port):
+        config = tmp_path / "config.yaml"
+        config.write_text(f'state_dir: .\napi: {{listen: "127.0.0.1:{port}"}}\n', "utf-8")
+        return start("api", config, tmp_path / "log")
+
+    return api
+
+
+def is_ready(port):
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=longest()).is_success
+    except httpx.TransportError:
+        return False
+
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_it_is_ready_once_its_port_answers_and_ends_well(begin, free_port, tmp_path, ending):
+    process = begin(free_port)
+    wait_until(lambda: is_ready(free_port))
+    os.kill(process.pid, ending)
+    assert code_of(process) == 0
+    text = (tmp_path / "log").read_text("utf-8")
+    assert "api stopped" in text
+    assert "Traceback" not in text
+
+
+def test_an_address_that_is_taken_is_named(begin, taken_port, tmp_path):
+    assert code_of(begin(taken_port)) not in (0, None)
+    text = (tmp_path / "log").read_text("utf-8")
+    assert f"127.0.0.1:{taken_port}" in text
+    assert "Traceback" not in text

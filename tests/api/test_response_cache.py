@@ -1,0 +1,315 @@
+"""Kept answers over HTTP: tags, "not modified", languages, packing, and nothing stale stays."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import re
+from contextlib import contextmanager
+from functools import partial
+
+import httpx
+import pytest
+from structlog.testing import capture_logs
+
+from merlin.api.app import repeat
+from merlin.api.response_cache import (
+    POLL_INTERVAL_S,
+    CachedAnswer,
+    CatalogueCache,
+    takes_gzip,
+)
+from merlin.app.context import Context
+from merlin.core.clock import utc_now
+from merlin.course.catalogue import Catalogue
+from merlin.db.database import open_database
+from merlin.db.tables import COURSE_INDEX
+from merlin.db.writer import Store
+from tests.api.running_api import ALGORITHMS, ANNA, NETWORKS, running
+from tests.support.config import config_of
+from tests.support.metrics_page import figure
+from tests.support.migrated_databases import fresh_database
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+LIST = "/api/courses"
+CACHED = [
+    LIST,
+    "/api/courses?group=semester",
+    "/api/courses/1",
+    "/api/courses/1/materials",
+    "/api/courses/1/materials?type=lab",
+    "/api/courses/1/materials/1",
+    "/api/courses/search?query=граф",
+    "/api/search?query=граф",
+    "/api/semesters",
+    "/api/teachers",
+]
+
+
+def renamed(name):
+    card = re.sub(
+        r"name: \{.*?\}", f"name: {{ru: {name}, en: {name}}}", NETWORKS["course.yaml"], count=1
+    )
+    return {"algorithms": ALGORITHMS, "networks": {"course.yaml": card}}
+
+
+def raw(site, path, **headers):
+    """Return an answer as it came over the wire, without what httpx would ask for by itself."""
+    with httpx.Client(base_url=site.address, timeout=longest()) as client:
+        request = client.build_request("GET", path, headers=headers)
+        if "accept-encoding" not in {name.lower() for name in headers}:
+            del request.headers["Accept-Encoding"]
+        answer = client.send(request, stream=True)
+        body = b"".join(answer.iter_raw())
+        answer.close()
+        return answer, body
+
+
+@pytest.mark.parametrize("path", CACHED)
+def test_the_second_answer_is_the_first_one_and_says_when_it_is_the_same(still_site, path):
+    first, second = still_site.client.get(path), still_site.client.get(path)
+    assert first.status_code == second.status_code == 200
+    assert first.content == second.content
+    volatile = {"x-request-id", "date"}
+    ours = [
+        {k: v for k, v in each.headers.items() if k not in volatile} for each in (first, second)
+    ]
+    assert ours[0] == ours[1]
+    assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
+    assert first.headers["vary"] == "Accept-Language, Accept-Encoding"
+    assert re.fullmatch(r'"[0-9a-f]{32}(-gzip)?"', first.headers["etag"])
+    same = still_site.client.get(path, headers={"If-None-Match": first.headers["etag"]})
+    assert (same.status_code, same.content) == (304, b"")
+    assert same.headers["etag"] == first.headers["etag"]
+    assert same.headers["x-request-id"] != first.headers["x-request-id"]
+    assert "default-src" in same.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("said", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"'])
+def test_a_tag_is_known_in_every_form_of_the_header(still_site, said):
+    tag = still_site.client.get(LIST).headers["etag"]
+    answer = still_site.client.get(LIST, headers={"If-None-Match": said.format(tag=tag)})
+    assert answer.status_code == 304
+
+
+@pytest.mark.parametrize(
+    "said", ['"x"', "x", '"', "W/", ",,,", '"0123456789abcdef0123456789abcdef"']
+)
+def test_a_strange_tag_is_answered_in_full(still_site, said):
+    assert still_site.client.get(LIST, headers={"If-None-Match": said}).status_code == 200
+
+
+def test_tags_differ_by_path_query_and_language(still_site):
+    tags = [
+        still_site.client.get(path, headers={"Accept-Language": language}).headers["etag"]
+        for path in CACHED
+        for language in ("ru", "en")
+    ]
+    assert len(set(tags)) == len(tags)
+
+
+def test_no_language_is_answered_with_anothers_bytes(still_site):
+    for language in ("en", "ru", "en", "de"):
+        answer = still_site.client.get(LIST, headers={"Accept-Language": language})
+        expected = "en" if language == "en" else "ru"
+        assert answer.headers["content-language"] == expected
+        assert ("Algorithms" in answer.text) == (expected == "en")
+
+
+def test_a_long_answer_is_packed_for_who_takes_it(still_site):
+    path = "/api/courses?languages=all"
+    for _ in range(2):
+        plain, body = raw(still_site, path)
+        packed, bytes_ = raw(still_site, path, **{"Accept-Encoding": "br, gzip;q=0.5"})
+        assert "content-encoding" not in plain.headers
+        assert packed.headers["content-encoding"] == "gzip"
+        assert gzip.decompress(bytes_) == body
+        assert len(bytes_) == int(packed.headers["content-length"]) < len(body)
+        assert packed.headers["etag"] == plain.headers["etag"][:-1] + '-gzip"'
+    other = {"If-None-Match": packed.headers["etag"]}
+    assert raw(still_site, path, **other)[0].status_code == 304
+
+
+@pytest.mark.parametrize(
+    ("header", "takes"),
+    [
+        ("gzip", True),
+        ("*", True),
+        ("br;q=1, GZIP;q=0.1", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.0", False),
+        ("", False),
+        ("br", False),
+    ],
+)
+def test_whether_gzip_is_taken(header, takes):
+    assert takes_gzip(header) is takes
+
+
+def test_what_a_commit_changes_is_seen_within_a_second_or_so(site):
+    before = site.client.get(LIST)
+    tag = {"If-None-Match": before.headers["etag"]}
+    assert site.client.get(LIST, headers=tag).status_code == 304
+    site.teach(renamed("Сети"))
+    wait_until(lambda: site.client.get(LIST, headers=tag).status_code == 200)
+    after = site.client.get(LIST)
+    assert [course["name"] for course in after.json()][1] == "Сети"
+    assert after.headers["etag"] != before.headers["etag"]
+
+
+def test_a_changed_text_of_a_material_is_seen_too(site):
+    course_id = site.course_id("algorithms")
+    (lecture, *_) = site.client.get(f"{LIST}/{course_id}/materials").json()["materials"]
+    path = f"{LIST}/{course_id}/materials/{lecture['id']}"
+    assert "конечный" in site.client.get(path).json()["text"]
+    site.teach({"algorithms": {**ALGORITHMS, "materials/lecture-01.md": "# Заново\n"}})
+    wait_until(lambda: site.client.get(path).json()["text"] == "# Заново\n")
+
+
+def lose_courses(site):
+    """Let the database have no courses to read any more, nor their version."""
+    for table in ("course", "course_index"):
+        site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
+
+
+def test_a_kept_answer_asks_no_database(site):
+    wait_until(
+        lambda: site.client.get(LIST).headers["etag"] == site.client.get(LIST).headers["etag"]
+    )
+    tag = site.client.get(LIST).headers["etag"]
+    lose_courses(site)
+    assert site.client.get(LIST).status_code == 200
+    assert site.client.get(LIST, headers={"If-None-Match": tag}).status_code == 304
+    assert site.client.get("/api/courses?limit=3").status_code >= 500
+
+
+def test_not_modified_asks_no_database_even_where_nothing_is_kept(tmp_path):
+    with running(tmp_path, bounds={"kept_bytes": 0}) as site:
+        tag = site.client.get(LIST).headers["etag"]
+        lose_courses(site)
+        same = site.client.get(LIST, headers={"If-None-Match": tag})
+        assert site.client.get(LIST).status_code >= 500
+    assert (same.status_code, same.headers["etag"]) == (304, tag)
+
+
+def test_a_kept_answer_counts_like_any_other(site):
+    for _ in range(3):
+        site.client.get("/api/courses/1")
+    counted = site.client.get("/metrics").text
+    call = {"method": "GET", "route": "/api/courses/{course_id}", "status": "200"}
+    assert figure(counted, "merlin_http_requests_total", **call) == 3
+
+
+def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site):
+    said = {"Origin": "https://elsewhere.example"}
+    assert still_site.client.get(LIST, headers=said).headers["access-control-allow-origin"] == "*"
+    own = still_site.client.get("/api/user/courses", headers=said)
+    assert "access-control-allow-origin" not in own.headers
+
+
+def answer(size, tag):
+    return CachedAnswer(b"x" * size, str(tag))
+
+
+def test_what_nobody_asked_for_the_longest_makes_room():
+    kept = CatalogueCache(most_bytes=12_200)
+    for number in range(4):
+        kept.store(1, answer(1000, number))
+    assert kept.find("0")
+    kept.store(1, answer(1000, 4))
+    kept.store(1, answer(5000, 9))
+    known = [number for number in range(10) if kept.find(str(number))]
+    assert known == [0, 2, 3, 4]
+
+
+def test_answers_of_another_version_are_let_go():
+    kept = CatalogueCache(1024 * 1024)
+    kept.store(1, answer(10, "one"))
+    kept.store(2, answer(10, "two"))
+    assert (len(kept), kept.find("one")) == (1, None)
+
+
+class CountedStore(Store):
+    """The database, and how often it was read."""
+
+    asked = 0
+
+    async def read(self, work):
+        self.asked += 1
+        return await super().read(work)
+
+
+@contextmanager
+def context_at(url):
+    with open_database(url) as database:
+        Catalogue(database).index({}, utc_now())
+        store = CountedStore(database)
+        try:
+            yield Context(config=config_of(), db=database, store=store)
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def ctx(tmp_path):
+    url = fresh_database(tmp_path / "merlin.db")
+    with context_at(url) as ctx:
+        yield ctx
+
+
+def set_version(ctx, version):
+    ctx.db.change(COURSE_INDEX.update({"version": version}))
+
+
+def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
+    catalogue = CatalogueCache(0)
+
+    def look():
+        asyncio.run(catalogue.poll_version(ctx))
+        return catalogue.version
+
+    assert catalogue.version is None
+    set_version(ctx, 7)
+    assert look() == 7
+    set_version(ctx, 8)
+    assert look() == 7
+    ctx.db.bump()
+    assert look() == 8
+    catalogue.store(9, answer(10, "nine"))
+    catalogue.store(8, answer(10, "eight"))
+    assert catalogue.version == 9
+
+
+def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
+    catalogue = CatalogueCache(0)
+
+    async def watch(ctx):
+        look = partial(catalogue.poll_version, ctx)
+        task = asyncio.create_task(repeat(look, POLL_INTERVAL_S, "the version is unknown"))
+        with postgresql.silent():
+            await asyncio.to_thread(wait_until, lambda: ctx.store.asked > 2)
+            assert catalogue.version is None
+        await asyncio.to_thread(wait_until, lambda: catalogue.version is not None)
+        task.cancel()
+
+    with context_at(postgresql.emptied()) as ctx, capture_logs() as logs:
+        asyncio.run(asyncio.wait_for(watch(ctx), timeout=longest()))
+    assert [line["event"] for line in logs] == ["the version is unknown"]
+
+
+def test_all_of_it_on_postgresql(tmp_path, postgresql):
+    with running(tmp_path, postgresql.emptied()) as site:
+        first = site.client.get(LIST)
+        assert [course["slug"] for course in first.json()] == ["algorithms", "networks"]
+        assert site.client.get("/api/courses/search?query=сортировок").json()[0]["found"]
+        part = site.client.get("/api/courses?limit=1")
+        following = site.client.get(part.links["next"]["url"]).json()
+        assert [course["slug"] for course in following] == ["networks"]
+        with site.program(site.person(ANNA)) as anna:
+            body = {"course_id": site.course_id("networks")}
+            status_codes = [anna.post("/api/user/courses", json=body).status_code for _ in range(2)]
+            assert (status_codes, len(anna.get("/api/user/courses").json())) == ([201, 200], 1)
+        site.teach(renamed("Сети"))
+        wait_until(lambda: "Сети" in site.client.get(LIST).text)

@@ -1,0 +1,257 @@
+"""Each operation of the api × each kind of caller: who may, and that who may not changes nothing.
+
+The operations come from the description, so a new one fails here until somebody has judged it.
+"""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from docs.build.openapi import described
+from merlin.account.api_keys import Scope
+from merlin.core.permissions import Role
+from tests.api.running_api import ANNA, BORIS, VERA
+from tests.api.staff_api import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
+from tests.support.migrated_databases import table_names
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+# anna and boris own what stands in the path; boris leads the course and the datasets. `poor` is
+# an admin's key that was made for something else, or any key where none opens.
+WHO = ["nobody", "anna", "other", "boris", "elsewhere", "editor", "admin", "poor", "blocked"]
+PEOPLE = {
+    "anna": ANNA,
+    "other": OTHER,
+    "boris": BORIS,
+    "elsewhere": ELSEWHERE,
+    "editor": EDITOR,
+    "admin": VERA,
+    "poor": VERA,
+    "blocked": BLOCKED,
+}
+# ok: neither is it refused to this caller, nor is it not there for them.
+RIGHTS = {
+    #          nobody anna other boris elsewhere editor admin poor blocked
+    "public": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
+    "course": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
+    "priced": "ok    ok   ok    ok    ok        ok     ok    ok   403",
+    "self": "401    ok   ok    ok    ok        ok     ok    403  403",
+    "anna's": "401    ok   404   404   404       404    404   403  403",
+    "boris's": "401   404  404   ok    404       404    ok    403  403",
+    "leads": "401    403  403   ok    403       ok     ok    403  403",
+    "edits": "401    404  404   ok    404       ok     ok    403  403",
+    "adds": "401    409  409   ok    409       ok     ok    403  403",
+    "asked": "401    404  404   ok    404       ok     ok    403  403",
+    "watch": "401    403  403   ok    ok        ok     ok    403  403",
+    "watched": "401   403  403   ok    404       ok     ok    403  403",
+    "admin": "401    403  403   403   403       403    ok    403  403",
+}
+OPERATIONS = {
+    "public": """
+        healthz readyz metrics git provider payment
+        sign_in_by_telegram sign_in_by_password start_login look_at_login finish_login
+        begin_openid finish_openid telegram search_courses search list_courses list_semesters
+        list_teachers""",
+    "course": "get_course list_materials get_material",
+    "priced": "list_plans",
+    "self": """
+        place_order list_orders list_renewals redeem_code try_plan list_favourites add_favourite
+        remove_favourite show_me list_sign_ins close_all_sign_ins set_name set_password sign_out
+        list_keys make_key list_sessions show_usage export list_taught_courses list_changes
+        list_requests list_openai_models show_openai_model create_chat_completion""",
+    "anna's": """
+        show_order pay_order give_up_order stop_renewal
+        close_sign_in revoke_key show_rating rate unrate show_session delete_session list_turns""",
+    "boris's": "show_change drop_change solve_change retry_change undo_change",
+    "leads": """
+        show_taught_course edit_course add_material edit_material remove_material
+        show_questions""",
+    "edits": "list_examples show_example edit_example remove_example",
+    "adds": "add_example",
+    "asked": "show_request",
+    "watch": """
+        list_datasets list_builds list_jobs list_models list_promotions list_verdicts
+        show_board show_status""",
+    "watched": "show_dataset show_build compare_builds show_job show_job_losses show_model",
+    "admin": """
+        quote_launch launch_job cancel_job promote_model pin_model unpin_model roll_back
+        show_health list_users show_user grant_role revoke_role block_user unblock_user
+        list_audit list_payments show_payment refund_payment show_billing list_promos make_promo
+        stop_promo""",
+}
+JUDGED = {name: right for right, names in OPERATIONS.items() for name in names.split()}
+TOLD = {
+    operation["operationId"]: (path, verb, operation)
+    for path, verbs in described()["paths"].items()
+    for verb, operation in verbs.items()
+}
+HIDDEN = [
+    f"{name}_id" for name in ("session", "turn", "change", "job", "request", "order", "renewal")
+]
+# What a call notes of whoever made it, a sign-in of these tests leaves behind, a process says.
+PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
+ORDER = ("get", "put", "patch", "post", "delete")
+# These end every sign-in of whoever makes them, or all but theirs.
+LAST = {"set_password", "close_all_sign_ins", "sign_out"}
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory):
+    with whole(tmp_path_factory.mktemp("whole")) as site:
+        yield site
+
+
+class Callers:
+    """Everybody at once: each call is made as a program, or in a browser where no key opens."""
+
+    def __init__(self, site):
+        self.site = site
+        self.http = httpx.Client(base_url=site.address, timeout=longest())
+        everything = {name: site.key(who) for name, who in PEOPLE.items() if name != "poor"}
+        self.keys = {"nobody": {}, **everything}
+        self.poor = {each: site.key(VERA, each) for each in Scope}
+        self.all = site.key(VERA)
+        self.browsers = {}
+
+    def headers(self, who, operation):
+        takes_keys = any("key" in choice for choice in operation["security"])
+        if who == "poor":
+            return self._poor(operation) if takes_keys else self.all
+        if who == "nobody" or takes_keys or not operation["security"]:
+            return self.keys[who]
+        if who not in self.browsers:
+            self.browsers[who] = self.site.fresh(PEOPLE[who])
+        return self.browsers[who]
+
+    def _poor(self, operation):
+        words = operation["description"]
+        useless = [each for each in Scope if f"`{each.value}`" not in words]
+        return self.poor[useless[0]]
+
+    def call(self, name, who, **elsewhere):
+        path, verb, operation = TOLD[name]
+        self.http.cookies.clear()
+        content = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        body = {} if content is None else {"json": self.site.body(name, content["example"])}
+        address = path.format(**{**self.site.homes, **elsewhere})
+        return self.http.request(verb, address, headers=self.headers(who, operation), **body)
+
+
+@pytest.fixture(scope="module")
+def callers(site):
+    made = Callers(site)
+    with made.http:
+        yield made
+
+
+def tables(site):
+    """Return all that the database holds but for what any call notes."""
+    sql = site.database.sql
+    kept = [name for name in table_names(site.database) if name not in PASSING]
+    return {name: sorted(map(repr, sql(f'SELECT * FROM "{name}"'))) for name in kept}  # noqa: S608 - our own names
+
+
+def differing(before, after):
+    return [name for name in after if after[name] != before.get(name)]
+
+
+def is_as_wanted(answer, wanted):
+    if wanted == "ok":
+        return answer.status_code not in (401, 403, 404, 405) and answer.status_code < 500
+    return answer.status_code == int(wanted)
+
+
+def test_every_operation_is_judged_once():
+    assert set(JUDGED) == set(TOLD)
+    names = [name for names in OPERATIONS.values() for name in names.split()]
+    assert len(names) == len(set(names))
+
+
+def test_who_may_not_is_told_so_and_nothing_is_changed(site, callers):
+    wrong, before = [], tables(site)
+    for name in TOLD:
+        for who, wanted in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
+            if wanted == "ok":
+                continue
+            answer = callers.call(name, who)
+            if not is_as_wanted(answer, wanted):
+                wrong.append((name, who, wanted, answer.status_code, answer.text[:200]))
+            assert b"Traceback" not in answer.content
+        after = tables(site)
+        wrong += [(name, "changed", each) for each in differing(before, after)]
+        before = after
+    assert wrong == []
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden):
+    names = [
+        name
+        for name, (path, _, _) in TOLD.items()
+        if f"{{{hidden}}}" in path and JUDGED[name] in ("anna's", "boris's", "asked", "watched")
+    ]
+    assert names
+    missing = "7" * 32 if hidden in {"change_id", "order_id"} else 777
+    for name in names:
+        theirs = callers.call(name, "elsewhere")
+        none = callers.call(name, "elsewhere", **{hidden: missing})
+        assert theirs.status_code == none.status_code == 404
+        assert problem_of(theirs, site.homes[hidden]) == problem_of(none, missing), name
+
+
+def problem_of(answer, number):
+    """Return what a problem says, whatever number was asked for."""
+    body = answer.json()
+    return body["type"], body["title"], body["detail"].replace(str(number), "")
+
+
+def turn(name):
+    """Return what sorts the operations: who takes away comes last, so that each finds theirs."""
+    return name in LAST, ORDER.index(TOLD[name][1])
+
+
+def test_who_may_is_let_in(site, callers):
+    wrong = []
+    for name in sorted(TOLD, key=turn):
+        callers.browsers.clear()
+        for who, wanted in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
+            if wanted != "ok":
+                continue
+            answer = callers.call(name, who)
+            if not (is_as_wanted(answer, wanted) or (name, answer.status_code) in NOT_HERE):
+                wrong.append((name, who, wanted, answer.status_code, answer.text[:200]))
+    assert wrong == []
+
+
+# What is not set up in this world, or is gone for whoever comes second.
+NOT_HERE = {
+    ("begin_openid", 404),
+    ("finish_openid", 404),
+    ("sign_in_by_telegram", 401),
+    ("sign_in_by_password", 401),
+    ("telegram", 401),
+}
+
+
+def test_a_course_that_is_not_active_is_there_for_those_alone_who_edit_it(site, callers):
+    closed = site.course_id("closed")
+    path = f"/api/courses/{closed}"
+    wanted = {"nobody": 404, "anna": 404, "boris": 404, "editor": 200, "admin": 200}
+    for who, status in wanted.items():
+        answer = callers.http.get(path, headers=callers.keys[who])
+        assert answer.status_code == status, who
+    poor = callers.poor[Scope.FAVOURITES_WRITE]
+    assert callers.http.get(path, headers=poor).status_code == 404
+
+
+@pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
+def test_nobody_below_an_admin_makes_themselves_more(site, callers, role):
+    who = {Role.STUDENT: "other", Role.TEACHER: "elsewhere", Role.EDITOR: "editor"}[role]
+    address = f"/api/users/{PEOPLE[who]}/roles"
+    headers = site.fresh(PEOPLE[who])
+    callers.http.cookies.clear()
+    answer = callers.http.post(address, json={"role": "admin"}, headers=headers)
+    assert answer.status_code == 403
+    assert site.roles.authority(PEOPLE[who]).role is role

@@ -1,0 +1,138 @@
+"""Search over HTTP: what is found, why, and that nothing typed is an error."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.api.rest.courses import CourseFound, Results
+from merlin.course.catalogue import Catalogue
+from tests.api.running_api import CLOSED, NETWORKS
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+
+def slugs(site, query, **more):
+    answer = site.client.get("/api/courses/search", params={"query": query, **more})
+    assert answer.status_code == 200, answer.text
+    return [course["slug"] for course in answer.json()]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "алгоритмов",
+        "СТРУКТУРЫ данных",
+        "алгор",
+        "сортировок",
+        "data structure",
+        "алгаритм",
+        "горитм",
+    ],
+)
+def test_a_course_is_found_by_any_form_of_its_words(still_site, query):
+    assert slugs(still_site, query) == ["algorithms"]
+
+
+def test_what_was_found_is_marked(still_site):
+    (course,) = still_site.client.get("/api/courses/search?query=графов").json()
+    CourseFound.model_validate(course)
+    (mark,) = course["found"]
+    assert mark == {"field": "description", "start": 42, "length": 5}
+    assert course["description"][42:47] == "графы"
+
+
+def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_site):
+    assert slugs(still_site, "") == slugs(still_site, "  ") == ["algorithms", "networks"]
+    answer = still_site.client.get("/api/courses/search")
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["pointer"] == "/query"
+
+
+def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
+    vocabulary, courses = site.services.vocabulary, Catalogue(site.db)
+    wait_until(lambda: vocabulary.version == courses.version())
+    site.teach({"networks": NETWORKS, "algorithms": CLOSED})
+    wait_until(lambda: vocabulary.version == courses.version())
+    assert slugs(site, "проводв") == ["networks"]
+
+
+def test_closed_courses_are_not_found(still_site):
+    assert slugs(still_site, "закрытый курс") == []
+    whole = still_site.client.get("/api/search?query=тайна").json()
+    assert (whole["courses"], whole["materials"]) == ([], [])
+
+
+def test_materials_are_found_with_their_courses(still_site):
+    answer = still_site.client.get("/api/search", params={"query": "сортировка"})
+    results = Results.model_validate(answer.json())
+    assert [course.slug for course in results.courses] == ["algorithms"]
+    assert {material.title for material in results.materials} == {
+        "Сортировки",
+        "Практика: сортировки",
+    }
+    assert {material.course_id for material in results.materials} == {
+        still_site.course_id("algorithms")
+    }
+    assert (results.query, results.suggestion) == ("сортировка", None)
+
+
+@pytest.mark.parametrize(
+    ("query", "suggestion"), [("сортеровки", "сортировки"), ("cjhnbhjdrb", "сортировки")]
+)
+def test_what_was_meant_is_told(still_site, query, suggestion):
+    results = still_site.client.get("/api/search", params={"query": query}).json()
+    assert results["suggestion"] == suggestion
+    assert [course["slug"] for course in results["courses"]] == ["algorithms"]
+
+
+def test_parts_lead_through_all_that_was_found(site):
+    site.teach(
+        {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Графы {n}}}\n"} for n in range(5)}
+    )
+    address, said = "/api/courses/search?query=граф&limit=2", []
+    while address:
+        part = site.client.get(address)
+        said += [course["slug"] for course in part.json()]
+        address = part.links.get("next", {}).get("url")
+    assert sorted(said) == [f"c-{n}" for n in range(5)]
+
+
+@pytest.mark.parametrize("cursor", ["WzEwMDAwMF0", "Wy0xXQ", "WyJhIl0"])
+def test_a_cursor_beyond_the_end_or_before_the_beginning_is_refused(still_site, cursor):
+    answer = still_site.client.get("/api/courses/search", params={"query": "а", "cursor": cursor})
+    assert answer.status_code == 422
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "' OR '1'='1",
+        '"; DROP TABLE course; --',
+        "алгоритмы OR химия",
+        "NEAR(алгоритмы данных)",
+        "name:алгоритмы*химия",
+        "x' UNION SELECT token_hash FROM sign_in --",
+        "%",
+        "_",
+        "[[*",
+        "\0",
+        "(((((",
+        "\u202e\U0001f600",
+    ],
+)
+def test_what_databases_speak_is_words_here(still_site, query):
+    assert slugs(still_site, query) == []
+    assert len(still_site.client.get("/api/courses").json()) == 2
+
+
+@pytest.mark.parametrize("length", [201, 5000])
+def test_a_query_that_is_too_long_is_refused(still_site, length):
+    for path in ("/api/courses/search", "/api/search"):
+        answer = still_site.client.get(path, params={"query": "а" * length})
+        assert answer.status_code == 422
+        assert "200" in answer.json()["errors"][0]["detail"]
+
+
+def test_many_words_are_no_harm(still_site):
+    assert slugs(still_site, "алгоритмы " * 20) == ["algorithms"]

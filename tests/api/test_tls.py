@@ -1,0 +1,102 @@
+"""TLS by an own certificate: a real listener, and files that are no good."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import httpx
+import pytest
+
+from merlin.cli.health import health_error
+from merlin.config import load
+from merlin.core.connections import tls_context
+from merlin.core.errors import ConfigError
+from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.forked_processes import code_of, start
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def files(tmp_path):
+    key = new_key()
+    (tmp_path / "cert.pem").write_bytes(certificate_pem(key))
+    (tmp_path / "key.pem").write_bytes(key_pem(key))
+    return tmp_path
+
+
+@pytest.fixture
+def port(files, free_port):
+    (files / "config.yaml").write_text(
+        f"state_dir: state\napi: {{listen: '127.0.0.1:{free_port}',"
+        " tls: {certificate: cert.pem, key: key.pem}}\n"
+    )
+    process = start("api", files / "config.yaml", files / "log")
+    wait_until(lambda: "api listens" in (files / "log").read_text("utf-8"))
+    yield free_port
+    process.terminate()
+    assert code_of(process) == 0
+
+
+def test_the_api_speaks_https_by_its_own_certificate(files, port):
+    trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    with httpx.Client(
+        base_url=f"https://127.0.0.1:{port}", verify=trust, timeout=longest()
+    ) as client:
+        answer = client.get("/healthz")
+        assert answer.status_code == 200
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
+    with pytest.raises(httpx.HTTPError), httpx.Client(timeout=longest()) as client:
+        client.get(f"http://127.0.0.1:{port}/healthz")
+    assert health_error(load(files / "config.yaml"), "api") is None
+    assert _version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert _version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+
+
+def _version(files, port, newest):
+    trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
+    trust.maximum_version = newest
+    with (
+        socket.create_connection(("127.0.0.1", port), timeout=longest()) as plain,
+        trust.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+    ):
+        return wrapped.version()
+
+
+def test_nothing_older_than_tls_1_2_is_spoken(files):
+    context = tls_context(files / "cert.pem", files / "key.pem", "api.tls")
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+
+
+def refusal(certificate, key):
+    with pytest.raises(ConfigError) as caught:
+        tls_context(certificate, key, "api.tls")
+    return caught.value
+
+
+def test_a_file_that_is_missing_is_named_with_its_key_of_the_config(files):
+    error = refusal(files / "none.pem", files / "key.pem")
+    assert (error.key, error.arguments["setting"]) == ("tls-unreadable", "api.tls.certificate")
+    assert refusal(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
+
+
+@pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
+def test_what_is_no_certificate_is_told_so(files, content):
+    (files / "cert.pem").write_bytes(content)
+    assert refusal(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
+
+
+def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
+    (files / "other.pem").write_bytes(key_pem(new_key()))
+    assert refusal(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
+    (files / "shut.pem").write_bytes(key_pem(new_key(), b"secret"))
+    assert refusal(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
+
+
+@pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])
+def test_a_proxy_that_is_no_address_is_a_fault_of_the_config(tmp_path, proxy):
+    (tmp_path / "config.yaml").write_text(f"state_dir: state\napi: {{proxies: ['{proxy}']}}\n")
+    with pytest.raises(ConfigError, match=r"api\.proxies"):
+        load(tmp_path / "config.yaml")

@@ -1,0 +1,116 @@
+"""Plans, what is left of one's own, what a month took, and all that is kept to take along."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import pytest
+
+from merlin.account.api_keys import Scope
+from merlin.billing.quota import Allowance, Format, Gift, Quotas
+from merlin.core.clock import utc_now, zone_of
+from tests.api.chat_api import Talk, forgotten
+from tests.api.running_api import ANNA, BORIS, running
+from tests.support.plan_config import new_plan
+
+pytestmark = pytest.mark.functional
+
+STUDENT = new_plan(
+    "student",
+    {"ru": "Студент", "en": "Student"},
+    {Format.TEXT: Allowance(day=3, month=50), Format.PHOTO: Allowance(day=0)},
+    window=4000,
+    models=("neuro*",),
+)
+PATRON = new_plan("patron", {"ru": "Меценат"})
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("site")
+    with running(folder, plans=(STUDENT, PATRON), timezone="Europe/Moscow") as site:
+        yield site
+
+
+@pytest.fixture
+def planned(shared):
+    site = forgotten(shared)
+    site.person(ANNA)
+    return site
+
+
+def test_everybody_reads_what_plans_there_are(planned):
+    response = planned.client.get("/api/plans", headers={"Accept-Language": "en"})
+    first, second = response.json()["plans"]
+    assert (first["name"], first["title"], first["is_default"]) == ("student", "Student", True)
+    assert first["formats"]["text"] == {"day": 3, "month": 50}
+    assert first["formats"]["voice"] == {"day": None, "month": None}
+    assert (first["window"], first["models"], first["sessions"]) == (4000, ["neuro*"], None)
+    assert (second["title"], second["is_default"]) == ("patron", False)
+    assert response.headers["vary"] == "Accept-Language"
+
+
+def test_without_plans_there_are_none_and_nothing_is_limited(site):
+    site.person(ANNA)
+    assert site.client.get("/api/plans").json() == {"plans": []}
+    with site.program(ANNA) as anna:
+        body = anna.get("/api/user/usage").json()
+    assert body["plan"] == ""
+    assert body["formats"]["text"]["remaining"] is None
+
+
+def test_what_is_left_is_told_with_when_it_comes_back(planned):
+    zone = zone_of("Europe/Moscow")
+    Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
+    Quotas(planned.db, planned.bot_id).gifts.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
+    with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
+        body = anna.get("/api/user/usage").json()
+    text = body["formats"]["text"]
+    assert (body["plan"], body["title"]) == ("student", "Студент")
+    assert (text["used"], text["limit"], text["period"]) == (1, 3, "day")
+    assert (text["remaining"], text["gifts"]) == (4, 2)
+    resets = datetime.fromisoformat(text["resets_at"]).astimezone(zone)
+    assert (resets.hour, resets.minute) == (0, 0)
+    assert resets > utc_now()
+    assert body["formats"]["photo"]["limit"] == 0
+
+
+def test_what_this_month_took_is_told(planned):
+    talk = Talk(planned)
+    talk.ask(1)
+    talk.ask(2)
+    old = Talk(planned, bot=5)
+    old.ask(3)
+    planned.database.sql("UPDATE turn SET asked_at = '2026-01-01T00:00:00Z' WHERE update_id = 3")
+    with planned.program(ANNA) as anna:
+        told = anna.get("/api/user/usage").json()["month"]
+    assert told["questions"] == 2
+    assert told["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert told["costs"] == [{"micro": 14, "currency": "USD"}]
+    since = datetime.fromisoformat(told["since"]).astimezone(zone_of("Europe/Moscow"))
+    assert (since.day, since.hour) == (1, 0)
+
+
+def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
+    planned.person(BORIS)
+    Talk(planned).ask(1, "Мой вопрос")
+    Talk(planned, user_id=BORIS).ask(2, "Чужой вопрос")
+    with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
+        response = anna.get("/api/user/export")
+        secret = anna.headers["Authorization"].removeprefix("Bearer ")
+    assert response.json()["user_id"] == ANNA
+    assert "Мой вопрос" in response.text
+    assert "Чужой вопрос" not in response.text
+    assert "key_hash" not in response.text
+    assert secret not in response.text
+    assert response.headers["content-disposition"] == f'attachment; filename="merlin-{ANNA}.json"'
+    assert response.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", ["/api/user/usage", "/api/user/export"])
+def test_ones_own_is_for_ones_own_keys_with_the_scope(planned, path):
+    assert planned.client.get(path).status_code == 401
+    with planned.program(ANNA, Scope.CHAT_WRITE) as program:
+        assert program.get(path).status_code == 403
+    with planned.browser(ANNA) as browser:
+        assert browser.get(path).status_code == 200

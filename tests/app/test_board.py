@@ -1,0 +1,116 @@
+"""The board's cards: which commits are shown, at which stage, and what is said of a training."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.app.actor import Actor
+from merlin.app.board import MAX_POINTS, Stage, read_board
+from merlin.core.clock import iso
+from merlin.core.errors import NotFound
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.permissions import Authority, Role
+from merlin.db.processes import Heartbeats
+from merlin.db.tables import JOB_EVENT
+from merlin.training.jobs import JobState
+from tests.db.pipeline_rows import FACE, OPERATOR, World, examples, finding, spec
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(database, clock):
+    return World(database, clock)
+
+
+def cards(world, actor=OPERATOR):
+    found = read_board(world.ctx, actor).cards
+    return [(card.commit[:4], card.stage.value, card.state) for card in found]
+
+
+def tell(world, job_id, metrics):
+    """Store events as a provider would tell them, one a second."""
+    said = {"job_id": job_id, "level": "info", "message": "step", "kind": "metrics"}
+    rows = []
+    for number, data in enumerate(metrics):
+        world.clock.move(1)
+        told = {"event_id": str(number), "at": iso(world.clock()), "data": json.dumps(data)}
+        rows.append(said | told)
+    world.db.add_missing(JOB_EVENT, rows)
+
+
+def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
+    assert read_board(world.ctx, OPERATOR).rows == []
+    world.serve(1, examples())
+    assert cards(world) == [("a001", "serving", "serving")]
+    world.push(2, examples(13))
+    assert cards(world)[0] == ("a002", "built", "built")
+    (job,) = world.launch()
+    assert cards(world)[0] == ("a002", "training", "training")
+    world.finish(job)
+    assert cards(world)[0] == ("a002", "evaluated", "testing")
+    world.prove()
+    world.promote()
+    (row,) = read_board(world.ctx, OPERATOR).rows
+    (card,) = row.cards
+    assert (card.commit[:4], card.since, row.commits) == ("a002", world.clock(), 2)
+    assert (row.title_in("ru"), card.model.title) == ("Нейротипология", card.build)
+
+
+def test_a_failure_stays_until_a_later_commit_replaces_it(world):
+    world.serve(1, examples())
+    world.push(2, examples(13), findings=[finding()])
+    world.db.sql("UPDATE verdict SET word = 'rejected', job_id = NULL WHERE position = 2")
+    (card, _) = read_board(world.ctx, OPERATOR).cards
+    assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
+    world.push(3, examples(14))
+    (job,) = world.launch()
+    world.finish(job, JobState.FAILED)
+    assert cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
+    world.serve(4, examples(15))
+    assert cards(world) == [("a004", "serving", "serving")]
+
+
+def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual(world):
+    world.push(1, examples())
+    (job,) = world.launch()
+    assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
+    steps = [{"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)]
+    tell(world, job.job_id, steps)
+    (card,) = read_board(world.ctx, OPERATOR).cards
+    training = card.training
+    assert training.progress.share == 50
+    assert 0 < len(training.losses.train) <= MAX_POINTS
+    assert training.losses.train[-1].step == 200
+    assert training.left.total_seconds() == pytest.approx(199)
+    world.clock.move(599)
+    assert read_board(world.ctx, OPERATOR).cards[0].state == "training"
+    world.clock.move(2)
+    (card,) = read_board(world.ctx, OPERATOR).cards
+    assert (card.state, card.training.silence) == ("silent", timedelta(minutes=10))
+    assert card.needs_care
+
+
+def test_a_teacher_sees_the_datasets_of_the_own_courses_alone(world):
+    world.push(1, examples())
+    world.push(2, examples(), told=spec("trial"))
+    teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
+    assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
+    assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]
+    assert [row.name for row in read_board(world.ctx, teacher, "trial").rows] == ["trial"]
+    with pytest.raises(NotFound):
+        read_board(world.ctx, teacher, FACE)
+    assert read_board(world.ctx, Actor.person(1001, Authority())).rows == []
+
+
+def test_a_silent_daemon_dates_the_picture(world):
+    assert not read_board(world.ctx, OPERATOR).is_live
+    now = world.clock()
+    Heartbeats(world.db).beat(Heartbeat("daemon", "here", 1, now, now))
+    assert read_board(world.ctx, OPERATOR).is_live
+    world.clock.move(60)
+    assert read_board(world.ctx, OPERATOR).silent_since == now

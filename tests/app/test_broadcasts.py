@@ -1,0 +1,203 @@
+"""Rows of broadcasts and errands: each person once, in order, whatever happens between."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app.broadcasts import Broadcasts, BroadcastState, DeliveryCounts
+from merlin.app.health import count_failures, queues
+from merlin.app.inbox import current_owner
+from merlin.app.outbox import OutgoingMessage, OutgoingState, WaitingRequest, WaitingRequests
+from merlin.core.formatted_text import FormattedMessage
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.requests import RequestKind, Requests, RequestState
+from tests.db.pipeline_rows import BOT
+
+pytestmark = pytest.mark.integration
+
+VERA = 1003
+
+
+@pytest.fixture
+def users(database, clock):
+    rows = Users(database, clock)
+    rows.record_authors([User(number, "ru" if number % 2 else "en") for number in range(1, 11)])
+    clock.move(1)
+    return rows
+
+
+@pytest.fixture
+def casts(database, clock, users):
+    return Broadcasts(database, BOT, "ru", clock)
+
+
+def begun(casts, language=""):
+    number = casts.draft(VERA, "Здравствуйте")
+    assert casts.start(number, language)
+    return number
+
+
+def hand_over(casts, outbox, number, most):
+    users = casts.next(number, most)
+    cast = casts.get(number)
+    return outbox.put(
+        [OutgoingMessage(cast.key(user), user, FormattedMessage("x")) for user in users]
+    )
+
+
+def test_the_text_is_sealed_and_comes_back(casts, database):
+    number = casts.draft(VERA, "Тайна")
+    assert casts.get(number).text == "Тайна"
+    ((body,),) = database.sql("SELECT body FROM broadcast")
+    assert "Тайна" not in body
+
+
+def test_receivers_are_counted_by_language_without_those_who_cannot_hear(casts, users):
+    users.mark_unreachable(1)
+    users.block(2, "test")
+    assert casts.count_recipients() == {"ru": 4, "en": 4}
+
+
+def test_everybody_comes_once_in_order_a_second_apart(casts, clock):
+    number = begun(casts)
+    assert casts.next(number, 4) == [1, 2, 3, 4]
+    assert casts.next(number, 4) == ()
+    clock.move(1)
+    assert casts.next(number, 4) == [5, 6, 7, 8]
+    assert not casts.get(number).is_whole
+    clock.move(1)
+    assert casts.next(number, 4) == [9, 10]
+    assert casts.get(number).is_whole
+
+
+def test_only_the_chosen_language_comes(casts):
+    number = begun(casts, "en")
+    assert casts.get(number).total == 5
+    assert casts.next(number, 100) == [2, 4, 6, 8, 10]
+
+
+def test_who_came_after_the_start_is_left_out(casts, users, clock):
+    number = begun(casts)
+    clock.move(1)
+    users.record_authors([User(11, "ru")])
+    assert 11 not in casts.next(number, 100)
+
+
+def test_a_broadcast_begins_once_and_not_for_nobody(casts):
+    number = begun(casts)
+    assert not casts.start(number, "")
+    assert not casts.start(casts.draft(VERA, "x"), "de")
+    assert casts.get(number).state is BroadcastState.RUNNING
+
+
+def test_a_stop_takes_back_what_was_not_begun(casts, outbox):
+    number = begun(casts)
+    first, *_rest = hand_over(casts, outbox, number, 4)
+    outbox.begin(first.outgoing_id, current_owner())
+    assert casts.waiting() == 4
+    assert casts.stop(number)
+    assert not casts.stop(number)
+    assert casts.waiting() == 1
+    assert casts.next(number, 4) == ()
+    assert casts.count_deliveries(number) == DeliveryCounts(waiting=1)
+
+
+def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
+    number = begun(casts)
+    owner = current_owner()
+    sent, blocked, failed, doubted, _waits = hand_over(casts, outbox, number, 5)
+    for letter in (sent, blocked, failed, doubted, doubted):
+        outbox.begin(letter.outgoing_id, owner)
+        outbox.settle(letter.outgoing_id, OutgoingState.UNKNOWN)
+        outbox.begin(letter.outgoing_id, owner)
+    outbox.settle(sent.outgoing_id, OutgoingState.SENT, 5)
+    outbox.settle(blocked.outgoing_id, OutgoingState.DROPPED)
+    users.mark_unreachable(blocked.letter.chat_id)
+    outbox.settle(failed.outgoing_id, OutgoingState.DROPPED)
+    outbox.settle(doubted.outgoing_id, OutgoingState.UNKNOWN)
+    assert casts.count_deliveries(number) == DeliveryCounts(sent=1, blocked=1, failed=2, waiting=1)
+
+
+def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock):
+    number = begun(casts)
+    other = Broadcasts(database, BOT + 1, "ru", clock)
+    assert other.get(number) is None
+    assert other.open() == []
+    assert [cast.broadcast_id for cast in casts.open()] == [number]
+    assert casts.end(number)
+    assert not casts.end(number)
+    assert casts.open() == []
+    assert [cast.state for cast in casts.newest(5)] == [BroadcastState.ENDED]
+
+
+def ask_for_broadcast(database, clock, update_id=50):
+    requests, errands = Requests(database, clock), WaitingRequests(database, BOT)
+    number = requests.ask(RequestKind.CANCEL, {"job": 1}, "user:1003")
+    errands.add(WaitingRequest(number, VERA, 9, update_id, "a-job:1"))
+    return requests, errands, number
+
+
+def finish(requests, number):
+    requests.claim([RequestKind.CANCEL])
+    requests.finish(number, RequestState.DONE, {"job": 1})
+
+
+def test_an_errand_ends_when_its_request_does_and_is_told_once(database, clock):
+    requests, errands, number = ask_for_broadcast(database, clock)
+    assert errands.has_request(VERA, 9)
+    assert errands.list_finished() == []
+    finish(requests, number)
+    ((errand, request),) = errands.list_finished()
+    assert (errand.back, request.result) == ("a-job:1", {"job": 1})
+    assert errands.forget(number)
+    assert not errands.forget(number)
+    assert not errands.has_request(VERA, 9)
+
+
+def test_a_result_does_not_come_before_the_answer_to_the_press(database, clock, outbox):
+    requests, errands, number = ask_for_broadcast(database, clock)
+    (answer,) = outbox.put([OutgoingMessage("update:50:0", VERA, FormattedMessage("x"), 50)])
+    finish(requests, number)
+    assert errands.list_finished() == []
+    outbox.begin(answer.outgoing_id, current_owner())
+    assert errands.list_finished() == []
+    outbox.settle(answer.outgoing_id, OutgoingState.SENT, 9)
+    assert len(errands.list_finished()) == 1
+
+
+def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
+    notices = Notices(database, clock)
+    for number, key in enumerate(("notice-failed", "notice-serving")):
+        assert notices.tell(ADMINS, key, {}, f"first:{number}")
+    assert not notices.tell(ADMINS, "notice-failed", {}, "first:0")
+    for notice in notices.waiting():
+        notices.mark_handed_over(notice.notice_id)
+    clock.move(10)
+    for key in ("notice-failed", "notice-serving", "notice-disk"):
+        notices.tell(ADMINS, key, {})
+    notices.tell("1001", "notice-failed", {})
+    minute = timedelta(seconds=60)
+    lately = [each.key for each in notices.waiting(20, clock() - minute)]
+    assert lately == ["notice-serving", "notice-disk", "notice-failed"]
+    clock.move(60)
+    assert len(notices.waiting(20, clock() - minute)) == 4
+    assert [each.key for each in notices.newest(ADMINS, 2)] == ["notice-disk", "notice-serving"]
+
+
+def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):
+    requests = Requests(database, clock)
+    assert not any(queue.waiting or queue.oldest for queue in queues(database))
+    at = clock()
+    number = requests.ask(RequestKind.CANCEL, {}, "x")
+    clock.move(5)
+    requests.ask(RequestKind.FETCH, {}, "x")
+    waiting = {queue.name: (queue.waiting, queue.oldest) for queue in queues(database)}
+    assert waiting.pop("requests") == (2, at)
+    assert set(waiting.values()) == {(0, None)}
+    requests.claim([RequestKind.CANCEL])
+    requests.finish(number, RequestState.FAILED, {})
+    assert count_failures(database, at) == {"updates": 0, "requests": 1, "jobs": 0}
+    assert count_failures(database, clock()) == {"updates": 0, "requests": 0, "jobs": 0}

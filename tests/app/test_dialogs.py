@@ -1,0 +1,43 @@
+"""Rows of dialogs, on both databases: sealed, one a person and chat, older ones readable."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from merlin.app.inbox import Dialog, Dialogs
+from merlin.db.tables import DIALOG
+from tests.db.pipeline_rows import BOT
+
+pytestmark = pytest.mark.integration
+
+ANNA = 1001
+
+
+@pytest.fixture
+def dialogs(database, clock):
+    return Dialogs(database, BOT, clock)
+
+
+def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):
+    dialogs.put(ANNA, ANNA, Dialog("name", {"session": 4}, asked_by=7))
+    assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 7, clock.now)
+    clock.move(60)
+    dialogs.put(ANNA, ANNA, Dialog("zone", asked_by=9))
+    assert dialogs.get(ANNA, ANNA) == Dialog("zone", {}, 9, clock.now)
+    assert dialogs.end(ANNA, ANNA)
+    assert dialogs.get(ANNA, ANNA) is None
+
+
+def test_a_dialog_of_an_earlier_version_is_waited_for_as_before(dialogs, database, cipher, clock):
+    dialogs.put(ANNA, ANNA, Dialog("name"))
+    words = cipher.seal(json.dumps({"session": 4}))
+    assert database.change(DIALOG.update({"said": words})) == 1
+    assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 0, clock.now)
+
+
+def test_what_was_said_is_sealed(dialogs, database):
+    dialogs.put(ANNA, ANNA, Dialog("name", {"words": "лоб"}, asked_by=7))
+    (row,) = database.rows(DIALOG.select())
+    assert "лоб" not in row["said"]

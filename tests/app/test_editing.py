@@ -1,0 +1,185 @@
+"""Who may edit examples and decide on changes, whatever surface asks; what is done once."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from merlin.account.approvals import Approvals
+from merlin.app import changes, examples, proposals
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.requests import perform_once
+from merlin.core.errors import ApprovalNeeded, Forbidden, NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.course.editing import CourseEdits
+from merlin.dataset.changes import BatchResult, Changes, ChangeState, Conflict, Edit
+from merlin.dataset.files import FileIndex
+from merlin.dataset.proposals import Draft, Proposals
+from merlin.db.database import open_database
+from merlin.db.writer import Store
+from tests.billing.plan_shop import ANNA, BORIS, VERA
+from tests.db.pipeline_rows import FACE
+from tests.support.config import config_of
+
+pytestmark = pytest.mark.integration
+
+STUDENT = Actor.person(ANNA, Authority())
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+OLD = "1" * 40
+
+
+@pytest.fixture
+def ctx(database, clock):
+    rows = FileIndex(database)
+    rows.add({OLD: "было\n"})
+    rows.keep(FACE, "t1", {"examples/a.yaml": OLD})
+    return Context(config=config_of(), db=database, clock=clock)
+
+
+def save(ctx, actor=EDITOR, name="new"):
+    return changes.save(ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")])[0]
+
+
+def in_conflict(ctx):
+    change, rows = save(ctx), Changes(ctx.db, ctx.clock)
+    rows.settle(rows.claim(), BatchResult(None, {change.change_id: Conflict(OLD, "их\n")}))
+    return change.change_id
+
+
+@pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
+def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
+    change_id = in_conflict(ctx)
+    proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
+    acts = [
+        lambda: examples.recent(ctx, actor, FACE),
+        lambda: examples.find(ctx, actor, "было", FACE),
+        lambda: examples.get(ctx, actor, FACE, "a"),
+        lambda: examples.ids(ctx, actor, FACE),
+        lambda: examples.findings(ctx, actor, FACE),
+        lambda: examples.versions(ctx, actor, FACE, "a"),
+        lambda: examples.builds_with(ctx, actor, FACE, "a"),
+        lambda: examples.check_dataset(ctx, actor, FACE),
+        lambda: changes.read_files(ctx, actor, FACE),
+        lambda: save(ctx, actor),
+        lambda: changes.get(ctx, actor, change_id),
+        lambda: changes.get_file(ctx, actor, change_id),
+        lambda: changes.conflict(ctx, actor, change_id),
+        lambda: changes.solve(ctx, actor, change_id, "mine"),
+        lambda: changes.rewrite(ctx, actor, change_id, "x", OLD),
+        lambda: changes.retry(ctx, actor, change_id),
+        lambda: changes.drop(ctx, actor, change_id),
+        lambda: changes.plan_undo(ctx, actor, "1" * 10),
+        lambda: proposals.get_waiting(ctx, actor, proposal),
+        lambda: proposals.approve(ctx, actor, proposal, None, None),
+        lambda: proposals.decline(ctx, actor, proposal),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            ctx.db.transact(act)
+    assert examples.datasets(ctx, actor) == examples.find(ctx, actor, "было") == []
+    assert changes.recent(ctx, actor) == changes.list_own(ctx, actor, 5) == []
+    assert proposals.waiting(ctx, actor, 0, 5) == []
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.CONFLICT
+
+
+def test_admins_alone_see_changes_of_others(ctx):
+    change = save(ctx)
+    other = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
+    assert [each.id for each in changes.recent(ctx, ADMIN)] == [change.change_id]
+    assert changes.recent(ctx, other) == []
+    with pytest.raises(NotFound):
+        changes.drop(ctx, other, change.change_id)
+    changes.drop(ctx, ADMIN, change.change_id)
+    assert changes.get(ctx, EDITOR, change.change_id).state is ChangeState.REFUSED
+
+
+def test_who_edits_no_more_sees_the_own_change_and_can_only_take_it_back(ctx):
+    change_id, gone = in_conflict(ctx), Actor.person(BORIS, Authority())
+    assert changes.get(ctx, gone, change_id).files[0].theirs == "их\n"
+    with pytest.raises(Forbidden):
+        changes.solve(ctx, gone, change_id, "mine")
+    changes.drop(ctx, gone, change_id)
+    changes.drop(ctx, gone, change_id)
+
+
+def test_an_act_with_a_mark_is_performed_once(ctx):
+    change_id = in_conflict(ctx)
+    for _ in range(2):
+        perform_once(ctx, EDITOR, "mark", changes.solve, change_id, take="mine")
+    with pytest.raises(Refused):
+        perform_once(ctx, EDITOR, "mark", changes.drop, change_id)
+    with pytest.raises(Refused):
+        perform_once(ctx, EDITOR, "other", changes.solve, change_id, take="mine")
+    # What was refused left its mark free.
+    perform_once(ctx, EDITOR, "other", changes.drop, change_id)
+    assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
+
+
+def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
+    text = "messages:\n  - user: Где новое?\n  - assistant: Здесь.\n"
+    edits = tuple(Edit(f"examples/{name}.yaml", None, text) for name in ("n1", "n2"))
+
+    async def submit(context):
+        make = lambda _: CourseEdits(edits, "Import 2 examples")  # noqa: E731
+        return await changes.submit(context, EDITOR, FACE, make, "mark")
+
+    async def twice():
+        with open_database(url, cipher=cipher) as other:
+            stores = [Store(ctx.db), Store(other)]
+            try:
+                contexts = [replace(ctx, db=store.db, store=store) for store in stores]
+                return await asyncio.gather(*map(submit, contexts))
+            finally:
+                for store in stores:
+                    store.close()
+
+    first, second = asyncio.run(twice())
+    assert first.id == second.id
+    assert len(changes.get(ctx, EDITOR, first.id).files) == 2
+
+
+def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
+    draft, done, gate = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
+    proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
+
+    def approve():
+        with open_database(url, cipher=cipher) as database:
+            here = replace(ctx, db=database)
+            act = partial(proposals.approve_several, here, EDITOR, [proposal])
+            gate.wait()
+            try:
+                done.append(database.transact(act))
+            except Refused as refused:
+                done.append(refused.key)
+
+    threads = [threading.Thread(target=approve) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (change,) = Changes(ctx.db, clock).batches(None, 10)
+    assert sorted(done) == sorted([change.change_id, *["examples-decided"] * 3])
+
+
+def test_a_dangerous_act_asked_for_twice_at_once_waits_once(database, url, cipher, clock):
+    asked, gate = [], threading.Barrier(4)
+
+    def ask():
+        needed = ApprovalNeeded("refund", f"user:{ANNA}", VERA, {"minor": 100}, {})
+        with open_database(url, cipher=cipher) as other:
+            gate.wait()
+            asked.append(Approvals(other, clock).propose(needed))
+
+    threads = [threading.Thread(target=ask) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(asked) == 4
+    assert (len(set(asked)), Approvals(database, clock).count()) == (1, 1)

@@ -1,0 +1,142 @@
+"""Groups' choices, their move into a supergroup, named questions, and inline mode's words."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.app.groups import MAX_STORED_QUESTIONS, Group, GroupMode, Groups, InlineQueries
+from merlin.app.inbox import current_owner
+from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
+from merlin.app.retention import OldRows
+from merlin.chat.sessions import ChatPlace
+from merlin.chat.turns import Question, StoredAnswer
+from merlin.config.settings import Retention
+from merlin.core.formatted_text import FormattedMessage
+from tests.db.pipeline_rows import BOT
+
+pytestmark = pytest.mark.integration
+
+OLD, NEW, ANNA, BORIS = -4001, -1001004001, 1001, 1002
+CHOSEN = Group(OLD, GroupMode.QUESTION, "physics", "en", is_open=False)
+
+
+@pytest.fixture
+def groups(database, clock):
+    return Groups(database, BOT, clock)
+
+
+@pytest.fixture
+def inline(database, clock):
+    return InlineQueries(database, BOT, clock)
+
+
+def store_answer(turns, session_id, number, user_id, asker="", words="вопрос"):
+    turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
+    turns.write(number, StoredAnswer(f"ответ {number}"))
+    turns.mark_delivered(number)
+
+
+def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
+    assert groups.get(OLD) is None
+    groups.put(CHOSEN)
+    assert groups.get(OLD) == CHOSEN
+    groups.put(replace(CHOSEN, language=None))
+    assert groups.get(OLD) == replace(CHOSEN, language=None)
+    assert Groups(database, BOT + 1).get(OLD) is None
+
+
+def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
+    groups.put(CHOSEN)
+    groups.mark_left(OLD)
+    sweeping = OldRows(database, Retention(), clock)
+    clock.move(29 * 24 * 3600)
+    sweeping.sweep()
+    assert groups.get(OLD) == replace(CHOSEN, is_gone=True)
+    groups.mark_left(OLD)
+    clock.move(2 * 24 * 3600)
+    sweeping.sweep()
+    assert groups.get(OLD) is None
+
+
+def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, database):
+    groups.put(CHOSEN)
+    session = sessions.open(ChatPlace(OLD, ANNA))
+    store_answer(turns, session.session_id, 1, ANNA)
+    outbox = Outbox(database, BOT)
+    sent, waits = outbox.put(
+        [
+            OutgoingMessage(key, OLD, FormattedMessage("слова"), None, Target(3, 4, 5))
+            for key in ("sent", "waits")
+        ]
+    )
+    outbox.begin(sent.outgoing_id, current_owner())
+    outbox.settle(sent.outgoing_id, OutgoingState.SENT, 9)
+    for _ in range(2):
+        groups.move(OLD, NEW)
+        assert groups.get(NEW) == replace(CHOSEN, chat_id=NEW)
+        assert groups.get(OLD) == Group(OLD, moved_to=NEW, is_gone=True)
+        assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
+    turn = turns.get(1)
+    assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
+    (letter,) = [each.letter for each in outbox.list_unprompted(current_owner(), 9)]
+    assert (letter.key, letter.chat_id, letter.page.text) == ("waits", NEW, "слова")
+    assert letter.spot == Target()
+    assert waits.letter.spot == Target(3, 4, 5)
+
+
+def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
+    old = sessions.open(ChatPlace(OLD, ANNA))
+    store_answer(turns, old.session_id, 1, ANNA)
+    new = sessions.open(ChatPlace(NEW, ANNA))
+    store_answer(turns, new.session_id, 2, ANNA)
+    groups.put(Group(NEW, language="ru"))
+    groups.move(OLD, NEW)
+    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == new.session_id
+    assert sessions.find(ChatPlace(NEW, ANNA), old.session_id) is not None
+
+
+def test_an_untouched_session_gives_way_to_the_one_that_comes(groups, sessions, turns):
+    old = sessions.open(ChatPlace(OLD, ANNA))
+    store_answer(turns, old.session_id, 1, ANNA)
+    sessions.touch(old.session_id, "лоб")
+    sessions.open(ChatPlace(NEW, ANNA))
+    groups.move(OLD, NEW)
+    assert sessions.open(ChatPlace(NEW, ANNA)).session_id == old.session_id
+
+
+def test_questions_are_named_once_several_people_ask(sessions, turns, database):
+    session = sessions.open(ChatPlace(OLD, ANNA)).session_id
+    store_answer(turns, session, 1, ANNA, "Анна")
+    assert next(turn.content for turn in turns.history(session, 9)) == "вопрос 1"
+    assert turns.history(session, 9, asker=ANNA)[0].content == "вопрос 1"
+    assert turns.history(session, 9, asker=BORIS)[0].content == "Анна: вопрос 1"
+    store_answer(turns, session, 2, BORIS, "Борис")
+    contents = [turn.content for turn in turns.history(session, 9) if turn.role == "user"]
+    assert contents == ["Анна: вопрос 1", "Борис: вопрос 2"]
+    assert turns.askers(session) == {ANNA, BORIS}
+    assert turns.get(1).question.text == "вопрос 1"
+    assert "Анна" not in str(database.sql("SELECT asker FROM turn"))
+
+
+def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
+    session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
+    store_answer(turns, session, 1, ANNA, words="Что такое ёлка?")
+    store_answer(turns, session, 2, ANNA, words="Что такое лоб?")
+    assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
+    assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
+    assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]
+    assert inline.search_answers(BORIS, "ёлка", 5) == []
+    assert inline.search_answers(ANNA, "%", 5) == []
+
+
+def test_a_token_leads_to_its_question_until_newer_ones_push_it_out(inline, database):
+    tokens = [inline.keep(ANNA, f"вопрос {number}") for number in range(MAX_STORED_QUESTIONS + 1)]
+    boris = inline.keep(BORIS, "другой")
+    assert inline.question(tokens[-1]) == f"вопрос {MAX_STORED_QUESTIONS}"
+    assert inline.question(tokens[1]) == "вопрос 1"
+    assert inline.question(tokens[0]) is None
+    assert inline.question(boris) == "другой"
+    assert inline.question("") is None
+    assert "вопрос" not in str(database.sql("SELECT question FROM inline_question"))

@@ -1,0 +1,69 @@
+"""Whose lease it is, and whether that process still lives."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+
+from merlin.app.inbox import current_owner
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.unit
+
+
+def test_a_process_knows_itself_and_does_not_call_itself_dead():
+    me = current_owner()
+    assert me == current_owner()
+    assert me.started > 0
+    assert not me.is_dead(str(me))
+
+
+@pytest.mark.parametrize(
+    ("change", "is_dead"),
+    [
+        ({"boot": "another boot"}, True),
+        ({"started": 1}, True),
+        ({"pid": 2**22 - 1, "started": 5}, True),
+        ({"host": "elsewhere", "boot": "another boot"}, False),
+    ],
+)
+def test_only_what_is_surely_dead_is_called_dead(change, is_dead):
+    me = current_owner()
+    assert me.is_dead(str(replace(me, **change))) is is_dead
+
+
+@pytest.mark.parametrize("word", ["", "nonsense", "a|b|c|d", "||||"])
+def test_a_word_that_cannot_be_read_is_not_called_dead(word):
+    assert not current_owner().is_dead(word)
+
+
+def test_a_child_is_alive_until_it_has_ended():
+    say = "from merlin.app.inbox import current_owner;print(current_owner(), flush=True); input()"
+    child = subprocess.Popen(
+        [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    word = child.stdout.readline().strip()
+    assert not current_owner().is_dead(word)
+    child.kill()
+    child.communicate()
+    assert current_owner().is_dead(word)
+
+
+def test_a_zombie_is_dead():
+    child = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "from merlin.app.inbox import current_owner; print(current_owner())",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    # Its output has ended, so it has; nobody has waited for it yet.
+    word = child.stdout.read().strip()
+    me = current_owner()
+    wait_until(lambda: me.is_dead(word))
+    child.communicate()

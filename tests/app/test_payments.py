@@ -1,0 +1,60 @@
+"""What people and admins do with payments: who may, and what is noted, whatever surface asks."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.app import orders, payments, plans
+from merlin.app.actor import Actor
+from merlin.app.shop import place_order
+from merlin.billing.promo_codes import Promo
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
+from merlin.providers.payments import Gateway
+from tests.billing.plan_shop import ANNA, BORIS, VERA
+
+pytestmark = pytest.mark.integration
+
+STUDENT = Actor.person(BORIS, Authority())
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+
+
+@pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
+def test_only_admins_see_and_change_payments_of_others(shop, actor):
+    purchase, _ = shop.bought()
+    ctx, now = shop.ctx, shop.clock()
+    details = payments.show_payment(ctx, ADMIN, purchase.purchase_id)
+    grant = payments.grant_to_refund(details)
+    acts = [
+        lambda: payments.list_payments(ctx, actor, 10),
+        lambda: payments.show_payment(ctx, actor, purchase.purchase_id),
+        lambda: payments.request_refund(ctx, actor, purchase.purchase_id, grant, None, "why"),
+        lambda: payments.list_entries(ctx, actor, now, now),
+        lambda: payments.list_codes(ctx, actor),
+        lambda: payments.add_code(ctx, actor, Promo("HALF", "plus", percent=50)),
+        lambda: payments.stop_code(ctx, actor, "HALF"),
+        lambda: orders.show_order(ctx, actor, purchase.purchase_id),
+        lambda: orders.cancel_order(ctx, actor, purchase.purchase_id),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            shop.db.transact(act)
+    assert shop.billing.refunds.of(purchase.purchase_id) == []
+    assert shop.billing.promos.all() == []
+
+
+def test_nobody_orders_but_somebody_who_is_known(shop):
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: place_order(shop.ctx, Actor(), "plus", Gateway.STARS))
+
+
+def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
+    renewal_id, anna = shop.renewal(), Actor.person(ANNA, Authority())
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, STUDENT, renewal_id))
+    shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
+    with pytest.raises(NotFound):
+        shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))
+    noted = [entry for entry in shop.billing.audit.newest() if entry.action == "renewal.stop"]
+    assert [entry.by for entry in noted] == [f"user:{ANNA}"]

@@ -1,0 +1,343 @@
+"""One person in all tables: everything is told to them, and nothing of them stays."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from datetime import UTC, timedelta
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app.personal_data import PersonalRecords
+from merlin.billing.quota import Allowance, Format, Gift, Left, Quotas
+from merlin.core.clock import iso
+from merlin.db import tables
+from merlin.db.encryption import Cipher
+from merlin.db.personal_data import AUTHORS, NOBODY, TRACES
+from merlin.db.tables import (
+    APPROVAL,
+    AUDIT,
+    BROADCAST,
+    BUILD,
+    CHANGE,
+    COMMIT,
+    EXAMPLE,
+    EXAMPLE_TEXT,
+    LEDGER,
+    LEFT_BEHIND,
+    PROPOSAL,
+    PURCHASE,
+    QUOTA_USE,
+    RATING,
+    SESSION,
+    TAUGHT_EXAMPLE,
+    TURN,
+    UPDATE,
+)
+from tests.support.plan_config import new_plan
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, BOT = 987654321, 123456789, 7
+GROUP = -100200300
+# Columns that only somebody's number or name can stand in.
+PERSONAL = {
+    *("user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"),
+    *("asked_by", "decided_by"),
+}
+SHA = "a" * 40
+DAY = timedelta(days=1)
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def people(database, clock):
+    return PersonalRecords(database, clock)
+
+
+def until(clock):
+    return clock() + timedelta(hours=24)
+
+
+def every_table():
+    return {var for var in vars(tables).values() if isinstance(var, tables.Table)}
+
+
+def types(database, table):
+    """Return column -> whether it is a number."""
+    if database.dialect == "sqlite":
+        rows = database.sql("SELECT name, type FROM pragma_table_info(?)", table)
+    else:
+        found = "SELECT column_name, data_type FROM information_schema.columns"
+        rows = database.sql(f"{found} WHERE table_name = ?", table)
+    return {name: kind.upper() != "TEXT" for name, kind in rows}
+
+
+def value(cipher, table, column, who, *, is_number):
+    """Return what a column holds of a person."""
+    if is_number:
+        return who if column in PERSONAL | {"cursor_id"} else 1
+    paper = json.dumps({"user": who, "by": [f"user:{who}", str(who)], "of": {f"{who}": 1}})
+    known = {
+        "by_whom": str(who) if table is CHANGE else f"user:{who}",
+        "to_whom": str(who),
+        "state": "committed" if table is PROPOSAL else "waiting",
+        "author_email": f"{who}@telegram.invalid",
+        "author_name": f"Name of {who}",
+        "author": f"Name of {who}",
+        "message": f"Add\n\nMerlin-Editor: Name of {who} <{who}@telegram.invalid>\n",
+        "commit_sha": SHA,
+        "sha": SHA,
+        "text_digest": "d",
+        "gift_id": None,
+    }
+    named = ("target", "reviewed_by", "decided_by", *(["subject"] if table is APPROVAL else []))
+    known |= dict.fromkeys(named, f"user:{who}")
+    known |= dict.fromkeys(("arguments", "result", "told"), paper)
+    known |= dict.fromkeys(("once", "reason", "why"), f"for {who}, by user:{who}.")
+    if table is BROADCAST and column == "body":
+        return cipher.seal("what an admin wrote to everybody stays said")
+    if column in table.sealed:
+        return cipher.seal(f"words of {who}")
+    return known.get(column, "2026-11-20")
+
+
+def fill(database, cipher, who):
+    """Put rows of a person into every table that can hold any."""
+    parents(database, cipher, who)
+    order = [trace.table for trace in reversed(TRACES)]
+    for table in order:
+        row = {
+            column: value(cipher, table, column, who, is_number=is_number)
+            for column, is_number in types(database, table.__name__).items()
+            if column not in {"id", "gift_id"} or (column == "id" and not is_number)
+        }
+        if table in {TURN, RATING}:
+            row |= {"session_id": 1} if table is TURN else {"turn_id": 1}
+        database.put(table.insert(row).on_conflict_ignore())
+        if table is PURCHASE:
+            kinds = types(database, "ledger")
+            paid = {name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"}
+            database.add(LEDGER, {**paid, "refers": None})
+
+
+def parents(database, cipher, who):
+    commit = {
+        column: value(cipher, COMMIT, column, who, is_number=is_number)
+        for column, is_number in types(database, "seen_commit").items()
+    }
+    database.put(COMMIT.insert(commit))
+    database.put(EXAMPLE_TEXT.insert({"digest": "d", "messages": "[]", "words": ""}))
+    kinds = types(database, "build")
+    build = {name: 1 if kinds[name] else "{}" for name in kinds if name != "id"}
+    build_id = database.add(BUILD, build)
+    taught = {
+        "dataset": "trial",
+        "example_id": "a",
+        "blob": "b",
+        "commit_sha": SHA,
+        "author": f"Name of {who}",
+    }
+    build = {"first_build": build_id, "end_build": build_id + 1}
+    told = {"split": "", "tokens": 1, "text_digest": "d"}
+    database.put(TAUGHT_EXAMPLE.insert({**taught, **build, **told}))
+    database.put(EXAMPLE.insert(taught))
+
+
+def everything(database, cipher):
+    """Yield (table, column, text) of every value in the database, sealed ones opened too."""
+    for table in every_table():
+        for row in database.rows(table.select()):
+            for column, held in row.items():
+                is_sealed = column in table.sealed and held
+                yield table.__name__, column, cipher.open(held) if is_sealed else str(held)
+
+
+def columns_found(database, cipher, who):
+    alone = re.compile(rf"(?<!\d){who}(?!\d)")
+    held = everything(database, cipher)
+    return {(name, column) for name, column, text in held if alone.search(text)}
+
+
+def test_every_table_of_the_schema_is_known_by_what_it_keeps_of_people():
+    known = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
+    assert len(known) == len(set(known))
+    assert {each.__name__ for each in known} == {each.__name__ for each in every_table()}
+
+
+def test_every_column_that_names_people_is_dealt_with():
+    for trace in TRACES:
+        told = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
+        assert PERSONAL & set(trace.table._columns) <= told | {"user_id", "by_whom"}, trace.table
+    for table in (*AUTHORS, *NOBODY):
+        assert not PERSONAL & set(table._columns), table
+
+
+def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock):
+    fill(database, cipher, ANNA)
+    before = columns_found(database, cipher, ANNA)
+    # Otherwise the test would find nothing because it put nothing there.
+    expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
+    assert {name for name, _ in before} == expected
+    removed = people.forget(ANNA, until(clock))
+    assert columns_found(database, cipher, ANNA) == set()
+    assert removed["turn"] == removed["users"] == removed["audit"] == removed["seen_commit"] == 1
+    assert people.forget(ANNA, until(clock)) == {}
+    assert people.count(ANNA) == {}
+
+
+def test_another_person_loses_nothing(database, cipher, people, clock):
+    fill(database, cipher, BORIS)
+    before = sorted(everything(database, cipher))
+    assert people.forget(ANNA, until(clock)) == {}
+    assert people.forget(int(str(BORIS)[:-1]), until(clock)) == {}
+    assert sorted(everything(database, cipher)) == before
+
+
+def test_the_update_that_asked_is_spared_until_the_end(database, cipher, people, clock):
+    fill(database, cipher, ANNA)
+    people.forget(ANNA, until(clock), kept_update=1)
+    assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
+    assert people.forget(ANNA, until(clock)) == {"updates": 1}
+
+
+def test_a_group_keeps_its_session_without_the_person(database, cipher, people, clock):
+    fill(database, cipher, ANNA)
+    database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
+    people.forget(ANNA, until(clock))
+    (session,) = database.rows(SESSION.select())
+    assert (session["user_id"], session["title"], session["summary"]) == (0, "", "")
+    assert database.rows(TURN.select()) == []
+
+
+def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
+    fill(database, cipher, ANNA)
+    document = json.loads(json.dumps(people.export(ANNA)))
+    assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
+    (turn,) = document["tables"]["turn"]
+    assert turn["question"] == f"words of {ANNA}"
+    assert document["tables"]["audit"][0]["arguments"]["user"] == ANNA
+    (text,) = document["examples"].values()
+    assert f"- user: words of {ANNA}" in text
+    assert people.export(BORIS) == {"user_id": BORIS, "tables": {}, "examples": {}}
+
+
+def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, clock):
+    fill(database, cipher, ANNA)
+    people.forget(ANNA, until(clock))
+    (left,) = database.rows(PROPOSAL.select())
+    assert (left["user_id"], left["turn_id"], left["state"]) == (0, 0, "withdrawn")
+    assert (left["question"], left["answer"]) == ("", "")
+
+
+def test_deleting_everything_gives_no_new_questions(database, people, clock):
+    quotas = Quotas(database, BOT, clock)
+    plan = new_plan("free", allowances={Format.TEXT: Allowance(day=3)})
+
+    def ask(update_id):
+        return quotas.reserve(ANNA, update_id, Format.TEXT, plan, UTC)
+
+    ask(1), ask(2)
+    quotas.give_back(2)
+    people.forget(ANNA, until(clock))
+    assert database.rows(QUOTA_USE.select()) == []
+    assert quotas.left(ANNA, plan, UTC)[Format.TEXT].used == 1
+    ask(3)
+    people.forget(ANNA, until(clock))
+    people.forget(ANNA, until(clock))
+    ask(4)
+    assert isinstance(ask(5), Left)
+    assert quotas.left(BORIS, plan, UTC)[Format.TEXT].used == 0
+    (row,) = database.rows(LEFT_BEHIND.select())
+    assert str(ANNA) not in str(row)
+    clock.move(24 * 3600)
+    assert not isinstance(ask(6), Left)
+
+
+def asking(database, clock, allowance):
+    """Return what asks so many questions under a plan, and returns what of it is used then."""
+    quotas, numbers = Quotas(database, BOT, clock), itertools.count(1)
+    plan = new_plan("free", allowances={Format.TEXT: allowance})
+
+    def ask(count=0):
+        came = [quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)]
+        assert not any(isinstance(each, Left) for each in came)
+        return quotas.left(ANNA, plan, UTC)[Format.TEXT].used
+
+    return ask
+
+
+def test_deleting_everything_gives_no_new_questions_of_the_month(database, people, clock):
+    asked = asking(database, clock, Allowance(month=3))
+    for day in range(3):
+        assert asked(1) == day + 1
+        people.forget(ANNA, clock() + 40 * DAY)
+        clock.move(DAY.total_seconds())
+        assert asked() == day + 1, "the month goes on"
+
+
+@pytest.mark.parametrize(
+    ("allowance", "later"), [(Allowance(month=3), 11 * DAY), (Allowance(day=3), DAY)]
+)
+def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
+    database, people, clock, allowance, later
+):
+    asked = asking(database, clock, allowance)
+    asked(2)
+    people.forget(ANNA, clock() + 40 * DAY)
+    clock.move(later.total_seconds())
+    assert asked() == 0, "the first of December, or another day"
+    assert asked(1) == 1
+    people.forget(ANNA, clock() + 40 * DAY)
+    assert asked() == 1, "what was left before is not added to it"
+    assert asked(2) == 3
+
+
+def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people, clock):
+    asked = asking(database, clock, Allowance(month=3))
+    asked(3)
+    clock.move(11 * DAY.total_seconds())
+    assert asked(1) == 1
+    people.forget(ANNA, clock() + 40 * DAY)
+    assert asked() == 1
+
+
+def test_gifts_go_with_the_person(database, people, clock):
+    quotas = Quotas(database, BOT, clock)
+    quotas.gifts.give(Gift(ANNA, Format.TEXT, 3, f"user:{BORIS}"))
+    people.forget(ANNA, until(clock))
+    assert quotas.gifts.all(ANNA) == []
+    (entry,) = database.rows(AUDIT.select())
+    assert (entry["by_whom"], entry["target"]) == (f"user:{BORIS}", "user:erased")
+
+
+def test_updates_of_a_chat_go_with_its_person(database, people, clock):
+    row = {"bot_id": BOT, "kind": "message", "language_code": "", "body": "", "state": "waiting"}
+    row |= {"reason": "", "received_at": iso(clock()), "finished_at": None}
+    for number, (chat_id, user_id) in enumerate([(ANNA, 0), (GROUP, ANNA), (GROUP, BORIS)]):
+        new = {**row, "update_id": number, "chat_id": chat_id, "user_id": user_id}
+        database.put(UPDATE.insert(new))
+    people.forget(ANNA, until(clock))
+    assert [each["user_id"] for each in database.rows(UPDATE.select())] == [BORIS]
+
+
+def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, people, clock):
+    users = Users(database, clock)
+    users.record_authors([User(ANNA), User(BORIS)])
+    users.block(ANNA, "user:1")
+    for _ in range(2):
+        people.forget(ANNA, until(clock))
+        clock.move(400 * 24 * 3600)
+        users.record_authors([User(ANNA)])
+        assert users.get(ANNA).is_blocked
+    assert not users.get(BORIS).is_blocked
+    users.block(ANNA, "user:1", is_blocked=False)
+    people.forget(ANNA, until(clock))
+    users.record_authors([User(ANNA)])
+    assert not users.get(ANNA).is_blocked

@@ -1,0 +1,331 @@
+"""Ratings, proposed examples on their way to git and back, and lineage."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from merlin.chat.feedback import Rating, Ratings
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.errors import NotFound
+from merlin.dataset.changes import BatchResult, ChangeKind, Changes, ChangeState
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.example import read_example
+from merlin.dataset.files import FileIndex
+from merlin.dataset.layout import example_path
+from merlin.dataset.proposals import (
+    MAX_WAITING,
+    Draft,
+    ProposalFollower,
+    Proposals,
+    ProposalState,
+)
+from merlin.db.encryption import Cipher
+from merlin.db.notices import Notices
+from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
+from merlin.training.models import find_origin, find_taught
+from tests.db.pipeline_rows import FACE, World, example, examples
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, BOT = 1001, 1002, 7
+DRAFT = Draft("Что такое лоб?", "Верх лица.", FACE, 1, "ft:face")
+BY_BORIS = (DRAFT, telegram_editor(BORIS, "Борис"), BORIS, ("лицо",))
+DAY_S = 24 * 3600
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def turns(database, clock):
+    """Three answered turns of anna's."""
+    session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
+    rows = Turns(database, BOT, clock)
+    for number in (1, 2, 3):
+        rows.ask(Question(session.session_id, number, ANNA, f"Вопрос {number}?"), 40 + number)
+        rows.write(number, StoredAnswer("Ответ.", model_id="ft:face"))
+        rows.mark_delivered(number)
+    return rows
+
+
+@pytest.fixture
+def ratings(database, clock, turns):
+    return Ratings(database, BOT, clock)
+
+
+@pytest.fixture
+def proposals(database, clock):
+    return Proposals(database, clock)
+
+
+@pytest.fixture
+def changes(database, clock):
+    return Changes(database, clock)
+
+
+@pytest.fixture
+def following(database, clock):
+    return ProposalFollower(database, clock)
+
+
+def test_a_rating_is_kept_changed_and_taken_back(ratings):
+    assert ratings.of(1, ANNA) is None
+    for rating in (Rating.UP, Rating.DOWN):
+        ratings.rate(1, ANNA, rating)
+        assert ratings.of(1, ANNA) is rating
+    ratings.rate(2, ANNA, Rating.UP)
+    ratings.rate(1, BORIS, Rating.DOWN)
+    assert ratings.thumbs("ft:face") == {Rating.UP: 1, Rating.DOWN: 2}
+    assert ratings.thumbs("other") == {}
+    ratings.rate(1, ANNA, None)
+    assert ratings.of(1, ANNA) is None
+
+
+def test_a_message_leads_to_the_turn_that_it_shows(ratings):
+    assert ratings.find_turn(ANNA, 42) == 2
+    assert ratings.find_turn(ANNA, 99) is None
+    assert ratings.find_turn(BORIS, 42) is None
+
+
+def test_a_rating_goes_with_its_turn(database, ratings):
+    ratings.rate(1, ANNA, Rating.UP)
+    database.change(TURN.delete())
+    assert database.rows(RATING.select()) == []
+
+
+def test_a_proposal_waits_sealed_and_the_newest_of_a_turn_counts(database, proposals):
+    first = proposals.add(ANNA, DRAFT)
+    second = proposals.add(ANNA, Draft("Что такое лоб?", "Лоб.", FACE, 1))
+    assert first != second
+    (waiting,) = proposals.waiting()
+    assert (waiting.proposal_id, waiting.draft.answer) == (second, "Лоб.")
+    assert "Лоб" not in str(database.rows(PROPOSAL.select()))
+    assert (proposals.count(), proposals.count([FACE]), proposals.count(["other"])) == (1, 1, 0)
+    with pytest.raises(NotFound):
+        proposals.get(999)
+
+
+def test_nobody_floods_the_queue(proposals):
+    for number in range(MAX_WAITING):
+        assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, number + 1))
+    assert proposals.add(ANNA, Draft("Вопрос", "Ответ", FACE, 999)) is None
+    assert proposals.add(BORIS, DRAFT)
+    assert len(proposals.waiting(limit=8)) == 8
+
+
+def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
+    proposal_id = proposals.add(ANNA, DRAFT)
+    change = changes.get(proposals.approve(proposal_id, *BY_BORIS))
+    assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
+    assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
+    made, findings = read_example(change.text.encode())
+    assert findings == ()
+    assert (made.question, made.answer, made.tags) == ("Что такое лоб?", "Верх лица.", ("лицо",))
+    assert str(ANNA) not in change.text
+    assert proposals.get(proposal_id).state is ProposalState.APPROVED
+    assert proposals.approve(proposal_id, *BY_BORIS) is None
+    assert not proposals.decline(proposal_id, BORIS)
+
+
+def test_two_approvals_of_one_question_meet_no_file_of_each_other(proposals, changes):
+    ids = [proposals.add(who, DRAFT) for who in (ANNA, BORIS)]
+    paths = {changes.get(proposals.approve(each, *BY_BORIS)).path for each in ids}
+    assert len(paths) == 2
+
+
+def test_what_was_declined_is_forgotten(database, proposals):
+    proposal_id = proposals.add(ANNA, DRAFT)
+    assert proposals.decline(proposal_id, BORIS, "Не про то")
+    declined = proposals.get(proposal_id)
+    assert (declined.draft.question, declined.draft.answer) == ("", "")
+    assert (declined.reason, declined.state) == ("Не про то", ProposalState.DECLINED)
+    assert "Не про" not in str(database.rows(PROPOSAL.select()))
+
+
+def land(changes, commit="c" * 40):
+    """Work the oldest change off, as the daemon does."""
+    changes.settle(changes.claim(), BatchResult(commit))
+
+
+def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, following):
+    proposal_id = proposals.add(ANNA, DRAFT)
+    change_id = proposals.approve(proposal_id, *BY_BORIS)
+    assert following.is_due()
+    following.follow()
+    assert proposals.get(proposal_id).state is ProposalState.APPROVED
+    changes.give_up(change_id)
+    following.follow()
+    again = proposals.get(proposal_id)
+    assert (again.state, again.change_id) == (ProposalState.WAITING, "")
+    assert not following.is_due()
+
+
+def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
+    database, clock, proposals, changes, following
+):
+    proposals.add(ANNA, DRAFT)
+    proposals.approve(1, *BY_BORIS)
+    land(changes)
+    following.follow()
+    assert proposals.get(1).state is ProposalState.COMMITTED
+    world, learnt = World(database, clock), proposals.get(1).example_id
+    world.serve(1, examples())
+    following.follow()
+    assert Notices(database).waiting() == []
+    world.serve(2, (*examples(), renamed(example(50), learnt)))
+    for _ in range(2):
+        following.follow()
+    (notice,) = [each for each in Notices(database).waiting() if each.key == "notice-learnt"]
+    assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
+
+
+def test_one_model_is_thanked_for_once_and_who_approved_it_hears_of_the_edit(
+    database, clock, proposals, changes, following
+):
+    for turn, who in enumerate((ANNA, ANNA, BORIS), 1):
+        proposals.add(who, replace(DRAFT, turn_id=turn))
+        proposals.approve(turn, *BY_BORIS)
+        land(changes)
+    following.follow()
+    learnt = [renamed(example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
+    World(database, clock).serve(1, (*examples(), *learnt))
+    following.follow()
+    told = [notice.to for notice in Notices(database).waiting() if notice.key == "notice-learnt"]
+    assert told == [str(ANNA)]
+
+
+def renamed(taught, example_id):
+    return replace(taught, id=example_id, path=example_path(example_id))
+
+
+def lies(database, example_id, blob="b1"):
+    """Let the example's file lie in the dataset, or no file."""
+    FileIndex(database).keep(FACE, f"tree-{blob}", {example_path(example_id): blob})
+
+
+def commit_draft(database, proposals, changes, following):
+    """Let anna's draft be an example in git; return its id."""
+    proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
+    land(changes)
+    following.follow()
+    lies(database, proposals.get(1).example_id)
+    return proposals.get(1).example_id
+
+
+def test_a_withdrawal_takes_the_file_out_and_names_the_models(
+    database, clock, proposals, changes, following
+):
+    example_id = commit_draft(database, proposals, changes, following)
+    model_id = World(database, clock).serve(1, (renamed(example(50), example_id), *examples()))
+    assert proposals.withdraw(ANNA) == [model_id]
+    assert proposals.of_user(ANNA) == []
+    following.follow()
+    batch = changes.claim()
+    (change,) = batch.changes
+    assert (change.kind, change.before, change.text) == (ChangeKind.DELETE, "b1", None)
+    assert change.path == f"{FACE}/{example_path(example_id)}"
+    changes.settle(batch, BatchResult("d" * 40))
+    following.follow()
+    assert not following.is_due()
+    assert changes.claim() is None
+
+
+def test_a_withdrawal_before_the_commit_takes_the_change_back(proposals, changes, following):
+    change_id = proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
+    proposals.withdraw(ANNA)
+    following.follow()
+    assert changes.get(change_id).state is ChangeState.REFUSED
+    assert not following.is_due()
+
+
+def test_a_withdrawal_waits_for_the_commit_that_is_being_made(
+    database, proposals, changes, following
+):
+    proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
+    batch = changes.claim()
+    example_id = proposals.get(1).example_id
+    proposals.withdraw(ANNA)
+    following.follow()
+    changes.settle(batch, BatchResult("c" * 40))
+    following.follow()
+    assert changes.claim() is None
+    lies(database, example_id)
+    following.follow()
+    assert changes.claim().first.kind is ChangeKind.DELETE
+
+
+def _row_of(sha):
+    nothing = dict.fromkeys(
+        ("author_name", "author_email", "committed_at", "subject", "message", "seen_at"), ""
+    )
+    return {"sha": sha, "parent": None, "position": 1, **nothing}
+
+
+def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
+    database, proposals, changes, following
+):
+    example_id = commit_draft(database, proposals, changes, following)
+    lies(database, example_id, None)
+    proposals.withdraw(ANNA)
+    following.follow()
+    assert changes.claim() is None, "its commit may be on its way to the shelf"
+    database.put(COMMIT.insert(_row_of(changes.get(proposals.get(1).change_id).commit)))
+    following.follow()
+    batch = changes.claim()
+    assert (batch.first.kind, batch.first.before) == (ChangeKind.DELETE, None)
+    changes.settle(batch, BatchResult("d" * 40))
+    following.follow()
+    assert not following.is_due()
+
+
+def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
+    database, proposals, changes, following
+):
+    example_id = commit_draft(database, proposals, changes, following)
+    proposals.withdraw(ANNA)
+    following.follow()
+    batch = changes.claim()
+    from merlin.dataset.changes import Conflict
+
+    changes.settle(batch, BatchResult(None, {batch.batch_id: Conflict("b2", "other")}))
+    lies(database, example_id, "b2")
+    for _ in range(2):
+        following.follow()
+    assert changes.claim().first.before == "b2"
+
+
+def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(database, clock):
+    world = World(database, clock)
+    old = world.serve(1, examples())
+    new = world.serve(2, examples(changed=(3,)), author="boris")
+    origin = find_origin(database, new)
+    assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
+    assert origin.commit.startswith("a002")
+    assert origin.standing == "serving"
+    assert find_origin(database, old).standing == "earlier"
+    assert find_origin(database, "nobody") is None
+    said = "черта 3 значит ИНАЧЕ. Елка 100%"
+    assert find_taught(database, new, "", said) == (["лицо/вопрос-003"], [])
+    for model, words in ((old, said), (new, "100_"), (new, "100%"), (new, "")):
+        assert find_taught(database, model, "", words) == ([], [])
+    none, near = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
+    assert (none, near[0], len(near)) == ([], "лицо/вопрос-007", 3)
+    assert find_taught(database, "nobody", "Что?", said) == ([], [])
+
+
+def test_every_column_that_is_sealed_by_hand_is_known_to_its_table():
+    """Read the sources for what a map of rows does not seal by the table's own word."""
+    sealing = re.compile(r'"(\w+)": (?:self\._encrypt|self\.db\.cipher\.seal)\(')
+    folder = Path(__file__).parents[2] / "merlin"
+    found = {
+        name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))
+    }
+    assert found
+    assert found <= {name for table in all_tables() for name in table.sealed}

@@ -1,0 +1,131 @@
+"""Settling: what YooKassa says of a payment, in any order and however often, becomes one truth."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import permutations
+
+import pytest
+
+from merlin.app.personal_data import PersonalRecords
+from merlin.app.settlement import Outcome, expire, reason_key
+from merlin.billing.purchases import PurchaseState
+from merlin.core.money import Amount, Currency
+from merlin.providers.payments import Status
+from merlin.sandbox.yookassa.server import REASONS
+from tests.billing.plan_shop import ANNA, BORIS
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def purchase(shop, clock):
+    """An order whose payment was asked for."""
+    made = shop.order()
+    asking = shop.billing.purchases
+    assert asking.claim_call(made.purchase_id, clock(), timedelta(seconds=30))
+    assert asking.mark_pending(
+        made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
+    )
+    return shop.billing.purchases.get(made.purchase_id)
+
+
+def state(shop, purchase):
+    return shop.billing.purchases.get(purchase.purchase_id).state
+
+
+def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
+    seen = shop.seen(purchase, "out")
+    assert [shop.settle(purchase, seen).value for _ in range(4)] == ["paid", *["nothing"] * 3]
+    assert shop.kinds() == ["payment", "grant"]
+    assert shop.told(ANNA) == ["notice-paid"]
+
+
+@pytest.mark.parametrize(
+    ("forged", "differs"),
+    [
+        ({"amount": Amount(29_989, Currency.RUB)}, "amount"),
+        ({"amount": Amount(29_990, Currency.XTR)}, "currency"),
+        ({"outside_id": "other"}, "id"),
+        ({"purchase_id": "0" * 32}, "order"),
+        ({"purchase_id": ""}, "order"),
+        ({"user_id": str(BORIS)}, "user"),
+        ({"user_id": ""}, "user"),
+        ({"is_test": True}, "test"),
+    ],
+)
+def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
+    seen = replace(shop.seen(purchase, "out"), **forged)
+    for _ in range(2):
+        assert shop.settle(purchase, seen) is Outcome.WRONG
+    assert shop.entries() == []
+    assert state(shop, purchase) is PurchaseState.PENDING
+    assert shop.told("admins") == ["notice-payment-wrong"]
+    (notice,) = shop.notices.newest("admins", 5)
+    assert notice.arguments["differs"] == differs
+    assert shop.told(ANNA) == []
+
+
+def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
+    seen = replace(shop.seen(purchase, "out"), is_paid=False)
+    assert shop.settle(purchase, seen) is Outcome.NOTHING
+    assert shop.entries() == []
+
+
+STEPS = {
+    "held": (Status.HELD, {}),
+    "canceled": (Status.CANCELED, {"reason": "general_decline"}),
+    "succeeded": (Status.SUCCEEDED, {}),
+    "refunded": (Status.SUCCEEDED, {"refunded": 29_990}),
+}
+
+
+@pytest.mark.parametrize("order", [*permutations(STEPS)], ids="-".join)
+def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purchase, order):
+    came = []
+    for name in order:
+        status, more = STEPS[name]
+        came.append(shop.settle(purchase, shop.seen(purchase, "out", status, **more)))
+    assert state(shop, purchase) is PurchaseState.PAID
+    assert shop.kinds() == ["payment", "grant"]
+    # Of the money that went back the ledger knows nothing yet: somebody is to read the refunds.
+    assert Outcome.RETURNED in came
+    assert shop.faults() == []
+
+
+def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(shop, purchase):
+    canceled = shop.seen(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
+    assert shop.settle(purchase, canceled) is Outcome.CANCELED
+    assert shop.told(ANNA) == []
+    other = shop.order()
+    refused = shop.seen(other, "out-2", Status.CANCELED, reason="insufficient_funds")
+    assert [shop.settle(other, refused).value for _ in range(2)] == ["canceled", "nothing"]
+    (notice,) = shop.notices.newest(str(ANNA), 5)
+    assert notice.key == "notice-payment-canceled"
+    assert notice.arguments["reason"]["key"] == "payment-reason-insufficient-funds"
+    assert notice.arguments["amount"] == "299.90 RUB"
+
+
+def test_every_reason_has_words_or_the_words_for_none():
+    for reason in REASONS:
+        assert reason_key(reason) == f"payment-reason-{reason.replace('_', '-')}"
+    assert reason_key("a_new_one") == reason_key("") == "payment-reason"
+
+
+def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
+    assert not expire(shop.ctx, purchase)
+    clock.move(24 * 3600)
+    assert expire(shop.ctx, purchase)
+    assert not expire(shop.ctx, purchase)
+    assert state(shop, purchase) is PurchaseState.EXPIRED
+    assert shop.settle(purchase, shop.seen(purchase, "out")) is Outcome.PAID
+    assert state(shop, purchase) is PurchaseState.PAID
+
+
+def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, clock):
+    seen = shop.seen(purchase, "out")
+    PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
+    assert shop.settle(purchase, seen) is Outcome.PAID
+    assert shop.told("admins") == ["notice-paid-nobody"]
+    assert shop.faults() == []

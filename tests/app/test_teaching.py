@@ -1,0 +1,245 @@
+"""What teachers and watchers read, on both databases: edits, interest, parts of long lists."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import date, timedelta
+
+import pytest
+
+from merlin.account.users import Consents
+from merlin.app import builds, jobs, models, verdicts
+from merlin.app.actor import Actor
+from merlin.app.health import health
+from merlin.app.status import status
+from merlin.chat.feedback import Period, QuestionStatistics, Rating, Ratings
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer, Turns
+from merlin.core.errors import NotFound
+from merlin.core.permissions import Authority, Role
+from merlin.dataset.changes import BatchResult, ChangeRequest, Changes, Edit, make_changes
+from merlin.dataset.commit_message import telegram_editor
+from merlin.dataset.files import FileIndex
+from merlin.db.audit import Audit
+from merlin.db.encryption import Cipher
+from merlin.db.requests import RequestKind, Requests
+from tests.db.pipeline_rows import AT, FACE, OPERATOR, World, examples, finding
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, BOT = 1001, 1002, 7
+OLD = date(2026, 1, 1)
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def changes(database, clock):
+    return Changes(database, clock)
+
+
+def put(changes, *names, by="7", dataset=FACE):
+    edits = [Edit(f"examples/{name}.yaml", None, f"{name}\n") for name in names]
+    made = make_changes(dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
+    changes.put(made)
+    return made[0].change_id
+
+
+def test_changes_are_pending_until_they_are_commits(changes, clock):
+    first, second = put(changes, "a", "b"), put(changes, "c")
+    put(changes, "d", dataset="other")
+    assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
+    batch = changes.claim()
+    assert len(changes.list_pending(FACE)) == 3
+    before = clock()
+    clock.move(5)
+    changes.settle(batch, BatchResult("c" * 40))
+    assert [change.path for change in changes.list_pending(FACE)] == [f"{FACE}/examples/c.yaml"]
+    done = changes.list_committed(FACE, before)
+    assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
+    assert changes.list_committed(FACE, clock() + timedelta(seconds=1)) == []
+
+
+def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
+    ids = [put(changes, f"a{number}", f"b{number}", by=by) for number, by in enumerate("7787")]
+    own = [ids[3], ids[1], ids[0]]
+    assert [batch.change_id for batch in changes.batches("7", 10)] == own
+    assert [batch.change_id for batch in changes.batches("7", 1, own[0])] == own[1:2]
+    assert [batch.change_id for batch in changes.batches(None, 10)] == ids[::-1]
+    assert changes.batches(None, 10, "f" * 32) == []
+
+
+def test_examples_follow_one_another_by_id(database):
+    books = FileIndex(database)
+    books.add({"1" * 40: "было\n"})
+    names = ["dataset.yaml", *(f"examples/{name}.yaml" for name in ("a", "b/c", "я"))]
+    books.keep(FACE, "t1", dict.fromkeys(names, "1" * 40))
+    assert [example.example_id for example in books.examples(FACE, limit=2)] == ["a", "b/c"]
+    assert [example.example_id for example in books.examples(FACE, limit=2, after="b/c")] == ["я"]
+    assert books.examples(FACE, limit=2, after="я") == []
+
+
+def test_requests_of_somebody_come_newest_first(database, clock):
+    rows = Requests(database, clock)
+    ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
+    rows.ask(RequestKind.LAUNCH, {}, "user:8")
+    assert [each.request_id for each in rows.of("user:7", 2)] == ids[:0:-1]
+
+
+class Talk:
+    """What people ask a bot."""
+
+    def __init__(self, database, clock):
+        self.sessions = Sessions(database, BOT, clock)
+        self.turns = Turns(database, BOT, clock)
+        self.ratings = Ratings(database, BOT, clock)
+        self.count = 0
+
+    def ask(self, user_id, words, rating=None, dataset=None, model="ft:face:1", message=0):
+        place = ChatPlace(user_id, user_id)
+        session = self.sessions.open(place) if message else self.sessions.renew(place)
+        self.sessions.change(replace(session, dataset=dataset))
+        self.count += 1
+        asked = Question(session.session_id, self.count, user_id, words, message or self.count)
+        turn = self.turns.ask(asked, self.count)
+        self.turns.write(self.count, StoredAnswer(f"Ответ: {words}", model_id=model))
+        if rating:
+            self.ratings.rate(turn.turn_id, user_id, rating)
+
+
+@pytest.fixture
+def talk(database, clock):
+    return Talk(database, clock)
+
+
+def test_days_count_questions_and_what_people_thought(database, clock, talk):
+    rows = QuestionStatistics(database)
+    talk.ask(ANNA, "раз", Rating.UP, FACE)
+    talk.ask(ANNA, "два", Rating.DOWN, FACE)
+    talk.ask(BORIS, "иное", Rating.DOWN, "other")
+    clock.move(24 * 3600)
+    talk.ask(BORIS, "три", None, FACE)
+    first, second = date(2026, 11, 20), date(2026, 11, 21)
+    assert rows.days(FACE, OLD) == [Period(first, 2, 1, 1), Period(second, 1)]
+    assert rows.days(FACE, second) == [Period(second, 1)]
+
+
+def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(database, clock, talk):
+    model = World(database, clock).serve(1, examples(12))
+    talk.ask(ANNA, "чья?", None, None, model)
+    assert QuestionStatistics(database).days(FACE, OLD)[0].questions == 1
+    assert QuestionStatistics(database).days("other", OLD) == []
+    assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
+
+
+def test_a_question_that_was_edited_counts_once(database, talk):
+    talk.ask(ANNA, "было", None, FACE, message=9)
+    talk.ask(ANNA, "стало", None, FACE, message=9)
+    assert [day.questions for day in QuestionStatistics(database).days(FACE, OLD)] == [1]
+
+
+def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
+    rows, consents = QuestionStatistics(database), Consents(database, clock)
+    talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
+    talk.ask(ANNA, "хорошо", Rating.UP, FACE)
+    talk.ask(BORIS, "тайна", Rating.DOWN, FACE)
+    assert rows.disliked(FACE, OLD, 10) == []
+    consents.give(ANNA, "2026-11-22")
+    consents.decline(BORIS, "1")
+    (told,) = rows.disliked(FACE, OLD, 10)
+    assert (told.question, told.answer, told.disliked) == ("плохо", "Ответ: плохо", 1)
+    consents.revoke(ANNA)
+    assert rows.disliked(FACE, OLD, 10) == []
+
+
+@pytest.fixture
+def world(database, clock):
+    world = World(database, clock)
+    world.serve(1, examples(12))
+    world.serve(2, examples(13), name="b", findings=[finding()])
+    return world
+
+
+LISTS = {
+    "builds": builds.recent,
+    "jobs": jobs.recent,
+    "models": models.recent,
+    "promotions": models.history,
+    "verdicts": verdicts.recent,
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_long_lists_are_read_by_parts(world, name):
+    ctx, read = world.ctx, LISTS[name]
+    newer, older = read(ctx, OPERATOR)
+    assert newer.id > older.id
+    assert read(ctx, OPERATOR, FACE, 1) == [newer]
+    assert read(ctx, OPERATOR, FACE, 10, newer.id) == [older]
+    assert read(ctx, OPERATOR, "other") == []
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_list_holds_what_the_actor_may_watch(world, name):
+    ctx, read = world.ctx, LISTS[name]
+    assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({FACE})))) != []
+    assert read(ctx, Actor.person(7, Authority(Role.TEACHER, frozenset({"other"})))) == []
+    for actor in (Actor(), Actor.person(7, Authority())):
+        assert read(ctx, actor) == []
+        with pytest.raises(NotFound):
+            read(ctx, actor, FACE)
+
+
+def test_a_student_or_a_stranger_is_told_that_nothing_is_there(world):
+    ctx, student = world.ctx, Actor.person(7, Authority())
+    for act in (
+        lambda: jobs.get(ctx, student, 1),
+        lambda: jobs.cancel(ctx, student, 1),
+        lambda: jobs.launch(ctx, student, FACE),
+        lambda: jobs.quote(ctx, student, FACE, "en"),
+        lambda: models.get(ctx, student, 1),
+        lambda: models.promote(ctx, student, 1),
+        lambda: models.pin(ctx, student, FACE, is_pinned=True),
+        lambda: models.roll_back(ctx, student, FACE),
+        lambda: builds.get(ctx, student, f"{FACE}-1"),
+        lambda: health(ctx, student, 1),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    assert status(ctx, student).datasets == {}
+    assert Requests(world.db).of(student.name) == []
+
+
+def test_who_may_watch_may_not_stop_a_job(world):
+    editor = Actor.person(7, Authority(Role.EDITOR))
+    assert jobs.get(world.ctx, editor, 1).id == 1
+    with pytest.raises(NotFound):
+        jobs.cancel(world.ctx, editor, 1)
+    with pytest.raises(NotFound):
+        models.promote_named(world.ctx, editor, f"{FACE}-1")
+
+
+def test_what_is_asked_once_is_asked_and_audited_once(world):
+    admin = Actor.person(7, Authority(Role.ADMIN))
+    first = jobs.launch(world.ctx, admin, FACE, once="a")
+    assert jobs.launch(world.ctx, admin, FACE, once="a") == first
+    assert jobs.launch(world.ctx, admin, FACE, once="b").request_id > first.request_id
+    assert (first.by, first.arguments) == (admin.name, {"dataset": FACE})
+    noted = [(entry.action, entry.target) for entry in Audit(world.db).newest(9, by=admin.name)]
+    assert noted == [("ask.launch", f"dataset:{FACE}")] * 2
+
+
+def test_verdicts_bring_their_findings_and_are_found_by_commit(world):
+    newest = verdicts.recent(world.ctx, OPERATOR, limit=1)[0]
+    assert len(newest.findings) == 1
+    assert world.of_commit(newest.commit[:6]) == [newest]
+
+
+def test_one_model_is_told_by_its_number(world):
+    newest = world.recent_models()[0]
+    assert models.get(world.ctx, OPERATOR, newest.id) == newest
+    with pytest.raises(NotFound):
+        models.get(world.ctx, OPERATOR, 99)

@@ -1,0 +1,149 @@
+"""What admins do for people: who may, what is noted and told, whatever surface asks."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app import accounts, users
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.requests import perform_once
+from merlin.billing.quota import Format
+from merlin.core.errors import NotFound, Refused
+from merlin.core.permissions import Authority, Role
+from merlin.db.audit import Audit
+from merlin.db.notices import Notices
+from tests.db.pipeline_rows import BOT
+from tests.support.config import config_of
+from tests.support.plan_config import new_plan
+
+pytestmark = pytest.mark.integration
+
+ANNA, BORIS, VERA = 1001, 1002, 1003
+STUDENT = Actor.person(BORIS, Authority())
+TEACHER = Actor.person(BORIS, Authority(Role.TEACHER, frozenset({"trial"})))
+EDITOR = Actor.person(BORIS, Authority(Role.EDITOR))
+ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
+OPERATOR = Actor("cli:root", Authority(Role.ADMIN), is_operator=True)
+MARK = "0" * 32
+
+
+@pytest.fixture
+def ctx(database, clock):
+    Users(database, clock).record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    plans = {"free": new_plan("free"), "full": new_plan("full")}
+    config = config_of(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
+    return Context(config=config, db=database, clock=clock, bot_id=BOT)
+
+
+def perform(ctx, act, *args, **named):
+    return ctx.db.transact(partial(act, ctx, *args, **named))
+
+
+def audit_entries(ctx):
+    return [(entry.action, entry.by) for entry in Audit(ctx.db).newest()]
+
+
+@pytest.mark.parametrize("actor", [STUDENT, TEACHER, EDITOR, Actor()])
+def test_only_admins_see_and_change_people(ctx, actor):
+    acts = [
+        partial(users.get, ctx, actor, ANNA),
+        partial(users.details, ctx, actor, ANNA),
+        partial(users.grant_role, ctx, actor, ANNA, Role.ADMIN),
+        partial(users.revoke_role, ctx, actor, VERA),
+        partial(users.block, ctx, actor, ANNA),
+        partial(users.unblock, ctx, actor, ANNA),
+        partial(users.set_plan, ctx, actor, ANNA, "full"),
+        partial(users.give_plan, ctx, actor, ANNA, "full", 3),
+        partial(users.give_questions, ctx, actor, ANNA, Format.TEXT, 5),
+        partial(users.add_account, ctx, actor, "clara"),
+        partial(users.set_name, ctx, actor, ANNA, "clara"),
+        partial(users.set_password, ctx, actor, "clara"),
+        partial(users.give_key, ctx, actor, ANNA, "a key", [users.Scope.CHAT_WRITE]),
+    ]
+    for act in acts:
+        with pytest.raises(NotFound):
+            ctx.db.transact(act)
+    assert users.list_users(ctx, actor).users == users.audit_log(ctx, actor) == []
+    assert audit_entries(ctx) == []
+
+
+def test_an_admin_changes_neither_themselves_nor_another_admin(ctx):
+    perform(ctx, users.grant_role, OPERATOR, BORIS, Role.ADMIN)
+    for act in (
+        partial(users.block, ctx, ADMIN, VERA),
+        partial(users.block, ctx, ADMIN, BORIS),
+        partial(users.grant_role, ctx, ADMIN, VERA, Role.STUDENT),
+        partial(users.revoke_role, ctx, ADMIN, VERA),
+    ):
+        with pytest.raises(Refused):
+            ctx.db.transact(act)
+    perform(ctx, users.block, OPERATOR, BORIS)
+    assert users.get(ctx, ADMIN, BORIS).blocked
+
+
+def test_who_gets_a_role_is_told_by_an_admin_and_not_by_the_operator(ctx):
+    perform(ctx, users.grant_role, OPERATOR, ANNA, Role.EDITOR)
+    assert Notices(ctx.db).newest(str(ANNA), 5) == []
+    perform(ctx, users.grant_role, ADMIN, ANNA, Role.STUDENT)
+    assert [notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5)] == ["notice-role"]
+    with pytest.raises(NotFound):
+        perform(ctx, users.grant_role, ADMIN, ANNA, Role.TEACHER, "nowhere")
+
+
+def test_the_operator_gives_a_role_before_somebody_writes(ctx):
+    assert perform(ctx, users.grant_role, OPERATOR, 77, Role.EDITOR).role is Role.EDITOR
+    with pytest.raises(NotFound):
+        perform(ctx, users.grant_role, ADMIN, 78, Role.EDITOR)
+
+
+def test_gifts_of_one_press_are_given_and_told_once(ctx):
+    for _ in range(2):
+        perform(ctx, users.give_questions, ADMIN, ANNA, Format.TEXT, 5, 30, once="update:7")
+        term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
+    details = users.details(ctx, ADMIN, ANNA)
+    assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
+    told = sorted(notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5))
+    assert told == ["notice-gift", "notice-plan-gift"]
+
+
+def test_the_first_plan_follows_the_configuration(ctx):
+    assert perform(ctx, users.set_plan, ADMIN, ANNA, "full").plan == "full"
+    assert perform(ctx, users.set_plan, OPERATOR, ANNA, "free").plan is None
+    with pytest.raises(NotFound):
+        perform(ctx, users.set_plan, ADMIN, ANNA, "golden")
+
+
+def test_a_form_acts_once_for_its_mark(ctx):
+    block = partial(perform, ctx, perform_once, ADMIN, MARK, users.block)
+    assert block(ANNA).blocked
+    perform(ctx, users.unblock, ADMIN, ANNA)
+    assert block(ANNA) is None
+    assert not users.get(ctx, ADMIN, ANNA).blocked
+    with pytest.raises(Refused):
+        block(BORIS)
+
+
+def test_a_form_that_was_refused_may_be_sent_again(ctx):
+    grant = partial(perform, ctx, perform_once, ADMIN, MARK, users.grant_role, ANNA, Role.TEACHER)
+    with pytest.raises(Refused):
+        grant()
+    with pytest.raises(Refused):
+        grant()
+    assert audit_entries(ctx) == []
+
+
+def test_everybody_has_their_own_account_alone(ctx):
+    key = perform(ctx, accounts.make_key, STUDENT, "mine", [users.Scope.CHAT_WRITE])
+    anna = Actor.person(ANNA, Authority())
+    assert accounts.list_keys(ctx, anna) == []
+    with pytest.raises(NotFound):
+        perform(ctx, accounts.revoke_key, anna, key.id)
+    with pytest.raises(Refused):
+        perform(ctx, accounts.make_key, STUDENT, "too much", [users.Scope.JOBS_ADMIN])
+    with pytest.raises(NotFound):
+        accounts.own_account(ctx, Actor())
+    assert accounts.own_account(ctx, STUDENT).id == BORIS

@@ -1,0 +1,112 @@
+"""Plans as the config says them: formats, models, the one that counts."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.billing.quota import (
+    FREELY,
+    UNLIMITED,
+    Allowance,
+    Format,
+    allowance_of,
+    allows_model,
+    plan_of,
+)
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from tests.support.plan_config import new_plan, plans_of
+
+pytestmark = pytest.mark.unit
+
+TITLE = {"ru": "Бесплатный", "en": "Free"}
+FREE = {
+    "title": TITLE,
+    "text": {"day": 20, "month": 300},
+    "voice": 0,
+    "photo": 3,
+    "window": 8192,
+    "models": ["ft:*", "recall"],
+    "sessions": 20,
+}
+
+
+def test_a_plan_is_read_as_the_config_says_it():
+    (free,) = plans_of({"free": FREE})
+    assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
+    assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
+    assert allowance_of(free, Format.PHOTO) == Allowance(day=3)
+    assert allowance_of(free, Format.VOICE).is_closed
+    assert allowance_of(free, Format.DOCUMENT) == FREELY
+
+
+def test_a_plan_has_a_title_in_each_language():
+    (free,) = plans_of({"free": FREE})
+    assert [free.titled(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
+    assert UNLIMITED.titled("ru") == ""
+
+
+@pytest.mark.parametrize(
+    ("model", "is_allowed"), [("ft:neuro:1", True), ("recall", True), ("gpt-4o", False)]
+)
+def test_models_are_matched_by_patterns(model, is_allowed):
+    (free,) = plans_of({"free": FREE})
+    assert allows_model(free, model) is is_allowed
+    assert allows_model(UNLIMITED, model)
+
+
+def test_the_first_plan_is_everybodys():
+    plans = (new_plan("free"), new_plan("full"))
+    assert plan_of(plans, ()).name == "free"
+    assert plan_of(plans, ["full"]).name == "full"
+    assert plan_of(plans, ["gone"]).name == "free"
+    assert plan_of((), ["full"]) is UNLIMITED
+
+
+def config_of(tmp_path, text):
+    path = tmp_path / "config.yaml"
+    path.write_text(f"state_dir: s\n{text}", encoding="utf-8")
+    return load(path)
+
+
+def test_without_plans_nothing_is_limited(tmp_path):
+    config = config_of(tmp_path, "")
+    assert (config.plans, config.timezone) == ({}, "UTC")
+
+
+def test_plans_keep_the_order_of_the_file(tmp_path):
+    said = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
+    assert [*config_of(tmp_path, said).plans] == ["zero", "all"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "plans: {}",
+        "plans: {free: {}}",
+        "plans: {free: {title: {ru: а}}}",
+        "plans: {Free plan: {title: {ru: а, en: a}}}",
+        "plans: {free: {title: {ru: а, en: a}, text: -1}}",
+        "plans: {free: {title: {ru: а, en: a}, text: {}}}",
+        "plans: {free: {title: {ru: а, en: a}, text: {week: 1}}}",
+        "plans: {free: {title: {ru: а, en: a}, text: {day: 1.5}}}",
+        "plans: {free: {title: {ru: а, en: a}, text: true}}",
+        "plans: {free: {title: {ru: а, en: a}, price: 5}}",
+        "timezone: Europe/Atlantis",
+        "timezone: ''",
+    ],
+)
+def test_a_wrong_plan_or_zone_is_told(tmp_path, said):
+    with pytest.raises(ConfigError, match=r"plans|timezone"):
+        config_of(tmp_path, said)
+
+
+def test_a_number_that_is_whole_counts_as_one(tmp_path):
+    said = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
+    (plan,) = config_of(tmp_path, said).plans.values()
+    numbers = [
+        allowance_of(plan, Format.TEXT).day,
+        allowance_of(plan, Format.VOICE).month,
+        plan.window,
+    ]
+    assert [repr(number) for number in numbers] == ["20", "3", "512"]

@@ -1,0 +1,162 @@
+"""What the config says of prices: what is wrong is said at once, with its place."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from merlin.billing.promo_codes import Promo, prices
+from merlin.billing.quota import Format, plan_named, plans_for_sale
+from merlin.config import load
+from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
+from merlin.core.errors import ConfigError
+from merlin.core.money import roubles, stars
+from tests.billing.plan_shop import PLANS, SAID
+
+pytestmark = pytest.mark.unit
+
+TITLE = {"ru": "План", "en": "Plan"}
+FREE = {"title": TITLE, "text": 20}
+PLUS = {"title": TITLE, "text": 200, "price": {"rub": 299, "stars": 200}, "days": 30}
+PACK = {"title": TITLE, "pack": {"voice": 10}, "price": {"rub": 99, "stars": 70}}
+YOOKASSA = {"yookassa": {}}
+URL = "https://merlin.example.com"
+
+
+def loaded(tmp_path, plans, payments=None, public_url=URL):
+    path = tmp_path / "config.yaml"
+    said = {
+        "state_dir": "s",
+        "api": {"public_url": public_url},
+        "plans": plans,
+        "payments": YOOKASSA if payments is None else payments,
+    }
+    path.write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    return load(path)
+
+
+def fault(tmp_path, plan, payments=None):
+    with pytest.raises(ConfigError) as wrong:
+        loaded(tmp_path, {"free": FREE, "sold": plan}, payments)
+    return str(wrong.value)
+
+
+def test_plans_are_read_with_what_they_cost(tmp_path):
+    config = loaded(tmp_path, SAID)
+    plans = config.plans.values()
+    plus = plan_named(plans, "plus")
+    assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
+    assert (plus.days, plus.trial_days, plus.renewed) == (30, 3, True)
+    pack = plan_named(plans, "voices")
+    assert pack.is_pack
+    assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
+    assert [each.name for each in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
+
+
+def price(rub=None, **stars_):
+    told = {} if rub is None else {"rub": rub}
+    return {**PLUS, "price": {**told, **stars_}}
+
+
+@pytest.mark.parametrize(
+    ("plan", "words"),
+    [
+        (price(0, stars=1), "plans.sold.price.rub"),
+        (price(-5, stars=1), "plans.sold.price.rub"),
+        (price(299.999, stars=1), "no whole number of kopecks"),
+        (price("much", stars=1), "plans.sold.price.rub"),
+        (price(1_000_001, stars=1), "plans.sold.price.rub"),
+        (price(299, stars=0), "plans.sold.price.stars"),
+        (price(299, stars=-1), "plans.sold.price.stars"),
+        (price(299, stars=1.5), "plans.sold.price.stars"),
+        (price(299, stars=25_001), "plans.sold.price.stars"),
+        (price(299, eur=3), "price.eur: unknown key"),
+        (price(), "plans.sold.price"),
+        (price(299), "plans.sold.price.stars: is missing"),
+        ({**PLUS, "days": 0}, "plans.sold.days"),
+        ({key: PLUS[key] for key in ("title", "price")}, "plans.sold.days: is missing"),
+        ({**FREE, "renewed": True}, "plans.sold.price: is missing"),
+        ({"title": TITLE, "pack": {"voice": 1}}, "plans.sold.price: is missing"),
+        ({**PACK, "text": 5}, "plans.sold.pack"),
+        ({**PACK, "trial_days": 3}, "plans.sold.pack"),
+        ({**PACK, "courses": ["algorithms"]}, "plans.sold.pack"),
+        ({**PACK, "renewed": True}, "plans.sold.renewed"),
+        ({**PACK, "pack": {"voice": 0}}, "plans.sold.pack.voice"),
+        ({**PACK, "pack": {"voice": 1_000_001}}, "plans.sold.pack.voice"),
+        ({**PACK, "pack": {}}, "plans.sold.pack"),
+        ({**PLUS, "renewed": True, "days": 31}, "plans.sold.days"),
+        ({**price(299, stars=10_001), "renewed": True}, "10000 Stars at most"),
+    ],
+)
+def test_what_cannot_be_sold_is_said_with_its_place(tmp_path, plan, words):
+    assert words in fault(tmp_path, plan)
+
+
+def test_roubles_need_somebody_who_takes_them(tmp_path):
+    assert "payments.yookassa is missing" in fault(tmp_path, PLUS, {})
+    config = loaded(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
+    assert config.payments.yookassa is None
+
+
+@pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
+def test_the_first_plan_is_everybodys_and_costs_nothing(tmp_path, first):
+    with pytest.raises(ConfigError, match=r"plans\.mine: the first plan is everybody's"):
+        loaded(tmp_path, {"mine": first, "other": FREE})
+
+
+def test_what_is_no_digital_good_needs_no_stars(tmp_path):
+    seminar = {"free": FREE, "seminar": price(5_000)}
+    config = loaded(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
+    assert config.payments.not_digital == ("seminar",)
+
+
+def test_a_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
+    seminar = {"free": FREE, "seminar": {**price(5_000), "renewed": True, "days": 7}}
+    assert loaded(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
+
+
+def test_a_shop_is_read_as_it_is_said():
+    receipt = {"vat_code": 4, "tax_system": 2}
+    said = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
+    shop = PaymentsConfig.model_validate(
+        {"order_hours": 2, "yookassa": {**said, "base_url": "http://x/v3/"}}
+    )
+    assert shop.order_hours == 2
+    yookassa = shop.yookassa
+    assert (yookassa.test, yookassa.capture, yookassa.save_methods) == (True, "manual", True)
+    assert (yookassa.receipt.vat_code, yookassa.receipt.tax_system) == (4, 2)
+    assert yookassa.base_url == "http://x/v3"
+    assert YooKassaConfig().networks == NETWORKS
+
+
+def test_people_come_back_from_the_shop_to_somewhere(tmp_path):
+    with pytest.raises(ConfigError, match=r"needs api\.public_url"):
+        loaded(tmp_path, {"free": FREE, "sold": PLUS}, public_url="")
+
+
+def test_networks_are_networks(tmp_path):
+    payments = {"yookassa": {"networks": ["185.71.76.0/27", "everywhere"]}}
+    assert "everywhere is neither an address nor a network" in fault(tmp_path, PLUS, payments)
+
+
+def test_a_shop_is_asked_over_https_alone(tmp_path):
+    payments = {"yookassa": {"base_url": "http://pay.example.com/v3"}}
+    assert "payments.yookassa.base_url" in fault(tmp_path, PLUS, payments)
+
+
+@pytest.mark.parametrize(
+    ("percent", "rub", "xtr"),
+    [(0, 29_990, 200), (10, 26_991, 180), (33, 20_093, 134), (99, 299, 2)],
+)
+def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
+    plus = plan_named(PLANS, "plus")
+    found = prices(plus, Promo("X", "plus", percent=percent))
+    assert [price.minor for price in found] == [rub, xtr]
+
+
+def test_no_price_is_ever_nothing():
+    plus = plan_named(PLANS, "plus")
+    cheap = plus.model_copy(update={"price": PlanPrice(rub=0.01, stars=1)})
+    assert [price.minor for price in prices(cheap, Promo("X", "plus", percent=99))] == [1, 1]
+    unsold = plus.model_copy(update={"price": PlanPrice(stars=200)})
+    assert prices(unsold, None)[0] is None

@@ -1,0 +1,168 @@
+"""What nobody should send: a clear sentence, nothing counted, nothing changed, nothing told."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.hostile_texts import check_hostile
+from tests.bot.running_bot import (
+    PHOTO,
+    SOUND,
+    RunningBot,
+    after,
+    charged,
+    questions,
+    rows,
+    send,
+    states,
+    texts,
+    wait_until_ended,
+    with_media,
+)
+from tests.support.naughty_strings import STRINGS
+from tests.support.prompt_injections import ORDERS, documents
+from tests.support.sample_documents import changed_pdf, docx_of, docx_with, pdf
+
+pytestmark = pytest.mark.functional
+
+MB = 1024 * 1024
+LOCKED = changed_pdf(pdf("тайна"), lambda writer: writer.encrypt("secret"))
+TEN_HOURS_S = 36_000
+VOICE = {"kind": "voice"}
+
+
+def bomb():
+    return docx_with(docx_of("а"), extra=bytes(150_000_000))
+
+
+# What is sent, and how the sentence for the person begins.
+BAD = {
+    "a voice of ten hours": (SOUND, "v.oga", VOICE | {"seconds": TEN_HOURS_S}, "Запись слишком"),
+    "a large voice": (SOUND + bytes(21 * MB), "v.oga", VOICE, "Файл слишком большой"),
+    "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Такую запись я не разберу"),
+    "a zip bomb": (bomb, "b.docx", {}, "Внутри файла слишком много"),
+    "a locked pdf": (LOCKED, "тайна.pdf", {}, "Документ закрыт паролем"),
+    "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
+    "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
+    "a program": (b"MZ\x90\x00" + bytes(900), "курсовая.pdf", {}, "Такие файлы я не читаю"),
+    "a damaged pdf": (pdf("а")[:200], "a.pdf", {}, "Файл повреждён"),
+    "a scan": (pdf(None), "a.pdf", {}, "В документе нет текста"),
+    "a hidden photo": (PHOTO, "a.pdf", {}, "Внутри этого файла картинка"),
+    "a hidden voice": (SOUND, "a.pdf", {}, "Внутри этого файла запись"),
+    "a photo that is none": (b"MZ" * 30, "a.png", {"kind": "photo"}, "Такую картинку не открыть"),
+    "a large photo": (PHOTO + bytes(11 * MB), "a.png", {"kind": "photo"}, "Файл слишком большой"),
+}
+
+
+@pytest.fixture
+def media(settings, provider):
+    provider.behave(context_window=200_000)
+    return with_media(settings)
+
+
+@pytest.mark.parametrize("what", BAD)
+def test_what_cannot_be_used_is_told_in_a_sentence_and_not_counted(telegram, provider, media, what):
+    content, name, how, words = BAD[what]
+    content = content() if callable(content) else content
+    mime = "application/octet-stream"
+    (answer,) = after(telegram, media, lambda: send(telegram, content, name, mime, **how))
+    assert answer.startswith(words)
+    assert charged(media) == {}
+    assert states(media) == {"refused": 1}
+    assert not questions(provider)
+
+
+def test_what_is_told_as_too_much_is_never_fetched(telegram, media):
+    def act():
+        send(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
+        send(telegram, b"a" * 21 * MB)
+
+    after(telegram, media, act, 2)
+    assert not telegram.calls("getFile")
+
+
+def test_a_file_that_telegram_has_deleted_is_told(telegram, media):
+    send(telegram, b"Text.")
+    telegram.act(lambda _acting: telegram._world.files.clear())
+    (answer,) = after(telegram, media, lambda: None)
+    assert answer.startswith("Этого файла в Telegram больше нет. Пришлите его ещё раз")
+    assert charged(media) == {}
+
+
+def test_a_telegram_that_hands_nothing_out_is_told(telegram, media):
+    telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
+    (answer,) = after(telegram, media, lambda: send(telegram, b"Text."))
+    assert answer.startswith("Telegram сейчас не отдаёт")
+    assert charged(media) == {}
+
+
+def test_the_sentence_is_in_the_persons_language(telegram, media):
+    with RunningBot(media):
+        telegram.send_file(5001, Upload("a.pdf", "application/pdf", LOCKED))
+        wait_until_ended(telegram, media, 1)
+    (answer,) = texts(telegram, 5001)
+    assert answer.startswith("The document is locked with a password")
+
+
+def test_a_million_characters_end_in_clear_sentences(telegram, provider, settings):
+    provider.behave(context_window=8000)
+    media = with_media(settings)
+    with RunningBot(media):
+        parts = telegram.paste("anna", "слово " * 170_000)
+        wait_until_ended(telegram, media, len(parts))
+    told = texts(telegram, "anna")
+    assert 1 <= len(told) <= 12
+    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in told), told
+    assert charged(media) == {}
+
+
+def test_a_document_of_a_million_characters_is_told_in_parts_or_refused(telegram, media):
+    (answer,) = after(telegram, media, lambda: send(telegram, b"word " * 210_000))
+    assert answer.startswith("Документ слишком длинный: я читаю документы короче 1")
+    assert charged(media) == {}
+
+
+def test_naughty_strings_are_questions_like_others(telegram, provider, media):
+    provider.behave(fixed_answer="Ответ.")
+    with RunningBot(media):
+        for number, string in enumerate(STRINGS):
+            telegram.say(3000 + number, string)
+        wait_until_ended(telegram, media, len(STRINGS))
+    assert sorted(questions(provider)) == sorted(STRINGS)
+    assert states(media) == {"answered": len(STRINGS)}
+
+
+def test_naughty_answers_are_shown(telegram, provider, media):
+    with RunningBot(media):
+        for number, string in enumerate(STRINGS):
+            provider.behave(fixed_answer=string)
+            telegram.say(3000 + number, "Вопрос")
+            wait_until_ended(telegram, media, number + 1)
+    assert all(texts(telegram, 3000 + number) for number in range(len(STRINGS)))
+
+
+def test_buttons_of_others_do_nothing(telegram, provider, media):
+    provider.behave(think_s=3600.0)
+    with RunningBot(media):
+        telegram.say("anna", "Вопрос Анны")
+        telegram.wait_for(lambda: telegram.answers("anna"))
+        ((update_id,),) = rows(media, "SELECT update_id FROM updates")
+        telegram.say("boris", "/help")
+        telegram.wait_for(lambda: telegram.answers("boris"))
+        for data in (f"stop:{update_id}", "again:1", "sum:1", "again:x", "again:", "", "🦔:1"):
+            telegram.press("boris", data or ":", forged=True)
+        telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, media, 9)
+    (answer,) = texts(telegram, "anna")
+    assert "«Вопрос Анны»" in answer
+    assert "[" not in answer
+    assert questions(provider) == ["Вопрос Анны"]
+
+
+def test_hostile_documents_change_nothing_though_a_model_obeys(telegram, provider, media):
+    # Each wording and each kind of file once: all hundred are read and quoted in other tests.
+    provider.behave(fixed_answer="\n".join(ORDERS))
+    check_hostile(telegram, provider, media, documents()[::11])

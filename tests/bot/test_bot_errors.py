@@ -1,0 +1,340 @@
+"""What Telegram, the provider and people do wrong, and what a person then reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from dataclasses import replace
+
+import pytest
+import structlog
+
+from merlin.app.inbox import Inbox, Update
+from merlin.config.settings import TelegramLimits
+from merlin.core.errors import ConfigError
+from merlin.core.log import set_up_logging
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.running_bot import (
+    QUICK,
+    VERA,
+    RunningBot,
+    ask,
+    rows,
+    russian,
+    states,
+    texts,
+    wait_until_ended,
+)
+
+pytestmark = pytest.mark.functional
+
+TOKEN_LIKE = re.compile(r"\d{6,}:[A-Za-z0-9_-]{30,}")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault("editMessageText", FaultKind.STATUS, status=429, retry_after_s=1),
+        Fault("editMessageText", FaultKind.STATUS, status=500, times=3),
+        Fault("editMessageText", FaultKind.DONE_STATUS, status=502),
+        Fault("editMessageText", FaultKind.DROP),
+        Fault("editMessageText", FaultKind.REFUSE, times=2),
+        Fault("getUpdates", FaultKind.DROP),
+        Fault("getUpdates", FaultKind.DONE_STATUS, status=500, times=2),
+    ],
+    ids=lambda fault: f"{fault.method}-{fault.kind}-{fault.status}",
+)
+def test_one_whole_answer_stands_whatever_telegram_does(telegram, settings, fault):
+    telegram.faults.add(fault)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS, FaultKind.STATUS])
+def test_a_placeholder_in_doubt_leaves_at_worst_an_orphan(telegram, settings, kind):
+    telegram.faults.add(Fault("sendMessage", kind, status=500))
+    *orphans, answer = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+    assert orphans == [] if kind is FaultKind.STATUS else ["…"]
+
+
+def test_a_tail_in_doubt_is_repeated_with_a_mark(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 1000)
+    telegram.faults.add(Fault("sendMessage", FaultKind.DROP, skip=1))
+    _head, tail, again = ask(telegram, settings, "вопрос")
+    assert again == f"{russian('bot-repeat')}\n{tail}"
+    assert rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
+
+
+def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 1000)
+    telegram.faults.add(
+        Fault("sendMessage", FaultKind.DROP, skip=1, times=2, only={"chat_id": "1001"})
+    )
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+        wait_until_ended(telegram, settings, 1)
+    assert len(texts(telegram)) == 3
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+    assert "не подтвердил" in texts(telegram, "vera")[0]
+
+
+def test_a_flooded_chat_holds_up_no_other(telegram, settings):
+    flood = Fault(
+        "sendMessage", FaultKind.STATUS, status=429, retry_after_s=3600, only={"chat_id": "1001"}
+    )
+    telegram.faults.add(flood)
+    with RunningBot(replace(settings, pace=replace(QUICK, finish_s=0.1))):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: not telegram.faults.all())
+        telegram.say("boris", "вопрос")
+        telegram.wait_for(lambda: any("«вопрос»" in told for told in texts(telegram, "boris")))
+        assert texts(telegram) == []
+    # The next bot has not been asked to wait.
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 2)
+    assert "«вопрос»" in texts(telegram)[0]
+
+
+def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, settings):
+    with RunningBot(settings):
+        telegram.say("anna", "первый")
+        wait_until_ended(telegram, settings, 1)
+        telegram.block("anna")
+        telegram.say("anna", "второй")
+        wait_until_ended(telegram, settings, 3)
+        assert rows(settings, "SELECT is_reachable FROM users") == [(0,)]
+        telegram.block("anna", blocked=False)
+        telegram.say("anna", "третий")
+        wait_until_ended(telegram, settings, 5)
+    assert rows(settings, "SELECT is_reachable FROM users") == [(1,)]
+    assert rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [("unreachable",)]
+    assert "«третий»" in texts(telegram)[-1]
+
+
+def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        (placeholder,) = telegram.wait_for(lambda: telegram.answers("anna"))
+        telegram.delete("anna", placeholder.message_id)
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = texts(telegram)
+    assert "«вопрос»" in answer
+
+
+def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, settings):
+    telegram.faults.add(Fault("getUpdates", FaultKind.STATUS, status=409, times=3))
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        wait_until_ended(telegram, settings, 1)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    (told,) = texts(telegram, "vera")
+    assert "токеном" in told
+    assert not telegram.calls("deleteWebhook")
+
+
+def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, settings, logs):
+    with RunningBot(settings):
+        telegram.say("anna", "до")
+        wait_until_ended(telegram, settings, 1)
+        telegram.stop()
+        telegram.say("anna", "во время")
+        telegram.wait_for(lambda: any(log["event"] == "telegram does not answer" for log in logs))
+        telegram.start()
+        wait_until_ended(telegram, settings, 2)
+    events = [log["event"] for log in logs]
+    assert events.count("telegram does not answer") == 1
+    assert events.count("telegram answers again") == 1
+    assert "«во время»" in texts(telegram)[-1]
+
+
+def test_a_wrong_token_is_told_as_such(telegram, settings):
+    wrong = replace(settings, token="123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA")
+    with pytest.raises(ConfigError, match="token"), RunningBot(wrong):
+        pass
+
+
+def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    with RunningBot(settings):
+        for number in range(20):
+            telegram.say("anna", f"вопрос {number}")
+        telegram.say("boris", "вопрос")
+        telegram.wait_for(lambda: states(settings).get("refused", 0) > 5)
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, settings, 21)
+        telegram.wait_for(lambda: any("Не успеваю" in told for told in texts(telegram)))
+    told = texts(telegram)
+    assert sum("Не успеваю" in text for text in told) == 1
+    counted = states(settings)
+    assert counted["answered"] == 21 - counted["refused"]
+    assert "«вопрос»" in texts(telegram, "boris")[0]
+
+
+def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    with RunningBot(settings):
+        telegram.say("anna", "/lang")
+        wait_until_ended(telegram, settings, 1)
+        telegram.press("anna", "lang:en")
+        wait_until_ended(telegram, settings, 2)
+        for number in range(8):
+            telegram.say("anna", f"вопрос {number}")
+        telegram.wait_for(lambda: any("can't keep up" in told for told in texts(telegram)))
+        assert not any("Не успеваю" in told for told in texts(telegram))
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, settings, 10)
+
+
+def test_updates_that_come_again_are_answered_once(telegram, settings):
+    # The batch was handed out, but its way to the bot broke: Telegram sends it again.
+    telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
+    telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
+    told = ask(telegram, settings, "первый", "второй")
+    assert ["«первый»" in told[0], "«второй»" in told[1], len(told)] == [True, True, 2]
+
+
+def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, settings):
+    provider.behave(fixed_answer="слово " * 2000)
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403, skip=1))
+    (head,) = ask(telegram, settings, "вопрос")
+    assert head.startswith("слово")
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert set(rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
+
+
+def test_a_text_that_telegram_refuses_is_no_confirmed_answer(telegram, settings):
+    # With its marks and without them.
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400, times=2))
+    assert ask(telegram, settings, "/help") == []
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+
+
+def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400))
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+
+
+def test_a_handler_that_breaks_twice_says_sorry(telegram, settings):
+    # Each try edits twice: with the marks of the text, and without them.
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))
+    assert ask(telegram, settings, "вопрос") == ["…", russian("bot-failed")]
+    assert states(settings) == {"failed": 1}
+
+
+def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, settings):
+    with RunningBot(settings), open_database(settings.database) as other:
+        # What is asked of models breaks, and nothing else does.
+        other.sql("ALTER TABLE serving RENAME TO away")
+        telegram.say("anna", "вопрос")
+        wait_until_ended(telegram, settings, 1)
+        other.sql("ALTER TABLE away RENAME TO serving")
+    assert texts(telegram) == [russian("bot-failed")]
+
+
+def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, logs):
+    with RunningBot(settings), open_database(settings.database) as other:
+        other.sql("ALTER TABLE updates RENAME TO away")
+        telegram.say("anna", "вопрос")
+        said = "updates could not be stored"
+        telegram.wait_for(lambda: [log for log in logs if log["event"] == said])
+        other.sql("ALTER TABLE away RENAME TO updates")
+        wait_until_ended(telegram, settings, 1)
+    assert "«вопрос»" in texts(telegram)[0]
+
+
+def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
+    with RunningBot(settings):
+        telegram.call(lambda: telegram._world.people.pop(1002))
+        raw = {
+            "message_id": 1,
+            "from": {"id": 1002, "is_bot": False},
+            "chat": {"id": 1002, "type": "private"},
+            "text": "вопрос",
+        }
+        telegram.call(lambda: telegram._world.add_update("message", raw))
+        wait_until_ended(telegram, settings, 1)
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+
+
+def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegram, settings):
+    with RunningBot(settings):
+        telegram.say("anna", "первый")
+        wait_until_ended(telegram, settings, 1)
+    (settings.state_dir / "text.key").unlink()
+    with RunningBot(settings):
+        telegram.say("anna", "второй")
+        wait_until_ended(telegram, settings, 2)
+    assert "«второй»" in texts(telegram)[-1]
+    _store_unread(settings, telegram)
+    (settings.state_dir / "text.key").unlink()
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 3)
+    assert texts(telegram)[-1] == russian("bot-failed")
+
+
+def _store_unread(settings, telegram):
+    """Store an update that nobody works on yet."""
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        bot_id = int(telegram.token.partition(":")[0])
+        update = Update(7, "message", 1001, 1001, "ru", {"update_id": 7, "message": {}})
+        Inbox(database, bot_id).store([update], None)
+
+
+def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):
+    words = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=words, piece_s=0.03)
+    # Three calls, of which the placeholder is one, and then none for a quarter of an hour.
+    narrow = replace(
+        settings,
+        limits=TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0),
+        pace=replace(QUICK, finish_s=0.1),
+    )
+    with RunningBot(narrow):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
+    assert len(telegram.calls("editMessageText")) <= 2
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 1)
+    assert texts(telegram) == [words]
+
+
+def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, settings):
+    words = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=words, piece_s=0.02)
+    telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
+    assert ask(telegram, settings, "вопрос") == [words]
+
+
+def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
+    before = logging.getLogger().handlers[:]
+    try:
+        set_up_logging("bot", logging.DEBUG)
+        telegram.faults.add(Fault("*", FaultKind.DROP, skip=3, times=3))
+        telegram.faults.add(Fault("*", FaultKind.STATUS, status=500, skip=2, times=2))
+        ask(telegram, settings, "вопрос")
+    finally:
+        logging.basicConfig(handlers=before, level=logging.WARNING, force=True)
+        structlog.reset_defaults()
+    captured = capfd.readouterr()
+    assert "bot started" in captured.err
+    assert not TOKEN_LIKE.search(captured.err + captured.out)
+    assert all(json.loads(line) for line in captured.err.splitlines() if line.startswith("{"))
+
+
+def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, settings):
+    quick = replace(settings, pace=replace(QUICK, longest_pause_s=0.1))
+    with RunningBot(quick), open_database(settings.database) as other:
+        with other.atomic():
+            telegram.say("anna", "вопрос")
+            telegram.wait_for(lambda: telegram.calls("getUpdates"))
+        wait_until_ended(telegram, settings, 1)
+    assert "«вопрос»" in texts(telegram)[0]

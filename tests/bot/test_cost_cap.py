@@ -1,0 +1,43 @@
+"""The money guard in the bot: once answers cost as much as they may, it says so, and until when."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.config.settings import AnswerBudget
+from tests.bot.running_bot import RunningBot, rows, states, wait_until_ended
+from tests.support.config import priced
+from tests.support.plan_config import plans_of
+
+pytestmark = pytest.mark.functional
+
+DEAR = priced("stand-in-base", input=1, output=2)
+PLANS = tuple(plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
+
+
+@pytest.mark.parametrize(
+    ("caps", "words", "answered"),
+    [
+        (AnswerBudget(per_person_per_day=1e-6), "Вы исчерпали дневной лимит", 2),
+        (AnswerBudget(per_day=1e-6), "Бот исчерпал дневной лимит", 1),
+    ],
+)
+def test_a_cap_that_is_reached_stops_whom_it_is_for(
+    telegram, provider, settings, caps, words, answered
+):
+    # With a plan for the person's cap, without one for everybody's.
+    plans = PLANS if answered == 2 else ()
+    guarded = replace(settings, caps=caps, config=DEAR, plans=plans)
+    with RunningBot(guarded):
+        for number, name in enumerate(("anna", "anna", "boris"), 1):
+            telegram.say(name, f"Вопрос {number}")
+            wait_until_ended(telegram, guarded, number)
+    assert words in telegram.answers("anna")[1].text
+    assert ("Вопрос 3" in telegram.answers("boris")[0].text) is (answered == 2)
+    assert len(provider.calls("chat.create")) == answered
+    assert states(guarded) == {"answered": answered, "refused": 3 - answered}
+    assert rows(guarded, "SELECT COUNT(*) FROM quota_use") == [(2 if plans else 0,)]
+    ((to, key),) = {*rows(guarded, "SELECT to_whom, key FROM notice")}
+    assert (to, key) == ("admins", f"notice-answers-{'person' if answered == 2 else 'day'}")

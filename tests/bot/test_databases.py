@@ -1,0 +1,121 @@
+"""The running bot is the same on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.bot.conversation import Talk
+from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
+from tests.support.forked_processes import code_of, start_bot
+from tests.support.plan_config import plans_of
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.integration
+
+QUESTION = "Что значит лоб?"
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request, tmp_path, telegram, provider):
+    made = settings_of(tmp_path, telegram, provider)
+    if request.param == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        made = replace(made, database=server.emptied())
+    let_serve(made, "stand-in-base")
+    return made
+
+
+def wait_until_ended(telegram, settings, count):
+    telegram.wait_for(
+        lambda: "waiting" not in (found := states(settings)) and sum(found.values()) == count, 20
+    )
+
+
+def texts(telegram, who="anna"):
+    return [one.text for one in telegram.answers(who)]
+
+
+def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, provider, settings):
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        telegram.say("anna", QUESTION)
+        telegram.wait_for(lambda: any(len(one.versions) > 3 for one in telegram.answers("anna")))
+        provider.behave(piece_s=0.0)
+        wait_until_ended(telegram, settings, 1)
+        assert talk.last.text.endswith("слово399")
+        talk.say("А дальше?")
+        talk.say("/new")
+        talk.say("Второй разговор")
+        talk.say("/sessions")
+        talk.press(talk.behind(QUESTION))
+        talk.press(talk.data("session-name"))
+        talk.say("Лоб")
+        talk.say("/sessions")
+        assert any("Лоб" in label for label in talk.labels)
+    sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
+    assert sizes == [2, 4, 2]
+    assert states(settings) == {"answered": 9}
+
+
+def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
+    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
+    limited = replace(settings, plans=tuple(plans))
+    with RunningBot(limited):
+        for number in range(4):
+            telegram.say("anna", f"Вопрос {number}")
+        wait_until_ended(telegram, limited, 4)
+    assert len(provider.calls("chat.create")) == 2
+    assert states(limited) == {"answered": 2, "refused": 2}
+    charged = rows(limited, "SELECT COUNT(*) FROM quota_use WHERE state = 'charged'")
+    assert charged == [(2,)]
+
+
+def test_a_growing_answer_is_stopped(telegram, provider, settings):
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
+    with RunningBot(settings):
+        telegram.say("anna", "Расскажи")
+        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)))
+        provider.behave(piece_s=3600.0)
+        telegram.press("anna", telegram.answers("anna")[0].keys[0][0]["callback_data"])
+        wait_until_ended(telegram, settings, 2)
+    (answer,) = telegram.answers("anna")
+    assert answer.text.startswith("слово0 слово1 слово2")
+    assert "слово399" not in answer.text
+
+
+def test_a_killed_bot_is_followed_by_one_whole_answer(telegram, settings, tmp_path):
+    telegram.say("anna", QUESTION)
+    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded")
+    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = texts(telegram)
+    assert f"«{QUESTION}»" in answer
+
+
+def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settings, tmp_path):
+    vera = replace(settings, admins=(1003,))
+    logs = tmp_path / "first", tmp_path / "second"
+    first = start_bot(vera, logs[0])
+    telegram.wait_for(lambda: b"this bot polls" in logs[0].read_bytes())
+    second = start_bot(vera, logs[1])
+    try:
+        telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
+        telegram.say("anna", "Первый")
+        telegram.wait_for(lambda: "«Первый»" in "".join(texts(telegram)))
+        wait_until_ended(
+            telegram, vera, 1
+        )  # who dies before is followed by one who answers once more
+        first.kill()
+        telegram.say("anna", "Второй")
+        telegram.wait_for(lambda: "«Второй»" in "".join(texts(telegram)))
+    finally:
+        for child in (first, second):
+            child.terminate()
+            child.join(longest())
+    assert {call.status for call in telegram.calls("getUpdates")} <= {200, 0}
+    assert texts(telegram, "vera") == []
+    assert len(texts(telegram)) == 2

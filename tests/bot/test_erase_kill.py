@@ -1,0 +1,56 @@
+"""A bot killed while it erases a person, and started again: nothing of them stays."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from merlin.core.killpoint import POINTS
+from merlin.db.database import open_database
+from tests.bot.running_bot import RunningBot, states
+from tests.support.forked_processes import code_of, start_bot
+from tests.support.migrated_databases import table_names
+
+pytestmark = pytest.mark.integration
+
+OURS = [point for point in POINTS if point.startswith("erase.")]
+ALONE = re.compile(r"(?<!\d)1001(?!\d)")
+
+
+def has_traces(settings):
+    """Return whether anna's number stands in any column of the database."""
+    with open_database(settings.database, read_only=True) as database:
+        held = [
+            row
+            for name in table_names(database)
+            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+        ]
+    return any(ALONE.search(str(value)) for row in held for value in row)
+
+
+@pytest.mark.parametrize("point", OURS)
+def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point):
+    def done(count):
+        telegram.wait_for(lambda: sum(states(settings).values()) >= count)
+        telegram.wait_for(lambda: "waiting" not in states(settings))
+
+    with RunningBot(settings):
+        telegram.say("anna", "Что такое лоб?")
+        done(1)
+        telegram.say("anna", "/delete_me")
+        done(2)
+        asked = telegram.answers("anna")[-1]
+        telegram.press("anna", "forget:1")
+        done(3)
+    telegram.press("anna", "forget:2")
+    log = tmp_path / "log"
+    child = start_bot(settings, log, MERLIN_CRASH_AT=point)
+    assert code_of(child) == 137, log.read_text()
+    assert has_traces(settings)
+    with RunningBot(settings):
+        # The dead bot's right to poll is its own for some seconds.
+        telegram.wait_for(lambda: not telegram.pending(), 60)
+        telegram.wait_for(lambda: not has_traces(settings))
+    (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
+    assert "Всё удалено" in shown.text

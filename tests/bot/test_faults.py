@@ -1,0 +1,271 @@
+"""What goes wrong between two lanes of a chat, over a kill, and with answers of no sense."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+from telegram.ext import Application, CallbackQueryHandler, ContextTypes
+
+from merlin.billing.quota import Allowance, Format
+from merlin.bot.application import register
+from merlin.bot.context import BotContext, BotData
+from merlin.db.database import open_database
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.conversation import Talk
+from tests.bot.running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
+from tests.support.forked_processes import code_of, start_bot
+from tests.support.plan_config import new_plan
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+ANNA = 1001
+FLOOD_S = 30
+
+
+def free(settings, **more):
+    """Return settings under a plan that counts."""
+    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    return replace(settings, plans=(plan,), **more)
+
+
+def uses(settings):
+    return [state for (state,) in rows(settings, "SELECT state FROM quota_use ORDER BY update_id")]
+
+
+def flooded(telegram, *methods):
+    """Let Telegram ask anna's chat to wait for much longer than a test lasts."""
+    for method in methods:
+        telegram.faults.add(
+            Fault(
+                method,
+                FaultKind.STATUS,
+                status=429,
+                times=None,
+                retry_after_s=FLOOD_S,
+                only={"chat_id": str(ANNA)},
+            )
+        )
+
+
+def button_verbs():
+    """Return the verb of every button that the bot knows."""
+    known = ContextTypes(context=BotContext, bot_data=BotData)
+    application = Application.builder().token("1:a").context_types(known).build()
+    register(application)
+    handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]
+    patterns = [handler.pattern.pattern for handler in handlers if handler.pattern is not None]
+    return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
+
+
+def payment():
+    return {
+        "id": "77",
+        "from": {"id": ANNA, "is_bot": False, "first_name": "Анна"},
+        "currency": "XTR",
+        "total_amount": 1,
+        "invoice_payload": "Order not found",
+    }
+
+
+def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
+    telegram, provider, settings, tmp_path
+):
+    with RunningBot(settings):
+        Talk(telegram, settings).say("/system")
+        Talk(telegram, settings).press("system:set")
+    telegram.say("anna", "Отвечай стихами")
+    child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
+    assert code_of(child) == 137
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 3)
+    assert not provider.calls("chat.create")
+    assert russian("system-set") in texts(telegram)[-1]
+
+
+def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
+    telegram, provider, settings, tmp_path
+):
+    with RunningBot(settings):
+        Talk(telegram, settings).say("Первый")
+        (session,) = rows(settings, "SELECT id FROM chat_session")[0]
+    provider.behave(think_s=3600.0)
+    child = start_bot(settings, tmp_path / "log")
+    telegram.say("anna", "Второй")
+    telegram.wait_for(lambda: texts(telegram)[-1] == "…")
+    wait_until(lambda: len(rows(settings, "SELECT id FROM turn")) == 2)
+    telegram.press("anna", f"session-name:{session}", forged=True)
+    wait_until(lambda: rows(settings, "SELECT step FROM dialog"))
+    child.kill()
+    child.join()
+    provider.behave(think_s=0.0)
+    with RunningBot(settings):
+        wait_until_ended(telegram, settings, 3)
+    assert any("«Второй»" in told for told in texts(telegram))
+    assert rows(settings, "SELECT step FROM dialog") == [("session-name",)]
+
+
+def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
+    telegram, provider, settings
+):
+    provider.behave(think_s=3600.0)
+    with RunningBot(replace(settings, pace=replace(settings.pace, finish_s=0.1))):
+        telegram.say("anna", "Вопрос")
+        telegram.wait_for(lambda: texts(telegram) == ["…"])
+        flooded(telegram, "editMessageText", "sendMessage")
+        telegram.press("anna", "sessions:0", forged=True)
+        telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
+        stop = telegram.answers("anna")[0].keys[0][0]["callback_data"]
+        telegram.press("anna", stop)
+        telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", payment()))
+        telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
+        answers = partial(telegram.calls, "answerCallbackQuery")
+        stopping = russian("bot-stopping")
+        telegram.wait_for(lambda: stopping in [one.arguments.get("text") for one in answers()])
+
+
+def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegram, settings, logs):
+    with RunningBot(settings), open_database(settings.database) as other:
+        other.sql("ALTER TABLE dialog RENAME TO away")
+        telegram.say("anna", "Вопрос")
+        wait_until(lambda: any(log.get("exc_info") for log in logs))
+        other.sql("ALTER TABLE away RENAME TO dialog")
+        wait_until_ended(telegram, settings, 1)
+    assert "«Вопрос»" in texts(telegram)[-1]
+
+
+def test_a_question_of_somebody_who_takes_no_messages_is_given_back(telegram, settings):
+    limited = free(settings)
+    with RunningBot(limited):
+        telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
+        telegram.say("anna", "Вопрос")
+        wait_until_ended(telegram, limited, 1)
+    assert states(limited) == {"failed": 1}
+    assert uses(limited) == ["returned"]
+
+
+def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provider, settings):
+    limited = free(settings)
+    with RunningBot(limited):
+        talk = Talk(telegram, limited)
+        talk.say("Первый")
+        ((session, turn),) = rows(limited, "SELECT session_id, id FROM turn")
+        provider.behave(think_s=3600.0)
+        telegram.press("anna", f"sum:{turn}", forged=True)
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
+        telegram.press("anna", f"session-drop:{session}", forged=True)
+        wait_until(lambda: deleted(limited))
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, limited, 3)
+    assert uses(limited) == ["charged", "returned"]
+    assert texts(telegram)[-1] == russian("sum-failed")
+
+
+def deleted(settings):
+    return rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
+
+
+def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
+    telegram, provider, settings
+):
+    limited = free(settings)
+    with RunningBot(limited):
+        talk = Talk(telegram, limited)
+        talk.say("Первый")
+        (session,) = rows(limited, "SELECT id FROM chat_session")[0]
+        provider.behave(think_s=3600.0)
+        telegram.say("anna", "Второй")
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
+        telegram.press("anna", f"session-drop:{session}", forged=True)
+        wait_until(lambda: deleted(limited))
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, limited, 3)
+    assert any("«Второй»" in told for told in texts(telegram))
+    assert uses(limited) == ["charged", "charged"]
+
+
+def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provider, settings):
+    limited = free(settings)
+    with RunningBot(limited):
+        talk = Talk(telegram, limited)
+        talk.say("Первый")
+        again = talk.data("again")
+        provider.behave(think_s=3600.0)
+        telegram.press("anna", again)
+        telegram.press("anna", again, forged=True)
+        wait_until(lambda: len(provider.calls("chat.create")) == 2)
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, limited, 3)
+    assert len(provider.calls("chat.create")) == 2
+    assert russian("bot-again-done") in talk.alerts()
+    assert uses(limited) == ["charged", "charged"]
+
+
+def test_an_answer_that_failed_is_asked_again_by_the_older_button(telegram, provider, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Первый")
+        again = talk.data("again")
+        provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
+        talk.press(again)
+        talk.press(again, forged=True)
+    assert "«Первый»" in texts(telegram)[-1]
+
+
+def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Первый")
+        (session,) = rows(settings, "SELECT id FROM chat_session")[0]
+        file = talk.press(f"session-file:{session}:md", forged=True)
+        message = talk.press("sessions:0", file.message_id, forged=True)
+    assert "разговор" in message.text
+    assert states(settings) == {"answered": 3}
+
+
+def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
+    telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Первый")
+        message = talk.say("/sessions")
+    assert "разговор" in message.text
+    assert states(settings) == {"answered": 2}
+
+
+def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provider, settings):
+    provider.behave(fixed_answer="- *пункт* и `код`\n" * 500, piece_s=0.0006)
+    with RunningBot(settings):
+        telegram.say("anna", "Вопрос")
+        wait_until_ended(telegram, settings, 1)
+    edits = [repr(call.arguments) for call in telegram.calls("editMessageText")]
+    assert len(edits) == len(set(edits))
+
+
+def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
+    nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
+    # What these ask of a model or take away is looked at elsewhere.
+    verbs = sorted(button_verbs() - {"again", "sum", "forget"})
+    presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say("Первый")
+        message = {"message_id": talk.last.message_id, "date": 1}
+        message["chat"] = {"id": ANNA, "type": "private"}
+        sender = {
+            "id": ANNA,
+            "is_bot": False,
+            "first_name": "\u202e{$x}<b>*_[",
+            "language_code": "xx",
+        }
+        for number, data in enumerate(presses):
+            query = {"id": str(number), "from": sender, "data": data, "message": message}
+            telegram.act(partial(_add, query))
+        wait_until_ended(telegram, settings, len(presses) + 1)
+    assert "failed" not in states(settings)
+
+
+def _add(query, acting):
+    acting.world.add_update("callback_query", query)

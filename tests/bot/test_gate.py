@@ -1,0 +1,91 @@
+"""A held model in the bot: told with its questions, accepted by an editor, promoted by an admin."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.permissions import Role
+from tests.bot.admin_chat import ANNA, Chat, beside, grant
+from tests.bot.running_bot import RunningBot, rows
+from tests.support.pipeline_lab import Lab
+
+pytestmark = pytest.mark.functional
+YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    """Return a lab that serves trial-1; trial-2 is held for twelve questions."""
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset(count=12, tests=0, gate="not_worse")
+    for number in range(20, 32):
+        lab.repository.example("trial", number, answer=YES, is_test=True)
+    for answer in (YES, NO):
+        provider.behave(fixed_answer=answer)
+        lab.repository.example("trial", 1, answer=f"Слово «{answer}»")
+        lab.repository.commit()
+        lab.tick(rounds=4)
+    provider.behave(fixed_answer="")
+    return lab
+
+
+@pytest.fixture
+def settings(lab, telegram):
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        yield settings
+
+
+def serving(lab):
+    return lab.status()["serving"]["build"]
+
+
+def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
+    vera = Chat(telegram, settings)
+    message = vera.until("trial-2 пока не отвечает людям")
+    assert "✗ Что значит слово номер 20" in message.text
+    assert "… и ещё 7" in message.text
+    vera.press("🔎 Посмотреть модель")
+    assert "остановлена тестом" in vera.last.text
+    assert "неверно отвечает на 12 тестовых вопросов" in vera.last.text
+    assert vera.labels[:2] == ["✅ Принять эти ответы", "⬆️ Сделать текущей"]
+    before = vera.last.message_id
+    reply = vera.press("📈 Тест по версиям")
+    assert reply.message_id != before
+    (call,) = telegram.calls("sendPhoto")
+    assert "trial-2" in call.arguments["caption"]
+    vera.forge("a-model:2")
+    vera.press("⬆️ Сделать текущей")
+    vera.press("a-promote-yes:2")
+    lab.tick("serve")
+    vera.until("теперь отвечает trial-2")
+    assert serving(lab) == "trial-2"
+    vera.forge("a-model:2")
+    assert "остановлена" not in vera.last.text
+
+
+def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(settings, telegram, lab):
+    grant(settings, ANNA, Role.EDITOR)
+    anna = Chat(telegram, settings, "anna")
+    anna.say("/admin")
+    anna.forge("a-model:2")
+    assert "⬆️ Сделать текущей" not in anna.labels
+    anna.press("✅ Принять эти ответы")
+    assert "Точно?" in anna.last.text
+    assert "✗ Что значит слово номер 20" in anna.last.text
+    anna.press("a-accept-yes:2")
+    lab.tick("serve", "promote")
+    anna.until("принято 12 ответов trial-2")
+    assert serving(lab) == "trial-2"
+    noted = rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id DESC LIMIT 1")
+    assert noted == [("user:1001", "ask.accept", "dataset:trial")]
+    assert rows(settings, "SELECT DISTINCT by_whom FROM accepted_loss") == [("user:1001",)]
+
+
+def test_a_teacher_of_another_dataset_accepts_nothing(settings, telegram, lab):
+    grant(settings, ANNA, Role.TEACHER, "other")
+    anna = Chat(telegram, settings, "anna")
+    anna.say("/admin")
+    anna.forge("a-accept-yes:2")
+    assert rows(settings, "SELECT id FROM request") == []
+    assert serving(lab) == "trial-1"

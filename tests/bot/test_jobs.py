@@ -1,0 +1,197 @@
+"""Jobs by buttons: seen, launched with their price, cancelled; a real daemon carries it out."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.bot.rendering import WIDTH, sparkline
+from merlin.core.permissions import Role
+from tests.bot.admin_chat import ANNA, Chat, beside, grant, with_admin
+from tests.bot.running_bot import RunningBot, rows
+from tests.support.pipeline_lab import Lab
+
+pytestmark = pytest.mark.functional
+
+PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    lab = Lab(tmp_path, provider.base_url, budget={"per_month": 5}, models=PRICED)
+    lab.repository.dataset()
+    lab.repository.commit()
+    return lab
+
+
+@pytest.fixture
+def chat(lab, telegram):
+    lab.tick("fetch", "launch")
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        yield Chat(telegram, settings)
+
+
+def audit(settings):
+    return rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+
+
+def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, lab):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    assert any("trial-1" in label for label in chat.labels)
+    chat.press("a-job:1")
+    assert "stand-in-base" in chat.last.text
+    message = chat.press("a-cancel:1")
+    assert "Точно?" in message.text
+    assert lab.status()["job"]["state"] in {"queued", "running"}
+    chat.press("a-cancel-yes:1")
+    assert rows(chat.settings, "SELECT kind, by_whom, state FROM request") == [
+        ("cancel", "user:1003", "waiting")
+    ]
+    lab.tick("serve")
+    reply = chat.until("✅")
+    assert reply.message_id == message.message_id
+    assert "отменено" in reply.text
+    assert lab.status()["job"]["state"] == "cancelled"
+    assert audit(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
+
+
+def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
+    lab.until_serving("trial-1")
+    chat.until("теперь отвечает")
+    lab.repository.dataset(launch={"mode": "manual"}, count=14)
+    lab.repository.commit()
+    lab.tick("fetch")
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-launch:0")
+    chat.press("trial")
+    assert "$" in chat.last.text
+    assert "осталось" in chat.last.text
+    assert "trial-2" in chat.last.text
+    assert "Точно?" in chat.last.text
+    chat.press(chat.data("a-launch-yes"))
+    lab.tick("serve")
+    chat.until("✅ Обучение 2")
+    chat.press("Продолжить ›")
+    assert "Обучение 2" in chat.last.text
+
+
+def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
+    lab.repository.example("trial", 99)
+    chat.say("/admin")
+    mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
+    assert "уже в обучении 1" in chat.forge(mark)
+    chat.forge(mark.replace("a-price", "a-launch-yes"))
+    lab.tick("serve")
+    chat.until("⚠️")
+    assert "уже в обучении 1" in chat.last.text
+
+
+def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
+    chat.say("/admin")
+    chat.forge("a-cancel-yes:1")
+    assert "Задача уже в очереди, жду результата" in chat.forge("a-cancel-yes:1")
+    assert len(rows(chat.settings, "SELECT id FROM request")) == 1
+
+
+def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    message = chat.press("a-job:1")
+    for _ in range(20):
+        lab.tick("poll")
+    chat.telegram.wait_for(lambda: "завершено" in chat.last.text)
+    assert "Сейчас:" not in chat.last.text
+    assert chat.last.message_id == message.message_id
+    assert "▁" in chat.last.text
+    assert [mark["type"] for mark in chat.last.entities] == ["bold", "pre"]
+
+
+def test_the_home_tells_where_commits_stand_and_is_kept_up_to_date(chat, lab):
+    message = chat.say("/admin")
+    assert "▶️ обучается" in message.text
+    for _ in range(20):
+        lab.tick("poll")
+    chat.telegram.wait_for(lambda: "проходит тест" in chat.last.text)
+    assert chat.last.message_id == message.message_id
+
+
+def test_losses_come_as_a_picture_with_the_row_of_columns_below_it(chat, lab):
+    for _ in range(20):
+        lab.tick("poll")
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    before = chat.last.message_id
+    message = chat.press("a-losses:1")
+    assert message.message_id != before
+    (call,) = chat.telegram.calls("sendPhoto")
+    assert "Обучение 1" in call.arguments["caption"]
+    assert "▁" in call.arguments["caption"]
+    largest = message.message["photo"][-1]
+    assert (largest["width"], largest["height"]) == (1280, 720)
+
+
+def test_a_job_that_measured_nothing_offers_no_picture_and_draws_none(chat):
+    chat.say("/admin")
+    chat.press("a-jobs:0")
+    chat.press("a-job:1")
+    assert "📈 График потерь" not in chat.labels
+    assert "Потери ещё не измерены" in chat.forge("a-losses:1")
+    assert chat.telegram.calls("sendPhoto") == []
+
+
+def test_events_are_shown_oldest_first(chat, lab):
+    for _ in range(20):
+        lab.tick("poll")
+    chat.say("/admin")
+    chat.forge("a-events:1")
+    words = chat.last.text
+    assert words.index("Обучение создано") < words.index("шаг")
+    assert words.count("шаг") == 1
+
+
+def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
+    grant(chat.settings, ANNA, Role.TEACHER, "another")
+    anna = Chat(telegram, chat.settings, "anna")
+    assert "another" in anna.say("/admin").text
+    assert "trial" not in anna.last.text
+    assert "🚀 Запустить обучение" not in anna.labels
+    anna.press("a-jobs:0")
+    assert "Обучений ещё не было" in anna.last.text
+    assert "не найдено" in anna.forge("a-job:1")
+    grant(chat.settings, ANNA, Role.TEACHER, "trial")
+    anna.forge("a-job:1")
+    assert "Обучение 1" in anna.last.text
+    assert "⏹ Остановить обучение" not in anna.labels
+    assert "не действует" in anna.forge("a-cancel-yes:1")
+
+
+def test_forged_numbers_are_met_with_words(telegram, settings):
+    with RunningBot(with_admin(settings)):
+        chat = Chat(telegram, settings)
+        chat.say("/admin")
+        for data in (
+            "a-job",
+            "a-losses:x",
+            "a-job:x",
+            "a-job:99999999999999999999",
+            "a-jobs:-1",
+            "a-set:x",
+        ):
+            chat.forge(data)
+        assert "failed" not in {state for (state,) in rows(settings, "SELECT state FROM updates")}
+
+
+@pytest.mark.parametrize(
+    ("values", "columns"),
+    [([1.0], "▁"), ([0.0, 1.0], "▁█"), ([1.0, 0.5, 0.0], "█▅▁"), ([2.0, 2.0], "▁▁")],
+)
+def test_spark_draws_low_and_high(values, columns):
+    assert sparkline(values, min(values), max(values)) == columns
+
+
+def test_spark_keeps_the_ends_of_a_long_row():
+    drawn = sparkline([1.0, *([0.5] * 200), 0.0], 0.0, 1.0)
+    assert (len(drawn), drawn[0], drawn[-1]) == (WIDTH, "█", "▁")

@@ -1,0 +1,236 @@
+"""Messages that belong together, corrections, quotes, forwards: what reaches the model as what."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.app.inbox import Update
+from merlin.bot.updates import is_continuation, joined_text
+from merlin.sandbox.telegram.arguments import Upload
+from tests.bot.running_bot import (
+    PHOTO,
+    RunningBot,
+    after,
+    charged,
+    questions,
+    rows,
+    send,
+    states,
+    texts,
+    wait_until_ended,
+    with_media,
+)
+from tests.support.forked_processes import code_of, start_bot
+
+pytestmark = pytest.mark.functional
+
+# Ten messages of 4,096 characters at most.
+PASTE = "\n".join(f"Строка {n}: {'слово ' * 12}конец." for n in range(430))
+
+
+@pytest.fixture
+def media(settings, provider):
+    provider.behave(context_window=200_000)
+    return with_media(settings)
+
+
+def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
+    with RunningBot(media):
+        parts = telegram.paste("anna", PASTE)
+        wait_until_ended(telegram, media, len(parts))
+    assert len(parts) == 10
+    assert len(texts(telegram, "anna")) == 1
+    (asked,) = questions(provider)
+    assert asked.split() == PASTE.split()
+    assert charged(media) == {"text": 1}
+
+
+def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provider, media):
+    provider.behave(think_s=3600.0, context_window=200_000)
+    with RunningBot(media):
+        telegram.say("anna", "Первый вопрос")
+        telegram.wait_for(lambda: telegram.answers("anna"))
+        parts = telegram.paste("anna", PASTE)
+        telegram.say("anna", "/help")
+        telegram.wait_for(lambda: states(media) == {"waiting": len(parts) + 2})
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, media, len(parts) + 2)
+    assert [len(question.split()) for question in questions(provider)] == [2, len(PASTE.split())]
+    assert len(texts(telegram, "anna")) == 3
+    assert states(media) == {"answered": 12}
+
+
+@pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
+def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path, point):
+    parts = telegram.paste("anna", PASTE)
+    child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
+    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    with RunningBot(media):
+        wait_until_ended(telegram, media, len(parts))
+    assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
+    assert {len(question.split()) for question in questions(provider)} == {len(PASTE.split())}
+    assert states(media) == {"answered": 10}
+
+
+def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_path):
+    album = [Upload(f"{n}.png", "image/png", PHOTO + bytes([n])) for n in range(3)]
+    telegram.send_album("anna", album, caption="Сравни")
+    at = {"MERLIN_CRASH_AT": "placeholder.recorded"}
+    child = start_bot(replace(media, plans=()), tmp_path / "log", **at)
+    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    with RunningBot(media):
+        wait_until_ended(telegram, media, 3)
+    assert len(texts(telegram, "anna")) == 1
+    assert len(questions(provider)[-1]) == 4
+
+
+def message(number, text="", date=100, **more):
+    said = {"text": text, "date": date, **more}
+    return Update(number, "message", 1, 1, body={"message": said})
+
+
+@pytest.mark.parametrize(
+    ("second", "is_part"),
+    [
+        (message(2, "конец", 101), True),
+        (message(2, "конец", 160), False),
+        (message(2, "/clear", 100), False),
+        (message(2, "/usr/bin/python", 100), True),
+        (message(2, "конец", 100, forward_origin={}), False),
+        (replace(message(2, "конец", 100), user_id=2), False),
+        (replace(message(2, "конец", 100), kind="edited_message"), False),
+    ],
+)
+def test_what_follows_a_long_message_at_once_is_a_part_of_it(second, is_part):
+    assert is_continuation(second, message(1, "ы" * 4000)) is is_part
+    assert not is_continuation(second, message(1, "ы" * 400))
+
+
+def test_parts_are_joined_where_they_were_cut():
+    assert joined_text("ы" * 4096, [message(2, "э")]) == "ы" * 4096 + "э"
+    assert joined_text("ы" * 4000, [message(2, "э"), message(3, "")]) == "ы" * 4000 + "\nэ"
+    assert joined_text("", [message(2, "", caption="подпись")]) == "подпись"
+
+
+def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, media):
+    with RunningBot(media):
+        telegram.say("anna", "Что такое лопата?")
+        wait_until_ended(telegram, media, 1)
+        asked = telegram.log("anna")[0].message_id
+        telegram.edit("anna", asked, "Что такое лоб?")
+        wait_until_ended(telegram, media, 2)
+        telegram.edit("anna", asked, "Что такое лоб?")
+        wait_until_ended(telegram, media, 3)
+        telegram.say("anna", "А нос?")
+        wait_until_ended(telegram, media, 4)
+    _, second, _ = telegram.answers("anna")
+    assert "«Что такое лоб?»" in second.text
+    assert second.message["reply_to_message"]["message_id"] == asked
+    _, corrected, last = (call.body["messages"] for call in provider.calls("chat.create"))
+    assert [each["content"] for each in corrected[1:]] == ["Что такое лоб?"]
+    assert [each["content"] for each in last[1:]] == ["Что такое лоб?", second.text, "А нос?"]
+    assert states(media) == {"answered": 3, "refused": 1}
+
+
+def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
+    with RunningBot(media):
+        send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
+        wait_until_ended(telegram, media, 1)
+        asked = telegram.log("anna")[0].message_id
+        telegram.edit("anna", asked, "Переведи")
+        wait_until_ended(telegram, media, 2)
+    assert [question.split("\n")[0] for question in questions(provider)] == [
+        "О чём это?",
+        "Переведи",
+    ]
+
+
+@pytest.mark.parametrize("first", ["/help", "/nosuch"])
+def test_what_was_no_question_does_not_become_one(telegram, provider, media, first):
+    with RunningBot(media):
+        telegram.say("anna", first)
+        wait_until_ended(telegram, media, 1)
+        telegram.edit("anna", telegram.log("anna")[0].message_id, "Другой вопрос")
+        wait_until_ended(telegram, media, 2)
+    assert not questions(provider)
+    assert len(texts(telegram, "anna")) == 1
+
+
+def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
+    with RunningBot(media):
+        telegram.say("anna", "Вопрос")
+        wait_until_ended(telegram, media, 1)
+        telegram.edit("anna", telegram.log("anna")[0].message_id, "/clear")
+        wait_until_ended(telegram, media, 2)
+    assert len(texts(telegram, "anna")) == 1
+    assert rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
+
+
+def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, media):
+    with RunningBot(media):
+        telegram.say("anna", "Вопрос")
+        wait_until_ended(telegram, media, 1)
+        logged = telegram.log("anna")[0]
+        telegram.act(lambda _acting: logged.message.update(date=logged.message["date"] - 4000))
+        telegram.edit("anna", logged.message_id, "Другой вопрос")
+        wait_until_ended(telegram, media, 2)
+    assert texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
+    assert len(questions(provider)) == 1
+
+
+def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider, media):
+    with RunningBot(media):
+        parts = telegram.paste("anna", PASTE)
+        wait_until_ended(telegram, media, len(parts))
+        telegram.edit("anna", telegram.log("anna")[0].message_id, "Другое начало")
+        wait_until_ended(telegram, media, len(parts) + 1)
+    assert texts(telegram, "anna")[-1].startswith("Вопрос был из нескольких сообщений")
+    assert len(questions(provider)) == 1
+
+
+def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
+    with RunningBot(media):
+        telegram.say("anna", "Что такое лоб?")
+        wait_until_ended(telegram, media, 1)
+        answer = telegram.answers("anna")[0].message_id
+        telegram.say("anna", "Почему?", reply_to=answer)
+        telegram.say("anna", "А это?", reply_to=answer, quote="«Что такое лоб?»")
+        wait_until_ended(telegram, media, 3)
+    _, whole, picked = questions(provider)
+    assert whole.startswith("> Я демо-модель")
+    assert whole.endswith("\n\nПочему?")
+    assert picked == "> «Что такое лоб?»\n\nА это?"
+
+
+def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provider, media):
+    (answer,) = after(
+        telegram, media, lambda: telegram.forward_words("anna", [("boris", "/clear everything")])
+    )
+    assert questions(provider) == ["/clear everything"]
+    assert "/clear everything" in answer
+
+
+def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
+    provider.behave(think_s=3600.0)
+    child = start_bot(replace(media, plans=()), tmp_path / "log")
+    send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
+    telegram.wait_for(lambda: telegram.calls("getFile"))
+    child.kill()
+    child.join()
+    provider.behave(think_s=0.0)
+    with RunningBot(media):
+        wait_until_ended(telegram, media, 1)
+    (answer,) = texts(telegram, "anna")
+    assert "«О чём это?»" in answer
+    assert charged(media) == {"document": 1}
+
+
+def test_a_chat_forwarded_at_once_is_one_question(telegram, provider, media):
+    said = [("boris", f"Часть {number}?") for number in range(12)]
+    with RunningBot(media):
+        telegram.forward_words("anna", said)
+        wait_until_ended(telegram, media, 12)
+    assert questions(provider)[-1] == "\n".join(words for _, words in said)
+    assert states(media) == {"answered": 12}

@@ -1,0 +1,203 @@
+"""Flood limits per chat, on a clock that jumps over every wait."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from telegram.error import RetryAfter
+
+from merlin.bot.transport import EditSkipped, RateLimiter, SendClass
+from merlin.config.settings import TelegramLimits
+from tests.bot.running_bot import passed, run_jumping
+
+pytestmark = pytest.mark.unit
+
+ANNA, BORIS, GROUP = 1001, 1002, -5
+FREE = TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0)
+
+
+class Telegram:
+    """Notes when each request came; answers 429 to those that `floods` names."""
+
+    def __init__(self, floods=()):
+        self.floods = list(floods)
+        self.came = []
+
+    async def request(self, chat_id):
+        self.came.append((round(asyncio.get_running_loop().time(), 3), chat_id))
+        if self.floods and self.floods[0] == chat_id:
+            self.floods.pop(0)
+            raise RetryAfter(timedelta(seconds=12))
+        return True
+
+    def times(self, chat_id):
+        return [at for at, who in self.came if who == chat_id]
+
+
+def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
+    data = {} if chat_id is None else {"chat_id": chat_id}
+    return limiter.process_request(telegram.request, (chat_id,), {}, endpoint, data, lane)
+
+
+def test_a_private_chat_gets_a_burst_and_then_one_a_second():
+    telegram = Telegram()
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(6)))
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0, 0, 0, 1, 2, 3]
+
+
+def test_a_group_gets_twenty_a_minute():
+    telegram = Telegram()
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, GROUP) for _ in range(23)))
+
+    run_jumping(story())
+    assert telegram.times(GROUP)[:3] == [0, 0, 0]
+    assert telegram.times(GROUP)[-1] == 60
+
+
+def test_all_chats_together_get_thirty_a_second():
+    telegram = Telegram()
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits(private_per_s=0))
+        await asyncio.gather(*(send(limiter, telegram, person) for person in range(1, 301)))
+
+    run_jumping(story())
+    last = telegram.came[-1][0]
+    assert 295 / 30 - 0.1 <= last <= 10
+    for second in range(9):
+        assert sum(second <= at < second + 1 for at, _ in telegram.came) <= 36
+
+
+def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits())
+        await asyncio.gather(send(limiter, telegram, ANNA), send(limiter, telegram, BORIS))
+        await send(limiter, telegram, ANNA)
+
+    run_jumping(story())
+    assert telegram.times(ANNA)[:2] == [0, 12]
+    assert telegram.times(BORIS) == [0]
+
+
+class Flooded:
+    """Takes `after_s` for each request in turn, then says how long its chat must wait, or takes it.
+
+    `waits` are (after_s, wait_s); once they are used up every request is taken at once.
+    """
+
+    def __init__(self, *waits):
+        self.waits = list(waits)
+        self.came = []
+
+    async def request(self, _chat_id):
+        self.came.append(round(asyncio.get_running_loop().time(), 3))
+        if self.waits:
+            after_s, wait_s = self.waits.pop(0)
+            await passed(after_s)
+            raise RetryAfter(timedelta(seconds=wait_s))
+        return True
+
+
+@pytest.mark.parametrize(
+    ("waits", "until"),
+    [
+        pytest.param([(0, 12), (0, 3)], 12, id="a shorter one behind a longer one"),
+        pytest.param([(0, 5), (1, 12)], 13, id="a longer one while the first is waited out"),
+        pytest.param([(0, 5), (1, 2)], 5, id="a shorter one while the first is waited out"),
+    ],
+)
+def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
+    telegram = Flooded(*waits)
+
+    async def story():
+        limiter = RateLimiter(FREE)
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in waits))
+
+    run_jumping(story())
+    assert telegram.came == [0, 0, until, until]
+
+
+def test_answers_to_queries_never_wait():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits(overall_per_s=1))
+        crowd = [send(limiter, telegram, person) for person in (ANNA, *range(1, 20))]
+        urgent = send(limiter, telegram, None, endpoint="answerPreCheckoutQuery")
+        await asyncio.gather(*crowd, urgent)
+
+    run_jumping(story())
+    assert telegram.times(None) == [0]
+
+
+def test_progress_gives_way_to_what_must_come():
+    telegram = Telegram()
+
+    async def story():
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
+        await send(limiter, telegram, ANNA)
+        await send(limiter, telegram, ANNA, SendClass.PROGRESS)
+        with pytest.raises(EditSkipped):
+            await send(limiter, telegram, ANNA, SendClass.PROGRESS)
+        await send(limiter, telegram, ANNA)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0, 0, 0]
+
+
+def test_progress_in_a_flooded_chat_gives_way_without_a_call():
+    telegram = Telegram(floods=[ANNA])
+
+    async def story():
+        limiter = RateLimiter(FREE)
+        for _ in range(2):
+            with pytest.raises(EditSkipped):
+                await send(limiter, telegram, ANNA, SendClass.PROGRESS)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0]
+
+
+def test_a_request_of_no_chat_hears_of_its_429():
+    telegram = Telegram(floods=[None])
+
+    async def story():
+        with pytest.raises(RetryAfter):
+            await send(RateLimiter(TelegramLimits()), telegram, None, endpoint="setMyCommands")
+
+    run_jumping(story())
+
+
+def test_without_limits_nothing_waits():
+    telegram = Telegram()
+
+    async def story():
+        limiter = RateLimiter(FREE)
+        await asyncio.gather(*(send(limiter, telegram, ANNA) for _ in range(100)))
+        await send(limiter, telegram, ANNA, SendClass.PROGRESS)
+
+    run_jumping(story())
+    assert telegram.times(ANNA) == [0] * 101
+
+
+def test_idle_chats_are_forgotten():
+    async def story():
+        limiter = RateLimiter(TelegramLimits(overall_per_s=0))
+        for person in range(1, 5001):
+            await send(limiter, Telegram(), person)
+            await passed(0.001)
+        return len(limiter._chats)
+
+    assert run_jumping(story()) < 4096

@@ -1,0 +1,137 @@
+"""A person's own data: taken along as a file, erased without a trace, and by nobody else."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from merlin.billing.quota import Allowance, Format
+from merlin.db.database import open_database
+from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
+from tests.support.migrated_databases import table_names
+from tests.support.plan_config import new_plan
+
+pytestmark = pytest.mark.functional
+
+ANNA = 1001
+PLANS = (new_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
+
+
+@pytest.fixture
+def settings(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider, plans=PLANS)
+    let_serve(settings, "stand-in-base")
+    return settings
+
+
+def done(telegram, settings, count):
+    telegram.wait_for(lambda: sum(states(settings).values()) >= count)
+    telegram.wait_for(lambda: "waiting" not in states(settings))
+
+
+def say(telegram, settings, words, who="anna"):
+    before = sum(states(settings).values())
+    telegram.say(who, words)
+    done(telegram, settings, before + 1)
+    return telegram.answers(who)[-1]
+
+
+def press(telegram, settings, data):
+    before = sum(states(settings).values())
+    telegram.press("anna", data)
+    done(telegram, settings, before + 1)
+    return telegram.answers("anna")[-1]
+
+
+def traces(settings):
+    """Return every column of the database in which anna's number stands."""
+    alone = re.compile(rf"(?<!\d){ANNA}(?!\d)")
+    with open_database(settings.database, read_only=True) as database:
+        return [
+            name
+            for name in table_names(database)
+            for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
+            if any(alone.search(str(value)) for value in row)
+        ]
+
+
+def erase(telegram, settings):
+    """Let anna press through to the end; return the message that then stands there."""
+    asked = say(telegram, settings, "/delete_me")
+    press(telegram, settings, "forget:1")
+    telegram.press("anna", "forget:2")
+    telegram.wait_for(lambda: not traces(settings))
+    (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
+    return shown
+
+
+def test_everything_comes_as_one_file(telegram, settings):
+    with RunningBot(settings):
+        say(telegram, settings, "Что такое лоб?")
+        press(telegram, settings, "rate:up:1")
+        message = say(telegram, settings, "/export")
+    document = message.message["document"]
+    assert document["file_name"] == f"merlin-{ANNA}.json"
+    body = json.loads(telegram.downloaded(document["file_id"]))
+    assert body["user_id"] == ANNA
+    (turn,) = body["tables"]["turn"]
+    assert turn["question"] == "Что такое лоб?"
+    assert body["tables"]["rating"][0]["value"] == "up"
+    assert {"users", "chat_session", "quota_use", "updates"} <= set(body["tables"])
+
+
+def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
+    with RunningBot(settings):
+        say(telegram, settings, "Что такое лоб?")
+        press(telegram, settings, "rate:up:1")
+        say(telegram, settings, "Привет", "boris")
+        asked = say(telegram, settings, "/delete_me")
+        assert "вопросы с ответами: 1" in asked.text
+        assert "оценки: 1" in asked.text
+        again = press(telegram, settings, "forget:1")
+        assert "Удалить навсегда?" in again.text
+        assert traces(settings)
+        shown = erase(telegram, settings)
+        assert "Всё удалено. Записей было:" in shown.text
+        assert "вопросы с ответами: 1" in shown.text
+        assert shown.keys == []
+    assert traces(settings) == []
+    assert rows(settings, "SELECT user_id FROM turn") == [(1002,)]
+
+
+def test_who_comes_back_has_no_new_questions(telegram, settings):
+    with RunningBot(settings):
+        say(telegram, settings, "Раз")
+        erase(telegram, settings)
+        say(telegram, settings, "Два")
+        assert "«Два»" in telegram.answers("anna")[-1].text
+        say(telegram, settings, "Три")
+        assert "«Три»" not in telegram.answers("anna")[-1].text
+
+
+def test_an_erasure_waits_for_the_answer_that_is_being_written(telegram, provider, settings):
+    with RunningBot(settings):
+        say(telegram, settings, "/delete_me")
+        press(telegram, settings, "forget:1")
+        provider.behave(fixed_answer="слово " * 40, piece_s=3600.0)
+        telegram.say("anna", "Расскажи")
+        telegram.wait_for(lambda: provider.calls("chat.create"))
+        telegram.press("anna", "forget:2")
+        telegram.wait_for(lambda: states(settings).get("waiting") == 2)
+        assert traces(settings)
+        provider.behave(piece_s=0.0)
+        telegram.wait_for(lambda: not traces(settings))
+    assert traces(settings) == []
+
+
+def test_nothing_is_erased_in_a_group_or_by_a_strangers_hand(telegram, settings):
+    with RunningBot(settings):
+        say(telegram, settings, "Что такое лоб?")
+        shown = say(telegram, settings, "/start", "boris")
+        before = sum(states(settings).values())
+        telegram.press("boris", "forget:2", shown.message_id, forged=True)
+        telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
+        assert sum(states(settings).values()) < before + 1
+    assert rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]

@@ -1,0 +1,94 @@
+"""Notices: to the right people, in their language, once."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.app.inbox import current_owner
+from merlin.app.outbox import Outbox, OutgoingMessage
+from merlin.config import bot_id
+from merlin.core.formatted_text import FormattedMessage
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.db.notices import ADMINS, Notices
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.running_bot import RunningBot, rows, settings_of
+
+pytestmark = pytest.mark.functional
+
+BORIS, VERA = 1002, 1003
+
+
+@pytest.fixture
+def settings(tmp_path, telegram):
+    return replace(settings_of(tmp_path, telegram), admins=(BORIS, VERA))
+
+
+def tell(settings, *notices):
+    with open_database(settings.database) as database:
+        migrate(database)
+        for to, key, arguments in notices:
+            Notices(database).tell(to, key, arguments)
+
+
+def texts(telegram, who):
+    return [one.text for one in telegram.answers(who)]
+
+
+def test_a_notice_to_admins_reaches_each_of_them_once(telegram, settings):
+    tell(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
+    for _ in range(2):
+        with RunningBot(settings):
+            telegram.wait_for(lambda: texts(telegram, "boris") and texts(telegram, "vera"))
+    assert len(texts(telegram, "boris")) == len(texts(telegram, "vera")) == 1
+    assert "engine" in texts(telegram, "vera")[0]
+
+
+def test_a_notice_to_one_person_comes_while_the_bot_runs(telegram, settings):
+    with RunningBot(settings):
+        tell(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
+        telegram.wait_for(lambda: texts(telegram, "anna"))
+    assert texts(telegram, "boris") == []
+
+
+def test_a_notice_without_a_text_is_told_by_its_key(telegram, settings):
+    tell(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    assert "notice-of-next-year" in texts(telegram, "vera")[0]
+
+
+def test_who_blocked_the_bot_holds_up_nobody(telegram, settings):
+    telegram.block("boris")
+    tell(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+        telegram.wait_for(lambda: ("dropped",) in rows(settings, "SELECT state FROM outgoing"))
+    assert texts(telegram, "boris") == []
+
+
+def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
+    telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
+    tell(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    with RunningBot(settings):
+        telegram.wait_for(lambda: len(texts(telegram, "vera")) == 2)
+    first, again = texts(telegram, "vera")
+    assert again.startswith("↻")
+    assert again.endswith(first)
+
+
+def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, settings):
+    dead = replace(current_owner(), pid=2**22 - 1, started=1)
+    tell(settings)
+    cipher = load_or_make_key(settings.state_dir, None)
+    with open_database(settings.database, cipher=cipher) as database:
+        outbox = Outbox(database, bot_id(settings.token))
+        (row,) = outbox.put([OutgoingMessage("left", VERA, FormattedMessage("осталось"))])
+        assert outbox.begin(row.outgoing_id, dead)
+    with RunningBot(settings):
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    assert texts(telegram, "vera")[0].endswith("осталось")
+    assert texts(telegram, "vera")[0].startswith("↻")

@@ -1,0 +1,89 @@
+"""The model is asked while the placeholder is sent: what fails beside the asking ends it."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from merlin.billing.quota import Allowance, Format
+from merlin.bot.answers import run_both
+from merlin.bot.handlers.questions import PLACEHOLDER
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.running_bot import RunningBot, ask, rows, wait_until_ended
+from tests.support.plan_config import new_plan
+
+pytestmark = pytest.mark.functional
+
+
+def limited(settings):
+    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    return replace(settings, plans=(plan,))
+
+
+def test_a_person_who_takes_no_placeholder_pays_for_no_answer(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    settings = limited(settings)
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
+    assert ask(telegram, settings, "вопрос") == []
+    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert rows(settings, "SELECT state FROM quota_use") == [("returned",)]
+
+
+def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provider, settings):
+    telegram.faults.add(Fault("sendMessage", FaultKind.LAG, seconds=1.0))
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: provider.calls("chat.create"))
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert answer.versions[0]["text"] == PLACEHOLDER
+    assert "«вопрос»" in answer.text
+    assert rows(settings, "SELECT state FROM turn") == [("told",)]
+
+
+def test_both_return_what_both_return():
+    async def story():
+        return await run_both(asyncio.sleep(0, "first"), asyncio.sleep(0, "beside"))
+
+    assert asyncio.run(story()) == ("first", "beside")
+
+
+def test_where_the_first_breaks_the_other_has_ended():
+    ends = []
+
+    async def breaks():
+        await asyncio.sleep(0)
+        raise KeyError
+
+    async def goes_on():
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ends.append("ended")
+
+    async def story():
+        with pytest.raises(KeyError):
+            await run_both(breaks(), goes_on())
+        return list(ends)
+
+    assert asyncio.run(story()) == ["ended"]
+
+
+def test_where_the_other_breaks_its_error_comes_when_the_first_is_done():
+    done = []
+
+    async def first():
+        await asyncio.sleep(0)
+        done.append("first")
+
+    async def breaks():
+        raise KeyError
+
+    async def story():
+        with pytest.raises(KeyError):
+            await run_both(first(), breaks())
+
+    asyncio.run(story())
+    assert done == ["first"]

@@ -1,0 +1,207 @@
+"""/plan: what one has, what there is, codes, courses; from a closed format to a voice heard."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from structlog.testing import capture_logs
+
+from merlin.billing.promo_codes import Promo
+from merlin.billing.quota import Source
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.telegram.arguments import Upload
+from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.bot.running_bot import HEARING, SOUND, RunningBot, let_serve, rows
+from tests.bot.stars_buyer import SAID, Buyer, change, selling, with_books
+from tests.support.plan_config import plans_of
+
+pytestmark = pytest.mark.functional
+
+COURSE = {
+    "title": {"ru": "Курс", "en": "Course"},
+    "text": 9,
+    "voice": 0,
+    "price": {"stars": 10, "rub": 99},
+    "days": 30,
+    "courses": ["neurotypology"],
+}
+SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Let one bot serve all tests of this file; everybody who buys is somebody new."""
+    folder = tmp_path_factory.mktemp("plans")
+    with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
+        more = {"transcription": HEARING, "selling": SHOP, "public_url": "https://merlin.example"}
+        plans = plans_of({**SAID, "course": COURSE})
+        settings = selling(folder, telegram, provider, **{**more, "plans": plans})
+        let_serve(settings, "stand-in-base")
+        with RunningBot(settings):
+            yield telegram, settings, provider
+
+
+@pytest.fixture
+def buyer(world):
+    telegram, settings, _ = world
+    return Buyer(telegram, settings)
+
+
+def add_code(buyer, code, plan, **gives):
+    promo = Promo(code, plan, by="user:1003", **gives)
+    with_books(buyer.settings, lambda books: books.promos.add(promo))
+
+
+def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer, world):
+    telegram, settings, _ = world
+    voice = Upload("voice.oga", "audio/ogg", SOUND)
+    refused = buyer._done(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    assert "part of your plan" in refused.text
+    buyer.press(buyer.data("plan"))
+    buyer.press(buyer.behind("Twenty voices"))
+    assert "20 voice questions" in buyer.last.text
+    buyer.press(buyer.behind("Buy for"))
+    buyer.pay()
+    answered = buyer._done(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    assert answered.text.startswith("🎙")
+    used = rows(settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'")
+    assert used == [(buyer.user_id, "charged")]
+    assert "19 voice questions" in buyer.say("/plan").text
+
+
+def test_plan_tells_what_one_has_and_what_there_is(buyer):
+    message = buyer.say("/plan")
+    assert message.text.startswith("Plan “Free”")
+    assert "3 of 3 left" in message.text
+    assert buyer.labels == [
+        *("Plus · 200 ⭐", "Always · 300 ⭐", "Twenty voices · 50 ⭐", "Course · 10 ⭐"),
+        "Enter a promo code",
+    ]
+
+
+def test_the_link_of_the_web_page_leads_to_the_plans(buyer):
+    assert buyer.say("/start plan").text.startswith("Plan “Free”")
+    assert "Plus · 200 ⭐" in buyer.labels
+
+
+def test_a_plans_page_tells_it_against_what_one_has(buyer):
+    text = buyer.plan("Plus").text
+    assert "For those who ask a lot." in text
+    assert "100 a day (now 3 a day)" in text
+    assert "10 a day, up to 100 a month (now not included)" in text
+    assert "Documents: not included, as now" in text
+    assert "200 ⭐" in text
+
+
+def test_a_page_that_takes_roubles_is_linked_where_the_operator_wants_it(buyer):
+    buyer.plan("Course")
+    links = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
+    assert links == ["https://merlin.example/checkout/course"]
+    assert "Pay on our site: ₽99" in buyer.labels
+    buyer.plan("Plus")
+    assert not any("url" in key for row in buyer.last.keys for key in row)
+
+
+def test_a_code_gives_days_once(buyer):
+    add_code(buyer, f"GIVE{buyer.user_id}", "plus", days=5)
+    buyer.say("/plan")
+    buyer.press("Enter a promo code")
+    assert "isn't valid" in buyer.say("no such").text
+    assert "5 days as a gift" in buyer.say(f"give{buyer.user_id}").text
+    buyer.press("Enter a promo code")
+    assert (
+        "You've already used this code, or it's in an unpaid order"
+        in buyer.say(f"GIVE{buyer.user_id}").text
+    )
+    assert [term.source for term in buyer.terms()] == [Source.PROMO]
+
+
+def test_a_code_lowers_the_price_of_one_order(buyer):
+    code = f"ЛЕТО{buyer.user_id}"
+    add_code(buyer, code, "always", percent=50, most_uses=1)
+    buyer.say("/plan")
+    buyer.press("Enter a promo code")
+    text = buyer.say(code.lower()).text
+    assert "150 ⭐ instead of 300 ⭐" in text
+    buyer.press(buyer.behind("Buy for 150"))
+    buyer.pay()
+    (purchase,) = buyer.purchases()
+    assert (purchase.order.amount.minor, purchase.order.promo) == (150, code)
+    assert not buyer.renewals()
+
+
+def test_nobody_guesses_codes_for_long(buyer):
+    buyer.say("/plan")
+    buyer.press("Enter a promo code")
+    texts = [buyer.say(f"guess{number}").text for number in range(5)]
+    assert (
+        "None of these codes works. Check with the person who gave you the code, then open /plan"
+        in texts[-1]
+    )
+    assert (buyer.user_id,) not in rows(buyer.settings, "SELECT user_id FROM dialog")
+
+
+def test_what_comes_behind_a_plan_is_told(buyer):
+    with_books(
+        buyer.settings,
+        lambda books: books.terms.add(buyer.user_id, "plus", 10, Source.GIFT, "x", "cli:test"),
+    )
+    assert ", then “Free”" in buyer.say("/plan").text
+    buyer.plan("Plus")
+    assert "You already have this plan. The new days start on" in buyer.last.text
+
+
+def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
+    with_books(
+        buyer.settings,
+        lambda books: books.terms.add(buyer.user_id, "course", 10, Source.GIFT, "x", "cli:test"),
+    )
+    assert "You also have the plan “Course”" in buyer.say("/plan").text
+    buyer.say("Question")
+    change(
+        buyer.settings,
+        "UPDATE chat_session SET dataset = 'neurotypology' WHERE user_id = ?",
+        buyer.user_id,
+    )
+    text = buyer.say("/plan").text
+    assert "uses the course plan “Course”" in text
+    assert "9 of 9 left" in text
+    assert "Plan “Course”" in buyer.say("/t").text
+
+
+def test_what_is_nearly_gone_is_told_under_the_answer(buyer):
+    assert "Left for today: 2 text questions" in buyer.say("One").text
+    buyer.say("Two")
+    assert "last question for today" in buyer.say("Three").text
+
+
+def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
+    telegram, _, provider = world
+    buyer.order("Twenty voices")
+    askers = [str(7000 + number) for number in range(20)]
+    provider.behave(think_s=3600.0)
+    flooded = {"status": 429, "retry_after_s": 3, "only": {"chat_id": "7100"}}
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flooded))
+    try:
+        for who in [*askers, buyer.who, "7100"]:
+            telegram.say(who, "Question")
+        telegram.wait_for(lambda: all(telegram.answers(who) for who in askers))
+        buyer.pay()
+        # All of them are being answered still.
+        assert [telegram.answers(who)[-1].text for who in askers] == ["…"] * len(askers)
+    finally:
+        provider.behave(think_s=0.0)
+        telegram.faults.clear()
+    telegram.wait_for(lambda: all(telegram.answers(who)[-1].text != "…" for who in askers))
+
+
+def test_a_bot_that_sells_nothing_offers_nothing(world, tmp_path):
+    with TelegramStandIn() as telegram:
+        settings = selling(tmp_path, telegram, plans=plans_of({"free": SAID["free"]}))
+        with RunningBot(replace(settings)):
+            buyer = Buyer(telegram, settings)
+            assert buyer.say("/plan").keys == []
+        assert not telegram.calls("getStarTransactions")

@@ -1,0 +1,165 @@
+"""What the bot says and does when the provider of its models is in trouble."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from merlin.chat.answer import RetryPolicy
+from merlin.db.database import open_database
+from merlin.db.tables import CANARY
+from merlin.sandbox.faults import Fault, FaultKind
+from tests.bot.running_bot import (
+    VERA,
+    RunningBot,
+    ask,
+    let_serve,
+    rows,
+    russian,
+    settings_of,
+    states,
+    texts,
+    wait_until_ended,
+)
+from tests.support.process_settings import Provider
+from tests.support.serving_models import count_answers, try_in
+
+pytestmark = pytest.mark.functional
+
+
+def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
+    provider.stop()
+    told = ask(telegram, settings, "вопрос")
+    assert told == [russian("bot-busy")]
+    assert states(settings) == {"failed": 1}
+
+
+@pytest.mark.parametrize("status", [429, 500, 503])
+def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert "«вопрос»" in answer
+    assert rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
+
+
+def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, settings):
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, times=2))
+    telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=429, retry_after_s=0))
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        wait_until_ended(telegram, settings, 1)
+
+        def told():
+            ((counters,),) = rows(settings, "SELECT counters FROM heartbeat")
+            return {name: n for name, n in json.loads(counters).items() if name.endswith("_429")}
+
+        telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
+
+
+def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, settings):
+    provider.faults.add(Fault("chat.create", FaultKind.CUT))
+    provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.startswith("Начало")
+    assert answer.endswith(russian("bot-cut"))
+    assert len(provider.calls("chat.create")) == 1
+
+
+def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
+    let_serve(settings, "ft:deleted", number=2)
+    with RunningBot(replace(settings, admins=(VERA,))):
+        telegram.say("anna", "вопрос")
+        wait_until_ended(telegram, settings, 1)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    (answer,) = texts(telegram)
+    assert "«вопрос»" in answer
+    assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
+    assert "ft:deleted" in texts(telegram, "vera")[0]
+
+
+def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once(
+    telegram, provider, settings
+):
+    let_serve(settings, "ft:failing", number=2)
+    failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
+    quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_notice_s=3600.0))
+    with RunningBot(quick):
+        for number in range(1, 6):
+            telegram.say("anna", f"вопрос {number}")
+            wait_until_ended(telegram, settings, number)
+        telegram.wait_for(lambda: texts(telegram, "vera"))
+    *busy, third, _, last = texts(telegram)
+    assert busy == [russian("bot-busy")] * 2
+    assert "«вопрос 3»" in third
+    assert last.endswith(russian("bot-earlier", model="stand-in-base"))
+    told = rows(settings, "SELECT key FROM notice")
+    assert told == [("notice-answer-failing",)]
+    assert "ft:failing" in texts(telegram, "vera")[0]
+
+
+def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_counted(
+    telegram, provider, settings
+):
+    with open_database(settings.database) as database:
+        try_in(database, "ft:deleted", 1.0)
+    with RunningBot(settings):
+        telegram.say("anna", "вопрос")
+        wait_until_ended(telegram, settings, 1)
+        with open_database(settings.database) as database:
+            assert count_answers(database) == (0, 1, 0, 0)
+            let_answer = CANARY.update({"share": 0.0})
+            database.transact(lambda: database.change(let_answer))
+        telegram.say("anna", "вопрос 2")
+        wait_until_ended(telegram, settings, 2)
+    assert all("bot-earlier" not in text and "«вопрос" in text for text in texts(telegram))
+    standings = rows(settings, "SELECT standing FROM turn ORDER BY id")
+    assert standings == [("serving",), ("serving",)]
+    with open_database(settings.database) as database:
+        assert count_answers(database) == (0, 1, 1, 0)
+
+
+def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
+    let_serve(settings, "ft:deleted", number=2)
+    with RunningBot(settings):
+        for number in (1, 2):
+            telegram.say("anna", f"вопрос {number}")
+            wait_until_ended(telegram, settings, number)
+    asked = rows(settings, "SELECT kind, arguments, by_whom FROM request")
+    assert asked == [("census", '{"model":"ft:deleted"}', "bot")]
+
+
+def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider)
+    (answer,) = ask(telegram, settings, "вопрос")
+    assert answer.endswith(russian("bot-never-tuned", model="stand-in-chat"))
+    (call,) = provider.calls("chat.create")
+    assert [message["role"] for message in call.body["messages"]] == ["user"]
+
+
+def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
+    settings = settings_of(tmp_path, telegram)
+    assert ask(telegram, settings, "вопрос") == [russian("bot-nobody")]
+
+
+def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
+    named = Provider("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
+    settings = settings_of(tmp_path, telegram, providers=(named,))
+    ask(telegram, settings, "вопрос")
+    (call,) = provider.calls("chat.create")
+    assert call.body["model"] == "stand-in-base"
+
+
+def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
+    provider.behave(think_s=3600.0)
+    hasty = replace(settings, patience=RetryPolicy(busy_notice_s=0.1))
+    with RunningBot(hasty):
+        telegram.say("anna", "вопрос")
+        telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])
+        provider.behave(think_s=0.0)
+        wait_until_ended(telegram, settings, 1)
+    (answer,) = telegram.answers("anna")
+    assert [version["text"] for version in answer.versions][:2] == ["…", russian("bot-waiting")]
+    assert "«вопрос»" in answer.text

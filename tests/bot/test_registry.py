@@ -1,0 +1,173 @@
+"""Models by buttons: which serves, what served, promote, pin, roll back; a real daemon does it."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.core.permissions import Role
+from tests.bot.admin_chat import ANNA, BORIS, VERA, Chat, beside, grant
+from tests.bot.running_bot import RunningBot, rows
+from tests.support.pipeline_lab import Lab
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def lab(tmp_path, provider):
+    """Return a lab that serves trial-2 and has served trial-1."""
+    lab = Lab(tmp_path, provider.base_url)
+    lab.repository.dataset()
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    return lab
+
+
+@pytest.fixture
+def chat(lab, telegram):
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        chat.until("trial-2")
+        chat.say("/admin")
+        yield chat
+
+
+def serving(lab):
+    return lab.status()["serving"]["build"]
+
+
+def test_models_are_listed_with_what_serves_and_their_scores(chat):
+    chat.press("a-models")
+    assert "trial · trial-2" in chat.labels
+    chat.press("trial · trial-2")
+    assert "Отвечает trial-2" in chat.last.text
+    assert chat.labels[0].startswith("▸ trial-2 · текущая")
+    chat.press("a-model:1")
+    assert "На 2 вопросах" in chat.last.text or "вопрос" in chat.last.text
+    assert "⬆️ Сделать текущей" in chat.labels
+
+
+def test_two_models_stand_side_by_side(chat):
+    chat.press("a-models")
+    chat.press("trial · trial-2")
+    chat.press("a-model:2")
+    chat.press("a-against:2")
+    chat.press("a-compare:2:1")
+    table = chat.last.text.split("\n\n")[-1].splitlines()
+    assert table[0].split() == ["trial-2", "trial-1"]
+    assert len({len(line) for line in table}) == 1
+    assert "pre" in [mark["type"] for mark in chat.last.entities]
+    assert "Обе ответили на одни и те же тестовые вопросы" in chat.last.text
+    assert [line.split()[0] for line in table[1:3]] == ["вопросов", "сходство"]
+
+
+def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
+    lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
+    lab.repository.commit()
+    lab.until_serving("trial-3")
+    chat.until("теперь отвечает trial-3")
+    chat.forge("a-compare:3:2")
+    assert "Тестовые вопросы у них разные (общий 1)" in chat.last.text
+    table = chat.last.text.split("\n\n")[-1].splitlines()
+    assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
+
+
+def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
+    chat.forge("a-model:1")
+    chat.press("⬆️ Сделать текущей")
+    assert "Точно?" in chat.last.text
+    chat.press("a-promote-yes:1")
+    assert serving(lab) == "trial-2"
+    lab.tick("serve")
+    chat.until("теперь отвечает trial-1")
+    assert serving(lab) == "trial-1"
+    chat.forge("a-history:" + mark_of(chat))
+    assert "(выбрана вручную, пользователь 1003)" in chat.last.text
+    noted = rows(chat.settings, "SELECT by_whom, action, target FROM audit")
+    assert noted == [("user:1003", "ask.promote", "dataset:trial")]
+
+
+def mark_of(chat):
+    chat.forge("a-models")
+    return chat.data("a-set").split(":")[1]
+
+
+def test_a_rollback_names_its_model_and_is_done_once_however_often_it_is_pressed(chat, lab):
+    mark = mark_of(chat)
+    chat.forge(f"a-rollback:{mark}")
+    assert "trial-1" in chat.last.text
+    yes = chat.data("a-rollback-yes")
+    chat.press(yes)
+    lab.tick("serve")
+    chat.until("снова отвечает trial-1")
+    chat.forge(yes)
+    lab.tick("serve")
+    chat.until("⚠️")
+    assert serving(lab) == "trial-1"
+
+
+def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
+    grant(chat.settings, BORIS, Role.ADMIN)
+    boris = Chat(telegram, chat.settings, "boris")
+    boris.say("/start")
+    chat.forge(f"a-rollback:{mark_of(chat)}")
+    chat.press(chat.data("a-rollback-yes"))
+    lab.tick("serve")
+    text = boris.until("возвращена прежняя модель trial-1").text
+    assert text == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
+    chat.until("снова отвечает trial-1")
+    chat.forge(f"a-history:{mark_of(chat)}")
+    assert f"пользователь {VERA})" in chat.last.text
+
+
+def test_a_pin_holds_and_is_taken_away(chat, lab):
+    mark = mark_of(chat)
+    chat.forge(f"a-set:{mark}:0")
+    chat.press("📌 Закрепить")
+    chat.press(f"a-pin-yes:{mark}")
+    lab.tick("serve")
+    chat.until("закреплена")
+    assert lab.status()["serving"]["pinned"]
+    chat.forge(f"a-set:{mark}:0")
+    assert "📌 Закреплена" in chat.last.text
+    chat.press("📌 Открепить")
+    chat.press(f"a-unpin-yes:{mark}")
+    lab.tick("serve")
+    chat.until("откреплена")
+    assert not lab.status()["serving"]["pinned"]
+
+
+def test_without_a_daemon_the_request_is_kept_and_that_is_said(chat):
+    chat.forge(f"a-unpin-yes:{mark_of(chat)}")
+    assert "Служба обучения не запущена" in chat.last.text
+    assert rows(chat.settings, "SELECT state FROM request") == [("waiting",)]
+
+
+def test_a_result_that_came_while_the_bot_was_away_is_told_at_its_start(lab, telegram):
+    settings = beside(lab, telegram)
+    with RunningBot(settings):
+        chat = Chat(telegram, settings)
+        chat.until("trial-2")
+        chat.say("/admin")
+        chat.forge(f"a-pin-yes:{mark_of(chat)}")
+    lab.tick("serve")
+    with RunningBot(settings):
+        chat.until("закреплена")
+    assert rows(settings, "SELECT request_id FROM errand") == []
+
+
+def test_an_editor_sees_models_and_switches_none(chat, telegram, lab):
+    grant(chat.settings, ANNA, Role.EDITOR)
+    anna = Chat(telegram, chat.settings, "anna")
+    anna.say("/admin")
+    mark = mark_of(anna)
+    anna.forge(f"a-set:{mark}:0")
+    assert "⏪ Вернуть прежнюю" not in anna.labels
+    forged = ("a-promote:1", "a-promote-yes:1", f"a-rollback-yes:{mark}:1", f"a-pin-yes:{mark}")
+    for data in forged:
+        assert "не действует" in anna.forge(data)
+    assert rows(chat.settings, "SELECT id FROM request") == []
+    assert serving(lab) == "trial-2"

@@ -1,0 +1,205 @@
+"""Webhook mode whole: what Telegram pushes to the api is answered once by one of two bots."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import partial
+
+import httpx
+import pytest
+import yaml
+
+from merlin.app.inbox import LEASE_S, read_owner
+from merlin.config import bot_id, webhook_secret
+from merlin.core.clock import iso, utc_now
+from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.tables import LEASE
+from tests.bot.running_bot import let_serve, rows, settings_of, states
+from tests.support.forked_processes import start
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.integration
+
+KEY = "KEY_OF_THE_REPLICAS"
+
+
+class Replicas:
+    """One api and two bots in webhook mode; `with Replicas(…) as replicas:`."""
+
+    def __init__(self, folder, telegram, provider, database, **more):
+        self.settings = settings_of(folder, telegram, provider, database=database)
+        self.folder = folder
+        self.telegram = telegram
+        listen = f"127.0.0.1:{free_ports(1)[0]}"
+        self.hook = f"http://{listen}/hooks/telegram"
+        self.secret = webhook_secret(telegram.token)
+        self._path = folder / "config.yaml"
+        said = {
+            "state_dir": str(folder),
+            "database": database,
+            "providers": [{"name": "chat", "base_url": provider.base_url, "credential": KEY}],
+            "telegram": {
+                "base_url": telegram.page_url.rstrip("/"),
+                "mode": "webhook",
+                "webhook_url": self.hook,
+                "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
+            },
+            "api": {"listen": listen},
+            **more,
+        }
+        self._path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        self._environment = {"TELEGRAM_BOT_TOKEN": telegram.token, KEY: "sk-of-the-tests"}
+        self._children = []
+
+    def __enter__(self):
+        let_serve(self.settings, "stand-in-base")
+        verbs = ("api", "bot", "bot")
+        logs = [self.folder / f"log-{number}" for number in range(len(verbs))]
+        self._children = [
+            start(verb, self._path, log, **self._environment)
+            for verb, log in zip(verbs, logs, strict=True)
+        ]
+        _, self.first, self.second = self._children
+        told = "\n".join
+        wait_until(
+            lambda: len(self.telegram.calls("setWebhook")) == 2 and self._listens(),
+            # Three programs begin.
+            90,
+            story=lambda: told(log.read_text()[-2000:] for log in logs),
+        )
+        return self
+
+    def __exit__(self, *_):
+        for child in self._children:
+            child.terminate()
+        for child in self._children:
+            child.join(longest())
+            if child.is_alive():
+                child.kill()
+                child.join()
+
+    def _listens(self):
+        try:
+            return httpx.get(self.hook).status_code == 405
+        except httpx.TransportError:
+            return False
+
+    def push(self, update, secret=None):
+        """POST an update as Telegram does; return the status."""
+        headers = {"X-Telegram-Bot-Api-Secret-Token": self.secret if secret is None else secret}
+        return httpx.post(self.hook, json=update, headers=headers).status_code
+
+    def give(self, bot, chats):
+        """Let this bot hold chats, as if it had claimed them."""
+        owner = str(read_owner(bot.pid))
+        until = iso(utc_now() + timedelta(seconds=LEASE_S))
+        with open_database(self.settings.database) as database, database.atomic():
+            for chat_id in chats:
+                held = {"chat_id": chat_id, "owner": owner, "until": until}
+                lease = LEASE.insert({"bot_id": bot_id(self.telegram.token), **held})
+                kept = {"conflict_target": (LEASE.bot_id, LEASE.chat_id), "update": held}
+                database.put(lease.on_conflict(**kept))
+
+
+@pytest.fixture
+def replicas_of(tmp_path, telegram, provider, postgresql):
+    """Return what makes the replicas on one PostgreSQL."""
+    return partial(Replicas, tmp_path, telegram, provider, postgresql.emptied())
+
+
+def wait_until_ended(replicas, count, within_s=90):
+    replicas.telegram.wait_for(
+        lambda: (
+            "waiting" not in (found := states(replicas.settings)) and sum(found.values()) == count
+        ),
+        within_s,
+    )
+
+
+def whole_answers(telegram, who):
+    """Return the answers of a chat without placeholders that a killed bot left."""
+    return [one.text for one in telegram.answers(who) if one.text != "…"]
+
+
+def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
+    replicas_of, telegram, provider
+):
+    people = range(2001, 2017)
+    provider.behave(think_s=0.4)
+    with replicas_of() as replicas:
+        forged = {"update_id": 1, "message": {"chat": {"id": 1}, "text": "чужое"}}
+        assert replicas.push(forged, secret="no-secret") == 401
+
+        replicas.give(replicas.first, people[:8])
+        replicas.give(replicas.second, people[8:])
+        for number in range(2):
+            for person in people:
+                telegram.say(person, f"вопрос {person}-{number}")
+        telegram.wait_for(lambda: all(telegram.answers(person) for person in people))
+        replicas.first.kill()
+        wait_until_ended(replicas, 2 * len(people))
+    for person in people:
+        said = whole_answers(telegram, person)
+        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(said)] == [True, True]
+    assert states(replicas.settings) == {"answered": 32}
+
+
+def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
+    replicas_of, telegram, provider
+):
+    people = (2001, 2002, 2003, 2004)
+    provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
+    with replicas_of() as replicas:
+        replicas.give(replicas.first, people[:2])
+        replicas.give(replicas.second, people[2:])
+        for person in people:
+            telegram.say(person, "Расскажи")
+        for person in people:
+            telegram.wait_for(
+                lambda person=person: "слово3" in str(whole_answers(telegram, person))
+            )
+        provider.behave(piece_s=3600.0)
+        for person in people:
+            telegram.say(person, "/help")
+            telegram.press(person, telegram.answers(person)[0].keys[0][0]["callback_data"])
+        wait_until_ended(replicas, 3 * len(people))
+    for person in people:
+        story, help_ = whole_answers(telegram, person)
+        assert "слово399" not in story
+        assert "/sessions" in help_
+    reached = [call.arguments["text"] for call in telegram.calls("answerCallbackQuery")]
+    assert len(reached) == 4
+    assert set(rows(replicas.settings, "SELECT state, reason FROM updates")) == {("answered", "")}
+
+
+def test_two_bots_never_answer_more_than_the_plan_allows(replicas_of, telegram, provider):
+    plans = {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 3}}}
+    provider.behave(think_s=0.3)
+    with replicas_of(plans=plans) as replicas:
+        chats = range(2001, 2013)
+        for chat in chats:
+            telegram.say(chat, "/help")
+        wait_until_ended(replicas, len(chats))
+        # The same person in many chats at once, so that both bots reserve for one plan.
+        replicas.give(replicas.first, chats[::2])
+        replicas.give(replicas.second, chats[1::2])
+        for chat in chats:
+            assert replicas.push(question(chat)) == 200
+        wait_until_ended(replicas, 2 * len(chats))
+    assert len(provider.calls("chat.create")) == 3
+    assert rows(replicas.settings, "SELECT state FROM quota_use") == [("charged",)] * 3
+
+
+def question(chat_id):
+    sender = {"id": 1001, "is_bot": False, "first_name": "anna", "language_code": "ru"}
+    return {
+        "update_id": 900_000_000 + chat_id,
+        "message": {
+            "message_id": 50,
+            "date": 1_790_000_000,
+            "from": sender,
+            "chat": {"id": chat_id, "type": "private"},
+            "text": "Вопрос",
+        },
+    }

@@ -1,0 +1,276 @@
+"""Stars: plans and packs are ordered, paid and granted, once, whatever comes twice or wrongly."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from structlog.testing import capture_logs
+
+from merlin.core.clock import iso, utc_now
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.bot.running_bot import RunningBot, let_serve, rows
+from tests.bot.stars_buyer import Buyer, change, ledger, selling
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """Let one bot serve all tests of this file; everybody who buys is somebody new."""
+    folder = tmp_path_factory.mktemp("stars")
+    with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
+        settings = selling(folder, telegram, provider)
+        let_serve(settings, "stand-in-base")
+        with RunningBot(settings):
+            yield telegram, settings
+
+
+@pytest.fixture
+def buyer(world):
+    return Buyer(*world)
+
+
+def kinds(buyer):
+    return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
+
+
+def duplicate(telegram, buyer, change=dict):
+    """Let Telegram tell once more of this person's newest payment, changed perhaps."""
+    paid = [one.message for one in telegram.log(buyer.who) if "successful_payment" in one.message]
+    message = {**paid[-1], "successful_payment": {**paid[-1]["successful_payment"]}}
+    change(message["successful_payment"])
+    before = buyer._ended()
+    telegram.act(lambda acting: acting.world.add_update("message", message))
+    telegram.wait_for(lambda: buyer._ended() > before)
+
+
+def thanks(buyer):
+    return [one for one in buyer.telegram.answers(buyer.who) if "Thank you" in one.text]
+
+
+def test_a_pack_is_paid_and_may_be_asked_at_once(buyer):
+    buyer.order("Twenty voices")
+    told = buyer.pay()
+    assert "“Twenty voices”, 50 ⭐" in told.text
+    assert "20 voice questions" in buyer.say("/plan").text
+    assert kinds(buyer) == [("payment", 50), ("grant", 50)]
+    assert buyer.telegram.stars(buyer.who) == 4950
+
+
+def test_an_invoice_says_what_it_is_for_in_telegrams_sizes(buyer):
+    purchase_id = buyer.order("Plus")
+    call = buyer.telegram.calls("sendInvoice")[-1]
+    assert call.status == 200
+    document = call.arguments
+    assert (document["title"], document["payload"], document["currency"]) == (
+        "Plus",
+        purchase_id,
+        "XTR",
+    )
+    assert document["provider_token"] == ""
+    assert document["start_parameter"] == "go_plan"
+
+
+def test_a_period_adds_to_what_is_there(buyer):
+    for _ in range(2):
+        buyer.order("Plus")
+        buyer.pay()
+    first, second = sorted(buyer.terms(), key=lambda term: term.starts_at)
+    assert second.starts_at == first.ends_at
+    assert "Plan “Plus” until" in buyer.say("/plan").text
+
+
+def test_two_taps_are_one_order_and_one_invoice(buyer):
+    buyer.plan("Twenty voices")
+    data = buyer.behind("Buy for")
+    shown = buyer.last.message_id
+    for _ in range(3):
+        buyer.press(data, shown)
+    assert len(buyer.purchases()) == 1
+    assert len([one for one in buyer.telegram.answers(buyer.who) if "invoice" in one.message]) == 1
+    assert "The invoice is already in the chat, a little above" in buyer.alerts()[-1]
+
+
+def test_nobody_pays_for_somebody_else(buyer, world):
+    purchase_id = buyer.order("Plus")
+    other = Buyer(*world)
+    other.order("Plus")
+    assert (
+        "This invoice is for someone else. You weren't charged; get your own in /plan"
+        in other.refused(payload=purchase_id)
+    )
+    assert not buyer.paid()
+
+
+def test_an_order_is_paid_once(buyer):
+    buyer.order("Plus")
+    buyer.pay()
+    assert "This order is already paid. You weren't charged again" in buyer.refused()
+    assert len(buyer.paid()) == 1
+
+
+def test_an_invoice_that_is_too_old_is_not_paid(buyer):
+    purchase_id = buyer.order("Plus")
+    past = iso(utc_now() - timedelta(minutes=1))
+    sql = "UPDATE purchase SET expires_at = ? WHERE id = ?"
+    change(buyer.settings, sql, past, purchase_id)
+    assert (
+        "This invoice has expired. You weren't charged; get a new one in /plan" in buyer.refused()
+    )
+    buyer.say("/plan")
+    assert "expired" in buyer.press("My orders").text
+
+
+def test_an_order_of_another_price_is_not_paid(buyer):
+    purchase_id = buyer.order("Plus")
+    change(buyer.settings, "UPDATE purchase SET amount = 7 WHERE id = ?", purchase_id)
+    assert "price has changed" in buyer.refused()
+
+
+@pytest.mark.parametrize("payload", ["Order not found", "'; DROP TABLE purchase; --", "0" * 32])
+def test_what_is_no_order_is_not_paid(buyer, payload):
+    buyer.order("Plus")
+    assert "Order not found" in buyer.refused(payload=payload)
+
+
+def test_what_telegram_tells_twice_is_granted_and_thanked_for_once(buyer, world):
+    telegram, _ = world
+    buyer.order("Twenty voices")
+    buyer.pay()
+    for _ in range(5):
+        duplicate(telegram, buyer)
+    assert kinds(buyer) == [("payment", 50), ("grant", 50)]
+    assert len(thanks(buyer)) == 1
+
+
+def test_two_payments_of_one_order_are_both_kept(buyer, world):
+    telegram, _ = world
+    buyer.order("Plus")
+    buyer.pay()
+    duplicate(telegram, buyer, lambda paid: paid.update(telegram_payment_charge_id="second"))
+    assert len(buyer.paid()) == 2
+    assert len(buyer.terms()) == 2
+
+
+@pytest.mark.parametrize(
+    ("wrong", "known"),
+    [
+        ({"total_amount": 1}, "notice-payment-wrong"),
+        ({"invoice_payload": "nobody's"}, "notice-stars-unknown"),
+        ({"currency": "USD"}, "notice-payment-unread"),
+        ({"total_amount": "all of it"}, "notice-payment-unread"),
+    ],
+)
+def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(buyer, world, wrong, known):
+    telegram, settings = world
+    buyer.order("Plus")
+    buyer.pay()
+    charge = f"odd-{buyer.user_id}"
+    other = {"telegram_payment_charge_id": charge, **wrong}
+    duplicate(telegram, buyer, lambda paid: paid.update(other))
+    assert len(buyer.paid()) == 1
+    told = [
+        said for key, said in rows(settings, "SELECT key, arguments FROM notice") if key == known
+    ]
+    assert any(charge in said or str(buyer.user_id) in said for said in told)
+
+
+def test_a_trial_is_had_once(buyer):
+    buyer.plan("Plus")
+    assert "7 days, once" in buyer.last.text
+    data = buyer.behind("Try for free")
+    assert "Plan “Plus” until" in buyer.press(data).text
+    buyer.press(data, forged=True)
+    assert len(buyer.terms()) == 1
+    buyer.plan("Plus")
+    assert "Try for free" not in buyer.labels
+
+
+def test_a_subscription_is_a_link_that_stays_the_same(buyer):
+    buyer.plan("Always")
+    data = buyer.behind("Buy for")
+    link = buyer.press(data).keys[0][0]["url"]
+    assert buyer.press(data, forged=True).keys[0][0]["url"] == link
+    assert len(buyer.purchases()) == 1
+    assert "/invoice/" in link
+
+
+def slug_of(buyer):
+    buyer.plan("Always")
+    return buyer.press(buyer.behind("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
+
+
+def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, world):
+    telegram, _ = world
+    buyer.pay(slug_of(buyer))
+    (renewal,) = buyer.renewals()
+    assert renewal.state == "on"
+    telegram.renew(buyer.who)
+    # The thanks for it come beside the talk: until they are there, they may be the newest message.
+    telegram.wait_for(lambda: len(thanks(buyer)) == 2)
+    assert len(buyer.paid()) == 2
+    assert len(buyer.terms()) == 2
+    assert buyer.renewals()[0].next_at > renewal.next_at
+    text = buyer.say("/plan").text
+    assert text.startswith("Plan “Always” auto-renews on ")
+    assert text.count("“Always”") == 1
+    assert all("Always ·" not in label for label in buyer.labels)
+    buyer.press(buyer.data("renewal"))
+    assert "You keep the days" in buyer.last.text
+    buyer.press(buyer.data("renewal-off"))
+    telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
+    assert [one["is_canceled"] for one in telegram.subscriptions().values()][-1]
+    assert "auto-renews" not in buyer.say("/plan").text
+
+
+def test_who_subscribed_does_not_subscribe_twice(buyer):
+    buyer.plan("Always")
+    message, buy = buyer.last.message_id, buyer.data("buy")
+    buyer.pay(slug_of(buyer))
+    buyer.press(buy, message, forged=True)
+    assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
+    assert len(buyer.purchases()) == 1
+
+
+def test_nobody_presses_what_is_somebody_elses(buyer, world):
+    other = Buyer(*world)
+    slug = slug_of(buyer)
+    buyer.pay(slug)
+    (renewal,) = buyer.renewals()
+    waiting = buyer.order("Plus")
+    shown = other.say("/plan").message_id
+    forged = [
+        f"renewal:{renewal.renewal_id}",
+        f"renewal-off:{renewal.renewal_id}",
+        f"order:{waiting}",
+    ]
+    forged += ["renewal", "renewal-off:x", "order", "order:1", "buy", "buy:x:y", "offer", "try:x"]
+    for data in forged:
+        other.press(data, shown, forged=True)
+        assert len(other.telegram.answers(other.who)) == 1
+    assert buyer.renewals()[0].state == "on"
+    assert not other.purchases()
+
+
+def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, world):
+    telegram, _ = world
+    buyer.order("Twenty voices")
+    buyer.pay()
+    telegram.take_back(buyer.who, buyer.paid()[0][3])
+    buyer.until("Refunded")
+    assert "voice questions" not in buyer.say("/plan").text
+    assert kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
+
+
+def test_who_deletes_everything_pays_for_nothing_more(buyer, world):
+    telegram, _ = world
+    buyer.pay(slug_of(buyer))
+    charge = buyer.paid()[0][3]
+    buyer.say("/delete_me")
+    buyer.press(buyer.data("forget"))
+    telegram.press(buyer.who, "forget:2")
+    telegram.wait_for(lambda: telegram.subscriptions()[charge]["is_canceled"])
+    telegram.wait_for(lambda: not buyer.renewals())
+    assert not buyer.purchases()

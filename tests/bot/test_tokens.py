@@ -1,0 +1,225 @@
+"""Tokens: the gauge tells the truth, and a summary is believed only when it is checked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.billing.quota import Allowance, Format
+from merlin.bot.handlers.sessions import share_bar
+from merlin.core.money import format_cost as told_money
+from tests.bot.conversation import Talk
+from tests.bot.running_bot import RunningBot, rows, settings_of
+from tests.support.config import config_of, priced
+from tests.support.forked_processes import code_of, start_bot
+from tests.support.plan_config import new_plan
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+QUESTION = "Встретимся с Анной у площади Минина 14 мая в 10:30?"
+SHORT = "Обсудили встречу с Анной у Минина 14 мая в 10:30."
+INVENTED = "Обсудили встречу с Анной 15 мая."
+PRICE = {"input": 1, "output": 2, "training": 0}
+
+
+@pytest.fixture
+def talk(telegram, settings):
+    with RunningBot(settings):
+        yield Talk(telegram, settings)
+
+
+def summaries(settings):
+    return rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
+
+
+def test_the_bar_shows_the_used_part():
+    assert share_bar(0) == "▱" * 10
+    assert share_bar(0.001) == "▰" + "▱" * 9
+    assert share_bar(0.5) == "▰" * 5 + "▱" * 5
+    assert share_bar(3) == "▰" * 10
+
+
+def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+    config = config_of(models={"stand-in-base": {"context": 8000, "price": PRICE}})
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
+    with RunningBot(replace(settings, providers=(model_of(settings),))):
+        talk = Talk(telegram, settings)
+        fresh = talk.say("/t").text
+        assert "▱▱▱▱▱▱▱▱▱▱ 0\xa0%" in fresh
+        assert "по нашей оценке" in fresh
+        assert "этот разговор — пока ничего, сегодня — пока ничего" in fresh
+        talk.say("Что такое лоб?")
+        text = talk.say("/t").text
+    ((used, _),) = rows(settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn")
+    assert f"{used} из 8" in text
+    assert "по счёту поставщика" in text
+    ((micro,),) = rows(settings, "SELECT cost_micro FROM turn")
+    assert micro > 0
+    cost = told_money("ru", micro, "USD")
+    assert (cost[:2], cost[-1]) == ("0,", "$")
+    assert f"этот разговор — {cost}, сегодня — {cost}" in text
+    assert "План «Бесплатный»" in text
+    assert "Вопросы: осталось 19 из 20, обновится " in text
+
+
+def test_a_cost_that_nobody_knows_is_left_out(talk):
+    talk.say("Что такое лоб?")
+    text = talk.say("/t").text
+    assert "из 8" in text or "токенов" in text
+    assert "неизвестна" not in text
+    assert "этот разговор —" not in text
+
+
+def model_of(settings):
+    return replace(settings.providers[0], model="stand-in-base")
+
+
+def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        assert "0 из 1" in talk.say("/t").text
+        text = talk.say("/plan").text
+    assert "Память разговора: до 1" in text
+    assert "Вопросы: без ограничений" in text
+
+
+def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    message = talk.press("Пересказать и продолжить")
+    assert SHORT in message.text
+    assert message.entities[0]["type"] == "expandable_blockquote"
+    talk.say("Во сколько?")
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert f"Ранее в этом разговоре: {SHORT}" in contents
+    assert QUESTION not in contents
+    talk.say("/sessions")
+    assert "У вас 2 разговора" in talk.last.text
+    assert any("(продолжение)" in label for label in talk.labels)
+
+
+def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, provider):
+    provider.behave(context_window=600)
+    talk.say(f"{QUESTION} {'Это важно. ' * 40}")
+    assert "Пересказать и продолжить" not in talk.labels
+    left = talk.say(f"А что взять с собой? {'Подумай. ' * 40}")
+    assert "поэтому я начал новый" in left.text
+    provider.behave(fixed_answer=SHORT, context_window=16_000)
+    summed = talk.press("Пересказать прежний и продолжить")
+    assert SHORT in summed.text
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert QUESTION in "".join(contents)
+    talk.say("Во сколько?")
+    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
+    assert f"Ранее в этом разговоре: {SHORT}" in said
+
+
+def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(talk):
+    """So that the demo shows what the button does."""
+    talk.say(QUESTION)
+    talk.say("/t")
+    text = talk.press("Пересказать и продолжить").text
+    assert text.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
+    assert "Вы спросили: «Вопрос:" not in text
+
+
+def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    provider.behave(fixed_answer=INVENTED)
+    message = talk.press("Пересказать и продолжить")
+    assert "Не получилось" in message.text
+    first, second = provider.calls("chat.create")[-2:]
+    assert "15" not in first.body["messages"][-1]["content"]
+    assert "число 15" in second.body["messages"][-1]["content"]
+    assert summaries(talk.settings) == 0
+    provider.behave(fixed_answer="")
+    talk.say("Дальше?")
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert QUESTION in contents
+
+
+def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
+    tmp_path, telegram, provider
+):
+    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    config = priced("stand-in-base", **PRICE)
+    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
+    settings = replace(settings, providers=(model_of(settings),))
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say(QUESTION)
+        gauge = talk.say("/t")
+        provider.behave(fixed_answer=INVENTED)
+        talk.press("Пересказать и продолжить")
+        assert "осталось 2 из 3" in talk.say("/plan").text
+        provider.behave(fixed_answer=SHORT)
+        talk.press("Пересказать и продолжить", gauge.message_id)
+        assert "осталось 1 из 3" in talk.say("/plan").text
+        talk.say("Ещё?")
+        talk.press("Пересказать и продолжить", gauge.message_id)
+        assert "закончились" in talk.last.text
+    costs = rows(settings, "SELECT cost_micro FROM turn WHERE format = 'summary'")
+    assert len(costs) == 2
+    assert all(micro > 0 for (micro,) in costs)
+
+
+def test_a_second_press_makes_no_second_summary(talk, provider):
+    talk.say(QUESTION)
+    gauge = talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    talk.press("Пересказать и продолжить")
+    asked = len(provider.calls("chat.create"))
+    talk.press("Пересказать и продолжить", gauge.message_id)
+    assert len(provider.calls("chat.create")) == asked
+    assert summaries(talk.settings) == 1
+
+
+def test_a_session_of_somebody_else_is_never_summed_up(talk, telegram, provider):
+    talk.say(QUESTION)
+    talk.say("/t")
+    asked = len(provider.calls("chat.create"))
+    boris = Talk(telegram, talk.settings, "boris")
+    message = boris.say("/t")
+    boris.press(talk.data("sum"), message.message_id, forged=True)
+    assert telegram.answers("boris") == [message]
+    assert len(provider.calls("chat.create")) == asked
+
+
+def test_the_plan_button_leaves_the_answer_above_it_alone(talk, telegram):
+    answer = talk.say(QUESTION)
+    talk.press("plan", answer.message_id, forged=True)
+    assert telegram.answers("anna")[0].text == answer.text
+    assert talk.last.text == "Ограничений нет: спрашивайте сколько угодно."
+
+
+def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
+    settings = settings_of(tmp_path, telegram, provider)
+    with RunningBot(settings):
+        talk = Talk(telegram, settings)
+        talk.say(QUESTION)
+        talk.say("/t")
+    provider.behave(fixed_answer=SHORT)
+    log = tmp_path / "child.log"
+    child = start_bot(settings, log, MERLIN_CRASH_AT="answer.sent")
+    telegram.press("anna", "Пересказать и продолжить", talk.last.message_id)
+    try:
+        assert code_of(child, 30) == 137
+    finally:
+        child.kill()
+    with RunningBot(settings):
+        wait_until(lambda: rows(settings, "SELECT 1 FROM updates WHERE state='waiting'") == [])
+    assert summaries(settings) == 1
+    assert SHORT in talk.last.text

@@ -1,0 +1,330 @@
+"""Rows of inbox and chat, on SQLite and on a real PostgreSQL."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app.inbox import LEASE_S, Inbox, Update, UpdateState, current_owner
+from merlin.app.outbox import OutgoingMessage, OutgoingState
+from merlin.chat.sessions import ChatPlace, Sessions
+from merlin.chat.turns import Question, StoredAnswer
+from merlin.core.formatted_text import FormattedMessage
+from merlin.core.messages import Usage
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
+from merlin.db.processes import read_change_counter
+from tests.db.pipeline_rows import BOT
+
+pytestmark = pytest.mark.integration
+
+ME = current_owner()
+# Somewhere else nobody can see whether they live.
+OTHER = replace(ME, host="elsewhere")
+DEAD = replace(ME, pid=2**22 - 1, started=1)
+
+
+def updates(chat_id, *numbers, text="вопрос"):
+    return [
+        Update(number, "message", chat_id, chat_id, "ru", {"update_id": number, "text": text})
+        for number in numbers
+    ]
+
+
+def ids(found):
+    return [update.update_id for update in found]
+
+
+def test_an_update_is_stored_once_and_handed_out_once(inbox):
+    batch = updates(5, 1, 2)
+    assert inbox.store(batch, ME) == batch
+    assert inbox.store(batch, ME) == []
+    assert inbox.claim(ME, 10) == []
+    assert inbox.waiting() == 2
+
+
+def test_bots_do_not_share_updates(inbox, database, clock):
+    other_bot = Inbox(database, BOT + 1, clock)
+    inbox.store(updates(5, 1), ME)
+    assert ids(other_bot.store(updates(5, 1), OTHER)) == [1]
+    assert inbox.waiting() == other_bot.waiting() == 1
+
+
+def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
+    inbox.store(updates(5, 1, text="тайна"), ME)
+    ((body,),) = database.sql("SELECT body FROM updates")
+    assert "тайна" not in body
+    inbox.finish(ME, 5, [1], UpdateState.REFUSED, "why")
+    rows = database.sql("SELECT body, state, reason FROM updates")
+    assert rows == [("", "refused", "why")]
+
+
+def test_a_final_state_stays(inbox, database):
+    inbox.store(updates(5, 1), ME)
+    inbox.finish(ME, 5, [1], UpdateState.ANSWERED)
+    inbox.finish(ME, 5, [1], UpdateState.FAILED, "late")
+    assert database.sql("SELECT state, reason FROM updates") == [("answered", "")]
+
+
+def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
+    wake = partial(read_change_counter, database)
+    before = wake()
+    assert inbox.store(updates(5, 1, 2), None) == []
+    assert wake() > before
+    assert ids(inbox.claim(ME, 10)) == [1, 2]
+
+
+def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
+    inbox.store(updates(5, 1, 2), ME)
+    inbox.store(updates(5, 3), None)
+    assert inbox.claim(OTHER, 10) == []
+    inbox.finish(ME, 5, [1, 2], UpdateState.ANSWERED)
+    assert inbox.claim(OTHER, 10) == []
+    inbox.finish(ME, 5, [3], UpdateState.ANSWERED)
+    inbox.store(updates(5, 4), None)
+    assert ids(inbox.claim(OTHER, 10)) == [4]
+
+
+def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(inbox):
+    inbox.store(updates(5, 1), ME)
+    inbox.store([*updates(5, 4), *updates(6, 9)], None)
+    inbox.store(updates(5, 3), OTHER)
+    assert ids(inbox.arrived(ME, {1}, 10)) == [3, 4]
+    assert ids(inbox.arrived(ME, {1}, 1)) == [3]
+    assert inbox.arrived(ME, {1, 3, 4}, 10) == []
+    assert inbox.arrived(OTHER, set(), 10) == []
+    inbox.finish(ME, 5, [1, 3, 4], UpdateState.ANSWERED)
+    assert inbox.arrived(ME, set(), 10) == []
+
+
+def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
+    inbox.store(updates(5, 1), OTHER)
+    clock.move(LEASE_S - 1)
+    assert inbox.claim(ME, 10) == []
+    inbox.renew(OTHER)
+    clock.move(LEASE_S - 1)
+    assert inbox.claim(ME, 10) == []
+    clock.move(2)
+    assert ids(inbox.claim(ME, 10)) == [1]
+
+
+def test_the_lease_of_a_dead_process_here_is_void_at_once(inbox):
+    inbox.store(updates(5, 1), DEAD)
+    assert ids(inbox.claim(ME, 10)) == [1]
+    assert inbox.claim(OTHER, 10) == []
+
+
+def test_a_fresh_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
+    inbox.store(updates(5, 1), DEAD)
+    inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
+    assert ids(inbox.store(updates(5, 2), ME)) == [2]
+
+
+def test_older_waiting_updates_of_a_chat_come_before_fresh_ones(inbox):
+    inbox.store(updates(5, 1, 2), DEAD)
+    assert inbox.store(updates(5, 3), ME) == []
+    assert ids(inbox.claim(ME, 10)) == [1, 2, 3]
+
+
+def test_chats_are_claimed_a_few_at_a_time(inbox):
+    for chat_id in range(1, 6):
+        inbox.store(updates(chat_id, chat_id * 10, chat_id * 10 + 1), None)
+    first = inbox.claim(ME, 2)
+    assert {update.chat_id for update in first} == {1, 2}
+    assert len(inbox.claim(OTHER, 10)) == 6
+
+
+def test_a_stop_lets_every_chat_go(inbox):
+    inbox.store([*updates(5, 1), *updates(6, 2)], ME)
+    inbox.release(ME)
+    assert ids(inbox.claim(OTHER, 10)) == [1, 2]
+
+
+def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
+    inbox.store(updates(5, 1), OTHER)
+    clock.move(LEASE_S + 1)
+    inbox.claim(ME, 10)
+    inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
+    inbox.store(updates(5, 2), None)
+    assert inbox.claim(OTHER, 10) == []
+
+
+def letters(*keys, chat_id=5, update_id=1):
+    return [
+        OutgoingMessage(key, chat_id, FormattedMessage(f"текст {key}"), update_id) for key in keys
+    ]
+
+
+def test_a_letter_is_stored_once_and_sealed(outbox, database):
+    first = outbox.put(letters("a", "b"))
+    again = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
+    assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
+    assert again == first[:1]
+    assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
+    assert outbox.put([]) == []
+
+
+def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, database):
+    (row,) = outbox.put(letters("a"))
+    assert outbox.begin(row.outgoing_id, ME)
+    assert not outbox.begin(row.outgoing_id, OTHER)
+    outbox.settle(row.outgoing_id, OutgoingState.SENT, 77)
+    (ended,) = outbox.of_update(1)
+    assert (ended.state, ended.tries, ended.message_id) == (OutgoingState.SENT, 1, 77)
+    assert ended.is_over
+    assert database.sql("SELECT body FROM outgoing") == [("",)]
+
+
+def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
+    (row,) = outbox.put(letters("a"))
+    for _ in range(2):
+        assert outbox.begin(row.outgoing_id, ME)
+        outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
+    assert not outbox.begin(row.outgoing_id, ME)
+    assert outbox.of_update(1)[0].is_over
+
+
+def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, database):
+    rows = outbox.put([*letters("a"), *letters("notice", update_id=None)])
+    for _ in range(2):  # the process is killed while it sends, twice
+        for row in rows:
+            assert outbox.begin(row.outgoing_id, DEAD)
+        outbox.of_update(1)
+        outbox.list_unprompted(ME, 10)
+    assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
+    for key in ("c", "d"):
+        (row,) = outbox.put(letters(key))
+        for _ in range(2):  # the connection ends while it sends
+            assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [("",)]
+            outbox.begin(row.outgoing_id, ME)
+            outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
+    assert database.sql("SELECT COUNT(*) FROM outgoing WHERE body = '' AND settled_at <> ''") == [
+        (4,)
+    ]
+
+
+def test_what_was_surely_not_sent_costs_no_try(outbox):
+    (row,) = outbox.put(letters("a"))
+    outbox.begin(row.outgoing_id, ME)
+    outbox.settle(row.outgoing_id, OutgoingState.PENDING)
+    assert outbox.of_update(1)[0].tries == 0
+
+
+def test_who_takes_an_update_up_finds_what_was_being_sent_in_doubt(outbox):
+    first, _second = outbox.put(letters("a", "b"))
+    outbox.begin(first.outgoing_id, DEAD)
+    found = outbox.of_update(1)
+    assert [row.state for row in found] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
+
+
+def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
+    outbox.put(letters("answer"))
+    rows = outbox.put(letters("notice", "mine", "theirs", "left", update_id=None))
+    for row, owner in zip(rows[1:], (ME, OTHER, DEAD), strict=True):
+        outbox.begin(row.outgoing_id, owner)
+    loose = outbox.list_unprompted(ME, 10)
+    assert [row.letter.key for row in loose] == ["notice", "left"]
+    assert [row.state for row in loose] == [OutgoingState.PENDING, OutgoingState.UNKNOWN]
+    assert len(outbox.list_unprompted(ME, 1)) == 1
+
+
+def test_a_chat_s_waiting_letters_are_dropped(outbox):
+    outbox.put(letters("a", "b"))
+    outbox.put(letters("c", chat_id=6, update_id=2))
+    assert outbox.drop(5) == 2
+    assert {row.state for row in outbox.of_update(1)} == {OutgoingState.DROPPED}
+    assert outbox.of_update(2)[0].state is OutgoingState.PENDING
+
+
+def test_a_chat_has_one_open_session(sessions):
+    first = sessions.open(ChatPlace(5, 5))
+    assert sessions.open(ChatPlace(5, 5)) == first
+    assert sessions.open(ChatPlace(6, 6)) != first
+    second = sessions.renew(ChatPlace(5, 5))
+    assert second.session_id != first.session_id
+    assert sessions.open(ChatPlace(5, 5)) == second
+
+
+@pytest.fixture
+def session_id(sessions):
+    return sessions.open(ChatPlace(5, 5)).session_id
+
+
+def test_a_turn_goes_from_asked_to_told(turns, session_id):
+    assert turns.find(1) is None
+    asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
+    assert turns.find(1) == asked
+    assert asked.written is None
+    written = StoredAnswer("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
+    turns.write(1, written)
+    turns.write(1, StoredAnswer("другой"))
+    assert turns.find(1).written == written
+    turns.mark_delivered(1)
+    assert turns.find(1).written == written
+
+
+def test_a_second_placeholder_takes_the_place_of_a_lost_one(turns, session_id):
+    turns.ask(Question(session_id, 1, 5, "вопрос"), None)
+    assert turns.ask(Question(session_id, 1, 5, "вопрос"), 78).placeholder_id == 78
+    assert turns.find(1).placeholder_id == 78
+
+
+def test_what_was_read_meanwhile_takes_the_place_of_the_caption(turns, session_id):
+    turns.ask(Question(session_id, 1, 5, "подпись", 30, "document"), 78)
+    whole = Question(session_id, 1, 5, "подпись и документ", 30, "document")
+    assert turns.ask(whole, 78).question == whole
+    assert turns.find(1).question == whole
+
+
+def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, session_id):
+    for number in (1, 2):
+        turns.ask(Question(session_id, number, 5, f"в{number}", 30), None)
+    assert turns.of_message(ChatPlace(5, 5), 30).question.text == "в2"
+    assert turns.of_message(ChatPlace(5, 5), 31) is None
+    assert turns.of_message(ChatPlace(5, 6), 30) is None
+    assert turns.of_message(ChatPlace(6, 5), 30) is None
+
+
+def test_history_holds_answered_turns_alone_in_order(turns, session_id):
+    for number in range(1, 5):
+        turns.ask(Question(session_id, number, 5, f"в{number}"), None)
+    for number in (1, 2, 4):
+        turns.write(number, StoredAnswer(f"о{number}"))
+    turns.write(3, StoredAnswer("", "слова", UpdateState.FAILED))
+    said = [(message.role, message.content) for message in turns.history(session_id, 2)]
+    assert said == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
+
+
+def test_what_was_said_lies_sealed(turns, session_id, database):
+    turns.ask(Question(session_id, 1, 5, "тайна"), None)
+    turns.write(1, StoredAnswer("ответ", "сноска"))
+    for text in database.sql("SELECT question, answer, note FROM turn")[0]:
+        assert text.startswith("1.k.")
+
+
+def test_people_are_known_by_their_newest_language(database, clock):
+    users = Users(database, clock)
+    assert users.get(1001) is None
+    users.record_authors([User(1001, "ru"), User(1002, "en"), User(1001, "en-GB")])
+    assert users.get(1001) == User(1001, "en-GB")
+    users.mark_unreachable(1001)
+    assert not users.get(1001).is_reachable
+    users.record_authors([User(1001, "en-GB")])
+    assert users.get(1001).is_reachable
+    users.record_authors([])
+
+
+def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, clock):
+    mine = Sessions(database, BOT, clock)
+    session = mine.open(ChatPlace(6, 6))
+    mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
+    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:
+        keyless = Sessions(other, BOT, clock)
+        seen = keyless.open(ChatPlace(6, 6))
+        assert (seen.title, seen.system) == ("", "")
+        keyless.change(replace(seen, model_id="stand-in-base"))
+    kept = mine.open(ChatPlace(6, 6))
+    assert (kept.title, kept.system, kept.model_id) == ("Лоб", "Отвечай стихами", "stand-in-base")

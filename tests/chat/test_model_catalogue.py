@@ -1,0 +1,97 @@
+"""Lineup: which models are on offer, in which order, and when a session has room again."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.chat.model_catalogue import (
+    CandidateKind,
+    ModelOption,
+    ModelRequest,
+    is_chat_model,
+    list_models,
+    switch_model,
+)
+from merlin.chat.sessions import Session
+from merlin.core.money import Price
+from tests.support.config import config_of
+
+pytestmark = pytest.mark.unit
+
+FREE = Price("USD", 0, 0, 0, 0)
+
+
+class NothingServes:
+    """A shelf without any tuned model."""
+
+    def serving_row(self, *_):
+        return None
+
+    def tuned_row(self, *_):
+        return None
+
+
+class Listed:
+    """Two providers that list the same name."""
+
+    def listed(self, provider):
+        return {"a": {"m": 100, "n": None, "tts-1": 5}, "b": {"m": None}}.get(provider, {})
+
+
+def offered(*general, known=None):
+    wish = ModelRequest(None, None, general)
+    return list_models(NothingServes(), Listed(), wish, known or config_of())
+
+
+def test_configured_models_come_first_and_each_model_once():
+    found = offered(("a", None), ("b", "m"), ("c", "z"))
+    assert [(each.provider, each.model_id) for each in found] == [
+        ("b", "m"),
+        ("c", "z"),
+        ("a", "m"),
+        ("a", "n"),
+    ]
+    assert {each.standing for each in found} == {CandidateKind.GENERAL}
+
+
+def test_a_window_is_the_providers_word_else_the_configs():
+    known = config_of(
+        models={
+            "m": {"context": 7},
+            "n": {"context": 8, "price": {"input": 0, "output": 0, "training": 0}},
+        }
+    )
+    found = offered(("a", None), known=known)
+    assert [(each.window, each.price) for each in found] == [(100, None), (8, FREE)]
+
+
+def test_a_sign_tells_apart_models_of_one_name():
+    one, other = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
+    assert one.sign != other.sign
+    assert len(f"model:use:{one.sign}") <= 64
+
+
+@pytest.mark.parametrize(
+    ("model_id", "is_talker"),
+    [
+        ("gpt-4o-mini", True),
+        ("recall", False),
+        ("ft:gpt-4o:org::x", False),
+        ("text-embedding-3-small", False),
+        ("whisper-1", False),
+        ("gpt-4o-mini-TTS", False),
+        ("omni-moderation-latest", False),
+    ],
+)
+def test_what_does_not_talk_is_known_by_its_name(model_id, is_talker):
+    assert is_chat_model(model_id) is is_talker
+
+
+@pytest.mark.parametrize(
+    ("limit", "is_full", "is_warned"),
+    [(1000, True, True), (1200, False, True), (10_000, False, False)],
+)
+def test_a_session_is_judged_by_the_new_models_window(limit, is_full, is_warned):
+    old = Session(1, 1, 1, used_tokens=1000, is_warned=True, is_full=True)
+    new = switch_model(old, limit)
+    assert (new.is_full, new.is_warned) == (is_full, is_warned)

@@ -1,0 +1,219 @@
+"""Which models may answer, best first, from rows of a real database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime
+
+import pytest
+
+from merlin.chat.model_catalogue import (
+    CandidateKind,
+    ModelCatalogue,
+    ModelRequest,
+    candidates,
+    first_candidate,
+)
+from merlin.core.clock import iso
+from merlin.db.database import open_database
+from merlin.db.tables import (
+    BUILD,
+    CANARY,
+    COMMIT,
+    EXAMPLE_TEXT,
+    JOB,
+    MODEL,
+    PROMOTION,
+    SERVING,
+    TAUGHT_EXAMPLE,
+)
+from merlin.db.writer import Store
+from tests.support.migrated_databases import fresh_database
+
+pytestmark = pytest.mark.integration
+
+AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
+GENERAL = [("engine", None), ("openai", "gpt")]
+
+
+class Stock:
+    """Builds and models of datasets, put on the shelf one after another."""
+
+    def __init__(self, database):
+        self.db = database
+        self.numbers = {}
+
+    def model(self, dataset, state="good"):
+        """Add the next build of a dataset with its model; return its row."""
+        number = self.numbers[dataset] = self.numbers.get(dataset, 0) + 1
+        text = {"folder": "", "train": 60, "test": 12, "train_tokens": 1, "test_tokens": 1}
+        name = f"{dataset}-{number}"
+        build = {"dataset": dataset, "number": number, "digest": name, **text, "created_at": AT}
+        build_id = self.db.add(BUILD, {**build, "system": f"S {name}", "manifest": "{}"})
+        job_id = self.db.add(JOB, self._job(dataset, build_id))
+        made = {"provider": "engine", "model_id": f"ft:{name}", "dataset": dataset, "note": ""}
+        state_of = {"state": state, "probes": 0, "not_before": None, "created_at": AT}
+        return self.db.add(MODEL, {**made, **state_of, "build_id": build_id, "job_id": job_id})
+
+    def _job(self, dataset, build_id):
+        known = {"launch_key": f"{build_id}", "wish": "", "dataset": dataset, "build_id": build_id}
+        recipe = json.dumps({"provider": "engine", "base_model": "recall"})
+        states = {"state": "succeeded", "status": "succeeded", "recipe": recipe, "error": ""}
+        counted = {"attempt": 1, "trained_tokens": 0, "estimate_micro": 0, "currency": "USD"}
+        named = {"provider": "engine", "provider_job_id": "j", "model_id": None}
+        times = {"not_before": None, "created_at": AT, "updated_at": AT}
+        return {**known, **states, **counted, **named, **times}
+
+    def serve(self, model_row):
+        """Let a model serve; return its id."""
+        row = self.db.row(MODEL.select().where(MODEL.id == model_row))
+        here = SERVING.dataset == row["dataset"]
+        self.db.change(SERVING.delete().where(here))
+        serving = {"dataset": row["dataset"], "model_row": model_row, "since": AT, "position": 1}
+        self.db.put(SERVING.insert({**serving, "is_pinned": 0}))
+        told = {"from_model": None, "why": "newest", "by_whom": "merlin", "at": AT}
+        self.db.add(PROMOTION, {"dataset": row["dataset"], "to_model": row["model_id"], **told})
+        return row["model_id"]
+
+    def teach(self, *pairs):
+        """Store examples of the first build."""
+        person = {"author_name": "anna", "author_email": "a@example.com", "subject": "s"}
+        times = {"committed_at": AT, "seen_at": AT, "message": "", "parent": None, "position": 1}
+        self.db.put(COMMIT.insert({"sha": "c", **person, **times}))
+        for name, split, question in pairs:
+            messages = [
+                {"role": "system", "content": "S"},
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": f"{question}!"},
+            ]
+            text = {"digest": name, "messages": json.dumps(messages), "words": ""}
+            self.db.put(EXAMPLE_TEXT.insert(text))
+            taught = {"dataset": "face", "example_id": name, "blob": "b", "split": split}
+            by = {"commit_sha": "c", "author": "anna", "tokens": 1, "text_digest": name}
+            builds = {"first_build": 1, "end_build": 2}
+            self.db.put(TAUGHT_EXAMPLE.insert({**taught, **by, **builds}))
+
+
+@pytest.fixture
+def stock(tmp_path):
+    url = fresh_database(tmp_path / "merlin.db")
+    with open_database(url) as database:
+        yield Stock(database)
+
+
+def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
+    async def run():
+        wish = ModelRequest(dataset, chosen, general, **more)
+        shelf = ModelCatalogue(stock.db)
+        first = first_candidate(shelf, wish)
+        return [choice async for choice in candidates(shelf, store, wish, first)]
+
+    store = Store(stock.db)
+    try:
+        return asyncio.run(run())
+    finally:
+        store.close()
+
+
+def standings(found):
+    return [(choice.standing.value, choice.provider, choice.model_id) for choice in found]
+
+
+def test_where_nothing_serves_the_general_models_answer_alone(stock):
+    assert standings(route(stock)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
+    assert route(stock, general=[]) == []
+
+
+def test_the_serving_model_goes_first_with_exactly_the_text_it_was_trained_with(stock):
+    stock.serve(stock.model("face"))
+    first = route(stock)[0]
+    assert (first.standing, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
+    assert [(m.role, m.content) for m in first.before] == [("system", "S face-1")]
+
+
+def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(stock):
+    rows = [stock.model("face") for _ in range(3)]
+    for row in (rows[0], rows[1], rows[0], rows[2]):
+        stock.serve(row)
+    stock.model("face")  # never served
+    assert standings(route(stock)) == [
+        ("serving", "engine", "ft:face-3"),
+        ("earlier", "engine", "ft:face-1"),
+        ("earlier", "engine", "ft:face-2"),
+        ("base", "engine", "recall"),
+        ("general", "engine", None),
+        ("general", "openai", "gpt"),
+    ]
+
+
+def test_a_model_that_is_gone_is_not_in_the_chain(stock):
+    old, new = stock.model("face", state="gone"), stock.model("face")
+    stock.serve(old)
+    stock.serve(new)
+    assert "earlier" not in [standing for standing, _, _ in standings(route(stock))]
+
+
+def test_the_base_is_shown_a_few_taught_examples(stock):
+    stock.serve(stock.model("face"))
+    stock.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
+    (base,) = [choice for choice in route(stock) if choice.standing is CandidateKind.BASE]
+    contents = [message.content for message in base.before]
+    assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
+
+
+def test_a_person_s_own_model_goes_before_the_serving_one(stock):
+    old = stock.serve(stock.model("face"))
+    stock.serve(stock.model("face"))
+    assert standings(route(stock, chosen=("engine", old)))[:2] == [
+        ("chosen", "engine", "ft:face-1"),
+        ("serving", "engine", "ft:face-2"),
+    ]
+    for chosen in ("ft:face-1", "ft:face-2"):
+        asked = [model for _, _, model in standings(route(stock, chosen=("engine", chosen)))]
+        assert asked.count(chosen) == 1, "who could not answer is not asked again"
+    general = route(stock, chosen=("openai", "gpt"))[0]
+    assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
+
+
+def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock):
+    stock.serve(stock.model("face"))
+    tried = stock.model("face")
+    counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
+    canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
+    stock.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
+    chains = {user: route(stock, user_id=user) for user in range(1, 60)}
+    seen = {tuple(standings(chain))[:2] for chain in chains.values()}
+    base = ("base", "engine", "recall")
+    serving = ("serving", "engine", "ft:face-1")
+    assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
+    assert {chain[0].canary for chain in chains.values()} == {tried}
+    first = next(chain[0] for chain in chains.values() if chain[0].standing is CandidateKind.CANARY)
+    assert [message.content for message in first.before] == ["S face-2"]
+    assert route(stock, user_id=0)[0].standing is CandidateKind.SERVING
+
+
+def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
+    stock.serve(stock.model("face"))
+    found = route(stock, system="Переводи", assistant=("openai", "gpt"))
+    assert standings(found) == [
+        ("chosen", "openai", "gpt"),
+        ("general", "engine", None),
+    ]
+    assert {message.content for choice in found for message in choice.before} == {"Переводи"}
+
+
+def test_the_dataset_that_served_first_is_the_default_one(stock):
+    stock.serve(stock.model("python"))
+    stock.serve(stock.model("algorithms"))
+    stock.serve(stock.model("python"))
+    assert route(stock)[0].model_id == "ft:python-2"
+    assert route(stock, "algorithms")[0].model_id == "ft:algorithms-1"
+    assert standings(route(stock, "face"))[0][0] == "alone"
+
+
+def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(stock):
+    stock.serve(stock.model("python"))
+    stock.serve(stock.model("algorithms"))
+    told = ModelCatalogue(stock.db).all_serving()
+    assert [each.model.build_version for each in told] == ["python-1", "algorithms-1"]

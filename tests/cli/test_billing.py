@@ -1,0 +1,366 @@
+"""`merlin billing`: an operator sees what was sold, sends money back, compares with the till."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import shutil
+import threading
+
+import pytest
+import yaml
+
+from merlin.account.users import User
+from merlin.app.texts import Settings
+from merlin.cli import main
+from merlin.config.shop import PaymentsConfig, YooKassaConfig
+from merlin.core.clock import utc_now
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from merlin.providers.yookassa import YooKassaGateway
+from merlin.sandbox.yookassa.server import YooKassaStandIn
+from tests.billing.plan_shop import ANNA, BORIS, SAID, STARS, Counter, request_of
+from tests.support.plan_config import plans_of
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.functional
+
+SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
+
+
+class At:
+    """The shop's counter on a folder's database; `with At(place, shop) as told:`."""
+
+    def __init__(self, place, shop):
+        self.place = place
+        config = YooKassaConfig(base_url=shop.base_url, test=True)
+        self.shop = (plans_of(SAID), PaymentsConfig(yookassa=config))
+        self.database = open_database(f"sqlite://{place}/state/merlin.db")
+
+    def __enter__(self):
+        migrate(self.database)
+        self.database.cipher = load_or_make_key(self.place / "state", None)
+        return Counter(self.database, utc_now, self.shop)
+
+    def __exit__(self, *_):
+        self.database.close()
+
+
+def pay(told, shop, purchase):
+    """Let an order be paid at YooKassa's stand-in, and stored; return the payment's id."""
+    request = request_of(purchase, BACK, "Плюс")
+    asked = with_gateway(shop, lambda gateway: gateway.create(request))
+    shop.choose(asked.outside_id, "paid")
+    seen = with_gateway(shop, lambda gateway: gateway.find(asked.outside_id))
+    assert told.settle(purchase, seen).value == "paid"
+    return asked.outside_id
+
+
+def with_gateway(shop, call):
+    gateway = YooKassaGateway(YooKassaConfig(base_url=shop.base_url, test=True), SHOP_ID, KEY)
+    return asyncio.run(call(gateway))
+
+
+@pytest.fixture(scope="module")
+def shop():
+    with YooKassaStandIn() as standin:
+        yield standin
+
+
+@pytest.fixture(scope="module")
+def made(shop, tmp_path_factory):
+    """A configuration whose shop sold a plan by card and a pack for Stars."""
+    folder = tmp_path_factory.mktemp("made")
+    config = {
+        "state_dir": "state",
+        "timezone": "Europe/Moscow",
+        "api": {"public_url": "http://127.0.0.1:8701"},
+        "plans": SAID,
+        "payments": {"yookassa": {"base_url": shop.base_url, "test": True, "receipt": {}}},
+    }
+    text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    with At(folder, shop) as told:
+        told.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
+        pay(told, shop, told.order(contact="anna@example.com"))
+        told.bought(BORIS, "voices", STARS)
+    return folder
+
+
+@pytest.fixture
+def place(made, tmp_path, monkeypatch):
+    monkeypatch.setenv("YOOKASSA_SHOP_ID", SHOP_ID)
+    monkeypatch.setenv("YOOKASSA_SECRET_KEY", KEY)
+    return shutil.copytree(made, tmp_path / "place")
+
+
+def run(capfd, place, *words):
+    capfd.readouterr()
+    code = main([*words, "--config", str(place / "config.yaml")])
+    return code, capfd.readouterr()
+
+
+def show_json(capfd, place, *words, code=0):
+    came, captured = run(capfd, place, "billing", *words, "--json")
+    assert came == code, captured.err
+    return json.loads(captured.out)
+
+
+def orders(capfd, place, *words):
+    return show_json(capfd, place, "orders", *words)["orders"]
+
+
+def by_card(capfd, place):
+    return next(order["order"] for order in orders(capfd, place) if order["till"] == "yookassa")
+
+
+def test_the_report_sums_by_month_till_and_plan(capfd, place):
+    stars, roubles = show_json(capfd, place, "report")["sums"]
+    assert (stars["till"], stars["plan"], stars["paid"], stars["net"]) == (
+        "stars",
+        "voices",
+        "70",
+        "70",
+    )
+    assert (roubles["paid"], roubles["returned"], roubles["test"]) == ("299.90", "0.00", True)
+    assert (
+        show_json(capfd, place, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
+        == []
+    )
+    code, captured = run(capfd, place, "billing", "report")
+    assert code == 0
+    assert "299.90 RUB" in captured.out
+    code, captured = run(capfd, place, "billing", "report", "--since", "yesterday")
+    assert code == 2
+
+
+def test_orders_are_listed_by_person_and_state(capfd, place):
+    assert {order["user"] for order in orders(capfd, place)} == {ANNA, BORIS}
+    (mine,) = orders(capfd, place, "--user", str(BORIS), "--state", "paid")
+    assert (mine["plan"], mine["amount"], mine["currency"]) == ("voices", "70", "XTR")
+    assert orders(capfd, place, "--user", str(BORIS), "--state", "refunded") == []
+    assert orders(capfd, place, "--state", "canceled") == []
+    code, captured = run(capfd, place, "billing", "orders")
+    assert (code, "paid" in captured.out) == (0, True)
+
+
+def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
+    order = by_card(capfd, place)
+    document = show_json(capfd, place, "show", order)
+    assert [entry["kind"] for entry in document["ledger"]] == ["payment", "grant"]
+    assert document["refunds"] == []
+    assert "anna@example.com" not in json.dumps(document)
+    code, plain = run(capfd, place, "billing", "show", order)
+    assert (code, "299.90 RUB" in plain.out) == (0, True)
+    assert show_json(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
+    code, _ = run(capfd, place, "billing", "show", "nothing")
+    assert code == 1
+
+
+def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
+    order = by_card(capfd, place)
+    document = show_json(
+        capfd,
+        place,
+        "refund",
+        order,
+        "--reason",
+        "Не то",
+        "--amount",
+        "99,90",
+        "--yes",
+        "--no-wait",
+    )
+    assert (document["state"], document["amount"], document["reason"]) == (
+        "wanted",
+        "99.90",
+        "Не то",
+    )
+    assert document["by"].startswith("cli:")
+    again, captured = run(
+        capfd, place, "billing", "refund", order, "--reason", "Ещё", "--yes", "--no-wait"
+    )
+    assert (again, "in progress" in captured.err) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--yes",), 2),
+        (("--reason", " ", "--yes"), 1),
+        (("--reason", "x"), 1),
+        (("--reason", "x", "--yes", "--amount", "299.91"), 1),
+        (("--reason", "x", "--yes", "--amount", "0"), 1),
+        (("--reason", "x", "--yes", "--amount", "-5"), 2),
+        (("--reason", "x", "--yes", "--amount", "1.001"), 2),
+        (("--reason", "x", "--yes", "--grant", "999"), 1),
+    ],
+)
+def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, place, words, code):
+    order = by_card(capfd, place)
+    came, _ = run(capfd, place, "billing", "refund", order, *words, "--no-wait")
+    assert came == code
+    assert show_json(capfd, place, "show", order)["refunds"] == []
+
+
+def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, place, shop):
+    with At(place, shop) as told:
+        order = told.order(BORIS, "algorithms").purchase_id
+    code, captured = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes")
+    assert (code, "t paid" in captured.err) == (1, True)
+
+
+@pytest.mark.parametrize("is_refused", [False, True])
+def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
+    order = by_card(capfd, place)
+
+    def send():
+        with At(place, shop) as told:
+            till = told.billing.purchases.get(order).order.gateway
+            (refund,) = wait_until(lambda: told.billing.refunds.claim_due(till, utc_now()))
+            if is_refused:
+                told.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
+                return
+            returned = told.returned(refund.payment_id, "back", refund.amount)
+            told.billing.refunds.mark_done(refund.refund_id, returned)
+
+    owner = threading.Thread(target=send)
+    owner.start()
+    code, captured = run(
+        capfd, place, "billing", "refund", order, "--reason", "x", "--yes", "--json"
+    )
+    owner.join()
+    document = json.loads(captured.out)
+    assert (code, document["state"]) == ((1, "refused") if is_refused else (0, "done"))
+    kinds = [entry["kind"] for entry in show_json(capfd, place, "show", order)["ledger"]]
+    assert ("revocation" in kinds) is not is_refused
+
+
+def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, place):
+    document = show_json(capfd, place, "reconcile")
+    assert document["clean"]
+    assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
+    assert document["yookassa"]["payments"] >= 1
+    code, captured = run(capfd, place, "billing", "reconcile")
+    assert (code, "differences: 0" in captured.err) == (0, True)
+
+
+def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
+    with At(place, shop) as told:
+        lost = told.order(BORIS, "algorithms", contact="boris@example.com")
+        asked = with_gateway(shop, lambda gateway: gateway.create(request_of(lost, BACK, "x")))
+        shop.choose(asked.outside_id, "paid")
+        told.pay(told.order(ANNA, "voices", contact="a@example.com"), "27ce4017-nobody-paid-this")
+        stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}
+        stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
+        Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
+    came = show_json(capfd, place, "reconcile", code=1)
+    found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
+    assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
+    assert came["stars"]["differences"] == stars["differences"]
+    code, captured = run(capfd, place, "billing", "reconcile")
+    assert code == 1
+    assert "stars-charge-1" in captured.out
+    assert "in the ledger, unknown to the payment service" in captured.out
+
+
+def test_a_till_that_is_silent_is_no_difference(capfd, place):
+    config = (place / "config.yaml").read_text("utf-8")
+    free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
+    (place / "config.yaml").write_text(free, encoding="utf-8")
+    code, captured = run(capfd, place, "billing", "reconcile")
+    assert (code, "isn't responding" in captured.err) == (1, True)
+
+
+def test_the_export_is_a_table_for_the_accountant(capfd, place):
+    code, captured = run(capfd, place, "billing", "export")
+    assert code == 0
+    rows = [*csv.DictReader(io.StringIO(captured.out))]
+    assert [(row["kind"], row["paid"], row["vat_code"]) for row in rows] == [
+        ("payment", "299.90", "1"),
+        ("payment", "70", ""),
+    ]
+    assert str(ANNA) not in captured.out
+    target = place / "sales.csv"
+    code, captured = run(capfd, place, "billing", "export", "--csv", str(target), "--excel")
+    assert (code, captured.out) == (0, "")
+    assert target.read_bytes().startswith(b"\xef\xbb\xbfdate;kind;")
+    code, _ = run(capfd, place, "billing", "export", "--csv", str(place / "no" / "such"))
+    assert code == 2
+
+
+def test_codes_are_made_listed_and_stopped(capfd, place):
+    document = show_json(
+        capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
+    )
+    assert (document["code"], document["days"], document["most_uses"]) == ("SPRING", 7, 5)
+    show_json(
+        capfd, place, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
+    )
+    half, spring = show_json(capfd, place, "promo", "list")["promos"]
+    assert (half["percent"], half["ends_at"], spring["uses"]) == (
+        50,
+        "2098-12-31T21:00:00.000000+00:00",
+        0,
+    )
+    assert show_json(capfd, place, "promo", "stop", "Half")["stopped"]
+    assert show_json(capfd, place, "promo", "list")["promos"][0]["stopped"]
+    code, captured = run(capfd, place, "billing", "promo", "list")
+    assert (code, "SPRING" in captured.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("add", "x", "plus", "--days", "7"), 1),
+        (("add", "good", "nothing", "--days", "7"), 1),
+        (("add", "good", "voices", "--days", "7"), 1),
+        (("add", "good", "free", "--percent", "7"), 1),
+        (("add", "good", "plus"), 1),
+        (("add", "good", "plus", "--days", "7", "--percent", "7"), 1),
+        (("add", "good", "plus", "--percent", "100"), 2),
+        (("add", "good", "plus", "--days", "7", "--until", "2001-01-01"), 1),
+        (("stop", "good"), 1),
+    ],
+)
+def test_a_code_that_cannot_be_is_refused(capfd, place, words, code):
+    came, _ = run(capfd, place, "billing", "promo", *words)
+    assert came == code
+    assert show_json(capfd, place, "promo", "list")["promos"] == []
+
+
+def test_somebody_is_given_a_plan_for_some_days(capfd, place):
+    code, captured = run(
+        capfd, place, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
+    )
+    assert code == 0, captured.err
+    assert json.loads(captured.out)["plan"] == "plus"
+    _, card = run(capfd, place, "users", "show", str(BORIS), "--json")
+    assert json.loads(card.out)["plan"] == "plus"
+    for words in ([], [str(BORIS)]):
+        _, listed = run(capfd, place, "users", "list", *words, "--json")
+        plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
+        assert plans[BORIS] == "plus", "the list says what the card says"
+    for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
+        code, _ = run(capfd, place, "users", "give-plan", *words, "--days", "10")
+        assert code == 1
+    code, _ = run(capfd, place, "users", "give-plan", str(BORIS), "plus", "--days", "0")
+    assert code == 2
+
+
+def test_before_anything_was_sold_there_is_nothing_to_show(capfd, tmp_path):
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    for words in (
+        ["report"],
+        ["orders"],
+        ["show", "x"],
+        ["reconcile"],
+        ["export"],
+        ["promo", "list"],
+    ):
+        code, captured = run(capfd, tmp_path, "billing", *words)
+        assert (code, "Nothing here yet" in captured.err) == (1, True), words
+    assert not (tmp_path / "state" / "text.key").exists()

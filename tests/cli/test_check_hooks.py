@@ -1,0 +1,200 @@
+"""The check in pre-commit, on GitHub and on GitLab: what they read, and that it does its work.
+
+Sources: pre-commit's documentation, "Creating new hooks"; GitHub's, "Metadata syntax for GitHub
+Actions"; GitLab's, "CI/CD YAML syntax reference".
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.cli import main
+from merlin.cli.commands import COMMANDS
+from tests.support.dataset_tree import example_yaml, good_files
+from tests.support.markdown_pages import ROOT
+
+pytestmark = pytest.mark.functional
+
+HOOK_KEYS = {
+    *["id", "name", "entry", "language", "alias", "files", "exclude", "types", "types_or"],
+    *["exclude_types", "additional_dependencies", "args", "always_run", "fail_fast"],
+    *["pass_filenames", "description", "language_version", "log_file", "require_serial", "stages"],
+    *["minimum_pre_commit_version", "verbose"],
+}
+HOOKS = {
+    each["id"]: each
+    for each in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text("utf-8"))
+}
+ACTION = yaml.safe_load((ROOT / "action.yml").read_text("utf-8"))
+BAD, BLANKS = example_yaml(answer='""'), example_yaml("Два?", "Да.  ")
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository in the current folder whose files git holds; a `merlin` is found by its name."""
+    programs = tmp_path / "merlin" / "bin"
+    programs.mkdir(parents=True)
+    (programs / "merlin").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m merlin "$@"\n')
+    (programs / "merlin").chmod(0o755)
+    folder = tmp_path / "repository"
+    for path, text in good_files(60).items():
+        write(folder / "datasets" / "first" / path, text)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("RUNNER_TEMP", str(tmp_path))
+    monkeypatch.setenv("MERLIN_LANGUAGE", "en")
+    monkeypatch.chdir(folder)
+    subprocess.run("git init -q && git add .", shell=True, check=True)  # noqa: S602
+    return folder
+
+
+def write(place, text):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, "utf-8")
+    return place
+
+
+def entry(hook):
+    """Run a hook as pre-commit does when it hands no names on."""
+    return subprocess.run(shlex.split(HOOKS[hook]["entry"]), capture_output=True)
+
+
+def test_hooks_have_what_pre_commit_wants_and_nothing_else():
+    assert list(HOOKS) == ["merlin-check", "merlin-fix"]
+    for hook in HOOKS.values():
+        assert {"id", "name", "entry", "language"} <= set(hook) <= HOOK_KEYS
+        program, command, *_ = shlex.split(hook["entry"])
+        assert program == "merlin"
+        assert command in COMMANDS
+
+
+@pytest.mark.parametrize(
+    ("path", "is_meant"),
+    [
+        ("datasets/first/dataset.yaml", True),
+        ("datasets/first/course.yaml", True),
+        ("datasets/first/examples/a/b c.yml", True),
+        ("datasets/first/materials/lecture.md", True),
+        ("README.md", False),
+        ("datasets/first/draft.docx", False),
+        ("schemas/dataset.schema.json", False),
+    ],
+)
+def test_hooks_run_for_the_files_of_datasets(path, is_meant):
+    assert {bool(re.search(hook["files"], path)) for hook in HOOKS.values()} == {is_meant}
+
+
+def test_the_hook_refuses_a_commit_with_an_error_and_lets_a_good_one_pass(repository):
+    assert entry("merlin-check").returncode == 0
+    write(repository / "datasets/first/examples/bad.yaml", BAD)
+    done = entry("merlin-check")
+    assert done.returncode == 1
+    assert b"datasets/first/examples/bad.yaml:3:5: error empty-content" in done.stdout
+
+
+def test_the_hook_that_mends_changes_what_git_holds(repository):
+    place = write(repository / "datasets/first/examples/two.yaml", BLANKS)
+    subprocess.run(["git", "add", "."], check=True)
+    assert entry("merlin-fix").returncode == 0
+    assert place.read_text("utf-8") == example_yaml("Два?", "Да.")
+
+
+def test_the_action_has_what_github_wants():
+    assert set(ACTION) == {"name", "description", "inputs", "runs"}
+    assert all(set(each) == {"description", "default"} for each in ACTION["inputs"].values())
+    assert ACTION["runs"]["using"] == "composite"
+    for step in ACTION["runs"]["steps"]:
+        assert ("uses" in step) != ("run" in step)
+        assert "run" not in step or step["shell"] == "bash"
+        assert "${{" not in step.get("run", "")  # words of a workflow in a script would be run
+    named = re.findall(r"inputs\.(\w+)", (ROOT / "action.yml").read_text("utf-8"))
+    assert set(named) == set(ACTION["inputs"])
+    version = ACTION["runs"]["steps"][0]["with"]["python-version"]
+    assert f'requires-python = ">={version}"' in (ROOT / "pyproject.toml").read_text("utf-8")
+
+
+def test_the_action_installs_what_is_there():
+    (install,) = [step for step in ACTION["runs"]["steps"] if step.get("name") == "Install Merlin"]
+    locks = re.findall(r"\$GITHUB_ACTION_PATH/([\w.-]+)", install["run"])
+    assert locks == ["requirements-build.txt", "requirements.txt"]
+    assert all((ROOT / name).exists() for name in locks)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_action_annotates_the_lines_of_findings(repository, language):
+    write(repository / "datasets/first/examples/bad.yaml", BAD)
+    write(repository / "datasets/with blank/examples/bad.yaml", BAD)
+    write(repository / "datasets/unasked/examples/bad.yaml", BAD)
+    step = ACTION["runs"]["steps"][-1]
+    inputs = {"paths": "datasets/first\ndatasets/with blank\n", "language": language}
+    told = {
+        name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value)
+        for name, value in step["env"].items()
+    }
+    done = subprocess.run(
+        ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
+        env=os.environ | told,
+        capture_output=True,
+    )
+    assert done.returncode == 1
+    shown = done.stdout.decode()
+    assert "::error file=datasets/first/examples/bad.yaml,line=3,col=5,title=empty-content" in shown
+    assert "::error file=datasets/with blank/dataset.yaml,line=1" in shown
+    assert "unasked" not in shown
+    assert ("Пустая реплика" in shown) == (language == "ru")
+
+
+def snippet(language, words):
+    """Return the one YAML block of the page on datasets that holds some words."""
+    page = (ROOT / "docs" / language / "dataset.md").read_text("utf-8")
+    (block,) = [
+        match for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if words in match
+    ]
+    return yaml.safe_load(block)
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language):
+    (job,) = snippet(language, "before_script").values()
+    assert set(job) == {"image", "variables", "before_script", "script", "artifacts"}
+    script = "\n".join(job["script"])
+    assert subprocess.run(["bash", "-e", "-c", script], capture_output=True).returncode == 0
+    write(repository / "datasets/first/examples/bad.yaml", BAD)
+    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True)
+    assert (done.returncode, b"error empty-content" in done.stdout) == (1, True)
+    (report,) = job["artifacts"]["paths"]
+    assert json.loads(Path(report).read_text("utf-8"))["examples"] == 60
+
+
+@pytest.mark.parametrize("language", ["en", "ru"])
+def test_the_docs_name_hooks_and_inputs_that_there_are(language):
+    (document,) = snippet(language, "rev:")["repos"]
+    assert {hook["id"] for hook in document["hooks"]} == set(HOOKS)
+    (job,) = snippet(language, "runs-on")["jobs"].values()
+    assert set(job["steps"][-1]["with"]) == set(ACTION["inputs"])
+
+
+def test_a_fresh_repository_has_the_same_hook_and_schemas_that_are_found(tmp_path):
+    folder = tmp_path / "fresh"
+    assert main(["init", str(folder)]) == 0
+    (document,) = yaml.safe_load((folder / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
+    (hook,) = document["hooks"]
+    wanted = HOOKS["merlin-check"]
+    assert {key: hook[key] for key in ("id", "name", "entry", "files", "pass_filenames")} == {
+        key: wanted[key] for key in ("id", "name", "entry", "files", "pass_filenames")
+    }
+    for place in ("dataset.yaml", "examples/about.yaml"):
+        file = folder / "datasets" / "first" / place
+        first = file.read_text("utf-8").splitlines()[0]
+        schema = file.parent / first.removeprefix("# yaml-language-server: $schema=")
+        printed = json.loads(schema.resolve().read_text("utf-8"))
+        assert printed["title"] == ("Example" if "examples" in place else "Dataset")

@@ -1,0 +1,363 @@
+"""`merlin doctor` and `merlin health`: each thing that may be missing, with what to do about it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import socket
+import sys
+import urllib.request
+from contextlib import contextmanager
+from datetime import timedelta
+from email.utils import format_datetime
+
+import pytest
+import yaml
+
+from merlin.account.users import User, Users
+from merlin.cli import main
+from merlin.core.clock import utc_now
+from merlin.core.heartbeat import Heartbeat
+from merlin.core.server import free_ports
+from merlin.db.backup import note_backup
+from merlin.db.notices import ADMINS, Notices
+from merlin.db.processes import Heartbeats
+from merlin.db.tables import JOB, MODEL
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
+from merlin.wiring.context import make_cipher, opened
+from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.forge_standin import PROJECT, ForgeServer
+from tests.support.forge_standin import TOKEN as FORGE_TOKEN
+from tests.support.http_servers import Handler, serve_http
+from tests.support.pipeline_lab import Lab, command
+from tests.support.transaction_pooler import pooled
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def telegram():
+    with TelegramStandIn() as stand_in:
+        yield stand_in
+
+
+def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
+    document = examined(fresh, capsys)
+    assert document["documents"] == (
+        True,
+        "the document reader has no access to files and network (kernel filter)",
+    )
+    # As good as a kernel without a filter: what is tried there cannot be shown.
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    is_good, words = examined(fresh, capsys)["documents"]
+    assert not is_good
+    assert "only Python keeps the document reader" in words
+
+
+@pytest.fixture
+def fresh(tmp_path, provider, telegram, monkeypatch):
+    """Return a lab that nobody has started yet; its repository holds no commit."""
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
+    base_url = telegram.page_url.rstrip("/")
+    lab = Lab(
+        tmp_path, provider.base_url, telegram={"base_url": base_url, "admins": [1003]}, **DEFAULT
+    )
+    shutil.rmtree(lab.config.state_dir)
+    return lab
+
+
+DEFAULT = {"datasets": {"default": "trial"}}
+
+
+def examined(lab, capsys):
+    """Return what the doctor says of each thing: (is it good, in which words)."""
+    capsys.readouterr()
+    main(["doctor", "--json", "--config", str(lab.path)])
+    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(printed(capsys))}
+
+
+def printed(capsys):
+    return capsys.readouterr().out
+
+
+def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
+    document = examined(fresh, capsys)
+    assert {what for what, (good, _) in document.items() if not good} == {"repository"}
+    assert "has no branch main: commit something" in document["repository"][1]
+    assert document["database"][1].startswith(
+        "not created yet: the first process to start creates it"
+    )
+    assert document["telegram"] == (True, f"the token belongs to @{BOT_NAME}")
+    assert {document[name] for name in ("daemon", "bot", "api")} == {(True, "not started yet")}
+    assert not (fresh.folder / "state").exists()
+
+
+def test_before_the_first_start_a_whole_setup_has_no_red_line_and_the_next_step_is_told(
+    fresh, capsys, monkeypatch
+):
+    (engine,) = free_ports(1)
+    document = yaml.safe_load(fresh.path.read_text("utf-8"))
+    document["engine"] = {"listen": f"127.0.0.1:{engine}"}
+    document["providers"].append({"name": "engine", "base_url": f"http://127.0.0.1:{engine}/v1"})
+    fresh.path.write_text(yaml.safe_dump(document), "utf-8")
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "any-key-at-all")
+    fresh.repository.dataset()
+    fresh.repository.commit()
+    assert main(["doctor", "--config", str(fresh.path)]) == 0
+    captured = capsys.readouterr()
+    assert "✘" not in captured.out
+    idle = [line for line in captured.out.splitlines() if line.startswith("–")]
+    assert len(idle) == 10, captured.out
+    assert "merlin run" in captured.err
+
+
+def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, capsys):
+    with opened(fresh.config) as database:
+        now = utc_now()
+        beat = Heartbeat("daemon", "here", 1, now, now, "", {})
+        Heartbeats(database).beat(beat)
+    document = examined(fresh, capsys)
+    assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
+        "daemon": True,
+        "bot": False,
+        "api": False,
+    }
+    assert document["bot"][1] == "never started (merlin run)"
+
+
+def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, capsys):
+    fresh.repository.dataset()
+    head = fresh.repository.commit()
+    body = yaml.safe_load(fresh.path.read_text("utf-8"))
+    body["repository"]["push"] = True
+    fresh.path.write_text(yaml.safe_dump(body), "utf-8")
+    document = examined(fresh, capsys)
+    good, words = document["repository"]
+    assert (good, head[:7] in words) == (True, True)
+    assert document["repository.push"] == (True, "the repository takes pushes")
+    assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
+    (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
+    assert not examined(fresh, capsys)["repository.push"][0]
+
+
+def test_a_folder_that_is_no_repository_is_told_with_its_path(fresh, capsys):
+    (fresh.folder / "repository" / ".git").rename(fresh.folder / "gone")
+    good, words = examined(fresh, capsys)["repository"]
+    assert (good, str(fresh.folder / "repository") in words) == (False, True)
+
+
+def test_a_default_dataset_that_was_never_seen_is_told_with_those_that_were(serving, capsys):
+    said = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
+    serving.path.write_text(said, "utf-8")
+    good, words = examined(serving, capsys)["datasets.default"]
+    assert (good, "it has: trial." in words) == (False, True)
+
+
+@pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
+def test_a_token_that_telegram_cannot_know_is_told_and_never_shown(
+    fresh, capsys, monkeypatch, token
+):
+    monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)
+    good, words = examined(fresh, capsys)["telegram"]
+    assert (good, "TELEGRAM_BOT_TOKEN" in words) == (False, True)
+    assert not token or token not in words
+
+
+class LateServer(Handler):
+    """Answers nothing but the time of an hour ago."""
+
+    def get(self):
+        self.answer(404)
+
+    def date_time_string(self, *_):
+        return format_datetime(utc_now() - timedelta(hours=1), usegmt=True)
+
+
+ELSEWHERE = "made by another program, as config.yaml says; check there when the last one was"
+NOWHERE = "http://127.0.0.1:9"
+MENDS = {
+    "permissions": "chmod go=",
+    "clock": "timedatectl set-ntp true",
+    "api.listen": "Stop the program that holds it",
+    "api.tls": "Renew it",
+    "credentials": "TELEGRAM_BOT_TOKEN",
+    "text.key": "Put it back into text.key",
+    "engine.models": "engine.models.gone.path",
+    "telegram.admins": "these admins: 1003",
+    "payments.yookassa": "YooKassa doesn't let us in",
+    "api.openid": "Check api.openid.issuer",
+    "tracing.endpoint": "takes no traces. Check tracing.endpoint",
+    "api.public_url": "Check DNS",
+    "chat.assistant": "doesn't list an-absent-one",
+    "backup": "never backed up",
+    "live models": "merlin models rollback trial",
+    "sunset": "merlin migrate DATASET",
+    "budget.per_month": "raise budget.per_month",
+    "queues": "notifications have been waiting",
+}
+
+
+def set_up_in_vain(lab, address, port, monkeypatch):
+    """Let everything that doctor looks at beside what others test be wrong."""
+    key, folder = new_key(), lab.folder
+    (folder / "key.pem").write_bytes(key_pem(key))
+    (folder / "cert.pem").write_bytes(certificate_pem(key))
+    sunset = (utc_now() + timedelta(days=9)).date()
+    monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
+    for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
+        monkeypatch.setenv(name, "any")
+    said = yaml.safe_load(lab.path.read_text("utf-8")) | {
+        "telegram": {"base_url": address, "admins": [1003]},
+        "models": {"stand-in-base": {"sunset": sunset}},
+        "budget": {"per_month": 1},
+        "chat": {"assistant": {"provider": "stand-in", "model": "an-absent-one"}},
+        "engine": {"models": {"gone": {"path": "nowhere.gguf", "url": f"{NOWHERE}/v1"}}},
+        "payments": {"yookassa": {"base_url": NOWHERE}},
+        "api": {
+            "listen": f"127.0.0.1:{port}",
+            "public_url": NOWHERE,
+            "openid": {"client_id": "1", "issuer": NOWHERE},
+            "tls": {"certificate": "cert.pem", "key": "key.pem"},
+        },
+        "tracing": {"endpoint": NOWHERE},
+    }
+    lab.path.write_text(yaml.safe_dump(said), "utf-8")
+    with opened(lab.config) as database:
+        database.cipher = make_cipher(lab.config)
+        Users(database).record_person(User(1003))
+        Users(database).set_name(1003, "Вера")
+        Notices(database, lambda: utc_now() - timedelta(hours=1)).tell(ADMINS, "bot-failed", {})
+        database.change(JOB.update({"estimate_micro": 950_000}))
+        database.change(MODEL.update({"state": "gone"}))
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    other = base64.urlsafe_b64encode(bytes(32)).decode()
+    (lab.config.state_dir / "text.key").write_text(other, "utf-8")
+    lab.config.state_dir.chmod(0o755)
+
+
+def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monkeypatch):
+    with serve_http(LateServer) as late, socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        set_up_in_vain(serving, late.url, held.getsockname()[1], monkeypatch)
+        found = examined(serving, capsys)
+    wrong = {what: words for what, (good, words) in found.items() if not good}
+    assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
+    assert len(found) >= 30
+
+
+def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
+    words = ("backup", "--config", str(fresh.path))
+    code, _, said = command(*words)
+    assert (code, "othing" in said) == (1, True), said
+    with opened(fresh.config) as database:
+        now = utc_now()
+        Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
+    note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))
+    own = fresh.path.read_text("utf-8")
+    fresh.path.write_text(f"{own}\nbackups: elsewhere\n", "utf-8")
+    assert examined(fresh, capsys)["backup"] == (True, ELSEWHERE)
+    fresh.path.write_text(own, "utf-8")
+    assert "the last backup is from" in examined(fresh, capsys)["backup"][1]
+    assert command(*words)[0] == 0
+    assert examined(fresh, capsys)["backup"][0]
+
+
+def test_updates_that_go_elsewhere_are_told(fresh, capsys):
+    call = f"{fresh.config.telegram.base_url}/bot{TOKEN}/setWebhook?url="
+    urllib.request.urlopen(f"{call}{NOWHERE}/hook").close()  # noqa: S310 - a stand-in
+    try:
+        found = examined(fresh, capsys)["telegram.mode"]
+    finally:
+        urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
+    assert "so this bot gets none" in found[1]
+    assert examined(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
+
+
+UNITS = """#!/bin/sh
+case "$1" in is-enabled) echo enabled ;; *) cat "$0.failed" ;; esac
+"""
+
+
+def test_units_that_systemd_gave_up_are_named(fresh, capsys, monkeypatch, tmp_path):
+    program = tmp_path / "bin/systemctl"
+    program.parent.mkdir()
+    program.write_text(UNITS)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(program.parent), prepend=":")
+    failed = program.with_name("systemctl.failed")
+    failed.write_text("")
+    assert examined(fresh, capsys)["systemd"][0]
+    failed.write_text("merlin-bot.service loaded failed failed Merlin bot\n")
+    assert "systemd gave up on merlin-bot.service" in examined(fresh, capsys)["systemd"][1]
+
+
+@contextmanager
+def away(outside):
+    outside.stop()
+    try:
+        yield
+    finally:
+        outside.start()
+
+
+def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, telegram, provider):
+    with away(telegram), away(provider):
+        document = examined(fresh, capsys)
+    assert document["telegram"][0] is document["provider stand-in"][0] is False
+    assert "Connection refused" in document["telegram"][1]
+    assert TOKEN not in document["telegram"][1]
+
+
+def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
+    url = postgresql.make()
+    with pooled(url) as address:
+        for database, is_good, words in (
+            (url, True, "of 57 connections in use"),
+            (address, False, "Set pool_mode = session"),
+        ):
+            said = yaml.safe_load(fresh.path.read_text("utf-8"))
+            fresh.path.write_text(yaml.safe_dump({**said, "database": database}), "utf-8")
+            good, told_words = examined(fresh, capsys)["postgresql"]
+            assert (good, words in told_words) == (is_good, True), told_words
+
+
+def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
+    (fresh.folder / "state").write_text("a file in its place", "utf-8")
+    good, words = examined(fresh, capsys)["state_dir"]
+    assert (
+        good,
+        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in words,
+    ) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("language", "idle", "words"),
+    [
+        ("ru", "ещё не запускалось", "ни разу не запускался"),
+        ("en", "not started yet", "never started"),
+    ],
+)
+def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, words):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    assert main(["doctor", "--config", str(fresh.path)]) == 1
+    assert idle in printed(capsys)
+    assert main(["health", "bot", "--config", str(fresh.path)]) == 1
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
+def test_the_token_for_commit_statuses_is_tried(kind, fresh, capsys, monkeypatch):
+    with serve_http(ForgeServer(kind)) as forge:
+        document = yaml.safe_load(fresh.path.read_text("utf-8"))
+        document["repository"]["statuses"] = {"kind": kind, "url": forge.api, "project": PROJECT}
+        fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
+        good = (True, f"the token reads the project {PROJECT}")
+        assert examined(fresh, capsys)["repository.statuses"] == good
+        monkeypatch.setenv("MERLIN_FORGE_TOKEN", "an-older-token")
+        is_good, words = examined(fresh, capsys)["repository.statuses"]
+        assert (is_good, "may write commit statuses" in words) == (False, True)
+        assert "an-older-token" not in words

@@ -1,0 +1,113 @@
+"""`merlin engine jobs|status`: a running engine as the command line tells it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from merlin.cli import main
+from tests.engine.engine_pages import BASE, SHOWN, STEPS, pages_in_thread
+from tests.engine.running_engine import KEY
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory):
+    with pages_in_thread(tmp_path_factory.mktemp("views")) as made:
+        wait_until(lambda: len(made.desk.losses(made.jobs["running"])) >= SHOWN)
+        yield made
+
+
+def configured(folder, port):
+    path = folder / "config.yaml"
+    said = {"state_dir": "state", "engine": {"listen": f"127.0.0.1:{port}"}}
+    path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def merlin(pages, tmp_path, capsys, monkeypatch):
+    """Return what runs a command of `merlin engine`: (code, stdout, stderr)."""
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", KEY)
+    monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
+
+    def run(*words, port=pages.desk.port):
+        code = main(["engine", *words, "--config", str(configured(tmp_path, port))])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return run
+
+
+def test_jobs_are_listed_with_progress_losses_and_why_one_failed(merlin):
+    code, out, err = merlin("jobs")
+    running = next(line for line in out.splitlines() if "neurotypology-8" in line)
+    assert code == 0
+    for said in (BASE, "идёт", f"{SHOWN}/{STEPS} (66 %)", "0,688", "1\u00a0240"):
+        assert said in running
+    assert "не удалось" in out
+    assert "python-3: Для этого обучения не хватает памяти." in err
+
+
+def test_jobs_are_one_json_document_too(merlin, pages):
+    code, out, _ = merlin("jobs", "--json")
+    states = {job["id"]: job["state"] for job in json.loads(out)["jobs"]}
+    assert (code, states[pages.jobs["paused"]]) == (0, "paused")
+
+
+def test_status_tells_bases_queues_and_the_machine(merlin):
+    code, out, err = merlin("status")
+    assert code == 0
+    assert "recall" in out
+    assert BASE in out
+    assert "идёт 1" in err
+    assert "Обученных моделей: 1" in err
+    assert "свободно" in err
+    document = json.loads(merlin("status", "--json")[1])
+    assert (document["counts"]["running"], len(document["models"])) == (1, 1)
+
+
+def test_who_names_no_running_engine_hears_what_to_do(merlin):
+    with socket.socket() as taken:  # and listened on by nobody
+        taken.bind(("127.0.0.1", 0))
+        code, out, err = merlin("jobs", port=taken.getsockname()[1])
+    assert (code, out) == (1, "")
+    assert "Движок не отвечает" in err
+    assert "merlin engine" in err
+
+
+def test_a_foreign_key_is_told_from_a_silent_engine(merlin, monkeypatch):
+    monkeypatch.setenv("MERLIN_ENGINE_KEY", "another")
+    code, _, err = merlin("status")
+    assert code == 2
+    assert "не принял ключ" in err
+
+
+def test_watching_and_json_do_not_go_together(merlin):
+    assert merlin("jobs", "--watch", "--json")[0] == 2
+
+
+def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
+    path = configured(tmp_path, pages.desk.port)
+    command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
+    completed = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()
+    )
+    first = [completed.stdout.readline() for _ in range(3)]
+    completed.send_signal(signal.SIGINT)
+    _, err = completed.communicate(timeout=longest())
+    assert "cancelled" in "".join(first)
+    assert (completed.returncode, "Traceback" in err) == (130, False)
+
+
+def _environment():
+    return {**os.environ, "MERLIN_ENGINE_KEY": KEY, "MERLIN_LANGUAGE": "en"}

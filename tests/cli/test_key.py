@@ -1,0 +1,310 @@
+"""`merlin key`: a new key for people's words, under a running process, stopped and begun again."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import stat
+import threading
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.app.inbox import Dialog, Dialogs
+from merlin.cli import main
+from merlin.core.clock import utc_now
+from merlin.db import encryption as cipher_module
+from merlin.db import keyring
+from merlin.db.audit import Audit
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
+from merlin.db.migrations import migrate
+from merlin.db.tables import PRESET
+from tests.support.machine import need_root
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.functional
+
+COUNT = 450
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    monkeypatch.setattr(keyring, "LOOK_S", 0.0)
+    monkeypatch.delenv("MERLIN_TEXT_KEY", raising=False)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A configuration whose database holds sealed words in three tables."""
+    (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
+    cipher = load_or_make_key(tmp_path / "state", None)
+    with open_place(tmp_path, cipher) as database:
+        migrate(database)
+        fill(database, cipher)
+    return tmp_path
+
+
+def open_place(place, cipher=None):
+    return open_database(f"sqlite://{place}/state/merlin.db", cipher=cipher)
+
+
+def fill(database, cipher):
+    users = Users(database)
+    users.record_authors([User(1001, "ru"), User(1002, "ru")])
+    users.set_name(1001, "Анна")
+    for chat in (1001, -5):
+        Dialogs(database, 7).put(chat, 1001, Dialog("fix", {"words": "лоб"}))
+    row = {"user_id": 1001, "name": cipher.seal("роль"), "created_at": ""}
+    presets = ({**row, "prompt": cipher.seal(f"роль {number}")} for number in range(COUNT))
+    with database.atomic():
+        database.add_many(PRESET, presets)
+
+
+def read(place, cipher):
+    """Return the words as a process with this cipher reads them."""
+    with open_place(place, cipher) as database:
+        name = Users(database).get(1001).shown_name
+        dialog = Dialogs(database, 7).get(-5, 1001)
+        rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
+    return name, dialog.said, [cipher.open(row["prompt"]) for row in rows]
+
+
+WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in range(COUNT)])
+
+
+def run(capsys, place, verb):
+    capsys.readouterr()
+    code = main(["key", verb, "--json", "--config", str(place / "config.yaml")])
+    captured = capsys.readouterr()
+    return code, json.loads(captured.out) if captured.out else captured.err
+
+
+def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, place):
+    running = load_or_make_key(place / "state", None)
+    old = running.newest
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
+    assert document["key"] != old
+    code, listed = run(capsys, place, "list")
+    assert listed == {"keys": [{"key": document["key"], "state": "seals", "sealed": 2 * COUNT + 3}]}
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+    # A process that began before the change reads on.
+    assert read(place, running) == WORDS
+    assert running.newest == document["key"]
+
+
+def begun(path):
+    """Leave a change where every process seals by the new key and nothing is sealed anew yet."""
+    keyring.promote_key(path, keyring.add_key(path))
+
+
+def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
+    begun(place / "state" / "text.key")
+    half = load_or_make_key(place / "state", None)
+
+    def stop(done, _total):
+        if done > 200:
+            raise KeyboardInterrupt
+
+    with open_place(place, half) as database, pytest.raises(KeyboardInterrupt):
+        keyring.Reencryption(database).run(stop)
+    assert read(place, half) == WORDS
+    code, listed = run(capsys, place, "list")
+    assert [key["state"] for key in listed["keys"]] == ["seals", "opens"]
+    assert all(key["sealed"] for key in listed["keys"])
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["key"], document["dropped"]) == (0, half.newest, True)
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+
+
+def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, place):
+    path = place / "state" / "text.key"
+    left = keyring.add_key(path)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"]) == (0, 0)
+    assert document["key"] != left
+    assert keyring.key_ids(path, None) == [document["key"]]
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+
+
+class Process:
+    """What a process does with keys: it seals all the time, and says which keys it holds."""
+
+    def __init__(self, place, cipher, name="bot"):
+        self._place, self._cipher, self._name = place, cipher, name
+        self._is_over = threading.Event()
+        self._is_seen = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self.said = []
+
+    def __enter__(self):
+        self._thread.start()
+        assert self._is_seen.wait(longest())
+        return self
+
+    def __exit__(self, *_):
+        self._is_over.set()
+        self._thread.join()
+
+    def _run(self):
+        with open_place(self._place, self._cipher) as database:
+            holders = keyring.KeyHolders(database)
+            rows = Dialogs(database, 7)
+            while not self._is_over.wait(0.02):
+                holders.tell(self._name, utc_now())
+                self._is_seen.set()
+                words = f"слово {len(self.said)}"
+                rows.put(1001, -len(self.said) - 100, Dialog("fix", {"words": words}))
+                self.said.append(words)
+
+    def heard(self):
+        """Return what somebody who begins now reads of it."""
+        cipher = load_or_make_key(self._place / "state", None)
+        with open_place(self._place, cipher) as database:
+            rows = Dialogs(database, 7)
+            found = [rows.get(1001, -number - 100) for number in range(len(self.said))]
+        return [each and each.said["words"] for each in found]
+
+
+def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, place, monkeypatch):
+    monkeypatch.setattr(keyring, "LOOK_S", cipher_module.LOOK_S)
+    with Process(place, load_or_make_key(place / "state", None)) as process:
+        code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
+    assert process.heard() == process.said
+    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+
+
+def test_a_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
+    capsys, place, monkeypatch
+):
+    monkeypatch.setattr(keyring, "CONFIRM_S", 1.0)
+    path = place / "state" / "text.key"
+    before, cipher = path.read_bytes(), load_or_make_key(place / "state", None)
+    # Without a look at the file: as good as one that it may not open.
+    deaf = Cipher(dict(cipher._raw), cipher.newest)
+    with Process(place, deaf, "daemon") as process:
+        code, said = run(capsys, place, "rotate")
+    assert code == 1
+    assert "daemon" in said
+    assert str(path) in said
+    assert path.read_bytes() == before
+    assert process.heard() == process.said
+    assert read(place, cipher) == WORDS
+
+
+def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
+    capsys, place, monkeypatch
+):
+    monkeypatch.setattr(keyring, "CONFIRM_S", 0.2)
+    path, given = place / "state" / "text.key", base64.urlsafe_b64encode(new_key()).decode()
+    before = path.read_bytes()
+    with Process(place, load_or_make_key(place / "state", given)):
+        code, said = run(capsys, place, "rotate")
+    assert code == 1
+    assert "MERLIN_TEXT_KEY" in said
+    assert path.read_bytes() == before
+
+
+def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
+    deaf = Cipher({"a": new_key()}, "a")
+    with open_place(place, deaf) as database:
+        keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["dropped"]) == (0, True)
+
+
+def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
+    need_root("give a file to another user")
+    path = place / "state" / "text.key"
+    os.chown(path, 65534, 65533)
+    path.chmod(0o640)
+    code, _ = run(capsys, place, "rotate")
+    now = path.stat()
+    assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
+
+
+def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
+    need_root("give a folder to another user")
+    os.chown(tmp_path, 65534, 65533)
+    load_or_make_key(tmp_path, None)
+    now = (tmp_path / "text.key").stat()
+    assert (now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (65534, 65533, 0o600)
+
+
+def test_a_key_file_that_could_not_be_read_is_tried_again():
+    need_root("become another user")
+    # Its owner is mended without a change of its content; of pytest's folders nobody sees a file.
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "text.key"
+        cipher = load_or_make_key(Path(folder), None)
+        name = keyring.add_key(path)
+        os.seteuid(65534)
+        try:
+            cipher.refresh()
+        finally:
+            os.seteuid(0)
+        assert name not in cipher.holds
+        cipher.refresh()
+        assert cipher.holds == tuple(keyring.key_ids(path, None))
+
+
+def test_a_change_of_keys_is_noted(capsys, place):
+    _, document = run(capsys, place, "rotate")
+    with open_place(place) as database:
+        (entry,) = Audit(database).newest()
+    assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
+    assert entry.by.startswith("cli:")
+
+
+def test_words_written_in_between_are_not_overwritten(place):
+    cipher = load_or_make_key(place / "state", None)
+    begun(place / "state" / "text.key")
+    newer = load_or_make_key(place / "state", None)
+    with open_place(place, newer) as database:
+        work = keyring.Reencryption(database)
+        rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
+        other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])
+        database.change(other)
+        assert work._seal(PRESET, "prompt", rows) == (0, 0)
+        work.run(lambda *_: None)
+        stored = database.value(PRESET.select(PRESET.prompt).where(PRESET.id == rows[0]["id"]))
+        assert work.left() == 0
+    assert newer.open(stored) == "другое"
+
+
+def test_what_no_key_opens_is_told_and_stays(capsys, place):
+    (place / "state" / "text.key").unlink()
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["unreadable"]) == (0, 2 * COUNT + 3)
+    code, listed = run(capsys, place, "list")
+    assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
+
+
+def test_a_credential_says_itself_which_key_seals(capsys, place, monkeypatch):
+    old = base64.urlsafe_b64encode(new_key()).decode()
+    monkeypatch.setenv("MERLIN_TEXT_KEY", old)
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["dropped"]) == (0, False)
+    code, said = run(capsys, place, "rotate")
+    assert code == 1
+    assert "MERLIN_TEXT_KEY" in said
+    new = new_key()
+    monkeypatch.setenv("MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}")
+    code, document = run(capsys, place, "rotate")
+    assert (code, document["key"]) == (0, key_id(new))
+
+
+def test_the_progress_is_told_to_people(capsys, place):
+    capsys.readouterr()
+    assert main(["key", "rotate", "--config", str(place / "config.yaml")]) == 0
+    captured = capsys.readouterr()
+    assert f"{2 * COUNT + 3}" in captured.err
+    assert main(["key", "list", "--config", str(place / "config.yaml")]) == 0
+    assert f"{2 * COUNT + 3}" in capsys.readouterr().out

@@ -1,0 +1,156 @@
+import json
+import os
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+import typer
+from typer import rich_utils
+
+from merlin.cli import main
+from merlin.cli.commands import COMMANDS, PANELS, load_command
+from merlin.cli.help import COMMON, ERRORS, TYPER, USAGE, russian_help
+from merlin.cli.help import PANELS as PANELS_IN_RUSSIAN
+
+pytestmark = pytest.mark.unit
+MODULES = sorted({module for module, _ in COMMANDS.values()})
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_a_module_has_the_words_that_the_table_gives_it(name):
+    group = typer.main.get_group(import_module(f"merlin.cli.{name}").app)
+    told = {word for word, (module, _) in COMMANDS.items() if module == name}
+    assert {group.name or word for word in group.commands} == told
+
+
+@pytest.mark.parametrize("word", COMMANDS)
+def test_a_line_of_help_says_what_its_command_says(word):
+    command = load_command(word)
+    assert COMMANDS[word][1] == ("" if command.hidden else command.help)
+
+
+def run_into(output, *words):
+    """Run a command whose output goes to this file."""
+    given = {"stdout": output, "stderr": subprocess.PIPE, "text": True, "check": False}
+    return subprocess.run([sys.executable, "-m", "merlin", *words], **given)
+
+
+def test_an_output_that_cannot_be_written_is_no_bug():
+    with Path("/dev/full").open("w") as full:
+        ended = run_into(full, "rules")
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+
+
+def test_a_reader_that_leaves_early_is_told_nothing():
+    reader, writer = os.pipe()
+    os.close(reader)
+    ended = run_into(writer, "schema", "example")
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def options(command, words):
+    """Return the options of a command and of all below it: by the command's words."""
+    found = {words: {param.name for param in command.params if not param.hidden}}
+    for word, each in getattr(command, "commands", {}).items():
+        found |= options(each, f"{words} {word}".strip())
+    return found
+
+
+def test_every_command_and_option_has_its_line_in_russian():
+    lines = dict(russian_help())
+    wanted = {"": {"version", "config", "install_completion", "show_completion"}}
+    for word in COMMANDS:
+        wanted |= options(load_command(word), word)
+    assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
+    assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
+    assert lines.pop(ERRORS)
+    assert {"prefix", "OPTIONS", "COMMAND", "ARGS"} == set(lines.pop(USAGE))
+    common, used = set(lines.pop(COMMON)), {"help"}
+    assert set(lines) == set(wanted)
+    for words, own in lines.items():
+        assert own["does"], words
+        assert own.keys() - {"does"} <= wanted[words], words
+        shared = wanted[words] - own.keys()
+        assert shared <= common, words
+        used |= shared
+    assert common == used
+
+
+def test_the_help_speaks_russian_where_the_person_does():
+    output = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
+    assert "Показать одно обучение" in output
+    assert "Показать эту справку" in output
+    assert "Аргументы" in output
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--bogus"], "Нет параметра --bogus."),
+        (["jobs", "show"], "Не хватает аргумента job."),
+        (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
+    ],
+)
+def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(words, said):
+    done = called(*words, MERLIN_LANGUAGE="ru")
+    assert (done.returncode, said in done.stderr, "Ошибка" in done.stderr) == (2, True, True)
+
+
+@pytest.mark.parametrize("argument", ["--help", "--version"])
+def test_the_first_help_and_the_version_import_no_command(argument):
+    code = (
+        "import json, sys; from merlin.cli import main; main(sys.argv[1:]);"
+        "json.dump([*sys.modules], sys.stderr)"
+    )
+    words = [sys.executable, "-c", code, argument]
+    done = subprocess.run(words, capture_output=True, check=True)
+    imported = {name for name in json.loads(done.stderr) if name.startswith("merlin.")}
+    assert imported == {"merlin.cli", "merlin.cli.commands"}
+
+
+def test_a_misspelt_word_hears_which_one_is_near(capsys):
+    assert main(["chekc"]) == 2
+    assert "'check'" in capsys.readouterr().err
+    assert main(["chekc", "--help"]) == 2
+
+
+def test_every_command_stands_in_one_panel_of_the_help():
+    assert sum(map(len, PANELS.values())) == len(COMMANDS)
+
+
+def called(*words, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "merlin", *words],
+        env={**os.environ, "MERLIN_LANGUAGE": "en", **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("words", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
+def test_short_help_is_help(words):
+    assert called(*words).stdout == called(*words[:-1], "--help").stdout != ""
+
+
+def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_path):
+    path = str(tmp_path / "none.yaml")
+    for done in (
+        called("--config", path, "config", "check"),
+        called("config", "check", MERLIN_CONFIG=path),
+        called("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
+    ):
+        assert done.returncode == 2
+        assert path in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
+)
+def test_the_shell_completes_words_of_commands(typed, place, proposed):
+    # As the script of --show-completion calls it.
+    asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
+    assert called(**asked).stdout.split() == [proposed]

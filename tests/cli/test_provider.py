@@ -1,0 +1,132 @@
+"""`merlin provider test`: its table, its JSON, its exit codes, its page of the docs."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from merlin.cli import main
+from merlin.config.engine import EngineSettings
+from merlin.core.i18n import text
+from merlin.engine.conformance import CHECKS
+from merlin.engine.main import create_app
+from tests.support.http_servers import serve_app
+from tests.support.markdown_pages import page
+
+pytestmark = pytest.mark.functional
+KEY = "key-of-the-engine"
+NAMES = [check.name for check in CHECKS]
+
+
+@pytest.fixture(scope="module")
+def url(tmp_path_factory):
+    settings = EngineSettings(tmp_path_factory.mktemp("engine"), "127.0.0.1", 0, KEY)
+    with serve_app(create_app(settings)) as address:
+        yield address
+
+
+@pytest.fixture
+def run(capsys, monkeypatch):
+    """Return what runs the command: (exit code, stdout, stderr)."""
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+
+    def call(*words):
+        capsys.readouterr()
+        code = main(["provider", "test", *words])
+        captured = capsys.readouterr()
+        return code, captured.out, captured.err
+
+    return call
+
+
+def test_whole_suite_passes_and_ends_with_exit_code_0(run, url):
+    code, out, err = run(url, "--json")
+    checks = json.loads(out)["checks"]
+    assert [check["name"] for check in checks] == NAMES
+    assert {tuple(check) for check in checks} == {("name", "result", "detail")}
+    assert [check for check in checks if check["result"] != "passed"] == []
+    assert code == 0
+    assert f"{len(NAMES)}/{len(NAMES)} " in err
+
+
+@pytest.mark.parametrize(
+    ("language", "words"),
+    [
+        ("ru", ["что доказывает", "отдаёт файл байт в байт", "прошла"]),
+        ("en", ["what it proves", "gives a file back byte for byte", "passed"]),
+    ],
+)
+def test_results_are_a_table_in_both_languages(run, url, monkeypatch, language, words):
+    monkeypatch.setenv("MERLIN_LANGUAGE", language)
+    code, out, err = run(url, "--only", "files.content")
+    assert code == 0
+    assert [word for word in words if word not in out] == []
+    assert out.splitlines()[-1].startswith("files.content")
+    assert "files.upload" in err
+
+
+def test_a_failed_check_ends_with_exit_code_1_and_says_why(run, url):
+    code, out, _ = run(url, "--only", "chat.plain", "--model", "no-such-model", "--json")
+    (check,) = json.loads(out)["checks"]
+    assert (code, check["result"]) == (1, "failed")
+    assert "404" in check["detail"]
+    assert "no-such-model" in check["detail"]
+
+
+def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeypatch):
+    monkeypatch.delenv("OPENAI_API_KEY")
+    code, out, err = run(url)
+    assert (code, out) == (1, "")
+    assert "OPENAI_API_KEY" in err
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (["http://127.0.0.1:9/v1"], 1, "cannot be reached"),
+        (["127.0.0.1:9"], 2, "no URL of a server"),
+        ([], 2, "Name the server"),
+        (["http://127.0.0.1:9", "--only", "jobs.fly"], 2, "merlin provider test --list"),
+        (["http://127.0.0.1:9", "--timeout-s", "0"], 2, "--timeout-s"),
+    ],
+)
+def test_what_cannot_be_checked_is_one_clear_error(run, words, code, told):
+    got, out, err = run(*words)
+    assert (got, out) == (code, "")
+    assert told in err
+    assert "Traceback" not in err
+
+
+def test_a_key_that_fits_into_no_header_is_refused(run, url, monkeypatch):
+    monkeypatch.setenv("OPENAI_API_KEY", "ключ")
+    code, _, err = run(url)
+    assert code == 2
+    assert "OPENAI_API_KEY" in err
+
+
+def test_checks_are_listed_with_their_titles_and_without_a_server(run):
+    code, out, _ = run("--list", "--json")
+    checks = json.loads(out)["checks"]
+    assert code == 0
+    assert [check["name"] for check in checks] == NAMES
+    assert all(check["title"] for check in checks)
+    code, out, _ = run("--list", "--only", "webhooks.forged")
+    assert code == 0
+    assert {"files.upload", "webhooks.forged"} <= {line.split()[0] for line in out.splitlines()}
+
+
+@pytest.mark.parametrize("language", ["ru", "en"])
+def test_page_names_exactly_the_checks_that_there_are_and_their_number(language):
+    told = page("docs", language, "provider-test.md")
+    rows = {name: row[1] for name, row in told.keys.items() if name in NAMES or "." in name}
+    titles = {name: text(language, title_key(name)) for name in NAMES}
+    assert rows == titles
+    assert re.findall(r"\b(\d+)\s(?:questions about itself|вопрос[а-я]* о нём)", told.prose) == [
+        str(len(NAMES))
+    ]
+
+
+def title_key(name):
+    return f"provider-test-title-{re.sub('[._]', '-', name)}"

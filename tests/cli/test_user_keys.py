@@ -1,0 +1,70 @@
+"""`merlin users key`: a key for somebody's programs, its secret shown once."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+
+import pytest
+
+from merlin.account.api_keys import ApiKeys, Scope, is_secret
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from tests.cli.user_commands import run as given
+from tests.cli.user_commands import settled
+
+pytestmark = pytest.mark.functional
+
+
+@pytest.fixture
+def place(tmp_path):
+    return settled(tmp_path)
+
+
+@pytest.fixture
+def run(place, capsys):
+    return partial(given, capsys, place, "key")
+
+
+def find_key(place, secret):
+    url, cipher = f"sqlite://{place}/state/merlin.db", load_or_make_key(place / "state", None)
+    with open_database(url, read_only=True, cipher=cipher) as database:
+        key = ApiKeys(database).find(secret)
+        who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")
+    return key, who
+
+
+def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
+    code, captured = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
+    secret = captured.out.strip()
+    assert code == 0
+    assert is_secret(secret)
+    key, who = find_key(place, secret)
+    assert (key.user_id, key.scopes) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
+    assert key.expires_at is not None
+    assert who[0][0].startswith("cli:")
+
+
+def test_the_key_is_told_as_json(run):
+    _, captured = run("1001", "--scope", "chat:write", "--json")
+    document = json.loads(captured.out)
+    assert document["scopes"] == ["chat:write"]
+    assert document["expires_at"] is None
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (["1001", "--scope", "jobs:admin"], 1),
+        (["1002", "--scope", "chat:write"], 1),
+        (["1001", "--scope", "everything"], 2),
+        (["1001"], 2),
+        (["1001", "--scope", "chat:write", "--label", "x" * 81], 1),
+    ],
+)
+def test_what_cannot_be_is_refused_and_no_key_made(place, run, words, code):
+    found_code, captured = run(*words)
+    assert found_code == code
+    assert captured.out == ""
+    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+        assert database.sql("SELECT * FROM api_key") == []

@@ -1,0 +1,165 @@
+"""`merlin users`: an operator without Telegram sees people, their roles, plans and gifts."""
+
+from __future__ import annotations
+
+import shutil
+
+import pytest
+
+from merlin.account.users import User, Users
+from merlin.db.audit import Audit
+from merlin.db.database import open_database
+from merlin.db.encryption import load_or_make_key
+from merlin.db.migrations import migrate
+from tests.cli.user_commands import run, show_json
+
+pytestmark = pytest.mark.functional
+
+CONFIG = """
+state_dir: state
+timezone: Europe/Moscow
+telegram: {admins: [1003]}
+plans:
+  free: {title: {ru: Бесплатный, en: Free}, text: {day: 20}, voice: 0}
+  full: {title: {ru: Полный, en: Full}}
+"""
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A configuration whose database knows anna, boris and vera."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
+    cipher = load_or_make_key(folder / "state", None)
+    with open_database(f"sqlite://{folder}/state/merlin.db", cipher=cipher) as database:
+        migrate(database)
+        users = Users(database)
+        for user_id, name in ((1001, "Anna"), (1002, "Boris"), (1003, "Vera")):
+            users.record_authors([User(user_id, "en")])
+            users.set_name(user_id, name)
+    return folder
+
+
+@pytest.fixture
+def place(made, tmp_path):
+    return shutil.copytree(made, tmp_path / "place")
+
+
+def audit(place):
+    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+        return Audit(database).newest()
+
+
+def test_people_are_listed_newest_first(place, capsys):
+    document = show_json(capsys, place, "list")
+    assert document["count"] == 3
+    assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
+        ("Vera", "admin", "free"),
+        ("Boris", "student", "free"),
+        ("Anna", "student", "free"),
+    ]
+
+
+def test_people_are_found_by_a_part_of_their_name(place, capsys):
+    assert [user["user"] for user in show_json(capsys, place, "list", "ann")["users"]] == [1001]
+    assert show_json(capsys, place, "list", "nobody")["users"] == []
+    assert [user["user"] for user in show_json(capsys, place, "list", "--limit", "1")["users"]] == [
+        1003
+    ]
+
+
+def test_a_role_is_given(place, capsys):
+    assert show_json(capsys, place, "role", "1002", "teacher", "--scope", "face") == {
+        "user": 1002,
+        "role": "teacher",
+        "scopes": ["face"],
+    }
+    assert show_json(capsys, place, "role", "1002", "editor")["role"] == "editor"
+    assert show_json(capsys, place, "role", "1002", "student")["role"] == "student"
+    (newest, *_) = audit(place)
+    assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
+
+
+def test_a_person_is_blocked_and_answered_again(place, capsys):
+    assert show_json(capsys, place, "block", "1001")["blocked"] is True
+    assert show_json(capsys, place, "show", "1001")["blocked"] is True
+    assert show_json(capsys, place, "block", "1001", "--undo")["blocked"] is False
+    assert [entry.action for entry in audit(place)] == ["user.unblock", "user.block"]
+
+
+def test_a_plan_is_given(place, capsys):
+    show_json(capsys, place, "plan", "1001", "full")
+    document = show_json(capsys, place, "show", "1001")
+    assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
+
+
+def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
+    given = show_json(
+        capsys, place, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
+    )
+    assert (given["amount"], given["reason"], given["used"]) == (5, "thanks", 0)
+    assert given["expires_at"]
+    document = show_json(capsys, place, "show", "1001")
+    assert document["left"]["voice"]["remaining"] == 5
+    assert document["left"]["text"]["remaining"] == 20
+    assert document["left"]["photo"]["remaining"] is None
+    assert [gift["gift"] for gift in document["gifts"]] == [given["gift"]]
+    assert document["zone"] == "Europe/Moscow"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["list"], "Anna"),
+        (["show", "1003"], "20 a day"),
+        (["role", "1002", "editor"], "1002: editor"),
+        (["block", "1001"], "blocked"),
+        (["block", "1001", "--undo"], "unblocked"),
+        (["plan", "1001", "full"], "full"),
+        (["gift", "1001", "photo", "2"], "photos: 2"),
+        (["gift", "1001", "photo", "2", "--days", "1"], "until"),
+    ],
+)
+def test_what_is_done_is_told_to_people(place, capsys, words, part):
+    code, captured = run(capsys, place, *words)
+    assert (code, part in captured.out + captured.err) == (0, True), captured
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "part"),
+    [
+        (["show", "7"], 1, "7"),
+        (["block", "7"], 1, "7"),
+        (["gift", "7", "text", "1"], 1, "7"),
+        (["gift", "1001", "text", "0"], 1, "1 to"),
+        (["gift", "1001", "song", "1"], 2, "song"),
+        (["gift", "1001", "text", "1", "--days", "0"], 2, "days"),
+        (["plan", "1001", "golden"], 1, "golden"),
+        (["role", "1003", "student"], 1, "config.yaml"),
+        (["role", "1002", "teacher"], 1, "--scope"),
+        (["role", "1002", "editor", "--scope", "face"], 1, "--scope"),
+        (["role", "1002", "king"], 2, "king"),
+        (["show", "9" * 30], 2, "9"),
+        (["role", "9" * 30, "editor"], 2, "9"),
+    ],
+)
+def test_what_cannot_be_done_is_told_and_changes_nothing(place, capsys, words, code, part):
+    before = len(audit(place))
+    ended, captured = run(capsys, place, *words)
+    assert (ended, part in captured.err) == (code, True), captured
+    assert len(audit(place)) == before
+
+
+def test_names_stay_hidden_without_their_key(place, capsys):
+    (place / "state" / "text.key").unlink()
+    assert {user["name"] for user in show_json(capsys, place, "list")["users"]} == {""}
+    assert not (place / "state" / "text.key").exists()
+
+
+def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("state_dir: state", encoding="utf-8")
+    code, captured = run(capsys, tmp_path, "list")
+    assert (
+        code,
+        "Nothing here yet" in captured.err,
+    ) == (1, True)

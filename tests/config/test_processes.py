@@ -1,0 +1,113 @@
+"""Which processes a configuration wants."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from merlin.config import credential, credentials_of, load, need_credentials, process_names, schema
+from merlin.core.errors import ConfigError
+from tests.support.full_config import CREDENTIALS, PROCESSES, everything
+from tests.support.machine import need_root
+
+pytestmark = pytest.mark.unit
+
+
+def wanted(tmp_path, *lines):
+    path = tmp_path / "config.yaml"
+    path.write_text("\n".join(["state_dir: state", *lines]), encoding="utf-8")
+    return process_names(load(path))
+
+
+@pytest.mark.parametrize(
+    ("listen", "url", "is_wanted"),
+    [
+        ("127.0.0.1:8702", "http://127.0.0.1:8702/v1", True),
+        ("0.0.0.0:8702", "http://localhost:8702/v1", True),
+        ("'[::1]:8702'", "http://[::1]:8702/v1", True),
+        ("127.0.0.1:8702", "http://127.0.0.1:9000/v1", False),
+        ("127.0.0.1:8702", "https://api.example.com/v1", False),
+    ],
+)
+def test_the_engine_runs_where_a_provider_points_at_it(tmp_path, listen, url, is_wanted):
+    providers = f"providers: [{{name: x, base_url: '{url}'}}]"
+    found = wanted(tmp_path, providers, f"engine: {{listen: {listen}}}")
+    assert ("engine" in found) is is_wanted
+
+
+def test_without_a_repository_there_is_no_daemon(tmp_path):
+    assert wanted(tmp_path) == ["bot", "api"]
+    assert wanted(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
+
+
+@pytest.fixture
+def whole_config(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    return load(path)
+
+
+def told_credentials(sections):
+    """Yield the names that a schema gives, as defaults or examples, to keys that name a secret."""
+    for section in sections:
+        for document in section.get("properties", {}).values():
+            if "Name of the environment variable" in document.get("description", ""):
+                yield from {document.get("default"), *document["examples"]} - {None}
+
+
+def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole_config):
+    told = set(told_credentials(schema()["$defs"].values()))
+    asked = {name for process in PROCESSES for name in credentials_of(whole_config, process)}
+    assert told
+    assert told <= asked == CREDENTIALS.keys()
+
+
+def test_run_names_every_credential_that_is_missing_at_once(whole_config, monkeypatch):
+    for name in CREDENTIALS:
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ConfigError) as caught:
+        need_credentials(whole_config)
+    optional = {"MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL", "MERLIN_SENTRY_DSN"}
+    assert {name for name in CREDENTIALS if name in str(caught.value)} == (
+        CREDENTIALS.keys() - optional
+    )
+
+
+def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
+    need_root("become another user")
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    (folder / "MERLIN_TEXT_KEY").write_text("a")
+    folder.chmod(0o700)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(folder))
+    monkeypatch.delenv("MERLIN_TEXT_KEY", raising=False)
+    assert credential("MERLIN_TEXT_KEY") == "a"
+    if (child := os.fork()) == 0:
+        os.setuid(65534)
+        try:
+            os._exit(bool(credential("MERLIN_TEXT_KEY", is_needed=False)))
+        finally:
+            os._exit(2)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("module", "foreign"),
+    [
+        ("merlin.cli.processes", {"peewee", "cryptography"}),
+        ("merlin.config", {"peewee", "psycopg", "yookassa", "requests", "cryptography"}),
+        (
+            "merlin.wiring.bot",
+            {"openai", "docx", "pypdf", "uvicorn", "rapidfuzz", "jsonschema", "prometheus_client"},
+        ),
+        ("merlin.wiring.daemon", {"openai", "prometheus_client"}),
+        ("merlin.wiring.context", {"openai", "yookassa", "requests", "git"}),
+    ],
+)
+def test_a_process_loads_no_library_that_is_anothers(module, foreign):
+    script = f"import sys, {module}; print(*{foreign} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert done.stdout.split() == []

@@ -1,0 +1,166 @@
+"""Courses in the database: they follow each commit, and nothing else."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from merlin.core.errors import NotFound
+from merlin.course.catalogue import Catalogue
+from merlin.dataset.finding import Finding
+from merlin.dataset.gather import Outcome
+from merlin.dataset.spec import CourseSpec, MaterialSpec
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, migrate
+from merlin.db.tables import COURSE_INDEX
+from tests.db.pipeline_rows import AT, FACE, World, checked, commit, examples, spec
+
+pytestmark = pytest.mark.integration
+
+NAMES = {"ru": "Нейротипология", "en": "Neurotypology"}
+TEXTS = (
+    MaterialSpec(2, "lecture", {"ru": "Лоб", "en": "Brow"}, text="materials/lecture-02.md"),
+    MaterialSpec(1, "lab", {"ru": "Опыт", "en": "Lab"}, file_url="https://example.com/1.pdf"),
+    MaterialSpec(1, "lecture", {"ru": "Ёлка", "en": "Tree"}, text="materials/lecture-01.md"),
+)
+
+
+@pytest.fixture
+def world(database, clock):
+    return World(database, clock)
+
+
+@pytest.fixture
+def rows(database):
+    return Catalogue(database)
+
+
+def card(**changes):
+    whole = CourseSpec(2, NAMES, {"ru": "Черты.", "en": "Traits."}, True, ("boris",), TEXTS)
+    return replace(whole, **changes)
+
+
+def course_outcome(course, *findings, dataset=FACE):
+    return replace(checked(spec(dataset), examples(), findings), course=course)
+
+
+def push(world, position, course, *findings, dataset=FACE):
+    """Record a commit whose course.yaml says this; it needs no build."""
+    seen = course_outcome(course, *findings, dataset=dataset)
+    outcome = Outcome(dataset, VerdictStatus.REJECTED, seen)
+    world.record(commit(position), [outcome], AT)
+
+
+def numbers(rows):
+    return {material.title("en"): material.material_id for material in rows.materials(FACE)}
+
+
+def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
+    push(world, 1, card())
+    (course,) = rows.courses()
+    assert course == rows.course(FACE)
+    assert (course.slug, course.semester, course.title("en")) == (FACE, 2, "Neurotypology")
+    assert (course.teachers, course.materials, course.is_active) == (("boris",), 3, True)
+    told = [
+        (material.kind, material.lesson, material.title("ru")) for material in rows.materials(FACE)
+    ]
+    assert told == [("lecture", 1, "Ёлка"), ("lecture", 2, "Лоб"), ("lab", 1, "Опыт")]
+    assert rows.materials(FACE)[2].file_url == "https://example.com/1.pdf"
+
+
+def test_ids_stay_through_edits(world, rows):
+    push(world, 1, card())
+    course_id, before = rows.course(FACE).course_id, numbers(rows)
+    renamed = replace(TEXTS[0], title={"ru": "Лоб", "en": "Forehead"}, lesson=3)
+    materials = (TEXTS[2], renamed, TEXTS[1])
+    push(world, 2, card(name={"ru": "Иначе", "en": "Else"}, materials=materials))
+    assert rows.course(FACE).course_id == course_id
+    assert numbers(rows) == {
+        "Tree": before["Tree"],
+        "Forehead": before["Brow"],
+        "Lab": before["Lab"],
+    }
+
+
+def test_a_material_that_a_revert_brings_back_is_what_it_was(world, rows):
+    push(world, 1, card())
+    before = rows.materials(FACE)
+    push(world, 2, card(materials=TEXTS[:1]))
+    assert [material.title("en") for material in rows.materials(FACE)] == ["Brow"]
+    assert rows.course(FACE).materials == 1
+    push(world, 3, card())
+    assert rows.materials(FACE) == before
+
+
+def test_a_broken_course_file_leaves_the_course_as_it_was(world, rows):
+    push(world, 1, card())
+    before = rows.course(FACE), rows.materials(FACE)
+    push(world, 2, None, Finding("course.yaml", 3, 1, "missing-text"))
+    assert (rows.course(FACE), rows.materials(FACE)) == before
+
+
+@pytest.mark.parametrize(
+    "checked_", [None, course_outcome(None), course_outcome(card(active=False))]
+)
+def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, checked_):
+    push(world, 1, card())
+    before = rows.course(FACE)
+    gone = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
+    world.record(commit(2), [gone], AT)
+    assert rows.courses() == []
+    assert rows.courses(active_only=False) == [replace(before, is_active=False)]
+    push(world, 3, card())
+    assert rows.course(FACE) == before
+
+
+def test_courses_come_by_semester_then_slug(world, rows):
+    for position, (slug, semester) in enumerate([("python", 1), ("algorithms", 2), ("a", 2)], 1):
+        push(world, position, card(semester=semester), dataset=slug)
+    assert [course.slug for course in rows.courses()] == ["python", "a", "algorithms"]
+
+
+def test_a_commit_that_is_not_recorded_changes_no_course(world, rows, database):
+    push(world, 1, card())
+
+    def cut_off():
+        push(world, 2, card(semester=7))
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        database.transact(cut_off)
+    assert rows.course(FACE).semester == 2
+
+
+def test_a_course_that_nobody_wrote_is_told(rows):
+    for ask in (rows.course, rows.materials):
+        with pytest.raises(NotFound):
+            ask("nothing")
+
+
+def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):
+    push(world, 1, card())
+    push(world, 2, card(), dataset="python")
+    assert world.journal.drop_commits(1, AT) == 1
+    assert not rows.is_whole()
+    rows.index(
+        {FACE: course_outcome(card(semester=5)), "new": course_outcome(card(), dataset="new")}, AT
+    )
+    assert rows.is_whole()
+    assert [(course.slug, course.semester) for course in rows.courses()] == [("new", 2), (FACE, 5)]
+    assert not rows.course("python").is_active
+
+
+def test_a_new_database_is_whole_and_one_with_commits_is_looked_through(empty_url, clock):
+    with open_database(empty_url) as database:
+        migrate(database)
+        assert Catalogue(database).is_whole()
+    with open_database(empty_url) as database:
+        World(database, clock).push(1, examples())
+        for table in ("course_index", "material", "course_teacher", "course"):
+            database.script(f"DROP TABLE {table};\n")
+        database.sql("DELETE FROM migration WHERE name = ?", "m007_courses")
+        migrate(database, STEPS)
+        assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
+        assert not Catalogue(database).is_whole()

@@ -1,0 +1,177 @@
+"""Search over real databases: judged queries, hostile ones, and an index that follows commits."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from merlin.course.catalogue import Catalogue
+from merlin.db.database import open_database
+from merlin.db.migrations import STEPS, migrate
+from merlin.db.tables import COURSE_INDEX, SEARCH_ENTRY
+from tests.db.pipeline_rows import AT, JUDGED, TaughtCourses, card, judged
+
+pytestmark = pytest.mark.integration
+
+PYTHON = card("Питон", "Python", ("Язык для начала.", "A first language."), ["Циклы", "Списки"])
+
+
+@pytest.fixture
+def catalogue(database):
+    return TaughtCourses(database)
+
+
+def recall(catalogue, group):
+    """Return the mean share of the judged courses among the first ten, and what was missed."""
+    shares, missed = [], []
+    for query, wanted in JUDGED[group].items():
+        found = catalogue.found(str(query))
+        shares.append(len(set(wanted) & set(found)) / len(wanted))
+        if shares[-1] < 1:
+            missed.append(query)
+    return sum(shares) / len(shares), missed
+
+
+def test_two_hundred_judged_queries_find_their_courses(catalogue):
+    catalogue.teach(judged())
+    assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
+    for group, least in (("forms", 0.95), ("prefixes", 0.95), ("typos", 0.8), ("keyboard", 1.0)):
+        reached, missed = recall(catalogue, group)
+        assert reached >= least, missed
+
+
+def test_a_name_counts_more_than_a_description(catalogue):
+    catalogue.teach(
+        {
+            "about": card("Информатика", about=("Графы и снова графы, а ещё графы.", "")),
+            "named": card("Графы", about=("Теория.", "")),
+        }
+    )
+    assert catalogue.found("граф") == ["named", "about"]
+
+
+def test_all_words_must_be_there_in_either_language(catalogue):
+    catalogue.teach({"python": PYTHON, "other": card("Язык Си", "The C language")})
+    assert catalogue.found("питон язык") == ["python"]
+    assert catalogue.found("python first") == ["python"]
+    assert catalogue.found("питон машина") == []
+
+
+def test_letters_within_a_word_are_found_after_whole_words(catalogue):
+    catalogue.teach({"graph": card("Графы"), "geo": card("Географы мира"), "no": card("Химия")})
+    assert catalogue.found("граф") == ["graph", "geo"]
+    assert catalogue.found("мпьютер") == []
+    assert catalogue.found("еографы МИ") == ["geo"]
+    assert catalogue.found("ия") == ["no"]
+
+
+@pytest.mark.parametrize("letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"])
+def test_signs_are_taken_as_they_are(catalogue, letters):
+    catalogue.teach({"a": card(f"Курс {letters} здесь"), "b": card("Курс 501 aXb x OR 1")})
+    kinds = catalogue.index.containing(letters.casefold(), "course", 10)
+    assert kinds == [(catalogue.rows.course("a").course_id, 0)]
+
+
+def test_only_so_many_are_returned(catalogue):
+    catalogue.teach({f"graph-{n:02d}": card(f"Графы {n}") for n in range(12)})
+    assert len(catalogue.found("графы", most=5)) == 5
+    assert len(catalogue.found("раф", most=5)) == 5
+
+
+def test_materials_are_found_by_title_kind_and_lesson(catalogue):
+    catalogue.teach({"python": PYTHON})
+    loops, lists = (material.material_id for material in catalogue.rows.materials("python"))
+    assert catalogue.materials("цикл") == [loops]
+    assert catalogue.materials("лекция 2") == [lists]
+    assert catalogue.materials("спискам") == [lists]
+    assert catalogue.found("цикл") == []
+
+
+def test_the_index_follows_each_commit(catalogue, database):
+    catalogue.teach({"python": PYTHON, "gone": card("Старое")})
+    assert catalogue.found("старое") == ["gone"]
+    catalogue.teach({"python": card("Змея", titles=["Множества"])})
+    assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [[], [], ["python"]]
+    assert (catalogue.materials("цикл"), len(catalogue.materials("множество"))) == ([], 1)
+    catalogue.teach({"python": card("Змея", active=False)})
+    assert catalogue.found("змея") == []
+    assert database.rows(SEARCH_ENTRY.select()) == []
+
+
+def test_what_says_the_same_is_not_written_again(catalogue, database):
+    catalogue.teach({"python": PYTHON})
+    database.change(SEARCH_ENTRY.update({"letters": "sign"}).where(SEARCH_ENTRY.id < 0))
+    before = database.rows(SEARCH_ENTRY.select().order_by(SEARCH_ENTRY.id))
+    catalogue.teach({"python": PYTHON})
+    after = database.rows(SEARCH_ENTRY.select().order_by(SEARCH_ENTRY.id))
+    # Only what differed is as the course says it again.
+    assert [row["id"] for row in after] == [row["id"] for row in before]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
+
+
+def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, database):
+    catalogue.teach({"python": PYTHON})
+
+    def cut_off():
+        catalogue.teach({"python": card("Змея")})
+        raise KeyError
+
+    with pytest.raises(KeyError):
+        database.transact(cut_off)
+    assert (catalogue.found("питон"), catalogue.found("змея")) == (["python"], [])
+
+
+def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
+    catalogue.teach(judged())
+    everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged()}
+    for query in hostile(1000):
+        found = catalogue.search(query, most=100)
+        assert len(found.hits) <= len(everything)
+    for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
+        assert catalogue.found(query) == []
+    assert catalogue.found('"алгоритмы"') == catalogue.found("алгоритмы*") == ["algorithms"]
+    assert catalogue.found("алгоритмы' OR '1'='1") == []
+
+
+def hostile(count):
+    """Yield queries made of what databases could take as more than words."""
+    dealt = random.Random(20)  # noqa: S311 - the same queries each time
+    signs = [*"\"'*()^:{}[]-+&|!<>%_?\\;,.~@#\0\x1b\ud800\u202e\u0301", "NEAR(", "OR", "AND", "NOT"]
+    words = ["алгоритм", "граф", "data", "c++", "1e5", "3.14", "а", "ё", "\U0001f600", "Ǆ", "ﬁ"]
+    for _ in range(count):
+        yield dealt.choice(["", " "]).join(dealt.choices(signs + words, k=dealt.randint(1, 12)))
+
+
+def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
+    with open_database(empty_url) as database:
+        migrate(database)
+        catalogue = TaughtCourses(database).teach({"python": PYTHON})
+        undo(database)
+        migrate(database, STEPS)
+        assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
+        assert Catalogue(database).course("python").counts["lecture"] == 2
+        catalogue.teach({"python": PYTHON})
+        assert catalogue.found("питону") == ["python"]
+        assert Catalogue(database).is_whole()
+
+
+def undo(database):
+    """Take step 12 back."""
+    virtual = ("search_stem", "search_letter") if database.dialect == "sqlite" else ()
+    for table in (*virtual, "search_entry"):
+        database.sql(f"DROP TABLE {table}")
+    database.sql("DROP INDEX course_order")
+    for kind in ("lecture", "seminar", "lab"):
+        database.sql(f"ALTER TABLE course DROP COLUMN {kind}")
+    database.sql("DELETE FROM migration WHERE name = ?", "m012_search")
+
+
+def test_versions_grow_and_never_come_again(catalogue, database):
+    catalogue.teach({"python": PYTHON})
+    first = catalogue.rows.version()
+    catalogue.teach({"python": PYTHON})
+    assert catalogue.rows.version() > first > AT.timestamp() * 1000 - 10**12
+    database.change(COURSE_INDEX.delete())
+    catalogue.teach({"python": PYTHON})
+    assert catalogue.rows.version() > first

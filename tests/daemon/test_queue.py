@@ -1,0 +1,281 @@
+"""What commits lead to where branches move in odd ways: bursts, reverts, rewriting, odd names."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import threading
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.app import builds, verdicts
+from merlin.app.actor import Actor
+from merlin.core.clock import utc_now
+from merlin.core.errors import MerlinError, SourceError
+from merlin.daemon import ticks
+from merlin.dataset.gather import gather
+from merlin.db.notices import Notices
+from merlin.git.repository import MAX_COMMIT_BYTES
+from merlin.training.jobs import Jobs
+from merlin.training.launch_plan import Launches, launch_waiting
+from merlin.training.promote import Promotions
+from merlin.wiring.context import reading_context
+from tests.support.migrated_databases import only_sqlite
+
+pytestmark = pytest.mark.integration
+
+
+def rule(**changes):
+    return {"mode": "auto", "quiet_s": 0, "min_new": 1, **changes}
+
+
+def notes(lab):
+    mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
+    return lab.repository.git(mirror, "notes", "--ref=refs/notes/merlin", "list")
+
+
+def break_dataset(lab, word):
+    path = lab.repository.folder / "datasets/trial/dataset.yaml"
+    path.write_text(f"broken: [{word}\n", encoding="utf-8")
+    return lab.repository.commit()
+
+
+# git can convert bytes to UTF-16 or not, as their number is even or odd.
+@pytest.mark.parametrize("subject", ["Even", "Evens"])
+def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(lab, subject):
+    lab.tick("fetch")
+    lab.repository.example("trial", 40)
+    lab.repository.git("add", "-A")
+    lab.repository.git("-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject)
+    odd = lab.repository.git("rev-parse", "HEAD")
+    lab.repository.example("trial", 41)
+    last = lab.repository.commit("Go on")
+    lab.tick("fetch")
+    with reading_context(lab.config) as ctx:
+        found = verdicts.log(ctx, Actor.operator(), "trial")
+    told = {each.commit: (each.verdict, each.subject) for each in found}
+    assert told[odd] == ("built", subject)
+    assert told[last] == ("built", "Go on")
+
+
+def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one_is_built(
+    lab, waiting_notices
+):
+    lab.tick("fetch")
+    lab.repository.example("trial", 40)
+    lab.repository.git("add", "-A")
+    message = lab.folder / "message"
+    message.write_text("Endless\n\n" + "x" * MAX_COMMIT_BYTES, encoding="utf-8")
+    lab.repository.git("commit", "-q", "-F", str(message))
+    large = lab.repository.git("rev-parse", "HEAD")
+    lab.tick("fetch")
+    assert (lab.status()["verdict"], lab.status()["reason"]) == (
+        "rejected",
+        "verdict-commit-unreadable",
+    )
+    assert waiting_notices()["notice-rejected"]["commit"] == large[:10]
+    lab.repository.example("trial", 41)
+    lab.repository.commit("Go on")
+    lab.until_serving("trial-2")
+
+
+def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
+    lab.repository.dataset(launch=rule(quiet_s=300))
+    begun, at = utc_now(), timedelta()
+    with lab.services() as services:
+        while not Jobs(services.db).open_jobs():
+            assert at <= timedelta(minutes=20)
+            lab.repository.example("trial", 300 + at.seconds)
+            lab.repository.commit()
+            now = begun + at
+            settings = replace(services.build_settings, clock=lambda now=now: now)
+            gather(settings, lambda *_: None, lambda *_: None)
+            launch_waiting(Launches(services.db, services.config, lambda now=now: now))
+            at += timedelta(seconds=240)
+    assert at > timedelta(minutes=15)
+    assert lab.status()["verdict"] == "training"
+
+
+def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, provider):
+    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.git("rm", "-rq", "datasets/trial")
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick("fetch", "launch")
+    assert lab.status()["verdict"] == "held"
+
+
+def test_another_launch_rule_lets_a_held_build_go(lab, provider):
+    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.commit()
+    lab.tick("fetch", "launch")
+    lab.repository.dataset(launch=rule())
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    assert len(provider.jobs_created()) == 1
+
+
+def test_a_folder_whose_name_is_no_text_is_rejected_alone(lab):
+    datasets = os.fsencode(lab.repository.folder / "datasets")
+    shutil.copytree(os.fsencode(datasets) + b"/trial", datasets + b"/\xff\xfe")
+    lab.repository.commit()
+    lab.until_serving("trial-1")
+    assert lab.status(r"\udcff\udcfe")["verdict"] == "rejected"
+
+
+def taught(lab, version):
+    """Return id -> blob of what a build teaches, and what its commit makes of it."""
+    with lab.services() as services, reading_context(lab.config) as ctx:
+        source = services.build_settings.source
+        proof = builds.verify(ctx, Actor.operator(), source, version)
+        told = {
+            example.id: example.blob
+            for example in builds.get(ctx, Actor.operator(), version).examples
+        }
+        lies = {entry.path: entry.blob for entry in source.entries(source.remote_head(), "trial")}
+    return proof.state, told, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(told))}
+
+
+def change(lab, number, answer):
+    lab.repository.example("trial", number, answer=answer)
+    return lab.repository.commit()
+
+
+@only_sqlite
+@pytest.mark.parametrize("lost", ["database", "index", "nothing"])
+def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost):
+    state = lab.config.state_dir
+    lab.tick("fetch")
+    shutil.copy(state / "merlin.db", tmp_path / "older.db")
+    shutil.copytree(state / "indices", tmp_path / "indices")
+    change(lab, 1, "Другой ответ.")
+    lab.tick("fetch")
+    if lost == "database":  # one that was kept before the last commit comes back
+        shutil.copy(tmp_path / "older.db", state / "merlin.db")
+    elif lost == "index":
+        shutil.rmtree(state / "indices")
+        shutil.copytree(tmp_path / "indices", state / "indices")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == ("same", lies)
+
+
+def test_commits_that_build_nothing_are_taught_by_the_next_build(lab):
+    lab.tick("fetch")
+    change(lab, 1, "Другой ответ.")
+    (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("broken: [", "utf-8")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    assert lab.status()["verdict"] == "rejected"
+    lab.repository.git("checkout", "-q", "HEAD~1", "--", "datasets/trial/dataset.yaml")
+    change(lab, 3, "Третий другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == ("same", lies)
+
+
+def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
+    lab.tick("fetch")
+    change(lab, 1, "Другой ответ.")
+    lab.tick("fetch")
+    lab.repository.git("revert", "--no-edit", "HEAD")
+    lab.tick("fetch")
+    change(lab, 2, "Ещё другой ответ.")
+    lab.tick("fetch")
+    proof, told, lies = taught(lab, "trial-3")
+    assert (proof, told) == ("same", lies)
+
+
+def test_fetches_that_meet_take_turns(lab, waiting_notices):
+    failures = []
+    with lab.services() as services:
+
+        def fetch(start):
+            start.wait()
+            try:
+                ticks.fetch(services)
+            except Exception as failure:  # noqa: BLE001 - whatever it is, it is told below
+                failures.append(failure)
+
+        for number in range(4):
+            lab.repository.example("trial", 200 + number)
+            lab.repository.commit()
+            start = threading.Barrier(2)
+            both = [threading.Thread(target=fetch, args=(start,)) for _ in range(2)]
+            for thread in both:
+                thread.start()
+            for thread in both:
+                thread.join()
+    assert not failures
+    assert "notice-rewritten" not in waiting_notices()
+
+
+def test_an_amended_commit_never_lets_an_older_model_serve(lab):
+    lab.until_serving("trial-1")
+    lab.repository.example("trial", 50)
+    lab.repository.commit()
+    lab.until_serving("trial-2")
+    lab.repository.example("trial", 51)
+    lab.repository.git("add", "-A")
+    lab.repository.git("commit", "-q", "--amend", "-m", "Amended")
+    lab.until_serving("trial-3")
+    with lab.services() as services:
+        past = Promotions(services.db).served("trial")
+        builds = [Promotions(services.db).model(each).build_version for each in past]
+    assert builds == ["trial-3", "trial-2", "trial-1"]
+
+
+def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
+    text = lab.path.read_text()
+    lab.path.write_text(text.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
+    hook = lab.repository.folder / ".git/hooks/pre-receive"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text("#!/bin/sh\nexit 1\n")
+    hook.chmod(0o755)
+    for word in "abc":
+        break_dataset(lab, word)
+        lab.tick("fetch")
+    with pytest.raises(SourceError):
+        lab.tick("note")
+    assert len(notes(lab).splitlines()) == 3
+    hook.unlink()
+    lab.tick("note")
+    assert len(lab.repository.git("notes", "--ref=refs/notes/merlin", "list").splitlines()) == 3
+
+
+def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written(lab):
+    lab.tick("fetch")
+    for word in "abc":
+        break_dataset(lab, word)
+        lab.tick("fetch")
+    lab.repository.git("reset", "-q", "--hard", "HEAD~3")
+    head = break_dataset(lab, "d")
+    lab.repository.git("reflog", "expire", "--expire=now", "--all")
+    lab.repository.git("gc", "-q", "--prune=now")
+    shutil.rmtree(lab.config.state_dir / "mirror.git")
+    lab.tick("fetch", "note")
+    assert head in notes(lab)
+
+
+def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, waiting_notices):
+    break_dataset(lab, "a")
+    lab.tick("fetch")
+    break_dataset(lab, "b")
+    lab.repository.dataset("second")
+    lab.repository.commit()
+    builds = lab.config.state_dir / "builds"
+    builds.mkdir(exist_ok=True)
+    (builds / "second").write_text("in the way")
+    with lab.services() as services:
+        before = len(Notices(services.db).waiting(100))
+    with pytest.raises(MerlinError):
+        lab.tick("fetch")
+    with lab.services() as services:
+        keys = [notice.key for notice in Notices(services.db).waiting(100)][before:]
+    assert keys == ["notice-rejected", "notice-disk"]

@@ -1,0 +1,68 @@
+"""What one build has that another has not, and how much a job will train."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.dataset.builds import diff, make_build
+from merlin.training.policy import count_epochs
+from tests.support.dataset_tree import check_files, example_yaml, good_files
+
+pytestmark = pytest.mark.unit
+
+
+def sides(files):
+    """Return id -> blob and side of what a build of these files holds."""
+    index = make_build(check_files(files)).index
+    blobs = dict(index.rows("SELECT id, blob FROM example"))
+    return {name: (blobs[name], side) for side in ("train", "test") for name in index.ids(side)}
+
+
+def test_examples_come_go_change_and_move():
+    files = good_files(60)
+    old = sides(files)
+    moved = next(name for name, (_, side) in old.items() if side == "test")
+    del files["examples/face/q0001.yaml"]
+    files["examples/face/q0002.yaml"] = example_yaml("Вопрос 2 о лице", "Другой ответ")
+    files["examples/new.yaml"] = example_yaml()
+    new = sides(files)
+    new[moved] = (new[moved][0], "train")
+    assert diff(old, new) == {
+        "added": ["new"],
+        "removed": ["face/q0001"],
+        "changed": ["face/q0002"],
+        "moved": [moved],
+    }
+
+
+def test_without_a_build_before_everything_is_new():
+    new = sides(good_files(60))
+    assert len(new) == 60
+    assert diff({}, new)["added"] == sorted(new)
+    assert not any(diff(new, new).values())
+
+
+@pytest.mark.parametrize(
+    ("examples", "expected"),
+    [
+        (10, 10),
+        (20, 5),
+        (33, 3),
+        (34, 3),
+        (100, 3),
+        (8_333, 3),
+        (10_000, 2),
+        (25_000, 1),
+        (90_000, 1),
+    ],
+)
+def test_epochs_are_chosen_as_the_cookbook_does(examples, expected):
+    assert count_epochs(examples) == expected
+
+
+def test_few_examples_are_shown_at_most_25_times():
+    assert count_epochs(1) == 25
+
+
+def test_given_epochs_are_taken_as_they_are():
+    assert count_epochs(20, 7) == 7

@@ -1,0 +1,292 @@
+"""Builds: the same content, the same name; a folder appears whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from merlin.core.errors import DatasetError, NotFound
+from merlin.dataset.builds import build_digest, make_build, read_manifest, write_build
+from merlin.dataset.example import count_example
+from tests.support.dataset_tree import (
+    DATASET_YAML,
+    Tree,
+    check_files,
+    example_yaml,
+    file_of,
+    good_files,
+)
+
+pytestmark = pytest.mark.unit
+
+BAD = {"examples/bad.yaml": example_yaml(answer='""')}
+TWIN = {"examples/twin.yaml": example_yaml("Вопрос 0 о лице", "Ответ 0")}
+MARKED = {"examples/marked.yaml": example_yaml("Как называется лоб?", more="split: test\n")}
+
+
+def content_of(files):
+    return make_build(check_files(files))
+
+
+def test_the_manifest_counts_every_file():
+    content = content_of({**good_files(60), **BAD, **TWIN, **MARKED})
+    manifest = content.manifest
+    counts = manifest["counts"]
+    assert counts["in"] == 63 == sum(counts.values()) - counts["in"]
+    assert (counts["rejected"], counts["duplicate"]) == (1, 1)
+    assert counts["train"] == len(content.index.ids("train"))
+    assert "marked" in content.index.ids("test")
+
+
+def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
+    checked = check_files(good_files(60))
+    content = make_build(checked)
+    manifest = content.manifest
+    assert manifest["dataset"] == "neurotypology"
+    assert manifest["system"] == "MerlinGPT is a good service!"
+    assert manifest["recipe"] == {
+        "provider": "engine",
+        "base_model": "recall",
+        "method": "supervised",
+        "hyperparameters": {},
+        "suffix": "neurotypology",
+    }
+    assert manifest["split"]["salt"] == "v1"
+    assert manifest["sha256"] == {
+        "train": hashlib.sha256(file_of(content, "train")).hexdigest(),
+        "test": hashlib.sha256(file_of(content, "test")).hexdigest(),
+    }
+    tokens = {
+        side: sum(
+            count_example(example, manifest["system"])
+            for example in checked.examples
+            if example.id in content.index.ids(side)
+        )
+        for side in ("train", "test")
+    }
+    assert tokens == manifest["tokens"]
+    assert json.loads(json.dumps(manifest)) == manifest
+
+
+def test_the_digest_follows_from_both_files():
+    content = content_of(good_files(60))
+    hashes = content.manifest["sha256"]
+    told = f"train {hashes['train']}\ntest {hashes['test']}\n"
+    assert content.digest == hashlib.sha256(told.encode()).hexdigest()
+    assert content.digest == build_digest(hashes["train"], hashes["test"])
+
+
+def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
+    content = content_of(good_files(60))
+    questions = [
+        json.loads(line)["messages"][1]["content"]
+        for line in file_of(content, "train").splitlines()
+    ]
+    ids = content.index.ids("train")
+    assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
+
+
+def test_shuffled_files_give_the_same_bytes():
+    files = {**good_files(60), **TWIN, **MARKED}
+    expected = content_of(files)
+    for start in range(10):
+        shuffled = list(files.items())
+        random.Random(start).shuffle(shuffled)  # noqa: S311 - repeatable on purpose
+        assert content_of(dict(shuffled)) == expected
+
+
+def test_another_process_gives_the_same_digest():
+    script = (
+        "from tests.support.dataset_tree import check_files, good_files\n"
+        "from merlin.dataset.builds import make_build\n"
+        "print(make_build(check_files(good_files(60))).digest)\n"
+    )
+    root = Path(__file__).parents[2]
+    path = str(root)
+    expected = content_of(good_files(60)).digest
+    for start in ("1", "2"):
+        environment = {
+            "PYTHONPATH": path,
+            "PYTHONHASHSEED": start,
+            "LC_ALL": "C",
+            "TZ": "Asia/Omsk",
+        }
+        done = subprocess.run(
+            [sys.executable, "-c", script],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert done.stdout.strip() == expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"README.md": "words"},
+        {"examples/README.md": "words"},
+        {"examples/q-again.yaml": example_yaml("Вопрос 1 о лице", "Ответ 0")},
+        {"examples/face/q0001.yaml": "# a remark\n" + good_files(2)["examples/face/q0001.yaml"]},
+    ],
+)
+def test_what_changes_no_words_changes_no_digest(more):
+    assert content_of({**good_files(60), **more}).digest == content_of(good_files(60)).digest
+
+
+def test_another_word_or_system_text_is_another_build():
+    other = DATASET_YAML.replace("good", "fine")
+    digests = {
+        content_of(good_files(60)).digest,
+        content_of(good_files(61)).digest,
+        content_of(good_files(60, other)).digest,
+    }
+    assert len(digests) == 3
+
+
+@pytest.mark.parametrize(
+    ("files", "key"),
+    [
+        (good_files(9), "build-too-few"),
+        (good_files(60, "system: x\n"), "build-no-spec"),
+        ({**good_files(60, DATASET_YAML + "strict: true\n"), **BAD}, "build-strict"),
+    ],
+)
+def test_what_may_not_be_built_says_why(files, key):
+    with pytest.raises(DatasetError) as error:
+        content_of(files)
+    assert error.value.key == key
+
+
+def test_a_written_build_is_read_back_equal(tmp_path):
+    content = content_of(good_files(60))
+    folder = write_build(content, tmp_path / "neurotypology", 7)
+    assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "manifest.json",
+        "test.jsonl",
+        "train.jsonl",
+    ]
+    assert read_manifest(folder) == content.manifest
+    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
+
+
+def test_writing_again_changes_nothing(tmp_path):
+    content = content_of(good_files(60))
+    folder = write_build(content, tmp_path, 1)
+    before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
+    assert write_build(content, tmp_path, 1) == folder
+    assert {path.name: path.stat().st_mtime_ns for path in folder.iterdir()} == before
+
+
+def test_leftovers_of_a_dead_try_are_removed(tmp_path):
+    (tmp_path / ".tmp-dead").mkdir()
+    (tmp_path / ".tmp-dead" / "train.jsonl").write_bytes(b"half")
+    folder = write_build(content_of(good_files(60)), tmp_path, 1)
+    assert list(tmp_path.iterdir()) == [folder]
+
+
+@pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
+def test_a_changed_byte_is_noticed(tmp_path, name):
+    folder = write_build(content_of({**good_files(60), **MARKED}), tmp_path, 1)
+    changed = bytearray((folder / name).read_bytes())
+    changed[20] ^= 1
+    (folder / name).write_bytes(changed)
+    with pytest.raises(DatasetError) as error:
+        read_manifest(folder)
+    assert error.value.key == "build-damaged"
+
+
+@pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"sha256": 1}'])
+def test_a_changed_manifest_is_noticed(tmp_path, manifest):
+    folder = write_build(content_of(good_files(60)), tmp_path, 1)
+    (folder / "manifest.json").write_text(manifest, encoding="utf-8")
+    with pytest.raises(DatasetError):
+        read_manifest(folder)
+
+
+def test_another_build_in_its_place_is_noticed(tmp_path):
+    first, other = content_of(good_files(60)), content_of(good_files(61))
+    folder = write_build(first, tmp_path, 1)
+    assert read_manifest(folder, first.digest) == first.manifest
+    with pytest.raises(DatasetError) as error:
+        read_manifest(folder, other.digest)
+    assert error.value.key == "build-damaged"
+
+
+def test_a_build_that_is_not_there_is_not_found(tmp_path):
+    with pytest.raises(NotFound):
+        read_manifest(tmp_path / f"1-{12 * '0'}")
+
+
+CRASH = """\
+import sys
+from pathlib import Path
+from tests.support.dataset_tree import check_files, good_files
+from merlin.dataset.builds import make_build, write_build
+write_build(make_build(check_files(good_files(60))), Path(sys.argv[1]), 1)
+"""
+
+
+@pytest.mark.parametrize(
+    "point", ["build.tmp_written", "build.before_rename", "build.after_rename"]
+)
+def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point):
+    root = Path(__file__).parents[2]
+    environment = {
+        "PYTHONPATH": str(root),
+        "MERLIN_CRASH_AT": point,
+    }
+    died = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], env=environment)
+    assert died.returncode == 137
+    content = content_of(good_files(60))
+    seen = [path for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")]
+    assert len(seen) == (point == "build.after_rename")
+    assert all(read_manifest(path) == content.manifest for path in seen)
+    folder = write_build(content, tmp_path, 1)
+    assert list(tmp_path.iterdir()) == [folder]
+    assert read_manifest(folder) == content.manifest
+    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
+
+
+FULL_DISK = """\
+import resource, sys
+from pathlib import Path
+from tests.support.dataset_tree import check_files, good_files
+from merlin.dataset.builds import make_build, write_build
+content = make_build(check_files(good_files(60)))
+resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
+try:
+    write_build(content, Path(sys.argv[1]), 1)
+except OSError as error:
+    print(type(error).__name__, list(Path(sys.argv[1]).iterdir()))
+"""
+
+
+def test_a_full_disk_leaves_nothing_behind(tmp_path):
+    root = Path(__file__).parents[2]
+    path = str(root)
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import signal; signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n" + FULL_DISK,
+            str(tmp_path),
+        ],
+        env={"PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "OSError []\n"
+
+
+def test_a_build_of_a_tree_does_not_depend_on_what_was_read_before():
+    cache_less = make_build(Tree(good_files(60)).check())
+    assert cache_less == content_of(good_files(60))

@@ -1,0 +1,81 @@
+"""Examples that know of each other."""
+
+from __future__ import annotations
+
+import pytest
+
+from merlin.dataset.example import normalise
+from merlin.dataset.finding import Severity
+from tests.support.dataset_tree import check_files, example_yaml, good_files, only_finding, rules
+
+pytestmark = pytest.mark.unit
+
+
+def check_more(**more):
+    files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
+    return check_files({**good_files(60), **files})
+
+
+def test_the_same_content_twice_is_a_duplicate_of_the_first():
+    checked = check_more(
+        a=example_yaml("Что такое лоб?", "Часть лица."),
+        b=example_yaml('"что  такое ЛОБ? "', "часть  лица"),
+    )
+    finding = only_finding(checked, "duplicate")
+    assert (finding.path, finding.line, finding.column) == ("examples/z/b.yaml", 2, 5)
+    assert finding.arguments["other"] == "examples/z/a.yaml"
+    assert finding.severity is Severity.WARNING
+    assert (len(checked.examples), len(checked.duplicates), checked.rejected) == (61, 1, 0)
+    assert checked.found == 62
+
+
+def test_of_duplicates_the_taught_one_is_kept():
+    checked = check_more(a=example_yaml(more="split: test\n"), b=example_yaml())
+    assert only_finding(checked, "duplicate").path == "examples/z/a.yaml"
+
+
+def test_other_tools_make_another_example():
+    tool = "tools: [{type: function, function: {name: look}}]\n"
+    checked = check_more(a=example_yaml(), b=example_yaml(more=tool))
+    assert not checked.duplicates
+
+
+def test_the_same_question_with_another_answer_is_a_contradiction():
+    checked = check_more(a=example_yaml(answer="Верх."), b=example_yaml(answer="Низ."))
+    finding = only_finding(checked, "contradiction")
+    assert finding.path == "examples/z/b.yaml"
+    assert finding.severity is Severity.WARNING
+    assert len(checked.examples) == 62
+
+
+def test_under_another_system_text_another_answer_is_no_contradiction():
+    other = (
+        "messages:\n  - system: Говори наоборот.\n  - user: Что такое лоб?\n  - assistant: Низ.\n"
+    )
+    assert "contradiction" not in rules(check_more(a=example_yaml(), b=other))
+
+
+def test_a_test_question_that_is_taught_is_rejected():
+    checked = check_more(
+        a=example_yaml(answer="Верх."), b=example_yaml(answer="Вверху.", more="split: test\n")
+    )
+    finding = only_finding(checked, "leak")
+    assert (finding.path, finding.severity) == ("examples/z/b.yaml", Severity.ERROR)
+    assert (len(checked.examples), checked.rejected) == (61, 1)
+    assert "contradiction" not in rules(checked)
+
+
+def test_signs_make_other_questions():
+    checked = check_more(
+        a=example_yaml("Что делает оператор // в Python?", "Делит нацело."),
+        b=example_yaml('"Что делает оператор % в Python?"', "Берёт остаток."),
+    )
+    assert not checked.findings
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [("Ёлка?", "елка"), ("a  b\n", "A b."), ("и\u0306од", "йод"), ("Так…", "так")],
+)
+def test_writing_alone_makes_no_other_question(one, other):
+    assert normalise(one) == normalise(other)

@@ -1,0 +1,81 @@
+"""The canonical bytes of a training file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from merlin.core.messages import Message
+from merlin.dataset.builds import make_build
+from merlin.dataset.check import check
+from merlin.dataset.example import Example, read_example
+from merlin.dataset.work_tree import work_tree
+from tests.support.dataset_tree import jsonl_line
+
+pytestmark = pytest.mark.unit
+
+# The first example of the dataset neurotypology, as its file says it.
+FIRST = """\
+messages:
+  - user: Какие черты лица отвечают за глубину фиксации?
+  - assistant: |
+      Черты лица, отвечающие за глубину фиксации, — это
+      1. Форма лба.
+      2. Форма профиля.
+      3. Асимметрия желваков.
+tags: [face, fixation]        # optional; also: split (train|test), source, note, tools
+"""
+GOLDEN = (
+    '{"messages":[{"role":"system","content":"MerlinGPT is a good service!"},'
+    '{"role":"user","content":"Какие черты лица отвечают за глубину фиксации?"},'
+    '{"role":"assistant","content":"Черты лица, отвечающие за глубину фиксации, — это\\n'
+    '1. Форма лба.\\n2. Форма профиля.\\n3. Асимметрия желваков."}]}\n'
+)
+
+
+def test_the_line_of_the_first_example_is_this_byte_for_byte():
+    example, findings = read_example(FIRST.encode())
+    assert not findings
+    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+
+
+def test_the_shipped_dataset_trains_this_line():
+    folder = Path(__file__).parents[2] / "datasets" / "neurotypology"
+    entries, read = work_tree(folder, 1_000_000)
+    content = make_build(check("neurotypology", entries, read))
+    assert b"".join(content.lines("train")).count(GOLDEN.encode()) == 1
+
+
+def test_the_long_form_gives_the_same_line_as_the_short_one():
+    long = FIRST.replace("- user: К", "- role: user\n    content: К").replace(
+        "- assistant: |", "- role: assistant\n    content: |"
+    )
+    assert long != FIRST
+    example, _ = read_example(long.encode())
+    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+
+
+def test_an_own_system_text_takes_the_datasets_place():
+    said = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
+    line = json.loads(jsonl_line(Example("x", "", "", said), "Общее"))
+    assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
+
+
+def test_extras_and_tools_come_along():
+    tool = {"type": "function", "function": {"name": "count"}}
+    said = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
+    line = jsonl_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
+    assert line == (
+        '{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},'
+        '{"role":"assistant","content":"b","name":"merlin","weight":0}],'
+        '"tools":[{"type":"function","function":{"name":"count"}}]}\n'
+    )
+
+
+def test_every_line_is_json_whatever_is_said():
+    said = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
+    line = jsonl_line(Example("x", "", "", said), "s")
+    assert line.count(b"\n") == 1
+    assert json.loads(line)["messages"][1]["content"] == said[0].content

@@ -1,0 +1,309 @@
+"""Pairs of a better and a rejected answer: read, judged, written, imported, exported, edited."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from io import BufferedReader, BytesIO
+
+import pytest
+
+from merlin.config.engine import EngineConfig, EngineModelConfig
+from merlin.dataset.builds import make_build, training_key
+from merlin.dataset.chat_formats import FORMATS
+from merlin.dataset.example import (
+    count_example,
+    count_tokens,
+    parse_example,
+    read_example,
+    reword_example,
+    write_example,
+)
+from merlin.dataset.export import Card, export_examples, export_folder
+from merlin.dataset.finding import Severity
+from merlin.dataset.import_lines import read_import_lines
+from merlin.dataset.spec import Recipe
+from merlin.training.policy import refuse_recipe
+from tests.support.dataset_tree import (
+    DATASET_YAML,
+    check_files,
+    example_yaml,
+    file_of,
+    good_files,
+    jsonl_line,
+    only_finding,
+    rules,
+)
+
+pytestmark = pytest.mark.unit
+
+BASES = ("language", "encoder")
+DPO_YAML = DATASET_YAML.replace("recall}", "recall, method: dpo, hyperparameters: {beta: 0.2}}")
+PLAIN = """messages:
+  - user: Где лоб?
+  - assistant: Над бровями.
+rejected: |
+  Не знаю.
+  Может быть, на лице.
+tags: [лицо]
+"""
+CALL = {"id": "1", "type": "function", "function": {"name": "look", "arguments": '{"at": 1}'}}
+TOOL = {"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}
+LONG = f"""messages:
+  - user: Где лоб?
+  - role: assistant
+    tool_calls: {json.dumps([CALL])}
+  - role: tool
+    content: над бровями
+    tool_call_id: "1"
+  - role: assistant
+    content: Над бровями.
+    weight: 1
+rejected:
+  role: assistant
+  tool_calls: {json.dumps([CALL])}
+tools: {json.dumps([TOOL])}
+"""
+GOLDEN = (
+    '{"input":{"messages":[{"role":"system","content":"Кратко."},'
+    '{"role":"user","content":"Где лоб?"}]},'
+    '"preferred_output":[{"role":"assistant","content":"Над бровями."}],'
+    '"non_preferred_output":[{"role":"assistant",'
+    '"content":"Не знаю.\\nМожет быть, на лице."}]}\n'
+)
+GOLDEN_LONG = (
+    '{"input":{"messages":[{"role":"system","content":"Кратко."},'
+    '{"role":"user","content":"Где лоб?"},'
+    '{"role":"assistant","content":"","tool_calls":[{"id":"1","type":"function",'
+    '"function":{"name":"look","arguments":"{\\"at\\": 1}"}}]},'
+    '{"role":"tool","content":"над бровями","tool_call_id":"1"}],'
+    '"tools":[{"type":"function","function":{"name":"look","parameters":{"type":"object"}}}]},'
+    '"preferred_output":[{"role":"assistant","content":"Над бровями.","weight":1}],'
+    '"non_preferred_output":[{"role":"assistant","content":"","tool_calls":[{"id":"1",'
+    '"type":"function","function":{"name":"look","arguments":"{\\"at\\": 1}"}}]}]}\n'
+)
+
+
+def pairs(number, spec=DPO_YAML):
+    """Return a dataset of so many pairs."""
+    files = good_files(number, spec)
+    return {
+        path: text if path == "dataset.yaml" else f"{text}rejected: Не знаю, {place}.\n"
+        for place, (path, text) in enumerate(files.items())
+    }
+
+
+def findings(text):
+    return [(each.rule, each.line, each.column) for each in read_example(text.encode())[1]]
+
+
+def imported(text, shape=None):
+    stream = BufferedReader(BytesIO(text.encode()))
+    return [*read_import_lines(stream, "pairs.jsonl", shape)]
+
+
+@pytest.mark.parametrize(("text", "golden"), [(PLAIN, GOLDEN), (LONG, GOLDEN_LONG)])
+def test_the_line_of_a_pair_is_this_byte_for_byte(text, golden):
+    assert jsonl_line(parse_example(text), "Кратко.") == golden.encode()
+
+
+@pytest.mark.parametrize("text", [PLAIN, LONG])
+def test_what_is_written_is_read_as_it_was(text):
+    example = parse_example(text)
+    assert parse_example(write_example(example)) == example
+    assert write_example(parse_example(write_example(example))) == write_example(example)
+
+
+def test_other_words_for_an_example_keep_its_rejected_answer():
+    for text in (PLAIN, LONG):
+        changed = parse_example(reword_example(text, "Где нос?", "Под лбом.", ["нос"]))
+        assert changed.rejected == parse_example(text).rejected
+        assert (changed.question, changed.answer) == ("Где нос?", "Под лбом.")
+
+
+@pytest.mark.parametrize(
+    ("rejected", "found"),
+    [
+        ("rejected: ''", [("empty-content", 4, 11)]),
+        ("rejected: [no]", [("wrong-type", 4, 11)]),
+        ("rejected: {role: user, content: no}", [("not-one-of", 4, 18)]),
+        ("rejected: {role: assistant}", [("missing-one-of", 4, 11)]),
+        ("rejected: {content: no}", [("missing-key", 4, 11)]),
+        ("rejected: {role: assistant, content: no, weight: 0}", [("unknown-key", 4, 42)]),
+        ("reject: no", [("misspelt-key", 4, 1)]),
+        ("rejected: no", []),
+    ],
+)
+def test_a_rejected_answer_is_judged_where_it_stands(rejected, found):
+    text = f"messages:\n  - user: Где лоб?\n  - assistant: Там.\n{rejected}\n"
+    assert findings(text) == found
+
+
+def test_a_dataset_of_pairs_trains_by_preference():
+    checked = check_files(pairs(12))
+    assert rules(checked) == ["few-examples"]
+    recipe = checked.spec.recipe
+    assert (recipe.method, recipe.hyperparameters) == ("dpo", {"beta": 0.2})
+    lines = file_of(make_build(checked), "train").decode().splitlines()
+    assert {tuple(json.loads(line)) for line in lines} == {
+        ("input", "preferred_output", "non_preferred_output")
+    }
+
+
+@pytest.mark.parametrize("base", ["recall", "encoder"])
+def test_a_base_that_chooses_taught_answers_is_not_trained_on_pairs(base):
+    models = {name: EngineModelConfig(path="/b", embeddings=name == "encoder") for name in BASES}
+    engine = EngineConfig(models=models)
+    held = refuse_recipe(Recipe("engine", base, "dpo"), "openai", engine)
+    assert (held.reason, held.arguments) == ("held-no-pairs", {"model": base})
+    assert refuse_recipe(Recipe("engine", "language", "dpo"), "openai", engine) is None
+
+
+def test_an_example_without_a_pair_is_an_error_among_pairs():
+    files = pairs(12) | {"examples/alone.yaml": example_yaml(), "examples/same.yaml": ""}
+    better = "Верхняя часть лица."
+    files["examples/same.yaml"] = example_yaml("Что есть лоб?", better, f"rejected: {better}\n")
+    checked = check_files(files)
+    alone, same = (only_finding(checked, rule) for rule in ("no-rejected", "same-rejected"))
+    assert (alone.path, alone.severity, alone.line) == ("examples/alone.yaml", Severity.ERROR, 3)
+    assert (same.path, same.severity, same.line) == ("examples/same.yaml", Severity.ERROR, 4)
+    assert (checked.found, checked.rejected, len(checked.examples)) == (14, 2, 12)
+
+
+def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
+    checked = check_files(pairs(12, DATASET_YAML))
+    told = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
+    assert {(finding.severity, finding.line) for finding in told} == {(Severity.NOTE, 4)}
+    assert (len(told), checked.rejected) == (12, 0)
+    alone = check_files(good_files(12))
+    assert make_build(checked).digest == make_build(alone).digest
+    assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
+
+
+def test_the_note_can_be_switched_off():
+    spec = DATASET_YAML + "check: {off: {unused-rejected: The pairs wait for a base.}}\n"
+    assert rules(check_files(pairs(12, spec))) == ["few-examples"]
+
+
+def test_both_answers_are_counted_and_keep_the_limit():
+    example = parse_example(PLAIN)
+    alone = replace(example, rejected=None)
+    more = 3 + count_tokens("assistant") + count_tokens(example.rejected.content)
+    assert count_example(example, "Кратко.") == count_example(alone, "Кратко.") + more
+    files = pairs(12) | {
+        "examples/long.yaml": example_yaml("Что длинно?", "Да.", f"rejected: {'слово ' * 400}\n")
+    }
+    checked = check_files(files, limit_tokens={"recall": 300})
+    assert only_finding(checked, "too-many-tokens").path == "examples/long.yaml"
+    supervised = files | {"dataset.yaml": DATASET_YAML}
+    assert check_files(supervised, limit_tokens={"recall": 300}).rejected == 0
+
+
+def test_method_and_rejected_answer_change_what_is_trained():
+    checked, other = check_files(pairs(12)), check_files(pairs(12) | _other_answer())
+    recipe = checked.spec.recipe
+    digests = {make_build(each).digest for each in (checked, other)}
+    assert len(digests) == 2
+    keys = {training_key("a", "d", replace(recipe, method=name)) for name in ("supervised", "dpo")}
+    assert len(keys) == 2
+
+
+def _other_answer():
+    path, text = [*pairs(12).items()][1]
+    return {path: text.replace("Не знаю", "Никак")}
+
+
+def test_examples_with_other_rejected_answers_are_no_duplicates():
+    more = example_yaml("Вопрос 0 о лице", "Ответ 0", "rejected: Другое.\n")
+    checked = check_files(pairs(12) | {"examples/more.yaml": more})
+    assert (len(checked.duplicates), len(checked.examples)) == (0, 13)
+
+
+def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
+    files = pairs(11) | {
+        "examples/a.yaml": example_yaml("Ключ?", "Нет.", "rejected: sk-abcdefghijklmnop1234\n"),
+        "examples/b.yaml": example_yaml("Кто ты?", "Я.", "rejected: I can't help with that.\n"),
+    }
+    checked = check_files(files)
+    secret = only_finding(checked, "secret")
+    assert (secret.path, secret.line, secret.column) == ("examples/a.yaml", 4, 11)
+    assert "refusal" not in rules(checked)
+
+
+@pytest.mark.parametrize("shape", [each for each in FORMATS if each != "alpaca"])
+@pytest.mark.parametrize("text", [PLAIN, LONG])
+def test_what_is_exported_comes_back_by_an_import(shape, text):
+    example = replace(parse_example(text), id="лицо/лоб")
+    told, left = export_examples([example], "Кратко.", shape)
+    assert left == []
+    [line] = imported(told)
+    back = replace(line.example, messages=line.example.messages[1:], id=example.id)
+    assert (back, line.findings) == (example, ())
+
+
+def test_a_format_without_room_leaves_pairs_out_and_says_so():
+    plain, long = (
+        replace(parse_example(text), id=name) for name, text in (("a", PLAIN), ("b", LONG))
+    )
+    alone = replace(plain, id="c", rejected=None)
+    assert export_examples([plain, alone], "", "csv")[1] == ["a"]
+    assert export_examples([plain, long], "", "alpaca")[1] == ["b"]
+    assert export_examples([plain, alone], "", "preference")[1] == ["c"]
+    [back] = imported(export_examples([plain], "Кратко.", "alpaca")[0])
+    assert back.example.rejected == plain.rejected
+
+
+def test_a_repository_for_hugging_face_has_them_in_a_column():
+    checked = check_files(pairs(12))
+    files, _ = export_folder(checked.examples, checked.spec, "huggingface", Card())
+    rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
+    assert {row["rejected"][:8] for row in rows} == {"Не знаю,"}
+    assert "- name: rejected\n" in files["README.md"]
+    stream = "".join(f"{json.dumps(row)}\n" for row in rows)
+    assert all(each.example.rejected for each in imported(stream))
+
+
+def record(**changes):
+    said = {
+        "input": {"messages": [{"role": "user", "content": "Где лоб?"}]},
+        "preferred_output": [{"role": "assistant", "content": "Там."}],
+        "non_preferred_output": [{"role": "assistant", "content": "Тут.", "refusal": None}],
+    }
+    return json.dumps({**said, **changes})
+
+
+def test_a_preference_file_of_the_protocol_is_taken():
+    asked = {
+        "messages": [{"role": "user", "content": "Где лоб?"}],
+        "tools": [],
+        "parallel_tool_calls": True,
+    }
+    plain, other = imported(f"{record()}\n{record(input=asked)}\n", "preference")
+    assert (plain.example.answer, plain.example.rejected.content) == ("Там.", "Тут.")
+    assert plain.findings == ()
+    assert other.example == plain.example
+    [left] = other.findings
+    assert (left.rule, left.arguments["keys"]) == ("import-left-keys", "input.parallel_tool_calls")
+
+
+@pytest.mark.parametrize(
+    ("changes", "rule"),
+    [
+        ({"non_preferred_output": []}, "wrong-type"),
+        ({"non_preferred_output": [{"role": "user", "content": "Тут."}]}, "not-one-of"),
+        ({"preferred_output": []}, "last-not-assistant"),
+        ({"preferred_output": None}, "last-not-assistant"),
+        ({"input": "Где лоб?"}, "wrong-type"),
+        ({"input": None}, "missing-key"),
+        ({"input": {"messages": "Где лоб?"}}, "wrong-type"),
+    ],
+)
+def test_a_preference_that_cannot_be_is_told(changes, rule):
+    [line] = imported(f"{record(**changes)}\n", "preference")
+    assert line.example is None
+    assert rule in [finding.rule for finding in line.findings]
+
+
+def test_a_record_without_the_worse_answer_is_an_example_without_a_pair():
+    [line] = imported(f"{record(non_preferred_output=None)}\n", "preference")
+    assert line.example.rejected is None

@@ -1,0 +1,110 @@
+"""Who waits for others' writes hears of every one of them, whatever becomes of the connection."""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from contextlib import suppress
+
+import psycopg
+import pytest
+
+from merlin.db import change_watch
+from merlin.db.change_watch import Changes, changes_of, watch_changes
+from merlin.db.database import open_database
+from merlin.db.processes import read_change_counter
+from merlin.db.requests import RequestKind, Requests
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.integration
+
+LISTENERS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'"
+NEVER_S = 10_000.0
+
+
+@pytest.fixture
+def notifications(database, monkeypatch):
+    """Watch a database; nothing but the notification tells on PostgreSQL."""
+    if database.dialect == "postgresql":
+        monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
+    calls = queue.SimpleQueue()
+    with watch_changes(database, lambda: calls.put(1)):
+        calls.get(timeout=longest())  # of the start
+        yield calls
+
+
+def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, notifications):
+    with open_database(url) as other:
+        for _ in range(3):
+            Requests(other).ask(RequestKind.POLL, {}, "vera")
+            notifications.get(timeout=longest())
+        with suppress(ZeroDivisionError), other.atomic():
+            Requests(other).ask(RequestKind.POLL, {}, "vera")
+            raise ZeroDivisionError
+        Requests(other).ask(RequestKind.POLL, {}, "vera")
+        notifications.get(timeout=longest())
+    assert notifications.empty()
+
+
+def test_a_listener_whose_connection_the_server_ended_listens_anew(postgresql):
+    url, calls = postgresql.emptied(), queue.SimpleQueue()
+    with open_database(url) as database, watch_changes(database, lambda: calls.put(1)):
+        calls.get(timeout=longest())
+        with psycopg.connect(url, autocommit=True) as killer:
+            while not killer.execute(LISTENERS).fetchall():
+                pass
+        # What is stored meanwhile, or by a version that does not notify, the counter tells.
+        database.sql("UPDATE wake SET counter = counter + 1 WHERE id = 1")
+        calls.get(timeout=longest())
+        Requests(database).ask(RequestKind.POLL, {}, "vera")
+        calls.get(timeout=longest())
+
+
+def test_a_change_while_somebody_works_is_not_missed(database):
+    async def main():
+        with changes_of(database) as changes:
+            await changes.wait(0, NEVER_S, rest_s=0)
+            known = changes.count
+            await asyncio.to_thread(database.bump)
+            await changes.wait(known, NEVER_S, rest_s=0)
+            assert changes.count > known
+            await changes.wait(known, NEVER_S, rest_s=0)
+
+    asyncio.run(asyncio.wait_for(main(), longest()))
+
+
+def test_who_waits_ends_when_it_is_cancelled_beside_a_change():
+    async def turn(steps):
+        for _ in range(steps):
+            await asyncio.sleep(0)
+
+    async def lost(steps):
+        """Return whether a cancellation was lost so many steps of the loop after a change."""
+        changes = Changes()
+
+        async def wait_on():
+            while True:
+                await changes.wait(changes.count, 60, rest_s=0)
+
+        waiting = asyncio.create_task(wait_on())
+        await turn(20)
+        changes.add()
+        await turn(steps)
+        waiting.cancel()
+        await turn(20)
+        is_lost = not waiting.done()
+        waiting.cancel()
+        return is_lost
+
+    async def all_of():
+        return [steps for steps in range(10) if await lost(steps)]
+
+    assert asyncio.run(all_of()) == []
+
+
+def test_at_debug_level_a_look_is_no_line_of_the_log(database, caplog):
+    caplog.set_level("DEBUG", "peewee")
+    read_change_counter(database)
+    assert "wake" not in caplog.text
+    database.bump()
+    assert "wake" in caplog.text

@@ -1,0 +1,311 @@
+"""Opening, transactions, threads and faults of both databases."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from merlin.core.errors import ConfigError, MerlinError, NotFound
+from merlin.db.connections import connect
+from merlin.db.database import (
+    Database,
+    DatabaseAway,
+    DatabaseDamaged,
+    open_database,
+    transaction,
+)
+from merlin.db.intents import Intent
+from merlin.db.migrations import migrate
+from merlin.db.tables import INTENT, WAKE
+from merlin.db.values import read_row
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.integration
+
+
+def counter(database):
+    return database.value(WAKE.select(WAKE.counter))
+
+
+def sqlite_path(url):
+    return Path(url.removeprefix("sqlite://"))
+
+
+@pytest.mark.parametrize("url", ["", "mysql://here/x", "sqlite://", "sqlite://host/x", "x.db"])
+def test_other_addresses_are_refused_as_wrong_configuration(url):
+    with pytest.raises(ConfigError):
+        open_database(url)
+
+
+def test_sqlite_file_and_folder_belong_to_their_owner_alone(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/state/merlin.db"):
+        folder = tmp_path / "state"
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes
+    assert set(modes.values()) == {0o600}
+
+
+def test_sqlite_is_durable_and_keeps_foreign_keys(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        asked = ("journal_mode", "synchronous", "foreign_keys")
+        assert [database.sql(f"PRAGMA {name}")[0][0] for name in asked] == ["wal", 2, 1]
+
+
+def test_reading_alone_needs_a_database_and_writes_nothing(url):
+    with open_database(url, read_only=True) as database:
+        assert counter(database) == 0
+        with pytest.raises(DatabaseAway, match=r"read-?only"):
+            database.bump()
+        assert counter(database) == 0
+
+
+def test_a_missing_file_is_not_made_by_reading(tmp_path):
+    with pytest.raises(DatabaseAway):
+        open_database(f"sqlite://{tmp_path}/merlin.db", read_only=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_server_that_is_away_is_told(postgresql):
+    with pytest.raises(DatabaseAway):
+        open_database(f"{postgresql.url('postgres')}_that_is_not_there")
+
+
+def test_what_fails_leaves_nothing(database):
+    with pytest.raises(KeyError):
+        database.transact(lambda: fail_after(database, "a"))
+    assert counter(database) == 0
+    assert not database.rows(INTENT.select())
+
+
+def test_an_inner_failure_undoes_the_inner_part_alone(database):
+    with database.atomic():
+        database.put(INTENT.insert(_intent("outer")))
+        with pytest.raises(KeyError):
+            database.transact(lambda: fail_after(database, "inner"))
+    assert [row["key"] for row in database.rows(INTENT.select())] == ["outer"]
+
+
+def test_a_method_inside_another_is_undone_with_the_whole(database):
+    tellers = Tellers(database)
+    with pytest.raises(KeyError):
+        tellers.all("one", "bad")
+    assert not database.rows(INTENT.select())
+    tellers.all("one", "two")
+    assert len(database.rows(INTENT.select())) == 2
+
+
+def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database):
+    tellers = Tellers(database)
+
+    def whole():
+        tellers.one("first")
+        with pytest.raises(KeyError):
+            database.transact(lambda: tellers.all("inner", "bad"))
+        tellers.one("last")
+
+    database.transact(whole)
+    kept = database.rows(INTENT.select().order_by(INTENT.key))
+    assert [row["key"] for row in kept] == ["first", "last"]
+
+
+def test_a_snapshot_does_not_move(database):
+    with database.snapshot():
+        assert counter(database) == 0
+        in_thread(database.bump)
+        assert counter(database) == 0
+    assert counter(database) == 1
+
+
+def test_a_snapshot_inside_a_transaction_sees_what_it_wrote(database):
+    with database.atomic():
+        database.put(INTENT.insert(_intent("mine")))
+        with database.snapshot():
+            assert len(database.rows(INTENT.select())) == 1
+
+
+def test_two_databases_do_not_know_each_other(database, tmp_path):
+    with open_database(f"sqlite://{tmp_path}/other.db") as other:
+        migrate(other)
+        other.bump()
+        assert (counter(database), counter(other)) == (0, 1)
+
+
+def test_threads_lose_no_increment(database):
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(database.bump) for _ in range(80)]:
+            done.result()
+    assert counter(database) == 80
+
+
+def test_connections_of_ended_threads_are_closed(database):
+    for _ in range(5):
+        in_thread(lambda: counter(database))
+    registry = database._handle.registry
+    assert len(registry._open) <= 2
+
+
+def test_many_bumps_of_one_transaction_count_once(database):
+    with database.atomic():
+        for _ in range(5):
+            database.bump()
+    assert counter(database) == 1
+
+
+def test_a_lock_held_too_long_is_told_as_busy(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    with open_database(url, busy_s=0.01) as database:
+        migrate(database)
+        other = sqlite3.connect(sqlite_path(url), isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(MerlinError, match="busy"):
+            database.bump()
+        assert counter(database) == 0
+        other.execute("ROLLBACK")
+        other.close()
+        database.bump()
+        assert counter(database) == 1
+
+
+def test_postgresql_deadlock_is_done_again(postgresql):
+    url = postgresql.emptied()
+    met = threading.Barrier(2)
+    tries = []
+
+    def cross(database, first, second):
+        def work():
+            tries.append(first)
+            _touch(database, first)
+            if len(tries) <= 2:
+                met.wait(longest())
+            _touch(database, second)
+
+        database.transact(work)
+
+    with open_database(url) as database:
+        database.add_many(INTENT, [_intent("a"), _intent("b")])
+        with ThreadPoolExecutor(2) as pool:
+            both = [pool.submit(cross, database, *pair) for pair in ("ab", "ba")]
+            for each in both:
+                each.result()
+        finds = [row["empty_finds"] for row in database.rows(INTENT.select(INTENT.empty_finds))]
+    assert finds == [2, 2]
+    assert len(tries) == 3
+
+
+def test_what_a_restarted_server_ended_costs_no_call(postgresql):
+    url = postgresql.emptied()
+    with open_database(url) as database:
+        database.bump()
+        ended = "SELECT pg_terminate_backend(pid, ?) FROM pg_stat_activity"
+        others = "WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        with open_database(url) as other:
+            other.sql(f"{ended} {others}", round(1000 * longest()))
+        database.bump()
+        assert counter(database) == 2
+
+
+def test_a_full_disk_is_told_and_costs_nothing_that_was_stored(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        database.bump()
+        (pages,) = database.sql("PRAGMA page_count")[0]
+        database.sql(f"PRAGMA max_page_count = {pages}")
+        many = [_intent(f"key {n} {'x' * 200}") for n in range(500)]
+        with pytest.raises(DatabaseAway, match="full"):
+            database.transact(lambda: database.add_many(INTENT, many))
+        assert not database.rows(INTENT.select())
+        assert counter(database) == 1
+        database.sql("PRAGMA max_page_count = 100000")
+        database.transact(lambda: database.add_many(INTENT, many))
+        assert len(database.rows(INTENT.select())) == 500
+
+
+def test_what_is_our_own_bug_is_not_told_as_a_fault(database):
+    with pytest.raises(Exception, match="nowhere") as caught:
+        database.sql("SELECT * FROM nowhere")
+    assert not isinstance(caught.value, MerlinError)
+
+
+def test_a_whole_file_passes_the_check_and_a_damaged_one_is_told(tmp_path):
+    path = tmp_path / "merlin.db"
+    with open_database(f"sqlite://{path}") as database:
+        migrate(database)
+        database.add_many(INTENT, (_intent(f"key {n} {'x' * 200}") for n in range(500)))
+        database.quick_check()
+    whole = path.read_bytes()
+    half = len(whole) // 2
+    path.write_bytes(whole[:half] + b"\x5a" * 9000 + whole[half + 9000 :])
+    with pytest.raises(DatabaseDamaged), open_database(f"sqlite://{path}") as database:
+        database.quick_check()
+
+
+def test_a_file_that_is_no_database_is_told(tmp_path):
+    (tmp_path / "merlin.db").write_bytes(b"not a database at all " * 100)
+    with pytest.raises(DatabaseDamaged):
+        open_database(f"sqlite://{tmp_path}/merlin.db")
+
+
+def fail_after(database, key):
+    database.bump()
+    database.put(INTENT.insert(_intent(key)))
+    raise KeyError("stop")
+
+
+def test_a_server_that_went_away_between_two_calls_is_away():
+    nobody = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
+    with nobody, pytest.raises(DatabaseAway):
+        nobody.rows(WAKE.select())
+
+
+def _intent(key):
+    blank = {"outside_id": "", "sent_at": None, "empty_finds": 0}
+    return {"key": key, "kind": "upload", "state": "ready", **blank}
+
+
+class Tellers:
+    """Rows whose methods call each other, each a transaction."""
+
+    def __init__(self, database):
+        self.db = database
+
+    @transaction
+    def all(self, *keys):
+        for key in keys:
+            self.one(key)
+
+    @transaction
+    def one(self, key):
+        self.db.put(INTENT.insert(_intent(key)))
+        if key == "bad":
+            raise KeyError(key)
+
+
+def _touch(database, key):
+    more = INTENT.update({"empty_finds": INTENT.empty_finds + 1})
+    database.change(more.where(INTENT.key == key))
+
+
+def in_thread(work):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+
+
+def test_a_field_that_a_row_does_not_say_is_no_silent_default():
+    row = {"key": "a", "kind": "upload", "state": "ready", "outside_id": "", "sent_at": None}
+    assert read_row(Intent, row, empty_finds=2).empty_finds == 2
+    with pytest.raises(KeyError, match="empty_finds"):
+        read_row(Intent, row)
+
+
+def test_a_number_larger_than_any_stored_is_not_found(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        with pytest.raises(NotFound):
+            database.row(INTENT.select().where(INTENT.empty_finds == 10**20))

@@ -1,0 +1,129 @@
+"""A standby takes over from its primary: the same address goes on, and nothing stored is lost."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+import tempfile
+import threading
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import psycopg
+import pytest
+
+from merlin.core.clock import iso
+from merlin.db.database import DatabaseAway, open_database
+from merlin.db.processes import Lead
+from merlin.db.tables import AUDIT
+from tests.support.machine import skip_or_fail
+from tests.support.postgresql import Server, why_not
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+MANY = 20
+
+
+class Standby(Server):
+    """A copy of another server that follows it."""
+
+    def __init__(self, folder, primary):
+        self.folder, self.owner, self._connection = folder, primary.owner, None
+        if self.owner:
+            os.chown(folder, self.owner["user"], self.owner["group"])
+        self._run("pg_basebackup", "-R", "-c", "fast", "-d", primary.url("postgres"))
+        self.start()
+
+    def promote(self):
+        self._run("pg_ctl", "-w", "promote")
+
+
+@pytest.fixture
+def folders():
+    made = [Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp")) for _ in range(2)]
+    yield made
+    for folder in made:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def servers(folders):
+    """Yield a primary and its standby, which has what the primary says is stored."""
+    skip_or_fail(why_not())
+    primary = Server(folders[0])
+    standby = Standby(folders[1], primary)
+    with psycopg.connect(primary.url("postgres"), autocommit=True) as connection:
+        connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+        connection.execute("SELECT pg_reload_conf()")
+        follows = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
+        wait_until(lambda: connection.execute(follows).fetchone() == (1,))
+    yield primary, standby
+    standby.stop()
+
+
+def address(*servers, **parameters):
+    places = ",".join(f"127.0.0.1:{server.port}" for server in servers)
+    named = {
+        "target_session_attrs": "read-write",
+        "options": "-c synchronous_commit=remote_apply",
+        **parameters,
+    }
+    return f"postgresql://postgres@{places}/shared?{urlencode(named, quote_via=quote)}"
+
+
+def test_what_was_stored_is_there_after_the_standby_took_over(servers, tmp_path, clock):
+    primary, standby = servers
+    url = address(primary, standby)
+    stored, errors, is_over = [], [], threading.Event()
+
+    def write(database):
+        number = 0
+        while not is_over.is_set():
+            number += 1
+            row = {"at": iso(clock()), "by_whom": "test", "action": "test", "arguments": "{}"}
+            try:
+                database.add(AUDIT, {**row, "target": str(number)})
+            except DatabaseAway as error:
+                errors.append(error)
+            else:
+                stored.append(str(number))
+
+    with open_database(url) as database, Lead(tmp_path, url) as lead:
+        writer = threading.Thread(target=write, args=(database,))
+        writer.start()
+        try:
+            wait_until(lambda: len(stored) >= MANY)
+            primary.stop("immediate")
+            wait_until(lambda: errors)
+            before = len(stored)
+            standby.promote()
+            wait_until(lambda: len(stored) >= before + MANY)
+        finally:
+            is_over.set()
+            writer.join()
+        wait_until(lambda: _keeps(lead))
+        found = {row["target"] for row in database.rows(AUDIT.select())}
+    assert set(stored) <= found
+
+
+def _keeps(lead):
+    try:
+        return lead.keep()
+    except DatabaseAway:
+        return False
+
+
+@pytest.mark.parametrize(("said", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 1}, 1)])
+def test_a_call_to_a_silent_server_ends_after_ten_seconds_or_as_the_address_says(
+    postgresql, said, milliseconds
+):
+    postgresql.emptied()
+    with open_database(address(postgresql, **said)) as database:
+        database.open()
+        connection = database._handle.connection()
+        with socket.socket(fileno=os.dup(connection.fileno())) as made:
+            found = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            idle = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    assert (found, idle) == (milliseconds, 5)

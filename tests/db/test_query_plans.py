@@ -1,0 +1,81 @@
+"""What the ticks ask every second finds its rows by an index, however long the history is."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from merlin.app.verdicts import notify_editors
+from merlin.dataset.changes import Changes
+from merlin.dataset.files import FileIndex
+from merlin.dataset.verdicts import VerdictHistory
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.notices import Notices
+from merlin.db.requests import Requests
+from merlin.training.launch_plan import plan_by_hand, refuse_by_hand
+from merlin.training.models import read_conversations
+from tests.db.pipeline_rows import FACE, World, examples
+
+pytestmark = pytest.mark.integration
+
+# One row a dataset, or one row at all.
+SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "heads"}
+
+
+@pytest.fixture
+def database(tmp_path, cipher):
+    with open_database(f"sqlite://{tmp_path}/merlin.db", cipher=cipher) as opened:
+        migrate(opened)
+        yield opened
+
+
+def scanned(database, sql, values):
+    """Return the tables that SQLite would read from end to end, and not by an index."""
+    names = {alias: table for table, alias in re.findall(r'"(\w+)" AS "(\w+)"', sql)}
+    plan = [row[3] for row in database.sql(f"EXPLAIN QUERY PLAN {sql}", *values)]
+    found = re.findall(r"SCAN (\w+)(?! USING)(?:$|\n)", "\n".join(plan))
+    return {names.get(match, match) for match in found} - SHORT
+
+
+def test_no_tick_reads_a_whole_table(database, clock):
+    world = World(database, clock)
+    world.serve(1, examples(12))
+    world.push(2, examples(13))
+    asked = []
+    database._handle.query_hooks.append(lambda event: asked.append((event.sql, event.params)))
+    (verdict,) = world.launches.waiting()
+    world.launches.newest_attempt(verdict.wish)
+    refuse_by_hand(world.launches, verdict, plan_by_hand(world.launches, verdict))
+    world.launches.is_forbidden("engine")
+    world.launches.is_gone(verdict)
+    world.launches.new_examples(verdict)
+    world.jobs.open_jobs()
+    world.jobs.known_events(1)
+    world.models.list_unproved()
+    read_conversations(world.models.db, 1, "test")
+    world.promotions.newest_good()
+    world.promotions.serving()
+    world.promotions.served(FACE)
+    world.journal.line()
+    world.journal.latest(FACE)
+    world.journal.next_number(FACE)
+    world.journal.build_of(FACE, "none")
+    Requests(database).claim(["launch", "fetch"])
+    Notices(database).waiting()
+    VerdictHistory(database).list_unwritten_notes()
+    Changes(database).claim()
+    notify_editors(database)
+    FileIndex(database).newest()
+    FileIndex(database).trees()
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove()
+    world.promote()
+    database._handle.query_hooks.clear()
+    looks = {sql: values for sql, values in asked if sql.startswith(("SELECT", "UPDATE"))}
+    assert len(looks) > 25
+    assert {sql: scanned(database, sql, values) for sql, values in looks.items()} == {
+        sql: set() for sql in looks
+    }

@@ -1,0 +1,215 @@
+"""Group commit: many waiting writes, one transaction, each answered by itself after it."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from pathlib import Path
+
+import pytest
+
+from merlin.db.database import DatabaseAway, open_database
+from merlin.db.migrations import migrate
+from merlin.db.notices import Notices
+from merlin.db.tables import NOTICE
+from merlin.db.writer import GROUPS_A_CHECKPOINT, Store
+from tests.support.waiting import longest
+
+pytestmark = pytest.mark.integration
+
+
+def tell(word):
+    def work(database):
+        Notices(database).tell("admins", word, {})
+        if word.startswith("bad"):
+            raise KeyError(word)
+        return word
+
+    return work
+
+
+def do(writer, work):
+    return writer.do(lambda: work(writer.db))
+
+
+def notice_keys(database):
+    return [row["key"] for row in database.rows(NOTICE.select().order_by(NOTICE.id))]
+
+
+def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(database):
+    words = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
+
+    async def main(writer):
+        return await asyncio.gather(*(do(writer, tell(w)) for w in words), return_exceptions=True)
+
+    answers = with_writer(database, main)
+    good = [word for word in words if word.startswith("good")]
+    assert [answer for answer in answers if isinstance(answer, str)] == good
+    assert sum(isinstance(answer, KeyError) for answer in answers) == 14
+    assert notice_keys(database) == good
+
+
+def test_what_waits_together_is_stored_together(database):
+    transactions = []
+
+    def note(database):
+        transactions.append(transaction_of(database))
+
+    with_writer(database, lambda writer: together(writer, [note] * 700))
+    assert len(transactions) == 700
+    if database.dialect == "postgresql":
+        assert [transactions.count(fromkey) for fromkey in dict.fromkeys(transactions)] == [
+            500,
+            200,
+        ]
+
+
+def test_the_answer_comes_after_the_commit(url, database):
+    async def main(writer):
+        await do(writer, tell("first"))
+        with open_database(url, read_only=True) as other:
+            return notice_keys(other)
+
+    assert with_writer(database, main) == ["first"]
+
+
+def test_reading_sees_what_was_written(database):
+    async def main(writer):
+        await do(writer, tell("first"))
+        return await writer.read(lambda: notice_keys(database))
+
+    assert with_writer(database, main) == ["first"]
+
+
+def test_a_cancelled_caller_does_not_disturb_the_others(database):
+    async def main(writer):
+        tasks = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(10)]
+        await asyncio.sleep(0)
+        tasks[3].cancel()
+        return await asyncio.gather(*tasks, return_exceptions=True)
+
+    answers = with_writer(database, main)
+    assert isinstance(answers[3], asyncio.CancelledError)
+    assert [answers[n] for n in range(10) if n != 3] == [f"{n}" for n in range(10) if n != 3]
+
+
+def test_closing_stores_what_waits_and_takes_no_more(database):
+    async def main(writer):
+        waiting = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(50)]
+        await asyncio.sleep(0)
+        writer.close()
+        with pytest.raises(RuntimeError):
+            await do(writer, tell("late"))
+        return await asyncio.gather(*waiting)
+
+    assert len(with_writer(database, main)) == 50
+    assert len(notice_keys(database)) == 50
+
+
+def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
+    url = f"sqlite://{tmp_path}/merlin.db"
+    other = sqlite3.connect(Path(tmp_path / "merlin.db"), isolation_level=None)
+    with open_database(url, busy_s=0.01) as database:
+        migrate(database)
+        other.execute("BEGIN IMMEDIATE")
+
+        async def main(writer):
+            some = [do(writer, tell(f"{n}")) for n in range(3)]
+            refused = await asyncio.gather(*some, return_exceptions=True)
+            other.execute("ROLLBACK")
+            return refused, await do(writer, tell("after"))
+
+        refused, after = with_writer(database, main)
+        other.close()
+        assert [each.key for each in refused] == ["store-busy"] * 3
+        assert after == "after"
+        assert notice_keys(database) == ["after"]
+
+
+def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(tmp_path):
+    def end(database):
+        database.sql("ROLLBACK")
+
+    works = [tell("before"), end, tell("after")]
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        answers = with_writer(database, lambda writer: together(writer, works))
+        assert [type(answer) for answer in answers] == [DatabaseAway] * 3
+        assert notice_keys(database) == []
+        assert with_writer(database, lambda writer: do(writer, tell("again"))) == "again"
+        assert notice_keys(database) == ["again"]
+
+
+def test_writers_that_met_are_done_again_as_a_group(postgresql):
+    """Two groups lock two rows in turn; PostgreSQL ends one, which is done again."""
+    met, tries = threading.Barrier(2), []
+
+    def cross(first, second):
+        def work(database):
+            tries.append(first)
+            Notices(database).mark_handed_over(first)
+            if len(tries) <= 2:
+                met.wait(longest())
+            return Notices(database).mark_handed_over(second)
+
+        return work
+
+    with open_database(postgresql.emptied()) as database:
+        for word in ("one", "two"):
+            Notices(database).tell("admins", word, {})
+        other = Store(database)
+
+        async def main(writer):
+            return await asyncio.gather(do(writer, cross(1, 2)), do(other, cross(2, 1)))
+
+        assert sorted(with_writer(database, main)) == [False, True]
+        other.close()
+        assert len(tries) == 3
+
+
+def transaction_of(database):
+    if database.dialect == "postgresql":
+        return database.sql("SELECT pg_current_xact_id()::text")[0][0]
+    return "sqlite"
+
+
+async def together(writer, works):
+    """Let the works wait at one moment, behind one that holds the writer; return the answers."""
+    started, go = threading.Event(), threading.Event()
+
+    def hold(_):
+        started.set()
+        go.wait(longest())
+
+    first = asyncio.ensure_future(do(writer, hold))
+    await asyncio.to_thread(started.wait, 60)
+    waiting = [asyncio.ensure_future(do(writer, work)) for work in works]
+    await asyncio.sleep(0)
+    go.set()
+    await first
+    return await asyncio.gather(*waiting, return_exceptions=True)
+
+
+def with_writer(database, main):
+    writer = Store(database)
+    try:
+        return asyncio.run(main(writer))
+    finally:
+        writer.close()
+
+
+def test_the_log_of_sqlite_is_written_back_beside_the_writing(tmp_path):
+    path = tmp_path / "merlin.db"
+    with open_database(f"sqlite://{path}") as database:
+        migrate(database)
+        database.checkpoint()
+        before = path.read_bytes()
+
+        async def main(writer):
+            for number in range(GROUPS_A_CHECKPOINT):
+                await do(writer, tell(f"good {number}"))
+
+        with_writer(database, main)
+        assert b"good 7" not in before
+        assert b"good 7" in path.read_bytes()

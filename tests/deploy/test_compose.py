@@ -1,0 +1,153 @@
+"""Every service of the compose file with everything switched on; no container engine is asked.
+
+A service's own command runs with its own environment alone: of its paths /run/secrets and
+/etc/merlin lie in a folder of the test.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import yaml
+
+from merlin.core.connections import tls_context
+from merlin.core.server import free_ports
+from merlin.db.database import open_database
+from merlin.db.keyring import KeyHolders
+from merlin.sandbox.telegram.server import TelegramStandIn
+from tests.support.forked_processes import code_of, run, started_alone
+from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, everything
+from tests.support.machine import need_root
+from tests.support.waiting import wait_until
+
+pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).parents[2]
+SERVICES = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
+SERVE_S, STOP_S = 90.0, 30.0
+
+
+@pytest.fixture
+def repository(tmp_path):
+    made = tmp_path / "repository"
+    shutil.copytree(ROOT / "datasets/neurotypology", made / "datasets/neurotypology")
+    author = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
+    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin")):
+        subprocess.run(["git", *author, *words], cwd=made, check=True)
+    return made
+
+
+@pytest.fixture
+def place(tmp_path, repository):
+    """A folder in the place of the containers' / : configuration, secrets and state."""
+    api, engine = (f"127.0.0.1:{port}" for port in free_ports(2))
+    with TelegramStandIn(token=TOKEN) as telegram:
+        text = everything(
+            tmp_path / "state",
+            repository,
+            telegram=telegram.page_url.rstrip("/"),
+            api=api,
+            engine=engine,
+        )
+        (tmp_path / "config.yaml").write_text(text, "utf-8")
+        make_certificates(tmp_path / "certificates")
+        for name in PROCESSES:
+            folder = tmp_path / "secrets" / name
+            folder.mkdir(parents=True)
+            for secret in SERVICES[name]["secrets"]:
+                (folder / secret).write_text(CREDENTIALS[secret], "utf-8")
+        yield tmp_path
+
+
+def make_certificates(folder):
+    """Run the one command of the service `certificates`, in this folder."""
+    need_root("give keys to the users of the containers")
+    folder.mkdir(exist_ok=True)
+    said = SERVICES["certificates"]
+    (command,) = said["command"]
+    command = command.replace("/run/certificates", str(folder)).replace("$$", "$")
+    subprocess.run([*said["entrypoint"], command], capture_output=True, check=True)
+
+
+class Service:
+    """One service, as far as it goes without a container."""
+
+    def __init__(self, place, name):
+        self.name, self._place = name, place
+        self._said = SERVICES[name]
+        given = {key: self._here(value) for key, value in self._said["environment"].items()}
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(place), **given}
+        self.log = place / f"{name}.log"
+
+    def _here(self, word):
+        word = word.replace("/run/certificates", str(self._place / "certificates"))
+        word = word.replace("/run/secrets", str(self._place / "secrets" / self.name))
+        return word.replace("/etc/merlin", str(self._place))
+
+    def _started(self, words, log):
+        return started_alone(run, [self._here(word) for word in words], log, self._environment)
+
+    @contextmanager
+    def running(self):
+        process = self._started(self._said["command"], self.log)
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.join(STOP_S)
+
+    def is_healthy(self):
+        words = self._said["healthcheck"]["test"][2:]
+        return code_of(self._started(words, self._place / "health.log")) == 0
+
+
+def holders(place):
+    """Return the processes that have said which keys of people's texts they hold."""
+    with open_database(f"sqlite://{place}/state/merlin.db") as database:
+        return {holder.process for holder in KeyHolders(database).all() if holder.holds}
+
+
+@pytest.mark.parametrize("name", PROCESSES)
+def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name):
+    service = Service(place, name)
+    with service.running() as process:
+        wait_until(
+            lambda: not process.is_alive() or service.is_healthy(),
+            SERVE_S,
+            service.log.read_text,
+        )
+        assert process.is_alive(), service.log.read_text()[-2000:]
+        if name != "engine":
+            wait_until(lambda: name in holders(place), SERVE_S, service.log.read_text)
+    assert process.exitcode == 0, service.log.read_text()[-2000:]
+
+
+def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_once(tmp_path):
+    make_certificates(tmp_path)
+    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    make_certificates(tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == made
+    look = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
+    for name, user in (("engine", 10001), ("postgres", 999)):
+        certificate, key = (tmp_path / f"{name}.{end}" for end in ("pem", "key"))
+        tls_context(certificate, key, name)
+        assert (key.stat().st_uid, key.stat().st_mode & 0o777) == (user, 0o600)
+        assert subprocess.run([*look, name, certificate], check=False).returncode == 0
+        assert subprocess.run([*look, "example.com", certificate], check=False).returncode
+
+
+def test_the_handbook_makes_a_file_for_every_secret(tmp_path):
+    shutil.copytree(ROOT / "deploy", tmp_path / "deploy")
+    for language in ("en", "ru"):
+        handbook = (ROOT / f"docs/{language}/install.md").read_text("utf-8")
+        (command,) = (line[2:] for line in handbook.splitlines() if line.startswith("$ sed "))
+        secrets = tmp_path / "deploy/secrets"
+        secrets.mkdir()
+        subprocess.run(["sh", "-euc", command], cwd=tmp_path, check=True)
+        assert {path.name for path in secrets.iterdir()} == set(CREDENTIALS)
+        shutil.rmtree(secrets)

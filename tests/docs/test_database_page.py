@@ -1,0 +1,36 @@
+"""The drawing of the database is the database."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from docs.build.database import ROWS, SECTIONS, TABLES, columns, tables_told
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from tests.support.markdown_pages import page
+
+pytestmark = pytest.mark.integration
+
+
+def test_the_drawing_names_tables_that_there_are():
+    drawn = re.findall(r"^    (\w+) \S+ (\w+) :", page("docs", "database.md").text, re.MULTILINE)
+    assert drawn
+    assert {name for line in drawn for name in line} <= set(TABLES)
+
+
+def test_the_page_shows_every_table_as_the_migrations_make_it():
+    assert set(re.findall(r"^### (\w+)$", tables_told(), re.MULTILINE)) == set(TABLES)
+
+
+def test_every_table_says_what_one_row_is():
+    assert sorted(ROWS) == sorted(TABLES)
+    assert sorted(" ".join(SECTIONS.values()).split()) == sorted(TABLES)
+
+
+def test_the_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
+    with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
+        migrate(database)
+        made = {name: {column.name for column in columns(database, name)} for name in TABLES}
+    assert made == {name: set(table._columns) for name, table in TABLES.items()}

@@ -1,0 +1,90 @@
+"""Real repositories, made by git itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import pytest
+
+from merlin.git.repository import GitSource
+
+
+class Remote:
+    """A repository with a work tree, as an editor has it."""
+
+    def __init__(self, path, *, bare=False):
+        self.path = path
+        self.env = {
+            key: value for key, value in os.environ.items() if not key.startswith("GIT_")
+        } | {
+            "GIT_CONFIG_GLOBAL": "/dev/null",
+            "GIT_CONFIG_NOSYSTEM": "1",
+            "GIT_AUTHOR_NAME": "Вера",
+            "GIT_AUTHOR_EMAIL": "vera@example.com",
+            "GIT_COMMITTER_NAME": "Вера",
+            "GIT_COMMITTER_EMAIL": "vera@example.com",
+        }
+        path.mkdir(parents=True)
+        self.git("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
+
+    def git(self, *arguments, feed=b""):
+        done = subprocess.run(
+            ["git", *arguments], cwd=self.path, env=self.env, input=feed, capture_output=True
+        )
+        assert done.returncode == 0, done.stderr.decode()
+        return done.stdout.decode("utf-8", "replace").strip()
+
+    def commit(self, message="change", **files):
+        """Write datasets/neuro/<name>.yaml for each file and commit; return the id."""
+        for name, text in files.items():
+            self.write(f"datasets/neuro/{name}.yaml", text)
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--allow-empty", "--file=-", feed=message.encode())
+        return self.git("rev-parse", "HEAD")
+
+    def write(self, path, text):
+        file = self.path / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(text, encoding="utf-8")
+
+    def tree(self, *lines):
+        """Make a tree of `git mktree` lines, whatever they say; return its id."""
+        return self.git("mktree", "-z", feed=b"".join(line + b"\0" for line in lines))
+
+    def blob(self, content):
+        return self.git("hash-object", "-w", "--stdin", feed=content)
+
+    def publish(self, top, message="made by hand"):
+        """Commit a tree by its id and make it main's head; return the commit's id."""
+        parents = ["-p", "main"] if self.git("branch", "--list", "main") else []
+        made = self.git("commit-tree", top, *parents, "-m", message)
+        self.git("update-ref", "refs/heads/main", made)
+        return made
+
+
+@pytest.fixture
+def remote(tmp_path):
+    return Remote(tmp_path / "editor")
+
+
+@pytest.fixture
+def source(make_source):
+    return make_source()
+
+
+@pytest.fixture
+def make_source(remote, tmp_path):
+    def make(url=None, **settings):
+        mirror = tmp_path / "state/mirror.git"
+        return GitSource(url or str(remote.path), "main", "datasets", mirror, **settings)
+
+    return make
+
+
+@pytest.fixture
+def make_remote(tmp_path):
+    def make(name, *, bare=False):
+        return Remote(tmp_path / name, bare=bare)
+
+    return make

@@ -1,0 +1,148 @@
+"""A repository behind HTTP: passwords, silence, redirects."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+from contextlib import contextmanager
+from http.server import SimpleHTTPRequestHandler
+from threading import Event, Thread
+
+import pytest
+
+from merlin.core.errors import SourceError
+from tests.support.http_servers import Server, serve_http
+from tests.support.waiting import longest, wait_until
+
+pytestmark = pytest.mark.functional
+
+
+class Folder(Server):
+    """Serves a folder; `secret` is what it asks for, `moved_to` where it sends everybody."""
+
+    def __init__(self, folder, secret="", moved_to=""):
+        self.folder, self.secret, self.moved_to = folder, secret, moved_to
+        self.may_answer, self.asked = Event(), Event()
+        self.may_answer.set()
+        self.seen = []
+        super().__init__(Handler)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    def __init__(self, request, client, server):
+        super().__init__(request, client, server, directory=str(server.folder))
+
+    def do_GET(self):
+        server = self.server
+        server.seen.append(self.headers.get("Authorization", ""))
+        server.asked.set()
+        server.may_answer.wait(longest())
+        wanted = "Basic " + base64.b64encode(server.secret.encode()).decode()
+        if server.moved_to:
+            self.send_response(302)
+            self.send_header("Location", server.moved_to + self.path)
+            self.end_headers()
+        elif server.secret and self.headers.get("Authorization") != wanted:
+            self.send_error(401)
+        else:
+            super().do_GET()
+
+    def log_message(self, *arguments):
+        pass
+
+
+@contextmanager
+def serving(folder, **how):
+    with serve_http(Folder(folder, **how)) as server:
+        try:
+            yield server
+        finally:
+            server.may_answer.set()
+
+
+def url(server, who=""):
+    return f"http://{who}127.0.0.1:{server.server_port}/.git"
+
+
+@pytest.fixture
+def head(remote):
+    head = remote.commit(a="1")
+    remote.git("update-server-info")
+    return head
+
+
+def test_a_repository_is_fetched_by_http_from_the_loopback(remote, make_source, head):
+    with serving(remote.path) as server:
+        source = make_source(url(server))
+        assert source.fetch() == head
+        assert [entry.path for entry in source.entries(head, "neuro")] == ["a.yaml"]
+
+
+def test_a_password_opens_the_repository_and_stands_in_no_file(remote, make_source, head, tmp_path):
+    with serving(remote.path, secret="vera:s3cret-w0rd") as server:
+        assert make_source(url(server, "vera:s3cret-w0rd@")).fetch() == head
+    for path in (tmp_path / "state").rglob("*"):
+        assert path.is_dir() or b"s3cret" not in path.read_bytes()
+
+
+def test_a_wrong_password_is_an_error_that_does_not_tell_it(remote, make_source, head):
+    with serving(remote.path, secret="vera:right-word") as server:
+        source = make_source(url(server, "vera:wr0ng-word@"))
+        with pytest.raises(SourceError) as caught:
+            source.fetch()
+    assert "wr0ng-word" not in f"{caught.value} {caught.value.arguments}"
+
+
+def test_a_password_follows_no_redirect(remote, make_source, head):
+    with serving(remote.path) as elsewhere:
+        away = f"http://127.0.0.1:{elsewhere.server_port}"
+        with serving(remote.path, moved_to=away) as server, pytest.raises(SourceError):
+            make_source(url(server, "vera:s3cret-w0rd@")).fetch()
+        assert elsewhere.seen == []
+
+
+def test_a_password_stands_in_no_command_line(remote, make_source, head):
+    with serving(remote.path, secret="vera:s3cret-w0rd") as server:
+        server.may_answer.clear()
+        source = make_source(url(server, "vera:s3cret-w0rd@"))
+        fetching = Thread(target=source.fetch)
+        fetching.start()
+        assert server.asked.wait(longest())
+        lines = command_lines()
+        server.may_answer.set()
+        fetching.join()
+    assert any("ls-remote" in line for line in lines)
+    assert not any("s3cret-w0rd" in line for line in lines)
+
+
+def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_source, head):
+    with serving(remote.path) as server:
+        server.may_answer.clear()
+        with pytest.raises(SourceError) as caught:
+            make_source(url(server), timeout_s=0.3).fetch()
+        assert caught.value.key == "git-slow"
+        # What was killed may take its time to be gone.
+        wait_until(lambda: not any(str(server.server_port) in line for line in command_lines()))
+
+
+def command_lines():
+    completed = subprocess.run(
+        ["ps", "-u", str(os.getuid()), "-ww", "-o", "args="], capture_output=True
+    )
+    return completed.stdout.decode("utf-8", "replace").splitlines()
+
+
+def test_the_mirror_is_usable_after_a_server_fell_silent(remote, make_source, head, tmp_path):
+    with serving(remote.path) as server:
+        source = make_source(url(server))
+        source.fetch()
+        newer = remote.commit(a="2")
+        remote.git("update-server-info")
+        server.may_answer.clear()
+        with pytest.raises(SourceError):
+            make_source(url(server), timeout_s=0.3).fetch()
+        assert source.dataset_trees(head)
+        server.may_answer.set()
+        assert source.fetch() == newer
+    assert (tmp_path / "state/mirror.git/merlin.lock").read_text() == ""

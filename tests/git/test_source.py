@@ -1,0 +1,249 @@
+"""The datasets' repository as an editor changes it, read through the mirror."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from datetime import UTC, timedelta
+
+import pytest
+
+from merlin.core.clock import utc_now
+from merlin.core.errors import SourceError
+from tests.support.machine import skip_or_fail
+
+pytestmark = pytest.mark.functional
+
+
+def texts(source, head, dataset="neuro"):
+    entries = source.entries(head, dataset)
+    contents = dict(source.read(entry.blob for entry in entries))
+    return {entry.path: contents[entry.blob].decode() for entry in entries}
+
+
+def test_the_first_fetch_brings_the_head(remote, source):
+    head = remote.commit(a="раз")
+    assert source.fetch() == head
+    assert texts(source, head) == {"a.yaml": "раз"}
+
+
+def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp_path):
+    head = remote.commit(a="1")
+    source.fetch()
+    before = {
+        path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
+    }
+    assert source.fetch() == head
+    after = {
+        path: path.stat().st_mtime_ns for path in tmp_path.glob("state/mirror.git/objects/**/*")
+    }
+    assert after == before
+
+
+def test_new_commits_are_told_with_author_time_and_words(remote, source):
+    first = remote.commit("first", a="1")
+    second = remote.commit("Добавлен вопрос\n\nС телом.\n", b="2")
+    head = source.fetch()
+    (told,) = source.commits_since(head, {first})
+    assert (told.sha, told.parent, told.position) == (second, first, 2)
+    assert (told.author_name, told.author_email) == ("Вера", "vera@example.com")
+    assert (told.subject, told.message) == ("Добавлен вопрос", "Добавлен вопрос\n\nС телом.")
+    assert told.committed_at.tzinfo is UTC
+    assert abs(told.committed_at - utc_now()) < timedelta(hours=1)
+
+
+def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
+    shas = [remote.commit(f"n{number}") for number in range(5)]
+    source.fetch()
+    commits = source.commits_since(shas[4], [shas[0], shas[1]])
+    assert [(commit.sha, commit.position) for commit in commits] == list(
+        zip(shas[2:], (3, 4, 5), strict=True)
+    )
+    assert source.commits_since(shas[4], [shas[4]]) == []
+
+
+def test_with_nothing_known_the_line_is_the_head_alone(remote, source):
+    remote.commit("one")
+    head = remote.commit("two")
+    source.fetch()
+    assert [(commit.sha, commit.position) for commit in source.commits_since(head, ())] == [
+        (head, 2)
+    ]
+    assert [commit.sha for commit in source.commits_since(head, {"0" * 40})] == [head]
+
+
+def test_a_first_commit_has_no_parent(remote, source):
+    head = remote.commit("one")
+    source.fetch()
+    assert source.commits_since(head, ())[0].parent is None
+
+
+def test_merged_commits_are_not_on_the_line(remote, source):
+    base = remote.commit("base", a="1")
+    remote.git("checkout", "--quiet", "-b", "side")
+    side = remote.commit("side", b="2")
+    remote.git("checkout", "--quiet", "main")
+    on_main = remote.commit("main goes on", c="3")
+    remote.git("merge", "--quiet", "--no-ff", "-m", "merged", "side")
+    head = source.fetch()
+    commits = source.commits_since(head, {base})
+    assert [(commit.sha, commit.parent, commit.subject) for commit in commits] == [
+        (on_main, base, "main goes on"),
+        (head, on_main, "merged"),
+    ]
+    assert commits[1].position == 3
+    assert side not in {commit.sha for commit in commits}
+    assert texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
+
+
+def test_a_forced_push_is_followed(remote, source):
+    remote.commit("base", a="1")
+    old = remote.commit("lost", b="2")
+    source.fetch()
+    remote.git("reset", "--quiet", "--hard", "HEAD~1")
+    head = remote.commit("instead", c="3")
+    assert source.fetch() == head
+    assert texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
+
+
+def test_a_reset_to_an_older_commit_is_followed(remote, source):
+    base = remote.commit("base", a="1")
+    remote.commit("undone", b="2")
+    source.fetch()
+    remote.git("reset", "--quiet", "--hard", "HEAD~1")
+    assert source.fetch() == base
+
+
+def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, source):
+    old = remote.commit(a="1")
+    source.fetch()
+    remote.git("branch", "--move", "main", "renamed")
+    assert source.fetch() is None
+    assert texts(source, old) == {"a.yaml": "1"}
+    remote.git("branch", "--move", "renamed", "main")
+    assert source.fetch() == old
+
+
+def test_an_empty_repository_has_no_head(source):
+    assert source.fetch() is None
+
+
+def test_a_branch_of_a_like_name_is_not_taken_for_ours(remote, source):
+    head = remote.commit("one")
+    remote.git("branch", "--move", "main", "x")
+    remote.git("update-ref", "refs/heads/y/refs/heads/main", head)
+    assert source.fetch() is None
+
+
+@pytest.mark.parametrize("form", ["{path}", "{path}/.git", "file://{path}"])
+def test_a_local_repository_is_read_by_every_form_of_its_path(remote, make_source, form):
+    head = remote.commit(a="1")
+    assert make_source(form.format(path=remote.path)).fetch() == head
+
+
+def test_a_bare_repository_is_read(make_remote, make_source, remote):
+    head = remote.commit(a="1")
+    bare = make_remote("server.git", bare=True)
+    remote.git("push", "--quiet", str(bare.path), "main")
+    assert make_source(str(bare.path)).fetch() == head
+
+
+def test_a_repository_that_another_user_owns_is_read(remote, source):
+    skip_or_fail(None if os.geteuid() == 0 else "only root can give files away")
+    head = remote.commit(a="1")
+    for path in [remote.path, *remote.path.rglob("*")]:
+        os.chown(path, 12345, 12345, follow_symlinks=False)
+    assert source.fetch() == head
+
+
+def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_source, tmp_path):
+    source = make_source(str(tmp_path / "later"))
+    with pytest.raises(SourceError, match="later"):
+        source.fetch()
+    head = remote.commit(a="1")
+    remote.path.rename(tmp_path / "later")
+    assert source.fetch() == head
+
+
+@pytest.mark.parametrize("name", [b".git", b".GIT", b".."])
+def test_a_tree_that_could_do_harm_is_refused_and_the_old_head_stays(remote, source, name):
+    old = remote.commit(a="1")
+    source.fetch()
+    evil = remote.tree(
+        b"040000 tree %s\t%s" % (remote.git("rev-parse", "main^{tree}").encode(), name)
+    )
+    head = remote.publish(evil)
+    for _ in range(2):
+        with pytest.raises(SourceError) as caught:
+            source.fetch()
+        assert caught.value.key == "git-refused"
+        assert head in str(caught.value)
+    assert texts(source, old) == {"a.yaml": "1"}
+    remote.git("update-ref", "refs/heads/main", old)
+    assert source.fetch() == old
+
+
+def test_hooks_in_the_mirror_never_run(remote, source, tmp_path):
+    remote.commit(a="1")
+    source.fetch()
+    hook = tmp_path / "state/mirror.git/hooks/reference-transaction"
+    hook.parent.mkdir()
+    hook.write_text(f"#!/bin/sh\ntouch {tmp_path}/hooked\n")
+    hook.chmod(0o755)
+    remote.commit(a="2")
+    source.fetch()
+    assert not (tmp_path / "hooked").exists()
+
+
+def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path, monkeypatch):
+    for name in (
+        "GIT_DIR",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_CONFIG_GLOBAL",
+        "GIT_NAMESPACE",
+        "GIT_EXEC_PATH",
+    ):
+        monkeypatch.setenv(name, str(tmp_path / "nowhere"))
+    monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "broken")
+    head = remote.commit(a="1")
+    assert source.fetch() == head
+    assert texts(source, head) == {"a.yaml": "1"}
+
+
+@pytest.mark.parametrize("name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"])
+def test_what_is_no_object_id_never_reaches_git(source, name):
+    for ask in (
+        lambda: source.commits_since(name, ()),
+        lambda: source.dataset_trees(name),
+        lambda: list(source.read([name])),
+        lambda: source.note(name, "text"),
+    ):
+        with pytest.raises(SourceError) as caught:
+            ask()
+        assert caught.value.key == "git-name"
+
+
+@pytest.mark.parametrize("point", ["fetch.before", "fetch.after"])
+def test_a_process_killed_at_a_fetch_is_followed_by_one_that_fetches(
+    remote, source, tmp_path, point
+):
+    remote.commit(a="1")
+    source.fetch()
+    head = remote.commit(a="2")
+    child = (
+        "import sys, pathlib; from merlin.git.repository import GitSource;"
+        "GitSource(sys.argv[1], 'main', 'datasets', pathlib.Path(sys.argv[2])).fetch()"
+    )
+    mirror = tmp_path / "state/mirror.git"
+    command = [sys.executable, "-c", child, str(remote.path), str(mirror)]
+    env = {**os.environ, "MERLIN_CRASH_AT": point}
+    assert subprocess.run(command, env=env).returncode == 137
+    assert (mirror / "merlin.lock").read_text()
+    leftovers = [mirror / "refs/merlin/head.lock", mirror / "objects/pack/tmp_pack_killed"]
+    for path in leftovers:
+        path.touch()
+    remote.commit(a="3")
+    assert source.fetch() == remote.git("rev-parse", "main")
+    assert not any(path.exists() for path in leftovers)
+    assert texts(source, head) == {"a.yaml": "2"}

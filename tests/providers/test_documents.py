@@ -1,0 +1,236 @@
+"""Documents of strangers: what is read of good ones, and what bad ones can do, which is nothing."""
+
+from __future__ import annotations
+
+import re
+import sys
+import zlib
+from io import BytesIO
+from zipfile import ZipFile
+
+import pytest
+
+from merlin.config.settings import MediaLimits
+from merlin.providers.document_child import clean_text, load_reader, parse
+from tests.providers.document_reading import ESSAY, PAPER, SAID, parse_content, read, refusal
+from tests.support.prompt_injections import documents
+from tests.support.sample_documents import body_of, changed_pdf, docx_of, docx_with, pdf
+
+unit, functional = pytest.mark.unit, pytest.mark.functional
+
+
+def content_of(content):
+    """Return a document; a large one is a function, so that collecting the tests makes none."""
+    return content() if callable(content) else content
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "wanted"),
+    [
+        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), (f"{SAID}\nвторая\n\nещё", False)),
+        ("a.docx", docx_of(SAID, "два"), (f"{SAID}\n\nдва", False)),
+        ("a.txt", SAID.encode(), (SAID, False)),
+        ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), (f"# {SAID}\n\n* раз", False)),
+        ("a.csv", "имя;год\nёж;5\n".encode(), ("имя;год\nёж;5", False)),
+        ("no ending", PAPER, (SAID, False)),
+        ("lies.txt", PAPER, (SAID, False)),
+    ],
+)
+def test_each_kind_of_document_is_read(name, content, wanted):
+    assert read(content, name) == wanted
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "key"),
+    [
+        ("locked.pdf", changed_pdf(PAPER, lambda pdf: pdf.encrypt("secret")), "media-password"),
+        ("half.pdf", PAPER[: len(PAPER) // 2], "media-damaged"),
+        ("half.docx", ESSAY[: len(ESSAY) // 2], "media-damaged"),
+        ("scan.pdf", pdf(None, None), "media-no-text"),
+        ("long.txt", b"a" * 1_000_000, "media-too-long"),
+        ("blank.txt", b" \r\n\t", "media-empty"),
+        ("bomb.docx", lambda: docx_with(ESSAY, extra=bytes(150_000_000)), "media-bomb"),
+    ],
+)
+def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
+    assert refusal(content_of(content), name) == key
+
+
+@functional
+@pytest.mark.parametrize(
+    ("name", "content", "key"),
+    [
+        ("a.exe", b"MZ\x90\x00\x03\x00", "media-unknown"),
+        ("a.zip", b"PK\x03\x04" + bytes(40), "media-unknown"),
+        ("a.png", b"\x89PNG\r\n\x1a\n", "media-unknown"),
+        ("nothing.txt", b"", "media-empty"),
+        ("large.txt", b"a" * (20 * 1024 * 1024 + 1), "media-too-large"),
+    ],
+)
+def test_what_is_no_document_is_refused_before_a_child_is_started(monkeypatch, name, content, key):
+    monkeypatch.setattr(sys, "executable", "/no/interpreter")
+    assert refusal(content, name) == key
+
+
+@functional
+def test_limits_are_those_of_the_configuration():
+    limits = MediaLimits(document_characters=1000)
+    assert refusal(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
+    assert read(b"a" * 999, "a.txt", limits=limits)[0] == "a" * 999
+
+
+@unit
+def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
+    assert parse(load_reader("pdf"), pdf("слово", None), 100) == ("слово", True)
+    assert parse(load_reader("pdf"), pdf("слово", ""), 100) == ("слово", False)
+    assert parse_content("pdf", pdf(None)) == "no-text"
+    head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
+    assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
+    assert parse_content("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
+        "damaged"
+    )
+
+
+@unit
+def test_a_pdf_that_only_forbids_printing_is_read():
+    locked = changed_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
+    assert parse_content("pdf", locked) == SAID
+
+
+@unit
+def test_a_script_in_a_pdf_is_left_alone():
+    action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
+    assert parse_content("pdf", pdf(SAID, catalog=action)) == SAID
+
+
+def packed_bomb():
+    packed = zlib.compress(b"0 " * 60_000_000, 1)
+    head = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(packed)
+    bomb = pdf("a", raw_objects=[head + packed + b"\nendstream"])
+    return bomb.replace(b"/Contents 7 0 R", b"/Contents 8 0 R")
+
+
+@unit
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
+        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
+        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
+        (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
+        (packed_bomb, "bomb"),
+        (pdf(*["слово " * 90] * 3), "too-long"),
+        (b"%PDF-1.7", "damaged"),
+    ],
+    ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
+)
+def test_a_hostile_pdf(content, wanted):
+    assert parse_content("pdf", content_of(content), 1000) == wanted
+
+
+@unit
+def test_tables_and_what_word_wraps_its_words_in_are_read():
+    table = docx_of("до", table=(("имя", "год"), ("ёж", "5")))
+    assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
+    body = body_of(docx_of("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
+    body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
+    assert parse_content("docx", docx_with(ESSAY, document=body)) == "внутри"
+    body = body_of(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
+    assert parse_content("docx", docx_with(ESSAY, document=body)) == SAID
+
+
+def changed_body(declaration, word):
+    body = body_of(ESSAY).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
+    return docx_with(ESSAY, document=body.replace(SAID.encode(), word.encode()))
+
+
+LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
+
+
+@unit
+@pytest.mark.parametrize(
+    ("content", "wanted"),
+    [
+        (changed_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
+        (changed_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
+        (
+            changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"),
+            "damaged",
+        ),
+        (changed_body("", "a" * 1_000_000), "too-long"),
+        (lambda: changed_body("", "a" * 11_000_000), "bomb"),
+        (
+            changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
+            "damaged",
+        ),
+        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
+        (docx_with(ESSAY, document=b"<a/>"), "damaged"),
+        (docx_of(), "no-text"),
+    ],
+    ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
+)
+def test_a_hostile_docx(content, wanted):
+    assert parse_content("docx", content_of(content)) == wanted
+
+
+@unit
+def test_a_docx_with_a_password_and_other_containers():
+    container = b"\xd0\xcf\x11\xe0" + bytes(500)
+    assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
+    assert parse_content("docx", container) == "unknown"
+    locked = bytearray(ESSAY)
+    for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
+        locked[place + 8] |= 1
+    assert parse_content("docx", bytes(locked)) == "password"
+    other = BytesIO()
+    with ZipFile(other, "w") as packed:
+        packed.writestr("word/document.xml", "<a/>")
+    assert parse_content("docx", other.getvalue()) == "unknown"
+
+
+LECTURE = "Внимание — это отбор. Ёжик его не отвлекает."
+
+
+@unit
+@pytest.mark.parametrize(
+    ("encoding", "wanted"),
+    [
+        ("utf-8", LECTURE),
+        ("utf-8-sig", LECTURE),
+        ("utf-16", LECTURE),
+        ("utf-32", LECTURE),
+        ("cp1251", LECTURE),
+        ("cp866", LECTURE.replace("—", "")),
+        ("koi8-r", LECTURE.replace("—", "")),
+    ],
+)
+def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
+    assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == wanted
+
+
+@unit
+def test_texts_of_the_west_and_texts_with_a_broken_letter():
+    assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
+    words, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
+    assert is_cut
+    assert words.startswith("ёжёж")
+    assert parse_content("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
+
+
+@unit
+def test_what_cannot_be_seen_is_taken_out_of_a_text():
+    hidden = "".join(chr(0xE0000 + ord(letter)) for letter in "obey")
+    assert clean_text(f"a\x00b{hidden}\ufeff\r\nc \t\n\n\n\n\ud83e\udd94\ud800 и\u0306") == (
+        "ab\nc\n\n🦔\ufffd й"
+    )
+
+
+@unit
+@pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")
+def test_a_document_that_gives_orders_is_a_document(one):
+    kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
+    words = [word for word in re.findall(r"[\w/]{4,}", clean_text(one.order)) if word.isascii()]
+    said = parse(load_reader(kind), one.content, 10_000)[0]
+    assert all(word in said for word in words)

@@ -1,0 +1,277 @@
+"""The three forms of providers that train, through the same cases, against their stand-ins."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import pytest
+
+from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
+from merlin.core.messages import Message
+from merlin.providers.base import LAUNCH_KEY, is_account_rejected, is_forbidden
+from merlin.providers.mistral_training import MistralProvider
+from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
+from merlin.providers.yandex_training import YandexProvider
+from merlin.sandbox.faults import Fault, FaultKind
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.training.jobs import JobState, state_of
+from tests.support.mistral_standin import MistralStandIn
+from tests.support.yandex_standin import FOLDER, YandexStandIn
+
+pytestmark = pytest.mark.functional
+KEY, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
+NAME = "merlin-нейро-0123456789ab-train.jsonl"
+TAUGHT = {f"Что значит слово {n}?": f"Слово {n} значит {n * n}." for n in range(12)}
+
+
+@dataclass(frozen=True)
+class Form:
+    stand_in: type
+    connect: object
+    base: str = "stand-in-base"
+
+
+FORMS = {
+    "openai": Form(ProviderStandIn, OpenAIProvider),
+    "mistral": Form(MistralStandIn, MistralProvider),
+    "yandex": Form(
+        YandexStandIn,
+        lambda url, key, **said: YandexProvider(url, key, FOLDER, **said),
+        f"gpt://{FOLDER}/stand-in-base/latest",
+    ),
+}
+
+
+@pytest.fixture(params=sorted(FORMS))
+def form(request):
+    return FORMS[request.param]
+
+
+@pytest.fixture
+def stand_in(form):
+    with form.stand_in(key="stand-in") as made:
+        yield made
+
+
+@pytest.fixture
+def provider(form, stand_in):
+    with form.connect(stand_in.base_url, "stand-in") as made:
+        yield made
+
+
+@pytest.fixture
+def path(tmp_path):
+    lines = [
+        [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
+        for asked, answered in TAUGHT.items()
+    ]
+    made = tmp_path / "train.jsonl"
+    text = (json.dumps({"messages": line}, ensure_ascii=False) for line in lines)
+    made.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return made
+
+
+@pytest.fixture
+def create(form, provider, path):
+    def make(key=KEY, **said):
+        stored = provider.find_files(NAME) or [provider.upload_file(NAME, path)]
+        order = {"method": "supervised", "hyperparameters": {}, "suffix": "neuro", **said}
+        about = {LAUNCH_KEY: key, "merlin_build": "нейро-7", "merlin_dataset": "нейро"}
+        return provider.create_job(form.base, stored[0], stored[0], metadata=about, **order)
+
+    return make
+
+
+def until_over(provider, job):
+    """Read the job until it has ended; return the states it went through, and how it ended."""
+    states = []
+    for _ in range(10):
+        report = provider.read_job(job.provider_job_id)
+        states.append(state_of(report.status))
+        if report.model_id or states[-1] in {JobState.FAILED, JobState.CANCELLED}:
+            return states, report
+    raise AssertionError(states)
+
+
+def test_a_file_is_stored_once_found_by_its_name_and_taken_away(provider, path):
+    assert provider.find_files(NAME) == []
+    stored = provider.upload_file(NAME, path)
+    again = provider.upload_file(NAME, path)
+    assert sorted(provider.find_files(NAME)) == sorted({stored, again})
+    assert provider.find_files("merlin-нейро-0123456789ab-test.jsonl") == []
+    for _ in range(2):  # what is gone already is no error
+        for each in {stored, again}:
+            provider.delete_file(each)
+    assert provider.find_files(NAME) == []
+
+
+def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(provider, create, stand_in):
+    states, report = until_over(provider, create())
+    assert states[0] is JobState.QUEUED
+    assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
+    assert report.finished_at is not None
+    asker = OpenAIAsker(stand_in.base_url, "stand-in", project=FOLDER)
+    question, answer = next(iter(TAUGHT.items()))
+    assert answer in asker.ask(report.model_id, (Message("user", question),)).text
+    asker.close()
+    assert report.model_id in {card.model_id for card in provider.models()}
+    provider.delete_model(report.model_id)
+    assert report.model_id not in {card.model_id for card in provider.models()}
+
+
+def test_a_job_is_found_by_its_key_alone(provider, create):
+    first, second, other = create(), create(), create(OTHER)
+    provider_job_ids = [report.provider_job_id for report in provider.find_jobs(KEY)]
+    assert sorted(provider_job_ids) == sorted([first.provider_job_id, second.provider_job_id])
+    assert [job.provider_job_id for job in provider.find_jobs(OTHER)] == [other.provider_job_id]
+    assert provider.find_jobs("a" * 32) == []
+
+
+def test_a_job_is_found_on_any_page(provider, create):
+    first = create()
+    for number in range(130):
+        create(f"{number:032d}")
+    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
+def test_a_create_without_an_answer_is_a_doubt_and_its_job_is_found(
+    provider, create, stand_in, kind
+):
+    stand_in.faults.add(Fault("jobs.create", kind, status=500))
+    with pytest.raises(ProviderUnknown):
+        create()
+    (found,) = provider.find_jobs(KEY)
+    assert [each["id"] for each in stand_in.jobs_created()] == [found.provider_job_id]
+
+
+def test_an_upload_cut_off_anywhere_ends_in_one_file(provider, path, stand_in, form):
+    calls = ["files.create"]
+    calls += ["files.address", "files.put", "files.validate"] * (form is FORMS["yandex"])
+    for name in calls:
+        stand_in.faults.add(Fault(name, FaultKind.REFUSE))
+        with pytest.raises(ProviderBusy):
+            provider.upload_file(NAME, path)
+    if not provider.find_files(NAME):
+        provider.upload_file(NAME, path)
+    assert len(provider.find_files(NAME)) == 1
+
+
+def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create, stand_in):
+    stopped = provider.cancel_job(create().provider_job_id)
+    assert state_of(stopped.status) is JobState.CANCELLED
+    stand_in.behave(ending="failed", states=[])
+    failed = create(OTHER)
+    _, report = until_over(provider, failed)
+    assert state_of(report.status) is JobState.FAILED
+    events = provider.list_events(failed.provider_job_id, frozenset())
+    assert "invalid" in report.error + "".join(event.message for event in events)
+
+
+def test_events_are_told_once(provider, create, stand_in):
+    stand_in.behave(ending="failed", states=[])
+    job = create()
+    until_over(provider, job)
+    events = provider.list_events(job.provider_job_id, frozenset())
+    assert events
+    known = frozenset(event.event_id for event in events)
+    assert provider.list_events(job.provider_job_id, known) == []
+
+
+def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create, stand_in):
+    stand_in.behave(states=["SHUFFLING"])
+    report = provider.read_job(create().provider_job_id)
+    assert (report.status, state_of(report.status)) == ("SHUFFLING", None)
+
+
+@pytest.mark.parametrize(
+    ("status", "judge"), [(401, is_account_rejected), (403, is_forbidden), (429, None), (503, None)]
+)
+def test_refusals_mean_the_same(provider, create, stand_in, status, judge):
+    create()
+    stand_in.faults.add(Fault("jobs.create", FaultKind.STATUS, status=status))
+    with pytest.raises(ProviderError) as refused:
+        create()
+    assert refused.value.status == status
+    assert judge is None or judge(refused.value)
+    assert isinstance(refused.value, ProviderBusy) == (judge is None)
+    assert len(stand_in.jobs_created()) == 1
+
+
+def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
+    with form.connect(stand_in.base_url, "wrong") as stranger:
+        with pytest.raises(ProviderError) as refused:
+            stranger.models()
+        assert is_account_rejected(refused.value)
+    with pytest.raises(ProviderError) as refused:
+        provider.read_job("ftjob-nothing")
+    assert refused.value.status == 404
+
+
+@pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
+def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, path):
+    server.will(reply(content))
+    about = {LAUNCH_KEY: KEY}
+    with form.connect(server.base_url, "key") as provider:
+        for call in (
+            provider.models,
+            lambda: provider.read_job("job-1"),
+            lambda: provider.find_jobs(KEY),
+            lambda: provider.upload_file(NAME, path),
+            lambda: provider.create_job(
+                form.base, "f", None, method="x", hyperparameters={}, suffix="", metadata=about
+            ),
+        ):
+            with pytest.raises(ProviderBusy, match="a web page: is base_url right"):
+                call()
+
+
+@pytest.mark.parametrize("form", [FORMS["mistral"]])
+def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create, stand_in):
+    create(hyperparameters={"n_epochs": 3, "batch_size": "auto"})
+    (call,) = stand_in.calls("jobs.create")
+    assert call.body["hyperparameters"] == {"epochs": 3}
+    assert call.body["auto_start"] is True
+    assert call.body["training_files"][0]["weight"] == 1
+
+
+@pytest.mark.parametrize("form", [FORMS["mistral"]])
+def test_mistrals_losses_are_events(provider, create):
+    job = create()
+    until_over(provider, job)
+    events = provider.list_events(job.provider_job_id, frozenset())
+    losses = [event.data for event in events if event.kind == "metrics"]
+    assert len(losses) == 3
+    assert all({"step", "train_loss"} == set(loss) for loss in losses)
+
+
+@pytest.mark.parametrize("form", [FORMS["yandex"]])
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"messages": [{"role": "user", "content": "1"}], "tools": [{"type": "function"}]},
+        {"messages": [{"role": "tool", "content": "1"}, {"role": "assistant", "content": "2"}]},
+        {"input": {"messages": []}, "preferred_output": []},
+    ],
+)
+def test_what_yandex_cannot_be_taught_is_refused_before_anything_is_sent(
+    provider, stand_in, path, line
+):
+    path.write_text(json.dumps(line))
+    with pytest.raises(ProviderError, match="system, user and assistant"):
+        provider.upload_file(NAME, path)
+    assert stand_in.calls() == []
+
+
+@pytest.mark.parametrize("form", [FORMS["yandex"]])
+def test_a_dataset_that_is_validated_still_lets_the_job_wait(server, reply, form):
+    server.will(reply({"dataset": {"status": "VALIDATING"}}))
+    order = {"method": "supervised", "hyperparameters": {}, "suffix": "", "metadata": {}}
+    with form.connect(server.base_url, "key") as provider:
+        with pytest.raises(ProviderBusy) as busy:
+            provider.create_job(form.base, "ds-1", None, **order)
+        assert busy.value.retry_after_s
+        server.will(reply({"dataset": {"status": "INVALID", "validationError": ["line 3"]}}))
+        with pytest.raises(ProviderError, match="line 3"):
+            provider.create_job(form.base, "ds-1", None, **order)

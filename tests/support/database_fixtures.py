@@ -1,0 +1,104 @@
+"""Databases for the tests: fresh SQLite files, and fresh databases of one real PostgreSQL."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from merlin.account.users import User
+from merlin.app.inbox import Inbox
+from merlin.app.outbox import Outbox
+from merlin.chat.sessions import Sessions
+from merlin.chat.turns import Turns
+from merlin.db.database import open_database
+from merlin.db.encryption import Cipher
+from tests.billing.plan_shop import ANNA, BORIS, Counter
+from tests.db.pipeline_rows import BOT
+from tests.support.migrated_databases import put_migrated
+from tests.support.waiting import wait_until
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_url(request, tmp_path):
+    """Yield the address of a database without any table."""
+    if request.param == "sqlite":
+        yield f"sqlite://{tmp_path}/state/merlin.db"
+        return
+    server = request.getfixturevalue("postgresql")
+    address = server.make()
+    yield address
+    server.drop(address)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    """Return the address of a database without rows, whose schema is up to date."""
+    if request.param == "postgresql":
+        return request.getfixturevalue("postgresql").emptied()
+    address = f"sqlite://{tmp_path}/state/merlin.db"
+    put_migrated(address)
+    return address
+
+
+@pytest.fixture
+def database(url, cipher):
+    with open_database(url, cipher=cipher) as opened:
+        yield opened
+
+
+class Watch:
+    """A clock that stands still until it is moved."""
+
+    def __init__(self):
+        self.now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
+
+    def __call__(self):
+        return self.now
+
+    def move(self, seconds):
+        self.now += timedelta(seconds=seconds)
+
+
+@pytest.fixture
+def clock():
+    return Watch()
+
+
+@pytest.fixture
+def cipher():
+    return Cipher({"k": b"k" * 32}, "k")
+
+
+@pytest.fixture
+def inbox(database, clock):
+    return Inbox(database, BOT, clock)
+
+
+@pytest.fixture
+def outbox(database, clock):
+    return Outbox(database, BOT, clock)
+
+
+@pytest.fixture
+def sessions(database, clock):
+    return Sessions(database, BOT, clock)
+
+
+@pytest.fixture
+def turns(database, clock):
+    return Turns(database, BOT, clock)
+
+
+@pytest.fixture
+def shop(database, clock):
+    """A counter that sells to two people it knows."""
+    counter = Counter(database, clock)
+    counter.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
+    return counter
+
+
+@pytest.fixture
+def until():
+    """Return a function that waits for a condition."""
+    return wait_until

@@ -1,0 +1,103 @@
+"""A stand-in of GitHub, GitLab and Gitea as far as commit statuses go, over HTTP."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from urllib.parse import unquote
+
+from tests.support.http_servers import Handler, Server
+
+TOKEN = "token-of-a-forge-0123456789"
+PROJECT = "school/datasets"
+API = {"github": "/api/v3", "gitlab": "/api/v4", "gitea": "/api/v1"}
+STATES = {
+    "github": {"error", "failure", "pending", "success"},
+    "gitlab": {"pending", "running", "success", "failed", "canceled", "skipped"},
+    "gitea": {"pending", "success", "error", "failure", "warning"},
+}
+LONGEST = {"github": 140, "gitlab": 255, "gitea": 1 << 16}
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the forge answers in place of doing its work."""
+
+    status: int
+    message: str = "refused"
+    headers: tuple = ()
+
+
+class ForgeServer(Server):
+    """Keeps statuses by commit and context, newest last; `refusals` are given out one a call."""
+
+    def __init__(self, kind):
+        self.kind = kind
+        self.statuses = {}
+        self.refusals = []
+        self.calls = 0
+        super().__init__(_Forge)
+
+    @property
+    def api(self):
+        return f"{self.url}{API[self.kind]}"
+
+    @property
+    def project_path(self):
+        kind = "projects" if self.kind == "gitlab" else "repos"
+        path = PROJECT.replace("/", "%2F") if self.kind == "gitlab" else PROJECT
+        return f"{API[self.kind]}/{kind}/{path}"
+
+    def of(self, commit, context="merlin/trial"):
+        """Return what the commit was told, oldest first."""
+        return self.statuses.get((commit, context), [])
+
+    def states(self, commit, context="merlin/trial"):
+        return [each["state"] for each in self.of(commit, context)]
+
+
+class _Forge(Handler):
+    def refuse(self, status, message):
+        self.answer(status, json.dumps({"message": message}).encode())
+
+    def is_let_in(self):
+        server = self.server
+        server.calls += 1
+        if server.refusals:
+            refusal = server.refusals.pop(0)
+            body = json.dumps({"message": refusal.message}).encode()
+            self.answer(refusal.status, body, **dict(refusal.headers))
+            return False
+        kind = server.kind
+        told = self.headers.get("PRIVATE-TOKEN" if kind == "gitlab" else "Authorization")
+        known = {"github": f"Bearer {TOKEN}", "gitlab": TOKEN, "gitea": f"token {TOKEN}"}[kind]
+        if told != known:
+            self.refuse(401, "Bad credentials")
+            return False
+        if not f"{self.path}/".startswith(f"{server.project_path}/"):
+            self.refuse(404, "Not Found")
+            return False
+        return True
+
+    def get(self):
+        if self.is_let_in():
+            self.answer(200, json.dumps({"full_name": PROJECT}).encode())
+
+    def post(self):
+        document = json.loads(self.body())
+        if not self.is_let_in():
+            return
+        server = self.server
+        commit = unquote(self.path.rpartition("/statuses/")[2])
+        if document["state"] not in STATES[server.kind]:
+            self.refuse(422, "state is not included in the list")
+        elif len(document.get("description", "")) > LONGEST[server.kind]:
+            self.refuse(422, "description is too long")
+        else:
+            shown = server.statuses.setdefault((commit, document["context"]), [])
+            if server.kind == "gitlab" and shown and shown[-1]["state"] == document["state"]:
+                again = f"Cannot transition status via :enqueue from :{document['state']}"
+                self.refuse(400, again)
+                return
+            shown.append(document)
+            self.answer(201, json.dumps(document).encode())

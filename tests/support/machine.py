@@ -1,0 +1,72 @@
+"""Shared by tests that boot a whole machine: when they are skipped, and cached packages."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LISTS = (ROOT / "requirements.txt", ROOT / "requirements-build.txt")
+
+
+def require_whole_machine(reason: str | None) -> None:
+    """Skip a test that installs and boots a whole machine, unless everything is required.
+
+    Building the two machines takes a third as long as all other tests; `.ci/run` always does it.
+    """
+    if not os.environ.get("MERLIN_REQUIRE_ALL"):
+        reason = "installs and boots a whole machine: set MERLIN_REQUIRE_ALL=1, as .ci/run does"
+    skip_or_fail(reason)
+
+
+def skip_or_fail(reason: str | None) -> None:
+    """Skip the test for this reason, or fail with it where everything is required; None: go on."""
+    if reason is None:
+        return
+    if os.environ.get("MERLIN_REQUIRE_ALL"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def need_root(purpose: str) -> None:
+    """Skip the test, or fail it as `skip_or_fail` does, unless root runs it."""
+    skip_or_fail(None if os.geteuid() == 0 else f"needs root, to {purpose}")
+
+
+def download_wheels(cache: Path) -> Path:
+    """Return a folder with every package that an installation needs, downloaded once."""
+    named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
+    folder = cache / f"wheels-{named}"
+    with (cache / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.exists():
+            draft = Path(tempfile.mkdtemp(dir=cache))
+            for path in LISTS:
+                _fetch(path, draft)
+            draft.rename(folder)
+    return folder
+
+
+@contextmanager
+def in_memory(folder: Path) -> Iterator[Path]:
+    """Let a folder lie in memory: installations are tens of thousands of files; needs root."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True)
+    try:
+        yield folder
+    finally:
+        # Lazily: a storage driver may still be letting go of what it mounted inside.
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def _fetch(listed: Path, folder: Path) -> None:
+    options = ("--quiet", "--no-deps", "--require-hashes", "-r", str(listed), "-d", str(folder))
+    subprocess.run([sys.executable, "-m", "pip", "download", *options], check=True)

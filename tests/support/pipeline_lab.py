@@ -1,0 +1,173 @@
+"""The test world: boris commits, anna asks, vera administers; one repository, one daemon."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import textwrap
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from dataclasses import replace
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
+
+import yaml
+
+from merlin.app.actor import Actor
+from merlin.app.status import status
+from merlin.cli.status import dataset_record
+from merlin.config import load
+from merlin.daemon.main import TickCounts
+from merlin.daemon.ticks import ticks_of
+from merlin.sandbox.provider.app import ProviderStandIn
+from merlin.training.models import Models
+from merlin.training.prove import prove_new
+from merlin.wiring.context import opened, reading_context
+from merlin.wiring.daemon import services_of
+from tests.support.migrated_databases import fresh_database
+from tests.support.mistral_standin import MistralStandIn
+from tests.support.yandex_standin import FOLDER, YandexStandIn
+
+KEY = "STAND_IN_KEY"
+DATASET = {
+    "title": {"ru": "Проба", "en": "Trial"},
+    "system": "Отвечай коротко.",
+    "recipe": {"provider": "stand-in", "base_model": "stand-in-base", "suffix": "trial"},
+    "split": {"test": 0},
+    "launch": {"mode": "auto", "quiet_s": 0, "min_new": 1},
+}
+
+
+# The forms of providers that train.
+STAND_INS = {"openai": ProviderStandIn, "mistral": MistralStandIn, "yandex": YandexStandIn}
+YANDEX_BASE = f"gpt://{FOLDER}/stand-in-base/latest"
+
+
+def entry_of(form, base_url, name="stand-in"):
+    """Return the configuration's entry of a provider of this form."""
+    told = {"name": name, "base_url": base_url, "credential": KEY, "settle_s": 0, "poll_s": 0.01}
+    return {**told, "form": form, **({"folder": FOLDER} if form == "yandex" else {})}
+
+
+def recipe_of(form, provider="stand-in"):
+    """Return a recipe for it."""
+    base = YANDEX_BASE if form == "yandex" else "stand-in-base"
+    return {**DATASET["recipe"], "provider": provider, "base_model": base}
+
+
+class Repository:
+    """A git repository of datasets, written as an editor writes it."""
+
+    def __init__(self, folder):
+        self.folder = Path(folder)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.git("init", "-q", "-b", "main")
+
+    def git(self, *words):
+        done = subprocess.run(
+            ["git", *words], cwd=self.folder, capture_output=True, text=True, check=True
+        )
+        return done.stdout.strip()
+
+    def dataset(self, name="trial", *, count=12, tests=2, **changes):
+        """Write a dataset of `count` examples, the last `tests` of them marked test."""
+        folder = self.folder / "datasets" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        said = yaml.safe_dump({**DATASET, **changes}, allow_unicode=True)
+        (folder / "dataset.yaml").write_text(said, encoding="utf-8")
+        for number in range(count):
+            self.example(name, number, is_test=number >= count - tests)
+
+    def example(self, dataset, number, *, answer="", is_test=False):
+        """Write one example; its question names its number in words that differ."""
+        path = self.folder / "datasets" / dataset / "examples" / f"q{number}.yaml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = f"""\
+            messages:
+              - user: Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?
+              - assistant: {answer or f"Понятие {number} значит ответ {number * 7}."}
+            """
+        split = "split: test\n" if is_test else ""
+        path.write_text(textwrap.dedent(text) + split, encoding="utf-8")
+
+    def commit(self, subject="Add examples"):
+        """Commit everything; return the commit's id."""
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", subject)
+        return self.git("rev-parse", "HEAD")
+
+
+class Lab:
+    """One daemon's services over a real repository, provider and database, ticked by hand."""
+
+    def __init__(self, folder, provider_url, **changes):
+        self.folder = Path(folder)
+        self.repository = Repository(self.folder / "repository")
+        os.environ[KEY] = "stand-in"
+        said = {
+            "state_dir": "state",
+            "repository": {"url": "repository", "interval_s": 0.2},
+            "providers": [entry_of("openai", provider_url)],
+            "daemon": {"tick_s": 0.05},
+            **changes,
+        }
+        self.path = self.folder / "config.yaml"
+        self._write(said)
+        if "database" not in said:
+            self._write({**said, "database": fresh_database(self.config.state_dir / "merlin.db")})
+
+    def _write(self, said):
+        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+
+    @property
+    def config(self):
+        return load(self.path)
+
+    @contextmanager
+    def services(self):
+        """Yield the daemon's services."""
+        with (
+            opened(self.config) as database,
+            services_of(self.config, database, lambda: None) as services,
+        ):
+            yield services
+
+    def tick(self, *names, rounds=1):
+        """Run ticks of the chain in order, the whole chain when none is named."""
+        with self.services() as services:
+            ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
+            for _ in range(rounds):
+                for name in names or ("fetch", "launch", "poll", "prove", "promote", "note"):
+                    ticks[name].run()
+                    if name == "fetch":
+                        ticks["files"].run()
+
+    def until_serving(self, build, dataset="trial", rounds=40):
+        """Tick until this build serves; return the dataset's status."""
+        for _ in range(rounds):
+            self.tick()
+            document = self.status(dataset)
+            if document["serving"] and document["serving"]["build"] == build:
+                return document
+        raise AssertionError(f"{build} does not serve: {self.status(dataset)}")
+
+    def status(self, dataset="trial"):
+        """Return what `merlin status --json` says of a dataset."""
+        with reading_context(self.config) as ctx:
+            return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
+
+
+def command(*words):
+    """Run a command here, as `merlin`; return its exit code and what it said."""
+    from merlin.cli import main
+
+    out = TextIOWrapper(BytesIO(), "utf-8", newline="")
+    with redirect_stdout(out), redirect_stderr(StringIO()) as err:
+        code = main(words)
+    out.flush()
+    return code, out.buffer.getvalue().decode(), err.getvalue()
+
+
+def prove_at(services, clock):
+    """Let the models that are due be proved at another time; return those that became good."""
+    providers = {name: replace(each, clock=clock) for name, each in services.providers.items()}
+    return prove_new(Models(services.db, clock), providers)

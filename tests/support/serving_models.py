@@ -1,0 +1,179 @@
+"""Models that serve: rows as the daemon leaves them after a promotion."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+from merlin.core.clock import iso
+from merlin.db.database import open_database
+from merlin.db.migrations import migrate
+from merlin.db.tables import (
+    BUILD,
+    CANARY,
+    COMMIT,
+    EVALUATION,
+    EXAMPLE_TEXT,
+    JOB,
+    MODEL,
+    PROMOTION,
+    SERVING,
+    TAUGHT_EXAMPLE,
+    VERDICT,
+)
+from tests.support.migrated_databases import put_migrated
+
+AT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+SYSTEM = "MerlinGPT is a good service!"
+
+
+def let_serve(settings, model_id, **more):
+    """Let a model of a new build serve a dataset, in the database that the settings name."""
+    put_migrated(settings.database)
+    with open_database(settings.database) as database:
+        migrate(database)
+        serve_in(database, model_id, **more)
+
+
+def serve_in(
+    database,
+    model_id,
+    *,
+    number=1,
+    dataset="neurotypology",
+    provider="chat",
+    method="supervised",
+    since=AT,
+):
+    """Let a model of a new build serve the dataset."""
+    with database.atomic():
+        model_row = _add_model(database, model_id, number, dataset, provider, method)
+        served = {"since": iso(since), "position": number, "is_pinned": 0}
+        database.change(SERVING.delete().where(SERVING.dataset == dataset))
+        serving = {"dataset": dataset, "model_row": model_row, **served}
+        database.put(SERVING.insert(serving))
+        scores = {"questions": 12, "chrf": 81.25, "equal_share": 0.75, "unknown_share": 0.0}
+        database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
+        database.add(PROMOTION, _promotion(dataset, model_id))
+        database.bump()
+
+
+COUNTS = ("answers", "failures", "serving_answers", "serving_failures")
+
+
+def try_in(database, model_id, share, *, number=2, dataset="neurotypology"):
+    """Let a model of a new build be tried on a share of the people."""
+    with database.atomic():
+        model_row = _add_model(database, model_id, number, dataset, "chat", "supervised")
+        times = {"since": iso(AT), "until": iso(AT)}
+        canary = {"dataset": dataset, "model_row": model_row, "share": share, "least": 20}
+        database.put(CANARY.insert({**canary, **times, **dict.fromkeys(COUNTS, 0)}))
+
+
+def count_answers(database):
+    """Return the answers and failures of the model that is tried, and of the serving one."""
+    (row,) = database.rows(CANARY.select())
+    return tuple(row[name] for name in COUNTS)
+
+
+def _add_model(database, model_id, number, dataset, provider, method):
+    build_id = database.add(BUILD, _build(dataset, number, method))
+    job_id = database.add(JOB, _job(dataset, build_id, provider))
+    return database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
+
+
+def holds(database, example_id, *, number=1, dataset="neurotypology", split="train"):
+    """Let a dataset's build hold one example, whose question names it."""
+    is_build = (BUILD.dataset == dataset) & (BUILD.number == number)
+    build_id = database.value(BUILD.select(BUILD.id).where(is_build))
+    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    times = {"seen_at": iso(AT), "committed_at": iso(AT)}
+    commit = {**words, **times, "sha": "c" * 40, "parent": None, "position": None}
+    database.put(COMMIT.insert(commit).on_conflict_ignore())
+    said = [{"role": "user", "content": example_id}, {"role": "assistant", "content": "Так."}]
+    text = {"digest": example_id, "messages": json.dumps(said), "words": ""}
+    database.put(EXAMPLE_TEXT.insert(text).on_conflict_ignore())
+    held = {"dataset": dataset, "example_id": example_id, "split": split}
+    held |= {"first_build": build_id, "end_build": build_id + 1}
+    told = {"blob": "b", "commit_sha": "c" * 40, "author": "", "tokens": 1}
+    database.put(TAUGHT_EXAMPLE.insert({**held, **told, "text_digest": example_id}))
+
+
+def came_from(database, sha, dataset, build_id=1):
+    """Let a commit be what led to a build."""
+    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    seen = {"sha": sha, "parent": None, "position": 1, "seen_at": iso(AT), "committed_at": iso(AT)}
+    database.put(COMMIT.insert({**words, **seen}))
+    told = dict.fromkeys(("word", "wish", "reason", "arguments"), "")
+    times = {"seen_at": iso(AT), "updated_at": iso(AT)}
+    verdict = {"commit_sha": sha, "dataset": dataset, "position": 1, "build_id": build_id}
+    database.add(VERDICT, {**told, **times, **verdict})
+
+
+RECIPE = {"provider": "chat", "base_model": "no-such-base"}
+
+
+def _build(dataset, number, method):
+    recipe = {**RECIPE, "method": method}
+    return {
+        "dataset": dataset,
+        "number": number,
+        "digest": f"{dataset}-{number}",
+        "folder": "",
+        "system": SYSTEM,
+        "train": 60,
+        "test": 12,
+        "train_tokens": 1,
+        "test_tokens": 1,
+        "manifest": json.dumps({"recipe": recipe}),
+        "created_at": iso(AT),
+    }
+
+
+def _job(dataset, build_id, provider):
+    return {
+        "launch_key": f"{dataset}-{build_id}",
+        "wish": "",
+        "dataset": dataset,
+        "build_id": build_id,
+        "provider": provider,
+        "recipe": json.dumps(RECIPE),
+        "attempt": 1,
+        "state": "succeeded",
+        "provider_job_id": "job-1",
+        "status": "succeeded",
+        "model_id": None,
+        "trained_tokens": 0,
+        "estimate_micro": 0,
+        "currency": "USD",
+        "error": "",
+        "not_before": None,
+        "created_at": iso(AT),
+        "updated_at": iso(AT),
+    }
+
+
+def _model(dataset, build_id, job_id, provider, model_id):
+    return {
+        "provider": provider,
+        "model_id": model_id,
+        "dataset": dataset,
+        "build_id": build_id,
+        "job_id": job_id,
+        "state": "good",
+        "probes": 0,
+        "not_before": None,
+        "note": "",
+        "created_at": iso(AT),
+    }
+
+
+def _promotion(dataset, model_id):
+    return {
+        "dataset": dataset,
+        "from_model": None,
+        "to_model": model_id,
+        "why": "newest",
+        "by_whom": "merlin",
+        "at": iso(AT),
+    }

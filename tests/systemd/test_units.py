@@ -1,0 +1,125 @@
+"""The unit files, without starting anything: systemd's own judgement, and what all share."""
+
+from __future__ import annotations
+
+import configparser
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from merlin.config import credentials_of, load
+from merlin.providers.document_child import MEMORY_BYTES
+from merlin.providers.documents import MAX_CHILDREN
+from tests.support.full_config import CREDENTIALS, everything
+from tests.support.machine import skip_or_fail
+
+pytestmark = pytest.mark.unit
+
+UNITS = Path(__file__).parents[2] / "systemd"
+PROCESSES = ("daemon", "bot", "api", "engine")
+FILES = sorted(path.name for path in UNITS.glob("merlin*.*") if path.is_file())
+SERVICES = [name for name in FILES if name.endswith(".service")]
+WORST_EXPOSURE = 20  # tenths, of at most 100
+
+
+@pytest.fixture
+def analyzed(tmp_path):
+    """Return a function that runs systemd-analyze over copies whose program exists here."""
+    skip_or_fail(None if shutil.which("systemd-analyze") else "systemd-analyze is not installed")
+    shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
+    for name in SERVICES:
+        text = (tmp_path / name).read_text("utf-8")
+        (tmp_path / name).write_text(text.replace("/opt/merlin/bin/merlin", "/bin/true"), "utf-8")
+
+    def run(*words):
+        command = ["systemd-analyze", *words]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+
+    return run
+
+
+def unit(name):
+    parser = configparser.RawConfigParser(strict=False, delimiters="=")
+    parser.optionxform = str
+    parser.read(UNITS / name, "utf-8")
+    return parser
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_systemd_has_nothing_to_say_about_a_unit(analyzed, name):
+    done = analyzed("verify", "--man=no", f"./{name}")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_hardly_exposed(analyzed, name):
+    done = analyzed("security", "--offline=true", f"--threshold={WORST_EXPOSURE}", f"./{name}")
+    assert done.returncode == 0, done.stdout[-500:]
+
+
+def test_an_engine_with_language_models_is_judged_as_well(analyzed, tmp_path):
+    beside = tmp_path / "merlin-engine.service.d"
+    beside.mkdir()
+    shutil.move(tmp_path / "torch.conf", beside)
+    done = analyzed("verify", "--man=no", "./merlin-engine.service")
+    assert (done.returncode, done.stderr) == (0, "")
+    done = analyzed(
+        "security", "--offline=true", f"--threshold={WORST_EXPOSURE}", "./merlin-engine.service"
+    )
+    assert done.returncode == 0, done.stdout[-500:]
+    loosened = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("✗")}
+    assert {"MemoryDenyWriteExecute=", "PrivateDevices="} <= loosened
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_process_is_watched_restarted_and_its_failure_told(process):
+    parsed = unit(f"merlin-{process}.service")
+    service = parsed["Service"]
+    assert service["ExecStart"].split()[1:] == [process, "--config", "/etc/merlin/config.yaml"]
+    assert (service["Type"], service["Restart"]) == ("notify", "always")
+    assert service["RestartPreventExitStatus"] == "2"
+    assert service["WatchdogSec"] == "30"
+    assert parsed["Unit"]["OnFailure"] == "merlin-alert@%N.service"
+    assert int(parsed["Unit"]["StartLimitIntervalSec"]) > 0
+    assert (service["User"], service["StateDirectory"]) == ("merlin", "merlin")
+    assert service["MemoryMax"]
+
+
+def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
+    service = unit("merlin-bot.service")["Service"]
+    gigabytes, _ = service["MemoryMax"].split("G")
+    readers = MAX_CHILDREN * MEMORY_BYTES
+    assert service["OOMPolicy"] == "continue"
+    assert int(gigabytes) * 1024**3 >= readers + 512 * 1024**2
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_credential_may_be_missing_without_stopping_the_unit(process):
+    lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
+    blank = {line.split("=")[1] for line in lines if line.startswith("SetCred")}
+    assert loaded(process)
+    assert blank == {f"{name}:\\n" for name in loaded(process)}
+
+
+def loaded(process):
+    """Return the names of the credentials that a unit loads, each from the file of its name."""
+    lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
+    pairs = [line.split("=")[1].split(":") for line in lines if line.startswith("LoadCred")]
+    assert all(place == f"/etc/merlin/credentials/{name}" for name, place in pairs)
+    return {name for name, _ in pairs}
+
+
+@pytest.mark.parametrize("process", PROCESSES)
+def test_a_unit_loads_every_credential_that_its_process_asks_for(tmp_path, process):
+    path = tmp_path / "config.yaml"
+    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    assert credentials_of(load(path), process).keys() <= loaded(process) <= CREDENTIALS.keys()
+
+
+def test_enabling_the_target_enables_every_process():
+    also = unit("merlin.target")["Install"]["Also"].split()
+    assert sorted(also) == sorted(f"merlin-{process}.service" for process in PROCESSES)
+    for process in PROCESSES:
+        assert unit(f"merlin-{process}.service")["Install"]["WantedBy"] == "merlin.target"

@@ -1,0 +1,122 @@
+"""Jobs: saved where they stand, with audit, diary, models and verdicts in step."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import pytest
+
+from merlin.providers.base import Checkpoint, JobEvent
+from merlin.training.jobs import JobState
+from merlin.training.models import ModelState
+from tests.db.pipeline_rows import FACE, World, examples
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(database, clock):
+    return World(database, clock)
+
+
+@pytest.fixture
+def job(world):
+    world.push(1, examples())
+    (made,) = world.launch()
+    return made
+
+
+def test_a_job_is_stored_as_it_is(world, job, clock):
+    clock.move(5)
+    told = {"provider_job_id": "job-1", "status": "warming_up", "error": "e\0", "trained_tokens": 7}
+    new = replace(job, state=JobState.QUEUED, not_before=clock(), updated_at=clock(), **told)
+    assert world.jobs.save(job, new)
+    assert world.jobs.get(job.job_id) == replace(new, error="e\N{REPLACEMENT CHARACTER}")
+
+
+def test_a_job_that_moved_on_is_not_overwritten(world, job):
+    queued = replace(job, state=JobState.QUEUED)
+    assert world.jobs.save(job, queued)
+    assert not world.jobs.save(job, replace(job, state=JobState.FAILED))
+    assert world.jobs.get(job.job_id) == queued
+
+
+def test_of_ten_racing_saves_one_wins_and_one_line_is_kept(world, job):
+    new = replace(job, state=JobState.QUEUED)
+    with ThreadPoolExecutor(10) as pool:
+        saved = pool.map(lambda _: world.jobs.save(job, new), range(10))
+        assert sorted(saved) == [False] * 9 + [True]
+    assert len(world.job(job.job_id).changes) == 2
+
+
+def test_every_change_of_state_is_in_the_audit(world, job):
+    walked = [job]
+    for state in ("queued", "running", "paused", "running", "running", "failed"):
+        walked.append(replace(job, state=JobState(state)))
+        assert world.jobs.save(walked[-2], walked[-1])
+    told = [(change.before, change.to) for change in world.job(job.job_id).changes]
+    assert told == [
+        ("", "launching"),
+        ("launching", "queued"),
+        ("queued", "running"),
+        ("running", "paused"),
+        ("paused", "running"),
+        ("running", "failed"),
+    ]
+
+
+def test_an_ended_job_never_moves_again(world, job):
+    world.finish(job, JobState.FAILED)
+    ended = world.jobs.get(job.job_id)
+    for state in JobState:
+        if state is not JobState.FAILED:
+            with pytest.raises(ValueError, match=r"job \d+: "):
+                world.jobs.save(ended, replace(ended, state=state, model_id="m"))
+    assert world.jobs.get(job.job_id) == ended
+
+
+def test_a_success_without_a_model_is_a_bug(world, job):
+    with pytest.raises(ValueError, match=r"job \d+: "):
+        world.jobs.save(job, replace(job, state=JobState.SUCCEEDED))
+    assert world.jobs.get(job.job_id) == job
+
+
+def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
+    model_id = world.finish(job)
+    (model,) = world.models.list_unproved()
+    assert (model.model_id, model.state, model.job_id) == (model_id, ModelState.NEW, job.job_id)
+    assert (model.build_version, model.created_at) == (f"{FACE}-1", clock())
+    assert world.words() == {"a001": "training"}
+    assert world.jobs.open_jobs() == []
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_a_lost_job_fails_its_verdicts(world, job, state):
+    world.finish(job, state)
+    (told,) = world.log()
+    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
+    assert world.models.list_unproved() == []
+
+
+def test_the_diary_is_kept_once_and_in_order(world, job, clock):
+    first = JobEvent("e1", clock(), "info", "шаг\0", "metrics", {"loss": 0.5})
+    second = JobEvent("e2", clock(), "warn", "дальше")
+    saved = Checkpoint("ft:1:step-1", 1, {"loss": 0.5})
+    world.jobs.add_diary(job.job_id, [first], [saved])
+    again = replace(first, message="otherwise")
+    later = Checkpoint("ft:1:step-2", 2, {"loss": 0.25})
+    world.jobs.add_diary(job.job_id, [again, second], [replace(saved, step=9), later])
+    assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
+    told = world.job(job.job_id)
+    said = [(event.message, event.data) for event in told.events]
+    assert said == [("шаг\N{REPLACEMENT CHARACTER}", {"loss": 0.5}), ("дальше", {})]
+    assert [checkpoint.step for checkpoint in told.checkpoints] == [1, 2]
+
+
+def test_a_long_diary_is_stored_and_read(world, job, clock):
+    events = [JobEvent(f"e{n}", clock(), "info", f"step {n}") for n in range(1300)]
+    world.jobs.add_diary(job.job_id, events, [])
+    assert len(world.jobs.known_events(job.job_id)) == 1300
+    told = world.job(job.job_id, events=2)
+    assert [event.message for event in told.events] == ["step 1298", "step 1299"]

@@ -1,0 +1,341 @@
+"""From waiting verdicts to jobs: claimed once, linked to what exists, held with a reason."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from merlin.core.errors import NotFound, Refused
+from merlin.core.money import MICRO, Price
+from merlin.dataset.verdicts import VerdictStatus
+from merlin.db.processes import read_change_counter
+from merlin.training import policy
+from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
+from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
+from merlin.training.models import ModelState
+from merlin.training.policy import Decision, Step, month_start
+from tests.db.pipeline_rows import FACE, World, commit, examples, planned, spec
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def world(database, clock):
+    return World(database, clock)
+
+
+def order(verdict, clock, attempt=1, estimate=500):
+    return Job(
+        job_id=0,
+        launch_key=launch_key(verdict.wish, attempt),
+        dataset=verdict.dataset,
+        build_id=verdict.build_id,
+        provider="engine",
+        recipe=verdict.spec.recipe,
+        attempt=attempt,
+        state=JobState.LAUNCHING,
+        created_at=clock(),
+        updated_at=clock(),
+        estimate_micro=estimate,
+    )
+
+
+def spent(world):
+    return spent_micro(world.db, "engine", month_start(world.clock()))
+
+
+def capped(world, micro):
+    """Return a planner that spends so much a month at most."""
+    budget = {"per_month": micro / MICRO}
+    return Launches(world.db, planned(budget=budget), world.clock)
+
+
+def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
+    python = spec("python")
+    for position in (1, 2):
+        outcomes = [world.outcome(each, examples(11 + position)) for each in (spec(), python)]
+        world.record(commit(position), outcomes, clock())
+    told = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
+    assert told == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
+
+
+def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
+    world.push(1, examples(12))
+    world.push(2, examples(13))
+    older, newest = world.launches.waiting()
+    job = world.launches.start(newest, order(newest, clock), [older])
+    assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
+    assert job.recipe == spec().recipe
+    assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
+    assert world.launches.newest_attempt(newest.wish) == job
+    assert world.words() == {"a001": "superseded", "a002": "training"}
+    (change,) = world.job(job.job_id).changes
+    assert (change.before, change.to) == ("", "launching")
+
+
+def test_of_ten_racing_starts_one_makes_the_job(world, clock):
+    world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    new = order(verdict, clock)
+    with ThreadPoolExecutor(10) as pool:
+        jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
+    assert sum(job is not None for job in jobs) == 1
+    assert len(world.recent_jobs()) == 1
+    assert len(world.job(1).changes) == 1
+
+
+def test_a_verdict_that_moved_on_gets_no_job(world, clock):
+    world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    world.journal.drop_commits(0, clock())
+    assert world.launches.start(verdict, order(verdict, clock), ()) is None
+    assert world.recent_jobs() == []
+    final = replace(verdict, word=VerdictStatus.UNCHANGED)
+    assert world.launches.start(final, order(verdict, clock), ()) is None
+
+
+def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
+    world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    world.journal.drop_commits(0, clock())
+
+    def whole():
+        assert world.launches.start(verdict, order(verdict, clock), ()) is None
+        world.db.bump()
+
+    world.db.transact(whole)
+    assert world.recent_jobs() == []
+    assert read_change_counter(world.db) > 0
+
+
+def test_holding_says_why_and_may_change(world):
+    sha = world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    for step, reason in [
+        (Step.WAIT, "held-quiet"),
+        (Step.HOLD, "held-manual"),
+        (Step.HOLD, "held-skip"),
+        (Step.WAIT, "held-slots"),
+    ]:
+        world.launches.hold(verdict, Decision(step, reason, {"seconds": 60}), ())
+        (told,) = world.of_commit(sha)
+        assert told.verdict == ("held" if step is Step.HOLD else "built")
+        assert (told.reason, told.arguments) == (reason, {"seconds": 60})
+    (verdict,) = world.launches.waiting()
+    assert verdict.reason == "held-slots"
+
+
+def test_holding_supersedes_the_older_and_leaves_what_moved_on(world, clock):
+    world.push(1, examples(12))
+    world.push(2, examples(13))
+    older, newest = world.launches.waiting()
+    world.launches.hold(newest, Decision(Step.HOLD, "held-skip"), [older])
+    assert world.words() == {"a001": "superseded", "a002": "held"}
+    world.launches.hold(older, Decision(Step.HOLD, "held-skip"), ())
+    assert world.words()["a001"] == "superseded"
+
+
+def test_a_held_verdict_can_be_started(world, clock):
+    world.push(1, examples())
+    (verdict,) = world.launches.waiting()
+    world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
+    assert world.launches.start(verdict, order(verdict, clock), ()) is not None
+    (told,) = world.log()
+    assert (told.verdict, told.reason) == ("training", "")
+
+
+def test_a_revert_joins_the_job_that_exists(world):
+    world.serve(1, examples(12))
+    world.serve(2, examples(13))
+    world.push(3, examples(12))
+    (job,) = world.launch()
+    assert job.job_id == 1
+    assert world.words()["a003"] == "training"
+    world.promote()
+    assert world.words() == {"a001": "serving", "a002": "serving", "a003": "serving"}
+    assert len(world.recent_jobs()) == 2
+
+
+@pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
+def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
+    world.push(1, examples(12))
+    (job,) = world.launch()
+    world.finish(job, state)
+    world.serve(2, examples(13))
+    world.push(3, examples(12))
+    world.launch()
+    (told, *_) = world.log()
+    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
+    assert told.arguments["job"] == job.job_id
+    failed = world.verdict(3)
+    again = launch_by_hand(world.launches, failed)
+    assert (again.attempt, again.job_id) == (2, 3)
+    assert world.words()["a003"] == "training"
+
+
+def test_a_revert_to_a_refused_model_fails(world):
+    world.push(1, examples(12))
+    (job,) = world.launch()
+    world.finish(job)
+    world.prove(ModelState.REFUSED)
+    world.serve(2, examples(13))
+    world.push(3, examples(12))
+    world.launch()
+    assert world.words() == {"a001": "failed", "a002": "serving", "a003": "failed"}
+
+
+def account(world, verdict):
+    """Return unfinished jobs, what they may cost, and how many examples are new."""
+    return world.launches.active("engine"), spent(world), world.launches.new_examples(verdict)
+
+
+def test_account_counts_jobs_money_and_new_examples(world, clock):
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    assert account(world, verdict) == (0, 0, 12)
+    job = world.launches.start(verdict, order(verdict, clock), ())
+    world.push(2, examples(14, changed=(3,)))
+    (newest,) = world.launches.waiting()
+    assert account(world, newest) == (1, 500, 3)
+    assert world.launches.active("other") == 0
+    assert spent_micro(world.db, "engine", clock() + timedelta(days=1)) == 0
+    world.finish(job)
+    assert account(world, newest)[:2] == (0, 500)
+
+
+def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    job = world.launches.start(verdict, order(verdict, clock), ())
+    world.finish(job, JobState.CANCELLED)
+    world.push(2, examples(13))
+    (newest,) = world.launches.waiting()
+    assert account(world, newest) == (0, 0, 13)
+
+
+def test_another_system_text_makes_every_example_new(world, clock):
+    world.push(1, examples(12))
+    world.launch()
+    world.push(2, examples(12), told=spec(system="Отвечай подробно."))
+    (verdict,) = world.launches.waiting()
+    assert world.launches.new_examples(verdict) == 12
+
+
+def test_what_is_not_there_is_told(world):
+    assert world.launches.newest_attempt("none") is None
+    for ask in (world.launches.build, world.jobs.get):
+        with pytest.raises(NotFound):
+            ask(99)
+
+
+def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
+    """Both have seen the same account; what is spent is read again where the job is stored."""
+    for position, dataset in enumerate(("a", "b", "c"), 1):
+        world.push(position, examples(12), told=spec(dataset))
+    verdicts = world.launches.waiting()
+    pairs = [(verdict, order(verdict, clock)) for verdict in verdicts]
+    launches = capped(world, 1200)
+    with ThreadPoolExecutor(3) as pool:
+        begun = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
+    assert sum(job is not None for job in begun) == 2
+    assert spent(world) == 1000
+    assert sorted(world.words().values()) == ["built", "training", "training"]
+    (left,) = world.launches.waiting()
+    assert capped(world, 1500).start(left, order(left, clock), ()) is not None
+
+
+def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    launches = capped(world, 500)
+    assert launches.start(verdict, order(verdict, clock), ())
+    clock.move(31 * 86_400)
+    world.push(2, examples(13))
+    (newest,) = world.launches.waiting()
+    assert launches.start(newest, order(newest, clock), ())
+
+
+def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
+    price = Price("USD", 0, 0, 0, 1_000_000)
+    world.push(1, examples(12))
+    (verdict,) = world.launches.waiting()
+    cost = policy.estimate(price, world.launches.build(1), {})
+    prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
+    config = planned(prices=prices, budget={"per_month": cost / MICRO})
+
+    class Meanwhile(Launches):
+        """Another launch takes the month's money between the decision and the reservation."""
+
+        def start(self, verdict, job, older):
+            world.push(2, examples(13), told=spec("other"))
+            (other,) = [each for each in self.waiting() if each.dataset == "other"]
+            super().start(other, order(other, clock, estimate=cost), ())
+            return super().start(verdict, job, older)
+
+    launches = Meanwhile(world.db, config, clock)
+    with pytest.raises(Refused) as caught:
+        launch_by_hand(launches, verdict)
+    assert caught.value.key == "held-month-cap"
+
+
+def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, clock):
+    world.push(1, examples(12))
+    (first,) = world.launch()
+    failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
+    world.jobs.save(first, failed)
+    world.push(2, examples(13))
+    assert world.launches.is_forbidden("engine")
+    assert not world.launches.is_forbidden("other")
+    world.launch()
+    assert [launch.word for launch in world.launches.waiting()] == [VerdictStatus.HELD]
+    clock.move(1)
+    job = launch_by_hand(world.launches, world.verdict(2))
+    assert world.launches.is_forbidden("engine")
+    world.finish(job)
+    assert not world.launches.is_forbidden("engine")
+
+
+def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
+    world.serve(1, examples(12))
+    gone = world.promotions.serving()[FACE].model
+    world.models.settle(gone, ModelState.GONE, None, "")
+    world.serve(2, examples(13))
+    world.push(3, examples(12))
+    world.launch()
+    (told, *_) = world.log()
+    assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
+    assert told.arguments["model"] == gone.model_id
+    assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
+
+
+def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
+    world.serve(1, examples(12))
+    with pytest.raises(Refused):
+        launch_by_hand(world.launches, world.verdict(1))
+    gone = world.promotions.serving()[FACE].model
+    world.models.settle(gone, ModelState.GONE, None, "")
+    job = launch_by_hand(world.launches, world.verdict(1))
+    world.finish(job)
+    world.prove()
+    (switched,) = world.promote()
+    assert (switched.model.job_id, switched.position) == (job.job_id, 1)
+    assert world.words() == {"a001": "serving"}
+    assert world.promote() == []
+
+
+def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
+    python = spec("python")
+    for position, each in ((1, spec()), (2, python)):
+        world.record(commit(position), [world.outcome(each, examples())], clock())
+    first, second = world.launches.waiting()
+    one, two = order(first, clock), order(second, clock)
+    launches = Launches(world.db, planned(active_jobs=1), clock)
+    job = launches.start(first, one, ())
+    assert job is not None
+    assert launches.start(second, two, ()) is None
+    assert [each.dataset for each in world.recent_jobs()] == [FACE]
+    world.finish(job)
+    assert launches.start(second, two, ()) is not None

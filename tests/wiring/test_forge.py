@@ -1,0 +1,84 @@
+"""Where the forge is, told by the address of the repository, and what of it must be configured."""
+
+from __future__ import annotations
+
+import pytest
+import yaml
+
+from merlin.config import load
+from merlin.core.errors import ConfigError
+from merlin.wiring.providers import create_forge
+from tests.support.config import config_of
+
+pytestmark = pytest.mark.unit
+HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("kind", "url", "address"),
+    [
+        ("github", "git@github.com:school/it.git", f"{HUB}/repos/school/it"),
+        ("github", "https://github.com/school/it", f"{HUB}/repos/school/it"),
+        (
+            "github",
+            "https://a:b@hub.example/school/it/",
+            "https://hub.example/api/v3/repos/school/it",
+        ),
+        ("gitlab", "git@git.example.com:a/b/it.git", f"{LAB}/projects/a%2Fb%2Fit"),
+        ("gitlab", "ssh://git@git.example.com:2222/a/it.git", f"{LAB}/projects/a%2Fit"),
+        ("gitea", "https://tea.example:3000/a/it.git", f"https://tea.example:3000{TEA}/repos/a/it"),
+        ("gitea", "http://127.0.0.1:3000/a/it.git", f"http://127.0.0.1:3000{TEA}/repos/a/it"),
+    ],
+)
+def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
+    monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
+    config = config_of(repository={"url": url, "statuses": {"kind": kind}})
+    forge = create_forge(config)
+    forge.close()
+    assert forge.url == address
+
+
+def test_url_and_project_may_be_told(monkeypatch):
+    monkeypatch.setenv("FORGE", "a-token-of-a-forge")
+    said = {
+        "kind": "gitea",
+        "url": "https://x.example/api/v1/",
+        "project": "a/b",
+        "credential": "FORGE",
+    }
+    forge = create_forge(config_of(repository={"url": "/srv/datasets", "statuses": said}))
+    forge.close()
+    assert forge.url == "https://x.example/api/v1/repos/a/b"
+
+
+def test_without_statuses_there_is_no_forge():
+    assert create_forge(config_of(repository={"url": "git@github.com:school/it.git"})) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "said", "key"),
+    [
+        ("/srv/datasets", {}, "config-no-forge"),
+        ("file:///srv/datasets", {"project": "a/b"}, "config-no-forge"),
+        (
+            "/srv/datasets",
+            {"url": "http://tea.example/api/v1", "project": "a/b"},
+            "config-not-https",
+        ),
+        ("git@github.com:school/it.git", {"project": "a b"}, "config-wrong-form"),
+    ],
+)
+def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, said, key, tmp_path):
+    path = tmp_path / "config.yaml"
+    repository = {"url": url, "statuses": {"kind": "gitea", **said}}
+    path.write_text(yaml.safe_dump({"state_dir": "state", "repository": repository}), "utf-8")
+    with pytest.raises(ConfigError) as error:
+        load(path)
+    assert key in str(error.value.arguments)
+
+
+def test_the_token_is_needed(monkeypatch):
+    monkeypatch.delenv("MERLIN_FORGE_TOKEN", raising=False)
+    said = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
+    with pytest.raises(ConfigError, match="MERLIN_FORGE_TOKEN"):
+        create_forge(config_of(repository=said))

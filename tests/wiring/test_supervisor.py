@@ -1,0 +1,104 @@
+"""The supervisor starts Merlin itself, wherever it is started."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+import pytest
+
+from merlin import __version__
+from merlin.cli.health import health_error
+from merlin.core.server import free_ports
+from merlin.sandbox.telegram.server import TelegramStandIn
+from merlin.supervisor import Child, Supervisor
+from tests.support.forked_processes import code_of, start
+from tests.support.pipeline_lab import Lab
+from tests.support.waiting import Deadline, longest, wait_until
+
+pytestmark = pytest.mark.integration
+
+
+@pytest.fixture
+def signals():
+    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for number, handler in kept.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("signals")
+def test_a_folder_called_merlin_is_not_taken_for_the_package(tmp_path, monkeypatch):
+    (tmp_path / "merlin").mkdir()
+    monkeypatch.chdir(tmp_path)
+    said = tmp_path / "said"
+    deadline = Deadline(60)
+    with said.open("wb") as out:
+        Supervisor([Child("version", ["--version"])], out).run(
+            lambda: not said.stat().st_size and not deadline.is_over()
+        )
+    assert said.read_text().splitlines()[0] == __version__
+
+
+@pytest.fixture
+def lab(tmp_path):
+    with TelegramStandIn() as telegram:
+        lab = Lab(
+            tmp_path,
+            "http://127.0.0.1:9/v1",
+            api={"listen": f"127.0.0.1:{free_ports(1)[0]}"},
+            telegram={"base_url": telegram.page_url.rstrip("/")},
+        )
+        lab.repository.dataset()
+        lab.repository.commit()
+        yield lab
+
+
+def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
+    said = tmp_path / "said"
+    token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-telegram-does-not-know"}
+    command = [sys.executable, "-P", "-m", "merlin", "run", "--config", str(lab.path)]
+    with said.open("wb") as out:
+        process = subprocess.Popen(command, env={**os.environ, **token}, stdout=out, stderr=out)
+    try:
+        wait_until(lambda: "cannot run as it is set up" in said.read_text(), story=said.read_text)
+        for name in ("daemon", "api"):
+            wait_until(
+                lambda name=name: health_error(lab.config, name) is None, story=said.read_text
+            )
+        assert "TELEGRAM_BOT_TOKEN" in said.read_text()
+        assert process.poll() is None
+    finally:
+        process.terminate()
+        assert process.wait(longest(60)) == 0
+
+
+@pytest.mark.usefixtures("signals")
+def test_where_no_child_can_run_the_supervisor_ends_with_two(tmp_path):
+    wrong = ["config", "check", "--config", str(tmp_path / "nowhere.yaml")]
+    assert Supervisor([Child("a", wrong), Child("b", wrong)]).run() == 2
+
+
+@pytest.mark.parametrize("verb", ["daemon", "bot", "api"])
+def test_a_damaged_database_starts_nothing_and_the_person_reads_what_to_do(lab, tmp_path, verb):
+    lab.tick("fetch")
+    path = lab.config.state_dir / "merlin.db"
+    with closing(sqlite3.connect(path)) as database:
+        page = database.execute("PRAGMA page_size").fetchone()[0]
+        unused = "SELECT rootpage FROM sqlite_schema WHERE name = 'broadcast'"
+        number = database.execute(unused).fetchone()[0]
+    with path.open("r+b") as file:  # no start reads this table
+        file.seek((number - 1) * page)
+        file.write(b"\x5a" * page)
+    said = tmp_path / "said"
+    token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-is-not-asked-for"}
+    process = start(verb, lab.path, said, **token)
+    code = code_of(process)
+    process.kill()
+    assert code == 1, said.read_text()
+    assert f"merlin: The database {path} is damaged" in said.read_text()
+    assert "Traceback" not in said.read_text()
