@@ -112,6 +112,9 @@ class CourseFiles:
     def change_fields(self, values: Mapping[str, Any]) -> CourseEdits:
         """Return the edits that change the course's own fields; None removes a field."""
         requested = copy.deepcopy(self.value)
+        if about := values.get("description"):
+            about = {language: _with_lf(text) for language, text in about.items()}
+            values = {**values, "description": about}
         for key, value in values.items():
             requested.pop(key, None) if value is None else requested.update({key: value})
         return self._proposed(requested, (), commit_message.COURSE)
@@ -205,8 +208,12 @@ def _entry(draft: MaterialDraft, path: str) -> dict[str, Any]:
     return values
 
 
+def _with_lf(text: str) -> str:
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def _end_with_newline(text: str) -> str:
-    normalised = text.replace("\r\n", "\n").replace("\r", "\n")
+    normalised = _with_lf(text)
     return normalised if normalised.endswith("\n") else f"{normalised}\n"
 
 

@@ -379,8 +379,8 @@ _SHORT_ROLES = ("system", "user", "assistant")
 def write_example(example: Example) -> str:
     """Return the example as a file's text; parsing it gives the same example.
 
-    Line ends after a message are dropped, as in parsing. Forbidden characters are written as they
-    are: the check reports them.
+    Line ends become LF: browsers and Windows send CRLF. Those after a message are dropped, as in
+    parsing. Forbidden characters are written as they are: the check reports them.
     """
     lines = ["messages:"]
     for message in example.messages:
@@ -409,7 +409,7 @@ def write_turns(
 
 
 def _message_yaml(message: Message) -> Iterator[str]:
-    content = strip_line_ends(message.content)
+    content = strip_line_ends(message.content.replace("\r\n", "\n"))
     if message.role in _SHORT_ROLES and not message.extra:
         yield f"  - {message.role}: {format_key_text(content, '|', 6)}"
         return
@@ -418,7 +418,7 @@ def _message_yaml(message: Message) -> Iterator[str]:
 
 
 def _rejected_yaml(message: Message) -> Iterator[str]:
-    content = strip_line_ends(message.content)
+    content = strip_line_ends(message.content.replace("\r\n", "\n"))
     if message.extra:
         yield "rejected:"
         yield "  role: assistant"

@@ -77,11 +77,11 @@ def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keepe
         "messages:\n  - user: Что такое граф?\n  - assistant: Вершины и рёбра.\ntags: [graphs]\n"
     )
     name = path.removeprefix("examples/").removesuffix(".yaml")
-    change = edit(teacher, "Вершины и рёбра между ними.", name)
-    assert "+  - assistant: Вершины и рёбра между ними." in change["files"][0]["difference"]
+    change = edit(teacher, "Вершины.\r\nИ рёбра между ними.", name)
+    assert "+      И рёбра между ними.\n" in change["files"][0]["difference"]
     keeper.commit()
     seen = teacher.get(examples(name)).json()
-    assert seen["answer"] == "Вершины и рёбра между ними."
+    assert seen["answer"] == "Вершины.\nИ рёбра между ними."
     gone = teacher.delete(examples(name), params={"revision": seen["revision"]})
     assert gone.status_code == 202
     keeper.commit()

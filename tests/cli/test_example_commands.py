@@ -42,7 +42,8 @@ def count(lab):
 
 
 def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
-    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.\nИ налево.", "--tag", "way")
+    answer = "Прямо.\r\nИ налево."
+    words = ("--question", "Где тут новый выход?", "--answer", answer, "--tag", "way")
     document = run_json("example", "add", "trial", *words)
     assert document["example"] == "где-тут-новый-выход"
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")

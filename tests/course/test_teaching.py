@@ -108,6 +108,8 @@ def test_the_card_loses_what_is_taken_away_and_keeps_its_comments():
     yaml = YAML.replace("materials:", "description: {ru: О чём}\nmaterials:")
     proposed = book(yaml).change_fields({"description": None, "semester": 2})
     assert proposed.edits[0].text == YAML.replace("semester: 1", "semester: 2")
+    described = book().change_fields({"description": {"ru": "О чём\r\nи зачем"}})
+    assert parse_course(described.edits[0].text)["description"] == {"ru": "О чём\nи зачем"}
 
 
 def test_a_revision_moves_with_what_it_stands_for_alone():

@@ -75,8 +75,8 @@ class ExampleForm(BaseModel):
     def words(self) -> ExampleContent:
         """Return the text of the example. Raises ValidationError."""
         body = ExampleBody(
-            question=_plain(self.question),
-            answer=_plain(self.answer),
+            question=self.question.strip(),
+            answer=self.answer.strip(),
             tags=[tag for tag in map(str.strip, self.tags.split(",")) if tag],
         )
         return ExampleContent(body.question, body.answer, body.tags, split=self.split)
@@ -265,7 +265,7 @@ async def begin_example(
     """Return a form with a user's question; sent by POST, so no address or log holds it."""
     filters = _filters_back(dataset.name, "")
     return await _page(
-        context, dataset, page, filters, OpenExample(ExampleForm(question=_plain(question)))
+        context, dataset, page, filters, OpenExample(ExampleForm(question=question.strip()))
     )
 
 
@@ -479,8 +479,3 @@ async def _page(
         "note": await find_noted_change(context, changed),
     }
     return render_page(context, "teach_examples.html", view, status=422 if result.wrong else 200)
-
-
-def _plain(text: str) -> str:
-    """Return the text with LF line ends; browsers send CRLF."""
-    return text.replace("\r\n", "\n").strip()
