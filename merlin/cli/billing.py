@@ -50,6 +50,7 @@ from merlin.cli.output import (
     print_table,
     record,
     translate_word,
+    write_atomically,
 )
 from merlin.core.clock import iso, zone_of
 from merlin.core.errors import ConfigError, NotFound, Refused
@@ -445,8 +446,5 @@ def export(
         sys.stdout.buffer.write(content)
         sys.stdout.buffer.flush()
     else:
-        try:
-            Path(csv_).write_bytes(content)
-        except OSError as error:
-            raise ConfigError(f"{csv_}: {error.strerror}", "error-plain") from error
+        write_atomically(Path(csv_), lambda target: target.write_bytes(content))
     print_message("billing-exported", count=len(rows))

@@ -19,8 +19,8 @@ import typer
 
 from merlin.cli import language
 from merlin.core.clock import from_iso, in_zone, iso
-from merlin.core.durable_files import write_durably
-from merlin.core.errors import ConfigError
+from merlin.core.durable_files import is_disk_full, write_durably
+from merlin.core.errors import ConfigError, MerlinError
 from merlin.core.i18n import keys, text, zone_name
 
 if TYPE_CHECKING:
@@ -170,14 +170,14 @@ def show_progress(key: str, total: int | None = None) -> Iterator[Callable[[], N
 
 
 def write_file(path: Path, content: str) -> None:
-    """Write a text to a file atomically. Raises ConfigError if it cannot be written."""
+    """Write a text to a file atomically. Raises MerlinError if it cannot be written."""
     write_atomically(
         path, lambda target: target.write_text(content, encoding="utf-8", newline="\n")
     )
 
 
 def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
-    """Let `fill` write a file atomically. Raises ConfigError if it cannot be written."""
+    """Let `fill` write a file atomically. Raises MerlinError if it cannot be written."""
     try:
         # Write to a device or a pipe (/dev/stdout, /dev/null) directly: a rename would replace it.
         if path.exists() and not path.is_file():
@@ -188,10 +188,14 @@ def write_atomically(path: Path, fill: Callable[[Path], object]) -> None:
         raise unwritable_error(path, error) from error
 
 
-def unwritable_error(path: Path, error: OSError) -> ConfigError:
-    """Return the error for a file or folder that cannot be written."""
+def unwritable_error(path: Path, error: OSError) -> MerlinError:
+    """Return the error for a file or folder that cannot be written.
+
+    A full disk is no error of the command: it exits as in `merlin.cli.failures`.
+    """
     arguments = {"path": str(path), "reason": error.strerror or str(error)}
-    return ConfigError(f"{path}: {error}", "export-unwritable", **arguments)
+    kind = MerlinError if is_disk_full(error) else ConfigError
+    return kind(f"{path}: {error}", "export-unwritable", **arguments)
 
 
 Since = Annotated[

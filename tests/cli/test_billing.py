@@ -288,8 +288,9 @@ def test_the_export_is_a_table_for_the_accountant(capfd, place):
     code, captured = run(capfd, place, "billing", "export", "--csv", str(target), "--excel")
     assert (code, captured.out) == (0, "")
     assert target.read_bytes().startswith(b"\xef\xbb\xbfdate;kind;")
-    code, _ = run(capfd, place, "billing", "export", "--csv", str(place / "no" / "such"))
-    assert code == 2
+    for path, exit_code in ((target / "such", 2), ("/dev/full", 1)):
+        code, captured = run(capfd, place, "billing", "export", "--csv", str(path))
+        assert (code, f"{path} can't be written" in captured.err) == (exit_code, True)
 
 
 def test_codes_are_made_listed_and_stopped(capfd, place):
