@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from merlin.account.users import Users
 from merlin.api.pages.admin.payments import days_of, months
 from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
@@ -18,7 +19,7 @@ from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
 from merlin.providers.payments import Gateway
 from tests.api.payment_api import pressed, shop_pages, words
-from tests.api.running_api import BORIS
+from tests.api.running_api import BORIS, VERA
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -38,6 +39,7 @@ def shop(tmp_path_factory):
 def sold(shop):
     """A buyer with two orders that are paid."""
     anna = shop.buyer()
+    Users(shop.db).set_name(anna.user_id, "Анна К.")
     anna.orders = [pressed(anna, name) for name in ("plus", "voices")]
     for order in anna.orders:
         shop.till.choose(order, "paid")
@@ -71,6 +73,8 @@ def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     assert {tuple(map(float, bar)) for bar in bars} == {(100, 0), (0, 100)}
     assert 'class="b t"' not in page.text
     assert "«20 голосовых», 90 дней" in said
+    assert "Анна К. · №" in said
+    assert f"Анна К. · {sold.user_id}" in words(shop.admin.get(f"/admin/billing/{sold.orders[0]}"))
     only = words(shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"}))
     assert "«Плюс», 30 дней" in only
     none = words(shop.admin.get("/admin/billing", params={"state": "canceled"}))
@@ -98,6 +102,7 @@ def test_nobody_but_admins_opens_any_of_it(shop, sold):
 
 
 def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
+    Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]
     address = f"/admin/billing/{order_id}"
     page = words(shop.admin.get(address))
@@ -120,6 +125,7 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
     shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
     shop.until(order_id, "refunded")
     assert sum(refund.amount.minor for refund in shop.billing.refunds.of(order_id)) == 9900
+    assert "Ошибка · Вера" in words(shop.admin.get(address))
     assert "отозвано" in words(shop.admin.get(address))
     assert shop.faults() == []
 

@@ -5,7 +5,7 @@ A refund needs confirmation: the first form shows amount and reason again, the s
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, time, timedelta, tzinfo
 from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
@@ -25,7 +25,10 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.schema import MAX_ID
-from merlin.app import payments
+from merlin.app import payments, users
+from merlin.app.actor import Actor
+from merlin.app.context import Context
+from merlin.app.orders import OrderDetails
 from merlin.app.reconciliation import StarComparison, last_comparison
 from merlin.app.settlement import reason_key
 from merlin.app.texts import Settings
@@ -40,6 +43,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import text
 from merlin.core.money import Amount, Currency, roubles
 from merlin.core.web.assets import NEVER_KEPT, seen_other
+from merlin.db.audit import person_reference
 
 router = APIRouter(route_class=PageRoute, include_in_schema=False)
 
@@ -177,7 +181,7 @@ async def show_billing(
     # The form sends "" for all states.
     chosen = str(state)
 
-    def read() -> tuple[list[Entry], list[Purchase], StarComparison]:
+    def read() -> tuple[list[Entry], list[Purchase], Mapping[str, str], StarComparison]:
         until = now + timedelta(days=1)
         moved = payments.list_entries(context.services, context.actor, last, until)
         query = (_PAGE + 1, before, chosen, person)
@@ -185,13 +189,15 @@ async def show_billing(
             purchases = payments.list_payments(context.services, context.actor, *query)
         except NotFound:
             purchases = []
+        buyers = [person_reference(purchase.user_id) for purchase in purchases]
         return (
             [entry for entry, _ in moved],
             purchases,
+            users.display_names(context.services, buyers),
             last_comparison(Settings(context.services.db)),
         )
 
-    entries, purchases, compared = await context.services.store.read(read)
+    entries, purchases, names, compared = await context.services.store.read(read)
     until = now.astimezone(zone).date()
     charts = {
         currency: days_of(entries, currency, last.date(), until, zone) for currency in Currency
@@ -204,6 +210,7 @@ async def show_billing(
         "charts": {name: days for name, days in charts.items() if any(day["paid"] for day in days)},
         "tests": count_tests(entries),
         "orders": purchases[:_PAGE],
+        "names": names,
         "states": SHOWN,
         "chosen": chosen,
         "person": person,
@@ -307,9 +314,18 @@ async def _page(
     wrong: str = "",
 ) -> Response:
     """Return the page; `sure` asks for confirmation, `wrong` is why the refund was refused."""
-    details = await context.read(payments.show_payment, purchase_id)
+
+    def read(ctx: Context, actor: Actor) -> tuple[OrderDetails, Mapping[str, str]]:
+        details = payments.show_payment(ctx, actor, purchase_id)
+        people = {person_reference(details.purchase.user_id)}
+        people |= {entry.by for entry in details.entries}
+        people |= {refund.by for refund in details.refunds}
+        return details, users.display_names(ctx, sorted(people))
+
+    details, names = await context.read(read)
     view = {
         "payment": details,
+        "names": names,
         "why_canceled": text(context.language, reason_key(details.purchase.reason)),
         "grant": back.grant if back else 0,
         "typed": back.amount.strip() if back else "",
