@@ -3,6 +3,7 @@
     /api, /v1    60 calls a minute per address, 600 per person; configurable
     pages        ten times as many per address
     /static, webhooks, probes: unlimited
+    reads of one order's payment by its page: 10 a minute
 
 The caller is known before the route runs if the same credentials were accepted in an earlier call.
 They are verified again once a minute, so a revoked credential is forgotten within that time, or at
@@ -164,6 +165,8 @@ VERIFY_S = 60.0
 _PAGES = 10
 # Logins that one network may start in a minute, independent of the config.
 _LOGINS = Policy("login", 20)
+# Reads of one order's payment from YooKassa by its page.
+_ORDER_POLLS = Policy("order", 10)
 _FREE = ("/static/", "/hooks/", "/healthz", "/readyz", "/metrics", "/favicon.ico")
 _API = ("/api/", "/v1/")
 _CREDENTIALS = frozenset({b"authorization", b"cookie"})
@@ -200,6 +203,11 @@ class Limits:
         charge = self._take(("login", network_of(scope)), _LOGINS, self.clock())
         if charge is not None and charge.wait_s > 0:
             raise too_many_requests(charge.wait_s)
+
+    def may_poll(self, order_id: str) -> bool:
+        """Count a read of an order's payment; return False if there were too many."""
+        charge = self._take(("order", order_id), _ORDER_POLLS, self.clock())
+        return charge is None or charge.wait_s <= 0
 
     async def share(self, ctx: Context) -> None:
         """Add the calls since the last exchange to the shared counts, and load their sum."""

@@ -35,6 +35,7 @@ from merlin.api.pages.page import (
     render_page,
 )
 from merlin.api.pages.plans import can_open_payment_page, can_pay_here, plan_features, takes_roubles
+from merlin.api.rate_limits import Limits
 from merlin.app import orders
 from merlin.app.orders import CANCELED_BY_BUYER, OrderDetails
 from merlin.app.plans import find_discount
@@ -337,6 +338,9 @@ async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, 
     is_ours = context.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
     is_young = context.services.clock() - purchase.created_at < LOOKED_FOR
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
+        return purchase, False
+    limits: Limits = context.request.app.state.limits
+    if not limits.may_poll(purchase.purchase_id):
         return purchase, False
     ctx, actor = context.services, context.actor
     try:
