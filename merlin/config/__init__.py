@@ -56,38 +56,39 @@ class Config(Section):
     """Everything that config.yaml says."""
 
     state_dir: Folder = setting(
-        "Folder for everything Merlin keeps (database, mirror, builds, engine). A relative path"
-        " counts from this file.",
+        "Folder for everything Merlin stores (database, mirror, builds, engine). A relative"
+        " path counts from this file.",
         "/var/lib/merlin",
         start=".merlin",
     )
     database: str = setting(
-        "Where rows live: `sqlite:///PATH` or `postgresql://USER@HOST/NAME?sslmode=verify-full`."
-        " Default: `merlin.db` in `state_dir`.",
+        "Where rows are stored: `sqlite:///PATH` or"
+        " `postgresql://USER@HOST/NAME?sslmode=verify-full`. Default: `merlin.db` in"
+        " `state_dir`.",
         "postgresql://merlin@db.example.com/merlin?sslmode=verify-full",
         default_factory=lambda said: f"sqlite:///{said['state_dir']}/merlin.db",
         pattern=r"^(sqlite:///|postgresql://).+",
     )
     language: Literal["ru", "en"] = setting(
-        "Language of answers to programs that name none, of notices to people whose language is"
-        " not known, and of the engine.",
+        "Language of answers to programs that name none, of notifications to people whose"
+        " language is unknown, and of the engine.",
         default="ru",
         start="ru",
     )
     timezone: str = setting(
-        "The time zone whose midnight turns the day of people who chose none; an IANA name such"
-        " as `Europe/Moscow`.",
+        "The time zone whose midnight starts a new day for people who chose none; an IANA"
+        " name such as `Europe/Moscow`.",
         "Europe/Moscow",
         default="UTC",
         min_length=1,
     )
     backups: Literal["merlin", "elsewhere"] = setting(
-        "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed database), and"
-        " `merlin doctor` asks for none of its own.",
+        "`elsewhere`: another program makes them (Litestream, pgBackRest, a managed"
+        " database), and `merlin doctor` does not ask for Merlin's own.",
         default="merlin",
     )
     allow_plain_http: bool = setting(
-        "Allow outside addresses without encryption. Loopback addresses always may be plain.",
+        "Allow outside addresses without encryption. Loopback addresses never need it.",
         default=False,
     )
     repository: Opt[RepositoryConfig] = None
@@ -96,7 +97,7 @@ class Config(Section):
         default_factory=tuple,
     )
     models: Mapping[str, ModelConfig] = setting(
-        "What is known of base models, by the exact name that a recipe gives.",
+        "Base models, by the exact name in a recipe.",
         default_factory=dict,
         entries={"gpt-4o-mini-2024-07-18": ["price", "context", "training_example", "sunset"]},
     )
@@ -105,8 +106,8 @@ class Config(Section):
     chat: ChatConfig = ChatConfig()
     datasets: DatasetsConfig = DatasetsConfig()
     plans: Table[Mapping[PlanName, Plan]] = setting(
-        "Who may ask how much; the first is the plan of everybody who has no other. Without this"
-        " key nothing is limited.",
+        "Who may ask how much; the first plan applies to everyone who has no other. Without"
+        " this key nothing is limited.",
         default_factory=dict,
         min_length=1,
         entries={

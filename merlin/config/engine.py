@@ -35,10 +35,10 @@ EngineModelName = Annotated[
 
 
 class EngineModelConfig(ModelConfig):
-    """One base, by its name; `merlin engine models pull` brings its files.
+    """One base model, by its name; `merlin engine models pull` downloads its files.
 
-    What it says of price, limits and sunset counts as an entry of `models`, unless there is one
-    that says otherwise.
+    Its price, limits and shut-down date count as an entry of `models`, unless there is one that
+    says otherwise.
     """
 
     path: Placed = setting(
@@ -49,25 +49,25 @@ class EngineModelConfig(ModelConfig):
         min_length=1,
     )
     hub: str = setting(
-        "Where it lies on the Hugging Face hub, or the server that `HF_ENDPOINT` names:"
+        "Its name on the Hugging Face hub, or on the server that `HF_ENDPOINT` names:"
         " `owner/name`.",
         "Qwen/Qwen3-0.6B",
         default_factory=str,
         pattern=r"^[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*$",
     )
     revision: str = setting(
-        "Branch, tag or commit there; the commit that was pulled is written down.",
+        "Branch, tag or commit there; the commit that was pulled is recorded.",
         default="main",
         min_length=1,
     )
     licence: str = setting(
-        "Its licence as people should read it. Default what the hub says.",
+        "Its licence, as shown to people. Default what the hub says.",
         "Apache-2.0",
         default_factory=str,
     )
     backend: Literal["transformers", "onnx", "vllm", "llama.cpp"] = setting(
-        "Who answers for it: `transformers` (the engine itself), `onnx` (the engine too, for an"
-        " encoder's ONNX file), `vllm`, `llama.cpp`.",
+        "What answers for it: `transformers` (the engine itself), `onnx` (the engine too, for"
+        " an encoder's ONNX file), `vllm`, `llama.cpp`.",
         "vllm",
         default="transformers",
     )
@@ -91,21 +91,22 @@ class EngineModelConfig(ModelConfig):
         "Tokens of one training example. Default its window.", 2048, default=None, ge=1
     )
     dtype: Literal["auto", "float32", "bfloat16"] = setting(
-        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 where the device has it.",
+        "Type of its weights: `float32`, `bfloat16`, or `auto`: bfloat16 if the device"
+        " supports it.",
         default="auto",
     )
     quantised: Literal["none", "8bit", "4bit"] = setting(
-        "`8bit` or `4bit`: weights made smaller in memory, in training and answers; on an NVIDIA"
+        "`8bit` or `4bit`: weights quantised in memory, in training and answers; on an NVIDIA"
         " GPU, with the package bitsandbytes.",
         default="none",
     )
     embeddings: bool = setting(
-        "It is a sentence encoder: it is asked for embeddings, and jobs train `embed` on it.",
+        "It is a sentence encoder: it returns embeddings, and jobs train `embed` on it.",
         default=False,
     )
     price: Opt[Rate] = None
     sunset: Opt[Day] = setting(
-        "The day on which you take it out of use.",
+        "The day on which you stop using it.",
         "2030-01-01",
         default=None,
     )
@@ -120,7 +121,7 @@ class EngineTrainingConfig(Section):
     """Where language models are trained."""
 
     devices: Many[DeviceGroup] = setting(
-        "One job at a time runs on each: `cpu`, `cuda:0`, `mps`. A list of several GPUs is one"
+        "Each runs one job at a time: `cpu`, `cuda:0`, `mps`. A nested list of GPUs runs one"
         " job on all of them.",
         ["cuda:0", ["cuda:1", "cuda:2"]],
         default=("cpu",),
@@ -128,17 +129,14 @@ class EngineTrainingConfig(Section):
         min_length=1,
     )
     cluster: str = setting(
-        "Address of a Ray cluster that this machine belongs to, or local for one that is started"
-        " here.",
+        "Address of a Ray cluster to which this machine belongs, or `local` to start one here.",
         "10.0.0.1:6379",
         default_factory=str,
         min_length=1,
     )
-    workers: int = setting(
-        "Workers of that cluster that one job takes; 0 does without.", 2, default=0, ge=0
-    )
+    workers: int = setting("Workers of that cluster per job; 0 uses none.", 2, default=0, ge=0)
     quota_gb: float = setting(
-        "Most that tuned models may take on the disk, in GB; 0: what there is.", 20, default=0, ge=0
+        "Most disk space that tuned models may take, in GB; 0: no limit.", 20, default=0, ge=0
     )
 
     @property
@@ -153,11 +151,15 @@ class EngineAnsweringConfig(Section):
     device: Device = setting("Where: `cpu`, `cuda:0`, `mps`.", default="cpu")
     at_once: int = setting("Answers written at the same time.", default=8, ge=1, le=256)
     waiting: int = setting(
-        "Questions that may wait; the next is told to come again.", default=64, ge=0
+        "Questions that may wait; further ones are refused and may be repeated.", default=64, ge=0
     )
-    adapters: int = setting("Tuned models kept in memory beside their base.", default=20, ge=1)
+    adapters: int = setting(
+        "Tuned models kept in memory next to their base model.", default=20, ge=1
+    )
     idle_s: float = setting(
-        "After so many seconds without a question a base leaves memory; 0 never.", default=900, ge=0
+        "After this many seconds without a question a base model is unloaded; 0 never.",
+        default=900,
+        ge=0,
     )
 
 
@@ -173,13 +175,13 @@ class EngineHearingConfig(Section):
 
 
 class WebhookConfig(Section):
-    """One address that hears of jobs that ended."""
+    """One address that is notified of finished jobs."""
 
     url: str = setting(
         "The address.", "https://merlin.example.com/hooks/provider", pattern=r"^https?://"
     )
     credential: str = setting(
-        "Name of the environment variable with the secret that signs (whsec_…).",
+        "Name of the environment variable with the signing secret (whsec_…).",
         "MERLIN_WEBHOOK_SECRET",
         min_length=1,
     )
@@ -199,7 +201,7 @@ class EngineConfig(Section):
     tls: Opt[TlsConfig] = None
     pace_s: float = setting("Seconds between a job's states.", default=0, ge=0)
     models: Mapping[EngineModelName, EngineModelConfig] = setting(
-        "Language models that can be tuned and asked, by the name that recipes and callers give;"
+        "Language models that can be tuned and asked, by the name in recipes and calls;"
         " `recall` is always there.",
         default_factory=dict,
         entries={
@@ -222,7 +224,7 @@ class EngineConfig(Section):
     answering: EngineAnsweringConfig = EngineAnsweringConfig()
     hearing: Opt[EngineHearingConfig] = None
     webhooks: Many[WebhookConfig] = setting(
-        "Addresses that hear of jobs that ended, signed by the Standard Webhooks scheme.",
+        "Addresses that are notified of finished jobs, signed by the Standard Webhooks scheme.",
         default_factory=tuple,
     )
 

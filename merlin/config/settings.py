@@ -75,19 +75,19 @@ def _credential_of(values: Mapping[str, Any]) -> str:
 class PriceConfig(Section):
     """A price per million tokens.
 
-    Without one nothing is known of costs, and any cap holds a launch.
+    Without one costs are unknown, and any cap holds a launch.
     """
 
     currency: str = setting("ISO code.", default="USD")
-    input: float = setting("Tokens sent.", 0.3, ge=0)
+    input: float = setting("Sent tokens.", 0.3, ge=0)
     cached_input: float = setting(
-        "Tokens sent that the provider had cached. Default as `input`.",
+        "Sent tokens that were in the provider's cache. Default as `input`.",
         0.15,
         default_factory=lambda said: said["input"],
         ge=0,
     )
-    output: float = setting("Tokens answered.", 1.2, ge=0)
-    training: float = setting("Tokens trained on.", 3, ge=0)
+    output: float = setting("Tokens of answers.", 1.2, ge=0)
+    training: float = setting("Trained tokens.", 3, ge=0)
 
     def in_micro(self) -> Price:
         """Return the price in millionths of its currency."""
@@ -112,13 +112,13 @@ Rate = Annotated[
 
 
 class StatusesConfig(Section):
-    """What each commit led to, shown beside it on the forge as a commit status.
+    """Shows the result of each commit on the git host, as a commit status.
 
-    Where the forge is follows from `repository.url`, unless that is a path.
+    The host follows from `repository.url`, unless that is a path.
     """
 
     kind: Literal["github", "gitlab", "gitea"] = setting(
-        "Whose API the forge has; Forgejo has Gitea's.", "gitlab"
+        "The kind of API that the git host has; Forgejo has Gitea's.", "gitlab"
     )
     url: Opt[str] = setting(
         "The address of its API. Default by the host in `repository.url`.",
@@ -150,10 +150,12 @@ class RepositoryConfig(Section):
         "git@git.example.com:school/datasets.git",
         start="merlin-datasets",
     )
-    branch: str = setting("The branch that is followed, along its first parents.", default="main")
-    directory: str = setting("The folder in it that holds the datasets.", default="datasets")
+    branch: str = setting("The branch to follow, along its first parents.", default="main")
+    directory: str = setting("The folder in it with the datasets.", default="datasets")
     interval_s: float = setting(
-        "Seconds between two fetches. A git hook at the api makes one at once.", default=30, gt=0
+        "Seconds between two fetches. A git hook at the api triggers one immediately.",
+        default=30,
+        gt=0,
     )
     push: bool = setting(
         "Push verdict notes (`refs/notes/merlin`) to the repository.", example=True, default=False
@@ -189,7 +191,7 @@ class RepositoryConfig(Section):
 class ProviderLimits(Section):
     """What the provider allows."""
 
-    active_jobs: int = setting("Jobs that may be unfinished at one time.", default=1, ge=1)
+    active_jobs: int = setting("How many jobs may run at the same time.", default=1, ge=1)
 
 
 class ProviderConfig(Section):
@@ -199,7 +201,7 @@ class ProviderConfig(Section):
         "The name that recipes use.", "engine", pattern=r"^[a-z0-9_-]{1,40}$", start="engine"
     )
     base_url: str = setting(
-        "The address up to and with `/v1`.",
+        "The address, including `/v1`.",
         "http://127.0.0.1:8702/v1",
         start="http://127.0.0.1:8702/v1",
     )
@@ -216,21 +218,22 @@ class ProviderConfig(Section):
         default=None,
     )
     form: Literal["openai", "mistral", "yandex"] = setting(
-        "How it is asked to train: `openai` as most servers are, `mistral`, or `yandex` for"
+        "How training is requested: `openai` as by most servers, `mistral`, or `yandex` for"
         " YandexGPT. All answer by the OpenAI protocol.",
         default="openai",
     )
     folder: str = setting(
-        "The folder of the cloud; for the form `yandex`, which needs it.",
+        "The cloud folder; required by the form `yandex`.",
         "b1gexample0000000000",
         default_factory=str,
     )
     dialect: Literal["openai", "toplevel"] = setting(
-        "Where hyper-parameters stand: `openai` under `method`, `toplevel` as older servers want.",
+        "Where hyperparameters are sent: `openai` under `method`, `toplevel` as older servers"
+        " expect.",
         default="openai",
     )
     prices: Mapping[str, Rate] = setting(
-        "Prices that differ from the table `models`, by model.",
+        "Prices that differ from those in `models`, by model.",
         default_factory=dict,
         entries={
             "gpt-4o-mini-2024-07-18": ["currency", "input", "cached_input", "output", "training"]
@@ -238,10 +241,13 @@ class ProviderConfig(Section):
     )
     limits: ProviderLimits = ProviderLimits()
     settle_s: float = setting(
-        "Seconds that its lists may lag behind; 0 for the own engine.", default=60, ge=0, start=0
+        "Seconds by which its lists may lag behind; 0 for your own engine.",
+        default=60,
+        ge=0,
+        start=0,
     )
     poll_s: float = setting(
-        "Seconds between two looks at a running job.", default=10, gt=0, start=1
+        "Seconds between two checks of a running job.", default=10, gt=0, start=1
     )
 
 
@@ -250,34 +256,37 @@ class ModelConfig(Section):
 
     price: Opt[Rate] = None
     context: Opt[int] = setting(
-        "Tokens of a whole conversation: the window where the provider tells none and no refusal"
-        " told one.",
+        "Tokens of a whole conversation: the window, if neither the provider nor a refusal"
+        " gives one.",
         128000,
         default=None,
         ge=1,
     )
     training_example: Opt[int] = setting(
-        "Tokens of one training example; a longer one is an error of the check.",
+        "Tokens of one training example; the check reports an error for a longer one.",
         65536,
         default=None,
         ge=1,
     )
     sunset: Opt[Day] = setting(
-        "The day on which it and all models tuned on it go dark. A launch with less than 30 days"
-        " left is held.",
+        "The day on which it and all models tuned on it are shut down. A launch less than 30"
+        " days before it is held.",
         "2027-01-14",
         default=None,
     )
 
 
 class AnswerBudget(NotEmpty):
-    """What answers may cost a day (of `timezone`), in the provider's currency.
+    """The most that answers may cost a day (of `timezone`), in the provider's currency.
 
     It needs the prices of the models that answer.
     """
 
     per_day: Opt[float] = setting(
-        "All answers together; then nobody is answered until the day ends.", 20, default=None, gt=0
+        "All answers together; after that no one gets an answer until the day ends.",
+        20,
+        default=None,
+        gt=0,
     )
     per_person_per_day: Opt[float] = setting("The answers to one person.", 1, default=None, gt=0)
 
@@ -286,7 +295,7 @@ class BudgetConfig(Section):
     """Caps in the provider's currency, checked before a launch and before a question is asked."""
 
     per_job: Opt[float] = setting(
-        "One job, the proof of its model included, may cost this much.", 5, default=None, ge=0
+        "The most that one job may cost, with the test of its model.", 5, default=None, ge=0
     )
     per_month: Opt[float] = setting(
         "All jobs of a provider in a calendar month (UTC) together.", 50, default=None, ge=0
@@ -305,7 +314,7 @@ class BudgetConfig(Section):
 
 
 class TelegramLimits(Section):
-    """Sending limits; 0 lifts one."""
+    """Sending limits; 0 removes one."""
 
     overall_per_s: float = setting("Messages a second, all chats together.", default=30, ge=0)
     private_per_s: float = setting("Messages a second in one private chat.", default=1, ge=0)
@@ -329,7 +338,7 @@ class TelegramConfig(Section):
         default="https://t.me",
     )
     admins: Many[int] = setting(
-        "Telegram ids of admins: they get notices and may do everything in `/admin`.",
+        "Telegram IDs of admins: they get notifications and may do everything in `/admin`.",
         [123456789],
         default=(),
         start=[],
@@ -342,7 +351,7 @@ class ModelChoice(Section):
 
     provider: str = setting("One of `providers`.", "engine")
     model: str = setting(
-        "Its model; its sunset is watched.", "gpt-4.1-mini-2025-04-14", min_length=1
+        "Its model; the daemon watches its shut-down date.", "gpt-4.1-mini-2025-04-14", min_length=1
     )
 
     @property
@@ -355,7 +364,7 @@ class TranscriptionChoice(ModelChoice):
     """The model that writes voices down."""
 
     model: str = setting(
-        "Its model; its sunset is watched, whisper-1 ends on 2027-02-26.",
+        "Its model; the daemon watches its shut-down date. whisper-1 is shut down on 2027-02-26.",
         "gpt-transcribe",
         min_length=1,
     )
@@ -368,20 +377,23 @@ class Preset(Titled):
     prompt: Annotated[
         str, StringConstraints(strip_whitespace=True, pattern=r"\S", max_length=4000)
     ] = setting(
-        "The system text, 4,000 characters at most.",
+        "The instructions, at most 4,000 characters.",
         "Ask one question at a time and praise what is right.",
     )
     model: Opt[ModelChoice] = setting(
-        "The model that answers under it. Default the assistant.", default=None
+        "The model that answers with it. Default the assistant.", default=None
     )
 
 
 class MediaLimits(Section):
-    """What is taken of voices, photos and documents; Telegram itself gives files of up to 20 MB."""
+    """Limits of voice messages, photos and documents.
+
+    Telegram itself delivers files of up to 20 MB.
+    """
 
     document_mb: int = setting("Size of a document in MB.", default=20, ge=1, le=20)
     document_characters: int = setting(
-        "A document of so many characters is refused.", default=1000000, ge=1000, le=1000000
+        "A document with this many characters is refused.", default=1000000, ge=1000, le=1000000
     )
     photo_mb: int = setting("Size of a photo in MB.", default=10, ge=1, le=20)
     voice_mb: int = setting("Size of a voice message or video note in MB.", default=20, ge=1, le=20)
@@ -409,31 +421,31 @@ class ChatConfig(Section):
     """How questions are answered."""
 
     streaming: Literal["edits", "drafts", "off"] = setting(
-        "`edits`: an answer grows in its message; `drafts`: by Telegram's drafts in private"
-        ' chats; `"off"` (in quotes): it comes whole.',
+        "`edits`: an answer is written into its message by edits; `drafts`: as a Telegram"
+        ' draft in private chats; `"off"` (in quotes): only as a complete message.',
         default="edits",
     )
     assistant: Opt[ModelChoice] = setting(
-        "The general model for summaries, presets and people's own system texts. Default: the"
+        "The general model for summaries, presets and people's own instructions. Default: the"
         " first provider that names a model, else the first one.",
         default=None,
     )
     transcription: Opt[TranscriptionChoice] = setting(
-        "The model that writes voices down. Without it voice is not switched on.", default=None
+        "The model that transcribes voice messages. Without it voice is off.", default=None
     )
     vision: Opt[ModelChoice] = setting(
-        "The model that answers questions with photos. Without it photos are not switched on.",
+        "The model that answers questions with photos. Without it photos are off.",
         default=None,
     )
     grounding: Opt[ModelChoice] = setting(
-        "The model that composes an answer where the tuned one does not know it: from the nearest"
-        " taught examples and passages of the course's materials, which the answer names. Without"
-        " it nothing is composed.",
+        "The model that composes an answer if the tuned one does not know it: from the"
+        " nearest trained examples and passages of the course's materials, which are named"
+        " under the answer. Without it nothing is composed.",
         default=None,
     )
     presets: Table[Mapping[PresetName, Preset]] = setting(
-        "Named system texts that people choose by `/preset`; translator, summary and voice are"
-        " built in.",
+        "Named instructions that people choose by `/preset`; translator, summary and voice"
+        " are built in.",
         default_factory=dict,
         entries={"tutor": ["title", "prompt", "model"]},
     )
@@ -441,47 +453,50 @@ class ChatConfig(Section):
 
 
 class DatasetsConfig(Section):
-    """Which datasets people meet."""
+    """Which datasets people can use."""
 
     default: str = setting(
-        "The dataset a new chat talks to. Default the only one, else the first that serves.",
+        "The dataset of new chats. Default the only one, else the first with a live model.",
         "neurotypology",
         default_factory=str,
     )
 
 
 class Retention(Section):
-    """For how many days what is kept; 0 keeps for ever."""
+    """How many days things are kept; 0 keeps them for ever."""
 
     updates_days: int = setting(
         "Telegram's events, requests and unfinished dialogs, after their end.", default=30, ge=2
     )
     outgoing_days: int = setting(
-        "Messages and notices that were sent; their words are forgotten at once.", default=30, ge=2
+        "Messages and notifications that were sent; their text is deleted immediately.",
+        default=30,
+        ge=2,
     )
     turns_days: int = setting("Questions and answers.", 365, default=0, ge=0)
-    audit_days: int = setting("The record of what admins did.", default=730, ge=0)
+    audit_days: int = setting("The activity log of admins.", default=730, ge=0)
     builds_days: int = setting(
-        "Folders of builds that never served and are not under way. One that is needed again is"
-        " made anew from git.",
+        "Folders of builds that were never live and are not in progress. A build that is"
+        " needed again is rebuilt from git.",
         default=30,
         ge=0,
     )
     files_days: int = setting("Training files of such builds at their providers.", default=30, ge=0)
     models_days: int = setting(
-        "Models of such builds at their providers, with their checkpoints; they are gone for good.",
+        "Models of such builds at their providers, with their checkpoints; they are deleted"
+        " for good.",
         90,
         default=0,
         ge=0,
         start=90,
     )
     mirror_days: int = setting(
-        "What a rewritten history left in the mirror of the repository.", default=14, ge=0
+        "Objects of a rewritten history in the mirror of the repository.", default=14, ge=0
     )
 
 
 class TlsConfig(Section):
-    """Its own certificate, for who has no proxy that brings https; TLS 1.2 at least.
+    """Its own certificate, if no proxy provides https; TLS 1.2 or newer.
 
     Relative paths count from this file.
     """
@@ -493,22 +508,22 @@ class TlsConfig(Section):
 
 
 class ApiLimits(Section):
-    """Calls of the API a minute, and open connections; 0 lifts a limit."""
+    """API calls a minute, and open connections; 0 removes a limit."""
 
     anonymous_per_min: int = setting(
-        "One address of callers that are not signed in; pages may be opened ten times as often.",
+        "For one address without a sign-in; pages may be opened ten times as often.",
         default=60,
         ge=0,
         le=1000000,
     )
     person_per_min: int = setting(
-        "One person who is signed in, with all their browsers and keys.",
+        "For one signed-in person, with all their browsers and keys.",
         default=600,
         ge=0,
         le=1000000,
     )
     connections_per_address: int = setting(
-        "Open connections of one address; those of `proxies` are not counted.",
+        "Open connections from one address; those of `proxies` are not counted.",
         default=256,
         ge=0,
         le=1000000,
@@ -519,28 +534,26 @@ class HookConfig(Section):
     """The push hook of a git host."""
 
     credential: str = setting(
-        "Name of the environment variable with the secret; several stand in it with a space"
-        " between.",
+        "Name of the environment variable with the secret; several are separated by spaces.",
         "MERLIN_GIT_HOOK_SECRET",
         min_length=1,
     )
 
 
 class ProviderHookConfig(HookConfig):
-    """Providers that tell of their jobs; for the own engine the secret of engine.webhooks."""
+    """Providers that report on their jobs; for your own engine the secret of engine.webhooks."""
 
     credential: str = setting(
-        "Name of the environment variable with the secret; several stand in it with a space"
-        " between.",
+        "Name of the environment variable with the secret; several are separated by spaces.",
         "MERLIN_WEBHOOK_SECRET",
         min_length=1,
     )
 
 
 class HooksConfig(Section):
-    """Secrets that callers of hooks prove: as GitHub, GitLab, Gitea or Standard Webhooks do.
+    """Secrets that callers of hooks prove, as GitHub, GitLab, Gitea or Standard Webhooks do.
 
-    A hook without one takes calls from this machine alone.
+    A hook without one accepts calls from this machine only.
     """
 
     git: Opt[HookConfig] = None
@@ -554,12 +567,12 @@ class HooksConfig(Section):
 
 
 class OpenIdConfig(Section):
-    """Signing in by OpenID Connect of Telegram; needs `api.public_url`.
+    """Sign-in by Telegram's OpenID Connect; needs `api.public_url`.
 
-    BotFather gives client id and secret, and is told the address `/api/auth/openid/callback`.
+    BotFather gives client ID and secret; enter the address `/api/auth/openid/callback` there.
     """
 
-    client_id: str = setting("The client id.", "123456789", min_length=1)
+    client_id: str = setting("The client ID.", "123456789", min_length=1)
     issuer: str = setting(
         "The issuer's address.", default="https://oauth.telegram.org", pattern=r"^https?://"
     )
@@ -571,29 +584,29 @@ class OpenIdConfig(Section):
 
 
 class ApiConfig(Section):
-    """The process that listens to the world."""
+    """The process that is reachable from outside."""
 
     listen: Listen = setting(
-        "host:port. For the world set `api.tls`, or put a proxy with https before it.",
+        "host:port. For access from outside set `api.tls`, or put a proxy with https in front"
+        " of it.",
         default="127.0.0.1:8701",
     )
     public_url: str = setting(
-        "Its address as people see it; links and checks of where a call comes from use it.",
+        "Its address for people; used in links and to check where a call comes from.",
         "https://merlin.example.com",
         default_factory=str,
     )
     tls: Opt[TlsConfig] = None
     proxies: Many[Network] = setting(
-        "Addresses or networks of proxies that are believed when they say for whom they call, and"
-        " whether by https. Nobody else is.",
+        "Addresses or networks of proxies that are trusted to report the client's address and"
+        " https. No others are.",
         ["127.0.0.1"],
         default=("127.0.0.1", "::1"),
     )
     limits: ApiLimits = ApiLimits()
     hooks: HooksConfig = HooksConfig()
     monitoring: Many[Network] = setting(
-        "Addresses or networks that may read `/readyz` and `/metrics`. For all others they are"
-        " not there.",
+        "Addresses or networks that may read `/readyz` and `/metrics`. All others get 404.",
         ["127.0.0.0/8", "10.0.0.7"],
         default=LOOPBACK,
     )
@@ -606,13 +619,13 @@ class ApiConfig(Section):
 
 
 class SecurityConfig(Section):
-    """What protects against one account alone."""
+    """Protection in case one account is stolen."""
 
     two_people: Many[Literal["refund", "role", "promote", "broadcast"]] = setting(
-        "Acts that another admin has to approve first: `refund`, `role` (giving and taking away),"
-        " `promote` (also a rollback, and accepting changed answers), `broadcast`. Any of them"
-        " brings `role`: who may make a second admin alone needs no other. Needs two admins in"
-        " `telegram.admins`. Commands on the machine are not asked about.",
+        "Actions that another admin has to approve first: `refund`, `role` (granting and"
+        " revoking), `promote` (also a rollback, and accepting changed answers), `broadcast`."
+        " Any of them includes `role`: an admin who can appoint a second one needs no other."
+        " Needs two admins in `telegram.admins`. Commands on the machine need no approval.",
         default=(),
     )
 
@@ -623,13 +636,13 @@ class SecurityConfig(Section):
 
 
 class TracingConfig(Section):
-    """Traces by OpenTelemetry: from an update to its answer, from a commit to its model.
+    """OpenTelemetry traces: from an update to its answer, from a commit to its model.
 
-    They hold ids, counts and durations, never a text or who somebody is.
+    They contain ids, counts and durations, never texts or who a person is.
     """
 
     endpoint: str = setting(
-        "Where a receiver of OTLP over HTTP listens, with the path.",
+        "The address of a receiver of OTLP over HTTP, with the path.",
         "http://127.0.0.1:4318/v1/traces",
         pattern=r"^https?://",
     )
@@ -638,7 +651,7 @@ class TracingConfig(Section):
 class DaemonConfig(Section):
     """The daemon's pace."""
 
-    tick_s: float = setting("Seconds between two looks at what waits.", default=1, gt=0)
+    tick_s: float = setting("Seconds between two checks for work.", default=1, gt=0)
     quiet_s: Opt[float] = setting(
-        "Overrides `launch.quiet_s` of every dataset; the demo does.", 60, default=None, ge=0
+        "Overrides `launch.quiet_s` of every dataset; the demo uses it.", 60, default=None, ge=0
     )

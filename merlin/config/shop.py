@@ -70,7 +70,7 @@ def _a_day(value: object) -> object:
 
 
 class Allowance(NotEmpty):
-    """How many questions of one format; what is left out is not limited, 0 is not allowed."""
+    """How many questions of one format; what is left out is unlimited, 0 turns it off."""
 
     day: Opt[int] = Field(default=None, ge=0)
     month: Opt[int] = Field(default=None, ge=0)
@@ -89,14 +89,18 @@ class PlanPrice(NotEmpty):
     """What it costs; a plan without a price is not sold."""
 
     rub: Opt[float] = setting(
-        "Roubles, two decimals at most: 299 or 299.90; paid at YooKassa.",
+        "Roubles, at most two decimals: 299 or 299.90; paid through YooKassa.",
         299,
         default=None,
         gt=0,
         le=1_000_000,
     )
     stars: Opt[int] = setting(
-        "Telegram's Stars, at most 25,000; renewed 10,000.", 200, default=None, ge=1, le=MAX_STARS
+        "Telegram Stars, at most 25,000; with auto-renewal 10,000.",
+        200,
+        default=None,
+        ge=1,
+        le=MAX_STARS,
     )
 
     @field_validator("rub")
@@ -108,7 +112,7 @@ class PlanPrice(NotEmpty):
 
 
 class Pack(NotEmpty):
-    """This is no plan but a pack of questions, used when the plan has no room."""
+    """This is not a plan but a pack of questions, used when the plan has none left."""
 
     text: Opt[int] = setting("Text questions.", 100, default=None, ge=1, le=1000000)
     voice: Opt[int] = setting("Voice messages and video notes.", 20, default=None, ge=1, le=1000000)
@@ -127,7 +131,7 @@ class Plan(Titled):
     photo: Opt[PerDay] = setting("Photos.", 0, default=None)
     document: Opt[PerDay] = setting("Documents.", 0, default=None)
     window: Opt[int] = setting(
-        "Most tokens of a session. Default as the model has.", 8192, default=None, ge=256
+        "Most tokens of a conversation. Default as the model has.", 8192, default=None, ge=256
     )
     models: Many[str] = setting(
         "Patterns of model ids that may answer, as for file names: `ft:*`. Default every model.",
@@ -135,16 +139,16 @@ class Plan(Titled):
         default_factory=tuple,
     )
     sessions: Opt[int] = setting(
-        "How many sessions of a person are kept. Default all of them.", 20, default=None, ge=1
+        "How many conversations of a person are kept. Default all of them.", 20, default=None, ge=1
     )
     about: Line = setting(
-        "A line that people read before they buy it, in `ru` and `en`.",
+        "A line for buyers, in `ru` and `en`.",
         {"ru": "Для учёбы каждый день", "en": "For studying every day"},
         default_factory=dict,
     )
     price: Opt[PlanPrice] = None
     days: Opt[int] = setting(
-        "For how many days it is bought; of a pack, for how long it may be used. Default of a"
+        "For how many days it is bought; for a pack, how long it may be used. Default of a"
         " pack: until it is used up.",
         30,
         default=None,
@@ -153,16 +157,16 @@ class Plan(Titled):
     )
     pack: Opt[Pack] = None
     renewed: bool = setting(
-        "It is paid again when it ends, until the person says no; in Stars every 30 days.",
+        "Auto-renewal: it is paid again when it ends, until the person turns this off; in"
+        " Stars every 30 days.",
         example=True,
         default=False,
     )
     trial_days: Opt[int] = setting(
-        "Everybody may have it for so many days once for nothing.", 3, default=None, ge=1, le=365
+        "A free trial of this many days, once per person.", 3, default=None, ge=1, le=365
     )
     courses: Many[str] = setting(
-        "It counts for questions about these courses alone, with a count of its own. Default for"
-        " all.",
+        "It applies only to questions about these courses, with its own count. Default all.",
         ["algorithms"],
         default_factory=tuple,
         min_length=1,
@@ -199,32 +203,31 @@ class Plan(Titled):
 
 
 class Receipt(Section):
-    """Receipts by 54-FZ, made by YooKassa, in its codes.
+    """Receipts by 54-FZ, issued by YooKassa, in its codes.
 
-    Without this key none are asked for. With it people name an e-mail address or a telephone
-    number.
+    Without this key there are none. With it buyers enter an e-mail address or a phone number.
     """
 
     vat_code: int = setting(
-        "Rate of VAT in YooKassa's codes; 1 is without.", default=1, ge=1, le=12
+        "Rate of VAT in YooKassa's codes; 1 is without VAT.", default=1, ge=1, le=12
     )
-    subject: str = setting("What is sold, in YooKassa's words.", default="service", min_length=1)
+    subject: str = setting("What is sold, by YooKassa's codes.", default="service", min_length=1)
     mode: str = setting(
-        "How it is paid, in YooKassa's words.", default="full_payment", min_length=1
+        "How it is paid, by YooKassa's codes.", default="full_payment", min_length=1
     )
     tax_system: Opt[int] = setting(
-        "Tax system, where the shop has several.", 2, default=None, ge=1, le=6
+        "Tax system, if the shop has several.", 2, default=None, ge=1, le=6
     )
 
 
 class YooKassaConfig(Section):
-    """A shop at YooKassa, which takes roubles on our own pages; it needs `api.public_url`."""
+    """A YooKassa shop for payments in roubles on our own pages; it needs `api.public_url`."""
 
     base_url: Annotated[str, AfterValidator(lambda url: url.rstrip("/"))] = setting(
         "Address of its API.", default="https://api.yookassa.ru/v3", pattern=r"^https?://"
     )
     shop_id: str = setting(
-        "Name of the environment variable with the shop's id.",
+        "Name of the environment variable with the shop's ID.",
         default="YOOKASSA_SHOP_ID",
         min_length=1,
     )
@@ -234,28 +237,30 @@ class YooKassaConfig(Section):
         min_length=1,
     )
     test: bool = setting(
-        "This is a test shop. Only payments that are tests are believed then; and none that are"
-        " tests otherwise.",
+        "This is a test shop: only test payments are accepted. Otherwise test payments are"
+        " not accepted.",
         default=False,
     )
     capture: Literal["auto", "manual"] = setting(
-        "`manual`: money is held first, and taken when the order was looked at once more.",
+        "`manual`: money is held first, and charged after the order was checked once more.",
         default="auto",
     )
     save_methods: bool = setting(
-        "People may let a renewed plan be paid by the same card. YooKassa must allow it to the"
-        " shop.",
+        "People may agree that a renewed plan is paid by the same card. YooKassa must allow"
+        " this for the shop.",
         example=True,
         default=False,
     )
     bot_button: bool = setting(
-        "The bot leads to the page that takes roubles too. Telegram's Developer Terms 6.2 sell"
-        " digital goods in Telegram for Stars alone: this is for what is none.",
+        "The bot also links to the page for payments in roubles. By Telegram's Developer"
+        " Terms 6.2 digital goods are sold in Telegram only for Stars: this key is for other"
+        " goods.",
         default=False,
     )
     receipt: Opt[Receipt] = None
     networks: Many[Network] = setting(
-        "Networks that notifications may come from, as a second wall. Default YooKassa's own.",
+        "Networks from which notifications are accepted, as an additional check. Default"
+        " YooKassa's own.",
         ["185.71.76.0/27"],
         default_factory=lambda: NETWORKS,
     )
@@ -265,19 +270,19 @@ class PaymentsConfig(Section):
     """How plans with a price are paid for. Stars need nothing here."""
 
     order_hours: int = setting(
-        "An order that nobody pays ends after so many hours.", default=24, ge=1, le=72
+        "An unpaid order expires after this many hours.", default=24, ge=1, le=72
     )
     invitation: int = setting(
-        "So many text questions beyond the plan for each new person that somebody brings by their"
-        " link, twenty people at most; 0: none.",
+        "How many extra text questions a person gets for each new person who joins with their"
+        " link, for at most twenty people; 0: none.",
         5,
         default=0,
         ge=0,
         le=1000,
     )
     not_digital: Many[str] = setting(
-        "Plans that are no digital goods (a seminar, a printed certificate), so that Telegram's"
-        " terms do not ask for a price in Stars.",
+        "Plans that are not digital goods (a seminar, a printed certificate), for which"
+        " Telegram's terms require no price in Stars.",
         ["seminar"],
         default=(),
     )
