@@ -21,7 +21,7 @@ from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import health_problem
+from merlin.core.heartbeat import health_problem, readiness_error_key
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -89,8 +89,7 @@ def _probe_readiness(server_url: str) -> MerlinError | None:
         state = "silent"
     else:
         return None
-    keys = {"full": "store-full", "read-only": "store-read-only"}
-    return MerlinError(f"the database is {state}", keys.get(state, "ill-database"))
+    return MerlinError(f"the database is {state}", readiness_error_key(state))
 
 
 def _get(url: str) -> None:

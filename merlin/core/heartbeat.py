@@ -56,6 +56,25 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
     return MerlinError(f"silent since {at}", "ill-still", at=at)
 
 
+# What /readyz says of a database that stores nothing, by the key of the error.
+_DATABASE_STATES = {
+    "store-full": "full",
+    "store-no-room": "full",
+    "store-read-only": "read-only",
+    "ill-database": "silent",
+}
+
+
+def readiness_state(key: str) -> str:
+    """Return what /readyz says of a database whose write failed with this error."""
+    return _DATABASE_STATES.get(key, "silent")
+
+
+def readiness_error_key(state: str) -> str:
+    """Return the key of the error that /readyz reports as `state`."""
+    return next((key for key, each in _DATABASE_STATES.items() if each == state), "ill-database")
+
+
 def describe_step(language: str, step: str) -> str:
     """Return the description of a step for users; a daemon's ticks are all described as work."""
     known = {"serving": "step-serving", "telegram is down": "step-telegram-down"}

@@ -36,7 +36,7 @@ from merlin.app.health import (
 )
 from merlin.app.status import status
 from merlin.core.errors import MerlinError
-from merlin.core.heartbeat import Heartbeat
+from merlin.core.heartbeat import Heartbeat, readiness_state
 from merlin.core.log import get_logger, redact
 
 status_router = operation_router(prefix="/api", tags=["office"])
@@ -164,16 +164,13 @@ async def readyz(request: Request) -> Response:
     return JSONResponse(content, 200 if is_ready else 503)
 
 
-_STATES = {"store-full": "full", "store-no-room": "full", "store-read-only": "read-only"}
-
-
 async def database_state(services: ApiServices) -> str:
     """Return whether the database stores a write: ok, full, read-only or silent."""
     try:
         await asyncio.wait_for(services.write(lambda ctx: ctx.db.require_writable()), ANSWER_S)
     except (MerlinError, TimeoutError) as error:
         log.warning("the database stored nothing", reason=redact(str(error)))
-        return _STATES.get(getattr(error, "key", ""), "silent")
+        return readiness_state(getattr(error, "key", ""))
     return "ok"
 
 
