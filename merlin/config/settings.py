@@ -481,9 +481,11 @@ class Retention(Section):
         default=30,
         ge=0,
     )
-    files_days: int = setting("Training files of such builds at their providers.", default=30, ge=0)
+    files_days: int = setting(
+        "Training files of builds that were never live, at their providers.", default=30, ge=0
+    )
     models_days: int = setting(
-        "Models of such builds at their providers, with their checkpoints; they are deleted"
+        "Models that were never live, at their providers, with their checkpoints; they are deleted"
         " for good.",
         90,
         default=0,
