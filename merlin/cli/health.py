@@ -21,7 +21,7 @@ from merlin.config.engine import EngineConfig
 from merlin.config.settings import ApiConfig
 from merlin.core.clock import utc_now
 from merlin.core.errors import ConfigError, MerlinError, NotFound
-from merlin.core.heartbeat import health_problem, readiness_error_key
+from merlin.core.heartbeat import Heartbeat, health_problem, readiness_error_key
 from merlin.core.loopback import url_place
 
 PROBE_S = 5.0
@@ -32,10 +32,15 @@ app = typer.Typer()
 @app.command()
 def health(
     process: Annotated[str, typer.Argument(help="daemon, bot, api or engine.")],
+    *,
+    alive: Annotated[
+        bool, typer.Option("--alive", help="Only whether it lives: a restart could help if not.")
+    ] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Tell whether a process is healthy: exit 0, or 1 with the reason."""
-    reason = health_error(configuration(config), process)
+    check = liveness_error if alive else health_error
+    reason = check(configuration(config), process)
     if reason is None:
         print_message("health-good", process=process)
         return
@@ -53,6 +58,30 @@ def health_error(config: Config, process: str) -> MerlinError | None:
     if process in ("daemon", "bot"):
         return _check_heartbeat(config, process)
     raise ConfigError(f"no process {process}", "health-unknown", process=process)
+
+
+def liveness_error(config: Config, process: str) -> MerlinError | None:
+    """Return the error of a process that a restart could help, or None. Raises ConfigError.
+
+    Unlike `health_error` it ignores a failing step, and a missing heartbeat while the database
+    takes no writes.
+    """
+    if process == "api":
+        return _probe_server(_server_url(config.api))
+    if process not in ("daemon", "bot"):
+        return health_error(config, process)
+    from merlin.db.database import open_database
+
+    try:
+        beats, now = _read_heartbeats(config, process), utc_now()
+        if any(beat.is_alive(now) for beat in beats):
+            return None
+        if beats:
+            with open_database(config.database) as database:
+                database.require_writable()
+    except MerlinError:
+        return None
+    return health_problem(beats, now)
 
 
 def plain_reason(error: OSError) -> str:
@@ -105,19 +134,26 @@ def _check_heartbeat(config: Config, process: str) -> MerlinError | None:
     """
     # Imported here: probes of HTTP servers run often and do not need the database modules.
     from merlin.db.database import require_room, require_storage
+
+    try:
+        require_storage(config.database)
+        beats = _read_heartbeats(config, process)
+        require_room(config.state_dir)
+    except MerlinError as error:
+        return error
+    return health_problem(beats, utc_now())
+
+
+def _read_heartbeats(config: Config, process: str) -> list[Heartbeat]:
     from merlin.db.processes import Heartbeats
     from merlin.wiring.context import reading
 
     try:
-        require_storage(config.database)
         with reading(config) as database:
             beats = [beat for beat in Heartbeats(database).all() if beat.process == process]
-        require_room(config.state_dir)
     except NotFound:
-        beats = []
-    except MerlinError as error:
-        return error
+        return []
     # With a webhook several bots may run: judge the one on this host.
     if process == "bot" and config.telegram.mode == "webhook":
         beats = [beat for beat in beats if beat.host == socket.gethostname()]
-    return health_problem(beats, utc_now())
+    return beats

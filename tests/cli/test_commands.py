@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
+from datetime import timedelta
 
 import pytest
 import yaml
@@ -215,11 +216,16 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
         with opened(lab.config) as database:
             now = utc_now()
             Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
+            then = now - timedelta(minutes=1)
+            Heartbeats(database).beat(Heartbeat("bot", "here", 2, then, then, "polls"))
         assert health_error(lab.config, "daemon") is None
         filler = fill(state)
         code, told = run("health", "daemon")
         assert (code, f"The disk of {state} is full" in told.err) == (1, True)
+        # No restart helps, and a heartbeat that could not be stored says nothing.
+        assert [run("health", name, "--alive")[0] for name in ("daemon", "bot")] == [0, 0]
         filler.unlink()
+        assert [run("health", name, "--alive")[0] for name in ("daemon", "bot")] == [0, 1]
         assert health_error(lab.config, "daemon") is None
         subprocess.run(["mount", "-o", "remount,ro", state], check=True)
         assert health_error(lab.config, "daemon").key == "store-read-only"

@@ -87,10 +87,14 @@ def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_probes_ask_the_process_itself(name):
-    for kind in ("startupProbe", "livenessProbe"):
+    for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
         probe = container(name)[kind]
         if "exec" in probe:
-            assert ["CMD", *probe["exec"]["command"]] == SERVICES[name]["healthcheck"]["test"]
+            # A restart helps a process that does not live, but no full disk.
+            is_restarted = kind != "readinessProbe"
+            command = [each for each in probe["exec"]["command"] if each != "--alive"]
+            assert ("--alive" in probe["exec"]["command"]) is is_restarted
+            assert ["CMD", *command] == SERVICES[name]["healthcheck"]["test"]
         else:
             (port,) = container(name)["ports"]
             scheme = {"scheme": "HTTPS"} if name == "engine" else {}
