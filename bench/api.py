@@ -1,7 +1,7 @@
-"""The open API against plain FastAPI, and by itself with ten thousand courses.
+"""Measure the public API against plain FastAPI, and with ten thousand courses.
 
-`python -m bench api [ROW…] [--json]`. The server has one core, the clients have another; both
-sides answer from the same SQLite file, over kept-alive connections. Limits of calls are lifted.
+`python -m bench api [ROW…] [--json]`. Server and clients have a core each. Both servers read the
+same SQLite file; connections are kept alive, rate limits are off.
 """
 
 from __future__ import annotations
@@ -16,13 +16,22 @@ from pathlib import Path
 from urllib.parse import quote
 
 from bench.api_catalogue import LESSONS, queries
-from bench.api_sides import Figures, Serving, Side, catalogue, ours, plain, serving, unkept
-from bench.chat_figures import Figure, shown
+from bench.api_sides import (
+    Figures,
+    RunningServer,
+    Side,
+    catalogue,
+    merlin_command,
+    plain_command,
+    run_server,
+    uncached_command,
+)
+from bench.chat_figures import Figure, format_row
 
 RUNS, CALLS = 3, 1500
 FEW, MANY, CLIENTS = 100, 10_000, 8
 LIST = "/api/courses"
-PEOPLE, EACH, RACERS = 20, 250, 32
+PEOPLE, COURSES_EACH, RACERS = 20, 250, 32
 
 
 def run(arguments: Sequence[str] = ()) -> None:
@@ -33,67 +42,68 @@ def run(arguments: Sequence[str] = ()) -> None:
     args = parser.parse_args(arguments)
     for name in args.rows or ROWS:
         for figure in ROWS[name]():
-            print(json.dumps(asdict(figure)) if args.json else shown(figure), flush=True)
+            print(json.dumps(asdict(figure)) if args.json else format_row(figure), flush=True)
 
 
-def _runs(server: Serving, *paths: str, **asked: object) -> Figures:
-    """Return the middle one of some runs, by answers a second; the first run warms up."""
-    server.gets(*paths, **{**asked, "calls": 200})
-    runs = [server.gets(*paths, **{"calls": CALLS, **asked}) for _ in range(RUNS)]
+def _measure_median(server: RunningServer, *paths: str, **arguments: object) -> Figures:
+    """Return the run with the median number of answers per second, after a warm-up run."""
+    server.measure_gets(*paths, **{**arguments, "calls": 200})
+    runs = [server.measure_gets(*paths, **{"calls": CALLS, **arguments}) for _ in range(RUNS)]
     runs.sort(key=lambda figures: float(figures["answers_per_s"]))
     return runs[len(runs) // 2]
 
 
-def plainly() -> list[Figure]:
-    """Compare the list of 100 courses: made anew, from kept bytes, and not modified."""
+def compare_lists() -> list[Figure]:
+    """Compare the list of 100 courses with plain FastAPI: uncached, cached, and not modified."""
     with catalogue(FEW) as state:
-        with serving(plain, state) as server:
-            theirs = _runs(server, LIST)
-        with serving(unkept, state) as server:
-            anew = _runs(server, LIST)
-        with serving(ours, state) as server:
-            kept = _runs(server, LIST)
-            tag = server.tag(LIST)
-            same = _runs(server, LIST, headers={"If-None-Match": tag})
-    assert set(same["statuses"]) == {"304"}, same
+        with run_server(plain_command, state) as server:
+            plain_figures = _measure_median(server, LIST)
+        with run_server(uncached_command, state) as server:
+            uncached = _measure_median(server, LIST)
+        with run_server(merlin_command, state) as server:
+            cached = _measure_median(server, LIST)
+            read_etag = server.read_etag(LIST)
+            not_modified = _measure_median(server, LIST, headers={"If-None-Match": read_etag})
+    assert set(not_modified["statuses"]) == {"304"}, not_modified
     key = "answers_per_s"
     return [
-        Figure.ratio("list of 100 courses, made anew", anew, theirs, key, 3.0, 4.0),
-        Figure.ratio("list of 100 courses, kept bytes", kept, theirs, key, 8.0, 12.0),
-        Figure.ratio("list of 100 courses, 304", same, theirs, key, 8.0, 12.0),
+        Figure.ratio("list of 100 courses, uncached", uncached, plain_figures, key, 3.0, 4.0),
+        Figure.ratio("list of 100 courses, cached", cached, plain_figures, key, 8.0, 12.0),
+        Figure.ratio("list of 100 courses, 304", not_modified, plain_figures, key, 8.0, 12.0),
     ]
 
 
-def many() -> list[Figure]:
-    """Ask `merlin api` for pages, words and materials of 10,000 courses with 100,000 materials."""
-    return _large(ours, "")
+def measure_large() -> list[Figure]:
+    """Request pages, searches and materials of 10,000 courses with 100,000 materials."""
+    return _measure_catalogue(merlin_command, "")
 
 
-def cold() -> list[Figure]:
-    """Ask the same where no answer is kept: each call is the first of its kind."""
-    return _large(unkept, ", nothing kept")
+def measure_uncached() -> list[Figure]:
+    """Measure the same without the response cache."""
+    return _measure_catalogue(uncached_command, ", uncached")
 
 
-def _large(side: Side, how: str) -> list[Figure]:
+def _measure_catalogue(side: Side, how: str) -> list[Figure]:
     words = [f"{LIST}/search?limit=20&query={quote(query)}" for query in queries(500)]
     with catalogue(MANY) as state:
         pages = [f"{LIST}?limit=50{cursor}" for cursor in _cursors(state)]
         materials = [f"{LIST}/{n + 1}/materials/{n * LESSONS + 1}" for n in range(0, MANY, 7)]
-        with serving(side, state) as server:
-            listed, found, one = (
-                _runs(server, *paths, clients=CLIENTS) for paths in (pages, words, materials)
+        with run_server(side, state) as server:
+            pages_read, searched, material_read = (
+                _measure_median(server, *paths, clients=CLIENTS)
+                for paths in (pages, words, materials)
             )
-    for figures in (listed, found, one):
+    for figures in (pages_read, searched, material_read):
         assert set(figures["statuses"]) == {"200"}, figures
     return [
-        Figure.most(f"10,000 courses, page of 50, p99{how}", listed, "p99_ms", 10, 8),
-        Figure.most(f"10,000 courses, search, p99{how}", found, "p99_ms", 30, 20),
-        Figure.most(f"100,000 materials, one of them, p99{how}", one, "p99_ms", 10, 8),
+        Figure.at_most(f"10,000 courses, page of 50, p99{how}", pages_read, "p99_ms", 10, 8),
+        Figure.at_most(f"10,000 courses, search, p99{how}", searched, "p99_ms", 30, 20),
+        Figure.at_most(f"100,000 materials, one of them, p99{how}", material_read, "p99_ms", 10, 8),
     ]
 
 
 def _cursors(state: Path) -> list[str]:
-    """Return cursors all over the catalogue."""
+    """Return cursors distributed over the catalogue."""
     from merlin.api.schema import cursor_after
 
     with closing(sqlite3.connect(state / "merlin.db")) as database:
@@ -101,39 +111,42 @@ def _cursors(state: Path) -> list[str]:
     return ["", *(f"&cursor={cursor_after(semester, slug)}" for semester, slug in rows)]
 
 
-def start() -> list[Figure]:
-    """Ask `merlin api` over one kept-alive connection: Nagle's 44 ms must not be there."""
-    with catalogue(FEW) as state, serving(ours, state) as server:
-        kept = _runs(server, LIST, calls=300)
-        probe = _runs(server, "/healthz", calls=300)
+def measure_keep_alive() -> list[Figure]:
+    """Measure one kept-alive connection, which must not show the 44 ms of Nagle's algorithm."""
+    with catalogue(FEW) as state, run_server(merlin_command, state) as server:
+        course_list = _measure_median(server, LIST, calls=300)
+        probe = _measure_median(server, "/healthz", calls=300)
     return [
-        Figure.most("keep-alive GET of the list, p50", kept, "p50_ms", 5, 1),
-        Figure.most("keep-alive GET of /healthz, p50", probe, "p50_ms", 5, 1),
+        Figure.at_most("keep-alive GET of the list, p50", course_list, "p50_ms", 5, 1),
+        Figure.at_most("keep-alive GET of /healthz, p50", probe, "p50_ms", 5, 1),
     ]
 
 
-def race() -> list[Figure]:
-    """Let 32 connections keep 250 courses for each of 20 people, each of them twice."""
-    with catalogue(EACH) as state:
-        keys = _keys(state)
-        # Person by person in turns, each course twice in a row of turns.
-        bodies = [course for course in range(1, EACH + 1) for _ in range(2 * PEOPLE)]
-        with serving(ours, state) as server:
-            figures = server.keeps(clients=RACERS, bodies=bodies, keys=keys)
+def race_favourites() -> list[Figure]:
+    """Add 250 favourites for each of 20 people over 32 connections, each favourite twice."""
+    with catalogue(COURSES_EACH) as state:
+        keys = _create_keys(state)
+        # Keys are used in turn, so each person gets every course twice.
+        bodies = [course for course in range(1, COURSES_EACH + 1) for _ in range(2 * PEOPLE)]
+        with run_server(merlin_command, state) as server:
+            figures = server.measure_favourites(clients=RACERS, bodies=bodies, keys=keys)
         with closing(sqlite3.connect(state / "merlin.db")) as database:
-            kept = database.execute("SELECT user_id, course_id FROM favourite").fetchall()
-    expected = {(user, course) for user in range(1, PEOPLE + 1) for course in range(1, EACH + 1)}
-    made = figures["statuses"]
-    assert made == {"201": len(expected), "200": len(expected)}, made
-    wrong = len(kept) - len(set(kept)) + len(set(kept) ^ expected)
-    figures["wrong"] = wrong
+            stored = database.execute("SELECT user_id, course_id FROM favourite").fetchall()
+    expected = {
+        (user, course) for user in range(1, PEOPLE + 1) for course in range(1, COURSES_EACH + 1)
+    }
+    statuses = figures["statuses"]
+    assert statuses == {"201": len(expected), "200": len(expected)}, statuses
+    figures["wrong"] = len(stored) - len(set(stored)) + len(set(stored) ^ expected)
     return [
-        Figure.most("10,000 racing POSTs of favourites, wrong or twice", figures, "wrong", 0, 0),
+        Figure.at_most(
+            "10,000 racing POSTs of favourites, wrong or double", figures, "wrong", 0, 0
+        ),
     ]
 
 
-def _keys(state: Path) -> list[str]:
-    """Return a key for each of the people."""
+def _create_keys(state: Path) -> list[str]:
+    """Create an API key for each person."""
     from merlin.account.api_keys import ApiKeys, Scope
     from merlin.account.users import User, Users
     from merlin.db.database import open_database
@@ -148,9 +161,9 @@ def _keys(state: Path) -> list[str]:
 
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
-    "plain": plainly,
-    "many": many,
-    "cold": cold,
-    "start": start,
-    "race": race,
+    "plain": compare_lists,
+    "many": measure_large,
+    "cold": measure_uncached,
+    "start": measure_keep_alive,
+    "race": race_favourites,
 }

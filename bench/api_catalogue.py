@@ -1,4 +1,4 @@
-"""A catalogue of made-up courses in a new SQLite file, as commits would have left it."""
+"""Fill a new SQLite file with generated courses, as commits would store them."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from merlin.db.tables import COURSE, COURSE_TEACHER, MATERIAL, SEARCH_ENTRY
 
 AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 LESSONS = 10
-# What is taught here, as it is written: 2,300 Russian words in their forms, 240 English ones.
-_SAID = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("datasets/*/materials/*.md")))
-_WORDS = sorted({word for word in split_words(fold(_SAID)) if len(word) > 3 and word.isalpha()})
+# The words of the sample materials: 2,300 inflected Russian words, 240 English ones.
+_TEXT = "".join(path.read_text("utf-8") for path in sorted(ROOT.glob("datasets/*/materials/*.md")))
+_WORDS = sorted({word for word in split_words(fold(_TEXT)) if len(word) > 3 and word.isalpha()})
 _ENGLISH = [word for word in _WORDS if word.isascii()]
 _RUSSIAN = [word for word in _WORDS if not word.isascii()]
 Row = dict[str, Any]
 
 
 def fill(state: Path, courses: int) -> None:
-    """Make `state`/merlin.db with so many courses of ten materials each."""
+    """Create `state`/merlin.db with this number of courses of ten materials each."""
     state.mkdir(parents=True)
     with open_database(f"sqlite://{state}/merlin.db") as database:
         migrate(database)
-        dealt = random.Random(courses)  # noqa: S311 - the same catalogue each time
+        rng = random.Random(courses)  # noqa: S311 - the same catalogue each time
         with database.atomic():
-            database.add_many(COURSE, (_course(number, dealt) for number in range(courses)))
+            database.add_many(COURSE, (_course(number, rng) for number in range(courses)))
             rows = database.rows(COURSE.select())
             database.add_many(COURSE_TEACHER, (_teacher(row["id"]) for row in rows))
-            database.add_many(MATERIAL, _materials(rows, dealt))
+            database.add_many(MATERIAL, _materials(rows, rng))
             database.add_many(SEARCH_ENTRY, _entries(database, rows))
             mark_changed(database)
 
 
-def _some(dealt: random.Random, of: list[str], least: int, most: int) -> str:
-    return " ".join(dealt.choices(of, k=dealt.randint(least, most))).capitalize()
+def _make_text(rng: random.Random, words: list[str], least: int, most: int) -> str:
+    return " ".join(rng.choices(words, k=rng.randint(least, most))).capitalize()
 
 
-def _course(number: int, dealt: random.Random) -> Row:
+def _course(number: int, rng: random.Random) -> Row:
     return {
         "slug": f"course-{number:05d}",
         "semester": 1 + number % 8,
-        "name_ru": _some(dealt, _RUSSIAN, 2, 6),
-        "name_en": _some(dealt, _ENGLISH, 2, 4),
-        "description_ru": _some(dealt, _RUSSIAN, 10, 40),
-        "description_en": _some(dealt, _ENGLISH, 10, 40),
+        "name_ru": _make_text(rng, _RUSSIAN, 2, 6),
+        "name_en": _make_text(rng, _ENGLISH, 2, 4),
+        "description_ru": _make_text(rng, _RUSSIAN, 10, 40),
+        "description_en": _make_text(rng, _ENGLISH, 10, 40),
         "is_active": 1,
         "indexed_at": AT,
         **{kind: len(range(place, LESSONS, len(KINDS))) for place, kind in enumerate(KINDS)},
@@ -64,10 +64,10 @@ def _teacher(course_id: int) -> Row:
     return {"course_id": course_id, "place": 0, "teacher": f"teacher-{course_id % 40}"}
 
 
-def _materials(courses: list[Row], dealt: random.Random) -> Iterator[Row]:
+def _materials(courses: list[Row], rng: random.Random) -> Iterator[Row]:
     for course in courses:
         for lesson in range(LESSONS):
-            title = _some(dealt, _RUSSIAN, 1, 5)
+            title = _make_text(rng, _RUSSIAN, 1, 5)
             yield {
                 "course_id": course["id"],
                 "place": lesson,
@@ -89,11 +89,11 @@ def _entries(database: Database, courses: list[Row]) -> Iterator[Row]:
 
 
 def queries(count: int) -> list[str]:
-    """Return what people type: one to three words, one of five English, one of four half typed."""
-    dealt = random.Random(count)  # noqa: S311 - the same queries each time
-    told = []
+    """Return search queries of one to three words: every fifth English, every fourth incomplete."""
+    rng = random.Random(count)  # noqa: S311 - the same queries each time
+    texts = []
     for number in range(count):
-        said = dealt.choices(_RUSSIAN if number % 5 else _ENGLISH, k=1 + number % 3)
-        said[-1] = said[-1][: dealt.randint(3, 6)] if number % 4 == 0 else said[-1]
-        told.append(" ".join(said))
-    return told
+        words = rng.choices(_RUSSIAN if number % 5 else _ENGLISH, k=1 + number % 3)
+        words[-1] = words[-1][: rng.randint(3, 6)] if number % 4 == 0 else words[-1]
+        texts.append(" ".join(words))
+    return texts

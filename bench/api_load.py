@@ -1,6 +1,6 @@
-"""Clients of the api as a process of its own: kept-alive connections, one call at a time each.
+"""The API's clients as a process: kept-alive connections, one call at a time on each.
 
-Each line on standard input names a load and its arguments, each line on standard output is its
+Each line on standard input names a load and its arguments, each line on standard output has its
 figures: `{"do": "gets", "port": 8701, "paths": ["/api/courses"], …}` -> `{"answers_per_s": …}`.
 """
 
@@ -24,7 +24,7 @@ _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 
 
 class Client:
-    """One connection; `call` sends a whole request and returns the status and the body."""
+    """One connection."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._reader = reader
@@ -32,11 +32,11 @@ class Client:
 
     @classmethod
     async def to(cls, port: int) -> Client:
-        """Return a client that is connected."""
+        """Connect and return the client."""
         return cls(*await asyncio.open_connection("127.0.0.1", port, limit=2**24))
 
     async def call(self, request: bytes) -> tuple[int, bytes, bytes]:
-        """Return status, head and body of the answer."""
+        """Send a request; return status, head and body of the response."""
         self._writer.write(request)
         head = await self._reader.readuntil(b"\r\n\r\n")
         length = _LENGTH.search(head)
@@ -49,15 +49,15 @@ class Client:
         await self._writer.wait_closed()
 
 
-def get(path: str, headers: dict[str, str]) -> bytes:
-    """Return a GET as bytes."""
+def make_get(path: str, headers: dict[str, str]) -> bytes:
+    """Return a GET request as bytes."""
     return _request("GET", path, headers, b"")
 
 
-def post(path: str, headers: dict[str, str], body: dict[str, Any]) -> bytes:
-    """Return a POST of JSON as bytes."""
-    said = json.dumps(body).encode()
-    return _request("POST", path, {**headers, "Content-Type": "application/json"}, said)
+def make_post(path: str, headers: dict[str, str], body: dict[str, Any]) -> bytes:
+    """Return a POST request with a JSON body as bytes."""
+    content = json.dumps(body).encode()
+    return _request("POST", path, {**headers, "Content-Type": "application/json"}, content)
 
 
 def _request(method: str, path: str, headers: dict[str, str], body: bytes) -> bytes:
@@ -68,7 +68,7 @@ def _request(method: str, path: str, headers: dict[str, str], body: bytes) -> by
     return f"{method} {path} HTTP/1.1\r\n{lines}\r\n".encode() + body
 
 
-async def gets(
+async def measure_gets(
     port: int,
     paths: list[str],
     pid: int,
@@ -76,62 +76,66 @@ async def gets(
     calls: int = 1000,
     headers: dict[str, str] | None = None,
 ) -> dict[str, Any]:
-    """Return what so many clients get: rate, times, statuses, the server's CPU a call."""
-    requests = [get(path, headers or {}) for path in paths]
-    return await _load(port, list(islice(cycle(requests), calls)), pid, clients)
+    """Send GETs from several clients; return rate, times, statuses, server CPU per call."""
+    requests = [make_get(path, headers or {}) for path in paths]
+    return await _measure(port, list(islice(cycle(requests), calls)), pid, clients)
 
 
-async def keeps(
+async def measure_favourites(
     port: int, pid: int, clients: int, bodies: list[int], keys: list[str]
 ) -> dict[str, Any]:
-    """Return what it takes to keep these courses, each in the name of one of `keys` in turn."""
+    """Add these courses as favourites, with the `keys` in turn; return the figures."""
     path = "/api/user/courses"
     requests = [
-        post(path, {"Authorization": f"Bearer {key}"}, {"course_id": course_id})
+        make_post(path, {"Authorization": f"Bearer {key}"}, {"course_id": course_id})
         for course_id, key in zip(bodies, cycle(keys), strict=False)
     ]
-    return await _load(port, requests, pid, clients)
+    return await _measure(port, requests, pid, clients)
 
 
-async def tag(port: int, path: str) -> dict[str, Any]:
-    """Return the ETag of an answer, and how long its body is."""
+async def read_etag(port: int, path: str) -> dict[str, Any]:
+    """Return the ETag of a response and the length of its body."""
     client = await Client.to(port)
-    _, head, body = await client.call(get(path, {}))
+    _, head, body = await client.call(make_get(path, {}))
     await client.close()
-    found = re.search(rb"\r\netag: *([^\r]+)", head, re.IGNORECASE)
-    return {"tag": found[1].decode() if found else "", "bytes": len(body)}
+    etag = re.search(rb"\r\netag: *([^\r]+)", head, re.IGNORECASE)
+    return {"etag": etag[1].decode() if etag else "", "bytes": len(body)}
 
 
-async def _load(port: int, requests: list[bytes], pid: int, clients: int) -> dict[str, Any]:
-    left, meter = iter(requests), Meter(pid)
-    took: list[float] = []
+async def _measure(port: int, requests: list[bytes], pid: int, clients: int) -> dict[str, Any]:
+    remaining, meter = iter(requests), Meter(pid)
+    durations_ms: list[float] = []
     statuses: Counter[int] = Counter()
-    await asyncio.gather(*(_ask(port, left, took, statuses) for _ in range(clients)))
+    await asyncio.gather(
+        *(_send_requests(port, remaining, durations_ms, statuses) for _ in range(clients))
+    )
     values = {str(status): count for status, count in statuses.items()}
-    return {**meter.read(len(took)), **spread(took), "statuses": values}
+    return {**meter.read(len(durations_ms)), **spread(durations_ms), "statuses": values}
 
 
-async def _ask(port: int, left: Iterator[bytes], took: list[float], statuses: Counter[int]) -> None:
+async def _send_requests(
+    port: int, requests: Iterator[bytes], durations_ms: list[float], statuses: Counter[int]
+) -> None:
     client = await Client.to(port)
-    for request in left:
-        begun = time.perf_counter()
+    for request in requests:
+        started_at = time.perf_counter()
         status, _, _ = await client.call(request)
-        took.append(1000 * (time.perf_counter() - begun))
+        durations_ms.append(1000 * (time.perf_counter() - started_at))
         statuses[status] += 1
     await client.close()
 
 
 async def main() -> None:
-    """Serve wishes until standard input ends."""
+    """Run the requested loads until standard input ends."""
     loads: dict[str, Callable[..., Awaitable[dict[str, Any]]]]
-    loads = {"gets": gets, "keeps": keeps, "tag": tag}
+    loads = {"gets": measure_gets, "favourites": measure_favourites, "etag": read_etag}
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader(limit=2**24)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
-        wish = json.loads(line)
-        told = await loads[wish.pop("do")](**wish)
-        sys.stdout.write(json.dumps(told) + "\n")
+        arguments = json.loads(line)
+        figures = await loads[arguments.pop("do")](**arguments)
+        sys.stdout.write(json.dumps(figures) + "\n")
         sys.stdout.flush()
 
 

@@ -1,10 +1,10 @@
-"""The list of courses as FastAPI's own pages teach it: models, a loop over rows, response_model.
+"""The list of courses in plain FastAPI, as in its documentation: models, loop, response_model.
 
-`python -m bench.api_plain DATABASE PORT`. It says what Merlin says of a course; of the ways to do
-so it has a fast one: three queries for all rows, no access log.
+`python -m bench.api_plain DATABASE PORT`. Its response has the same fields as Merlin's, made in an
+efficient way: three queries for all rows, no access log.
 """
 
-# peewee gives its models attributes that it declares nowhere.
+# peewee adds attributes to its models that it does not declare.
 # mypy: disable-error-code="attr-defined,misc,has-type"
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ database = peewee.SqliteDatabase(None)
 
 
 class Base(peewee.Model):
-    """A model of the one database."""
+    """Base of all models."""
 
     class Meta:
-        """Where it is."""
+        """The database of the models."""
 
         database = database
 
@@ -42,21 +42,21 @@ class Course(Base):
 
 
 class CourseTeacher(Base):
-    """Who leads it."""
+    """A teacher of a course."""
 
     course = peewee.ForeignKeyField(Course, backref="teachers")
     place = peewee.IntegerField()
     teacher = peewee.TextField()
 
     class Meta:
-        """How it is called."""
+        """Table name and key."""
 
         table_name = "course_teacher"
         primary_key = peewee.CompositeKey("course", "place")
 
 
 class Material(Base):
-    """A material of it."""
+    """A material of a course."""
 
     id = peewee.AutoField()
     course = peewee.ForeignKeyField(Course, backref="materials")
@@ -65,7 +65,7 @@ class Material(Base):
 
 
 class Counts(BaseModel):
-    """How many materials of each type."""
+    """Number of materials of each type."""
 
     lecture: int = 0
     seminar: int = 0
@@ -73,7 +73,7 @@ class Counts(BaseModel):
 
 
 class CourseOut(BaseModel):
-    """What is said of a course."""
+    """A course in the response."""
 
     id: int
     slug: str

@@ -1,4 +1,4 @@
-"""The servers of the bench's comparison as processes, and the clients between them."""
+"""Start the compared API servers and their clients as processes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 
 from bench.api_catalogue import fill
-from bench.chat_sides import ROOT, cores, start
+from bench.chat_sides import ROOT, list_cores, start
 from merlin.core.server import free_ports
 
 CONFIG = """\
@@ -27,28 +27,28 @@ api:
 """
 READY_S = 30.0
 Figures = dict[str, Any]
-# From a state folder and a port to the command of a server.
+# Returns a server's command from a state folder and a port.
 Side = Callable[[Path, int], Sequence[str]]
 
 
-class Clients:
+class ClientProcess:
     """The process of `bench.api_load`, on the last core; `with Clients() as clients:`."""
 
-    def __enter__(self) -> Clients:
+    def __enter__(self) -> ClientProcess:
         self._process = subprocess.Popen(
             [sys.executable, "-m", "bench.api_load"],
             cwd=ROOT,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        os.sched_setaffinity(self._process.pid, {cores()[-1]})
+        os.sched_setaffinity(self._process.pid, {list_cores()[-1]})
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.communicate()
 
-    def do(self, load: str, **arguments: object) -> Figures:
-        """Return the figures of a load."""
+    def run_load(self, load: str, **arguments: object) -> Figures:
+        """Run a load of `bench.api_load` and return its figures."""
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._process.stdin.write(json.dumps({"do": load, **arguments}).encode() + b"\n")
@@ -57,48 +57,49 @@ class Clients:
         return figures
 
 
-class Serving:
-    """A server that answers, and clients to ask it."""
+class RunningServer:
+    """A running server and its clients."""
 
-    def __init__(self, clients: Clients, state: Path, port: int, pid: int) -> None:
+    def __init__(self, clients: ClientProcess, state: Path, port: int, pid: int) -> None:
         self.state = state
         self.port = port
         self.pid = pid
         self._clients = clients
 
-    def gets(self, *paths: str, **asked: object) -> Figures:
-        """Return the figures of GETs of these paths, round and round."""
-        return self._clients.do("gets", port=self.port, pid=self.pid, paths=paths, **asked)
+    def measure_gets(self, *paths: str, **arguments: object) -> Figures:
+        """Return the figures of GETs of these paths in turn."""
+        ids = {"port": self.port, "pid": self.pid}
+        return self._clients.run_load("gets", **ids, paths=paths, **arguments)
 
-    def keeps(self, **asked: object) -> Figures:
-        """Return the figures of POSTs that keep courses."""
-        return self._clients.do("keeps", port=self.port, pid=self.pid, **asked)
+    def measure_favourites(self, **arguments: object) -> Figures:
+        """Return the figures of POSTs that add favourites."""
+        return self._clients.run_load("favourites", port=self.port, pid=self.pid, **arguments)
 
-    def tag(self, path: str) -> str:
-        """Return the ETag of an answer."""
-        return str(self._clients.do("tag", port=self.port, path=path)["tag"])
+    def read_etag(self, path: str) -> str:
+        """Return the ETag of a response."""
+        return str(self._clients.run_load("etag", port=self.port, path=path)["etag"])
 
 
-def ours(state: Path, port: int) -> Sequence[str]:
-    """Return the command `merlin api`, as users start it."""
+def merlin_command(state: Path, port: int) -> Sequence[str]:
+    """Write a configuration; return the command `merlin api`."""
     config = state / "config.yaml"
     config.write_text(CONFIG.format(state=state, port=port))
     return ["-m", "merlin", "api", "--config", str(config)]
 
 
-def unkept(state: Path, port: int) -> Sequence[str]:
-    """Return the command of the same without kept answers."""
-    return ["-m", "bench.api_unkept", str(state), str(port)]
+def uncached_command(state: Path, port: int) -> Sequence[str]:
+    """Return the command of Merlin's API without its response cache."""
+    return ["-m", "bench.api_uncached", str(state), str(port)]
 
 
-def plain(state: Path, port: int) -> Sequence[str]:
-    """Return the command of the plain FastAPI."""
+def plain_command(state: Path, port: int) -> Sequence[str]:
+    """Return the command of the plain FastAPI server."""
     return ["-m", "bench.api_plain", str(state / "merlin.db"), str(port)]
 
 
 @contextmanager
 def catalogue(courses: int) -> Iterator[Path]:
-    """Yield the state folder of a catalogue."""
+    """Yield the state folder of a catalogue with this number of courses."""
     with tempfile.TemporaryDirectory() as folder:
         state = Path(folder) / "state"
         fill(state, courses)
@@ -106,14 +107,14 @@ def catalogue(courses: int) -> Iterator[Path]:
 
 
 @contextmanager
-def serving(side: Side, state: Path) -> Iterator[Serving]:
-    """Yield a server on the first core once it answers."""
+def run_server(side: Side, state: Path) -> Iterator[RunningServer]:
+    """Start a server on the first core, wait until it responds, and yield it."""
     (port,) = free_ports(1)
-    with Clients() as clients:
+    with ClientProcess() as clients:
         process = start(side(state, port), state / "log")
         try:
             _wait(port)
-            yield Serving(clients, state, port, process.pid)
+            yield RunningServer(clients, state, port, process.pid)
         finally:
             process.kill()
             process.wait()

@@ -91,9 +91,9 @@ def _age_s(page: str) -> float:
 
 
 def _follow(rule: Rule, telegram: TelegramStandIn, url: str) -> None:
-    begun, told, pushed, synced = time.monotonic(), 0, 0.0, -SYNC_S
+    started_at, told, pushed, synced = time.monotonic(), 0, 0.0, -SYNC_S
     least, highest, person, before = rule.spec["minReplicas"], 0, 2000, 0.0
-    while (now := time.monotonic() - begun) < MAX_DURATION_S:
+    while (now := time.monotonic() - started_at) < MAX_DURATION_S:
         is_busy = now >= CALM_S and highest <= least  # until more are asked for
         pushed += (now - before) * USUAL_PER_S * (TIMES if is_busy else 1)
         before = now

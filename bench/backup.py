@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.chat_sides import KEYS, Ours, World
+from bench.chat_sides import CREDENTIALS, MerlinBot, World
 from merlin.db.database import open_database
 from merlin.db.tables import DATASET_TEXT, all_tables
 
@@ -27,16 +27,16 @@ def run() -> None:
     """Print the added time of answers, the backup's time and memory, and the restore's time."""
     with tempfile.TemporaryDirectory() as place, World() as world:
         folder = Path(place)
-        side = Ours(world, folder, streams=True)
+        side = MerlinBot(world, folder, streams=True)
         _fill(side.state)
         process = side.start()
-        world.do("polled")
+        world.run_load("wait_for_poll")
         load = {"pid": process.pid, "per_s": PER_S, "seconds": SECONDS}
-        world.do("opened", **{**load, "seconds": 4})
-        alone = world.do("opened", **load)
-        world.begin("opened", **load)
+        world.run_load("run_open_loop", **{**load, "seconds": 4})
+        alone = world.run_load("run_open_loop", **load)
+        world.begin_load("run_open_loop", **load)
         seconds, memory = _command(side.config, "backup")
-        beside = world.ended()
+        beside = world.read_result()
         process.kill()
         process.wait()
         for name in ("p50_ms", "p99_ms", "cpu_ms"):
@@ -45,7 +45,7 @@ def run() -> None:
         _restore(side, folder)
 
 
-def _restore(side: Ours, folder: Path) -> None:
+def _restore(side: MerlinBot, folder: Path) -> None:
     """Restore what no process has changed since, elsewhere; compare all rows by their counts."""
     shutil.rmtree(side.state / "backups")
     seconds, memory = _command(side.config, "backup")
@@ -77,17 +77,17 @@ def _fill(state: Path) -> None:
 
 def _command(config: Path, *words: str) -> tuple[float, int]:
     """Run a command of Merlin's; return its seconds and its peak memory in bytes."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "merlin", *words, "--config", str(config)],
-        env={**os.environ, **KEYS},
+        env={**os.environ, **CREDENTIALS},
         stdout=subprocess.DEVNULL,
     )
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise RuntimeError(f"merlin {json.dumps(words)} ended with {process.returncode}")
-    return time.monotonic() - begun, usage.ru_maxrss * 1024
+    return time.monotonic() - started_at, usage.ru_maxrss * 1024
 
 
 def _counts(state: Path) -> dict[str, int]:

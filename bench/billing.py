@@ -33,7 +33,7 @@ def run() -> None:
 
 
 def _histories() -> None:
-    begun, workers = time.monotonic(), os.cpu_count() or 1
+    started_at, workers = time.monotonic(), os.cpu_count() or 1
     parts = [range(number, HISTORIES, workers) for number in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
         found = [*pool.map(lived, parts)]
@@ -41,7 +41,7 @@ def _histories() -> None:
     faults = [line for each in found for line in each[1]]
     print(
         f"{HISTORIES} histories, {steps} steps, each checked: {len(faults)} faults,"
-        f" {time.monotonic() - begun:.0f} s"
+        f" {time.monotonic() - started_at:.0f} s"
     )
     for line in faults[:20]:
         print(line)
@@ -75,10 +75,10 @@ def lived(numbers: range) -> tuple[int, list[str]]:
     with _sqlite() as url, _opened(url) as database:
         world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), Watch())
         for number in numbers:
-            dice = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
+            rng = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
             try:
                 with database.atomic():
-                    history = History(dice, world, 5000 + number)
+                    history = History(rng, world, 5000 + number)
                     for _ in range(STEPS):
                         history.step()
                         history.check()
@@ -116,11 +116,11 @@ def _postgresql() -> Iterator[str]:
 def _storm(name: str, url: str) -> None:
     from tests.billing.payment_storm import storm
 
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with _opened(url):
         came = storm(url, SEED, THREADS, PAYMENTS, MOST, KILLS)
     print(
         f"{name}: {THREADS} threads, {PAYMENTS} payments told {came['tellings']} times,"
         f" {KILLS} SIGKILLs: {came['grants']} grants, {came['given']} given,"
-        f" {came['paid']} of {came['wanted']} minor units, {time.monotonic() - begun:.0f} s"
+        f" {came['paid']} of {came['wanted']} minor units, {time.monotonic() - started_at:.0f} s"
     )

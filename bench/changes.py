@@ -38,14 +38,14 @@ def run() -> None:
     with tempfile.TemporaryDirectory() as folder:
         remote = Path(folder) / "shared.git"
         _git(Path(folder), "init", "--quiet", "--bare", "--initial-branch=main", str(remote))
-        begun = time.monotonic()
+        started_at = time.monotonic()
         _git(Path(folder), "clone", "--quiet", str(remote), "editor")
         _by_hand(Path(folder) / "editor", 0)
         with ProcessPoolExecutor(COMMITTERS + 1) as pool:
             editor = pool.submit(_edit, Path(folder) / "editor")
             told = list(pool.map(_work, [(folder, number) for number in range(COMMITTERS)]))
             pushes = editor.result()
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started_at
         made = [sha for shas, _ in told for sha in shas]
         tries = [count for _, counts in told for count in counts]
         _prove(remote, made)

@@ -1,4 +1,4 @@
-"""The ceiling of the durable echo: the same transport and the same words, without a database."""
+"""The upper bound for the durable echo: the same transport and text, without a database."""
 
 from __future__ import annotations
 

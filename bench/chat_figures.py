@@ -1,4 +1,4 @@
-"""One measured row: what ran against what, what is demanded, and whether that is met."""
+"""One measured row: the compared figures, the required bounds, and whether they are met."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Load = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """`measured` is judged: at least `least` and better `aim`, or at most where `is_less`."""
+    """A row: `measured` must reach `least`, better `aim`; lower is better if `is_less`."""
 
     what: str
     ours: str
@@ -54,30 +54,36 @@ class Figure:
         *,
         is_less: bool = False,
     ) -> Figure:
-        """Return ours as so many times the other side's."""
-        mine, theirs = ours[key], stock[key]
+        """Return the row of a ratio: our value divided by the other side's."""
+        our_value, their_value = ours[key], stock[key]
         return cls.of(
-            what, _told(ours, key), _told(stock, key), mine / theirs, least, aim, is_less=is_less
+            what,
+            _describe(ours, key),
+            _describe(stock, key),
+            our_value / their_value,
+            least,
+            aim,
+            is_less=is_less,
         )
 
     @classmethod
-    def most(
+    def at_most(
         cls, what: str, ours: Load, key: str, least: float, aim: float, stock: Load | None = None
     ) -> Figure:
-        """Return ours as it is; the less the better."""
-        against = _told(stock, key) if stock else ""
-        return cls.of(what, _told(ours, key), against, ours[key], least, aim, is_less=True)
+        """Return the row of a value that should be low."""
+        against = _describe(stock, key) if stock else ""
+        return cls.of(what, _describe(ours, key), against, ours[key], least, aim, is_less=True)
 
 
-def _told(figures: Load, key: str) -> str:
-    words = [f"{figures[key]:.4g} {key}"]
+def _describe(figures: Load, key: str) -> str:
+    parts = [f"{figures[key]:.4g} {key}"]
     if key != "cpu_ms" and "cpu_ms" in figures:
-        words.append(f"{figures['cpu_ms']:.2f} cpu_ms")
-    return ", ".join(words)
+        parts.append(f"{figures['cpu_ms']:.2f} cpu_ms")
+    return ", ".join(parts)
 
 
-def shown(figure: Figure) -> str:
-    """Return the row as a line of a table."""
+def format_row(figure: Figure) -> str:
+    """Return a row as a line of a Markdown table."""
     sign = "<=" if figure.is_less else ">="
     columns = (
         figure.what,

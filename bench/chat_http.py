@@ -1,7 +1,7 @@
 """A small and fast HTTP server for the bench: one request at a time on a kept-alive connection.
 
-It reads what `aiohttp`, `httpx` and the `openai` package send (a body with Content-Length), and
-nothing else: it must cost less than what is measured against it.
+It supports only requests with Content-Length, as `aiohttp`, `httpx` and the `openai` package send
+them, because it must cost less than the measured programs.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ _STREAM = (
     b"Transfer-Encoding: chunked\r\n\r\n"
 )
 _REASONS = {200: b"OK", 404: b"Not Found", 429: b"Too Many Requests"}
-# What answers a request: the target of the request line, its body, and where the answer goes.
+# Handles a request: the target of the request line, the body, and the connection to reply to.
 Handler = Callable[[bytes, bytes, "Connection"], None]
 
 
 class Connection(asyncio.Protocol):
-    """One connection; the handler answers now or later by `reply` or the three of a stream."""
+    """One connection; the handler replies with `reply`, or with `begin`, `piece` and `end`."""
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
@@ -31,55 +31,55 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take note of where answers go."""
-        # uvloop's transports are no subclasses of asyncio's.
+        """Store the transport."""
+        # uvloop's transports are not subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - the base's shape
-        """Forget where answers went."""
+        """Discard the transport."""
         self._transport = None
 
     @property
     def is_open(self) -> bool:
-        """Return whether somebody still listens."""
+        """Return whether the client is still connected."""
         return self._transport is not None
 
     def data_received(self, data: bytes) -> None:
-        """Hand over every request that is whole."""
+        """Handle every complete request."""
         self._buffer += data
         while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
             head = self._buffer[: end + 2]
             length = _LENGTH.search(head)
-            whole = end + 4 + (int(length[1]) if length else 0)
-            if len(self._buffer) < whole:
+            request_end = end + 4 + (int(length[1]) if length else 0)
+            if len(self._buffer) < request_end:
                 return
-            body, self._buffer = self._buffer[end + 4 : whole], self._buffer[whole:]
+            body, self._buffer = self._buffer[end + 4 : request_end], self._buffer[request_end:]
             self._handle(head.split(b" ", 2)[1], body, self)
 
     def reply(self, body: bytes, status: int = 200) -> None:
-        """Answer with JSON."""
+        """Respond with JSON."""
         head = b"HTTP/1.1 %d %s\r\n" % (status, _REASONS[status])
         self._write(head + _JSON + b"Content-Length: %d\r\n\r\n" % len(body) + body)
 
     def begin(self) -> None:
-        """Begin an answer in pieces."""
+        """Start a streamed response."""
         self._write(_STREAM)
 
     def piece(self, piece: bytes) -> None:
-        """Write one piece."""
+        """Write one chunk."""
         self._write(b"%x\r\n%s\r\n" % (len(piece), piece))
 
     def end(self) -> None:
-        """End an answer in pieces."""
+        """End a streamed response."""
         self._write(b"0\r\n\r\n")
 
-    def _write(self, told: bytes) -> None:
+    def _write(self, content: bytes) -> None:
         if self._transport is not None:
-            self._transport.write(told)
+            self._transport.write(content)
 
 
-async def listen(handle: Handler) -> int:
-    """Serve on a free port of 127.0.0.1 for as long as the loop runs; return the port."""
+async def serve(handle: Handler) -> int:
+    """Serve on a free port of 127.0.0.1 until the loop ends; return the port."""
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(handle), "127.0.0.1", 0, backlog=1024)
     port: int = server.sockets[0].getsockname()[1]

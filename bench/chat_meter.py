@@ -1,4 +1,4 @@
-"""Figures of one load: what a process spent, and how times spread."""
+"""Figures of one load: CPU and memory of a process, and the distribution of times."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Figures = dict[str, Any]
 
 
 class Meter:
-    """What a process spends between two moments."""
+    """Measures a process from its creation on."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._cpu_s, self._begun = cpu_s(pid), time.monotonic()
+        self._cpu_s, self._started_at = cpu_s(pid), time.monotonic()
 
     def read(self, answers: int) -> Figures:
-        """Return what was spent since, by second and by answer."""
-        took, cpu = time.monotonic() - self._begun, cpu_s(self._pid) - self._cpu_s
+        """Return answers per second, CPU per answer and memory since the meter was created."""
+        seconds, cpu = time.monotonic() - self._started_at, cpu_s(self._pid) - self._cpu_s
         return {
             "answers": answers,
-            "answers_per_s": answers / took,
+            "answers_per_s": answers / seconds,
             "cpu_ms": 1000 * cpu / answers,
             "rss_mb": rss_mb(self._pid),
         }
@@ -41,12 +41,12 @@ def spread(values_ms: Sequence[float]) -> Figures:
 
 
 def cpu_s(pid: int) -> float:
-    """Return the seconds of processor that a process has used. Source: proc(5)."""
+    """Return the CPU seconds that a process has used. Source: proc(5)."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) * _TICK_S
 
 
 def rss_mb(pid: int) -> float:
-    """Return what a process holds in memory, in millions of bytes."""
+    """Return a process's resident memory in millions of bytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6

@@ -1,17 +1,16 @@
-"""A fast provider for the bench: an answer of 400 characters after a time, whole or in pieces."""
+"""A fast stand-in of a provider: an answer of 400 characters after a delay, plain or streamed."""
 
 from __future__ import annotations
 
 import asyncio
 import json
 import re
-from collections.abc import Callable
 
 from bench.chat_http import Connection
 
 CHUNKS, FIRST_S = 20, 0.2
 LENGTH = 400
-# A question carries its number; the end of its answer repeats it.
+# A question contains its number; the end of its answer repeats it.
 _NUMBER = re.compile(rb"q-(\d+)-q")
 END = re.compile(r"a-(\d+)-a")
 _WORDS = "Очередь отдаёт первым того, кто пришёл первым, а стек того, кто пришёл последним. "
@@ -29,25 +28,24 @@ def answer(number: int) -> str:
 
 
 class Provider:
-    """The two calls that bots make, and how long an answer takes."""
+    """The list of models and chat completions; `seconds` is the duration of an answer."""
 
     def __init__(self) -> None:
         self.seconds = 1.0
-        self.asked: Callable[[int], None] = lambda _number: None
 
     def handle(self, target: bytes, body: bytes, connection: Connection) -> None:
         """Answer one call."""
         if target.endswith(b"/models"):
             connection.reply(b'{"object":"list","data":[{"id":"bench","object":"model"}]}')
             return
-        found = _NUMBER.findall(body)
-        number = int(found[-1]) if found else 0
-        self.asked(number)
+        numbers = _NUMBER.findall(body)
+        number = int(numbers[-1]) if numbers else 0
+
         if b'"stream":true' in body.replace(b" ", b""):
             self._stream(number, connection)
             return
-        whole = _completion(answer(number))
-        asyncio.get_running_loop().call_later(self.seconds, connection.reply, whole)
+        body_bytes = _completion(answer(number))
+        asyncio.get_running_loop().call_later(self.seconds, connection.reply, body_bytes)
 
     def _stream(self, number: int, connection: Connection) -> None:
         loop = asyncio.get_running_loop()
@@ -55,9 +53,9 @@ class Provider:
         text, size = answer(number), LENGTH // CHUNKS
         first = min(FIRST_S, self.seconds)
         gap = (self.seconds - first) / (CHUNKS - 1)
-        for place in range(CHUNKS):
-            piece = _chunk({"content": text[place * size : (place + 1) * size]})
-            loop.call_later(first + place * gap, connection.piece, piece)
+        for index in range(CHUNKS):
+            piece = _chunk({"content": text[index * size : (index + 1) * size]})
+            loop.call_later(first + index * gap, connection.piece, piece)
         loop.call_later(self.seconds, _finish, connection)
 
 
@@ -77,8 +75,8 @@ def _chunk(delta: dict[str, str], reason: str | None = None) -> bytes:
     return _sse({**_HEAD, "object": "chat.completion.chunk", "choices": [choice]})
 
 
-def _sse(told: object) -> bytes:
-    return b"data: %s\n\n" % json.dumps(told).encode()
+def _sse(value: object) -> bytes:
+    return b"data: %s\n\n" % json.dumps(value).encode()
 
 
 def _completion(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""An order that waits to be paid, stored as the bot would have stored it."""
+"""Store an order that waits for payment, as the bot would store it."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from merlin.providers.payments import Gateway
 BUYER = FIRST_CHAT - 2
 PRICE = 1
 _KEY = "bench"
-# Under a key of its own an order has a number that is known before it is made.
+# With a key the id of an order is known before it is created.
 PAYLOAD = sha256(_KEY.encode()).hexdigest()[:ID_LENGTH]
 
 
-def let_order(state: Path) -> None:
-    """Let BUYER have ordered something for a Star, in the SQLite file below `state`."""
+def store_order(state: Path) -> None:
+    """Store an order of BUYER for one Star in the SQLite file below `state`."""
     cipher = load_or_make_key(state, None)
     with open_database(f"sqlite://{state}/merlin.db", cipher=cipher) as database:
         rows = Purchases(database)
         promise = Promise("pack", {"ru": "Пакет", "en": "Pack"}, 30)
         order = Order(BUYER, Gateway.STARS, promise, stars(PRICE))
-        made = rows.order(order, timedelta(days=1), _KEY)
-    if made.purchase_id != PAYLOAD:
-        raise AssertionError(f"the order is {made.purchase_id}, not {PAYLOAD}")
+        purchase = rows.order(order, timedelta(days=1), _KEY)
+    if purchase.purchase_id != PAYLOAD:
+        raise AssertionError(f"the order is {purchase.purchase_id}, not {PAYLOAD}")

@@ -1,4 +1,4 @@
-"""A model of a made-up build that serves, stored as the daemon would have stored it."""
+"""Store a serving model of a made-up build, as the daemon would store it."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 Row = dict[str, Any]
 
 
-def let_serve(state: Path, url: str = "") -> None:
-    """Let the model `bench` serve in a new SQLite file below a new `state`, or at `url`."""
+def store_serving_model(state: Path, url: str = "") -> None:
+    """Store the serving model `bench` in a new SQLite file below a new `state`, or at `url`."""
     state.mkdir()
     with open_database(url or f"sqlite://{state}/merlin.db") as database:
         migrate(database)

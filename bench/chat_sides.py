@@ -1,4 +1,4 @@
-"""The sides of the bench's comparison as processes, and the world between them."""
+"""Start the compared bots and their stand-ins as processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bench.chat_order import let_order
-from bench.chat_serving import let_serve
+from bench.chat_order import store_order
+from bench.chat_serving import store_serving_model
 from bench.chat_telegram import TOKEN
 
 ROOT = Path(__file__).parents[1]
-KEYS = {"TELEGRAM_BOT_TOKEN": TOKEN, "OPENAI_API_KEY": "the-key-of-the-measurement"}
+CREDENTIALS = {"TELEGRAM_BOT_TOKEN": TOKEN, "OPENAI_API_KEY": "the-key-of-the-measurement"}
 CONFIG = """\
 state_dir: {folder}
 telegram:
@@ -30,7 +30,7 @@ Figures = dict[str, Any]
 
 
 class World:
-    """Telegram, provider and people, as a process on the last core; `with World() as world:`."""
+    """The process of `bench.chat_world`, on the last core; `with World() as world:`."""
 
     def __enter__(self) -> World:
         self._process = subprocess.Popen(
@@ -39,8 +39,8 @@ class World:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        os.sched_setaffinity(self._process.pid, {cores()[-1]})
-        ports = self.ended()
+        os.sched_setaffinity(self._process.pid, {list_cores()[-1]})
+        ports = self.read_result()
         self.telegram = f"http://127.0.0.1:{ports['telegram']}"
         self.provider = f"http://127.0.0.1:{ports['provider']}/v1"
         return self
@@ -52,53 +52,56 @@ class World:
         self._process.wait()
         self._process.stdout.close()
 
-    def do(self, load: str, **arguments: object) -> Figures:
-        """Return the figures of a load."""
-        self.begin(load, **arguments)
-        return self.ended()
+    def run_load(self, load: str, **arguments: object) -> Figures:
+        """Run a load and return its figures."""
+        self.begin_load(load, **arguments)
+        return self.read_result()
 
-    def begin(self, load: str, **arguments: object) -> None:
-        """Begin a load; `ended` returns its figures."""
+    def begin_load(self, load: str, **arguments: object) -> None:
+        """Start a load; `read_result` returns its figures."""
         assert self._process.stdin is not None
         self._process.stdin.write(json.dumps({"do": load, **arguments}).encode() + b"\n")
         self._process.stdin.flush()
 
-    def ended(self) -> Figures:
-        """Return the figures of the load that was begun."""
+    def read_result(self) -> Figures:
+        """Wait for the started load and return its figures."""
         assert self._process.stdout is not None
         figures: Figures = json.loads(self._process.stdout.readline())
         return figures
 
 
-def cores() -> list[int]:
-    """Return the cores of this machine: the bot has the first, the world the last."""
+def list_cores() -> list[int]:
+    """Return this machine's cores: the bot uses the first, the stand-ins the last."""
     return sorted(os.sched_getaffinity(0))
 
 
 def start(command: Sequence[str], log: Path, **environment: str) -> subprocess.Popen[bytes]:
-    """Start a bot on the first core; what it says goes to the file `log`."""
-    with log.open("ab") as said:
+    """Start a program on the first core; its output is appended to the file `log`."""
+    with log.open("ab") as log_file:
         process = subprocess.Popen(
             [sys.executable, *command],
             cwd=ROOT,
-            env={**_installed(), **environment},
+            env={**_environment(), **environment},
             stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=said,
+            stdout=log_file,
+            stderr=log_file,
         )
-    os.sched_setaffinity(process.pid, {cores()[0]})
+    os.sched_setaffinity(process.pid, {list_cores()[0]})
     return process
 
 
-def _installed() -> dict[str, str]:
-    """Return the environment of a program whose bytecode is kept, as that of an installed one."""
-    kept = {**os.environ, "PYTHONPYCACHEPREFIX": f"{tempfile.gettempdir()}/merlin-bench-bytecode"}
-    kept.pop("PYTHONDONTWRITEBYTECODE", None)
-    return kept
+def _environment() -> dict[str, str]:
+    """Return an environment with cached bytecode, as installed programs have."""
+    environment = {
+        **os.environ,
+        "PYTHONPYCACHEPREFIX": f"{tempfile.gettempdir()}/merlin-bench-bytecode",
+    }
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
+    return environment
 
 
-class Ours:
-    """`merlin bot` as users start it, on an SQLite file of its own, with a model that serves."""
+class MerlinBot:
+    """`merlin bot` on its own SQLite file, with a serving model."""
 
     name = "merlin bot"
 
@@ -114,16 +117,16 @@ class Ours:
                 streaming="edits" if streams else '"off"',
             )
         )
-        let_serve(self.state)
-        let_order(self.state)
+        store_serving_model(self.state)
+        store_order(self.state)
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the bot, or start it again."""
+        """Start or restart the bot."""
         command = ["-m", "merlin", "bot", "--config", str(self.config)]
-        return start(command, self.log, **KEYS)
+        return start(command, self.log, **CREDENTIALS)
 
 
-class Stock:
+class StockBot:
     """The bot of `bench.stock_bot`."""
 
     name = "stock bot"
@@ -134,11 +137,11 @@ class Stock:
         self._command = ["-m", "bench.stock_bot", *words, *(["--edits"] if streams else [])]
 
     def start(self) -> subprocess.Popen[bytes]:
-        """Start the bot, or start it again."""
+        """Start or restart the bot."""
         return start(self._command, self._log)
 
 
-class Echo(Stock):
+class EchoBot(StockBot):
     """The bot of `bench.chat_echo`."""
 
     name = "the same echo without rows"
@@ -148,23 +151,23 @@ class Echo(Stock):
         self._command = ["-m", "bench.chat_echo", TOKEN, f"{world.telegram}/bot"]
 
 
-Side = type[Ours] | type[Stock]
+BotClass = type[MerlinBot] | type[StockBot]
 
 
 @contextmanager
-def running(side: Side, *, streams: bool = True) -> Iterator[tuple[World, int]]:
-    """Yield a world and the process id of a bot that polls it."""
+def run_bot(side: BotClass, *, streams: bool = True) -> Iterator[tuple[World, int]]:
+    """Start a world and a bot; yield the world and the bot's process id."""
     with tempfile.TemporaryDirectory() as folder, World() as world:
         process = side(world, Path(folder), streams=streams).start()
         try:
-            world.do("polled")
+            world.run_load("wait_for_poll")
             yield world, process.pid
         finally:
             process.kill()
             process.wait()
-            _leave_log(Path(folder) / "log")
+            _print_log(Path(folder) / "log")
 
 
-def _leave_log(log: Path) -> None:
+def _print_log(log: Path) -> None:
     if os.environ.get("BENCH_LOGS"):
         sys.stderr.write(log.read_text(errors="replace")[-4000:])

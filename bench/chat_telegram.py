@@ -1,4 +1,4 @@
-"""A fast Telegram for the bench: keeps updates until an offset confirms them, answers calls."""
+"""A fast stand-in of Telegram for the bench: stores updates until confirmed, answers calls."""
 
 from __future__ import annotations
 
@@ -28,28 +28,28 @@ _DONE = b'{"ok":true,"result":true}'
 _ME = json.dumps(
     {"ok": True, "result": {"id": 123456789, "is_bot": True, "first_name": "M", "username": "mbot"}}
 ).encode()
-# Chat, message, text: what the person sees now.
-Shown = Callable[[int, int, str], None]
-# Method and parameters of every other call, as it comes.
-Called = Callable[[str, bytes], None]
+# Called with chat, message id and current text.
+MessageListener = Callable[[int, int, str], None]
+# Called with the method and the body of a call.
+CallListener = Callable[[str, bytes], None]
 
 
 class Telegram:
-    """What bots call; `shown` hears every text, `called` every call but getUpdates."""
+    """The Bot API; `on_message` is called for every text, `on_call` for all but getUpdates."""
 
     def __init__(self) -> None:
-        self.shown: Shown = lambda _chat, _message, _text: None
-        self.called: Called = lambda _method, _body: None
-        self.polled = asyncio.Event()
+        self.on_message: MessageListener = lambda _chat, _message, _text: None
+        self.on_call: CallListener = lambda _method, _body: None
+        self.poll_arrived = asyncio.Event()
         self._updates: dict[int, bytes] = {}
-        self._storm: deque[tuple[int, bytes]] = deque()
-        self._handed: list[tuple[int, bytes]] = []
+        self._replayed: deque[tuple[int, bytes]] = deque()
+        self._delivered: list[tuple[int, bytes]] = []
         self._next_update = 1
         self._next_message = 1000
         self._poll: tuple[Connection, asyncio.TimerHandle] | None = None
         self._floods: dict[int, float] = {}
         self._now = int(time.time())
-        self._is_due = False
+        self._is_delivery_due = False
         self._session: aiohttp.ClientSession | None = None
         self._hooks: Iterator[str] = iter(())
         self._pushes: set[asyncio.Task[None]] = set()
@@ -61,7 +61,7 @@ class Telegram:
         if method == "getUpdates":
             self._get_updates(query + b"&" + body, connection)
             return
-        self.called(method, body)
+        self.on_call(method, body)
         if method == "getMe":
             connection.reply(_ME)
         elif method in {"sendMessage", "editMessageText"}:
@@ -70,15 +70,15 @@ class Telegram:
             connection.reply(_DONE)
 
     def flood(self, chat_id: int, seconds: float) -> None:
-        """Refuse every message in a chat for so long."""
+        """Refuse every message in a chat for this time."""
         self._floods[chat_id] = asyncio.get_running_loop().time() + seconds
 
     def _show(self, body: bytes, connection: Connection) -> None:
-        chat_id, message_id, text = _read(body)
+        chat_id, message_id, text = _parse_call(body)
         if chat_id in self._floods:
-            left = self._floods[chat_id] - asyncio.get_running_loop().time()
-            if left > 0:
-                wait = max(1, round(left))
+            seconds_left = self._floods[chat_id] - asyncio.get_running_loop().time()
+            if seconds_left > 0:
+                wait = max(1, round(seconds_left))
                 connection.reply(_error(429, f"Too Many Requests: retry after {wait}", wait), 429)
                 return
         if not message_id:
@@ -87,16 +87,16 @@ class Telegram:
         connection.reply(
             b'{"ok":true,"result":{"message_id":%d,"date":%d,"from":{"id":123456789,"is_bot":true,'
             b'"first_name":"M","username":"mbot"},"chat":{"id":%d,"type":"private","first_name":'
-            b'"U"},"text":%s}}' % (message_id, self._now, chat_id, _quoted(text))
+            b'"U"},"text":%s}}' % (message_id, self._now, chat_id, _encode_json(text))
         )
-        self.shown(chat_id, message_id, text)
+        self.on_message(chat_id, message_id, text)
 
     def say(self, chat_id: int, text: str) -> None:
-        """Let a person write."""
-        self._put(self.made(chat_id, text))
+        """Queue a person's message for the bot."""
+        self._queue_update(self.make_message_update(chat_id, text))
 
-    def made(self, chat_id: int, text: str) -> tuple[int, bytes]:
-        """Return the update of a message that nobody has been given yet."""
+    def make_message_update(self, chat_id: int, text: str) -> tuple[int, bytes]:
+        """Return the id and JSON of a message's update, without queueing it."""
         person = {"id": chat_id, "is_bot": False, "first_name": "U", "language_code": "ru"}
         self._next_message += 1
         message: dict[str, Any] = {
@@ -108,30 +108,30 @@ class Telegram:
         }
         if text.startswith("/"):
             message["entities"] = [{"type": "bot_command", "offset": 0, "length": len(text)}]
-        return self._numbered({"message": message})
+        return self._number_update({"message": message})
 
-    def happens(self, event: Mapping[str, Any]) -> None:
-        """Put an event before the bot."""
-        self._put(self._numbered(event))
+    def add_event(self, event: Mapping[str, Any]) -> None:
+        """Queue an update for the bot."""
+        self._queue_update(self._number_update(event))
 
-    def storm(self, updates: Sequence[tuple[int, bytes]]) -> None:
-        """Hand these out in this order, whatever an offset says of their numbers."""
-        self._storm = deque(updates)
+    def replay(self, updates: Sequence[tuple[int, bytes]]) -> None:
+        """Deliver these updates in this order; offsets do not confirm them."""
+        self._replayed = deque(updates)
         self._wake()
 
-    def _numbered(self, event: Mapping[str, Any]) -> tuple[int, bytes]:
+    def _number_update(self, event: Mapping[str, Any]) -> tuple[int, bytes]:
         update_id = self._next_update
         self._next_update += 1
         return update_id, json.dumps({"update_id": update_id, **event}).encode()
 
     def push_to(self, urls: Sequence[str], secret: str) -> None:
-        """Push each update to one of these in turn from now on, until it is taken."""
+        """From now on post each update to these webhooks in turn, until one accepts it."""
         headers = {"X-Telegram-Bot-Api-Secret-Token": secret, "Content-Type": "application/json"}
         self._session = aiohttp.ClientSession(headers=headers)
         self._hooks = cycle(urls)
 
     async def close(self) -> None:
-        """Push nothing any more."""
+        """Close the connections to webhooks."""
         if self._session is not None:
             await self._session.close()
 
@@ -142,7 +142,7 @@ class Telegram:
                 if answer.ok:
                     return
 
-    def _put(self, update: tuple[int, bytes]) -> None:
+    def _queue_update(self, update: tuple[int, bytes]) -> None:
         if self._session is not None:
             push = asyncio.create_task(self._push(update[1]))
             self._pushes.add(push)
@@ -152,43 +152,43 @@ class Telegram:
         self._wake()
 
     def _wake(self) -> None:
-        if self._poll is not None and not self._is_due:
-            self._is_due = True
+        if self._poll is not None and not self._is_delivery_due:
+            self._is_delivery_due = True
             asyncio.get_running_loop().call_soon(self._deliver)
 
-    def _get_updates(self, asked: bytes, connection: Connection) -> None:
-        self.polled.set()
-        offset, wait = _OFFSET.search(asked), _WAIT.search(asked)
+    def _get_updates(self, query: bytes, connection: Connection) -> None:
+        self.poll_arrived.set()
+        offset, wait = _OFFSET.search(query), _WAIT.search(query)
         self._confirm(int(offset[1]) if offset else 0)
         self._forget_poll()
         loop = asyncio.get_running_loop()
         seconds = int(wait[1]) if wait else 0
         self._poll = (connection, loop.call_later(seconds, self._deliver))
-        if self._updates or self._storm:
+        if self._updates or self._replayed:
             self._deliver()
 
     def _deliver(self) -> None:
-        self._is_due = False
+        self._is_delivery_due = False
         if self._poll is None:
             return
-        there, _ = self._poll
+        connection, _ = self._poll
         self._forget_poll()
-        if there.is_open:
-            there.reply(b'{"ok":true,"result":[%s]}' % b",".join(self._batch()))
+        if connection.is_open:
+            connection.reply(b'{"ok":true,"result":[%s]}' % b",".join(self._next_batch()))
 
-    def _batch(self) -> list[bytes]:
-        if not self._storm:
-            return [self._updates[one] for one in islice(self._updates, MAX_BATCH_SIZE)]
-        count = min(MAX_BATCH_SIZE, len(self._storm))
-        self._handed = [self._storm.popleft() for _ in range(count)]
-        return [told for _, told in self._handed]
+    def _next_batch(self) -> list[bytes]:
+        if not self._replayed:
+            return [self._updates[update_id] for update_id in islice(self._updates, MAX_BATCH_SIZE)]
+        count = min(MAX_BATCH_SIZE, len(self._replayed))
+        self._delivered = [self._replayed.popleft() for _ in range(count)]
+        return [content for _, content in self._delivered]
 
     def _confirm(self, offset: int) -> None:
-        """Forget what an offset confirms; a bot that begins anew confirms nothing."""
+        """Delete the updates that an offset confirms; a restarted bot confirms none."""
         if offset <= 0:
-            self._storm.extendleft(reversed(self._handed))
-        self._handed = []
-        for update_id in [one for one in self._updates if one < offset]:
+            self._replayed.extendleft(reversed(self._delivered))
+        self._delivered = []
+        for update_id in [update_id for update_id in self._updates if update_id < offset]:
             del self._updates[update_id]
 
     def _forget_poll(self) -> None:
@@ -196,13 +196,12 @@ class Telegram:
             self._poll[1].cancel()
             self._poll = None
 
-    @property
-    def waiting(self) -> int:
-        """Return how many updates no offset has confirmed."""
-        return len(self._updates) + len(self._storm) + len(self._handed)
+    def count_unconfirmed(self) -> int:
+        """Return the number of unconfirmed updates."""
+        return len(self._updates) + len(self._replayed) + len(self._delivered)
 
 
-def _read(body: bytes) -> tuple[int, int, str]:
+def _parse_call(body: bytes) -> tuple[int, int, str]:
     """Return chat, message (0 for a new one) and text of a call, from a form or from JSON."""
     if body[:1] == b"{":
         values = json.loads(body)
@@ -211,16 +210,16 @@ def _read(body: bytes) -> tuple[int, int, str]:
     if chat is None or text is None:
         values = dict(parse_qsl(body.decode()))
         return int(values["chat_id"]), int(values.get("message_id", 0)), values["text"]
-    return int(chat[1]), int(message[1]) if message else 0, _decoded(text[1])
+    return int(chat[1]), int(message[1]) if message else 0, _decode(text[1])
 
 
 @lru_cache(maxsize=64)
-def _decoded(text: bytes) -> str:
+def _decode(text: bytes) -> str:
     return unquote_plus(text.decode())
 
 
 @lru_cache(maxsize=64)
-def _quoted(text: str) -> bytes:
+def _encode_json(text: str) -> bytes:
     return json.dumps(text).encode()
 
 

@@ -1,7 +1,7 @@
-"""The bench's world as a process of its own: Telegram, provider and people on one uvloop.
+"""The process with the bench's stand-ins: Telegram, provider and people in one event loop.
 
-Each line on standard input names a load and its arguments, each line on standard output is its
-figures: `{"do": "closed", "pid": 7}` -> `{"answers_per_s": …}`.
+Each line on standard input names a load and its arguments, each line on standard output has its
+figures: `{"do": "run_closed_loop", "pid": 7}` -> `{"answers_per_s": …}`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 import uvloop
 
-from bench.chat_http import listen
+from bench.chat_http import serve
 from bench.chat_loads import Loads
 from bench.chat_model import Provider
 from bench.chat_telegram import Telegram
@@ -22,44 +22,44 @@ from bench.chat_troubles import Troubles
 
 
 async def main() -> None:
-    """Serve until standard input ends."""
+    """Serve, and run the requested loads, until standard input ends."""
     telegram, provider = Telegram(), Provider()
     loads = Loads(telegram, provider)
     troubles = Troubles(loads)
     ports = {
-        "telegram": await listen(telegram.handle),
-        "provider": await listen(provider.handle),
+        "telegram": await serve(telegram.handle),
+        "provider": await serve(provider.handle),
     }
-    _tell(ports)
+    _write_line(ports)
     loop = asyncio.get_running_loop()
     lines = asyncio.StreamReader()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(lines), sys.stdin)
     while line := await lines.readline():
-        wish = json.loads(line)
-        _tell(await _done(wish.pop("do"), wish, loads, troubles))
+        arguments = json.loads(line)
+        _write_line(await _run_load(arguments.pop("do"), arguments, loads, troubles))
     await telegram.close()
 
 
-async def _done(
-    verb: str, wish: dict[str, Any], loads: Loads, troubles: Troubles
+async def _run_load(
+    load: str, arguments: dict[str, Any], loads: Loads, troubles: Troubles
 ) -> dict[str, Any]:
-    if verb == "model":
-        loads.provider.seconds = wish["seconds"]
+    if load == "set_delay":
+        loads.provider.seconds = arguments["seconds"]
         return {}
-    if verb == "hooks":
-        loads.telegram.push_to(wish["urls"], wish["secret"])
+    if load == "set_hooks":
+        loads.telegram.push_to(arguments["urls"], arguments["secret"])
         return {}
-    if verb == "polled":
-        loads.telegram.polled.clear()
-        await loads.telegram.polled.wait()
+    if load == "wait_for_poll":
+        loads.telegram.poll_arrived.clear()
+        await loads.telegram.poll_arrived.wait()
         return {"at": time.monotonic()}
-    of = troubles if hasattr(troubles, verb) else loads
-    values: dict[str, Any] = await getattr(of, verb)(**wish)
-    return values
+    target = troubles if hasattr(troubles, load) else loads
+    figures: dict[str, Any] = await getattr(target, load)(**arguments)
+    return figures
 
 
-def _tell(values: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(values) + "\n")
+def _write_line(figures: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(figures) + "\n")
     sys.stdout.flush()
 
 

@@ -29,7 +29,7 @@ def run() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     is_wrong = False
     for called in (Contract, Pages):
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
             contract = called(site)
             for operation in contract.operations:
@@ -39,7 +39,7 @@ def run() -> None:
                     break
                 for operation in contract.operations:
                     contract.draw(operation, AT_ONCE, number)
-            _print(called.__name__, contract.judged, time.monotonic() - begun)
+            _print(called.__name__, contract.judged, time.monotonic() - started_at)
         is_wrong = is_wrong or bool(contract.judged.wrong)
     sys.exit(int(is_wrong))
 

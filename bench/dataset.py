@@ -27,7 +27,7 @@ from pathlib import Path
 import httpx
 import structlog
 
-from bench.chat_figures import Figure, shown
+from bench.chat_figures import Figure, format_row
 from merlin.dataset.spec import schema_text
 
 ROOT = Path(__file__).parents[1]
@@ -51,7 +51,7 @@ def run(words: Sequence[str] = ()) -> None:
         if name not in ROWS:
             sys.exit(f"no row {name}; there are {', '.join(ROWS)}")
         for figure in ROWS[name]():
-            print(shown(figure), flush=True)
+            print(format_row(figure), flush=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,12 @@ def _import(examples: int) -> Iterator[bytes]:
 
 def make_turns(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
     """Yield so many questions and answers of made-up Russian-looking words."""
-    chance = random.Random(seed)  # noqa: S311 - the same corpus every time
+    rng = random.Random(seed)  # noqa: S311 - the same corpus every time
     letters = "абвгдежзиклмнопрстуфхцчшэюя"
-    words = ["".join(chance.choices(letters, k=chance.randint(3, 10))) for _ in range(4000)]
+    words = ["".join(rng.choices(letters, k=rng.randint(3, 10))) for _ in range(4000)]
     for number in range(count):
-        question = " ".join(chance.choices(words, k=8))
-        answer = " ".join(chance.choices(words, k=30))
+        question = " ".join(rng.choices(words, k=8))
+        answer = " ".join(rng.choices(words, k=30))
         yield f"{question} {number}?", f"{answer}."
 
 
@@ -142,10 +142,10 @@ def _example(question: str, answer: str) -> str:
 
 
 def _timed(command: Sequence[str]) -> float:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     quiet = subprocess.DEVNULL
     subprocess.run(command, env=_environment(), stdout=quiet, stderr=quiet, check=True)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at
 
 
 def _environment() -> dict[str, str]:
@@ -184,7 +184,7 @@ def whole() -> list[Figure]:
 
 
 def _seconds(what: str, value: float, least: float = 0.0, aim: float = 0.0) -> Figure:
-    return Figure.most(what, {"s": value}, "s", least, aim)
+    return Figure.at_most(what, {"s": value}, "s", least, aim)
 
 
 def large() -> list[Figure]:
@@ -204,7 +204,7 @@ def large() -> list[Figure]:
             peak[count] = _peak_mb(process.pid)
     return [
         _seconds("100,000, first build against 10,000", cold[MANY] / cold[SOME], 8, 5),
-        Figure.most("100,000, daemon's peak", {"mb": peak[MANY]}, "mb", 350, 200),
+        Figure.at_most("100,000, daemon's peak", {"mb": peak[MANY]}, "mb", 350, 200),
         _seconds("10,000, one changed: verdict and files", changed[SOME]),
         _seconds("100,000, one changed: verdict and files", changed[MANY], 0.5, 0.12),
         _seconds("100,000, longest hold of the database's lock", held, 0.1, 0.03),
@@ -226,12 +226,12 @@ def _daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
 
 def _until_built(place: Place, builds: int) -> float:
     """Return how long it takes until so many verdicts are stored and builds lie there."""
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     while True:
         is_there = (place.folder / "state" / "merlin.db").exists()
         if is_there and place.builds() >= builds and place.verdicts() >= builds:
-            return time.perf_counter() - begun
-        if time.perf_counter() - begun > MAX_DURATION_S:
+            return time.perf_counter() - started_at
+        if time.perf_counter() - started_at > MAX_DURATION_S:
             raise TimeoutError("the daemon does not build")
         time.sleep(0.005)
 
@@ -277,10 +277,10 @@ class _LockWatch(threading.Thread):
             pass
         with closing(sqlite3.connect(self._path, timeout=0, isolation_level=None)) as database:
             while not self.is_over.wait(0.005):
-                begun = time.perf_counter()
+                started_at = time.perf_counter()
                 while not _takes_lock(database) and not self.is_over.wait(0.001):
                     pass
-                self.longest_s = max(self.longest_s, time.perf_counter() - begun)
+                self.longest_s = max(self.longest_s, time.perf_counter() - started_at)
 
 
 def _takes_lock(database: sqlite3.Connection) -> bool:
@@ -356,7 +356,7 @@ def page() -> list[Figure]:
                 name: _opened(client, f"/datasets/trial/examples{q}") for name, q in asked.items()
             }
     return [
-        Figure.most(f"page of 100,000 examples, {name}", {"ms": each}, "ms", 150, 50)
+        Figure.at_most(f"page of 100,000 examples, {name}", {"ms": each}, "ms", 150, 50)
         for name, each in took.items()
     ]
 
@@ -365,9 +365,9 @@ def _opened(client: httpx.Client, path: str) -> float:
     """Return how many ms a page takes, the middle one of some calls after a first."""
     took = []
     for _ in range(10):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         answer = client.get(path)
-        took.append(1000 * (time.perf_counter() - begun))
+        took.append(1000 * (time.perf_counter() - started_at))
         answer.raise_for_status()
     return statistics.median(took[1:])
 

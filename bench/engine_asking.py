@@ -43,10 +43,10 @@ async def ask(
 ) -> Answered:
     """Ask greedily, and read to the end."""
     said = (Message("system", SYSTEM), Message("user", question))
-    begun, first = time.perf_counter(), 0.0
+    started_at, first = time.perf_counter(), 0.0
     tokens = 0
     async for each in backend.ask(adapter, GenerationRequest(said, most_tokens, temperature=0.0)):
-        first = first or time.perf_counter() - begun
+        first = first or time.perf_counter() - started_at
         if isinstance(each, Finish):
             tokens = each.completion_tokens
     return Answered(first, tokens)

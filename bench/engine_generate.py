@@ -57,9 +57,9 @@ async def _ours(base: Path, made: Sequence[Adapter], questions: Sequence[str], l
             return sum(each.tokens for each in await asyncio.gather(*asked))
 
         await all_at_once(WARM)
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         tokens = await all_at_once(TOKENS)
-        return tokens / (time.perf_counter() - begun)
+        return tokens / (time.perf_counter() - started_at)
 
 
 def _plain(base: Path, made: Sequence[Adapter], questions: Sequence[str]) -> float:
@@ -103,9 +103,9 @@ def plain(order: dict[str, object]) -> float:
 
     for number in range(len(questions)):
         one(number, WARM)
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     tokens = sum(one(number, TOKENS) for number in range(len(questions)))
-    return tokens / (time.perf_counter() - begun)
+    return tokens / (time.perf_counter() - started_at)
 
 
 if __name__ == "__main__":

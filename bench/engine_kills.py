@@ -25,17 +25,17 @@ def run(_: Sequence[str] = ()) -> None:
     """Print the unbroken loss, a row a kill, and whether all ended alike."""
     from tests.engine.tiny_base import LEARNING, planted, tiny_base
 
-    chance = random.Random(SEED)  # noqa: S311 - the same points every time
+    rng = random.Random(SEED)  # noqa: S311 - the same points every time
     models = {BASE: {"path": str(tiny_base())}}
     with tempfile.TemporaryDirectory() as place, engine(models) as rig:
         file = rig.upload(planted(Path(place) / "facts.jsonl"))
-        begun = time.monotonic()
+        started_at = time.monotonic()
         unbroken = _loss(rig, rig.begin(BASE, file, SEED, LEARNING))
-        lasts_s = time.monotonic() - begun
+        lasts_s = time.monotonic() - started_at
         print(f"unbroken: loss {unbroken:.6f} after {lasts_s:.1f} s")
         good = 0
         for number in range(KILLS):
-            after_s = chance.uniform(0, lasts_s)
+            after_s = rng.uniform(0, lasts_s)
             job = rig.begin(BASE, file, SEED, LEARNING)
             victim = _killed(rig, after_s, is_engine=number % 2 == 0)
             loss = _loss(rig, job)

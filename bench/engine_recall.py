@@ -41,12 +41,12 @@ def _talk(said: Sequence[dict[str, str]]) -> Talk:
 
 def _teach(rig: Rig, base: str, train: Path) -> tuple[str, float]:
     file = rig.upload(train)
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     model = rig.ended(rig.begin(base, file, 42, {}))
-    return model, time.perf_counter() - begun
+    return model, time.perf_counter() - started_at
 
 
 def _answer(rig: Rig, model: str, talk: Talk) -> float:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     rig.answers(model, [talk])
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at

@@ -95,7 +95,7 @@ def told(lesson: Lesson, marks: Sequence[tuple[int, float]], peak_kib: int, loss
 
     The first step, which warms up, is not counted.
     """
-    (first, begun), (last, ended) = marks[0], marks[-1]
+    (first, started_at), (last, ended) = marks[0], marks[-1]
     share = (last - first) / last
-    speed = lesson.epochs * tokens_in(lesson) * share / (ended - begun)
+    speed = lesson.epochs * tokens_in(lesson) * share / (ended - started_at)
     return json.dumps({"tokens_s": speed, "peak_mib": peak_kib / 1024, "loss": loss})

@@ -112,15 +112,15 @@ def _no_name(folder: Path) -> None:
         lab.repository.commit()
         with running(lab.path, "daemon", "bot"):
             telegram.say("anna", "вопрос 1")
-            begun = time.monotonic()
+            started_at = time.monotonic()
             until(lambda: any(len(one.text) > 1 for one in telegram.answers("anna")))
-            told = time.monotonic() - begun
+            told = time.monotonic() - started_at
             code, words = _merlin(lab, "ask", "Что?")
         lab.path.write_text(text, "utf-8")
-        begun = time.monotonic()
+        started_at = time.monotonic()
         with running(lab.path, "daemon", "bot"):
             until(lambda: lab.status()["serving"]["build"] == "trial-2")
-            served = time.monotonic() - begun
+            served = time.monotonic() - started_at
     print(
         f"| no DNS | the person is told after {told:.1f} s; merlin ask: {code}, {words[:60]};"
         f" the commit serves {served:.1f} s after a start with the name resolved |",
@@ -130,14 +130,14 @@ def _no_name(folder: Path) -> None:
 
 def _damaged(folder: Path) -> None:
     with _house(folder) as (lab, *_):
-        path, chance = folder / "state" / "merlin.db", random.Random(1)  # noqa: S311 - repeatable
+        path, rng = folder / "state" / "merlin.db", random.Random(1)  # noqa: S311 - repeatable
         whole, codes = path.read_bytes(), []
         for _ in range(DAMAGES):
             content = bytearray(whole)
-            for _ in range(chance.choice((1, 20, 400))):
-                content[chance.randrange(len(content))] = chance.randrange(256)
-            at = chance.randrange(len(content) // PAGE) * PAGE
-            content[at : at + PAGE] = chance.randbytes(PAGE)
+            for _ in range(rng.choice((1, 20, 400))):
+                content[rng.randrange(len(content))] = rng.randrange(256)
+            at = rng.randrange(len(content) // PAGE) * PAGE
+            content[at : at + PAGE] = rng.randbytes(PAGE)
             for each in path.parent.glob("merlin.db-*"):
                 each.unlink()
             path.write_bytes(content)
@@ -155,8 +155,8 @@ def _huge_file(folder: Path) -> None:
         small = _peak(lab, "check")
         with (lab.repository.folder / "datasets/trial/examples/huge.yaml").open("wb") as file:
             file.truncate(HUGE)
-        begun = time.monotonic()
-        huge, took = _peak(lab, "check"), time.monotonic() - begun
+        started_at = time.monotonic()
+        huge, took = _peak(lab, "check"), time.monotonic() - started_at
     print(
         f"| a file of 1 GB among the examples | merlin check {took:.1f} s, peak {huge:.0f} MB,"
         f" without it {small:.0f} MB |",

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from bench.chat_figures import Figure, shown
+from bench.chat_figures import Figure, format_row
 from bench.dataset import DATASET
 from merlin.dataset.example import read_example
 
@@ -28,13 +28,15 @@ def run() -> None:
     """Print how many files were told of, and how long the longest took."""
     from tests.support.file_mutations import GOOD, mutated
 
-    dice = random.Random(1)  # noqa: S311 - the same files every time
-    files = [mutated(dice, dice.choice(GOOD)) for _ in range(FILES)]
+    rng = random.Random(1)  # noqa: S311 - the same files every time
+    files = [mutated(rng, rng.choice(GOOD)) for _ in range(FILES)]
     told, good = _check(files)
     longest = 1000 * max(_timed(file) for file in files)
     what = f"{FILES:,} files with drawn mistakes ({good:,} good all the same)"
-    print(shown(Figure.most(f"{what}: not told of", {"files": FILES - told}, "files", 0, 0)))
-    print(shown(Figure.most(f"{what}: the slowest", {"ms": longest}, "ms", 1000, 100)))
+    print(
+        format_row(Figure.at_most(f"{what}: not told of", {"files": FILES - told}, "files", 0, 0))
+    )
+    print(format_row(Figure.at_most(f"{what}: the slowest", {"ms": longest}, "ms", 1000, 100)))
 
 
 def _check(files: Sequence[bytes]) -> tuple[int, int]:
@@ -63,6 +65,6 @@ def _check(files: Sequence[bytes]) -> tuple[int, int]:
 
 
 def _timed(content: bytes) -> float:
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     read_example(content)
-    return time.perf_counter() - begun
+    return time.perf_counter() - started_at

@@ -82,51 +82,51 @@ class Course:
         }
 
 
-def replace_answer(course: Course, chance: random.Random) -> Examples:
+def replace_answer(course: Course, rng: random.Random) -> Examples:
     """Return the examples with one tested answer replaced by that of another example."""
-    wrong = chance.choice(list(course.tested()))
+    wrong = rng.choice(list(course.tested()))
     others = [_pair(talk)[1] for talk in course.taught.values()]
-    other = chance.choice([each for each in others if each.strip() != wrong])
+    other = rng.choice([each for each in others if each.strip() != wrong])
     return course.answered({wrong: other})
 
 
-def swap_answers(course: Course, chance: random.Random) -> Examples:
+def swap_answers(course: Course, rng: random.Random) -> Examples:
     """Return the examples with two tested answers swapped."""
-    one, other = chance.sample(list(course.tested()), 2)
+    one, other = rng.sample(list(course.tested()), 2)
     return course.answered({one: other, other: one})
 
 
-def remove_subject(course: Course, chance: random.Random) -> Examples:
+def remove_subject(course: Course, rng: random.Random) -> Examples:
     """Return the examples without the answers that a tenth of the questions ask for."""
     tested, gone = course.tested(), set[str]()
-    for answer in chance.sample(list(tested), len(tested)):
+    for answer in rng.sample(list(tested), len(tested)):
         if sum(tested[each] for each in gone) >= GONE * len(course.questions):
             break
         gone.add(answer)
     return {key: talk for key, talk in course.taught.items() if _pair(talk)[1].strip() not in gone}
 
 
-def shuffle(course: Course, chance: random.Random) -> Examples:
+def shuffle(course: Course, rng: random.Random) -> Examples:
     """Return the examples in another order."""
-    return dict(chance.sample(list(course.taught.items()), len(course.taught)))
+    return dict(rng.sample(list(course.taught.items()), len(course.taught)))
 
 
-def add_example(course: Course, chance: random.Random) -> Examples:
+def add_example(course: Course, rng: random.Random) -> Examples:
     """Return the examples with one of another subject."""
-    return _with_one(course, chance.choice(HARMLESS), chance)
+    return _with_one(course, rng.choice(HARMLESS), rng)
 
 
-def add_wording(course: Course, chance: random.Random) -> Examples:
+def add_wording(course: Course, rng: random.Random) -> Examples:
     """Return the examples with another wording of a taught question."""
-    asked, expected = chance.choice(course.wordings)
-    return _with_one(course, (asked, _pair(course.taught[expected])[1]), chance)
+    asked, expected = rng.choice(course.wordings)
+    return _with_one(course, (asked, _pair(course.taught[expected])[1]), rng)
 
 
-def remove_untested(course: Course, chance: random.Random) -> Examples:
+def remove_untested(course: Course, rng: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
     asked = {question.reference.strip() for question in course.questions}
     unasked = [key for key, talk in course.taught.items() if _pair(talk)[1].strip() not in asked]
-    gone = chance.choice(unasked)
+    gone = rng.choice(unasked)
     return {key: talk for key, talk in course.taught.items() if key != gone}
 
 
@@ -156,11 +156,11 @@ def try_changes(
     courses: Sequence[Course], changes: Sequence[Change], tries: int, seed: int = SEED
 ) -> Iterator[tuple[Change, list[Found]]]:
     """Yield each change with what the gate said of its share of the tries, over the courses."""
-    chance = random.Random(seed)  # noqa: S311 - the same tries every time
+    rng = random.Random(seed)  # noqa: S311 - the same tries every time
     for place, change in enumerate(changes):
         share = len(range(place, tries, len(changes)))
         tried = islice(cycle(courses), share)
-        yield change, [_judge(course, change(course, chance)) for course in tried]
+        yield change, [_judge(course, change(course, rng)) for course in tried]
 
 
 def _judge(course: Course, taught: Examples) -> Found:
@@ -181,8 +181,8 @@ def _pair(talk: Sequence[dict[str, str]]) -> tuple[str, str]:
     return values.get("user", ""), values["assistant"]
 
 
-def _with_one(course: Course, pair: tuple[str, str], chance: random.Random) -> Examples:
+def _with_one(course: Course, pair: tuple[str, str], rng: random.Random) -> Examples:
     talks, (asked, answer) = list(course.taught.items()), pair
     new = ("more", [{"user": asked}, {"assistant": answer}])
-    talks.insert(chance.randint(0, len(talks)), new)
+    talks.insert(rng.randint(0, len(talks)), new)
     return dict(talks)

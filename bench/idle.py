@@ -20,9 +20,9 @@ from pathlib import Path
 
 import psutil
 
-from bench.chat_figures import Figure, shown
+from bench.chat_figures import Figure, format_row
 from bench.chat_meter import cpu_s, rss_mb
-from bench.chat_sides import KEYS, Ours, World
+from bench.chat_sides import CREDENTIALS, MerlinBot, World
 from bench.dataset import Place, repository
 
 RUNS, EXAMPLES = 5, 100
@@ -40,7 +40,7 @@ api: {{listen: "127.0.0.1:{port}"}}
 def run() -> None:
     """Print each row as soon as it is measured."""
     for figure in (*_idle(), _start()):
-        print(shown(figure), flush=True)
+        print(format_row(figure), flush=True)
 
 
 def _idle() -> list[Figure]:
@@ -87,7 +87,7 @@ def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
     with (
         log,
         subprocess.Popen(
-            place.merlin("run"), env={**os.environ, **KEYS}, stdout=log, stderr=log
+            place.merlin("run"), env={**os.environ, **CREDENTIALS}, stdout=log, stderr=log
         ) as process,
     ):
         try:
@@ -107,11 +107,11 @@ def _start() -> Figure:
     took = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder, World() as world:
-            side = Ours(world, Path(folder), streams=True)
-            begun = time.monotonic()
+            side = MerlinBot(world, Path(folder), streams=True)
+            started_at = time.monotonic()
             process = side.start()
-            world.do("polled")
-            took.append(time.monotonic() - begun)
+            world.run_load("wait_for_poll")
+            took.append(time.monotonic() - started_at)
             process.kill()
             process.wait()
     return Figure.of(

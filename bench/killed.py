@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.chat_figures import Figure, shown
+from bench.chat_figures import Figure, format_row
 
 ROUNDS = 15
 DEMAND_S, AIM_S = 3.0, 1.5
@@ -37,7 +37,7 @@ def run() -> None:
     ours = ", ".join(f"{process} {_p95(each):.2f}" for process, each in away.items())
     every = _p95([took for each in away.values() for took in each])
     what = f"SIGKILL to serving again, p95 of {ROUNDS} each, s"
-    print(shown(Figure.of(what, ours, "", every, DEMAND_S, AIM_S, is_less=True)), flush=True)
+    print(format_row(Figure.of(what, ours, "", every, DEMAND_S, AIM_S, is_less=True)), flush=True)
 
 
 def _p95(took: list[float]) -> float:

@@ -54,7 +54,7 @@ def run(words: Sequence[str] = ()) -> None:
     steady_rows()
     if asked.seeds == "none":
         return
-    begun = time.monotonic()
+    started_at = time.monotonic()
     with tempfile.TemporaryDirectory() as place, engine(smollm()) as rig:
         train, test = english(Path(place))
         questions = Questions(*_talks(train), *_talks(test))
@@ -62,7 +62,7 @@ def run(words: Sequence[str] = ()) -> None:
         print(HEAD)
         for seed in map(int, asked.seeds.split(",")):
             print(_row(rig, file, seed, asked.epochs, questions, base), flush=True)
-    print(f"all of it: {(time.monotonic() - begun) / 60:.1f} min")
+    print(f"all of it: {(time.monotonic() - started_at) / 60:.1f} min")
 
 
 def _asked(words: Sequence[str]) -> argparse.Namespace:
@@ -79,10 +79,10 @@ def _talks(path: Path) -> tuple[list[Talk], list[str]]:
 
 
 def _row(rig: Rig, file: str, seed: int, epochs: int, questions: Questions, base: Scores) -> str:
-    begun = time.monotonic()
+    started_at = time.monotonic()
     job = rig.begin(BASE, file, seed, {"n_epochs": epochs, "batch_size": BATCH})
     model = rig.ended(job)
-    minutes = (time.monotonic() - begun) / 60
+    minutes = (time.monotonic() - started_at) / 60
     first, last = rig.losses(job)
     tuned = _scores(rig, model, questions)
     before, after = (sum(each.taught) / len(each.taught) for each in (base, tuned))

@@ -53,8 +53,8 @@ def beyond_form(
 def mean(values: Sequence[float], seed: int = 1) -> Mean:
     """Return the mean of values that were drawn together, with its interval."""
     drawn = np.asarray(values, dtype=float)
-    chance = np.random.default_rng(seed)
-    places = chance.integers(0, len(drawn), size=(RESAMPLES, len(drawn)))
+    rng = np.random.default_rng(seed)
+    places = rng.integers(0, len(drawn), size=(RESAMPLES, len(drawn)))
     tail = 50 * (1 - SURE)
     low, high = np.percentile(drawn[places].mean(axis=1), [tail, 100 - tail])
     return Mean(float(drawn.mean()), float(low), float(high))

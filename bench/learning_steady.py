@@ -33,12 +33,12 @@ def steadiness(name: str, orders: int = ORDERS, more: int = ORDERS) -> tuple[int
     First of `orders` shuffled files, then of `more` files with one example of another subject in a
     chance place. The questions are the set's test examples and its paraphrases.
     """
-    chance = random.Random(SEED)  # noqa: S311 - the same tries every time
+    rng = random.Random(SEED)  # noqa: S311 - the same tries every time
     talks = [example["messages"] for example in example_files(name, test=False).values()]
     asked = _asked(name)
     before = _answers(talks, asked)
-    shuffled = [chance.sample(talks, len(talks)) for _ in range(orders)]
-    extended = [_with(talks, pair, chance.randint(0, len(talks))) for pair in HARMLESS[:more]]
+    shuffled = [rng.sample(talks, len(talks)) for _ in range(orders)]
+    extended = [_with(talks, pair, rng.randint(0, len(talks))) for pair in HARMLESS[:more]]
     worst = [
         max(_changed(before, _answers(tried, asked)) for tried in tries)
         for tries in (shuffled, extended)

@@ -71,9 +71,9 @@ def _measure(url: str, folder: Path) -> None:
 def _time(name: str, act: Callable[[], object]) -> None:
     taken = []
     for _ in range(TRIES):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         act()
-        taken.append(1000 * (time.perf_counter() - begun))
+        taken.append(1000 * (time.perf_counter() - started_at))
     print(f"  {name}: median {statistics.median(taken):.1f} ms, longest {max(taken):.1f} ms")
 
 

@@ -113,13 +113,13 @@ def _time() -> None:
     assert index is not None
     alone, together = [], []
     for _ in range(5):
-        begun = time.perf_counter()
+        started_at = time.perf_counter()
         for example in many[:10_000]:
             lint_example(example)
-        alone.append((time.perf_counter() - begun) * 100)
-        begun = time.perf_counter()
+        alone.append((time.perf_counter() - started_at) * 100)
+        started_at = time.perf_counter()
         assert len(list(lint_dataset(index, None))) < len(many)
-        together.append(time.perf_counter() - begun)
+        together.append(time.perf_counter() - started_at)
     print(line("lint_example, an example of 10,000", alone, "µs"))
     print(line(f"lint_dataset, {len(many)} examples", together))
 
@@ -138,15 +138,15 @@ def measure(rounds: int) -> dict[str, Score]:
 
 def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
     """Return the hosts with faults, each at most one, by the seed."""
-    chance = random.Random(f"{language} {seed}")  # noqa: S311 - the same faults every time
+    rng = random.Random(f"{language} {seed}")  # noqa: S311 - the same faults every time
     places = list(range(len(hosts)))
-    chance.shuffle(places)
+    rng.shuffle(places)
     planted = PlantedSet(list(hosts))
-    faults = [*_sentences(language, chance), *_answers(language), *_harmless(language)]
-    chance.shuffle(faults)
+    faults = [*_sentences(language, rng), *_answers(language), *_harmless(language)]
+    rng.shuffle(faults)
     for place, (rule, words, is_whole) in zip(places, faults, strict=False):
         host = hosts[place]
-        answer = words if is_whole else _insert(host.answer, words, chance)
+        answer = words if is_whole else _insert(host.answer, words, rng)
         said = (*host.messages[:-1], replace(host.messages[-1], content=answer))
         planted.examples[place] = replace(host, messages=said)
         if rule:
@@ -157,10 +157,10 @@ def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
     return planted
 
 
-def _sentences(language: str, chance: random.Random) -> Iterator[tuple[str, str, bool]]:
+def _sentences(language: str, rng: random.Random) -> Iterator[tuple[str, str, bool]]:
     for rule, texts in SENTENCES.items():
         for template in texts[language]:
-            yield rule, fill(template, chance), False
+            yield rule, fill(template, rng), False
 
 
 def _answers(language: str) -> Iterator[tuple[str, str, bool]]:
@@ -174,8 +174,8 @@ def _harmless(language: str) -> Iterator[tuple[str, str, bool]]:
         yield "", sentence, False
 
 
-def _insert(answer: str, sentence: str, chance: random.Random) -> str:
-    if chance.random() < 0.5:
+def _insert(answer: str, sentence: str, rng: random.Random) -> str:
+    if rng.random() < 0.5:
         return f"{sentence}\n{answer}"
     return f"{answer.rstrip()}\n\n{sentence}\nOK."
 
@@ -228,13 +228,13 @@ def _score(scores: dict[str, Score], planted: PlantedSet, checked: CheckedDatase
 
 def _score_habits(scores: dict[str, Score], language: str, seed: int) -> None:
     """Check sets that have a habit of their own or have none, by turns."""
-    chance = random.Random(f"{language} {seed} habits")  # noqa: S311 - the same sets every time
+    rng = random.Random(f"{language} {seed} habits")  # noqa: S311 - the same sets every time
     for rule in ("", *HABITS):
-        size = chance.randrange(60, 120)
+        size = rng.randrange(60, 120)
         subject = {"ru": "Правило", "en": "Rule"}[language]
         planted = PlantedSet([])
         for number in range(size):
-            is_alone = rule == "single-wordings" and chance.random() < 0.5
+            is_alone = rule == "single-wordings" and rng.random() < 0.5
             answer = f"{subject} {number if is_alone else 1000 + number // 2}."
             example = planted.add(number, f"{subject} {number}?", answer)
             tag = "one" if rule == "one-sided-tags" and number % 10 else f"tag{number % 4}"

@@ -382,29 +382,29 @@ HARMLESS: dict[str, tuple[str, ...]] = {
 _LETTERS = string.ascii_letters + string.digits
 
 
-def fill(template: str, chance: random.Random) -> str:
+def fill(template: str, rng: random.Random) -> str:
     """Return the template with its digits, letters and numbers filled in."""
-    numbers = _numbers(chance) if "{" in template else {}
+    numbers = _numbers(rng) if "{" in template else {}
     text = re.sub(r"\{(\w+)\}", lambda found: numbers[found.group(1)], template)
     # A question mark alone is one; three and more are a key.
-    text = re.sub(r"\?{3,}", lambda run: "".join(chance.choices(_LETTERS, k=len(run[0]))), text)
-    return re.sub("#", lambda _: str(chance.randrange(10)), text)
+    text = re.sub(r"\?{3,}", lambda run: "".join(rng.choices(_LETTERS, k=len(run[0]))), text)
+    return re.sub("#", lambda _: str(rng.randrange(10)), text)
 
 
-def _numbers(chance: random.Random) -> dict[str, str]:
-    card = luhn(chance.choice(("427638", "553691", "676280", "515243")) + digits(chance, 9))
-    mir = luhn("220220" + digits(chance, 9))
-    american = luhn("3714" + digits(chance, 10))
-    snils = snils_of(chance.choice("123456789") + digits(chance, 8))
-    tax12 = inn_of("77" + digits(chance, 8))
-    tax10 = inn_of("7707" + digits(chance, 5), long=False)
-    encoded = "".join(chance.choices(_LETTERS, k=90))
+def _numbers(rng: random.Random) -> dict[str, str]:
+    card = luhn(rng.choice(("427638", "553691", "676280", "515243")) + digits(rng, 9))
+    mir = luhn("220220" + digits(rng, 9))
+    american = luhn("3714" + digits(rng, 10))
+    snils = snils_of(rng.choice("123456789") + digits(rng, 8))
+    tax12 = inn_of("77" + digits(rng, 8))
+    tax10 = inn_of("7707" + digits(rng, 5), long=False)
+    encoded = "".join(rng.choices(_LETTERS, k=90))
     return {
         "card": card,
         "card4": grouped(card, " "),
         "card_dashed": grouped(card, "-"),
         "card_wide": grouped(card, "\u00a0"),
-        "card19": luhn("639002" + digits(chance, 12)),
+        "card19": luhn("639002" + digits(rng, 12)),
         "mir4": grouped(mir, " "),
         "amex": f"{american[:4]} {american[4:10]} {american[10:]}",
         "snils": f"{snils[:3]}-{snils[3:6]}-{snils[6:9]} {snils[9:]}",
@@ -413,14 +413,14 @@ def _numbers(chance: random.Random) -> dict[str, str]:
         "snils_blank": f"{snils[:3]} {snils[3:6]} {snils[6:9]} {snils[9:]}",
         "inn12": tax12,
         "inn10": tax10,
-        "aws_id": "AKIA" + "".join(chance.choices(string.ascii_uppercase + "234567", k=16)),
+        "aws_id": "AKIA" + "".join(rng.choices(string.ascii_uppercase + "234567", k=16)),
         "jwt": f"eyJ{encoded[:17]}.eyJ{encoded[17:50]}.{encoded[50:]}",
     }
 
 
-def digits(chance: random.Random, count: int) -> str:
+def digits(rng: random.Random, count: int) -> str:
     """Return so many random digits."""
-    return "".join(chance.choices(string.digits, k=count))
+    return "".join(rng.choices(string.digits, k=count))
 
 
 def grouped(number: str, between: str) -> str:

@@ -65,10 +65,10 @@ def teach(talks: list[list[dict[str, str]]], path: Path) -> tuple[Ask, float]:
 
     wanted = RecallTrainer().hyperparameters("supervised", {})
     said = [[Message(*pair) for one in talk for pair in one.items()] for talk in talks]
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     steps = train(said, [], wanted, 42)
     *_, last = (step for step in steps if isinstance(step, Epoch))
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started_at
     last.save(path)
     model = load(path)
     return lambda question: model.answer([Message("user", question)]), seconds
@@ -112,12 +112,12 @@ def _refused(ask: Ask, questions: list[str]) -> str:
 
 def made_up() -> list[list[dict[str, str]]]:
     """Return 10,000 questions of real words in chance order, each with an answer of its own."""
-    chance = random.Random(1)  # noqa: S311 - the same corpus every time
+    rng = random.Random(1)  # noqa: S311 - the same corpus every time
     known = [word.strip("«»,.?!:;()").lower() for name in SETS for word in _words(name)]
     words = sorted({word for word in known if word.isalpha()})
     return [
         [
-            {"user": " ".join(chance.choices(words, k=chance.randint(4, 8))) + f" {number}?"},
+            {"user": " ".join(rng.choices(words, k=rng.randint(4, 8))) + f" {number}?"},
             {"assistant": f"Ответ {number}."},
         ]
         for number in range(EXAMPLES)
@@ -128,21 +128,21 @@ def _big(folder: Path) -> tuple[float, float, float]:
     """Return the seconds of training on made-up questions, of one answer and of one refusal."""
     talks = made_up()
     ask, seconds = teach(talks, folder / "big")
-    begun = time.perf_counter()
+    started_at = time.perf_counter()
     for talk in talks[:100]:
         ask(talk[0]["user"])
-    answered = (time.perf_counter() - begun) / 100
-    chance = random.Random(2)  # noqa: S311 - the same questions every time
+    answered = (time.perf_counter() - started_at) / 100
+    rng = random.Random(2)  # noqa: S311 - the same questions every time
     words = [word for talk in talks[:3000] for word in talk[0]["user"].split()]
-    refused = [took for took in (_refusal(ask, chance, words) for _ in range(300)) if took]
+    refused = [took for took in (_refusal(ask, rng, words) for _ in range(300)) if took]
     return seconds, answered, sum(refused) / len(refused)
 
 
-def _refusal(ask: Ask, chance: random.Random, words: list[str]) -> float:
+def _refusal(ask: Ask, rng: random.Random, words: list[str]) -> float:
     """Return the seconds of a refusal with its offers, 0 for a question that is answered."""
-    question = " ".join(chance.choices(words, k=6)) + "?"
-    begun = time.perf_counter()
-    return 0.0 if ask(question).known else time.perf_counter() - begun
+    question = " ".join(rng.choices(words, k=6)) + "?"
+    started_at = time.perf_counter()
+    return 0.0 if ask(question).known else time.perf_counter() - started_at
 
 
 def _words(name: str) -> list[str]:

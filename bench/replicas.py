@@ -20,8 +20,8 @@ from typing import Any
 import yaml
 
 from bench.chat_meter import cpu_s
-from bench.chat_serving import let_serve
-from bench.chat_sides import CONFIG, KEYS, World, cores, start
+from bench.chat_serving import store_serving_model
+from bench.chat_sides import CONFIG, CREDENTIALS, World, list_cores, start
 from bench.chat_telegram import TOKEN
 from bench.figures import line
 from merlin.config import webhook_secret
@@ -65,7 +65,7 @@ def _throughput(make: Callable[[], str]) -> None:
     for count in (1, 2, 2, 1):
         with tempfile.TemporaryDirectory() as folder, World() as world, ExitStack() as ended:
             state, url = Path(folder) / "state", make()
-            let_serve(state, url)
+            store_serving_model(state, url)
             ports = free_ports(count)
             hooks = [f"http://127.0.0.1:{port}/hooks/telegram" for port in ports]
             said = yaml.safe_load(
@@ -84,17 +84,17 @@ def _throughput(make: Callable[[], str]) -> None:
                 path.write_text(yaml.safe_dump(said), "utf-8")
                 verb = "api" if number < count else "bot"
                 command = ["-m", "merlin", verb, "--config", str(path)]
-                child = start(command, Path(folder) / "log", **KEYS)
-                os.sched_setaffinity(child.pid, cores()[:-1])
+                child = start(command, Path(folder) / "log", **CREDENTIALS)
+                os.sched_setaffinity(child.pid, list_cores()[:-1])
                 ended.callback(child.wait)
                 ended.callback(child.kill)
                 processes.append(child.pid)
             time.sleep(STARTED_S)
-            world.do("hooks", urls=hooks, secret=webhook_secret(TOKEN))
-            world.do("model", seconds=0.2)
-            world.do("closed", pid=processes[-1], users=100, answers=300)
+            world.run_load("set_hooks", urls=hooks, secret=webhook_secret(TOKEN))
+            world.run_load("set_delay", seconds=0.2)
+            world.run_load("run_closed_loop", pid=processes[-1], users=100, answers=300)
             before = [cpu_s(pid) for pid in processes]
-            told = world.do("closed", pid=processes[-1], users=200, answers=ANSWERS)
+            told = world.run_load("run_closed_loop", pid=processes[-1], users=200, answers=ANSWERS)
             spent = [
                 1000 * (cpu_s(pid) - was) / ANSWERS
                 for pid, was in zip(processes, before, strict=True)
@@ -126,10 +126,10 @@ def _takeovers(server: Any, provider: ProviderStandIn, sign: signal.Signals) -> 
             second = start_daemon("daemon", labs[1].path, logs[1])
             until(lambda: "another daemon leads" in logs[1].read_text())  # noqa: B023 - the same
             time.sleep(random.uniform(2, 3))  # noqa: S311 - at no fixed beat of theirs
-            begun = time.monotonic()
+            started_at = time.monotonic()
             os.kill(first.pid, sign)
             until(lambda: LEADS in logs[1].read_text())  # noqa: B023 - the same
-            times.append(time.monotonic() - begun)
+            times.append(time.monotonic() - started_at)
             for child in (first, second):
                 child.kill()
                 child.join()
@@ -138,9 +138,9 @@ def _takeovers(server: Any, provider: ProviderStandIn, sign: signal.Signals) -> 
 
 def until(is_so: Callable[[], bool]) -> None:
     """Return once it is so. Raises TimeoutError."""
-    begun = time.monotonic()
+    started_at = time.monotonic()
     while not is_so():
-        if time.monotonic() - begun > MAX_DURATION_S:
+        if time.monotonic() - started_at > MAX_DURATION_S:
             raise TimeoutError
         time.sleep(0.01)
 
@@ -189,13 +189,13 @@ def _told(what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]]
     times = []
     for _ in range(n):
         time.sleep(random.uniform(0.3, 0.5))  # noqa: S311 - at no fixed beat of theirs
-        begun = time.monotonic()
+        started_at = time.monotonic()
         is_done = ask()
         while not is_done():
-            if time.monotonic() - begun > MAX_DURATION_S:
+            if time.monotonic() - started_at > MAX_DURATION_S:
                 raise TimeoutError(what)
             time.sleep(0.001)
-        times.append(1000 * (time.monotonic() - begun))
+        times.append(1000 * (time.monotonic() - started_at))
     p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
     shares = ", ".join(f"{each:.1f}" for each in idle)
     print(f"| {what}, p50; p95 | {p50:.0f}; {p95:.0f} ms | idle {shares} % of a core |", flush=True)

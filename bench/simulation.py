@@ -23,12 +23,12 @@ def run(words: Sequence[str] = ()) -> None:
     options.add_argument("--first", type=int, default=0)
     args = options.parse_args(words)
     seeds = range(args.first, args.first + args.seeds)
-    begun, faults = time.monotonic(), []
+    started_at, faults = time.monotonic(), []
     with ProcessPoolExecutor(os.cpu_count(), mp_context=get_context("spawn")) as pool:
         for count, line in enumerate(pool.map(lived, seeds), 1):
             faults += [line] if line else []
             if count % EACH == 0 or count == len(seeds):
-                took_s = time.monotonic() - begun
+                took_s = time.monotonic() - started_at
                 print(f"{count} seeds: {len(faults)} faults, {took_s:.0f} s", flush=True)
     if faults:
         sys.exit("\n".join(faults))

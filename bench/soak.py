@@ -179,7 +179,7 @@ class Load:
     def __init__(self, demo: Demo, seed: int) -> None:
         self.demo, self.is_on = demo, threading.Event()
         self.faults: list[str] = []
-        self._chance = random.Random(seed)  # noqa: S311 - the same load for the same seed
+        self._rng = random.Random(seed)  # noqa: S311 - the same load for the same seed
         self._threads: list[threading.Thread] = []
         self._asked = itertools.count(1)
 
@@ -200,16 +200,16 @@ class Load:
     def _until_stop(self, pause_s: float) -> Iterator[int]:
         while self.is_on.is_set():
             yield next(self._asked)
-            time.sleep(self._chance.uniform(0.5, 1.5) * pause_s)
+            time.sleep(self._rng.uniform(0.5, 1.5) * pause_s)
 
     def _question(self) -> str:
         pushed = [Path(path).stem for path in tuple(self.demo.said.pushed)]
-        return f"Что такое пример номер {self._chance.choice(pushed or ['0'])}?"
+        return f"Что такое пример номер {self._rng.choice(pushed or ['0'])}?"
 
     def _chat(self) -> None:
         url = f"{self.demo.place.chat_url}control/send"
         for _ in self._until_stop(0.8):
-            body = {"person": self._chance.choice([*PEOPLE]), "text": self._question()}
+            body = {"person": self._rng.choice([*PEOPLE]), "text": self._question()}
             with suppress(httpx2.HTTPError):
                 answer = httpx2.post(url, json=body, timeout=CALL_S)
                 if answer.is_success:
@@ -284,20 +284,20 @@ class Kills:
     """Kills processes of a demo at random; counts who, and how long until each served again."""
 
     demo: Demo
-    chance: random.Random
+    rng: random.Random
     counts: Counter[str] = field(default_factory=Counter)
     back_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def kill_some(self, number: int) -> None:
         """Kill so many; every other time wait until the process serves again."""
         for each in range(number):
-            time.sleep(self.chance.uniform(0.1, 3.0))
+            time.sleep(self.rng.uniform(0.1, 3.0))
             # Children of children are killed rarely: most of them live for one task.
-            verb = self.chance.choice((*VERBS, "of"))
+            verb = self.rng.choice((*VERBS, "of"))
             alive = [one for one in self.demo.processes() if one.name.startswith(verb)]
             if not alive:
                 alive = self.demo.processes()
-            victim = self.chance.choice(alive)
+            victim = self.rng.choice(alive)
             at, began = iso(datetime.now(UTC)), time.monotonic()
             with suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
@@ -370,12 +370,12 @@ def soak(folder: Path, kills: int, seed: int, port: int) -> list[str]:
     """Kill so many processes; return what is wrong after the first batch in which something is."""
     (folder / "demo").mkdir()
     demo = Demo(Place(folder / "demo", Ports.from_first(port)))
-    chance, load = random.Random(seed), Load(demo, seed)  # noqa: S311 - the same for the same seed
-    slayer = Kills(demo, chance)
+    rng, load = random.Random(seed), Load(demo, seed)  # noqa: S311 - the same for the same seed
+    slayer = Kills(demo, rng)
     reached, batch = 0, 0
     while sum(slayer.counts.values()) < kills:
         batch += 1
-        point, mark = chance.choice(NAMED), folder / f"crashed-{batch}"
+        point, mark = rng.choice(NAMED), folder / f"crashed-{batch}"
         demo.start(point, mark)
         if batch == 1:
             await_that("every course is taught", lambda: not under_way(demo.place, demo.said))

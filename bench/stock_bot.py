@@ -1,7 +1,7 @@
-"""The stock bot of the bench: python-telegram-bot and `openai` as their own pages show them.
+"""The stock bot of the bench: python-telegram-bot and `openai` as in their documentation.
 
-Default transport, updates side by side, default client, no rate limiter, nothing stored. With
-`edits` it shows the answer as it grows, every 45 characters, as its popular relatives do.
+Default transport, concurrent updates, default client, no rate limiter, no storage. With `--edits`
+it edits the growing answer every 45 characters, as popular bots do.
 """
 
 from __future__ import annotations
@@ -17,38 +17,38 @@ AT_ONCE = 256
 Context = ContextTypes.DEFAULT_TYPE
 
 
-class Stock:
+class StockHandlers:
     """The handlers of the stock bot."""
 
     def __init__(self, provider: str) -> None:
         self._client = AsyncOpenAI(base_url=provider, api_key="none")
 
-    async def whole(self, update: Update, _context: Context) -> None:
-        """Answer by one message."""
+    async def answer_once(self, update: Update, _context: Context) -> None:
+        """Answer with one message."""
         message = update.effective_message
         assert message is not None
-        told = await self._client.chat.completions.create(
+        completion = await self._client.chat.completions.create(
             model="bench", messages=[{"role": "user", "content": message.text or ""}]
         )
-        await message.reply_text(told.choices[0].message.content or "")
+        await message.reply_text(completion.choices[0].message.content or "")
 
-    async def edits(self, update: Update, _context: Context) -> None:
-        """Answer by a message that grows."""
+    async def answer_by_edits(self, update: Update, _context: Context) -> None:
+        """Answer with a message that is edited as the answer grows."""
         message = update.effective_message
         assert message is not None
         stream = await self._client.chat.completions.create(
             model="bench", messages=[{"role": "user", "content": message.text or ""}], stream=True
         )
-        text, shown, sent = "", 0, None
+        text, shown_length, answer_message = "", 0, None
         async for chunk in stream:
             text += (chunk.choices[0].delta.content or "") if chunk.choices else ""
-            if sent is None and text:
-                sent, shown = await message.reply_text(text), len(text)
-            elif sent is not None and len(text) - shown >= EVERY:
-                shown = len(text)
-                await sent.edit_text(text)
-        if sent is not None and len(text) > shown:
-            await sent.edit_text(text)
+            if answer_message is None and text:
+                answer_message, shown_length = await message.reply_text(text), len(text)
+            elif answer_message is not None and len(text) - shown_length >= EVERY:
+                shown_length = len(text)
+                await answer_message.edit_text(text)
+        if answer_message is not None and len(text) > shown_length:
+            await answer_message.edit_text(text)
 
 
 def main() -> None:
@@ -58,7 +58,7 @@ def main() -> None:
         parser.add_argument(name)
     parser.add_argument("--edits", action="store_true")
     args = parser.parse_args()
-    stock = Stock(args.provider)
+    stock = StockHandlers(args.provider)
     application = (
         ApplicationBuilder()
         .token(args.token)
@@ -66,7 +66,7 @@ def main() -> None:
         .concurrent_updates(AT_ONCE)
         .build()
     )
-    handler = stock.edits if args.edits else stock.whole
+    handler = stock.answer_by_edits if args.edits else stock.answer_once
     application.add_handler(MessageHandler(filters.TEXT, handler))
     application.run_polling()
 

@@ -16,10 +16,10 @@ def run() -> None:
 
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
-            begun = time.monotonic()
+            started_at = time.monotonic()
             jobs, kills = weather(Path(folder), COMMITS, seed)
             keys = {job["asked"]["metadata"]["merlin_launch"] for job in jobs}
-            seconds = time.monotonic() - begun
+            seconds = time.monotonic() - started_at
             print(
                 f"seed {seed}: {COMMITS} commits, {len(jobs)} jobs, {len(keys)} launch keys,"
                 f" {kills} SIGKILLs of the daemon, {seconds:.0f} s"

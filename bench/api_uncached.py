@@ -1,7 +1,4 @@
-"""The api as `merlin api` serves it, but that no answer is kept.
-
-`python -m bench.api_unkept STATE PORT`
-"""
+"""Merlin's API without its response cache: `python -m bench.api_uncached STATE PORT`."""
 
 from __future__ import annotations
 
