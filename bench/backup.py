@@ -1,7 +1,6 @@
-"""A backup of 1 GB while people ask 25 questions a second, and its restore.
+"""Measure a backup of 1 GB while people ask 25 questions per second, and its restore.
 
-Half of it is rows, half files. What the backup adds is told as ratios: both loads are of one run,
-on one machine, one with and one without it.
+Half of the data is rows, half files. The same load is measured with and without the backup.
 """
 
 from __future__ import annotations
@@ -24,9 +23,9 @@ SECONDS, PER_S = 30, 25
 
 
 def run() -> None:
-    """Print the added time of answers, the backup's time and memory, and the restore's time."""
-    with tempfile.TemporaryDirectory() as place, World() as world:
-        folder = Path(place)
+    """Print the times of answers, the backup's time and memory, and the restore's time."""
+    with tempfile.TemporaryDirectory() as temporary, World() as world:
+        folder = Path(temporary)
         side = MerlinBot(world, folder, streams=True)
         _fill(side.state)
         process = side.start()
@@ -35,7 +34,7 @@ def run() -> None:
         world.run_load("run_open_loop", **{**load, "seconds": 4})
         alone = world.run_load("run_open_loop", **load)
         world.begin_load("run_open_loop", **load)
-        seconds, memory = _command(side.config, "backup")
+        seconds, memory = _run_command(side.config, "backup")
         beside = world.read_result()
         process.kill()
         process.wait()
@@ -46,14 +45,14 @@ def run() -> None:
 
 
 def _restore(side: MerlinBot, folder: Path) -> None:
-    """Restore what no process has changed since, elsewhere; compare all rows by their counts."""
+    """Back up without load, restore to another folder, and compare the row counts."""
     shutil.rmtree(side.state / "backups")
-    seconds, memory = _command(side.config, "backup")
+    seconds, memory = _run_command(side.config, "backup")
     (archive,) = (side.state / "backups").iterdir()
-    there = folder / "there.yaml"
+    target_config = folder / "there.yaml"
     text = side.config.read_text(encoding="utf-8")
-    there.write_text(text.replace(str(side.state), str(folder / "there")), encoding="utf-8")
-    back_s, back_memory = _command(there, "restore", str(archive))
+    target_config.write_text(text.replace(str(side.state), str(folder / "there")), encoding="utf-8")
+    back_s, back_memory = _run_command(target_config, "restore", str(archive))
     counts = [_counts(state) for state in (side.state, folder / "there")]
     size = archive.stat().st_size / 1e6
     print(
@@ -75,8 +74,8 @@ def _fill(state: Path) -> None:
         (models / f"{number}.safetensors").write_bytes(os.urandom(HALF // FILES))
 
 
-def _command(config: Path, *words: str) -> tuple[float, int]:
-    """Run a command of Merlin's; return its seconds and its peak memory in bytes."""
+def _run_command(config: Path, *words: str) -> tuple[float, int]:
+    """Run a Merlin command; return its seconds and its peak memory in bytes."""
     started_at = time.monotonic()
     process = subprocess.Popen(
         [sys.executable, "-m", "merlin", *words, "--config", str(config)],

@@ -1,4 +1,4 @@
-"""Ten thousand histories with the shop, and payments told by threads of killed processes."""
+"""Ten thousand random purchase histories, and payments reported by threads of killed processes."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 HISTORIES = 10_000
 STEPS = 15
 SEED = 20261120
-THREADS, PAYMENTS, MOST, KILLS = 50, 20, 50, 5
+THREADS, PAYMENTS, MAX_AMOUNT, KILLS = 50, 20, 50, 5
 
 
 def run() -> None:
-    """Print how many histories held what must hold, and what came of the payments."""
+    """Print the violations in the histories, and the results of the payments."""
     from merlin.core.log import set_up_logging
 
     set_up_logging("bench", quiet=True)
     _histories()
-    for name, place in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
-        with place() as url:
+    for name, database_url in (("SQLite", _sqlite), ("PostgreSQL", _postgresql)):
+        with database_url() as url:
             _storm(name, url)
 
 
@@ -36,9 +36,9 @@ def _histories() -> None:
     started_at, workers = time.monotonic(), os.cpu_count() or 1
     parts = [range(number, HISTORIES, workers) for number in range(workers)]
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        found = [*pool.map(lived, parts)]
-    steps = sum(each[0] for each in found)
-    faults = [line for each in found for line in each[1]]
+        results = [*pool.map(run_histories, parts)]
+    steps = sum(result[0] for result in results)
+    faults = [line for result in results for line in result[1]]
     print(
         f"{HISTORIES} histories, {steps} steps, each checked: {len(faults)} faults,"
         f" {time.monotonic() - started_at:.0f} s"
@@ -47,8 +47,8 @@ def _histories() -> None:
         print(line)
 
 
-class Watch:
-    """A clock that stands still until it is moved."""
+class ManualClock:
+    """A clock that only advances by `move`."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -58,12 +58,12 @@ class Watch:
         return self.now
 
     def move(self, seconds: float) -> None:
-        """Let so much time pass, or be taken back."""
+        """Advance the clock, or set it back by a negative number."""
         self.now += timedelta(seconds=seconds)
 
 
-def lived(numbers: range) -> tuple[int, list[str]]:
-    """Live some histories on a database of their own; return how many steps, and what was wrong."""
+def run_histories(numbers: range) -> tuple[int, list[str]]:
+    """Run histories on their own database; return the number of steps, and the violations."""
     import random
 
     from merlin.core.log import set_up_logging
@@ -72,8 +72,8 @@ def lived(numbers: range) -> tuple[int, list[str]]:
 
     set_up_logging("bench", quiet=True)
     steps, wrong = 0, list[str]()
-    with _sqlite() as url, _opened(url) as database:
-        world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), Watch())
+    with _sqlite() as url, _open_database(url) as database:
+        world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), ManualClock())
         for number in numbers:
             rng = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
             try:
@@ -90,7 +90,7 @@ def lived(numbers: range) -> tuple[int, list[str]]:
 
 
 @contextmanager
-def _opened(url: str) -> Iterator[Database]:
+def _open_database(url: str) -> Iterator[Database]:
     from merlin.db.database import open_database
     from merlin.db.migrations import migrate
 
@@ -117,10 +117,11 @@ def _storm(name: str, url: str) -> None:
     from tests.billing.payment_storm import storm
 
     started_at = time.monotonic()
-    with _opened(url):
-        came = storm(url, SEED, THREADS, PAYMENTS, MOST, KILLS)
+    with _open_database(url):
+        outcome = storm(url, SEED, THREADS, PAYMENTS, MAX_AMOUNT, KILLS)
+    seconds = time.monotonic() - started_at
     print(
-        f"{name}: {THREADS} threads, {PAYMENTS} payments told {came['tellings']} times,"
-        f" {KILLS} SIGKILLs: {came['grants']} grants, {came['given']} given,"
-        f" {came['paid']} of {came['wanted']} minor units, {time.monotonic() - started_at:.0f} s"
+        f"{name}: {THREADS} threads, {PAYMENTS} payments reported {outcome['tellings']} times,"
+        f" {KILLS} SIGKILLs: {outcome['grants']} grants, {outcome['given']} given,"
+        f" {outcome['paid']} of {outcome['wanted']} minor units, {seconds:.0f} s"
     )

@@ -1,8 +1,8 @@
-"""Ten thousand cases that schemathesis makes of the api's description, as many of the pages.
+"""Ten thousand cases that schemathesis generates from the API's description, and for the pages.
 
-`python -m bench contract` sends to a real api those at the edges of every value, and draws others,
-by turns right, wrong, and right at the address of something that is there, until there are enough:
-from programs, from browsers that somebody is signed in with, and from nobody.
+`python -m bench contract` sends the boundary cases of every value to a real API, then random cases
+that are in turn valid, invalid, and valid with the address of an existing object. They come from
+programs, from signed-in browsers, and from anonymous clients.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ AT_ONCE = 12
 
 
 def run() -> None:
-    """Print how many cases there were, which statuses, and each kind of failure once."""
+    """Print the number of cases, the statuses, and each kind of failure once."""
     from tests.api.contract_cases import Contract, Pages
     from tests.api.staff_api import whole
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     is_wrong = False
-    for called in (Contract, Pages):
+    for kind in (Contract, Pages):
         started_at = time.monotonic()
         with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
-            contract = called(site)
+            contract = kind(site)
             for operation in contract.operations:
                 contract.edges(operation)
             for number in count(1):
@@ -39,7 +39,7 @@ def run() -> None:
                     break
                 for operation in contract.operations:
                     contract.draw(operation, AT_ONCE, number)
-            _print(called.__name__, contract.judged, time.monotonic() - started_at)
+            _print(kind.__name__, contract.judged, time.monotonic() - started_at)
         is_wrong = is_wrong or bool(contract.judged.wrong)
     sys.exit(int(is_wrong))
 

@@ -1,8 +1,8 @@
-"""Datasets at size: whole commands, a daemon that follows changes, its memory and locks.
+"""Measure large datasets: commands, the daemon after a change, its memory and locks.
 
-`python -m bench dataset [ROW…]`. Real repositories in git, the real commands, the real daemon on
-SQLite. The peer is `check-jsonschema` (on the PATH, else its row says that it is not there), which
-checks the same files by the same schema and neither counts tokens nor builds.
+`python -m bench dataset [ROW…]`. Real git repositories, the real commands, the real daemon on
+SQLite. They are compared with `check-jsonschema` if that is on the PATH: it validates the same
+files by the same schema, but neither counts tokens nor builds.
 """
 
 from __future__ import annotations
@@ -55,8 +55,8 @@ def run(words: Sequence[str] = ()) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A repository with one dataset, and the configuration of a Merlin that follows it."""
+class DatasetRepository:
+    """A git repository with one dataset, and the configuration of a Merlin that follows it."""
 
     folder: Path
 
@@ -70,12 +70,12 @@ class Place:
         """Return the folder of the dataset's examples."""
         return self.repository / "datasets" / "trial" / "examples"
 
-    def merlin(self, *words: str) -> list[str]:
-        """Return a command of Merlin's."""
+    def merlin_command(self, *words: str) -> list[str]:
+        """Return the command line of a Merlin command."""
         return [sys.executable, "-m", "merlin", *words, "--config", str(self.folder / "config")]
 
     def commit(self, number: int) -> None:
-        """Let one example say something else, and commit it."""
+        """Change one example and commit it."""
         changed = self.examples / "0" / "e0.yaml"
         (turns,) = make_turns(1, seed=100 + number)
         changed.write_text(_example(*turns), "utf-8")
@@ -83,34 +83,32 @@ class Place:
         self.git(*named, "commit", "-qam", f"Change {number}")
 
     def git(self, *words: str, feed: bytes = b"") -> None:
-        """Carry out a command of git's in the repository."""
+        """Run git in the repository."""
         subprocess.run(["git", "-C", str(self.repository), *words], input=feed, check=True)
 
     def builds(self) -> int:
-        """Return how many builds lie on the disk."""
+        """Return the number of builds on the disk."""
         return len([*(self.folder / "state" / "builds").glob("trial/[0-9]*")])
 
     def verdicts(self) -> int:
-        """Return how many verdicts are stored."""
+        """Return the number of stored verdicts."""
         path = self.folder / "state" / "merlin.db"
         with suppress(sqlite3.OperationalError), closing(sqlite3.connect(path)) as database:
             return int(database.execute("SELECT COUNT(*) FROM verdict").fetchone()[0])
-        return 0  # the daemon makes its tables just now
+        return 0  # the daemon is creating its tables
 
 
 @contextmanager
-def repository(examples: int) -> Iterator[Place]:
-    """Yield a repository of so many examples of 40 words, a hundred folders of them."""
+def make_repository(examples: int) -> Iterator[DatasetRepository]:
+    """Yield a repository with this number of examples of 40 words, in a hundred folders."""
     with tempfile.TemporaryDirectory(prefix="merlin-bench-") as folder:
-        place = Path(folder)
-        subprocess.run(["git", "init", "-qb", "main", str(place / "repository")], check=True)
-        made = Place(place)
-        state = place / "state"
-        text = CONFIG.format(state=state, repository=made.repository)
-        (place / "config").write_text(text, "utf-8")
-        made.git("fast-import", "--quiet", feed=b"".join(_import(examples)))
-        made.git("reset", "-q", "--hard")
-        yield made
+        repo = DatasetRepository(Path(folder))
+        subprocess.run(["git", "init", "-qb", "main", str(repo.repository)], check=True)
+        text = CONFIG.format(state=repo.folder / "state", repository=repo.repository)
+        (repo.folder / "config").write_text(text, "utf-8")
+        repo.git("fast-import", "--quiet", feed=b"".join(_import(examples)))
+        repo.git("reset", "-q", "--hard")
+        yield repo
 
 
 def _import(examples: int) -> Iterator[bytes]:
@@ -127,7 +125,7 @@ def _import(examples: int) -> Iterator[bytes]:
 
 
 def make_turns(count: int, seed: int = 1) -> Iterator[tuple[str, str]]:
-    """Yield so many questions and answers of made-up Russian-looking words."""
+    """Yield questions and answers of made-up words in Russian letters."""
     rng = random.Random(seed)  # noqa: S311 - the same corpus every time
     letters = "абвгдежзиклмнопрстуфхцчшэюя"
     words = ["".join(rng.choices(letters, k=rng.randint(3, 10))) for _ in range(4000)]
@@ -141,7 +139,7 @@ def _example(question: str, answer: str) -> str:
     return f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
 
 
-def _timed(command: Sequence[str]) -> float:
+def _time_command(command: Sequence[str]) -> float:
     started_at = time.perf_counter()
     quiet = subprocess.DEVNULL
     subprocess.run(command, env=_environment(), stdout=quiet, stderr=quiet, check=True)
@@ -149,32 +147,32 @@ def _timed(command: Sequence[str]) -> float:
 
 
 def _environment() -> dict[str, str]:
-    values = {key: each for key, each in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
-    return {**values, "PYTHONPATH": str(ROOT)}
+    names = os.environ.keys() - {"PYTHONDONTWRITEBYTECODE"}
+    return {**{name: os.environ[name] for name in names}, "PYTHONPATH": str(ROOT)}
 
 
-def whole() -> list[Figure]:
-    """Check and build 10,000, nothing known yet, against check-jsonschema on the same files."""
-    with repository(SOME) as place:
+def compare_check() -> list[Figure]:
+    """Check and build 10,000 examples from scratch, against check-jsonschema on the same files."""
+    with make_repository(SOME) as repo:
         commands = {
-            "check": [sys.executable, "-m", "merlin", "check", str(place.repository)],
-            "check, tokens, build": place.merlin("build", "trial"),
+            "check": [sys.executable, "-m", "merlin", "check", str(repo.repository)],
+            "check, tokens, build": repo.merlin_command("build", "trial"),
         }
-        took: dict[str, list[float]] = {name: [] for name in commands}
+        durations_s: dict[str, list[float]] = {name: [] for name in commands}
         for _ in range(RUNS):
-            shutil.rmtree(place.folder / "state", ignore_errors=True)
+            shutil.rmtree(repo.folder / "state", ignore_errors=True)
             for name, command in commands.items():
-                took[name].append(_timed(command))
-        ours = {name: statistics.median(each) for name, each in took.items()}
+                durations_s[name].append(_time_command(command))
+        ours = {name: statistics.median(durations) for name, durations in durations_s.items()}
         peer = shutil.which("check-jsonschema")
         if peer is None:
-            lacks = "check-jsonschema is not there"
-            return [_seconds(f"10,000: {name}; {lacks}", value) for name, value in ours.items()]
-        rules = place.folder / "example.schema.json"
-        rules.write_text(schema_text("example"), "utf-8")
-        files = [str(path) for path in place.examples.rglob("*.yaml")]
+            missing = "check-jsonschema is not installed"
+            return [_seconds(f"10,000: {name}; {missing}", value) for name, value in ours.items()]
+        schema = repo.folder / "example.schema.json"
+        schema.write_text(schema_text("example"), "utf-8")
+        files = [str(path) for path in repo.examples.rglob("*.yaml")]
         theirs = statistics.median(
-            _timed([peer, "--schemafile", str(rules), *files]) for _ in range(RUNS)
+            _time_command([peer, "--schemafile", str(schema), *files]) for _ in range(RUNS)
         )
     bounds = (0.25, 0.12)
     return [
@@ -187,20 +185,20 @@ def _seconds(what: str, value: float, least: float = 0.0, aim: float = 0.0) -> F
     return Figure.at_most(what, {"s": value}, "s", least, aim)
 
 
-def large() -> list[Figure]:
-    """Let a daemon meet 10,000 and 100,000 examples, then one that changed."""
+def measure_growth() -> list[Figure]:
+    """Measure a daemon with 10,000 and 100,000 examples: the first build, then one change."""
     cold, peak, changed, held = {}, {}, {}, 0.0
     for count in (SOME, MANY):
-        with repository(count) as place, _daemon(place) as process:
-            with _lock_watch(place) as watch:
-                cold[count] = _until_built(place, 1)
+        with make_repository(count) as repo, _daemon(repo) as process:
+            with _observe_lock(repo) as watch:
+                cold[count] = _wait_for_builds(repo, 1)
             held = watch.longest_s
-            _until_followed(place)
-            took = []
+            _wait_for_file_index(repo)
+            durations_s = []
             for number in range(1, RUNS + 1):
-                place.commit(number)
-                took.append(_asked(place, number + 1))
-            changed[count] = statistics.median(took)
+                repo.commit(number)
+                durations_s.append(_build_after_fetch(repo, number + 1))
+            changed[count] = statistics.median(durations_s)
             peak[count] = _peak_mb(process.pid)
     return [
         _seconds("100,000, first build against 10,000", cold[MANY] / cold[SOME], 8, 5),
@@ -213,9 +211,9 @@ def large() -> list[Figure]:
 
 
 @contextmanager
-def _daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
+def _daemon(repo: DatasetRepository) -> Iterator[subprocess.Popen[bytes]]:
     quiet = subprocess.DEVNULL
-    command = place.merlin("daemon")
+    command = repo.merlin_command("daemon")
     process = subprocess.Popen(command, env=_environment(), stdout=quiet, stderr=quiet)
     try:
         yield process
@@ -224,33 +222,35 @@ def _daemon(place: Place) -> Iterator[subprocess.Popen[bytes]]:
         process.wait()
 
 
-def _until_built(place: Place, builds: int) -> float:
-    """Return how long it takes until so many verdicts are stored and builds lie there."""
+def _wait_for_builds(repo: DatasetRepository, builds: int) -> float:
+    """Wait for this number of verdicts and build folders; return the seconds."""
     started_at = time.perf_counter()
     while True:
-        is_there = (place.folder / "state" / "merlin.db").exists()
-        if is_there and place.builds() >= builds and place.verdicts() >= builds:
+        has_database = (repo.folder / "state" / "merlin.db").exists()
+        if has_database and repo.builds() >= builds and repo.verdicts() >= builds:
             return time.perf_counter() - started_at
         if time.perf_counter() - started_at > MAX_DURATION_S:
             raise TimeoutError("the daemon does not build")
         time.sleep(0.005)
 
 
-def _until_followed(place: Place) -> None:
-    """Wait until the daemon has written what people search: it is at that beside the builds."""
-    with closing(sqlite3.connect(place.folder / "state" / "merlin.db", timeout=60)) as database:
-        asked = "SELECT count(*) FROM dataset_tree WHERE tree <> ''"
-        while not database.execute(asked).fetchone()[0]:
+def _wait_for_file_index(repo: DatasetRepository) -> None:
+    """Wait until the daemon has written the file index, which it does beside the builds."""
+    with closing(sqlite3.connect(repo.folder / "state" / "merlin.db", timeout=60)) as database:
+        query = "SELECT count(*) FROM dataset_tree WHERE tree <> ''"
+        while not database.execute(query).fetchone()[0]:
             time.sleep(0.1)
 
 
-def _asked(place: Place, builds: int) -> float:
-    """Ask the daemon to fetch by a command that does not wait; return when the build is there."""
+def _build_after_fetch(repo: DatasetRepository, builds: int) -> float:
+    """Request a fetch by a command that does not wait; return the seconds until the build."""
     command = subprocess.Popen(
-        place.merlin("build", "trial", "--no-wait"), env=_environment(), stdout=subprocess.DEVNULL
+        repo.merlin_command("build", "trial", "--no-wait"),
+        env=_environment(),
+        stdout=subprocess.DEVNULL,
     )
     command.wait()
-    return _until_built(place, builds)
+    return _wait_for_builds(repo, builds)
 
 
 def _peak_mb(pid: int) -> int:
@@ -259,11 +259,11 @@ def _peak_mb(pid: int) -> int:
     return int(line.split()[1]) // 1024
 
 
-class _LockWatch(threading.Thread):
-    """Takes the database's write lock again and again, and notes how long others held it.
+class _LockObserver(threading.Thread):
+    """Takes the database's write lock repeatedly, and stores how long others held it.
 
-    It looks each millisecond: SQLite's own wait looks after 1, 2, 5, 10, 15, 20 and more, and may
-    meet another holder each time.
+    It tries every millisecond: SQLite's own busy handler tries after 1, 2, 5, 10, 15, 20 ms and
+    more, when another process may hold the lock again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -293,8 +293,8 @@ def _takes_lock(database: sqlite3.Connection) -> bool:
 
 
 @contextmanager
-def _lock_watch(place: Place) -> Iterator[_LockWatch]:
-    watch = _LockWatch(place.folder / "state" / "merlin.db")
+def _observe_lock(repo: DatasetRepository) -> Iterator[_LockObserver]:
+    watch = _LockObserver(repo.folder / "state" / "merlin.db")
     watch.start()
     try:
         yield watch
@@ -303,29 +303,31 @@ def _lock_watch(place: Place) -> Iterator[_LockWatch]:
         watch.join()
 
 
-def asked() -> list[Figure]:
-    """Let an editor change one of 1,000 and call `merlin build`, a daemon running."""
-    with repository(FEW) as place, _daemon(place):
-        _until_built(place, 1)
-        took = []
+def measure_build_command() -> list[Figure]:
+    """Measure `merlin build` beside a daemon, after a change of one of 1,000 examples."""
+    with make_repository(FEW) as repo, _daemon(repo):
+        _wait_for_builds(repo, 1)
+        durations_s = []
         for number in range(5):
-            place.commit(number)
-            took.append(_timed(place.merlin("build", "trial")))
-    return [_seconds("1,000, one changed: `merlin build`", statistics.median(took), 0.7, 0.4)]
+            repo.commit(number)
+            durations_s.append(_time_command(repo.merlin_command("build", "trial")))
+    return [
+        _seconds("1,000, one changed: `merlin build`", statistics.median(durations_s), 0.7, 0.4)
+    ]
 
 
-def start() -> list[Figure]:
-    """Start the commands that show a line and go."""
+def measure_start() -> list[Figure]:
+    """Measure commands that only print text."""
     rows = []
-    for word in ("--version", "--help"):
-        command = [sys.executable, "-m", "merlin", word]
-        took = statistics.median(_timed(command) for _ in range(5))
-        rows.append(_seconds(f"merlin {word}", took, 0.25, 0.12))
+    for option in ("--version", "--help"):
+        command = [sys.executable, "-m", "merlin", option]
+        duration_s = statistics.median(_time_command(command) for _ in range(5))
+        rows.append(_seconds(f"merlin {option}", duration_s, 0.25, 0.12))
     return rows
 
 
-def page() -> list[Figure]:
-    """Open the page of 100,000 examples, its next part, a search and filters, over HTTP."""
+def measure_page() -> list[Figure]:
+    """Measure the page of 100,000 examples: first rows, search and filters, over HTTP."""
     from merlin.core.permissions import Role
     from merlin.dataset.files import FileIndex
     from merlin.git.source import blob_id
@@ -338,11 +340,11 @@ def page() -> list[Figure]:
         blob = blob_id(text)
         texts[blob], files[f"examples/{number % 100}/e{number}.yaml"] = text, blob
     word = next(make_turns(1))[0].split()[0]
-    asked = {
+    queries = {
         "first rows": "",
         "search": f"?query={word}",
         "search, two letters": f"?query={word[:2]}",
-        "a word that nothing says": "?query=ъъъъ",
+        "search without result": "?query=ъъъъ",
         "one tag": "?tag=t3",
         "one tag and a word": f"?tag=t3&query={word}",
     }
@@ -352,30 +354,31 @@ def page() -> list[Figure]:
         rows.keep("trial", "1", files)
         site.person(VERA, Role.ADMIN)
         with site.browser(VERA) as client:
-            took = {
-                name: _opened(client, f"/datasets/trial/examples{q}") for name, q in asked.items()
+            durations_ms = {
+                name: _time_page(client, f"/datasets/trial/examples{query}")
+                for name, query in queries.items()
             }
     return [
-        Figure.at_most(f"page of 100,000 examples, {name}", {"ms": each}, "ms", 150, 50)
-        for name, each in took.items()
+        Figure.at_most(f"page of 100,000 examples, {name}", {"ms": duration_ms}, "ms", 150, 50)
+        for name, duration_ms in durations_ms.items()
     ]
 
 
-def _opened(client: httpx.Client, path: str) -> float:
-    """Return how many ms a page takes, the middle one of some calls after a first."""
-    took = []
+def _time_page(client: httpx.Client, path: str) -> float:
+    """Return the median milliseconds of a page, without the first request."""
+    durations_ms = []
     for _ in range(10):
         started_at = time.perf_counter()
         answer = client.get(path)
-        took.append(1000 * (time.perf_counter() - started_at))
+        durations_ms.append(1000 * (time.perf_counter() - started_at))
         answer.raise_for_status()
-    return statistics.median(took[1:])
+    return statistics.median(durations_ms[1:])
 
 
 ROWS: dict[str, Callable[[], list[Figure]]] = {
-    "start": start,
-    "asked": asked,
-    "whole": whole,
-    "large": large,
-    "page": page,
+    "start": measure_start,
+    "asked": measure_build_command,
+    "whole": compare_check,
+    "large": measure_growth,
+    "page": measure_page,
 }

@@ -1,4 +1,4 @@
-"""How long the demo takes to its first answer, and a commit to serving; nothing is warm."""
+"""Measure the demo from a cold start: time to the first answer, and from a commit to serving."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ RUNS = 3
 
 
 def run() -> None:
-    """Walk `merlin demo --check` some times and print both times."""
-    told = [_check() for _ in range(RUNS)]
+    """Run `merlin demo --check` several times and print both times."""
+    results = [_run_demo() for _ in range(RUNS)]
     print(
         line(
-            "start to first answer of the tuned model", [each["first"]["seconds"] for each in told]
+            "start to first answer of the tuned model",
+            [result["first"]["seconds"] for result in results],
         )
     )
-    print(line("commit to serving", [each["second"]["seconds"] for each in told]))
+    print(line("commit to serving", [result["second"]["seconds"] for result in results]))
 
 
-def _check() -> dict[str, dict[str, float]]:
-    done = subprocess.run(
+def _run_demo() -> dict[str, dict[str, float]]:
+    process = subprocess.run(
         [sys.executable, "-m", "merlin", "demo", "--check"],
         env={**os.environ, "MERLIN_LANGUAGE": "ru"},  # the larger samples, on every machine
         capture_output=True,
         text=True,
         check=True,
     )
-    result: dict[str, dict[str, float]] = json.loads(done.stdout.splitlines()[-1])
+    result: dict[str, dict[str, float]] = json.loads(process.stdout.splitlines()[-1])
     return result

@@ -1,8 +1,8 @@
-"""What Merlin costs while nobody asks anything, and how soon a bot asks for updates.
+"""Measure CPU and memory of an idle Merlin, and how soon a bot polls after its start.
 
-`merlin run` as people start it, with its default periods: daemon, bot and api on SQLite, beside a
-repository of a hundred examples and a Telegram on the loopback. It is looked at when the first
-build is made, once the daemon has given back what building took.
+`merlin run` with its default intervals: daemon, bot and API on SQLite, with a repository of a
+hundred examples and a local stand-in of Telegram. It is measured after the first build, once the
+daemon has released the memory of building.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ import psutil
 from bench.chat_figures import Figure, format_row
 from bench.chat_meter import cpu_s, rss_mb
 from bench.chat_sides import CREDENTIALS, MerlinBot, World
-from bench.dataset import Place, repository
+from bench.dataset import DatasetRepository, make_repository
 
 RUNS, EXAMPLES = 5, 100
 SETTLE_S, LOOK_S, MAX_DURATION_S = 130.0, 60.0, 60.0
@@ -39,55 +39,55 @@ api: {{listen: "127.0.0.1:{port}"}}
 
 def run() -> None:
     """Print each row as soon as it is measured."""
-    for figure in (*_idle(), _start()):
+    for figure in (*_measure_idle(), _measure_start()):
         print(format_row(figure), flush=True)
 
 
-def _idle() -> list[Figure]:
-    with repository(EXAMPLES) as place, World() as world, _merlin(place, world) as processes:
+def _measure_idle() -> list[Figure]:
+    with make_repository(EXAMPLES) as repo, World() as world, _run_merlin(repo, world) as processes:
         deadline = time.monotonic() + MAX_DURATION_S
-        while not place.builds():
+        while not repo.builds():
             if time.monotonic() > deadline:
-                raise TimeoutError((place.folder / "log").read_text("utf-8")[-2000:])
+                raise TimeoutError((repo.folder / "log").read_text("utf-8")[-2000:])
             time.sleep(0.5)
         time.sleep(SETTLE_S)
-        pids = {name: _child(processes, name) for name in NAMES}
+        pids = {name: _find_child(processes, name) for name in NAMES}
         before = {name: cpu_s(pid) for name, pid in pids.items()}
         time.sleep(LOOK_S)
         cpu = {name: 100 * (cpu_s(pid) - before[name]) / LOOK_S for name, pid in pids.items()}
         memory = {name: rss_mb(pid) for name, pid in pids.items()}
     return [
-        _sum("idle, memory of three processes, MB", memory, 350, 250),
-        _sum("idle, share of a core, %", cpu, 3, 1),
+        _sum_row("idle, memory of three processes, MB", memory, 350, 250),
+        _sum_row("idle, share of a core, %", cpu, 3, 1),
     ]
 
 
-def _sum(what: str, by_name: dict[str, float], least: float, aim: float) -> Figure:
+def _sum_row(what: str, by_name: dict[str, float], least: float, aim: float) -> Figure:
     ours = ", ".join(f"{name} {value:.1f}" for name, value in by_name.items())
     return Figure.of(what, ours, "", sum(by_name.values()), least, aim, is_less=True)
 
 
 @contextmanager
-def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
+def _run_merlin(repo: DatasetRepository, world: World) -> Iterator[psutil.Process]:
     """Yield the supervisor of `merlin run`, which follows the repository."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    (place.folder / "config").write_text(
+    (repo.folder / "config").write_text(
         CONFIG.format(
-            state=place.folder / "state",
-            repository=place.repository,
+            state=repo.folder / "state",
+            repository=repo.repository,
             telegram=world.telegram,
             provider=world.provider,
             port=port,
         ),
         "utf-8",
     )
-    log = (place.folder / "log").open("wb")
+    log = (repo.folder / "log").open("wb")
     with (
         log,
         subprocess.Popen(
-            place.merlin("run"), env={**os.environ, **CREDENTIALS}, stdout=log, stderr=log
+            repo.merlin_command("run"), env={**os.environ, **CREDENTIALS}, stdout=log, stderr=log
         ) as process,
     ):
         try:
@@ -97,25 +97,25 @@ def _merlin(place: Place, world: World) -> Iterator[psutil.Process]:
             process.wait()
 
 
-def _child(supervisor: psutil.Process, name: str) -> int:
+def _find_child(supervisor: psutil.Process, name: str) -> int:
     pid: int = next(child.pid for child in supervisor.children() if name in child.cmdline())
     return pid
 
 
-def _start() -> Figure:
-    """Start the bot some times; each stops when it has asked for updates."""
-    took = []
+def _measure_start() -> Figure:
+    """Start the bot several times; stop it after its first poll."""
+    durations_s = []
     for _ in range(RUNS):
         with tempfile.TemporaryDirectory() as folder, World() as world:
             side = MerlinBot(world, Path(folder), streams=True)
             started_at = time.monotonic()
             process = side.start()
             world.run_load("wait_for_poll")
-            took.append(time.monotonic() - started_at)
+            durations_s.append(time.monotonic() - started_at)
             process.kill()
             process.wait()
     return Figure.of(
         f"`merlin bot`, start to first poll, s (median of {RUNS})",
-        *("", "", statistics.median(took), 1.2, 0.6),
+        *("", "", statistics.median(durations_s), 1.2, 0.6),
         is_less=True,
     )
