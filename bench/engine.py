@@ -1,11 +1,11 @@
-"""The engine's figures: `python -m bench engine [PART…]`, all parts without a name.
+"""Measure the engine: `python -m bench engine [PART…]`; all parts by default.
 
-`recall` 10,000 examples · `embed` the same on the tiny encoder of the tests · `encoder` answers
-with a real one, whose folder BENCH_ENCODER names · `train` against TRL ·
-`generate` against plain transformers · `switch` between 20 adapters · `kills` SIGKILL at 20 points
-of a job · `conformance` of the protocol.
-Whether learning is real is `python -m bench learning`. Everything runs on the CPU, unless the
-variable BENCH_DEVICE names another device for `train`, `generate` and `switch`.
+`recall`: 10,000 examples · `embed`: the same on the tests' tiny encoder · `encoder`: answers with a
+real encoder, whose folder BENCH_ENCODER names · `train`: against TRL · `generate`: against plain
+transformers · `switch`: between 20 adapters · `kills`: SIGKILL at 20 points of a job ·
+`conformance`: of the protocol.
+The quality of training is measured by `python -m bench learning`. Everything runs on the CPU,
+unless BENCH_DEVICE names another device for `train`, `generate` and `switch`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Adapters that do something, in PEFT's layout, for what measures answering: made in a child."""
+"""Create random LoRA adapters in PEFT's layout, in a child process."""
 
 from __future__ import annotations
 
@@ -14,34 +14,34 @@ RANK, SPREAD = 16, 0.002
 WEIGHTS = "adapter_model.safetensors"
 
 
-def adapters(base: Path, place: Path, count: int) -> Sequence[Adapter]:
-    """Return so many different adapters of a base, under `place`."""
-    command = [sys.executable, "-m", "bench.engine_adapters", str(base), str(place), str(count)]
+def make_adapters(base: Path, folder: Path, count: int) -> Sequence[Adapter]:
+    """Create different adapters of a base model in `folder`."""
+    command = [sys.executable, "-m", "bench.engine_adapters", str(base), str(folder), str(count)]
     subprocess.run(command, check=True, stderr=subprocess.DEVNULL)
-    folders = [place / str(number) for number in range(count)]
+    folders = [folder / str(number) for number in range(count)]
     return [
         Adapter(hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(), folder)
         for folder in folders
     ]
 
 
-def main(base: str, place: str, count: int) -> None:
-    """Write adapters whose weights are small and random, each from its own seed."""
+def main(base: str, folder: str, count: int) -> None:
+    """Write adapters with small random weights, each from its own seed."""
     import torch
     from peft import LoraConfig, get_peft_model
     from transformers import AutoModelForCausalLM
 
     model = AutoModelForCausalLM.from_pretrained(base)
-    shape = LoraConfig(
+    lora_config = LoraConfig(
         r=RANK, lora_alpha=2 * RANK, target_modules="all-linear", task_type="CAUSAL_LM"
     )
-    tuned = get_peft_model(model, shape)
+    model_with_adapters = get_peft_model(model, lora_config)
     for number in range(count):
         torch.manual_seed(number)
-        for name, weights in tuned.named_parameters():
+        for name, weights in model_with_adapters.named_parameters():
             if "lora_B" in name:
                 torch.nn.init.normal_(weights, std=SPREAD)
-        tuned.save_pretrained(f"{place}/{number}")
+        model_with_adapters.save_pretrained(f"{folder}/{number}")
 
 
 if __name__ == "__main__":

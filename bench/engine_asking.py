@@ -1,4 +1,4 @@
-"""Our own backend, asked directly: what answering costs without HTTP and without the engine."""
+"""Ask our transformers backend directly, without HTTP and without the engine."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ SYSTEM = "Answer in one sentence."
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
-    """One answer: seconds to its first piece, and how many tokens it has."""
+class TimedAnswer:
+    """One answer: seconds to its first piece, and its number of tokens."""
 
     first_s: float
     tokens: int
 
 
 @asynccontextmanager
-async def answering(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
-    """Yield a backend for a base; its process ends with it."""
+async def run_backend(base: Path, log: Path) -> AsyncIterator[TransformersBackend]:
+    """Yield a backend for a base model and stop it afterwards."""
     settings = EngineAnsweringConfig(device=DEVICE, idle_s=0)
     model = EngineModelConfig(path=str(base))
     backend = TransformersBackend(BASE, model, base, settings, log)
@@ -39,14 +39,16 @@ async def answering(base: Path, log: Path) -> AsyncIterator[TransformersBackend]
 
 
 async def ask(
-    backend: TransformersBackend, adapter: Adapter, question: str, most_tokens: int
-) -> Answered:
-    """Ask greedily, and read to the end."""
-    said = (Message("system", SYSTEM), Message("user", question))
-    started_at, first = time.perf_counter(), 0.0
+    backend: TransformersBackend, adapter: Adapter, question: str, max_tokens: int
+) -> TimedAnswer:
+    """Ask with greedy decoding and read the complete answer."""
+    messages = (Message("system", SYSTEM), Message("user", question))
+    started_at, first_piece_s = time.perf_counter(), 0.0
     tokens = 0
-    async for each in backend.ask(adapter, GenerationRequest(said, most_tokens, temperature=0.0)):
-        first = first or time.perf_counter() - started_at
-        if isinstance(each, Finish):
-            tokens = each.completion_tokens
-    return Answered(first, tokens)
+    async for event in backend.ask(
+        adapter, GenerationRequest(messages, max_tokens, temperature=0.0)
+    ):
+        first_piece_s = first_piece_s or time.perf_counter() - started_at
+        if isinstance(event, Finish):
+            tokens = event.completion_tokens
+    return TimedAnswer(first_piece_s, tokens)

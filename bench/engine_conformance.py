@@ -1,4 +1,4 @@
-"""`merlin provider test` on our own engine: the checks that anyone can run."""
+"""Run `merlin provider test` against our own engine."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
-from bench.engine_rig import KEY, Model, engine
+from bench.engine_rig import API_KEY, Model, run_engine
 
 
 def run(_: Sequence[str] = ()) -> None:
-    """Ask an engine that has `recall` alone."""
-    conform("recall", {})
+    """Check an engine with `recall` only."""
+    check_conformance("recall", {})
 
 
-def conform(base: str, models: Mapping[str, Model]) -> None:
-    """Print how many checks passed, and each one that did not, in its own words."""
+def check_conformance(base: str, models: Mapping[str, Model]) -> None:
+    """Print the number of checks by result, and each check that did not pass."""
     command = ("merlin", "provider", "test", "--model", base, "--json")
-    with engine(models) as rig:
-        done = subprocess.run(
+    with run_engine(models) as rig:
+        process = subprocess.run(
             [sys.executable, "-m", *command, rig.url],
-            env={**os.environ, "OPENAI_API_KEY": KEY},
+            env={**os.environ, "OPENAI_API_KEY": API_KEY},
             capture_output=True,
             text=True,
             check=False,
         )
-    checks = json.loads(done.stdout)["checks"]
+    checks = json.loads(process.stdout)["checks"]
     results = Counter(check["result"] for check in checks)
-    print(f"{len(checks)} checks: {', '.join(f'{results[each]} {each}' for each in results)}")
+    print(f"{len(checks)} checks: {', '.join(f'{results[result]} {result}' for result in results)}")
     for check in checks:
         if check["result"] != "passed":
             print(f"{check['result']}: {check['name']}: {check['detail']}")

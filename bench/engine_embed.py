@@ -1,6 +1,6 @@
-"""What `engine_recall` and `engine_conformance` measure, of `embed` on the tests' tiny encoder.
+"""Run `engine_recall` and `engine_conformance` with `embed` on the tests' tiny encoder.
 
-The encoder looks words up and takes their mean, so its own time says nothing of a real one's.
+That encoder averages word vectors, so its speed says nothing about a real encoder.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.engine_conformance import conform
+from bench.engine_conformance import check_conformance
 from bench.engine_recall import measure
 
 
@@ -17,8 +17,8 @@ def run(_: Sequence[str] = ()) -> None:
     """Print the figures of `embed`."""
     from tests.engine.tiny_encoder import NAME, onnx_encoder
 
-    with tempfile.TemporaryDirectory() as place:
-        folder = str(onnx_encoder(Path(place)))
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = str(onnx_encoder(Path(temporary)))
         models = {NAME: {"path": folder, "backend": "onnx", "embeddings": True}}
         measure(NAME, models)
-        conform(NAME, models)
+        check_conformance(NAME, models)

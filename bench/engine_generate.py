@@ -1,6 +1,6 @@
-"""Eight answers at once from four adapters, against plain transformers one after another.
+"""Compare eight concurrent answers of four adapters with sequential plain transformers.
 
-SmolLM2, greedy, 64 tokens an answer. Each side loads its base before its clock starts.
+SmolLM2, greedy, 64 tokens per answer. Each side loads its base before the measurement.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.engine_adapters import adapters
-from bench.engine_asking import SYSTEM, answering, ask
-from bench.engine_rig import DEVICE, english, smollm
+from bench.engine_adapters import make_adapters
+from bench.engine_asking import SYSTEM, ask, run_backend
+from bench.engine_rig import DEVICE, build_english, unpack_smollm
 from merlin.engine.serving.base import Adapter
 from merlin.sandbox.demo.place import BASE
 
@@ -25,36 +25,38 @@ ROUNDS, STREAMS, ADAPTERS, TOKENS, WARM = 3, 8, 4, 64, 4
 
 
 def run(_: Sequence[str] = ()) -> None:
-    """Print tokens a second of both sides, a row a round, and the median of the ratios."""
-    base = Path(str(smollm()[BASE]["path"]))
-    with tempfile.TemporaryDirectory() as place:
-        made = adapters(base, Path(place) / "adapters", ADAPTERS)
-        questions = _questions(Path(place))
+    """Print the tokens per second of both sides for each round, and the median of the ratios."""
+    base = Path(str(unpack_smollm()[BASE]["path"]))
+    with tempfile.TemporaryDirectory() as temporary:
+        adapters = make_adapters(base, Path(temporary) / "adapters", ADAPTERS)
+        questions = _questions(Path(temporary))
         ratios = []
-        print("ours, tokens/s | transformers one after another, tokens/s | ratio")
+        print("ours, tokens/s | sequential transformers, tokens/s | ratio")
         for _round in range(ROUNDS):
-            ours = asyncio.run(_ours(base, made, questions, Path(place) / "log"))
-            plain = _plain(base, made, questions)
+            ours = asyncio.run(_measure_ours(base, adapters, questions, Path(temporary) / "log"))
+            plain = _measure_plain(base, adapters, questions)
             ratios.append(ours / plain)
             print(f"{ours:.1f} | {plain:.1f} | {ours / plain:.2f}", flush=True)
     print(f"median: {statistics.median(ratios):.2f}")
 
 
-def _questions(place: Path) -> list[str]:
-    train, _test = english(place)
+def _questions(temporary: Path) -> list[str]:
+    train, _test = build_english(temporary)
     lines = train.read_text(encoding="utf-8").splitlines()[:STREAMS]
     return [json.loads(line)["messages"][-2]["content"] for line in lines]
 
 
-async def _ours(base: Path, made: Sequence[Adapter], questions: Sequence[str], log: Path) -> float:
-    async with answering(base, log) as backend:
+async def _measure_ours(
+    base: Path, adapters: Sequence[Adapter], questions: Sequence[str], log: Path
+) -> float:
+    async with run_backend(base, log) as backend:
 
-        async def all_at_once(most: int) -> int:
-            asked = [
-                ask(backend, made[number % ADAPTERS], question, most)
+        async def all_at_once(max_tokens: int) -> int:
+            requests = [
+                ask(backend, adapters[number % ADAPTERS], question, max_tokens)
                 for number, question in enumerate(questions)
             ]
-            return sum(each.tokens for each in await asyncio.gather(*asked))
+            return sum(answer.tokens for answer in await asyncio.gather(*requests))
 
         await all_at_once(WARM)
         started_at = time.perf_counter()
@@ -62,51 +64,51 @@ async def _ours(base: Path, made: Sequence[Adapter], questions: Sequence[str], l
         return tokens / (time.perf_counter() - started_at)
 
 
-def _plain(base: Path, made: Sequence[Adapter], questions: Sequence[str]) -> float:
-    order = {
+def _measure_plain(base: Path, adapters: Sequence[Adapter], questions: Sequence[str]) -> float:
+    settings = {
         "base": str(base),
         "device": DEVICE,
-        "adapters": [str(each.path) for each in made],
+        "adapters": [str(adapter.path) for adapter in adapters],
         "questions": questions,
     }
-    command = [sys.executable, "-m", "bench.engine_generate", json.dumps(order)]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    return float(done.stdout.splitlines()[-1])
+    command = [sys.executable, "-m", "bench.engine_generate", json.dumps(settings)]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    return float(process.stdout.splitlines()[-1])
 
 
-def plain(order: dict[str, object]) -> float:
-    """Return tokens a second of plain transformers and peft: one answer after another."""
+def measure_plain(settings: dict[str, object]) -> float:
+    """Return the tokens per second of plain transformers and PEFT, one answer after another."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(order["base"])
-    loaded = AutoModelForCausalLM.from_pretrained(order["base"], dtype=torch.float32)
-    paths: list[str] = order["adapters"]  # type: ignore[assignment]
-    questions: list[str] = order["questions"]  # type: ignore[assignment]
-    model = PeftModel.from_pretrained(loaded.to(order["device"]), paths[0], adapter_name="0")
+    tokenizer = AutoTokenizer.from_pretrained(settings["base"])
+    loaded = AutoModelForCausalLM.from_pretrained(settings["base"], dtype=torch.float32)
+    paths: list[str] = settings["adapters"]  # type: ignore[assignment]
+    questions: list[str] = settings["questions"]  # type: ignore[assignment]
+    model = PeftModel.from_pretrained(loaded.to(settings["device"]), paths[0], adapter_name="0")
     for number, path in enumerate(paths[1:], 1):
         model.load_adapter(path, adapter_name=str(number))
 
-    def one(number: int, most: int) -> int:
-        said = [
+    def generate(number: int, max_tokens: int) -> int:
+        messages = [
             {"role": "system", "content": SYSTEM},
             {"role": "user", "content": questions[number]},
         ]
-        asked = tokenizer.apply_chat_template(
-            said, add_generation_prompt=True, return_tensors="pt", return_dict=True
-        ).to(order["device"])
+        prompt = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        ).to(settings["device"])
         model.set_adapter(str(number % ADAPTERS))
         with torch.inference_mode():
-            made = model.generate(**asked, max_new_tokens=most, do_sample=False)
-        return int(made.shape[1] - asked["input_ids"].shape[1])
+            output = model.generate(**prompt, max_new_tokens=max_tokens, do_sample=False)
+        return int(output.shape[1] - prompt["input_ids"].shape[1])
 
     for number in range(len(questions)):
-        one(number, WARM)
+        generate(number, WARM)
     started_at = time.perf_counter()
-    tokens = sum(one(number, TOKENS) for number in range(len(questions)))
+    tokens = sum(generate(number, TOKENS) for number in range(len(questions)))
     return tokens / (time.perf_counter() - started_at)
 
 
 if __name__ == "__main__":
-    print(plain(json.loads(sys.argv[1])))
+    print(measure_plain(json.loads(sys.argv[1])))

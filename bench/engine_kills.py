@@ -1,7 +1,7 @@
-"""SIGKILL at twenty random points of a job: each must succeed, and end as the unbroken one did.
+"""SIGKILL at twenty random points of a job: each job must succeed with the same loss.
 
-A tiny base, made on the spot, is tuned by the real engine. In turns the engine itself is killed
-(and started again) and the process that trains.
+The real engine tunes a tiny generated base. In turn the engine (which is restarted) and the
+training process are killed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from bench.engine_rig import Rig, engine
+from bench.engine_rig import EngineProcess, run_engine
 
 KILLS, SEED, SAME = 20, 1, 1e-3
 BASE = "tiny"
@@ -22,35 +22,35 @@ _CHILD = b"merlin.engine.trainers.lora.trainer"
 
 
 def run(_: Sequence[str] = ()) -> None:
-    """Print the unbroken loss, a row a kill, and whether all ended alike."""
+    """Print the loss without a kill, a row for each kill, and the number of equal losses."""
     from tests.engine.tiny_base import LEARNING, planted, tiny_base
 
     rng = random.Random(SEED)  # noqa: S311 - the same points every time
     models = {BASE: {"path": str(tiny_base())}}
-    with tempfile.TemporaryDirectory() as place, engine(models) as rig:
-        file = rig.upload(planted(Path(place) / "facts.jsonl"))
+    with tempfile.TemporaryDirectory() as temporary, run_engine(models) as rig:
+        file = rig.upload(planted(Path(temporary) / "facts.jsonl"))
         started_at = time.monotonic()
-        unbroken = _loss(rig, rig.begin(BASE, file, SEED, LEARNING))
-        lasts_s = time.monotonic() - started_at
-        print(f"unbroken: loss {unbroken:.6f} after {lasts_s:.1f} s")
-        good = 0
+        unbroken = _loss(rig, rig.create_job(BASE, file, SEED, LEARNING))
+        duration_s = time.monotonic() - started_at
+        print(f"unbroken: loss {unbroken:.6f} after {duration_s:.1f} s")
+        equal_count = 0
         for number in range(KILLS):
-            after_s = rng.uniform(0, lasts_s)
-            job = rig.begin(BASE, file, SEED, LEARNING)
-            victim = _killed(rig, after_s, is_engine=number % 2 == 0)
+            after_s = rng.uniform(0, duration_s)
+            job = rig.create_job(BASE, file, SEED, LEARNING)
+            victim = _kill(rig, after_s, is_engine=number % 2 == 0)
             loss = _loss(rig, job)
-            good += abs(loss - unbroken) <= SAME
+            equal_count += abs(loss - unbroken) <= SAME
             print(f"{victim} killed after {after_s:.1f} s: loss {loss:.6f}", flush=True)
-    print(f"{good} of {KILLS} succeeded with a loss within {SAME:g} of the unbroken one")
+    print(f"{equal_count} of {KILLS} succeeded with a loss within {SAME:g} of the unbroken one")
 
 
-def _loss(rig: Rig, job: str) -> float:
-    rig.ended(job)
+def _loss(rig: EngineProcess, job: str) -> float:
+    rig.wait_for_model(job)
     return rig.losses(job)[1]
 
 
-def _killed(rig: Rig, after_s: float, *, is_engine: bool) -> str:
-    """Kill one of the two when it is time; return which it was. A job that has ended has none."""
+def _kill(rig: EngineProcess, after_s: float, *, is_engine: bool) -> str:
+    """Wait, kill one of the two processes, and return which; after the job has ended, none."""
     time.sleep(after_s)
     if is_engine:
         rig.process.kill()
@@ -64,12 +64,12 @@ def _killed(rig: Rig, after_s: float, *, is_engine: bool) -> str:
 
 
 def _children(parent: int) -> Iterator[int]:
-    """Yield the processes that train for an engine."""
-    for task in Path("/proc").glob("[0-9]*"):
+    """Yield the training processes of an engine."""
+    for process_folder in Path("/proc").glob("[0-9]*"):
         try:
-            said = (task / "cmdline").read_bytes()
-            of = int((task / "stat").read_text().rpartition(")")[2].split()[1])
+            command_line = (process_folder / "cmdline").read_bytes()
+            parent_id = int((process_folder / "stat").read_text().rpartition(")")[2].split()[1])
         except OSError:
-            continue  # it ended while we looked
-        if of == parent and _CHILD in said:
-            yield int(task.name)
+            continue  # it has ended
+        if parent_id == parent and _CHILD in command_line:
+            yield int(process_folder.name)

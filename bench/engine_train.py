@@ -1,7 +1,7 @@
-"""Training speed and memory: our child against a plain TRL script, on the same base and file.
+"""Compare training speed and memory with a plain TRL script, on the same base and file.
 
-SmolLM2 and the shipped English set, LoRA of rank 16 on every linear layer, batches of 4, the same
-learning rate, loss on the answers alone. Each run is a process of its own; the sides alternate.
+SmolLM2 and the sample English dataset, LoRA of rank 16 on every linear layer, batches of 4, the
+same learning rate, loss on the answers only. Each run is a separate process; the sides alternate.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from bench.engine_rig import DEVICE, english, smollm
+from bench.engine_rig import DEVICE, build_english, unpack_smollm
 from merlin.sandbox.demo.place import BASE
 
 ROUNDS, EPOCHS = 3, 2
@@ -23,12 +23,12 @@ SIDES = ("ours", "trl")
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
-    """What both sides train, and where they may write."""
+class TrainingSettings:
+    """Settings of both sides; `folder` is where a run may write."""
 
     base: str
     train: str
-    place: str
+    folder: str
     device: str = DEVICE
     epochs: int = EPOCHS
     batch: int = 4
@@ -38,35 +38,35 @@ class Lesson:
 
 
 def run(_: Sequence[str] = ()) -> None:
-    """Print a row a run, then the medians of the ratios."""
-    with tempfile.TemporaryDirectory() as place:
-        train, _test = english(Path(place))
-        base = str(smollm()[BASE]["path"])
+    """Print a row for each run, then the medians of the ratios."""
+    with tempfile.TemporaryDirectory() as folder:
+        train, _test = build_english(Path(folder))
+        base = str(unpack_smollm()[BASE]["path"])
         print("side | tokens/s | peak MiB | loss of the last epoch")
-        rounds = [_round(base, train, Path(place) / str(number)) for number in range(ROUNDS)]
+        rounds = [_run_round(base, train, Path(folder) / str(number)) for number in range(ROUNDS)]
     for what, unit in (("tokens_s", "tokens/s"), ("peak_mib", "peak memory")):
-        ratios = [each["ours"][what] / each["trl"][what] for each in rounds]
-        told = ", ".join(f"{ratio:.2f}" for ratio in ratios)
-        print(f"{unit}, ours to TRL: {statistics.median(ratios):.2f} (of {told})")
+        ratios = [figures["ours"][what] / figures["trl"][what] for figures in rounds]
+        all_ratios = ", ".join(f"{ratio:.2f}" for ratio in ratios)
+        print(f"{unit}, ours to TRL: {statistics.median(ratios):.2f} (of {all_ratios})")
 
 
-def _round(base: str, train: Path, place: Path) -> Mapping[str, Mapping[str, float]]:
-    return {side: _side(side, base, train, place / side) for side in SIDES}
+def _run_round(base: str, train: Path, folder: Path) -> Mapping[str, Mapping[str, float]]:
+    return {side: _run_side(side, base, train, folder / side) for side in SIDES}
 
 
-def _side(side: str, base: str, train: Path, place: Path) -> Mapping[str, float]:
-    place.mkdir(parents=True)
-    lesson = Lesson(base, str(train), str(place))
-    done = subprocess.run(
-        [sys.executable, "-m", f"bench.engine_train_{side}", json.dumps(asdict(lesson))],
+def _run_side(side: str, base: str, train: Path, folder: Path) -> Mapping[str, float]:
+    folder.mkdir(parents=True)
+    settings = TrainingSettings(base, str(train), str(folder))
+    process = subprocess.run(
+        [sys.executable, "-m", f"bench.engine_train_{side}", json.dumps(asdict(settings))],
         stdout=subprocess.PIPE,
-        stderr=(place / "log").open("wb"),
+        stderr=(folder / "log").open("wb"),
         text=True,
         check=False,
     )
-    if done.returncode:
-        sys.exit((place / "log").read_text(errors="replace")[-2000:])
-    values: Mapping[str, float] = json.loads(done.stdout.splitlines()[-1])
+    if process.returncode:
+        sys.exit((folder / "log").read_text(errors="replace")[-2000:])
+    values: Mapping[str, float] = json.loads(process.stdout.splitlines()[-1])
     print(
         f"{side} | {values['tokens_s']:.0f} | {values['peak_mib']:.0f} | {values['loss']:.3f}",
         flush=True,
@@ -74,12 +74,12 @@ def _side(side: str, base: str, train: Path, place: Path) -> Mapping[str, float]
     return values
 
 
-def tokens_in(lesson: Lesson) -> int:
-    """Return how many tokens of the base's own all examples have together, in the chat template."""
+def count_tokens(settings: TrainingSettings) -> int:
+    """Return the total number of tokens of all examples, in the base's chat template."""
     from transformers import AutoTokenizer
 
-    tokenizer = AutoTokenizer.from_pretrained(lesson.base)
-    lines = Path(lesson.train).read_text(encoding="utf-8").splitlines()
+    tokenizer = AutoTokenizer.from_pretrained(settings.base)
+    lines = Path(settings.train).read_text(encoding="utf-8").splitlines()
     return sum(
         len(
             tokenizer.apply_chat_template(json.loads(line)["messages"], return_dict=True)[
@@ -90,12 +90,14 @@ def tokens_in(lesson: Lesson) -> int:
     )
 
 
-def told(lesson: Lesson, marks: Sequence[tuple[int, float]], peak_kib: int, loss: float) -> str:
-    """Return a side's line; `marks` are steps with the time when they were done.
+def format_figures(
+    settings: TrainingSettings, step_times: Sequence[tuple[int, float]], peak_kib: int, loss: float
+) -> str:
+    """Return a run's figures as JSON; `step_times` are steps with their completion times.
 
-    The first step, which warms up, is not counted.
+    The first step is a warm-up and is not counted.
     """
-    (first, started_at), (last, ended) = marks[0], marks[-1]
+    (first, started_at), (last, ended_at) = step_times[0], step_times[-1]
     share = (last - first) / last
-    speed = lesson.epochs * tokens_in(lesson) * share / (ended - started_at)
+    speed = settings.epochs * count_tokens(settings) * share / (ended_at - started_at)
     return json.dumps({"tokens_s": speed, "peak_mib": peak_kib / 1024, "loss": loss})

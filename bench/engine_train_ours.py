@@ -1,4 +1,4 @@
-"""One run of our trainer, as the engine calls it; prints its figures as JSON."""
+"""Run our trainer once, as the engine does, and print the figures as JSON."""
 
 from __future__ import annotations
 
@@ -8,40 +8,47 @@ import sys
 import time
 from pathlib import Path
 
-from bench.engine_train import Lesson, told
-from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, Step, Task, TrainingDevices
+from bench.engine_train import TrainingSettings, format_figures
+from merlin.engine.trainers.base import (
+    SUPERVISED,
+    BaseFiles,
+    Epoch,
+    Step,
+    Task,
+    TrainingDevices,
+)
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 
 
-def main(lesson: Lesson) -> None:
-    """Train through the Trainer Protocol; the peak is the child's, where torch is."""
-    trainer, marks, loss = LoraTrainer(), list[tuple[int, float]](), 0.0
-    given = {
-        "n_epochs": lesson.epochs,
-        "batch_size": lesson.batch,
-        "rank": lesson.rank,
-        "learning_rate_multiplier": lesson.rate / 1e-3,
+def main(settings: TrainingSettings) -> None:
+    """Train; the peak memory is that of the child process, which uses torch."""
+    trainer, step_times, loss = LoraTrainer(), list[tuple[int, float]](), 0.0
+    hyperparameters = {
+        "n_epochs": settings.epochs,
+        "batch_size": settings.batch,
+        "rank": settings.rank,
+        "learning_rate_multiplier": settings.rate / 1e-3,
         "packing": False,
         "gradient_checkpointing": False,
     }
     task = Task(
         method=SUPERVISED,
-        train=Path(lesson.train),
+        train=Path(settings.train),
         test=None,
-        hyperparameters=trainer.hyperparameters(SUPERVISED, given),
-        seed=lesson.seed,
-        folder=Path(lesson.place),
-        base=BaseFiles(Path(lesson.base), "float32"),
-        place=TrainingDevices((lesson.device,)),
+        hyperparameters=trainer.hyperparameters(SUPERVISED, hyperparameters),
+        seed=settings.seed,
+        folder=Path(settings.folder),
+        base=BaseFiles(Path(settings.base), "float32"),
+        place=TrainingDevices((settings.device,)),
     )
-    for each in trainer.train(task):
-        if isinstance(each, Step | Epoch):
-            marks.append((each.step, time.monotonic()))
-        if isinstance(each, Epoch):
-            loss = each.metrics["train_loss"]
+    for progress in trainer.train(task):
+        if isinstance(progress, Step | Epoch):
+            step_times.append((progress.step, time.monotonic()))
+        if isinstance(progress, Epoch):
+            loss = progress.metrics["train_loss"]
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
-    print(told(lesson, marks, peak, loss))
+    print(format_figures(settings, step_times, peak, loss))
 
 
 if __name__ == "__main__":
-    main(Lesson(**json.loads(sys.argv[1])))
+    main(TrainingSettings(**json.loads(sys.argv[1])))

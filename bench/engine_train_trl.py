@@ -1,4 +1,4 @@
-"""One run of a plain TRL SFTTrainer script on the same lesson; prints its figures as JSON."""
+"""Run a plain TRL SFTTrainer script once with the same settings; print the figures as JSON."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import sys
 import time
 from pathlib import Path
 
-from bench.engine_train import Lesson, told
+from bench.engine_train import TrainingSettings, format_figures
 
 
-def main(lesson: Lesson) -> None:
-    """Train on rows tokenised beforehand, loss on the completion alone."""
+def main(settings: TrainingSettings) -> None:
+    """Train on rows that are tokenised in advance, with the loss on the completion only."""
     import torch
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
@@ -20,25 +20,25 @@ def main(lesson: Lesson) -> None:
 
     from datasets import Dataset
 
-    class Marks(TrainerCallback):  # type: ignore[misc]
-        """Notes when each step was done."""
+    class StepTimes(TrainerCallback):  # type: ignore[misc]
+        """Stores when each step was completed."""
 
         def __init__(self) -> None:
-            self.marks: list[tuple[int, float]] = []
+            self.step_times: list[tuple[int, float]] = []
 
-        def on_step_end(self, *given: object, **_: object) -> None:
-            """Note the step; the second argument is the trainer's state."""
-            self.marks.append((given[1].global_step, time.monotonic()))  # type: ignore[attr-defined]
+        def on_step_end(self, *arguments: object, **_: object) -> None:
+            """Store the step and the time; the second argument is the trainer's state."""
+            self.step_times.append((arguments[1].global_step, time.monotonic()))  # type: ignore[attr-defined]
 
-    tokenizer = AutoTokenizer.from_pretrained(lesson.base)
-    lines = Path(lesson.train).read_text(encoding="utf-8").splitlines()
-    rows = [_row(tokenizer, json.loads(line)["messages"]) for line in lines]
-    is_cpu = lesson.device == "cpu"
-    settings = SFTConfig(
-        output_dir=lesson.place,
-        num_train_epochs=lesson.epochs,
-        per_device_train_batch_size=lesson.batch,
-        learning_rate=lesson.rate,
+    tokenizer = AutoTokenizer.from_pretrained(settings.base)
+    lines = Path(settings.train).read_text(encoding="utf-8").splitlines()
+    rows = [_tokenise(tokenizer, json.loads(line)["messages"]) for line in lines]
+    is_cpu = settings.device == "cpu"
+    training_arguments = SFTConfig(
+        output_dir=settings.folder,
+        num_train_epochs=settings.epochs,
+        per_device_train_batch_size=settings.batch,
+        learning_rate=settings.rate,
         lr_scheduler_type="linear",
         max_grad_norm=1.0,
         weight_decay=0.0,
@@ -48,38 +48,40 @@ def main(lesson: Lesson) -> None:
         logging_strategy="epoch",
         save_strategy="no",
         report_to="none",
-        seed=lesson.seed,
+        seed=settings.seed,
         use_cpu=is_cpu,
         bf16=False,
         disable_tqdm=True,
     )
-    marks = Marks()
+    step_times = StepTimes()
     trainer = SFTTrainer(
-        model=AutoModelForCausalLM.from_pretrained(lesson.base, dtype=torch.float32),
-        args=settings,
+        model=AutoModelForCausalLM.from_pretrained(settings.base, dtype=torch.float32),
+        args=training_arguments,
         train_dataset=Dataset.from_list(rows),
         processing_class=tokenizer,
         peft_config=LoraConfig(
-            r=lesson.rank,
-            lora_alpha=2 * lesson.rank,
+            r=settings.rank,
+            lora_alpha=2 * settings.rank,
             target_modules="all-linear",
             task_type="CAUSAL_LM",
         ),
-        callbacks=[marks],
+        callbacks=[step_times],
     )
     trainer.train()
-    losses = [each["loss"] for each in trainer.state.log_history if "loss" in each]
+    losses = [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(told(lesson, marks.marks, peak, losses[-1]))
+    print(format_figures(settings, step_times.step_times, peak, losses[-1]))
 
 
-def _row(tokenizer: object, messages: list[dict[str, str]]) -> dict[str, list[int]]:
-    rendered = tokenizer.apply_chat_template  # type: ignore[attr-defined]
-    prompt = rendered(messages[:-1], add_generation_prompt=True, return_dict=True)["input_ids"]
-    whole = rendered(messages, return_dict=True)["input_ids"]
-    mask = [0] * len(prompt) + [1] * (len(whole) - len(prompt))
-    return {"input_ids": whole, "completion_mask": mask}
+def _tokenise(tokenizer: object, messages: list[dict[str, str]]) -> dict[str, list[int]]:
+    apply_template = tokenizer.apply_chat_template  # type: ignore[attr-defined]
+    prompt = apply_template(messages[:-1], add_generation_prompt=True, return_dict=True)[
+        "input_ids"
+    ]
+    conversation = apply_template(messages, return_dict=True)["input_ids"]
+    mask = [0] * len(prompt) + [1] * (len(conversation) - len(prompt))
+    return {"input_ids": conversation, "completion_mask": mask}
 
 
 if __name__ == "__main__":
-    main(Lesson(**json.loads(sys.argv[1])))
+    main(TrainingSettings(**json.loads(sys.argv[1])))

@@ -18,7 +18,7 @@ from itertools import cycle, islice
 from pathlib import Path
 
 from bench.learning_steady import HARMLESS
-from bench.recall import ROOT, SETS, example_files, read_yaml, teach
+from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
 from merlin.core.messages import Message
 from merlin.dataset.spec import NOT_WORSE, GateRule
 from merlin.providers.base import Answer
@@ -56,7 +56,7 @@ class Course:
     def answers(self, taught: Examples) -> list[JudgedAnswer]:
         """Return what a model that was taught so answers to every question."""
         with tempfile.TemporaryDirectory() as folder:
-            ask, _seconds = teach(list(taught.values()), Path(folder) / "model")
+            ask, _seconds = train_recall(list(taught.values()), Path(folder) / "model")
         replies = [ask(question.messages[-1].content) for question in self.questions]
         said = [Answer(reply.text, known=reply.known) for reply in replies]
         return [

@@ -1,4 +1,4 @@
-"""How much of a `recall` model's proof another order, or one harmless example more, changes."""
+"""Measure how many answers of a `recall` model change with the order, or with one more example."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from bench.recall import ROOT, SETS, example_files, read_yaml, teach
+from bench.recall import ROOT, SETS, example_files, read_yaml, train_recall
 
 SEED, ORDERS = 42, 7
-# One part in twenty of a proof's answers, at most.
+# The maximum share of changed answers.
 MAX_CHANGED = 0.05
 HARMLESS = (
     ("Когда открывается столовая?", "Столовая открывается в девять."),
@@ -23,56 +23,64 @@ HARMLESS = (
     ("Чем кормят попугая?", "Зерном и яблоками."),
     ("Почему закрыт балкон?", "Его чинят до весны."),
 )
-STEADY_HEAD = "set | questions | answers changed by seven orders | by one example more | "
-Talk = list[dict[str, str]]
+STEADY_HEAD = "dataset | questions | answers changed by seven orders | by one more example | "
+Turns = list[dict[str, str]]
 
 
-def steadiness(name: str, orders: int = ORDERS, more: int = ORDERS) -> tuple[int, int, int]:
-    """Return how many questions are asked of a shipped set, and the most changed answers of a try.
+def measure_steadiness(name: str, orders: int = ORDERS, more: int = ORDERS) -> tuple[int, int, int]:
+    """Return the number of questions of a sample dataset, and the maxima of changed answers.
 
-    First of `orders` shuffled files, then of `more` files with one example of another subject in a
-    chance place. The questions are the set's test examples and its paraphrases.
+    The first maximum is that of `orders` shuffled files, the second that of `more` files with one
+    example of another subject at a random position. The questions are those of the test examples
+    and the paraphrases.
     """
-    rng = random.Random(SEED)  # noqa: S311 - the same tries every time
-    talks = [example["messages"] for example in example_files(name, test=False).values()]
-    asked = _asked(name)
-    before = _answers(talks, asked)
-    shuffled = [rng.sample(talks, len(talks)) for _ in range(orders)]
-    extended = [_with(talks, pair, rng.randint(0, len(talks))) for pair in HARMLESS[:more]]
-    worst = [
-        max(_changed(before, _answers(tried, asked)) for tried in tries)
-        for tries in (shuffled, extended)
+    rng = random.Random(SEED)  # noqa: S311 - repeatable
+    conversations = [example["messages"] for example in example_files(name, test=False).values()]
+    questions = _questions(name)
+    before = _ask_trained(conversations, questions)
+    shuffled = [rng.sample(conversations, len(conversations)) for _ in range(orders)]
+    extended = [
+        _insert_example(conversations, pair, rng.randint(0, len(conversations)))
+        for pair in HARMLESS[:more]
     ]
-    return len(asked), worst[0], worst[1]
+    most_changed = [
+        max(_count_changed(before, _ask_trained(examples, questions)) for examples in variants)
+        for variants in (shuffled, extended)
+    ]
+    return len(questions), most_changed[0], most_changed[1]
 
 
-def steady_rows() -> None:
-    """Print a row a shipped set; at most one answer of twenty may change."""
+def print_steadiness() -> None:
+    """Print a row for each sample dataset; at most one answer in twenty may change."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     print(STEADY_HEAD + "verdict")
     for name in SETS:
-        asked, by_order, by_more = steadiness(name)
-        verdict = "steady" if max(by_order, by_more) <= MAX_CHANGED * asked else "NOT STEADY"
-        print(f"{name} | {asked} | {by_order} | {by_more} | {verdict}", flush=True)
+        questions, by_order, by_more = measure_steadiness(name)
+        verdict = "steady" if max(by_order, by_more) <= MAX_CHANGED * questions else "NOT STEADY"
+        print(f"{name} | {questions} | {by_order} | {by_more} | {verdict}", flush=True)
 
 
-def _asked(name: str) -> list[str]:
+def _questions(name: str) -> list[str]:
     test = example_files(name, test=True).values()
-    own = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")["paraphrases"]
-    first = [next(one["user"] for one in each["messages"] if "user" in one) for each in test]
-    return first + [one["ask"] for one in own]
+    paraphrases = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")["paraphrases"]
+    first = [
+        next(turn["user"] for turn in example["messages"] if "user" in turn) for example in test
+    ]
+    return first + [case["ask"] for case in paraphrases]
 
 
-def _with(talks: Sequence[Talk], pair: tuple[str, str], place: int) -> list[Talk]:
-    example: Talk = [{"user": pair[0]}, {"assistant": pair[1]}]
-    return [*talks[:place], example, *talks[place:]]
+def _insert_example(
+    conversations: Sequence[Turns], pair: tuple[str, str], index: int
+) -> list[Turns]:
+    example: Turns = [{"user": pair[0]}, {"assistant": pair[1]}]
+    return [*conversations[:index], example, *conversations[index:]]
 
 
-def _answers(talks: list[Talk], asked: Sequence[str]) -> list[Any]:
+def _ask_trained(conversations: list[Turns], questions: Sequence[str]) -> list[Any]:
     with tempfile.TemporaryDirectory() as folder:
-        ask, _seconds = teach(talks, Path(folder) / "model")
-    return [ask(question).text for question in asked]
+        ask, _seconds = train_recall(conversations, Path(folder) / "model")
+    return [ask(question).text for question in questions]
 
 
-def _changed(before: Sequence[Any], after: Sequence[Any]) -> int:
+def _count_changed(before: Sequence[Any], after: Sequence[Any]) -> int:
     return sum(old != new for old, new in zip(before, after, strict=True))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bench.learning_steady import MAX_CHANGED, steadiness
+from bench.learning_steady import MAX_CHANGED, measure_steadiness
 from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
@@ -193,6 +193,6 @@ def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, nam
 
 @pytest.mark.parametrize("name", SETS)
 def test_another_order_or_one_harmless_example_more_changes_few_answers(name):
-    asked, by_order, by_more = steadiness(name, orders=1, more=1)
+    asked, by_order, by_more = measure_steadiness(name, orders=1, more=1)
     assert by_order == 0
     assert by_more <= MAX_CHANGED * asked
