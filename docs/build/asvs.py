@@ -12,13 +12,13 @@ import yaml
 LEVELS = ("l1", "l2")
 _CHAPTERS = Path(__file__).with_name("asvs.yaml")
 _COLUMNS = {
-    "en": ("requirements", "state", "what there is", "shown by"),
-    "ru": ("требования", "состояние", "что есть", "чем показано"),
+    "en": ("requirements", "state", "what Merlin does", "shown by"),
+    "ru": ("требования", "состояние", "что сделано", "чем показано"),
 }
 _STATES = {
     "tested": {"en": "tested", "ru": "проверено"},
-    "written": {"en": "written down", "ru": "записано"},
-    "operator": {"en": "up to the operator", "ru": "за оператором"},
+    "written": {"en": "documented", "ru": "описано"},
+    "operator": {"en": "up to the operator", "ru": "решает оператор"},
     "none": {"en": "does not apply", "ru": "неприменимо"},
     "missing": {"en": "not met", "ru": "не выполнено"},
 }
