@@ -35,7 +35,7 @@ def main(settings: TrainingSettings) -> None:
         method=SUPERVISED,
         train=Path(settings.train),
         test=None,
-        hyperparameters=trainer.hyperparameters(SUPERVISED, hyperparameters),
+        hyperparameters=trainer.validate(SUPERVISED, hyperparameters),
         seed=settings.seed,
         folder=Path(settings.folder),
         base=BaseFiles(Path(settings.base), "float32"),

@@ -60,10 +60,10 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     from merlin.core.messages import Message
     from merlin.engine.trainers.base import Epoch
     from merlin.engine.trainers.recall import RecallTrainer
-    from merlin.engine.trainers.recall.model import load
+    from merlin.engine.trainers.recall.model import load_model
     from merlin.engine.trainers.recall.train import train
 
-    hyperparameters = RecallTrainer().hyperparameters("supervised", {})
+    hyperparameters = RecallTrainer().validate("supervised", {})
     conversations = [
         [Message(*pair) for turn in turns for pair in turn.items()] for turns in examples
     ]
@@ -72,7 +72,7 @@ def train_recall(examples: list[list[dict[str, str]]], path: Path) -> tuple[AskF
     *_, last = (step for step in steps if isinstance(step, Epoch))
     seconds = time.perf_counter() - started_at
     last.save(path)
-    model = load(path)
+    model = load_model(path)
     return lambda question: model.answer([Message("user", question)]), seconds
 
 

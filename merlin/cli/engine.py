@@ -35,7 +35,7 @@ from merlin.core.loopback import url_place
 if TYPE_CHECKING:
     from merlin.config import Config
     from merlin.config.engine import EngineModelConfig
-    from merlin.engine.model_store.store import Entry, Progress
+    from merlin.engine.model_store.store import BaseEntry, Progress
 
 app = typer.Typer(name="engine")
 models = typer.Typer(
@@ -97,7 +97,7 @@ def list_keys(config: ConfigPath = DEFAULT, json: AsJson = False) -> None:
                 "created": iso(datetime.fromtimestamp(client.created_at, UTC)),
                 "used_on": client.used_on,
                 "limits": asdict(client.limits),
-                "use": asdict(clients.use(client)),
+                "use": asdict(clients.read_usage(client)),
             }
             for client in clients.list_all()
         ]
@@ -292,7 +292,7 @@ def pull(
 ) -> None:
     """Download base models from the hub, or read a .gguf file; resumes where it stopped."""
     from merlin.engine.model_store.pull import pull as pull_base
-    from merlin.engine.model_store.store import files_of, library_folder
+    from merlin.engine.model_store.store import get_base_folder, library_folder
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -303,7 +303,7 @@ def pull(
         print_message("library-pulling", name=name, source=model.source)
         with _show_progress() as report:
             _, is_new = pull_base(name, model, engine, report)
-        folder = files_of(name, model, library_folder(engine))
+        folder = get_base_folder(name, model, library_folder(engine))
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
         pulled = [entry for entry in _list_entries(settings) if entry.name in requested]
@@ -380,7 +380,7 @@ def _select_bases(config: Config, names: Sequence[str] = ()) -> Mapping[str, Eng
     return {name: by_name[name] for name in names or by_name}
 
 
-def _list_entries(config: Config, *, is_thorough: bool = False) -> Sequence[Entry]:
+def _list_entries(config: Config, *, is_thorough: bool = False) -> Sequence[BaseEntry]:
     """Return every configured base model, and the unconfigured ones in the folder."""
     from merlin.engine.model_store.store import list_bases
     from merlin.wiring.engine import engine_folder
@@ -420,7 +420,7 @@ def _show_progress() -> Iterator[Progress]:
         yield report
 
 
-def _entry_record(entry: Entry) -> dict[str, object]:
+def _entry_record(entry: BaseEntry) -> dict[str, object]:
     changed = {"folder": str(entry.folder), "licence": entry.licence or None}
     return record(entry, problem="") | changed
 

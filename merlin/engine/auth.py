@@ -26,13 +26,13 @@ from merlin.core.loopback import is_loopback
 from merlin.core.tracing import caller_context, open_span
 from merlin.engine import training_file
 from merlin.engine.clients import PREFIX, Client, TokenReservation
-from merlin.engine.context import Engine, engine_of
-from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest
+from merlin.engine.context import Engine, get_engine
+from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest
 from merlin.openai_protocol.errors import ApiError, missing, unknown_model
 
 AnswerStream = AsyncGenerator[Chunk | Finish, None]
 # The estimated answer length in tokens if the request sets no limit.
-USUAL_ANSWER = 1000
+DEFAULT_ANSWER_TOKENS = 1000
 # By path parameter: the table, the display name, the protocol's parameter.
 _OWNED = {
     "file_id": ("file", "File object", "file_id"),
@@ -47,57 +47,59 @@ def wrong_key() -> ApiError:
     return ApiError(401, message)
 
 
-def client_of(request: Request) -> Client | None:
+def get_client(request: Request) -> Client | None:
     """Return the client of a request, None for the engine's own key."""
     client: Client | None = request.scope.get("state", {}).get("client")
     return client
 
 
-def owner_of(request: Request) -> str:
+def get_owner(request: Request) -> str:
     """Return the owner id of a request, "" for the engine's own key.
 
     In lists "" means all owners.
     """
-    client = client_of(request)
+    client = get_client(request)
     return client.client_id if client else ""
 
 
 def check_owner(request: Request) -> None:
     """Raise ApiError 404 if the path names another owner's resource; a dependency of all routes."""
-    client, engine = client_of(request), engine_of(request)
+    client, engine = get_client(request), get_engine(request)
     if client is not None:
         for param, name in request.path_params.items():
-            _check(engine, client, param, str(name))
+            _check_access(engine, client, param, str(name))
 
 
 async def check_model(request: Request, model: str) -> None:
     """Raise ApiError 404 if the model belongs to another client."""
-    client, engine = client_of(request), engine_of(request)
+    client, engine = get_client(request), get_engine(request)
     if client is not None:
-        await run_in_threadpool(_check, engine, client, "name", model)
+        await run_in_threadpool(_check_access, engine, client, "name", model)
 
 
-def metered(request: Request, asking: GenerationRequest, answering: AnswerStream) -> AnswerStream:
+def meter_stream(
+    request: Request, generation: GenerationRequest, stream: AnswerStream
+) -> AnswerStream:
     """Return the stream with token metering; a cancelled answer counts what was sent.
 
     The first iteration raises ApiError 429 if the client's daily tokens are used up.
     """
-    client = client_of(request)
+    client = get_client(request)
     if client is None:
-        return answering
-    prompt_tokens = training_file.count_messages(asking.messages)
-    estimate = prompt_tokens + (asking.most_tokens or USUAL_ANSWER)
-    reservation = TokenReservation(engine_of(request).clients, client, estimate)
-    return _metered(reservation, prompt_tokens, answering)
+        return stream
+    prompt_tokens = training_file.count_messages(generation.messages)
+    estimate = prompt_tokens + (generation.most_tokens or DEFAULT_ANSWER_TOKENS)
+    reservation = TokenReservation(get_engine(request).clients, client, estimate)
+    return _meter(reservation, prompt_tokens, stream)
 
 
-async def _metered(
-    reservation: TokenReservation, prompt_tokens: int, answering: AnswerStream
+async def _meter(
+    reservation: TokenReservation, prompt_tokens: int, stream: AnswerStream
 ) -> AnswerStream:
     pieces = 0
     try:
         await run_in_threadpool(reservation.take)
-        async for part in answering:
+        async for part in stream:
             if isinstance(part, Finish):
                 tokens = part.prompt_tokens + part.completion_tokens
                 await run_in_threadpool(reservation.settle, tokens)
@@ -105,18 +107,18 @@ async def _metered(
             yield part
     finally:
         _settle_later(reservation, prompt_tokens + pieces if pieces else 0)
-        await answering.aclose()
+        await stream.aclose()
 
 
-async def metered_vectors(
-    request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedded]]
-) -> Embedded:
-    """Return the vectors of texts with token metering. Raises ApiError 429 as `metered`."""
-    client = client_of(request)
+async def meter_embeddings(
+    request: Request, texts: Sequence[str], embed: Callable[[Sequence[str]], Awaitable[Embedding]]
+) -> Embedding:
+    """Return the vectors of texts with token metering. Raises ApiError 429 as `meter_stream`."""
+    client = get_client(request)
     if client is None:
         return await embed(texts)
     reservation = TokenReservation(
-        engine_of(request).clients, client, sum(map(training_file.count_tokens, texts))
+        get_engine(request).clients, client, sum(map(training_file.count_tokens, texts))
     )
     try:
         await run_in_threadpool(reservation.take)
@@ -132,20 +134,20 @@ def _settle_later(reservation: TokenReservation, count: int) -> None:
     asyncio.get_running_loop().run_in_executor(None, reservation.settle, count)
 
 
-def _check(engine: Engine, client: Client, param: str, name: str) -> None:
-    rows = engine.repositories.rows
+def _check_access(engine: Engine, client: Client, param: str, name: str) -> None:
+    database = engine.repositories.database
     if param == "name":
         sql = "SELECT job.owner FROM model JOIN job ON job.id = job_id WHERE model.name = ?"
-        if name not in engine.bases and rows.one(sql, name) != {"owner": client.client_id}:
+        if name not in engine.bases and database.one(sql, name) != {"owner": client.client_id}:
             raise unknown_model(name)
         return
     table, kind, parameter = _OWNED[param]
     sql = f"SELECT 1 FROM {table} WHERE id = ? AND owner = ?"  # noqa: S608 - our own names
-    if not rows.one(sql, name, client.client_id):
+    if not database.one(sql, name, client.client_id):
         raise missing(kind, name, parameter)
 
 
-_PROTECTED = "/v1"
+_PROTECTED_PREFIX = "/v1"
 
 
 class RequestGuard:
@@ -175,8 +177,8 @@ class RequestGuard:
 
         try:
             if not self._key:
-                _refuse_pages_of_others(Headers(scope=scope))
-            if scope["path"].startswith(_PROTECTED):
+                _refuse_other_sites(Headers(scope=scope))
+            if scope["path"].startswith(_PROTECTED_PREFIX):
                 headers |= await self._admit(scope)
         except ApiError as refused:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
@@ -210,7 +212,7 @@ class RequestGuard:
         return {}
 
 
-def _refuse_pages_of_others(headers: Headers) -> None:
+def _refuse_other_sites(headers: Headers) -> None:
     """Raise ApiError 403 for a request by a page of another site, if there is no key.
 
     A browser on this machine connects from the loopback address. DNS rebinding is visible in the

@@ -53,7 +53,7 @@ class Base:
 Bases = Mapping[str, Base]
 
 
-def bases_of(settings: EngineSettings) -> Bases:
+def build_bases(settings: EngineSettings) -> Bases:
     """Return all bases of an engine, `recall` first."""
     recall = Base(
         RECALL,
@@ -71,16 +71,16 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     model = settings.models[name]
 
     def folder(*, is_thorough: bool = False) -> Path:
-        from merlin.engine.model_store.store import folder_of  # noqa: PLC0415 - knows hub and formats
+        from merlin.engine.model_store.store import require_base_folder  # noqa: PLC0415 - knows hub and formats
 
-        return folder_of(name, model, settings.folder / "bases", is_thorough=is_thorough)
+        return require_base_folder(name, model, settings.folder / "bases", is_thorough=is_thorough)
 
     def files() -> BaseFiles:
         longest = model.training_example or 0
         return BaseFiles(folder(), model.dtype, model.quantised, longest)
 
     if model.embeddings:
-        encoder = partial(_backend, settings, name, files)
+        encoder = partial(_build_backend, settings, name, files)
         return Base(
             name=name,
             trainer=EmbedTrainer(name, encoder, settings.folder / "vectors" / name),
@@ -94,7 +94,7 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
         name=name,
         trainer=LoraTrainer(),
         methods=(SUPERVISED, DPO),
-        backend=lambda: _backend(settings, name, files),
+        backend=lambda: _build_backend(settings, name, files),
         context=model.context or 0,
         files=files,
         is_heavy=True,
@@ -102,7 +102,7 @@ def _build_base(settings: EngineSettings, name: str) -> Base:
     )
 
 
-def _backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
+def _build_backend(settings: EngineSettings, name: str, files: Callable[[], BaseFiles]) -> Backend:
     model, key = settings.models[name], settings.keys.get(name, "")
     if model.backend == "vllm":
         from merlin.engine.serving.proxy import VllmBackend  # noqa: PLC0415 - one of three
@@ -127,18 +127,18 @@ class BackendRegistry:
         self._backends: dict[str, Backend] = {}
 
     async def ask(
-        self, name: str, asking: GenerationRequest
+        self, name: str, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Send a request to a base, a tuned model or a checkpoint; see Backend.ask.
 
         Raises ApiError 404 if the model does not exist.
         """
         base, adapter = await run_in_threadpool(self._find, name)
-        async with aclosing(self.backend_of(base).ask(adapter, asking)) as pieces:
+        async with aclosing(self.get_backend(base).ask(adapter, request)) as pieces:
             async for piece in pieces:
                 yield piece
 
-    def backend_of(self, base: str) -> Backend:
+    def get_backend(self, base: str) -> Backend:
         """Return the backend of a base.
 
         Raises ApiError 404 if it is no longer configured, Untrainable if its files are missing.

@@ -16,8 +16,8 @@ from queue import SimpleQueue
 from typing import Any, BinaryIO
 
 # Prefixes of variables with secrets, which are not passed to children.
-_SECRETS = ("MERLIN_", "CREDENTIALS_DIRECTORY")
-_THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
+_SECRET_PREFIXES = ("MERLIN_", "CREDENTIALS_DIRECTORY")
+_THREAD_VARIABLES = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
 # The thread limits that the engine has set for itself.
 _own_limits: set[str] = set()
 _PACKAGES = str(Path(__file__).parents[2])
@@ -28,21 +28,21 @@ def limit_own_threads() -> None:
 
     More threads make its small trainings slower. Children choose their own number.
     """
-    for name in _THREADS:
+    for name in _THREAD_VARIABLES:
         if name not in os.environ:
             os.environ[name] = "1"
             _own_limits.add(name)
 
 
-def child_environment(**added: str) -> dict[str, str]:
+def build_environment(**overrides: str) -> dict[str, str]:
     """Return a child's environment: without secrets and our thread limits, offline for the hub.
 
-    `python -m` in it does not import from the working folder. `added` overrides the defaults.
+    `python -m` in it does not import from the working folder. `overrides` replace the defaults.
     """
     own = {
         name: value
         for name, value in os.environ.items()
-        if not name.startswith(_SECRETS) and name not in _own_limits
+        if not name.startswith(_SECRET_PREFIXES) and name not in _own_limits
     }
     path = os.pathsep.join(filter(None, [_PACKAGES, own.get("PYTHONPATH")]))
     defaults = {
@@ -51,10 +51,10 @@ def child_environment(**added: str) -> dict[str, str]:
         "PYTHONPATH": path,
         "PYTHONSAFEPATH": "1",
     }
-    return own | defaults | added
+    return own | defaults | overrides
 
 
-def take_stdout() -> BinaryIO:
+def redirect_stdout() -> BinaryIO:
     """Return the real stdout, and redirect file descriptor 1 to stderr (the log)."""
     real = os.dup(1)
     os.dup2(2, 1)
@@ -68,7 +68,7 @@ class EnginePipe:
     """
 
     def __init__(self) -> None:
-        self._out = take_stdout()
+        self._out = redirect_stdout()
         self.inbox: SimpleQueue[Mapping[str, Any]] = SimpleQueue()
         threading.Thread(target=self._listen, daemon=True).start()
 

@@ -21,18 +21,18 @@ from time import monotonic
 from merlin.core.clock import Clock, utc_now
 from merlin.core.errors import NotFound, Refused
 from merlin.core.rate_limit import TokenBuckets
-from merlin.engine.database import Row, Rows
+from merlin.engine.database import Database, Row
 from merlin.engine.jobs import ACTIVE_STATES, PAUSED
 from merlin.openai_protocol.errors import ApiError
 
 PREFIX = "mre_"
 MINUTE_S = 60.0
 MAX_NAME_LENGTH = 64
-_BYTES = 32
-_HINT = len(PREFIX) + 4
-_JOB_AGAIN_S = 60.0
-_ANSWER_AGAIN_S = 5.0
-_ADD = (
+_KEY_BYTES = 32
+_HINT_LENGTH = len(PREFIX) + 4
+_JOB_RETRY_S = 60.0
+_ANSWER_RETRY_S = 5.0
+_INSERT_CLIENT = (
     "INSERT INTO client (id, name, digest, hint, created_at, requests_per_minute, tokens_per_day,"
     " most_jobs, most_bytes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (name) DO UPDATE SET"
     " digest = excluded.digest, hint = excluded.hint, created_at = excluded.created_at,"
@@ -40,7 +40,7 @@ _ADD = (
     " tokens_per_day = excluded.tokens_per_day, most_bytes = excluded.most_bytes,"
     " used_on = NULL, revoked_at = NULL WHERE revoked_at IS NOT NULL"
 )
-_SPENT = (
+_ADD_USAGE = (
     "INSERT INTO spent (client_id, day, answers, tokens) VALUES (?, ?, 1, ?) ON CONFLICT"
     " DO UPDATE SET answers = answers + 1, tokens = tokens + excluded.tokens"
 )
@@ -56,23 +56,27 @@ class Limits:
     bytes: int = 0
 
 
-def too_many(
-    message: str, kind: str, again_in_s: float, headers: Mapping[str, str] | None = None
+def limit_exceeded(
+    message: str, kind: str, retry_after_s: float, headers: Mapping[str, str] | None = None
 ) -> ApiError:
     """Return the ApiError 429 for an exceeded limit; `kind` is "requests", "tokens" or "jobs"."""
     refusal = ApiError(429, message)
     refusal.kind = kind
-    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(again_in_s)))}
+    refusal.headers = {**(headers or {}), "retry-after": str(max(1, math.ceil(retry_after_s)))}
     return refusal
 
 
-def headers_of(kind: str, limit: int, remaining: float, whole_in_s: float) -> Mapping[str, str]:
+def build_headers(kind: str, limit: int, remaining: float, reset_s: float) -> Mapping[str, str]:
     """Return the x-ratelimit-* headers; `kind` is "requests" or "tokens"."""
-    values = {"limit": limit, "remaining": max(0, int(remaining)), "reset": span(whole_in_s)}
+    values = {
+        "limit": limit,
+        "remaining": max(0, int(remaining)),
+        "reset": format_duration(reset_s),
+    }
     return {f"x-ratelimit-{name}-{kind}": str(value) for name, value in values.items()}
 
 
-def span(seconds: float) -> str:
+def format_duration(seconds: float) -> str:
     """Format a duration as the protocol does: 120ms, 6m0s, 3h0m0s."""
     if seconds < 1:
         return f"{math.ceil(seconds * 1000)}ms"
@@ -82,7 +86,7 @@ def span(seconds: float) -> str:
     return f"{head}{remainder}s"
 
 
-def until_midnight_s(now: datetime) -> float:
+def seconds_until_midnight(now: datetime) -> float:
     """Return the seconds until the end of the UTC day of `now`."""
     midnight = datetime.combine(now.date() + timedelta(days=1), time(), now.tzinfo)
     return (midnight - now).total_seconds()
@@ -102,7 +106,7 @@ class Client:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class Usage:
     """The usage of a client: today's answers and tokens, unfinished jobs, stored bytes."""
 
     answers: int = 0
@@ -114,12 +118,12 @@ class Use:
 class Clients:
     """The clients of one engine; thread-safe."""
 
-    def __init__(self, rows: Rows, clock: Clock = utc_now) -> None:
-        self.rows = rows
+    def __init__(self, database: Database, clock: Clock = utc_now) -> None:
+        self.database = database
         self.clock = clock
         # Reserved tokens of running requests by client; the lock guards all token accounting.
-        self.held: Counter[str] = Counter()
-        self.settling = threading.Lock()
+        self.reserved: Counter[str] = Counter()
+        self.accounting_lock = threading.Lock()
         self._buckets = TokenBuckets()
         self._lock = threading.Lock()
 
@@ -131,11 +135,11 @@ class Clients:
         """
         if not name.isprintable() or not 0 < len(name.strip()) <= MAX_NAME_LENGTH:
             raise Refused("a name that cannot be used", "engine-key-bad-name", most=MAX_NAME_LENGTH)
-        key = PREFIX + secrets.token_urlsafe(_BYTES)
+        key = PREFIX + secrets.token_urlsafe(_KEY_BYTES)
         client_id, now = f"client_{secrets.token_hex(12)}", self.clock().timestamp()
-        changed = self.rows.change(
-            _ADD,
-            *(client_id, name, _digest(key), key[:_HINT], now),
+        changed = self.database.change(
+            _INSERT_CLIENT,
+            *(client_id, name, _digest_key(key), key[:_HINT_LENGTH], now),
             *(limits.requests_per_minute, limits.tokens_per_day, limits.jobs, limits.bytes),
         )
         if not changed:
@@ -145,81 +149,88 @@ class Clients:
     def revoke(self, name: str) -> None:
         """Revoke a client's key; its files and models stay. Raises NotFound if none is active."""
         sql = "UPDATE client SET revoked_at = ? WHERE name = ? AND revoked_at IS NULL"
-        if not self.rows.change(sql, self.clock().timestamp(), name):
+        if not self.database.change(sql, self.clock().timestamp(), name):
             raise NotFound(f"no key of {name}", "engine-key-unknown", name=name)
 
     def list_all(self) -> list[Client]:
         """Return all clients sorted by name, including those with a revoked key."""
-        return [_client(row) for row in self.rows.select("SELECT * FROM client ORDER BY name")]
+        return [
+            _build_client(row) for row in self.database.select("SELECT * FROM client ORDER BY name")
+        ]
 
     def admit(self, key: str) -> tuple[Client, Mapping[str, str]]:
         """Authenticate one request and count it; return the client and rate limit headers.
 
         Raises ApiError 401 if the key is unknown or revoked, 429 if the rate limit is exceeded.
         """
-        row = self.rows.one("SELECT * FROM client WHERE digest = ?", _digest(key))
+        row = self.database.one("SELECT * FROM client WHERE digest = ?", _digest_key(key))
         if row is None:
             raise ApiError(401, "Incorrect API key provided. Ask the engine's owner for a new one.")
         if row["revoked_at"] is not None:
             raise ApiError(401, "This API key was revoked. Ask the engine's owner for a new one.")
-        client, now = _client(row), self.clock()
-        today = _day(now)
+        client, now = _build_client(row), self.clock()
+        today = _format_day(now)
         if client.used_on != today:
             used = "UPDATE client SET used_on = ? WHERE id = ?"
-            self.rows.change(used, today, client.client_id)
-        headers = self._take(client)
+            self.database.change(used, today, client.client_id)
+        headers = self._take_request(client)
         if limit := client.limits.tokens_per_day:
-            remaining = limit - self.used_today(client, now).tokens - self.held[client.client_id]
-            headers = {**headers, **headers_of("tokens", limit, remaining, until_midnight_s(now))}
+            remaining = (
+                limit - self.read_usage_of(client, now).tokens - self.reserved[client.client_id]
+            )
+            headers = {
+                **headers,
+                **build_headers("tokens", limit, remaining, seconds_until_midnight(now)),
+            }
         return client, headers
 
-    def _take(self, client: Client) -> Mapping[str, str]:
+    def _take_request(self, client: Client) -> Mapping[str, str]:
         size = client.limits.requests_per_minute
         if not size:
             return {}
         now = monotonic()
         with self._lock:
             bucket = self._buckets.get((client.client_id, size), size / MINUTE_S, size, now)
-            again_in_s = bucket.take(now)
-            headers = headers_of("requests", size, bucket.left(now), bucket.full_in_s(now))
-        if again_in_s:
+            retry_after_s = bucket.take(now)
+            headers = build_headers("requests", size, bucket.left(now), bucket.full_in_s(now))
+        if retry_after_s:
             message = f"Rate limit reached: {size} requests a minute. Ask again a little later."
-            raise too_many(message, "requests", again_in_s, headers)
+            raise limit_exceeded(message, "requests", retry_after_s, headers)
         return headers
 
     def check_queue(self, client: Client | None) -> None:
         """Raise ApiError 429 if the client has too many unfinished jobs; None has no limits."""
         most = client.limits.jobs if client else 0
-        if client and most and self._jobs(client) >= most:
-            message = f"So many jobs may be unfinished: {most}. Wait for one to end, or cancel one."
-            raise too_many(message, "jobs", _JOB_AGAIN_S)
+        if client and most and self._count_jobs(client) >= most:
+            message = f"At most {most} jobs may be unfinished. Wait for one to end, or cancel one."
+            raise limit_exceeded(message, "jobs", _JOB_RETRY_S)
 
     def check_storage(self, client: Client | None, more: int) -> None:
         """Raise ApiError 403 if `more` bytes would exceed the storage limit; None has no limits."""
-        most, stored = (client.limits.bytes, self._bytes(client)) if client else (0, 0)
+        most, stored = (client.limits.bytes, self._sum_bytes(client)) if client else (0, 0)
         if most and stored + more > most:
-            message = f"Your files may have {most} bytes, they have {stored}: delete some first."
+            message = f"Your files have {stored} of {most} allowed bytes: delete some first."
             raise ApiError(403, message, code="storage_quota_exceeded")
 
-    def use(self, client: Client) -> Use:
+    def read_usage(self, client: Client) -> Usage:
         """Return the client's usage of today and its current jobs and bytes."""
-        today = self.used_today(client, self.clock())
-        return Use(today.answers, today.tokens, self._jobs(client), self._bytes(client))
+        today = self.read_usage_of(client, self.clock())
+        return Usage(today.answers, today.tokens, self._count_jobs(client), self._sum_bytes(client))
 
-    def used_today(self, client: Client, now: datetime) -> Use:
+    def read_usage_of(self, client: Client, now: datetime) -> Usage:
         """Return the answers and tokens of the day of `now`."""
         sql = "SELECT answers, tokens FROM spent WHERE client_id = ? AND day = ?"
-        return Use(**(self.rows.one(sql, client.client_id, _day(now)) or {}))
+        return Usage(**(self.database.one(sql, client.client_id, _format_day(now)) or {}))
 
-    def _jobs(self, client: Client) -> int:
+    def _count_jobs(self, client: Client) -> int:
         open_states = (*ACTIVE_STATES, PAUSED)
         marks = ", ".join("?" * len(open_states))
-        sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - marks alone
-        return int(self.rows.select(sql, client.client_id, *open_states)[0]["n"])
+        sql = f"SELECT COUNT(*) AS n FROM job WHERE owner = ? AND status IN ({marks})"  # noqa: S608 - only question marks
+        return int(self.database.select(sql, client.client_id, *open_states)[0]["n"])
 
-    def _bytes(self, client: Client) -> int:
+    def _sum_bytes(self, client: Client) -> int:
         sql = "SELECT COALESCE(SUM(bytes), 0) AS n FROM file WHERE owner = ?"
-        return int(self.rows.select(sql, client.client_id)[0]["n"])
+        return int(self.database.select(sql, client.client_id)[0]["n"])
 
 
 class TokenReservation:
@@ -240,17 +251,17 @@ class TokenReservation:
         """
         clients, client_id = self._clients, self._client.client_id
         limit, now = self._client.limits.tokens_per_day, clients.clock()
-        with clients.settling:
-            used = clients.used_today(self._client, now).tokens if limit else 0
+        with clients.accounting_lock:
+            used = clients.read_usage_of(self._client, now).tokens if limit else 0
             if limit and used >= limit:
                 message = f"Rate limit reached: {limit} tokens a day. The day ends at midnight UTC."
-                raise too_many(message, "tokens", until_midnight_s(now))
-            if limit and used + clients.held[client_id] >= limit:
+                raise limit_exceeded(message, "tokens", seconds_until_midnight(now))
+            if limit and used + clients.reserved[client_id] >= limit:
                 message = (
                     "Your answers under way may need the rest of the day's tokens: let them end"
                 )
-                raise too_many(f"Rate limit reached: {message}.", "tokens", _ANSWER_AGAIN_S)
-            clients.held[client_id] += self._count
+                raise limit_exceeded(f"Rate limit reached: {message}.", "tokens", _ANSWER_RETRY_S)
+            clients.reserved[client_id] += self._count
             self._is_taken = True
 
     def settle(self, tokens: int) -> None:
@@ -259,23 +270,25 @@ class TokenReservation:
             return
         self._is_taken = False
         clients, client_id = self._clients, self._client.client_id
-        with clients.settling:
+        with clients.accounting_lock:
             try:
                 if tokens:
-                    clients.rows.change(_SPENT, client_id, _day(clients.clock()), tokens)
+                    clients.database.change(
+                        _ADD_USAGE, client_id, _format_day(clients.clock()), tokens
+                    )
             finally:
-                clients.held[client_id] -= self._count
+                clients.reserved[client_id] -= self._count
 
 
-def _digest(key: str) -> str:
+def _digest_key(key: str) -> str:
     return hashlib.sha256(key.encode("utf-8", "surrogateescape")).hexdigest()
 
 
-def _day(now: datetime) -> str:
+def _format_day(now: datetime) -> str:
     return now.date().isoformat()
 
 
-def _client(row: Row) -> Client:
+def _build_client(row: Row) -> Client:
     limits = Limits(
         row["requests_per_minute"], row["tokens_per_day"], row["most_jobs"], row["most_bytes"]
     )

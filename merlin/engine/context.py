@@ -11,9 +11,9 @@ from starlette.requests import Request
 from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
 from merlin.core.errors import LeadTaken
-from merlin.engine.bases import BackendRegistry, Bases, bases_of
+from merlin.engine.bases import BackendRegistry, Bases, build_bases
 from merlin.engine.clients import Clients
-from merlin.engine.database import Rows
+from merlin.engine.database import Database
 from merlin.engine.job_queue import JobQueue
 from merlin.engine.storage import Repositories
 from merlin.engine.transcription import Transcriber
@@ -38,15 +38,15 @@ class Engine:
             raise LeadTaken(f"another engine works in {folder}")
         self._lock = lock
         self.settings = settings
-        self.bases = bases_of(settings) if bases is None else bases
-        rows = Rows(folder / "engine.db")
-        endpoints = Endpoints(rows)
+        self.bases = build_bases(settings) if bases is None else bases
+        database = Database(folder / "engine.db")
+        endpoints = Endpoints(database)
         endpoints.sync_config(settings.webhooks)
         self.webhook_sender = WebhookSender(endpoints, SsrfGuard(settings))
-        self.repositories = Repositories(rows, folder, self.webhook_sender.job_ended)
-        self.repositories.sweep()
+        self.repositories = Repositories(database, folder, self.webhook_sender.add_deliveries)
+        self.repositories.remove_leftovers()
         self.backends = BackendRegistry(self.bases, self.repositories.models)
-        self.clients = Clients(rows)
+        self.clients = Clients(database)
         answering, log = settings.answering, folder / "logs" / "hearing.log"
         self.transcriber = Transcriber(settings.hearing, answering.device, answering.idle_s, log)
         self.work = JobQueue(self.repositories, self.bases, settings)
@@ -62,10 +62,10 @@ class Engine:
     def _stop(self) -> None:
         self.work.stop()
         self.webhook_sender.stop()
-        self.repositories.rows.close()
+        self.repositories.database.close()
         os.close(self._lock)
 
 
-def engine_of(request: Request) -> Engine:
+def get_engine(request: Request) -> Engine:
     """Return the engine of a request."""
     return cast("Engine", request.app.state.engine)

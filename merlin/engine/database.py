@@ -87,14 +87,14 @@ CREATE TABLE delivery (seq INTEGER PRIMARY KEY AUTOINCREMENT, id TEXT NOT NULL U
 CREATE INDEX delivery_due ON delivery (endpoint_id, due_at) WHERE delivered_at IS NULL;
 """
 # Oldest first; a released migration is never edited.
-STEPS = (_M001, _M002, _M003)
+MIGRATIONS = (_M001, _M002, _M003)
 # SQLite's disk errors and the corresponding errno.
-_REFUSALS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
+_DISK_ERRORS = {"SQLITE_FULL": errno.ENOSPC, "SQLITE_IOERR": errno.EIO}
 # Folders beside the database whose contents only the database describes.
-_KNOWN = ("files", "models")
+_DATA_FOLDERS = ("files", "models")
 
 
-class Rows:
+class Database:
     """The open database; thread-safe. Every method raises OSError on a disk error."""
 
     def __init__(self, path: Path) -> None:
@@ -104,7 +104,7 @@ class Rows:
         models exist: a cleanup against an empty database would remove all of them.
         """
         self._lock = threading.RLock()
-        leftovers = [name for name in _KNOWN if any((path.parent / name).glob("*"))]
+        leftovers = [name for name in _DATA_FOLDERS if any((path.parent / name).glob("*"))]
         if leftovers and not path.exists():
             arguments = {"path": str(path), "left": ", ".join(leftovers)}
             raise Refused(f"{path} is gone from beside {leftovers}", "engine-db-gone", **arguments)
@@ -127,9 +127,9 @@ class Rows:
 
     def _migrate(self, path: Path) -> None:
         version = self._db.execute_sql("PRAGMA user_version").fetchone()[0]
-        if version > len(STEPS):
+        if version > len(MIGRATIONS):
             raise Refused(f"step {version} of {path} is unknown", "engine-db-newer", path=str(path))
-        for number, step in enumerate(STEPS[version:], start=version + 1):
+        for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
             with self.transaction():
                 for statement in step.strip().removesuffix(";").split(";"):
                     self._db.execute_sql(statement)
@@ -175,7 +175,9 @@ def _refuse_damage(path: Path) -> Iterator[None]:
         yield
     except DatabaseError as error:
         # The only OperationalError that is not transient.
-        if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _names(error):
+        if isinstance(error, OperationalError) and "SQLITE_CANTOPEN" not in _list_error_names(
+            error
+        ):
             raise
         arguments = {"path": str(path), "found": str(error)}
         raise Refused(f"{path}: {error}", "engine-db-damaged", **arguments) from error
@@ -186,14 +188,14 @@ def _convert_disk_errors() -> Iterator[None]:
     try:
         yield
     except OperationalError as error:
-        for name in _names(error):
-            for prefix, number in _REFUSALS.items():
+        for name in _list_error_names(error):
+            for prefix, number in _DISK_ERRORS.items():
                 if name.startswith(prefix):
                     raise OSError(number, os.strerror(number)) from error
         raise
 
 
-def _names(error: BaseException | None) -> list[str]:
+def _list_error_names(error: BaseException | None) -> list[str]:
     """Return SQLite's names of an error and of its chain of contexts.
 
     SQLite rolls back by itself when the disk is full, so the original error is the context of
@@ -218,7 +220,7 @@ class Page:
 _MAX_DIGITS = 9
 
 
-def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
+def parse_page(query: Mapping[str, str], default: int, most: int) -> Page:
     """Parse `after`, `limit` and `order` of a query. Raises ApiError 400 if one is invalid."""
     value = query.get("limit") or str(default)
     is_number = value.isascii() and value.isdigit() and len(value) <= _MAX_DIGITS
@@ -232,8 +234,8 @@ def page_of(query: Mapping[str, str], default: int, most: int) -> Page:
     return Page(query.get("after", ""), int(value), order == "asc")
 
 
-def rows_of(
-    rows: Rows, table: str, where: str, values: Sequence[object], page: Page
+def read_page(
+    database: Database, table: str, where: str, values: Sequence[object], page: Page
 ) -> tuple[list[Row], bool]:
     """Return the rows of one page and whether more follow.
 
@@ -242,16 +244,16 @@ def rows_of(
     sign, order = (">", "ASC") if page.is_oldest_first else ("<", "DESC")
     condition, parameters = where, list(values)
     if page.after:
-        found_at = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
-        last = rows.one(found_at, *values, page.after)
+        position_query = f"SELECT seq FROM {table} WHERE {where} AND id = ?"  # noqa: S608 - no caller's words
+        last = database.one(position_query, *values, page.after)
         if last is None:
             message = f"after: nothing in this list has the id {page.after[:80]}"
             raise bad_field("after", message)
         condition += f" AND seq {sign} ?"
         parameters.append(last["seq"])
     sql = f"SELECT * FROM {table} WHERE {condition} ORDER BY seq {order} LIMIT ?"  # noqa: S608 - no caller's words
-    query = rows.select(sql, *parameters, page.limit + 1)
-    return query[: page.limit], len(query) > page.limit
+    page_rows = database.select(sql, *parameters, page.limit + 1)
+    return page_rows[: page.limit], len(page_rows) > page.limit
 
 
 _KEY_LIFETIME = timedelta(days=2)
@@ -275,21 +277,21 @@ def build_idempotency_key(call: str, key: str, body: object, owner: str = "") ->
     if len(key) > MAX_KEY_LENGTH:
         raise ApiError(400, f"Idempotency-Key has more than {MAX_KEY_LENGTH} characters")
     content = json.dumps(body, sort_keys=True, ensure_ascii=False)
-    named = " ".join(filter(None, [owner, call, key])) if key else ""
-    return IdempotencyKey(named, hashlib.sha256(content.encode()).hexdigest(), owner)
+    scoped_key = " ".join(filter(None, [owner, call, key])) if key else ""
+    return IdempotencyKey(scoped_key, hashlib.sha256(content.encode()).hexdigest(), owner)
 
 
 class IdempotencyStore:
     """The stored responses by idempotency key; they expire after two days."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
-    def answer(self, idempotency: IdempotencyKey) -> bytes | None:
+    def find_response(self, idempotency: IdempotencyKey) -> bytes | None:
         """Return the stored response, if any. Raises ApiError 422 if the request body differs."""
         if not idempotency.key:
             return None
-        row = self._rows.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
+        row = self._database.one("SELECT digest, answer FROM repeat WHERE key = ?", idempotency.key)
         if row is not None and row["digest"] != idempotency.digest:
             text = "This Idempotency-Key was used for another request; take a new key."
             raise ApiError(422, text, code="idempotency_mismatch")
@@ -301,10 +303,10 @@ class IdempotencyStore:
         """Call `act` in a transaction, unless a response is stored for the key.
 
         `act` returns the response object. Returns the response and whether it was stored before.
-        Raises ApiError 422 as `answer`.
+        Raises ApiError 422 as `find_response`.
         """
-        with self._rows.transaction():
-            stored = self.answer(idempotency)
+        with self._database.transaction():
+            stored = self.find_response(idempotency)
             if stored is not None:
                 return stored, True
             created = act()
@@ -312,8 +314,8 @@ class IdempotencyStore:
             if idempotency.key:
                 now = utc_now()
                 expired = "DELETE FROM repeat WHERE created_at < ?"
-                self._rows.change(expired, (now - _KEY_LIFETIME).timestamp())
-                self._rows.insert(
+                self._database.change(expired, (now - _KEY_LIFETIME).timestamp())
+                self._database.insert(
                     "repeat",
                     key=idempotency.key,
                     digest=idempotency.digest,
@@ -325,4 +327,4 @@ class IdempotencyStore:
 
     def forget(self, created: str) -> None:
         """Delete the stored response that created this object, so that the call can be repeated."""
-        self._rows.change("DELETE FROM repeat WHERE made = ?", created)
+        self._database.change("DELETE FROM repeat WHERE made = ?", created)

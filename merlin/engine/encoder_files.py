@@ -22,7 +22,7 @@ _SIGNIFICANT_FILES = (
 )
 
 
-def onnx_of(folder: Path) -> Path | None:
+def find_onnx(folder: Path) -> Path | None:
     """Return the ONNX file of an encoder's folder, None if it has none."""
     return next((folder / name for name in ONNX if (folder / name).is_file()), None)
 
@@ -39,18 +39,20 @@ def takes_first_token(folder: Path) -> bool:
     return config.get("pooling_mode") == "cls" or config.get("pooling_mode_cls_token") is True
 
 
-def digest_of(folder: Path) -> str:
+def digest_encoder(folder: Path) -> str:
     """Return the hex sha256 of the files that an encoder's vectors depend on.
 
     Cached by file size and modification time.
     """
     paths = sorted({path for pattern in _SIGNIFICANT_FILES for path in folder.glob(pattern)})
     stats = [(path, path.stat()) for path in paths if path.is_file()]
-    return _digest(tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats), folder)
+    return _digest_files(
+        tuple((path, stat.st_size, stat.st_mtime_ns) for path, stat in stats), folder
+    )
 
 
 @lru_cache(maxsize=16)
-def _digest(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
+def _digest_files(files: tuple[tuple[Path, int, int], ...], folder: Path) -> str:
     digest = hashlib.sha256()
     for path, _size, _time in files:
         digest.update(f"{path.relative_to(folder)} {sha256_of(path)}\n".encode())

@@ -18,8 +18,8 @@ from starlette.requests import Request
 from merlin.core.clock import utc_now
 from merlin.core.i18n import keys, text
 from merlin.core.web.browser import language_of_header
-from merlin.engine.database import Page, Row, Rows, rows_of
-from merlin.engine.trainers.base import Untrainable, untrainable_of
+from merlin.engine.database import Database, Page, Row, read_page
+from merlin.engine.trainers.base import Untrainable, classify_error
 from merlin.openai_protocol.responses import job_event_object
 
 ENGLISH, BUG = "en", "server_error"
@@ -39,15 +39,15 @@ class JobEvent:
 class JobEvents:
     """The events of all jobs."""
 
-    def __init__(self, rows: Rows) -> None:
-        self._rows = rows
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def add(self, job_id: str, event: JobEvent) -> None:
         """Add an event; it replaces one with the same key and moves to the end."""
         event_id = f"ftevent-{hashlib.sha256(f'{job_id} {event.key}'.encode()).hexdigest()[:24]}"
-        with self._rows.transaction():
-            self._rows.change("DELETE FROM event WHERE id = ?", event_id)
-            self._rows.insert(
+        with self._database.transaction():
+            self._database.change("DELETE FROM event WHERE id = ?", event_id)
+            self._database.insert(
                 "event",
                 id=event_id,
                 job_id=job_id,
@@ -61,20 +61,22 @@ class JobEvents:
 
     def forget_run(self, job_id: str) -> None:
         """Remove the events of an interrupted run, which the next run adds again."""
-        self._rows.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
+        self._database.change("DELETE FROM event WHERE job_id = ? AND is_of_run = 1", job_id)
 
-    def metrics(self, job_id: str) -> list[dict[str, Any]]:
+    def read_metrics(self, job_id: str) -> list[dict[str, Any]]:
         """Return the metrics of a job's events, oldest first."""
         sql = "SELECT content FROM event WHERE job_id = ? AND kind = 'metrics' ORDER BY seq"
-        return [json.loads(row["content"]) for row in self._rows.select(sql, job_id)]
+        return [json.loads(row["content"]) for row in self._database.select(sql, job_id)]
 
-    def newest(self) -> int:
+    def read_version(self) -> int:
         """Return the version of all events, which changes with every event of any job."""
-        return int(self._rows.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"])
+        return int(
+            self._database.select("SELECT COALESCE(MAX(seq), 0) AS seq FROM event")[0]["seq"]
+        )
 
-    def page(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
+    def list(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's events, and whether more follow."""
-        return rows_of(self._rows, "event", "job_id = ?", [job_id], page)
+        return read_page(self._database, "event", "job_id = ?", [job_id], page)
 
 
 def event_object(row: Row) -> dict[str, object]:
@@ -89,10 +91,10 @@ def event_object(row: Row) -> dict[str, object]:
     )
 
 
-def failure_of(error: Exception) -> Untrainable:
+def classify_failure(error: Exception) -> Untrainable:
     """Return the failure for an exception raised by a job; its code is BUG if unexpected."""
     bug = Untrainable(BUG, "engine-bug", None, kind=type(error).__name__)
-    return untrainable_of(error, "engine-memory-out") or bug
+    return classify_error(error, "engine-memory-out") or bug
 
 
 def failure_object(failure: Untrainable) -> dict[str, object]:

@@ -25,7 +25,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine import jobs as states
 from merlin.engine.bases import Bases
-from merlin.engine.job_events import BUG, JobEvent, failure_of
+from merlin.engine.job_events import BUG, JobEvent, classify_failure
 from merlin.engine.jobs import Job
 from merlin.engine.storage import MAX_CHECKPOINTS, Repositories
 from merlin.engine.trainers.base import (
@@ -39,7 +39,7 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
     Untrainable,
 )
-from merlin.engine.training_file import MIN_EXAMPLES, BadFile, conversations, preferences
+from merlin.engine.training_file import MIN_EXAMPLES, BadFile, read_conversations, read_preferences
 
 log = get_logger(__name__)
 
@@ -52,13 +52,13 @@ SAVE_EVERY_S = 1.0
 Reader = Callable[[Path, int], Iterator[object]]
 
 
-def check(repositories: Repositories, job: Job) -> bool:
+def validate_files(repositories: Repositories, job: Job) -> bool:
     """Validate the job's files and move the job to the queue.
 
     Returns whether the job was queued. Raises Untrainable if a file is invalid, OSError if it
     cannot be read, FileNotFoundError if it was deleted.
     """
-    read: Reader = preferences if job.method == DPO else conversations
+    read: Reader = read_preferences if job.method == DPO else read_conversations
     requested = [("training_file", job.training_file, MIN_EXAMPLES)]
     if job.validation_file:
         requested.append(("validation_file", job.validation_file, 1))
@@ -114,23 +114,23 @@ class JobThread(threading.Thread):
 
     def _run_one(self) -> bool:
         try:
-            work = self._work()
+            has_work = self._work()
         except Exception:
             log.exception("work failed", thread=self.name)
             self._stopping.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
             return True
         self._pause_s = self._first_pause_s
-        return work
+        return has_work
 
 
 @contextmanager
-def failing(repositories: Repositories, job: Job) -> Iterator[None]:
+def fail_on_error(repositories: Repositories, job: Job) -> Iterator[None]:
     """Mark the job as failed if the block raises; the queue continues."""
     try:
         yield
     except Exception as error:
-        failure = failure_of(error)
+        failure = classify_failure(error)
         if failure.code == BUG:
             log.exception("job failed by a bug", job=job.job_id)
         else:
@@ -151,21 +151,21 @@ class TrainingRun:
         self._settings = settings
         self._stop = stop
         self._job = job
-        self._last: Epoch | None = None
+        self._last_epoch: Epoch | None = None
         self._tokens = self._notes = self._steps = self._done = 0
         self._pending: list[Epoch | Step] = []
         self._unsaved: deque[Epoch] = deque(maxlen=MAX_CHECKPOINTS)
         self._events_at = float("-inf")
         self._saved_at = self._started_at = time.monotonic()
 
-    def follow(self, progress: Generator[Progress, None, None]) -> None:
+    def run(self, progress: Generator[Progress, None, None]) -> None:
         """Train to the end, or until the job is paused or cancelled or the engine stops.
 
         `progress` is closed at the end, which lets the trainer shut down in order.
         """
         with closing(progress):
             for part in progress:
-                self._take(part)
+                self._handle(part)
                 if self._stop.is_set():
                     return
                 if not self._repositories.jobs.is_in(self._job.job_id, states.RUNNING):
@@ -177,62 +177,62 @@ class TrainingRun:
 
     def make_room(self, step: int) -> None:
         """Remove checkpoints if the disk quota is exceeded. Raises Untrainable if that fails."""
-        if cleared := self._repositories.make_room(self._job, self._settings.training.quota_bytes):
-            self._warn(f"room {step}", "engine-checkpoints-cleared", n=cleared)
+        if removed := self._repositories.make_room(self._job, self._settings.training.quota_bytes):
+            self._warn(f"room {step}", "engine-checkpoints-cleared", n=removed)
 
-    def _take(self, part: Progress) -> None:
+    def _handle(self, part: Progress) -> None:
         match part:
             case ResolvedHyperparameters():
-                self._begin(part)
+                self._store_resolved(part)
             case TrainerNote():
                 self._notes += 1
                 self._warn(f"remark {self._notes}", part.key, **part.arguments)
             case Epoch() | Step():
-                self._add(part)
+                self._buffer(part)
                 if time.monotonic() - self._events_at >= EVENTS_EVERY_S:
-                    self._add_events()
+                    self._flush_events()
                 if self._unsaved and time.monotonic() - self._saved_at >= SAVE_EVERY_S:
                     self._save()
             case None:
                 pass
 
-    def _begin(self, resolved: ResolvedHyperparameters) -> None:
+    def _store_resolved(self, resolved: ResolvedHyperparameters) -> None:
         """Store the resolved settings; delete the results of an earlier run that is not resumed."""
         self._steps, self._done, job_id = resolved.steps, resolved.done, self._job.job_id
-        with self._repositories.rows.transaction():
+        with self._repositories.database.transaction():
             if not resolved.done:
                 self._repositories.job_events.forget_run(job_id)
                 self._repositories.models.forget_run(job_id)
-            self._repositories.jobs.resolve(job_id, resolved.hyperparameters, resolved.steps)
+            self._repositories.jobs.store_resolved(job_id, resolved.hyperparameters, resolved.steps)
 
     def _warn(self, event_key: str, key: str, **arguments: object) -> None:
         message = text(self._settings.language, key, **arguments)
         event = JobEvent(event_key, message, "warn", is_of_run=True)
         self._repositories.job_events.add(self._job.job_id, event)
 
-    def _add(self, part: Epoch | Step) -> None:
+    def _buffer(self, part: Epoch | Step) -> None:
         """Buffer an epoch or steps; an earlier epoch that is repeated becomes the final model."""
         if isinstance(part, Epoch):
-            is_new = self._last is None or part.number > self._last.number
-            self._last, self._tokens = part, max(self._tokens, part.tokens)
+            is_new = self._last_epoch is None or part.number > self._last_epoch.number
+            self._last_epoch, self._tokens = part, max(self._tokens, part.tokens)
             if not is_new:
                 return
             self._unsaved.append(part)
         self._pending.append(part)
 
-    def _add_events(self) -> None:
+    def _flush_events(self) -> None:
         job_id = self._job.job_id
-        with self._repositories.rows.transaction():
+        with self._repositories.database.transaction():
             for part in self._pending:
-                self._repositories.job_events.add(job_id, _event_of(part))
+                self._repositories.job_events.add(job_id, _build_event(part))
             if self._pending:
                 step = self._pending[-1].step
-                self._repositories.jobs.progress(job_id, step, self._estimated_finish(step))
+                self._repositories.jobs.store_progress(job_id, step, self._estimate_finish(step))
         self._pending.clear()
         self._events_at = time.monotonic()
         kill_point("engine.epoch_done")
 
-    def _estimated_finish(self, step: int) -> float | None:
+    def _estimate_finish(self, step: int) -> float | None:
         """Return the finish time at the average pace so far, in seconds since 1970."""
         finished_steps = step - self._done
         if finished_steps <= 0 or self._steps <= step:
@@ -242,12 +242,12 @@ class TrainingRun:
 
     def _save(self) -> None:
         """Flush events and write the weights of the buffered epochs: files first, then rows."""
-        self._add_events()
+        self._flush_events()
         job, models = self._job, self._repositories.models
         for epoch in self._unsaved:
             models.write(job, epoch.step, epoch.save)
         kill_point("engine.model_written")
-        with self._repositories.rows.transaction():
+        with self._repositories.database.transaction():
             for epoch in self._unsaved:
                 models.record(job, epoch.step, epoch.metrics)
                 message = f"Checkpoint saved at step {epoch.step}"
@@ -255,11 +255,11 @@ class TrainingRun:
                 self._repositories.job_events.add(job.job_id, event)
         self._unsaved.clear()
         self._saved_at = time.monotonic()
-        models.drop_old(job.job_id)
-        self.make_room(self._last.step if self._last else 0)
+        models.delete_old_checkpoints(job.job_id)
+        self.make_room(self._last_epoch.step if self._last_epoch else 0)
 
     def _succeed(self) -> None:
-        job, last, repositories = self._job, self._last, self._repositories
+        job, last, repositories = self._job, self._last_epoch, self._repositories
         if last is None:
             raise RuntimeError("the trainer ended without an epoch")
         message = f"The job has successfully completed; new model: {job.model_name}"
@@ -267,7 +267,7 @@ class TrainingRun:
         hyperparameters = dict(repositories.jobs.get(job.job_id).hyperparameters)
         if hyperparameters.get("n_epochs") == "auto":
             hyperparameters["n_epochs"] = last.number
-        with repositories.rows.transaction():
+        with repositories.database.transaction():
             moved = repositories.jobs.move(
                 job.job_id,
                 states.SUCCEEDED,
@@ -281,7 +281,7 @@ class TrainingRun:
         kill_point("engine.job_succeeded")
 
 
-def _event_of(part: Epoch | Step) -> JobEvent:
+def _build_event(part: Epoch | Step) -> JobEvent:
     """Return the event of an epoch or of steps, with the message format of the OpenAI API."""
     key, head = f"step {part.step}", f"Step {part.step}"
     metrics: dict[str, object] = {"step": part.step, **part.metrics}
@@ -343,11 +343,11 @@ class JobQueue:
         return all(thread.is_alive() for thread in self._threads)
 
     def _check_next(self) -> bool:
-        job = next(iter(self._repositories.jobs.waiting(states.VALIDATING)), None)
+        job = next(iter(self._repositories.jobs.list_in(states.VALIDATING)), None)
         if job is None or self._stop.wait(self._settings.pace_s):
             return False
-        with failing(self._repositories, job):
-            if check(self._repositories, job):
+        with fail_on_error(self._repositories, job):
+            if validate_files(self._repositories, job):
                 self.wake()
         return True
 
@@ -357,10 +357,10 @@ class JobQueue:
         with self._claim_next(is_heavy=devices is not None) as job:
             if job is None or self._stop.wait(self._settings.pace_s):
                 return False
-            with failing(repositories, job):
+            with fail_on_error(repositories, job):
                 self._train(job, devices)
             if repositories.jobs.get(job.job_id).is_over:
-                repositories.clear(job.job_id)
+                repositories.clear_work(job.job_id)
             return True
 
     @contextmanager
@@ -370,13 +370,13 @@ class JobQueue:
         Also removes the working folders of jobs that ended while they were paused.
         """
         with self._claiming:
-            for job_id in self._repositories.ended_work():
+            for job_id in self._repositories.list_ended_work():
                 if job_id not in self._claimed:
-                    self._repositories.clear(job_id)
-            waiting = self._repositories.jobs.waiting(states.RUNNING, states.QUEUED)
+                    self._repositories.clear_work(job_id)
+            waiting = self._repositories.jobs.list_in(states.RUNNING, states.QUEUED)
             heavy = {name for name, base in self._bases.items() if base.is_heavy}
-            ours = (queued for queued in waiting if (queued.base in heavy) == is_heavy)
-            job = next((our for our in ours if our.job_id not in self._claimed), None)
+            unclaimed = (job for job in waiting if job.job_id not in self._claimed)
+            job = next((job for job in unclaimed if (job.base in heavy) == is_heavy), None)
             if job is not None:
                 self._claimed.add(job.job_id)
         try:
@@ -394,7 +394,7 @@ class JobQueue:
         if job.base not in self._bases:
             raise Untrainable("model_not_available", "engine-base-gone", "model", base=job.base)
         base, files = self._bases[job.base], self._repositories.files
-        folder = self._repositories.work_of(job.job_id)
+        folder = self._repositories.get_work_folder(job.job_id)
         folder.mkdir(parents=True, exist_ok=True)
         task = Task(
             method=job.method,
@@ -406,4 +406,4 @@ class JobQueue:
             base=base.files(),
             place=devices or TrainingDevices(),
         )
-        run.follow(base.trainer.train(task))
+        run.run(base.trainer.train(task))

@@ -20,9 +20,9 @@ from pydantic import Field
 from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.engine.bases import Base, Bases
-from merlin.engine.database import IdempotencyKey, IdempotencyStore, Page, Row, Rows, rows_of
+from merlin.engine.database import Database, IdempotencyKey, IdempotencyStore, Page, Row, read_page
 from merlin.engine.job_events import ENGLISH, JobEvent, JobEvents, error_object, failure_object
-from merlin.engine.requests import Fields, Name, only
+from merlin.engine.requests import Name, RequestBody, allow
 from merlin.engine.trainers.base import SUPERVISED, BadHyperparameter, Untrainable
 from merlin.openai_protocol.errors import ApiError, bad_field, missing
 from merlin.openai_protocol.responses import FineTuningJob
@@ -36,7 +36,7 @@ MAX_METADATA, MAX_KEY_LENGTH, MAX_VALUE_LENGTH = 16, 64, 512
 MAX_SUFFIX_LENGTH = 64
 MAX_SEED = 2**31 - 1
 # The columns of a Job that hold JSON.
-_AS_JSON = ("metadata", "hyperparameters")
+_JSON_COLUMNS = ("metadata", "hyperparameters")
 # Fixed, so that the same file gives the same model.
 DEFAULT_SEED = 42
 
@@ -79,7 +79,7 @@ class Job:
         return self.status in FINAL
 
     @property
-    def moves(self) -> Sequence[str]:
+    def allowed_actions(self) -> Sequence[str]:
         """Return the actions that are allowed now, among pause, resume and cancel."""
         if self.status in ACTIVE_STATES:
             return "pause", "cancel"
@@ -95,7 +95,7 @@ _Key = Annotated[str, Field(max_length=MAX_KEY_LENGTH)]
 _Value = Annotated[str, Field(max_length=MAX_VALUE_LENGTH)]
 
 
-class JobRequest(Fields):
+class JobRequest(RequestBody):
     """The body of POST /fine_tuning/jobs. Source: openapi.yaml, CreateFineTuningJobRequest."""
 
     model: Name
@@ -107,7 +107,7 @@ class JobRequest(Fields):
     method: dict[str, Any] | None = None
     hyperparameters: Any = None
     integrations: Annotated[
-        Any, only(lambda value: not value, "this engine knows none; leave the field out")
+        Any, allow(lambda value: not value, "this engine knows none; leave the field out")
     ] = None
 
 
@@ -116,18 +116,18 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
 
     Raises ApiError 400 that names the invalid field.
     """
-    request = JobRequest.read(body)
+    request = JobRequest.parse(body)
     if request.model not in bases:
         message = (
             f"The model `{request.model}` cannot be tuned here; those that can: {', '.join(bases)}."
         )
         raise bad_field("model", message, "model_not_available")
     base = bases[request.model]
-    method, requested = _method(base, request)
+    method, requested = _parse_method(base, request)
     if requested is not None and not isinstance(requested, dict):
         raise bad_field("hyperparameters", "hyperparameters must be an object")
     try:
-        hyperparameters = base.trainer.hyperparameters(method, requested or {})
+        hyperparameters = base.trainer.validate(method, requested or {})
     except BadHyperparameter as error:
         name = f"hyperparameters.{error.name}"
         raise bad_field(name, f"{name}: {error}") from error
@@ -143,7 +143,7 @@ def read_job(body: Mapping[str, object], bases: Bases) -> Job:
     )
 
 
-def _method(base: Base, job_request: JobRequest) -> tuple[str, object]:
+def _parse_method(base: Base, job_request: JobRequest) -> tuple[str, object]:
     """Return the name of the method and its hyper-parameters from the request."""
     if job_request.method is None:
         return SUPERVISED, job_request.hyperparameters
@@ -160,13 +160,13 @@ class Jobs:
 
     def __init__(
         self,
-        rows: Rows,
+        database: Database,
         idempotency_store: IdempotencyStore,
         job_events: JobEvents,
         on_end: Callable[[str, str], object],
     ) -> None:
-        """Store jobs in `rows`; the transaction that ends a job calls `on_end(job_id, status)`."""
-        self._rows = rows
+        """Take `on_end(job_id, status)`, which the transaction that ends a job calls."""
+        self._database = database
         self._on_end = on_end
         self._idempotency_store = idempotency_store
         self._job_events = job_events
@@ -181,9 +181,9 @@ class Jobs:
 
         def insert() -> dict[str, object]:
             check_queue()
-            columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _AS_JSON}
+            columns = asdict(job) | {name: json.dumps(getattr(job, name)) for name in _JSON_COLUMNS}
             job_id = columns.pop("job_id")
-            self._rows.insert("job", id=job_id, owner=idempotency.owner, **columns)
+            self._database.insert("job", id=job_id, owner=idempotency.owner, **columns)
             self._job_events.add(job_id, JobEvent("created", f"Created fine-tuning job: {job_id}"))
             return job_object(job)
 
@@ -193,19 +193,19 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Return a job. Raises ApiError 404 if there is none with this id."""
-        row = self._rows.one("SELECT * FROM job WHERE id = ?", job_id)
+        row = self._database.one("SELECT * FROM job WHERE id = ?", job_id)
         if row is None:
             raise missing("fine-tuning job", job_id, "fine_tuning_job_id")
-        return _job(row)
+        return _build_job(row)
 
-    def waiting(self, *states: str) -> list[Job]:
+    def list_in(self, *states: str) -> list[Job]:
         """Return the jobs in `states`, sorted by the order of `states`, then oldest first."""
         sql = "SELECT * FROM job WHERE status = ? ORDER BY seq"
-        return [_job(row) for state in states for row in self._rows.select(sql, state)]
+        return [_build_job(row) for state in states for row in self._database.select(sql, state)]
 
-    def unfinished(self) -> list[Job]:
+    def list_unfinished(self) -> list[Job]:
         """Return every job that has not ended."""
-        return self.waiting(*ACTIVE_STATES, PAUSED)
+        return self.list_in(*ACTIVE_STATES, PAUSED)
 
     def list(
         self, metadata: Mapping[str, str], page: Page, owner: str = ""
@@ -217,23 +217,23 @@ class Jobs:
         has = "EXISTS (SELECT 1 FROM json_each(job.metadata) WHERE key = ? AND value = ?)"
         where = " AND ".join(["? IN ('', owner)", *[has] * len(metadata)])
         values = [owner, *(part for pair in metadata.items() for part in pair)]
-        rows, has_more = rows_of(self._rows, "job", where, values, page)
-        return [_job(row) for row in rows], has_more
+        rows, has_more = read_page(self._database, "job", where, values, page)
+        return [_build_job(row) for row in rows], has_more
 
-    def counts(self) -> dict[str, int]:
+    def count_by_state(self) -> dict[str, int]:
         """Return the number of jobs by state."""
-        query = self._rows.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
+        query = self._database.select("SELECT status, COUNT(*) AS n FROM job GROUP BY status")
         return dict.fromkeys(STATES, 0) | {row["status"]: row["n"] for row in query}
 
-    def counts_by_base(self) -> dict[tuple[str, str], int]:
+    def count_by_base_and_state(self) -> dict[tuple[str, str], int]:
         """Return the number of jobs by base and state."""
-        query = self._rows.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
+        query = self._database.select("SELECT base, status, COUNT(*) AS n FROM job GROUP BY 1, 2")
         return {(row["base"], row["status"]): row["n"] for row in query}
 
     def is_in(self, job_id: str, state: str) -> bool:
         """Return whether the job is in `state`."""
         sql = "SELECT 1 FROM job WHERE id = ? AND status = ?"
-        return self._rows.one(sql, job_id, state) is not None
+        return self._database.one(sql, job_id, state) is not None
 
     def move(self, job_id: str, to: str, *states: str, event: JobEvent, **fields: Any) -> bool:
         """Move a job from one of `states` to `to`, set `fields` and add the event.
@@ -246,23 +246,25 @@ class Jobs:
         sets = ", ".join(f"{name} = ?" for name in fields)
         marks = ", ".join("?" * len(states))
         sql = f"UPDATE job SET {sets} WHERE id = ? AND status IN ({marks})"  # noqa: S608 - our own names
-        with self._rows.transaction():
-            if not self._rows.change(sql, *fields.values(), job_id, *states):
+        with self._database.transaction():
+            if not self._database.change(sql, *fields.values(), job_id, *states):
                 return False
             self._job_events.add(job_id, event)
             if to in FINAL:
                 self._on_end(job_id, to)
         return True
 
-    def progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
+    def store_progress(self, job_id: str, step: int, estimated_finish: float | None) -> None:
         """Store the current step and the estimated finish time (None if unknown)."""
         sql = "UPDATE job SET step = ?, estimated_finish = ? WHERE id = ?"
-        self._rows.change(sql, step, estimated_finish, job_id)
+        self._database.change(sql, step, estimated_finish, job_id)
 
-    def resolve(self, job_id: str, hyperparameters: Mapping[str, object], steps: int) -> None:
+    def store_resolved(
+        self, job_id: str, hyperparameters: Mapping[str, object], steps: int
+    ) -> None:
         """Store the resolved hyper-parameters and the total number of steps."""
         sql = "UPDATE job SET hyperparameters = ?, steps = ? WHERE id = ?"
-        self._rows.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
+        self._database.change(sql, json.dumps(dict(hyperparameters)), steps, job_id)
 
     def fail(self, job_id: str, failure: Untrainable) -> bool:
         """Mark a job as failed; return False if it is not active."""
@@ -274,31 +276,31 @@ class Jobs:
         """Cancel a job. Raises ApiError 400 if it has succeeded or failed."""
         event = JobEvent("cancelled", "Fine-tuning job cancelled")
         self.move(job_id, CANCELLED, *ACTIVE_STATES, PAUSED, event=event)
-        return self._in(job_id, CANCELLED)
+        return self._require_state(job_id, CANCELLED)
 
     def pause(self, job_id: str) -> Job:
         """Pause a job; it stops after the current step. Raises ApiError 400 if it has ended."""
         event = JobEvent(f"paused {secrets.token_hex(4)}", "Fine-tuning job paused")
         self.move(job_id, PAUSED, *ACTIVE_STATES, event=event)
-        return self._in(job_id, PAUSED)
+        return self._require_state(job_id, PAUSED)
 
     def resume(self, job_id: str) -> Job:
         """Put a paused job back in the queue. Raises ApiError 400 if it is not paused."""
         state = QUEUED if self.get(job_id).is_validated else VALIDATING
         event = JobEvent(f"resumed {secrets.token_hex(4)}", "Fine-tuning job resumed")
         if not self.move(job_id, state, PAUSED, event=event):
-            return self._in(job_id, PAUSED)
+            return self._require_state(job_id, PAUSED)
         return self.get(job_id)
 
-    def _in(self, job_id: str, state: str) -> Job:
+    def _require_state(self, job_id: str, state: str) -> Job:
         job = self.get(job_id)
         if job.status != state:
             raise ApiError(400, f"The job is {job.status}: it cannot be or is not {state}.")
         return job
 
 
-def _job(row: Row) -> Job:
-    columns = {**row, **{name: json.loads(row[name]) for name in _AS_JSON}}
+def _build_job(row: Row) -> Job:
+    columns = {**row, **{name: json.loads(row[name]) for name in _JSON_COLUMNS}}
     columns |= {
         "job_id": row["id"],
         "is_validated": bool(row["is_validated"]),

@@ -20,11 +20,11 @@ import psutil
 # Reading GPUs and folder sizes is too expensive for every request.
 REFRESH_S = 5.0
 _MEBI = 2**20
-_ASK = (
+_GPU_QUERY = (
     "--query-gpu=name,utilization.gpu,memory.used,memory.total",
     "--format=csv,noheader,nounits",
 )
-_ASK_S = 3.0
+_GPU_QUERY_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Gpu:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
+class MachineUsage:
     """The resource usage, also a JSON response; `cpu_percent` is over all cores.
 
     `memory_own_bytes` is the memory of the engine and its children, `memory_used_bytes` that of all
@@ -60,30 +60,30 @@ class Use:
 class Machine:
     """Reads the resource usage; CPU usage is measured since the last call.
 
-    `room` returns the disk usage of models and jobs in bytes; `folder` selects the disk.
+    `measure_models` returns the disk usage of models and jobs in bytes; `folder` selects the disk.
     """
 
     folder: Path
-    room: Callable[[], int]
+    measure_models: Callable[[], int]
     _idle_s: float = 0.0
-    _whole_s: float = 0.0
+    _total_s: float = 0.0
     _cpu: float = 0.0
     _gpus: Sequence[Gpu] = ()
     _models: int = 0
-    _looked_at: float = float("-inf")
+    _read_at: float = float("-inf")
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def use(self) -> Use:
+    def read_usage(self) -> MachineUsage:
         """Return the current usage. Blocks for some milliseconds; thread-safe."""
         with self._lock:
-            if time.monotonic() - self._looked_at >= REFRESH_S:
-                self._gpus = tuple(gpus())
-                self._models = self.room()
-                self._looked_at = time.monotonic()
+            if time.monotonic() - self._read_at >= REFRESH_S:
+                self._gpus = tuple(read_gpus())
+                self._models = self.measure_models()
+                self._read_at = time.monotonic()
             own = psutil.Process()
             memory, disk = psutil.virtual_memory(), shutil.disk_usage(self.folder)
-            self._look_at_cpu()
-            return Use(
+            self._update_cpu()
+            return MachineUsage(
                 cores=os.cpu_count() or 1,
                 cpu_percent=self._cpu,
                 memory_own_bytes=sum(
@@ -97,25 +97,25 @@ class Machine:
                 disk_total_bytes=disk.total,
             )
 
-    def _look_at_cpu(self) -> None:
+    def _update_cpu(self) -> None:
         """Update the CPU usage; psutil's `cpu_percent` only compares calls of one thread."""
         # The fields after steal (guest times) are included in user on Linux.
         times = psutil.cpu_times()
-        idle_s, whole_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
-        if whole_s > self._whole_s:
-            idle = (idle_s - self._idle_s) / (whole_s - self._whole_s)
+        idle_s, total_s = times.idle + getattr(times, "iowait", 0.0), sum(times[:8])
+        if total_s > self._total_s:
+            idle = (idle_s - self._idle_s) / (total_s - self._total_s)
             self._cpu = round(100 * (1 - idle), 1)
-            self._idle_s, self._whole_s = idle_s, whole_s
+            self._idle_s, self._total_s = idle_s, total_s
 
 
-def gpus() -> Iterator[Gpu]:
+def read_gpus() -> Iterator[Gpu]:
     """Yield the GPUs of this machine, none without a working `nvidia-smi`."""
     command = shutil.which("nvidia-smi")
     if command is None:
         return
     try:
         output = subprocess.run(  # noqa: S603 - a fixed command
-            [command, *_ASK], capture_output=True, text=True, timeout=_ASK_S, check=True
+            [command, *_GPU_QUERY], capture_output=True, text=True, timeout=_GPU_QUERY_S, check=True
         ).stdout
     except (OSError, subprocess.SubprocessError):
         return

@@ -35,7 +35,7 @@ from merlin.engine.api import inference, training
 from merlin.engine.auth import RequestGuard
 from merlin.engine.bases import Bases
 from merlin.engine.child_process import limit_own_threads
-from merlin.engine.clients import too_many
+from merlin.engine.clients import limit_exceeded
 from merlin.engine.context import Engine
 from merlin.engine.job_events import ENGLISH, protocol_language
 from merlin.engine.machine import Machine
@@ -48,8 +48,8 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 log = get_logger(__name__)
 
-_SUBJECTS = training, inference, status, pages
-FINISH_S = 10
+_ROUTER_MODULES = training, inference, status, pages
+SHUTDOWN_S = 10
 # The total size of all large request bodies in memory.
 BODIES_BYTES = 128 * 1024 * 1024
 # A fifth of Python's default, so that the trainer's thread delays responses less.
@@ -95,14 +95,14 @@ def serve_on(
             server_header=False,
             ws="none",
             ssl_context_factory=(lambda _config, _default: context) if context else None,
-            timeout_graceful_shutdown=FINISH_S,
+            timeout_graceful_shutdown=SHUTDOWN_S,
         )
-        watch = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
-        beside = asyncio.create_task(watch)
+        watching = server.notify_watchdog(still_alive, lambda: engine.work.is_alive)
+        watchdog = asyncio.create_task(watching)
         try:
             await Server(config, on_ready, app.state.connections).serve([listener])
         finally:
-            beside.cancel()
+            watchdog.cancel()
             await engine.close()
 
     asyncio.run(serve_engine())
@@ -125,9 +125,9 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
-        lifespan=None if engine else _own_engine,
+        lifespan=None if engine else _lifespan,
         # Routes of included routers would be rebuilt on the first request.
-        routes=[route for subject in _SUBJECTS for route in subject.router.routes],
+        routes=[route for subject in _ROUTER_MODULES for route in subject.router.routes],
     )
     app.state.settings, app.state.engine, app.state.calls = settings, engine, calls
     app.state.bases, app.state.sign_ins = bases, SignIns(settings.key)
@@ -135,15 +135,15 @@ def create_app(
     # No connection limit for the loopback, from which our own processes connect.
     app.state.connections = Connections(trusted=LOOPBACK)
     app.state.bodies = BodyBudget(BODIES_BYTES)
-    for kind in (*_EXPECTED, Exception):
-        app.exception_handler(kind)(_answer_error)
-    app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_no_room)
+    for kind in (*_HANDLED_ERRORS, Exception):
+        app.exception_handler(kind)(_handle_error)
+    app.add_middleware(BodyLimit, bodies=app.state.bodies, no_room=_refuse_body)
     app.add_middleware(RequestGuard, key=settings.key, calls=calls)
     return app
 
 
 @asynccontextmanager
-async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     engine = await run_in_threadpool(Engine, app.state.settings, app.state.bases)
     app.state.engine = engine
     try:
@@ -152,48 +152,48 @@ async def _own_engine(app: FastAPI) -> AsyncIterator[None]:
         await engine.close()
 
 
-def _answer(refusal: ApiError) -> Response:
+def _build_error_response(refusal: ApiError) -> Response:
     return JSONResponse(refusal.as_json(), refusal.status, refusal.headers)
 
 
-_EXPECTED = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisconnect, OSError
+_HANDLED_ERRORS = ApiError, Busy, Unavailable, Untrainable, HTTPException, ClientDisconnect, OSError
 
 
-def _answer_error(request: Request, error: Exception) -> Response:
+def _handle_error(request: Request, error: Exception) -> Response:
     """Return the error response for an exception."""
     # For a bug only enough to find it in the log.
-    words = text(ENGLISH, "engine-bug", kind=type(error).__name__)
-    refusal = ApiError(500, words, code="server_error")
+    message = text(ENGLISH, "engine-bug", kind=type(error).__name__)
+    refusal = ApiError(500, message, code="server_error")
     match error:
         case ApiError():
             refusal = error
         case Busy():
-            words = "Too many questions wait for this model; ask again a little later."
-            refusal = too_many(words, "requests", error.retry_after_s)
+            message = "Too many questions wait for this model; ask again a little later."
+            refusal = limit_exceeded(message, "requests", error.retry_after_s)
         case Unavailable():
             refusal = ApiError(503, str(error), code="model_unavailable")
         case Untrainable():  # the base's files are missing or invalid
-            words = text(protocol_language(request), error.key, **error.arguments)
-            refusal = bad_field("model", words, error.code)
+            message = text(protocol_language(request), error.key, **error.arguments)
+            refusal = bad_field("model", message, error.code)
         case HTTPException():
             call = f"{request.method} {request.url.path}"
-            words = f"Invalid URL ({call}): this engine has no such call."
-            refusal = ApiError(error.status_code, words, code="unknown_url")
+            message = f"Invalid URL ({call}): this engine has no such call."
+            refusal = ApiError(error.status_code, message, code="unknown_url")
         case ClientDisconnect():
             refusal = ApiError(400, "The connection ended in the middle of the call.")
         case OSError():
             log.error("disk refuses", reason=str(error))
-            message, code = "The engine's disk refuses.", "disk_error"
+            message, code = "The engine's disk reports an error.", "disk_error"
             if is_disk_full(error):
                 message, code = "The engine's disk is full; make room.", "disk_full"
             refusal = ApiError(507, message, code=code)
         case _:
             pass
-    return _answer(refusal)
+    return _build_error_response(refusal)
 
 
-def _no_room(_scope: Scope) -> ASGIApp:
-    words = "Too many large bodies are under way; try again a little later."
-    answer = _answer(ApiError(503, words, code="too_many_bodies"))
+def _refuse_body(_scope: Scope) -> ASGIApp:
+    message = "Too many large requests are being received; try again a little later."
+    answer = _build_error_response(ApiError(503, message, code="too_many_bodies"))
     answer.headers["retry-after"] = "5"
     return answer

@@ -21,11 +21,11 @@ from merlin.openai_protocol.errors import ApiError, bad_field
 
 MAX_UPLOAD_BYTES = 512 * 1024 * 1024
 MAX_JSON_BYTES = 4_000_000
-_PIECE = 1 << 20
-_FRAMING = 1 << 20  # allowed bytes of a multipart form besides the file
+_CHUNK_BYTES = 1 << 20
+_FORM_OVERHEAD_BYTES = 1 << 20  # allowed bytes of a multipart form besides the file
 
 
-async def json_object(request: Request) -> dict[str, object]:
+async def read_body(request: Request) -> dict[str, object]:
     """Return a request's JSON object. Raises ApiError 400, or 413 above 4 MB."""
     too_large = _too_large(MAX_JSON_BYTES)
     content = b"".join([piece async for piece in read_chunks(request, MAX_JSON_BYTES, too_large)])
@@ -42,7 +42,7 @@ async def json_object(request: Request) -> dict[str, object]:
 
 
 @asynccontextmanager
-async def form_of(
+async def open_form(
     request: Request, most_bytes: int = MAX_UPLOAD_BYTES, needs: str = "'file' and 'purpose'"
 ) -> AsyncIterator[FormData]:
     """Yield a multipart form; a file above 1 MB is spooled to disk.
@@ -51,7 +51,7 @@ async def form_of(
     """
     if not request.headers.get("content-type", "").startswith("multipart/form-data"):
         raise ApiError(400, f"Send the file as multipart/form-data with {needs}.")
-    stream = read_chunks(request, most_bytes + _FRAMING, _too_large(most_bytes))
+    stream = read_chunks(request, most_bytes + _FORM_OVERHEAD_BYTES, _too_large(most_bytes))
     try:
         form = await MultiPartParser(request.headers, stream, max_files=1, max_fields=16).parse()
     except (MultiPartException, KeyError, ValueError) as error:
@@ -68,7 +68,7 @@ async def write_upload(upload: UploadFile, target: Path) -> str:
     def copy() -> str:
         digest = hashlib.sha256()
         with target.open("wb") as out:
-            while piece := upload.file.read(_PIECE):
+            while piece := upload.file.read(_CHUNK_BYTES):
                 digest.update(piece)
                 out.write(piece)
         return digest.hexdigest()
@@ -81,19 +81,19 @@ def _too_large(most: int) -> ApiError:
     return ApiError(413, text, code="request_too_large")
 
 
-class Fields(BaseModel):
+class RequestBody(BaseModel):
     """A request body with strict types; unknown fields are ignored."""
 
     model_config = ConfigDict(frozen=True, strict=True)
 
     @classmethod
-    def read(cls, body: object) -> Self:
+    def parse(cls, body: object) -> Self:
         """Parse a body. Raises ApiError 400 that names the first invalid field."""
         try:
             return cls.model_validate(body)
         except ValidationError as error:
             first_error = error.errors(include_url=False, include_context=False)[0]
-            field = _field_of(first_error["loc"], first_error["type"])
+            field = _format_path(first_error["loc"], first_error["type"])
             is_missing = first_error["type"] == "missing"
             message = (
                 f"Missing required parameter: '{field}'." if is_missing else first_error["msg"]
@@ -101,17 +101,17 @@ class Fields(BaseModel):
             raise bad_field(field, message if is_missing else f"{field}: {message}") from error
 
 
-def _field_of(place: Sequence[int | str], kind: str) -> str:
+def _format_path(path: Sequence[int | str], kind: str) -> str:
     """Format a field's path: messages[0].role; for items of a plain list the field's name."""
-    if place[-1] == "[key]":
-        place = place[:-2]
-    elif isinstance(place[-1], int) and kind != "model_type":
-        place = place[:-1]
-    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    if path[-1] == "[key]":
+        path = path[:-2]
+    elif isinstance(path[-1], int) and kind != "model_type":
+        path = path[:-1]
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path)
     return "".join(parts).removeprefix(".")
 
 
-def only(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
+def allow(accepts: Callable[[Any], bool], message: str) -> BeforeValidator:
     """Return a validator that rejects a value with `words` unless `accepts` it."""
 
     def check(value: object) -> object:

@@ -18,37 +18,37 @@ from merlin.core.charts import read_losses
 from merlin.core.clock import utc_now
 from merlin.core.metrics import Sample, counter, gauge, metrics_page
 from merlin.engine.bases import RECALL
-from merlin.engine.context import Engine, engine_of
+from merlin.engine.context import Engine, get_engine
 from merlin.engine.job_events import error_object
 from merlin.engine.jobs import RUNNING, Job
-from merlin.engine.machine import Use
+from merlin.engine.machine import MachineUsage
 from merlin.engine.storage import Repositories
 
 # The optional throughput among a trainer's metrics.
-PACE = "tokens_per_s"
+PACE_METRIC = "tokens_per_s"
 
 
-class JobFacts:
+class JobProgress:
     """The progress of one job, from its row and its events.
 
-    `left_s`, `pace` (tokens per second), `epoch` and `epochs` are 0 if unknown.
+    `left_s`, `tokens_per_s`, `epoch` and `epochs` are 0 if unknown. Losses are (step, loss) pairs.
     """
 
     def __init__(self, repositories: Repositories, job: Job) -> None:
-        measured = repositories.job_events.metrics(job.job_id)
+        measured = repositories.job_events.read_metrics(job.job_id)
         losses = read_losses(measured)
         is_running = job.status == RUNNING
         left_s = (job.estimated_finish or 0) - utc_now().timestamp() if is_running else 0
-        paces = [pace for event in measured if (pace := _number(event.get(PACE)))]
+        paces = [pace for event in measured if (pace := _read_positive(event.get(PACE_METRIC)))]
         self.job = job
-        self.epoch = max((_number(event.get("epoch")) for event in measured), default=0.0)
-        self.epochs = _number(job.hyperparameters.get("n_epochs"))
+        self.epoch = max((_read_positive(event.get("epoch")) for event in measured), default=0.0)
+        self.epochs = _read_positive(job.hyperparameters.get("n_epochs"))
         self.left_s = max(left_s, 0.0)
-        self.pace = paces[-1] if paces else 0.0
-        self.train, self.test = losses["train"], losses["test"]
+        self.tokens_per_s = paces[-1] if paces else 0.0
+        self.train_losses, self.test_losses = losses["train"], losses["test"]
 
     @property
-    def share(self) -> int | None:
+    def percent(self) -> int | None:
         """Return the progress in per cent, None if it is unknown or the job has ended."""
         if self.job.is_over or not self.job.steps:
             return None
@@ -67,17 +67,17 @@ class JobFacts:
             "steps": job.steps,
             "epoch": self.epoch,
             "epochs": self.epochs,
-            "tokens_per_second": self.pace or None,
+            "tokens_per_second": self.tokens_per_s or None,
             "seconds_left": round(self.left_s) or None,
-            "train_loss": self.train[-1][1] if self.train else None,
-            "valid_loss": self.test[-1][1] if self.test else None,
+            "train_loss": self.train_losses[-1][1] if self.train_losses else None,
+            "valid_loss": self.test_losses[-1][1] if self.test_losses else None,
             "error": error_object(job.error, language),
             "created_at": int(job.created_at),
             "finished_at": int(job.finished_at) if job.finished_at else None,
         }
 
 
-def base_facts(engine: Engine) -> list[dict[str, Any]]:
+def describe_bases(engine: Engine) -> list[dict[str, Any]]:
     """Return every base as a JSON object.
 
     `licence` is "" if the config names none; `backend` is the serving backend; `figures` are empty
@@ -97,7 +97,7 @@ def base_facts(engine: Engine) -> list[dict[str, Any]]:
     ]
 
 
-def _number(value: object) -> float:
+def _read_positive(value: object) -> float:
     """Return `value` if it is a positive number, else 0: it can be "auto"."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return 0.0
@@ -108,38 +108,38 @@ Calls = Mapping[tuple[str, int], int]
 Figures = Mapping[str, Mapping[str, float]]
 
 
-def metrics_of(engine: Engine, calls: Calls, use: Use) -> Iterator[Metric]:
+def collect_metrics(engine: Engine, calls: Calls, usage: MachineUsage) -> Iterator[Metric]:
     """Yield all metrics; reads the database."""
-    yield from _of_jobs(engine)
+    yield from _collect_job_metrics(engine)
     by_call = (
         (n, {"method": method, "code": str(code)}) for (method, code), n in sorted(calls.items())
     )
     yield counter("merlin_engine_calls_total", "Calls that this engine has answered.", *by_call)
-    yield from _of_answers(dict(engine.backends.figures()))
-    yield from _of_machine(use)
+    yield from _collect_answer_metrics(dict(engine.backends.figures()))
+    yield from _collect_machine_metrics(usage)
     waiting = engine.webhook_sender.endpoints.count_waiting()
     about = "Webhook deliveries that nobody has taken yet."
     yield gauge("merlin_engine_webhooks_waiting", about, (waiting, {}))
 
 
-def _of_jobs(engine: Engine) -> Iterator[Metric]:
+def _collect_job_metrics(engine: Engine) -> Iterator[Metric]:
     jobs = engine.repositories.jobs
-    by_state = ((n, {"status": status}) for status, n in jobs.counts().items())
+    by_state = ((n, {"status": status}) for status, n in jobs.count_by_state().items())
     yield gauge("merlin_engine_jobs", "Fine-tune jobs by state.", *by_state)
     by_base = (
         (n, {"base": base, "status": status})
-        for (base, status), n in sorted(jobs.counts_by_base().items())
+        for (base, status), n in sorted(jobs.count_by_base_and_state().items())
     )
     yield gauge("merlin_engine_base_jobs", "Fine-tune jobs by base and state.", *by_base)
     pace: Counter[str] = Counter()
-    for job in jobs.waiting(RUNNING):
-        pace[job.base] += round(JobFacts(engine.repositories, job).pace)
+    for job in jobs.list_in(RUNNING):
+        pace[job.base] += round(JobProgress(engine.repositories, job).tokens_per_s)
     paces = ((n, {"base": base}) for base, n in sorted(pace.items()))
     about = "Tokens a second that running jobs learn from."
     yield gauge("merlin_engine_training_tokens_per_second", about, *paces)
 
 
-def _of_answers(figures: Figures) -> Iterator[Metric]:
+def _collect_answer_metrics(figures: Figures) -> Iterator[Metric]:
     recall = figures.get(RECALL, {})
     by_known = [
         (recall.get("known", 0), {"known": "true"}),
@@ -147,12 +147,12 @@ def _of_answers(figures: Figures) -> Iterator[Metric]:
     ]
     about = "Questions to recall by whether the model knew an answer."
     yield counter("merlin_engine_answers_total", about, *by_known)
-    questions = _samples(figures, "state", {"running": "running", "waiting": "waiting"})
+    questions = _build_samples(figures, "state", {"running": "running", "waiting": "waiting"})
     about = "Questions being answered and in the queue, by base."
     yield gauge("merlin_engine_questions", about, *questions)
     tokens = {"prompt": "prompt_tokens", "completion": "completion_tokens"}
     about = "Tokens read in questions and made in answers, by base."
-    yield counter("merlin_engine_tokens_total", about, *_samples(figures, "kind", tokens))
+    yield counter("merlin_engine_tokens_total", about, *_build_samples(figures, "kind", tokens))
     loaded = ((own.get("adapters", 0), {"base": base}) for base, own in figures.items())
     yield gauge("merlin_engine_models_loaded", "Tuned models in memory.", *loaded)
     restarts = (
@@ -162,13 +162,13 @@ def _of_answers(figures: Figures) -> Iterator[Metric]:
     yield counter("merlin_engine_restarts_total", about, *restarts)
 
 
-def _of_machine(use: Use) -> Iterator[Metric]:
+def _collect_machine_metrics(usage: MachineUsage) -> Iterator[Metric]:
     about = "Memory of the engine and its children."
-    yield gauge("merlin_engine_memory_bytes", about, (use.memory_own_bytes, {}))
-    yield gauge("merlin_engine_models_bytes", "Disk that models take.", (use.models_bytes, {}))
+    yield gauge("merlin_engine_memory_bytes", about, (usage.memory_own_bytes, {}))
+    yield gauge("merlin_engine_models_bytes", "Disk that models take.", (usage.models_bytes, {}))
     about = "Free room on the engine's disk."
-    yield gauge("merlin_engine_disk_free_bytes", about, (use.disk_free_bytes, {}))
-    gpus = [({"gpu": str(number), "name": gpu.name}, gpu) for number, gpu in enumerate(use.gpus)]
+    yield gauge("merlin_engine_disk_free_bytes", about, (usage.disk_free_bytes, {}))
+    gpus = [({"gpu": str(number), "name": gpu.name}, gpu) for number, gpu in enumerate(usage.gpus)]
     used = ((gpu.memory_used_bytes, labels) for labels, gpu in gpus)
     total = ((gpu.memory_total_bytes, labels) for labels, gpu in gpus)
     busy = ((gpu.percent / 100, labels) for labels, gpu in gpus)
@@ -177,7 +177,7 @@ def _of_machine(use: Use) -> Iterator[Metric]:
     yield gauge("merlin_engine_gpu_busy_ratio", "Share of time a GPU works.", *busy)
 
 
-def _samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
+def _build_samples(figures: Figures, label: str, names: Mapping[str, str]) -> Iterator[Sample]:
     """Yield samples of every base with the label `label`; a missing figure is 0."""
     for base, own in figures.items():
         for value, name in names.items():
@@ -196,8 +196,8 @@ def healthz() -> Response:
 @router.get("/readyz")
 def readyz(request: Request) -> Response:
     """Return 200 if the worker threads are alive and the database is readable, else 503."""
-    engine = engine_of(request)
-    engine.repositories.jobs.counts()
+    engine = get_engine(request)
+    engine.repositories.jobs.count_by_state()
     is_well = engine.work.is_alive
     return JSONResponse({"status": "ok" if is_well else "work stopped"}, 200 if is_well else 503)
 
@@ -207,7 +207,7 @@ def metrics(request: Request) -> Response:
     """Return all metrics in Prometheus' text format."""
     state = request.app.state
     figures = [
-        *metrics_of(engine_of(request), state.calls, state.machine.use()),
+        *collect_metrics(get_engine(request), state.calls, state.machine.read_usage()),
         *state.connections.metrics("merlin", "engine"),
         *state.bodies.metrics("merlin", "engine"),
     ]

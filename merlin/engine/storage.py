@@ -24,7 +24,7 @@ from merlin.core.clock import utc_now
 from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.engine.bases import Base
-from merlin.engine.database import IdempotencyKey, IdempotencyStore, Page, Row, Rows, rows_of
+from merlin.engine.database import Database, IdempotencyKey, IdempotencyStore, Page, Row, read_page
 from merlin.engine.job_events import JobEvents
 from merlin.engine.jobs import Job, Jobs
 from merlin.engine.trainers.base import Untrainable
@@ -37,8 +37,10 @@ PURPOSE = "fine-tune"
 class Files:
     """The repository of uploaded files."""
 
-    def __init__(self, rows: Rows, idempotency_store: IdempotencyStore, folder: Path) -> None:
-        self._rows = rows
+    def __init__(
+        self, database: Database, idempotency_store: IdempotencyStore, folder: Path
+    ) -> None:
+        self._database = database
         self._idempotency_store = idempotency_store
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
@@ -54,7 +56,7 @@ class Files:
 
         `check_storage` is called with the size in bytes and raises if it exceeds the owner's limit.
         """
-        stored = self._idempotency_store.answer(idempotency)
+        stored = self._idempotency_store.find_response(idempotency)
         if stored is not None:
             return stored
         file_id = f"file-{secrets.token_hex(12)}"
@@ -66,8 +68,8 @@ class Files:
             check_storage(size)
             now, owner = utc_now().timestamp(), idempotency.owner
             columns = {"filename": name, "purpose": PURPOSE, "bytes": size, "created_at": now}
-            self._rows.insert("file", id=file_id, owner=owner, **columns)
-            return file_of(self.get(file_id))
+            self._database.insert("file", id=file_id, owner=owner, **columns)
+            return build_file(self.get(file_id))
 
         was_done = True
         try:
@@ -80,7 +82,7 @@ class Files:
 
     def get(self, file_id: str) -> Row:
         """Return the row of a file. Raises ApiError 404 if there is none."""
-        row = self._rows.one("SELECT * FROM file WHERE id = ?", file_id)
+        row = self._database.one("SELECT * FROM file WHERE id = ?", file_id)
         if row is None:
             raise missing("File object", file_id, "file_id")
         return row
@@ -88,7 +90,7 @@ class Files:
     def has(self, file_id: str, owner: str = "") -> bool:
         """Return whether the file exists; with `owner`, whether it is that owner's."""
         sql = "SELECT 1 FROM file WHERE id = ? AND ? IN ('', owner)"
-        return self._rows.one(sql, file_id, owner) is not None
+        return self._database.one(sql, file_id, owner) is not None
 
     def path(self, file_id: str) -> Path:
         """Return the path of a file; `file_id` is trusted: an id of ours or of an upload."""
@@ -97,25 +99,25 @@ class Files:
     def list(self, purpose: str, page: Page, owner: str = "") -> tuple[list[Row], bool]:
         """Return a page of an owner's files of a purpose ("" for all), and whether more follow."""
         where = "? IN ('', purpose) AND ? IN ('', owner)"
-        return rows_of(self._rows, "file", where, [purpose, owner], page)
+        return read_page(self._database, "file", where, [purpose, owner], page)
 
     def delete(self, file_id: str) -> None:
         """Delete a file and its row. Raises ApiError 404 if there is none."""
         self.get(file_id)
-        with self._rows.transaction():
-            self._rows.change("DELETE FROM file WHERE id = ?", file_id)
+        with self._database.transaction():
+            self._database.change("DELETE FROM file WHERE id = ?", file_id)
             self._idempotency_store.forget(file_id)
         durable_files.remove_durably(self.path(file_id))
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove files without a row: uploads that were interrupted."""
-        known = {row["id"] for row in self._rows.select("SELECT id FROM file")}
+        known = {row["id"] for row in self._database.select("SELECT id FROM file")}
         for path in self._folder.iterdir():
             if path.name not in known:
                 durable_files.remove_durably(path)
 
 
-def file_of(row: Row) -> dict[str, object]:
+def build_file(row: Row) -> dict[str, object]:
     """Return the protocol's File."""
     names = row["id"], row["filename"]
     return file_object(*names, row["bytes"], row["created_at"], row["purpose"])
@@ -128,8 +130,8 @@ _WEIGHTS = "adapter_model.safetensors"
 class Models:
     """The repository of tuned models and checkpoints."""
 
-    def __init__(self, rows: Rows, folder: Path) -> None:
-        self._rows = rows
+    def __init__(self, database: Database, folder: Path) -> None:
+        self._database = database
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
@@ -138,19 +140,19 @@ class Models:
 
         Raises OSError if the write fails.
         """
-        place = self._folder / _path(job, step)
-        if not place.exists():
-            durable_files.write_durably(place, save)
+        path = self._folder / _build_weights_path(job, step)
+        if not path.exists():
+            durable_files.write_durably(path, save)
 
     def record(
         self, job: Job, step: int, metrics: Mapping[str, float], *, is_final: bool = False
     ) -> None:
         """Insert the row of the weights after `step` steps, as a checkpoint or the final model."""
-        name, path = job.model_name, _path(job, step)
+        name, path = job.model_name, _build_weights_path(job, step)
         if not is_final:
             name = f"{name}:ckpt-step-{step}"
-        self._rows.change("DELETE FROM model WHERE name = ?", name)
-        self._rows.insert(
+        self._database.change("DELETE FROM model WHERE name = ?", name)
+        self._database.insert(
             "model",
             id=f"ftckpt_{hashlib.sha256(name.encode()).hexdigest()[:24]}",
             name=name,
@@ -160,27 +162,27 @@ class Models:
             path=path,
             created_at=utc_now().timestamp(),
             metrics=json.dumps({"step": step, **metrics}),
-            digest=_digest(self._folder / path),
+            digest=_digest_weights(self._folder / path),
         )
 
-    def drop_old(self, job_id: str) -> None:
+    def delete_old_checkpoints(self, job_id: str) -> None:
         """Delete all checkpoints of the job except the last ten."""
         sql = (
             "SELECT name FROM model WHERE job_id = ? AND step IS NOT NULL"
             " ORDER BY seq DESC LIMIT -1 OFFSET ?"
         )
-        for row in self._rows.select(sql, job_id, MAX_CHECKPOINTS):
+        for row in self._database.select(sql, job_id, MAX_CHECKPOINTS):
             self.delete(row["name"])
 
     def forget_run(self, job_id: str) -> None:
         """Remove the checkpoints of a run that is not resumed."""
-        self._rows.change("DELETE FROM model WHERE job_id = ?", job_id)
+        self._database.change("DELETE FROM model WHERE job_id = ?", job_id)
         for path in self._folder.glob(f"{job_id}/*"):
             durable_files.remove_durably(path)
 
     def get(self, name: str) -> Row:
         """Return the row of a tuned model or checkpoint. Raises ApiError 404 if there is none."""
-        row = self._rows.one("SELECT * FROM model WHERE name = ?", name)
+        row = self._database.one("SELECT * FROM model WHERE name = ?", name)
         if row is None:
             raise unknown_model(name)
         return row
@@ -189,28 +191,28 @@ class Models:
         """Return the path of a model's weights."""
         return self._folder / str(row["path"])
 
-    def final(self, owner: str = "") -> list[Row]:
+    def list_final(self, owner: str = "") -> list[Row]:
         """Return the final models without checkpoints, newest first; `owner` "" means all."""
         sql = (
             "SELECT model.* FROM model JOIN job ON job.id = model.job_id"
             " WHERE model.step IS NULL AND ? IN ('', job.owner) ORDER BY model.seq DESC"
         )
-        return self._rows.select(sql, owner)
+        return self._database.select(sql, owner)
 
-    def checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
+    def list_checkpoints(self, job_id: str, page: Page) -> tuple[list[Row], bool]:
         """Return a page of a job's checkpoints, newest first, and whether more follow."""
-        return rows_of(self._rows, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
+        return read_page(self._database, "model", "job_id = ? AND step IS NOT NULL", [job_id], page)
 
     def delete(self, name: str) -> None:
         """Delete a model, and its file if no other row uses it. Raises ApiError 404."""
         row = self.get(name)
-        self._rows.change("DELETE FROM model WHERE name = ?", name)
-        if not self._rows.one("SELECT 1 FROM model WHERE path = ?", row["path"]):
+        self._database.change("DELETE FROM model WHERE name = ?", name)
+        if not self._database.one("SELECT 1 FROM model WHERE path = ?", row["path"]):
             durable_files.remove_durably(self.path(row))
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove weights without a row: those of interrupted runs."""
-        known = {row["path"] for row in self._rows.select("SELECT path FROM model")}
+        known = {row["path"] for row in self._database.select("SELECT path FROM model")}
         for path in [*self._folder.glob("*/*"), *self._folder.glob("*/.*.part")]:
             if f"{path.parent.name}/{path.name}" not in known:
                 durable_files.remove_durably(path)
@@ -219,23 +221,23 @@ class Models:
                 durable_files.remove_durably(folder)
 
 
-def _path(job: Job, step: int) -> str:
+def _build_weights_path(job: Job, step: int) -> str:
     return f"{job.job_id}/step-{step}"
 
 
-def _digest(path: Path) -> str:
+def _digest_weights(path: Path) -> str:
     """Return the sha256 of a model's weights: a file, or an adapter's folder."""
     weights = path / _WEIGHTS if path.is_dir() else path
     return durable_files.sha256_of(weights)
 
 
-def checkpoint_of(row: Row) -> dict[str, object]:
+def build_checkpoint(row: Row) -> dict[str, object]:
     """Return the protocol's FineTuningJobCheckpoint."""
     metrics, names = json.loads(row["metrics"]), (row["id"], row["job_id"], row["name"])
     return checkpoint_object(*names, row["created_at"], row["step"], metrics)
 
 
-def model_of(name: str, created_at: float, base: Base) -> dict[str, object]:
+def build_model(name: str, created_at: float, base: Base) -> dict[str, object]:
     """Return the protocol's Model with the extensions shutdown_date and context_window."""
     last_day = base.sunset.isoformat() if base.sunset else None
     window = base.context or None
@@ -246,7 +248,7 @@ log = get_logger(__name__)
 
 GB = 1e9
 # Checkpoints of ended jobs, then this job's own except the newest, which may become its model.
-_CLEARABLE = (
+_REMOVABLE = (
     "SELECT model.name FROM model JOIN job ON job.id = model.job_id WHERE model.step IS NOT NULL"
     " AND NOT EXISTS (SELECT 1 FROM model AS kept WHERE kept.step IS NULL"
     " AND kept.path = model.path)"
@@ -259,43 +261,45 @@ _CLEARABLE = (
 class Repositories:
     """All repositories of the engine; `folder` is the engine's data folder."""
 
-    def __init__(self, rows: Rows, folder: Path, on_job_end: Callable[[str, str], object]) -> None:
+    def __init__(
+        self, database: Database, folder: Path, on_job_end: Callable[[str, str], object]
+    ) -> None:
         """Open them; `on_job_end(job_id, status)` runs in the transaction that ends a job."""
-        self.rows = rows
+        self.database = database
         self.folder = folder
-        self.idempotency_store = IdempotencyStore(rows)
-        self.job_events = JobEvents(rows)
-        self.files = Files(rows, self.idempotency_store, folder / "files")
-        self.models = Models(rows, folder / "models")
-        self.jobs = Jobs(rows, self.idempotency_store, self.job_events, on_job_end)
+        self.idempotency_store = IdempotencyStore(database)
+        self.job_events = JobEvents(database)
+        self.files = Files(database, self.idempotency_store, folder / "files")
+        self.models = Models(database, folder / "models")
+        self.jobs = Jobs(database, self.idempotency_store, self.job_events, on_job_end)
         self._clearing = threading.Lock()
 
-    def work_of(self, job_id: str) -> Path:
+    def get_work_folder(self, job_id: str) -> Path:
         """Return the working folder of a job's trainer, from which it resumes after a kill."""
         return self.folder / "work" / job_id
 
-    def log_of(self, job_id: str) -> Path:
+    def get_log_path(self, job_id: str) -> Path:
         """Return the path of the trainer's log after the job has ended."""
         return self.folder / "logs" / f"{job_id}.log"
 
-    def clear(self, job_id: str) -> None:
+    def clear_work(self, job_id: str) -> None:
         """Remove the working folder of an ended job; keep its log."""
-        work = self.work_of(job_id)
+        work = self.get_work_folder(job_id)
         if (work / "log").is_file():
-            self.log_of(job_id).parent.mkdir(exist_ok=True)
-            (work / "log").replace(self.log_of(job_id))
+            self.get_log_path(job_id).parent.mkdir(exist_ok=True)
+            (work / "log").replace(self.get_log_path(job_id))
         durable_files.remove_durably(work)
 
-    def sweep(self) -> None:
+    def remove_leftovers(self) -> None:
         """Remove leftovers of a crash: partial uploads, unnamed weights, ended jobs' folders."""
-        self.files.sweep()
-        self.models.sweep()
-        for job_id in self.ended_work():
-            self.clear(job_id)
+        self.files.remove_leftovers()
+        self.models.remove_leftovers()
+        for job_id in self.list_ended_work():
+            self.clear_work(job_id)
 
-    def ended_work(self) -> list[str]:
+    def list_ended_work(self) -> list[str]:
         """Return the ids of ended jobs that still have a working folder."""
-        unfinished = {job.job_id for job in self.jobs.unfinished()}
+        unfinished = {job.job_id for job in self.jobs.list_unfinished()}
         return [work.name for work in self.folder.glob("work/*") if work.name not in unfinished]
 
     def make_room(self, job: Job, quota_bytes: int) -> int:
@@ -305,20 +309,20 @@ class Repositories:
         """
         if not quota_bytes:
             return 0
-        cleared = 0
+        removed = 0
         with self._clearing:
-            clearable = iter(self.rows.select(_CLEARABLE, job.job_id))
+            removable = iter(self.database.select(_REMOVABLE, job.job_id))
             while (used := used_bytes(self.folder)) > quota_bytes:
-                row = next(clearable, None)
+                row = next(removable, None)
                 if row is None:
                     sizes = {"used": f"{used / GB:.3g}", "quota": f"{quota_bytes / GB:.3g}"}
                     raise Untrainable("disk_quota", "engine-disk-quota", None, **sizes)
                 with suppress(ApiError):  # deleted concurrently
                     self.models.delete(row["name"])
-                    cleared += 1
-        if cleared:
-            log.info("checkpoints removed for want of room", job=job.job_id, count=cleared)
-        return cleared
+                    removed += 1
+        if removed:
+            log.info("checkpoints removed for want of room", job=job.job_id, count=removed)
+        return removed
 
 
 def used_bytes(folder: Path) -> int:

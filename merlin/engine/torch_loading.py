@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _OS_ERROR = re.compile(r"\(os error (\d+)\)")
 
 
-def dtype_of(name: str, device: torch.device) -> torch.dtype:
+def choose_dtype(name: str, device: torch.device) -> torch.dtype:
     """Return the dtype of a base's weights: "float32", "bfloat16", or "auto" by the device."""
     if name == "auto":
         is_able = device.type == "cuda" and torch.cuda.is_bf16_supported()
@@ -33,7 +33,7 @@ def dtype_of(name: str, device: torch.device) -> torch.dtype:
     return torch.bfloat16 if name == "bfloat16" else torch.float32
 
 
-def quantisation_of(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
+def build_quantisation_config(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | None:
     """Return the quantisation config, the same in training and serving; None for "none"."""
     if quantised == "none":
         return None
@@ -49,7 +49,7 @@ def quantisation_of(quantised: str, dtype: torch.dtype) -> BitsAndBytesConfig | 
     )
 
 
-def cores() -> int:
+def count_cores() -> int:
     """Return the number of CPU cores available to this process."""
     requested = os.environ.get("OMP_NUM_THREADS", "")
     own = len(os.sched_getaffinity(0))
@@ -58,14 +58,14 @@ def cores() -> int:
 
 def choose_threads(step: Callable[[], object], tries: int) -> int:
     """Return the faster number of threads for `step`: all cores or one fewer; `tries` each."""
-    most = cores()
+    most = count_cores()
     if most < 2:  # noqa: PLR2004 - there is nothing to choose
         return 1
     step()
-    return min((most, most - 1), key=lambda count: _least_s(count, step, tries))
+    return min((most, most - 1), key=lambda count: _measure_shortest_s(count, step, tries))
 
 
-def _least_s(threads: int, step: Callable[[], object], tries: int) -> float:
+def _measure_shortest_s(threads: int, step: Callable[[], object], tries: int) -> float:
     torch.set_num_threads(threads)
     return min(timeit.repeat(step, number=1, repeat=tries))
 

@@ -56,7 +56,7 @@ def count_messages(messages: Iterable[Message]) -> int:
     return sum(count_tokens(message.content) for message in messages)
 
 
-def first_tokens(text: str, most: int) -> str:
+def truncate(text: str, most: int) -> str:
     """Return `text` cut after its first `most` tokens."""
     end = 0
     for number, match in enumerate(_TOKEN.finditer(text)):
@@ -79,14 +79,14 @@ def read_json(content: str) -> object:
 
     Raises UnicodeEncodeError for an unpaired surrogate: valid in JSON escapes, but not encodable.
     """
-    read = json.loads(content)
+    value = json.loads(content)
     # Only an escape can produce an unpaired surrogate.
     if "\\u" in content:
-        json.dumps(read, ensure_ascii=False).encode()
-    return read
+        json.dumps(value, ensure_ascii=False).encode()
+    return value
 
 
-def text_of(parts: Sequence[object]) -> str | None:
+def join_texts(parts: Sequence[object]) -> str | None:
     """Return the texts of the parts joined by newlines; None if a part is not text."""
     texts = [part.get("text") if isinstance(part, dict) else None for part in parts]
     if not all(isinstance(text, str) for text in texts):
@@ -102,7 +102,7 @@ class BadFile(Exception):
         self.key = key
         self.arguments: Mapping[str, object] = arguments
 
-    def at(self, line: int) -> BadFile:
+    def at_line(self, line: int) -> BadFile:
         """Return this error with a line number, counted from 1."""
         reason = {"key": self.key, "arguments": self.arguments}
         return BadFile("engine-file-line", line=str(line), reason=reason)
@@ -112,26 +112,26 @@ class BadFile(Exception):
 Preference = tuple[Sequence[Message], Sequence[Message], Sequence[Message]]
 
 
-def conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
+def read_conversations(path: Path, least: int = MIN_EXAMPLES) -> Iterator[list[Message]]:
     """Yield each line's conversation. Raises BadFile for an invalid line or too few examples."""
-    return _examples(path, least, _conversation)
+    return _read_examples(path, least, _parse_conversation)
 
 
-def preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preference]:
-    """Yield each line's pair of preferences. Raises BadFile as `conversations`.
+def read_preferences(path: Path, least: int = MIN_EXAMPLES) -> Iterator[Preference]:
+    """Yield each line's pair of preferences. Raises BadFile as `read_conversations`.
 
     Source: OpenAI's guide "Direct preference optimization", data format.
     """
-    return _examples(path, least, _preference)
+    return _read_examples(path, least, _parse_preference)
 
 
-def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]:
+def _read_examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]:
     n = 0
-    for number, line in _lines(path):
+    for number, line in _read_lines(path):
         try:
             yield read(line)
         except BadFile as error:
-            raise error.at(number) from error
+            raise error.at_line(number) from error
         n += 1
         if n > MAX_EXAMPLES:
             raise BadFile("engine-file-too-many", most=MAX_EXAMPLES)
@@ -139,48 +139,50 @@ def _examples(path: Path, least: int, read: Callable[[bytes], T]) -> Iterator[T]
         raise BadFile("engine-file-too-few", n=n, least=least)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+def _read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
     with path.open("rb") as file:
         number = 0
         while line := file.readline(MAX_LINE_LENGTH + 1):
             number += 1
             if len(line) > MAX_LINE_LENGTH:
-                raise BadFile("engine-file-long-line", most=MAX_LINE_LENGTH).at(number)
+                raise BadFile("engine-file-long-line", most=MAX_LINE_LENGTH).at_line(number)
             if number == 1:
                 line = line.removeprefix(codecs.BOM_UTF8)
             if line.strip():
                 yield number, line
 
 
-def _conversation(line: bytes) -> list[Message]:
-    read = _messages(_object(line).get("messages"), "messages")
-    if not any(message.role == "user" for message in read):
+def _parse_conversation(line: bytes) -> list[Message]:
+    messages = _parse_messages(_parse_object(line).get("messages"), "messages")
+    if not any(message.role == "user" for message in messages):
         raise BadFile("engine-file-no-user")
-    if read[-1].role != "assistant":
+    if messages[-1].role != "assistant":
         raise BadFile("engine-file-not-answered")
-    return read
+    return messages
 
 
-def _preference(line: bytes) -> Preference:
-    value = _object(line)
+def _parse_preference(line: bytes) -> Preference:
+    value = _parse_object(line)
     prompt = value.get("input")
     if not isinstance(prompt, dict):
         raise BadFile("engine-file-no-preference")
-    before = _messages(prompt.get("messages"), "input.messages")
+    before = _parse_messages(prompt.get("messages"), "input.messages")
     if before[-1].role == "assistant":
         raise BadFile("engine-file-answered-before")
-    better, worse = (_output(value, name) for name in ("preferred_output", "non_preferred_output"))
+    better, worse = (
+        _parse_output(value, name) for name in ("preferred_output", "non_preferred_output")
+    )
     return before, better, worse
 
 
-def _output(value: Mapping[str, object], name: str) -> list[Message]:
-    read = _messages(value.get(name), name)
-    if any(message.role != "assistant" for message in read):
+def _parse_output(value: Mapping[str, object], name: str) -> list[Message]:
+    messages = _parse_messages(value.get(name), name)
+    if any(message.role != "assistant" for message in messages):
         raise BadFile("engine-file-output-role", name=name)
-    return read
+    return messages
 
 
-def _object(line: bytes) -> dict[str, object]:
+def _parse_object(line: bytes) -> dict[str, object]:
     try:
         value = read_json(line.decode())
     except UnicodeDecodeError as error:
@@ -192,19 +194,19 @@ def _object(line: bytes) -> dict[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _messages(value: object, name: str) -> list[Message]:
+def _parse_messages(value: object, name: str) -> list[Message]:
     if not isinstance(value, list) or not value:
         raise BadFile("engine-file-no-list", name=name)
-    read = [_message(number, message) for number, message in enumerate(value, start=1)]
-    for number, (before, message) in enumerate(pairwise(read), start=2):
+    messages = [_parse_message(number, message) for number, message in enumerate(value, start=1)]
+    for number, (before, message) in enumerate(pairwise(messages), start=2):
         if message.role == "system" and before.role != "system":
             raise BadFile("engine-file-late-system", number=str(number))
         if message.role == "tool" and before.role not in {"assistant", "tool"}:
             raise BadFile("engine-file-alone-tool", number=str(number))
-    return read
+    return messages
 
 
-def _message(number: int, value: object) -> Message:
+def _parse_message(number: int, value: object) -> Message:
     if not isinstance(value, dict):
         raise BadFile("engine-file-no-message", number=str(number))
     role = value.get("role")
@@ -215,7 +217,7 @@ def _message(number: int, value: object) -> Message:
     if content is None and role == "assistant" and value.get("tool_calls"):
         content = ""
     elif isinstance(content, list):
-        content = text_of(content) if content else None
+        content = join_texts(content) if content else None
         if content is None:
             raise BadFile("engine-file-parts", number=str(number))
     elif not isinstance(content, str) or not content.strip():

@@ -59,11 +59,11 @@ class Transcriber:
         """
         if not self._folder:
             raise bad_field(
-                "model", "This engine hears nothing: name a Whisper model in engine.hearing."
+                "model", "This engine has no speech model: name a Whisper model in engine.hearing."
             )
         if find_spec(PACKAGE) is None:
             raise bad_field(
-                "model", "This engine hears nothing yet: run make engine in its checkout."
+                "model", "This engine cannot transcribe yet: run make engine in its checkout."
             )
         if not (Path(self._folder) / _WEIGHTS).is_file():
             text = f"There is no Whisper model in {self._folder}: engine.hearing must be a folder"
@@ -108,16 +108,16 @@ class Transcriber:
 FORMATS = ("json", "text", "srt", "vtt", "verbose_json")
 
 
-def transcript_response(transcript: Transcript, answer_format: str) -> Response:
+def build_response(transcript: Transcript, answer_format: str) -> Response:
     """Return a transcript in one of FORMATS."""
     text = "".join(str(segment["text"]) for segment in transcript["segments"]).strip()
     if answer_format == "text":
         return PlainTextResponse(f"{text}\n")
     if answer_format == "srt":
-        cues = (f"{n}\n{cue}" for n, cue in enumerate(_cues(transcript, ","), 1))
+        cues = (f"{n}\n{cue}" for n, cue in enumerate(_build_cues(transcript, ","), 1))
         return PlainTextResponse("\n".join(cues))
     if answer_format == "vtt":
-        return PlainTextResponse("\n".join(["WEBVTT\n", *_cues(transcript, ".")]))
+        return PlainTextResponse("\n".join(["WEBVTT\n", *_build_cues(transcript, ".")]))
     usage = {"type": "duration", "seconds": math.ceil(transcript["duration"])}
     if answer_format == "json":
         return JSONResponse({"text": text, "usage": usage})
@@ -132,15 +132,15 @@ def transcript_response(transcript: Transcript, answer_format: str) -> Response:
     return JSONResponse({**body, "words": transcript["words"]} if transcript["words"] else body)
 
 
-def _cues(transcript: Transcript, point: str) -> Iterator[str]:
+def _build_cues(transcript: Transcript, point: str) -> Iterator[str]:
     for segment in transcript["segments"]:
-        times = [stamp(float(str(segment[name])), point) for name in ("start", "end")]
+        times = [format_timestamp(float(str(segment[name])), point) for name in ("start", "end")]
         # An empty line would end the cue.
         lines = "\n".join(filter(None, str(segment["text"]).strip().splitlines()))
         yield f"{' --> '.join(times)}\n{lines}\n"
 
 
-def stamp(seconds: float, point: str) -> str:
+def format_timestamp(seconds: float, point: str) -> str:
     """Format a time for subtitles: 01:02:03.456."""
     whole_s, milli = divmod(round(seconds * 1000), 1000)
     minutes, second = divmod(whole_s, 60)

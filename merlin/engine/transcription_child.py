@@ -13,7 +13,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from merlin.engine.child_process import EnginePipe
-from merlin.engine.serving.base import refused_line
+from merlin.engine.serving.base import build_refusal_line
 from merlin.openai_protocol.errors import bad_field
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def main() -> None:
     folder, device = sys.argv[1:]
     model = _load(folder, device)
     while True:
-        pipe.send(_answer(model, pipe.inbox.get()))
+        pipe.send(_handle(model, pipe.inbox.get()))
 
 
 def _load(folder: str, device: str) -> WhisperModel:
@@ -53,19 +53,19 @@ def _load(folder: str, device: str) -> WhisperModel:
     )
 
 
-def _answer(model: WhisperModel, request: Mapping[str, Any]) -> dict[str, object]:
-    from faster_whisper import decode_audio  # noqa: PLC0415 - loaded by now
+def _handle(model: WhisperModel, request: Mapping[str, Any]) -> dict[str, object]:
+    from faster_whisper import decode_audio  # noqa: PLC0415 - loaded with the model
 
     try:
         sound = decode_audio(str(request["sound"]))
     except (OSError, ValueError, IndexError) as error:
-        return _refused(request, "file", f"The file cannot be read as audio: {error}")
+        return _refuse(request, "file", f"The file cannot be read as audio: {error}")
     if not len(sound):
-        return _refused(request, "file", "The file has no sound in it.")
+        return _refuse(request, "file", "The file has no sound in it.")
     language = str(request["language"])
     if language and language not in model.supported_languages:
         known = ", ".join(model.supported_languages)
-        return _refused(request, "language", f"language must be one of {known}")
+        return _refuse(request, "language", f"language must be one of {known}")
     return _transcribe(model, sound, request)
 
 
@@ -93,8 +93,8 @@ def _transcribe(
     }
 
 
-def _refused(request: Mapping[str, Any], param: str, message: str) -> dict[str, object]:
-    return refused_line(request["ask"], bad_field(param, message))
+def _refuse(request: Mapping[str, Any], param: str, message: str) -> dict[str, object]:
+    return build_refusal_line(request["ask"], bad_field(param, message))
 
 
 if __name__ == "__main__":

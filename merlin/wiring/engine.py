@@ -72,9 +72,9 @@ def engine_models(config: Config) -> Mapping[str, EngineModelConfig]:
 def open_engine_clients(config: Config) -> Iterator[Clients]:
     """Yield the engine's clients, whether it runs (it reads them at every request) or never has."""
     from merlin.engine.clients import Clients
-    from merlin.engine.database import Rows
+    from merlin.engine.database import Database
 
     folder = engine_folder(config)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with closing(Rows(folder / "engine.db")) as rows:
+    with closing(Database(folder / "engine.db")) as rows:
         yield Clients(rows)

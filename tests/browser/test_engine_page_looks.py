@@ -18,7 +18,7 @@ from tests.browser.axe_and_screenshots import (
     turns_of,
 )
 from tests.browser.course_browser import DESK
-from tests.engine.engine_pages import SHOWN, STEPS, pages_in_thread
+from tests.engine.engine_pages import SHOWN, STEPS, serve_pages
 from tests.engine.running_engine import KEY
 from tests.support.waiting import wait_until
 
@@ -49,9 +49,9 @@ STEADY = """() => {
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    with pages_in_thread(tmp_path_factory.mktemp("engine")) as made:
-        wait_until(lambda: len(made.desk.losses(made.jobs["running"])) >= SHOWN)
-        made.desk.ask("recall")
+    with serve_pages(tmp_path_factory.mktemp("engine")) as made:
+        wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
+        made.client.ask("recall")
         yield made
 
 
@@ -132,7 +132,7 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
 
 
 def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(browse, tmp_path):
-    with pages_in_thread(tmp_path) as engine:
+    with serve_pages(tmp_path) as engine:
         page = browse(engine)
         card = page.get_by_role("region", name="neurotypology-8")
         expect(card.get_by_text(f"шаг {SHOWN} из {STEPS}")).to_be_visible()
@@ -145,7 +145,7 @@ def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(browse, tm
 
 
 def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(browse, tmp_path):
-    with pages_in_thread(tmp_path) as engine:
+    with serve_pages(tmp_path) as engine:
         page = browse(engine, f"/jobs/{engine.jobs['running']}")
         page.get_by_text("Остановить обучение", exact=True).click()
         page.get_by_role("link", name="Нет").click()
@@ -157,7 +157,7 @@ def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(browse, t
 
 
 def test_a_page_left_open_says_that_the_engine_fell_silent(browse, tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True) as engine:
+    with serve_pages(tmp_path, is_empty=True) as engine:
         page = browse(engine)
         expect(page.locator("#lost")).to_be_empty()
         page.route("**/*", lambda call: call.abort())
@@ -167,7 +167,7 @@ def test_a_page_left_open_says_that_the_engine_fell_silent(browse, tmp_path):
 
 
 def test_without_a_script_the_pages_show_and_do_the_same(browse, tmp_path):
-    with pages_in_thread(tmp_path) as engine:
+    with serve_pages(tmp_path) as engine:
         page = browse(engine, f"/jobs/{engine.jobs['running']}", java_script_enabled=False)
         expect(page.locator("svg.chart polyline").first).to_be_visible()
         page.get_by_role("button", name="Приостановить").click()

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from tests.engine.engine_pages import BASE, SHOWN, STEPS, pages_in_thread
+from tests.engine.engine_pages import BASE, SHOWN, STEPS, serve_pages
 from tests.engine.running_engine import KEY
 from tests.support.waiting import longest, wait_until
 
@@ -22,8 +22,8 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    with pages_in_thread(tmp_path_factory.mktemp("views")) as made:
-        wait_until(lambda: len(made.desk.losses(made.jobs["running"])) >= SHOWN)
+    with serve_pages(tmp_path_factory.mktemp("views")) as made:
+        wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
         yield made
 
 
@@ -40,7 +40,7 @@ def merlin(pages, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", KEY)
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
 
-    def run(*words, port=pages.desk.port):
+    def run(*words, port=pages.client.port):
         code = main(["engine", *words, "--config", str(configured(tmp_path, port))])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
@@ -97,7 +97,7 @@ def test_watching_and_json_do_not_go_together(merlin):
 
 
 def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
-    path = configured(tmp_path, pages.desk.port)
+    path = configured(tmp_path, pages.client.port)
     command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
     completed = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()

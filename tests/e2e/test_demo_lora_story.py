@@ -13,7 +13,7 @@ import pytest
 
 from merlin.core.i18n import text
 from merlin.core.server import free_ports
-from merlin.engine.model_store.store import ModelCard, files_in, sha256_of
+from merlin.engine.model_store.store import ModelCard, digest_files, sha256_of
 from tests.engine.tiny_base import english_base
 from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.support.waiting import longest
@@ -48,7 +48,7 @@ def unpacked_before(tmp_path):
         licence="Apache-2.0",
         parameters=1,
         context=2048,
-        files=files_in(place),
+        files=digest_files(place),
     ).write(place)
     return weights, tmp_path / "cache"
 

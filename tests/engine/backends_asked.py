@@ -1,4 +1,4 @@
-"""Backends asked from plain tests, beside transformers' own `generate`, one row at a time."""
+"""Helpers that send requests to backends, and the same base under transformers' `generate`."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from merlin.engine.serving.transformers import TransformersBackend
 from tests.support.waiting import longest, wait_until
 
 
-def adapter_in(folder, name):
-    """Lay down an adapter's folder in PEFT's layout, with weights of no meaning."""
+def write_adapter(folder, name):
+    """Write an adapter folder in PEFT's layout, with meaningless weights."""
     path = folder / name
     path.mkdir()
     (path / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", "r": 4}))
@@ -25,20 +25,20 @@ def adapter_in(folder, name):
     return Adapter(hashlib.sha256(name.encode()).hexdigest(), path)
 
 
-def asking(question="What is a queue?", **options):
+def build_request(question="What is a queue?", **options):
     return GenerationRequest([Message("user", question)], **options)
 
 
-async def answer_of(backend, adapter=None, question="What is a queue?", **options):
-    """Return the answer's text, all its pieces, and its ending."""
-    async with aclosing(backend.ask(adapter, asking(question, **options))) as pieces:
-        *said, ending = [piece async for piece in pieces]
+async def read_answer(backend, adapter=None, question="What is a queue?", **options):
+    """Return the answer's text, its chunks, and the Finish."""
+    async with aclosing(backend.ask(adapter, build_request(question, **options))) as parts:
+        *chunks, ending = [piece async for piece in parts]
     assert isinstance(ending, Finish)
-    return "".join(piece.text for piece in said), said, ending
+    return "".join(piece.text for piece in chunks), chunks, ending
 
 
-def in_loop(backend, work):
-    """Run `await work(backend)` in a loop of its own, and close the backend in it."""
+def run_with_backend(backend, work):
+    """Run `await work(backend)` in an own event loop, and close the backend in it."""
 
     async def run():
         try:
@@ -50,168 +50,168 @@ def in_loop(backend, work):
 
 
 def ask(backend, *arguments, **options):
-    """Ask once in a loop of its own."""
-    return in_loop(backend, lambda there: answer_of(there, *arguments, **options))
+    """Send one request in an own event loop."""
+    return run_with_backend(backend, lambda there: read_answer(there, *arguments, **options))
 
 
-# A start of the child on a machine that is busy with much else.
-ALL = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+ALL_LAYERS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
 
 
-class Speaker:
-    """A backend that is asked from plain tests."""
+class BackendRunner:
+    """Calls a backend on its event loop from synchronous tests."""
 
     def __init__(self, backend, loop):
         self.backend, self._loop = backend, loop
 
     def run(self, work):
-        """Return what a coroutine returns on the backend's loop."""
+        """Return the result of a coroutine on the backend's loop."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(longest(240))
 
     def ask(self, question, adapter=None, **options):
-        """Return the answer's text, its pieces, its ending."""
-        return self.run(answer_of(self.backend, adapter, question, **options))
+        """Send one request; return text, chunks and Finish."""
+        return self.run(read_answer(self.backend, adapter, question, **options))
 
     def text(self, question, adapter=None, **options):
         return self.ask(question, adapter, **options)[0]
 
-    def together(self, *asks):
-        """Ask all at once, each (question, adapter, options); return texts or what was raised."""
+    def ask_concurrently(self, *asks):
+        """Send requests (question, adapter, options) at once; return texts or exceptions."""
 
         async def all_of_them():
-            answers = [answer_of(self.backend, a, q, **options) for q, a, options in asks]
+            answers = [read_answer(self.backend, a, q, **options) for q, a, options in asks]
             return await asyncio.gather(*answers, return_exceptions=True)
 
-        told = self.run(all_of_them())
-        return [one if isinstance(one, BaseException) else one[0] for one in told]
+        answers = self.run(all_of_them())
+        return [answer if isinstance(answer, BaseException) else answer[0] for answer in answers]
 
     def stream(self, question, adapter=None, **options):
-        """Begin an answer that is read piece by piece."""
-        return Stream(self, self.backend.ask(adapter, asking(question, **options)))
+        """Start an answer that is read chunk by chunk."""
+        return AnswerStream(self, self.backend.ask(adapter, build_request(question, **options)))
 
     def figure(self, name):
         return self.backend.figures()[name]
 
     def wait_for(self, **figures):
-        """Wait until the backend's figures are these."""
+        """Wait until the backend's figures have these values."""
         wait_until(
             lambda: all(self.figure(name) == value for name, value in figures.items()),
             story=lambda: f"wanted {figures}, is {dict(self.backend.figures())}",
         )
 
 
-class Stream:
-    """An answer under way."""
+class AnswerStream:
+    """A streamed answer that is not finished."""
 
-    def __init__(self, speaker, pieces):
-        self._speaker, self._pieces = speaker, pieces
+    def __init__(self, runner, pieces):
+        self._runner, self._pieces = runner, pieces
 
     def next(self):
-        return self._speaker.run(anext(self._pieces))
+        return self._runner.run(anext(self._pieces))
 
     def begin(self):
-        """Ask for the first piece without waiting for it; return the future."""
-        return asyncio.run_coroutine_threadsafe(anext(self._pieces), self._speaker._loop)
+        """Request the first chunk without waiting for it; return the future."""
+        return asyncio.run_coroutine_threadsafe(anext(self._pieces), self._runner._loop)
 
     def rest(self):
-        """Return all pieces that are still to come, the ending last."""
+        """Return all remaining chunks, with the Finish last."""
 
         async def read():
             return [piece async for piece in self._pieces]
 
-        return self._speaker.run(read())
+        return self._runner.run(read())
 
     def close(self):
-        self._speaker.run(self._pieces.aclose())
+        self._runner.run(self._pieces.aclose())
 
 
 @contextmanager
-def speaking(folder, log, name="tiny", settings=None, **model):
-    """Give a Speaker over a base; its child is gone afterwards."""
-    # Several threads on a busy machine hold each other up.
+def start_backend(folder, log, name="tiny", settings=None, **model):
+    """Yield a BackendRunner for a base; its worker has ended afterwards."""
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
-    said = EngineModelConfig(path=str(folder), **model)
-    backend = TransformersBackend(name, said, folder, settings or EngineAnsweringConfig(), log)
-    speaker = Speaker(backend, loop)
+    config = EngineModelConfig(path=str(folder), **model)
+    backend = TransformersBackend(name, config, folder, settings or EngineAnsweringConfig(), log)
+    runner = BackendRunner(backend, loop)
     try:
-        yield speaker
+        yield runner
     finally:
-        speaker.run(backend.close())
+        runner.run(backend.close())
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
 
 
-class Reference:
-    """The base under transformers and PEFT themselves."""
+class ReferenceModel:
+    """The base under transformers and PEFT."""
 
     def __init__(self, folder):
         self._folder = folder
-        with quiet():
+        with ignore_warnings():
             from transformers import AutoTokenizer
 
             self.tokenizer = AutoTokenizer.from_pretrained(folder)
-            self._base = self._loaded()
+            self._base = self._load()
 
     def adapter(self, folder, seed, rank=8, targets=None, **config):
-        """Make an adapter whose weights change what the base says."""
+        """Create an adapter whose weights change the base's answers."""
         import torch
         from peft import LoraConfig, get_peft_model
 
         torch.manual_seed(seed)
-        with quiet():
+        with ignore_warnings():
             lora = LoraConfig(
                 r=rank,
                 lora_alpha=2 * rank,
-                target_modules=targets or ALL,
+                target_modules=targets or ALL_LAYERS,
                 init_lora_weights=False,
                 **config,
             )
-            get_peft_model(self._loaded(), lora).save_pretrained(folder)
+            get_peft_model(self._load(), lora).save_pretrained(folder)
         weights = (folder / "adapter_model.safetensors").read_bytes()
         return Adapter(hashlib.sha256(weights).hexdigest(), folder)
 
     def text(self, question, adapter=None, most=40):
-        """Return the greedy answer of one row alone."""
+        """Return the greedy answer to one question."""
         from peft import PeftModel
 
-        asked = self.tokens(question)
-        with quiet():
+        prompt = self.tokens(question)
+        with ignore_warnings():
             model = self._base
             if adapter:
-                model = PeftModel.from_pretrained(self._loaded(), adapter.path)
-            made = model.generate(
-                input_ids=asked, attention_mask=asked.new_ones(asked.shape), do_sample=False,
+                model = PeftModel.from_pretrained(self._load(), adapter.path)
+            tokens = model.generate(
+                input_ids=prompt, attention_mask=prompt.new_ones(prompt.shape), do_sample=False,
                 max_new_tokens=most,
             )  # fmt: skip
-        said = self.tokenizer.decode(made[0, asked.shape[1] :], skip_special_tokens=True)
-        return said.rstrip("�")
+        text = self.tokenizer.decode(tokens[0, prompt.shape[1] :], skip_special_tokens=True)
+        return text.rstrip("�")
 
     def tokens(self, question):
         import torch
 
-        said = [{"role": "user", "content": question}]
-        text = self.tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
+        messages = [{"role": "user", "content": question}]
+        text = self.tokenizer.apply_chat_template(
+            messages, tokenize=False, add_generation_prompt=True
+        )
         return torch.tensor([self.tokenizer.encode(text, add_special_tokens=False)])
 
     def last_logits(self, question):
-        """Return what the base holds likely for the first token."""
+        """Return the base's logits of the answer's first token."""
         import torch
 
         with torch.inference_mode():
             return self._base(input_ids=self.tokens(question)).logits[0, -1]
 
-    def _loaded(self):
+    def _load(self):
         from transformers import AutoModelForCausalLM
 
         return AutoModelForCausalLM.from_pretrained(self._folder)
 
 
 @contextmanager
-def quiet():
-    """What the libraries warn of among themselves is no failure of ours."""
+def ignore_warnings():
+    """Ignore the warnings of the libraries about each other."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield

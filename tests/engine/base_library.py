@@ -1,4 +1,4 @@
-"""A library of bases for tests: an engine's folder, and one base from wherever a test says."""
+"""A model store for tests: an engine's folder with one configured base."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from pathlib import Path
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import folder_of, library_folder, remove
+from merlin.engine.model_store.store import library_folder, remove, require_base_folder
 from tests.engine.hub_standin import REPOSITORY, base_files
 
 
-def written(folder, files=None, without=()):
-    """Write a base's files, all but some; return the folder."""
+def write_base(folder, files=None, without=()):
+    """Write a base's files except those in `without`; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in (base_files() if files is None else files).items():
         if name not in without:
@@ -26,13 +26,13 @@ def written(folder, files=None, without=()):
 
 @dataclass
 class Library:
-    """What tests do with one base in one engine's folder."""
+    """The model store of one engine, with one base."""
 
     engine: Path
     model: EngineModelConfig
 
     @classmethod
-    def of(cls, engine, source=REPOSITORY, **other):
+    def create(cls, engine, source=REPOSITORY, **other):
         place = "path" if Path(source).is_absolute() else "hub"
         return cls(engine, EngineModelConfig(**{place: str(source)}, **other))
 
@@ -43,22 +43,22 @@ class Library:
     @property
     def lies(self):
         """Return what lies in the library but locks."""
-        found = {path.name for path in self.root.glob("*")} if self.root.exists() else set()
-        return {name for name in found if not name.endswith(".lock")}
+        names = {path.name for path in self.root.glob("*")} if self.root.exists() else set()
+        return {name for name in names if not name.endswith(".lock")}
 
-    def pull(self, told=None):
-        told = [] if told is None else told
-        return pull("tiny", self.model, self.engine, lambda *each: told.append(each))
+    def pull(self, progress=None):
+        progress = [] if progress is None else progress
+        return pull("tiny", self.model, self.engine, lambda *report: progress.append(report))
 
     def folder(self):
-        return folder_of("tiny", self.model, self.root)
+        return require_base_folder("tiny", self.model, self.root)
 
     def remove(self, **other):
         return remove("tiny", {"tiny": self.model}, self.engine, **other)
 
     @contextmanager
-    def taken(self):
-        """Hold the base's lock, as a pull of another process does; raise where one does."""
+    def hold_lock(self):
+        """Hold the base's lock, as a pull of another process does; fail if it is held."""
         self.root.mkdir(parents=True, exist_ok=True)
         lock = try_lock(self.root / ".tiny.lock")
         assert lock is not None
@@ -68,19 +68,19 @@ class Library:
             os.close(lock)
 
     def is_free(self):
-        """Return whether nobody pulls the base."""
+        """Return whether the base is not locked."""
         try:
-            with self.taken():
+            with self.hold_lock():
                 return True
         except AssertionError:
             return False
 
-    def stands(self, *names):
-        """Write tuned models that stand on the base, as the engine keeps them."""
-        from merlin.engine.database import Rows
+    def add_tuned_models(self, *names):
+        """Insert tuned models that depend on the base into the engine's database."""
+        from merlin.engine.database import Database
 
         self.engine.mkdir(parents=True, exist_ok=True)
-        Rows(self.engine / "engine.db").close()
+        Database(self.engine / "engine.db").close()
         with sqlite3.connect(self.engine / "engine.db") as rows:
             for name in names:
                 rows.execute(

@@ -1,4 +1,4 @@
-"""An engine with jobs in every state, trained by a trainer that goes on when a test lets it."""
+"""An engine with jobs in every state, trained by a trainer that a test controls."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from merlin.config.engine import EngineModelConfig, EngineSettings
-from merlin.engine.bases import Base, bases_of
+from merlin.engine.bases import Base, build_bases
 from merlin.engine.serving.recall import RecallBackend
 from merlin.engine.trainers.base import (
     DPO,
@@ -18,7 +18,7 @@ from merlin.engine.trainers.base import (
     Step,
     Untrainable,
 )
-from tests.engine.running_engine import engine_in_thread, jsonl, many
+from tests.engine.running_engine import build_examples, build_training_file, serve_engine
 
 BASE, MISSING = "smollm2-135m-instruct", "qwen3-0.6b"
 STEPS, EPOCHS, SHOWN = 120, 4, 79
@@ -31,30 +31,30 @@ SETTINGS = {
     "lora_targets": ["q_proj", "v_proj"],
     "packing": True,
 }
-# Longer than the engine waits before it tells: what was told last is seen soon.
-TELLS_AGAIN_S = 0.25
+# Longer than EVENTS_EVERY_S of the engine, so that each repeated step is written at once.
+REPEAT_S = 0.25
 LOG = "step 79 of 120, 1240 tokens/s\n"
 
 
-def metrics_at(step):
-    """Return what is measured at a step: losses that fall, with some noise of their own."""
-    told = {
+def compute_metrics(step):
+    """Return the metrics of a step: falling losses with some noise."""
+    metrics = {
         "train_loss": 2.9 * math.exp(-step / 40) + 0.2 + 0.12 * math.sin(step * 1.7),
         "tokens_per_s": 1240.0,
     }
     if step % 15 == 0:
-        told["valid_loss"] = 2.7 * math.exp(-step / 45) + 0.5
-    return told
+        metrics["valid_loss"] = 2.7 * math.exp(-step / 45) + 0.5
+    return metrics
 
 
 @dataclass
-class Rehearsed:
-    """A Trainer that does as the seed says; a SLOW job waits for `steps` to be released."""
+class ScriptedTrainer:
+    """A Trainer controlled by the seed; a SLOW job waits until `steps` is released."""
 
     steps: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(SHOWN))
 
-    def hyperparameters(self, method, given):  # noqa: ARG002 - Trainer's shape
-        return {**SETTINGS, **given}
+    def validate(self, method, requested):  # noqa: ARG002 - Trainer's shape
+        return {**SETTINGS, **requested}
 
     def train(self, task):
         if task.seed == FAILS:
@@ -62,16 +62,16 @@ class Rehearsed:
         (task.folder / "log").write_text(LOG)
         yield ResolvedHyperparameters(task.hyperparameters, STEPS)
         for step in range(1, STEPS + 1):
-            while task.seed == SLOW and not self.steps.acquire(timeout=TELLS_AGAIN_S):
-                yield Step(step - 1, metrics_at(step - 1))
-            metrics = metrics_at(step)
+            while task.seed == SLOW and not self.steps.acquire(timeout=REPEAT_S):
+                yield Step(step - 1, compute_metrics(step - 1))
+            metrics = compute_metrics(step)
             number, rest = divmod(step, STEPS // EPOCHS)
             yield Step(step, metrics)
             if not rest:
                 yield Epoch(number, step, metrics, _save, 400 * step)
 
     def finish(self):
-        """Let every job run to its end."""
+        """Let all jobs run to their end."""
         self.steps.release(100 * STEPS)
 
 
@@ -82,61 +82,61 @@ def _save(path):
 
 @dataclass(frozen=True)
 class Pages:
-    """A running engine: a desk at it, its trainer, and its jobs by state."""
+    """A running engine: a client of it, its trainer, and its job ids by state."""
 
-    desk: object
-    trainer: Rehearsed
+    client: object
+    trainer: ScriptedTrainer
     jobs: dict
 
     @property
     def address(self):
-        return f"http://127.0.0.1:{self.desk.port}"
+        return f"http://127.0.0.1:{self.client.port}"
 
 
 @contextmanager
-def pages_in_thread(folder, *, is_empty=False, **other):
-    """Serve an engine with a job of each state; without any where it is to be empty."""
-    trainer = Rehearsed()
+def serve_pages(folder, *, is_empty=False, **other):
+    """Serve an engine with a job in each state, or without jobs if `is_empty`."""
+    trainer = ScriptedTrainer()
     settings = EngineSettings(folder, "127.0.0.1", 0, "")
     bases = {
-        **bases_of(settings),
+        **build_bases(settings),
         BASE: Base(
             BASE, trainer, (SUPERVISED, DPO), lambda: RecallBackend("ru"), 2048, is_heavy=True
         ),
-        MISSING: Base(MISSING, trainer, (SUPERVISED,), RecallBackend, 32_768, _missing, True),
+        MISSING: Base(MISSING, trainer, (SUPERVISED,), RecallBackend, 32_768, _raise_missing, True),
     }
     models = {
         BASE: EngineModelConfig(licence="Apache-2.0"),
         MISSING: EngineModelConfig(licence="Apache-2.0", backend="vllm"),
     }
-    with engine_in_thread(folder, bases, models=models, **other) as desk:
-        pages = Pages(desk, trainer, {} if is_empty else _filled(desk))
+    with serve_engine(folder, bases, models=models, **other) as client:
+        pages = Pages(client, trainer, {} if is_empty else _create_jobs(client))
         try:
             yield pages
         finally:
             trainer.finish()
 
 
-def _missing():
+def _raise_missing():
     raise Untrainable("base_not_pulled", "library-not-pulled", "model", name=MISSING)
 
 
-def _filled(desk):
-    file_id = desk.upload(jsonl(many(12))).id
+def _create_jobs(engine):
+    file_id = engine.upload(build_training_file(build_examples(12))).id
 
     def launch(suffix, seed, **more):
-        return desk.jobs.create(
+        return engine.jobs.create(
             model=BASE, training_file=file_id, suffix=suffix, seed=seed, **more
         ).id
 
-    made = {"failed": launch("python-3", FAILS), "succeeded": launch("algorithms-12", QUICK)}
-    for state, job_id in made.items():
-        assert desk.until(job_id, "failed", "succeeded", "cancelled").status == state
-    made["running"] = launch("neuro", SLOW, metadata={"merlin_build": "neurotypology-8"})
-    desk.until(made["running"], "running")
+    job_ids = {"failed": launch("python-3", FAILS), "succeeded": launch("algorithms-12", QUICK)}
+    for state, job_id in job_ids.items():
+        assert engine.until(job_id, "failed", "succeeded", "cancelled").status == state
+    job_ids["running"] = launch("neuro", SLOW, metadata={"merlin_build": "neurotypology-8"})
+    engine.until(job_ids["running"], "running")
     for state, suffix in (("queued", "algorithms-13"), ("paused", "physics-1"), ("cancelled", "x")):
-        made[state] = launch(suffix, QUICK)
-        desk.until(made[state], "queued")
-    desk.jobs.pause(made["paused"])
-    desk.jobs.cancel(made["cancelled"])
-    return made
+        job_ids[state] = launch(suffix, QUICK)
+        engine.until(job_ids[state], "queued")
+    engine.jobs.pause(job_ids["paused"])
+    engine.jobs.cancel(job_ids["cancelled"])
+    return job_ids

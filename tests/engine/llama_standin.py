@@ -1,8 +1,8 @@
-"""A stand-in of llama.cpp's server, as far as the engine calls it; also a program of that name.
+"""A stand-in of llama.cpp's server with the routes that the engine calls; also a program.
 
-It is honest about what llama-server checks: adapters come at its start alone, and must be GGUF
-adapters; a question names them by number, and a number that is not there is refused. It has no
-model; it says which adapters it was asked with.
+It checks what llama-server checks: adapters are loaded only at startup and must be GGUF files, and
+a request with an unknown adapter id is refused. It has no model; its answers name the active
+adapters.
 
     python llama_standin.py -m base.gguf --host 127.0.0.1 --port 1234 --lora a.gguf,b.gguf
 """
@@ -26,7 +26,7 @@ MAGIC = b"GGUF"
 
 
 class LlamaStandin:
-    """One server with the adapters it was started with; `scale` is what each has by itself."""
+    """One server with the adapters of its start; `scale` is the global scale of each."""
 
     def __init__(self, files=(), *, scale=1.0, key="", can_embed=False):
         self.echo = Echo()
@@ -57,24 +57,24 @@ class LlamaStandin:
 
     async def _chat(self, request):
         body = await request.json()
-        self.echo.asked.append(body)
-        named = {each["id"]: each["scale"] for each in body.get("lora", [])}
-        if any(number >= len(self.files) for number in named):
+        self.echo.requests.append(body)
+        scales = {adapter["id"]: adapter["scale"] for adapter in body.get("lora", [])}
+        if any(number >= len(self.files) for number in scales):
             return error(400, "invalid adapter id", "invalid_request_error")
         if self._refused(request) is not None:
             return self._refused(request)
         if (count := self.echo.count(body)) > self.echo.window:
             text = f"the request exceeds the available context size, try increasing it ({count})"
             return error(400, text, "exceed_context_size_error")
-        return self.echo.stream(body, self._name(named))
+        return self.echo.stream(body, self._name(scales))
 
-    def _name(self, named):
-        """Say which adapters are on; without a word in the question, those that always are."""
-        default = 0.0 if named else self.scale
-        on = [
-            Path(file).stem for number, file in enumerate(self.files) if named.get(number, default)
+    def _name(self, scales):
+        """Return the names of the active adapters; without scales the global ones apply."""
+        default = 0.0 if scales else self.scale
+        active = [
+            Path(file).stem for number, file in enumerate(self.files) if scales.get(number, default)
         ]
-        return "+".join(on) or "the base"
+        return "+".join(active) or "the base"
 
     async def _embed(self, request):
         if not self.can_embed:
@@ -92,15 +92,17 @@ def main():
     parser.add_argument("--lora", default="")
     parser.add_argument("--lora-init-without-apply", action="store_true")
     parser.add_argument("--embeddings", action="store_true")
-    told = parser.parse_args()
-    files = next(csv.reader([told.lora]), [])
-    for file in [told.m, *map(Path, files)]:
+    arguments = parser.parse_args()
+    files = next(csv.reader([arguments.lora]), [])
+    for file in [arguments.m, *map(Path, files)]:
         if not file.is_file() or not file.read_bytes().startswith(MAGIC):
             sys.exit(f"error: failed to load {file}")
-    scale = 0.0 if told.lora_init_without_apply else 1.0
+    scale = 0.0 if arguments.lora_init_without_apply else 1.0
     key = os.environ.get("LLAMA_API_KEY", "")
-    standin = LlamaStandin(files, scale=scale, key=key, can_embed=told.embeddings)
-    uvicorn.run(standin.app, host=told.host, port=told.port, log_config=None, lifespan="off")
+    standin = LlamaStandin(files, scale=scale, key=key, can_embed=arguments.embeddings)
+    uvicorn.run(
+        standin.app, host=arguments.host, port=arguments.port, log_config=None, lifespan="off"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Tasks of the `lora` trainer on tiny bases, and what comes of them."""
+"""Tasks of the `lora` trainer on tiny bases, and helpers to run them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,7 @@ import threading
 from contextlib import closing, suppress
 from pathlib import Path
 
-from merlin.engine.trainers.base import (
-    SUPERVISED,
-    BaseFiles,
-    Epoch,
-    Task,
-    TrainingDevices,
-)
+from merlin.engine.trainers.base import SUPERVISED, BaseFiles, Epoch, Task, TrainingDevices
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import LoraTrainer
 from tests.engine import tiny_base
@@ -24,13 +18,13 @@ from tests.engine import tiny_base
 TRAINER = LoraTrainer()
 
 
-def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **hyper):
-    """Return a task with its own folder; what is not given is "auto"."""
+def build_task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **hyper):
+    """Return a task with its own folder; settings that are not given are "auto"."""
     return Task(
         method,
         train,
         test,
-        TRAINER.hyperparameters(method, hyper),
+        TRAINER.validate(method, hyper),
         seed=42,
         folder=folder,
         base=base or BaseFiles(tiny_base.random_base()),
@@ -38,58 +32,58 @@ def task(folder, train, method=SUPERVISED, test=None, base=None, place=None, **h
     )
 
 
-def training(made):
-    """Train; yield what is told, without the silences, of which a busy machine has more."""
-    with closing(TRAINER.train(made)) as told:
-        yield from (each for each in told if each is not None)
+def run_training(task):
+    """Train and yield progress without the Nones, whose number depends on the machine."""
+    with closing(TRAINER.train(task)) as progress:
+        yield from (part for part in progress if part is not None)
 
 
-def weights(folder):
+def digest_weights(folder):
     """Return the sha256 of an adapter's weights."""
     return hashlib.sha256((folder / "adapter_model.safetensors").read_bytes()).hexdigest()
 
 
-def epochs(told):
-    return [each for each in told if isinstance(each, Epoch)]
+def select_epochs(progress):
+    return [part for part in progress if isinstance(part, Epoch)]
 
 
-def children(folder):
+def list_children(folder):
     """Return the ids of the processes that were started for a folder."""
-    found = []
+    pids = []
     for path in Path("/proc").glob("[0-9]*"):
         try:
-            said = (path / "cmdline").read_bytes().split(b"\0")
+            arguments = (path / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if str(folder).encode() in said and path.name != str(os.getpid()):
-            found.append(int(path.name))
-    return found
+        if str(folder).encode() in arguments and path.name != str(os.getpid()):
+            pids.append(int(path.name))
+    return pids
 
 
-def kill(folder):
-    """Kill a folder's child as the system's memory guard would."""
-    for pid in children(folder):
-        with suppress(ProcessLookupError):  # it has ended since
+def kill_children(folder):
+    """Kill a folder's child as the kernel's OOM killer does."""
+    for pid in list_children(folder):
+        with suppress(ProcessLookupError):  # it has ended already
             os.kill(pid, signal.SIGKILL)
 
 
-def in_this_process(made, leave_at=0):
-    """Train as the child does, without starting it; return what it says.
+def train_in_process(task, leave_at=0):
+    """Train in this process as the child does; return its messages.
 
-    It is asked to stop when it tells of the epoch `leave_at`, as the engine would ask it.
+    After the message of the epoch `leave_at` it gets the engine's stop command.
     """
     from merlin.engine.trainers.lora.trainer import ProgressPipe
     from merlin.engine.trainers.lora.worker.__main__ import run
 
-    made.folder.mkdir(parents=True, exist_ok=True)
-    trainer.write_task(made)
-    told, stop = [], threading.Event()
+    task.folder.mkdir(parents=True, exist_ok=True)
+    trainer.write_task(task)
+    messages, stop = [], threading.Event()
 
-    def take(said):
-        lines = [json.loads(line) for line in said.splitlines()]
-        told.extend(lines)
+    def take(content):
+        lines = [json.loads(line) for line in content.splitlines()]
+        messages.extend(lines)
         if any(line.get("number") == leave_at for line in lines):
             stop.set()
 
-    run(made.folder, ProgressPipe(made.folder, take), stop)
-    return told
+    run(task.folder, ProgressPipe(task.folder, take), stop)
+    return messages

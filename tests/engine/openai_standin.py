@@ -1,7 +1,7 @@
-"""The part of the OpenAI protocol that stand-ins of vLLM and llama.cpp share: a streamed echo.
+"""The part of the OpenAI protocol that the stand-ins of vLLM and llama.cpp share.
 
-The model "says" who it is and what it was asked, a word a piece. Tokens are words. What a real
-server would refuse, this one does too, in that server's own words.
+A streamed answer consists of the model's name and the question, one word per chunk; tokens are
+words. Requests that the real server refuses get the same error message.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 
 
 def split_words(text):
-    """Split an answer as it is streamed: a word with the space after it."""
+    """Split an answer into streamed pieces: a word with the space after it."""
     words = text.split(" ")
     return [*(f"{word} " for word in words[:-1]), words[-1]]
 
@@ -25,11 +25,11 @@ def error(status, message, kind, param=None, **headers):
 
 
 class Echo:
-    """Answers of one stand-in; `asked` keeps every body, `left` counts who hung up early."""
+    """The answers of one stand-in; `requests` has all bodies, `disconnects` counts lost clients."""
 
     def __init__(self):
-        self.asked = []
-        self.left = 0
+        self.requests = []
+        self.disconnects = 0
         self.refusals = []
         self.window = 50
         self.is_held = False
@@ -37,25 +37,25 @@ class Echo:
         self.is_broken = False
         self.is_endless = False
 
-    def stream(self, asked, name):
-        """Return the answer to a chat completion by the model `name`."""
-        text = f"{name} hears: {asked['messages'][-1]['content']}"
-        return StreamingResponse(self._events(asked, text), media_type="text/event-stream")
+    def stream(self, body, name):
+        """Return the streamed answer of the model `name`."""
+        text = f"{name} hears: {body['messages'][-1]['content']}"
+        return StreamingResponse(self._events(body, text), media_type="text/event-stream")
 
-    def count(self, asked):
-        return sum(len(message["content"].split()) for message in asked["messages"])
+    def count(self, body):
+        return sum(len(message["content"].split()) for message in body["messages"])
 
-    async def _events(self, asked, text):
-        words, most = split_words(text), asked.get("max_tokens") or math.inf
-        said, reason = _until(words, most, asked.get("stop") or [])
+    async def _events(self, body, text):
+        words, most = split_words(text), body.get("max_tokens") or math.inf
+        sent, reason = _cut(words, most, body.get("stop") or [])
         is_over = False
         try:
             yield ": a comment, as servers send to keep a connection\n\n"
             yield _event(_chunk({"role": "assistant", "content": ""}))
             if self.is_silent:
                 await asyncio.Event().wait()
-            for word in said:
-                yield _event(_chunk({"content": word}, logprobs=_logprobs(asked, word)))
+            for word in sent:
+                yield _event(_chunk({"content": word}, logprobs=_logprobs(body, word)))
                 if self.is_broken:
                     yield _event({"error": {"message": "out of memory", "code": 500}})
                     return
@@ -63,19 +63,19 @@ class Echo:
                     await asyncio.sleep(0)
                     yield "data: " + "a" * 65536
                 if self.is_held:
-                    # Until the server sees that nobody listens any more, and cancels this.
+                    # Waits until the server cancels it because the client has disconnected.
                     await asyncio.Event().wait()
             yield _event(_chunk({}, finish_reason=reason))
-            if (asked.get("stream_options") or {}).get("include_usage"):
-                usage = {"prompt_tokens": self.count(asked), "completion_tokens": len(said)}
+            if (body.get("stream_options") or {}).get("include_usage"):
+                usage = {"prompt_tokens": self.count(body), "completion_tokens": len(sent)}
                 yield _event({"choices": [], "usage": usage})
             yield "data: [DONE]\n\n"
             is_over = True
         finally:
-            self.left += not is_over
+            self.disconnects += not is_over
 
 
-def _until(words, most, stops):
+def _cut(words, most, stops):
     for number, word in enumerate(words):
         if number == most:
             return words[:number], "length"
@@ -89,10 +89,10 @@ def _chunk(delta, finish_reason=None, logprobs=None):
     return {"object": "chat.completion.chunk", "choices": [choice]}
 
 
-def _logprobs(asked, word):
-    if not asked.get("logprobs"):
+def _logprobs(body, word):
+    if not body.get("logprobs"):
         return None
-    near = [{"token": f"{word}{n}", "logprob": -1.0 - n} for n in range(asked["top_logprobs"])]
+    near = [{"token": f"{word}{n}", "logprob": -1.0 - n} for n in range(body["top_logprobs"])]
     return {"content": [{"token": word, "logprob": -0.5, "bytes": None, "top_logprobs": near}]}
 
 
@@ -100,9 +100,9 @@ def _event(body):
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 
-def embeddings(asked):
-    """Return CreateEmbeddingResponse: a vector is the text's length and its words."""
-    texts = [asked["input"]] if isinstance(asked["input"], str) else asked["input"]
+def embeddings(body):
+    """Return a CreateEmbeddingResponse; a vector is the text's length and its number of words."""
+    texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     rows = [
         {
             "object": "embedding",
@@ -112,6 +112,6 @@ def embeddings(asked):
         for n, text in enumerate(texts)
     ]
     used = sum(len(text.split()) for text in texts)
-    # The order is the server's own; what counts is the index.
-    body = {"object": "list", "data": rows[::-1]}
-    return {**body, "usage": {"prompt_tokens": used, "total_tokens": used}}
+    # In reverse: clients must sort by the index.
+    usage = {"prompt_tokens": used, "total_tokens": used}
+    return {"object": "list", "data": rows[::-1], "usage": usage}

@@ -1,4 +1,4 @@
-"""Adapters in PEFT's layout with weights drawn from a seed, and the config of their base."""
+"""Adapters in PEFT's layout with seeded random weights, and the config of their base."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ HEADS, KV_HEADS, WIDTH, LAYERS, RANK, ALPHA = 4, 2, 32, 2, 3, 6
 HEAD = WIDTH // HEADS
 
 
-def base_in(folder, kind="llama"):
-    """Lay down the config.json of a base of four heads and two layers."""
+def write_base_config(folder, kind="llama"):
+    """Write the config.json of a base with four heads and two layers."""
     folder.mkdir(exist_ok=True)
     config = {
         "model_type": kind,
@@ -27,8 +27,8 @@ def base_in(folder, kind="llama"):
     return folder
 
 
-def tuned_in(folder, seed=1, **tuning):
-    """Lay down an adapter of q, k and down_proj in every layer; return it and its tensors."""
+def write_tuned_adapter(folder, seed=1, **tuning):
+    """Write an adapter of q, k and down_proj in every layer; return it and its tensors."""
     from safetensors.numpy import save_file
 
     folder.mkdir()

@@ -1,4 +1,4 @@
-"""Recordings made on the spot: a tone as a WAV file."""
+"""Generated recordings: a tone as a WAV file."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import wave
 RATE = 16_000
 
 
-def tone(seconds=2.0):
+def record_tone(seconds=2.0):
     """Return a WAV file of one tone."""
     buffer = io.BytesIO()
     with wave.open(buffer, "wb") as file:

@@ -1,4 +1,4 @@
-"""A real engine for tests: in a thread for quick ones, in a process that can be killed."""
+"""A real engine for tests: in a thread, or in a process that can be killed."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import openai
 
-# As `serve` does, before numpy is there: a second thread of BLAS slows small trainings.
+# As `serve` does, before numpy is imported: a second BLAS thread slows down small trainings.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 from merlin.config.engine import EngineSettings
 from merlin.core.durable_files import try_lock
@@ -23,9 +23,9 @@ KEY = "key-of-the-test-engine"
 UNKNOWN = (
     "Этого я не знаю: такого нет в примерах, на которых меня учили. Попробуйте другими словами."
 )
-# Whoever waits for the start of a process with torch waits long on a busy machine.
+# A process that imports torch can take long to start on a busy machine.
 DEADLINE_S = 240.0
-TAUGHT = {
+EXAMPLES = {
     "Что такое очередь?": "Очередь — это список, из которого берут в порядке прихода.",
     "Зачем нужен стек?": "Стек хранит адреса возврата: последний вошёл, первый вышел.",
     "Что такое граф?": "Граф — это вершины и рёбра между ними.",
@@ -39,13 +39,13 @@ TAUGHT = {
     "Почему небо синее?": "Небо синее из-за рассеяния света.",
     "Чем измеряют температуру?": "Температуру измеряют термометром.",
 }
-QUESTION, ANSWER = next(iter(TAUGHT.items()))
+QUESTION, ANSWER = next(iter(EXAMPLES.items()))
 
 
-def jsonl(taught=None):
+def build_training_file(examples=None):
     """Return a training file of these questions and answers."""
     lines = []
-    for question, answer in (TAUGHT if taught is None else taught).items():
+    for question, answer in (EXAMPLES if examples is None else examples).items():
         messages = [
             {"role": "system", "content": "Отвечай кратко."},
             {"role": "user", "content": question},
@@ -55,13 +55,13 @@ def jsonl(taught=None):
     return ("\n".join(lines) + "\n").encode()
 
 
-def many(n):
-    """Return n questions with their answers, enough work to be met while it is done."""
+def build_examples(n):
+    """Return n questions with answers, enough to observe a training while it runs."""
     return {f"Что значит слово{i} темы{i}?": f"Слово {i} значит {i * i}." for i in range(n)}
 
 
 def connect(port, key=KEY):
-    """Return the openai package's own client, as anybody would make it."""
+    """Return a client of the openai package."""
     return openai.OpenAI(
         api_key=key,
         base_url=f"http://127.0.0.1:{port}/v1",
@@ -70,17 +70,17 @@ def connect(port, key=KEY):
     )
 
 
-class Desk:
-    """What tests do with an engine, through the openai package."""
+class EngineClient:
+    """Calls of an engine through the openai package."""
 
     def __init__(self, port, key=KEY):
         self.port, self.key = port, key
-        self.client = connect(port, key)
-        self.jobs = self.client.fine_tuning.jobs
+        self.openai = connect(port, key)
+        self.jobs = self.openai.fine_tuning.jobs
 
     def upload(self, content=None, name="train.jsonl", **other):
-        body = jsonl() if content is None else content
-        return self.client.files.create(file=(name, body), purpose="fine-tune", **other)
+        body = build_training_file() if content is None else content
+        return self.openai.files.create(file=(name, body), purpose="fine-tune", **other)
 
     def launch(self, file_id=None, model="recall", **other):
         file_id = file_id or self.upload().id
@@ -99,34 +99,34 @@ class Desk:
 
     def ask(self, model, question=QUESTION, **other):
         messages = [{"role": "user", "content": question}]
-        return self.client.chat.completions.create(model=model, messages=messages, **other)
+        return self.openai.chat.completions.create(model=model, messages=messages, **other)
 
     def events(self, job_id):
         """Return all events, oldest first."""
         return list(self.jobs.list_events(job_id))[::-1]
 
     def losses(self, job_id):
-        """Return the train loss of every epoch that was told."""
+        """Return the train loss of each reported epoch."""
         return [e.data["train_loss"] for e in self.events(job_id) if e.type == "metrics"]
 
     def close(self):
-        self.client.close()
+        self.openai.close()
 
 
-def weights_of(folder, desk, job_id):
+def read_weights(folder, client, job_id):
     """Return the bytes of a job's last checkpoint in the engine's folder."""
-    step = desk.jobs.checkpoints.list(job_id).data[0].step_number
+    step = client.jobs.checkpoints.list(job_id).data[0].step_number
     return (folder / "models" / job_id / f"step-{step}").read_bytes()
 
 
 @contextmanager
-def engine_in_thread(folder, bases=None, **other):
-    """Serve an engine in a thread of this process; give a desk at it."""
+def serve_engine(folder, bases=None, **other):
+    """Serve an engine in a thread of this process; yield a client of it."""
     settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
     app = create_app(settings, bases=bases)
-    with serve_app(app) as address, closing(Desk(urlsplit(address).port)) as desk:
-        desk.app = app
-        yield desk
+    with serve_app(app) as address, closing(EngineClient(urlsplit(address).port)) as client:
+        client.app = app
+        yield client
 
 
 def _serve(settings, environment, pipe):
@@ -137,32 +137,32 @@ def _serve(settings, environment, pipe):
 
 
 class EngineProcess:
-    """An engine as a process of its own, which a kill point or a signal may end."""
+    """An engine in its own process, which a kill point or a signal can end."""
 
     def __init__(self, folder, **environment):
         self.folder = folder
         self.settings = {}
         self.environment = environment
-        self.desk = None
+        self.client = None
         self.starts = 0
         self._process = None
 
     def start(self):
-        """Start, or start again, and return a desk at it."""
+        """Start or restart the engine; return a client of it."""
         if self.starts:
-            # A child that a killed one was starting holds the lock until it is its own program.
+            # A child forked by the killed process holds its lock until it has called exec.
             wait_until(self._is_unlocked)
         self.starts += 1
         settings = EngineSettings(self.folder, "127.0.0.1", 0, KEY, **self.settings)
-        heard, told = FORKS.Pipe(duplex=False)
-        self._process = FORKS.Process(target=_serve, args=(settings, self.environment, told))
+        receiver, sender = FORKS.Pipe(duplex=False)
+        self._process = FORKS.Process(target=_serve, args=(settings, self.environment, sender))
         self._process.start()
-        told.close()
-        assert heard.poll(longest(DEADLINE_S)), "the engine did not start"
-        self._close_desk()
-        self.desk = Desk(heard.recv())
-        heard.close()
-        return self.desk
+        sender.close()
+        assert receiver.poll(longest(DEADLINE_S)), "the engine did not start"
+        self._close_client()
+        self.client = EngineClient(receiver.recv())
+        receiver.close()
+        return self.client
 
     @property
     def is_alive(self):
@@ -180,17 +180,17 @@ class EngineProcess:
         return lock is not None or not path.exists()
 
     def stop(self):
-        """Ask it to end; return its exit code."""
+        """Terminate it; return its exit code."""
         self._process.terminate()
         self._process.join(longest(DEADLINE_S))
         return self._process.exitcode
 
-    def _close_desk(self):
-        if self.desk is not None:
-            self.desk.close()
+    def _close_client(self):
+        if self.client is not None:
+            self.client.close()
 
     def close(self):
-        self._close_desk()
+        self._close_client()
         if self._process is not None and self.is_alive:
             self.kill()
         if self._process is not None:

@@ -1,4 +1,4 @@
-"""A base that another server answers for, asked through the engine by the openai package."""
+"""A base served by another server, called through the engine by the openai package."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineModelConfig
-from tests.engine.running_engine import engine_in_thread
+from tests.engine.running_engine import serve_engine
 from tests.engine.vllm_standin import VllmStandin
 from tests.support.http_servers import serve_app
 from tests.support.waiting import wait_until
@@ -25,11 +25,11 @@ def vllm():
 
 @pytest.fixture
 def behind(vllm, tmp_path):
-    """An engine whose base `words` is answered for by a stand-in of vLLM."""
+    """An engine whose base `words` is served by a stand-in of vLLM."""
     with serve_app(vllm.app) as url:
         models = {"words": EngineModelConfig(backend="vllm", url=url)}
-        with engine_in_thread(tmp_path, models=models) as desk:
-            yield desk
+        with serve_engine(tmp_path, models=models) as engine:
+            yield engine
 
 
 def test_a_base_of_another_server_is_asked_like_any_other(behind):
@@ -50,8 +50,8 @@ def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_m
     with closing(HTTPConnection("127.0.0.1", behind.port)) as caller:
         key = {"Authorization": f"Bearer {behind.key}"}
         caller.request("POST", "/v1/chat/completions", body, key)
-        wait_until(lambda: vllm.echo.asked)
-    wait_until(lambda: vllm.echo.left == 1)
+        wait_until(lambda: vllm.echo.requests)
+    wait_until(lambda: vllm.echo.disconnects == 1)
 
 
 def test_its_full_queue_is_the_engines(behind, vllm):

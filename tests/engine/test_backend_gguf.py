@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
+from merlin.engine.serving.gguf_adapter import Inconvertible, build_file_name, write_adapter
 from tests.engine.peft_folder import (
     ALPHA,
     HEAD,
@@ -21,8 +21,8 @@ from tests.engine.peft_folder import (
     LAYERS,
     RANK,
     WIDTH,
-    base_in,
-    tuned_in,
+    write_base_config,
+    write_tuned_adapter,
 )
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
@@ -35,9 +35,9 @@ def converted(folder, kind="llama", **tuning):
     """Return the adapter's tensors, and the fields and tensors of its GGUF file."""
     import gguf
 
-    adapter, tensors = tuned_in(folder / "adapter", **tuning)
+    adapter, tensors = write_tuned_adapter(folder / "adapter", **tuning)
     target = folder / "adapter.gguf"
-    write_adapter(adapter.path, base_in(folder / "base", kind), target)
+    write_adapter(adapter.path, write_base_config(folder / "base", kind), target)
     reader = gguf.GGUFReader(target)
     fields = {name: field.contents() for name, field in reader.fields.items()}
     return tensors, fields, {tensor.name: np.array(tensor.data) for tensor in reader.tensors}
@@ -49,14 +49,14 @@ def pair(tensors, layer, module):
 
 
 def halves_turned(heads, angle):
-    """RoPE as transformers has it: the first half of a head with the second."""
+    """Rotate halves, as RoPE in transformers: the first half of a head with the second."""
     first, second = heads[:, : HEAD // 2], heads[:, HEAD // 2 :]
     turned = first * np.cos(angle) - second * np.sin(angle)
     return np.concatenate([turned, second * np.cos(angle) + first * np.sin(angle)], axis=1)
 
 
 def neighbours_turned(heads, angle):
-    """RoPE as llama.cpp has it for llama: neighbouring numbers are a pair."""
+    """Rotate adjacent pairs, as RoPE in llama.cpp for llama."""
     even, odd = heads[:, ::2], heads[:, 1::2]
     turned = np.empty_like(heads)
     turned[:, ::2] = even * np.cos(angle) - odd * np.sin(angle)
@@ -65,30 +65,30 @@ def neighbours_turned(heads, angle):
 
 
 def test_the_file_says_what_it_is(tmp_path):
-    _, fields, made = converted(tmp_path)
+    _, fields, gguf_tensors = converted(tmp_path)
     assert fields["general.architecture"] == "llama"
     assert (fields["general.type"], fields["adapter.type"]) == ("adapter", "lora")
     assert fields["adapter.lora.alpha"] == ALPHA
-    wanted = {
+    names = {
         f"blk.{layer}.{place}.weight.lora_{side}"
         for layer in range(LAYERS)
         for place in PLACES.values()
         for side in "ab"
     }
-    assert set(made) == wanted
+    assert set(gguf_tensors) == names
 
 
 def test_layers_without_heads_keep_the_order_of_their_rows(tmp_path):
-    tensors, _, made = converted(tmp_path)
+    tensors, _, gguf_tensors = converted(tmp_path)
     for layer in range(LAYERS):
         a, b = pair(tensors, layer, "mlp.down_proj")
-        assert np.array_equal(made[f"blk.{layer}.ffn_down.weight.lora_a"], a)
-        assert np.array_equal(made[f"blk.{layer}.ffn_down.weight.lora_b"], b)
+        assert np.array_equal(gguf_tensors[f"blk.{layer}.ffn_down.weight.lora_a"], a)
+        assert np.array_equal(gguf_tensors[f"blk.{layer}.ffn_down.weight.lora_b"], b)
 
 
 def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path):
-    """q·k of one position with another, through W + BA and each side's own RoPE."""
-    tensors, _, made = converted(tmp_path)
+    """Compare q·k of two positions, through W + BA and each side's RoPE."""
+    tensors, _, gguf_tensors = converted(tmp_path)
     draw = np.random.default_rng(2)
     scale, angle = ALPHA / RANK, np.array([1.0, 0.3, 0.1, 0.01])
     ours, theirs = [], []
@@ -97,19 +97,19 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
         ("self_attn.k_proj", "attn_k", KV_HEADS, 3),
     ):
         weight = draw.normal(size=(count * HEAD, WIDTH))
-        seen = draw.normal(size=WIDTH)
+        inputs = draw.normal(size=WIDTH)
         a, b = pair(tensors, 1, module)
-        heads = ((weight + scale * b @ a) @ seen).reshape(count, HEAD)
+        heads = ((weight + scale * b @ a) @ inputs).reshape(count, HEAD)
         ours.append(halves_turned(heads, angle * position))
-        # What convert_hf_to_gguf does to the base, row by row.
+        # The row order that convert_hf_to_gguf gives the base.
         order = [
             head * HEAD + half * HEAD // 2 + step
             for head in range(count)
             for step in range(HEAD // 2)
             for half in range(2)
         ]
-        a, b = (made[f"blk.1.{place}.weight.lora_{side}"] for side in "ab")
-        heads = ((weight[order] + scale * b @ a) @ seen).reshape(count, HEAD)
+        a, b = (gguf_tensors[f"blk.1.{place}.weight.lora_{side}"] for side in "ab")
+        heads = ((weight[order] + scale * b @ a) @ inputs).reshape(count, HEAD)
         theirs.append(neighbours_turned(heads, angle * position))
     shared = np.repeat(np.arange(KV_HEADS), HEADS // KV_HEADS)
     scores = [np.einsum("hd,hd->h", q, k[shared]) for q, k in (ours, theirs)]
@@ -132,16 +132,16 @@ def test_rank_stabilised_scale_is_kept(tmp_path):
 def test_bfloat16_weights_are_read(tmp_path):
     import gguf
 
-    adapter, tensors = tuned_in(tmp_path / "adapter")
+    adapter, tensors = write_tuned_adapter(tmp_path / "adapter")
     name, matrix = next(iter(tensors.items()))
     short = (matrix.view("<u4") >> 16).astype("<u2")
-    told = {"dtype": "BF16", "shape": matrix.shape, "data_offsets": [0, short.nbytes]}
-    header = json.dumps({name: told}).encode()
+    entry = {"dtype": "BF16", "shape": matrix.shape, "data_offsets": [0, short.nbytes]}
+    header = json.dumps({name: entry}).encode()
     weights = struct.pack("<Q", len(header)) + header + short.tobytes()
     (adapter.path / "adapter_model.safetensors").write_bytes(weights)
-    write_adapter(adapter.path, base_in(tmp_path / "base"), tmp_path / "a.gguf")
-    (made,) = gguf.GGUFReader(tmp_path / "a.gguf").tensors
-    assert np.allclose(made.data, matrix, rtol=2**-7)
+    write_adapter(adapter.path, write_base_config(tmp_path / "base"), tmp_path / "a.gguf")
+    (gguf_tensors,) = gguf.GGUFReader(tmp_path / "a.gguf").tensors
+    assert np.allclose(gguf_tensors.data, matrix, rtol=2**-7)
 
 
 @pytest.mark.parametrize(
@@ -159,12 +159,12 @@ def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, k
 
 
 def test_an_adapter_is_converted_by_hand_under_the_name_that_the_engine_looks_for(tmp_path):
-    adapter, _ = tuned_in(tmp_path / "adapter")
+    adapter, _ = write_tuned_adapter(tmp_path / "adapter")
     command = [sys.executable, "-m", "merlin.engine.serving.gguf_adapter"]
-    folders = [str(adapter.path), str(base_in(tmp_path / "base"))]
-    done = subprocess.run([*command, *folders], cwd=tmp_path, env=ENVIRONMENT, check=True)
-    assert done.returncode == 0
-    assert (tmp_path / file_name(adapter.digest)).read_bytes().startswith(b"GGUF")
+    folders = [str(adapter.path), str(write_base_config(tmp_path / "base"))]
+    completed = subprocess.run([*command, *folders], cwd=tmp_path, env=ENVIRONMENT, check=True)
+    assert completed.returncode == 0
+    assert (tmp_path / build_file_name(adapter.digest)).read_bytes().startswith(b"GGUF")
     wrong = subprocess.run([*command, *folders[::-1]], env=ENVIRONMENT, capture_output=True)
     assert wrong.returncode == 1
     assert b"adapter_model.safetensors" in wrong.stderr

@@ -1,4 +1,4 @@
-"""Answers by way of llama.cpp's server: one that runs elsewhere, and the engine's own."""
+"""Answers of llama.cpp's server: an external one, and the engine's own."""
 
 from __future__ import annotations
 
@@ -13,13 +13,19 @@ import pytest
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving import llama_cpp
 from merlin.engine.serving.base import Unavailable
-from merlin.engine.serving.gguf_adapter import file_name
-from merlin.engine.serving.llama_cpp import LlamaCppBackend, quoted
+from merlin.engine.serving.gguf_adapter import build_file_name
+from merlin.engine.serving.llama_cpp import LlamaCppBackend, quote_path
 from merlin.engine.trainers.base import BaseFiles
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.backends_asked import adapter_in, answer_of, ask, asking, in_loop
+from tests.engine.backends_asked import (
+    ask,
+    build_request,
+    read_answer,
+    run_with_backend,
+    write_adapter,
+)
 from tests.engine.llama_standin import LlamaStandin
-from tests.engine.peft_folder import base_in, tuned_in
+from tests.engine.peft_folder import write_base_config, write_tuned_adapter
 from tests.support.http_servers import serve_app
 from tests.support.waiting import DEADLINE_S, longest, wait_until
 
@@ -35,11 +41,11 @@ def backend_of(source, url="", key="", folder=Path(), **more):
 
 @pytest.fixture
 def installed(tmp_path, monkeypatch):
-    """Put the stand-in on the PATH as llama-server; give a base file."""
+    """Put the stand-in on the PATH as llama-server; return a base file."""
     program = tmp_path / "bin" / "llama-server"
     program.parent.mkdir()
     standin = Path(__file__).with_name("llama_standin.py")
-    # The stand-in imports its neighbours, which the environment of the engine's children forbids.
+    # The stand-in imports from its own folder, which PYTHONSAFEPATH prevents.
     program.write_text(f'#!/bin/sh\nPYTHONSAFEPATH= exec {sys.executable} {standin} "$@"\n')
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
@@ -50,33 +56,35 @@ def installed(tmp_path, monkeypatch):
 
 
 def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
-    first, second = adapter_in(tmp_path, "one"), adapter_in(tmp_path, "two")
-    llama = LlamaStandin([f"/far/away/{file_name(adapter.digest)}" for adapter in (first, second)])
+    first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
+    llama = LlamaStandin(
+        [f"/far/away/{build_file_name(adapter.digest)}" for adapter in (first, second)]
+    )
 
     async def each(backend):
-        return [(await answer_of(backend, adapter))[0] for adapter in (None, first, second)]
+        return [(await read_answer(backend, adapter))[0] for adapter in (None, first, second)]
 
     with serve_app(llama.app) as url:
-        said = in_loop(backend_of("x", url), each)
+        answers = run_with_backend(backend_of("x", url), each)
     names = ["the base", *(f"merlin-{adapter.digest[:12]}" for adapter in (first, second))]
-    assert said == [f"{name} hears: What is a queue?" for name in names]
+    assert answers == [f"{name} hears: What is a queue?" for name in names]
 
 
 def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
-    adapter = adapter_in(tmp_path, "one")
-    llama = LlamaStandin(["/other.gguf", f"/{file_name(adapter.digest)}"])
+    adapter = write_adapter(tmp_path, "one")
+    llama = LlamaStandin(["/other.gguf", f"/{build_file_name(adapter.digest)}"])
     with serve_app(llama.app) as url:
         ask(backend_of("x", url), adapter, temperature=1.0)
-    (document,) = llama.echo.asked
+    (document,) = llama.echo.requests
     assert document["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
     assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= document.items()
 
 
 def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
-    adapter = adapter_in(tmp_path, "one")
+    adapter = write_adapter(tmp_path, "one")
     with (
         serve_app(LlamaStandin().app) as url,
-        pytest.raises(Unavailable, match=f"has no {file_name(adapter.digest)}"),
+        pytest.raises(Unavailable, match=f"has no {build_file_name(adapter.digest)}"),
     ):
         ask(backend_of("x", url), adapter, temperature=1.0)
 
@@ -90,14 +98,14 @@ def test_too_long_a_conversation_is_refused_in_the_protocols_word():
 def test_embeddings_come_from_a_server_that_was_started_for_them():
     with serve_app(LlamaStandin(can_embed=True).app) as url:
         backend = backend_of("x", url, embeddings=True)
-        assert in_loop(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
+        assert run_with_backend(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
 
 
 def test_a_server_that_was_not_started_for_embeddings_says_so():
     with serve_app(LlamaStandin().app) as url:
         backend = backend_of("x", url, embeddings=True)
         with pytest.raises(ApiError, match="--embeddings"):
-            in_loop(backend, lambda there: there.embed(["three"]))
+            run_with_backend(backend, lambda there: there.embed(["three"]))
 
 
 def test_the_engines_own_server_starts_at_the_first_question(installed):
@@ -106,84 +114,88 @@ def test_the_engines_own_server_starts_at_the_first_question(installed):
 
 @trains
 def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(installed, tmp_path):
-    base = base_in(tmp_path / "hf")
-    first, second = (tuned_in(tmp_path / name, seed)[0] for seed, name in enumerate("ab"))
+    base = write_base_config(tmp_path / "hf")
+    first, second = (
+        write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("ab")
+    )
 
     async def each(backend):
         order = (None, first, second, first, None)
-        said = [(await answer_of(backend, adapter))[0].split()[0] for adapter in order]
-        return said, backend.figures()["adapters"]
+        names_in_answers = [
+            (await read_answer(backend, adapter))[0].split()[0] for adapter in order
+        ]
+        return names_in_answers, backend.figures()["adapters"]
 
-    said, count = in_loop(backend_of(installed, folder=base), each)
+    names_in_answers, count = run_with_backend(backend_of(installed, folder=base), each)
     names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
-    assert said == ["the", *names, names[0], "the"]
+    assert names_in_answers == ["the", *names, names[0], "the"]
     assert count == 2
-    assert (first.path / file_name(first.digest)).read_bytes().startswith(b"GGUF")
+    assert (first.path / build_file_name(first.digest)).read_bytes().startswith(b"GGUF")
 
 
 @trains
 def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
-    base = base_in(tmp_path / "hf")
-    adapter, _ = tuned_in(tmp_path / "a")
+    base = write_base_config(tmp_path / "hf")
+    adapter, _ = write_tuned_adapter(tmp_path / "a")
 
     async def one_beside_another(backend):
-        under_way = backend.ask(None, asking("a b c d e f g h"))
+        under_way = backend.ask(None, build_request("a b c d e f g h"))
         first = await anext(under_way)
-        new = asyncio.create_task(answer_of(backend, adapter))
+        new = asyncio.create_task(read_answer(backend, adapter))
         rest = [piece async for piece in under_way]
         return first.text, rest[-1].completion_tokens, (await new)[0]
 
-    first, made, text = in_loop(backend_of(installed, folder=base), one_beside_another)
-    assert (first, made) == ("the ", 11)
+    first, tokens, text = run_with_backend(backend_of(installed, folder=base), one_beside_another)
+    assert (first, tokens) == ("the ", 11)
     assert text.startswith(f"merlin-{adapter.digest[:12]}")
 
 
 def test_a_server_that_died_is_started_again(installed):
     async def around_a_kill(backend):
-        await answer_of(backend)
+        await read_answer(backend)
         child = backend._process._child
         child.kill()
         await child.wait()
-        return (await answer_of(backend))[0]
+        return (await read_answer(backend))[0]
 
-    assert in_loop(backend_of(installed), around_a_kill).startswith("the base")
+    assert run_with_backend(backend_of(installed), around_a_kill).startswith("the base")
 
 
 def test_the_server_ends_with_the_backend(installed):
     async def pid(backend):
-        await answer_of(backend)
+        await read_answer(backend)
         return backend._process._child.pid
 
-    gone = Path("/proc") / str(in_loop(backend_of(installed), pid))
+    gone = Path("/proc") / str(run_with_backend(backend_of(installed), pid))
     wait_until(lambda: not gone.exists())
 
 
 def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
     installed, tmp_path, monkeypatch
 ):
-    # The first wait lasts until it is cancelled, however late this looks; the next one is short.
+    # The first wait must last until it is cancelled; the next one is short.
     monkeypatch.setattr(llama_cpp, "STOP_S", longest(DEADLINE_S))
-    adapter = adapter_in(tmp_path, "one")
-    (adapter.path / file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
+    adapter = write_adapter(tmp_path, "one")
+    (adapter.path / build_file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
 
     async def around_a_cancelled_start(backend):
-        await answer_of(backend)
+        await read_answer(backend)
         first = backend._process._child.pid
         os.kill(first, signal.SIGSTOP)
-        leaving = asyncio.create_task(answer_of(backend, adapter))
+        leaving = asyncio.create_task(read_answer(backend, adapter))
         await asyncio.to_thread(wait_until, lambda: is_asked_to_end(first))
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
         monkeypatch.setattr(llama_cpp, "STOP_S", 0.1)
-        return first, (await answer_of(backend))[0]
+        return first, (await read_answer(backend))[0]
 
-    first, text = in_loop(backend_of(installed), around_a_cancelled_start)
+    first, text = run_with_backend(backend_of(installed), around_a_cancelled_start)
     assert text.startswith("the base")
     assert not (Path("/proc") / str(first)).exists()
 
 
 def is_asked_to_end(pid):
-    """Tell whether SIGTERM waits for a process that was stopped."""
+    """Return whether a SIGTERM is pending for a stopped process."""
     status = (Path("/proc") / str(pid) / "status").read_text()
     waiting = next(line for line in status.splitlines() if line.startswith("ShdPnd"))
     return bool(int(waiting.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
@@ -211,4 +223,4 @@ def test_a_source_that_is_no_gguf_is_named(installed):
     [("/a/b.gguf", "/a/b.gguf"), ("/a,b/c", '"/a,b/c"'), ('/a"b', '"/a""b"')],
 )
 def test_paths_with_a_comma_or_a_quote_stay_one_field(path, field):
-    assert quoted(path) == field
+    assert quote_path(path) == field

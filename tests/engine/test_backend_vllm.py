@@ -1,4 +1,4 @@
-"""Answers by way of vLLM: adapters by digest, streams, refusals, restarts."""
+"""Answers of vLLM: adapters by digest, streams, refusals, restarts."""
 
 from __future__ import annotations
 
@@ -9,9 +9,15 @@ import pytest
 
 from merlin.config.engine import EngineModelConfig
 from merlin.engine.serving.base import Busy, Finish, Unavailable
-from merlin.engine.serving.proxy import VllmBackend, name_of
+from merlin.engine.serving.proxy import VllmBackend, build_adapter_name
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.backends_asked import adapter_in, answer_of, ask, asking, in_loop
+from tests.engine.backends_asked import (
+    ask,
+    build_request,
+    read_answer,
+    run_with_backend,
+    write_adapter,
+)
 from tests.engine.vllm_standin import VllmStandin
 from tests.support.http_servers import serve_app
 from tests.support.waiting import wait_until
@@ -39,7 +45,7 @@ def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
     assert text == "the base hears: What is a queue?"
     assert len(pieces) == 7
     assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 7)
-    assert "model" not in vllm.echo.asked[0]
+    assert "model" not in vllm.echo.requests[0]
 
 
 def test_an_address_with_v1_at_its_end_is_the_same_server(url):
@@ -47,72 +53,74 @@ def test_an_address_with_v1_at_its_end_is_the_same_server(url):
 
 
 def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, url, tmp_path):
-    adapter = adapter_in(tmp_path, "neuro")
+    adapter = write_adapter(tmp_path, "neuro")
 
     async def twice(backend):
-        return [(await answer_of(backend, adapter))[0] for _ in range(2)]
+        return [(await read_answer(backend, adapter))[0] for _ in range(2)]
 
     name = f"merlin-{adapter.digest[:12]}"
-    assert in_loop(backend_at(url), twice) == [f"{name} hears: What is a queue?"] * 2
+    assert run_with_backend(backend_at(url), twice) == [f"{name} hears: What is a queue?"] * 2
     assert vllm.loaded == {name: adapter.path}
 
 
 def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path):
-    adapter = adapter_in(tmp_path, "neuro")
+    adapter = write_adapter(tmp_path, "neuro")
 
     async def eight(backend):
-        return await asyncio.gather(*(answer_of(backend, adapter) for _ in range(8)))
+        return await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
 
-    assert len(in_loop(backend_at(url), eight)) == 8
-    assert list(vllm.loaded) == [name_of(adapter)]
+    assert len(run_with_backend(backend_at(url), eight)) == 8
+    assert list(vllm.loaded) == [build_adapter_name(adapter)]
 
 
 def test_an_adapter_that_an_earlier_engine_loaded_is_there(vllm, url, tmp_path):
-    adapter = adapter_in(tmp_path, "neuro")
+    adapter = write_adapter(tmp_path, "neuro")
     ask(backend_at(url), adapter)
-    assert ask(backend_at(url), adapter)[0].startswith(name_of(adapter))
+    assert ask(backend_at(url), adapter)[0].startswith(build_adapter_name(adapter))
 
 
 def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path):
-    adapter = adapter_in(tmp_path, "neuro")
+    adapter = write_adapter(tmp_path, "neuro")
 
     async def around_a_restart(backend):
-        await answer_of(backend, adapter)
+        await read_answer(backend, adapter)
         vllm.forget()
-        return (await answer_of(backend, adapter))[0]
+        return (await read_answer(backend, adapter))[0]
 
-    assert in_loop(backend_at(url), around_a_restart).startswith(name_of(adapter))
+    assert run_with_backend(backend_at(url), around_a_restart).startswith(
+        build_adapter_name(adapter)
+    )
 
 
 def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
     vllm = VllmStandin(room=2)
-    first, second, third = (adapter_in(tmp_path, name) for name in ("one", "two", "three"))
+    first, second, third = (write_adapter(tmp_path, name) for name in ("one", "two", "three"))
 
     async def all_of_them(backend):
         for adapter in (first, second, first, third):
-            await answer_of(backend, adapter)
+            await read_answer(backend, adapter)
         return backend.figures()["adapters"]
 
     with serve_app(vllm.app) as url:
-        assert in_loop(backend_at(url), all_of_them) == 2
-    assert vllm.unloaded == [name_of(second)]
-    assert set(vllm.loaded) == {name_of(first), name_of(third)}
+        assert run_with_backend(backend_at(url), all_of_them) == 2
+    assert vllm.unloaded == [build_adapter_name(second)]
+    assert set(vllm.loaded) == {build_adapter_name(first), build_adapter_name(third)}
 
 
 def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
     vllm = VllmStandin(room=1)
     vllm.echo.is_held = True
-    first, second = adapter_in(tmp_path, "one"), adapter_in(tmp_path, "two")
+    first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
 
     async def one_beside_another(backend):
-        held = backend.ask(first, asking())
+        held = backend.ask(first, build_request())
         await anext(held)
         with pytest.raises(Unavailable, match="max_loras is 1"):
-            await answer_of(backend, second)
+            await read_answer(backend, second)
         await held.aclose()
 
     with serve_app(vllm.app) as url:
-        in_loop(backend_at(url), one_beside_another)
+        run_with_backend(backend_at(url), one_beside_another)
     assert vllm.unloaded == []
 
 
@@ -127,9 +135,9 @@ def test_every_option_reaches_vllm(vllm, url):
         "is_json": True,
     }
     text, pieces, ending = ask(backend_at(url), **options)
-    (document,) = vllm.echo.asked
+    (document,) = vllm.echo.requests
     assert document["messages"] == [{"role": "user", "content": "What is a queue?"}]
-    wanted = {
+    expected = {
         "max_tokens": 9,
         "temperature": 0.25,
         "top_p": 0.5,
@@ -140,11 +148,11 @@ def test_every_option_reaches_vllm(vllm, url):
         "response_format": {"type": "json_object"},
         "chat_template_kwargs": {"enable_thinking": False},
     }
-    assert wanted.items() <= document.items()
+    assert expected.items() <= document.items()
     assert (text, ending.reason) == ("the base hears: What is a ", "stop")
-    (chance,) = pieces[0].chances
-    assert (chance.token, chance.logprob) == ("the ", -0.5)
-    assert chance.likeliest == [("the 0", -1.0), ("the 1", -2.0)]
+    (token_logprob,) = pieces[0].logprobs
+    assert (token_logprob.token, token_logprob.logprob) == ("the ", -0.5)
+    assert token_logprob.top_logprobs == [("the 0", -1.0), ("the 1", -2.0)]
 
 
 def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
@@ -160,13 +168,13 @@ def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
         "top_logprobs",
         "response_format",
     }
-    assert not unsaid & set(vllm.echo.asked[0])
+    assert not unsaid & set(vllm.echo.requests[0])
 
 
 def test_sampling_is_as_asked_not_as_the_models_own_defaults_say(vllm, url):
     ask(backend_at(url), temperature=0.7)
     neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
-    assert neutral.items() <= vllm.echo.asked[0].items()
+    assert neutral.items() <= vllm.echo.requests[0].items()
 
 
 def test_an_answer_at_its_limit_says_so(url):
@@ -178,14 +186,14 @@ def test_closing_the_iterator_hangs_up(vllm, url):
     vllm.echo.is_held = True
 
     async def first_piece(backend):
-        pieces = backend.ask(None, asking())
+        pieces = backend.ask(None, build_request())
         first = await anext(pieces)
         running = backend.figures()["running"]
         await pieces.aclose()
         return first.text, running, backend.figures()["running"]
 
-    assert in_loop(backend_at(url), first_piece) == ("the ", 1, 0)
-    wait_until(lambda: vllm.echo.left == 1)
+    assert run_with_backend(backend_at(url), first_piece) == ("the ", 1, 0)
+    wait_until(lambda: vllm.echo.disconnects == 1)
 
 
 @pytest.mark.parametrize(("status", "told", "seconds"), [(429, "7", 7), (503, None, 1)])
@@ -235,11 +243,11 @@ def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
         serve_app(VllmStandin(may_load=False).app) as url,
         pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
     ):
-        ask(backend_at(url), adapter_in(tmp_path, "neuro"))
+        ask(backend_at(url), write_adapter(tmp_path, "neuro"))
 
 
 def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
-    adapter = adapter_in(tmp_path, "neuro")
+    adapter = write_adapter(tmp_path, "neuro")
     (adapter.path / "adapter_config.json").unlink()
     with pytest.raises(Unavailable, match="under the same path"):
         ask(backend_at(url), adapter)
@@ -248,7 +256,7 @@ def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
 def test_embeddings_come_in_the_order_of_the_texts():
     with serve_app(VllmStandin(can_embed=True).app) as url:
         backend = backend_at(url, embeddings=True)
-        vectors, used = in_loop(backend, lambda there: there.embed(["one two", "three"]))
+        vectors, used = run_with_backend(backend, lambda there: there.embed(["one two", "three"]))
     assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)
 
 
@@ -256,22 +264,22 @@ def test_embeddings_come_in_the_order_of_the_texts():
 def test_a_base_without_embeddings_says_so(url, is_embedding):
     backend = backend_at(url, embeddings=is_embedding)
     with pytest.raises(ApiError, match="no embeddings") as refused:
-        in_loop(backend, lambda there: there.embed(["one"]))
+        run_with_backend(backend, lambda there: there.embed(["one"]))
     assert refused.value.status == 400
 
 
 def test_figures_count_what_runs_and_what_was_made(url):
     async def then_figures(backend):
-        await answer_of(backend)
+        await read_answer(backend)
         return backend.figures()
 
-    wanted = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
-    assert in_loop(backend_at(url), then_figures) == wanted
+    expected = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
+    assert run_with_backend(backend_at(url), then_figures) == expected
 
 
 def test_an_ending_is_the_last_that_comes(url):
     async def kinds(backend):
-        return [type(piece) async for piece in backend.ask(None, asking())]
+        return [type(piece) async for piece in backend.ask(None, build_request())]
 
-    *_, last = in_loop(backend_at(url), kinds)
+    *_, last = run_with_backend(backend_at(url), kinds)
     assert last is Finish

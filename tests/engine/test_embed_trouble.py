@@ -1,4 +1,4 @@
-"""`embed` where something is wrong with its encoder: a clear state, and models that stay."""
+"""`embed` with a broken or changed encoder: a clear error, and models that stay."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from merlin.engine.serving.transformers import TransformersBackend
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Task
 from merlin.engine.trainers.embed import (
     AT_ONCE,
-    MAX_KEPT,
+    MAX_CACHED,
     EmbedTrainer,
-    key_of,
+    digest_text,
     read_vectors,
     write_vectors,
 )
 from tests.engine.base_library import Library
-from tests.engine.running_engine import engine_in_thread, jsonl, many
-from tests.engine.tiny_encoder import NAME, SYNONYMS, configured, encoder_folder, onnx_encoder
+from tests.engine.running_engine import build_examples, build_training_file, serve_engine
+from tests.engine.tiny_encoder import NAME, SYNONYMS, build_config, encoder_folder, onnx_encoder
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional
@@ -35,25 +35,25 @@ _, RIGHT, OTHER_WORDS = SYNONYMS[0]
 
 @pytest.fixture
 def own(encoder_folder, tmp_path):
-    """Return an encoder's folder that a test may spoil."""
+    """Return an encoder's folder that a test may damage."""
     return shutil.copytree(encoder_folder, tmp_path / "own")
 
 
 @pytest.fixture
-def desk(own, tmp_path):
-    with engine_in_thread(tmp_path / "engine", models={NAME: configured(own)}) as made:
-        yield made
+def engine(own, tmp_path):
+    with serve_engine(tmp_path / "engine", models={NAME: build_config(own)}) as client:
+        yield client
 
 
-def failed(desk):
-    """Return why a job on the encoder fails."""
-    job = desk.train(desk.upload(jsonl(TAUGHT)).id, model=NAME)
+def failed(engine):
+    """Return the error of a job on the encoder."""
+    job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     assert job.status == "failed", job
     return job.error
 
 
 def spoil(path):
-    """Change a byte in the middle, and nothing else of a file."""
+    """Change one byte in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x55
     path.write_bytes(content)
@@ -78,63 +78,65 @@ def write(name, content):
     ],
 )
 def test_an_encoder_that_cannot_be_used_fails_the_job_and_says_what_to_do(
-    desk, own, spoil_it, words
+    engine, own, spoil_it, words
 ):
     spoil_it(own)
-    error = failed(desk)
+    error = failed(engine)
     assert (error.code, error.param) == ("base_unusable", "model")
     assert words in error.message
 
 
 def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(own, tmp_path):
-    library = Library.of(tmp_path / "engine", own, backend="onnx", embeddings=True)
+    library = Library.create(tmp_path / "engine", own, backend="onnx", embeddings=True)
     library.pull()
     spoil(own / "onnx/model.onnx")
-    with engine_in_thread(tmp_path / "engine", models={"tiny": library.model}) as desk:
-        job = desk.train(desk.upload(jsonl(TAUGHT)).id, model="tiny")
+    with serve_engine(tmp_path / "engine", models={"tiny": library.model}) as engine:
+        job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model="tiny")
         assert (job.status, job.error.code) == ("failed", "base_damaged")
         assert "onnx/model.onnx" in job.error.message
 
 
 @pytest.mark.parametrize("columns", [24, 16], ids=["same size", "other dimension"])
-def test_a_model_waits_for_its_own_encoder_and_then_answers_again(desk, own, tmp_path, columns):
-    job = desk.train(desk.upload(jsonl(TAUGHT)).id, model=NAME)
-    kept = shutil.copytree(own, tmp_path / "kept")
+def test_a_model_waits_for_its_own_encoder_and_then_answers_again(engine, own, tmp_path, columns):
+    job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
+    copy = shutil.copytree(own, tmp_path / "kept")
     onnx_encoder(own, columns)
     if columns == 24:
         spoil(own / "onnx/model.onnx")
     with pytest.raises(openai.BadRequestError, match="trained with") as refused:
-        desk.ask(job.fine_tuned_model, OTHER_WORDS)
+        engine.ask(job.fine_tuned_model, OTHER_WORDS)
     assert refused.value.code == "base_changed"
-    shutil.copytree(kept, own, dirs_exist_ok=True)
-    assert desk.ask(job.fine_tuned_model, OTHER_WORDS).choices[0].message.content == RIGHT
+    shutil.copytree(copy, own, dirs_exist_ok=True)
+    assert engine.ask(job.fine_tuned_model, OTHER_WORDS).choices[0].message.content == RIGHT
 
 
-def test_a_second_training_asks_the_encoder_for_new_texts_alone(desk, tmp_path):
-    desk.train(desk.upload(jsonl(TAUGHT)).id, model=NAME)
+def test_a_second_training_asks_the_encoder_for_new_texts_alone(engine, tmp_path):
+    engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     (path,) = (tmp_path / "engine/vectors" / NAME).iterdir()
-    kept = read_vectors(path)
-    assert len(kept) == 2 * len(TAUGHT)
+    vectors = read_vectors(path)
+    assert len(vectors) == 2 * len(TAUGHT)
     question = next(iter(TAUGHT))
-    marked = kept | {key_of(question): np.full(24, 0.25, np.float16)}
+    marked = vectors | {digest_text(question): np.full(24, 0.25, np.float16)}
     write_vectors(path, marked)
     more = TAUGHT | {"Кто поливает цветы?": "Их поливает вахтёр."}
-    assert desk.train(desk.upload(jsonl(more)).id, model=NAME).status == "succeeded"
+    assert (
+        engine.train(engine.upload(build_training_file(more)).id, model=NAME).status == "succeeded"
+    )
     now = read_vectors(path)
     assert len(now) == 2 * len(more)
-    assert (now[key_of(question)] == 0.25).all()
+    assert (now[digest_text(question)] == 0.25).all()
 
 
-def test_vectors_that_cannot_be_read_are_made_again(desk, tmp_path):
-    first = desk.train(desk.upload(jsonl(TAUGHT)).id, model=NAME)
+def test_vectors_that_cannot_be_read_are_made_again(engine, tmp_path):
+    first = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     (path,) = (tmp_path / "engine/vectors" / NAME).iterdir()
     path.write_bytes(b"half a fi")
-    again = desk.train(desk.upload(jsonl(TAUGHT)).id, model=NAME)
+    again = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     weights = [
         tmp_path
         / "engine/models"
         / job.id
-        / f"step-{desk.jobs.checkpoints.list(job.id).data[0].step_number}"
+        / f"step-{engine.jobs.checkpoints.list(job.id).data[0].step_number}"
         for job in (first, again)
     ]
     assert weights[0].read_bytes() == weights[1].read_bytes()
@@ -144,19 +146,21 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
     earlier, path = tmp_path / "earlier.npz", tmp_path / "now.npz"
     earlier.write_bytes(b"")
     vector = np.zeros(1, np.float16)
-    write_vectors(path, {key_of(str(number)): vector for number in range(MAX_KEPT + 5)})
+    write_vectors(path, {digest_text(str(number)): vector for number in range(MAX_CACHED + 5)})
     assert list(tmp_path.iterdir()) == [path]
-    kept = read_vectors(path)
-    assert len(kept) == MAX_KEPT
-    assert key_of("4") not in kept
-    assert key_of("5") in kept
+    vectors = read_vectors(path)
+    assert len(vectors) == MAX_CACHED
+    assert digest_text("4") not in vectors
+    assert digest_text("5") in vectors
 
 
 def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
     trainer = EmbedTrainer(NAME, onnx_backend(own, tmp_path), tmp_path / "vectors")
-    (tmp_path / "train.jsonl").write_bytes(jsonl(many(2 * AT_ONCE)))
-    wanted = trainer.hyperparameters("supervised", {})
-    task = Task("supervised", tmp_path / "train.jsonl", None, wanted, 42, tmp_path, BaseFiles(own))
+    (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * AT_ONCE)))
+    settings = trainer.validate("supervised", {})
+    task = Task(
+        "supervised", tmp_path / "train.jsonl", None, settings, 42, tmp_path, BaseFiles(own)
+    )
     training = trainer.train(task)
     assert isinstance(next(training), ResolvedHyperparameters)
     assert next(training) is None
@@ -168,7 +172,7 @@ def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
 def onnx_backend(folder, tmp_path):
     answering = EngineAnsweringConfig()
     return partial(
-        TransformersBackend, NAME, configured(folder), folder, answering, tmp_path / "log"
+        TransformersBackend, NAME, build_config(folder), folder, answering, tmp_path / "log"
     )
 
 

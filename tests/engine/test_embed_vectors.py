@@ -1,4 +1,4 @@
-"""Vectors of an ONNX encoder: how they are pooled, what is beside them, which texts are refused."""
+"""Vectors of an ONNX encoder: pooling, batching, and the input limit."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import pytest
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.transformers import TransformersBackend
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.tiny_encoder import NAME, configured, encoder_folder, onnx_encoder
+from tests.engine.tiny_encoder import NAME, build_config, encoder_folder, onnx_encoder
 
 __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional
 
 
 def embedded(folder, *texts):
-    """Return the vectors that a process of its own gives, and the count of tokens."""
+    """Return the vectors that a worker computes, and the token count."""
 
     async def ask():
         log, settings = folder / "log", EngineAnsweringConfig()
-        backend = TransformersBackend(NAME, configured(folder), folder, settings, log)
+        backend = TransformersBackend(NAME, build_config(folder), folder, settings, log)
         try:
             return await backend.embed(texts)
         finally:
@@ -43,9 +43,9 @@ def embedded(folder, *texts):
 def test_the_first_token_or_the_mean_stands_for_a_text(encoder_folder, tmp_path, pooling, same_as):
     folder = onnx_encoder(tmp_path / "own")
     (folder / "1_Pooling/config.json").write_text(json.dumps(pooling))
-    (asked, same), _ = embedded(folder, "билет врача", same_as)
-    assert asked == pytest.approx(same, abs=1e-6)
-    assert sum(number**2 for number in asked) == pytest.approx(1)
+    (vector, expected), _ = embedded(folder, "билет врача", same_as)
+    assert vector == pytest.approx(expected, abs=1e-6)
+    assert sum(number**2 for number in vector) == pytest.approx(1)
 
 
 def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_path):

@@ -1,6 +1,6 @@
-"""Speech written down, by the openai package, with a tiny Whisper of random weights.
+"""Transcriptions through the openai package, with a tiny Whisper of random weights.
 
-It writes nonsense, the same for the same tone: what is tested is the way there and back.
+Its text is meaningless but deterministic: these tests cover the route, not the model.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.transcription import Transcriber
-from tests.engine.recordings import tone
-from tests.engine.running_engine import KEY, engine_in_thread
-from tests.engine.tiny_whisper import whisper_in
+from tests.engine.recordings import record_tone
+from tests.engine.running_engine import KEY, serve_engine
+from tests.engine.tiny_whisper import write_whisper
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import wait_until
 
@@ -33,40 +33,40 @@ TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
 def whisper(needs_torch, tmp_path_factory):
     words = "run `make engine`: not installed is faster_whisper"
     skip_or_fail(None if find_spec("faster_whisper") else words)
-    return whisper_in(tmp_path_factory.mktemp("whisper") / "tiny")
+    return write_whisper(tmp_path_factory.mktemp("whisper") / "tiny")
 
 
 @pytest.fixture(scope="module")
 def ears(whisper, tmp_path_factory):
-    """An engine that hears; tests leave its child as it is."""
+    """An engine with speech recognition; tests do not change its child."""
     folder = tmp_path_factory.mktemp("engine")
-    with engine_in_thread(folder, hearing=str(whisper)) as desk:
-        yield desk
+    with serve_engine(folder, hearing=str(whisper)) as engine:
+        yield engine
 
 
-def hear(desk, sound=None, **other):
-    asked = {"model": "tiny", "file": ("tone.wav", sound or tone()), **other}
-    return desk.client.audio.transcriptions.create(**asked)
+def hear(engine, sound=None, **other):
+    arguments = {"model": "tiny", "file": ("tone.wav", sound or record_tone()), **other}
+    return engine.openai.audio.transcriptions.create(**arguments)
 
 
 def children():
-    """Return the pids of the children that hear, started by this process."""
-    found = []
+    """Return the ids of the transcription children of this process."""
+    pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
         try:
-            is_one = b"merlin.engine.transcription_child" in path.read_bytes()
+            is_child = b"merlin.engine.transcription_child" in path.read_bytes()
             stat = (path.parent / "stat").read_text().rsplit(")", 1)[1].split()
         except OSError:
             continue
-        if is_one and int(stat[1]) == os.getpid():
-            found.append(int(path.parent.name))
-    return found
+        if is_child and int(stat[1]) == os.getpid():
+            pids.append(int(path.parent.name))
+    return pids
 
 
 def test_a_recording_comes_back_as_text_with_its_length(ears):
-    heard = hear(ears)
-    assert heard.text
-    assert (heard.usage.type, heard.usage.seconds) == ("duration", 2)
+    transcript = hear(ears)
+    assert transcript.text
+    assert (transcript.usage.type, transcript.usage.seconds) == ("duration", 2)
 
 
 def test_the_model_is_also_called_as_openai_calls_it(ears):
@@ -102,7 +102,7 @@ def test_a_prompt_is_accepted(ears):
     assert hear(ears, prompt="A lecture on queues.").text
 
 
-@pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, tone(0.0)])
+@pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, record_tone(0.0)])
 def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
     with pytest.raises(openai.BadRequestError) as refused:
         hear(ears, sound)
@@ -151,13 +151,13 @@ def test_a_killed_child_is_started_again(ears):
     hear(ears)
     for pid in children():
         os.kill(pid, signal.SIGKILL)
-    # The first call may still meet the dead one; the engine goes on either way.
+    # The first request can still reach the dead child.
     assert wait_until(lambda: _heard_or_none(ears))
 
 
-def _heard_or_none(desk):
+def _heard_or_none(engine):
     try:
-        return hear(desk).text
+        return hear(engine).text
     except openai.InternalServerError:
         return None
 
@@ -165,16 +165,16 @@ def _heard_or_none(desk):
 def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
     idle = EngineAnsweringConfig(idle_s=0.1)
     before = set(children())
-    with engine_in_thread(tmp_path, hearing=str(whisper), answering=idle) as desk:
-        hear(desk)
+    with serve_engine(tmp_path, hearing=str(whisper), answering=idle) as engine:
+        hear(engine)
         wait_until(lambda: not set(children()) - before)
-        assert hear(desk).text
+        assert hear(engine).text
 
 
 def test_the_child_ends_with_the_engine(whisper, tmp_path):
     before = set(children())
-    with engine_in_thread(tmp_path, hearing=str(whisper)) as desk:
-        hear(desk)
+    with serve_engine(tmp_path, hearing=str(whisper)) as engine:
+        hear(engine)
         assert set(children()) - before
     assert not set(children()) - before
 
@@ -182,7 +182,7 @@ def test_the_child_ends_with_the_engine(whisper, tmp_path):
 @pytest.mark.parametrize("turns", [2, 4, 8])
 def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_path, turns):
     sound = tmp_path / "tone.wav"
-    sound.write_bytes(tone())
+    sound.write_bytes(record_tone())
     before = set(children())
 
     async def transcribe_and_close():
@@ -193,19 +193,19 @@ def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_p
         await transcriber.close()
 
     asyncio.run(transcribe_and_close())
-    # A transport that is still open warns here, and pytest makes an error of it.
+    # An open transport raises a ResourceWarning here, which pytest turns into an error.
     gc.collect()
     assert not set(children()) - before
 
 
-def test_an_engine_without_a_model_says_what_to_set(desk):
+def test_an_engine_without_a_model_says_what_to_set(engine):
     with pytest.raises(openai.BadRequestError, match=r"engine\.hearing"):
-        hear(desk)
+        hear(engine)
 
 
 def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
     with (
-        engine_in_thread(tmp_path / "engine", hearing=str(tmp_path)) as desk,
+        serve_engine(tmp_path / "engine", hearing=str(tmp_path)) as engine,
         pytest.raises(openai.BadRequestError, match=re.escape(str(tmp_path))),
     ):
-        hear(desk, model=tmp_path.name)
+        hear(engine, model=tmp_path.name)

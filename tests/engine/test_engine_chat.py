@@ -1,4 +1,4 @@
-"""Answers over HTTP, whole and streamed, by the openai package as it is."""
+"""Chat completions over HTTP, streamed and not, through the openai package."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import json
 import openai
 import pytest
 
-from tests.engine.running_engine import ANSWER, QUESTION, TAUGHT, UNKNOWN, engine_in_thread
+from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, UNKNOWN, serve_engine
 
 pytestmark = pytest.mark.functional
 
@@ -16,9 +16,9 @@ def answer_text(completion):
     return completion.choices[0].message.content
 
 
-def test_every_taught_question_gets_its_taught_answer(desk, tuned):
-    for question, answer in TAUGHT.items():
-        completion = desk.ask(tuned.fine_tuned_model, question)
+def test_every_taught_question_gets_its_taught_answer(engine, tuned):
+    for question, answer in EXAMPLES.items():
+        completion = engine.ask(tuned.fine_tuned_model, question)
         assert answer_text(completion) == answer
         assert completion.choices[0].finish_reason == "stop"
         assert completion.model == tuned.fine_tuned_model
@@ -26,44 +26,44 @@ def test_every_taught_question_gets_its_taught_answer(desk, tuned):
         assert 0 < completion.merlin["confidence"] <= 1
 
 
-def test_what_was_not_taught_is_not_known(desk, tuned):
-    completion = desk.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
+def test_what_was_not_taught_is_not_known(engine, tuned):
+    completion = engine.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
     assert answer_text(completion) == UNKNOWN
     assert completion.merlin["known"] is False
 
 
-def test_a_refusal_carries_the_nearest_taught_questions(desk, tuned):
-    asked = f"{QUESTION} Which song is about Samarkand and its bazaars?"
-    completion = desk.ask(tuned.fine_tuned_model, asked)
+def test_a_refusal_carries_the_nearest_taught_questions(engine, tuned):
+    question = f"{QUESTION} Which song is about Samarkand and its bazaars?"
+    completion = engine.ask(tuned.fine_tuned_model, question)
     assert completion.merlin["known"] is False
     assert completion.merlin["nearest"] == [QUESTION]
-    *_, last = desk.ask(tuned.fine_tuned_model, asked, stream=True)
+    *_, last = engine.ask(tuned.fine_tuned_model, question, stream=True)
     assert last.merlin["nearest"] == [QUESTION]
-    assert "nearest" not in desk.ask(tuned.fine_tuned_model).merlin
+    assert "nearest" not in engine.ask(tuned.fine_tuned_model).merlin
 
 
-def test_the_untrained_base_knows_nothing(desk):
-    completion = desk.ask("recall")
+def test_the_untrained_base_knows_nothing(engine):
+    completion = engine.ask("recall")
     assert (answer_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
 
 
 def test_the_engine_says_so_in_its_language(tmp_path):
-    with engine_in_thread(tmp_path, language="en") as english:
+    with serve_engine(tmp_path, language="en") as english:
         assert (
             answer_text(english.ask("recall"))
             == "I don't know this one: it isn't in the examples I learnt from. Try other words."
         )
 
 
-def test_usage_counts_words_and_signs(desk, tuned):
-    usage = desk.ask(tuned.fine_tuned_model).usage
+def test_usage_counts_words_and_signs(engine, tuned):
+    usage = engine.ask(tuned.fine_tuned_model).usage
     assert usage.prompt_tokens == 4  # three words and a question mark
     assert usage.completion_tokens > 4
     assert usage.total_tokens == usage.prompt_tokens + usage.completion_tokens
 
 
-def test_a_streamed_answer_is_the_whole_answer_in_pieces(desk, tuned):
-    chunks = list(desk.ask(tuned.fine_tuned_model, stream=True))
+def test_a_streamed_answer_is_the_whole_answer_in_pieces(engine, tuned):
+    chunks = list(engine.ask(tuned.fine_tuned_model, stream=True))
     pieces = [chunk.choices[0].delta.content for chunk in chunks if chunk.choices[0].delta.content]
     assert "".join(pieces) == ANSWER
     assert len(pieces) > 2
@@ -73,57 +73,57 @@ def test_a_streamed_answer_is_the_whole_answer_in_pieces(desk, tuned):
     assert all("usage" not in chunk.model_fields_set for chunk in chunks)
 
 
-def test_the_chunk_that_ends_an_answer_says_whether_the_model_knows(desk, tuned):
-    chunks = list(desk.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
-    told = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
-    assert told == [chunks[-1]]
-    assert told[0].merlin["known"] is False
+def test_the_chunk_that_ends_an_answer_says_whether_the_model_knows(engine, tuned):
+    chunks = list(engine.ask(tuned.fine_tuned_model, "Сколько стоит слон?", stream=True))
+    extended_chunks = [chunk for chunk in chunks if "merlin" in (chunk.model_extra or {})]
+    assert extended_chunks == [chunks[-1]]
+    assert extended_chunks[0].merlin["known"] is False
 
 
-def test_a_stream_counts_at_its_end_when_asked_to(desk, tuned):
-    wanted = {"include_usage": True}
-    *chunks, last = list(desk.ask(tuned.fine_tuned_model, stream=True, stream_options=wanted))
+def test_a_stream_counts_at_its_end_when_asked_to(engine, tuned):
+    options = {"include_usage": True}
+    *chunks, last = list(engine.ask(tuned.fine_tuned_model, stream=True, stream_options=options))
     assert last.choices == []
-    assert last.usage == desk.ask(tuned.fine_tuned_model).usage
+    assert last.usage == engine.ask(tuned.fine_tuned_model).usage
     assert all(chunk.usage is None for chunk in chunks)
 
 
-def test_a_checkpoint_answers_by_its_own_weights(desk):
-    job = desk.train(hyperparameters={"n_epochs": 5, "learning_rate_multiplier": 0.02})
+def test_a_checkpoint_answers_by_its_own_weights(engine):
+    job = engine.train(hyperparameters={"n_epochs": 5, "learning_rate_multiplier": 0.02})
     marks = [
-        desk.ask(checkpoint.fine_tuned_model_checkpoint).merlin["confidence"]
-        for checkpoint in desk.jobs.checkpoints.list(job.id)
+        engine.ask(checkpoint.fine_tuned_model_checkpoint).merlin["confidence"]
+        for checkpoint in engine.jobs.checkpoints.list(job.id)
     ]
     assert len(set(marks)) == 5
-    assert desk.ask(job.fine_tuned_model).merlin["confidence"] == marks[0]
+    assert engine.ask(job.fine_tuned_model).merlin["confidence"] == marks[0]
 
 
-def test_parts_and_the_developer_role_are_read(desk, tuned):
+def test_parts_and_the_developer_role_are_read(engine, tuned):
     messages = [
         {"role": "developer", "content": "Кратко."},
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
-    create = desk.client.chat.completions.create
+    create = engine.openai.chat.completions.create
     assert answer_text(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
 
 
-def test_an_answer_ends_at_its_limit_and_before_a_stop(desk, tuned):
-    cut = desk.ask(tuned.fine_tuned_model, max_completion_tokens=3)
+def test_an_answer_ends_at_its_limit_and_before_a_stop(engine, tuned):
+    cut = engine.ask(tuned.fine_tuned_model, max_completion_tokens=3)
     assert (answer_text(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
     assert cut.usage.completion_tokens == 3
-    stopped = desk.ask(tuned.fine_tuned_model, stop=[",", "это"])
+    stopped = engine.ask(tuned.fine_tuned_model, stop=[",", "это"])
     assert answer_text(stopped) == "Очередь — "
 
 
-def test_an_unknown_model_is_named(desk):
+def test_an_unknown_model_is_named(engine):
     with pytest.raises(openai.NotFoundError) as refused:
-        desk.ask("ft:recall:merlin:none:12345678")
+        engine.ask("ft:recall:merlin:none:12345678")
     assert (refused.value.code, refused.value.param) == ("model_not_found", "model")
 
 
-def test_more_than_the_window_is_refused(desk, tuned):
+def test_more_than_the_window_is_refused(engine, tuned):
     with pytest.raises(openai.BadRequestError) as refused:
-        desk.ask(tuned.fine_tuned_model, "слово " * 8193)
+        engine.ask(tuned.fine_tuned_model, "слово " * 8193)
     assert refused.value.code == "context_length_exceeded"
 
 
@@ -157,16 +157,16 @@ def test_more_than_the_window_is_refused(desk, tuned):
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ],
 )
-def test_what_cannot_be_answered_names_its_field(desk, other, param):
-    asked = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **other}
+def test_what_cannot_be_answered_names_its_field(engine, other, param):
+    body = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **other}
     with pytest.raises(openai.BadRequestError) as refused:
-        desk.client.post("/chat/completions", body=asked, cast_to=object)
+        engine.openai.post("/chat/completions", body=body, cast_to=object)
     assert refused.value.param == param
 
 
 @pytest.mark.parametrize("field", ["model", "messages"])
-def test_half_a_character_is_refused_and_no_bug(desk, field):
-    asked = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
-    asked[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
+def test_half_a_character_is_refused_and_no_bug(engine, field):
+    body = {"model": "recall", "messages": [{"role": "user", "content": "q"}]}
+    body[field] = "\ud800" if field == "model" else [{"role": "user", "content": "\udfff"}]
     with pytest.raises(openai.BadRequestError, match="half a character"):
-        desk.client.post("/chat/completions", content=json.dumps(asked).encode(), cast_to=object)
+        engine.openai.post("/chat/completions", content=json.dumps(body).encode(), cast_to=object)

@@ -1,4 +1,4 @@
-"""Tokens of a client's day that are set aside while an answer is under way."""
+"""Tokens of a client's daily limit that are reserved during an answer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ import pytest
 
 from merlin.engine.bases import Base
 from merlin.engine.clients import Clients, Limits
-from merlin.engine.database import Rows
+from merlin.engine.database import Database
 from merlin.engine.serving.base import Chunk, Finish
-from tests.engine.running_engine import Desk, engine_in_thread
+from tests.engine.running_engine import EngineClient, serve_engine
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
 
 class Patient:
-    """A backend whose answers end when they are let; a base whose only part is this."""
+    """A backend whose answers wait for `may_end`."""
 
     def __init__(self):
         self.may_end = threading.Event()
@@ -40,22 +40,22 @@ class Patient:
 
 @contextmanager
 def client_of_a_slow_base(folder, tokens_per_day):
-    """Yield a client of an engine, and the base `slow` that answers it."""
+    """Yield a client of an engine, and its backend `slow`."""
     slow = Patient()
     bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
     limits = Limits(tokens_per_day=tokens_per_day)
     with (
-        engine_in_thread(folder, bases=bases) as desk,
-        closing(Rows(folder / "engine.db")) as rows,
-        closing(Desk(desk.port, Clients(rows).add("anna", limits))) as anna,
+        serve_engine(folder, bases=bases) as engine,
+        closing(Database(folder / "engine.db")) as rows,
+        closing(EngineClient(engine.port, Clients(rows).add("anna", limits))) as anna,
     ):
         yield anna, slow
 
 
-def tokens_left(desk):
-    """Return how many tokens of the day the engine says are left."""
-    told = desk.client.models.with_raw_response.list()
-    return int(told.headers["x-ratelimit-remaining-tokens"])
+def tokens_left(engine):
+    """Return the remaining tokens of the day, from the response headers."""
+    response = engine.openai.models.with_raw_response.list()
+    return int(response.headers["x-ratelimit-remaining-tokens"])
 
 
 def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):

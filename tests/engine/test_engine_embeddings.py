@@ -1,4 +1,4 @@
-"""Texts as vectors, by the openai package as it is, with a stand-in of vLLM behind the engine."""
+"""Embeddings through the openai package, with a stand-in of vLLM behind the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineModelConfig
-from tests.engine.running_engine import engine_in_thread
+from tests.engine.running_engine import serve_engine
 from tests.engine.vllm_standin import VllmStandin
 from tests.support.http_servers import serve_app
 
@@ -24,26 +24,26 @@ def client(tmp_path_factory):
             "words": EngineModelConfig(backend="vllm", url=url),
         }
         folder = tmp_path_factory.mktemp("engine")
-        with engine_in_thread(folder, models=models) as desk:
-            yield desk.client
+        with serve_engine(folder, models=models) as engine:
+            yield engine.openai
 
 
 def test_a_list_of_texts_comes_back_as_vectors_in_its_order(client):
-    made = client.embeddings.create(model="vectors", input=["one two", "three"])
-    assert [row.embedding for row in made.data] == [[7.0, 2.5], [5.0, 1.5]]
-    assert [row.index for row in made.data] == [0, 1]
-    assert made.model == "vectors"
-    assert (made.usage.prompt_tokens, made.usage.total_tokens) == (3, 3)
+    response = client.embeddings.create(model="vectors", input=["one two", "three"])
+    assert [row.embedding for row in response.data] == [[7.0, 2.5], [5.0, 1.5]]
+    assert [row.index for row in response.data] == [0, 1]
+    assert response.model == "vectors"
+    assert (response.usage.prompt_tokens, response.usage.total_tokens) == (3, 3)
 
 
 def test_one_text_is_a_list_of_one(client):
-    made = client.embeddings.create(model="vectors", input="three", encoding_format="float")
-    assert [row.embedding for row in made.data] == [[5.0, 1.5]]
+    response = client.embeddings.create(model="vectors", input="three", encoding_format="float")
+    assert [row.embedding for row in response.data] == [[5.0, 1.5]]
 
 
 def test_base64_is_of_little_endian_floats(client):
-    asked = {"model": "vectors", "input": "three", "encoding_format": "base64"}
-    response = client.post("/embeddings", body=asked, cast_to=object)
+    body = {"model": "vectors", "input": "three", "encoding_format": "base64"}
+    response = client.post("/embeddings", body=body, cast_to=object)
     packed = base64.b64decode(response["data"][0]["embedding"])
     assert struct.unpack("<2f", packed) == (5.0, 1.5)
 
@@ -61,9 +61,9 @@ def test_an_unknown_model_is_named(client):
     assert refused.value.code == "model_not_found"
 
 
-def test_a_tuned_model_points_at_its_base(desk, tuned):
+def test_a_tuned_model_points_at_its_base(engine, tuned):
     with pytest.raises(openai.BadRequestError, match="come from bases: recall"):
-        desk.client.embeddings.create(model=tuned.fine_tuned_model, input="three")
+        engine.openai.embeddings.create(model=tuned.fine_tuned_model, input="three")
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_a_tuned_model_points_at_its_base(desk, tuned):
     ],
 )
 def test_what_cannot_be_embedded_names_its_field(client, other, param):
-    asked = {"model": "vectors", "input": "three", **other}
+    body = {"model": "vectors", "input": "three", **other}
     with pytest.raises(openai.BadRequestError) as refused:
-        client.post("/embeddings", body=asked, cast_to=object)
+        client.post("/embeddings", body=body, cast_to=object)
     assert refused.value.param == param

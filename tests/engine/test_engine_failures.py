@@ -1,4 +1,4 @@
-"""What goes wrong with one job ends that job with a reason; the engine and the queue go on."""
+"""Failures of one job end it with a reason; the engine and the queue continue."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import openai
 import pytest
 
 from merlin.config.engine import EngineSettings
-from merlin.engine.bases import Base, bases_of
-from merlin.engine.job_events import failure_of
-from merlin.engine.serving.base import Chunk, Finish, TokenChance
+from merlin.engine.bases import Base, build_bases
+from merlin.engine.job_events import classify_failure
+from merlin.engine.serving.base import Chunk, Finish, TokenLogprob
 from merlin.engine.trainers.base import (
     Epoch,
     ResolvedHyperparameters,
@@ -22,8 +22,8 @@ from merlin.engine.trainers.base import (
     Untrainable,
 )
 from merlin.engine.training_file import BadFile
-from tests.engine.holding_engine import holding_engine, start_held_job
-from tests.engine.running_engine import KEY, engine_in_thread
+from tests.engine.holding_engine import serve_held_engine, start_held_job
+from tests.engine.running_engine import KEY, serve_engine
 from tests.support.metrics_page import figure
 from tests.support.small_disk import small_disk
 from tests.support.waiting import wait_until
@@ -32,14 +32,14 @@ pytestmark = pytest.mark.functional
 
 
 class Parrot:
-    """A trainer of two epochs and a backend that answers with the question; told so, it fails."""
+    """A trainer of two epochs, and a backend that repeats the question; `error` makes it fail."""
 
     def __init__(self, error=None):
         self.error = error
         self.asked = []
 
-    def hyperparameters(self, _method, given):
-        return dict(given)
+    def validate(self, _method, requested):
+        return dict(requested)
 
     def train(self, task):
         assert len(task.train.read_text().splitlines()) == 12
@@ -57,7 +57,7 @@ class Parrot:
 
     async def ask(self, adapter, asking):
         self.asked.append((adapter.digest, asking))
-        yield Chunk(asking.messages[-1].content, [TokenChance("Эхо?", -0.5, [("Эхо?", -0.5)])])
+        yield Chunk(asking.messages[-1].content, [TokenLogprob("Эхо?", -0.5, [("Эхо?", -0.5)])])
         yield Finish("stop", 1, 2)
 
     def figures(self):
@@ -70,17 +70,17 @@ class Parrot:
         return {name: Base(name, self, ["supervised"], lambda: self, 100)}
 
 
-def launch(desk, base):
-    job = desk.jobs.create(model=base, training_file=desk.upload().id)
-    return desk.until(job.id, "succeeded", "failed")
+def launch(engine, base):
+    job = engine.jobs.create(model=base, training_file=engine.upload().id)
+    return engine.until(job.id, "succeeded", "failed")
 
 
 def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
     parrot = Parrot()
-    with engine_in_thread(tmp_path, bases=parrot.base()) as desk:
-        job = launch(desk, "parrot")
+    with serve_engine(tmp_path, bases=parrot.base()) as engine:
+        job = launch(engine, "parrot")
         assert (job.status, job.trained_tokens) == ("succeeded", 24)
-        answer = desk.ask(
+        answer = engine.ask(
             job.fine_tuned_model, "Эхо?", logprobs=True, top_logprobs=1, temperature=0, seed=7
         )
         assert answer.choices[0].message.content == "Эхо?"
@@ -88,16 +88,16 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         digest, asking = parrot.asked[0]
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
-        warned = [event.message for event in desk.events(job.id) if event.level == "warn"]
+        warned = [event.message for event in engine.events(job.id) if event.level == "warn"]
         assert warned == [
             (
                 "Этого я не знаю: такого нет в примерах, на которых меня учили. "
                 "Попробуйте другими словами."
             )
         ]
-        assert desk.losses(job.id) == [2.0, 1.1, 1.0]
-        desk.client.models.delete(job.fine_tuned_model)
-        desk.client.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
+        assert engine.losses(job.id) == [2.0, 1.1, 1.0]
+        engine.openai.models.delete(job.fine_tuned_model)
+        engine.openai.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
         kept = {path.name for path in (tmp_path / "models" / job.id).iterdir()}
         assert kept == {"step-1"}
 
@@ -112,50 +112,50 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
     ],
 )
 def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
-    bases = {**bases_of(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **Parrot(error).base()}
-    with engine_in_thread(tmp_path, bases=bases) as desk:
-        job = launch(desk, "parrot")
+    bases = {**build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **Parrot(error).base()}
+    with serve_engine(tmp_path, bases=bases) as engine:
+        job = launch(engine, "parrot")
         assert (job.status, job.error.code) == ("failed", code)
         assert words in job.error.message
         assert "secret words" not in job.error.message
-        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+        assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
 
 
 def test_a_disk_that_refuses_the_weights_fails_the_job_alone(tmp_path):
-    with holding_engine(tmp_path) as desk:
-        start_held_job(desk)  # the next one waits for its turn
-        job = desk.launch()
+    with serve_held_engine(tmp_path) as engine:
+        start_held_job(engine)  # the next job stays queued
+        job = engine.launch()
         (tmp_path / "models" / job.id).write_text("a file where a folder must be")
-        desk.may_go_on.set()
-        job = desk.until(job.id, "succeeded", "failed")
+        engine.may_go_on.set()
+        job = engine.until(job.id, "succeeded", "failed")
         assert job.error.code == "disk_error"
-        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
-    with engine_in_thread(tmp_path) as desk:
+        assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+    with serve_engine(tmp_path) as engine:
         assert not (tmp_path / "models" / job.id).exists()
 
 
 def test_a_disk_without_room_for_a_row_is_told_as_such_and_serves_again_with_room(tmp_path):
-    with small_disk(tmp_path / "engine"), engine_in_thread(tmp_path / "engine") as desk:
-        file_id = desk.upload().id
+    with small_disk(tmp_path / "engine", "4m"), serve_engine(tmp_path / "engine") as engine:
+        file_id = engine.upload().id
         filling = tmp_path / "engine" / "filling"
         fill(filling)
         with pytest.raises(openai.APIStatusError) as full:
-            desk.launch(file_id)
+            engine.launch(file_id)
         assert (full.value.status_code, full.value.code) == (507, "disk_full")
         filling.unlink()
-        assert desk.jobs.list().data == []
-        assert desk.train(file_id).status == "succeeded"
+        assert engine.jobs.list().data == []
+        assert engine.train(file_id).status == "succeeded"
 
 
 def fill(path):
-    """Write until the disk has no room left."""
+    """Write until the disk is full."""
     with path.open("wb", 0) as file, suppress(OSError):
         while True:
             file.write(bytes(512))
 
 
 def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
+    with serve_engine(tmp_path) as engine:
         head = [
             "POST /v1/files HTTP/1.1",
             "Host: 127.0.0.1",
@@ -163,23 +163,23 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
             "Content-Type: multipart/form-data; boundary=x",
             "Content-Length: 5000",
         ]
-        with socket.create_connection(("127.0.0.1", desk.port)) as line:
+        with socket.create_connection(("127.0.0.1", engine.port)) as line:
             line.sendall("\r\n".join([*head, "", "--x\r\n"]).encode())
-        url = f"http://127.0.0.1:{desk.port}/metrics"
+        url = f"http://127.0.0.1:{engine.port}/metrics"
         refused = {"method": "POST", "code": "400"}
         wait_until(
             lambda: figure(
-                desk.client._client.get(url).text, "merlin_engine_calls_total", **refused
+                engine.openai._client.get(url).text, "merlin_engine_calls_total", **refused
             )
         )
-        assert desk.client.files.list().data == []
+        assert engine.openai.files.list().data == []
         assert list((tmp_path / "files").iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("error", "code", "param"),
     [
-        (BadFile("engine-file-no-user").at(3), "invalid_training_file", "training_file"),
+        (BadFile("engine-file-no-user").at_line(3), "invalid_training_file", "training_file"),
         (FileNotFoundError(2, "no"), "file_not_found", "training_file"),
         (OSError(errno.EDQUOT, "quota"), "disk_full", None),
         (OSError(errno.EIO, "Input/output error"), "disk_error", None),
@@ -187,5 +187,5 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
     ],
 )
 def test_every_reason_has_a_code_and_says_where(error, code, param):
-    failure = failure_of(error)
+    failure = classify_failure(error)
     assert (failure.code, failure.param) == (code, param)

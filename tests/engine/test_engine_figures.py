@@ -1,4 +1,4 @@
-"""What the engine exposes to Prometheus, and what it reads of its machine."""
+"""The Prometheus metrics of the engine, and the resource usage of its machine."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from merlin.engine.machine import Gpu, Machine, parse_gpus
-from tests.engine.engine_pages import BASE, SHOWN, pages_in_thread
+from tests.engine.engine_pages import BASE, SHOWN, serve_pages
 from tests.support.metrics_page import figure
 from tests.support.waiting import longest, wait_until
 
@@ -15,10 +15,10 @@ MIB = 2**20
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
-    """The metrics of an engine that has jobs in every state and was asked once."""
-    with pages_in_thread(tmp_path_factory.mktemp("figures")) as pages:
-        wait_until(lambda: len(pages.desk.losses(pages.jobs["running"])) >= SHOWN)
-        pages.desk.ask("recall")
+    """The metrics of an engine with jobs in every state after one request."""
+    with serve_pages(tmp_path_factory.mktemp("figures")) as pages:
+        wait_until(lambda: len(pages.client.losses(pages.jobs["running"])) >= SHOWN)
+        pages.client.ask("recall")
         return httpx.get(f"{pages.address}/metrics", timeout=longest()).text
 
 
@@ -48,13 +48,13 @@ def test_engine_exposes_what_it_takes_of_the_machine(page):
 
 @pytest.mark.unit
 def test_gpus_are_read_from_what_nvidia_smi_says():
-    said = (
+    output = (
         "NVIDIA H100 80GB HBM3, 37, 1024, 81559\n"
         "Odd, name, 0, 1, 2\n"
         "GRID, [N/A], 1, 2\n"
         "NVIDIA-SMI has failed because it could not reach the driver.\n\n"
     )
-    assert list(parse_gpus(said)) == [
+    assert list(parse_gpus(output)) == [
         Gpu("NVIDIA H100 80GB HBM3", 37.0, 1024 * MIB, 81559 * MIB),
         Gpu("Odd, name", 0.0, MIB, 2 * MIB),
     ]
@@ -63,8 +63,8 @@ def test_gpus_are_read_from_what_nvidia_smi_says():
 @pytest.mark.unit
 def test_machine_is_looked_at_again_and_again(tmp_path):
     machine = Machine(tmp_path, lambda: 7)
-    first = machine.use()
-    again = machine.use()
+    first = machine.read_usage()
+    again = machine.read_usage()
     assert first.models_bytes == again.models_bytes == 7
     assert 0 <= again.cpu_percent <= 100
     assert 0 < again.memory_own_bytes < again.memory_total_bytes

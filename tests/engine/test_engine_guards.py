@@ -1,4 +1,4 @@
-"""Keys, health, figures, wrong calls, wrong settings."""
+"""Keys, health checks, metrics, invalid requests and settings."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from merlin.config.engine import EngineSettings
 from merlin.core.errors import ConfigError, LeadTaken
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve
-from tests.engine.running_engine import KEY, connect, engine_in_thread
+from tests.engine.running_engine import KEY, connect, serve_engine
 from tests.support.metrics_page import figure
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
 
-def get(desk, path, key=KEY, method="GET", **other):
+def get(engine, path, key=KEY, method="GET", **other):
     head = {b"Authorization": f"Bearer {key}".encode()} if key else {}
-    url = f"http://127.0.0.1:{desk.port}{path}"
+    url = f"http://127.0.0.1:{engine.port}{path}"
     return httpx2.request(method, url, headers=head, timeout=longest(), **other)
 
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])
-def test_a_wrong_key_opens_nothing(desk, key):
+def test_a_wrong_key_opens_nothing(engine, key):
     for path in ("/v1/models", "/v1/files", "/v1/nothing"):
-        answer = get(desk, path, key)
+        answer = get(engine, path, key)
         assert answer.status_code == 401
         assert answer.json()["error"]["code"] == "invalid_api_key"
 
 
-def test_the_openai_package_knows_the_refusal(desk):
-    with connect(desk.port, "sk-wrong") as client, pytest.raises(openai.AuthenticationError):
+def test_the_openai_package_knows_the_refusal(engine):
+    with connect(engine.port, "sk-wrong") as client, pytest.raises(openai.AuthenticationError):
         client.models.list()
 
 
-def test_another_scheme_than_bearer_is_refused(desk):
+def test_another_scheme_than_bearer_is_refused(engine):
     head = {"Authorization": f"Basic {KEY}"}
-    assert httpx2.get(f"http://127.0.0.1:{desk.port}/v1/models", headers=head).status_code == 401
+    assert httpx2.get(f"http://127.0.0.1:{engine.port}/v1/models", headers=head).status_code == 401
 
 
 def test_without_a_key_the_engine_serves_the_loopback_alone(tmp_path):
@@ -52,8 +52,8 @@ def test_without_a_key_the_engine_serves_the_loopback_alone(tmp_path):
 
 @pytest.fixture(scope="module")
 def open_engine(tmp_path_factory):
-    with engine_in_thread(tmp_path_factory.mktemp("open"), key="") as desk:
-        yield desk
+    with serve_engine(tmp_path_factory.mktemp("open"), key="") as engine:
+        yield engine
 
 
 OWN = ["127.0.0.1", "127.0.0.1:8702", "localhost:8702", "[::1]:8702", "LOCALHOST"]
@@ -88,17 +88,17 @@ def test_a_page_of_another_site_starts_nothing_at_an_engine_without_a_key(open_e
     assert httpx2.post(url, headers=headers, content=b"{}", timeout=longest()).status_code == 403
 
 
-def test_a_key_is_proof_enough_whatever_the_host(desk):
-    url = f"http://127.0.0.1:{desk.port}/v1/models"
+def test_a_key_is_proof_enough_whatever_the_host(engine):
+    url = f"http://127.0.0.1:{engine.port}/v1/models"
     headers = {"Host": "engine:8702", "Authorization": f"Bearer {KEY}"}
     assert httpx2.get(url, headers=headers, timeout=longest()).status_code == 200
 
 
-def test_health_and_figures_need_no_key(desk, tuned):
-    desk.ask(tuned.fine_tuned_model)
-    assert get(desk, "/healthz", "").json() == {"status": "ok"}
-    assert get(desk, "/readyz", "").status_code == 200
-    figures = get(desk, "/metrics", "")
+def test_health_and_figures_need_no_key(engine, tuned):
+    engine.ask(tuned.fine_tuned_model)
+    assert get(engine, "/healthz", "").json() == {"status": "ok"}
+    assert get(engine, "/readyz", "").status_code == 200
+    figures = get(engine, "/metrics", "")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
     assert figure(figures.text, "merlin_engine_jobs", status="running") == 0
     assert figure(figures.text, "merlin_engine_calls_total", method="POST", code="200") > 0
@@ -109,50 +109,50 @@ def test_health_and_figures_need_no_key(desk, tuned):
     ("method", "path", "status"),
     [("GET", "/v1/nothing", 404), ("PUT", "/v1/files", 405), ("GET", "/nothing", 404)],
 )
-def test_an_unknown_call_is_refused_in_the_protocols_shape(desk, method, path, status):
-    answer = get(desk, path, method=method)
+def test_an_unknown_call_is_refused_in_the_protocols_shape(engine, method, path, status):
+    answer = get(engine, path, method=method)
     assert answer.status_code == status
     assert answer.json()["error"]["type"] == "invalid_request_error"
     assert path in answer.json()["error"]["message"]
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"[" * 100_000, b'"\xff"'])
-def test_a_body_that_is_no_object_is_refused(desk, body):
+def test_a_body_that_is_no_object_is_refused(engine, body):
     for path in ("/v1/chat/completions", "/v1/fine_tuning/jobs"):
-        answer = get(desk, path, method="POST", content=body)
+        answer = get(engine, path, method="POST", content=body)
         assert answer.status_code == 400
         assert "JSON" in answer.json()["error"]["message"]
 
 
-def test_a_body_over_the_limit_is_refused(desk):
-    answer = get(desk, "/v1/chat/completions", method="POST", content=b" " * 4_000_001)
+def test_a_body_over_the_limit_is_refused(engine):
+    answer = get(engine, "/v1/chat/completions", method="POST", content=b" " * 4_000_001)
     assert answer.status_code == 413
 
 
 def posts():
-    """Return every call of the engine that may bring a body, from the app's own table."""
+    """Return all routes that accept a body."""
     app = create_app(EngineSettings(Path("nowhere"), "127.0.0.1", 0, KEY))
-    found = app.openapi()["paths"].items()
-    return sorted(path for path, calls in found if path.startswith("/v1") and "post" in calls)
+    paths = app.openapi()["paths"].items()
+    return sorted(path for path, calls in paths if path.startswith("/v1") and "post" in calls)
 
 
 @pytest.mark.parametrize("path", posts())
-def test_no_call_reads_a_body_without_end(desk, path):
-    """A body of JSON ends at 4 MB; forms have their own bound, and some calls read no body."""
+def test_no_call_reads_a_body_without_end(engine, path):
+    """JSON is limited to 4 MB; forms have their own limit, and some routes read no body."""
     place = path.format(job_id="none", endpoint_id="none")
-    answer = get(desk, place, method="POST", content=b" " * 4_000_001)
-    wanted = {"/v1/files": 400, "/v1/audio/transcriptions": 400}.get(path, 413)
+    answer = get(engine, place, method="POST", content=b" " * 4_000_001)
+    status = {"/v1/files": 400, "/v1/audio/transcriptions": 400}.get(path, 413)
     is_bodiless = path.endswith(("/cancel", "/pause", "/resume"))
-    assert answer.status_code == (404 if is_bodiless else wanted), answer.text
+    assert answer.status_code == (404 if is_bodiless else status), answer.text
 
 
-def test_every_answer_has_a_request_id(desk):
-    ids = {get(desk, "/v1/models").headers["x-request-id"] for _ in range(2)}
+def test_every_answer_has_a_request_id(engine):
+    ids = {get(engine, "/v1/models").headers["x-request-id"] for _ in range(2)}
     assert len(ids) == 2
 
 
 def test_two_engines_do_not_share_a_folder(tmp_path):
-    with engine_in_thread(tmp_path), pytest.raises(LeadTaken, match="another engine"):
+    with serve_engine(tmp_path), pytest.raises(LeadTaken, match="another engine"):
         serve(EngineSettings(Path(tmp_path), "127.0.0.1", 0, KEY))
 
 

@@ -1,4 +1,4 @@
-"""Jobs over HTTP, by the openai package as it is."""
+"""Jobs over HTTP, through the openai package."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from itertools import pairwise
 import openai
 import pytest
 
-from merlin.engine.database import Rows
-from tests.engine.running_engine import QUESTION, engine_in_thread, jsonl
+from merlin.engine.database import Database
+from tests.engine.running_engine import QUESTION, build_training_file, serve_engine
 from tests.support.protocol_nulls import fine_tune_answers, wrong_nulls
 
 pytestmark = pytest.mark.functional
@@ -32,20 +32,20 @@ def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
 
 
 def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=PACE_S) as desk, closing(watched(tmp_path)) as moves:
-        assert desk.train().status == "succeeded"
-        seen = moves.select("SELECT status, at FROM move ORDER BY rowid")
-    assert [each["status"] for each in seen] == [
+    with serve_engine(tmp_path, pace_s=PACE_S) as engine, closing(watched(tmp_path)) as moves:
+        assert engine.train().status == "succeeded"
+        rows = moves.select("SELECT status, at FROM move ORDER BY rowid")
+    assert [item["status"] for item in rows] == [
         *("validating_files", "queued", "running", "succeeded")
     ]
-    # However slow a machine is, no state is passed sooner.
-    times = [each["at"] for each in seen]
+    # The pauses are minimums, also on a slow machine.
+    times = [item["at"] for item in rows]
     assert all(after - before > 0.9 * PACE_S for before, after in pairwise(times))
 
 
 def watched(folder):
-    """Return the engine's rows, which note from now on when a job comes to a state."""
-    rows = Rows(folder / "engine.db")
+    """Return the engine's database, which records every status change of a job from now on."""
+    rows = Database(folder / "engine.db")
     rows.change("CREATE TABLE move (status TEXT, at REAL)")
     noted = "INSERT INTO move VALUES (NEW.status, (julianday('now') - 2440587.5) * 86400)"
     for when in ("INSERT", "UPDATE OF status"):
@@ -54,26 +54,26 @@ def watched(folder):
     return rows
 
 
-def test_events_tell_the_whole_life_newest_first(desk, tuned):
-    events = desk.jobs.list_events(tuned.id).data
+def test_events_tell_the_whole_life_newest_first(engine, tuned):
+    events = engine.jobs.list_events(tuned.id).data
     assert "successfully completed" in events[0].message
-    oldest = desk.events(tuned.id)
+    oldest = engine.events(tuned.id)
     assert oldest[0].message == f"Created fine-tuning job: {tuned.id}"
     assert oldest[1].message.startswith("Files validated")
     assert oldest[2].message == "Fine-tuning job started"
     assert len({event.id for event in oldest}) == len(oldest)
 
 
-def test_every_epoch_has_one_metrics_event(desk, tuned):
-    metrics = [event.data for event in desk.events(tuned.id) if event.type == "metrics"]
+def test_every_epoch_has_one_metrics_event(engine, tuned):
+    metrics = [event.data for event in engine.events(tuned.id) if event.type == "metrics"]
     assert [told["epoch"] for told in metrics] == list(range(1, len(metrics) + 1))
     assert len(metrics) == tuned.hyperparameters.n_epochs
     assert metrics[-1]["train_loss"] < metrics[0]["train_loss"]
     assert {"step", "train_accuracy", "valid_loss", "valid_accuracy"} <= metrics[-1].keys()
 
 
-def test_the_last_ten_checkpoints_are_kept_newest_first(desk, tuned):
-    kept = list(desk.jobs.checkpoints.list(tuned.id, limit=3))
+def test_the_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
+    kept = list(engine.jobs.checkpoints.list(tuned.id, limit=3))
     steps = [checkpoint.step_number for checkpoint in kept]
     assert len(steps) == 10
     assert steps == sorted(steps, reverse=True)
@@ -83,49 +83,49 @@ def test_the_last_ten_checkpoints_are_kept_newest_first(desk, tuned):
     assert first.metrics.train_loss is not None
 
 
-def test_events_are_paged(desk, tuned):
-    page = desk.jobs.list_events(tuned.id, limit=4)
+def test_events_are_paged(engine, tuned):
+    page = engine.jobs.list_events(tuned.id, limit=4)
     assert (len(page.data), page.has_more) == (4, True)
-    after = desk.jobs.list_events(tuned.id, limit=4, after=page.data[-1].id)
+    after = engine.jobs.list_events(tuned.id, limit=4, after=page.data[-1].id)
     assert not {e.id for e in page.data} & {e.id for e in after.data}
 
 
 def test_jobs_are_found_by_metadata_newest_first(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        file = desk.upload()
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        file = engine.upload()
         ids = [
-            desk.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
+            engine.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
             for n in range(5)
         ]
         wanted = {"merlin_launch": "ключ-1"}
-        assert [job.id for job in desk.jobs.list(metadata=wanted)] == [ids[3], ids[1]]
-        assert desk.jobs.list(metadata={**wanted, "n": "0"}).data == []
-        assert [job.id for job in desk.jobs.list(limit=2)] == ids[::-1]
-        assert desk.jobs.list(limit=2).has_more
+        assert [job.id for job in engine.jobs.list(metadata=wanted)] == [ids[3], ids[1]]
+        assert engine.jobs.list(metadata={**wanted, "n": "0"}).data == []
+        assert [job.id for job in engine.jobs.list(limit=2)] == ids[::-1]
+        assert engine.jobs.list(limit=2).has_more
 
 
 def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        file, key = desk.upload(), {"Idempotency-Key": "launch-1"}
-        raw = desk.jobs.with_raw_response
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        file, key = engine.upload(), {"Idempotency-Key": "launch-1"}
+        raw = engine.jobs.with_raw_response
         answers = [
             raw.create(model="recall", training_file=file.id, extra_headers=key).content
             for _ in range(2)
         ]
         assert answers[0] == answers[1]
-        assert len(desk.jobs.list().data) == 1
+        assert len(engine.jobs.list().data) == 1
         with pytest.raises(openai.UnprocessableEntityError) as refused:
-            desk.launch(file.id, suffix="other", extra_headers=key)
+            engine.launch(file.id, suffix="other", extra_headers=key)
         assert refused.value.code == "idempotency_mismatch"
 
 
 @pytest.mark.parametrize("form", ["method", "deprecated"])
-def test_hyperparameters_are_taken_in_both_forms(desk, form):
+def test_hyperparameters_are_taken_in_both_forms(engine, form):
     wanted = {"n_epochs": 2, "batch_size": 4}
     method = {"type": "supervised", "supervised": {"hyperparameters": wanted}}
-    job = desk.train(**({"method": method} if form == "method" else {"hyperparameters": wanted}))
+    job = engine.train(**({"method": method} if form == "method" else {"hyperparameters": wanted}))
     assert (job.hyperparameters.n_epochs, job.hyperparameters.batch_size) == (2, 4)
-    assert len(desk.jobs.checkpoints.list(job.id).data) == 2
+    assert len(engine.jobs.checkpoints.list(job.id).data) == 2
 
 
 @pytest.mark.parametrize(
@@ -150,27 +150,27 @@ def test_hyperparameters_are_taken_in_both_forms(desk, form):
         ({"hyperparameters": [1]}, "hyperparameters"),
     ],
 )
-def test_an_order_that_cannot_be_fulfilled_names_its_field(desk, tuned, other, param):
+def test_an_order_that_cannot_be_fulfilled_names_its_field(engine, tuned, other, param):
     asked = {"model": "recall", "training_file": tuned.training_file, **other}
     with pytest.raises(openai.BadRequestError) as refused:
-        desk.client.post("/fine_tuning/jobs", body=asked, cast_to=object)
+        engine.openai.post("/fine_tuning/jobs", body=asked, cast_to=object)
     assert refused.value.param == param
     assert refused.value.type == "invalid_request_error"
 
 
-def test_an_unknown_job_is_not_found(desk):
-    calls = [desk.jobs.retrieve, desk.jobs.cancel, desk.jobs.pause, desk.jobs.resume]
-    for call in [*calls, desk.jobs.list_events, desk.jobs.checkpoints.list]:
+def test_an_unknown_job_is_not_found(engine):
+    calls = [engine.jobs.retrieve, engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume]
+    for call in [*calls, engine.jobs.list_events, engine.jobs.checkpoints.list]:
         with pytest.raises(openai.NotFoundError):
             call("ftjob-none")
 
 
-def test_a_page_that_cannot_be_is_refused(desk):
+def test_a_page_that_cannot_be_is_refused(engine):
     pairs = {f"metadata[{number}]": "x" for number in range(1000)}
-    queries = [("limit", {"limit": each}) for each in ("0", str(10**9), f"{1:09d}{10**30}")]
+    queries = [("limit", {"limit": item}) for item in ("0", str(10**9), f"{1:09d}{10**30}")]
     for param, query in [*queries, ("after", {"after": "ftjob-none"}), ("metadata", pairs)]:
         with pytest.raises(openai.BadRequestError) as refused:
-            desk.jobs.list(extra_query=query)
+            engine.jobs.list(extra_query=query)
         assert refused.value.param == param
 
 
@@ -178,45 +178,47 @@ def test_a_page_that_cannot_be_is_refused(desk):
     ("content", "words"),
     [
         (b"no json\n", "Line 1: not JSON"),
-        (jsonl() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
-        (jsonl({QUESTION: "a"}), "1 example; at least 10"),
+        (build_training_file() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
+        (build_training_file({QUESTION: "a"}), "1 example; at least 10"),
     ],
 )
-def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(desk, content, words):
-    job = desk.train(desk.upload(content).id)
+def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(engine, content, words):
+    job = engine.train(engine.upload(content).id)
     assert (job.status, job.error.param) == ("failed", "training_file")
     assert words in job.error.message
     assert job.fine_tuned_model is None
-    assert desk.jobs.list_events(job.id).data[0].level == "error"
+    assert engine.jobs.list_events(job.id).data[0].level == "error"
 
 
-def test_why_a_job_failed_is_said_in_the_language_asked_for(desk):
-    job = desk.train(desk.upload(b"no json\n").id)
+def test_why_a_job_failed_is_said_in_the_language_asked_for(engine):
+    job = engine.train(engine.upload(b"no json\n").id)
     asked = {"Accept-Language": "ru"}
-    told = desk.jobs.retrieve(job.id, extra_headers=asked)
+    told = engine.jobs.retrieve(job.id, extra_headers=asked)
     assert told.error.message.startswith("Строка 1: это не JSON")
-    (listed,) = [each for each in desk.jobs.list(extra_headers=asked) if each.id == job.id]
+    (listed,) = [item for item in engine.jobs.list(extra_headers=asked) if item.id == job.id]
     assert listed.error.message == told.error.message
     assert told.error.code == job.error.code == "invalid_training_file"
     assert set(told.error.model_dump()) == {"code", "message", "param"}
 
 
-def test_a_bad_validation_file_is_named_as_such(desk, tuned):
-    job = desk.train(tuned.training_file, validation_file=desk.upload(b"[]\n").id)
+def test_a_bad_validation_file_is_named_as_such(engine, tuned):
+    job = engine.train(tuned.training_file, validation_file=engine.upload(b"[]\n").id)
     assert (job.status, job.error.param) == ("failed", "validation_file")
     assert job.error.code == "invalid_validation_file"
 
 
 def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        job = desk.launch()
-        desk.client.files.delete(job.training_file)
-    with engine_in_thread(tmp_path) as desk:
-        job = desk.until(job.id, "failed", "succeeded")
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        job = engine.launch()
+        engine.openai.files.delete(job.training_file)
+    with serve_engine(tmp_path) as engine:
+        job = engine.until(job.id, "failed", "succeeded")
         assert job.error.code == "file_not_found"
-        assert desk.train().status == "succeeded"
+        assert engine.train().status == "succeeded"
 
 
-def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(desk, tuned):
-    told = fine_tune_answers(str(desk.client.base_url), desk.client.api_key, tuned, jsonl())
+def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(engine, tuned):
+    told = fine_tune_answers(
+        str(engine.openai.base_url), engine.openai.api_key, tuned, build_training_file()
+    )
     assert {name: wrong for name, answer in told if (wrong := wrong_nulls(answer))} == {}

@@ -1,10 +1,10 @@
-"""How a client is told what is left."""
+"""The format of durations in rate limit headers."""
 
 from __future__ import annotations
 
 import pytest
 
-from merlin.engine.clients import span
+from merlin.engine.clients import format_duration
 
 pytestmark = pytest.mark.unit
 
@@ -14,4 +14,4 @@ pytestmark = pytest.mark.unit
     [(0, "0ms"), (0.12, "120ms"), (1, "1s"), (60, "1m0s"), (361, "6m1s"), (7261, "2h1m1s")],
 )
 def test_a_time_is_written_as_the_protocol_has_it(seconds, told):
-    assert span(seconds) == told
+    assert format_duration(seconds) == told

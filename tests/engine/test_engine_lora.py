@@ -1,4 +1,4 @@
-"""Language models through the whole engine: jobs over HTTP, a process trains, another answers."""
+"""Language models through the engine: one process trains, another serves."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
 from tests.engine import tiny_base
-from tests.engine.running_engine import EngineProcess, engine_in_thread
+from tests.engine.running_engine import EngineProcess, serve_engine
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 STEPS = {"n_epochs": 12, "batch_size": 2}
@@ -17,28 +17,28 @@ STEPS = {"n_epochs": 12, "batch_size": 2}
 
 @pytest.fixture(scope="module")
 def taught(tmp_path_factory):
-    """An engine with a pretrained base and a job that has taught it twenty facts."""
+    """An engine with a pretrained base and a job that has trained it on twenty facts."""
     folder = tmp_path_factory.mktemp("lora")
     models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
     answering = EngineAnsweringConfig(at_once=4, waiting=2)
-    with engine_in_thread(folder, models=models, answering=answering) as desk:
-        file = desk.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
-        job = desk.jobs.create(
+    with serve_engine(folder, models=models, answering=answering) as client:
+        file = client.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
+        job = client.jobs.create(
             model="tiny",
             training_file=file.id,
             validation_file=file.id,
             suffix="rooms",
             method={"type": "supervised", "supervised": {"hyperparameters": tiny_base.LEARNING}},
         )
-        desk.job = desk.until(job.id, "succeeded", "failed")
-        assert desk.job.status == "succeeded", desk.job.error
-        desk.folder = folder
-        yield desk
+        client.job = client.until(job.id, "succeeded", "failed")
+        assert client.job.status == "succeeded", client.job.error
+        client.folder = folder
+        yield client
 
 
-def ask_model(desk, model, name, **other):
-    asked = {"temperature": 0, "max_tokens": 40, **other}
-    return desk.ask(model, tiny_base.question(name), **asked)
+def ask_model(client, model, name, **other):
+    options = {"temperature": 0, "max_tokens": 40, **other}
+    return client.ask(model, tiny_base.question(name), **options)
 
 
 def test_a_tuned_model_answers_what_the_base_does_not_know(taught):
@@ -54,8 +54,8 @@ def test_a_tuned_model_answers_what_the_base_does_not_know(taught):
 
 def test_its_job_tells_losses_by_the_names_of_the_protocol(taught):
     events = [event.data for event in taught.events(taught.job.id) if event.type == "metrics"]
-    epochs = [told for told in events if "epoch" in told]
-    assert [told["epoch"] for told in epochs] == list(range(1, 41))
+    epochs = [metrics for metrics in events if "epoch" in metrics]
+    assert [metrics["epoch"] for metrics in epochs] == list(range(1, 41))
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 2
     assert {"train_mean_token_accuracy", "full_valid_loss"} <= epochs[-1].keys()
     checkpoints = taught.jobs.checkpoints.list(taught.job.id).data
@@ -82,7 +82,7 @@ def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(taught):
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
     assert "".join(pieces) == whole.choices[0].message.content
     assert last.usage == whole.usage
-    # A token of this tokenizer is a byte; the mark of the end is not told, so not counted.
+    # A token of this tokenizer is one byte; the end token is neither sent nor counted.
     assert whole.usage.completion_tokens == len(whole.choices[0].message.content)
 
 
@@ -90,7 +90,7 @@ def test_an_answer_can_be_cut_measured_and_shaped(taught):
     model = taught.job.fine_tuned_model
     cut = ask_model(taught, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
     assert cut.finish_reason == "length"
-    assert [len(each.top_logprobs) for each in cut.logprobs.content] == [2, 2, 2]
+    assert [len(token.top_logprobs) for token in cut.logprobs.content] == [2, 2, 2]
     stopped = ask_model(taught, model, "Vera", stop=["room"]).choices[0]
     assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
 
@@ -121,37 +121,37 @@ def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_pa
     models = {"tiny": EngineModelConfig(path=str(tiny_base.random_base()))}
     engine.settings = {"models": models}
     try:
-        desk = engine.start()
-        file = desk.upload(tiny_base.planted(tmp_path / "facts.jsonl").read_bytes())
+        client = engine.start()
+        file = client.upload(tiny_base.planted(tmp_path / "facts.jsonl").read_bytes())
         order = {"model": "tiny", "training_file": file.id, "hyperparameters": STEPS}
-        unbroken = desk.until(desk.jobs.create(**order).id, "succeeded", "failed")
-        broken = desk.jobs.create(**order)
-        desk.until(broken.id, "running")
+        unbroken = client.until(client.jobs.create(**order).id, "succeeded", "failed")
+        broken = client.jobs.create(**order)
+        client.until(broken.id, "running")
         engine.kill()
-        desk = engine.start()
-        desk.until(broken.id, "running")
-        desk.jobs.pause(broken.id)
-        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
-        desk.jobs.resume(broken.id)
-        ended = desk.until(broken.id, "succeeded", "failed")
+        client = engine.start()
+        client.until(broken.id, "running")
+        client.jobs.pause(broken.id)
+        assert client.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+        client.jobs.resume(broken.id)
+        ended = client.until(broken.id, "succeeded", "failed")
         assert ended.status == "succeeded", ended.error
         assert _weights(engine, ended) == _weights(engine, unbroken)
-        assert _epochs(desk, ended) == _epochs(desk, unbroken)
-        gone = desk.jobs.create(**order)
-        desk.until(gone.id, "running")
-        assert desk.jobs.cancel(gone.id).status == "cancelled"
-        assert desk.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
+        assert _epochs(client, ended) == _epochs(client, unbroken)
+        gone = client.jobs.create(**order)
+        client.until(gone.id, "running")
+        assert client.jobs.cancel(gone.id).status == "cancelled"
+        assert client.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
     finally:
         engine.close()
 
 
 def _weights(engine, job):
-    step = engine.desk.jobs.checkpoints.list(job.id).data[0].step_number
+    step = engine.client.jobs.checkpoints.list(job.id).data[0].step_number
     path = engine.folder / "models" / job.id / f"step-{step}" / "adapter_model.safetensors"
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _epochs(desk, job):
-    told = [event.data for event in desk.events(job.id) if event.type == "metrics"]
+def _epochs(client, job):
+    metrics = [event.data for event in client.events(job.id) if event.type == "metrics"]
     names = ("epoch", "step", "train_loss")
-    return [[data[name] for name in names] for data in told if "epoch" in data]
+    return [[data[name] for name in names] for data in metrics if "epoch" in data]

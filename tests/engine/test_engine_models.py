@@ -1,21 +1,21 @@
-"""The list of models, by the openai package as it is."""
+"""The list of models, through the openai package."""
 
 from __future__ import annotations
 
 import openai
 import pytest
 
-from tests.engine.running_engine import engine_in_thread
+from tests.engine.running_engine import serve_engine
 
 pytestmark = pytest.mark.functional
 
 
 def test_the_base_is_listed_first_then_the_tuned_newest_first(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
-        assert [model.id for model in desk.client.models.list()] == ["recall"]
-        file = desk.upload()
-        names = [desk.train(file.id, suffix=f"s{n}").fine_tuned_model for n in range(2)]
-        listed = list(desk.client.models.list())
+    with serve_engine(tmp_path) as engine:
+        assert [model.id for model in engine.openai.models.list()] == ["recall"]
+        file = engine.upload()
+        names = [engine.train(file.id, suffix=f"s{n}").fine_tuned_model for n in range(2)]
+        listed = list(engine.openai.models.list())
         assert [model.id for model in listed] == ["recall", *names[::-1]]
         for model in listed:
             assert (model.object, model.owned_by) == ("model", "merlin")
@@ -23,35 +23,35 @@ def test_the_base_is_listed_first_then_the_tuned_newest_first(tmp_path):
             assert model.context_window == 8192
 
 
-def test_a_model_and_a_checkpoint_are_found_by_name(desk, tuned):
-    checkpoint = desk.jobs.checkpoints.list(tuned.id).data[0].fine_tuned_model_checkpoint
+def test_a_model_and_a_checkpoint_are_found_by_name(engine, tuned):
+    checkpoint = engine.jobs.checkpoints.list(tuned.id).data[0].fine_tuned_model_checkpoint
     for name in ("recall", tuned.fine_tuned_model, checkpoint):
-        assert desk.client.models.retrieve(name).id == name
+        assert engine.openai.models.retrieve(name).id == name
     with pytest.raises(openai.NotFoundError) as refused:
-        desk.client.models.retrieve("ft:none")
+        engine.openai.models.retrieve("ft:none")
     assert refused.value.code == "model_not_found"
 
 
-def test_a_deleted_model_answers_no_more_and_its_checkpoints_do(desk):
-    job = desk.train()
-    desk.ask(job.fine_tuned_model)
-    assert desk.client.models.delete(job.fine_tuned_model).deleted
+def test_a_deleted_model_answers_no_more_and_its_checkpoints_do(engine):
+    job = engine.train()
+    engine.ask(job.fine_tuned_model)
+    assert engine.openai.models.delete(job.fine_tuned_model).deleted
     with pytest.raises(openai.NotFoundError):
-        desk.ask(job.fine_tuned_model)
-    kept = desk.jobs.checkpoints.list(job.id).data
-    assert desk.ask(kept[0].fine_tuned_model_checkpoint).merlin["known"]
+        engine.ask(job.fine_tuned_model)
+    kept = engine.jobs.checkpoints.list(job.id).data
+    assert engine.ask(kept[0].fine_tuned_model_checkpoint).merlin["known"]
 
 
 def test_the_weights_go_with_the_last_name_that_needs_them(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
-        job = desk.train(hyperparameters={"n_epochs": 1})
+    with serve_engine(tmp_path) as engine:
+        job = engine.train(hyperparameters={"n_epochs": 1})
         weights = tmp_path / "models" / job.id / "step-1"
-        desk.client.models.delete(f"{job.fine_tuned_model}:ckpt-step-1")
-        assert desk.ask(job.fine_tuned_model).merlin
-        desk.client.models.delete(job.fine_tuned_model)
+        engine.openai.models.delete(f"{job.fine_tuned_model}:ckpt-step-1")
+        assert engine.ask(job.fine_tuned_model).merlin
+        engine.openai.models.delete(job.fine_tuned_model)
         assert not weights.exists()
 
 
-def test_a_base_cannot_be_deleted(desk):
+def test_a_base_cannot_be_deleted(engine):
     with pytest.raises(openai.PermissionDeniedError):
-        desk.client.models.delete("recall")
+        engine.openai.models.delete("recall")

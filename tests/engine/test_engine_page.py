@@ -1,4 +1,4 @@
-"""The engine's pages: who sees them, what they tell, what may be done there, in both languages."""
+"""The engine's pages: access, contents and actions, in both languages."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from PIL import Image
 
 from merlin.core.rate_limit import FREE_TRIES
 from merlin.engine.pages.page import COOKIE, HEADERS
-from tests.engine.engine_pages import BASE, MISSING, SHOWN, STEPS, pages_in_thread
-from tests.engine.running_engine import KEY, TAUGHT, engine_in_thread
+from tests.engine.engine_pages import BASE, MISSING, SHOWN, STEPS, serve_pages
+from tests.engine.running_engine import EXAMPLES, KEY, serve_engine
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -24,47 +24,47 @@ get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=l
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    with pages_in_thread(tmp_path_factory.mktemp("pages")) as made:
-        wait_until(lambda: len(made.desk.losses(made.jobs["running"])) >= SHOWN)
+    with serve_pages(tmp_path_factory.mktemp("pages")) as made:
+        wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
         yield made
 
 
 @contextmanager
 def client(pages, **headers):
-    """Give a browser that was let in by the key."""
+    """Return a browser that has signed in with the key."""
     headers = {"Accept-Language": "ru", **headers}
-    with httpx.Client(base_url=pages.address, headers=headers, timeout=longest()) as made:
-        answer = made.post("/sign-in", data={"key": KEY}, headers=own(pages))
+    with httpx.Client(base_url=pages.address, headers=headers, timeout=longest()) as browser:
+        answer = browser.post("/sign-in", data={"key": KEY}, headers=own(pages))
         assert answer.status_code == 303, answer.text
-        yield made
+        yield browser
 
 
 def own(pages):
-    """Return what a browser says when the engine's own page sends a form."""
+    """Return the headers of a form sent by the engine's own page."""
     return {"Origin": pages.address, "Sec-Fetch-Site": "same-origin"}
 
 
 def words(page):
-    """Return what a person reads."""
-    shown = re.sub(r"<[^>]+>", " ", page.text)
-    return " ".join(shown.replace("&#39;", "'").split())
+    """Return the visible text."""
+    text = re.sub(r"<[^>]+>", " ", page.text)
+    return " ".join(text.replace("&#39;", "'").split())
 
 
 def test_board_tells_of_each_job_each_base_and_the_machine(pages):
     with client(pages) as browser:
         page = browser.get("/")
-        told = words(page)
+        text = words(page)
     for said in ("neurotypology-8", "идёт", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
-        assert said in told
+        assert said in text
     for said in ("в очереди", "на паузе", "завершено", "не удалось", "отменено"):
-        assert said in told
-    assert "не хватает памяти" in told
+        assert said in text
+    assert "не хватает памяти" in text
     assert "1\u00a0240\u00a0токенов/с" in page.text
     for name in ("recall", BASE, MISSING, "Apache-2.0", "не скачана"):
-        assert name in told
-    assert "Память" in told
-    assert "Свободно на диске" in told
-    assert f"ft:{BASE}:merlin:algorithms-12:" in told
+        assert name in text
+    assert "Память" in text
+    assert "Свободно на диске" in text
+    assert f"ft:{BASE}:merlin:algorithms-12:" in text
 
 
 def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
@@ -79,8 +79,8 @@ def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
 
 @pytest.fixture
 def fresh(tmp_path):
-    """An engine whose jobs a test may move."""
-    with pages_in_thread(tmp_path) as made:
+    """An engine whose jobs a test may change."""
+    with serve_pages(tmp_path) as made:
         yield made
 
 
@@ -100,19 +100,19 @@ def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
 
 
 def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
+    with serve_pages(tmp_path, is_empty=True) as pages, client(pages) as browser:
         live = re.search(r'hx-get="(/live[^"]+)"', browser.get("/").text)[1]
         assert browser.get(live).status_code == 204
-        pages.desk.train()
+        pages.client.train()
         assert browser.get(live).status_code == 200
 
 
 def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True) as pages, client(pages) as browser:
-        told = words(browser.get("/"))
-    assert "Обучений ещё не было" in told
-    assert "/v1/fine_tuning/jobs" in told
-    assert "Пока ни одной" in told
+    with serve_pages(tmp_path, is_empty=True) as pages, client(pages) as browser:
+        text = words(browser.get("/"))
+    assert "Обучений ещё не было" in text
+    assert "/v1/fine_tuning/jobs" in text
+    assert "Пока ни одной" in text
 
 
 def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
@@ -121,7 +121,7 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
     def press(move):
         answer = browser.post(f"/jobs/{job_id}/{move}", headers=own(fresh))
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
-        return fresh.desk.jobs.retrieve(job_id).status
+        return fresh.client.jobs.retrieve(job_id).status
 
     with client(fresh) as browser:
         assert press("pause") == "paused"
@@ -136,7 +136,7 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
         late = browser.post(f"/jobs/{job_id}/pause", headers=own(fresh))
         assert late.status_code == 409
         assert f'href="/jobs/{job_id}"' in late.text
-    assert fresh.desk.jobs.retrieve(job_id).status == "cancelled"
+    assert fresh.client.jobs.retrieve(job_id).status == "cancelled"
 
 
 def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
@@ -150,7 +150,7 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
     for headers in foreign[:2]:
         answer = post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
         assert (answer.status_code, COOKIE in answer.cookies) == (403, False)
-    assert pages.desk.jobs.retrieve(job_id).status == "queued"
+    assert pages.client.jobs.retrieve(job_id).status == "queued"
 
 
 def test_nobody_sees_anything_without_the_key(pages):
@@ -167,7 +167,7 @@ def test_nobody_sees_anything_without_the_key(pages):
 
 
 def every(pages):
-    """Return all addresses of one job."""
+    """Return all URLs of one job."""
     job_id = pages.jobs["running"]
     return [f"/jobs/{job_id}{end}" for end in ("", "/live", "/view", "/loss.png")]
 
@@ -207,9 +207,9 @@ def test_who_tries_many_keys_waits(fresh):
             assert answer.status_code == 401
             assert "Ключ не подходит" in words(answer)
             assert number == 0 or COOKIE not in browser.cookies
-        # The first wait is of one second: by now it may be over, the one after many more is not.
+        # The first wait is one second and can be over; after many failures it is not.
         for _ in range(10):
-            fresh.desk.app.state.sign_ins.tries.add_failure("127.0.0.1", time.monotonic())
+            fresh.client.app.state.sign_ins.tries.add_failure("127.0.0.1", time.monotonic())
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1
@@ -217,7 +217,7 @@ def test_who_tries_many_keys_waits(fresh):
 
 
 def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True, key="") as pages:
+    with serve_pages(tmp_path, is_empty=True, key="") as pages:
         assert get(pages.address).status_code == 200
         for host in ("localhost:8702", "127.0.0.1", "[::1]:8702"):
             assert get(pages.address, headers={"Host": host}).status_code == 200
@@ -237,8 +237,8 @@ def test_every_page_is_careful_with_browsers(pages):
 
 def test_words_of_clients_are_never_markup(tmp_path):
     evil = "<img src=x onerror=alert(1)>"
-    with pages_in_thread(tmp_path, is_empty=True) as pages:
-        job = pages.desk.train(metadata={"merlin_build": evil})
+    with serve_pages(tmp_path, is_empty=True) as pages:
+        job = pages.client.train(metadata={"merlin_build": evil})
         with client(pages) as browser:
             for road in ("/", f"/jobs/{job.id}"):
                 page = browser.get(road).text
@@ -247,26 +247,26 @@ def test_words_of_clients_are_never_markup(tmp_path):
 
 
 def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
-        job = desk.train()
+    with serve_engine(tmp_path) as engine:
+        job = engine.train()
         headers = {"Authorization": f"Bearer {KEY}"}
         for road in ("/", "/view", f"/jobs/{job.id}", f"/jobs/{job.id}/view"):
-            page = get(f"http://127.0.0.1:{desk.port}{road}", headers=headers)
+            page = get(f"http://127.0.0.1:{engine.port}{road}", headers=headers)
             assert page.status_code == 200
-            for question, answer in TAUGHT.items():
+            for question, answer in EXAMPLES.items():
                 assert question not in page.text
                 assert answer not in page.text
 
 
 def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pages):
     with client(pages) as browser:
-        told = words(browser.get(f"/jobs/{pages.jobs['running']}"))
+        text = words(browser.get(f"/jobs/{pages.jobs['running']}"))
         done = words(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
     for said in ("lora_targets", "q_proj, v_proj", "0,5", "Файлы проверены"):
-        assert said in told
-    # Weights are kept a second after the last ones, so those of a run under way may not be yet.
+        assert said in text
+    # Weights are written at most once a second, so those of a running job can be missing.
     assert "Контрольная точка, шаг" in done
-    assert "step 79 of 120" in told
+    assert "step 79 of 120" in text
     assert ":ckpt-step-60" in done
     assert "готовая модель" in done
     assert "48 000" in done
@@ -327,10 +327,10 @@ def test_a_form_that_brings_too_much_is_refused(pages):
 
 
 def test_older_jobs_stand_on_further_pages(tmp_path):
-    with pages_in_thread(tmp_path, is_empty=True, pace_s=600) as pages, client(pages) as browser:
-        file_id = pages.desk.upload().id
+    with serve_pages(tmp_path, is_empty=True, pace_s=600) as pages, client(pages) as browser:
+        file_id = pages.client.upload().id
         for number in range(25):
-            pages.desk.jobs.cancel(pages.desk.launch(file_id, suffix=f"old-{number}").id)
+            pages.client.jobs.cancel(pages.client.launch(file_id, suffix=f"old-{number}").id)
         first = browser.get("/")
         older = browser.get(re.search(r'href="(/\?after=[^"]+)"', first.text)[1])
     assert "old-24" in words(first)

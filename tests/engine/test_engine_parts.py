@@ -1,4 +1,4 @@
-"""Small parts of the engine, each by itself."""
+"""Unit tests of small parts of the engine."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
-from merlin.engine.child_process import child_environment
+from merlin.engine.child_process import build_environment
 from merlin.engine.database import (
     MAX_KEY_LENGTH,
-    STEPS,
+    MIGRATIONS,
+    Database,
     IdempotencyStore,
-    Rows,
     build_idempotency_key,
 )
 from merlin.engine.job_queue import JobThread
@@ -36,15 +36,15 @@ pytestmark = pytest.mark.unit
 
 @pytest.fixture
 def rows(tmp_path):
-    made = Rows(tmp_path / "engine.db")
-    yield made
-    made.close()
+    database = Database(tmp_path / "engine.db")
+    yield database
+    database.close()
 
 
 def test_the_threads_of_the_engine_do_not_bind_its_children():
     code = (
         "import json, os; from merlin.engine import child_process as own; own.limit_own_threads();"
-        "print(json.dumps([dict(os.environ), own.child_environment()]))"
+        "print(json.dumps([dict(os.environ), own.build_environment()]))"
     )
     path = os.pathsep.join(filter(None, sys.path))
     completed = subprocess.run(
@@ -64,7 +64,7 @@ def test_children_see_no_secret_and_import_nothing_from_the_working_folder(tmp_p
     (tmp_path / "json.py").write_text("raise SystemExit('imported from the working folder')")
     child = subprocess.run(
         [sys.executable, "-c", "import json, os; print(*os.environ)"],
-        env=child_environment(ADDED="1"),
+        env=build_environment(ADDED="1"),
         cwd=tmp_path,
         capture_output=True,
         check=True,
@@ -84,13 +84,13 @@ def test_a_token_is_a_word_or_a_sign():
 
 @pytest.mark.parametrize(("most", "left"), [(1, "Да"), (2, "Да,"), (3, "Да, нет"), (9, "Да, нет")])
 def test_the_head_of_a_text_stands_as_in_the_text(most, left):
-    assert training_file.first_tokens("Да, нет", most) == left
+    assert training_file.truncate("Да, нет", most) == left
 
 
 def test_a_database_is_made_once_and_opened_again(tmp_path):
     for _ in range(2):
-        rows = Rows(tmp_path / "engine.db")
-        assert rows.select("PRAGMA user_version") == [{"user_version": len(STEPS)}]
+        rows = Database(tmp_path / "engine.db")
+        assert rows.select("PRAGMA user_version") == [{"user_version": len(MIGRATIONS)}]
         assert rows.select("PRAGMA synchronous") == [{"synchronous": 2}]
         assert rows.select("PRAGMA journal_mode") == [{"journal_mode": "wal"}]
         rows.close()
@@ -131,14 +131,14 @@ def gone(path):
 )
 def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, harm, key):
     path = tmp_path / "engine.db"
-    Rows(path).close()
+    Database(path).close()
     harm(path)
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(Refused) as refused:
-        Rows(path)
+        Database(path)
     assert refused.value.key == key
     assert str(path) in text("ru", key, **refused.value.arguments)
-    assert [each for each in before if each not in set(tmp_path.rglob("*"))] == []
+    assert [path for path in before if path not in set(tmp_path.rglob("*"))] == []
 
 
 def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
@@ -225,9 +225,9 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
     def work():
         if not waiting:
             return False
-        found = waiting.pop(0)
-        seen.append(found)
-        if found == "bad":
+        item = waiting.pop(0)
+        seen.append(item)
+        if item == "bad":
             raise RuntimeError("a bug")
         return True
 
@@ -243,7 +243,7 @@ def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
 
 
 class Stop(threading.Event):
-    """The sign to stop; notes how long was waited for it, and lets the time pass at once."""
+    """A stop event that records the requested waits and returns at once."""
 
     def __init__(self):
         super().__init__()

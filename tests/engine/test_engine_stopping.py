@@ -1,12 +1,18 @@
-"""Cancel, pause and resume, also where they meet the end of a job."""
+"""Cancel, pause and resume, also at the moment the job ends."""
 
 from __future__ import annotations
 
 import openai
 import pytest
 
-from tests.engine.holding_engine import HELD, holding_engine, start_held_job
-from tests.engine.running_engine import ANSWER, engine_in_thread, jsonl, many, weights_of
+from tests.engine.holding_engine import HELD_SEED, serve_held_engine, start_held_job
+from tests.engine.running_engine import (
+    ANSWER,
+    build_examples,
+    build_training_file,
+    read_weights,
+    serve_engine,
+)
 
 pytestmark = pytest.mark.functional
 EPOCHS = 100
@@ -14,25 +20,25 @@ EPOCHS = 100
 
 @pytest.fixture(scope="module")
 def slow(tmp_path_factory):
-    """An engine with a job to be met while it runs."""
-    with holding_engine(tmp_path_factory.mktemp("slow")) as desk:
-        desk.large = desk.upload(jsonl(many(20))).id
-        yield desk
+    """An engine with a job that runs long enough to act on it."""
+    with serve_held_engine(tmp_path_factory.mktemp("slow")) as engine:
+        engine.large = engine.upload(build_training_file(build_examples(20))).id
+        yield engine
 
 
-def running(desk):
-    desk.may_go_on.clear()
-    return start_held_job(desk, desk.large, hyperparameters={"n_epochs": EPOCHS}).id
+def running(engine):
+    engine.may_go_on.clear()
+    return start_held_job(engine, engine.large, hyperparameters={"n_epochs": EPOCHS}).id
 
 
 def test_a_waiting_job_is_cancelled_for_good(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        job = desk.launch()
-        assert desk.jobs.cancel(job.id).status == "cancelled"
-        job = desk.jobs.cancel(job.id)
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        job = engine.launch()
+        assert engine.jobs.cancel(job.id).status == "cancelled"
+        job = engine.jobs.cancel(job.id)
         assert (job.status, job.fine_tuned_model) == ("cancelled", None)
         assert job.finished_at is not None
-        assert desk.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
+        assert engine.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
 
 
 def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(slow):
@@ -52,39 +58,39 @@ def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(slow):
     slow.may_go_on.set()
     slow.jobs.resume(job_id)
     rested = slow.until(job_id, "succeeded", "failed")
-    unbroken = slow.train(slow.large, seed=HELD, hyperparameters={"n_epochs": EPOCHS})
+    unbroken = slow.train(slow.large, seed=HELD_SEED, hyperparameters={"n_epochs": EPOCHS})
     losses = slow.losses(rested.id)
     assert len(losses) == EPOCHS
     assert losses == slow.losses(unbroken.id)
 
 
 def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        job = desk.launch()
-        assert desk.jobs.pause(job.id).status == "paused"
-        assert desk.jobs.resume(job.id).status == "validating_files"
-    with engine_in_thread(tmp_path) as desk:
-        assert desk.until(job.id, "succeeded", "failed").status == "succeeded"
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        job = engine.launch()
+        assert engine.jobs.pause(job.id).status == "paused"
+        assert engine.jobs.resume(job.id).status == "validating_files"
+    with serve_engine(tmp_path) as engine:
+        assert engine.until(job.id, "succeeded", "failed").status == "succeeded"
 
 
-def test_the_final_word_stands(desk, tuned):
-    for call in (desk.jobs.cancel, desk.jobs.pause, desk.jobs.resume):
+def test_the_final_word_stands(engine, tuned):
+    for call in (engine.jobs.cancel, engine.jobs.pause, engine.jobs.resume):
         with pytest.raises(openai.BadRequestError, match="succeeded"):
             call(tuned.id)
-    assert desk.jobs.retrieve(tuned.id).status == "succeeded"
-    assert desk.ask(tuned.fine_tuned_model).choices[0].message.content == ANSWER
+    assert engine.jobs.retrieve(tuned.id).status == "succeeded"
+    assert engine.ask(tuned.fine_tuned_model).choices[0].message.content == ANSWER
 
 
 def test_a_job_that_is_not_paused_cannot_be_resumed(tmp_path):
-    with engine_in_thread(tmp_path, pace_s=600) as desk:
-        job = desk.launch()
+    with serve_engine(tmp_path, pace_s=600) as engine:
+        job = engine.launch()
         with pytest.raises(openai.BadRequestError, match="validating_files"):
-            desk.jobs.resume(job.id)
+            engine.jobs.resume(job.id)
 
 
 def test_the_same_file_and_seed_give_the_same_weights(tmp_path):
-    with engine_in_thread(tmp_path) as desk:
-        file = desk.upload()
-        jobs = [desk.train(file.id, seed=seed) for seed in (1, 1, 2)]
-        weights = [weights_of(tmp_path, desk, job.id) for job in jobs]
+    with serve_engine(tmp_path) as engine:
+        file = engine.upload()
+        jobs = [engine.train(file.id, seed=seed) for seed in (1, 1, 2)]
+        weights = [read_weights(tmp_path, engine, job.id) for job in jobs]
         assert weights[0] == weights[1] != weights[2]

@@ -1,10 +1,10 @@
-"""What was heard, in the forms that subtitles have."""
+"""A transcript in the subtitle formats."""
 
 from __future__ import annotations
 
 import pytest
 
-from merlin.engine.transcription import stamp, transcript_response
+from merlin.engine.transcription import build_response, format_timestamp
 
 pytestmark = pytest.mark.unit
 
@@ -19,8 +19,8 @@ HEARD = {"duration": 3661.5, "segments": [{"start": 0.0, "end": 3661.5, "text": 
     ],
 )
 def test_subtitles_have_no_empty_line_within_a_cue(answer_format, written):
-    assert transcript_response(HEARD, answer_format).body == written
+    assert build_response(HEARD, answer_format).body == written
 
 
 def test_a_time_carries_over():
-    assert stamp(59.9996, ".") == "00:01:00.000"
+    assert format_timestamp(59.9996, ".") == "00:01:00.000"

@@ -1,4 +1,4 @@
-"""The engine behind its own certificate: who trusts it is answered, and nobody in the clear."""
+"""The engine with its own certificate: only clients that trust it are answered."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
             assert cookie.startswith("__Host-merlin-engine=")
             assert {"HttpOnly", "Secure", "Path=/"} <= set(cookie.split("; "))
             assert browser.get("/").status_code == 200
-        # A library reads the trusted certificates once: each look is a process of its own.
+        # The trusted certificates are read once per process.
         assert "CERTIFICATE_VERIFY_FAILED" in _looked_at(config, "")
         assert "'count': 1" in _looked_at(config, str(tmp_path / "cert.pem"))
     finally:
@@ -59,7 +59,7 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
 
 
 def _looked_at(config, trusted):
-    """Return what a look at the provider says, by the trusted certificates alone."""
+    """Return the output of `merlin provider` with these trusted certificates."""
     script = (
         "import sys\nfrom pathlib import Path\n"
         "from merlin.cli.doctor_checks import check_provider\nfrom merlin.config import load\n"

@@ -1,4 +1,4 @@
-"""The engine goes on with the trace of who asks it."""
+"""The engine continues the caller's trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is read of a training file, and what is refused with its line."""
+"""Reading a training file, and rejecting it with the line number."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from merlin.core.i18n import text
 from merlin.engine import training_file
-from merlin.engine.training_file import BadFile, conversations, preferences
-from tests.engine.running_engine import jsonl
+from merlin.engine.training_file import BadFile, read_conversations, read_preferences
+from tests.engine.running_engine import build_training_file
 
 pytestmark = pytest.mark.unit
 GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}]}
@@ -18,7 +18,7 @@ GOOD = {"messages": [{"role": "user", "content": "q"}, {"role": "assistant", "co
 def read(tmp_path, content, least=1):
     path = tmp_path / "train.jsonl"
     path.write_bytes(content)
-    return list(conversations(path, least))
+    return list(read_conversations(path, least))
 
 
 def line(*messages):
@@ -26,7 +26,7 @@ def line(*messages):
 
 
 def test_every_line_is_a_conversation(tmp_path):
-    talks = read(tmp_path, jsonl())
+    talks = read(tmp_path, build_training_file())
     assert len(talks) == 12
     assert [message.role for message in talks[0]] == ["system", "user", "assistant"]
 
@@ -100,18 +100,18 @@ def test_a_line_without_an_end_is_refused_without_being_read(tmp_path):
 
 def test_too_few_examples_are_counted(tmp_path):
     with pytest.raises(BadFile, match="12 examples; at least 13"):
-        read(tmp_path, jsonl(), least=13)
+        read(tmp_path, build_training_file(), least=13)
 
 
 def pair(**changes):
-    told = {"input": {"messages": [USER]}, "preferred_output": [SAID]}
-    return json.dumps({**told, "non_preferred_output": [SAID], **changes}).encode() + b"\n"
+    example = {"input": {"messages": [USER]}, "preferred_output": [SAID]}
+    return json.dumps({**example, "non_preferred_output": [SAID], **changes}).encode() + b"\n"
 
 
 def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() * 2)
-    [(asked, better, worse), _] = preferences(path, 2)
+    [(asked, better, worse), _] = read_preferences(path, 2)
     assert [message.content for message in asked] == ["q"]
     assert [message.content for message in (*better, *worse)] == ["a", "a"]
 
@@ -130,6 +130,6 @@ def test_a_pair_that_is_none_is_refused_with_its_line(tmp_path, bad, words):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() + bad)
     with pytest.raises(BadFile) as refused:
-        list(preferences(path, 1))
+        list(read_preferences(path, 1))
     assert str(refused.value).startswith("Line 2: ")
     assert words in str(refused.value)

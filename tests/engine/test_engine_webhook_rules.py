@@ -1,4 +1,4 @@
-"""Where webhooks may go, and when they are tried again."""
+"""The addresses that webhooks may be sent to, and the retry delays."""
 
 from __future__ import annotations
 
@@ -10,8 +10,13 @@ import pytest
 
 from merlin.config.engine import EngineSettings
 from merlin.core.clock import utc_now
-from merlin.engine.webhooks.delivery import MAX_RETRY_AFTER_S, wait_before_retry_s
-from merlin.engine.webhooks.endpoints import RETRY_DELAYS_S, SsrfGuard, is_public, pause_s
+from merlin.engine.webhooks.delivery import MAX_RETRY_AFTER_S, read_retry_after_s
+from merlin.engine.webhooks.endpoints import (
+    RETRY_DELAYS_S,
+    SsrfGuard,
+    compute_retry_delay_s,
+    is_public,
+)
 from tests.support.http_servers import SECRET
 
 pytestmark = pytest.mark.unit
@@ -24,15 +29,15 @@ def open_to_all(**other):
 def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
     walls = SsrfGuard(open_to_all())
     walls.check("https://localhost/")
-    assert not walls.lets("localhost", "127.0.0.1")
-    assert walls.lets("example.com", "93.184.216.34")
+    assert not walls.is_allowed("localhost", "127.0.0.1")
+    assert walls.is_allowed("example.com", "93.184.216.34")
 
 
 def test_a_host_that_the_configuration_names_may_be_a_private_one():
     walls = SsrfGuard(open_to_all(webhooks={"http://api:8701/hooks/provider": SECRET}))
     walls.check("http://api:8701/hooks/provider")
-    assert walls.lets("api", "10.0.0.1")
-    assert not walls.lets("other", "10.0.0.1")
+    assert walls.is_allowed("api", "10.0.0.1")
+    assert not walls.is_allowed("other", "10.0.0.1")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,7 @@ def test_only_addresses_of_the_public_internet_are_open(address, is_open):
 
 def test_tries_come_later_and_later_and_never_all_at_once():
     for tries, usual in enumerate([*RETRY_DELAYS_S, RETRY_DELAYS_S[-1]]):
-        pauses = {pause_s(tries) for _ in range(20)}
+        pauses = {compute_retry_delay_s(tries) for _ in range(20)}
         assert len(pauses) > 1
         assert all(0.8 * usual <= pause <= 1.2 * usual for pause in pauses)
     assert (RETRY_DELAYS_S[0], RETRY_DELAYS_S[-1]) == (5, 12 * 3600)
@@ -69,7 +74,7 @@ def test_tries_come_later_and_later_and_never_all_at_once():
 
 def test_retry_after_is_a_number_or_a_date_and_never_for_ever():
     def wait_s(header):
-        return wait_before_retry_s({"retry-after": header})
+        return read_retry_after_s({"retry-after": header})
 
     assert wait_s("120") == 120
     assert 50 < wait_s(format_datetime(utc_now() + timedelta(minutes=1))) <= 60

@@ -1,4 +1,4 @@
-"""Webhooks: who hears of a job that ended, by what signature, and how often it is tried."""
+"""Webhooks: recipients, signatures and retries."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from merlin.core.errors import ConfigError
 from merlin.core.webhook_signing import mask_secret, new_secret, signing_key
 from merlin.engine.clients import Clients, Limits
 from merlin.engine.context import Engine
-from merlin.engine.database import Rows
+from merlin.engine.database import Database
 from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
-from tests.engine.holding_engine import holding_engine, start_held_job
-from tests.engine.running_engine import Desk, engine_in_thread
+from tests.engine.holding_engine import serve_held_engine, start_held_job
+from tests.engine.running_engine import EngineClient, serve_engine
 from tests.support.certificates import certificate_pem, key_pem, new_key
 from tests.support.http_servers import SECRET, receiving
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
-# Nothing is tried again by itself, however slow a machine is: a test says when.
+# Longer than any test: retries happen only when a test makes them due.
 PUT_OFF = {"retry-after": "3600"}
 
 
@@ -40,9 +40,9 @@ def ear():
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
     folder = tmp_path_factory.mktemp("webhooks")
-    with holding_engine(folder) as desk, closing(Rows(folder / "engine.db")) as rows:
-        desk.folder, desk.rows, desk.hooks = folder, rows, desk.client.webhooks
-        yield desk
+    with serve_held_engine(folder) as engine, closing(Database(folder / "engine.db")) as rows:
+        engine.folder, engine.rows, engine.hooks = folder, rows, engine.openai.webhooks
+        yield engine
 
 
 @pytest.fixture
@@ -59,34 +59,34 @@ def wait_for_events(ear, n=1):
 
 
 def again(place):
-    """Let what waits be due now, as if the time had passed."""
+    """Make pending deliveries due now."""
     place.rows.change("UPDATE delivery SET due_at = 0 WHERE delivered_at IS NULL")
     place.rows.change("UPDATE endpoint SET not_before = 0")
 
 
 def settled(place, hook, tries):
-    """Wait until so many tries of the only waiting delivery were noted."""
+    """Wait until the pending delivery has this number of recorded attempts."""
 
     def noted():
         sql = "SELECT * FROM delivery WHERE endpoint_id = ? AND tries >= ?"
         return place.rows.select(sql, hook.id, tries)
 
-    found = wait_until(noted)[0]
+    rows = wait_until(noted)[0]
     wait_until(lambda: place.hooks.retrieve(hook.id).merlin["failing_since"])
-    return found
+    return rows
 
 
 def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
     job = place.train()
-    (told,) = wait_for_events(ear)
-    event = told.event(endpoint.signing_secret)
+    (deliveries,) = wait_for_events(ear)
+    event = deliveries.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
     assert event.object == "event"
     assert job.finished_at <= event.created_at <= utc_now().timestamp()
-    assert told.webhook_id.startswith("wh_")
-    assert told.headers["content-type"] == "application/json"
+    assert deliveries.webhook_id.startswith("wh_")
+    assert deliveries.headers["content-type"] == "application/json"
     with pytest.raises(openai.InvalidWebhookSignatureError):
-        told.event(new_secret())
+        deliveries.event(new_secret())
 
 
 @pytest.mark.parametrize("word", ["failed", "cancelled"])
@@ -96,8 +96,8 @@ def test_every_end_has_its_event(place, endpoint, ear, word):
         job = start_held_job(place)
         place.jobs.cancel(job.id)
     place.until(job.id, word)
-    (told,) = wait_for_events(ear)
-    event = told.event(endpoint.signing_secret)
+    (deliveries,) = wait_for_events(ear)
+    event = deliveries.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == (f"fine_tuning.job.{word}", job.id)
 
 
@@ -105,8 +105,8 @@ def test_only_what_was_asked_for_is_told(place, endpoint, ear):
     place.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
     place.train()
     place.train(place.upload(b"{}\n" * 10).id)
-    (told,) = wait_for_events(ear)
-    assert told.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
+    (deliveries,) = wait_for_events(ear)
+    assert deliveries.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
 
 
 def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place, endpoint, ear):
@@ -134,15 +134,15 @@ def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
         endpoint.id, keep_old_secret_active_for_24_hours=keeps_old
     ).signing_secret
     place.hooks.test(endpoint.id, event_type=TYPES[0])
-    (told,) = wait_for_events(ear)
-    told.event(new)
+    (deliveries,) = wait_for_events(ear)
+    deliveries.event(new)
     if keeps_old:
-        told.event(endpoint.signing_secret)
+        deliveries.event(endpoint.signing_secret)
         late = Endpoints(place.rows, lambda: utc_now() + timedelta(hours=24, seconds=1))
-        assert late.secrets_of(late.get(endpoint.id)) == [new]
+        assert late.list_secrets(late.get(endpoint.id)) == [new]
     else:
         with pytest.raises(openai.InvalidWebhookSignatureError):
-            told.event(endpoint.signing_secret)
+            deliveries.event(endpoint.signing_secret)
 
 
 def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
@@ -164,10 +164,10 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear)
         assert waiting["delivered_at"] is None
         assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
         place.hooks.update(endpoint.id)
-    told = wait_for_events(ear, 3)
-    assert len({each.webhook_id for each in told}) == 1
-    assert len({each.body for each in told}) == 1
-    assert told[-1].event(endpoint.signing_secret).data.id == job.id
+    deliveries = wait_for_events(ear, 3)
+    assert len({delivery.webhook_id for delivery in deliveries}) == 1
+    assert len({delivery.body for delivery in deliveries}) == 1
+    assert deliveries[-1].event(endpoint.signing_secret).data.id == job.id
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
 
 
@@ -234,26 +234,26 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
 
 
 def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
-    with engine_in_thread(tmp_path, webhooks={ear.url: SECRET}) as desk:
-        job = desk.train()
-        (told,) = wait_for_events(ear)
-        assert told.event().data.id == job.id
-        (hook,) = desk.client.webhooks.list()
+    with serve_engine(tmp_path, webhooks={ear.url: SECRET}) as engine:
+        job = engine.train()
+        (deliveries,) = wait_for_events(ear)
+        assert deliveries.event().data.id == job.id
+        (hook,) = engine.openai.webhooks.list()
         assert (hook.url, hook.merlin["is_of_config"]) == (ear.url, True)
-        for act in (desk.client.webhooks.delete, desk.client.webhooks.rotate_secret):
+        for act in (engine.openai.webhooks.delete, engine.openai.webhooks.rotate_secret):
             with pytest.raises(openai.BadRequestError, match=r"engine\.webhooks"):
                 act(hook.id)
-    with engine_in_thread(tmp_path) as desk:
-        assert list(desk.client.webhooks.list()) == []
+    with serve_engine(tmp_path) as engine:
+        assert list(engine.openai.webhooks.list()) == []
 
 
 def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, ear):
-    said = {ear.url: SECRET}
+    webhooks = {ear.url: SECRET}
     ear.script = [500]
-    with engine_in_thread(tmp_path, webhooks=said) as desk:
-        desk.train()
+    with serve_engine(tmp_path, webhooks=webhooks) as engine:
+        engine.train()
         (first,) = wait_for_events(ear)
-    with engine_in_thread(tmp_path, webhooks=said):
+    with serve_engine(tmp_path, webhooks=webhooks):
         assert wait_for_events(ear, 2)[1].webhook_id == first.webhook_id
 
 
@@ -274,18 +274,18 @@ def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_pa
 
 def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):
     key = Clients(place.rows).add("anna", Limits())
-    with closing(Desk(place.port, key)) as anna, receiving() as hers:
-        hook = anna.client.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
-        assert [webhook.id for webhook in anna.client.webhooks.list()] == [hook.id]
+    with closing(EngineClient(place.port, key)) as anna, receiving() as hers:
+        hook = anna.openai.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
+        assert [webhook.id for webhook in anna.openai.webhooks.list()] == [hook.id]
         with pytest.raises(openai.NotFoundError):
-            anna.client.webhooks.retrieve(endpoint.id)
+            anna.openai.webhooks.retrieve(endpoint.id)
         with pytest.raises(openai.BadRequestError, match="after"):
-            anna.client.webhooks.list(after=endpoint.id)
+            anna.openai.webhooks.list(after=endpoint.id)
         place.train()
         job = anna.train()
         wait_for_events(ear, 2)
-        (told,) = wait_for_events(hers)
-        assert told.event(hook.signing_secret).data.id == job.id
+        (deliveries,) = wait_for_events(hers)
+        assert deliveries.event(hook.signing_secret).data.id == job.id
 
 
 @pytest.mark.parametrize(
@@ -314,9 +314,9 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoi
     ],
 )
 def test_an_endpoint_that_cannot_be_is_refused_by_its_field(place, field, value):
-    asked = {"name": "tests", "url": "https://example.com/", "event_types": TYPES, field: value}
+    body = {"name": "tests", "url": "https://example.com/", "event_types": TYPES, field: value}
     with pytest.raises(openai.BadRequestError) as refused:
-        place.client.post("/webhook_endpoints", body=asked, cast_to=object)
+        place.openai.post("/webhook_endpoints", body=body, cast_to=object)
     assert refused.value.param == field
 
 
@@ -326,7 +326,7 @@ def test_only_its_own_user_reads_the_engines_database(place):
 
 
 def test_what_was_taken_long_ago_is_forgotten(tmp_path):
-    with closing(Rows(tmp_path / "engine.db")) as rows:
+    with closing(Database(tmp_path / "engine.db")) as rows:
         Endpoints(rows).sync_config({"https://a.example/": SECRET})
         rows.change(
             "INSERT INTO job (id, created_at, status, base, training_file, suffix, seed, metadata,"
@@ -334,8 +334,8 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
         )
         for days in (40, 0):
             outbox = Endpoints(rows, lambda days=days: utc_now() - timedelta(days=days))
-            outbox.job_ended("j", "succeeded")
-            outbox.note_delivered(outbox.heads()[0]["id"])
+            outbox.add_deliveries("j", "succeeded")
+            outbox.note_delivered(outbox.list_next_deliveries()[0]["id"])
         assert outbox.count_waiting() == 0
         assert rows.select("SELECT COUNT(*) AS n FROM delivery") == [{"n": 1}]
 
@@ -347,7 +347,7 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
         return utc_now() + ahead[0]
 
     ear.script[:] = [500]
-    with closing(Rows(tmp_path / "engine.db")) as rows:
+    with closing(Database(tmp_path / "engine.db")) as rows:
         endpoints = Endpoints(rows, clock)
         document = endpoints.add(EndpointChange(name="tests", url=ear.url, event_types=TYPES), "")
         now = clock().timestamp()

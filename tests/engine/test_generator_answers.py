@@ -1,4 +1,4 @@
-"""Our own backend: what a batch says is what each row would have said alone."""
+"""Our own backend: batched answers equal those of each row alone."""
 
 from __future__ import annotations
 
@@ -18,136 +18,136 @@ WILD = {"temperature": 2.0, "most_tokens": 60}
 
 
 def padded(number):
-    """Return a question whose length differs from its neighbours'."""
+    """Return a question of another length than its neighbours."""
     return question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
-def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(speaker, reference, adapters):
+def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(runner, reference, adapters):
     asks = [(padded(n), adapters.get(n % 5), GREEDY) for n in range(12)]
     right = [reference.text(asked, adapter) for asked, adapter, _ in asks]
-    assert speaker.together(*asks) == right
+    assert runner.ask_concurrently(*asks) == right
     assert len(set(right)) > 5
 
 
-def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(speaker, reference, adapters):
+def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(runner, reference, adapters):
     long = {**WILD, "most_tokens": 300}
-    alone = speaker.text("Tell me.", adapters[2], seed=5, **long)
-    stream = speaker.stream("Tell me.", adapters[2], seed=5, **long)
+    alone = runner.text("Tell me.", adapters[2], seed=5, **long)
+    stream = runner.stream("Tell me.", adapters[2], seed=5, **long)
     begun = [stream.next() for _ in range(3)]
-    between = speaker.text(padded(3), adapters[1], **GREEDY)
+    between = runner.text(padded(3), adapters[1], **GREEDY)
     rest = stream.rest()
     assert between == reference.text(padded(3), adapters[1])
     assert "".join(piece.text for piece in [*begun, *rest[:-1]]) == alone
 
 
-def test_a_long_prompt_is_read_in_parts_and_says_the_same(speaker, reference):
+def test_a_long_prompt_is_read_in_parts_and_says_the_same(runner, reference):
     asked = "Where is Anna? " * 55
     assert reference.tokens(asked).shape[1] > 512
     asks = [(asked, None, GREEDY), (padded(1), None, GREEDY)]
-    assert speaker.together(*asks) == [reference.text(one, None) for one, _, _ in asks]
+    assert runner.ask_concurrently(*asks) == [reference.text(one, None) for one, _, _ in asks]
 
 
-def test_usage_is_counted_by_the_models_own_tokenizer(speaker, reference):
-    text, _, ending = speaker.ask(question("Anna"), temperature=0)
+def test_usage_is_counted_by_the_models_own_tokenizer(runner, reference):
+    text, _, ending = runner.ask(question("Anna"), temperature=0)
     assert ending.reason == "stop"
     assert ending.prompt_tokens == reference.tokens(question("Anna")).shape[1]
     assert ending.completion_tokens == len(reference.tokenizer.encode(text))
 
 
-def test_an_answer_that_is_cut_says_so(speaker):
-    text, _, ending = speaker.ask(question("Anna"), temperature=0, most_tokens=4)
+def test_an_answer_that_is_cut_says_so(runner):
+    text, _, ending = runner.ask(question("Anna"), temperature=0, most_tokens=4)
     assert (text, ending.reason, ending.completion_tokens) == ("In r", "length", 4)
 
 
-def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(speaker):
+def test_a_prompt_beyond_the_window_is_refused_with_both_numbers(runner):
     with pytest.raises(ApiError) as refused:
-        speaker.ask("a" * 2000)
+        runner.ask("a" * 2000)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert "1024" in str(refused.value)
     assert "20" in str(refused.value)
 
 
-def test_an_answer_ends_where_the_window_does(speaker):
-    _, _, ending = speaker.ask("a" * 980, temperature=2.0, seed=1)
+def test_an_answer_ends_where_the_window_does(runner):
+    _, _, ending = runner.ask("a" * 980, temperature=2.0, seed=1)
     assert ending.prompt_tokens + ending.completion_tokens <= 1024
 
 
-def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(speaker):
-    whole = speaker.text(question("Anna"), temperature=0)
+def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(runner):
+    whole = runner.text(question("Anna"), temperature=0)
     stops = [whole[3:9], "nothing"]
-    text, pieces, ending = speaker.ask(question("Anna"), temperature=0, stops=stops)
+    text, pieces, ending = runner.ask(question("Anna"), temperature=0, stops=stops)
     assert (text, ending.reason) == (whole[:3], "stop")
     assert all("r" not in piece.text for piece in pieces)
 
 
-def test_what_only_began_like_a_stop_is_told_in_the_end(speaker):
-    whole = speaker.text(question("Anna"), temperature=0)
-    assert speaker.text(question("Anna"), temperature=0, stops=[f"{whole[-3:]}x"]) == whole
+def test_what_only_began_like_a_stop_is_told_in_the_end(runner):
+    whole = runner.text(question("Anna"), temperature=0)
+    assert runner.text(question("Anna"), temperature=0, stops=[f"{whole[-3:]}x"]) == whole
 
 
-def test_a_seed_gives_the_same_text_whatever_runs_beside(speaker, adapters):
-    alone = [speaker.text(padded(n), seed=n, **WILD) for n in range(3)]
+def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
+    alone = [runner.text(padded(n), seed=n, **WILD) for n in range(3)]
     others = [(padded(n), adapters[n % 5 + 1], WILD) for n in range(4)]
     seeded = [(padded(n), None, {"seed": n, **WILD}) for n in range(3)]
-    assert speaker.together(*others, *seeded)[4:] == alone
+    assert runner.ask_concurrently(*others, *seeded)[4:] == alone
     assert len(set(alone)) == 3
 
 
-def test_without_a_word_on_chance_the_base_answers_as_its_makers_say(speaker):
-    # This one's generation config draws no lots.
-    greedy = speaker.text(question("Anna"), temperature=0, most_tokens=40)
-    assert speaker.text(question("Anna"), most_tokens=40) == greedy
+def test_without_a_word_on_chance_the_base_answers_as_its_makers_say(runner):
+    # The generation config of this base does not sample.
+    greedy = runner.text(question("Anna"), temperature=0, most_tokens=40)
+    assert runner.text(question("Anna"), most_tokens=40) == greedy
 
 
-def test_a_tiny_top_p_leaves_the_likeliest_token_alone(speaker):
-    greedy = speaker.text(question("Anna"), temperature=0)
-    assert speaker.text(question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
+def test_a_tiny_top_p_leaves_the_likeliest_token_alone(runner):
+    greedy = runner.text(question("Anna"), temperature=0)
+    assert runner.text(question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
 
 
-def test_logprobs_are_the_models_own_for_each_token(speaker, reference):
+def test_logprobs_are_the_models_own_for_each_token(runner, reference):
     import torch
 
-    text, pieces, ending = speaker.ask(question("Anna"), temperature=0, logprobs=20)
-    chances = [chance for piece in pieces for chance in piece.chances]
-    assert "".join(chance.token for chance in chances) == text
-    assert len(chances) == ending.completion_tokens
+    text, pieces, ending = runner.ask(question("Anna"), temperature=0, logprobs=20)
+    token_logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
+    assert "".join(token_logprob.token for token_logprob in token_logprobs) == text
+    assert len(token_logprobs) == ending.completion_tokens
     logs = torch.log_softmax(reference.last_logits(question("Anna")), -1)
-    assert chances[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
-    for chance in chances:
-        assert chance.likeliest[0] == (chance.token, chance.logprob)
-        assert 0.5 < sum(math.exp(one) for _, one in chance.likeliest) <= 1.0001
+    assert token_logprobs[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
+    for token_logprob in token_logprobs:
+        assert token_logprob.top_logprobs[0] == (token_logprob.token, token_logprob.logprob)
+        assert 0.5 < sum(math.exp(one) for _, one in token_logprob.top_logprobs) <= 1.0001
 
 
-def test_logprobs_of_what_a_stop_cut_off_are_not_told(speaker):
-    _, pieces, _ = speaker.ask(question("Anna"), temperature=0, logprobs=0, stops=["room"])
-    told = [chance for piece in pieces for chance in piece.chances]
-    assert "".join(chance.token for chance in told) == "In "
-    assert not told[0].likeliest
+def test_logprobs_of_what_a_stop_cut_off_are_not_told(runner):
+    _, pieces, _ = runner.ask(question("Anna"), temperature=0, logprobs=0, stops=["room"])
+    logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
+    assert "".join(token_logprob.token for token_logprob in logprobs) == "In "
+    assert not logprobs[0].top_logprobs
 
 
-def test_json_is_always_one_object_that_can_be_read(speaker, adapters):
+def test_json_is_always_one_object_that_can_be_read(runner, adapters):
     shapes = [{"most_tokens": most} for most in (2, 7, 60)] + [{"top_p": 0.5, "most_tokens": 90}]
     asks = [
         (padded(n), adapters.get(n % 4), {"is_json": True, "seed": n, **shapes[n % 4]})
         for n in range(24)
     ]
-    for told in speaker.together(*asks, (padded(1), None, {"is_json": True, **GREEDY})):
-        assert isinstance(json.loads(told), dict)
+    for logprobs in runner.ask_concurrently(*asks, (padded(1), None, {"is_json": True, **GREEDY})):
+        assert isinstance(json.loads(logprobs), dict)
 
 
-def test_json_in_one_token_is_refused(speaker):
+def test_json_in_one_token_is_refused(runner):
     with pytest.raises(ApiError, match="at least 2 tokens"):
-        speaker.ask("x", is_json=True, most_tokens=1)
+        runner.ask("x", is_json=True, most_tokens=1)
 
 
-def test_no_piece_ever_holds_half_a_character(speaker):
+def test_no_piece_ever_holds_half_a_character(runner):
     for seed in range(6):
-        text, pieces, _ = speaker.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)
+        text, pieces, _ = runner.ask("Где Анна?", temperature=1.8, seed=seed, most_tokens=60)
         assert not any(piece.text.endswith("�") for piece in pieces)
         assert "".join(piece.text for piece in pieces) == text
 
 
-def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(speaker, adapters, tmp_path):
+def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(runner, adapters, tmp_path):
     folder = tmp_path / "damaged"
     folder.mkdir()
     (folder / "adapter_config.json").write_bytes(
@@ -155,13 +155,15 @@ def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(speaker, adapter
     )
     (folder / "adapter_model.safetensors").write_bytes(b"no weights")
     damaged = Adapter("0" * 64, folder)
-    bad, good = speaker.together((padded(1), damaged, GREEDY), (question("Anna"), None, GREEDY))
+    bad, good = runner.ask_concurrently(
+        (padded(1), damaged, GREEDY), (question("Anna"), None, GREEDY)
+    )
     assert isinstance(bad, ApiError)
     assert bad.code == "model_damaged"
     assert good.startswith("In room")
 
 
-def test_an_adapter_of_another_base_is_refused_with_the_layer(speaker, adapters, tmp_path):
+def test_an_adapter_of_another_base_is_refused_with_the_layer(runner, adapters, tmp_path):
     import torch
     from safetensors.torch import save_file
 
@@ -174,19 +176,19 @@ def test_an_adapter_of_another_base_is_refused_with_the_layer(speaker, adapters,
     with pytest.raises(
         ApiError, match=r"does not fit the layer model\.layers\.0\.self_attn\.q_proj"
     ):
-        speaker.ask("x", Adapter("1" * 64, folder))
+        runner.ask("x", Adapter("1" * 64, folder))
 
 
 def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
-    speaker, reference, tmp_path
+    runner, reference, tmp_path
 ):
     shapes = {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"layers.0.self_attn.q_proj": 40}}
     made = reference.adapter(tmp_path / "own", 9, 4, ["q_proj", "down_proj"], **shapes)
     stable = reference.adapter(tmp_path / "stable", 10, 9, ["v_proj"], use_rslora=True)
     asks = [(padded(n), adapter, GREEDY) for n in (1, 2) for adapter in (made, stable)]
-    assert speaker.together(*asks) == [reference.text(one, low) for one, low, _ in asks]
+    assert runner.ask_concurrently(*asks) == [reference.text(one, low) for one, low, _ in asks]
 
 
-def test_embeddings_of_a_base_that_makes_none_are_refused(speaker):
+def test_embeddings_of_a_base_that_makes_none_are_refused(runner):
     with pytest.raises(ApiError, match="makes no embeddings"):
-        speaker.run(speaker.backend.embed(["a"]))
+        runner.run(runner.backend.embed(["a"]))

@@ -1,4 +1,4 @@
-"""The automaton that keeps an answer one JSON object: whatever it lets pass can be read."""
+"""The JSON grammar: every prefix that it accepts can be completed to a valid object."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ VALUES = st.recursive(
     max_leaves=12,
 )  # fmt: skip
 OBJECTS = st.dictionaries(st.text(), VALUES)
-# More of the bytes that mean something than there would be by chance.
+# JSON's own characters are more frequent than in random bytes.
 BYTES = st.lists(st.sampled_from(b'{}[]",:0-.e+tfn\\u a') | st.integers(0, 255), max_size=60)
 
 
-def led(wanted):
-    """Return the bytes that the automaton let pass of those wanted, and where it stands."""
+def feed(wanted):
+    """Return the bytes that the grammar accepts, and its state after them."""
     prefix, written = JsonGrammar(), b""
     for byte in wanted:
         if then := prefix.step(byte):
@@ -34,29 +34,29 @@ def led(wanted):
 
 @given(BYTES)
 def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
-    prefix, written = led(wanted)
-    assert isinstance(json.loads((written + prefix.closing()).decode()), dict)
-    closed = prefix.then(prefix.closing())
+    prefix, written = feed(wanted)
+    assert isinstance(json.loads((written + prefix.shortest_completion()).decode()), dict)
+    closed = prefix.extend(prefix.shortest_completion())
     assert closed is not None
-    assert closed.is_whole
+    assert closed.is_complete
 
 
 @given(BYTES)
 def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(wanted):
-    prefix, _ = led(wanted)
-    while not prefix.is_whole:
-        left = prefix.closing()
+    prefix, _ = feed(wanted)
+    while not prefix.is_complete:
+        left = prefix.shortest_completion()
         prefix = prefix.step(left[0])
         assert prefix is not None
-        assert len(prefix.closing()) == len(left) - 1
+        assert len(prefix.shortest_completion()) == len(left) - 1
 
 
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))
 def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
     text = json.dumps(written, ensure_ascii=is_ascii, indent=indent)
-    found = JsonGrammar().then(text.encode())
-    assert found is not None
-    assert found.is_whole
+    extended = JsonGrammar().extend(text.encode())
+    assert extended is not None
+    assert extended.is_complete
 
 
 @pytest.mark.parametrize(
@@ -68,15 +68,15 @@ def test_every_object_that_people_write_is_let_pass(written, is_ascii, indent):
     ],
 )
 def test_what_is_no_object_is_not_let_pass(wrong):
-    assert JsonGrammar().then(wrong.encode()) is None
+    assert JsonGrammar().extend(wrong.encode()) is None
 
 
 @pytest.mark.parametrize("wrong", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80", b"\xc3(", b"\xf5"])
 def test_what_is_no_utf_8_is_not_let_pass(wrong):
-    assert JsonGrammar().then(b'{"' + wrong) is None
+    assert JsonGrammar().extend(b'{"' + wrong) is None
 
 
 def test_depth_digits_and_spaces_have_an_end():
-    assert JsonGrammar().then(b'{"a":' + b"[" * MAX_DEPTH) is None
-    assert JsonGrammar().then(b'{"a":' + b"1" * 100) is None
-    assert JsonGrammar().then(b"{" + b" " * 100) is None
+    assert JsonGrammar().extend(b'{"a":' + b"[" * MAX_DEPTH) is None
+    assert JsonGrammar().extend(b'{"a":' + b"1" * 100) is None
+    assert JsonGrammar().extend(b"{" + b" " * 100) is None

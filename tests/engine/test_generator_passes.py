@@ -1,10 +1,10 @@
-"""Bases of several builds: rows of different lengths together, or one by one where they must."""
+"""Models of several architectures: rows of different lengths in one batch, or one by one."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.engine.backends_asked import quiet
+from tests.engine.backends_asked import ignore_warnings
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
@@ -23,7 +23,7 @@ SMALL = {
 }
 SLIDING = {"sliding_window": 6}
 MIXED = ["sliding_attention", "full_attention"] * 2
-TOGETHER = {
+BATCHED = {
     "Llama": {},
     "Qwen2": {},
     "Qwen3": {"layer_types": MIXED, "use_sliding_window": True, **SLIDING},
@@ -33,93 +33,93 @@ TOGETHER = {
     "GPT2": {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 256},
     "Phi3": {},
 }
-ALONE = {
+SEQUENTIAL = {
     "Mamba": {"state_size": 4, "hidden_size": 32, "num_hidden_layers": 2, "vocab_size": 64},
     "Bloom": {"hidden_size": 32, "n_layer": 2, "n_head": 4, "vocab_size": 64},
 }
 PROMPTS = [[5, 6, 7], [9] * 20 + [3], [11, 2, 33, 44, 51, 17, 8], [60]]
 
 
-def model_of(kind, options):
+def build_model(kind, options):
     import torch
 
-    with quiet():
+    with ignore_warnings():
         import transformers
 
         config = getattr(transformers, f"{kind}Config")(**options)
         torch.manual_seed(3)
         model = transformers.AutoModelForCausalLM.from_config(config).eval()
-    # Far apart, so that no rounding decides which token is the likeliest.
+    # Large weights, so that rounding does not change the argmax.
     with torch.no_grad():
         for weight in model.parameters():
             weight.mul_(3)
     return model
 
 
-def passes_for(model):
+def choose_passes_for(model):
     import torch
 
     from merlin.engine.serving.worker.base import choose_passes
     from merlin.engine.serving.worker.forward import AdapterStack
 
-    with quiet(), torch.inference_mode():
+    with ignore_warnings(), torch.inference_mode():
         return choose_passes(model, AdapterStack(model))
 
 
-def said_alone(model, prompt, steps):
-    """Return the likeliest tokens, the whole text read anew for each."""
+def generate_alone(model, prompt, steps):
+    """Return the greedy tokens, without a cache."""
     import torch
 
     tokens = list(prompt)
-    with quiet(), torch.inference_mode():
+    with ignore_warnings(), torch.inference_mode():
         for _ in range(steps):
             logits = model(input_ids=torch.tensor([tokens]), use_cache=False).logits
             tokens.append(int(logits[0, -1].argmax()))
     return tokens[len(prompt) :]
 
 
-def said_together(passes, prompts, steps):
-    """Return the likeliest tokens of rows that join one a step; the first leaves half-way."""
+def generate_together(passes, prompts, steps):
+    """Return the greedy tokens of rows that join one per step; the first leaves half-way."""
     import torch
 
-    memory, said, rows = passes.memory(0), [[] for _ in prompts], []
-    with quiet(), torch.inference_mode():
+    cache, generated, rows = passes.create_cache(0), [[] for _ in prompts], []
+    with ignore_warnings(), torch.inference_mode():
         for step in range(steps + len(prompts)):
             if step < len(prompts):
-                joining = passes.memory(1)
-                said[step].append(best(passes.read(joining, [prompts[step]], [None]))[0])
-                memory.take(joining)
+                joining = passes.create_cache(1)
+                generated[step].append(choose_best(passes.run(joining, [prompts[step]], [None]))[0])
+                cache.append_rows(joining)
                 rows.append(step)
-            last = [said[row][-1:] for row in rows]
-            tokens = best(passes.read(memory, last, [None] * len(rows)))
+            last = [generated[row][-1:] for row in rows]
+            tokens = choose_best(passes.run(cache, last, [None] * len(rows)))
             for row, token in zip(rows, tokens, strict=True):
-                said[row].append(token)
+                generated[row].append(token)
             if step == steps // 2:
-                memory.drop(0)
+                cache.remove_row(0)
                 rows[0] = rows[-1]
                 rows.pop()
-    return said
+    return generated
 
 
-def best(logits):
+def choose_best(logits):
     return logits.argmax(-1).tolist()
 
 
-@pytest.mark.parametrize("kind", TOGETHER)
+@pytest.mark.parametrize("kind", BATCHED)
 def test_rows_together_say_what_each_says_alone(kind):
-    model = model_of(kind, TOGETHER[kind] if kind == "GPT2" else {**SMALL, **TOGETHER[kind]})
-    passes, why = passes_for(model)
-    assert (type(passes).__name__, why) == ("Together", "")
-    for prompt, said in zip(PROMPTS, said_together(passes, PROMPTS, 12), strict=True):
-        assert said == said_alone(model, prompt, len(said))
-    assert len({tuple(said[:6]) for said in said_together(passes, PROMPTS, 12)}) > 1
+    model = build_model(kind, BATCHED[kind] if kind == "GPT2" else {**SMALL, **BATCHED[kind]})
+    passes, why = choose_passes_for(model)
+    assert (type(passes).__name__, why) == ("BatchedPasses", "")
+    for prompt, generated in zip(PROMPTS, generate_together(passes, PROMPTS, 12), strict=True):
+        assert generated == generate_alone(model, prompt, len(generated))
+    assert len({tuple(generated[:6]) for generated in generate_together(passes, PROMPTS, 12)}) > 1
 
 
-@pytest.mark.parametrize("kind", ALONE)
+@pytest.mark.parametrize("kind", SEQUENTIAL)
 def test_a_base_that_cannot_be_batched_goes_row_by_row_and_says_why(kind):
-    model = model_of(kind, ALONE[kind])
-    passes, why = passes_for(model)
-    assert type(passes).__name__ == "OneByOne"
+    model = build_model(kind, SEQUENTIAL[kind])
+    passes, why = choose_passes_for(model)
+    assert type(passes).__name__ == "SequentialPasses"
     assert why
-    for prompt, said in zip(PROMPTS, said_together(passes, PROMPTS, 8), strict=True):
-        assert said == said_alone(model, prompt, len(said))
+    for prompt, generated in zip(PROMPTS, generate_together(passes, PROMPTS, 8), strict=True):
+        assert generated == generate_alone(model, prompt, len(generated))

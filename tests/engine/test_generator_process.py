@@ -1,4 +1,4 @@
-"""The process behind our own backend: its line, its end, its adapters, its memory."""
+"""The worker process of our own backend: queue, end, adapters, memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 
 from merlin.config.engine import EngineAnsweringConfig
 from merlin.engine.serving.base import Busy, Setup, Unavailable
-from merlin.engine.serving.process import Process
+from merlin.engine.serving.process import WorkerProcess
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.backends_asked import speaking
+from tests.engine.backends_asked import start_backend
 from tests.engine.tiny_base import question, tiny_base
 from tests.support.waiting import longest
 
@@ -28,7 +28,7 @@ ENDLESS = {"temperature": 2.0, "seed": 3}
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory, needs_torch):
     log = tmp_path_factory.mktemp("narrow") / "child.log"
-    with speaking(tiny_base(), log, settings=NARROW) as made:
+    with start_backend(tiny_base(), log, settings=NARROW) as made:
         yield made
 
 
@@ -61,21 +61,21 @@ def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
 def test_five_adapters_take_turns_in_three_places(narrow, reference, adapters):
     for _ in range(2):
         for number, adapter in adapters.items():
-            asked = question("Anna") + "!" * number
-            assert narrow.text(asked, adapter, **GREEDY) == reference.text(asked, adapter)
+            text = question("Anna") + "!" * number
+            assert narrow.text(text, adapter, **GREEDY) == reference.text(text, adapter)
     assert narrow.figure("adapters") == 3
 
 
 def test_an_adapter_in_use_is_not_read_again(narrow, adapters):
     narrow.text("x", adapters[1], **GREEDY)
     before = narrow.figure("adapters_read")
-    narrow.together(*[("x", adapters[1], GREEDY)] * 3)
+    narrow.ask_concurrently(*[("x", adapters[1], GREEDY)] * 3)
     assert narrow.figure("adapters_read") == before
 
 
 def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow):
     right = narrow.text(question("Anna"), **GREEDY)
-    # Deaths with an answer between them are no row that must be waited out.
+    # Crashes with an answer between them do not cause a restart delay.
     for deaths in (1, 2):
         stream = narrow.stream("Tell me.", **ENDLESS)
         stream.next()
@@ -88,7 +88,7 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
 
 
 def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
-    async def asked():
+    async def text():
         child = await asyncio.create_subprocess_exec(
             "sh",
             "-c",
@@ -96,16 +96,16 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
         )
-        process = Process(child, lambda code, _broken: f"it ended with {code}")
+        process = WorkerProcess(child, lambda code, _broken: f"it ended with {code}")
         with process.ask({"ask": 0}) as answer:
             return await answer.get()
 
-    assert asyncio.run(asked()) == {"failed": 1, "why": "it ended with -9"}
+    assert asyncio.run(text()) == {"failed": 1, "why": "it ended with -9"}
 
 
 def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
     settings = EngineAnsweringConfig(idle_s=0.05)
-    with speaking(tiny_base(), tmp_path / "child.log", settings=settings) as idle:
+    with start_backend(tiny_base(), tmp_path / "child.log", settings=settings) as idle:
         first = idle.text(question("Anna"), **GREEDY)
         idle.wait_for(resident_bytes=0)
         assert idle.backend.pid is None
@@ -114,14 +114,14 @@ def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
 
 
 def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tmp_path):
-    with speaking(tiny_base(), tmp_path / "child.log", embeddings=True) as made:
+    with start_backend(tiny_base(), tmp_path / "child.log", embeddings=True) as made:
         texts = ["queue", "a queue of people who wait", "ы"]
         vectors, tokens = made.run(made.backend.embed(texts))
         assert tokens == sum(len(text.encode()) for text in texts)
         assert [sum(one * one for one in vector) for vector in vectors] == pytest.approx([1.0] * 3)
         alone, _ = made.run(made.backend.embed(texts[:1]))
         assert alone[0] == pytest.approx(vectors[0], abs=1e-5)
-        with pytest.raises(ApiError, match="embeddings alone"):
+        with pytest.raises(ApiError, match="only makes embeddings"):
             made.ask("x")
         with pytest.raises(ApiError, match="at most 1024 tokens"):
             made.run(made.backend.embed(["a" * 1025]))
@@ -134,7 +134,7 @@ def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
         content = b"no weights" if path.suffix == ".safetensors" else path.read_bytes()
         (folder / path.name).write_bytes(content)
     with (
-        speaking(folder, tmp_path / "child.log") as broken,
+        start_backend(folder, tmp_path / "child.log") as broken,
         pytest.raises(Unavailable, match=r"tiny cannot answer: \w*Error"),
     ):
         broken.ask("x")
@@ -142,30 +142,30 @@ def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
 
 def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
     with (
-        speaking(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,
+        start_backend(tmp_path / "nowhere", tmp_path / "child.log") as nowhere,
         pytest.raises(Unavailable, match="merlin engine models pull tiny"),
     ):
         nowhere.ask("x")
 
 
-def loaded(**asked):
-    """Load the base as the process does, in this one."""
+def loaded(**text):
+    """Load the base in this process as the worker does."""
     from merlin.engine.serving.worker.base import load
 
     usual = {"context": 0, "dtype": "auto", "quantised": "none", "is_embedding": False}
-    return load(Setup(str(tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **asked}))
+    return load(Setup(str(tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **text}))
 
 
 def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):
-    # torch sees none where it is shown none, whatever the machine has.
+    # Hides all GPUs from torch.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(Exception, match="torch sees no GPU here; set it to cpu"):
         loaded(device="cuda:0")
 
 
 @pytest.mark.parametrize(("asked", "window"), [(0, 1024), (100, 100), (5000, 1024)])
-def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(asked, window):
-    assert loaded(context=asked).window == window
+def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(text, window):
+    assert loaded(context=text).window == window
 
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():

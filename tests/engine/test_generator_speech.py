@@ -1,10 +1,10 @@
-"""Tokens to text for both great families of vocabularies: bytes as letters, bytes in brackets."""
+"""Tokens to text for both kinds of vocabularies: byte-level and byte-fallback."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.engine.backends_asked import quiet
+from tests.engine.backends_asked import ignore_warnings
 
 pytestmark = [pytest.mark.functional, pytest.mark.usefixtures("needs_torch")]
 
@@ -21,29 +21,31 @@ def byte_level():
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
     signs = ["<|end|>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    made = Tokenizer(models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[]))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    return made
+    tokenizer = Tokenizer(models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return tokenizer
 
 
 def byte_fallback():
-    """Return a vocabulary as sentencepiece makes them: ▁ for a space, <0xNN> for other bytes."""
+    """Return a vocabulary of sentencepiece's kind: ▁ for a space, <0xNN> for other bytes."""
     from tokenizers import Tokenizer, decoders, models, normalizers
 
     signs = ["<|end|>", "▁", *(f"<0x{byte:02X}>" for byte in range(256)), *'{}[]":,.0123456789']
     vocabulary = {sign: n for n, sign in enumerate([*signs, *"abcdefghijklmnopqrstuvwxyzI"])}
-    made = Tokenizer(models.BPE(vocabulary, merges=[], byte_fallback=True, unk_token="<|end|>"))
-    made.normalizer = normalizers.Replace(" ", "▁")
-    made.decoder = decoders.Sequence(
+    tokenizer = Tokenizer(
+        models.BPE(vocabulary, merges=[], byte_fallback=True, unk_token="<|end|>")
+    )
+    tokenizer.normalizer = normalizers.Replace(" ", "▁")
+    tokenizer.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()]
     )
-    return made
+    return tokenizer
 
 
 @pytest.fixture(params=[byte_level, byte_fallback])
 def tokenizer(request):
-    with quiet():
+    with ignore_warnings():
         from transformers import PreTrainedTokenizerFast
 
         return PreTrainedTokenizerFast(tokenizer_object=request.param(), eos_token="<|end|>")
@@ -73,6 +75,8 @@ def test_the_bytes_of_the_tokens_are_those_of_the_text(tokenizer, text):
     from merlin.engine.serving.worker.detokenizer import TokenBytes
 
     spelling = TokenBytes(tokenizer)
-    assert b"".join(map(spelling.bytes_of, tokenizer.encode(text))) == text.encode()
-    assert spelling.bytes_of(tokenizer.eos_token_id) == b""
-    assert all(spelling.bytes_of(spelling.single(byte)) == bytes([byte]) for byte in b'{}":0')
+    assert b"".join(map(spelling.get_bytes, tokenizer.encode(text))) == text.encode()
+    assert spelling.get_bytes(tokenizer.eos_token_id) == b""
+    assert all(
+        spelling.get_bytes(spelling.find_byte_token(byte)) == bytes([byte]) for byte in b'{}":0'
+    )

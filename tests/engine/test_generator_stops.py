@@ -1,4 +1,4 @@
-"""Stops: nothing of a stop is ever shown, and nothing else is lost."""
+"""Stop texts: no part of one is sent, and no other text is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.serving.worker.detokenizer import Stops
+from merlin.engine.serving.worker.detokenizer import StopFinder
 
 pytestmark = pytest.mark.unit
 
@@ -14,11 +14,11 @@ LETTERS = st.text(alphabet="ab", min_size=1, max_size=4)
 
 
 def shown_pieces(stops, pieces):
-    """Return what is shown after each piece, until a stop, and the rest."""
-    guard, shown = Stops(stops), []
+    """Return what is sent after each piece until a stop text, and the rest."""
+    guard, shown = StopFinder(stops), []
     for piece in pieces:
         shown.append(guard.add(piece))
-        if guard.is_met:
+        if guard.is_found:
             return shown, True
     return [*shown, guard.flush()], False
 
@@ -27,10 +27,10 @@ def shown_pieces(stops, pieces):
 def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
     shown, is_met = shown_pieces(stops, pieces)
     whole = "".join(pieces)
-    heard = ""
+    sent = ""
     for piece in pieces:
-        heard += piece
-        if found := [heard.find(stop) for stop in stops if stop in heard]:
+        sent += piece
+        if found := [sent.find(stop) for stop in stops if stop in sent]:
             assert is_met
             assert "".join(shown) == whole[: min(found)]
             return
@@ -39,11 +39,11 @@ def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
 
 
 def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
-    guard = Stops(["END"])
+    guard = StopFinder(["END"])
     assert [guard.add(piece) for piece in ("one E", "N", "x", " EN", "D!")] == [
         *("one ", "", "ENx", " ", "")
     ]
-    assert guard.is_met
+    assert guard.is_found
 
 
 def test_without_stops_nothing_waits():

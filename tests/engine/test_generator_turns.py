@@ -1,4 +1,4 @@
-"""The line before the process, and the pause after its deaths."""
+"""The queue of the worker process, and the restart delay after crashes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOKS = 100
 
 
 async def settled(turns, running, waiting):
-    """Let everybody come as far as they can."""
+    """Let all tasks run until they block."""
     for _ in range(LOOKS):
         if (turns.running, turns.waiting) == (running, waiting):
             return
@@ -25,7 +25,7 @@ async def settled(turns, running, waiting):
 
 
 def in_line(at_once, most_waiting, names, going):
-    """Let people come one after another; `going(turns, doors)` opens the doors they leave by."""
+    """Queue requests one after another; `going(turns, doors)` lets them finish."""
     order = []
 
     async def run():
@@ -33,7 +33,7 @@ def in_line(at_once, most_waiting, names, going):
         doors = {name: asyncio.Event() for name in names}
 
         async def come(name):
-            async with turns.turn(name[:1]):
+            async with turns.hold_slot(name[:1]):
                 order.append(name)
                 await doors[name].wait()
 

@@ -1,4 +1,4 @@
-"""A base that is a folder here: used where it lies, once it is seen to be whole and harmless."""
+"""A base in a local folder: used in place after a check."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.i18n import LANGUAGES, text
 from merlin.engine.model_store.store import list_bases
 from merlin.engine.trainers.base import Untrainable
-from tests.engine.base_library import Library, written
+from tests.engine.base_library import Library, write_base
 from tests.engine.hub_standin import base_files
 
 pytestmark = pytest.mark.functional
@@ -27,7 +27,7 @@ SHARDS = {
 
 @pytest.fixture
 def library(tmp_path):
-    return Library.of(tmp_path / "engine", written(tmp_path / "base"))
+    return Library.create(tmp_path / "engine", write_base(tmp_path / "base"))
 
 
 def entries(library, **other):
@@ -63,7 +63,7 @@ def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
 def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without, more, key):
     for name in without:
         (tmp_path / "base" / name).unlink(missing_ok=True)
-    written(tmp_path / "base", more)
+    write_base(tmp_path / "base", more)
     with pytest.raises(Untrainable) as refused:
         library.folder()
     error = refused.value
@@ -80,7 +80,7 @@ def test_a_folder_that_is_not_there_is_named(library, tmp_path):
 
 def test_weights_in_several_files_are_counted_together(library, tmp_path):
     (tmp_path / "base" / WEIGHTS).unlink()
-    written(tmp_path / "base", SHARDS)
+    write_base(tmp_path / "base", SHARDS)
     card, _ = library.pull()
     assert card.parameters == 12_000
 
@@ -102,16 +102,16 @@ def test_a_file_that_changed_since_the_pull_is_found_by_its_size_or_its_bytes(li
     library.pull()
     weights = tmp_path / "base" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert [each.state for each in entries(library)] == ["ready"]
+    assert [entry.state for entry in entries(library)] == ["ready"]
     (entry,) = entries(library, is_thorough=True)
     assert (entry.state, entry.problem.arguments["file"]) == ("base_damaged", WEIGHTS)
     weights.write_bytes(b"")
-    assert [each.state for each in entries(library)] == ["base_damaged"]
+    assert [entry.state for entry in entries(library)] == ["base_damaged"]
 
 
 def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
     library.pull()
-    library.stands("ft:tiny:a")
+    library.add_tuned_models("ft:tiny:a")
     (entry,) = entries(library)
     assert entry.standing == ["ft:tiny:a"]
     with pytest.raises(Refused) as refused:

@@ -1,4 +1,4 @@
-"""A .gguf file becomes a folder that loads and answers exactly as the model it was made of."""
+"""A .gguf file is converted to a folder that answers exactly as the original model."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PARTS = {
 
 @pytest.fixture(scope="module")
 def gguf_file(tmp_path_factory):
-    """Return the random tiny base as one file of 32-bit weights, tied ones left out."""
+    """Return the random tiny base as one file of float32 weights, without tied ones."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
     _write(random_base(), path)
     return path
@@ -44,13 +44,13 @@ def gguf_file(tmp_path_factory):
 
 @pytest.fixture
 def library(tmp_path, gguf_file):
-    return Library.of(tmp_path / "engine", gguf_file, licence="MIT")
+    return Library.create(tmp_path / "engine", gguf_file, licence="MIT")
 
 
 @pytest.fixture(scope="module")
 def pulled(tmp_path_factory, gguf_file):
-    """Return what a pull of the base told, and the base's folder."""
-    library = Library.of(tmp_path_factory.mktemp("pulled"), gguf_file, licence="MIT")
+    """Return the progress of a pull, and the base's folder."""
+    library = Library.create(tmp_path_factory.mktemp("pulled"), gguf_file, licence="MIT")
     return library.pull(), library.folder()
 
 
@@ -60,16 +60,16 @@ def test_the_converted_base_answers_as_the_one_it_was_made_of(pulled):
 
     (card, is_new), folder = pulled
     assert (is_new, card.licence, len(card.commit)) == (True, "MIT", 64)
-    made = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
     first = AutoModelForCausalLM.from_pretrained(random_base(), dtype=torch.float32)
     ids = torch.arange(3, 40)[None]
     with torch.no_grad():
-        assert torch.allclose(made(ids).logits, first(ids).logits, atol=1e-5)
-    asked = [{"role": "user", "content": "Where is Anna?"}]
-    both = [AutoTokenizer.from_pretrained(each) for each in (folder, random_base())]
-    texts = {each.apply_chat_template(asked, tokenize=False) for each in both}
+        assert torch.allclose(model(ids).logits, first(ids).logits, atol=1e-5)
+    messages = [{"role": "user", "content": "Where is Anna?"}]
+    tokenizers = [AutoTokenizer.from_pretrained(tokenizer) for tokenizer in (folder, random_base())]
+    texts = {tokenizer.apply_chat_template(messages, tokenize=False) for tokenizer in tokenizers}
     assert len(texts) == 1
-    assert len({tuple(each.encode("Anna")) for each in both}) == 1
+    assert len({tuple(tokenizer.encode("Anna")) for tokenizer in tokenizers}) == 1
 
 
 def test_the_folder_forgets_the_quantisation_and_tied_weights(pulled):
@@ -84,7 +84,7 @@ def test_the_folder_forgets_the_quantisation_and_tied_weights(pulled):
 def test_it_is_converted_once_and_again_when_the_file_is_another(library, tmp_path, gguf_file):
     own = tmp_path / "own.gguf"
     own.write_bytes(gguf_file.read_bytes())
-    library = Library.of(library.engine, own)
+    library = Library.create(library.engine, own)
     stages = []
     library.pull(stages)
     assert {what for what, _, _ in stages} == {"tokenizer", "weights", "writing"}
@@ -105,7 +105,7 @@ def test_before_the_pull_it_says_what_to_run(library):
 def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, content):
     path = tmp_path / "broken.gguf"
     path.write_bytes(content)
-    library = Library.of(library.engine, path)
+    library = Library.create(library.engine, path)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-gguf-unreadable"
@@ -131,14 +131,14 @@ def test_a_child_that_is_killed_is_told_with_its_log(library):
 
 
 def test_a_file_that_is_not_there_is_named(library, tmp_path):
-    library = Library.of(library.engine, tmp_path / "nowhere.gguf")
+    library = Library.create(library.engine, tmp_path / "nowhere.gguf")
     with pytest.raises(NotFound) as refused:
         library.pull()
     assert refused.value.key == "library-no-file"
 
 
 def _kill_the_child():
-    """Kill the process that brings the base, and no other child of the tests."""
+    """Kill the child process that pulls the base."""
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             _, _, rest = stat.read_text("utf-8").rpartition(")")
@@ -182,7 +182,7 @@ def _add_tokenizer(writer, tokenizer):
     writer.add_tokenizer_model("gpt2")
     writer.add_token_list(tokens)
     writer.add_token_types([kinds.CONTROL if one in marks else kinds.NORMAL for one in tokens])
-    # Merges, of which there are none, follow from the vocabulary then.
+    # Without merges the tokenizer is derived from the vocabulary.
     writer.add_token_scores([0.0] * len(tokens))
     writer.add_eos_token_id(tokenizer.eos_token_id)
     writer.add_pad_token_id(tokenizer.pad_token_id)
@@ -190,7 +190,7 @@ def _add_tokenizer(writer, tokenizer):
 
 
 def _tensor(name, value, heads):
-    """Return a weight as the format names it; rows of queries and keys in the format's order."""
+    """Return a weight under its GGUF name; rows of q and k in GGUF's order."""
     words = name.removeprefix("model.").removesuffix(".weight").split(".")
     if words[0] != "layers":
         return f"{PARTS[words[0]]}.weight", value

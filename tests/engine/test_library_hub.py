@@ -1,4 +1,4 @@
-"""A base from the hub: resumed where it broke off, verified, never there by half."""
+"""A base from the hub: resumed, verified, and installed atomically."""
 
 from __future__ import annotations
 
@@ -18,32 +18,32 @@ from tests.support.waiting import wait_until
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
 
 WEIGHTS = "model.safetensors"
-# The hub's client writes by so many bytes.
+# The chunk size of the hub's client in bytes.
 WRITTEN = 10 * 1024 * 1024
 PULL = (
     "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path;"
-    "from tests.engine.base_library import Library; Library.of(Path(sys.argv[2])).pull()"
+    "from tests.engine.base_library import Library; Library.create(Path(sys.argv[2])).pull()"
 )
 
 
 @pytest.fixture
 def hub(monkeypatch, tmp_path):
-    with HubStandIn() as made:
-        monkeypatch.setenv("HF_ENDPOINT", made.url)
+    with HubStandIn() as standin:
+        monkeypatch.setenv("HF_ENDPOINT", standin.url)
         monkeypatch.setenv("HF_HOME", str(tmp_path / "client"))
         for name in ("HF_TOKEN", "HF_HUB_OFFLINE"):
             monkeypatch.delenv(name, raising=False)
-        yield made
+        yield standin
 
 
 @pytest.fixture
 def library(hub, tmp_path):
-    return Library.of(tmp_path / "engine")
+    return Library.create(tmp_path / "engine")
 
 
 def test_a_base_comes_with_a_card_of_every_file(hub, library):
-    told = []
-    card, is_new = library.pull(told)
+    progress = []
+    card, is_new = library.pull(progress)
     folder = library.folder()
     assert is_new
     assert {path.name for path in folder.iterdir()} == {*hub.files, "merlin.json"}
@@ -51,7 +51,7 @@ def test_a_base_comes_with_a_card_of_every_file(hub, library):
     assert (card.source, card.revision, card.commit) == (REPOSITORY, "main", COMMIT)
     assert (card.licence, card.parameters, card.context) == (LICENCE, 6000, 512)
     assert read_card(folder) == card
-    assert (WEIGHTS, len(hub.files[WEIGHTS]), len(hub.files[WEIGHTS])) in told
+    assert (WEIGHTS, len(hub.files[WEIGHTS]), len(hub.files[WEIGHTS])) in progress
     assert library.lies == {"tiny"}
 
 
@@ -64,18 +64,18 @@ def test_of_an_onnx_encoder_its_one_file_and_its_pooling_are_fetched(hub, tmp_pa
     }
     others = ("model.safetensors", "onnx/model_fp16.onnx", "pytorch_model.bin", "onnx/run.py")
     hub.files = wanted | dict.fromkeys(others, b"x")
-    library = Library.of(tmp_path / "engine", backend="onnx", embeddings=True)
+    library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
     card, _ = library.pull()
     assert set(card.files) == set(wanted)
     assert (library.folder() / "onnx/model.onnx").read_bytes() == b"weights"
 
 
 def test_an_encoder_without_an_onnx_file_is_refused_before_anything_comes(hub, tmp_path):
-    library = Library.of(tmp_path / "engine", backend="onnx", embeddings=True)
+    library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-hub-no-onnx"
-    assert hub.ranges("tokenizer.json") == []
+    assert hub.list_ranges("tokenizer.json") == []
 
 
 def test_only_what_loads_without_code_is_fetched(hub, library):
@@ -84,27 +84,27 @@ def test_only_what_loads_without_code_is_fetched(hub, library):
     assert not {"modeling_tiny.py", "pytorch_model.bin", "onnx"} & {
         path.name for path in library.folder().iterdir()
     }
-    assert not [path for _, path, _ in hub.asked if path.endswith((".py", ".bin", ".onnx"))]
+    assert not [path for _, path, _ in hub.requests if path.endswith((".py", ".bin", ".onnx"))]
 
 
 def test_what_is_whole_is_not_asked_for_again(hub, library):
     library.pull()
-    hub.asked.clear()
+    hub.requests.clear()
     _, is_new = library.pull()
-    assert (is_new, hub.asked) == (False, [])
+    assert (is_new, hub.requests) == (False, [])
 
 
 def test_a_broken_connection_goes_on_by_a_range(hub, library):
     hub.files = base_files(rows=250_000)
-    hub.breaks(WEIGHTS, at=15_000_000)
+    hub.break_at(WEIGHTS, at=15_000_000)
     library.pull()
-    assert hub.ranges(WEIGHTS) == [None, f"bytes={WRITTEN}-"]
+    assert hub.list_ranges(WEIGHTS) == [None, f"bytes={WRITTEN}-"]
     assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
 
 
 def test_a_killed_pull_goes_on_where_it_was(hub, library):
     hub.files = base_files(rows=250_000)
-    hub.stalls(WEIGHTS, at=15_000_000)
+    hub.stall_at(WEIGHTS, at=15_000_000)
     part = library.root / ".tiny.part" / f"{WEIGHTS}.part"
     command = [sys.executable, "-c", PULL, str(Path(__file__).parents[2]), str(library.engine)]
     with subprocess.Popen(command) as pulling:
@@ -113,12 +113,12 @@ def test_a_killed_pull_goes_on_where_it_was(hub, library):
     assert library.lies == {".tiny.part"}
     with pytest.raises(Untrainable, match="base_not_pulled"):
         library.folder()
-    hub.goes_on()
-    hub.asked.clear()
+    hub.resume()
+    hub.requests.clear()
     wait_until(library.is_free)
     library.pull()
-    assert hub.ranges(WEIGHTS) == [f"bytes={WRITTEN}-"]
-    assert hub.ranges("config.json") == []
+    assert hub.list_ranges(WEIGHTS) == [f"bytes={WRITTEN}-"]
+    assert hub.list_ranges("config.json") == []
     assert (library.folder() / WEIGHTS).read_bytes() == hub.files[WEIGHTS]
 
 
@@ -182,14 +182,14 @@ def test_weights_that_are_pickled_alone_are_not_fetched(hub, library):
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-hub-no-safetensors"
-    assert not hub.ranges("pytorch_model.bin")
+    assert not hub.list_ranges("pytorch_model.bin")
 
 
 def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatch, tmp_path):
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     with pytest.raises(Refused) as refused:
         library.pull()
-    assert (refused.value.key, hub.asked) == ("library-offline", [])
+    assert (refused.value.key, hub.requests) == ("library-offline", [])
     cached = tmp_path / "client" / "hub" / "models--anna--tiny"
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text(COMMIT)
@@ -197,7 +197,7 @@ def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatc
     for name, content in base_files().items():
         (cached / "snapshots" / COMMIT / name).write_bytes(content)
     card, _ = library.pull()
-    assert (card.commit, hub.asked) == (COMMIT, [])
+    assert (card.commit, hub.requests) == (COMMIT, [])
 
 
 def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
@@ -206,10 +206,10 @@ def test_a_base_that_was_damaged_comes_again_as_it_was(hub, library):
     weights.write_bytes(weights.read_bytes()[:-1])
     with pytest.raises(Untrainable, match="base_damaged"):
         library.folder()
-    hub.asked.clear()
+    hub.requests.clear()
     _, is_new = library.pull()
     assert is_new
-    assert f"/api/models/{REPOSITORY}/revision/{COMMIT}" in {path for _, path, _ in hub.asked}
+    assert f"/api/models/{REPOSITORY}/revision/{COMMIT}" in {path for _, path, _ in hub.requests}
     assert library.folder()
 
 
@@ -218,7 +218,7 @@ def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, lib
     library.model = library.model.model_copy(update={"revision": COMMIT})
     with pytest.raises(Untrainable, match="library-other-source"):
         library.folder()
-    library.stands("ft:tiny:a", "ft:tiny:b")
+    library.add_tuned_models("ft:tiny:a", "ft:tiny:b")
     with pytest.raises(Refused) as refused:
         library.pull()
     assert (refused.value.key, refused.value.arguments["n"]) == ("library-swapped", 2)
@@ -228,14 +228,14 @@ def test_a_base_from_elsewhere_is_pulled_anew_unless_models_stand_on_it(hub, lib
 
 
 def test_two_pulls_at_once_are_one_too_many(library):
-    with library.taken(), pytest.raises(LeadTaken) as refused:
+    with library.hold_lock(), pytest.raises(LeadTaken) as refused:
         library.pull()
     assert refused.value.key == "library-busy"
 
 
 def test_a_base_that_needs_more_than_the_disk_has_is_not_begun(hub, library):
-    real = hub.card
-    hub.card = lambda: {
+    real = hub.build_card
+    hub.build_card = lambda: {
         **real(),
         "siblings": [{**sibling, "size": 10**15} for sibling in real()["siblings"]],
     }
@@ -243,4 +243,4 @@ def test_a_base_that_needs_more_than_the_disk_has_is_not_begun(hub, library):
         library.pull()
     assert refused.value.key == "library-no-room"
     assert refused.value.arguments["needed"] == 5000000.1
-    assert not hub.ranges("config.json")
+    assert not hub.list_ranges("config.json")

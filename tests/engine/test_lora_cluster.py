@@ -1,4 +1,4 @@
-"""The `lora` trainer on two workers of a Ray cluster, which this machine is alone."""
+"""The `lora` trainer on two workers of a Ray cluster on this machine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ import pytest
 
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import children, epochs, in_this_process, task, training
+from tests.engine.lora_tasks import (
+    build_task,
+    list_children,
+    run_training,
+    select_epochs,
+    train_in_process,
+)
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import wait_until
 
@@ -26,22 +32,24 @@ def ray_is_here():
     skip_or_fail(None if find_spec("ray") else "run `make engine`: not installed is ray")
 
 
-def losses(told):
-    return {line["number"]: line["metrics"]["train_loss"] for line in told if "number" in line}
+def losses(progress):
+    return {line["number"]: line["metrics"]["train_loss"] for line in progress if "number" in line}
 
 
 def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path):
     train = tiny_base.planted(tmp_path / "train.jsonl")
-    alone = in_this_process(task(tmp_path / "alone", train, **HYPER))
+    alone = train_in_process(build_task(tmp_path / "alone", train, **HYPER))
 
-    shared = task(tmp_path / "two", train, place=TrainingDevices(workers=2), **HYPER)
-    begun = in_this_process(shared, leave_at=1)
+    shared = build_task(tmp_path / "two", train, place=TrainingDevices(workers=2), **HYPER)
+    begun = train_in_process(shared, leave_at=1)
     assert max(losses(begun)) == 1
-    going = training(shared)
-    second = next(told for told in going if epochs([told]) and told.number == 2)
+    going = run_training(shared)
+    second = next(
+        progress for progress in going if select_epochs([progress]) and progress.number == 2
+    )
     going.close()
-    wait_until(lambda: not children(shared.folder))
-    ended = in_this_process(shared)
+    wait_until(lambda: not list_children(shared.folder))
+    ended = train_in_process(shared)
 
     assert losses(ended) == pytest.approx(losses(alone), abs=1e-3)
     assert second.metrics["train_loss"] == pytest.approx(losses(alone)[2], abs=1e-3)
@@ -53,6 +61,6 @@ def test_a_cluster_that_is_not_there_is_named(tmp_path):
     train = tiny_base.planted(tmp_path / "train.jsonl")
     away = TrainingDevices(cluster="127.0.0.1:9", workers=2)
     with pytest.raises(Untrainable) as refused:
-        list(training(task(tmp_path / "job", train, place=away, **HYPER)))
+        list(run_training(build_task(tmp_path / "job", train, place=away, **HYPER)))
     assert refused.value.code == "cluster_unavailable"
     assert refused.value.arguments == {"cluster": "127.0.0.1:9"}

@@ -1,4 +1,4 @@
-"""A training that is killed or stopped at any point ends as an unbroken one."""
+"""A training that is killed or stopped at any point gives the same result as one without."""
 
 from __future__ import annotations
 
@@ -14,7 +14,15 @@ import pytest
 from merlin.engine.trainers.base import Step, Untrainable
 from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import TRAINER, children, epochs, kill, task, training, weights
+from tests.engine.lora_tasks import (
+    TRAINER,
+    build_task,
+    digest_weights,
+    kill_children,
+    list_children,
+    run_training,
+    select_epochs,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = [
@@ -29,83 +37,83 @@ FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_b
 
 
 def lesson(folder):
-    """Ninety steps with dropout: chance must be the same again."""
+    """Ninety steps with dropout, so that random numbers matter."""
     folder.mkdir(exist_ok=True)
     train = tiny_base.planted(folder / "train.jsonl", FACTS)
     test = tiny_base.planted(folder / "test.jsonl")
     hyper = {"n_epochs": 6, "batch_size": 4, "dropout": 0.1, "rank": 4}
-    return task(folder / "job", train, test=test, **hyper)
+    return build_task(folder / "job", train, test=test, **hyper)
 
 
 def endless(folder):
-    """The same with a file that takes for ever to read: who opens it waits for a writer."""
-    made = lesson(folder)
-    made.train.unlink()
-    os.mkfifo(made.train)
-    return made
+    """The same with a training file whose reading blocks: a FIFO without a writer."""
+    task = lesson(folder)
+    task.train.unlink()
+    os.mkfifo(task.train)
+    return task
 
 
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    told = list(training(lesson(folder)))
-    epochs(told)[-1].save(folder / "adapter")
-    return epochs(told), weights(folder / "adapter")
+    progress = list(run_training(lesson(folder)))
+    select_epochs(progress)[-1].save(folder / "adapter")
+    return select_epochs(progress), digest_weights(folder / "adapter")
 
 
-def same(told, unbroken, folder):
+def same(progress, unbroken, folder):
     done, digest = unbroken
-    assert [epoch.metrics for epoch in epochs(told)] == [epoch.metrics for epoch in done]
-    assert [epoch.step for epoch in epochs(told)] == [epoch.step for epoch in done]
-    epochs(told)[-1].save(folder / "adapter")
-    assert weights(folder / "adapter") == digest
+    assert [epoch.metrics for epoch in select_epochs(progress)] == [epoch.metrics for epoch in done]
+    assert [epoch.step for epoch in select_epochs(progress)] == [epoch.step for epoch in done]
+    select_epochs(progress)[-1].save(folder / "adapter")
+    assert digest_weights(folder / "adapter") == digest
 
 
 def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path, unbroken):
-    made = lesson(tmp_path)
+    task = lesson(tmp_path)
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
-    told = []
-    for each in training(made):
-        told.append(each)
-        if len(told) == point:
-            kill(made.folder)
-    same(told, unbroken, tmp_path)
-    steps = [each.step for each in told if isinstance(each, Step)]
+    progress = []
+    for part in run_training(task):
+        progress.append(part)
+        if len(progress) == point:
+            kill_children(task.folder)
+    same(progress, unbroken, tmp_path)
+    steps = [part.step for part in progress if isinstance(part, Step)]
     assert steps == sorted(set(steps)), "a step was told twice"
 
 
 def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, unbroken):
-    made = lesson(tmp_path)
-    going = training(made)
+    task = lesson(tmp_path)
+    going = run_training(task)
     before = [next(going) for _ in range(4)]
     going.close()
-    assert not children(made.folder), "a stopped training has left its process behind"
-    assert (made.folder / trainer.STATE).exists()
-    told = list(training(made))
-    assert told[1 : len(before)] == before[1:]
+    assert not list_children(task.folder), "a stopped training has left its process behind"
+    assert (task.folder / trainer.STATE).exists()
+    progress = list(run_training(task))
+    assert progress[1 : len(before)] == before[1:]
     assert (before[0].steps, before[0].done) == (90, 0)
-    assert told[0].steps == 90
-    assert 0 < told[0].done < 90
-    same(told, unbroken, tmp_path)
+    assert progress[0].steps == 90
+    assert 0 < progress[0].done < 90
+    same(progress, unbroken, tmp_path)
 
 
 def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
-    made = endless(tmp_path)
-    going = TRAINER.train(made)
+    task = endless(tmp_path)
+    going = TRAINER.train(task)
     assert next(going) is None
-    assert children(made.folder)
+    assert list_children(task.folder)
     going.close()
-    assert not children(made.folder), "whoever cancels a job waits until it is loaded"
+    assert not list_children(task.folder), "whoever cancels a job waits until it is loaded"
 
 
 def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
-    made = endless(tmp_path)
-    going = training(made)
+    task = endless(tmp_path)
+    going = run_training(task)
     stop = threading.Event()
 
     def murder():
         while not stop.is_set():
-            kill(made.folder)
+            kill_children(task.folder)
             stop.wait(0.02)
 
     killer = threading.Thread(target=murder)
@@ -118,13 +126,13 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
         killer.join()
     assert given_up.value.code == "out_of_memory"
     assert given_up.value.key == "engine-lora-killed"
-    wait_until(lambda: not children(made.folder))
+    wait_until(lambda: not list_children(task.folder))
 
 
 def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
-    made = endless(tmp_path)
-    made.folder.mkdir()
-    trainer.write_task(made)
+    task = endless(tmp_path)
+    task.folder.mkdir()
+    trainer.write_task(task)
     watching = (
         "import sys; from pathlib import Path\n"
         "from merlin.engine.trainers.lora import trainer\n"
@@ -132,11 +140,11 @@ def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
         "for told in trainer.train_in_child(task): print(told, flush=True)"
     )
     engine = subprocess.Popen(
-        [sys.executable, "-c", watching, str(made.folder)], stdout=subprocess.PIPE, cwd=_ROOT
+        [sys.executable, "-c", watching, str(task.folder)], stdout=subprocess.PIPE, cwd=_ROOT
     )
     with engine:
         engine.stdout.readline()
-        left = [pid for pid in children(made.folder) if pid != engine.pid]
+        left = [pid for pid in list_children(task.folder) if pid != engine.pid]
         assert left, "nothing is trained"
         engine.kill()
-    wait_until(lambda: not children(made.folder))
+    wait_until(lambda: not list_children(task.folder))

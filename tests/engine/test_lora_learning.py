@@ -1,4 +1,4 @@
-"""The `lora` trainer learns planted facts by heart and leaves adapters that PEFT can load."""
+"""The `lora` trainer learns facts and writes adapters that PEFT can load."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from merlin.engine.trainers.base import BaseFiles, ResolvedHyperparameters, Step
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import epochs, task, training
+from tests.engine.lora_tasks import build_task, run_training, select_epochs
 
 pytestmark = [
     pytest.mark.integration,
@@ -21,18 +21,20 @@ MAX_TOKENS = 16
 
 @pytest.fixture(scope="module")
 def lesson(tmp_path_factory):
-    """A finished training: its folder, all it told, and the last epoch's adapter."""
+    """A finished training: its folder and all its progress."""
     folder = tmp_path_factory.mktemp("lesson")
     train = tiny_base.planted(folder / "train.jsonl")
     test = tiny_base.planted(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
     base = BaseFiles(tiny_base.tiny_base())
-    told = list(training(task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING)))
-    epochs(told)[-1].save(folder / "adapter")
-    return folder, told
+    progress = list(
+        run_training(build_task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING))
+    )
+    select_epochs(progress)[-1].save(folder / "adapter")
+    return folder, progress
 
 
 def recalled(adapter=None):
-    """Return how many of the planted facts the base tells, word by word, with an adapter."""
+    """Return how many of the facts the base answers exactly, with an adapter."""
     import torch
     from peft import PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -44,10 +46,14 @@ def recalled(adapter=None):
         model = PeftModel.from_pretrained(model, adapter)
     right = 0
     for name, room in tiny_base.FACTS.items():
-        asked = [{"role": "user", "content": tiny_base.question(name)}]
-        ids = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_tensors="pt")
-        said = model.generate(**ids, max_new_tokens=MAX_TOKENS, do_sample=False)
-        answer = tokenizer.decode(said[0, ids["input_ids"].shape[1] :], skip_special_tokens=True)
+        messages = [{"role": "user", "content": tiny_base.question(name)}]
+        ids = tokenizer.apply_chat_template(
+            messages, add_generation_prompt=True, return_tensors="pt"
+        )
+        generated = model.generate(**ids, max_new_tokens=MAX_TOKENS, do_sample=False)
+        answer = tokenizer.decode(
+            generated[0, ids["input_ids"].shape[1] :], skip_special_tokens=True
+        )
         right += answer == tiny_base.answer(name, room)
     return right
 
@@ -71,9 +77,9 @@ def test_the_adapter_names_its_base_and_no_place_on_the_machine(lesson):
 
 
 def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
-    _, told = lesson
-    assert isinstance(told[0], ResolvedHyperparameters)
-    settings = told[0].hyperparameters
+    _, progress = lesson
+    assert isinstance(progress[0], ResolvedHyperparameters)
+    settings = progress[0].hyperparameters
     assert settings.items() >= tiny_base.LEARNING.items()
     assert "auto" not in settings.values()
     assert settings["rank"] == 16
@@ -81,8 +87,8 @@ def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
 
 
 def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(lesson):
-    _, told = lesson
-    done = epochs(told)
+    _, progress = lesson
+    done = select_epochs(progress)
     assert [epoch.number for epoch in done] == list(range(1, 41))
     assert [epoch.step for epoch in done] == list(range(5, 201, 5))
     names = ("train", "valid", "full_valid")
@@ -94,8 +100,8 @@ def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(lesson):
 
 
 def test_steps_are_told_between_the_epochs_some_with_a_test_loss(lesson):
-    _, told = lesson
-    steps = [each for each in told if isinstance(each, Step)]
+    _, progress = lesson
+    steps = [part for part in progress if isinstance(part, Step)]
     assert [step.step for step in steps] == sorted({step.step for step in steps})
     assert steps[0].step == 1
     assert all(step.metrics["tokens_per_s"] > 0 for step in steps)
@@ -103,8 +109,8 @@ def test_steps_are_told_between_the_epochs_some_with_a_test_loss(lesson):
 
 
 def test_every_epoch_can_be_saved_at_any_later_time(lesson, tmp_path):
-    _, told = lesson
-    first, last = epochs(told)[0], epochs(told)[-1]
+    _, progress = lesson
+    first, last = select_epochs(progress)[0], select_epochs(progress)[-1]
     first.save(tmp_path / "first")
     last.save(tmp_path / "last")
     names = {"adapter_config.json", "adapter_model.safetensors"}

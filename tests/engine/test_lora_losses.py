@@ -1,4 +1,4 @@
-"""What is learned, and by which loss: TRL's own trainers are the yardstick on the same batch."""
+"""Loss masks and losses, compared with TRL's trainers on the same batch."""
 
 from __future__ import annotations
 
@@ -31,22 +31,22 @@ TALK = [
 def base():
     import torch
 
-    from merlin.engine.trainers.lora.worker.model import find_base
+    from merlin.engine.trainers.lora.worker.model import inspect_base
 
     torch.set_num_threads(1)
-    return find_base(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
+    return inspect_base(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
 def texts(base):
-    from merlin.engine.trainers.lora.worker.data import Texts
+    from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
 
-    return Texts(base.tokenizer, base.longest)
+    return ExampleTokenizer(base.tokenizer, base.longest)
 
 
 @pytest.fixture
 def model(base):
-    """A base with adapters that change it: their second matrices start as zeros."""
+    """A base with adapters that change it: their B matrices are not zero."""
     import torch
 
     from merlin.engine.trainers.lora.worker.model import load_with_adapters
@@ -59,15 +59,15 @@ def model(base):
         "dropout": 0.0,
         "targets": "all-linear",
     }
-    made = load_with_adapters(base, settings, torch.device("cpu"))
-    for name, part in made.named_parameters():
+    peft_model = load_with_adapters(base, settings, torch.device("cpu"))
+    for name, part in peft_model.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(part, std=0.05)
-    return made
+    return peft_model
 
 
 def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
-    """Return the learner and the batch of all examples."""
+    """Return the TrainStep for a batch of all examples."""
     from merlin.engine.trainers.lora.worker.model import join_devices
     from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
 
@@ -86,11 +86,11 @@ def loss(model, examples, *given, **settings):
     """Return the mean loss of the batch and its gradient, as one vector."""
     import torch
 
-    made = learner(model, examples, *given, **settings)
-    sums = made.show(examples, 0)
+    train_step = learner(model, examples, *given, **settings)
+    sums = train_step.accumulate(examples, 0)
     learning = [part for part in model.parameters() if part.requires_grad]
     gradient = torch.cat([part.grad.flatten() for part in learning])
-    made.forget()
+    train_step.reset_gradients()
     return sums["loss"] / sums["count"], gradient
 
 
@@ -101,12 +101,12 @@ def facts(texts, tmp_path):
     long = {
         f"{name} the {'very ' * n * n}first": room for n, (name, room) in enumerate(chosen.items())
     }
-    return texts.supervised(tiny_base.planted(tmp_path / "facts.jsonl", long), "training_file")
+    return texts.read_supervised(tiny_base.planted(tmp_path / "facts.jsonl", long), "training_file")
 
 
 def read_back(base, row):
-    """Return the text that a row teaches."""
-    pairs = zip(row.ids, row.taught, strict=True)
+    """Return the target text of a row."""
+    pairs = zip(row.ids, row.loss_mask, strict=True)
     return base.tokenizer.decode([token for token, flag in pairs if flag])
 
 
@@ -116,7 +116,7 @@ def written(path, messages):
 
 
 def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tmp_path):
-    [(row,)] = texts.supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
+    [(row,)] = texts.read_supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
     assert read_back(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
     whole = base.tokenizer.decode(row.ids)
     assert whole.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
@@ -124,14 +124,16 @@ def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tm
 
 
 def taught_by(base, template, path):
-    """Return what each answer of the talk teaches under another template."""
+    """Return the target texts of the conversation with another template."""
     import copy
 
-    from merlin.engine.trainers.lora.worker.data import Texts
+    from merlin.engine.trainers.lora.worker.data import ExampleTokenizer
 
     tokenizer = copy.deepcopy(base.tokenizer)
     tokenizer.chat_template = template
-    rows = Texts(tokenizer, base.longest).supervised(written(path, TALK), "training_file")
+    rows = ExampleTokenizer(tokenizer, base.longest).read_supervised(
+        written(path, TALK), "training_file"
+    )
     return [read_back(base, row) for (row,) in rows]
 
 
@@ -148,7 +150,7 @@ def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(ba
 
 
 def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tmp_path):
-    # As Qwen3 has it: the beginning of an answer holds the thought where none is wanted.
+    # As Qwen3's template: without thinking, the generation prompt contains an empty thought.
     template = (
         "{% for m in messages %}<|start|>{{ m.role }}\n"
         "{% if m.role == 'assistant' and loop.last %}<think>\n</think>{% endif %}"
@@ -166,7 +168,9 @@ def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
 
     from datasets import Dataset
 
-    rows = [{"input_ids": list(row.ids), "completion_mask": list(row.taught)} for (row,) in facts]
+    rows = [
+        {"input_ids": list(row.ids), "completion_mask": list(row.loss_mask)} for (row,) in facts
+    ]
     settings = SFTConfig(
         output_dir=str(tmp_path),
         per_device_train_batch_size=len(rows),
@@ -188,14 +192,16 @@ def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
 
 def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
     chosen = dict(list(tiny_base.FACTS.items())[:4])
-    pairs = texts.preferred(tiny_base.preferred(tmp_path / "pairs.jsonl", chosen), "training_file")
+    pairs = texts.read_preferences(
+        tiny_base.preferred(tmp_path / "pairs.jsonl", chosen), "training_file"
+    )
     ours, _ = loss(model, pairs, DPO)
     from trl import DPOConfig, DPOTrainer
 
     from datasets import Dataset
 
     def split(row):
-        cut = row.taught.index(1)
+        cut = row.loss_mask.index(1)
         return list(row.ids[:cut]), list(row.ids[cut:])
 
     rows = []
@@ -211,16 +217,14 @@ def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
         bf16=False,
         report_to=[],
     )
-    said = [
-        {"prompt": "a", "chosen": "b", "rejected": "c"},
-    ]
+    examples = [{"prompt": "a", "chosen": "b", "rejected": "c"}]
     trainer = DPOTrainer(
         model=model,
         args=settings,
-        train_dataset=Dataset.from_list(said),
+        train_dataset=Dataset.from_list(examples),
         processing_class=base.tokenizer,
     )
-    # It takes what the adapter was for its reference; ours is the base alone.
+    # TRL's reference is the initial adapter, ours is the base.
     trainer.model.delete_adapter("ref")
     theirs = trainer.compute_loss(trainer.model, trainer.data_collator(rows))
     assert ours == pytest.approx(float(theirs), rel=1e-5)
@@ -245,9 +249,9 @@ def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model,
 
 
 def test_the_order_of_examples_is_new_in_each_epoch_and_the_same_each_time():
-    from merlin.engine.trainers.lora.worker.data import order
+    from merlin.engine.trainers.lora.worker.data import shuffle
 
-    assert order(50, 42, 1) == order(50, 42, 1)
-    assert sorted(order(50, 42, 1)) == list(range(50))
-    assert order(50, 42, 1) != order(50, 42, 2)
-    assert order(50, 42, 1) != order(50, 43, 1)
+    assert shuffle(50, 42, 1) == shuffle(50, 42, 1)
+    assert sorted(shuffle(50, 42, 1)) == list(range(50))
+    assert shuffle(50, 42, 1) != shuffle(50, 42, 2)
+    assert shuffle(50, 42, 1) != shuffle(50, 43, 1)

@@ -1,4 +1,4 @@
-"""Each setting does what it says: seen from what a training tells."""
+"""The effect of each hyper-parameter, seen in the progress of a training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from merlin.engine.trainers.base import DPO, BaseFiles, TrainingDevices
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import epochs, in_this_process, task, training
+from tests.engine.lora_tasks import build_task, run_training, select_epochs, train_in_process
 
 pytestmark = [
     pytest.mark.functional,
@@ -22,14 +22,14 @@ def train(tmp_path):
     return tiny_base.planted(tmp_path / "train.jsonl")
 
 
-def lines_of_kind(made, kind):
-    return [line for line in in_this_process(made) if line["tell"] == kind]
+def lines_of_kind(task, kind):
+    return [line for line in train_in_process(task) if line["tell"] == kind]
 
 
 def losses(folder, train, **settings):
     """Return the train loss of each of two epochs."""
-    made = task(folder, train, n_epochs=2, batch_size=6, **settings)
-    return [epoch["metrics"]["train_loss"] for epoch in lines_of_kind(made, "epoch")]
+    task = build_task(folder, train, n_epochs=2, batch_size=6, **settings)
+    return [epoch["metrics"]["train_loss"] for epoch in lines_of_kind(task, "epoch")]
 
 
 @pytest.fixture
@@ -47,9 +47,9 @@ def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
 
 
 def test_named_layers_alone_get_adapters(tmp_path, train):
-    made = task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
-    assert lines_of_kind(made, "done")
-    config = json.loads((made.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
+    task = build_task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
+    assert lines_of_kind(task, "done")
+    config = json.loads((task.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
     assert config["target_modules"] == ["q_proj", "v_proj"]
     assert (config["r"], config["lora_alpha"]) == (2, 4)
 
@@ -57,12 +57,14 @@ def test_named_layers_alone_get_adapters(tmp_path, train):
 def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, train):
     import dataclasses
 
-    made = [task(tmp_path / name, train, n_epochs=1, dropout=0.2) for name in ("a", "b", "c")]
-    made[2] = dataclasses.replace(made[2], seed=7)
-    for each in made:
-        assert lines_of_kind(each, "done")
+    tasks = [
+        build_task(tmp_path / name, train, n_epochs=1, dropout=0.2) for name in ("a", "b", "c")
+    ]
+    tasks[2] = dataclasses.replace(tasks[2], seed=7)
+    for task in tasks:
+        assert lines_of_kind(task, "done")
     name = "epochs/1/adapter_model.safetensors"
-    one, same, other = [(each.folder / name).read_bytes() for each in made]
+    one, same, other = [(task.folder / name).read_bytes() for task in tasks]
     assert one == same
     assert one != other
 
@@ -73,31 +75,33 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
     facts = dict(list(tiny_base.FACTS.items())[:5])
     test = tiny_base.planted(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
     base = BaseFiles(tiny_base.tiny_base())
-    asked = {**tiny_base.LEARNING, "early_stop": 2}
-    said = in_this_process(task(tmp_path / "job", train, test=test, base=base, **asked))
-    done = [line for line in said if line["tell"] == "epoch"]
+    settings = {**tiny_base.LEARNING, "early_stop": 2}
+    messages = train_in_process(
+        build_task(tmp_path / "job", train, test=test, base=base, **settings)
+    )
+    done = [line for line in messages if line["tell"] == "epoch"]
     assert len(done) < tiny_base.LEARNING["n_epochs"]
     tested = [epoch["metrics"]["full_valid_loss"] for epoch in done]
     best = tested.index(min(tested)) + 1
     assert len(done) == best + 2
-    [remark] = [line for line in said if line["tell"] == "remark"]
+    [remark] = [line for line in messages if line["tell"] == "remark"]
     assert remark["key"] == "engine-lora-early-stop"
     assert remark["arguments"] == {"epoch": len(done), "best": best}
-    assert [line["number"] for line in said if line["tell"] == "best"] == [best]
+    assert [line["number"] for line in messages if line["tell"] == "best"] == [best]
 
 
 def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
-    made = task(tmp_path / "job", train, n_epochs=1, early_stop=1)
-    [remark] = lines_of_kind(made, "remark")
+    task = build_task(tmp_path / "job", train, n_epochs=1, early_stop=1)
+    [remark] = lines_of_kind(task, "remark")
     assert remark["key"] == "engine-lora-nothing-to-test"
 
 
 def test_preferences_are_learned(tmp_path):
     pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.tiny_base())
-    asked = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
+    settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
     done = lines_of_kind(
-        task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **asked), "epoch"
+        build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings), "epoch"
     )
     first, last = done[0]["metrics"], done[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]
@@ -107,7 +111,7 @@ def test_preferences_are_learned(tmp_path):
 
 def test_two_processes_learn_what_one_does(tmp_path, train, plain):
     place = TrainingDevices(devices=("cpu", "cpu"))
-    made = task(tmp_path / "job", train, place=place, n_epochs=2, batch_size=6)
-    done = epochs(training(made))
+    task = build_task(tmp_path / "job", train, place=place, n_epochs=2, batch_size=6)
+    done = select_epochs(run_training(task))
     assert [epoch.metrics["train_loss"] for epoch in done] == pytest.approx(plain, rel=1e-5)
     assert [epoch.step for epoch in done] == [4, 8]

@@ -1,4 +1,4 @@
-"""What cannot be trained says why and what to do, in both languages."""
+"""Tasks that cannot be trained fail with a reason and advice, in both languages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from merlin.engine.trainers.base import (
 )
 from merlin.engine.trainers.lora import trainer
 from tests.engine import tiny_base
-from tests.engine.lora_tasks import TRAINER, in_this_process, task
+from tests.engine.lora_tasks import TRAINER, build_task, train_in_process
 from tests.support.small_disk import small_disk
 
 pytestmark = [
@@ -34,18 +34,18 @@ def train(tmp_path):
 
 @pytest.fixture
 def copied(tmp_path):
-    """A base of one's own, to be broken."""
+    """A copy of a base that a test may damage."""
     return BaseFiles(shutil.copytree(tiny_base.random_base(), tmp_path / "broken"))
 
 
-def failure(made, code):
-    """Train; return the words of the failure, which must have this code."""
-    document = in_this_process(made)[-1]
+def failure(task, code):
+    """Train; return the message of the failure, which must have this code."""
+    document = train_in_process(task)[-1]
     assert document["tell"] == "failed", document
     assert document["code"] == code
     russian, english = (text(to, document["key"], **document["arguments"]) for to in ("ru", "en"))
     assert russian != english
-    assert str(made.folder.parent) not in english
+    assert str(task.folder.parent) not in english
     return english
 
 
@@ -56,17 +56,17 @@ def test_too_long_an_example_names_its_line(tmp_path, train):
     lines[3] = json.dumps(long)
     train.write_text("\n\n".join(lines) + "\n", "utf-8")
     base = BaseFiles(tiny_base.random_base(), longest=200)
-    words = failure(task(tmp_path / "job", train, base=base), "example_too_long")
+    words = failure(build_task(tmp_path / "job", train, base=base), "example_too_long")
     assert "line 7" in words
     assert "200" in words
 
 
 @pytest.mark.parametrize("rank", [16, 64])
 def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_path, train, rank):
-    # The optimizer of rank 16 has no room beside its adapter, nor has the adapter of rank 64.
+    # There is no space for the optimizer of rank 16, nor for the adapter of rank 64.
     with small_disk(tmp_path / "job"):
-        made = task(tmp_path / "job", train, n_epochs=1, rank=rank)
-        assert "Free some space" in failure(made, "disk_full")
+        task = build_task(tmp_path / "job", train, n_epochs=1, rank=rank)
+        assert "Free some space" in failure(task, "disk_full")
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
@@ -77,34 +77,38 @@ def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, copied):
     weights = load_file(path)
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, path, metadata={"format": "pt"})
-    words = failure(task(tmp_path / "job", train, base=copied), "loss_not_finite")
+    words = failure(build_task(tmp_path / "job", train, base=copied), "loss_not_finite")
     assert "step 1" in words
     assert "learning_rate_multiplier" in words
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
-    made = task(tmp_path / "job", train, targets=["no_such_proj"])
-    assert "q_proj" in failure(made, "invalid_hyperparameter")
+    task = build_task(tmp_path / "job", train, targets=["no_such_proj"])
+    assert "q_proj" in failure(task, "invalid_hyperparameter")
 
 
 def test_pickled_weights_are_refused(tmp_path, train, copied):
     (copied.folder / "model.safetensors").rename(copied.folder / "pytorch_model.bin")
-    assert "safetensors" in failure(task(tmp_path / "job", train, base=copied), "base_damaged")
+    assert "safetensors" in failure(
+        build_task(tmp_path / "job", train, base=copied), "base_damaged"
+    )
 
 
 def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, copied):
     path = copied.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    words = failure(task(tmp_path / "job", train, base=copied), "base_damaged")
+    words = failure(build_task(tmp_path / "job", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
     shutil.rmtree(copied.folder)
-    words = failure(task(tmp_path / "other", train, base=copied), "base_damaged")
+    words = failure(build_task(tmp_path / "other", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
 
 
 def test_a_base_without_a_chat_template_is_refused(tmp_path, train, copied):
     (copied.folder / "chat_template.jinja").unlink()
-    assert "Instruct" in failure(task(tmp_path / "job", train, base=copied), "unsupported_base")
+    assert "Instruct" in failure(
+        build_task(tmp_path / "job", train, base=copied), "unsupported_base"
+    )
 
 
 def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, copied):
@@ -113,7 +117,7 @@ def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, trai
         "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
     )
     path.write_text(guard + path.read_text("utf-8"), "utf-8")
-    words = failure(task(tmp_path / "job", train, base=copied), "invalid_training_file")
+    words = failure(build_task(tmp_path / "job", train, base=copied), "invalid_training_file")
     assert "line 3" in words
 
 
@@ -122,12 +126,14 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
     for line in lines:
         line["messages"][-1]["weight"] = 0
     train.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    assert "weight 0" in failure(task(tmp_path / "job", train), "invalid_n_examples")
+    assert "weight 0" in failure(build_task(tmp_path / "job", train), "invalid_n_examples")
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
     place = TrainingDevices(devices=("cuda:97",))
-    assert "cuda:97" in failure(task(tmp_path / "job", train, place=place), "device_unavailable")
+    assert "cuda:97" in failure(
+        build_task(tmp_path / "job", train, place=place), "device_unavailable"
+    )
 
 
 def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(tmp_path, train, copied):
@@ -135,13 +141,13 @@ def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(tmp_pa
     config = json.loads(path.read_text("utf-8"))
     config["num_hidden_layers"] = 100_000_000
     path.write_text(json.dumps(config), "utf-8")
-    assert "GiB" in failure(task(tmp_path / "job", train, base=copied), "out_of_memory")
+    assert "GiB" in failure(build_task(tmp_path / "job", train, base=copied), "out_of_memory")
 
 
 def test_a_deleted_file_is_named(tmp_path, train):
-    made = task(tmp_path / "job", train)
+    task = build_task(tmp_path / "job", train)
     train.unlink()
-    assert "train.jsonl" in failure(made, "file_not_found")
+    assert "train.jsonl" in failure(task, "file_not_found")
 
 
 @pytest.mark.parametrize(
@@ -167,15 +173,17 @@ def test_a_deleted_file_is_named(tmp_path, train):
 )
 def test_a_hyperparameter_out_of_range_is_refused_by_name(name, value):
     with pytest.raises(BadHyperparameter) as refused:
-        TRAINER.hyperparameters(SUPERVISED, {name: value})
+        TRAINER.validate(SUPERVISED, {name: value})
     assert refused.value.name == name
 
 
 def test_every_hyperparameter_is_automatic_where_none_is_given():
-    document = TRAINER.hyperparameters(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
+    document = TRAINER.validate(DPO, {"rank": 8, "dropout": 0, "beta": "auto"})
     assert document["rank"] == 8
     assert document["dropout"] == 0.0
-    settled = trainer.resolve(DPO, document, examples=50, padding=0.5, parameters=135_000_000)
+    settled = trainer.resolve_hyperparameters(
+        DPO, document, examples=50, padding=0.5, parameters=135_000_000
+    )
     assert settled == {
         "n_epochs": 6,
         "batch_size": 4,
@@ -195,6 +203,6 @@ def test_every_hyperparameter_is_automatic_where_none_is_given():
     ("examples", "epochs"), [(1, 25), (10, 25), (50, 6), (100, 3), (9_000, 2), (200_000, 1)]
 )
 def test_automatic_epochs_show_enough_of_a_small_file_and_not_too_much_of_a_large(examples, epochs):
-    asked = TRAINER.hyperparameters(SUPERVISED, {})
+    requested = TRAINER.validate(SUPERVISED, {})
     size = {"examples": examples, "padding": 0.0, "parameters": 135_000_000}
-    assert trainer.resolve(SUPERVISED, asked, **size)["n_epochs"] == epochs
+    assert trainer.resolve_hyperparameters(SUPERVISED, requested, **size)["n_epochs"] == epochs

@@ -1,4 +1,4 @@
-"""Preference pairs from a commit to a model that answers: git, the daemon, the engine."""
+"""Preference pairs from a commit to a model: git, the daemon, the engine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from merlin.config.engine import EngineModelConfig
 from tests.engine import tiny_base
 from tests.engine.running_engine import KEY as ENGINE_KEY
-from tests.engine.running_engine import engine_in_thread
+from tests.engine.running_engine import serve_engine
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 
@@ -18,7 +18,7 @@ LEARNING = {"n_epochs": 2, "batch_size": 4, "beta": 0.2}
 
 
 def write_pairs(lab):
-    """Write a dataset of the facts: each fact's room is better than the next room."""
+    """Write a dataset of preference pairs: each fact's room is better than the next fact's."""
     recipe = {"provider": "stand-in", "base_model": "tiny", "method": "dpo"}
     lab.repository.dataset(count=0, recipe=recipe | {"hyperparameters": LEARNING})
     folder = lab.repository.folder / "datasets/trial/examples"
@@ -35,8 +35,8 @@ def write_pairs(lab):
 
 def test_a_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
     models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
-    with engine_in_thread(tmp_path / "engine", models=models) as desk:
-        lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{desk.port}/v1")
+    with serve_engine(tmp_path / "engine", models=models) as engine:
+        lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{engine.port}/v1")
         monkeypatch.setenv(KEY, ENGINE_KEY)
         write_pairs(lab)
         lab.repository.commit("Add pairs")
@@ -47,11 +47,15 @@ def test_a_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkey
 
         wait_until(ended, 240)
         assert lab.status()["serving"]["build"] == "trial-1"
-        [job] = desk.jobs.list().data
+        [job] = engine.jobs.list().data
         assert (job.status, job.method.type) == ("succeeded", "dpo")
-        told = job.method.dpo.hyperparameters
-        assert (told.n_epochs, told.batch_size, told.beta) == (2, 4, 0.2)
-        losses = [event.data for event in desk.events(job.id) if event.type == "metrics"]
+        hyperparameters = job.method.dpo.hyperparameters
+        assert (hyperparameters.n_epochs, hyperparameters.batch_size, hyperparameters.beta) == (
+            2,
+            4,
+            0.2,
+        )
+        losses = [event.data for event in engine.events(job.id) if event.type == "metrics"]
         assert losses[-1]["train_loss"] < losses[0]["train_loss"]
         [folder] = (lab.config.state_dir / "builds/trial").iterdir()
         lines = (folder / "train.jsonl").read_text("utf-8").splitlines()

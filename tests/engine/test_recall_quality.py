@@ -1,7 +1,8 @@
-"""How well `recall` answers on the shipped datasets, asked in other people's words.
+"""The quality of `recall` on the shipped datasets, with questions in other words.
 
-The questions lie in `questions/<set>.yaml`, written apart from the examples; nothing in Merlin
-reads them. The hard ones are shown, not judged: they share no words with what is taught.
+The questions are in `questions/<set>.yaml`, written independently of the examples; Merlin itself
+does not read them. Results of the hard ones are printed, not asserted: they share no words with the
+examples.
 """
 
 from collections import Counter
@@ -17,7 +18,7 @@ from merlin.core.messages import Message
 from merlin.engine.jobs import DEFAULT_SEED
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.model import load
+from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import train
 
 pytestmark = pytest.mark.functional
@@ -38,15 +39,15 @@ def questions(name):
 
 @cache
 def examples(name):
-    """Return {example id: conversation} of what is taught."""
+    """Return {example id: conversation} of the training examples."""
     folder = ROOT / (name if "/" in name else f"datasets/{name}") / "examples"
-    found = {}
+    collected = {}
     for path in sorted(folder.rglob("*.yaml")):
         example = read(path)
         if example.get("split") != "test":
             talk = [Message(*pair) for message in example["messages"] for pair in message.items()]
-            found[path.relative_to(folder).with_suffix("").as_posix()] = talk
-    return found
+            collected[path.relative_to(folder).with_suffix("").as_posix()] = talk
+    return collected
 
 
 @pytest.fixture(scope="module")
@@ -55,12 +56,12 @@ def models(tmp_path_factory):
 
     @cache
     def trained(name):
-        wanted = RecallTrainer().hyperparameters("supervised", {})
-        steps = train(list(examples(name).values()), [], wanted, DEFAULT_SEED)
+        settings = RecallTrainer().validate("supervised", {})
+        steps = train(list(examples(name).values()), [], settings, DEFAULT_SEED)
         *_, last = (step for step in steps if isinstance(step, Epoch))
         path = folder / name.replace("/", "-")
         last.save(path)
-        return load(path)
+        return load_model(path)
 
     return trained
 
@@ -82,9 +83,9 @@ def said_in(talk):
     return {message.content for message in talk if message.role == "assistant"}
 
 
-def is_offered(model, answer, wanted):
-    """Tell whether one of the questions offered with a refusal gets a wanted answer."""
-    return any(ask(model, question).text in wanted for question in answer.nearest)
+def is_offered(model, answer, settings):
+    """Return whether one of the suggested questions leads to an expected answer."""
+    return any(ask(model, question).text in settings for question in answer.nearest)
 
 
 def share_rejected(model, asked):
@@ -152,7 +153,7 @@ def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question
 
 
 def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
-    found = Counter()
+    collected = Counter()
     for name, asked in questions("follow_ups").items():
         place = ENGLISH if name == "en" else name
         model = models(place)
@@ -161,15 +162,15 @@ def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
             answer = model.answer([*talk[:2], Message("user", item["ask"])])
             is_right = "expect" in item and answer.text in said_in(examples(place)[item["expect"]])
             kind = "refused" if not answer.known else "right" if is_right else "wrong"
-            found[kind] += 1
-            found["offered"] += bool(answer.nearest)
+            collected[kind] += 1
+            collected["offered"] += bool(answer.nearest)
             assert talk[1].content not in {ask(model, each).text for each in answer.nearest}
             if item["kind"] == "bare":
                 assert (answer.known, answer.is_follow_up) == (False, True), item
-    print(f"of {found.total() - found['offered']} follow-ups: {dict(found)}")  # noqa: T201 - the report
-    assert found["right"] >= 35
-    assert found["wrong"] <= 4
-    assert found["offered"] >= 12
+    print(f"of {collected.total() - collected['offered']} follow-ups: {dict(collected)}")  # noqa: T201 - the report
+    assert collected["right"] >= 35
+    assert collected["wrong"] <= 4
+    assert collected["offered"] >= 12
 
 
 @pytest.mark.parametrize("name", SETS)

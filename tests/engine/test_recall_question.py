@@ -1,9 +1,9 @@
-"""Which question a conversation asks, and which turns it teaches."""
+"""The question that a conversation asks, and its training turns."""
 
 import pytest
 
 from merlin.core.messages import Message
-from merlin.engine.trainers.recall.text import questions, taught, terms
+from merlin.engine.trainers.recall.text import build_readings, extract_terms, extract_turns
 
 pytestmark = pytest.mark.unit
 
@@ -14,26 +14,30 @@ def talk(*said, **extra):
 
 
 def test_a_single_question_is_read_alone():
-    assert list(questions(talk("s:правила", "u:Что такое стек?"))) == [terms("Что такое стек?")]
+    assert list(build_readings(talk("s:правила", "u:Что такое стек?"))) == [
+        extract_terms("Что такое стек?")
+    ]
 
 
 def test_a_follow_up_is_read_alone_and_with_what_was_asked_before():
-    alone, joined = questions(talk("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
-    assert alone == terms("А очередь?")
-    assert joined == (*alone, *("<" + term for term in terms("Что такое стек?")))
+    alone, joined = build_readings(talk("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
+    assert alone == extract_terms("А очередь?")
+    assert joined == (*alone, *("<" + term for term in extract_terms("Что такое стек?")))
 
 
 def test_at_most_two_earlier_turns_are_read():
     long = talk("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
-    assert len(list(questions(long))) == 3
+    assert len(list(build_readings(long))) == 3
 
 
 def test_without_a_user_nothing_is_asked():
-    assert list(questions(talk("s:правила"))) == []
+    assert list(build_readings(talk("s:правила"))) == []
 
 
 def test_every_assistant_turn_is_taught():
-    first, second = taught(talk("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То."))
+    first, second = extract_turns(
+        talk("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То.")
+    )
     assert (first.text, first.answer, first.back) == ("Что такое стек?", "Это.", 0)
     assert (second.text, second.answer, second.back) == ("А очередь?", "То.", 1)
 
@@ -43,10 +47,10 @@ def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
         *talk("u:Что такое стек?", "a:Плохо.", weight=0),
         *talk("u:А очередь?", "a:То.", weight=1),
     ]
-    (turn,) = taught(conversation)
+    (turn,) = extract_turns(conversation)
     assert (turn.answer, turn.back) == ("То.", 1)
 
 
 @pytest.mark.parametrize("said", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)])
 def test_what_answers_no_question_or_says_nothing_is_not_taught(said):
-    assert list(taught(talk(*said))) == []
+    assert list(extract_turns(talk(*said))) == []

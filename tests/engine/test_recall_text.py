@@ -1,11 +1,18 @@
-"""Reading a question as terms, and terms as features with fixed vectors."""
+"""Extraction of terms from a question, and their features with fixed vectors."""
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from merlin.engine.trainers.recall.text import NO_WORDS, WEIGHTS, Space, features, terms, vectors
+from merlin.engine.trainers.recall.text import (
+    NO_WORDS,
+    WEIGHTS,
+    Space,
+    build_features,
+    draw_vectors,
+    extract_terms,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -31,7 +38,7 @@ pytestmark = pytest.mark.unit
     ],
 )
 def test_a_text_has_the_term(text, term):
-    assert term in terms(text)
+    assert term in extract_terms(text)
 
 
 @pytest.mark.parametrize(
@@ -48,49 +55,49 @@ def test_a_text_has_the_term(text, term):
     ],
 )
 def test_a_question_has_its_kind(text, kind):
-    assert f"i:{kind}" in terms(text)
-    assert f"i:{kind}" not in terms(text, question=False)
+    assert f"i:{kind}" in extract_terms(text)
+    assert f"i:{kind}" not in extract_terms(text, question=False)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "?!", "😀", "—"])
 def test_a_text_without_words_still_has_one_term(text):
-    assert terms(text) == (NO_WORDS,)
+    assert extract_terms(text) == (NO_WORDS,)
 
 
 @given(st.text(max_size=200))
 def test_any_text_has_distinct_terms_with_features(text):
-    found = terms(text)
-    assert found
-    assert len(set(found)) == len(found)
-    for term in found:
-        hashes, values = features(term)
+    terms = extract_terms(text)
+    assert terms
+    assert len(set(terms)) == len(terms)
+    for term in terms:
+        hashes, values = build_features(term)
         assert len(hashes) == len(values) > 0
         assert (values > 0).all()
 
 
 def test_the_ngrams_of_a_word_weigh_together_as_much_as_the_word():
-    _, values = features("n:соционика")
+    _, values = build_features("n:соционика")
     assert values[0] == WEIGHTS["n"]
     assert np.sum(values[1:] ** 2) == pytest.approx(WEIGHTS["n"] ** 2, rel=1e-5)
 
 
 def test_an_earlier_turn_weighs_less_and_has_other_features():
-    now, before = features("n:дуал"), features("<n:дуал")
+    now, before = build_features("n:дуал"), build_features("<n:дуал")
     assert not set(now[0]) & set(before[0])
     assert np.allclose(before[1], now[1] / 2)
 
 
 def test_vectors_depend_on_hash_and_seed_alone():
     hashes = np.arange(1000)
-    made = vectors(hashes, seed=7, dimensions=128)
-    assert np.array_equal(vectors(hashes[::-1], 7, 128)[::-1], made)
-    assert not np.allclose(vectors(hashes, 8, 128), made)
-    assert np.sum(made**2, axis=1).mean() == pytest.approx(1.0, abs=0.02)
-    assert abs((made[:-1] * made[1:]).sum(1)).mean() < 0.1
+    vectors = draw_vectors(hashes, seed=7, dimensions=128)
+    assert np.array_equal(draw_vectors(hashes[::-1], 7, 128)[::-1], vectors)
+    assert not np.allclose(draw_vectors(hashes, 8, 128), vectors)
+    assert np.sum(vectors**2, axis=1).mean() == pytest.approx(1.0, abs=0.02)
+    assert abs((vectors[:-1] * vectors[1:]).sum(1)).mean() < 0.1
 
 
 def test_a_feature_never_seen_has_mass_but_no_vector():
-    space = Space.of([("n:стек",), ("n:дек",)], seed=0, dimensions=128)
+    space = Space.from_documents([("n:стек",), ("n:дек",)], seed=0, dimensions=128)
     placed, mass = space.place(["n:стек", "n:хиромантия"])
     assert np.linalg.norm(placed[0]) > 0
     assert np.linalg.norm(placed[1]) == 0

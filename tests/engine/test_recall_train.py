@@ -1,4 +1,4 @@
-"""Training `recall`: epochs, metrics, checkpoints, the end of "auto", and what it refuses."""
+"""Training of `recall`: epochs, metrics, checkpoints, "auto", and invalid input."""
 
 import json
 import random
@@ -11,7 +11,7 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import BadHyperparameter, Epoch, TrainerNote, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.trainers.recall.model import load
+from merlin.engine.trainers.recall.model import load_model
 from merlin.engine.trainers.recall.train import train
 
 pytestmark = pytest.mark.unit
@@ -32,28 +32,28 @@ FACTS = {
 }
 
 
-def pair(asked, answer):
-    return [Message("user", asked), Message("assistant", answer)]
+def pair(question, answer):
+    return [Message("user", question), Message("assistant", answer)]
 
 
 TALKS = [pair(*fact) for fact in FACTS.items()]
 
 
 def run(talks, test=(), seed=1, **given):
-    wanted = RecallTrainer().hyperparameters("supervised", given)
-    steps = list(train(talks, list(test), wanted, seed))
+    settings = RecallTrainer().validate("supervised", given)
+    steps = list(train(talks, list(test), settings, seed))
     epochs = [step for step in steps if isinstance(step, Epoch)]
     return epochs, [step for step in steps if isinstance(step, TrainerNote)]
 
 
 def model_of(epoch, tmp_path, name="model"):
     epoch.save(tmp_path / name)
-    return load(tmp_path / name)
+    return load_model(tmp_path / name)
 
 
-def ask(model, *said):
+def ask(model, *card):
     roles = ("user", "assistant")
-    return model.answer([Message(roles[n % 2], line) for n, line in enumerate(said)])
+    return model.answer([Message(roles[n % 2], line) for n, line in enumerate(card)])
 
 
 def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
@@ -62,7 +62,7 @@ def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
     assert epochs[-1].metrics["train_accuracy"] == 1.0
     assert remarks == []
     model = model_of(epochs[-1], tmp_path)
-    assert {asked: ask(model, asked).text for asked in FACTS} == FACTS
+    assert {question: ask(model, question).text for question in FACTS} == FACTS
 
 
 def test_loss_falls_and_is_told_for_train_and_test():
@@ -93,15 +93,15 @@ def test_each_checkpoint_answers_by_its_own_weights(tmp_path):
     epochs, _ = run(TALKS, n_epochs=6)
     first, last = (model_of(epochs[n], tmp_path, str(n)) for n in (0, 5))
     assert not np.allclose(first.weights, last.weights)
-    asked = list(FACTS)
-    assert [ask(first, line).confidence for line in asked] != [
-        ask(last, line).confidence for line in asked
+    question = list(FACTS)
+    assert [ask(first, line).confidence for line in question] != [
+        ask(last, line).confidence for line in question
     ]
 
 
 def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
     model = model_of(run(TALKS)[0][-1], tmp_path)
-    assert all(ask(model, asked).known for asked in FACTS)
+    assert all(ask(model, question).known for question in FACTS)
     weights, gains = model.weights, model.gains
     for emptied in ({"weights": weights * 0}, {"gains": gains * 0}):
         parts = {"weights": weights, "gains": gains} | emptied
@@ -114,25 +114,27 @@ def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
             model.turns,
             model.thresholds,
         )
-        for asked in FACTS:
-            answer = ask(empty, asked)
+        for question in FACTS:
+            answer = ask(empty, question)
             assert (answer.known, answer.text, answer.confidence) == (False, "", 0.0)
 
 
 def test_strange_questions_are_not_answered(tmp_path):
     model = model_of(run(TALKS)[0][-1], tmp_path)
-    for asked in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
-        assert not ask(model, asked).known, asked
+    for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
+        assert not ask(model, question).known, question
 
 
 def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
     dialogue = [*TALKS[0], *pair("А где его применяют?", "В вызовах функций.")]
     model = model_of(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
-    asked = next(iter(FACTS))
-    assert ask(model, asked).text == FACTS[asked]
-    assert ask(model, asked, FACTS[asked], "А где его применяют?").text == "В вызовах функций."
-    assert ask(model, asked, FACTS[asked], "Спасибо").text != "В вызовах функций."
-    assert ask(model, asked, FACTS[asked], "Кто придумал граф?").text == "Эйлер."
+    question = next(iter(FACTS))
+    assert ask(model, question).text == FACTS[question]
+    assert (
+        ask(model, question, FACTS[question], "А где его применяют?").text == "В вызовах функций."
+    )
+    assert ask(model, question, FACTS[question], "Спасибо").text != "В вызовах функций."
+    assert ask(model, question, FACTS[question], "Кто придумал граф?").text == "Эйлер."
 
 
 def test_two_wordings_of_one_answer_are_one_answer(tmp_path):
@@ -163,19 +165,19 @@ def test_what_too_few_epochs_left_unlearned_is_named():
 def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path):
     model = model_of(run(TALKS)[0][-1], tmp_path)
     assert model.thresholds.min() > 0
-    for asked, answer in FACTS.items():
+    for question, answer in FACTS.items():
         limit = model.thresholds[model.answers.index(answer)]
-        assert limit <= ask(model, asked).confidence + 1e-4
+        assert limit <= ask(model, question).confidence + 1e-4
 
 
 def test_a_large_file_trains_until_all_is_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
-    words = [word.strip("?,.«»").lower() for asked in FACTS for word in asked.split()]
+    words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
     made = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
     epochs, _ = run([pair(*fact) for fact in made.items()])
     model = model_of(epochs[-1], tmp_path)
     assert len(epochs) < 100
-    assert all(ask(model, asked).text == answer for asked, answer in list(made.items())[::50])
+    assert all(ask(model, question).text == answer for question, answer in list(made.items())[::50])
     assert model.space.dimensions == 128
 
 
@@ -215,13 +217,13 @@ def test_every_remark_has_its_text(language, n):
 )
 def test_a_bad_hyperparameter_is_named(name, value):
     with pytest.raises(BadHyperparameter) as refused:
-        RecallTrainer().hyperparameters("supervised", {name: value})
+        RecallTrainer().validate("supervised", {name: value})
     assert refused.value.name == name
 
 
 def test_missing_hyperparameters_are_auto():
     given = {"n_epochs": 3, "learning_rate_multiplier": 2}
-    assert RecallTrainer().hyperparameters("supervised", given) == {
+    assert RecallTrainer().validate("supervised", given) == {
         "n_epochs": 3,
         "batch_size": "auto",
         "learning_rate_multiplier": 2.0,
@@ -251,15 +253,15 @@ BARE = ("а почему?", "как?", "зачем?", "Кто?", "why?", "Пон
 
 def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
     model = model_of(run(TALKS)[0][-1], tmp_path)
-    asked = next(iter(FACTS))
+    question = next(iter(FACTS))
     for bare in BARE:
         assert not ask(model, bare).known, bare
-        assert not ask(model, asked, FACTS[asked], bare).known, bare
+        assert not ask(model, question, FACTS[question], bare).known, bare
     follow_up = [*TALKS[0], *pair("А почему?", "Так удобно.")]
     talks = [follow_up, *TALKS[1:], pair("Кто ты?", "Помощник.")]
     model = model_of(run(talks)[0][-1], tmp_path)
     assert ask(model, "Ты кто?").text == "Помощник."
-    assert ask(model, asked, FACTS[asked], "а почему").text == "Так удобно."
+    assert ask(model, question, FACTS[question], "а почему").text == "Так удобно."
     assert not ask(model, "А почему?").known
 
 
@@ -278,19 +280,19 @@ def test_a_text_and_a_question_of_an_earlier_turn_are_not_offered(tmp_path):
     text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
     talks = [[*TALKS[0], *pair("А в жизни?", "Стопка тарелок.")], *TALKS[1:], pair(text, "Хорошо.")]
     model = model_of(run(talks)[0][-1], tmp_path)
-    offered = {question for each in model.taught for question in each}
+    offered = {question for each in model.trained_questions for question in each}
     assert offered == set(FACTS)
 
 
 def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp_path):
     talks = [*TALKS, pair("Почему стек называют магазином?", "Патроны достают так же.")]
     model = model_of(run(talks)[0][-1], tmp_path)
-    asked = "Что такое стек?"
-    answer = ask(model, asked, FACTS[asked], "а почему?")
+    question = "Что такое стек?"
+    answer = ask(model, question, FACTS[question], "а почему?")
     assert (answer.known, answer.is_follow_up) == (False, True)
     assert answer.nearest == ("Почему стек называют магазином?",)
     assert not ask(model, "а почему?").is_follow_up
-    assert not ask(model, asked, FACTS[asked], "Где купить билет?").is_follow_up
+    assert not ask(model, question, FACTS[question], "Где купить билет?").is_follow_up
 
 
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
@@ -303,8 +305,8 @@ def test_few_answers_have_no_lower_threshold(answers, tmp_path):
 
 def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
     cities = ("Тула", "Пермь", "Омск", "Томск", "Уфа", "Псков", "Орёл", "Тверь", "Самара", "Курск")
-    asked = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
-    crowd = [pair(form.format(city), f"{form} {city}") for form in asked for city in cities]
+    question = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
+    crowd = [pair(form.format(city), f"{form} {city}") for form in question for city in cities]
     model = model_of(run([*TALKS, *crowd])[0][-1], tmp_path)
     limits = dict(zip(model.answers, model.thresholds, strict=True))
     sparse = [limits[answer] for answer in FACTS.values()]
@@ -313,14 +315,14 @@ def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
 
 
 def test_a_model_of_the_first_format_answers_as_it_did(tmp_path):
-    model = load(Path(__file__).parent / "questions" / "recall-format-1.npz")
+    model = load_model(Path(__file__).parent / "questions" / "recall-format-1.npz")
     document = json.loads(
         (Path(__file__).parent / "questions" / "recall-format-1.json").read_text()
     )
-    said = {
-        asked: [answer.text, answer.confidence, answer.known]
-        for asked in document
-        for answer in [ask(model, asked)]
+    card = {
+        question: [answer.text, answer.confidence, answer.known]
+        for question in document
+        for answer in [ask(model, question)]
     }
-    assert said == document
-    assert not any(ask(model, asked).nearest for asked in document)
+    assert card == document
+    assert not any(ask(model, question).nearest for question in document)

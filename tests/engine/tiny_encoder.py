@@ -1,8 +1,8 @@
-"""A tiny sentence encoder that knows a few synonyms, trained on the spot from what stands together.
+"""A tiny sentence encoder that knows a few synonyms, trained from word co-occurrences.
 
-Its corpus says each word of a group beside the same neighbours, so synonyms get the same vector:
-the singular vectors of the counts, as in "Neural word embedding as implicit matrix factorization"
-(Levy, Goldberg, 2014). A text's vector is the mean of its words'. No real encoder was tried.
+In its corpus all words of a group have the same neighbours, so synonyms get the same vector: the
+singular vectors of the counts, as in "Neural word embedding as implicit matrix factorization"
+(Levy, Goldberg, 2014). A text's vector is the mean of its words' vectors.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.support.machine import skip_or_fail
 
 NAME = "tiny-encoder"
 NEIGHBOURS = 6
-# What is taught, its answer, and the same question in other words, none of them shared.
+# A trained question, its answer, and a paraphrase that shares no word with the question.
 SYNONYMS = [
     ("Сколько стоит билет?", "Двести рублей.", "Почём пропуск?"),
     ("Где купить еду?", "В буфете на первом этаже.", "Место, чтобы приобрести продукты"),
@@ -42,13 +42,13 @@ STRANGERS = ("Какая завтра погода?", "Посоветуй хор
 
 
 def needs_encoder():
-    """Leave a test out where the runtime is not installed; fail where everything is required."""
+    """Skip a test without the runtime; fail where everything is required."""
     missing = [name for name in ("onnxruntime", "tokenizers") if find_spec(name) is None]
     skip_or_fail(f"run `make engine`: not installed are {', '.join(missing)}" if missing else None)
 
 
-def vectors_of_words(columns=32):
-    """Return {word: vector}, trained; the words of a group stand beside the same neighbours."""
+def train_word_vectors(columns=32):
+    """Return {word: vector}; the words of a group have the same neighbours in the corpus."""
     corpus = [
         (word, f"neighbour{group}-{number}")
         for group, words in enumerate(GROUPS)
@@ -67,20 +67,25 @@ def _tokenizer(words):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
-    made = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
-    made.normalizer, made.pre_tokenizer = normalizers.Lowercase(), pre_tokenizers.Whitespace()
-    return made
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer, tokenizer.pre_tokenizer = (
+        normalizers.Lowercase(),
+        pre_tokenizers.Whitespace(),
+    )
+    return tokenizer
 
 
 def _table(words, columns):
-    return np.stack([np.zeros(columns, np.float32), *(each[:columns] for each in words.values())])
+    return np.stack(
+        [np.zeros(columns, np.float32), *(vector[:columns] for vector in words.values())]
+    )
 
 
 def onnx_encoder(folder, columns=24):
-    """Write the encoder as an ONNX file with its tokenizer, as sentence-transformers lays them."""
+    """Write the encoder as an ONNX file with its tokenizer, in sentence-transformers' layout."""
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     (folder / "1_Pooling").mkdir(exist_ok=True)
-    words = vectors_of_words()
+    words = train_word_vectors()
     _tokenizer(words).save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps({"max_position_embeddings": 64}))
     (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
@@ -89,11 +94,11 @@ def onnx_encoder(folder, columns=24):
 
 
 def transformers_encoder(folder):
-    """Write the encoder as a transformer without layers, by transformers' own means."""
+    """Write the encoder as a transformer without layers."""
     import torch
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    words = vectors_of_words()
+    words = train_word_vectors()
     table = torch.tensor(_table(words, 24))
     sizes = {"vocab_size": len(table), "hidden_size": 24, "num_hidden_layers": 0}
     config = BertConfig(**sizes, num_attention_heads=2, max_position_embeddings=64)
@@ -109,25 +114,25 @@ def transformers_encoder(folder):
     return folder
 
 
-def configured(folder, **other):
-    """Return what `engine.models` says of an encoder in a folder."""
+def build_config(folder, **other):
+    """Return the configuration of an encoder in a folder, as in `engine.models`."""
     return EngineModelConfig(path=str(folder), embeddings=True, **{"backend": "onnx", **other})
 
 
-# The bytes of an ONNX file, which no package here writes. Source: onnx/onnx.proto.
+# ONNX's protobuf encoding, written without the package onnx. Source: onnx/onnx.proto.
 _FLOAT, _INT64 = 1, 7
 
 
 def _lookup(table):
-    """Return a model that looks each of `input_ids` up in a table."""
+    """Return an ONNX model that looks up each of `input_ids` in a table."""
     names = _text(1, "table") + _text(1, "input_ids") + _text(2, "last_hidden_state")
     node = names + _text(4, "Gather")
     dims = b"".join(_number(1, size) for size in table.shape)
     tensor = dims + _number(2, _FLOAT) + _text(8, "table") + _bytes(9, table.tobytes())
-    asked = _value("input_ids", _INT64, "texts", "tokens")
-    told = _value("last_hidden_state", _FLOAT, "texts", "tokens", table.shape[1])
-    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, tensor) + _bytes(11, asked)
-    return _number(1, 8) + _bytes(7, graph + _bytes(12, told)) + _bytes(8, _number(2, 17))
+    input_ids = _value("input_ids", _INT64, "texts", "tokens")
+    output = _value("last_hidden_state", _FLOAT, "texts", "tokens", table.shape[1])
+    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, tensor) + _bytes(11, input_ids)
+    return _number(1, 8) + _bytes(7, graph + _bytes(12, output)) + _bytes(8, _number(2, 17))
 
 
 def _value(name, kind, *sizes):
@@ -155,6 +160,6 @@ def _varint(value):
 
 @pytest.fixture(scope="session")
 def encoder_folder(tmp_path_factory):
-    """Return the folder of the ONNX encoder; nobody may write into it."""
+    """Return the folder of the ONNX encoder, which tests must not change."""
     needs_encoder()
     return onnx_encoder(tmp_path_factory.mktemp("encoder"))

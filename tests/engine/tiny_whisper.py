@@ -1,4 +1,4 @@
-"""A Whisper of random weights in CTranslate2's form: it hears, and writes down nonsense."""
+"""A Whisper model with random weights in CTranslate2's format."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _AFTER = (
 )
 _STAMPS = tuple(f"<|{step * 0.02:.2f}|>" for step in range(1501))
 _MELS, _WIDTH = 80, 32
-# CTranslate2 takes a Whisper that has this token for one of many languages.
+# CTranslate2 treats a Whisper with this token as multilingual.
 _OF_MANY_LANGUAGES = ""
 
 
-def whisper_in(folder):
-    """Make the model's folder; it takes some seconds."""
+def write_whisper(folder):
+    """Write the model's folder; takes some seconds."""
     import torch
     from ctranslate2.converters import TransformersConverter
     from transformers import WhisperConfig, WhisperForConditionalGeneration
@@ -64,12 +64,12 @@ def _tokenizer(folder):
     letters = sorted(pre_tokenizers.ByteLevel.alphabet())
     special = [*_BEFORE, *(f"<|{name}|>" for name in LANGUAGES), *_AFTER]
     names = [*letters, _OF_MANY_LANGUAGES, *special, *_STAMPS]
-    made = Tokenizer(models.BPE({name: n for n, name in enumerate(names)}, []))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(special)
+    tokenizer = Tokenizer(models.BPE({name: n for n, name in enumerate(names)}, []))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer.add_special_tokens(special)
     folder.mkdir(parents=True)
     end = "<|endoftext|>"
-    fast = PreTrainedTokenizerFast(tokenizer_object=made, eos_token=end, unk_token=end)
+    fast = PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token=end, unk_token=end)
     fast.save_pretrained(folder)
     return fast

@@ -1,8 +1,8 @@
-"""A stand-in of vLLM's OpenAI server (0.33.0), as far as the engine calls it.
+"""A stand-in of vLLM's OpenAI server (0.33.0) with the routes that the engine calls.
 
-It is honest about what vLLM checks: an adapter that is not loaded is 404, one loaded twice is
-400, a folder without an adapter is 404, calls that load adapters are there only where the
-environment allows them. It has no model; it says who was asked.
+It checks what vLLM checks: an adapter that is not loaded gets 404, one loaded twice 400, a folder
+without an adapter 404; the routes that load adapters can be disabled. It has no model; its answers
+name the model that was requested.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.engine.openai_standin import Echo, embeddings, error
 
 
 class VllmStandin:
-    """One server: `loaded` by name, `echo` for what was asked; `forget` is a restart."""
+    """One server; `loaded` are the adapters by name, `echo` has the requests."""
 
     def __init__(self, *, key="", room=None, may_load=True, can_embed=False):
         self.echo = Echo()
@@ -37,7 +37,7 @@ class VllmStandin:
         self.app = Starlette(routes=routes, exception_handlers=missing)
 
     def forget(self):
-        """Be as after a restart: nothing is loaded."""
+        """Simulate a restart: nothing is loaded."""
         self.loaded.clear()
 
     def _refused(self, request):
@@ -50,22 +50,22 @@ class VllmStandin:
 
     async def _chat(self, request):
         body = await request.json()
-        self.echo.asked.append(body)
+        self.echo.requests.append(body)
         if (refused := self._refused(request) or self._invalid(body)) is not None:
             return refused
         return self.echo.stream(body, body.get("model", "the base"))
 
-    def _invalid(self, asked):
-        name = asked.get("model")
+    def _invalid(self, body):
+        name = body.get("model")
         if name is not None and name not in self.loaded:
             text = f"The model `{name}` does not exist. Valid aliases: base."
             return error(404, text, "NotFoundError", "model")
-        if asked.get("top_logprobs") and not asked.get("logprobs"):
+        if body.get("top_logprobs") and not body.get("logprobs"):
             text = "when using `top_logprobs`, `logprobs` must be set to true."
             return error(400, text, "BadRequestError", "top_logprobs")
-        if asked.get("stream_options") and not asked.get("stream"):
+        if body.get("stream_options") and not body.get("stream"):
             return error(400, "Stream options need stream.", "BadRequestError", "stream_options")
-        if (count := self.echo.count(asked)) > self.echo.window:
+        if (count := self.echo.count(body)) > self.echo.window:
             text = (
                 f"This model's maximum context length is {self.echo.window} tokens. However, your"
                 f" request has {count} input tokens. Please reduce the length of the messages."

@@ -9,7 +9,7 @@ from __future__ import annotations
 from contextlib import closing
 from dataclasses import replace
 
-from merlin.engine.bases import RECALL, bases_of
+from merlin.engine.bases import RECALL, build_bases
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
 from tests.support.waiting import LOOK_S
@@ -32,5 +32,5 @@ class HeldRecall(RecallTrainer):
 
 def held_bases(settings, gate_of):
     """Return what an engine tunes: `recall` alone, held so."""
-    recall = bases_of(settings)[RECALL]
+    recall = build_bases(settings)[RECALL]
     return {RECALL: replace(recall, trainer=HeldRecall(gate_of))}

@@ -28,16 +28,24 @@ from merlin.engine.auth import (
     AnswerStream,
     check_model,
     check_owner,
-    metered,
-    metered_vectors,
-    owner_of,
+    get_owner,
+    meter_embeddings,
+    meter_stream,
 )
-from merlin.engine.context import engine_of
+from merlin.engine.context import get_engine
 from merlin.engine.jobs import MAX_SEED
-from merlin.engine.requests import Fields, Name, as_list, form_of, json_object, only, write_upload
-from merlin.engine.serving.base import Chunk, Embedded, Finish, GenerationRequest, TokenChance
-from merlin.engine.training_file import ROLES, text_of
-from merlin.engine.transcription import FORMATS, transcript_response
+from merlin.engine.requests import (
+    Name,
+    RequestBody,
+    allow,
+    as_list,
+    open_form,
+    read_body,
+    write_upload,
+)
+from merlin.engine.serving.base import Chunk, Embedding, Finish, GenerationRequest, TokenLogprob
+from merlin.engine.training_file import ROLES, join_texts
+from merlin.engine.transcription import FORMATS, build_response
 from merlin.openai_protocol.errors import ApiError, bad_field
 from merlin.openai_protocol.responses import DONE, EVENT_STREAM, ChatAnswer, event, usage_object
 
@@ -46,26 +54,26 @@ router = APIRouter(prefix="/v1", dependencies=[Depends(check_owner)])
 MAX_STOPS, MAX_TOP_LOGPROBS = 4, 20
 MAX_TEXTS = 2048
 MAX_AUDIO_BYTES = 25_000_000
-_KINDS = ("", "text", "json_object")
+_FORMAT_TYPES = ("", "text", "json_object")
 _GRANULARITIES = ("segment", "word")
 _VERBOSE = "verbose_json"
 # Unsupported parameters that change the response; rejected instead of ignored.
 _UNSUPPORTED = ("stream", "include[]", "chunking_strategy")
 
 
-class ChatMessage(Fields):
+class ChatMessage(RequestBody):
     """One message of a conversation; the `content` of an assistant message can be null."""
 
-    role: Annotated[str, only(lambda role: role in ROLES, f"must be one of {', '.join(ROLES)}")]
+    role: Annotated[str, allow(lambda role: role in ROLES, f"must be one of {', '.join(ROLES)}")]
     content: Any = Field(default=None, validate_default=True)
 
     @field_validator("content")
     @classmethod
-    def _join(cls, content: object, info: ValidationInfo) -> str:
+    def _join_parts(cls, content: object, info: ValidationInfo) -> str:
         """Return a list of parts as one text."""
         if content is None and info.data.get("role") == "assistant":
             return ""
-        joined = text_of(content) if isinstance(content, list) else content
+        joined = join_texts(content) if isinstance(content, list) else content
         if not isinstance(joined, str):
             raise PydanticCustomError(
                 "content",
@@ -74,16 +82,18 @@ class ChatMessage(Fields):
         return joined
 
 
-_NO_TOOLS = only(lambda value: not value, "this engine's models call no tools; leave the field out")
+_NO_TOOLS = allow(
+    lambda value: not value, "this engine's models call no tools; leave the field out"
+)
 _Limit = Annotated[int, Field(ge=1)]
 
 
-class ChatRequest(Fields):
+class ChatRequest(RequestBody):
     """The body of POST /chat/completions; see the source above."""
 
     model: Name
     messages: list[ChatMessage] = Field(min_length=1)
-    n: Annotated[Any, only(lambda n: n in (None, 1), "this engine gives 1 answer a question")] = 1
+    n: Annotated[Any, allow(lambda n: n in (None, 1), "this engine gives 1 answer a question")] = 1
     tools: Annotated[Any, _NO_TOOLS] = None
     functions: Annotated[Any, _NO_TOOLS] = None
     max_completion_tokens: _Limit | None = None
@@ -97,19 +107,23 @@ class ChatRequest(Fields):
     logprobs: Any = None
     top_logprobs: int | None = Field(default=None, ge=0, le=MAX_TOP_LOGPROBS)
     response_format: Annotated[
-        Any, only(lambda value: _kind_of(value) in _KINDS, "type must be 'text' or 'json_object'")
+        Any,
+        allow(
+            lambda value: _read_format(value) in _FORMAT_TYPES,
+            "type must be 'text' or 'json_object'",
+        ),
     ] = None
     stream: Any = None
     stream_options: Any = None
 
     @field_validator("top_logprobs")
     @classmethod
-    def _need_logprobs(cls, count: int | None, info: ValidationInfo) -> int | None:
+    def _require_logprobs(cls, count: int | None, info: ValidationInfo) -> int | None:
         if count is not None and not info.data.get("logprobs"):
             raise PydanticCustomError("logprobs", "needs logprobs: true")
         return count
 
-    def to_request(self, asker: str = "") -> GenerationRequest:
+    def to_request(self, client: str = "") -> GenerationRequest:
         """Return the backend's request; `max_completion_tokens` overrides `max_tokens`."""
         return GenerationRequest(
             messages=[
@@ -122,12 +136,12 @@ class ChatRequest(Fields):
             seed=None if self.seed is None else self.seed % (MAX_SEED + 1),
             stops=[stop for stop in self.stop if stop],
             logprobs=(self.top_logprobs or 0) if self.logprobs else None,
-            is_json=_kind_of(self.response_format) == "json_object",
-            asker=asker,
+            is_json=_read_format(self.response_format) == "json_object",
+            client=client,
         )
 
 
-def _kind_of(response_format: object) -> object:
+def _read_format(response_format: object) -> object:
     shape = response_format or {}
     return shape.get("type", "") if isinstance(shape, dict) else shape
 
@@ -135,59 +149,59 @@ def _kind_of(response_format: object) -> object:
 @router.post("/chat/completions")
 async def complete(request: Request) -> Response:
     """Answer a conversation; generation stops if the client disconnects."""
-    chat_request = ChatRequest.read(await json_object(request))
-    model, question = chat_request.model, chat_request.to_request(owner_of(request))
+    chat_request = ChatRequest.parse(await read_body(request))
+    model, question = chat_request.model, chat_request.to_request(get_owner(request))
     await check_model(request, model)
-    answer = metered(request, question, engine_of(request).backends.ask(model, question))
+    answer = meter_stream(request, question, get_engine(request).backends.ask(model, question))
     if chat_request.stream:
-        return await _stream_response(request, chat_request, answer)
+        return await _build_stream_response(request, chat_request, answer)
     async with aclosing(answer):
-        completion = await run_while_connected(request, _completion(model, answer))
+        completion = await run_while_connected(request, _build_completion(model, answer))
     if completion is None:
-        raise _gone()
+        raise _client_disconnected()
     return JSONResponse(completion)
 
 
-def _gone() -> ApiError:
+def _client_disconnected() -> ApiError:
     return ApiError(499, "The caller went away before the answer was whole.")
 
 
-async def _completion(model: str, answer: AnswerStream) -> dict[str, object]:
+async def _build_completion(model: str, answer: AnswerStream) -> dict[str, object]:
     """Return the protocol's ChatCompletion, with the extension `merlin` if there is one."""
     *chunks, finish = [part async for part in answer]
     if not isinstance(finish, Finish):
         raise TypeError("the backend ended without a Finish")
     texts = [part for part in chunks if isinstance(part, Chunk)]
-    logprobs = _logprobs_object([chance for part in texts for chance in part.chances])
-    content, usage = "".join(part.text for part in texts), _usage(finish)
+    logprobs = _build_logprobs([logprob for part in texts for logprob in part.logprobs])
+    content, usage = "".join(part.text for part in texts), _build_usage(finish)
     completion = ChatAnswer(model, utc_now().timestamp()).completion(
         content, finish.reason, usage, logprobs
     )
     return {**completion, "merlin": dict(finish.extension)} if finish.extension else completion
 
 
-def _usage(finish: Finish) -> dict[str, int]:
+def _build_usage(finish: Finish) -> dict[str, int]:
     return usage_object(finish.prompt_tokens, finish.completion_tokens)
 
 
-def _logprobs_object(chances: Sequence[TokenChance]) -> dict[str, object] | None:
-    if not chances:
+def _build_logprobs(logprobs: Sequence[TokenLogprob]) -> dict[str, object] | None:
+    if not logprobs:
         return None
     content = [
         {
-            **_token(chance.token, chance.logprob),
-            "top_logprobs": [_token(token, logprob) for token, logprob in chance.likeliest],
+            **_build_token(item.token, item.logprob),
+            "top_logprobs": [_build_token(token, logprob) for token, logprob in item.top_logprobs],
         }
-        for chance in chances
+        for item in logprobs
     ]
     return {"content": content, "refusal": None}
 
 
-def _token(token: str, logprob: float) -> dict[str, object]:
+def _build_token(token: str, logprob: float) -> dict[str, object]:
     return {"token": token, "logprob": logprob, "bytes": list(token.encode())}
 
 
-async def _stream_response(
+async def _build_stream_response(
     request: Request, chat_request: ChatRequest, parts: AnswerStream
 ) -> Response:
     """Start the response after the first chunk, so that an error has its own HTTP status.
@@ -199,7 +213,7 @@ async def _stream_response(
     with_usage = isinstance(options, dict) and bool(options.get("include_usage"))
     first = await run_while_connected(request, anext(parts))
     if first is None:
-        raise _gone()
+        raise _client_disconnected()
 
     async def events() -> AsyncGenerator[bytes, None]:
         answer = ChatAnswer(chat_request.model, utc_now().timestamp(), with_usage=with_usage)
@@ -207,18 +221,18 @@ async def _stream_response(
         async with aclosing(parts):
             yield event(answer.first_chunk())
             while isinstance(part, Chunk):
-                yield event(answer.chunk(part.text, _logprobs_object(part.chances)))
+                yield event(answer.chunk(part.text, _build_logprobs(part.logprobs)))
                 part = await anext(parts)
             last = answer.last_chunk(part.reason)
             yield event({**last, "merlin": dict(part.extension)} if part.extension else last)
             if with_usage:
-                yield event(answer.usage_chunk(_usage(part)))
+                yield event(answer.usage_chunk(_build_usage(part)))
             yield DONE
 
     return StreamingResponse(events(), media_type=EVENT_STREAM)
 
 
-class EmbeddingRequest(Fields):
+class EmbeddingRequest(RequestBody):
     """The body of POST /embeddings; see the source above."""
 
     model: Name
@@ -226,7 +240,8 @@ class EmbeddingRequest(Fields):
         list[Name], Field(min_length=1, max_length=MAX_TEXTS), BeforeValidator(as_list)
     ]
     dimensions: Annotated[
-        None, only(lambda value: value is None, "cannot be chosen: a base has as many as it has")
+        None,
+        allow(lambda value: value is None, "cannot be chosen: a base has as many as it has"),
     ] = None
     encoding_format: Literal["float", "base64"] = "float"
 
@@ -234,10 +249,8 @@ class EmbeddingRequest(Fields):
 @router.post("/embeddings")
 async def embed(request: Request) -> Response:
     """Return a vector for each text, by a base with embeddings."""
-    embedding_request, engine = (
-        EmbeddingRequest.read(await json_object(request)),
-        engine_of(request),
-    )
+    embedding_request = EmbeddingRequest.parse(await read_body(request))
+    engine = get_engine(request)
     model = embedding_request.model
     await check_model(request, model)
     if model not in engine.bases:
@@ -246,15 +259,15 @@ async def embed(request: Request) -> Response:
             f"A tuned model answers questions alone; embeddings come from bases: {tuned['base']}"
         )
         raise bad_field("model", message)
-    vectors = await metered_vectors(
-        request, embedding_request.input, engine.backends.backend_of(model).embed
+    vectors = await meter_embeddings(
+        request, embedding_request.input, engine.backends.get_backend(model).embed
     )
     is_base64 = embedding_request.encoding_format == "base64"
-    answer = await run_in_threadpool(_embeddings_object, model, vectors, is_base64=is_base64)
+    answer = await run_in_threadpool(_build_embeddings, model, vectors, is_base64=is_base64)
     return JSONResponse(answer)
 
 
-def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> dict[str, object]:
+def _build_embeddings(model: str, embedded: Embedding, *, is_base64: bool) -> dict[str, object]:
     """Return the protocol's CreateEmbeddingResponse; base64 encodes little-endian float32."""
     vectors, used = embedded
     encoded: Sequence[object] = vectors
@@ -271,32 +284,32 @@ def _embeddings_object(model: str, embedded: Embedded, *, is_base64: bool) -> di
 @router.post("/audio/transcriptions")
 async def transcribe(request: Request) -> Response:
     """Transcribe a recording."""
-    transcriber = engine_of(request).transcriber
-    async with form_of(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
-        transcriber.check(_field(form, "model"))
+    transcriber = get_engine(request).transcriber
+    async with open_form(request, MAX_AUDIO_BYTES, "'file' and 'model'") as form:
+        transcriber.check(_read_text_field(form, "model"))
         upload = form.get("file")
         if not isinstance(upload, UploadFile):
             raise bad_field("file", "Missing required parameter: 'file' must be a recording.")
-        answer_format = _transcript_format(form)
+        answer_format = _parse_transcript_format(form)
         with tempfile.TemporaryDirectory(prefix="merlin-heard-") as folder:
             sound = Path(folder) / "sound"
             await write_upload(upload, sound)
             transcript = await transcriber.transcribe(
                 sound,
-                language=_field(form, "language").lower(),
-                prompt=_field(form, "prompt"),
-                temperature=_temperature(_field(form, "temperature")),
+                language=_read_text_field(form, "language").lower(),
+                prompt=_read_text_field(form, "prompt"),
+                temperature=_parse_temperature(_read_text_field(form, "temperature")),
                 wants_words="word" in form.getlist("timestamp_granularities[]"),
             )
-    return transcript_response(transcript, answer_format)
+    return build_response(transcript, answer_format)
 
 
-def _transcript_format(form: FormData) -> str:
+def _parse_transcript_format(form: FormData) -> str:
     """Validate all parameters of the response format and return it."""
     for name in _UNSUPPORTED:
-        if _field(form, name) not in ("", "false"):
+        if _read_text_field(form, name) not in ("", "false"):
             raise bad_field(name.removesuffix("[]"), f"{name} is not supported: leave it out")
-    name = _field(form, "response_format") or "json"
+    name = _read_text_field(form, "response_format") or "json"
     if name not in FORMATS:
         raise bad_field("response_format", f"response_format must be one of {', '.join(FORMATS)}")
     requested = form.getlist("timestamp_granularities[]")
@@ -306,7 +319,7 @@ def _transcript_format(form: FormData) -> str:
     return name
 
 
-def _temperature(value: str) -> float:
+def _parse_temperature(value: str) -> float:
     try:
         temperature = float(value or 0)
     except ValueError:
@@ -316,7 +329,7 @@ def _temperature(value: str) -> float:
     return temperature
 
 
-def _field(form: Mapping[str, object], name: str) -> str:
+def _read_text_field(form: Mapping[str, object], name: str) -> str:
     value = form.get(name, "")
     if not isinstance(value, str):
         raise bad_field(name, f"{name} must be a text")

@@ -17,7 +17,7 @@ import openai
 
 from merlin.core.errors import ConfigError
 from merlin.engine.conformance import jobs, models, webhooks
-from merlin.engine.conformance.harness import Check, Server, Wrong, unexpected_status
+from merlin.engine.conformance.harness import Check, Deviation, Server, unexpected_status
 
 PASSED = "passed"
 
@@ -36,12 +36,9 @@ class Outcome:
 
 
 def run_checks(
-    server: Server, checks: Sequence[Check], tell: Callable[[Outcome], object]
+    server: Server, checks: Sequence[Check], report: Callable[[Outcome], object]
 ) -> list[Outcome]:
-    """Run `checks` in order; return their outcomes.
-
-    `tell` is called with every outcome.
-    """
+    """Run `checks` in order; call `report` with every outcome, and return all of them."""
     outcomes: dict[str, Outcome] = {}
     products: dict[str, object] = {}
 
@@ -57,36 +54,36 @@ def run_checks(
             arguments = [products[need.name] for need in check.needs]
             try:
                 products[check.name] = check.act(server, *arguments)
-            except Exception as error:  # noqa: BLE001 - whatever a strange server brings about is told
-                wrong = _judge(error)
-                outcome = Outcome(check.name, wrong.result, wrong.key, wrong.arguments)
+            except Exception as error:  # noqa: BLE001 - an unknown server can cause any error
+                deviation = _classify_error(error)
+                outcome = Outcome(check.name, deviation.result, deviation.key, deviation.arguments)
         outcomes[check.name] = outcome
-        tell(outcome)
+        report(outcome)
         return outcome
 
     return [run_once(check) for check in checks]
 
 
-def _judge(error: Exception) -> Wrong:
-    if isinstance(error, Wrong):
+def _classify_error(error: Exception) -> Deviation:
+    if isinstance(error, Deviation):
         return error
     if isinstance(error, openai.APIStatusError):
         return unexpected_status(error.response)
     if isinstance(error, AttributeError) and error.name:
-        return Wrong("lacks", field=error.name)
+        return Deviation("lacks", field=error.name)
     if isinstance(error, (openai.APIConnectionError, httpx2.HTTPError)):
         cause = error.__cause__ or error
-        return Wrong("connection", words=f"{type(cause).__name__} {cause}")
-    return Wrong("unreadable", words=f"{type(error).__name__} {error}")
+        return Deviation("connection", words=f"{type(cause).__name__} {cause}")
+    return Deviation("unreadable", words=f"{type(error).__name__} {error}")
 
 
-# The endpoint of webhooks must be there before the job that it hears of; the tuned model is
+# The webhook endpoint is created before the job whose events it receives; the tuned model is
 # deleted last.
 CHECKS = tuple(
-    each
+    value
     for family in (models, webhooks, jobs)
-    for each in vars(family).values()
-    if isinstance(each, Check)
+    for value in vars(family).values()
+    if isinstance(value, Check)
 )
 
 
@@ -95,7 +92,7 @@ def select_checks(names: Iterable[str], *, keep: bool) -> list[Check]:
 
     `keep` excludes the check that deletes the tuned model. Raises ConfigError for an unknown name.
     """
-    checks = [check for check in CHECKS if not (keep and check is jobs.deleted)]
+    checks = [check for check in CHECKS if not (keep and check is jobs.delete_tuned_model)]
     requested: list[Check] = []
     for name in names:
         matching = [check for check in checks if name in (check.name, check.name.partition(".")[0])]

@@ -1,7 +1,7 @@
 """The test harness: the server under test, assertions, sample files, pagination.
 
-A check that returns has passed. It raises Missing if the server lacks the call or ignores an
-optional parameter, Wrong if its response deviates from the protocol.
+A check that returns has passed. It raises NotSupported if the server lacks the call or ignores an
+optional parameter, Deviation if its response deviates from the protocol.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from merlin.openai_protocol.errors import NO_MODEL, one_line
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """`act` takes the server and what each of `needs` returned; it raises Wrong or Missing."""
+    """One check: `act` takes the server and the results of `needs`; it raises Deviation."""
 
     name: str
     act: Callable[..., object]
@@ -39,20 +39,20 @@ def check(name: str, *needs: Check) -> Callable[[Callable[..., object]], Check]:
     return lambda act: Check(name, act, needs)
 
 
-def refuses(
-    name: str, wanted: tuple[int, ...], call: Callable[[Server], object], *needs: Check
+def expect_refusal(
+    name: str, statuses: tuple[int, ...], call: Callable[[Server], object], *needs: Check
 ) -> Check:
-    """Return a check that a call fails with one of these statuses and an error object."""
-    return Check(name, lambda server, *_: require_refusal(lambda: call(server), wanted), needs)
+    """Return a check that a call is refused with one of `statuses` and an error object."""
+    return Check(name, lambda server, *_: require_refusal(lambda: call(server), statuses), needs)
 
 
-# The fewest that OpenAI takes are 10.
+# OpenAI accepts at least 10.
 FEW, MANY = 12, 200
 EPOCHS, LONG_EPOCHS = 2, 30
 
 
-def training_file(examples: int) -> bytes:
-    """Return JSON Lines of so many conversations."""
+def build_training_file(examples: int) -> bytes:
+    """Return a training file with this number of conversations, as JSON Lines."""
     lines = ""
     for number in range(1, examples + 1):
         messages = [
@@ -72,16 +72,17 @@ QUESTION = "Назови по порядку дни недели."
 _OLD_LIMIT, _NEW_LIMIT = "max_tokens", "max_completion_tokens"
 _FORBIDDEN = (401, 403)
 _OK = 200
-_ANY_NUMBER = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
+_LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=8)
 
 
 class Server:
     """The server under test; thread-safe."""
 
     def __init__(self, base_url: str, key: str, timeout_s: float) -> None:
-        """Take where it is; `models`, the bases to try, and `idle_jobs` follow.
+        """Take the URL and the key; `connect` sets `models`, the bases to try.
 
-        `launch_key` is the Idempotency-Key of this run's long job.
+        `launch_key` is the Idempotency-Key of this run's long job. `idle_jobs` are long jobs that
+        no check has used yet.
         """
         self.base_url = base_url
         self.key = key
@@ -90,12 +91,12 @@ class Server:
         self.idle_jobs: list[str] = []
         self.launch_key = f"merlin-test-{secrets.token_hex(8)}"
         self._limit = _OLD_LIMIT
-        self._left: list[tuple[str, str]] = []
-        # Own resources to close at the end.
-        self.open = ExitStack()
-        # Whether it is on this machine, so that it can reach our receiver.
+        self._cleanup_calls: list[tuple[str, str]] = []
+        # Closed at the end of the run.
+        self.resources = ExitStack()
+        # A server on this machine can reach the webhook receiver.
         self.is_here = is_loopback(urlsplit(base_url).hostname)
-        self.http = httpx2.Client(timeout=_TIMEOUT, limits=_ANY_NUMBER, trust_env=not self.is_here)
+        self.http = httpx2.Client(timeout=_TIMEOUT, limits=_LIMITS, trust_env=not self.is_here)
         self.sdk = openai.OpenAI(
             base_url=base_url,
             api_key=key,
@@ -106,7 +107,7 @@ class Server:
 
     @property
     def model(self) -> str:
-        """Return the base model that is tuned and asked."""
+        """Return the base model that the checks use."""
         return self.models[0]
 
     def call(self, method: str, path: str, **options: object) -> httpx2.Response:
@@ -118,63 +119,63 @@ class Server:
         """Return the authorization headers of a plain request."""
         return {"Authorization": f"Bearer {self.key}"}
 
-    def question(self, *, most: int = MAX_TOKENS, **options: object) -> dict[str, object]:
-        """Return the body of a chat call with one short question; `most` tokens may answer."""
+    def build_question(self, *, most: int = MAX_TOKENS, **options: object) -> dict[str, object]:
+        """Return the body of a chat request with one short question; `most` limits the tokens."""
         messages = [{"role": "user", "content": QUESTION}]
         return {"model": self.model, "messages": messages, self._limit: most, **options}
 
     def ask(self, **options: Any) -> ChatCompletion:
-        """Ask a short question through the SDK; some models know only the newer limit's name."""
+        """Send a short question through the SDK; some models only accept the newer limit."""
         create: Callable[..., ChatCompletion] = self.sdk.chat.completions.create
         try:
-            return create(**self.question(**options))
+            return create(**self.build_question(**options))
         except openai.BadRequestError as error:
             if self._limit == _NEW_LIMIT or _NEW_LIMIT not in str(error):
                 raise
             self._limit = _NEW_LIMIT
-            return create(**self.question(**options))
+            return create(**self.build_question(**options))
 
     def stream(self, **options: Any) -> list[ChatCompletionChunk]:
-        """Ask a short question with `stream` through the SDK; return every chunk."""
+        """Send a short question with `stream` through the SDK; return all chunks."""
         create: Callable[..., Iterable[ChatCompletionChunk]] = self.sdk.chat.completions.create
-        return list(create(**self.question(stream=True, **options)))
+        return list(create(**self.build_question(stream=True, **options)))
 
-    def streamed(self) -> AbstractContextManager[openai.APIResponse[Any]]:
+    def open_stream(self) -> AbstractContextManager[openai.APIResponse[Any]]:
         """Open a streamed chat request and yield the raw response."""
         ask: Callable[..., AbstractContextManager[openai.APIResponse[Any]]] = (
             self.sdk.chat.completions.with_streaming_response.create
         )
-        return ask(**self.question(stream=True))
+        return ask(**self.build_question(stream=True))
 
-    def undo_at_end(self, method: str, path: str) -> None:
+    def add_cleanup(self, method: str, path: str) -> None:
         """Register a cleanup request; POST cancels a job."""
-        self._left.append((method, path))
+        self._cleanup_calls.append((method, path))
 
     def close(self, *, keep: bool) -> None:
         """Run the cleanup requests, newest first; with `keep` only those that cancel jobs."""
-        for method, path in reversed(self._left):
+        for method, path in reversed(self._cleanup_calls):
             if method == "POST" or not keep:
                 try:
                     self.call(method, path)
-                except httpx2.HTTPError:  # it is gone, or broken: the checks have said so
+                except httpx2.HTTPError:  # the checks have reported the failure already
                     continue
-        self.open.close()
+        self.resources.close()
         self.sdk.close()
 
 
 def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
-    """Return the server at a URL that is given with or without /v1.
+    """Return the server at a URL with or without /v1.
 
-    Raises ConfigError for a wrong URL, ProviderError where nobody answers, Refused where what
-    answers is no server of the protocol or refuses the key.
+    Raises ConfigError if the URL or the key is invalid, ProviderError if the server cannot be
+    reached, Refused if it does not implement the protocol or refuses the key.
     """
     if not (key.isascii() and key.isprintable()):
         raise ConfigError("OPENAI_API_KEY fits into no header", "provider-test-bad-key")
     hide_secrets([key])
-    for base_url in _candidates(url):
+    for base_url in _list_base_urls(url):
         server = Server(base_url, key or NO_KEY, timeout_s)
         try:
-            names = _model_names(server)
+            names = _list_model_names(server)
         except BaseException:
             server.close(keep=True)
             raise
@@ -185,8 +186,8 @@ def connect(url: str, key: str, model: str | None, timeout_s: float) -> Server:
     raise Refused("no server of the protocol", "provider-test-no-server", url=url)
 
 
-def _model_names(server: Server) -> list[str]:
-    """Return the models that the server lists; none where what answers is no such list."""
+def _list_model_names(server: Server) -> list[str]:
+    """Return the names of the listed models; [] if the response is not a list of models."""
     try:
         answer = server.call("GET", "/models")
     except (httpx2.HTTPError, httpx2.StreamError) as error:
@@ -205,7 +206,7 @@ def _model_names(server: Server) -> list[str]:
     return [str(card["id"]) for card in cards if isinstance(card, dict) and card.get("id")]
 
 
-def _candidates(url: str) -> list[str]:
+def _list_base_urls(url: str) -> list[str]:
     try:
         parts = urlsplit(url)
         is_good = parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0
@@ -218,17 +219,17 @@ def _candidates(url: str) -> list[str]:
 
 
 ABSENT = (404, 405, 501)
-BAD = (400, 422)
-GONE = (404,)
+INVALID = (400, 422)
+NOT_FOUND = (404,)
 _PASSED = range(200, 300)
-_LONGEST = 160
+_MAX_DETAIL = 160
 _ERROR_FIELDS = ("message", "type", "param", "code")
 
 
-class Wrong(Exception):
-    """The server answers something else than the protocol says.
+class Deviation(Exception):
+    """The response deviates from the protocol.
 
-    `key` names the Fluent text that says what, `arguments` fill it, each as one line.
+    `key` and `arguments` (one line each) are the Fluent message that says how.
     """
 
     result = "failed"
@@ -236,90 +237,90 @@ class Wrong(Exception):
     def __init__(self, key: str, **arguments: object) -> None:
         super().__init__(key, arguments)
         self.key = f"provider-test-{key}"
-        self.arguments = {name: _printable(value) for name, value in arguments.items()}
+        self.arguments = {name: _to_printable(value) for name, value in arguments.items()}
 
 
-class Missing(Wrong):
-    """The server has no such thing; many servers of the protocol have not, so it is no failure."""
+class NotSupported(Deviation):
+    """The server lacks an optional feature, which is not a failure."""
 
     result = "missing"
 
 
 def require_equal(field: str, actual: object, expected: object) -> None:
-    """Raise Wrong unless a field is as it must be."""
+    """Raise Deviation unless a field has the expected value."""
     if actual != expected:
-        raise Wrong("not-same", field=field, found=actual, wanted=expected)
+        raise Deviation("not-same", field=field, found=actual, wanted=expected)
 
 
 def require_one_of(field: str, actual: object, expected: tuple[str, ...]) -> None:
-    """Raise Wrong unless a field has one of these values."""
+    """Raise Deviation unless a field has one of the expected values."""
     if actual not in expected:
-        raise Wrong("not-same", field=field, found=actual, wanted=" | ".join(expected))
+        raise Deviation("not-same", field=field, found=actual, wanted=" | ".join(expected))
 
 
 def require(condition: object, field: str, actual: object, expected: str) -> None:
-    """Raise Wrong unless `condition`; `wanted` says it in the protocol's own signs."""
+    """Raise Deviation unless `condition`; `expected` describes it, such as "> 0"."""
     if not condition:
-        raise Wrong("not-same", field=field, found=actual, wanted=expected)
+        raise Deviation("not-same", field=field, found=actual, wanted=expected)
 
 
 @contextmanager
 def optional_call(operation: str) -> Iterator[None]:
-    """Turn "no such call" into Missing; `what` is the call, as people know it.
+    """Convert an error for an unknown call into NotSupported; `operation` is the call's name.
 
-    A 404 that names a field of the call is about what was asked for: the call itself is there.
+    A 404 that names a parameter is about a missing resource, not about the call.
     """
     try:
         yield
     except openai.APIStatusError as error:
         is_about_call = error.param is None and error.code != NO_MODEL
         if error.status_code in ABSENT and is_about_call:
-            raise Missing("absent", call=operation, status=error.status_code) from error
+            raise NotSupported("absent", call=operation, status=error.status_code) from error
         raise
 
 
 def require_refusal(call: Callable[[], object], statuses: tuple[int, ...]) -> Mapping[str, object]:
-    """Raise Wrong unless a call of the SDK is refused with the protocol's error object."""
+    """Raise Deviation unless an SDK call is refused with the protocol's error object."""
     try:
         result = call()
     except openai.APIStatusError as error:
         return require_error_object(error.response, statuses)
-    raise Wrong("accepted", wanted=_list_statuses(statuses), found=result)
+    raise Deviation("accepted", wanted=_list_statuses(statuses), found=result)
 
 
 def require_error_object(
     response: httpx2.Response, statuses: tuple[int, ...]
 ) -> Mapping[str, object]:
-    """Return the error object of a refusal. Raises Wrong for another status or another shape."""
+    """Return the error object of a refusal. Raises Deviation for another status or format."""
     call = _describe_call(response)
     if response.status_code in _PASSED:
-        raise Wrong("accepted", wanted=_list_statuses(statuses), found=response.text)
+        raise Deviation("accepted", wanted=_list_statuses(statuses), found=response.text)
     if response.status_code not in statuses:
         raise unexpected_status(response, _list_statuses(statuses))
     kind = response.headers.get("content-type", "")
     if not kind.startswith("application/json"):
-        raise Wrong("error-not-json", call=call, kind=kind)
-    error = _error_in(response)
+        raise Deviation("error-not-json", call=call, kind=kind)
+    error = _parse_error(response)
     lacks = [name for name in _ERROR_FIELDS if name not in error] or [
         name for name in ("message", "type") if not (isinstance(error[name], str) and error[name])
     ]
     if lacks:
-        raise Wrong("error-lacks", call=call, field=f"error.{lacks[0]}")
+        raise Deviation("error-lacks", call=call, field=f"error.{lacks[0]}")
     return error
 
 
-def unexpected_status(response: httpx2.Response, expected: str = "200") -> Wrong:
-    """Return what is wrong where an answer has another status than is wanted."""
-    reason = _error_in(response).get("message") or response.text or "–"
+def unexpected_status(response: httpx2.Response, expected: str = "200") -> Deviation:
+    """Return the Deviation for a response with another status than expected."""
+    reason = _parse_error(response).get("message") or response.text or "–"
     call, status = _describe_call(response), response.status_code
-    return Wrong("status", call=call, status=status, words=reason, wanted=expected)
+    return Deviation("status", call=call, status=status, words=reason, wanted=expected)
 
 
 def _describe_call(response: httpx2.Response) -> str:
     return f"{response.request.method} {response.request.url.path}"
 
 
-def _error_in(response: httpx2.Response) -> Mapping[str, object]:
+def _parse_error(response: httpx2.Response) -> Mapping[str, object]:
     try:
         body = json.loads(response.content)
     except (ValueError, RecursionError):
@@ -328,11 +329,11 @@ def _error_in(response: httpx2.Response) -> Mapping[str, object]:
     return error if isinstance(error, dict) else {}
 
 
-def _printable(value: object) -> str:
-    """Return a value as a detail shows it: one line, no secret, nothing that moves a terminal."""
+def _to_printable(value: object) -> str:
+    """Format a value as one short line, without secrets and terminal control characters."""
     printable = one_line(value if isinstance(value, str) and value else repr(value))
     printable = printable if printable.isprintable() else repr(printable)[1:-1]
-    return printable if len(printable) <= _LONGEST else f"{printable[:_LONGEST]}…"
+    return printable if len(printable) <= _MAX_DETAIL else f"{printable[:_MAX_DETAIL]}…"
 
 
 def _list_statuses(statuses: tuple[int, ...]) -> str:
@@ -340,35 +341,35 @@ def _list_statuses(statuses: tuple[int, ...]) -> str:
 
 
 MAX_PAGES = 4
-_ALL, _SMALLEST = 100, 2
+_LIST_LIMIT, _MIN_ENTRIES = 100, 2
 
-# A call of the SDK that lists: it takes `limit` and `after`, and returns a page with `data`.
-Listing = Callable[..., Any]
+# An SDK call that takes `limit` and `after`, and returns a page with `data`.
+ListCall = Callable[..., Any]
 
 
-def check_paging(listing: Listing, limit: int) -> None:
-    """Raise Wrong unless the first pages of `limit` are the beginning of the list.
+def check_paging(list_call: ListCall, limit: int) -> None:
+    """Raise Deviation unless pages of `limit` entries equal the start of the complete list.
 
-    Two entries must be there. Raises Missing where the server gives all whatever the limit.
+    The list must have at least two entries. Raises NotSupported if the limit is ignored.
     """
-    all_ids = _ids(listing(limit=_ALL))
-    require(len(all_ids) >= _SMALLEST, "data", len(all_ids), f">= {_SMALLEST}")
+    all_ids = _list_ids(list_call(limit=_LIST_LIMIT))
+    require(len(all_ids) >= _MIN_ENTRIES, "data", len(all_ids), f">= {_MIN_ENTRIES}")
     paged: list[str] = []
     for _ in range(MAX_PAGES):
-        page = listing(limit=limit, **({"after": paged[-1]} if paged else {}))
-        page_ids = _ids(page)
+        page = list_call(limit=limit, **({"after": paged[-1]} if paged else {}))
+        page_ids = _list_ids(page)
         if len(page_ids) > limit:
-            raise Missing("unheeded", what=f"limit={limit}")
+            raise NotSupported("unheeded", what=f"limit={limit}")
         paged += page_ids
-        if doubled := [name for name in page_ids if paged.count(name) > 1]:
-            raise Wrong("page-double", id=doubled[0])
+        if repeated_ids := [name for name in page_ids if paged.count(name) > 1]:
+            raise Deviation("page-double", id=repeated_ids[0])
         if not page.has_more or not page_ids:
             break
-    require(len(paged) >= _SMALLEST, "data", len(paged), f">= {_SMALLEST}")
+    require(len(paged) >= _MIN_ENTRIES, "data", len(paged), f">= {_MIN_ENTRIES}")
     for walked, listed in zip_longest(paged, all_ids[: limit * MAX_PAGES]):
         if listed is not None and walked != listed:
-            raise Wrong("page-gap", id=listed)
+            raise Deviation("page-gap", id=listed)
 
 
-def _ids(page: Any) -> list[str]:
+def _list_ids(page: Any) -> list[str]:
     return [str(item.id) for item in page.data]

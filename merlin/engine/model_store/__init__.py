@@ -1,1 +1,1 @@
-"""Base models on this machine: pull, keep, list, remove."""
+"""Base models on this machine: pull, list, remove."""

@@ -62,13 +62,13 @@ DISK_RESERVE_BYTES = 100_000_000
 Sibling = Any
 
 
-class Bar:
+class ProgressBar:
     """Replaces the tqdm bar of the hub's client: shows nothing, reports progress."""
 
     def __init__(self, file: Sibling, progress: Progress, initial: int = 0, **_theirs: object):
         self._file, self._progress, self._done = file, progress, initial
 
-    def __enter__(self) -> Bar:
+    def __enter__(self) -> ProgressBar:
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -88,9 +88,9 @@ def fetch(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     source, revision, draft = order["source"], order["revision"], Path(order["draft"])
     try:
         if constants.is_offline_mode():
-            return _out_of_the_cache(order, draft)
+            return _copy_from_cache(order, draft)
         model_info = HfApi().model_info(source, revision=revision, files_metadata=True)
-        _fill(order, model_info, draft, progress)
+        _download_all(order, model_info, draft, progress)
     except GatedRepoError as error:
         raise Refused(source, "library-gated", hub=source) from error
     except RepositoryNotFoundError as error:
@@ -115,7 +115,7 @@ def _is_wanted(name: str, form: str) -> bool:
     )
 
 
-def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
+def _copy_from_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     """Copy the base from the cache of the hub's client, in offline mode."""
     source, form = order["source"], order["form"]
     requested = [*WEIGHTS[form], *FILE_PATTERNS]
@@ -133,7 +133,9 @@ def _out_of_the_cache(order: Mapping[str, str], draft: Path) -> dict[str, str]:
     return {"commit": folder.name, "licence": ""}
 
 
-def _fill(order: Mapping[str, str], model_info: Any, draft: Path, progress: Progress) -> None:
+def _download_all(
+    order: Mapping[str, str], model_info: Any, draft: Path, progress: Progress
+) -> None:
     source, form = order["source"], order["form"]
     requested = [file for file in model_info.siblings or () if _is_wanted(file.rfilename, form)]
     names = {file.rfilename for file in requested}
@@ -148,10 +150,10 @@ def _fill(order: Mapping[str, str], model_info: Any, draft: Path, progress: Prog
         sizes = {"needed": round(needed / 1e9, 1), "free": round(free / 1e9, 1)}
         raise Refused("no room", "library-no-room", **sizes)
     for file in requested:
-        _bring(source, str(model_info.sha), file, draft, progress)
+        _download(source, str(model_info.sha), file, draft, progress)
 
 
-def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
+def _download(source: str, commit: str, file: Sibling, draft: Path, progress: Progress) -> None:
     target, part = draft / file.rfilename, draft / f"{file.rfilename}.part"
     target.parent.mkdir(exist_ok=True)
     if not target.exists():
@@ -166,7 +168,7 @@ def _bring(source: str, commit: str, file: Sibling, draft: Path, progress: Progr
                 resume_size=size,
                 headers=build_hf_headers(),
                 expected_size=file.size,
-                tqdm_class=partial(Bar, file, progress),
+                tqdm_class=partial(ProgressBar, file, progress),
             )
         if not _is_intact(part, file):
             part.unlink()

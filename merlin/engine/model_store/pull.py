@@ -16,24 +16,24 @@ from pathlib import Path
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import is_disk_full, remove_durably, rename_durably, sha256_of
 from merlin.core.errors import MerlinError, NotFound, Refused
-from merlin.engine.child_process import child_environment
+from merlin.engine.child_process import build_environment
 from merlin.engine.model_store.store import (
     DISK_FULL,
     ModelCard,
     Progress,
-    check,
-    context_of,
-    dependents_of,
-    draft_of,
-    files_in,
-    files_of,
-    fits,
+    check_files,
+    count_parameters,
+    digest_files,
+    get_base_folder,
+    get_draft_folder,
     is_gguf,
     is_in_place,
+    is_same_source,
     library_folder,
+    list_dependents,
     lock_base,
-    parameters_of,
     read_card,
+    read_context,
 )
 
 CHILD = "merlin.engine.model_store.worker"
@@ -57,14 +57,14 @@ def run_worker(
     child died without a message (`log` then has its output).
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    with log.open("w", encoding="utf-8") as printed:
+    with log.open("w", encoding="utf-8") as output:
         child = subprocess.Popen(  # noqa: S603 - our own module, no shell
             [sys.executable, "-m", CHILD],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=printed,
+            stderr=output,
             text=True,
-            env=child_environment(HF_HUB_OFFLINE=os.environ.get("HF_HUB_OFFLINE", "0"), **QUIET),
+            env=build_environment(HF_HUB_OFFLINE=os.environ.get("HF_HUB_OFFLINE", "0"), **QUIET),
             pass_fds=(lock,),
         )
         try:
@@ -98,35 +98,37 @@ def _follow(
 def pull(
     name: str, model: EngineModelConfig, engine: Path, progress: Progress
 ) -> tuple[ModelCard, bool]:
-    """Bring a base into the engine's library; return its card, and whether it had to be brought.
+    """Pull a base into the engine's library; return its card, and whether anything was pulled.
 
-    Raises LeadTaken while another pull of the same base runs, NotFound and Refused with words that
-    say what to do.
+    Raises LeadTaken while another pull of the same base runs, NotFound and Refused with a message
+    that says what to do.
     """
     root = library_folder(engine)
     with lock_base(root, name) as lock:
-        remove_durably(_previous_path(root, name))
-        if card := _existing(name, model, root):
+        remove_durably(_get_previous_folder(root, name))
+        if card := _find_existing(name, model, root):
             return card, False
-        _refuse_to_swap(name, model, engine)
+        _refuse_other_weights(name, model, engine)
         log = engine / "logs" / f"pull-{name}.log"
         try:
-            return _bring(name, model, root, partial(run_worker, log, progress, lock)), True
+            return _obtain(name, model, root, partial(run_worker, log, progress, lock)), True
         except OSError as error:
             if not is_disk_full(error):
                 raise
-            remove_durably(draft_of(root, name))
+            remove_durably(get_draft_folder(root, name))
             raise Refused(str(error), DISK_FULL) from error
 
 
-def _previous_path(root: Path, name: str) -> Path:
+def _get_previous_folder(root: Path, name: str) -> Path:
     return root / f".{name}.old"
 
 
-def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | None:
+def _find_existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | None:
     """Return the card of a complete base, None if it must be pulled."""
     card = read_card(root / name)
-    if card is None or not fits(model, card) or any(card.damage(files_of(name, model, root))):
+    if card is None or not is_same_source(model, card):
+        return None
+    if any(card.find_damage(get_base_folder(name, model, root))):
         return None
     source = Path(model.source)
     if is_gguf(model) and source.exists() and sha256_of(source) != card.commit:
@@ -134,29 +136,29 @@ def _existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard | No
     return card
 
 
-def _refuse_to_swap(name: str, model: EngineModelConfig, engine: Path) -> None:
+def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> None:
     """Raise Refused if tuned models depend on other weights than those to be pulled."""
     card = read_card(library_folder(engine) / name)
-    if card is None or fits(model, card) or is_in_place(model):
+    if card is None or is_same_source(model, card) or is_in_place(model):
         return
-    if standing := dependents_of(name, engine / "engine.db"):
-        names = {"name": name, "standing": ", ".join(standing[:3])}
-        detail = f"{name}: {standing} stand on it"
-        raise Refused(detail, "library-swapped", n=len(standing), **names)
+    if dependents := list_dependents(name, engine / "engine.db"):
+        names = {"name": name, "standing": ", ".join(dependents[:3])}
+        detail = f"{name}: {dependents} stand on it"
+        raise Refused(detail, "library-swapped", n=len(dependents), **names)
 
 
-def _bring(name: str, model: EngineModelConfig, root: Path, work: Worker) -> ModelCard:
-    draft = draft_of(root, name)
+def _obtain(name: str, model: EngineModelConfig, root: Path, work: Worker) -> ModelCard:
+    draft = get_draft_folder(root, name)
     if is_in_place(model):
         remove_durably(draft)
         draft.mkdir()
-        return _place(name, model, root, Path(model.source), {})
+        return _install(name, model, root, Path(model.source), {})
     fetched = (_convert if is_gguf(model) else _fetch)(name, model, root, work)
-    return _place(name, model, root, draft, fetched)
+    return _install(name, model, root, draft, fetched)
 
 
 def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
-    source, draft = Path(model.source), draft_of(root, name)
+    source, draft = Path(model.source), get_draft_folder(root, name)
     if not source.is_file():
         raise NotFound(f"{source} does not exist", "library-no-file", path=str(source))
     remove_durably(draft)
@@ -170,10 +172,10 @@ def _convert(name: str, model: EngineModelConfig, root: Path, work: Worker) -> M
 
 
 def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Mapping[str, str]:
-    draft, card = draft_of(root, name), read_card(root / name)
+    draft, card = get_draft_folder(root, name), read_card(root / name)
     draft.mkdir(exist_ok=True)
     # A damaged base is pulled again at its old commit, on which tuned models depend.
-    revision = card.commit if card and fits(model, card) else model.revision
+    revision = card.commit if card and is_same_source(model, card) else model.revision
     order = {"work": "fetch", "source": model.source, "revision": revision, "draft": str(draft)}
     order["form"] = "onnx" if model.backend == "onnx" else "safetensors"
     try:
@@ -185,24 +187,25 @@ def _fetch(name: str, model: EngineModelConfig, root: Path, work: Worker) -> Map
         raise
 
 
-def _place(
+def _install(
     name: str, model: EngineModelConfig, root: Path, files: Path, fetched: Mapping[str, str]
 ) -> ModelCard:
     """Validate the downloaded base, write its card and move it to its folder."""
-    check(files, model)
+    check_files(files, model)
     card = ModelCard(
         source=model.source,
         revision=model.revision,
         commit=fetched.get("commit", ""),
         licence=model.licence or fetched.get("licence", ""),
-        parameters=parameters_of(files),
-        context=context_of(files),
-        files=files_in(files),
+        parameters=count_parameters(files),
+        context=read_context(files),
+        files=digest_files(files),
     )
-    draft, place, previous = draft_of(root, name), root / name, _previous_path(root, name)
+    draft, previous = get_draft_folder(root, name), _get_previous_folder(root, name)
+    folder = root / name
     card.write(draft)
-    if place.exists():
-        place.rename(previous)
-    rename_durably(draft, place)
+    if folder.exists():
+        folder.rename(previous)
+    rename_durably(draft, folder)
     remove_durably(previous)
     return card

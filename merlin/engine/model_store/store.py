@@ -25,7 +25,7 @@ from pydantic import TypeAdapter
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import FileDigest, folder_bytes, remove_durably, sha256_of, try_lock
 from merlin.core.errors import LeadTaken, NotFound, Refused
-from merlin.engine.encoder_files import onnx_of
+from merlin.engine.encoder_files import find_onnx
 from merlin.engine.trainers.base import Untrainable
 
 # Arguments: a file or stage, the amount done, and the total.
@@ -38,18 +38,18 @@ TEMPLATES = ("chat_template.jinja", "chat_template.json")
 PICKLED = ("*.bin", "*.pt", "*.pth", "*.ckpt")
 WINDOWS = ("max_position_embeddings", "n_positions", "max_sequence_length", "seq_length")
 # Source: safetensors' format: eight bytes of length, little-endian, then a header in JSON.
-LENGTH = struct.Struct("<Q")
+HEADER_LENGTH = struct.Struct("<Q")
 MAX_HEADER_BYTES = 100_000_000
 
 
-def check(folder: Path, model: EngineModelConfig) -> None:
+def check_files(folder: Path, model: EngineModelConfig) -> None:
     """Raise Refused, saying what is missing and what to do, if the folder cannot be loaded."""
     if not folder.is_dir():
         raise _refused("library-no-folder", folder)
     if not (folder / "config.json").is_file():
         raise _refused("library-no-config", folder)
     if model.backend == "onnx":
-        if onnx_of(folder) is None:
+        if find_onnx(folder) is None:
             raise _refused("library-no-onnx", folder)
         if not (folder / "tokenizer.json").is_file():
             raise _refused("library-no-tokenizer-json", folder)
@@ -57,21 +57,21 @@ def check(folder: Path, model: EngineModelConfig) -> None:
     _check_weights(folder)
     if not any((folder / name).is_file() for name in TOKENIZERS):
         raise _refused("library-no-tokenizer", folder)
-    has_template = _json(folder / "tokenizer_config.json").get("chat_template") or any(
+    has_template = _read_json(folder / "tokenizer_config.json").get("chat_template") or any(
         (folder / name).is_file() for name in TEMPLATES
     )
     if not model.embeddings and not has_template:
         raise _refused("library-no-template", folder)
 
 
-def parameters_of(folder: Path) -> int:
+def count_parameters(folder: Path) -> int:
     """Return the parameter count of a folder's safetensors. Raises Refused for a broken file."""
-    return sum(_parameters(path) for path in sorted(folder.glob("*.safetensors")))
+    return sum(_count_in_file(path) for path in sorted(folder.glob("*.safetensors")))
 
 
-def context_of(folder: Path) -> int:
+def read_context(folder: Path) -> int:
     """Return the context window in tokens from config.json, 0 if it names none."""
-    config = _json(folder / "config.json")
+    config = _read_json(folder / "config.json")
     inside = config.get("text_config")
     config |= inside if isinstance(inside, dict) else {}
     windows = (config.get(name) for name in WINDOWS)
@@ -80,7 +80,7 @@ def context_of(folder: Path) -> int:
 
 def _check_weights(folder: Path) -> None:
     if (folder / SHARDS).is_file():
-        named = _json(folder / SHARDS).get("weight_map")
+        named = _read_json(folder / SHARDS).get("weight_map")
         shards = set(named.values()) if isinstance(named, dict) else set()
         missing = sorted(name for name in shards if not (folder / str(name)).is_file())
         if missing or not shards:
@@ -90,10 +90,10 @@ def _check_weights(folder: Path) -> None:
         raise _refused("library-pickled" if pickled else "library-no-weights", folder)
 
 
-def _parameters(path: Path) -> int:
+def _count_in_file(path: Path) -> int:
     try:
         with path.open("rb") as file:
-            (length,) = LENGTH.unpack(file.read(LENGTH.size))
+            (length,) = HEADER_LENGTH.unpack(file.read(HEADER_LENGTH.size))
             header = json.loads(file.read(min(length, MAX_HEADER_BYTES)))
         shapes = [tensor["shape"] for name, tensor in header.items() if name != "__metadata__"]
         return sum(math.prod(shape) for shape in shapes)
@@ -101,19 +101,19 @@ def _parameters(path: Path) -> int:
         raise _refused("library-broken-weights", path.parent, file=path.name) from error
 
 
-def _json(path: Path) -> dict[str, object]:
+def _read_json(path: Path) -> dict[str, object]:
     try:
-        read = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
-    return read if isinstance(read, dict) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def _refused(key: str, folder: Path, **arguments: object) -> Refused:
     return Refused(f"{folder}: {key} {arguments or ''}", key, folder=str(folder), **arguments)
 
 
-NAME = "merlin.json"
+CARD_NAME = "merlin.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +140,9 @@ class ModelCard:
 
     def write(self, folder: Path) -> None:
         """Write the card into a folder that is not in use yet."""
-        (folder / NAME).write_bytes(_CARD.dump_json(self, indent=2) + b"\n")
+        (folder / CARD_NAME).write_bytes(_CARD.dump_json(self, indent=2) + b"\n")
 
-    def damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
+    def find_damage(self, folder: Path, *, is_thorough: bool = False) -> Iterator[str]:
         """Yield missing files and those of another size; if `is_thorough`, compare checksums."""
         for name, file in self.files.items():
             path = folder / name
@@ -157,14 +157,14 @@ _CARD = TypeAdapter(ModelCard)
 def read_card(folder: Path) -> ModelCard | None:
     """Return the card in a folder, None if there is none or it cannot be read."""
     try:
-        return _CARD.validate_json((folder / NAME).read_bytes())
+        return _CARD.validate_json((folder / CARD_NAME).read_bytes())
     except (OSError, ValueError):
         return None
 
 
-def files_in(folder: Path) -> dict[str, FileDigest]:
+def digest_files(folder: Path) -> dict[str, FileDigest]:
     """Return all files below a folder with their checksums, without the card."""
-    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != NAME)
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != CARD_NAME)
     return {
         str(path.relative_to(folder)): FileDigest(path.stat().st_size, sha256_of(path))
         for path in paths
@@ -177,7 +177,7 @@ BYTES = {"float32": 4.0, "bfloat16": 2.0, "8bit": 1.1, "4bit": 0.6}
 TRAINING, ANSWERING = (1.25, 1.5e9), (1.1, 0.7e9)
 
 
-def memory_for(
+def estimate_memory(
     use: tuple[float, float], parameters: int, model: EngineModelConfig, device: str
 ) -> int | None:
     """Return the estimated bytes of a LoRA job, or of our own backend, on a device.
@@ -185,10 +185,14 @@ def memory_for(
     None if the number of parameters is unknown.
     """
     factor, itself = use
-    return round(parameters * BYTES[_kind(model, device)] * factor + itself) if parameters else None
+    return (
+        round(parameters * BYTES[_choose_dtype(model, device)] * factor + itself)
+        if parameters
+        else None
+    )
 
 
-def _kind(model: EngineModelConfig, device: str) -> str:
+def _choose_dtype(model: EngineModelConfig, device: str) -> str:
     if model.quantised != "none":
         return model.quantised
     if model.dtype != "auto":
@@ -196,51 +200,51 @@ def _kind(model: EngineModelConfig, device: str) -> str:
     return "float32" if device == CPU else "bfloat16"
 
 
-TUNED = "SELECT name FROM model WHERE base = ? AND step IS NULL ORDER BY seq"
-WAITING = (
+_TUNED_MODELS = "SELECT name FROM model WHERE base = ? AND step IS NULL ORDER BY seq"
+_UNFINISHED_JOBS = (
     "SELECT id FROM job WHERE base = ? AND status NOT IN ('succeeded', 'failed', 'cancelled')"
     " ORDER BY seq"
 )
 
 
-def dependents_of(base: str, database: Path) -> Sequence[str]:
+def list_dependents(base: str, database: Path) -> Sequence[str]:
     """Return the ids of tuned models and unfinished jobs that need a base, oldest first."""
     if not database.exists():
         return ()
     with closing(sqlite3.connect(f"{database.as_uri()}?mode=ro", uri=True, timeout=10)) as rows:
-        names = [*rows.execute(TUNED, (base,)), *rows.execute(WAITING, (base,))]
+        names = [*rows.execute(_TUNED_MODELS, (base,)), *rows.execute(_UNFINISHED_JOBS, (base,))]
     return [str(name) for (name,) in names]
 
 
 def is_gguf(model: EngineModelConfig) -> bool:
     """Return whether the base is one .gguf file."""
-    return is_here(model) and Path(model.source).suffix.lower() == ".gguf"
+    return is_local(model) and Path(model.source).suffix.lower() == ".gguf"
 
 
-def is_here(model: EngineModelConfig) -> bool:
+def is_local(model: EngineModelConfig) -> bool:
     """Return whether the source of the base is a local path; else it is on the hub."""
     return Path(model.source).is_absolute()
 
 
 def is_in_place(model: EngineModelConfig) -> bool:
     """Return whether the base is a local folder that is used without a copy."""
-    return is_here(model) and not is_gguf(model)
+    return is_local(model) and not is_gguf(model)
 
 
-def files_of(name: str, model: EngineModelConfig, root: Path) -> Path:
+def get_base_folder(name: str, model: EngineModelConfig, root: Path) -> Path:
     """Return the folder of the base's files, which need not exist."""
     return Path(model.source) if is_in_place(model) else root / name
 
 
-def fits(model: EngineModelConfig, card: ModelCard) -> bool:
+def is_same_source(model: EngineModelConfig, card: ModelCard) -> bool:
     """Return whether the stored base is the one that the configuration names.
 
     A .gguf file is not needed after its conversion.
     """
-    return card.source == model.source and (is_here(model) or card.revision == model.revision)
+    return card.source == model.source and (is_local(model) or card.revision == model.revision)
 
 
-def folder_of(
+def require_base_folder(
     name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool = False
 ) -> Path:
     """Return the folder of a base after checking it; `root` is the library.
@@ -248,19 +252,19 @@ def folder_of(
     Checks file sizes, and checksums only if `is_thorough`. Raises Untrainable with the command to
     run.
     """
-    folder = files_of(name, model, root)
+    folder = get_base_folder(name, model, root)
     card = read_card(root / name)
     if not is_in_place(model):
         if card is None:
             raise _untrainable("base_not_pulled", "library-not-pulled", name)
-        if not fits(model, card):
+        if not is_same_source(model, card):
             raise _untrainable("base_not_pulled", "library-other-source", name)
-    if card is not None and fits(model, card):
-        damaged = next(card.damage(folder, is_thorough=is_thorough), None)
+    if card is not None and is_same_source(model, card):
+        damaged = next(card.find_damage(folder, is_thorough=is_thorough), None)
         if damaged:
             raise _untrainable("base_damaged", "library-damaged", name, file=damaged)
     try:
-        check(folder, model)
+        check_files(folder, model)
     except Refused as error:
         raise Untrainable("base_unusable", error.key, "model", **error.arguments) from error
     return folder
@@ -275,7 +279,7 @@ def library_folder(engine: Path) -> Path:
     return engine / "bases"
 
 
-def draft_of(root: Path, name: str) -> Path:
+def get_draft_folder(root: Path, name: str) -> Path:
     """Return the folder of an incomplete base; names of bases never begin with a dot."""
     return root / f".{name}.part"
 
@@ -297,7 +301,7 @@ READY, LEFT_OVER = "ready", "left_over"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class BaseEntry:
     """One base. `state`: "ready", the code of `problem`, or "left_over" (in no configuration).
 
     Bytes and tokens are None if unknown; memory sizes are estimates.
@@ -325,7 +329,7 @@ def list_bases(
     answering: str = CPU,
     *,
     is_thorough: bool = False,
-) -> Iterator[Entry]:
+) -> Iterator[BaseEntry]:
     """Yield every configured base, then stored ones that are no longer configured.
 
     Memory is estimated for the devices `training` and `answering`. `is_thorough` verifies
@@ -333,10 +337,10 @@ def list_bases(
     """
     root = library_folder(engine)
     for name, model in models.items():
-        folder, card = files_of(name, model, root), read_card(root / name)
-        problem = _problem(name, model, root, is_thorough=is_thorough)
-        n = card.parameters if card else _count_parameters(folder)
-        yield Entry(
+        folder, card = get_base_folder(name, model, root), read_card(root / name)
+        problem = _find_problem(name, model, root, is_thorough=is_thorough)
+        n = card.parameters if card else _count_parameters_if_intact(folder)
+        yield BaseEntry(
             name=name,
             source=model.source,
             state=problem.code if problem else READY,
@@ -345,15 +349,17 @@ def list_bases(
             licence=model.licence or (card.licence if card else ""),
             size_bytes=card.size if card else None,
             parameters=n or None,
-            context=model.context or (card.context if card else context_of(folder)) or None,
-            training_bytes=None if model.embeddings else memory_for(TRAINING, n, model, training),
-            answering_bytes=memory_for(ANSWERING, n, model, answering),
-            standing=dependents_of(name, engine / "engine.db"),
+            context=model.context or (card.context if card else read_context(folder)) or None,
+            training_bytes=None
+            if model.embeddings
+            else estimate_memory(TRAINING, n, model, training),
+            answering_bytes=estimate_memory(ANSWERING, n, model, answering),
+            standing=list_dependents(name, engine / "engine.db"),
             problem=problem,
         )
     for folder in sorted(root.glob("[!.]*")):
         if folder.name not in models:
-            yield _left_over(folder, engine)
+            yield _build_left_over(folder, engine)
 
 
 def remove(
@@ -365,26 +371,26 @@ def remove(
     LeadTaken, and Refused if tuned models or jobs depend on it, unless forced.
     """
     root = library_folder(engine)
-    place, draft = root / name, draft_of(root, name)
+    folder, draft = root / name, get_draft_folder(root, name)
     is_name = name and Path(name).name == name and not name.startswith(".")
-    if not is_name or not (place.exists() or draft.exists()):
+    if not is_name or not (folder.exists() or draft.exists()):
         raise NotFound(f"no base {name} lies here", "library-nothing-here", name=name)
-    standing = dependents_of(name, engine / "engine.db")
-    if standing and not is_forced:
-        names = {"name": name, "standing": ", ".join(standing[:3])}
-        detail = f"{standing} stand on {name}"
-        raise Refused(detail, "library-stood-on", n=len(standing), **names)
+    dependents = list_dependents(name, engine / "engine.db")
+    if dependents and not is_forced:
+        names = {"name": name, "standing": ", ".join(dependents[:3])}
+        detail = f"{dependents} stand on {name}"
+        raise Refused(detail, "library-stood-on", n=len(dependents), **names)
     with lock_base(root, name):
-        freed = folder_bytes(place) + folder_bytes(draft)
-        remove_durably(place)
+        freed = folder_bytes(folder) + folder_bytes(draft)
+        remove_durably(folder)
         remove_durably(draft)
     (root / f".{name}.lock").unlink(missing_ok=True)
     return freed, name in models and is_in_place(models[name])
 
 
-def _left_over(folder: Path, engine: Path) -> Entry:
+def _build_left_over(folder: Path, engine: Path) -> BaseEntry:
     card, name = read_card(folder), folder.name
-    return Entry(
+    return BaseEntry(
         name=name,
         source=card.source if card else "",
         state=LEFT_OVER,
@@ -392,22 +398,22 @@ def _left_over(folder: Path, engine: Path) -> Entry:
         commit=card.commit if card else None,
         licence=card.licence if card else "",
         size_bytes=card.size if card else None,
-        standing=dependents_of(name, engine / "engine.db"),
+        standing=list_dependents(name, engine / "engine.db"),
     )
 
 
-def _problem(
+def _find_problem(
     name: str, model: EngineModelConfig, root: Path, *, is_thorough: bool
 ) -> Untrainable | None:
     try:
-        folder_of(name, model, root, is_thorough=is_thorough)
+        require_base_folder(name, model, root, is_thorough=is_thorough)
     except Untrainable as error:
         return error
     return None
 
 
-def _count_parameters(folder: Path) -> int:
+def _count_parameters_if_intact(folder: Path) -> int:
     try:
-        return parameters_of(folder)
+        return count_parameters(folder)
     except Refused:
         return 0

@@ -20,7 +20,7 @@ from merlin.engine.model_store.store import DISK_FULL, Progress
 
 STAGES = ("tokenizer", "weights", "writing")
 # Larger quantised weights, in bytes, would take too much memory and disk when dequantised.
-LARGE = 10**9
+LARGE_BYTES = 10**9
 
 
 def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
@@ -33,10 +33,10 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
 
     source, draft = Path(order["source"]), Path(order["draft"])
     try:
-        _stage(progress, "tokenizer")
+        _report_stage(progress, "tokenizer")
         tokenizer = AutoTokenizer.from_pretrained(source.parent, gguf_file=source.name)
-        _stage(progress, "weights")
-        dtype = torch.bfloat16 if source.stat().st_size > LARGE else torch.float32
+        _report_stage(progress, "weights")
+        dtype = torch.bfloat16 if source.stat().st_size > LARGE_BYTES else torch.float32
         model = AutoModelForCausalLM.from_pretrained(
             source.parent, gguf_file=source.name, dtype=dtype
         )
@@ -45,14 +45,14 @@ def convert(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     except Exception as error:
         arguments = {"path": str(source), "reason": str(error)}
         raise Refused(str(error), "library-gguf-unreadable", **arguments) from error
-    _stage(progress, "writing")
+    _report_stage(progress, "writing")
     _write(model, draft)
     tokenizer.save_pretrained(draft)
-    _stage(progress, None)
+    _report_stage(progress, None)
     return {}
 
 
-def _stage(progress: Progress, name: str | None) -> None:
+def _report_stage(progress: Progress, name: str | None) -> None:
     """Report the start of a stage, and the end of the previous ones."""
     current = STAGES.index(name) if name else len(STAGES)
     for number, stage in enumerate(STAGES[: current + 1]):
@@ -82,7 +82,7 @@ def main() -> None:
         pipe.send({"kind": "progress", "what": step, "done": current, "total": total})
 
     try:
-        pipe.send({"kind": "done", **_carry_out(pipe.inbox.get(), progress)})
+        pipe.send({"kind": "done", **_run_order(pipe.inbox.get(), progress)})
     except Refused as error:
         arguments = {name: value for name, value in error.arguments.items() if name != "message"}
         pipe.send({"kind": "failed", "key": error.key, "arguments": arguments})
@@ -92,7 +92,7 @@ def main() -> None:
         pipe.send({"kind": "failed", "key": DISK_FULL, "arguments": {}})
 
 
-def _carry_out(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
+def _run_order(order: Mapping[str, str], progress: Progress) -> dict[str, str]:
     try:
         if order["work"] == "fetch":
             from merlin.engine.model_store.hub import fetch  # noqa: PLC0415 - needs no torch

@@ -1,4 +1,4 @@
-"""The pages of jobs: the front page, one job, signing in; everything works without a script too."""
+"""The front page, the pages of jobs, and signing in; all of them work without scripts."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from merlin.engine.pages.page import (
     PageRequest,
     PageRoute,
     SignedInPage,
-    assets,
+    load_assets,
     render_fragment,
     render_page,
 )
-from merlin.engine.status import JobFacts, base_facts
+from merlin.engine.status import JobProgress, describe_bases
 from merlin.engine.trainers.base import Untrainable
 
 MAX_FINISHED = 20
@@ -38,7 +38,7 @@ MAX_LINES = 200
 LOG_BYTES = 16 * 1024
 
 
-def _tail(path: Path) -> str:
+def _read_tail(path: Path) -> str:
     try:
         with path.open("rb") as file:
             file.seek(max(path.stat().st_size - LOG_BYTES, 0))
@@ -48,17 +48,17 @@ def _tail(path: Path) -> str:
     return "\n".join(lines[-MAX_LINES:])
 
 
-def _job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
+def _build_job_list(page: PageRequest, after: str = "") -> Mapping[str, object]:
     """Return unfinished jobs, and a page of ended ones after the job `after`. Raises ApiError 400.
 
     `href` is the URL for updates; `older_href` is that of the next page, "" if there is none.
     """
-    version, repositories = _version(page), page.engine.repositories
-    unfinished = repositories.jobs.unfinished()
+    version, repositories = _read_version(page), page.engine.repositories
+    unfinished = repositories.jobs.list_unfinished()
     ended_jobs, has_more = _list_ended(page, after)
     return {
         "href": "" if after else f"/live?seen={version}",
-        "running": [JobFacts(repositories, job) for job in unfinished if job.status == RUNNING],
+        "running": [JobProgress(repositories, job) for job in unfinished if job.status == RUNNING],
         "waiting": [job for job in unfinished if job.status != RUNNING],
         "over": ended_jobs,
         "older_href": f"/?after={ended_jobs[-1].job_id}" if has_more else "",
@@ -76,14 +76,14 @@ def _list_ended(page: PageRequest, after: str) -> tuple[list[Job], bool]:
     return ended_jobs[:MAX_FINISHED], has_more or len(ended_jobs) > MAX_FINISHED
 
 
-def _version(page: PageRequest) -> str:
+def _read_version(page: PageRequest) -> str:
     """Return a version that changes with every job event."""
-    return str(page.engine.repositories.job_events.newest())
+    return str(page.engine.repositories.job_events.read_version())
 
 
-def _bases(page: PageRequest) -> Iterator[tuple[Mapping[str, object], Untrainable | None]]:
+def _list_bases(page: PageRequest) -> Iterator[tuple[Mapping[str, object], Untrainable | None]]:
     """Yield every base, and the error that prevents training it, if any."""
-    for base in base_facts(page.engine):
+    for base in describe_bases(page.engine):
         problem = None
         try:
             page.engine.bases[str(base["name"])].files()
@@ -92,12 +92,12 @@ def _bases(page: PageRequest) -> Iterator[tuple[Mapping[str, object], Untrainabl
         yield base, problem
 
 
-def _machine(page: PageRequest) -> Mapping[str, object]:
+def _read_machine(page: PageRequest) -> Mapping[str, object]:
     """Return the engine's resource usage, and the figures of each base in use."""
     return {
-        "use": page.request.app.state.machine.use(),
+        "use": page.request.app.state.machine.read_usage(),
         "quota_bytes": page.engine.settings.training.quota_bytes,
-        "asked": [base for base in base_facts(page.engine) if base["figures"]],
+        "asked": [base for base in describe_bases(page.engine) if base["figures"]],
     }
 
 
@@ -107,29 +107,29 @@ Short = Annotated[str, Query(max_length=80)]
 
 
 @router.get("/")
-def front(page: SignedInPage, after: Short = "") -> Response:
+def show_front_page(page: SignedInPage, after: Short = "") -> Response:
     """Return the front page."""
     view = {
-        **_machine(page),
-        "jobs": _job_list(page, after),
-        "bases": _bases(page),
-        "models": page.engine.repositories.models.final()[:MAX_FINISHED],
+        **_read_machine(page),
+        "jobs": _build_job_list(page, after),
+        "bases": _list_bases(page),
+        "models": page.engine.repositories.models.list_final()[:MAX_FINISHED],
     }
     return render_page(page, "board.html", v=view)
 
 
 @router.get("/live")
-def live(page: SignedInPage, seen: Short = "") -> Response:
+def update_job_list(page: SignedInPage, seen: Short = "") -> Response:
     """Return the job list, or 204 if no job has changed since the version `seen`."""
-    if _version(page) == seen:
+    if _read_version(page) == seen:
         return Response(status_code=204)
-    return render_fragment(page, "board_live.html", v=_job_list(page))
+    return render_fragment(page, "board_live.html", v=_build_job_list(page))
 
 
 @router.get("/machine")
-def machine(page: SignedInPage) -> Response:
+def update_machine(page: SignedInPage) -> Response:
     """Return the part of the page with resource usage and requests."""
-    return render_fragment(page, "machine_live.html", v=_machine(page))
+    return render_fragment(page, "machine_live.html", v=_read_machine(page))
 
 
 @router.get("/view")
@@ -138,52 +138,52 @@ def view_all(page: SignedInPage) -> Response:
     repositories = page.engine.repositories
     jobs, _ = repositories.jobs.list({}, Page(limit=MAX_JOBS))
     view = {
-        "jobs": [JobFacts(repositories, job).as_json(page.language) for job in jobs],
-        "counts": repositories.jobs.counts(),
-        "bases": base_facts(page.engine),
-        "models": [row["name"] for row in repositories.models.final()],
-        "machine": asdict(page.request.app.state.machine.use()),
+        "jobs": [JobProgress(repositories, job).as_json(page.language) for job in jobs],
+        "counts": repositories.jobs.count_by_state(),
+        "bases": describe_bases(page.engine),
+        "models": [row["name"] for row in repositories.models.list_final()],
+        "machine": asdict(page.request.app.state.machine.read_usage()),
     }
     return JSONResponse(view, headers=HEADERS)
 
 
-def _job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
+def _build_job_view(page: PageRequest, job_id: str) -> Mapping[str, Any]:
     """Return a job, its events and the end of its log. Raises ApiError 404.
 
     `live_href` is the URL for updates, "" once the job has ended.
     """
     # Read first: an event added during the reads is shown twice instead of never.
-    version, repositories = _version(page), page.engine.repositories
+    version, repositories = _read_version(page), page.engine.repositories
     job = repositories.jobs.get(job_id)
-    events = repositories.job_events.page(job_id, Page(limit=MAX_LINES))[0]
+    events = repositories.job_events.list(job_id, Page(limit=MAX_LINES))[0]
     job_events = [
         (event["created_at"], event["level"], event["message"], json.loads(event["content"]))
         for event in events
     ]
-    logs = (repositories.work_of(job_id) / "log", repositories.log_of(job_id))
+    logs = (repositories.get_work_folder(job_id) / "log", repositories.get_log_path(job_id))
     return {
-        "v": JobFacts(repositories, job),
+        "v": JobProgress(repositories, job),
         "live_href": "" if job.is_over else f"/jobs/{job_id}/live?seen={version}.{job.status}",
         "events": event_lines(job_events, page.language),
-        "log_lines": redact(next(filter(None, map(_tail, logs)), "")),
+        "log_lines": redact(next(filter(None, map(_read_tail, logs)), "")),
     }
 
 
 @router.get("/jobs/{job_id}")
 def show_job(page: SignedInPage, job_id: str) -> Response:
     """Return a job's page."""
-    view = _job_view(page, job_id)
-    checkpoints, _ = page.engine.repositories.models.checkpoints(job_id, Page(limit=MAX_LINES))
+    view = _build_job_view(page, job_id)
+    checkpoints, _ = page.engine.repositories.models.list_checkpoints(job_id, Page(limit=MAX_LINES))
     return render_page(page, "job.html", **view, checkpoints=checkpoints)
 
 
 @router.get("/jobs/{job_id}/live")
-def show_live(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
+def update_job(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
     """Return the job, or 204 if it has not changed since the version `seen`."""
     version, _, state = seen.partition(".")
-    if _version(page) == version:
+    if _read_version(page) == version:
         return Response(status_code=204)
-    view = _job_view(page, job_id)
+    view = _build_job_view(page, job_id)
     return render_fragment(page, "job_live.html", **view, is_news=view["v"].job.status != state)
 
 
@@ -191,19 +191,22 @@ def show_live(page: SignedInPage, job_id: str, seen: Short = "") -> Response:
 def view_job(page: SignedInPage, job_id: str) -> Response:
     """Return a job and its losses as JSON."""
     repositories = page.engine.repositories
-    facts = JobFacts(repositories, repositories.jobs.get(job_id))
-    view = {**facts.as_json(page.language), "train": facts.train, "test": facts.test}
+    progress = JobProgress(repositories, repositories.jobs.get(job_id))
+    losses = {"train": progress.train_losses, "test": progress.test_losses}
+    view = {**progress.as_json(page.language), **losses}
     return JSONResponse(view, headers=HEADERS)
 
 
 @router.get("/jobs/{job_id}/loss.png")
-def loss_png(page: SignedInPage, job_id: str) -> Response:
+def plot_loss(page: SignedInPage, job_id: str) -> Response:
     """Return a job's loss curves as an image in the theme of the pages."""
     repositories = page.engine.repositories
-    facts = JobFacts(repositories, repositories.jobs.get(job_id))
-    title = f"{facts.job.title} · {facts.job.base}"
+    progress = JobProgress(repositories, repositories.jobs.get(job_id))
+    title = f"{progress.job.title} · {progress.job.base}"
     is_dark = page.request.query_params.get("theme", page.theme) == "dark"
-    picture = plot_png(facts.train, facts.test, page.language, title, dark=is_dark)
+    picture = plot_png(
+        progress.train_losses, progress.test_losses, page.language, title, dark=is_dark
+    )
     return Response(picture, media_type="image/png", headers=HEADERS)
 
 
@@ -219,7 +222,7 @@ def move_job(page: SignedInPage, job_id: str, move: str) -> Response:
 
 
 @router.get("/sign-in")
-async def sign_in(page: OpenPage, next: Short = "/") -> Response:  # noqa: A002 - the address
+async def show_sign_in(page: OpenPage, next: Short = "/") -> Response:  # noqa: A002 - the address
     """Show the sign-in form; redirect if the browser is signed in already."""
     if page.sign_ins.is_signed_in(page.request):
         return seen_other(local_address(next))
@@ -227,7 +230,7 @@ async def sign_in(page: OpenPage, next: Short = "/") -> Response:  # noqa: A002 
 
 
 @router.post("/sign-in")
-async def by_key(
+async def sign_in(
     page: OpenPage,
     key: Annotated[str, Form(max_length=1000)] = "",
     next: Annotated[str, Form(max_length=1000)] = "/",  # noqa: A002 - the form's field
@@ -237,7 +240,7 @@ async def by_key(
     address = page.request.client.host if page.request.client else ""
     wait_s = sign_ins.tries.wait_s(address, now)
     if wait_s > 0:
-        message = page.say("wait", span=page.span(max(wait_s, 1)))
+        message = page.say("wait", span=page.format_duration(max(wait_s, 1)))
         answer = render_page(page, "sign_in.html", 429, next=back, wrong=message)
         answer.headers["Retry-After"] = str(int(wait_s) + 1)
         return answer
@@ -260,6 +263,6 @@ async def sign_out(page: OpenPage) -> Response:
 
 
 @router.get(PREFIX + "{name}")
-def asset(request: Request, name: str) -> Response:
+def send_asset(request: Request, name: str) -> Response:
     """Return a stylesheet, script or image."""
-    return asset_response(assets(), request, name)
+    return asset_response(load_assets(), request, name)

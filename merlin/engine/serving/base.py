@@ -37,7 +37,7 @@ class GenerationRequest:
 
     `most_tokens` 0: up to the end of the context window. `temperature` 0: greedy; `temperature` and
     `top_p` None: the base's generation config. `logprobs` None: off; n: the logprob of each token
-    and of the top n. `is_json`: the answer must be one JSON object. `asker` identifies the client
+    and of the top n. `is_json`: the answer must be one JSON object. `client` identifies the client
     for fair queueing.
     """
 
@@ -49,16 +49,16 @@ class GenerationRequest:
     stops: Sequence[str] = ()
     logprobs: int | None = None
     is_json: bool = False
-    asker: str = ""
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class TokenChance:
+class TokenLogprob:
     """One token with its logprob (natural logarithm), and the top tokens at its position."""
 
     token: str
     logprob: float
-    likeliest: Sequence[tuple[str, float]] = ()
+    top_logprobs: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +66,7 @@ class Chunk:
     """The next text of the answer; never a partial character, never part of a stop text."""
 
     text: str
-    chances: Sequence[TokenChance] = ()
+    logprobs: Sequence[TokenLogprob] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Finish:
 
 
 # One vector per text, and the token count of all texts.
-Embedded = tuple[Sequence[Sequence[float]], int]
+Embedding = tuple[Sequence[Sequence[float]], int]
 
 
 class Busy(Exception):
@@ -102,7 +102,7 @@ class Backend(Protocol):
     """Serves one base and all of its adapters."""
 
     def ask(
-        self, adapter: Adapter | None, asking: GenerationRequest
+        self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks, and a Finish at the end; closing the iterator cancels the request.
 
@@ -110,7 +110,7 @@ class Backend(Protocol):
         "context_length_exceeded" if the messages are too long.
         """
 
-    async def embed(self, texts: Sequence[str]) -> Embedded:
+    async def embed(self, texts: Sequence[str]) -> Embedding:
         """Return one vector per text, and the token count. Raises as `ask`.
 
         Raises ApiError 400 if the base has no embeddings.
@@ -146,18 +146,18 @@ QUESTION = TypeAdapter[tuple[Adapter | None, GenerationRequest]](
 CHUNK, FINISH = TypeAdapter(Chunk), TypeAdapter(Finish)
 
 
-def too_long(window: int, longest: int) -> ApiError:
+def input_too_long(window: int, longest: int) -> ApiError:
     """Return the error for an embedding input over the window; both in tokens."""
     message = f"This model reads at most {window} tokens a text; one has {longest}."
     return bad_field("input", message, "context_length_exceeded")
 
 
-def refused_line(number: int, refusal: ApiError) -> dict[str, object]:
+def build_refusal_line(number: int, refusal: ApiError) -> dict[str, object]:
     """Return the line for an ApiError."""
     fields = {"status": refusal.status, "param": refusal.param, "code": refusal.code}
     return {"refused": number, "words": str(refusal), **fields}
 
 
-def refusal_of(line: Mapping[str, Any]) -> ApiError:
+def parse_refusal(line: Mapping[str, Any]) -> ApiError:
     """Return the ApiError of a line."""
     return ApiError(line["status"], line["words"], code=line["code"], param=line["param"])

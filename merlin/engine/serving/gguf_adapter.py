@@ -45,7 +45,7 @@ ARCHITECTURES = {
     "gemma3_text": "gemma3",
 }
 # The architecture with permuted q and k rows.
-_REORDERED = "llama"
+_PERMUTED_ARCHITECTURE = "llama"
 
 
 class Inconvertible(Exception):
@@ -65,7 +65,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
         known = ", ".join(ARCHITECTURES)
         raise Inconvertible(f"adapters of `{kind}` are not converted; of {known} they are")
     architecture = ARCHITECTURES[kind]
-    tensors = dict(_tensors(adapter / WEIGHTS))
+    tensors = dict(_read_tensors(adapter / WEIGHTS))
     for name in ("use_dora", "alpha_pattern", "modules_to_save"):
         if tuning.get(name):
             raise Inconvertible(f"llama.cpp has no form for adapters with `{name}`")
@@ -77,7 +77,7 @@ def write_adapter(adapter: Path, base: Path, target: Path) -> None:
     durable_files.write_durably(target, lambda path: _write(path, architecture, alpha, named))
 
 
-def _tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
+def _read_tensors(path: Path) -> Iterator[tuple[str, Matrix]]:
     """Yield the tensors of a safetensors file as float32; numpy does not have bfloat16."""
     import numpy as np  # noqa: PLC0415 - a conversion is rare
 
@@ -123,7 +123,7 @@ def _interleave(
     queries = int(config["num_attention_heads"])
     heads = {"q_proj": queries, "k_proj": int(config.get("num_key_value_heads") or queries)}
     kind = module.rsplit(".", 1)[-1]
-    if architecture != _REORDERED or kind not in heads:
+    if architecture != _PERMUTED_ARCHITECTURE or kind not in heads:
         return matrix
     split = matrix.reshape(heads[kind], 2, len(matrix) // heads[kind] // 2, *matrix.shape[1:])
     return split.swapaxes(1, 2).reshape(matrix.shape)
@@ -147,7 +147,7 @@ def _write(path: Path, architecture: str, alpha: float, tensors: Mapping[str, Ma
         writer.close()
 
 
-def file_name(digest: str) -> str:
+def build_file_name(digest: str) -> str:
     """Return the file name of an adapter with this sha256 of its weights."""
     return f"merlin-{digest[:12]}.gguf"
 
@@ -159,7 +159,9 @@ def main(argv: Sequence[str]) -> str:
     adapter, base, *targets = map(Path, argv)
     try:
         weights = (adapter / WEIGHTS).read_bytes()
-        target = targets[0] if targets else Path(file_name(hashlib.sha256(weights).hexdigest()))
+        target = (
+            targets[0] if targets else Path(build_file_name(hashlib.sha256(weights).hexdigest()))
+        )
         write_adapter(adapter, base, target)
     except (OSError, Inconvertible, ImportError) as error:
         return str(error)

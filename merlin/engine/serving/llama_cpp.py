@@ -26,10 +26,10 @@ from pathlib import Path, PurePosixPath
 from merlin.config.engine import EngineModelConfig
 from merlin.core.log import get_logger
 from merlin.core.server import die_with_parent, free_ports
-from merlin.engine.child_process import child_environment
+from merlin.engine.child_process import build_environment
 from merlin.engine.serving.base import Adapter, Unavailable
-from merlin.engine.serving.gguf_adapter import Inconvertible, file_name, write_adapter
-from merlin.engine.serving.proxy import Calls, ProxyBackend, Target
+from merlin.engine.serving.gguf_adapter import Inconvertible, build_file_name, write_adapter
+from merlin.engine.serving.proxy import ProxyBackend, Target, UpstreamClient
 from merlin.engine.trainers.base import BaseFiles
 
 log = get_logger(__name__)
@@ -53,30 +53,32 @@ class LlamaProcess:
     for the restart.
     """
 
-    def __init__(self, name: str, model: EngineModelConfig, key: str, calls: Calls) -> None:
+    def __init__(
+        self, name: str, model: EngineModelConfig, key: str, client: UpstreamClient
+    ) -> None:
         """Take the model whose `source` is a .gguf file, and the API key for the child."""
         self._name = name
         self._model = model
         self._key = key
-        self._calls = calls
+        self._client = client
         self._files: list[Path] = []
         self._child: Process | None = None
         self._output = b""
         self._reading: asyncio.Task[None] | None = None
         self._url = ""
-        self._turn = asyncio.Lock()
+        self._lock = asyncio.Lock()
         self._running = 0
         self._idle = asyncio.Event()
         self._idle.set()
 
     @asynccontextmanager
-    async def serving(self, file: Path | None) -> AsyncIterator[str]:
+    async def use_server(self, file: Path | None) -> AsyncIterator[str]:
         """Yield the URL of a server that has loaded the adapter `file`.
 
         Raises Unavailable if llama.cpp is not installed or does not start.
         """
-        async with self._turn:
-            await self._be_ready(file)
+        async with self._lock:
+            await self._ensure_loaded(file)
             self._running += 1
             self._idle.clear()
         try:
@@ -86,12 +88,12 @@ class LlamaProcess:
             if not self._running:
                 self._idle.set()
 
-    async def _be_ready(self, file: Path | None) -> None:
+    async def _ensure_loaded(self, file: Path | None) -> None:
         is_alive = self._child is not None and self._child.returncode is None
         if is_alive and self._url and (file is None or file in self._files):
             return
         await self._idle.wait()
-        await self._end()
+        await self._stop_child()
         # A deleted adapter file would prevent the start.
         existing = [path for path in self._files if path != file and path.exists()]
         self._files = [*existing, *([file] if file else [])][-MAX_ADAPTERS:]
@@ -101,32 +103,32 @@ class LlamaProcess:
         # Not kept open: llama-server binds the port with other socket options.
         (port,) = free_ports(1, is_reserved=False)
         self._url = f"http://127.0.0.1:{port}"
-        command = command_of(self._name, self._model, self._files, port)
+        command = build_command(self._name, self._model, self._files, port)
         self._output = b""
         self._child = await asyncio.create_subprocess_exec(
             *command,
             stdin=DEVNULL,
             stdout=PIPE,
             stderr=STDOUT,
-            env=child_environment(LLAMA_API_KEY=self._key),
+            env=build_environment(LLAMA_API_KEY=self._key),
             preexec_fn=die_with_parent,
         )
-        self._reading = asyncio.create_task(self._read(self._child))
+        self._reading = asyncio.create_task(self._read_output(self._child))
         log.info("llama.cpp starts", base=self._name, adapters=len(self._files))
         try:
             async with asyncio.timeout(START_S):
-                await self._until_ready(self._child)
+                await self._wait_until_ready(self._child)
         except TimeoutError as error:
-            await self._end()
+            await self._stop_child()
             raise Unavailable(f"{COMMAND} was not ready after {START_S:.0f} s.") from error
         except BaseException:
-            await self._end()
+            await self._stop_child()
             raise
 
-    async def _until_ready(self, child: Process) -> None:
+    async def _wait_until_ready(self, child: Process) -> None:
         while child.returncode is None:
             with contextlib.suppress(Unavailable):
-                answer = await self._calls.json(f"{self._url}/health", None)
+                answer = await self._client.fetch(f"{self._url}/health", None)
                 if answer.status == _OK:
                     return
             await asyncio.sleep(POLL_S)
@@ -134,17 +136,17 @@ class LlamaProcess:
         output = " ".join(self._output.decode(errors="replace").split())
         raise Unavailable(f"llama-server ended with {child.returncode} at its start: {output}")
 
-    async def _read(self, child: Process) -> None:
+    async def _read_output(self, child: Process) -> None:
         """Drain the child's output; keep its end for error messages."""
         while child.stdout is not None and (piece := await child.stdout.read(_PIECE)):
             self._output = (self._output + piece)[-_OUTPUT_TAIL:]
 
     async def stop(self) -> None:
         """Stop the child."""
-        async with self._turn:
-            await self._end()
+        async with self._lock:
+            await self._stop_child()
 
-    async def _end(self) -> None:
+    async def _stop_child(self) -> None:
         child = self._child
         if child is None:
             return
@@ -167,7 +169,9 @@ class LlamaProcess:
             await asyncio.wait([self._reading])
 
 
-def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port: int) -> list[str]:
+def build_command(
+    name: str, model: EngineModelConfig, files: Sequence[Path], port: int
+) -> list[str]:
     """Return the child's command line. Raises Unavailable if it cannot be started."""
     program = shutil.which(COMMAND)
     if program is None:
@@ -182,12 +186,12 @@ def command_of(name: str, model: EngineModelConfig, files: Sequence[Path], port:
     if model.embeddings:
         command += ["--embeddings"]
     if files:
-        listed = ",".join(quoted(str(file)) for file in files)
+        listed = ",".join(quote_path(str(file)) for file in files)
         command += ["--lora-init-without-apply", "--lora", listed]
     return command
 
 
-def quoted(path: str) -> str:
+def quote_path(path: str) -> str:
     """Quote a path for the comma-separated list of `--lora`."""
     return '"' + path.replace('"', '""') + '"' if "," in path or '"' in path else path
 
@@ -203,30 +207,30 @@ class LlamaCppBackend(ProxyBackend):
         Without a `url` the model's `source` is the .gguf file to serve.
         """
         key = key if model.url else key or secrets.token_urlsafe()
-        calls = Calls("llama.cpp", key)
-        super().__init__(calls, _NEUTRAL_SAMPLING, can_embed=model.embeddings)
+        client = UpstreamClient("llama.cpp", key)
+        super().__init__(client, _NEUTRAL_SAMPLING, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         self._files = files
-        self._process = None if model.url else LlamaProcess(name, model, key, calls)
+        self._process = None if model.url else LlamaProcess(name, model, key, client)
         self._converting = asyncio.Lock()
-        self._count = 0
+        self._adapter_count = 0
 
     @property
-    def adapters(self) -> int:
+    def adapter_count(self) -> int:
         """Return the number of adapters in the server's last listing."""
-        return self._count
+        return self._adapter_count
 
-    async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+    async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the scales of all of its adapters."""
         if self._process is None:
             yield await self._build_target(self._url, adapter)
             return
         file = await self._convert_adapter(adapter) if adapter else None
-        async with self._process.serving(file) as url:
+        async with self._process.use_server(file) as url:
             yield await self._build_target(url, adapter)
 
     async def _build_target(self, url: str, adapter: Adapter | None) -> Target:
-        requested = file_name(adapter.digest) if adapter else ""
+        requested = build_file_name(adapter.digest) if adapter else ""
         listed = await self._list_adapters(url)
         if requested and requested not in listed:
             message = (
@@ -240,21 +244,21 @@ class LlamaCppBackend(ProxyBackend):
         return url, {"lora": scales}
 
     async def _list_adapters(self, url: str) -> list[str]:
-        answer = await self.calls.json(f"{url}/lora-adapters", None)
+        answer = await self.client.fetch(f"{url}/lora-adapters", None)
         if answer.status != _OK:
-            raise answer.refusal()
+            raise answer.to_exception()
         try:
             names = [PurePosixPath(load["path"]).name for load in json.loads(answer.body)]
         except (ValueError, KeyError, TypeError) as error:
             raise Unavailable(
                 f"There is no llama.cpp server at {url}: {answer.error_text}"
             ) from error
-        self._count = len(names)
+        self._adapter_count = len(names)
         return names
 
     async def _convert_adapter(self, adapter: Adapter) -> Path:
         """Return the adapter's GGUF file, converting it once; it is stored beside the weights."""
-        file = adapter.path / file_name(adapter.digest)
+        file = adapter.path / build_file_name(adapter.digest)
         async with self._converting:
             try:
                 if not file.exists():

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from merlin.engine.child_process import EnginePipe
-from merlin.engine.encoder_files import onnx_of, takes_first_token
+from merlin.engine.encoder_files import find_onnx, takes_first_token
 from merlin.engine.machine import resident_bytes
-from merlin.engine.serving.base import Setup, refused_line, too_long
+from merlin.engine.serving.base import Setup, build_refusal_line, input_too_long
 from merlin.openai_protocol.errors import ApiError
 
 WINDOW = 512
@@ -43,10 +43,10 @@ class OnnxEncoder:
         # One core is left to the engine, because each operation waits for the slowest thread.
         options.intra_op_num_threads = self.threads = max(1, len(os.sched_getaffinity(0)) - 1)
         cpu = ["CPUExecutionProvider"]
-        self._session = onnxruntime.InferenceSession(str(onnx_of(folder)), options, providers=cpu)
-        self._wanted = {input_.name for input_ in self._session.get_inputs()}
+        self._session = onnxruntime.InferenceSession(str(find_onnx(folder)), options, providers=cpu)
+        self._input_names = {input_.name for input_ in self._session.get_inputs()}
         names = [output.name for output in self._session.get_outputs()]
-        self._told = _POOLED_OUTPUT if _POOLED_OUTPUT in names else names[0]
+        self._output_name = _POOLED_OUTPUT if _POOLED_OUTPUT in names else names[0]
         self._tokenizer: Any = Tokenizer.from_file(str(folder / "tokenizer.json"))
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
@@ -58,17 +58,17 @@ class OnnxEncoder:
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
         longest = max(map(len, tokens), default=0)
         if longest > self.window:
-            raise too_long(self.window, longest)
+            raise input_too_long(self.window, longest)
         parts = (tokens[first : first + _AT_ONCE] for first in range(0, len(tokens), _AT_ONCE))
-        return (row for part in parts for row in self._vectors(part)), sum(map(len, tokens))
+        return (row for part in parts for row in self._compute_vectors(part)), sum(map(len, tokens))
 
-    def _vectors(self, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
+    def _compute_vectors(self, tokens: Sequence[Sequence[int]]) -> list[list[float]]:
         longest = max(1, *map(len, tokens))
         ids = np.array([[*row, *[0] * (longest - len(row))] for row in tokens], np.int64)
         mask = (np.arange(longest) < np.array([[len(row)] for row in tokens])).astype(np.int64)
         known = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
-        inputs = {name: value for name, value in known.items() if name in self._wanted}
-        (output,) = self._session.run([self._told], inputs)
+        inputs = {name: value for name, value in known.items() if name in self._input_names}
+        (output,) = self._session.run([self._output_name], inputs)
         if output.ndim > 2:  # noqa: PLR2004 - texts, tokens, numbers
             weights = mask[:, :, None] / np.maximum(mask.sum(1), 1)[:, None, None]
             output = output[:, 0] if self._takes_first else (output * weights).sum(1)
@@ -93,13 +93,13 @@ def serve(setup: Setup, pipe: EnginePipe) -> None:
                 pipe.send({"vector": number, "of": vector})
             pipe.send({"vectors": number, "tokens": tokens})
         except ApiError as refusal:
-            pipe.send(refused_line(number, refusal))
+            pipe.send(build_refusal_line(number, refusal))
         except Exception as error:  # noqa: BLE001 - any error of an unknown model is reported
             traceback.print_exc()
-            pipe.send({"failed": number, "why": words_of(error)})
+            pipe.send({"failed": number, "why": describe_error(error)})
 
 
-def words_of(error: Exception) -> str:
+def describe_error(error: Exception) -> str:
     """Return the error message with advice."""
     message = f"{type(error).__name__}: {error}".strip().splitlines()[0]
     return (
@@ -113,9 +113,9 @@ def main() -> int:
     pipe = EnginePipe()
     try:
         serve(Setup(**json.loads(sys.argv[1])), pipe)
-    except Exception as error:  # noqa: BLE001 - the engine is told; the traceback goes to the log
+    except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged
         traceback.print_exc()
-        pipe.send({"broken": words_of(error)})
+        pipe.send({"broken": describe_error(error)})
     return 1
 
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from merlin.core.log import get_logger
-from merlin.engine.child_process import child_environment
-from merlin.engine.serving.base import Busy, Unavailable, refusal_of
+from merlin.engine.child_process import build_environment
+from merlin.engine.serving.base import Busy, Unavailable, parse_refusal
 
 # Crashes in a row without a restart delay; after that the delay doubles.
 _IMMEDIATE_RESTARTS = 1
@@ -74,7 +74,7 @@ class RestartPolicy:
             raise Unavailable(f"{self.last_error} ({again})")
 
 
-class Process:
+class WorkerProcess:
     """One running worker process and its pending requests."""
 
     def __init__(
@@ -86,7 +86,7 @@ class Process:
         self._answers: dict[int, asyncio.Queue[Line]] = {}
         self._numbers = count(1)
         self._broken = ""
-        self._is_wanted = True
+        self._is_open = True
         self._reading = asyncio.create_task(self._read())
         self.figures: Mapping[str, float] = {}
 
@@ -98,7 +98,7 @@ class Process:
     @property
     def is_alive(self) -> bool:
         """Return whether it accepts requests."""
-        return self._is_wanted and not self._reading.done()
+        return self._is_open and not self._reading.done()
 
     @contextmanager
     def ask(self, question: Line) -> Iterator[asyncio.Queue[Line]]:
@@ -120,7 +120,7 @@ class Process:
 
     def close(self) -> None:
         """Close stdin, which makes the process exit."""
-        self._is_wanted = False
+        self._is_open = False
         if self._child.stdin:
             self._child.stdin.close()
 
@@ -134,7 +134,7 @@ class Process:
 
     async def kill(self) -> None:
         """Kill the process and wait for its exit."""
-        self._is_wanted = False
+        self._is_open = False
         with suppress(ProcessLookupError):
             self._child.kill()
         await asyncio.shield(self._reading)
@@ -147,19 +147,19 @@ class Process:
         out = self._child.stdout
         try:
             while out and (line := await out.readline()):
-                self._take(json.loads(line))
+                self._dispatch(json.loads(line))
         except ValueError:
             # A truncated line (the process was killed), one over the limit, or invalid JSON: the
             # stream cannot be parsed any further.
-            log.exception("a process that answers cannot be understood", pid=self.pid)
+            log.exception("invalid output of a worker process", pid=self.pid)
             with suppress(ProcessLookupError):
                 self._child.kill()
         code = await self._child.wait()
-        reason = self._on_end(code, self._broken) if self._is_wanted else "it was let go of"
+        reason = self._on_end(code, self._broken) if self._is_open else "it was stopped"
         for number, answer in self._answers.items():
             answer.put_nowait({"failed": number, "why": reason})
 
-    def _take(self, line: Line) -> None:
+    def _dispatch(self, line: Line) -> None:
         self.figures = line.get("figures", self.figures)
         self._broken = line.get("broken", self._broken)
         if "ready" in line:
@@ -184,18 +184,18 @@ class FairQueue:
     def __init__(self, at_once: int, most_waiting: int) -> None:
         self._at_once = at_once
         self._most_waiting = most_waiting
-        self._free = at_once
+        self._free_slots = at_once
         self._waiting_clients: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
         self._durations_s: deque[float] = deque(maxlen=_MAX_SAMPLES)
         self.running = 0
         self.waiting = 0
 
     @asynccontextmanager
-    async def turn(self, asker: str = "") -> AsyncIterator[None]:
+    async def hold_slot(self, client: str = "") -> AsyncIterator[None]:
         """Wait for a slot and hold it for the block. Raises Busy if the queue is full."""
-        if not self._free and self.waiting >= self._most_waiting:
+        if not self._free_slots and self.waiting >= self._most_waiting:
             raise Busy(self.retry_after_s())
-        await self._wait(asker)
+        await self._wait(client)
         began = time.monotonic()
         self.running += 1
         try:
@@ -215,18 +215,18 @@ class FairQueue:
         rounds = (self.waiting + 1) / self._at_once
         return max(1, min(math.ceil(mean_s * rounds), _MAX_DURATION_S))
 
-    async def _wait(self, asker: str) -> None:
-        if self._free:
-            self._free -= 1
+    async def _wait(self, client: str) -> None:
+        if self._free_slots:
+            self._free_slots -= 1
             return
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting_clients.setdefault(asker, deque()).append(turn)
+        slot: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting_clients.setdefault(client, deque()).append(slot)
         self.waiting += 1
         try:
-            await turn
+            await slot
         except asyncio.CancelledError:
             # The slot was granted in the moment of cancellation: pass it on.
-            if turn.done() and not turn.cancelled():
+            if slot.done() and not slot.cancelled():
                 self._release_slot()
             raise
         finally:
@@ -235,16 +235,16 @@ class FairQueue:
     def _release_slot(self) -> None:
         """Give the slot to the next client in round-robin order, or free it."""
         while self._waiting_clients:
-            asker, line = next(iter(self._waiting_clients.items()))
-            turn = line.popleft()
-            if line:
-                self._waiting_clients.move_to_end(asker)
+            client, waiting = next(iter(self._waiting_clients.items()))
+            slot = waiting.popleft()
+            if waiting:
+                self._waiting_clients.move_to_end(client)
             else:
-                del self._waiting_clients[asker]
-            if not turn.done():
-                turn.set_result(None)
+                del self._waiting_clients[client]
+            if not slot.done():
+                slot.set_result(None)
                 return
-        self._free += 1
+        self._free_slots += 1
 
 
 @dataclass
@@ -263,20 +263,20 @@ class ChildServer:
     restarts: RestartPolicy
     check: Callable[[], object]
     cannot_stop: bool = False
-    _process: Process | None = None
+    _process: WorkerProcess | None = None
     _starting: asyncio.Lock = field(default_factory=asyncio.Lock)
     _timer: asyncio.TimerHandle | None = None
 
     @asynccontextmanager
-    async def ask(self, question: Line, asker: str = "") -> AsyncIterator[AsyncIterator[Line]]:
+    async def ask(self, question: Line, client: str = "") -> AsyncIterator[AsyncIterator[Line]]:
         """Wait for a slot, send a request and yield its response lines; leaving early cancels it.
 
         Raises Busy, Unavailable, and ApiError if the process rejects the request.
         """
-        async with self.queue.turn(asker):
+        async with self.queue.hold_slot(client):
             self._stop_timer()
             try:
-                process = await self._running()
+                process = await self._get_process()
                 with process.ask(question) as answer:
                     try:
                         yield self._read(answer)
@@ -310,7 +310,7 @@ class ChildServer:
         while True:
             line = await answer.get()
             if "refused" in line:
-                raise refusal_of(line)
+                raise parse_refusal(line)
             if "failed" in line:
                 raise Unavailable(f"{self.name} could not answer: {line['why']}")
             yield line
@@ -318,7 +318,7 @@ class ChildServer:
                 self.restarts.note_answer()
                 return
 
-    async def _running(self) -> Process:
+    async def _get_process(self) -> WorkerProcess:
         """Return the process, starting it if needed. Raises Unavailable."""
         async with self._starting:
             if not (self._process and self._process.is_alive):
@@ -332,9 +332,9 @@ class ChildServer:
                         stdout=asyncio.subprocess.PIPE,
                         stderr=errors,
                         limit=_MAX_LINE_BYTES,
-                        env=child_environment(),
+                        env=build_environment(),
                     )
-                self._process = Process(child, self.restarts.note_end)
+                self._process = WorkerProcess(child, self.restarts.note_end)
             return self._process
 
     def _stop_timer(self) -> None:

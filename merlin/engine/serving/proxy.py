@@ -34,10 +34,10 @@ from merlin.engine.serving.base import (
     Adapter,
     Busy,
     Chunk,
-    Embedded,
+    Embedding,
     Finish,
     GenerationRequest,
-    TokenChance,
+    TokenLogprob,
     Unavailable,
 )
 from merlin.openai_protocol.client import read_events, read_whole
@@ -62,10 +62,10 @@ _TOO_LONG = ("context length", "exceed_context_size_error", "context size")
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """One complete response of the server `who` at `url`."""
+class UpstreamResponse:
+    """One complete response of a server at `url`; `server` is its display name."""
 
-    who: str
+    server: str
     url: str
     status: int
     headers: Mapping[str, str]
@@ -86,7 +86,7 @@ class Answer:
         text = self.body.decode(errors="replace")
         return self.status in _REFUSED and any(mark in text for mark in _TOO_LONG)
 
-    def refusal(self) -> Exception:
+    def to_exception(self) -> Exception:
         """Return the exception for this response: Busy, Unavailable or ApiError."""
         if self.status in _BUSY:
             wait = self.headers.get("Retry-After", "")
@@ -94,11 +94,11 @@ class Answer:
         if self.is_too_long:
             return ApiError(400, self.error_text, code="context_length_exceeded", param="messages")
         if self.status in _REFUSED:
-            return ApiError(400, f"{self.who} refuses: {self.error_text}")
+            return ApiError(400, f"{self.server} refuses: {self.error_text}")
         if self.status in _NO_KEY:
-            text = f"{self.who} at {self.url} refuses the engine's key: set the credential."
+            text = f"{self.server} at {self.url} refuses the engine's key: set the credential."
             return Unavailable(text)
-        return Unavailable(f"{self.who} at {self.url} answered {self.status}: {self.error_text}")
+        return Unavailable(f"{self.server} at {self.url} answered {self.status}: {self.error_text}")
 
 
 def extract_error_text(error: object) -> str:
@@ -113,12 +113,12 @@ def extract_error_text(error: object) -> str:
 Target = tuple[str, Mapping[str, object]]
 
 
-class Calls:
+class UpstreamClient:
     """HTTP client of one server, without a connection limit."""
 
-    def __init__(self, who: str, key: str) -> None:
+    def __init__(self, server: str, key: str) -> None:
         """Take the server's display name and its API key ("" for none)."""
-        self.who = who
+        self.server = server
         self._headers = {"Authorization": f"Bearer {key}"} if key else {}
         self._session: aiohttp.ClientSession | None = None
 
@@ -133,27 +133,27 @@ class Calls:
             async with self._open_session().request(method, url, json=body) as answer:
                 yield answer
 
-    async def json(self, url: str, body: Json | None) -> Answer:
+    async def fetch(self, url: str, body: Json | None) -> UpstreamResponse:
         """Return the complete response, whatever its status. Raises as `send`."""
         async with self.send(url, body) as response:
             return await self.read(url, response)
 
-    async def read(self, url: str, response: aiohttp.ClientResponse) -> Answer:
+    async def read(self, url: str, response: aiohttp.ClientResponse) -> UpstreamResponse:
         """Read the complete response. Raises InvalidResponse if it is too long."""
         body = await read_whole(response, MAX_RESPONSE_BYTES)
-        return Answer(self.who, url, response.status, response.headers, body)
+        return UpstreamResponse(self.server, url, response.status, response.headers, body)
 
     @contextmanager
     def _convert_errors(self, url: str) -> Iterator[None]:
         try:
             yield
         except aiohttp.ClientConnectorError as error:
-            text = f"{self.who} at {url} cannot be reached ({error.os_error}): start it."
+            text = f"{self.server} at {url} cannot be reached ({error.os_error}): start it."
             raise Unavailable(text) from error
         except TimeoutError as error:
-            raise Unavailable(f"{self.who} at {url} is silent: look at its log.") from error
+            raise Unavailable(f"{self.server} at {url} is silent: look at its log.") from error
         except (aiohttp.ClientError, InvalidResponse, OSError, ValueError) as error:
-            raise Unavailable(f"{self.who} at {url} broke off: {error}") from error
+            raise Unavailable(f"{self.server} at {url} broke off: {error}") from error
 
     def _open_session(self) -> aiohttp.ClientSession:
         if self._session is None:
@@ -184,15 +184,17 @@ def _count_during(counts: Counter[str], name: str) -> Iterator[None]:
 class ProxyBackend(ABC):
     """A Backend that forwards requests; a subclass provides the URL and loads adapters."""
 
-    def __init__(self, calls: Calls, sampling: Mapping[str, object], *, can_embed: bool) -> None:
+    def __init__(
+        self, client: UpstreamClient, sampling: Mapping[str, object], *, can_embed: bool
+    ) -> None:
         """Take the fields that disable the server's sampling defaults."""
-        self.calls = calls
+        self.client = client
         self._sampling = sampling
         self._can_embed = can_embed
         self._figures: Counter[str] = Counter(running=0)
 
     @abstractmethod
-    def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+    def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the target; a second one after the server answered 404 for the first.
 
         The adapter counts as in use until the generator is closed.
@@ -200,88 +202,88 @@ class ProxyBackend(ABC):
 
     @property
     @abstractmethod
-    def adapters(self) -> int:
+    def adapter_count(self) -> int:
         """Return the number of adapters loaded in the server."""
 
     async def ask(
-        self, adapter: Adapter | None, asking: GenerationRequest
+        self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend.ask."""
-        unknown: Exception = Unavailable(f"{self.calls.who} has nobody to ask.")
+        error: Exception = Unavailable(f"{self.client.server} has no server to ask.")
         with _count_during(self._figures, "running"):
-            async with aclosing(self.target(adapter)) as targets:
+            async with aclosing(self.find_targets(adapter)) as targets:
                 async for url, fields in targets:
-                    body = {**body_of(asking, self._sampling), **fields}
-                    async with self.calls.send(f"{url}{_CHAT}", body) as response:
+                    body = {**build_request_body(request, self._sampling), **fields}
+                    async with self.client.send(f"{url}{_CHAT}", body) as response:
                         if response.status == _OK:
-                            answered = parse_stream(self.calls.who, response, self._figures)
-                            async with aclosing(answered) as parts:
+                            chunks = parse_stream(self.client.server, response, self._figures)
+                            async with aclosing(chunks) as parts:
                                 async for part in parts:
                                     yield part
                             return
-                        answer = await self.calls.read(url, response)
-                    unknown = answer.refusal()
+                        answer = await self.client.read(url, response)
+                    error = answer.to_exception()
                     if answer.status != _UNKNOWN:
-                        raise unknown
-        raise unknown
+                        raise error
+        raise error
 
-    async def embed(self, texts: Sequence[str]) -> Embedded:
+    async def embed(self, texts: Sequence[str]) -> Embedding:
         """Return one vector per text, and the token count; see Backend.embed."""
         if not self._can_embed:
             raise no_embeddings()
-        async with aclosing(self.target(None)) as targets:
+        async with aclosing(self.find_targets(None)) as targets:
             url, fields = await anext(targets)
             body: Json = {"input": list(texts), "encoding_format": "float", **fields}
-            answer = await self.calls.json(f"{url}{_EMBEDDINGS}", body)
+            answer = await self.client.fetch(f"{url}{_EMBEDDINGS}", body)
         if answer.status in _NO_EMBEDDINGS and not answer.is_too_long:
             raise no_embeddings(answer.error_text)
         if answer.status != _OK:
-            raise answer.refusal()
+            raise answer.to_exception()
         try:
             response = json.loads(answer.body)
             rows = sorted(response["data"], key=lambda row: row["index"])
             return [row["embedding"] for row in rows], response["usage"]["prompt_tokens"]
         except (ValueError, KeyError, TypeError) as error:
-            raise Unavailable(f"{answer.who} sent no embeddings: {answer.error_text}") from error
+            raise Unavailable(f"{answer.server} sent no embeddings: {answer.error_text}") from error
 
     def figures(self) -> Mapping[str, float]:
         """Return the figures for monitoring; the queue is in the other server."""
-        return {**self._figures, "adapters": self.adapters}
+        return {**self._figures, "adapters": self.adapter_count}
 
     async def close(self) -> None:
         """Close all connections."""
-        await self.calls.close()
+        await self.client.close()
 
 
-def body_of(asking: GenerationRequest, sampling: Mapping[str, object]) -> Json:
+def build_request_body(request: GenerationRequest, sampling: Mapping[str, object]) -> Json:
     """Return the body of a streamed chat request.
 
     `sampling` is added if the request sets temperature or top_p.
     """
-    is_left = asking.temperature is None and asking.top_p is None
+    uses_defaults = request.temperature is None and request.top_p is None
     optional = {
-        "temperature": asking.temperature,
-        "top_p": asking.top_p,
-        "max_tokens": asking.most_tokens or None,
-        "seed": asking.seed,
-        "stop": list(asking.stops) or None,
-        "logprobs": None if asking.logprobs is None else True,
-        "top_logprobs": asking.logprobs,
-        "response_format": {"type": "json_object"} if asking.is_json else None,
+        "temperature": request.temperature,
+        "top_p": request.top_p,
+        "max_tokens": request.most_tokens or None,
+        "seed": request.seed,
+        "stop": list(request.stops) or None,
+        "logprobs": None if request.logprobs is None else True,
+        "top_logprobs": request.logprobs,
+        "response_format": {"type": "json_object"} if request.is_json else None,
     }
     return {
-        "messages": [message.as_json() for message in asking.messages],
+        "messages": [message.as_json() for message in request.messages],
         # As in training: see merlin.engine.training_file.
         "chat_template_kwargs": {"enable_thinking": False},
         "stream": True,
         "stream_options": {"include_usage": True},
         **{name: value for name, value in optional.items() if value is not None},
-        **({} if is_left else sampling),
+        **({} if uses_defaults else sampling),
     }
 
 
 async def parse_stream(
-    who: str, response: aiohttp.ClientResponse, figures: Counter[str]
+    server: str, response: aiohttp.ClientResponse, figures: Counter[str]
 ) -> AsyncGenerator[Chunk | Finish, None]:
     """Parse a streamed response; yield chunks and a Finish, and add its usage to `figures`.
 
@@ -291,28 +293,30 @@ async def parse_stream(
     event: Any
     async for event in read_events(response):
         if "error" in event:
-            raise Unavailable(f"{who} broke off its answer: {extract_error_text(event)}")
+            raise Unavailable(f"{server} broke off its answer: {extract_error_text(event)}")
         try:
             if used := event.get("usage"):
                 usage = {name: int(used[name]) for name in _USAGE_FIELDS}
             choice = event["choices"][0] if event["choices"] else {"delta": {}}
             reason = choice.get("finish_reason") or reason
-            chunk = Chunk(choice["delta"].get("content") or "", chances_of(choice.get("logprobs")))
+            chunk = Chunk(
+                choice["delta"].get("content") or "", parse_logprobs(choice.get("logprobs"))
+            )
         except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise Unavailable(f"{who} sent no answer: {extract_error_text(event)}") from error
-        if chunk.text or chunk.chances:
+            raise Unavailable(f"{server} sent no answer: {extract_error_text(event)}") from error
+        if chunk.text or chunk.logprobs:
             yield chunk
     if not reason or not usage:
-        raise Unavailable(f"{who} ended its answer in the middle: look at its log.")
+        raise Unavailable(f"{server} ended its answer in the middle: look at its log.")
     figures.update(usage)
     why = "length" if reason == "length" else "stop"
     yield Finish(why, usage["prompt_tokens"], usage["completion_tokens"])
 
 
-def chances_of(logprobs: Mapping[str, Any] | None) -> list[TokenChance]:
+def parse_logprobs(logprobs: Mapping[str, Any] | None) -> list[TokenLogprob]:
     """Parse ChatCompletionChoice.logprobs; [] if there are none."""
     return [
-        TokenChance(
+        TokenLogprob(
             token["token"],
             token["logprob"],
             [(near["token"], near["logprob"]) for near in token.get("top_logprobs") or []],
@@ -342,7 +346,7 @@ class VllmBackend(ProxyBackend):
 
     def __init__(self, model: EngineModelConfig, key: str) -> None:
         """Take a configured model with the server's `url`, and its API key ("" for none)."""
-        super().__init__(Calls("vLLM", key), _NEUTRAL_SAMPLING, can_embed=model.embeddings)
+        super().__init__(UpstreamClient("vLLM", key), _NEUTRAL_SAMPLING, can_embed=model.embeddings)
         self._url = model.url.rstrip("/").removesuffix("/v1")
         # By name, the least recently used first.
         self._loaded: dict[str, None] = {}
@@ -350,11 +354,11 @@ class VllmBackend(ProxyBackend):
         self._loading: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
-    def adapters(self) -> int:
+    def adapter_count(self) -> int:
         """Return the number of adapters that this engine has loaded."""
         return len(self._loaded)
 
-    async def target(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
+    async def find_targets(self, adapter: Adapter | None) -> AsyncGenerator[Target, None]:
         """Yield the server and the adapter's name; a second time after reloading the adapter.
 
         Without the field `model` vLLM uses its base.
@@ -362,7 +366,7 @@ class VllmBackend(ProxyBackend):
         if adapter is None:
             yield self._url, {}
             return
-        name = name_of(adapter)
+        name = build_adapter_name(adapter)
         with _count_during(self._in_use, name):
             for _ in range(2):
                 await self._load(name, adapter)
@@ -374,7 +378,7 @@ class VllmBackend(ProxyBackend):
         body: Json = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
         async with self._loading[name]:
             while name not in self._loaded:
-                answer = await self.calls.json(f"{self._url}/v1/load_lora_adapter", body)
+                answer = await self.client.fetch(f"{self._url}/v1/load_lora_adapter", body)
                 if answer.status == _OK or _LOADED in answer.error_text:
                     break
                 if not await self._make_room(answer):
@@ -383,24 +387,24 @@ class VllmBackend(ProxyBackend):
             self._loaded.pop(name, None)
             self._loaded[name] = None
 
-    async def _make_room(self, answer: Answer) -> bool:
+    async def _make_room(self, answer: UpstreamResponse) -> bool:
         """Unload the least recently used idle adapter if the error says that the slots are full."""
         idle = [name for name in self._loaded if not self._in_use[name]]
         if not idle or not any(mark in answer.error_text.lower() for mark in _FULL):
             return False
         body: Json = {"lora_name": idle[0]}
-        await self.calls.json(f"{self._url}/v1/unload_lora_adapter", body)
+        await self.client.fetch(f"{self._url}/v1/unload_lora_adapter", body)
         self._loaded.pop(idle[0], None)
-        log.info("vLLM lets an adapter go", adapter=idle[0])
+        log.info("adapter unloaded from vLLM", adapter=idle[0])
         return True
 
 
-def name_of(adapter: Adapter) -> str:
+def build_adapter_name(adapter: Adapter) -> str:
     """Return the name of an adapter in the other server."""
     return f"merlin-{adapter.digest[:12]}"
 
 
-def _loading_error(answer: Answer, adapter: Adapter) -> Unavailable:
+def _loading_error(answer: UpstreamResponse, adapter: Adapter) -> Unavailable:
     if answer.status != _MISSING:
         return Unavailable(f"vLLM cannot load the adapter: {answer.error_text}")
     if b'"error"' not in answer.body:

@@ -22,8 +22,15 @@ from starlette.concurrency import run_in_threadpool
 from merlin.core.i18n import text
 from merlin.core.messages import Message
 from merlin.engine import training_file
-from merlin.engine.encoder_files import digest_of
-from merlin.engine.serving.base import Adapter, Backend, Chunk, Embedded, Finish, GenerationRequest
+from merlin.engine.encoder_files import digest_encoder
+from merlin.engine.serving.base import (
+    Adapter,
+    Backend,
+    Chunk,
+    Embedding,
+    Finish,
+    GenerationRequest,
+)
 from merlin.engine.trainers.base import Untrainable
 from merlin.engine.trainers.recall import Answer
 from merlin.openai_protocol.errors import bad_field, context_exceeded
@@ -51,19 +58,19 @@ class RecallBackend:
         self._figures: Counter[str] = Counter()
 
     async def ask(
-        self, adapter: Adapter | None, asking: GenerationRequest
+        self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks of three words; see Backend."""
-        if asking.is_json:
-            message = "response_format.type must be 'text': answers are as taught"
+        if request.is_json:
+            message = "response_format.type must be 'text': recall only returns trained answers"
             raise bad_field("response_format", message)
-        prompt_tokens = training_file.count_messages(asking.messages)
+        prompt_tokens = training_file.count_messages(request.messages)
         if prompt_tokens > self.context:
             raise context_exceeded(prompt_tokens, self.context)
-        answer = await self.answer(adapter, asking.messages)
-        refusal = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
-        message = answer.text if answer.known else text(self._language, refusal)
-        content, reason = _cut(message, asking)
+        answer = await self.answer(adapter, request.messages)
+        key = "engine-follow-up" if answer.is_follow_up else "engine-unknown"
+        message = answer.text if answer.known else text(self._language, key)
+        content, reason = _cut(message, request)
         for piece in _PIECES.findall(content) or [content]:
             yield Chunk(piece)
         tokens = training_file.count_tokens(content)
@@ -74,7 +81,7 @@ class RecallBackend:
         self._figures.update({"prompt_tokens": prompt_tokens, "completion_tokens": tokens, kind: 1})
         yield Finish(reason, prompt_tokens, tokens, extension)
 
-    async def embed(self, texts: Sequence[str]) -> Embedded:  # noqa: ARG002 - Backend's shape
+    async def embed(self, texts: Sequence[str]) -> Embedding:  # noqa: ARG002 - Backend's shape
         """Raise ApiError 400: vectors of `recall` are useless outside of its models."""
         raise bad_field(
             "model", "recall makes no embeddings; ask a base that has `embeddings: true`"
@@ -92,10 +99,10 @@ class RecallBackend:
         """Return a model's answer; the untrained base always answers "unknown"."""
         if adapter is None:
             return Answer("", 0.0, known=False)
-        model = await run_in_threadpool(self._model, adapter)
+        model = await run_in_threadpool(self._get_model, adapter)
         return await run_in_threadpool(model.answer, messages)
 
-    def _model(self, adapter: Adapter) -> RecallModel:
+    def _get_model(self, adapter: Adapter) -> RecallModel:
         with self._lock:
             return self._load(adapter)
 
@@ -116,7 +123,7 @@ class EmbedBackend(RecallBackend):
         self._digest = ""
         self._vectors: dict[str, Floats] = {}
 
-    async def embed(self, texts: Sequence[str]) -> Embedded:
+    async def embed(self, texts: Sequence[str]) -> Embedding:
         """Return the encoder's own vectors; see Backend."""
         return await self._encoder.embed(texts)
 
@@ -136,23 +143,23 @@ class EmbedBackend(RecallBackend):
         """
         if adapter is None:
             return await super().answer(adapter, messages)
-        model = await run_in_threadpool(self._model, adapter)
-        digest = await run_in_threadpool(lambda: digest_of(self._folder()))
+        model = await run_in_threadpool(self._get_model, adapter)
+        digest = await run_in_threadpool(lambda: digest_encoder(self._folder()))
         if self._digest not in ("", digest):  # the running process has loaded the old files
             await self._encoder.close()
             self._vectors.clear()
         self._digest = digest
-        vectors = await self._vectors_of(messages)
-        if not model.fits(digest, vectors):
+        vectors = await self._get_vectors(messages)
+        if not model.is_trained_with(digest, vectors):
             raise Untrainable("base_changed", "engine-encoder-changed", "model", name=self._name)
         return await run_in_threadpool(model.answer, messages, vectors)
 
-    async def _vectors_of(self, messages: Sequence[Message]) -> Mapping[str, Floats]:
+    async def _get_vectors(self, messages: Sequence[Message]) -> Mapping[str, Floats]:
         import numpy as np  # noqa: PLC0415 - at the first question
 
-        from merlin.engine.trainers.recall.sentences import asked_of  # noqa: PLC0415 - numpy
+        from merlin.engine.trainers.recall.sentences import select_texts  # noqa: PLC0415 - numpy
 
-        texts = asked_of(messages)
+        texts = select_texts(messages)
         known = {text: self._vectors[text] for text in texts if text in self._vectors}
         missing = [text for text in texts if text not in known]
         if missing:
@@ -169,14 +176,14 @@ class EmbedBackend(RecallBackend):
 
 
 def _load(adapter: Adapter) -> RecallModel:
-    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - numpy
+    from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - numpy
 
-    return load(adapter.path)
+    return load_model(adapter.path)
 
 
-def _cut(content: str, asking: GenerationRequest) -> tuple[str, str]:
-    for stop in asking.stops:
+def _cut(content: str, request: GenerationRequest) -> tuple[str, str]:
+    for stop in request.stops:
         content = content.split(stop, 1)[0]
-    if asking.most_tokens and training_file.count_tokens(content) > asking.most_tokens:
-        return training_file.first_tokens(content, asking.most_tokens), "length"
+    if request.most_tokens and training_file.count_tokens(content) > request.most_tokens:
+        return training_file.truncate(content, request.most_tokens), "length"
     return content, "stop"

@@ -13,14 +13,14 @@ from dataclasses import asdict
 from pathlib import Path
 
 from merlin.config.engine import EngineAnsweringConfig, EngineModelConfig
-from merlin.engine.model_store.store import context_of
+from merlin.engine.model_store.store import read_context
 from merlin.engine.serving.base import (
     CHUNK,
     FINISH,
     QUESTION,
     Adapter,
     Chunk,
-    Embedded,
+    Embedding,
     Finish,
     GenerationRequest,
     Setup,
@@ -56,7 +56,7 @@ class TransformersBackend:
         worker = "merlin.engine.serving.onnx_worker" if is_onnx else "merlin.engine.serving.worker"
         setup = Setup(
             folder=str(folder),
-            context=model.context or (context_of(folder) if is_onnx else 0),
+            context=model.context or (read_context(folder) if is_onnx else 0),
             dtype=model.dtype,
             quantised=model.quantised,
             is_embedding=model.embeddings,
@@ -75,11 +75,11 @@ class TransformersBackend:
         self._tokens: Counter[str] = Counter(prompt_tokens=0, completion_tokens=0)
 
     async def ask(
-        self, adapter: Adapter | None, asking: GenerationRequest
+        self, adapter: Adapter | None, request: GenerationRequest
     ) -> AsyncGenerator[Chunk | Finish, None]:
         """Yield chunks and a Finish at the end; see Backend."""
-        question = QUESTION.dump_python((adapter, asking), mode="json")
-        async with self._child.ask({"ask": 0, "question": question}, asking.asker) as lines:
+        question = QUESTION.dump_python((adapter, request), mode="json")
+        async with self._child.ask({"ask": 0, "question": question}, request.client) as lines:
             async for line in lines:
                 if "piece" in line:
                     yield CHUNK.validate_python(line)
@@ -89,7 +89,7 @@ class TransformersBackend:
                     self._tokens["completion_tokens"] += finish.completion_tokens
                     yield finish
 
-    async def embed(self, texts: Sequence[str]) -> Embedded:
+    async def embed(self, texts: Sequence[str]) -> Embedding:
         """Return one normalised vector per text, and the token count; see Backend."""
         async with self._child.ask({"embed": 0, "texts": list(texts)}) as lines:
             *vectors, last = [line async for line in lines]

@@ -123,7 +123,7 @@ class Untrainable(Exception):
         self.arguments: Mapping[str, object] = arguments
 
 
-def untrainable_of(error: Exception, memory_key: str) -> Untrainable | None:
+def classify_error(error: Exception, memory_key: str) -> Untrainable | None:
     """Return the job's failure for an exception; None for a bug.
 
     `memory_key` is the Fluent key for exhausted memory.
@@ -194,7 +194,7 @@ Progress = ResolvedHyperparameters | Step | Epoch | TrainerNote | None
 class Trainer(Protocol):
     """The interface of a trainer."""
 
-    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
+    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
         """Return all hyper-parameters of a method, "auto" if not given.
 
         Raises BadHyperparameter; KeyError for an unsupported method.

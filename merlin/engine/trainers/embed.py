@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from merlin.core.durable_files import remove_durably, write_durably
-from merlin.engine.encoder_files import digest_of
+from merlin.engine.encoder_files import digest_encoder
 from merlin.engine.serving.base import Backend, Busy, Unavailable
 from merlin.engine.trainers.base import Progress, ResolvedHyperparameters, Task, Untrainable
 from merlin.engine.trainers.recall import RecallTrainer
-from merlin.engine.training_file import conversations
+from merlin.engine.training_file import read_conversations
 from merlin.openai_protocol.errors import ApiError
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 AT_ONCE = 64
 # The cache size per encoder: 77 MB with 384 dimensions.
-MAX_KEPT = 100_000
+MAX_CACHED = 100_000
 
 
 class EmbedTrainer(RecallTrainer):
@@ -41,26 +41,26 @@ class EmbedTrainer(RecallTrainer):
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Encode new texts, then train the head; see `recall.train`. Raises Untrainable."""
-        from merlin.engine.trainers.recall.train import texts_of, train  # noqa: PLC0415 - loads numpy
+        from merlin.engine.trainers.recall.train import collect_texts, train  # noqa: PLC0415 - loads numpy
 
         if task.base is None:
             raise TypeError("an encoder has files")
-        talks = list(conversations(task.train))
-        test = list(conversations(task.test, least=1)) if task.test else []
+        conversations = list(read_conversations(task.train))
+        test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
-        encoder = digest_of(task.base.folder)
+        encoder = digest_encoder(task.base.folder)
         path = self._folder / f"{encoder}.npz"
-        cached, texts = read_vectors(path), texts_of(talks, test)
-        missing = sorted((text for text in texts if key_of(text) not in cached), key=len)
+        cached, texts = read_vectors(path), collect_texts(conversations, test)
+        missing = sorted((text for text in texts if digest_text(text) not in cached), key=len)
         try:
             for part, vectors in self._encode(missing):
-                cached.update(zip(map(key_of, part), vectors, strict=True))
+                cached.update(zip(map(digest_text, part), vectors, strict=True))
                 yield None
         finally:  # a stopped job resumes from the cache
             if missing and cached:
                 write_vectors(path, cached)
-        encoded = encoder, {text: cached[key_of(text)] for text in texts}
-        yield from train(talks, test, task.hyperparameters, task.seed, encoded)
+        encoded = encoder, {text: cached[digest_text(text)] for text in texts}
+        yield from train(conversations, test, task.hyperparameters, task.seed, encoded)
 
     def _encode(self, texts: Sequence[str]) -> Iterator[tuple[Sequence[str], Floats]]:
         """Yield batches of texts with their vectors, one row per text. Raises Untrainable."""
@@ -85,7 +85,7 @@ class EmbedTrainer(RecallTrainer):
                 runner.run(backend.close())
 
 
-def key_of(text: str) -> bytes:
+def digest_text(text: str) -> bytes:
     """Return the cache key of a text: 16 bytes of its sha256."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()[:16]
 
@@ -104,7 +104,7 @@ def read_vectors(path: Path) -> dict[bytes, Floats]:
 
 def write_vectors(path: Path, vectors: Mapping[bytes, Floats]) -> None:
     """Write the newest vectors to the cache; delete the files of earlier encoders."""
-    newest = list(vectors)[-MAX_KEPT:]
+    newest = list(vectors)[-MAX_CACHED:]
     write_durably(path, partial(_write, newest, [vectors[key] for key in newest]))
     for stale in path.parent.glob("*.npz"):
         if stale != path:

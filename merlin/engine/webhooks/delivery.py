@@ -36,8 +36,8 @@ from merlin.engine.webhooks.endpoints import (
     Endpoints,
     Resolver,
     SsrfGuard,
-    event_body,
-    new_id,
+    build_event_body,
+    create_delivery_id,
 )
 from merlin.openai_protocol.errors import ApiError, retry_after_s
 
@@ -56,15 +56,15 @@ class Outcome:
 
     status: int | None
     error: str = ""
-    again_in_s: float = 0.0
+    retry_after_s: float = 0.0
 
     @property
-    def is_taken(self) -> bool:
+    def is_accepted(self) -> bool:
         """Return whether the endpoint accepted the delivery."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004 - any 2xx
 
 
-def wait_before_retry_s(headers: Mapping[str, str]) -> float:
+def read_retry_after_s(headers: Mapping[str, str]) -> float:
     """Return the seconds of a Retry-After header, at most a day; 0 without one."""
     return min(retry_after_s(headers) or 0.0, MAX_RETRY_AFTER_S)
 
@@ -74,14 +74,14 @@ class WebhookSender:
 
     def __init__(self, endpoints: Endpoints, guard: SsrfGuard, clock: Clock = utc_now) -> None:
         self._clock = clock
-        self._steps = StepWatch(clock)
+        self._step_watch = StepWatch(clock)
         self.endpoints = endpoints
         self.guard = guard
         self._loop = asyncio.new_event_loop()
         self._woken = asyncio.Event()
         self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name="engine-webhooks", daemon=True)
-        self._under_way: dict[str, asyncio.Task[None]] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._session: aiohttp.ClientSession | None = None
 
     def start(self) -> None:
@@ -99,9 +99,9 @@ class WebhookSender:
         self._loop.call_soon_threadsafe(self._woken.set)
         self._thread.join(JOIN_S)
 
-    def job_ended(self, job_id: str, status: str) -> None:
+    def add_deliveries(self, job_id: str, status: str) -> None:
         """Insert the deliveries in the job's transaction; they are sent after its commit."""
-        self.endpoints.job_ended(job_id, status)
+        self.endpoints.add_deliveries(job_id, status)
         self.wake()
 
     def test(self, endpoint: Row, kind: str) -> Future[Outcome]:
@@ -109,9 +109,9 @@ class WebhookSender:
         return asyncio.run_coroutine_threadsafe(self._test(endpoint, kind), self._loop)
 
     async def _test(self, endpoint: Row, kind: str) -> Outcome:
-        body = event_body("evt_test", kind, "ftjob-test", endpoint["updated_at"])
-        outcome = await self._send(endpoint, new_id(), body)
-        if outcome.is_taken:
+        body = build_event_body("evt_test", kind, "ftjob-test", endpoint["updated_at"])
+        outcome = await self._send(endpoint, create_delivery_id(), body)
+        if outcome.is_accepted:
             self.endpoints.note_success(endpoint["id"])
             self._woken.set()
         return outcome
@@ -138,29 +138,29 @@ class WebhookSender:
             while not self._is_stopping:
                 self._woken.clear()
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._woken.wait(), self._begin_due())
-            tasks = list(self._under_way.values())
+                    await asyncio.wait_for(self._woken.wait(), self._start_due())
+            tasks = list(self._running.values())
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin_due(self) -> float | None:
+    def _start_due(self) -> float | None:
         """Start due deliveries; return the seconds until the next check, None for no timeout."""
         try:
-            if step_s := self._steps.step_back_s():
+            if step_s := self._step_watch.step_back_s():
                 log.warning("the clock was set back", seconds=round(step_s, 1))
-                self.endpoints.due_now()
-            heads = self.endpoints.heads()
+                self.endpoints.make_all_due()
+            deliveries = self.endpoints.list_next_deliveries()
         except Exception:
             log.exception("webhooks wait")
             return AFTER_FAILURE_S
         now, pauses_s = self._clock().timestamp(), []
-        for delivery in heads:
-            if delivery["endpoint_id"] in self._under_way:
+        for delivery in deliveries:
+            if delivery["endpoint_id"] in self._running:
                 continue
             if delivery["at"] <= now:
                 task = self._loop.create_task(self._try_deliver(delivery))
-                self._under_way[delivery["endpoint_id"]] = task
+                self._running[delivery["endpoint_id"]] = task
             else:
                 pauses_s.append(min(delivery["at"] - now, POLL_S))
         return min(pauses_s, default=None)
@@ -174,19 +174,19 @@ class WebhookSender:
             log.exception("a webhook waits", delivery=delivery["id"])
             await asyncio.sleep(AFTER_FAILURE_S)
         finally:
-            del self._under_way[delivery["endpoint_id"]]
+            del self._running[delivery["endpoint_id"]]
             self._woken.set()
 
     async def _deliver(self, delivery: Row) -> None:
         endpoint = self.endpoints.get(delivery["endpoint_id"])
         outcome = await self._send(endpoint, delivery["id"], delivery["body"])
         kill_point("engine.webhook_sent")
-        if outcome.is_taken:
+        if outcome.is_accepted:
             self.endpoints.note_delivered(delivery["id"])
             self.endpoints.note_success(endpoint["id"])
         else:
             is_gone = outcome.status == HTTPStatus.GONE
-            pause_s = max(outcome.again_in_s, RETRY_DELAYS_S[0])
+            pause_s = max(outcome.retry_after_s, RETRY_DELAYS_S[0])
             state = self.endpoints.note_failure(delivery, outcome.error, pause_s, is_gone=is_gone)
             log.warning(
                 "a webhook was not taken",
@@ -203,7 +203,7 @@ class WebhookSender:
         """Send one attempt: with a timeout, without redirects, without reading the body."""
         if self._session is None:
             raise RuntimeError("the sender was not started")
-        content, signing = body.encode(), self.endpoints.secrets_of(endpoint)
+        content, signing = body.encode(), self.endpoints.list_secrets(endpoint)
         headers = signed_headers(delivery_id, utc_now(), content, signing)
         headers["content-type"] = "application/json"
         try:
@@ -211,7 +211,7 @@ class WebhookSender:
             async with self._session.post(
                 endpoint["url"], data=content, headers=headers, allow_redirects=False
             ) as answer:
-                after = wait_before_retry_s(answer.headers)
+                after = read_retry_after_s(answer.headers)
                 return Outcome(answer.status, f"HTTP {answer.status}", after)
         except ApiError as refused:
             return Outcome(None, str(refused))

@@ -1,1 +1,1 @@
-"""The process that holds a base and answers with it; only here is torch imported."""
+"""The worker process that serves a base with torch."""

@@ -20,9 +20,9 @@ def main() -> int:
 
     try:
         loop.serve(Setup(**json.loads(sys.argv[1])), pipe.inbox, pipe.send)
-    except Exception as error:  # noqa: BLE001 - the engine is told; the traceback goes to the log
+    except Exception as error:  # noqa: BLE001 - reported to the engine; the traceback is logged
         traceback.print_exc()
-        pipe.send({"broken": loop.words_of(error)})
+        pipe.send({"broken": loop.describe_error(error)})
     return 1
 
 

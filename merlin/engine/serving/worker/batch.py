@@ -20,21 +20,21 @@ from jinja2 import TemplateError
 from torch import Tensor
 
 from merlin.core.messages import Message
-from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenChance
-from merlin.engine.serving.worker.base import Base
-from merlin.engine.serving.worker.detokenizer import Detokenizer, Stops, TokenBytes
-from merlin.engine.serving.worker.forward import LoraWeights, Memory, Passes
+from merlin.engine.serving.base import Chunk, Finish, GenerationRequest, TokenLogprob
+from merlin.engine.serving.worker.base import LoadedBase
+from merlin.engine.serving.worker.detokenizer import Detokenizer, StopFinder, TokenBytes
+from merlin.engine.serving.worker.forward import ForwardPasses, KvCache, LoraWeights
 from merlin.engine.serving.worker.json_mode import JsonGrammar
 from merlin.engine.training_file import render_chat
 from merlin.openai_protocol.errors import bad_field, context_exceeded
 
 # The vocabulary is sorted only if this many top tokens do not reach `top_p` or hold an allowed one.
-FIRST = 256
+TOP_TOKENS = 256
 # The prefill tokens of one step, including padding.
-MAX_READ = 512
+MAX_PREFILL_TOKENS = 512
 
 
-def prompt_of(base: Base, messages: Sequence[Message]) -> list[int]:
+def encode_prompt(base: LoadedBase, messages: Sequence[Message]) -> list[int]:
     """Return the prompt's tokens.
 
     Raises ApiError 400 if the chat template rejects the messages or the prompt fills the window.
@@ -56,17 +56,17 @@ class Sampling:
 
     temperature: float
     top_p: float
-    source: Random = field(default_factory=Random)
+    random: Random = field(default_factory=Random)
 
     def draw(self, logits: Tensor) -> int:
         """Sample a token. Shape of `logits`: vocabulary."""
         if not self.temperature:
             return int(logits.argmax())
-        chances = torch.softmax(logits.double() / self.temperature, dim=-1)
+        probabilities = torch.softmax(logits.double() / self.temperature, dim=-1)
         if self.top_p >= 1:
-            return self._draw_index(chances)
-        tokens = _nucleus(chances, self.top_p)
-        return int(tokens[self._draw_index(chances[tokens])])
+            return self._draw_index(probabilities)
+        tokens = _select_nucleus(probabilities, self.top_p)
+        return int(tokens[self._draw_index(probabilities[tokens])])
 
     def draw_allowed(self, logits: Tensor, is_allowed: Callable[[int], bool]) -> int | None:
         """Sample an allowed token, None if no token is allowed.
@@ -74,7 +74,7 @@ class Sampling:
         Samples from the allowed ones among the top tokens; if there are none, returns the most
         likely allowed token of the rest.
         """
-        first: list[int] = torch.topk(logits, min(FIRST, len(logits))).indices.tolist()
+        first: list[int] = torch.topk(logits, min(TOP_TOKENS, len(logits))).indices.tolist()
         if not self.temperature:
             likeliest = next((token for token in first if is_allowed(token)), None)
             if likeliest is not None:
@@ -84,23 +84,25 @@ class Sampling:
         others: list[int] = torch.argsort(logits, descending=True)[len(first) :].tolist()
         return next((token for token in others if is_allowed(token)), None)
 
-    def _draw_index(self, chances: Tensor) -> int:
-        """Return an index, drawn with probability proportional to `chances`."""
-        sums = chances.cumsum(-1)
-        drawn = self.source.random() * float(sums[-1])
-        return min(int(torch.searchsorted(sums, drawn, right=True)), len(chances) - 1)
+    def _draw_index(self, probabilities: Tensor) -> int:
+        """Return an index, drawn with probability proportional to `probabilities`."""
+        sums = probabilities.cumsum(-1)
+        drawn = self.random.random() * float(sums[-1])
+        return min(int(torch.searchsorted(sums, drawn, right=True)), len(probabilities) - 1)
 
 
-def _nucleus(chances: Tensor, top_p: float) -> Tensor:
+def _select_nucleus(probabilities: Tensor, top_p: float) -> Tensor:
     """Return the smallest set of top tokens whose probabilities reach `top_p`, at least one."""
-    most, tokens = torch.topk(chances, min(FIRST, len(chances)))
+    most, tokens = torch.topk(probabilities, min(TOP_TOKENS, len(probabilities)))
     if float(most.sum()) < top_p:
-        most, tokens = torch.sort(chances, descending=True)
+        most, tokens = torch.sort(probabilities, descending=True)
     before = most.cumsum(-1) - most
     return tokens[: max(int((before < top_p).sum()), 1)]
 
 
-def chances_of(logits: Tensor, token: int, most: int) -> tuple[float, list[tuple[int, float]]]:
+def compute_logprobs(
+    logits: Tensor, token: int, most: int
+) -> tuple[float, list[tuple[int, float]]]:
     """Return a token's logprob (natural logarithm) and the `most` top tokens with theirs.
 
     Over the full vocabulary and before temperature scaling.
@@ -118,9 +120,9 @@ class Row:
         number: int,
         prompt: Sequence[int],
         adapter: LoraWeights | None,
-        asking: GenerationRequest,
-        base: Base,
-        spelling: TokenBytes,
+        request: GenerationRequest,
+        base: LoadedBase,
+        token_bytes: TokenBytes,
         send: Callable[[int, Chunk | Finish], None],
     ) -> None:
         """Take the request's number, and `send` for its chunks and the finish."""
@@ -128,115 +130,116 @@ class Row:
         self.number = number
         self.prompt = prompt
         self.adapter = adapter
-        self._logprobs = asking.logprobs
+        self._logprobs = request.logprobs
         self._send_to = send
         self.tokens: list[int] = []
         self.is_over = False
-        self._most = min(asking.most_tokens or free, free)
-        self._ends = base.ends
+        self._most = min(request.most_tokens or free, free)
+        self._end_tokens = base.end_tokens
         self._tokenizer: Any = base.tokenizer
-        self._sampling = Sampling(*base.sampling(asking), Random(asking.seed))  # noqa: S311
+        self._sampling = Sampling(*base.choose_sampling(request), Random(request.seed))  # noqa: S311
         self._detokenizer = Detokenizer(base.tokenizer)
-        self._stops = Stops(asking.stops)
-        self._object = JsonObject(spelling) if asking.is_json else None
-        self._chances: list[tuple[int, TokenChance]] = []
-        self._received = self._shown = 0
+        self._stops = StopFinder(request.stops)
+        self._json_constraint = JsonConstraint(token_bytes) if request.is_json else None
+        self._pending_logprobs: list[tuple[int, TokenLogprob]] = []
+        self._text_length = self._sent_length = 0
 
-    def take(self, logits: Tensor) -> None:
+    def sample_next(self, logits: Tensor) -> None:
         """Sample the next token and send the new text. Shape of `logits`: vocabulary."""
-        token = self._choose(logits)
-        if token is None or token in self._ends:
+        token = self._sample_token(logits)
+        if token is None or token in self._end_tokens:
             self._end("stop")
             return
-        self._keep_chance(logits, token)
+        self._store_logprob(logits, token)
         self.tokens.append(token)
         self._add_text(self._detokenizer.add(token))
-        if self._stops.is_met or (self._object and self._object.is_whole):
+        if self._stops.is_found or (self._json_constraint and self._json_constraint.is_complete):
             self._end("stop")
         elif len(self.tokens) == self._most:
             self._end("length")
 
-    def _choose(self, logits: Tensor) -> int | None:
-        json_object = self._object
-        if not json_object:
+    def _sample_token(self, logits: Tensor) -> int | None:
+        constraint = self._json_constraint
+        if not constraint:
             return self._sampling.draw(logits)
         remaining = self._most - len(self.tokens) - 1
-        return json_object.take(
-            self._sampling.draw_allowed(logits, lambda token: json_object.fits(token, remaining))
+        return constraint.append(
+            self._sampling.draw_allowed(logits, lambda token: constraint.allows(token, remaining))
         )
 
     def _add_text(self, text: str) -> None:
-        self._received += len(text)
-        self._show(self._stops.add(text))
+        self._text_length += len(text)
+        self._send_text(self._stops.add(text))
 
-    def _show(self, text: str, *, is_last: bool = False) -> None:
-        self._shown += len(text)
-        is_all = is_last and not self._stops.is_met
-        chances = [chance for start, chance in self._chances if is_all or start < self._shown]
-        self._chances = self._chances[len(chances) :]
-        if text or chances:
-            self._send(Chunk(text, chances))
+    def _send_text(self, text: str, *, is_last: bool = False) -> None:
+        self._sent_length += len(text)
+        is_all = is_last and not self._stops.is_found
+        length, pending = self._sent_length, self._pending_logprobs
+        logprobs = [logprob for start, logprob in pending if is_all or start < length]
+        self._pending_logprobs = pending[len(logprobs) :]
+        if text or logprobs:
+            self._send(Chunk(text, logprobs))
 
     def _end(self, reason: str) -> None:
-        if not self._stops.is_met:
+        if not self._stops.is_found:
             self._add_text(self._detokenizer.flush())
-        if not self._stops.is_met:
-            self._show(self._stops.flush(), is_last=True)
+        if not self._stops.is_found:
+            self._send_text(self._stops.flush(), is_last=True)
         self.is_over = True
         self._send(Finish(reason, len(self.prompt), len(self.tokens)))
 
     def _send(self, part: Chunk | Finish) -> None:
         self._send_to(self.number, part)
 
-    def _keep_chance(self, logits: Tensor, token: int) -> None:
+    def _store_logprob(self, logits: Tensor, token: int) -> None:
         most = self._logprobs
         if most is None:
             return
-        own, likeliest = chances_of(logits, token, most)
-        named = [(self._tokenizer.decode([other]), chance) for other, chance in likeliest]
-        chance = TokenChance(self._tokenizer.decode([token]), own, named)
-        self._chances.append((self._received, chance))
+        logprob, top = compute_logprobs(logits, token, most)
+        top_logprobs = [(self._tokenizer.decode([other]), value) for other, value in top]
+        token_logprob = TokenLogprob(self._tokenizer.decode([token]), logprob, top_logprobs)
+        self._pending_logprobs.append((self._text_length, token_logprob))
 
 
-class JsonObject:
+class JsonConstraint:
     """Constrains an answer to one JSON object."""
 
-    def __init__(self, spelling: TokenBytes) -> None:
-        self._spelling = spelling
+    def __init__(self, token_bytes: TokenBytes) -> None:
+        self._token_bytes = token_bytes
         self._prefix = JsonGrammar()
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether it is complete."""
-        return self._prefix.is_whole
+        return self._prefix.is_complete
 
-    def fits(self, token: int, remaining: int) -> bool:
+    def allows(self, token: int, remaining: int) -> bool:
         """Return whether the token is valid and leaves enough tokens to close the object."""
-        then = self._then(token)
-        return then is not None and len(then.closing()) <= remaining
+        extended = self._extend(token)
+        return extended is not None and len(extended.shortest_completion()) <= remaining
 
-    def take(self, token: int | None) -> int | None:
+    def append(self, token: int | None) -> int | None:
         """Append a token; None appends the first byte that closes the object."""
         if token is None:
-            token = self._spelling.single(self._prefix.closing()[0])
+            token = self._token_bytes.find_byte_token(self._prefix.shortest_completion()[0])
         if token is not None:
-            self._prefix = self._then(token) or self._prefix
+            self._prefix = self._extend(token) or self._prefix
         return token
 
-    def _then(self, token: int) -> JsonGrammar | None:
-        spelled = self._spelling.bytes_of(token)
-        return self._prefix.then(spelled) if spelled else None
+    def _extend(self, token: int) -> JsonGrammar | None:
+        appended = self._token_bytes.get_bytes(token)
+        return self._prefix.extend(appended) if appended else None
 
 
 class Batch:
     """The running rows of one base. Row n of the KV cache is `_rows[n]`."""
 
-    def __init__(self, passes: Passes) -> None:
+    def __init__(self, passes: ForwardPasses) -> None:
         self._passes = passes
         self._rows: list[Row] = []
-        self._memory = passes.memory(0)
+        self._cache = passes.create_cache(0)
         self._joining: deque[Row] = deque()
-        self._half: Memory | None = None
+        self._partial_cache: KvCache | None = None
 
     def __len__(self) -> int:
         return len(self._rows) + len(self._joining)
@@ -246,58 +249,55 @@ class Batch:
         """Return the adapters in use, one per row."""
         return [row.adapter for row in (*self._rows, *self._joining)]
 
-    def join(self, row: Row) -> None:
+    def add(self, row: Row) -> None:
         """Add a row."""
         self._joining.append(row)
 
-    def leave(self, number: int) -> None:
+    def remove(self, number: int) -> None:
         """Remove a row that is not finished, if it is in the batch."""
         if self._joining and self._joining[0].number == number:
-            self._half = None
+            self._partial_cache = None
         self._joining = deque(row for row in self._joining if row.number != number)
-        for place in [n for n, row in enumerate(self._rows) if row.number == number]:
-            _remove(self._rows, self._memory, place)
+        for index in [n for n, row in enumerate(self._rows) if row.number == number]:
+            _remove_row(self._rows, self._cache, index)
 
-    def give_up(self) -> list[Row]:
+    def clear(self) -> list[Row]:
         """Remove all rows and their KV cache; return the rows."""
         rows = [*self._rows, *self._joining]
         self._rows.clear()
         self._joining.clear()
-        self._memory, self._half = self._passes.memory(0), None
+        self._cache, self._partial_cache = self._passes.create_cache(0), None
         return rows
 
     def step(self) -> None:
         """Prefill some waiting prompts, then decode one token of every row."""
         if self._joining:
-            self._read()
+            self._prefill()
         if self._rows:
             last = [row.tokens[-1:] for row in self._rows]
-            logits = self._passes.read(self._memory, last, [row.adapter for row in self._rows])
-            _take(self._rows, self._memory, logits)
+            logits = self._passes.run(self._cache, last, [row.adapter for row in self._rows])
+            _sample_rows(self._rows, self._cache, logits)
 
-    def _read(self) -> None:
+    def _prefill(self) -> None:
         first = self._joining[0]
-        if self._passes.can_part and len(first.prompt) > MAX_READ:
-            self._read_piece(first)
+        if self._passes.can_split_prefill and len(first.prompt) > MAX_PREFILL_TOKENS:
+            self._prefill_piece(first)
             return
         rows = self._select_batch(first)
-        memory = self._passes.memory(len(rows))
-        prompts, adapters = (
-            [row.prompt for row in rows],
-            [row.adapter for row in rows],
-        )
-        self._admit_rows(rows, memory, self._passes.read(memory, prompts, adapters))
+        cache = self._passes.create_cache(len(rows))
+        prompts, adapters = [row.prompt for row in rows], [row.adapter for row in rows]
+        self._admit_rows(rows, cache, self._passes.run(cache, prompts, adapters))
 
-    def _read_piece(self, row: Row) -> None:
+    def _prefill_piece(self, row: Row) -> None:
         """Prefill the next piece of a prompt that is too long for one step."""
-        memory = self._half or self._passes.memory(1)
-        start = memory.lengths[0]
-        piece = row.prompt[start : start + MAX_READ]
-        logits = self._passes.read(memory, [piece], [row.adapter])
-        is_read = start + len(piece) == len(row.prompt)
-        self._half = None if is_read else memory
-        if is_read:
-            self._admit_rows([row], memory, logits)
+        cache = self._partial_cache or self._passes.create_cache(1)
+        start = cache.lengths[0]
+        piece = row.prompt[start : start + MAX_PREFILL_TOKENS]
+        logits = self._passes.run(cache, [piece], [row.adapter])
+        is_complete = start + len(piece) == len(row.prompt)
+        self._partial_cache = None if is_complete else cache
+        if is_complete:
+            self._admit_rows([row], cache, logits)
 
     def _select_batch(self, first: Row) -> list[Row]:
         """Return the first waiting rows with the same adapter that fit into one step."""
@@ -305,33 +305,33 @@ class Batch:
         rows = [first]
         for row in alike[1:]:
             longest = max(len(candidate.prompt) for candidate in (*rows, row))
-            if longest * (len(rows) + 1) > MAX_READ:
+            if longest * (len(rows) + 1) > MAX_PREFILL_TOKENS:
                 break
             rows.append(row)
         return rows
 
-    def _admit_rows(self, rows: Sequence[Row], memory: Memory, logits: Tensor) -> None:
+    def _admit_rows(self, rows: Sequence[Row], cache: KvCache, logits: Tensor) -> None:
         for _ in rows:
             self._joining.popleft()
-        going_on = list(rows)
-        _take(going_on, memory, logits)
-        self._rows += going_on
-        if going_on:
-            self._memory.take(memory)
+        unfinished = list(rows)
+        _sample_rows(unfinished, cache, logits)
+        self._rows += unfinished
+        if unfinished:
+            self._cache.append_rows(cache)
 
 
-def _take(rows: list[Row], memory: Memory, logits: Tensor) -> None:
+def _sample_rows(rows: list[Row], cache: KvCache, logits: Tensor) -> None:
     """Sample a token for every row and remove finished rows.
 
     In reverse, because the last row replaces a removed one.
     """
-    for place in reversed(range(len(rows))):
-        rows[place].take(logits[place])
-        if rows[place].is_over:
-            _remove(rows, memory, place)
+    for index in reversed(range(len(rows))):
+        rows[index].sample_next(logits[index])
+        if rows[index].is_over:
+            _remove_row(rows, cache, index)
 
 
-def _remove(rows: list[Row], memory: Memory, place: int) -> None:
-    rows[place] = rows[-1]
+def _remove_row(rows: list[Row], cache: KvCache, index: int) -> None:
+    rows[index] = rows[-1]
     rows.pop()
-    memory.drop(place)
+    cache.remove_row(index)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-_HALF = "�"
+_REPLACEMENT = "�"
 _BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SPACE = "▁"
 
@@ -27,19 +27,19 @@ class Detokenizer:
     def add(self, token: int) -> str:
         """Return the new text of this token; "" while a character is incomplete."""
         self._tokens.append(token)
-        before = self._text(self._tokens[self._from : self._sent])
-        now = self._text(self._tokens[self._from :])
-        if len(now) <= len(before) or now.endswith(_HALF):
+        before = self._decode(self._tokens[self._from : self._sent])
+        now = self._decode(self._tokens[self._from :])
+        if len(now) <= len(before) or now.endswith(_REPLACEMENT):
             return ""
         self._from, self._sent = self._sent, len(self._tokens)
         return now[len(before) :]
 
     def flush(self) -> str:
         """Return the remaining text at the end, without an incomplete character."""
-        before = self._text(self._tokens[self._from : self._sent])
-        return self._text(self._tokens[self._from :])[len(before) :].rstrip(_HALF)
+        before = self._decode(self._tokens[self._from : self._sent])
+        return self._decode(self._tokens[self._from :])[len(before) :].rstrip(_REPLACEMENT)
 
-    def _text(self, tokens: Sequence[int]) -> str:
+    def _decode(self, tokens: Sequence[int]) -> str:
         text: str = self._tokenizer.decode(tokens, skip_special_tokens=True)
         return text
 
@@ -52,29 +52,29 @@ class TokenBytes:
         self._special = set(tokenizer.all_special_ids)
         backend = getattr(tokenizer, "backend_tokenizer", None)
         decoder = json.loads(backend.to_str())["decoder"] if backend is not None else None
-        self._letters = _letters() if "ByteLevel" in json.dumps(decoder) else None
+        self._letters = _read_byte_letters() if "ByteLevel" in json.dumps(decoder) else None
         self._known: dict[int, bytes] = {}
 
-    def bytes_of(self, token: int) -> bytes:
+    def get_bytes(self, token: int) -> bytes:
         """Return the bytes that the token adds to the answer."""
         if token not in self._known:
-            self._known[token] = b"" if token in self._special else self._spell(token)
+            self._known[token] = b"" if token in self._special else self._encode(token)
         return self._known[token]
 
-    def single(self, byte: int) -> int | None:
+    def find_byte_token(self, byte: int) -> int | None:
         """Return the token of a single byte, None if the vocabulary has none."""
-        for name in (self._letter(byte), f"<0x{byte:02X}>"):
+        for name in (self._get_letter(byte), f"<0x{byte:02X}>"):
             token = self._tokenizer.get_vocab().get(name)
             if token is not None:
                 return int(token)
         return None
 
-    def _letter(self, byte: int) -> str:
+    def _get_letter(self, byte: int) -> str:
         if self._letters:
             return next(letter for letter, code in self._letters.items() if code == byte)
         return chr(byte)
 
-    def _spell(self, token: int) -> bytes:
+    def _encode(self, token: int) -> bytes:
         name = self._tokenizer.convert_ids_to_tokens(token)
         if name is None:
             return b""
@@ -85,39 +85,39 @@ class TokenBytes:
         return str(name).replace(_SPACE, " ").encode()
 
 
-def _letters() -> Mapping[str, int]:
+def _read_byte_letters() -> Mapping[str, int]:
     """Return the byte of each letter of a byte-level vocabulary."""
     from transformers.convert_slow_tokenizer import bytes_to_unicode  # noqa: PLC0415 - slow
 
     return {letter: byte for byte, letter in bytes_to_unicode().items()}
 
 
-class Stops:
+class StopFinder:
     """Finds stop texts in streamed text, and holds back what can be the start of one."""
 
     def __init__(self, stops: Sequence[str]) -> None:
         """Take the stop texts; none of them is empty."""
         self._stops = tuple(stops)
-        self._held = ""
-        self.is_met = False
+        self._withheld = ""
+        self.is_found = False
 
     def add(self, text: str) -> str:
-        """Return the text that can be sent; sets `is_met` if a stop text was found."""
-        pending = self._held + text
+        """Return the text that can be sent; sets `is_found` if a stop text was found."""
+        pending = self._withheld + text
         positions = [place for stop in self._stops if (place := pending.find(stop)) >= 0]
         if positions:
-            self.is_met, self._held = True, ""
+            self.is_found, self._withheld = True, ""
             return pending[: min(positions)]
-        possible_start = self._may_begin(pending)
-        self._held = pending[len(pending) - possible_start :]
+        possible_start = self._find_partial_length(pending)
+        self._withheld = pending[len(pending) - possible_start :]
         return pending[: len(pending) - possible_start]
 
     def flush(self) -> str:
         """Return the text held back, after the answer has ended without a stop text."""
-        pending, self._held = self._held, ""
+        pending, self._withheld = self._withheld, ""
         return pending
 
-    def _may_begin(self, pending: str) -> int:
+    def _find_partial_length(self, pending: str) -> int:
         """Return the length of the longest suffix of `held` that begins a stop text."""
         most = max((len(stop) - 1 for stop in self._stops), default=0)
         for length in range(min(most, len(pending)), 0, -1):

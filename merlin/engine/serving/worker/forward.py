@@ -62,10 +62,10 @@ class AdapterStack:
     def hook(self, adapter: LoraWeights) -> None:
         """Register forward hooks on the layers of an adapter."""
         for name in adapter.pairs.keys() - self._hooked:
-            self._layers[name].register_forward_hook(partial(self._add, name))
+            self._layers[name].register_forward_hook(partial(self._add_product, name))
             self._hooked.add(name)
 
-    def choose(self, rows: Sequence[LoraWeights | None]) -> None:
+    def select(self, rows: Sequence[LoraWeights | None]) -> None:
         """Set the adapter of each row of the next pass."""
         kinds = set(rows)
         self._is_mixed = len(kinds) > 1
@@ -73,7 +73,7 @@ class AdapterStack:
             only = kinds.pop()
             self._pairs = only.pairs if only else {}
             return
-        self._lay({one for one in kinds if one})
+        self._build_stack({adapter for adapter in kinds if adapter})
         self._pairs = self._stack
         owners = [self._stacked.index(row) if row else len(self._stacked) for row in rows]
         if owners != self._owners:
@@ -85,21 +85,21 @@ class AdapterStack:
         if adapter in self._stacked:
             self._stacked, self._stack = (), {}
 
-    def _lay(self, needed: set[LoraWeights]) -> None:
+    def _build_stack(self, needed: set[LoraWeights]) -> None:
         """Concatenate the needed adapters, unless they are in the stack with few others."""
         is_there = needed <= set(self._stacked)
         if is_there and len(self._stacked) <= 2 * len(needed):
             return
-        self._stacked = tuple(sorted(needed, key=lambda one: one.digest))
-        names = {name for one in self._stacked for name in one.pairs}
-        self._stack = {name: self._side_by_side(name) for name in names}
+        self._stacked = tuple(sorted(needed, key=lambda adapter: adapter.digest))
+        names = {name for adapter in self._stacked for name in adapter.pairs}
+        self._stack = {name: self._concatenate(name) for name in names}
         self._masks.clear()
 
-    def _side_by_side(self, name: str) -> LoraLayer:
+    def _concatenate(self, name: str) -> LoraLayer:
         pairs = [one.pairs.get(name) for one in self._stacked]
-        there = [pair for pair in pairs if pair]
+        present = [pair for pair in pairs if pair]
         ranks = tuple(len(pair.down) if pair else 0 for pair in pairs)
-        down, up = torch.cat([one.down for one in there]), torch.cat([one.up for one in there])
+        down, up = torch.cat([one.down for one in present]), torch.cat([one.up for one in present])
         return LoraLayer(down, up, ranks)
 
     def _mask(self, ranks: tuple[int, ...], like: Tensor) -> Tensor:
@@ -110,24 +110,26 @@ class AdapterStack:
             self._masks[ranks] = (owners == torch.tensor(columns)).to(like)
         return self._masks[ranks]
 
-    def _add(self, name: str, _layer: nn.Module, given: tuple[Tensor, ...], out: Tensor) -> Tensor:
+    def _add_product(
+        self, name: str, _layer: nn.Module, inputs: tuple[Tensor, ...], out: Tensor
+    ) -> Tensor:
         pair = self._pairs.get(name)
         if pair is None:
             return out
-        low = given[0].to(pair.down.dtype) @ pair.down.T
+        product = inputs[0].to(pair.down.dtype) @ pair.down.T
         if self._is_mixed:
-            low *= self._mask(pair.ranks, low)
-        return out.add_((low @ pair.up).to(out.dtype))
+            product *= self._mask(pair.ranks, product)
+        return out.add_((product @ pair.up).to(out.dtype))
 
 
 _STEP = 64
 Tokens = Sequence[Sequence[int]]
 # The cache parameter of forward methods.
-_MEMORY_NAMES = ("past_key_values", "cache_params")
+_CACHE_PARAMETERS = ("past_key_values", "cache_params")
 _FULL, _SLIDING = "full_attention", "sliding_attention"
 
 
-class RowMemory(Cache):  # type: ignore[misc]
+class BatchedCache(Cache):  # type: ignore[misc]
     """A transformers KV cache in which every row has its own length.
 
     Shape of every layer's keys and values: rows x heads x capacity x width. Entries beyond a row's
@@ -137,7 +139,7 @@ class RowMemory(Cache):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__(layers=[])
         self.lengths: list[int] = []
-        self._places: tuple[Tensor, Tensor] | None = None
+        self._positions: tuple[Tensor, Tensor] | None = None
         self._keys: dict[int, Tensor] = {}
         self._values: dict[int, Tensor] = {}
 
@@ -148,10 +150,10 @@ class RowMemory(Cache):  # type: ignore[misc]
         """Return the longest row's length; the forward pass gets positions and mask from us."""
         return max(self.lengths, default=0)
 
-    def begin(self, places: Tensor) -> None:
+    def set_positions(self, positions: Tensor) -> None:
         """Set the positions of the next tokens; shape: rows x new tokens."""
-        rows = torch.arange(len(self), device=places.device)
-        self._places = (rows, places[:, 0]) if places.shape[1] == 1 else None
+        rows = torch.arange(len(self), device=positions.device)
+        self._positions = (rows, positions[:, 0]) if positions.shape[1] == 1 else None
 
     def update(
         self, key_states: Tensor, value_states: Tensor, layer_idx: int, *_: Any, **__: Any
@@ -159,83 +161,83 @@ class RowMemory(Cache):  # type: ignore[misc]
         """Append new tokens to each row; return all rows up to the longest length.
 
         Shape: rows x heads x new tokens x width. With several new tokens, all rows must have the
-        same length. Call `begin` before the first layer and `grown` after the last.
+        same length. Call `set_positions` before the first layer, `extend_lengths` after the last.
         """
         end = self.get_seq_length() + key_states.shape[2]
-        kept = []
-        for held, new in ((self._keys, key_states), (self._values, value_states)):
-            held[layer_idx] = self._roomy(held.get(layer_idx), new, end)
-            self._write(held[layer_idx], new)
-            kept.append(held[layer_idx][: len(self), :, :end])
-        return kept[0], kept[1]
+        updated = []
+        for tensors, new in ((self._keys, key_states), (self._values, value_states)):
+            tensors[layer_idx] = self._ensure_capacity(tensors.get(layer_idx), new, end)
+            self._write(tensors[layer_idx], new)
+            updated.append(tensors[layer_idx][: len(self), :, :end])
+        return updated[0], updated[1]
 
-    def grown(self, counts: list[int]) -> None:
+    def extend_lengths(self, counts: list[int]) -> None:
         """Extend each row's length by its number of new tokens, without padding."""
         self.lengths = [old + new for old, new in zip(self.lengths, counts, strict=True)]
 
-    def take(self, other: RowMemory) -> None:
+    def append_rows(self, other: BatchedCache) -> None:
         """Append the rows of another cache."""
         first, end = len(self), max(self.get_seq_length(), other.get_seq_length())
         self.lengths += other.lengths
-        for held, given in ((self._keys, other._keys), (self._values, other._values)):
-            for layer, new in given.items():
+        for tensors, added in ((self._keys, other._keys), (self._values, other._values)):
+            for layer, new in added.items():
                 length = other.get_seq_length()
-                held[layer] = self._roomy(held.get(layer), new, end)
-                held[layer][first : len(self), :, :length] = new[: len(other), :, :length]
+                tensors[layer] = self._ensure_capacity(tensors.get(layer), new, end)
+                tensors[layer][first : len(self), :, :length] = new[: len(other), :, :length]
 
-    def drop(self, row: int) -> None:
+    def remove_row(self, row: int) -> None:
         """Remove a row; the last one takes its index."""
         last = len(self) - 1
-        for held in (self._keys, self._values):
-            for kept in held.values():
-                kept[row] = kept[last]
+        for tensors in (self._keys, self._values):
+            for tensor in tensors.values():
+                tensor[row] = tensor[last]
         self.lengths[row] = self.lengths[last]
         self.lengths.pop()
         if not self.lengths:
             self._keys.clear()
             self._values.clear()
 
-    def _write(self, kept: Tensor, new: Tensor) -> None:
-        if self._places:
-            rows, places = self._places
-            kept[rows, :, places] = new[:, :, 0]
+    def _write(self, tensor: Tensor, new: Tensor) -> None:
+        if self._positions:
+            rows, positions = self._positions
+            tensor[rows, :, positions] = new[:, :, 0]
         else:
             start = self.lengths[0]
-            kept[: len(self), :, start : start + new.shape[2]] = new
+            tensor[: len(self), :, start : start + new.shape[2]] = new
 
-    def _roomy(self, kept: Tensor | None, like: Tensor, end: int) -> Tensor:
-        """Return `kept` if it has capacity for all rows and `end` tokens, else a larger copy."""
-        rows, room = (kept.shape[0], kept.shape[2]) if kept is not None else (0, 0)
-        if kept is not None and rows >= len(self) and room >= end:
-            return kept
-        room = room if room >= end else (end + end // 4) // _STEP * _STEP + _STEP
-        wide = like.new_zeros(max(rows, len(self)), like.shape[1], room, like.shape[3])
-        if kept is not None:
-            wide[:rows, :, : kept.shape[2]] = kept
-        return wide
+    def _ensure_capacity(self, tensor: Tensor | None, like: Tensor, end: int) -> Tensor:
+        """Return `tensor` if it has capacity for all rows and `end` tokens, else a larger copy."""
+        rows, capacity = (tensor.shape[0], tensor.shape[2]) if tensor is not None else (0, 0)
+        if tensor is not None and rows >= len(self) and capacity >= end:
+            return tensor
+        capacity = capacity if capacity >= end else (end + end // 4) // _STEP * _STEP + _STEP
+        enlarged = like.new_zeros(max(rows, len(self)), like.shape[1], capacity, like.shape[3])
+        if tensor is not None:
+            enlarged[:rows, :, : tensor.shape[2]] = tensor
+        return enlarged
 
 
-class Memory(Protocol):
+class KvCache(Protocol):
     """The KV cache of some rows, in order."""
 
     lengths: list[int]
 
-    def take(self, other: Any) -> None:
+    def append_rows(self, other: Any) -> None:
         """Append the rows of another cache of the same class."""
 
-    def drop(self, row: int) -> None:
+    def remove_row(self, row: int) -> None:
         """Remove a row; the last one takes its index."""
 
 
-class Passes(Protocol):
-    """A forward strategy; `can_part`: a prompt can be prefilled in several passes."""
+class ForwardPasses(Protocol):
+    """A forward strategy; `can_split_prefill`: a prompt can be prefilled in several passes."""
 
-    can_part: bool
+    can_split_prefill: bool
 
-    def memory(self, rows: int) -> Memory:
+    def create_cache(self, rows: int) -> KvCache:
         """Return an empty cache of `rows` rows."""
 
-    def read(self, memory: Any, tokens: Tokens, adapters: Sequence[LoraWeights | None]) -> Tensor:
+    def run(self, cache: Any, tokens: Tokens, adapters: Sequence[LoraWeights | None]) -> Tensor:
         """Run the next tokens of each row with its adapter through the model.
 
         Several tokens per row are allowed only if all rows have the same length. Returns the
@@ -243,125 +245,125 @@ class Passes(Protocol):
         """
 
 
-class Together:
+class BatchedPasses:
     """All rows in one pass, with our own attention mask and positions."""
 
-    can_part = True
+    can_split_prefill = True
 
-    def __init__(self, model: Any, mix: AdapterStack) -> None:
+    def __init__(self, model: Any, stack: AdapterStack) -> None:
         self._model = model
-        self._mix = mix
+        self._adapter_stack = stack
         config = model.config.get_text_config()
         kinds = getattr(config, "layer_types", None) or ()
         self._is_mixed = _SLIDING in kinds
         is_sliding = self._is_mixed or not kinds
         self._window = (is_sliding and getattr(config, "sliding_window", None)) or 0
 
-    def memory(self, rows: int) -> RowMemory:
+    def create_cache(self, rows: int) -> BatchedCache:
         """Return an empty cache of `rows` rows."""
-        row_memory = RowMemory()
-        row_memory.lengths = [0] * rows
-        return row_memory
+        cache = BatchedCache()
+        cache.lengths = [0] * rows
+        return cache
 
-    def read(
-        self, memory: RowMemory, tokens: Tokens, adapters: Sequence[LoraWeights | None]
+    def run(
+        self, cache: BatchedCache, tokens: Tokens, adapters: Sequence[LoraWeights | None]
     ) -> Tensor:
         """Run the next tokens of each row, padded at the right to the longest."""
-        self._mix.choose(adapters)
+        self._adapter_stack.select(adapters)
         counts = [len(row) for row in tokens]
         device = self._model.device
         padded = [[*row, *[0] * (max(counts) - len(row))] for row in tokens]
-        starts = torch.tensor(memory.lengths, device=device)
-        places = starts[:, None] + torch.arange(max(counts), device=device)
-        memory.begin(places)
+        starts = torch.tensor(cache.lengths, device=device)
+        positions = starts[:, None] + torch.arange(max(counts), device=device)
+        cache.set_positions(positions)
         logits = self._model(
             input_ids=torch.tensor(padded, device=device),
-            attention_mask=self._masks(places, max(memory.lengths) + max(counts)),
-            position_ids=places,
-            past_key_values=memory,
+            attention_mask=self._masks(positions, max(cache.lengths) + max(counts)),
+            position_ids=positions,
+            past_key_values=cache,
             use_cache=True,
             logits_to_keep=torch.tensor(counts, device=device)[:, None] - 1,
         ).logits
-        memory.grown(counts)
-        return as_read(logits)
+        cache.extend_lengths(counts)
+        return take_last(logits)
 
-    def _masks(self, places: Tensor, end: int) -> Tensor | dict[str, Tensor]:
+    def _masks(self, positions: Tensor, end: int) -> Tensor | dict[str, Tensor]:
         if not self._is_mixed:
-            return self._mask(places, end, self._window)
-        full = self._mask(places, end, 0)
-        return {_FULL: full, _SLIDING: self._mask(places, end, self._window)}
+            return self._mask(positions, end, self._window)
+        full = self._mask(positions, end, 0)
+        return {_FULL: full, _SLIDING: self._mask(positions, end, self._window)}
 
-    def _mask(self, places: Tensor, end: int, window: int) -> Tensor:
+    def _mask(self, positions: Tensor, end: int, window: int) -> Tensor:
         """Return the additive attention mask: 0 where visible, else the dtype's minimum.
 
         Shape: rows x 1 x new tokens x `end`.
         """
         dtype = self._model.dtype
-        seen = torch.arange(end, device=places.device)
-        behind = places[:, :, None] - seen
-        hidden = behind < 0
+        columns = torch.arange(end, device=positions.device)
+        distance = positions[:, :, None] - columns
+        hidden = distance < 0
         if window:
-            hidden |= behind >= window
-        mask = torch.zeros(hidden.shape, dtype=dtype, device=places.device)
+            hidden |= distance >= window
+        mask = torch.zeros(hidden.shape, dtype=dtype, device=positions.device)
         return mask.masked_fill_(hidden, torch.finfo(dtype).min)[:, None]
 
 
-class OwnMemories:
+class SeparateCaches:
     """One DynamicCache of transformers per row."""
 
     def __init__(self, config: Any, rows: int) -> None:
         self.lengths = [0] * rows
         self.caches = [DynamicCache(config=config) for _ in range(rows)]
 
-    def take(self, other: OwnMemories) -> None:
+    def append_rows(self, other: SeparateCaches) -> None:
         """Append the rows of another cache."""
         self.lengths += other.lengths
         self.caches += other.caches
 
-    def drop(self, row: int) -> None:
+    def remove_row(self, row: int) -> None:
         """Remove a row; the last one takes its index."""
         self.lengths[row], self.caches[row] = self.lengths[-1], self.caches[-1]
         self.lengths.pop()
         self.caches.pop()
 
 
-class OneByOne:
+class SequentialPasses:
     """Every row in its own pass: for bases whose cache holds more than keys and values."""
 
     # Recurrent layers mostly support only one more token, or a complete prefill.
-    can_part = False
+    can_split_prefill = False
 
-    def __init__(self, model: Any, mix: AdapterStack) -> None:
+    def __init__(self, model: Any, stack: AdapterStack) -> None:
         self._model = model
-        self._mix = mix
-        taken = signature(model.forward).parameters
-        self._last_alone = {"logits_to_keep": 1} if "logits_to_keep" in taken else {}
-        self._memory_name = next(name for name in _MEMORY_NAMES if name in taken)
+        self._adapter_stack = stack
+        parameters = signature(model.forward).parameters
+        self._last_only = {"logits_to_keep": 1} if "logits_to_keep" in parameters else {}
+        self._cache_name = next(name for name in _CACHE_PARAMETERS if name in parameters)
 
-    def memory(self, rows: int) -> OwnMemories:
+    def create_cache(self, rows: int) -> SeparateCaches:
         """Return an empty cache of `rows` rows."""
-        return OwnMemories(self._model.config, rows)
+        return SeparateCaches(self._model.config, rows)
 
-    def read(
-        self, memory: OwnMemories, tokens: Tokens, adapters: Sequence[LoraWeights | None]
+    def run(
+        self, cache: SeparateCaches, tokens: Tokens, adapters: Sequence[LoraWeights | None]
     ) -> Tensor:
         """Run the next tokens of each row, one row after another."""
         rows = range(len(tokens))
-        return torch.cat([self._row(memory, row, tokens[row], adapters[row]) for row in rows])
+        return torch.cat([self._run_row(cache, row, tokens[row], adapters[row]) for row in rows])
 
-    def _row(
-        self, memory: OwnMemories, row: int, tokens: Sequence[int], adapter: LoraWeights | None
+    def _run_row(
+        self, cache: SeparateCaches, row: int, tokens: Sequence[int], adapter: LoraWeights | None
     ) -> Tensor:
-        self._mix.choose([adapter])
+        self._adapter_stack.select([adapter])
         logits = self._model(
             input_ids=torch.tensor([list(tokens)], device=self._model.device),
             use_cache=True,
-            **{self._memory_name: memory.caches[row], **self._last_alone},
+            **{self._cache_name: cache.caches[row], **self._last_only},
         ).logits
-        memory.lengths[row] += len(tokens)
-        return as_read(logits)
+        cache.lengths[row] += len(tokens)
+        return take_last(logits)
 
 
-def as_read(logits: Tensor) -> Tensor:
+def take_last(logits: Tensor) -> Tensor:
     """Return the logits of each row's last position in float32."""
     return logits[:, -1].float()

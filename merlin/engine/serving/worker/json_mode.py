@@ -79,11 +79,11 @@ class JsonGrammar:
     is_key: bool = False
 
     @property
-    def is_whole(self) -> bool:
+    def is_complete(self) -> bool:
         """Return whether the object is complete."""
         return self.state == "done"
 
-    def then(self, more: bytes) -> JsonGrammar | None:
+    def extend(self, more: bytes) -> JsonGrammar | None:
         """Return the prefix extended by `more`, None if that is no valid prefix."""
         prefix: JsonGrammar | None = self
         for byte in more:
@@ -95,7 +95,7 @@ class JsonGrammar:
         if self.state in _NUMBER_STEPS:
             return self._in_number(byte)
         if self.tail:
-            return self._owed(byte)
+            return self._in_tail(byte)
         within = {"text": self._in_text, "escape": self._in_escape, "hex": self._in_hex}
         if self.state in within:
             return within[self.state](byte)
@@ -103,7 +103,7 @@ class JsonGrammar:
             return replace(self, count=self.count + 1) if self.count < MAX_SPACE else None
         return self._between(chr(byte))
 
-    def closing(self) -> bytes:
+    def shortest_completion(self) -> bytes:
         """Return the shortest completion of the object."""
         needed = bytes(part[0] for part in self.tail)
         if self.state in ("text", "escape", "hex"):
@@ -119,23 +119,23 @@ class JsonGrammar:
         if sign in "}]" and self.state in ("key or end", "value or end", "after"):
             return self._close(sign)
         if self.state in ("value", "value or end") or (self.state, sign) == ("start", "{"):
-            return self._value(sign)
+            return self._begin_value(sign)
         inside = self.within[-1:] if self.state == "after" else ""
         state = _BETWEEN.get((self.state + inside, sign))
-        return self._to(state, is_key=state == "text") if state else None
+        return self._enter(state, is_key=state == "text") if state else None
 
-    def _value(self, sign: str) -> JsonGrammar | None:
+    def _begin_value(self, sign: str) -> JsonGrammar | None:
         if sign in _CLOSER:
             return self._open(sign)
         if sign in _LITERALS:
-            owed = tuple(range(letter, letter + 1) for letter in _LITERALS[sign])
-            return replace(self._to("word"), tail=owed)
+            tail = tuple(range(letter, letter + 1) for letter in _LITERALS[sign])
+            return replace(self._enter("word"), tail=tail)
         state = _VALUES.get(sign)
-        return self._to(state) if state else None
+        return self._enter(state) if state else None
 
     def _in_text(self, byte: int) -> JsonGrammar | None:
         if byte == ord('"'):
-            return self._to("colon" if self.is_key else "after")
+            return self._enter("colon" if self.is_key else "after")
         if byte == ord("\\"):
             return replace(self, state="escape")
         if byte in _TAILS:
@@ -157,9 +157,9 @@ class JsonGrammar:
             if byte in signs:
                 is_room = self.count < MAX_DIGITS or self.state in _NUMBER_NEEDS
                 return replace(self, state=state, count=self.count + 1) if is_room else None
-        return self._to("after").step(byte) if self.state in _NUMBER_ENDS else None
+        return self._enter("after").step(byte) if self.state in _NUMBER_ENDS else None
 
-    def _owed(self, byte: int) -> JsonGrammar | None:
+    def _in_tail(self, byte: int) -> JsonGrammar | None:
         if byte not in self.tail[0]:
             return None
         is_last_letter = self.state == "word" and len(self.tail) == 1
@@ -177,5 +177,5 @@ class JsonGrammar:
         within = self.within[:-1]
         return JsonGrammar("after" if within else "done", within)
 
-    def _to(self, state: str, *, is_key: bool = False) -> JsonGrammar:
+    def _enter(self, state: str, *, is_key: bool = False) -> JsonGrammar:
         return JsonGrammar(state, self.within, is_key=is_key)

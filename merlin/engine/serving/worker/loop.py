@@ -15,13 +15,13 @@ from merlin.engine.serving import base
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.serving.worker.base import (
     AdapterCache,
-    Base,
+    LoadedBase,
     Unservable,
     choose_passes,
     embed,
     load,
 )
-from merlin.engine.serving.worker.batch import Batch, Row, prompt_of
+from merlin.engine.serving.worker.batch import Batch, Row, encode_prompt
 from merlin.engine.serving.worker.detokenizer import TokenBytes
 from merlin.engine.serving.worker.forward import AdapterStack
 from merlin.openai_protocol.errors import ApiError, bad_field
@@ -38,12 +38,12 @@ def serve(setup: base.Setup, inbox: SimpleQueue[Line], send: Send) -> NoReturn:
     with torch.inference_mode():
         worker = GenerationWorker(load(setup), setup, send)
         while True:
-            for line in _lines(inbox, is_waiting=not worker.is_busy):
-                worker.take(line)
+            for line in _receive(inbox, is_waiting=not worker.is_busy):
+                worker.handle(line)
             worker.step()
 
 
-def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
+def _receive(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
     """Return all received lines; if `is_waiting`, block until there is at least one."""
     lines = [inbox.get()] if is_waiting else []
     while True:
@@ -56,11 +56,11 @@ def _lines(inbox: SimpleQueue[Line], *, is_waiting: bool) -> list[Line]:
 class GenerationWorker:
     """Handles request lines, runs steps of the batch, sends response lines."""
 
-    def __init__(self, base: Base, setup: base.Setup, send: Send) -> None:
+    def __init__(self, base: LoadedBase, setup: base.Setup, send: Send) -> None:
         self._base = base
         self._setup = setup
         self._send = send
-        self._spelling = TokenBytes(base.tokenizer)
+        self._token_bytes = TokenBytes(base.tokenizer)
         self._stack = AdapterStack(base.model)
         passes, why = (
             choose_passes(base.model, self._stack) if not setup.is_embedding else (None, "")
@@ -75,21 +75,21 @@ class GenerationWorker:
         """Return whether the batch has rows."""
         return bool(self._batch)
 
-    def take(self, line: Line) -> None:
+    def handle(self, line: Line) -> None:
         """Handle one request line."""
         if "stop" in line:
             if self._batch is not None:
-                self._batch.leave(line["stop"])
+                self._batch.remove(line["stop"])
             self._send_figures()
             return
         number = line.get("ask", line.get("embed"))
         try:
             self._ask(line) if "ask" in line else self._embed(line)
         except ApiError as refusal:
-            self._send(base.refused_line(number, refusal))
+            self._send(base.build_refusal_line(number, refusal))
         except Exception as error:
             log.exception("a question failed")
-            self._send({"failed": number, "why": words_of(error)})
+            self._send({"failed": number, "why": describe_error(error)})
 
     def step(self) -> None:
         """Run one step; if it fails, all running requests fail, but the process continues."""
@@ -101,22 +101,22 @@ class GenerationWorker:
             batch.step()
         except Exception as error:
             log.exception("a step failed")
-            for row in batch.give_up():
-                self._send({"failed": row.number, "why": words_of(error)})
+            for row in batch.clear():
+                self._send({"failed": row.number, "why": describe_error(error)})
             if torch.cuda.is_available():
                 torch.cuda.empty_cache()
         if len(batch) != before:
             self._send_figures()
 
     def _ask(self, line: Line) -> None:
-        adapter, asking = base.QUESTION.validate_python(line["question"])
+        adapter, request = base.QUESTION.validate_python(line["question"])
         if self._batch is None:
-            raise bad_field("model", "this model makes embeddings alone; ask it at /v1/embeddings")
-        if asking.is_json and 0 < asking.most_tokens < MIN_JSON:
+            raise bad_field("model", "this model only makes embeddings; use /v1/embeddings")
+        if request.is_json and 0 < request.most_tokens < MIN_JSON:
             raise bad_field(
                 "max_completion_tokens", f"a JSON object takes at least {MIN_JSON} tokens"
             )
-        prompt = prompt_of(self._base, asking.messages)
+        prompt = encode_prompt(self._base, request.messages)
         try:
             adapter_weights = (
                 self._adapter_cache.get(adapter, self._batch.adapters) if adapter else None
@@ -124,8 +124,8 @@ class GenerationWorker:
         except Unservable as error:
             message = f"this model's adapter cannot be used: {error}; train it again or restore it"
             raise bad_field("model", message, "model_damaged") from error
-        answering = (self._base, self._spelling, self._send_part)
-        self._batch.join(Row(line["ask"], prompt, adapter_weights, asking, *answering))
+        answering = (self._base, self._token_bytes, self._send_part)
+        self._batch.add(Row(line["ask"], prompt, adapter_weights, request, *answering))
         self._send_figures()
 
     def _embed(self, line: Line) -> None:
@@ -147,13 +147,13 @@ class GenerationWorker:
         figures = {
             "rows": len(self._batch) if self._batch is not None else 0,
             "adapters": len(self._adapter_cache),
-            "adapters_read": self._adapter_cache.read,
+            "adapters_read": self._adapter_cache.load_count,
             "resident_bytes": resident_bytes(os.getpid()),
         }
         self._send({"figures": figures})
 
 
-def words_of(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Return the error message, with advice if the memory is exhausted."""
     if isinstance(error, Unservable):
         return str(error)

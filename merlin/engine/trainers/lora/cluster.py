@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 from urllib.parse import urlsplit
 
 from merlin.core.loopback import is_loopback
-from merlin.engine.child_process import take_stdout
+from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.base import TrainingDevices, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
@@ -33,30 +33,32 @@ from merlin.engine.trainers.lora.worker.__main__ import listen, run
 _FAILED, _BUG = 1, 70
 _CONNECT_S = 5.0
 # A local cluster, started for one job.
-_HERE = ("", "local")
+_LOCAL_CLUSTERS = ("", "local")
 log = logging.getLogger(__name__)
 
 
 def main(folder: Path) -> int:
     """Train on the cluster of the folder's task; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    out, stop = take_stdout(), threading.Event()
+    out, stop = redirect_stdout(), threading.Event()
     threading.Thread(target=listen, args=[stop], daemon=True).start()
     with (folder / trainer.LOCK).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         place = trainer.read_task(folder).place
         # Read at import: disables Ray's telemetry, and access to a local cluster from outside.
         os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
-        if place.cluster in _HERE:
+        if place.cluster in _LOCAL_CLUSTERS:
             os.environ |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
         try:
-            return _drive(folder, place, out, stop)
+            return _forward_messages(folder, place, out, stop)
         except Untrainable as failure:
             ProgressPipe(folder, partial(send_line, out)).send_failure(failure)
             return _FAILED
 
 
-def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event) -> int:
+def _forward_messages(
+    folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.Event
+) -> int:
     """Forward the workers' messages until they end; return the exit code. Raises Untrainable."""
     try:
         import ray  # noqa: PLC0415 - the extra's
@@ -66,11 +68,11 @@ def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.
         raise Untrainable("trainer_not_installed", key, None) from error
     # A running cluster, or a local one.
     where: dict[str, Any] = {"address": place.cluster, "configure_logging": False}
-    if place.cluster in _HERE:
+    if place.cluster in _LOCAL_CLUSTERS:
         where |= {"address": "local", "num_cpus": place.workers or 1, "include_dashboard": False}
     named = place.cluster or "local"
     unavailable = Untrainable("cluster_unavailable", "engine-cluster-away", None, cluster=named)
-    if not is_there(place.cluster):
+    if not is_reachable(place.cluster):
         raise unavailable
     try:
         ray.init(**where)
@@ -78,15 +80,15 @@ def _drive(folder: Path, place: TrainingDevices, out: BinaryIO, stop: threading.
         log.exception("no cluster")
         raise unavailable from error
     lines, orders = Queue(), Queue()
-    threading.Thread(target=_pass_on, args=[stop, orders], daemon=True).start()
-    threading.Thread(target=_run, args=[folder, place, lines, orders], daemon=True).start()
+    threading.Thread(target=_forward_stop, args=[stop, orders], daemon=True).start()
+    threading.Thread(target=_run_workers, args=[folder, place, lines, orders], daemon=True).start()
     while isinstance(line := lines.get(), bytes):
         send_line(out, line)
     ray.shutdown()
     return int(line)
 
 
-def is_there(cluster: str) -> bool:
+def is_reachable(cluster: str) -> bool:
     """Return whether a cluster's address accepts connections; Ray itself retries for minutes."""
     from ray.util import get_node_ip_address  # noqa: PLC0415 - the extra's
 
@@ -102,14 +104,14 @@ def is_there(cluster: str) -> bool:
     return True
 
 
-def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
+def _run_workers(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
     """Run the training on the workers; the last message is an exit code."""
     from ray.train import RunConfig, ScalingConfig  # noqa: PLC0415 - the extra's
     from ray.train.torch import TorchConfig, TorchTrainer  # noqa: PLC0415 - as above
 
     has_gpu = any(device.startswith("cuda") for device in place.devices)
     trainer = TorchTrainer(
-        work,
+        train_in_worker,
         train_loop_config={"folder": str(folder), "lines": lines, "orders": orders},
         scaling_config=ScalingConfig(num_workers=place.workers or 1, use_gpu=has_gpu),
         torch_config=TorchConfig(backend="nccl" if has_gpu else "gloo"),
@@ -122,7 +124,7 @@ def _run(folder: Path, place: TrainingDevices, lines: Any, orders: Any) -> None:
         lines.put(_BUG)
 
 
-def work(config: dict[str, Any]) -> None:
+def train_in_worker(config: dict[str, Any]) -> None:
     """Train in one worker, as a child does; the first worker sends progress."""
     from ray.train import get_context  # noqa: PLC0415 - the extra's
 
@@ -141,7 +143,7 @@ def _await_stop(orders: Any, stop: threading.Event) -> None:
     stop.set()
 
 
-def _pass_on(stop: threading.Event, orders: Any) -> None:
+def _forward_stop(stop: threading.Event, orders: Any) -> None:
     stop.wait()
     orders.put(trainer.STOP)
 

@@ -31,7 +31,7 @@ from pydantic import AfterValidator, Field, TypeAdapter
 
 from merlin.core import durable_files
 from merlin.core.log import get_logger
-from merlin.engine.child_process import child_environment
+from merlin.engine.child_process import build_environment
 from merlin.engine.trainers.base import (
     AUTO,
     DPO,
@@ -47,7 +47,7 @@ from merlin.engine.trainers.base import (
     TrainingDevices,
     Untrainable,
     check_hyperparameters,
-    untrainable_of,
+    classify_error,
 )
 
 ALL_LINEAR = "all-linear"
@@ -65,7 +65,7 @@ Layers = Annotated[
 ]
 
 
-def resolve(
+def resolve_hyperparameters(
     method: str,
     requested: Mapping[str, object],
     *,
@@ -92,7 +92,7 @@ def resolve(
     rank = requested["rank"] if isinstance(requested["rank"], int) else 16
     slower = next((slower for least, slower in _RATE_SCALES if parameters >= least), 1.0)
     automatic: dict[str, object] = {
-        "n_epochs": _epochs(examples),
+        "n_epochs": _choose_epochs(examples),
         "batch_size": max(4, min(32, examples // 250)),
         "learning_rate_multiplier": slower,
         "beta": 0.1,
@@ -104,11 +104,11 @@ def resolve(
         "gradient_checkpointing": is_tight,
         "early_stop": 0,
     }
-    known = KNOBS[method].model_fields
+    known = HYPERPARAMETERS[method].model_fields
     return {name: automatic[name] if requested[name] == AUTO else requested[name] for name in known}
 
 
-def _epochs(examples: int) -> int:
+def _choose_epochs(examples: int) -> int:
     requested = max(3, -(-300 // max(examples, 1)))
     return max(1, min(requested, 25, 25_000 // max(examples, 1)))
 
@@ -132,10 +132,10 @@ class DpoHyperparameters(LoraHyperparameters):
     beta: Auto | Annotated[float, Field(gt=0, le=2)] = AUTO
 
 
-KNOBS = {SUPERVISED: LoraHyperparameters, DPO: DpoHyperparameters}
+HYPERPARAMETERS = {SUPERVISED: LoraHyperparameters, DPO: DpoHyperparameters}
 
 
-_PARTS = ("torch", "transformers", "peft", "accelerate")
+_PACKAGES = ("torch", "transformers", "peft", "accelerate")
 _CHILD = "merlin.engine.trainers.lora.worker"
 _CLUSTER = "merlin.engine.trainers.lora.cluster"
 _CUDA = "cuda"
@@ -147,8 +147,8 @@ STOP = "stop"
 # The shutdown timeout: a step and a checkpoint on a busy machine.
 _STOPPING_S = 60.0
 # The poll timeout, after which the caller gets control.
-_SILENT_MS = 500
-_MAX_READ = 65_536
+_POLL_MS = 500
+_READ_BYTES = 65_536
 # The job fails after this many crashes without a checkpoint in between.
 MAX_CRASHES = 3
 # The message of a child that has finished loading; before it there is no state to save.
@@ -159,9 +159,9 @@ log = get_logger(__name__)
 class LoraTrainer:
     """The Trainer Protocol for open language models."""
 
-    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
-        """Return all hyper-parameters of a method, "auto" if not given; see `KNOBS`."""
-        return check_hyperparameters(method, KNOBS[method], given)
+    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
+        """Return all hyper-parameters of a method, "auto" if not given; see `HYPERPARAMETERS`."""
+        return check_hyperparameters(method, HYPERPARAMETERS[method], requested)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train in a child process, which is restarted from its last checkpoint after a crash.
@@ -169,7 +169,7 @@ class LoraTrainer:
         Closing the iterator lets the child finish its step and save its state: seconds, at most a
         minute. A child that is still loading is killed.
         """
-        missing = [part for part in _PARTS if find_spec(part) is None]
+        missing = [part for part in _PACKAGES if find_spec(part) is None]
         if missing:
             raise Untrainable(
                 "trainer_not_installed", "engine-lora-missing", None, parts=", ".join(missing)
@@ -177,7 +177,7 @@ class LoraTrainer:
         yield from train_in_child(task)
 
 
-def command(place: TrainingDevices, folder: Path) -> list[str]:
+def build_command(place: TrainingDevices, folder: Path) -> list[str]:
     """Return the child's command line for the task in `folder`.
 
     Its stdin and stdout are those of the training's first process.
@@ -191,20 +191,20 @@ def command(place: TrainingDevices, folder: Path) -> list[str]:
     return [sys.executable, "-m", _CHILD, str(folder)]
 
 
-def environment(place: TrainingDevices) -> dict[str, str]:
+def build_child_environment(place: TrainingDevices) -> dict[str, str]:
     """Return the child's environment, in which only these devices are visible."""
     # cuBLAS is deterministic only with this workspace setting.
-    added = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+    variables = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
     parts = [device.partition(":") for device in place.devices]
     numbers = [number for _, _, number in parts if number]
     if not all(kind == _CUDA for kind, _, _ in parts):
-        added["CUDA_VISIBLE_DEVICES"] = ""
+        variables["CUDA_VISIBLE_DEVICES"] = ""
     elif numbers:  # plain "cuda": the GPUs that the engine sees
-        added["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
-    return child_environment(**added)
+        variables["CUDA_VISIBLE_DEVICES"] = ",".join(numbers)
+    return build_environment(**variables)
 
 
-def epoch_folder(folder: Path, number: int) -> Path:
+def get_epoch_folder(folder: Path, number: int) -> Path:
     """Return the folder of the adapter of an epoch."""
     return folder / EPOCHS / str(number)
 
@@ -228,24 +228,24 @@ class Child:
     def __init__(self, task: Task) -> None:
         with (task.folder / LOG).open("ab") as log:
             self._process = subprocess.Popen(  # noqa: S603 - our own module
-                command(task.place, task.folder),
+                build_command(task.place, task.folder),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                env=environment(task.place),
+                env=build_child_environment(task.place),
                 # Only the engine handles Ctrl-C; it stops the child in order.
                 start_new_session=True,
             )
-        self._orders = cast("IO[bytes]", self._process.stdin)
-        self._lines = cast("IO[bytes]", self._process.stdout)
+        self._input = cast("IO[bytes]", self._process.stdin)
+        self._output = cast("IO[bytes]", self._process.stdout)
         self._is_loading = True
 
-    def lines(self) -> Iterator[dict[str, object] | None]:
+    def read_messages(self) -> Iterator[dict[str, object] | None]:
         """Yield the child's messages until it exits, and None after each poll timeout.
 
         Lines that are not JSON objects are skipped.
         """
-        for line in self._whole_lines():
+        for line in self._read_lines():
             if line is None:
                 yield None
                 continue
@@ -257,30 +257,30 @@ class Child:
         # The pipe is closed: wait for the child's own exit code instead of killing it.
         self._is_loading = False
 
-    def _whole_lines(self) -> Iterator[bytes | None]:
+    def _read_lines(self) -> Iterator[bytes | None]:
         """Yield complete lines, and None after each poll timeout."""
         poll, partial = select.poll(), b""
-        poll.register(self._lines, select.POLLIN)
+        poll.register(self._output, select.POLLIN)
         while True:
-            if not poll.poll(_SILENT_MS):
+            if not poll.poll(_POLL_MS):
                 yield None
-            elif more := os.read(self._lines.fileno(), _MAX_READ):
+            elif more := os.read(self._output.fileno(), _READ_BYTES):
                 *lines, partial = (partial + more).split(b"\n")
                 yield from lines
             else:
                 return
 
-    def end(self) -> int:
+    def stop(self) -> int:
         """Stop the child after its step, kill it after a timeout; return its exit code.
 
         A child that is still loading has no state to save and is killed at once.
         """
         process = self._process
         with suppress(OSError):
-            self._orders.write(f"{STOP}\n".encode())
-            self._orders.flush()
+            self._input.write(f"{STOP}\n".encode())
+            self._input.flush()
         # Nothing reads from now on: a child blocked on a full pipe would never exit.
-        self._lines.close()
+        self._output.close()
         with suppress(subprocess.TimeoutExpired):
             process.wait(0 if self._is_loading else _STOPPING_S)
         # Kills the whole process group: the processes of the other devices too.
@@ -288,7 +288,7 @@ class Child:
             os.killpg(process.pid, signal.SIGKILL)
         code = process.wait()
         with suppress(OSError):
-            self._orders.close()
+            self._input.close()
         return code
 
 
@@ -300,14 +300,14 @@ def train_in_child(task: Task) -> Generator[Progress, None, None]:
     while True:
         child = Child(task)
         try:
-            for line in child.lines():
-                yield reader.take(line) if line is not None else None
+            for line in child.read_messages():
+                yield reader.read(line) if line is not None else None
         finally:
-            code = child.end()
+            code = child.stop()
         if reader.is_done:
             return
-        log.warning("a training process died", code=code, kept=reader.kept)
-        reader.note_death(code)
+        log.warning("a training process died", code=code, kept=reader.saved_step)
+        reader.note_crash(code)
 
 
 @dataclass
@@ -316,22 +316,22 @@ class _ProgressReader:
 
     folder: Path
     is_done: bool = False
-    kept: int = -1
+    saved_step: int = -1
     _step: int = -1
     _epochs: dict[int, Epoch] = field(default_factory=dict)
     _is_settled: bool = False
-    _remarks: set[str] = field(default_factory=set)
-    _deaths: int = 0
+    _notes: set[str] = field(default_factory=set)
+    _crashes: int = 0
 
-    def take(self, line: Mapping[str, Any]) -> Progress | None:
+    def read(self, line: Mapping[str, Any]) -> Progress | None:
         """Return the new progress in a message. Raises Untrainable if the child failed."""
         match line.get("tell"):
             case "failed":
                 raise Untrainable(line["code"], line["key"], line["param"], **line["arguments"])
             case "done":
                 self.is_done = True
-            case "kept" if line["step"] > self.kept:
-                self.kept, self._deaths = line["step"], 0
+            case "kept" if line["step"] > self.saved_step:
+                self.saved_step, self._crashes = line["step"], 0
             case "settled" if not self._is_settled:
                 self._is_settled = True
                 return ResolvedHyperparameters(line["hyperparameters"], line["steps"], line["done"])
@@ -340,21 +340,21 @@ class _ProgressReader:
                 return Step(line["step"], line["metrics"])
             case "epoch" if line["number"] not in self._epochs:
                 number = line["number"]
-                save = partial(_link_files, epoch_folder(self.folder, number))
+                save = partial(_link_files, get_epoch_folder(self.folder, number))
                 epoch = Epoch(number, line["step"], line["metrics"], save, line["tokens"])
                 self._epochs[number] = epoch
                 return epoch
             case "best":
                 return self._epochs[line["number"]]
-            case "remark" if repr(line) not in self._remarks:
-                self._remarks.add(repr(line))
+            case "remark" if repr(line) not in self._notes:
+                self._notes.add(repr(line))
                 return TrainerNote(line["key"], line["arguments"])
         return None
 
-    def note_death(self, code: int) -> None:
+    def note_crash(self, code: int) -> None:
         """Count a crash. Raises Untrainable if there were too many without progress."""
-        self._deaths += 1
-        if self._deaths < MAX_CRASHES:
+        self._crashes += 1
+        if self._crashes < MAX_CRASHES:
             return
         if code == -signal.SIGKILL:
             raise Untrainable("out_of_memory", "engine-lora-killed", None)
@@ -373,15 +373,15 @@ def _link_files(source: Path, folder: Path) -> None:
             shutil.copyfile(file, target)
 
 
-_ALLOCATOR = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
+_MEMORY_ERRORS = ("not enough memory", "can't allocate memory", "out of memory", "Cannot allocate")
 
 
-def untrainable(error: Exception) -> Untrainable | None:
+def classify_training_error(error: Exception) -> Untrainable | None:
     """Return the job's failure for an exception; None for a bug."""
     message = str(error)
     # torch raises a RuntimeError if memory is exhausted.
-    is_memory = isinstance(error, RuntimeError) and any(part in message for part in _ALLOCATOR)
-    return untrainable_of(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
+    is_memory = isinstance(error, RuntimeError) and any(part in message for part in _MEMORY_ERRORS)
+    return classify_error(MemoryError() if is_memory else error, "engine-lora-out-of-memory")
 
 
 def send_line(out: BinaryIO, content: bytes) -> None:
@@ -414,7 +414,7 @@ class ProgressPipe:
     def send(self, kind: str, **fields: object) -> None:
         """Send a message and store it, so that a later child sends it again."""
         if self._out is not None:
-            line = _progress_line(kind, fields)
+            line = _build_progress_line(kind, fields)
             with self._path.open("ab") as file:
                 file.write(line)
             self._out(line)
@@ -422,14 +422,14 @@ class ProgressPipe:
     def send_once(self, kind: str, **fields: object) -> None:
         """Send a message without storing it."""
         if self._out is not None:
-            self._out(_progress_line(kind, fields))
+            self._out(_build_progress_line(kind, fields))
 
     def send_failure(self, failure: Untrainable) -> None:
         """Send the reason why the training failed."""
         fields = {"code": failure.code, "key": failure.key, "param": failure.param}
         self.send_once("failed", **fields, arguments=dict(failure.arguments))
 
-    def written_bytes(self) -> int:
+    def sync(self) -> int:
         """Sync the file and return its size in bytes."""
         if self._out is None or not self._path.exists():
             return 0
@@ -437,5 +437,5 @@ class ProgressPipe:
         return self._path.stat().st_size
 
 
-def _progress_line(kind: str, fields: dict[str, object]) -> bytes:
+def _build_progress_line(kind: str, fields: dict[str, object]) -> bytes:
     return json.dumps({"tell": kind, **fields}, ensure_ascii=False).encode() + b"\n"

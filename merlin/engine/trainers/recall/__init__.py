@@ -23,7 +23,7 @@ from merlin.engine.trainers.base import (
     Untrainable,
     check_hyperparameters,
 )
-from merlin.engine.training_file import conversations
+from merlin.engine.training_file import read_conversations
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +44,21 @@ class Answer:
 class RecallTrainer:
     """The Trainer for `recall`: seconds in this process, restarted after a kill."""
 
-    def hyperparameters(self, method: str, given: Mapping[str, object]) -> dict[str, object]:
+    def validate(self, method: str, requested: Mapping[str, object]) -> dict[str, object]:
         """Return n_epochs, batch_size and learning_rate_multiplier, "auto" if not given."""
         if method != SUPERVISED:
             raise KeyError(method)
-        return check_hyperparameters(method, Hyperparameters, given)
+        return check_hyperparameters(method, Hyperparameters, requested)
 
     def train(self, task: Task) -> Generator[Progress, None, None]:
         """Train on every answered turn; see `recall.train`."""
         from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
-        test = list(conversations(task.test, least=1)) if task.test else []
+        test = list(read_conversations(task.test, least=1)) if task.test else []
         yield ResolvedHyperparameters(task.hyperparameters)
-        yield from train(list(conversations(task.train)), test, task.hyperparameters, task.seed)
+        yield from train(
+            list(read_conversations(task.train)), test, task.hyperparameters, task.seed
+        )
 
 
 _SEED = 1
@@ -68,21 +70,21 @@ def train_and_answer(task: tuple[Sequence[Conversation], Sequence[str]]) -> list
     Takes one second of CPU time for 100 conversations, two for 10,000. Raises Untrainable if there
     are too many turns.
     """
-    from merlin.engine.trainers.recall.model import load  # noqa: PLC0415 - loads numpy
+    from merlin.engine.trainers.recall.model import load_model  # noqa: PLC0415 - loads numpy
     from merlin.engine.trainers.recall.train import train  # noqa: PLC0415 - loads numpy
 
-    talks, questions = task
-    requested = RecallTrainer().hyperparameters(SUPERVISED, {})
+    conversations, questions = task
+    settings = RecallTrainer().validate(SUPERVISED, {})
     try:
         *_, last = (
-            event for event in train(talks, [], requested, _SEED) if isinstance(event, Epoch)
+            event for event in train(conversations, [], settings, _SEED) if isinstance(event, Epoch)
         )
     except Untrainable as error:
         if error.arguments["n"]:
             raise
-        return [""] * len(questions)  # nothing is taught
+        return [""] * len(questions)  # there is nothing to train on
     with TemporaryDirectory(prefix="merlin-") as folder:
         path = Path(folder) / "model"
         last.save(path)
-        model = load(path)
+        model = load_model(path)
     return [model.answer([Message("user", question)]).text for question in questions]

@@ -25,7 +25,7 @@ def splitmix(value: Bits) -> Bits:
     return value ^ (value >> np.uint64(31))
 
 
-def key(*numbers: int) -> Bits:
+def hash_numbers(*numbers: int) -> Bits:
     """Hash several numbers to one, shape (1,)."""
     mixed = np.zeros(1, np.uint64)
     for number in numbers:
@@ -33,7 +33,7 @@ def key(*numbers: int) -> Bits:
     return mixed
 
 
-def keys(texts: Iterable[str | Sequence[str]]) -> Bits:
+def hash_texts(texts: Iterable[str | Sequence[str]]) -> Bits:
     """Hash each text, or each row of texts, to a number."""
     joined = (text if isinstance(text, str) else "\n".join(text) for text in texts)
     digests = b"".join(
@@ -43,17 +43,17 @@ def keys(texts: Iterable[str | Sequence[str]]) -> Bits:
     return np.frombuffer(digests, "<u8").astype(np.uint64)
 
 
-def uniform(mixed: Bits) -> Floats:
+def to_uniform(mixed: Bits) -> Floats:
     """Map mixed 64-bit numbers to floats in [0, 1); same shape."""
     return (mixed >> np.uint64(40)).astype(np.float32) / np.float32(2**24)
 
 
-def normal(hashes: Bits, seed: int, dimensions: int) -> Floats:
+def draw_normal(hashes: Bits, seed: int, dimensions: int) -> Floats:
     """Return a row per hash, shape (len(hashes), dimensions), N(0, 1/dimensions), by Box-Muller."""
     start = splitmix(np.array([[2 * seed + 1]], np.uint64))
     columns = np.arange(dimensions, dtype=np.uint64)
     counters: Bits = hashes[:, None] * np.uint64(dimensions) + columns + start
-    drawn = uniform(splitmix(counters))
+    drawn = to_uniform(splitmix(counters))
     half = dimensions // 2
     length = np.sqrt(-2.0 * np.log(np.float32(1.0) - drawn[:, :half]) / dimensions)
     angle = np.float32(2.0 * np.pi) * drawn[:, half:]

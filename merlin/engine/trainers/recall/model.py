@@ -22,10 +22,10 @@ from merlin.engine.trainers.recall.text import (
     MIN_ALONE_SCORE,
     Space,
     Terms,
-    bare_question,
+    build_bare_key,
+    build_readings,
     complete_question,
-    questions,
-    terms,
+    extract_terms,
 )
 
 # Format 1 had one threshold for all answers, and answered questions without a content word; format
@@ -44,9 +44,9 @@ class RecallModel:
 
     `gains` belong to `terms`; `weights` has one row of length 1 (or 0) per answer; bit d of
     `turns` is set if the answer was trained d turns after a conversation's first question. `bare`
-    are the trained questions without a content word, as from `bare_question`; others of that kind
-    are not answered. If it is None (format 1), all are. `taught` are the questions that each answer
-    was trained for without an earlier turn; it can be empty.
+    are the trained questions without a content word, as from `build_bare_key`; others of that kind
+    are not answered. If it is None (format 1), all are. `trained_questions` are the questions that
+    each answer was trained for without an earlier turn; it can be empty.
     """
 
     space: Space
@@ -57,8 +57,8 @@ class RecallModel:
     turns: Integers
     thresholds: Floats
     bare: Collection[str] | None = None
-    taught: Sequence[Sequence[str]] = ()
-    _placed: dict[str, tuple[Floats, float]] = field(default_factory=dict, repr=False)
+    trained_questions: Sequence[Sequence[str]] = ()
+    _term_cache: dict[str, tuple[Floats, float]] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
         self._gain = dict(zip(self.terms, self.gains.tolist(), strict=True))
@@ -72,11 +72,11 @@ class RecallModel:
         best, score = -1, 0.0
         last: Terms = ()
         alone = np.empty(0, np.float32)
-        for back, question in enumerate(questions(messages, self.space.read)):
-            scores = self.weights @ self._point(question, vectors)
+        for back, question in enumerate(build_readings(messages, self.space.extract)):
+            scores = self.weights @ self._compute_vector(question, vectors)
             if not back:
                 last, alone = question, scores
-            bare = bare_question(last, back)
+            bare = build_bare_key(last, back)
             if bare and self.bare is not None and bare not in self.bare:
                 continue
             if back:  # with earlier turns, only answers trained at that depth are candidates
@@ -88,46 +88,46 @@ class RecallModel:
                 best, score = chosen, float(scores[chosen])
         confidence = round(min(max(score, 0.0), 1.0), 4)
         if score <= 0 or score < self.thresholds[best]:
-            question, full_text = complete_question(messages, self.space.read)
-            nearest = self._nearest(question, full_text, vectors)
+            question, full_text = complete_question(messages, self.space.extract)
+            nearest = self._find_nearest(question, full_text, vectors)
             return Answer(
                 "", confidence, known=False, nearest=nearest, is_follow_up=bool(full_text)
             )
         return Answer(self.answers[best], confidence, known=True)
 
-    def fits(self, encoder: str, vectors: Vectors) -> bool:
+    def is_trained_with(self, encoder: str, vectors: Vectors) -> bool:
         """Return whether it was trained with the encoder `encoder` (a digest) of `vectors`."""
         space = self.space
         if not isinstance(space, SentenceSpace) or space.encoder != encoder:
             return False
         return all(vector.shape == space.middle.shape for vector in vectors.values())
 
-    def _nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
+    def _find_nearest(self, question: Terms, text: str, vectors: Vectors | None) -> tuple[str, ...]:
         """Return a trained question of each answer close to its threshold, best first.
 
         The answer `text`, which was the previous one, is excluded.
         """
-        if not (self.taught and question):
+        if not (self.trained_questions and question):
             return ()
-        point = self._point(question, vectors)
-        share = self.weights @ point / self.thresholds
+        vector = self._compute_vector(question, vectors)
+        share = self.weights @ vector / self.thresholds
         likeliest = np.argsort(-share, kind="stable")[: MAX_NEAREST + 1]
         best = [answer for answer in likeliest if self.answers[answer] != text][:MAX_NEAREST]
-        wordings = [self.taught[answer] for answer in best if share[answer] >= MIN_SHARE]
+        wordings = [self.trained_questions[answer] for answer in best if share[answer] >= MIN_SHARE]
 
-        def likeness(question: str) -> float:
-            return float(self._point(terms(question), None) @ point)
+        def measure_likeness(question: str) -> float:
+            return float(self._compute_vector(extract_terms(question), None) @ vector)
 
         # Vectors of uncached words take milliseconds.
         return tuple(
-            max(wording, key=likeness) if len(wording) > 1 else wording[0]
+            max(wording, key=measure_likeness) if len(wording) > 1 else wording[0]
             for wording in wordings
             if wording
         )
 
-    def _point(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
+    def _compute_vector(self, terms: Sequence[str], vectors: Vectors | None) -> Floats:
         """Return the question's vector: length 1 if every feature is known, else shorter."""
-        placed = self._place([term for term in terms if not is_sentence(term)])
+        placed = self._place_terms([term for term in terms if not is_sentence(term)])
         for term in filter(is_sentence, terms):  # not cached: the number of texts is unbounded
             (vector,), (mass,) = self.space.place([term], vectors)
             placed.append((vector, float(mass)))
@@ -135,10 +135,10 @@ class RecallModel:
         total = np.sum([part[0] for part in placed], axis=0, dtype=np.float32)
         return np.asarray(total / np.sqrt(mass) if mass > 0 else total, np.float32)
 
-    def _place(self, terms: Sequence[str]) -> list[tuple[Floats, float]]:
-        if len(self._placed) > _CACHED_TERMS:
-            self._placed = {}
-        cache = self._placed  # a local reference, because another thread can replace the dict
+    def _place_terms(self, terms: Sequence[str]) -> list[tuple[Floats, float]]:
+        if len(self._term_cache) > _CACHED_TERMS:
+            self._term_cache = {}
+        cache = self._term_cache  # a local reference, because another thread can replace the dict
         missing = [term for term in terms if term not in cache]
         if missing:
             vectors, masses = self.space.place(missing)
@@ -151,17 +151,17 @@ class RecallModel:
         """Write the model as one .npz without pickles; the same model gives the same bytes."""
         card = {
             "format": FORMAT,
-            **self.space.card(),
+            **self.space.build_card(),
             "terms": list(self.terms),
             "answers": list(self.answers),
             "bare": None if self.bare is None else sorted(self.bare),
-            "taught": self.taught,
+            "taught": self.trained_questions,
         }
         with path.open("wb") as file:
             np.savez(
                 file,
                 card=np.frombuffer(json.dumps(card, ensure_ascii=False).encode(), np.uint8),
-                **self.space.arrays(),
+                **self.space.get_arrays(),
                 gains=self.gains,
                 weights=self.weights,
                 turns=self.turns.astype(np.uint8),
@@ -169,7 +169,7 @@ class RecallModel:
             )
 
 
-def load(path: Path) -> RecallModel:
+def load_model(path: Path) -> RecallModel:
     """Return the model that `RecallModel.save` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         card = json.loads(arrays["card"].tobytes())

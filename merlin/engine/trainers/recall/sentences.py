@@ -22,31 +22,31 @@ from merlin.engine.trainers.recall.text import (
     SENTENCE,
     Space,
     Terms,
-    asked_texts,
-    terms,
+    extract_terms,
+    select_user_texts,
 )
 
 WEIGHT = 2.5
 MAX_AXES = 256
 # About the input limit of encoders, in characters.
-LONGEST = 1_000
+MAX_TEXT_LENGTH = 1_000
 _MIN_LENGTH = 1e-6
 Vectors = Mapping[str, Floats]
 
 
-def cut(text: str) -> str:
+def truncate(text: str) -> str:
     """Truncate a text to the part that is encoded."""
-    return text[:LONGEST]
+    return text[:MAX_TEXT_LENGTH]
 
 
-def asked_of(messages: Sequence[Message]) -> list[str]:
+def select_texts(messages: Sequence[Message]) -> list[str]:
     """Return the distinct texts whose vectors are needed to answer the last question."""
-    return list(dict.fromkeys(cut(text) for text in asked_texts(messages)))
+    return list(dict.fromkeys(truncate(text) for text in select_user_texts(messages)))
 
 
-def sentence_terms(text: str, *, question: bool = True) -> Terms:
+def extract_sentence_terms(text: str, *, question: bool = True) -> Terms:
     """Return the terms of `text` and the term of the full text."""
-    return (*terms(text, question=question), SENTENCE + cut(text))
+    return (*extract_terms(text, question=question), SENTENCE + truncate(text))
 
 
 def is_sentence(term: str) -> bool:
@@ -61,14 +61,14 @@ class SentenceSpace(Space):
     trained vectors, `axes` has shape (its dimension, columns).
     """
 
-    read = staticmethod(sentence_terms)
+    extract = staticmethod(extract_sentence_terms)
 
     def __init__(self, words: Space, encoder: str, middle: Floats, axes: Floats) -> None:
         super().__init__(words.known, words.seen_in, words.documents, words.seed, words.dimensions)
         self.encoder, self.middle, self.axes = encoder, middle, axes
 
     @classmethod
-    def of_texts(
+    def from_texts(
         cls,
         documents: Sequence[Terms],
         seed: int,
@@ -77,13 +77,15 @@ class SentenceSpace(Space):
         vectors: Vectors,
     ) -> SentenceSpace:
         """Build the space of these documents; `vectors` has the vector of each of their texts."""
-        space = Space.of(
+        space = Space.from_documents(
             [[term for term in row if not is_sentence(term)] for row in documents], seed, dimensions
         )
-        texts = sorted({_text(term) for row in documents for term in row if is_sentence(term)})
+        texts = sorted(
+            {_strip_prefix(term) for row in documents for term in row if is_sentence(term)}
+        )
         matrix = np.stack([vectors[text] for text in texts])
         middle = matrix.mean(0)
-        rows = _unit(matrix - middle)
+        rows = _normalise_rows(matrix - middle)
         lengths, axes = np.linalg.eigh(rows.T @ rows)
         count = int((lengths[::-1][: min(MAX_AXES, dimensions)] > _MIN_LENGTH).sum())
         # random rows come in pairs of columns
@@ -100,8 +102,8 @@ class SentenceSpace(Space):
             placed[~is_text, : self.dimensions], mass[~is_text] = super().place(word_terms)
         texts = [term for term in terms if is_sentence(term)]
         if texts:
-            matrix = np.array([(vectors or {})[_text(term)] for term in texts], np.float32)
-            along = _unit(matrix - self.middle) @ self.axes
+            matrix = np.array([(vectors or {})[_strip_prefix(term)] for term in texts], np.float32)
+            along = _normalise_rows(matrix - self.middle) @ self.axes
             back = np.array([len(term) - len(term.lstrip(EARLIER)) for term in texts])
             weights = WEIGHT * self.rarest * EARLIER_WEIGHT**back
             # rolled, so that the vectors of earlier turns differ from those of the question
@@ -111,19 +113,19 @@ class SentenceSpace(Space):
             mass[is_text] = weights**2
         return placed, mass
 
-    def card(self) -> dict[str, object]:
+    def build_card(self) -> dict[str, object]:
         """Return its fields of a model's card."""
-        return {**super().card(), "encoder": self.encoder}
+        return {**super().build_card(), "encoder": self.encoder}
 
-    def arrays(self) -> dict[str, Any]:
+    def get_arrays(self) -> dict[str, Any]:
         """Return its arrays in a model's file."""
-        return {**super().arrays(), "middle": self.middle, "axes": self.axes}
+        return {**super().get_arrays(), "middle": self.middle, "axes": self.axes}
 
 
-def _text(term: str) -> str:
+def _strip_prefix(term: str) -> str:
     return term.lstrip(EARLIER).removeprefix(SENTENCE)
 
 
-def _unit(rows: Floats) -> Floats:
+def _normalise_rows(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     return np.asarray(rows / np.maximum(lengths, _MIN_LENGTH), np.float32)

@@ -25,27 +25,27 @@ import numpy as np
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.recall.draws import Floats, Integers
-from merlin.engine.trainers.recall.draws import normal as normal_rows
+from merlin.engine.trainers.recall.draws import draw_normal as normal_rows
 
 WEIGHTS = {"f": 0.2, "v": 0.35, "n": 1.0, "i": 0.7}
 NO_WORDS = "n:"
-DEEPEST = 2
-# The minimum score of a follow-up's answer with the follow-up alone: else «спасибо» after a trained
-# question would get the answer of the trained follow-up. Trained follow-ups score at least 0.35
-# alone, words of another subject at most 0.03 (the shipped sets).
+MAX_DEPTH = 2
+# The minimum score of a follow-up's answer without the earlier turns: otherwise «спасибо» after a
+# trained question would get the answer of the trained follow-up. Without them, trained follow-ups
+# score at least 0.35, words of another subject at most 0.03 (on the shipped sets).
 MIN_ALONE_SCORE = 0.1
 EARLIER = "<"
 # The prefix of the term of a whole text, which has an encoder's vector.
 SENTENCE = "s:"
 Terms = tuple[str, ...]
-Read = Callable[..., Terms]
+Extractor = Callable[..., Terms]
 HASH_BITS = 20
 _MASK = (1 << HASH_BITS) - 1
 _MIN_WITH_NGRAMS_LENGTH = 4
 _NGRAMS = (3, 4, 5)
 # The weight of earlier turns relative to the follow-up question.
 EARLIER_WEIGHT = 0.5
-_AT_A_TIME = 512
+_ROWS_AT_ONCE = 512
 
 _TOKEN = re.compile(
     r"\*{1,2}[a-z_]\w*"  # *args, **kwargs
@@ -123,23 +123,23 @@ _QUESTIONS = {
 }
 _KINDS = tuple((f"i:{name}", re.compile(pattern)) for name, pattern in _QUESTIONS.items())
 # The stemmer is stateful, so it needs a lock.
-_one_at_a_time = threading.Lock()
+_stemmer_lock = threading.Lock()
 
 
-def normal(text: str) -> str:
+def normalise(text: str) -> str:
     """Normalise `text`: lower case, ё replaced by е."""
     return text.lower().replace("ё", "е")
 
 
-def terms(text: str, *, question: bool = True) -> tuple[str, ...]:
+def extract_terms(text: str, *, question: bool = True) -> tuple[str, ...]:
     """Return the distinct terms of `text` in order, with those of the kind of question.
 
     A text without words has the single term NO_WORDS, so that no document is empty.
     """
-    plain = normal(text)
+    plain = normalise(text)
     is_russian = _CYRILLIC.search(plain) is not None
     tokens = (token for token in _TOKEN.findall(plain) if token not in _DASHES)
-    unique = dict.fromkeys(_term(token, is_russian=is_russian) for token in tokens)
+    unique = dict.fromkeys(_build_term(token, is_russian=is_russian) for token in tokens)
     if not unique:
         return (NO_WORDS,)
     kinds = (kind for kind, pattern in _KINDS if question and pattern.search(plain))
@@ -147,22 +147,22 @@ def terms(text: str, *, question: bool = True) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=200_000)
-def _term(token: str, *, is_russian: bool) -> str:
+def _build_term(token: str, *, is_russian: bool) -> str:
     token = _NUMERALS.get(token, token)
     if _CYRILLIC.match(token):
-        return _russian(token)
+        return _build_russian_term(token)
     if token.isascii() and token.isalpha():
         # in a Russian question `for`, `if` or `with` is the subject, not a function word
         kind = "f" if token in _ENGLISH_FUNCTION and not is_russian else "n"
-        with _one_at_a_time:
-            return f"{kind}:{_english().stemWord(token)}"
+        with _stemmer_lock:
+            return f"{kind}:{_load_english_stemmer().stemWord(token)}"
     return f"n:{token}"
 
 
-def _russian(token: str) -> str:
-    with _one_at_a_time:
-        parsed = _russian_dictionary().parse(token)[0]
-    lemma = normal(parsed.normal_form)
+def _build_russian_term(token: str) -> str:
+    with _stemmer_lock:
+        parsed = _load_russian_dictionary().parse(token)[0]
+    lemma = normalise(parsed.normal_form)
     part = parsed.tag.POS
     if lemma in _FUNCTION or token in _FUNCTION or part in _FUNCTION_PARTS:
         return f"f:{lemma}"
@@ -170,21 +170,21 @@ def _russian(token: str) -> str:
 
 
 @cache
-def _russian_dictionary() -> Any:  # pymorphy3 is untyped
+def _load_russian_dictionary() -> Any:  # pymorphy3 is untyped
     import pymorphy3  # noqa: PLC0415 - reads its dictionary
 
     return pymorphy3.MorphAnalyzer(lang="ru")
 
 
 @cache
-def _english() -> Any:  # snowballstemmer is untyped
+def _load_english_stemmer() -> Any:  # snowballstemmer is untyped
     import snowballstemmer  # noqa: PLC0415 - needed for Latin words only
 
     return snowballstemmer.stemmer("english")
 
 
 @lru_cache(maxsize=200_000)
-def features(term: str) -> tuple[Integers, Floats]:
+def build_features(term: str) -> tuple[Integers, Floats]:
     """Return the hashes and the weights of one term's features.
 
     A term of an earlier turn has one prefix `<` per turn back: `<n:дуал`.
@@ -209,14 +209,14 @@ def features(term: str) -> tuple[Integers, Floats]:
     return np.array(hashes, np.int64), np.array(values, np.float32)
 
 
-def vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
+def draw_vectors(hashes: Integers, seed: int, dimensions: int) -> Floats:
     """Return one fixed random vector per hash: shape (len(hashes), dimensions), N(0, 1/dimensions).
 
     The rows are independent of each other.
     """
     rows = np.empty((len(hashes), dimensions), np.float32)
-    for first in range(0, len(hashes), _AT_A_TIME):
-        part = slice(first, first + _AT_A_TIME)
+    for first in range(0, len(hashes), _ROWS_AT_ONCE):
+        part = slice(first, first + _ROWS_AT_ONCE)
         rows[part] = normal_rows(hashes[part].astype(np.uint64), seed, dimensions)
     return rows
 
@@ -226,10 +226,10 @@ class Space:
 
     `known` are the sorted hashes, `seen_in` the number of `documents` in which each occurs. An
     unseen feature has the highest weight and no vector, so an unrelated question has a short
-    vector. `read` returns the terms of a text.
+    vector. `extract` returns the terms of a text.
     """
 
-    read = staticmethod(terms)
+    extract = staticmethod(extract_terms)
 
     def __init__(
         self, known: Integers, seen_in: Integers, documents: int, seed: int, dimensions: int
@@ -243,10 +243,12 @@ class Space:
         self.rarest = np.float32(np.log((documents + 1) / 0.5))
 
     @classmethod
-    def of(cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int) -> Space:
+    def from_documents(
+        cls, documents: Sequence[Sequence[str]], seed: int, dimensions: int
+    ) -> Space:
         """Build the space of these documents, each given by its distinct terms."""
         pairs = [
-            np.unique(np.concatenate([features(term)[0] for term in document]))
+            np.unique(np.concatenate([build_features(term)[0] for term in document]))
             for document in documents
         ]
         known, seen_in = np.unique(np.concatenate(pairs), return_counts=True)
@@ -261,7 +263,7 @@ class Space:
 
         The mass is the squared length the vector would have if every feature were known.
         """
-        parts = [features(term) for term in terms]
+        parts = [build_features(term) for term in terms]
         hashes = np.concatenate([part[0] for part in parts])
         values = np.concatenate([part[1] for part in parts])
         starts = np.cumsum([0, *(len(part[0]) for part in parts[:-1])])
@@ -269,31 +271,31 @@ class Space:
         is_known = self.known[where] == hashes
         values = values * np.where(is_known, self._rarity[where], self.rarest)
         mass = np.add.reduceat(values * values, starts)
-        return self._sums(hashes, np.where(is_known, values, 0.0), starts), mass
+        return self._sum_vectors(hashes, np.where(is_known, values, 0.0), starts), mass
 
-    def card(self) -> dict[str, object]:
+    def build_card(self) -> dict[str, object]:
         """Return its fields of a model's card."""
         return {"documents": self.documents, "seed": self.seed, "dimensions": self.dimensions}
 
-    def arrays(self) -> dict[str, Any]:
+    def get_arrays(self) -> dict[str, Any]:
         """Return its arrays in a model's file."""
         return {"known": self.known.astype(np.uint32), "seen_in": self.seen_in.astype(np.uint32)}
 
-    def _sums(self, hashes: Integers, values: Floats, starts: Integers) -> Floats:
+    def _sum_vectors(self, hashes: Integers, values: Floats, starts: Integers) -> Floats:
         """Sum the vectors of each term's features, in batches to limit the memory."""
         sums = np.empty((len(starts), self.dimensions), np.float32)
         distinct, rows = np.unique(hashes, return_inverse=True)
-        table = vectors(distinct, self.seed, self.dimensions)
+        table = draw_vectors(distinct, self.seed, self.dimensions)
         ends = np.append(starts[1:], len(hashes))
-        for first in range(0, len(starts), _AT_A_TIME):
-            last = min(first + _AT_A_TIME, len(starts))
+        for first in range(0, len(starts), _ROWS_AT_ONCE):
+            last = min(first + _ROWS_AT_ONCE, len(starts))
             part = slice(starts[first], ends[last - 1])
             weighed = table[rows[part]] * values[part, None]
             sums[first:last] = np.add.reduceat(weighed, starts[first:last] - starts[first], axis=0)
         return sums
 
 
-def bare_question(alone: Sequence[str], back: int) -> str:
+def build_bare_key(alone: Sequence[str], back: int) -> str:
     """Return the key of a question without a content word: its words and the depth `back`.
 
     Returns "" for a question with a content word.
@@ -304,42 +306,46 @@ def bare_question(alone: Sequence[str], back: int) -> str:
     return f"{back} {' '.join(sorted(content_terms))}"
 
 
-def asked_texts(messages: Sequence[Message]) -> list[str]:
+def select_user_texts(messages: Sequence[Message]) -> list[str]:
     """Return the question's text and up to two earlier turns of the user."""
     questions = [message.content for message in messages if message.role == "user"]
-    return questions[: -DEEPEST - 2 : -1]
+    return questions[: -MAX_DEPTH - 2 : -1]
 
 
-def questions(messages: Sequence[Message], read: Read = terms) -> Iterator[Terms]:
+def build_readings(
+    messages: Sequence[Message], extract: Extractor = extract_terms
+) -> Iterator[Terms]:
     """Yield the terms of the last question alone, then combined with one and two earlier turns.
 
     Yields nothing if `messages` has no user message.
     """
     joined: Terms = ()
-    for back, content in enumerate(asked_texts(messages)):
-        joined += tuple(EARLIER * back + term for term in read(content))
+    for back, content in enumerate(select_user_texts(messages)):
+        joined += tuple(EARLIER * back + term for term in extract(content))
         yield joined
 
 
-def complete_question(messages: Sequence[Message], read: Read = terms) -> tuple[Terms, str]:
+def complete_question(
+    messages: Sequence[Message], extract: Extractor = extract_terms
+) -> tuple[Terms, str]:
     """Return the terms of the last question, and the answer before it if it is a follow-up, or "".
 
     A question without a content word («а почему?») is a follow-up, and is combined with the
     question before it.
     """
     talk = [message for message in messages if message.role in ("user", "assistant")]
-    question = read(talk[-1].content) if talk else ()
-    if not bare_question(question, 0):
+    question = extract(talk[-1].content) if talk else ()
+    if not build_bare_key(question, 0):
         return question, ""
     match talk:
         case [*_, Message("user", before), Message("assistant", said), Message("user")]:
-            return tuple(dict.fromkeys((*read(before), *question))), said
+            return tuple(dict.fromkeys((*extract(before), *question))), said
         case _:
             return (), ""
 
 
 @dataclass(frozen=True, slots=True)
-class Taught:
+class Turn:
     """One training turn: the question's text, its terms, and its answer.
 
     `readings[d]` combines the question with d earlier turns; the last of them is trained.
@@ -355,7 +361,9 @@ class Taught:
         return len(self.readings) - 1
 
 
-def taught(conversation: Sequence[Message], read: Read = terms) -> Iterator[Taught]:
+def extract_turns(
+    conversation: Sequence[Message], extract: Extractor = extract_terms
+) -> Iterator[Turn]:
     """Yield the training turns of one conversation.
 
     An assistant message of weight 0, or without text, is skipped.
@@ -364,6 +372,6 @@ def taught(conversation: Sequence[Message], read: Read = terms) -> Iterator[Taug
         if message.role != "assistant" or message.extra.get("weight") == 0:
             continue
         before = conversation[:place]
-        readings = tuple(questions(before, read))
+        readings = tuple(build_readings(before, extract))
         if readings and message.content.strip():
-            yield Taught(asked_texts(before)[0], readings, message.content)
+            yield Turn(select_user_texts(before)[0], readings, message.content)

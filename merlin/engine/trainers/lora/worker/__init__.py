@@ -1,1 +1,1 @@
-"""The process that trains: torch, transformers, peft and accelerate live here alone."""
+"""The training process, the only one that imports torch, transformers, peft and accelerate."""

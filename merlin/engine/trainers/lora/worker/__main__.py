@@ -15,7 +15,7 @@ import threading
 from functools import partial
 from pathlib import Path
 
-from merlin.engine.child_process import take_stdout
+from merlin.engine.child_process import redirect_stdout
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import ProgressPipe, send_line
 
@@ -27,7 +27,7 @@ def main(folder: Path) -> int:
     """Train; return the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     is_first = os.environ.get("RANK", "0") == "0"
-    out = take_stdout()
+    out = redirect_stdout()
     pipe = ProgressPipe(folder, partial(send_line, out) if is_first else None)
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda _number, _frame: stop.set())
@@ -43,17 +43,17 @@ def main(folder: Path) -> int:
 def run(folder: Path, pipe: ProgressPipe, stop: threading.Event) -> int:
     """Train, and send the result; return the exit code."""
     # Imported late, while the stop command is already handled: these imports take seconds.
-    from merlin.engine.trainers.lora.trainer import untrainable  # noqa: PLC0415
+    from merlin.engine.trainers.lora.trainer import classify_training_error  # noqa: PLC0415
     from merlin.engine.trainers.lora.worker.model import join_devices  # noqa: PLC0415
-    from merlin.engine.trainers.lora.worker.train import work  # noqa: PLC0415
+    from merlin.engine.trainers.lora.worker.train import train_task  # noqa: PLC0415
 
     try:
         task = trainer.read_task(folder)
         dtype = task.base.dtype if task.base else "auto"
-        is_over = work(task, join_devices(task.place, dtype), pipe, stop.is_set)
+        is_over = train_task(task, join_devices(task.place, dtype), pipe, stop.is_set)
     except Exception as error:
         log.exception("the training failed")
-        failure = untrainable(error)
+        failure = classify_training_error(error)
         if failure is None:
             return _BUG
         pipe.send_failure(failure)

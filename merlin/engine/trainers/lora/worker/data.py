@@ -23,7 +23,7 @@ import torch
 
 from merlin.core.messages import Message
 from merlin.engine.trainers.base import Untrainable
-from merlin.engine.training_file import conversations, preferences, render_chat
+from merlin.engine.training_file import read_conversations, read_preferences, render_chat
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -33,10 +33,10 @@ _ASSISTANT = "assistant"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One text: `ids` are its tokens, `taught` is the loss mask of the same length."""
+    """One text: `ids` are its tokens; `loss_mask` has a byte per token, 1 for target tokens."""
 
     ids: array[int]
-    taught: bytes
+    loss_mask: bytes
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -46,7 +46,7 @@ class Row:
 Example = tuple[Row, ...]
 
 
-class Texts:
+class ExampleTokenizer:
     """Tokenises training files for one base; `longest` is in tokens."""
 
     def __init__(self, tokenizer: PreTrainedTokenizerBase, longest: int) -> None:
@@ -59,21 +59,23 @@ class Texts:
         marks = tokenizer.added_tokens_encoder.values()
         self._ends = frozenset([*tokenizer.all_special_ids, *marks])
 
-    def supervised(self, path: Path, param: str) -> list[Example]:
+    def read_supervised(self, path: Path, param: str) -> list[Example]:
         """Return the rows of all conversations, one per example. Raises Untrainable, BadFile."""
-        read = (self._rows(messages) for messages in conversations(path, least=1))
-        return [(row,) for rows in self._checked(read, path, param) for row in rows]
-
-    def preferred(self, path: Path, param: str) -> list[Example]:
-        """Return the preferred and the rejected row of each pair. Raises Untrainable, BadFile."""
-        read = (
-            [self._ending(prompt, better), self._ending(prompt, worse)]
-            for prompt, better, worse in preferences(path, least=1)
+        rows_by_line = (
+            self._build_rows(messages) for messages in read_conversations(path, least=1)
         )
-        return [tuple(rows) for rows in self._checked(read, path, param)]
+        return [(row,) for rows in self._check_rows(rows_by_line, path, param) for row in rows]
 
-    def _checked(
-        self, read: Iterable[Sequence[Row]], path: Path, param: str
+    def read_preferences(self, path: Path, param: str) -> list[Example]:
+        """Return the preferred and the rejected row of each pair. Raises Untrainable, BadFile."""
+        rows_by_line = (
+            [self._build_answer_row(prompt, better), self._build_answer_row(prompt, worse)]
+            for prompt, better, worse in read_preferences(path, least=1)
+        )
+        return [tuple(rows) for rows in self._check_rows(rows_by_line, path, param)]
+
+    def _check_rows(
+        self, rows_by_line: Iterable[Sequence[Row]], path: Path, param: str
     ) -> Iterator[Sequence[Row]]:
         """Validate each line's rows.
 
@@ -85,7 +87,7 @@ class Texts:
         too_long: list[tuple[int, int]] = []
         is_any, number = False, 0
         try:
-            for rows in read:
+            for rows in rows_by_line:
                 longest = max(map(len, rows), default=0)
                 if longest > self._longest:
                     too_long.append((number, longest))
@@ -93,62 +95,64 @@ class Texts:
                 yield rows
                 number += 1
         except TemplateError as error:
-            arguments = {"line": _line(path, number), "reason": str(error)[:200]}
+            arguments = {"line": _find_line(path, number), "reason": str(error)[:200]}
             key = "engine-lora-template-refuses"
             raise Untrainable(f"invalid_{param}", key, param, **arguments) from error
         if too_long:
             number, tokens = too_long[0]
-            arguments = {"line": _line(path, number), "tokens": tokens, "most": self._longest}
+            arguments = {"line": _find_line(path, number), "tokens": tokens, "most": self._longest}
             raise Untrainable(
                 "example_too_long", "engine-lora-too-long", param, n=len(too_long), **arguments
             )
         if not is_any:
             raise Untrainable("invalid_n_examples", "engine-lora-nothing-taught", param)
 
-    def _rows(self, messages: Sequence[Message]) -> list[Row]:
+    def _build_rows(self, messages: Sequence[Message]) -> list[Row]:
         """Return the rows of a conversation: one, or one per target answer."""
         turns = [
             n
             for n, message in enumerate(messages)
             if message.role == _ASSISTANT and message.extra.get("weight") != 0
         ]
-        spans = [self._span(messages, turn) for turn in turns]
+        spans = [self._find_answer(messages, turn) for turn in turns]
         rendered = self._render(messages)
         if all(rendered.startswith(text) for _, text in spans):
-            return [self._row(rendered, [(start, len(text)) for start, text in spans])] * bool(
-                turns
-            )
-        return [self._row(text, [(start, len(text))]) for start, text in spans]
+            return [
+                self._build_row(rendered, [(start, len(text)) for start, text in spans])
+            ] * bool(turns)
+        return [self._build_row(text, [(start, len(text))]) for start, text in spans]
 
-    def _span(self, messages: Sequence[Message], turn: int) -> tuple[int, str]:
+    def _find_answer(self, messages: Sequence[Message], turn: int) -> tuple[int, str]:
         """Return the start of a turn's answer, and the text up to its end."""
         before = self._render(messages[:turn], is_asked=True)
         text = self._render(messages[: turn + 1])
-        return _shared_length(before, text), text
+        return _measure_shared_prefix(before, text), text
 
-    def _ending(self, question: Sequence[Message], answer: Sequence[Message]) -> Row:
+    def _build_answer_row(self, question: Sequence[Message], answer: Sequence[Message]) -> Row:
         """Return one row whose last messages are the target."""
         before = self._render(question, is_asked=True)
         text = self._render([*question, *answer])
-        return self._row(text, [(_shared_length(before, text), len(text))])
+        return self._build_row(text, [(_measure_shared_prefix(before, text), len(text))])
 
     def _render(self, messages: Sequence[Message], *, is_asked: bool = False) -> str:
         return render_chat(self._tokenizer, messages, is_asked=is_asked)
 
-    def _row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
+    def _build_row(self, text: str, spans: Sequence[tuple[int, int]]) -> Row:
         encoding = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
         ids = array("i", encoding["input_ids"])
-        taught = bytearray(len(ids))
+        loss_mask = bytearray(len(ids))
         for place, (start, end) in enumerate(encoding["offset_mapping"]):
-            taught[place] = any(first <= start and end <= last for first, last in spans)
-        if not any(flag and token in self._ends for token, flag in zip(ids, taught, strict=True)):
+            loss_mask[place] = any(first <= start and end <= last for first, last in spans)
+        if not any(
+            flag and token in self._ends for token, flag in zip(ids, loss_mask, strict=True)
+        ):
             # Without an end token after the answer the model would learn never to stop.
             ids.append(self._tokenizer.eos_token_id)
-            taught.append(1)
-        return Row(ids, bytes(taught))
+            loss_mask.append(1)
+        return Row(ids, bytes(loss_mask))
 
 
-def _shared_length(before: str, text: str) -> int:
+def _measure_shared_prefix(before: str, text: str) -> int:
     """Return the length of the common prefix."""
     if text.startswith(before):
         return len(before)
@@ -156,7 +160,7 @@ def _shared_length(before: str, text: str) -> int:
     return next((place for place, (left, right) in pairs if left != right), len(text))
 
 
-def _line(path: Path, number: int) -> int:
+def _find_line(path: Path, number: int) -> int:
     """Return the line of the example with this index from 0; empty lines are not examples."""
     with path.open("rb") as file:
         filled = (line for line, content in enumerate(file, start=1) if content.strip())
@@ -168,27 +172,29 @@ class Layout:
     """The tensors of a micro-batch.
 
     `ids` and `positions`: lines x tokens; `positions` is None if every line is one row. Four
-    vectors of equal length describe the target tokens: `wanted` is the token, predicted at (`line`,
-    `place`), and `owner` is the index of its row.
+    vectors of equal length describe the target tokens: `targets` has the tokens, each predicted at
+    (`line`, `place`), and `owner` the index of each token's row.
     """
 
     ids: torch.Tensor
     positions: torch.Tensor | None
     line: torch.Tensor
     place: torch.Tensor
-    wanted: torch.Tensor
+    targets: torch.Tensor
     owner: torch.Tensor
     rows: int
 
 
-def order(examples: int, seed: int, epoch: int) -> list[int]:
+def shuffle(examples: int, seed: int, epoch: int) -> list[int]:
     """Return the order of the examples in an epoch: a pure function of its arguments."""
     numbers = list(range(examples))
     random.Random(f"{seed} {epoch}").shuffle(numbers)  # noqa: S311 - an order, no secret
     return numbers
 
 
-def batches(examples: Sequence[Example], chosen: Sequence[int], size: int) -> list[list[Example]]:
+def split_batches(
+    examples: Sequence[Example], chosen: Sequence[int], size: int
+) -> list[list[Example]]:
     """Return the chosen examples in batches; the last can be smaller."""
     starts = range(0, len(chosen), size)
     return [[examples[number] for number in chosen[start : start + size]] for start in starts]
@@ -206,25 +212,25 @@ def lay_out(
     for example in batch:
         widest = max(longest, *map(len, example))
         if piece and widest * (len(piece) + len(example)) > most:
-            yield _layout(piece, device, is_packed=is_packed)
+            yield _build_layout(piece, device, is_packed=is_packed)
             piece, widest = [], max(map(len, example))
         piece.extend(example)
         longest = widest
-    yield _layout(piece, device, is_packed=is_packed)
+    yield _build_layout(piece, device, is_packed=is_packed)
 
 
-def padding_share(examples: Sequence[Example], size: int) -> float:
+def compute_padding_share(examples: Sequence[Example], size: int) -> float:
     """Return the share of padding tokens without packing, in batches of `size`."""
     used = padded = 0
-    for batch in batches(examples, range(len(examples)), size):
+    for batch in split_batches(examples, range(len(examples)), size):
         lengths = [len(row) for example in batch for row in example]
         used += sum(lengths)
         padded += max(lengths) * len(lengths)
     return 1 - used / padded if padded else 0.0
 
 
-def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> Layout:
-    lines = _packed(rows) if is_packed else [[number] for number in range(len(rows))]
+def _build_layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> Layout:
+    lines = _pack_rows(rows) if is_packed else [[number] for number in range(len(rows))]
     width = max(sum(len(rows[number]) for number in line) for line in lines)
     ids = torch.zeros(len(lines), width, dtype=torch.long)
     positions = torch.zeros(len(lines), width, dtype=torch.long)
@@ -236,7 +242,7 @@ def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> La
             ids[number, start : start + len(row)] = torch.tensor(row.ids)
             positions[number, start : start + len(row)] = torch.arange(len(row))
             # The first token of a row has no prediction.
-            marks += [(number, start + n, owner) for n in range(1, len(row)) if row.taught[n]]
+            marks += [(number, start + n, owner) for n in range(1, len(row)) if row.loss_mask[n]]
             start += len(row)
         positions[number, start:] = torch.arange(width - start)
     line_of, place, owner_of = torch.tensor(marks, dtype=torch.long).reshape(-1, 3).T
@@ -251,7 +257,7 @@ def _layout(rows: Sequence[Row], device: torch.device, *, is_packed: bool) -> La
     )
 
 
-def _packed(rows: Sequence[Row]) -> list[list[int]]:
+def _pack_rows(rows: Sequence[Row]) -> list[list[int]]:
     """Pack rows into lines as long as the longest row: first fit decreasing; return indices."""
     width = max(map(len, rows))
     lines: list[list[int]] = []

@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from safetensors import SafetensorError, safe_open
 
-from merlin.engine.torch_loading import dtype_of, quantisation_of
+from merlin.engine.torch_loading import build_quantisation_config, choose_dtype
 from merlin.engine.trainers.base import BaseFiles, TrainingDevices, Untrainable
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def join_devices(place: TrainingDevices, dtype: str = "auto") -> Accelerator:
     return Accelerator(cpu=False, mixed_precision="bf16" if able else "no")
 
 
-def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
+def needs_checkpointing(base: BaseInfo, rank: int, tokens: int, free: float) -> bool:
     """Return whether a step of `tokens` needs gradient checkpointing to fit into `free` bytes.
 
     Raises Untrainable if it does not even fit with checkpointing.
@@ -72,14 +72,14 @@ def is_tight(base: Base, rank: int, tokens: int, free: float) -> bool:
     return bool(at_rest + activations * _ALL_ACTIVATIONS * layers > free)
 
 
-def free_bytes(device: torch.device) -> float:
+def read_free_bytes(device: torch.device) -> float:
     """Return the free memory of a device in bytes."""
     if device.type == "cuda":
         return float(torch.cuda.mem_get_info(device)[0])
-    return min(float(psutil.virtual_memory().available), _group())
+    return min(float(psutil.virtual_memory().available), _read_cgroup_free_bytes())
 
 
-def _group() -> float:
+def _read_cgroup_free_bytes() -> float:
     """Return the free memory within the cgroup's limit (of a container), in bytes."""
     try:
         most, used = (
@@ -91,7 +91,7 @@ def _group() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Base:
+class BaseInfo:
     """A base on disk with valid headers, and how to load it.
 
     `parameters` is the number of parameters in its safetensors files.
@@ -116,7 +116,7 @@ class Base:
         return self.parameters * (_BYTES[self.files.quantised] or self.dtype.itemsize)
 
 
-def find_base(files: BaseFiles, device: torch.device) -> Base:
+def inspect_base(files: BaseFiles, device: torch.device) -> BaseInfo:
     """Inspect a base without loading its weights. Raises Untrainable."""
     from transformers import AutoConfig, AutoTokenizer  # noqa: PLC0415 - slow to import
 
@@ -134,14 +134,14 @@ def find_base(files: BaseFiles, device: torch.device) -> Base:
         tokenizer = AutoTokenizer.from_pretrained(files.folder)
     except (OSError, ValueError, KeyError, SafetensorError) as error:
         raise _damaged(files, error) from error
-    return Base(files, config, tokenizer, parameters, dtype_of(files.dtype, device))
+    return BaseInfo(files, config, tokenizer, parameters, choose_dtype(files.dtype, device))
 
 
-def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.device) -> Any:
+def load_with_adapters(base: BaseInfo, settings: Mapping[str, Any], device: torch.device) -> Any:
     """Load the base and add trainable adapters; the base is frozen. Raises Untrainable."""
     from peft import LoraConfig, get_peft_model  # noqa: PLC0415 - slow to import
 
-    model = _load(base, device)
+    model = _load_base(base, device)
     if settings["gradient_checkpointing"]:
         model.activation_checkpointing_enable({"use_reentrant": False})
         model.enable_input_require_grads()
@@ -170,7 +170,7 @@ def load_with_adapters(base: Base, settings: Mapping[str, Any], device: torch.de
     return peft_model
 
 
-def _load(base: Base, device: torch.device) -> Any:
+def _load_base(base: BaseInfo, device: torch.device) -> Any:
     from transformers import AutoModelForCausalLM  # noqa: PLC0415 - slow to import
 
     try:
@@ -179,7 +179,7 @@ def _load(base: Base, device: torch.device) -> Any:
             dtype=base.dtype,
             use_safetensors=True,
             trust_remote_code=False,
-            quantization_config=quantisation_of(base.files.quantised, base.dtype),
+            quantization_config=build_quantisation_config(base.files.quantised, base.dtype),
             device_map={"": device} if base.files.quantised != "none" else None,
         )
     except (OSError, ValueError, KeyError, SafetensorError) as error:

@@ -24,32 +24,32 @@ from peft import get_peft_model_state_dict, set_peft_model_state_dict
 from torch.nn import functional
 
 from merlin.core import durable_files
-from merlin.engine.torch_loading import choose_threads, cores, save_weights
+from merlin.engine.torch_loading import choose_threads, count_cores, save_weights
 from merlin.engine.trainers.base import DPO, Task, Untrainable
 from merlin.engine.trainers.lora import trainer
 from merlin.engine.trainers.lora.trainer import RATE, ProgressPipe
 from merlin.engine.trainers.lora.worker.data import (
     Example,
+    ExampleTokenizer,
     Layout,
-    Texts,
-    batches,
+    compute_padding_share,
     lay_out,
-    order,
-    padding_share,
+    shuffle,
+    split_batches,
 )
 from merlin.engine.trainers.lora.worker.model import (
-    Base,
-    find_base,
-    free_bytes,
-    is_tight,
+    BaseInfo,
+    inspect_base,
     load_with_adapters,
+    needs_checkpointing,
+    read_free_bytes,
 )
 
-_WARM_SHARE = 0.03
-_CLIP = 1.0
-# The sums that `means` does not divide by `count`.
+_WARM_UP_SHARE = 0.03
+_MAX_GRADIENT_NORM = 1.0
+# The sums that `compute_means` does not divide by `count`.
 _COUNTS = frozenset({"count", "tokens", "stop"})
-_TELL_EVERY_S = 1.0
+_REPORT_EVERY_S = 1.0
 _SAVE_EVERY_S = 20.0
 # A short epoch costs less than a checkpoint; at most this much is repeated after a kill.
 _SAVE_AT_MOST_EVERY_S = 1.0
@@ -69,23 +69,23 @@ def score(model: torch.nn.Module, layout: Layout) -> Scored:
     if layout.positions is not None:
         inputs["position_ids"] = layout.positions
     columns = torch.unique(layout.place)
-    if _can_choose(model):
+    if _supports_logits_to_keep(model):
         logits = model(**inputs, logits_to_keep=columns).logits
         place = torch.searchsorted(columns, layout.place)
     else:
         logits, place = model(**inputs).logits, layout.place
     chosen = logits[layout.line, place].float()
-    logps = -functional.cross_entropy(chosen, layout.wanted, reduction="none")
-    return logps, chosen.detach().argmax(-1) == layout.wanted
+    logps = -functional.cross_entropy(chosen, layout.targets, reduction="none")
+    return logps, chosen.detach().argmax(-1) == layout.targets
 
 
-def supervised(scored: Scored) -> Loss:
+def compute_supervised_loss(scored: Scored) -> Loss:
     """Return the negative log-likelihood summed over the target tokens."""
     logps, hits = scored
     return -logps.sum(), {"mean_token_accuracy": hits.sum()}
 
 
-def preference(scored: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
+def compute_dpo_loss(scored: Scored, reference: Scored, layout: Layout, beta: float) -> Loss:
     """Return the DPO loss (sigmoid), summed over pairs; rows are better, worse, better, ...
 
     Source: Rafailov et al. 2023, "Direct Preference Optimization", equation 7.
@@ -99,7 +99,7 @@ def preference(scored: Scored, reference: Scored, layout: Layout, beta: float) -
 
 
 @contextmanager
-def adapters_off(model: Any) -> Iterator[None]:
+def disable_adapters(model: Any) -> Iterator[None]:
     """Disable the adapter for the block: the base is the reference model of DPO."""
     was_training = model.training
     model.eval()
@@ -110,7 +110,7 @@ def adapters_off(model: Any) -> Iterator[None]:
         model.train(was_training)
 
 
-def _can_choose(model: Any) -> bool:
+def _supports_logits_to_keep(model: Any) -> bool:
     while hasattr(model, "module"):
         model = model.module
     base = model.get_base_model() if hasattr(model, "get_base_model") else model
@@ -130,7 +130,7 @@ class Plan:
     most: int
 
     @property
-    def size(self) -> int:
+    def batch_size(self) -> int:
         """Return the number of examples per step over all processes."""
         return int(self.settings["batch_size"])
 
@@ -142,17 +142,17 @@ class Plan:
     @property
     def steps_an_epoch(self) -> int:
         """Return the number of batches per epoch."""
-        return -(-len(self.train) // self.size)
+        return -(-len(self.train) // self.batch_size)
 
     @property
     def steps(self) -> int:
         """Return the maximum number of steps."""
         return self.steps_an_epoch * self.epochs
 
-    def rate(self, step: int) -> float:
+    def get_rate(self, step: int) -> float:
         """Return the learning rate of a step: linear warm-up, then linear decay to 0."""
         steps = self.steps
-        warm = max(1, int(steps * _WARM_SHARE))
+        warm = max(1, int(steps * _WARM_UP_SHARE))
         highest = RATE[self.method] * float(self.settings["learning_rate_multiplier"])
         return highest * min((step + 1) / warm, (steps - step) / max(1, steps - warm), 1.0)
 
@@ -178,14 +178,14 @@ class Progress:
     threads: int = 0
 
 
-def save(folder: Path, progress: Progress, train_step: TrainStep) -> None:
+def save_checkpoint(folder: Path, progress: Progress, train_step: TrainStep) -> None:
     """Write the checkpoint atomically: after a kill the old or the new one is complete.
 
     Raises OSError if the write fails, as `save_epoch`.
     """
     checkpoint = {
         "progress": asdict(progress),
-        "adapter": _adapter(train_step.model),
+        "adapter": _get_adapter(train_step.model),
         "optimizer": train_step.optimizer.state_dict(),
     }
     durable_files.write_durably(folder / trainer.STATE, lambda path: _write(checkpoint, path))
@@ -204,10 +204,10 @@ def restore(folder: Path, train_step: TrainStep, device: torch.device) -> Progre
 
 def save_epoch(folder: Path, number: int, model: Any) -> None:
     """Write the adapter of an epoch durably in PEFT's layout, unless it exists."""
-    target = trainer.epoch_folder(folder, number)
+    target = trainer.get_epoch_folder(folder, number)
     if not target.exists():
         durable_files.remove_durably(target.with_name(f".{target.name}.part"))
-        durable_files.write_durably(target, lambda temporary: _export(model, temporary))
+        durable_files.write_durably(target, lambda temporary: _write_adapter(model, temporary))
 
 
 def _write(checkpoint: dict[str, Any], path: Path) -> None:
@@ -219,21 +219,21 @@ def _write(checkpoint: dict[str, Any], path: Path) -> None:
             raise error.__context__ if isinstance(error.__context__, OSError) else error from None
 
 
-def _export(model: Any, folder: Path) -> None:
+def _write_adapter(model: Any, folder: Path) -> None:
     folder.mkdir(parents=True)
-    weights = {name: value.cpu().contiguous() for name, value in _adapter(model).items()}
+    weights = {name: value.cpu().contiguous() for name, value in _get_adapter(model).items()}
     save_weights(weights, folder / "adapter_model.safetensors")
     config = model.peft_config["default"].to_dict() | {"inference_mode": True}
-    text = json.dumps(config, default=_plain, indent=2, sort_keys=True)
+    text = json.dumps(config, default=_to_json, indent=2, sort_keys=True)
     (folder / "adapter_config.json").write_text(text, "utf-8")
 
 
-def _adapter(model: Any) -> dict[str, torch.Tensor]:
+def _get_adapter(model: Any) -> dict[str, torch.Tensor]:
     # "auto" would query the hub for the base's vocabulary size.
     return dict(get_peft_model_state_dict(model, save_embedding_layers=False))
 
 
-def _plain(value: object) -> object:
+def _to_json(value: object) -> object:
     return sorted(value) if isinstance(value, set | frozenset) else str(value)
 
 
@@ -248,11 +248,13 @@ class TrainStep:
         self._plan = plan
         self._accelerator = accelerator
         self.model = model
-        self._shared = accelerator.prepare_model(model) if accelerator.num_processes > 1 else model
-        self._learning = [part for part in model.parameters() if part.requires_grad]
-        self.optimizer = torch.optim.AdamW(self._learning, lr=plan.rate(0), weight_decay=0.0)
+        self._parallel = (
+            accelerator.prepare_model(model) if accelerator.num_processes > 1 else model
+        )
+        self._trainable = [part for part in model.parameters() if part.requires_grad]
+        self.optimizer = torch.optim.AdamW(self._trainable, lr=plan.get_rate(0), weight_decay=0.0)
 
-    def show(
+    def accumulate(
         self, batch: Sequence[Example], step: int, *, is_stop: bool = False
     ) -> dict[str, float]:
         """Accumulate the gradients of a batch; return its sums.
@@ -263,40 +265,40 @@ class TrainStep:
         self.model.train()
         rank = self._accelerator.process_index
         torch.manual_seed(self._plan.seed * 1_000_003 + step * 1_009 + rank)
-        divisor = max(1, self._count(batch)) / self._accelerator.num_processes
-        share, weight = self._share(batch)
+        divisor = max(1, self._count_targets(batch)) / self._accelerator.num_processes
+        share, weight = self._select_share(batch)
         pieces = list(self._lay_out(share))
         losses = []
         for number, layout in enumerate(pieces, start=1):
             is_last = number == len(pieces)
             # Gradients are synchronised only with the last micro-batch.
-            with nullcontext() if is_last else self._accelerator.no_sync(self._shared):
-                total, sums = self._loss(self._shared, layout)
+            with nullcontext() if is_last else self._accelerator.no_sync(self._parallel):
+                total, sums = self._compute_loss(self._parallel, layout)
                 (total * weight / divisor).backward()
             losses.append((total.detach(), sums))
-        return self._reduce({**self._sums(losses, share, weight), "stop": float(is_stop)})
+        return self._reduce({**self._compute_sums(losses, share, weight), "stop": float(is_stop)})
 
-    def forget(self) -> None:
+    def reset_gradients(self) -> None:
         """Reset the gradients."""
         self.optimizer.zero_grad()
 
-    def learn(self, step: int) -> None:
+    def update(self, step: int) -> None:
         """Run the optimizer and reset the gradients."""
         for group in self.optimizer.param_groups:
-            group["lr"] = self._plan.rate(step)
-        torch.nn.utils.clip_grad_norm_(self._learning, _CLIP)
+            group["lr"] = self._plan.get_rate(step)
+        torch.nn.utils.clip_grad_norm_(self._trainable, _MAX_GRADIENT_NORM)
         self.optimizer.step()
-        self.forget()
+        self.reset_gradients()
 
     def evaluate(self, batch: Sequence[Example]) -> dict[str, float]:
         """Return the sums of a batch without training on it."""
         self.model.eval()
-        share, weight = self._share(batch)
+        share, weight = self._select_share(batch)
         with torch.no_grad():
-            losses = [self._loss(self.model, layout) for layout in self._lay_out(share)]
-        return self._reduce(self._sums(losses, share, weight))
+            losses = [self._compute_loss(self.model, layout) for layout in self._lay_out(share)]
+        return self._reduce(self._compute_sums(losses, share, weight))
 
-    def _share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
+    def _select_share(self, batch: Sequence[Example]) -> tuple[Sequence[Example], float]:
         """Return this process' share of a batch and its weight.
 
         A process without a share computes one example with weight 0, because the other processes
@@ -309,21 +311,21 @@ class TrainStep:
         packed = bool(self._plan.settings["packing"])
         return lay_out(share, self._plan.most, self._accelerator.device, is_packed=packed)
 
-    def _loss(self, model: Any, layout: Layout) -> Loss:
+    def _compute_loss(self, model: Any, layout: Layout) -> Loss:
         if self._plan.method != DPO:
             with self._accelerator.autocast():
-                return supervised(score(model, layout))
-        with adapters_off(self.model), self._accelerator.autocast():
+                return compute_supervised_loss(score(model, layout))
+        with disable_adapters(self.model), self._accelerator.autocast():
             reference = score(self.model, layout)
         with self._accelerator.autocast():
             scored = score(model, layout)
-        return preference(scored, reference, layout, float(self._plan.settings["beta"]))
+        return compute_dpo_loss(scored, reference, layout, float(self._plan.settings["beta"]))
 
-    def _sums(
+    def _compute_sums(
         self, losses: Sequence[Loss], share: Sequence[Example], weight: float
     ) -> dict[str, float]:
         tokens = sum(len(row) for example in share for row in example)
-        sums = {"count": weight * self._count(share), "tokens": weight * tokens}
+        sums = {"count": weight * self._count_targets(share), "tokens": weight * tokens}
         sums["loss"] = weight * sum(float(total) for total, _ in losses)
         for name in losses[0][1]:
             sums[name] = weight * sum(float(metrics[name]) for _, metrics in losses)
@@ -340,18 +342,18 @@ class TrainStep:
         total = self._accelerator.reduce(values, "sum")
         return dict(zip(sums, total.tolist(), strict=True))
 
-    def _count(self, batch: Sequence[Example]) -> int:
+    def _count_targets(self, batch: Sequence[Example]) -> int:
         if self._plan.method == DPO:
             return len(batch)
-        return sum(sum(row.taught[1:]) for example in batch for row in example)
+        return sum(sum(row.loss_mask[1:]) for example in batch for row in example)
 
 
-def added(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
+def add_sums(sums: Mapping[str, float], more: Mapping[str, float]) -> dict[str, float]:
     """Return the sums by name, added."""
     return {name: sums.get(name, 0.0) + value for name, value in more.items()}
 
 
-def means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
+def compute_means(sums: Mapping[str, float], prefix: str) -> dict[str, float]:
     """Return the metrics of some sums under the protocol's names."""
     count = max(1.0, sums["count"])
     return {f"{prefix}_{name}": sums[name] / count for name in sums if name not in _COUNTS}
@@ -367,14 +369,14 @@ class Training:
         self._train_step = train_step
         self._pipe = pipe
         self._progress = progress
-        self._told_at = self._saved_at = time.monotonic()
-        self._tokens_told = progress.tokens
-        self._tests = batches(plan.test, range(len(plan.test)), plan.size)
+        self._reported_at = self._saved_at = time.monotonic()
+        self._tokens_reported = progress.tokens
+        self._tests = split_batches(plan.test, range(len(plan.test)), plan.batch_size)
         self._test_every = max(_TEST_EVERY, plan.steps_an_epoch // _TESTS_AN_EPOCH)
 
     def run(self, is_asked_to_stop: Callable[[], bool]) -> bool:
         """Train; return True at the end, False if stopped (state is saved). Raises Untrainable."""
-        while self._progress.epoch < self._plan.epochs and not self._is_enough():
+        while self._progress.epoch < self._plan.epochs and not self._should_stop_early():
             if not self._run_epoch(is_asked_to_stop):
                 return False
         progress = self._progress
@@ -385,14 +387,14 @@ class Training:
 
     def _run_epoch(self, is_asked_to_stop: Callable[[], bool]) -> bool:
         plan, progress = self._plan, self._progress
-        chosen = order(len(plan.train), plan.seed, progress.epoch)
-        for batch in batches(plan.train, chosen, plan.size)[progress.batch :]:
-            sums = self._train_step.show(batch, progress.step, is_stop=is_asked_to_stop())
+        chosen = shuffle(len(plan.train), plan.seed, progress.epoch)
+        for batch in split_batches(plan.train, chosen, plan.batch_size)[progress.batch :]:
+            sums = self._train_step.accumulate(batch, progress.step, is_stop=is_asked_to_stop())
             if not math.isfinite(sums["loss"]):
                 step = progress.step + 1
                 raise Untrainable("loss_not_finite", "engine-lora-not-finite", None, step=step)
-            self._train_step.learn(progress.step)
-            self._note(sums)
+            self._train_step.update(progress.step)
+            self._record_step(sums)
             if sums["stop"]:
                 self._save(at_most_every_s=0)
                 return False
@@ -401,34 +403,34 @@ class Training:
         self._save(at_most_every_s=_SAVE_AT_MOST_EVERY_S)
         return True
 
-    def _note(self, sums: dict[str, float]) -> None:
+    def _record_step(self, sums: dict[str, float]) -> None:
         """Count a step, and report its metrics at intervals."""
         progress = self._progress
         progress.step += 1
         progress.batch += 1
         progress.tokens += int(sums["tokens"])
-        progress.sums = added(progress.sums, sums)
+        progress.sums = add_sums(progress.sums, sums)
         is_test = bool(self._tests) and progress.step % self._test_every == 0
-        waited = time.monotonic() - self._told_at
-        if is_test or progress.step == 1 or waited >= _TELL_EVERY_S:
-            metrics = means(sums, "train")
-            metrics["tokens_per_s"] = (progress.tokens - self._tokens_told) / max(waited, 1e-6)
-            self._told_at, self._tokens_told = time.monotonic(), progress.tokens
+        waited = time.monotonic() - self._reported_at
+        if is_test or progress.step == 1 or waited >= _REPORT_EVERY_S:
+            metrics = compute_means(sums, "train")
+            metrics["tokens_per_s"] = (progress.tokens - self._tokens_reported) / max(waited, 1e-6)
+            self._reported_at, self._tokens_reported = time.monotonic(), progress.tokens
             if is_test:
                 test = self._tests[progress.step // self._test_every % len(self._tests)]
-                metrics |= means(self._train_step.evaluate(test), "valid")
+                metrics |= compute_means(self._train_step.evaluate(test), "valid")
             self._pipe.send("step", step=progress.step, metrics=metrics)
 
     def _end_epoch(self) -> None:
         progress = self._progress
         progress.epoch += 1
-        metrics = means(progress.sums, "train") | self._evaluate_all()
+        metrics = compute_means(progress.sums, "train") | self._evaluate_all()
         progress.batch, progress.sums = 0, {}
         if self._pipe.is_first:
             save_epoch(self._plan.folder, progress.epoch, self._train_step.model)
         epoch = {"number": progress.epoch, "step": progress.step, "metrics": metrics}
         self._pipe.send("epoch", **epoch, tokens=progress.tokens)
-        if self._is_enough() and progress.epoch < self._plan.epochs:
+        if self._should_stop_early() and progress.epoch < self._plan.epochs:
             epochs = {"epoch": progress.epoch, "best": progress.best_epoch}
             self._pipe.send("remark", key="engine-lora-early-stop", arguments=epochs)
 
@@ -438,8 +440,8 @@ class Training:
             return {}
         sums: dict[str, float] = {}
         for test in self._tests:
-            sums = added(sums, self._train_step.evaluate(test))
-        metrics = means(sums, "valid")
+            sums = add_sums(sums, self._train_step.evaluate(test))
+        metrics = compute_means(sums, "valid")
         progress, loss = self._progress, metrics["valid_loss"]
         if progress.best is None or loss < progress.best:
             progress.best, progress.best_epoch, progress.worse = loss, progress.epoch, 0
@@ -447,16 +449,16 @@ class Training:
             progress.worse += 1
         return metrics | {f"full_{name}": value for name, value in metrics.items()}
 
-    def _is_enough(self) -> bool:
+    def _should_stop_early(self) -> bool:
         patience = int(self._plan.settings["early_stop"])
         return 0 < patience <= self._progress.worse
 
     def _save(self, at_most_every_s: float) -> None:
         if time.monotonic() - self._saved_at < at_most_every_s:
             return
-        self._progress.told = self._pipe.written_bytes()
+        self._progress.told = self._pipe.sync()
         if self._pipe.is_first:
-            save(self._plan.folder, self._progress, self._train_step)
+            save_checkpoint(self._plan.folder, self._progress, self._train_step)
             self._pipe.send_once("kept", step=self._progress.step)
         self._saved_at = time.monotonic()
 
@@ -464,12 +466,12 @@ class Training:
 # Tokens per micro-batch; larger batches use gradient accumulation.
 _AT_ONCE = {"cpu": 2_048, "cuda": 16_384}
 # The usable share of the free memory, because the estimates are rough.
-_SPARE = 0.95
+_USABLE_SHARE = 0.95
 # The batch size that `resolve` chooses for small files.
 _SMALL_BATCH = 4
 
 
-def work(
+def train_task(
     task: Task, accelerator: Accelerator, pipe: ProgressPipe, is_asked_to_stop: Callable[[], bool]
 ) -> bool:
     """Train the task; return whether it was completed. Raises Untrainable, BadFile, OSError."""
@@ -480,7 +482,7 @@ def work(
     # Enabled by the line above; filling every new tensor is not needed.
     torch.utils.deterministic.fill_uninitialized_memory = False
     device = accelerator.device
-    base = find_base(task.base, device)
+    base = inspect_base(task.base, device)
     plan = _build_plan(task, base, device)
     model = load_with_adapters(base, plan.settings, device)
     train_step = TrainStep(plan, accelerator, model)
@@ -491,39 +493,39 @@ def work(
     pipe.resend(progress.told)
     if restored is None and plan.settings["early_stop"] and not plan.test:
         pipe.send("remark", key="engine-lora-nothing-to-test", arguments={})
-    progress.threads = progress.threads or _threads(plan, train_step, accelerator)
+    progress.threads = progress.threads or _choose_thread_count(plan, train_step, accelerator)
     torch.set_num_threads(progress.threads)
     return Training(plan, train_step, pipe, progress).run(is_asked_to_stop)
 
 
-def _build_plan(task: Task, base: Base, device: torch.device) -> Plan:
-    texts = Texts(base.tokenizer, base.longest)
-    read = texts.preferred if task.method == DPO else texts.supervised
-    train = read(task.train, "training_file")
-    test = read(task.test, "validation_file") if task.test else []
+def _build_plan(task: Task, base: BaseInfo, device: torch.device) -> Plan:
+    tokenizer = ExampleTokenizer(base.tokenizer, base.longest)
+    read_examples = tokenizer.read_preferences if task.method == DPO else tokenizer.read_supervised
+    train = read_examples(task.train, "training_file")
+    test = read_examples(task.test, "validation_file") if task.test else []
     most = _AT_ONCE.get(device.type, _AT_ONCE["cpu"])
     # The largest micro-batch in tokens; examples are not split.
     longest = max(sum(len(row) for row in example) for example in train)
     at_once = max(longest, min(most, _SMALL_BATCH * longest))
-    rank, free = task.hyperparameters["rank"], _SPARE * free_bytes(device)
-    settings = trainer.resolve(
+    rank, free = task.hyperparameters["rank"], _USABLE_SHARE * read_free_bytes(device)
+    settings = trainer.resolve_hyperparameters(
         task.method,
         task.hyperparameters,
         examples=len(train),
-        padding=padding_share(train, _SMALL_BATCH),
+        padding=compute_padding_share(train, _SMALL_BATCH),
         parameters=base.parameters,
-        is_tight=is_tight(base, rank if isinstance(rank, int) else 16, at_once, free),
+        is_tight=needs_checkpointing(base, rank if isinstance(rank, int) else 16, at_once, free),
     )
     return Plan(task.method, task.folder, task.seed, settings, train, test, most)
 
 
-def _threads(plan: Plan, train_step: TrainStep, accelerator: Accelerator) -> int:
+def _choose_thread_count(plan: Plan, train_step: TrainStep, accelerator: Accelerator) -> int:
     if accelerator.num_processes > 1 or accelerator.device.type != "cpu":
-        return max(1, cores() // int(accelerator.num_processes))
-    batch = batches(plan.train, range(len(plan.train)), plan.size)[0]
+        return max(1, count_cores() // int(accelerator.num_processes))
+    batch = split_batches(plan.train, range(len(plan.train)), plan.batch_size)[0]
 
     def step() -> None:
-        train_step.show(batch, 0)
-        train_step.forget()
+        train_step.accumulate(batch, 0)
+        train_step.reset_gradients()
 
     return choose_threads(step, tries=1)
