@@ -276,7 +276,9 @@ def _parse_record(
     except json.JSONDecodeError as error:
         error_column = error.colno if error.lineno > 1 else column + error.pos
         return _reject(line + error.lineno - 1, "import-json", error_column, words=error.msg), []
-    except (ValueError, RecursionError) as error:
+    except RecursionError:
+        return _reject(line, "import-json", column, words="too deep"), []
+    except ValueError as error:
         return _reject(line, "import-json", column, words=shorten(str(error))), []
     return _check_node(node), ignored_keys
 
@@ -351,10 +353,11 @@ def is_heading(cells: Sequence[str]) -> bool:
 
 
 def _parse_heading(cells: Sequence[str]) -> list[str]:
-    """Return the names of the columns; empty if a required one is missing."""
+    """Return the names of the columns; empty if a required one is missing or one is repeated."""
     words = (cell.strip().casefold() for cell in cells)
     heading = [_HEADINGS.get(word, word) for word in words]
-    return heading if set(_REQUIRED) <= set(heading) else []
+    has_required = all(heading.count(name) == 1 for name in _REQUIRED)
+    return heading if has_required and heading.count("tags") <= 1 else []
 
 
 class _Unreadable(Exception):

@@ -118,6 +118,7 @@ def test_rows_of_several_lines_are_told_by_their_first():
         (b"", [(1, "empty-file")]),
         (b"question,answer\n", [(1, "empty-file")]),
         (b"a,b\n1,2\n", [(1, "import-heading")]),
+        (b"question,answer,question\na,b,c\n", [(1, "import-heading")]),
         ("question,answer\nГде?,Тут.\n".encode("cp1251"), [(2, "not-utf8")]),
         (b'question,answer\n"a"b,c\n', [(2, "import-csv")]),
         (b'question,answer\n"a', [(2, "import-csv")]),
