@@ -8,18 +8,18 @@ from __future__ import annotations
 from merlin.core.permissions import PERMISSIONS, Permission, Role
 
 MEANINGS = {
-    Permission.ASK: "ask questions, keep favourites, see and delete what is one's own",
+    Permission.ASK: "ask questions, keep favourites, see and delete their own data",
     Permission.EDIT_EXAMPLES: "add, change and remove examples; each is a commit",
     Permission.EDIT_MATERIALS: "change the materials of a course; each change is a commit",
-    Permission.REVIEW: "see what people allowed to be seen, judge proposals",
-    Permission.WATCH: "see builds, jobs, models and their evaluation",
-    Permission.LAUNCH: "launch and cancel jobs",
-    Permission.PROMOTE: "promote, pin and roll back models",
-    Permission.EDIT_TEXTS: "write the texts of the bot",
+    Permission.REVIEW: "see what people consented to show, review proposals",
+    Permission.WATCH: "see builds, jobs, models and their tests",
+    Permission.LAUNCH: "start and stop trainings",
+    Permission.PROMOTE: "make models live, pin and roll back",
+    Permission.EDIT_TEXTS: "edit the bot's texts",
     Permission.USERS: "find people, give roles, block",
     Permission.GIFTS: "give plans and gifts",
-    Permission.BROADCAST: "write to everybody",
-    Permission.REFUNDS: "give money back",
+    Permission.BROADCAST: "send broadcasts",
+    Permission.REFUNDS: "refund payments",
 }
 
 
