@@ -149,7 +149,7 @@ def refusal(
     retry_after_s: int | None = None,
     **arguments: Any,
 ) -> ApiError:
-    """Return an OpenAI error with the text `door-<key>` and the protocol's code."""
+    """Return an OpenAI error with the text `openai-<key>` and the protocol's code."""
     error = ApiError(status, text(language, f"openai-{key}", **arguments), code=code, param=param)
     error.headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
     if code == NO_CREDIT:

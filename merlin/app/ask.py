@@ -164,7 +164,7 @@ class ChatQuestion:
 
 
 @dataclass(frozen=True, slots=True)
-class Talk:
+class Conversation:
     """The session that a question belongs to, with its history.
 
     `first` is the model that is to answer, `limit` its window in tokens. `is_renewed` is true if
@@ -178,7 +178,7 @@ class Talk:
     asker: Asker
     session: Session
     history: Sequence[Message]
-    wish: ModelRequest
+    request: ModelRequest
     first: Candidate | None
     limit: int
     is_renewed: bool = False
@@ -201,24 +201,24 @@ class Talk:
         return (*system, *self.summary, *self.history)
 
 
-async def begin(ctx: Context, question: ChatQuestion) -> Talk:
+async def begin(ctx: Context, question: ChatQuestion) -> Conversation:
     """Return the conversation that a question belongs to, and reserve the question in the plan.
 
     Writes nothing if the session is open and the plan has no limits.
     """
     if is_free(ctx, asker_of(ctx, question, None)):
 
-        def find() -> Talk | None:
+        def find() -> Conversation | None:
             session = Sessions(ctx.db, ctx.bot_id).find_open(question.place)
             if session is None or session.is_full:
                 return None
-            talk = _talk(ctx, question, session)
-            return talk if _has_room(talk, question) else None
+            conversation = _read_conversation(ctx, question, session)
+            return conversation if _has_room(conversation, question) else None
 
         found = await ctx.store.glance(find)
         if found is not None:
             return found
-    return await ctx.store.do(lambda: open_talk(ctx, question))
+    return await ctx.store.do(lambda: open_conversation(ctx, question))
 
 
 def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker:
@@ -226,7 +226,7 @@ def asker_of(ctx: Context, question: ChatQuestion, dataset: str | None) -> Asker
     return find_asker(ctx, question.user, question.language, question.number, dataset)
 
 
-def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
+def open_conversation(ctx: Context, question: ChatQuestion) -> Conversation:
     """Return the open session and its turns; a full session is replaced by a new one."""
     sessions = Sessions(ctx.db, ctx.bot_id)
     session = sessions.open(question.place)
@@ -235,24 +235,26 @@ def open_talk(ctx: Context, question: ChatQuestion) -> Talk:
     left = find_low_quota(ctx, asker, question.kind) if refusal is None else None
     behind = 0
     if not session.is_full:
-        talk = _talk(ctx, question, session)
-        if _has_room(talk, question):
-            return replace(talk, refusal=refusal, left=left)
+        conversation = _read_conversation(ctx, question, session)
+        if _has_room(conversation, question):
+            return replace(conversation, refusal=refusal, left=left)
         newest = Turns(ctx.db, ctx.bot_id).newest(session.session_id)
         behind = newest.turn_id if newest is not None else 0
-    talk = _talk(ctx, question, sessions.renew(question.place))
-    return replace(talk, refusal=refusal, left=left, is_renewed=True, left_behind=behind)
+    conversation = _read_conversation(ctx, question, sessions.renew(question.place))
+    return replace(conversation, refusal=refusal, left=left, is_renewed=True, left_behind=behind)
 
 
-def _has_room(talk: Talk, question: ChatQuestion) -> bool:
+def _has_room(conversation: Conversation, question: ChatQuestion) -> bool:
     message = Message("user", question.text)
-    return not talk.history or fits_window((*talk.before, message), talk.limit)
+    return not conversation.history or fits_window(
+        (*conversation.before, message), conversation.limit
+    )
 
 
-def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
+def _read_conversation(ctx: Context, question: ChatQuestion, session: Session) -> Conversation:
     asker = asker_of(ctx, question, dataset_of(ctx, session))
-    wish = request_of_session(ctx, session, asker.plan)
-    first = first_candidate(ModelCatalogue(ctx.db), wish)
+    request = request_of_session(ctx, session, asker.plan)
+    first = first_candidate(ModelCatalogue(ctx.db), request)
     turns = Turns(ctx.db, ctx.bot_id)
     history = turns.history(
         session.session_id, MAX_TURNS, question.message_id, question.user.user_id
@@ -260,28 +262,36 @@ def _talk(ctx: Context, question: ChatQuestion, session: Session) -> Talk:
     is_alone = not question.name or turns.askers(session.session_id) <= {question.user.user_id}
     limit = window_of(ctx, first, asker.plan.window)
     name = "" if is_alone else question.name
-    newer = _newer_since_answer(ctx, session, wish)
+    newer = _newer_since_answer(ctx, session, request)
     is_new_here = not question.name and len(history) < 2 * FIRST_ANSWERS
     is_first = is_new_here and turns.has_few(question.user.user_id, FIRST_ANSWERS)
-    return Talk(
-        asker, session, history, wish, first, limit, name=name, newer=newer, is_first=is_first
+    return Conversation(
+        asker,
+        session,
+        history,
+        request,
+        first,
+        limit,
+        name=name,
+        newer=newer,
+        is_first=is_first,
     )
 
 
-def _newer_since_answer(ctx: Context, session: Session, wish: ModelRequest) -> str:
+def _newer_since_answer(ctx: Context, session: Session, request: ModelRequest) -> str:
     """Return a newer version than the chosen one, promoted since the session's last answer."""
-    newer = newer_serving(ModelCatalogue(ctx.db), wish)
+    newer = newer_serving(ModelCatalogue(ctx.db), request)
     is_news = newer and session.touched_at and session.touched_at < newer.since
     return newer.model.build_version if newer and is_news else ""
 
 
 def route(
-    ctx: Context, wish: ModelRequest, first: Candidate | None, *, has_images: bool
+    ctx: Context, request: ModelRequest, first: Candidate | None, *, has_images: bool
 ) -> AsyncIterator[Candidate]:
     """Return the models that may answer; images are sent only to the vision model."""
     if has_images and first is not None:
         return only_candidate(first)
-    return candidates(ModelCatalogue(ctx.db), ctx.store, wish, first)
+    return candidates(ModelCatalogue(ctx.db), ctx.store, request, first)
 
 
 def ground(ctx: Context, first: Candidate | None, question: str, language: str) -> Ground | None:
@@ -332,11 +342,11 @@ def add_reply_costs(ctx: Context, words: StoredAnswer, replies: Sequence[Reply])
     return replace(words, usage=usage, cost_micro=micro, currency=currency)
 
 
-def used_tokens(talk: Talk, question: str, reply: Reply) -> int:
+def used_tokens(conversation: Conversation, question: str, reply: Reply) -> int:
     """Return the window that a conversation uses, as the provider counted it, else estimated."""
     counted = reply.usage.input_tokens + reply.usage.output_tokens
     exchange = (Message("user", question), Message("", reply.text))
-    return counted or count_window_tokens((*talk.before, *exchange))
+    return counted or count_window_tokens((*conversation.before, *exchange))
 
 
 @dataclass(frozen=True, slots=True)

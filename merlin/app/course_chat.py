@@ -17,11 +17,11 @@ from merlin.app.ask import (
     ABANDONED,
     Answer,
     ChatQuestion,
-    Talk,
+    Conversation,
     asker_of,
     cost_of,
     finish,
-    open_talk,
+    open_conversation,
     stored_answer,
     used_tokens,
 )
@@ -85,7 +85,7 @@ class AnswerSource:
 
 
 @dataclass(frozen=True, slots=True)
-class CourseTalk:
+class CourseSession:
     """One session: its turns, the build of each model that answered, the user's corrections.
 
     `corrections` are by turn; `source` is that of one turn, None if no model answered it.
@@ -106,8 +106,8 @@ class CourseChat:
     """
 
     serving: Serving | None
-    talks: Sequence[SessionView]
-    talk: CourseTalk | None
+    sessions: Sequence[SessionView]
+    session: CourseSession | None
     starters: Starters
     has_consent: bool
     oldest_pending: datetime
@@ -118,7 +118,7 @@ def place_of(actor: Actor, course: Course) -> ChatPlace:
     return ChatPlace(actor.user_id, actor.user_id, course.course_id, course.dataset)
 
 
-def list_talks(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
+def list_sessions(ctx: Context, actor: Actor, course: Course) -> list[SessionView]:
     """Return the actor's sessions about a course, most recently used first."""
     return sessions.recent(ctx, actor, MAX_TALKS, place=place_of(actor, course))
 
@@ -134,14 +134,14 @@ def read_chat(
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).serving(course.dataset)
-    talk, questions = None, Starters([], 0)
+    session, questions = None, Starters([], 0)
     if session_id:
-        talk = read_talk(ctx, actor, course, session_id, source_of)
+        session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
         questions = starters(ctx, actor, course.dataset, before)
-    talks = list_talks(ctx, actor, course) if actor.user_id else []
+    recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    return CourseChat(serving, talks, talk, questions, consent, _oldest_pending(ctx))
+    return CourseChat(serving, recent_sessions, session, questions, consent, _oldest_pending(ctx))
 
 
 def _oldest_pending(ctx: Context) -> datetime:
@@ -157,9 +157,9 @@ def _oldest_pending(ctx: Context) -> datetime:
     return max(min(starts, default=earliest), earliest)
 
 
-def read_talk(
+def read_session(
     ctx: Context, actor: Actor, course: Course, session_id: int, source_of: int = 0
-) -> CourseTalk:
+) -> CourseSession:
     """Return a session; `source_of` is the turn whose source is shown, 0: the newest.
 
     Raises NotFound.
@@ -172,7 +172,7 @@ def read_talk(
     newest_id = next((turn.id for turn in reversed(turns) if turn.answer), 0)
     source_turn = next((turn for turn in turns if turn.id == (source_of or newest_id)), None)
     user_proposals = Proposals(ctx.db, ctx.clock).of_user(actor.user_id)
-    return CourseTalk(
+    return CourseSession(
         session_id,
         turns,
         {model: origin.build for model, origin in origins.items() if origin is not None},
@@ -256,11 +256,11 @@ def _checked_correction(answer: str) -> str:
     return text
 
 
-def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Talk, Turn]:
-    """Store a question and reserve its quota; return its talk and turn.
+def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Conversation, Turn]:
+    """Store a question and reserve its quota; return its conversation and turn.
 
     `session_id` 0: it starts a session. Raises NotFound for another user's session, Refused if the
-    plan saves no more sessions, AskedAlready for a form that is sent twice. If the talk holds a
+    plan saves no more sessions, AskedAlready for a form that is sent twice. If the session holds a
     reason not to answer, the caller has to roll back.
     """
     chat_sessions, place = Sessions(ctx.db, ctx.bot_id), question.place
@@ -272,23 +272,25 @@ def open_turn(ctx: Context, question: ChatQuestion, session_id: int) -> tuple[Ta
     if not session_id:
         most = asker_of(ctx, question, place.dataset).plan.sessions
         if most is not None and chat_sessions.count(place) >= most:
-            raise Refused(f"{most} sessions", "page-talks-full", most=most)
+            raise Refused(f"{most} sessions", "page-sessions-full", most=most)
         if chat_sessions.open(place).touched_at:
             chat_sessions.renew(place)
     elif chat_sessions.switch(place, session_id) is None:
         raise NotFound("no such session", "session-unknown")
-    talk = open_talk(ctx, question)
+    conversation = open_conversation(ctx, question)
     new_question = Question(
-        session_id=talk.session.session_id,
+        session_id=conversation.session.session_id,
         update_id=question.number,
         user_id=place.user_id,
         text=question.text,
         message_id=question.message_id,
     )
-    return talk, Turns(ctx.db, ctx.bot_id).ask(new_question, None)
+    return conversation, Turns(ctx.db, ctx.bot_id).ask(new_question, None)
 
 
-def close_turn(ctx: Context, talk: Talk, turn: Turn, reply: Reply, note: str) -> None:
+def close_turn(
+    ctx: Context, conversation: Conversation, turn: Turn, reply: Reply, note: str
+) -> None:
     """Store the outcome of a question; charge the reservation or release it.
 
     `note` is shown under the answer or in its place.
@@ -296,15 +298,15 @@ def close_turn(ctx: Context, talk: Talk, turn: Turn, reply: Reply, note: str) ->
     question = turn.question
     answer = stored_answer(reply, note, cost_of(ctx, reply))
     answer = replace(answer, offer=STOPPED if reply.ending is Ending.STOPPED else "")
-    window = WindowCounter(used_tokens(talk, question.text, reply), talk.limit)
+    window = WindowCounter(used_tokens(conversation, question.text, reply), conversation.limit)
     if reply.limit_tokens:
         # The messages before this question did not fit.
         window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     session = replace(
-        talk.session,
-        title=talk.session.title or build_session_title(question.text),
+        conversation.session,
+        title=conversation.session.title or build_session_title(question.text),
         used_tokens=window.used,
         is_full=window.is_full,
     )
-    finish(ctx, talk.asker, Answer(answer, session, reply), "api:page")
+    finish(ctx, conversation.asker, Answer(answer, session, reply), "api:page")
     Turns(ctx.db, ctx.bot_id).mark_delivered(question.update_id)

@@ -38,7 +38,7 @@ from merlin.db.values import RowMap
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
-    """One talk with a bot, in private."""
+    """One private session with a bot."""
 
     id: int
     title: str

@@ -202,13 +202,15 @@ def _contains_name(name: str, message: str, latin_lead: int) -> bool:
 
 
 def split_conversation(
-    talk: Sequence[Message], room_tokens: int, labels: tuple[str, str]
+    conversation: Sequence[Message], room_tokens: int, labels: tuple[str, str]
 ) -> list[str]:
     """Return the conversation as texts of at most `room_tokens`, oldest first.
 
     `labels` are put before the user's messages and before the answers.
     """
-    paragraphs = (f"{labels[message.role != 'user']}: {message.content}" for message in talk)
+    paragraphs = (
+        f"{labels[message.role != 'user']}: {message.content}" for message in conversation
+    )
     return split_text("\n\n".join(paragraphs), max(room_tokens, 1))
 
 
@@ -220,7 +222,7 @@ Ask = Callable[[Message], Awaitable[Reply]]
 
 
 async def summarize(
-    ask: Ask, language: str, talk: Sequence[Message], earlier: str, room_tokens: int
+    ask: Ask, language: str, conversation: Sequence[Message], earlier: str, room_tokens: int
 ) -> tuple[str, list[Reply]]:
     """Return a summary, "" if none passed the checks, and all replies to `ask`.
 
@@ -228,9 +230,9 @@ async def summarize(
     """
     replies: list[Reply] = []
     labels = (text(language, "sum-asked"), text(language, "sum-answered"))
-    pieces = split_conversation(talk, room_tokens, labels)
+    pieces = split_conversation(conversation, room_tokens, labels)
     if len(pieces) > MAX_PARTS:
-        log.warning("a talk is too long to be summed up", parts=len(pieces))
+        log.warning("a conversation is too long to be summed up", parts=len(pieces))
         return "", replies
     summary = earlier
     for piece in pieces:

@@ -42,7 +42,7 @@ MENU = (
 GROUP_MENU = ("new", "t", "settings", "info", "help")
 # The groups of /help.
 HELP_GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("help-talk", ("new", "sessions", "clear", "t")),
+    ("help-sessions", ("new", "sessions", "clear", "t")),
     ("help-answers", ("model", "course", "preset", "system")),
     ("help-mine", ("lang", "plan", "privacy", "export", "delete_me")),
     ("help-bot", ("help", "info", "terms", "paysupport")),

@@ -298,9 +298,9 @@ class AnswerService:
         finds replaces it, provided it cites them.
         A busy model ends the search with a busy reply; a model skipped by the circuit breaker is
         followed by the next one.
-        `talk` is the history and the question, without a system text. When `stop` is pressed, the
-        partial text is the reply. Raises only ParameterRefused: another model would not help, the
-        parameter has to change.
+        `conversation` is the history and the question, without a system text. When `stop` is
+        pressed, the partial text is the reply. Raises only ParameterRefused: another model would
+        not help, the parameter has to change.
         """
         with open_span("answer") as span:
             answering = self._answer_or_compose(

@@ -104,24 +104,24 @@ class ModelRequest:
     user_id: int = 0
 
 
-def first_candidate(catalogue: ModelCatalogue, wish: ModelRequest) -> Candidate | None:
+def first_candidate(catalogue: ModelCatalogue, request: ModelRequest) -> Candidate | None:
     """Return the model that is to answer first; None if only the chain is left."""
-    wish = _allowed(catalogue, wish)
-    if wish.chosen is not None:
-        model_id = wish.chosen[1]
-        own = catalogue.tuned_row(model_id) if model_id and not wish.system else None
+    request = _allowed(catalogue, request)
+    if request.chosen is not None:
+        model_id = request.chosen[1]
+        own = catalogue.tuned_row(model_id) if model_id and not request.system else None
         kind = CandidateKind.CHOSEN
-        return _plain(kind, wish.chosen, wish) if own is None else _tuned(kind, own)
-    if wish.system and wish.assistant:
-        return _plain(CandidateKind.CHOSEN, wish.assistant, wish)
-    serving = catalogue.serving_row(wish.dataset) if not wish.system else None
+        return _plain(kind, request.chosen, request) if own is None else _tuned(kind, own)
+    if request.system and request.assistant:
+        return _plain(CandidateKind.CHOSEN, request.assistant, request)
+    serving = catalogue.serving_row(request.dataset) if not request.system else None
     if serving is None:
         return None
     tried = catalogue.canary_row(serving["dataset"]) if serving["tried_row"] else None
     if tried is None:
         return _tuned(CandidateKind.SERVING, serving)
     kind, row = CandidateKind.SERVING, serving
-    if is_in_share(wish.user_id, tried["dataset"], tried["model_id"], tried["share"]):
+    if is_in_share(request.user_id, tried["dataset"], tried["model_id"], tried["share"]):
         kind, row = CandidateKind.CANARY, tried
     return replace(_tuned(kind, row), canary=tried["id"])
 
@@ -133,13 +133,13 @@ def is_in_share(user_id: int, dataset: str, model_id: str, share: float) -> bool
 
 
 async def candidates(
-    catalogue: ModelCatalogue, store: Store, wish: ModelRequest, first: Candidate | None
+    catalogue: ModelCatalogue, store: Store, request: ModelRequest, first: Candidate | None
 ) -> AsyncIterator[Candidate]:
     """Yield the models to ask, best first; the chain is read only when it is needed."""
     if first is not None:
         yield first
     first_model = first and (first.provider, first.model_id)
-    for choice in await store.read(lambda: list(_chain(catalogue, wish))):
+    for choice in await store.read(lambda: list(_chain(catalogue, request))):
         if (choice.provider, choice.model_id) != first_model:
             yield choice
 
@@ -149,11 +149,11 @@ async def only_candidate(choice: Candidate) -> AsyncIterator[Candidate]:
     yield choice
 
 
-def _allowed(catalogue: ModelCatalogue, wish: ModelRequest) -> ModelRequest:
+def _allowed(catalogue: ModelCatalogue, request: ModelRequest) -> ModelRequest:
     """Return the request without models that may not serve: then nothing is chosen."""
-    chosen = None if is_revoked(catalogue, wish.chosen) else wish.chosen
-    assistant = None if is_revoked(catalogue, wish.assistant) else wish.assistant
-    return replace(wish, chosen=chosen, assistant=assistant)
+    chosen = None if is_revoked(catalogue, request.chosen) else request.chosen
+    assistant = None if is_revoked(catalogue, request.assistant) else request.assistant
+    return replace(request, chosen=chosen, assistant=assistant)
 
 
 def is_revoked(catalogue: ModelCatalogue, general: General | None) -> bool:
@@ -162,27 +162,27 @@ def is_revoked(catalogue: ModelCatalogue, general: General | None) -> bool:
     return own is not None and own["state"] == ModelState.REVOKED
 
 
-def newer_serving(catalogue: ModelCatalogue, wish: ModelRequest) -> Serving | None:
+def newer_serving(catalogue: ModelCatalogue, request: ModelRequest) -> Serving | None:
     """Return the serving model if it is newer than the session's chosen version, else None."""
-    own = catalogue.model(wish.chosen[1]) if wish.chosen and wish.chosen[1] else None
+    own = catalogue.model(request.chosen[1]) if request.chosen and request.chosen[1] else None
     serving = catalogue.serving(own.dataset) if own else None
     is_newer = own and serving and serving.model.build_id > own.build_id
     return serving if is_newer else None
 
 
-def _plain(standing: CandidateKind, general: General, wish: ModelRequest) -> Candidate:
-    before = (Message("system", wish.system),) if wish.system else ()
+def _plain(standing: CandidateKind, general: General, request: ModelRequest) -> Candidate:
+    before = (Message("system", request.system),) if request.system else ()
     return Candidate(standing, *general, before)
 
 
-def _chain(catalogue: ModelCatalogue, wish: ModelRequest) -> Iterator[Candidate]:
-    wish = _allowed(catalogue, wish)
-    others = [general for general in wish.general if not is_revoked(catalogue, general)]
-    if wish.system:
+def _chain(catalogue: ModelCatalogue, request: ModelRequest) -> Iterator[Candidate]:
+    request = _allowed(catalogue, request)
+    others = [general for general in request.general if not is_revoked(catalogue, general)]
+    if request.system:
         for general in others:
-            yield _plain(CandidateKind.GENERAL, general, wish)
+            yield _plain(CandidateKind.GENERAL, general, request)
         return
-    serving = catalogue.serving_row(wish.dataset)
+    serving = catalogue.serving_row(request.dataset)
     system: tuple[Message, ...] = ()
     if serving is not None:
         now = _tuned(CandidateKind.SERVING, serving)
@@ -384,14 +384,17 @@ class ModelOption:
 
 
 def list_models(
-    catalogue: ModelCatalogue, listed: Windows, wish: ModelRequest, config: Config
+    catalogue: ModelCatalogue, listed: Windows, request: ModelRequest, config: Config
 ) -> list[ModelOption]:
     """Return every model that can be chosen, each once; the serving one first.
 
-    `wish` has the dataset, and each provider with its configured model, in configuration order.
+    `request` has the dataset, and each provider with its configured model, in configuration order.
     """
     found: dict[General, ModelOption] = {}
-    for option in (*_own(catalogue, wish.dataset), *_others(catalogue, listed, wish.general)):
+    for option in (
+        *_own(catalogue, request.dataset),
+        *_others(catalogue, listed, request.general),
+    ):
         found.setdefault((option.provider, option.model_id), option)
     windows = {provider: listed.listed(provider) for provider, _ in found}
     return [

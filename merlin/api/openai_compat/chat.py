@@ -129,14 +129,14 @@ class ChatStream(AnswerObserver):
         self._news.set()
         question, asker = self._question, self._asker
         try:
-            sources = ground(services, first, question.talk[-1].content, asker.language)
-            is_plain = not question.has_images and question.steering.response_format is None
+            sources = ground(services, first, question.conversation[-1].content, asker.language)
+            is_plain = not question.has_images and question.sampling.response_format is None
             reply = await self._answer_service.reply(
                 self._route(first),
-                question.talk,
+                question.conversation,
                 self,
                 self.stop,
-                question.steering,
+                question.sampling,
                 ground=sources if is_plain else None,
             )
             kill_point("door.asked")
@@ -164,8 +164,10 @@ class ChatStream(AnswerObserver):
     async def _route(self, first: Candidate | None) -> AsyncIterator[Candidate]:
         """Yield the candidates, recording the current one."""
         services = self._services
-        wish = request_of_call(services, self._question, self._asker.user_id)
-        async for choice in route(services, wish, first, has_images=self._question.has_images):
+        model_request = request_of_call(services, self._question, self._asker.user_id)
+        async for choice in route(
+            services, model_request, first, has_images=self._question.has_images
+        ):
             self.choice = choice
             yield choice
 

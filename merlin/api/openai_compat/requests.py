@@ -57,7 +57,7 @@ _PICTURES = ("image/jpeg", "image/png", "image/webp", "image/gif")
 _SYSTEM = ("system", "developer")
 _UNION_FIELDS = ("content", "stop")
 MAX_STOPS, MAX_STOP_LENGTH, MAX_TOKENS, MAX_SEED = 4, 500, 1_000_000, 2**63 - 1
-# Unsupported field -> the text `door-not-<key>` that names an alternative.
+# Unsupported field -> the text `openai-not-<key>` that names an alternative.
 _UNSUPPORTED = {
     "n": "several",
     "tools": "tools",
@@ -176,7 +176,7 @@ class ChatCompletionRequest(_Read):
         return self.stream_options is not None and self.stream_options.include_usage
 
     @property
-    def steering(self) -> SamplingParams:
+    def sampling(self) -> SamplingParams:
         """Return the sampling parameters; max_completion_tokens overrides max_tokens."""
         stops = [self.stop] if isinstance(self.stop, str) else self.stop or []
         shape = self.response_format
@@ -233,20 +233,20 @@ class Question:
     """One question with its conversation.
 
     `name` is the model name of the request, `dataset` the dataset it refers to, None for the
-    default one. `talk` ends with the question; `system` is the caller's system prompt, `steering`
-    its sampling parameters.
+    default one. `conversation` ends with the question; `system` is the caller's system prompt,
+    `sampling` its sampling parameters.
     """
 
     name: str
     dataset: str | None
-    talk: tuple[Message, ...]
+    conversation: tuple[Message, ...]
     system: str = ""
-    steering: SamplingParams = DEFAULT_SAMPLING
+    sampling: SamplingParams = DEFAULT_SAMPLING
 
     @property
     def has_images(self) -> bool:
         """Return whether any message has an image."""
-        return any(message.images for message in self.talk)
+        return any(message.images for message in self.conversation)
 
     @property
     def kind(self) -> Format:
@@ -288,14 +288,14 @@ def question_of(
     """Return the question. Raises ApiError 400; `sees`: a vision model is configured."""
     messages = [_message(language, number, message) for number, message in enumerate(read.messages)]
     system = "\n\n".join(message.content for message in messages if message.role in _SYSTEM)
-    talk = tuple(message for message in messages if message.role not in _SYSTEM)
+    conversation = tuple(message for message in messages if message.role not in _SYSTEM)
     last = f"messages[{len(read.messages) - 1}]"
-    if not talk or talk[-1].role != "user":
+    if not conversation or conversation[-1].role != "user":
         raise field_error(language, f"{last}.role", "no-question")
-    if not talk[-1].content.strip() and not talk[-1].images:
+    if not conversation[-1].content.strip() and not conversation[-1].images:
         raise field_error(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
-    question = Question(read.model, dataset, talk, system.strip(), read.steering)
+    question = Question(read.model, dataset, conversation, system.strip(), read.sampling)
     if question.has_images and not sees:
         raise field_error(language, "messages", "no-pictures")
     return question
@@ -367,10 +367,10 @@ def reserve_question(caller: Caller, question: Question, asker: Asker) -> Candid
         status = HTTPStatus.NOT_FOUND
         arguments: dict[str, Any] = {"model": question.name, "names": names}
         raise refusal(asker.language, status, "no-model", NO_MODEL, "model", **arguments)
-    wish = request_of_call(services, question, asker.user_id)
-    first = first_candidate(ModelCatalogue(services.db), wish)
+    model_request = request_of_call(services, question, asker.user_id)
+    first = first_candidate(ModelCatalogue(services.db), model_request)
     window, before = asker.plan.window, first.before if first is not None else ()
-    if window is not None and not fits_window((*before, *question.talk), window):
+    if window is not None and not fits_window((*before, *question.conversation), window):
         status, code = HTTPStatus.BAD_REQUEST, "context_length_exceeded"
         raise refusal(asker.language, status, "window", code, "messages", limit=str(window))
     exceeded = reserve(services, asker, question.kind)

@@ -83,8 +83,8 @@ async def begin_talk(context: PublicContext, course: OneCourse, before: Number =
 @router.get("/courses/{course_id}/chat/talks")
 async def show_talks(context: PublicContext, course: OneCourse) -> Response:
     """Return the person's sessions about the course as a page."""
-    talks = await context.read(course_chat.list_talks, course) if context.user else []
-    view = {"course": course, "chat": _href(course), "days": _days(context, talks)}
+    sessions = await context.read(course_chat.list_sessions, course) if context.user else []
+    view = {"course": course, "chat": _href(course), "days": _days(context, sessions)}
     return render_page(context, "chat_talks.html", view, keep=NEVER_KEPT)
 
 
@@ -134,7 +134,7 @@ async def ask(
     q: Annotated[str, Form()] = "",
     near: Annotated[str, Form()] = "",
     again: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
-    talk: Annotated[int, Form(ge=0, le=MAX_ID)] = 0,
+    session_id: Annotated[int, Form(alias="talk", ge=0, le=MAX_ID)] = 0,
     once: Annotated[str, Form(pattern=f"^$|{PATTERN}")] = "",
 ) -> Response:
     """Ask a question; `near` is a suggested one, `again` the turn to repeat.
@@ -154,15 +154,15 @@ async def ask(
     message_id = number
     if again:
         old = await context.read(course_chat.find_question, again)
-        question_text, talk, message_id = old.text, old.session_id, old.message_id
+        question_text, session_id, message_id = old.text, old.session_id, old.message_id
     if not question_text or len(question_text) > MAX_CHARACTERS:
         wrong = context.say("question-too-long", limit=MAX_CHARACTERS) if question_text else ""
-        return await _refused(context, course, talk, q, wrong)
+        return await _refused(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(
         context.user, context.language, number, place, question_text, message_id=message_id
     )
-    asking = TurnStream(request, context, question, talk)
+    asking = TurnStream(request, context, question, session_id)
     # A browser ends the first request of a double submit.
     watch_question(request, asking, is_stoppable=not is_once)
     try:
@@ -176,9 +176,11 @@ async def ask(
         earlier = error.turn
         return seen_other(_turn_href(course, earlier.question.session_id, earlier.turn_id))
     except ApiError as error:
-        return await _refused(context, course, talk, question_text, str(error))
+        return await _refused(context, course, session_id, question_text, str(error))
     except Refused as error:
-        return await _refused(context, course, talk, question_text, refusal_text(context, error))
+        return await _refused(
+            context, course, session_id, question_text, refusal_text(context, error)
+        )
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
 
 
@@ -275,19 +277,19 @@ async def _page(
     href = await context.read(lambda _ctx, _actor: bot_href(services, course))
     left, is_over = await _left(context, course)
     is_opened = doing in {"correct", "tell"}
-    answers = {turn.answer for turn in chat.talk.turns} if chat.talk else set()
+    answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
     view = {
         "course": course,
         "chat": _href(course),
-        "here": f"{_href(course)}/{session_id}" if chat.talk else _href(course),
+        "here": f"{_href(course)}/{session_id}" if chat.session else _href(course),
         "examples_href": base_of(course.dataset),
         "markdown": html_by_answer.__getitem__,
         "passage_href": partial(_passage_href, course),
         "passage_name": partial(source_name, language=context.language),
         "serving": chat.serving,
-        "days": _days(context, chat.talks),
-        "talk": chat.talk,
+        "days": _days(context, chat.sessions),
+        "session": chat.session,
         "starters": chat.starters,
         "opened": turn,
         "doing": doing,
@@ -314,18 +316,18 @@ def _render_answers(answers: Iterable[str], language: str) -> dict[str, Markup]:
 
 
 def _days(
-    context: PageContext, talks: Sequence[SessionView]
+    context: PageContext, sessions: Sequence[SessionView]
 ) -> list[tuple[str, list[SessionView]]]:
     """Return the sessions grouped by day of last use, in the person's zone."""
     today = in_zone(context.services.clock(), context.zone).date()
 
-    def called(talk: SessionView) -> str:
-        ago = (today - in_zone(talk.touched_at, context.zone).date()).days
+    def called(session: SessionView) -> str:
+        ago = (today - in_zone(session.touched_at, context.zone).date()).days
         if ago <= 1:
             return "today" if ago < 1 else "yesterday"
         return "week" if ago <= today.weekday() else "earlier"
 
-    return [(context.say(f"talks-{day}"), list(some)) for day, some in groupby(talks, called)]
+    return [(context.say(f"sessions-{day}"), list(some)) for day, some in groupby(sessions, called)]
 
 
 async def _left(context: PageContext, course: Course) -> tuple[str, bool]:

@@ -427,12 +427,15 @@ def set_next_message(context: PageContext, response: Response, key: str, *number
 def _message(context: PageContext) -> tuple[str, int, str]:
     """Return the message of the last form: "<key>.<course id>", and a chat session id."""
     key, *numbers = browser.read_cookie(context.request, SAID_COOKIE).split(".")
-    course_id, talk, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [0, 0]
+    course_id, session_id, *_ = [int(number) for number in numbers if _NUMBER.fullmatch(number)] + [
+        0,
+        0,
+    ]
     course = context.courses.by_id.get(course_id)
     if key not in {"added", "removed", "deleted"} or course is None:
         return "", 0, ""
     if key == "deleted":
-        return context.say("talk-deleted"), 0, f"{course_href(course)}/chat/{talk}/restore"
+        return context.say("session-deleted"), 0, f"{course_href(course)}/chat/{session_id}/restore"
     message = context.say(f"said-{key}", name=course.title(context.language))
     return message, course_id if key == "removed" else 0, ""
 

@@ -38,12 +38,18 @@ class TurnStream(ChatStream):
 
     def _reserve(self) -> Candidate | None:
         ctx = self._services
-        self.talk, self.turn = course_chat.open_turn(ctx, self._chat_question, self._session_id)
-        if self.talk.refusal is not None:
-            raise quota_error(self._asker, self.talk.refusal, ctx.clock())
-        conversation = (*self.talk.summary, *self.talk.history, *self._question.talk)
-        self._question = replace(self._question, talk=conversation)
-        return self.talk.first
+        self.conversation, self.turn = course_chat.open_turn(
+            ctx, self._chat_question, self._session_id
+        )
+        if self.conversation.refusal is not None:
+            raise quota_error(self._asker, self.conversation.refusal, ctx.clock())
+        messages = (
+            *self.conversation.summary,
+            *self.conversation.history,
+            *self._question.conversation,
+        )
+        self._question = replace(self._question, conversation=messages)
+        return self.conversation.first
 
     def _charge(self, reply: Reply) -> None:
         language = self._chat_question.language
@@ -51,7 +57,7 @@ class TurnStream(ChatStream):
             note_text = text(language, "page-stopped")
         else:
             note_text = str(reply_error(reply, language) or answer_note(language, reply))
-        course_chat.close_turn(self._services, self.talk, self.turn, reply, note_text)
+        course_chat.close_turn(self._services, self.conversation, self.turn, reply, note_text)
 
     async def events(self) -> AsyncIterator[bytes]:
         """Yield the ids of turn and session, then the answer's pieces, as events."""

@@ -14,7 +14,7 @@ from functools import partial
 
 from telegram.error import NetworkError
 
-from merlin.app.ask import Talk, window_of
+from merlin.app.ask import Conversation, window_of
 from merlin.bot.context import BotContext
 from merlin.bot.updates import ReceivedAttachment
 from merlin.chat.answer import AnswerObserver, Reply
@@ -204,17 +204,17 @@ QUESTION_LENGTH = 500
 
 
 async def fit_prompt(
-    context: BotContext, talk: Talk, prompt: Prompt, observer: AnswerObserver
+    context: BotContext, conversation: Conversation, prompt: Prompt, observer: AnswerObserver
 ) -> Prompt:
     """Return the prompt with its attached texts, summarized if they are long.
 
     Raises Refused if the summarizing model does not answer.
     """
-    prompt = _with_document_model(context, talk, prompt)
+    prompt = _with_document_model(context, conversation, prompt)
     if prompt.format == "text" or prompt.images:
         return prompt
     room_tokens, part_tokens = await context.store.read(
-        lambda: _available_tokens(context, talk, prompt)
+        lambda: _available_tokens(context, conversation, prompt)
     )
     if prompt.format == "voice" and not prompt.papers and not fits_into(prompt.text, room_tokens):
         message = context.translate("media-ask-voice")
@@ -224,26 +224,34 @@ async def fit_prompt(
     return await _summarize_texts(context, prompt, part_tokens, room_tokens, observer)
 
 
-def _with_document_model(context: BotContext, talk: Talk, prompt: Prompt) -> Prompt:
+def _with_document_model(context: BotContext, conversation: Conversation, prompt: Prompt) -> Prompt:
     """Select the assistant model for documents, unless the session has its own model.
 
     With a preset, the system prompt says what to do with a document without a caption.
     """
     if not prompt.papers and prompt.format != "document":
         return prompt
-    if talk.wish.system:
+    if conversation.request.system:
         return prompt if context.text else replace(prompt, text="")
-    return prompt if talk.wish.chosen else replace(prompt, model=context.services.config.assistant)
+    return (
+        prompt
+        if conversation.request.chosen
+        else replace(prompt, model=context.services.config.assistant)
+    )
 
 
-def _available_tokens(context: BotContext, talk: Talk, prompt: Prompt) -> tuple[int, int]:
+def _available_tokens(
+    context: BotContext, conversation: Conversation, prompt: Prompt
+) -> tuple[int, int]:
     """Return the tokens for the attached texts and for a part of one; within the store's work."""
-    choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else talk.first
-    window = min(window_of(context.services, choice), talk.limit)
+    choice = Candidate(CandidateKind.CHOSEN, *prompt.model) if prompt.model else conversation.first
+    window = min(window_of(context.services, choice), conversation.limit)
     question_tokens = (
         0 if prompt.format == "voice" else estimate_tokens(Message("user", prompt.text))
     )
-    room_tokens = int(window * MATERIAL_SHARE) - count_window_tokens(talk.before) - question_tokens
+    room_tokens = (
+        int(window * MATERIAL_SHARE) - count_window_tokens(conversation.before) - question_tokens
+    )
     summarizer = _summarizing_model(context, prompt)
     part_tokens = (
         int(window_of(context.services, summarizer) * PART_SHARE) if summarizer else window

@@ -136,14 +136,14 @@ async def _stored_turn(context: BotContext) -> Turn | None:
 
 
 async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Source) -> None:
-    talk = await ask.begin(context.services, question_of(context))
+    conversation = await ask.begin(context.services, question_of(context))
     pace, waiting_text = context.services.pace, context.translate("bot-waiting")
     interval_s = pace.private_edit_s if context.is_private else pace.group_edit_s
     stop = answers.stop_button(context.language, context.update_id)
     editor = StreamingEditor(context.bot_api, context.place, interval_s, stop, waiting_text)
     placeholder = asyncio.ensure_future(_send_placeholder(context, turn, editor))
     try:
-        stored_turn, answer = await _ask(context, talk, source, (editor, placeholder))
+        stored_turn, answer = await _ask(context, conversation, source, (editor, placeholder))
     except Exception:
         # A placeholder that is being sent is recorded for the next attempt.
         await placeholder
@@ -151,7 +151,7 @@ async def _answer_by_edits(context: BotContext, turn: Turn | None, source: Sourc
     finally:
         placeholder.cancel()
     # Rendered while it is being stored, sent afterwards.
-    store_task = context.store.do(lambda: ask.finish(context.services, talk.asker, answer))
+    store_task = context.store.do(lambda: ask.finish(context.services, conversation.asker, answer))
     _, parts = await run_both(store_task, _render_answer(context, stored_turn, answer.written))
     await _send_answer(context, stored_turn, answer.written, parts)
 
@@ -174,7 +174,7 @@ async def _send_placeholder(context: BotContext, turn: Turn | None, editor: Stre
 
 async def _ask(
     context: BotContext,
-    talk: ask.Talk,
+    conversation: ask.Conversation,
     source: Source,
     output: tuple[StreamingEditor, Awaitable[int]],
 ) -> tuple[Turn, ask.Answer]:
@@ -182,7 +182,7 @@ async def _ask(
     editor, placeholder = output
 
     async def store_question(prompt: Prompt) -> Turn:
-        question, placeholder_id = _question(context, talk, prompt), await placeholder
+        question, placeholder_id = _question(context, conversation, prompt), await placeholder
         turn = await context.store.do(lambda: context.turns.ask(question, placeholder_id))
         context.bot_data.placeholders.pop(context.update_id, None)
         kill_point("placeholder.recorded")
@@ -193,16 +193,16 @@ async def _ask(
             if context.attachment is not None:
                 # Downloading, transcribing and reading take time.
                 await store_question(Prompt(context.text, context.format))
-            prompt, refusal = await _prompt(context, talk, source, (editor, stop))
+            prompt, refusal = await _prompt(context, conversation, source, (editor, stop))
             if refusal is not None:
                 return await store_question(prompt), refusal
             return await run_both(
-                store_question(prompt), _reply(context, talk, prompt, (editor, stop))
+                store_question(prompt), _reply(context, conversation, prompt, (editor, stop))
             )
 
 
 async def _answer_at_once(context: BotContext, source: Source) -> None:
-    talk = await ask.begin(context.services, question_of(context))
+    conversation = await ask.begin(context.services, question_of(context))
     # There is no message yet that the answer could be streamed into.
     bot_api, place, pace = context.bot_api, context.place, context.services.pace
     indicator: AnswerIndicator = TypingIndicator(bot_api, place, pace.typing_s)
@@ -210,12 +210,12 @@ async def _answer_at_once(context: BotContext, source: Source) -> None:
         indicator = DraftIndicator(bot_api, place, pace.private_edit_s, context.update_id)
     async with indicator as observer:
         with _stoppable(context) as stop:
-            prompt, refusal = await _prompt(context, talk, source, (observer, stop))
-            answer = refusal or await _reply(context, talk, prompt, (observer, stop))
+            prompt, refusal = await _prompt(context, conversation, source, (observer, stop))
+            answer = refusal or await _reply(context, conversation, prompt, (observer, stop))
 
     def prepare() -> Sequence[QueuedMessage]:
-        turn = context.turns.ask(_question(context, talk, prompt), None)
-        ask.finish(context.services, talk.asker, answer)
+        turn = context.turns.ask(_question(context, conversation, prompt), None)
+        ask.finish(context.services, conversation.asker, answer)
         parts = _answer_pages(context, turn, answer.written)
         return context.outbox.put(build_page_messages(context, parts))
 
@@ -235,16 +235,18 @@ def _stoppable(context: BotContext) -> Iterator[Stop]:
 
 async def _prompt(
     context: BotContext,
-    talk: ask.Talk,
+    conversation: ask.Conversation,
     source: Source,
     controls: tuple[AnswerObserver, Stop],
 ) -> tuple[Prompt, ask.Answer | None]:
     """Return the prompt, and the answer if the question is refused or stopped."""
     text_prompt = Prompt(context.text, context.format)
-    if talk.refusal is not None:
-        return text_prompt, ask.Answer(refusal_of(context, talk.refusal), talk.session)
+    if conversation.refusal is not None:
+        return text_prompt, ask.Answer(
+            refusal_of(context, conversation.refusal), conversation.session
+        )
     observer, stop = controls
-    prompt_task = asyncio.ensure_future(_build_prompt(context, talk, source, observer))
+    prompt_task = asyncio.ensure_future(_build_prompt(context, conversation, source, observer))
     stop.set_task(prompt_task)
     try:
         return await prompt_task, None
@@ -255,57 +257,71 @@ async def _prompt(
         if not (stop.is_pressed and prompt_task.cancelled()):
             raise
         refusal = stored_answer_of(Reply(Ending.STOPPED), context.language, None)
-    return text_prompt, ask.Answer(refusal, talk.session)
+    return text_prompt, ask.Answer(refusal, conversation.session)
 
 
 async def _build_prompt(
-    context: BotContext, talk: ask.Talk, source: Source, observer: AnswerObserver
+    context: BotContext, conversation: ask.Conversation, source: Source, observer: AnswerObserver
 ) -> Prompt:
     if context.format != "text":
         observer.on_text(context.translate("media-at-it", kind=context.format))
     prompt = await source(context)
-    return prompt if prompt.format == "text" else await fit_prompt(context, talk, prompt, observer)
+    return (
+        prompt
+        if prompt.format == "text"
+        else await fit_prompt(context, conversation, prompt, observer)
+    )
 
 
 async def _reply(
     context: BotContext,
-    talk: ask.Talk,
+    conversation: ask.Conversation,
     prompt: Prompt,
     controls: tuple[AnswerObserver, Stop],
 ) -> ask.Answer:
     """Ask the models of the session's route."""
-    wish, first = talk.wish, talk.first
+    request, first = conversation.request, conversation.first
     if prompt.model is not None:
-        wish = replace(wish, chosen=prompt.model)
-        first = await context.store.read(lambda: first_candidate(context.catalogue, wish))
-    message = Message("user", with_author(prompt.text, talk.name), images=prompt.images)
-    models = ask.route(context.services, wish, first, has_images=bool(prompt.images))
-    conversation = (*talk.summary, *talk.history, message)
+        request = replace(request, chosen=prompt.model)
+        first = await context.store.read(lambda: first_candidate(context.catalogue, request))
+    message = Message("user", with_author(prompt.text, conversation.name), images=prompt.images)
+    models = ask.route(context.services, request, first, has_images=bool(prompt.images))
+    messages = (*conversation.summary, *conversation.history, message)
     sources = ask.ground(context.services, first, prompt.text, context.language)
     reply_task = context.bot_data.answer_service.reply(
-        models, conversation, *controls, ground=None if prompt.images else sources
+        models, messages, *controls, ground=None if prompt.images else sources
     )
-    return _answer(context, talk, prompt, await reply_task)
+    return _answer(context, conversation, prompt, await reply_task)
 
 
-def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -> ask.Answer:
+def _answer(
+    context: BotContext, conversation: ask.Conversation, prompt: Prompt, reply: Reply
+) -> ask.Answer:
     """Return the answer with its notes and the updated session."""
     ctx = context.services
     stored_answer = stored_answer_of(reply, context.language, ask.cost_of(ctx, reply))
     stored_answer = ask.add_reply_costs(ctx, stored_answer, prompt.spent)
-    window = WindowCounter(ask.used_tokens(talk, prompt.text, reply), talk.limit)
+    window = WindowCounter(ask.used_tokens(conversation, prompt.text, reply), conversation.limit)
     if reply.limit_tokens:
         # The conversation before this question did not fit.
         window = WindowCounter(reply.limit_tokens, reply.limit_tokens)
     note, offer = "", ""
     if reply.text:
-        note, offer = window_note(window, context.language, is_warned=talk.session.is_warned)
+        note, offer = window_note(
+            window, context.language, is_warned=conversation.session.is_warned
+        )
         offer = answers.SHARED if offer and not context.is_private else offer
     key = "bot-renewed" if context.is_private else "groups-renewed"
-    renewed_note = context.translate(key) if talk.is_renewed else ""
-    left_text = left_note(context, talk.left) if reply.text and talk.left is not None else ""
+    renewed_note = context.translate(key) if conversation.is_renewed else ""
+    left_text = (
+        left_note(context, conversation.left)
+        if reply.text and conversation.left is not None
+        else ""
+    )
     newer_note = (
-        context.translate("models-newer", model=talk.newer) if reply.text and talk.newer else ""
+        context.translate("models-newer", model=conversation.newer)
+        if reply.text and conversation.newer
+        else ""
     )
     notes = [
         stored_answer.note,
@@ -316,16 +332,18 @@ def _answer(context: BotContext, talk: ask.Talk, prompt: Prompt, reply: Reply) -
         newer_note,
     ]
     session = replace(
-        talk.session,
-        title=talk.session.title
+        conversation.session,
+        title=conversation.session.title
         or build_session_title(context.text or text_outside_documents(prompt.text)),
         used_tokens=window.used,
-        is_warned=talk.session.is_warned or bool(note),
+        is_warned=conversation.session.is_warned or bool(note),
         is_full=bool(offer),
     )
-    if reply.text and talk.left_behind:
-        offer = offer or f"{answers.RENEWED}{talk.left_behind}"
-    offer = offer or (answers.NEWER if newer_note else answers.WORDED if talk.is_first else "")
+    if reply.text and conversation.left_behind:
+        offer = offer or f"{answers.RENEWED}{conversation.left_behind}"
+    offer = offer or (
+        answers.NEWER if newer_note else answers.WORDED if conversation.is_first else ""
+    )
     final_answer = replace(stored_answer, note="\n".join(filter(None, notes)), offer=offer)
     return ask.Answer(final_answer, session, reply)
 
@@ -351,9 +369,9 @@ def _shown_name(context: BotContext) -> str:
     return " ".join(context.sender_name.replace(":", " ").split())[:NAME_LENGTH]
 
 
-def _question(context: BotContext, talk: ask.Talk, prompt: Prompt) -> Question:
+def _question(context: BotContext, conversation: ask.Conversation, prompt: Prompt) -> Question:
     return Question(
-        session_id=talk.session.session_id,
+        session_id=conversation.session.session_id,
         update_id=context.update_id,
         user_id=context.user_id,
         text=prompt.text,

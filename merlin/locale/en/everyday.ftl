@@ -60,7 +60,7 @@ bot-start-course =
     /lang — язык, language
 bot-help = Ask by text, voice, photo or document, where these are turned on. I remember the conversation; /new starts a fresh one.
 bot-help-end = If I don't know, I'll say so. Didn't like an answer? Tap 👎 and suggest a better one.
-help-talk = Conversations
+help-sessions = Conversations
 help-answers = Model and instructions
 help-mine = My plan and data
 help-bot = About the bot

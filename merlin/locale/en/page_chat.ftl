@@ -6,28 +6,28 @@ page-in-telegram = In Telegram
 page-ask-in-telegram = Ask in Telegram
 page-answers-now = { $model } answers, since { $since }
 page-answered-earlier = { $old } answered, { $new } is live now
-page-talk = Chat
-page-talks = Chats
-page-new-talk = New chat
-page-talk-untitled = Untitled
-page-talk-questions =
+page-session = Chat
+page-sessions = Chats
+page-new-session = New chat
+page-session-untitled = Untitled
+page-session-questions =
     { $count ->
         [one] { $count } question
        *[other] { $count } questions
     }
-page-talks-today = Today
-page-talks-yesterday = Yesterday
-page-talks-week = This week
-page-talks-earlier = Earlier
-page-talk-delete = Delete
-page-talk-deleted = Chat deleted.
-page-talks-full =
+page-sessions-today = Today
+page-sessions-yesterday = Yesterday
+page-sessions-week = This week
+page-sessions-earlier = Earlier
+page-session-delete = Delete
+page-session-deleted = Chat deleted.
+page-sessions-full =
     Your plan saves { $most ->
         [one] { $most } chat
        *[other] { $most } chats
     } in each course. Delete one to start a new one.
-page-talks-none = No chats yet
-page-talks-none-hint = Ask about the course and the chat will be saved here.
+page-sessions-none = No chats yet
+page-sessions-none-hint = Ask about the course and the chat will be saved here.
 page-chat-empty = What would you like to ask?
 page-chat-empty-hint = A model trained on the course's examples answers. What isn't in them it won't invent; it offers something close.
 page-starters-from = Questions come from the course's examples.

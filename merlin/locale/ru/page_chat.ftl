@@ -6,30 +6,30 @@ page-in-telegram = В Telegram
 page-ask-in-telegram = Спросить в Telegram
 page-answers-now = отвечает { $model }, с { $since }
 page-answered-earlier = Отвечала { $old }, сейчас { $new }
-page-talk = Чат
-page-talks = Разговоры
-page-new-talk = Новый разговор
-page-talk-untitled = Без названия
-page-talk-questions =
+page-session = Чат
+page-sessions = Разговоры
+page-new-session = Новый разговор
+page-session-untitled = Без названия
+page-session-questions =
     { $count ->
         [one] { $count } вопрос
         [few] { $count } вопроса
        *[other] { $count } вопросов
     }
-page-talks-today = Сегодня
-page-talks-yesterday = Вчера
-page-talks-week = На этой неделе
-page-talks-earlier = Раньше
-page-talk-delete = Удалить
-page-talk-deleted = Разговор удалён.
-page-talks-full =
+page-sessions-today = Сегодня
+page-sessions-yesterday = Вчера
+page-sessions-week = На этой неделе
+page-sessions-earlier = Раньше
+page-session-delete = Удалить
+page-session-deleted = Разговор удалён.
+page-sessions-full =
     Ваш план хранит { $most ->
         [one] { $most } разговор
         [few] { $most } разговора
        *[many] { $most } разговоров
     } по каждому курсу. Чтобы начать новый, удалите один из них.
-page-talks-none = Разговоров пока нет
-page-talks-none-hint = Задайте вопрос о курсе, и разговор сохранится здесь.
+page-sessions-none = Разговоров пока нет
+page-sessions-none-hint = Задайте вопрос о курсе, и разговор сохранится здесь.
 page-chat-empty = О чём спросим?
 page-chat-empty-hint = Отвечает модель, обученная на примерах курса. Чего в них нет, того она не придумает, а предложит похожее.
 page-starters-from = Вопросы взяты из примеров курса.
