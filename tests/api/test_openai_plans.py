@@ -99,7 +99,7 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
         told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
         assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
         rows = site.database.sql("SELECT kind, by_whom FROM request")
-        assert rows == [("census", "api:door")]
+        assert rows == [("census", "api:openai")]
 
 
 def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):

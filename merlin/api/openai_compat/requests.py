@@ -326,7 +326,7 @@ def _image(language: str, place: str, url: str) -> Image:
         raise field_error(language, place, "picture-url") from error
 
 
-BY = "api:door"
+BY = "api:openai"
 
 
 def asker_of(caller: Caller, number: int = 0, dataset: str | None = None) -> Asker:
