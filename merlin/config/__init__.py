@@ -21,7 +21,16 @@ import yaml
 from pydantic import ValidationError
 
 from merlin.config.engine import BUILT_IN, OWN_BACKENDS, EngineConfig
-from merlin.config.faults import Fault, at, broken, in_file, unfulfilled, wrong
+from merlin.config.faults import (
+    Fault,
+    at,
+    broken,
+    in_file,
+    unfulfilled,
+    unreadable_scalar,
+    unsound,
+    wrong,
+)
 from merlin.config.section import ConfigSchema, Folder, Many, Opt, Section, Table, setting
 from merlin.config.settings import (
     DATABASE_PASSWORD,
@@ -203,7 +212,6 @@ def load(path: Path) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
         root = yaml.compose(text, Loader=yaml.CSafeLoader)
-        document = yaml.load(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
@@ -212,6 +220,14 @@ def load(path: Path) -> Config:
         raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
     except yaml.YAMLError as error:
         raise wrong([broken(path, error)]) from error
+    if faults := unsound(path, root):
+        raise wrong(faults)
+    try:
+        document = yaml.load(text, Loader=yaml.CSafeLoader)
+    except yaml.YAMLError as error:
+        raise wrong([broken(path, error)]) from error
+    except ValueError as error:
+        raise wrong([unreadable_scalar(path, root, error)]) from error
     try:
         config = Config.model_validate(
             {} if document is None else _whole(document), context={"base": path.resolve().parent}
@@ -244,6 +260,9 @@ def _faults_of(config: Config) -> Iterator[Fault]:
     for provider in config.providers:
         if provider.form == "yandex" and not provider.folder:
             yield at(f"providers.{provider.name}.folder", "config-no-folder")
+    if unreadable := [*_unreadable_addresses(config)]:
+        yield from unreadable
+        return
     if config.repository is not None and "" in (config.repository.forge or ()):
         yield at("repository.statuses", "config-no-forge")
     if config.security.two_people and len(set(config.telegram.admins)) < _TWO:
@@ -287,6 +306,27 @@ def _unknown_providers(config: Config) -> Iterator[Fault]:
     for place, choice in named:
         if choice.provider not in known:
             yield at(f"chat.{place}.provider", "config-no-provider", provider=choice.provider)
+
+
+def _unreadable_addresses(config: Config) -> Iterator[Fault]:
+    """Yield a fault for every address that is none: `http://[::1`, a port above 65535."""
+    url = config.repository.url if config.repository is not None else ""
+    # Several hosts may stand in the database's, each with a port.
+    own = [("database", config.database)]
+    own += [("repository.url", url if "://" in url else f"ssh://{url.replace(':', '/', 1)}")]
+    bad = [(place, url) for place, url in own if not _is_address(url, has_port=False)]
+    bad = bad or [(place, url) for place, url in _addresses(config) if not _is_address(url)]
+    for place, url in bad:
+        yield at(place, "config-wrong-form", found=url, example="https://example.com:8443")
+
+
+def _is_address(url: str, *, has_port: bool = True) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port if has_port else None
+    except ValueError:
+        return False
+    return True
 
 
 def _in_the_open(config: Config) -> Iterator[Fault]:

@@ -49,6 +49,10 @@ _KINDS = {
     "model_type": "object",
 }
 _KEYS |= dict.fromkeys(_KINDS, "config-wrong-type")
+# Of the values in the longest configuration, aliases written out.
+_MAX_NODES, _MAX_DEPTH = 100_000, 50
+# Fluent refuses longer arguments.
+_MAX_SHOWN = 200
 # A default that another key gives, which is wrong itself.
 _FOLLOWS = "default_factory_not_called"
 
@@ -64,9 +68,56 @@ def unfulfilled(
         key, arguments = _message(each, steps, schema)
         faults.append((_line(root, steps), ".".join(map(str, steps)), key, arguments))
     return [
-        _fault(f"{path}:{line}", name or "none", {"key": key, "arguments": arguments})
+        _fault(f"{path}:{line}", _cut(name) or "none", {"key": key, "arguments": arguments})
         for line, name, key, arguments in sorted(faults, key=lambda each: each[:2])
     ]
+
+
+def unsound(path: Path, root: yaml.Node | None) -> list[Fault]:
+    """Return the keys that occur twice, and what is nested too deeply or by aliases without end."""
+    left = [(root, 0)] if root is not None else []
+    twice: dict[tuple[int, str], int] = {}
+    count = 0
+    while left:
+        node, depth = left.pop()
+        place, count = f"{path}:{node.start_mark.line + 1}", count + 1
+        if depth > _MAX_DEPTH:
+            return [_fault(place, "none", _text("finding-too-deep", limit=_MAX_DEPTH))]
+        if count > _MAX_NODES:
+            return [_fault(place, "none", _text("config-too-many", limit=_MAX_NODES))]
+        if isinstance(node, yaml.SequenceNode):
+            left += [(each, depth + 1) for each in node.value]
+        elif isinstance(node, yaml.MappingNode):
+            first_lines: dict[str, int] = {}
+            for key, value in node.value:
+                line, name = key.start_mark.line + 1, str(key.value)
+                if name in first_lines:
+                    twice[line, name] = first_lines[name]
+                first_lines.setdefault(name, line)
+                left.append((value, depth + 1))
+    return [
+        _fault(
+            f"{path}:{line}", "none", _text("finding-duplicate-key", name=_cut(name), first=first)
+        )
+        for (line, name), first in sorted(twice.items())
+    ]
+
+
+def unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError) -> Fault:
+    """Return which value YAML cannot convert, such as a day that does not exist."""
+    constructor, left = yaml.constructor.SafeConstructor(), [root] if root is not None else []
+    for node in left:
+        if isinstance(node, yaml.MappingNode):
+            left += [each for pair in node.value for each in pair]
+        elif isinstance(node, yaml.SequenceNode):
+            left += node.value
+        else:
+            try:
+                constructor.construct_object(node)
+            except ValueError:
+                place = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
+                return _text("config-no-yaml", place=place, reason=_cut(str(error)))
+    return _text("config-no-yaml", place=str(path), reason=_cut(str(error)))
 
 
 def wrong(faults: Sequence[Fault]) -> ConfigError:
@@ -103,8 +154,9 @@ def _message(
         del steps[-1]
     if kind in ("extra_forbidden", "invalid_key") or (is_name and kind == "literal_error"):
         known = _node(schema, steps[:-1]).get("properties", ())
-        near = get_close_matches(str(steps[-1]), known, n=1)
-        return "config-unknown-key", {"name": str(steps[-1]), "near": next(iter(near), "none")}
+        name = _cut(str(steps[-1]))
+        near = get_close_matches(name, known, n=1)
+        return "config-unknown-key", {"name": name, "near": next(iter(near), "none")}
     name = str(steps.pop()) if is_name or kind == "missing" else ""
     if kind == "missing":
         return "config-missing-key", {"name": name}
@@ -153,7 +205,17 @@ def resolved(schema: Mapping[str, Any], node: Mapping[str, Any]) -> Mapping[str,
 
 def _as_yaml(found: object) -> str:
     """Return a value as YAML has it: `no` without quotes is false there, as many learn here."""
-    return found if isinstance(found, str) else json.dumps(found, ensure_ascii=False, default=str)
+    if isinstance(found, str):
+        return _cut(found)
+    return _cut(json.dumps(found, ensure_ascii=False, default=str))
+
+
+def _cut(words: str) -> str:
+    return words if len(words) <= _MAX_SHOWN else f"{words[:_MAX_SHOWN]}…"
+
+
+def _text(key: str, **arguments: object) -> Fault:
+    return {"key": key, "arguments": arguments}
 
 
 def _expected(kinds: Sequence[str]) -> Fault:

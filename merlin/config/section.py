@@ -32,6 +32,7 @@ from merlin.core.i18n import language_of
 from merlin.core.money import MICRO
 
 T = TypeVar("T")
+_MAX_PORT = 65535
 Language = Literal["ru", "en"]
 _DEVICE = r"(cpu|mps|cuda(:\d+)?)"
 
@@ -121,10 +122,10 @@ def in_micro(amount: float | None) -> int | None:
 
 def address_of(text: str) -> tuple[str, int]:
     """Return host and port of "host:port". Raises ValueError."""
-    host, _, port = text.rpartition(":")
-    if not host or not port.isdigit():
+    match = re.fullmatch(r"(\[[^\[\]]+\]|[^\[\]]+):(\d{1,5})", text, re.ASCII)
+    if match is None or int(match[2]) > _MAX_PORT:
         raise ValueError(f"{text!r} is not host:port")
-    return host.strip("[]"), int(port)
+    return match[1].strip("[]"), int(match[2])
 
 
 def resolve(path: str, info: ValidationInfo) -> str:
@@ -156,7 +157,11 @@ def _day(value: object) -> object:
 
 
 def _listen(text: str) -> str:
-    address_of(text)
+    try:
+        address_of(text)
+    except ValueError:
+        arguments = {"example": "127.0.0.1:8701", "found": text}
+        raise PydanticCustomError("config-wrong-form", "no address", arguments) from None
     return text
 
 

@@ -31,6 +31,19 @@ FAULTS = [
     ("timezone: ''", ":2: timezone: too short: at least 1 characters"),
     ("plans: {free: {title: {ru: а, en: a}, text: '1'}}", "a whole number or a group of keys"),
     ("plans: {}", ":2: plans: too few entries: at least 1"),
+    ("language: ru\nlanguage: en", ":3: The key “language” is already there in line 2"),
+    ("sunsets: {gpt: 2027-13-01}", ":2:16: this isn't YAML: month must be in 1..12"),
+    (f"daemon: {{tick_s: {'9' * 5000}}}", ":2:18: this isn't YAML: Exceeds the limit"),
+    (f"language: {'x' * 5000}", "xxx… isn't valid"),
+    ("api: &a {listen: *a}", ":2: Nested too deeply"),
+    (f"a: &a [{'x,' * 400}]\nb: &b [{'*a,' * 400}]\nc: *b", ": more than 100,000 values"),
+    ("api: {listen: '127.0.0.1:99999'}", ":2: api.listen: 127.0.0.1:99999 isn't valid; an example"),
+    ("database: 'postgresql://[::1'", ": database: postgresql://[::1 isn't valid; an example"),
+    ("repository: {url: 'git@[x:y', statuses: {kind: github}}", ": repository.url: ssh://git@[x/y"),
+    (
+        "providers:\n- {name: a, base_url: 'http://127.0.0.1:99999/v1'}",
+        ": providers.a.base_url: http://127.0.0.1:99999/v1 isn't valid; an example",
+    ),
 ]
 
 

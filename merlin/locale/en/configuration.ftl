@@ -7,6 +7,7 @@ config-fault =
     }
 config-no-yaml = { $place }: this isn't YAML: { $reason }
 config-no-utf8 = { $place }: this isn't a text in UTF-8
+config-too-many = more than { $limit } values, aliases written out
 config-unknown-key =
     { $near ->
         [none] unknown key

@@ -7,6 +7,7 @@ config-fault =
     }
 config-no-yaml = { $place }: это не YAML: { $reason }
 config-no-utf8 = { $place }: это не текст в UTF-8
+config-too-many = больше { $limit } значений, если расписать ссылки YAML
 config-unknown-key =
     { $near ->
         [none] такого ключа нет
