@@ -132,6 +132,9 @@ def _decrypt(source: IO[bytes], target: IO[bytes], keys: Sequence[bytes]) -> Non
     """Decrypt `source` into `target`. Raises Refused if none of the keys fits."""
     head = source.read(len(HEAD) + _KEY_ID + NONCE_BYTES)
     named = head[len(HEAD) : -NONCE_BYTES].decode("ascii", "replace")
+    is_whole = len(head) == len(HEAD) + _KEY_ID + NONCE_BYTES and head.startswith(HEAD)
+    if not (is_whole and named.isascii() and named.isalnum()):
+        raise Refused("another head", "restore-broken", why="AES-256-GCM")
     key = next((each for each in keys if key_id(each) == named), None)
     if key is None:
         raise Refused("another key", "restore-wrong-key" if keys else "restore-no-key", id=named)
@@ -344,8 +347,9 @@ def _parse_manifest(content: bytes) -> Manifest:
         }:
             raise Refused("a newer backup", "restore-newer", version=str(document["merlin"]))
         members = {name: FileDigest(**each) for name, each in document.pop("members").items()}
+        from_iso(document["created_at"])
         return Manifest(**{**document, "schema": tuple(document["schema"])}, members=members)
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise Refused("no manifest", "restore-broken", why=MANIFEST) from error
 
 

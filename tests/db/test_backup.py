@@ -8,6 +8,7 @@ import hashlib
 import io
 import json
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -189,6 +190,12 @@ def unnamed(whole):
     return gzip.compress(gzip.decompress(whole).replace(b'"schema"', b'"scheme"'), 1)
 
 
+def undated(whole):
+    return gzip.compress(
+        re.sub(rb'"created_at": "20', b'"created_at": "zz', gzip.decompress(whole)), 1
+    )
+
+
 def newer(whole):
     return gzip.compress(gzip.decompress(whole).replace(b'"m001_', b'"m999_'), 1)
 
@@ -200,6 +207,8 @@ def newer(whole):
         (change_archive, "no whole backup"),
         (unnamed, "no whole backup: manifest.json"),
         (newer, "newer"),
+        (undated, "no whole backup: manifest.json"),
+        (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: AES-256-GCM"),
     ],
 )
 def test_a_broken_or_newer_archive_changes_nothing(place, capfd, harm, said):
