@@ -1,8 +1,7 @@
-"""`make bench`: run the measurements that take minutes; `python -m bench NAME` runs one.
+"""`make bench` runs the short measurements; `python -m bench NAME [ARGUMENT…]` runs one.
 
-`gate`, `kills`, `storm`, `billing`, `learning`, `engine`, `chat`, `api`, `dataset`, `simulation`
-and `soak` take longest and are run by name alone, and so is `house`. `learning` and those after it
-take words: names of rows, options, or revisions.
+All others are run only by name; some take hours. Those in `WITH_ARGUMENTS` accept arguments: names
+of rows, options, or revisions.
 """
 
 from __future__ import annotations
@@ -16,17 +15,19 @@ NAMES = (
     *("contract", "page", "lint", "fuzz", "lineage", "promotions", "idle", "replicas", "upgrade"),
     *("operations", "faults", "autoscaling", "killed"),
 )
-WITH_WORDS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
+WITH_ARGUMENTS = ("learning", "engine", "chat", "api", "dataset", "house", "simulation", "soak")
 
 
 def main() -> None:
     """Run the named measurements, or all quick ones."""
-    if sys.argv[1:2] and sys.argv[1] in WITH_WORDS:
+    if sys.argv[1:2] and sys.argv[1] in WITH_ARGUMENTS:
         import_module(f"bench.{sys.argv[1]}").run(sys.argv[2:])
         return
     for name in sys.argv[1:] or QUICK:
         if name not in NAMES:
-            sys.exit(f"no measurement {name}; there are {', '.join(sorted((*NAMES, *WITH_WORDS)))}")
+            sys.exit(
+                f"no measurement {name}; there are {', '.join(sorted((*NAMES, *WITH_ARGUMENTS)))}"
+            )
         print(f"\n## {name}")
         import_module(f"bench.{name}").run()
 

@@ -1,4 +1,4 @@
-"""Figures of repeated runs: minimum, median and maximum, on one line."""
+"""Format the figures of repeated runs: minimum, median and maximum."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 def line(what: str, values: Sequence[float], unit: str = "s") -> str:
     """Return `what: min / median / max unit (n runs)`."""
-    told = " / ".join(
+    values_text = " / ".join(
         f"{value:.2f}" for value in (min(values), statistics.median(values), max(values))
     )
-    return f"{what}: {told} {unit} ({len(values)} runs)"
+    return f"{what}: {values_text} {unit} ({len(values)} runs)"

@@ -1,10 +1,11 @@
-"""Whether the gate holds planted regressions, and lets harmless changes through.
+"""Measure whether the gate holds injected regressions and passes harmless changes.
 
-Each try teaches a shipped set anew by `recall`, with one change, and sets the model beside that of
-the set as it is, by `gate.find_hold`. The questions are the set's test examples and paraphrases.
-A regression: an answer that is asked for is that of another example; two such answers are swapped;
-the examples of a tenth of the questions are gone. A harmless change: another order; one example of
-another subject, or one wording of a taught answer, more; one example less that nothing asks for.
+Each try trains a sample dataset with `recall` after one change, and compares the model with that of
+the unchanged dataset by `gate.find_hold`. The questions are the dataset's test examples and
+paraphrases. Regressions: a tested answer is replaced by another example's; two tested answers are
+swapped; the examples for a tenth of the questions are removed. Harmless changes: another order; one
+more example of another subject; one more wording of a trained answer; one example less that no
+question asks for.
 """
 
 from __future__ import annotations
@@ -33,101 +34,110 @@ Change = Callable[["Course", random.Random], Examples]
 
 
 class Course:
-    """A shipped set: what it teaches, its questions, and the answers of the model that serves."""
+    """A sample dataset: its training examples, questions, and the serving model's answers."""
 
     def __init__(self, name: str) -> None:
-        self.taught: Examples = {
+        self.training: Examples = {
             key: example["messages"] for key, example in example_files(name, test=False).items()
         }
-        own = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
-        self.wordings = [(one["ask"], one["expect"]) for one in own["hard"]]
+        questions_file = read_yaml(ROOT / f"tests/engine/questions/{name}.yaml")
+        self.wordings = [(case["ask"], case["expect"]) for case in questions_file["hard"]]
         tests = [
-            _pair(example_file["messages"])
+            _first_pair(example_file["messages"])
             for example_file in example_files(name, test=True).values()
         ]
-        taught = [(one["ask"], _pair(self.taught[one["expect"]])[1]) for one in own["paraphrases"]]
+        paraphrases = [
+            (case["ask"], _first_pair(self.training[case["expect"]])[1])
+            for case in questions_file["paraphrases"]
+        ]
         self.tests = len(tests)
         self.questions = [
-            Question(str(place), (Message("user", asked),), answer)
-            for place, (asked, answer) in enumerate([*tests, *taught])
+            Question(str(index), (Message("user", question),), answer)
+            for index, (question, answer) in enumerate([*tests, *paraphrases])
         ]
-        self.serving = self.answers(self.taught)
+        self.serving = self.answers(self.training)
 
-    def answers(self, taught: Examples) -> list[JudgedAnswer]:
-        """Return what a model that was taught so answers to every question."""
+    def answers(self, training: Examples) -> list[JudgedAnswer]:
+        """Train a model on these examples; return its answers to all questions."""
         with tempfile.TemporaryDirectory() as folder:
-            ask, _seconds = train_recall(list(taught.values()), Path(folder) / "model")
+            ask, _seconds = train_recall(list(training.values()), Path(folder) / "model")
         replies = [ask(question.messages[-1].content) for question in self.questions]
-        said = [Answer(reply.text, known=reply.known) for reply in replies]
+        model_answers = [Answer(reply.text, known=reply.known) for reply in replies]
         return [
             JudgedAnswer(question, answer, kind_of(answer, question))
-            for question, answer in zip(self.questions, said, strict=True)
+            for question, answer in zip(self.questions, model_answers, strict=True)
         ]
 
-    def tested(self) -> Counter[str]:
-        """Return how many questions the serving model answers by each taught answer, rightly."""
-        right = (each for each in self.serving if each.kind is AnswerKind.RIGHT)
-        return Counter(each.question.reference.strip() for each in right)
+    def count_right(self) -> Counter[str]:
+        """Return trained answer -> number of questions that it answers correctly."""
+        right = (answer for answer in self.serving if answer.kind is AnswerKind.RIGHT)
+        return Counter(answer.question.reference.strip() for answer in right)
 
-    def answered(self, answers: Mapping[str, str]) -> Examples:
-        """Return the examples with other answers in the place of some."""
+    def with_answers(self, answers: Mapping[str, str]) -> Examples:
+        """Return the examples with these answers replaced."""
         return {
             key: [
-                {"assistant": answers.get(one["assistant"].strip(), one["assistant"])}
-                if "assistant" in one
-                else one
-                for one in talk
+                {"assistant": answers.get(turn["assistant"].strip(), turn["assistant"])}
+                if "assistant" in turn
+                else turn
+                for turn in turns
             ]
-            for key, talk in self.taught.items()
+            for key, turns in self.training.items()
         }
 
 
 def replace_answer(course: Course, rng: random.Random) -> Examples:
     """Return the examples with one tested answer replaced by that of another example."""
-    wrong = rng.choice(list(course.tested()))
-    others = [_pair(talk)[1] for talk in course.taught.values()]
-    other = rng.choice([each for each in others if each.strip() != wrong])
-    return course.answered({wrong: other})
+    wrong = rng.choice(list(course.count_right()))
+    others = [_first_pair(turns)[1] for turns in course.training.values()]
+    other = rng.choice([answer for answer in others if answer.strip() != wrong])
+    return course.with_answers({wrong: other})
 
 
 def swap_answers(course: Course, rng: random.Random) -> Examples:
     """Return the examples with two tested answers swapped."""
-    one, other = rng.sample(list(course.tested()), 2)
-    return course.answered({one: other, other: one})
+    turn, other = rng.sample(list(course.count_right()), 2)
+    return course.with_answers({turn: other, other: turn})
 
 
 def remove_subject(course: Course, rng: random.Random) -> Examples:
-    """Return the examples without the answers that a tenth of the questions ask for."""
-    tested, gone = course.tested(), set[str]()
-    for answer in rng.sample(list(tested), len(tested)):
-        if sum(tested[each] for each in gone) >= GONE * len(course.questions):
+    """Return the examples without the answers to a tenth of the questions."""
+    count_right, removed = course.count_right(), set[str]()
+    for answer in rng.sample(list(count_right), len(count_right)):
+        if sum(count_right[answer] for answer in removed) >= GONE * len(course.questions):
             break
-        gone.add(answer)
-    return {key: talk for key, talk in course.taught.items() if _pair(talk)[1].strip() not in gone}
+        removed.add(answer)
+    return {
+        key: turns
+        for key, turns in course.training.items()
+        if _first_pair(turns)[1].strip() not in removed
+    }
 
 
 def shuffle(course: Course, rng: random.Random) -> Examples:
     """Return the examples in another order."""
-    return dict(rng.sample(list(course.taught.items()), len(course.taught)))
+    return dict(rng.sample(list(course.training.items()), len(course.training)))
 
 
 def add_example(course: Course, rng: random.Random) -> Examples:
-    """Return the examples with one of another subject."""
-    return _with_one(course, rng.choice(HARMLESS), rng)
+    """Return the examples with one more of another subject."""
+    return _insert_example(course, rng.choice(HARMLESS), rng)
 
 
 def add_wording(course: Course, rng: random.Random) -> Examples:
-    """Return the examples with another wording of a taught question."""
-    asked, expected = rng.choice(course.wordings)
-    return _with_one(course, (asked, _pair(course.taught[expected])[1]), rng)
+    """Return the examples with one more wording of a trained question."""
+    question, expected = rng.choice(course.wordings)
+    return _insert_example(course, (question, _first_pair(course.training[expected])[1]), rng)
 
 
 def remove_untested(course: Course, rng: random.Random) -> Examples:
     """Return the examples without one that no question asks for."""
     asked = {question.reference.strip() for question in course.questions}
-    unasked = [key for key, talk in course.taught.items() if _pair(talk)[1].strip() not in asked]
-    gone = rng.choice(unasked)
-    return {key: talk for key, talk in course.taught.items() if key != gone}
+    unasked = [
+        key for key, turns in course.training.items() if _first_pair(turns)[1].strip() not in asked
+    ]
+    removed = rng.choice(unasked)
+    return {key: turns for key, turns in course.training.items() if key != removed}
 
 
 PLANTED: Sequence[Change] = (replace_answer, swap_answers, remove_subject)
@@ -135,54 +145,56 @@ HARMLESS_CHANGES: Sequence[Change] = (shuffle, add_example, add_wording, remove_
 
 
 def run() -> None:
-    """Print a row a kind of change: how many were held, by all questions and by the tests alone."""
+    """Print how many tries of each kind were held, by all questions and by the tests only."""
     os.environ["OPENBLAS_NUM_THREADS"] = "1"
     courses = [Course(name) for name in SETS]
-    print("change | tries | held, by all questions | held, by the test examples alone")
-    for title, changes in (("planted", PLANTED), ("harmless", HARMLESS_CHANGES)):
+    print("change | tries | held, by all questions | held, by the test examples only")
+    for title, changes in (("regression", PLANTED), ("harmless", HARMLESS_CHANGES)):
         total = []
-        for change, found in try_changes(courses, changes, TRIES):
-            print(_row(f"{title}: {change.__name__}", found), flush=True)
-            total += found
+        for change, results in try_changes(courses, changes, TRIES):
+            print(_row(f"{title}: {change.__name__}", results), flush=True)
+            total += results
         print(_row(f"{title}: all", total), flush=True)
-    asked = ", ".join(f"{len(course.questions)} ({course.tests})" for course in courses)
-    print(f"questions a set (its test examples): {asked}")
+    counts = ", ".join(f"{len(course.questions)} ({course.tests})" for course in courses)
+    print(f"questions of each dataset (its test examples): {counts}")
 
 
-Found = tuple[HoldReason | None, HoldReason | None]
+GateResult = tuple[HoldReason | None, HoldReason | None]
 
 
 def try_changes(
     courses: Sequence[Course], changes: Sequence[Change], tries: int, seed: int = SEED
-) -> Iterator[tuple[Change, list[Found]]]:
-    """Yield each change with what the gate said of its share of the tries, over the courses."""
-    rng = random.Random(seed)  # noqa: S311 - the same tries every time
-    for place, change in enumerate(changes):
-        share = len(range(place, tries, len(changes)))
-        tried = islice(cycle(courses), share)
-        yield change, [_judge(course, change(course, rng)) for course in tried]
+) -> Iterator[tuple[Change, list[GateResult]]]:
+    """Yield each change with the gate's results for its share of the tries, over the courses."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable
+    for index, change in enumerate(changes):
+        count = len(range(index, tries, len(changes)))
+        courses_tried = islice(cycle(courses), count)
+        yield change, [_apply_gate(course, change(course, rng)) for course in courses_tried]
 
 
-def _judge(course: Course, taught: Examples) -> Found:
-    answers = course.answers(taught)
+def _apply_gate(course: Course, training: Examples) -> GateResult:
+    answers = course.answers(training)
     pairs = list(pair_answers(answers, course.serving))
-    few = pairs[: course.tests]
-    return find_hold(RULE, answers, pairs), find_hold(RULE, [now for now, _ in few], few)
+    test_pairs = pairs[: course.tests]
+    return find_hold(RULE, answers, pairs), find_hold(
+        RULE, [now for now, _ in test_pairs], test_pairs
+    )
 
 
-def _row(title: str, founds: Sequence[Found]) -> str:
-    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*founds, strict=True))
-    return f"{title} | {len(founds)} | {by_all} | {by_tests}"
+def _row(title: str, results: Sequence[GateResult]) -> str:
+    by_all, by_tests = (sum(map(bool, holds)) for holds in zip(*results, strict=True))
+    return f"{title} | {len(results)} | {by_all} | {by_tests}"
 
 
-def _pair(talk: Sequence[dict[str, str]]) -> tuple[str, str]:
+def _first_pair(turns: Sequence[dict[str, str]]) -> tuple[str, str]:
     """Return the first question of an example and its answer."""
-    values = {role: text for one in reversed(talk) for role, text in one.items()}
+    values = {role: text for turn in reversed(turns) for role, text in turn.items()}
     return values.get("user", ""), values["assistant"]
 
 
-def _with_one(course: Course, pair: tuple[str, str], rng: random.Random) -> Examples:
-    talks, (asked, answer) = list(course.taught.items()), pair
-    new = ("more", [{"user": asked}, {"assistant": answer}])
-    talks.insert(rng.randint(0, len(talks)), new)
-    return dict(talks)
+def _insert_example(course: Course, pair: tuple[str, str], rng: random.Random) -> Examples:
+    conversations, (question, answer) = list(course.training.items()), pair
+    new = ("more", [{"user": question}, {"assistant": answer}])
+    conversations.insert(rng.randint(0, len(conversations)), new)
+    return dict(conversations)

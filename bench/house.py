@@ -1,10 +1,10 @@
-"""The size and shape of the code: `python -m bench house [--json] [--walks] [REVISION…]`.
+"""Measure the size and structure of the code: `python -m bench house [OPTION…] [REVISION…]`.
 
-Counted by `ast` under merlin/, in the working tree and in each revision: lines, files, classes,
-Protocols and those with one implementation, modules that one other imports, the widest list of
-imports, private names taken from others, definitions with a retired name. With `--walks` also the
-files of both ways, from a run of the demo under a profiler (`bench.walk`); with `--names` each
-definition with a retired name. A thermometer, never a test.
+Counted with `ast` under merlin/, in the working tree and in each revision: lines, files, classes,
+Protocols and those with one implementation, modules with one importer, the longest list of imports,
+private names imported from other packages, definitions with a retired name. `--walks` adds the
+files on both code paths, from a run of the demo under a profiler (`bench.walk`); `--names` prints
+each definition with a retired name; `--json` prints JSON. These figures are not tested.
 """
 
 from __future__ import annotations
@@ -20,50 +20,47 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 
-from bench.walk import walks
+from bench.walk import measure_walks
 
 ROOT = Path(__file__).parents[1]
-# Names of modules, classes and functions that the field has words for, as methods too.
+# Metaphors that were replaced by usual technical terms: names of modules, classes and functions.
 RETIRED = frozenset((Path(__file__).parent / "retired_names.txt").read_text("utf-8").split())
 
 
-def run(words: Sequence[str] = ()) -> None:
-    """Print a table: a row a figure, a column the working tree and each revision."""
-    options = {word for word in words if word.startswith("--")}
+def run(arguments: Sequence[str] = ()) -> None:
+    """Print a table with a row per figure, and columns for the working tree and each revision."""
+    options = {word for word in arguments if word.startswith("--")}
     columns: dict[str, Mapping[str, object]] = {}
-    for name in ("working tree", *(word for word in words if word not in options)):
-        with _tree(name) as root:
+    for name in ("working tree", *(word for word in arguments if word not in options)):
+        with _checkout(name) as root:
             if "--names" in options:
-                print(
-                    "\n".join(
-                        f"{where} {what}" for where, what in _retired(_trees(root / "merlin"))
-                    )
-                )
+                for position, definition in _find_retired(_parse_modules(root / "merlin")):
+                    print(position, definition)
                 continue
             columns[name] = {
-                **figures(root / "merlin"),
-                **(_ways(root) if "--walks" in options else {}),
+                **measure(root / "merlin"),
+                **(_measure_walks(root) if "--walks" in options else {}),
             }
     if "--json" in options:
         print(json.dumps(columns, indent=1, ensure_ascii=False))
     elif columns:
-        _show(columns)
+        _print_table(columns)
 
 
-def _show(columns: Mapping[str, Mapping[str, object]]) -> None:
+def _print_table(columns: Mapping[str, Mapping[str, object]]) -> None:
     print(f"| what | {' | '.join(columns)} |\n|---|{'---|' * len(columns)}")
     for name in next(iter(columns.values())):
         cells = [column[name] for column in columns.values()]
         if all(isinstance(cell, int) for cell in cells):
             print(f"| {name} | {' | '.join(f'{cell:,}' for cell in cells)} |")
-    for column, told in columns.items():
-        for name, files in told.items():
+    for column, figures_by_name in columns.items():
+        for name, files in figures_by_name.items():
             if isinstance(files, list):
                 print(f"\n{column}, {name}:\n" + "\n".join(files))
 
 
 @contextmanager
-def _tree(revision: str) -> Iterator[Path]:
+def _checkout(revision: str) -> Iterator[Path]:
     if revision == "working tree":
         yield ROOT
         return
@@ -75,23 +72,23 @@ def _tree(revision: str) -> Iterator[Path]:
         yield Path(folder)
 
 
-def _ways(root: Path) -> Mapping[str, object]:
+def _measure_walks(root: Path) -> Mapping[str, object]:
     values: dict[str, object] = {}
-    for name, walk in walks(root).items():
-        for of, way in (("", walk), (" of its subjects", walk.subject)):
-            values[f"{name}: files{of}"] = len(way.files)
-            values[f"{name}: folders{of}"] = way.folders
-            values[f"{name}: changes of folder{of}"] = way.changes
+    for name, walk in measure_walks(root).items():
+        for suffix, files_of_walk in (("", walk), (" of its subjects", walk.subject)):
+            values[f"{name}: files{suffix}"] = len(files_of_walk.files)
+            values[f"{name}: folders{suffix}"] = files_of_walk.folders
+            values[f"{name}: changes of folder{suffix}"] = files_of_walk.changes
         values[f"{name}: way"] = list(walk.files)
     return values
 
 
-def _trees(package: Path) -> Mapping[str, ast.Module]:
-    return {_module(path, package): _parsed(path) for path in sorted(package.rglob("*.py"))}
+def _parse_modules(package: Path) -> Mapping[str, ast.Module]:
+    return {_module_name(path, package): _parse(path) for path in sorted(package.rglob("*.py"))}
 
 
-def _retired(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
-    """Yield where each definition with a retired name is, and its name."""
+def _find_retired(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
+    """Yield the position and name of each definition with a retired name."""
     kinds = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
     for module, tree in trees.items():
         if module.rpartition(".")[2] in RETIRED:
@@ -101,14 +98,14 @@ def _retired(trees: Mapping[str, ast.Module]) -> Iterator[tuple[str, str]]:
                 yield f"{module}:{node.lineno}", node.name
 
 
-def figures(package: Path) -> Mapping[str, int]:
+def measure(package: Path) -> Mapping[str, int]:
     """Return the figures of one tree by name."""
-    trees = _trees(package)
+    trees = _parse_modules(package)
     sizes = [path.read_text("utf-8").count("\n") for path in package.rglob("*.py")]
     classes = [
         node for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)
     ]
-    protocols = [each for each in classes if _is_protocol(each)]
+    protocols = [node for node in classes if _is_protocol(node)]
     importers, widest, private = _imports(trees)
     return {
         "files": len(trees),
@@ -116,20 +113,20 @@ def figures(package: Path) -> Mapping[str, int]:
         "files under 60 lines": sum(size < 60 for size in sizes),
         "classes": len(classes),
         "Protocols": len(protocols),
-        "Protocols with one implementation at most": _lonely(protocols, classes),
+        "Protocols with one implementation at most": _count_single(protocols, classes),
         "modules with one importer": sum(len(importer) == 1 for importer in importers.values()),
         "widest import list": widest,
         "private names imported from other packages": private,
-        "definitions with a retired name": sum(1 for _ in _retired(trees)),
+        "definitions with a retired name": sum(1 for _ in _find_retired(trees)),
     }
 
 
-def _module(path: Path, package: Path) -> str:
+def _module_name(path: Path, package: Path) -> str:
     steps = path.relative_to(package.parent).with_suffix("").parts
     return ".".join(steps[:-1] if steps[-1] == "__init__" else steps)
 
 
-def _parsed(path: Path) -> ast.Module:
+def _parse(path: Path) -> ast.Module:
     return ast.parse(path.read_text("utf-8"))
 
 
@@ -139,19 +136,19 @@ def _is_protocol(node: ast.ClassDef) -> bool:
 
 def _methods(node: ast.ClassDef) -> frozenset[str]:
     kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
-    names = {each.name for each in node.body if isinstance(each, kinds)}
+    names = {node.name for node in node.body if isinstance(node, kinds)}
     return frozenset(name for name in names if not name.startswith("_"))
 
 
-def _lonely(protocols: Sequence[ast.ClassDef], classes: Sequence[ast.ClassDef]) -> int:
-    """Count the Protocols whose public methods stand together in one other class at most."""
-    others = [_methods(each) for each in classes if not _is_protocol(each)]
-    wanted = [_methods(protocol) for protocol in protocols]
-    return sum(sum(names <= other for other in others) <= 1 for names in wanted if names)
+def _count_single(protocols: Sequence[ast.ClassDef], classes: Sequence[ast.ClassDef]) -> int:
+    """Count the Protocols whose public methods are all in one other class at most."""
+    others = [_methods(node) for node in classes if not _is_protocol(node)]
+    required = [_methods(protocol) for protocol in protocols]
+    return sum(sum(names <= other for other in others) <= 1 for names in required if names)
 
 
 def _imports(trees: Mapping[str, ast.Module]) -> tuple[Mapping[str, set[str]], int, int]:
-    """Return who imports each module, how many modules the widest imports, private names taken."""
+    """Return module -> importers, the largest number of imports, and that of private names."""
     importers: dict[str, set[str]] = defaultdict(set)
     width: Counter[str] = Counter()
     private = 0
@@ -161,7 +158,7 @@ def _imports(trees: Mapping[str, ast.Module]) -> tuple[Mapping[str, set[str]], i
             if not isinstance(node, ast.ImportFrom) or not node.module:
                 continue
             steps = node.module.split(".")
-            # The typing of the standard library, which no program can import, lies in _typeshed.
+            # _typeshed has types of the standard library, which are only for type checkers.
             is_typing = steps[0] == "_typeshed"
             private += not is_typing and any(
                 step.startswith("_") and step[1:2] != "_" for step in steps
@@ -169,7 +166,7 @@ def _imports(trees: Mapping[str, ast.Module]) -> tuple[Mapping[str, set[str]], i
             for name in node.names:
                 full = f"{node.module}.{name.name}"
                 imported.add(full if full in trees else node.module)
-        for each in imported & trees.keys():
-            importers[each].add(module)
-        width[module] = sum(each.startswith("merlin") for each in imported)
+        for other in imported & trees.keys():
+            importers[other].add(module)
+        width[module] = sum(other.startswith("merlin") for other in imported)
     return importers, max(width.values()), private

@@ -1,7 +1,7 @@
-"""What must hold of a quiet demo, looked at from the outside.
+"""Check the invariants of an idle demo from outside.
 
-The outside is its database, its git repository, its folders, and what the stand-ins of Telegram
-and YooKassa and the engine tell of themselves. `look` yields a line for each thing that is wrong.
+It reads the database, the git repository, the folders, and the state of the stand-ins and the
+engine. `find_violations` yields a line for each violation.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from merlin.wiring.context import reading
 
 CALL_S = 30.0
 WAITING = "…"
-# What is of the moment in a state folder whose processes run.
+# Temporary files and locks in a state folder.
 _TEMPORARY = re.compile(r"^\.(backup|restore)-|\.tmp$|^tmp|\.lock$")
 _LOCKS = {"daemon.lock", "merlin.lock", "bot.lock"}
 
 
 @dataclass
-class Said:
-    """What the outside was promised: updates taken, files pushed, edits and orders accepted."""
+class Promises:
+    """Accepted inputs: updates, pushed files, edits and orders."""
 
     updates: set[int] = field(default_factory=set)
     pushed: dict[str, str] = field(default_factory=dict)
@@ -43,20 +43,20 @@ class Said:
     orders: set[str] = field(default_factory=set)
 
 
-def rows(place: Place, words: str, *values: object) -> list[tuple[Any, ...]]:
-    """Read the demo's database; nothing before there is one."""
+def query_rows(place: Place, query: str, *values: object) -> list[tuple[Any, ...]]:
+    """Query the demo's database; no rows before it exists."""
     try:
         with closing(
             sqlite3.connect(f"file:{place.folder}/state/merlin.db?mode=ro", uri=True)
         ) as db:
-            return db.execute(words, values).fetchall()
+            return db.execute(query, values).fetchall()
     except sqlite3.OperationalError:
         return []
 
 
-# What is under way; a quiet demo has none of it. A question on a page whose api was killed stays
-# asked (bot_id 0): the page offers to ask again, and the question is given back later.
-_UNDER_WAY = {
+# Pending rows, which an idle demo does not have. A question on a page whose API was killed stays
+# open (bot_id 0): the page offers to ask again, and the reserved question is released later.
+_PENDING = {
     "updates": "state = 'waiting'",
     "turn": "state <> 'told' AND bot_id <> 0",
     "notice": "handed_over_at IS NULL",
@@ -71,54 +71,55 @@ _UNDER_WAY = {
 }
 
 
-def under_way(place: Place, said: Said) -> list[str]:
-    """Return what is not yet quiet; empty once all is."""
-    found = [
-        f"{table}: {number}"
-        for table, states in _UNDER_WAY.items()
-        for ((number,),) in [rows(place, f"SELECT COUNT(*) FROM {table} WHERE {states}") or [(0,)]]  # noqa: S608 - our own words
-        if number
-    ]
-    known = {number for (number,) in rows(place, "SELECT update_id FROM updates")}
-    if lost := said.updates - known:
-        found.append(f"updates not taken: {len(lost)}")
+def list_pending(place: Place, promises: Promises) -> list[str]:
+    """Return what is still pending; empty for an idle demo."""
+    pending = []
+    for table, condition in _PENDING.items():
+        query = f"SELECT COUNT(*) FROM {table} WHERE {condition}"  # noqa: S608 - our own names
+        for (number,) in query_rows(place, query):
+            if number:
+                pending.append(f"{table}: {number}")
+    known = {number for (number,) in query_rows(place, "SELECT update_id FROM updates")}
+    if lost := promises.updates - known:
+        pending.append(f"updates not stored: {len(lost)}")
     head = git(place.repository, "rev-parse", "main").strip()
-    if not rows(place, "SELECT 1 FROM seen_commit WHERE sha = ? AND position > 0", head):
-        found.append("the newest commit")
+    if not query_rows(place, "SELECT 1 FROM seen_commit WHERE sha = ? AND position > 0", head):
+        pending.append("the newest commit")
     newest = "SELECT dataset, MAX(number) FROM build GROUP BY dataset"
     serving = (
         "SELECT build.dataset, number FROM serving"
         " JOIN model ON model.id = model_row JOIN build ON build.id = build_id"
     )
-    if sorted(rows(place, newest)) != sorted(rows(place, serving)):
-        found.append("the newest build does not serve")
+    if sorted(query_rows(place, newest)) != sorted(query_rows(place, serving)):
+        pending.append("the newest build does not serve")
     payments = _payments(place)
     paid = {_order(payment) for payment in payments if payment["status"] == "succeeded"}
-    settled = rows(place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'")
-    if paid - {each for (each,) in settled}:
-        found.append("payments not in the ledger")
-    return found
+    settled = query_rows(place, "SELECT DISTINCT purchase_id FROM ledger WHERE kind = 'payment'")
+    if paid - {purchase_id for (purchase_id,) in settled}:
+        pending.append("payments not in the ledger")
+    return pending
 
 
-def look(place: Place, said: Said) -> Iterator[str]:
-    """Yield what is wrong with a quiet demo."""
+def find_violations(place: Place, promises: Promises) -> Iterator[str]:
+    """Yield the violations of an idle demo."""
     yield from _check_answers(place)
     yield from _check_jobs(place)
     yield from _check_builds(place)
-    yield from _check_git(place, said)
-    yield from _check_money(place, said)
+    yield from _check_git(place, promises)
+    yield from _check_money(place, promises)
     yield from _check_files(place)
 
 
 def _check_answers(place: Place) -> Iterator[str]:
-    """I1-I4: each update ended; each told turn is one whole message, and there are no others.
+    """I1-I4: each update is processed, each answer is one complete message, and no other exists.
 
-    A message that ended in doubt may stand twice: the second one says so, and has its row.
+    A message with an unknown delivery state may exist twice: the second one is marked and has a
+    row.
     """
     messages = list(_messages(place))  # first: what is sent meanwhile has a row before
     with reading(load(place.config)) as database:
         turns = Turns(database, bot_id(TOKEN))
-        told = [
+        answered_turns = [
             (number, turns.find(number))
             for (number,) in database.sql("SELECT update_id FROM updates WHERE state = 'answered'")
         ]
@@ -151,7 +152,7 @@ def _check_answers(place: Place) -> Iterator[str]:
     ]
     answers = {
         number: turn.written.answer
-        for number, turn in told
+        for number, turn in answered_turns
         if turn and turn.written and turn.written.answer
     }
     for chat, message in messages:
@@ -161,71 +162,73 @@ def _check_answers(place: Place) -> Iterator[str]:
         text = message["versions"][-1]["text"]
         number = values.pop(key, None)
         twice = next(
-            (each for each in repeated if each[0] == chat and each[1].endswith(text)), None
+            (marked for marked in repeated if marked[0] == chat and marked[1].endswith(text)), None
         )
         if number is None and key not in sent and twice:
             repeated.remove(twice)
         elif number is None and key not in sent and text.strip() != WAITING:
-            yield f"a message that no row knows: {key} {text[:80]!r}"
-        if number in answers and _letters(answers[number])[:200] not in _letters(text):
+            yield f"a message without a row: {key} {text[:80]!r}"
+        if number in answers and _strip_text(answers[number])[:200] not in _strip_text(text):
             yield f"update {number} shows {text[:80]!r} for {answers[number][:80]!r}"
     yield from (
         f"update {number} has no message" for number in values.values() if number in answers
     )
 
 
-def _letters(words: str) -> str:
-    return "".join(filter(str.isalnum, words))
+def _strip_text(query: str) -> str:
+    return "".join(filter(str.isalnum, query))
 
 
 def _messages(place: Place) -> Iterator[tuple[int, dict[str, Any]]]:
     for person, number in (("anna", 1001), ("boris", 1002), ("vera", 1003)):
         url = f"{place.chat_url}control/log"
         log = httpx2.get(url, params={"chat": person}, timeout=CALL_S).raise_for_status().json()
-        yield from ((number, each) for each in log["messages"])
+        yield from ((number, message) for message in log["messages"])
 
 
 def _check_jobs(place: Place) -> Iterator[str]:
-    """I5, I6, I11: one job at the engine for each launch key, each known; one model a dataset."""
-    jobs = _all(place, "fine_tuning/jobs")
+    """I5, I6, I11: one known job at the engine per launch key; one model per dataset."""
+    jobs = _list_objects(place, "fine_tuning/jobs")
     alive = Counter(
         job["metadata"]["merlin_launch"] for job in jobs if job["status"] != "cancelled"
     )
     yield from (f"launch {key}: {times} jobs" for key, times in alive.items() if times > 1)
-    known = dict(rows(place, "SELECT launch_key, provider_job_id FROM job WHERE state <> 'failed'"))
+    known = dict(
+        query_rows(place, "SELECT launch_key, provider_job_id FROM job WHERE state <> 'failed'")
+    )
     theirs = {job["id"] for job in jobs}
-    yield from (f"launch {key}: nobody knows it" for key in alive if key not in known)
+    yield from (f"launch {key}: unknown" for key in alive if key not in known)
     yield from (f"job {job} is not at the engine" for job in known.values() if job not in theirs)
-    files = Counter(file["filename"] for file in _all(place, "files"))
+    files = Counter(file["filename"] for file in _list_objects(place, "files"))
     yield from (f"file {name}: {times} times" for name, times in files.items() if times > 1)
     steps = "SELECT job_id, from_state, to_state FROM job_change ORDER BY id"
     last: dict[int, str] = {}
-    for job, before, after in rows(place, steps):
+    for job, before, after in query_rows(place, steps):
         if last.get(job, before) != before:
             yield f"job {job} went from {before} to {after}, and was {last[job]}"
         last[job] = after
 
 
-def _all(place: Place, what: str) -> list[dict[str, Any]]:
+def _list_objects(place: Place, what: str) -> list[dict[str, Any]]:
     headers = {"Authorization": f"Bearer {place.engine_key_file.read_text(encoding='utf-8')}"}
-    found: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     after: dict[str, str] = {}
     while True:
         url = f"{place.engine_url}v1/{what}"
         answer = httpx2.get(url, params={"limit": "100", **after}, headers=headers, timeout=CALL_S)
         page = answer.raise_for_status().json()
-        found += page["data"]
+        objects += page["data"]
         if not page["has_more"]:
-            return found
+            return objects
         after = {"after": page["data"][-1]["id"]}
 
 
 def _check_builds(place: Place) -> Iterator[str]:
-    """I7: a version is one folder, whole, and its bytes are those of its manifest."""
-    versions = rows(place, "SELECT dataset, number, digest FROM build")
+    """I7: a version is one complete folder, and its files match its manifest."""
+    versions = query_rows(place, "SELECT dataset, number, digest FROM build")
     for column in (lambda row: row[:2], lambda row: row[::2]):
-        many = Counter(map(column, versions)).items()
-        yield from (f"version {each}: {times} times" for each, times in many if times > 1)
+        counts = Counter(map(column, versions)).items()
+        yield from (f"version {version}: {times} times" for version, times in counts if times > 1)
     names = {f"{dataset}/{number}-{digest[:12]}" for dataset, number, digest in versions}
     folders = {
         str(path.relative_to(_state(place) / "builds"))
@@ -237,27 +240,29 @@ def _check_builds(place: Place) -> Iterator[str]:
         folder = _state(place) / "builds" / name
         for split, digest in json.loads((folder / "manifest.json").read_bytes())["sha256"].items():
             if hashlib.sha256((folder / f"{split}.jsonl").read_bytes()).hexdigest() != digest:
-                yield f"version {name}: {split}.jsonl is another one"
+                yield f"version {name}: {split}.jsonl differs from the manifest"
 
 
 def _state(place: Place) -> Path:
     return place.folder / "state"
 
 
-def _check_git(place: Place, said: Said) -> Iterator[str]:
-    """I9, I10: what was pushed or accepted is on the branch, once, and as it was."""
+def _check_git(place: Place, promises: Promises) -> Iterator[str]:
+    """I9, I10: what was pushed or accepted is on the branch once, unchanged."""
     listed = git(
         place.repository, "-c", "core.quotePath=false", "ls-tree", "-r", "main"
     ).splitlines()
     lies = {path: head.split()[2] for head, _, path in (line.partition("\t") for line in listed)}
-    yield from (f"{path} is lost" for path, blob in said.pushed.items() if lies.get(path) != blob)
+    yield from (
+        f"{path} is lost" for path, blob in promises.pushed.items() if lies.get(path) != blob
+    )
     log = git(place.repository, "log", "--format=%(trailers:key=Merlin-Id,valueonly)", "main")
     marks = Counter(log.split())
     yield from (f"edit {mark}: {times} commits" for mark, times in marks.items() if times > 1)
     changes = "SELECT change_id, batch, state, path, commit_sha FROM change"
-    found = {change: rest for change, *rest in rows(place, changes)}
-    for change in said.edits:
-        batch, state, path, _ = found.get(change, ("", "lost", "", ""))
+    rows_by_change = {change: rest for change, *rest in query_rows(place, changes)}
+    for change in promises.edits:
+        batch, state, path, _ = rows_by_change.get(change, ("", "lost", "", ""))
         if state != "committed" or marks[batch] != 1 or f"datasets/{path}" not in lies:
             yield f"edit {change} is {state}, on the branch {marks[batch]} times"
     git(_state(place) / "mirror.git", "fsck", "--strict")
@@ -268,15 +273,15 @@ def _payments(place: Place) -> list[dict[str, Any]]:
     """Return all payments of YooKassa's stand-in."""
     secrets = place.folder / "credentials"
     login = tuple((secrets / f"YOOKASSA_{name}").read_text() for name in ("SHOP_ID", "SECRET_KEY"))
-    found: list[dict[str, Any]] = []
+    payments: list[dict[str, Any]] = []
     query = {"limit": "100"}
     while True:
         url = f"{place.shop_url}v3/payments"
         answer = httpx2.get(url, params=query, auth=(login[0], login[1]), timeout=CALL_S)
         page = answer.raise_for_status().json()
-        found += page["items"]
+        payments += page["items"]
         if "next_cursor" not in page:
-            return found
+            return payments
         query["cursor"] = page["next_cursor"]
 
 
@@ -284,16 +289,16 @@ def _order(payment: dict[str, Any]) -> str:
     return str(payment["metadata"]["purchase"])
 
 
-def _check_money(place: Place, said: Said) -> Iterator[str]:
-    """I13: each paid payment is one grant; sums are those of the shop."""
+def _check_money(place: Place, promises: Promises) -> Iterator[str]:
+    """I13: each paid payment has one grant; sums are those of the shop."""
     payments = _payments(place)
     for key, times in Counter(map(_order, payments)).items():
         if times > 1:
             yield f"order {key}: {times} payments"
     with reading(load(place.config)) as database:
         ledger = Ledger(database)
-        known = {each for (each,) in database.sql("SELECT id FROM purchase")}
-        yield from (f"order {order} is lost" for order in said.orders - known)
+        known = {purchase_id for (purchase_id,) in database.sql("SELECT id FROM purchase")}
+        yield from (f"order {order} is lost" for order in promises.orders - known)
         for payment in payments:
             key = _order(payment)
             entries = ledger.entries(key)
@@ -312,12 +317,12 @@ def _kopecks(amount: dict[str, str]) -> int:
 
 
 def _check_files(place: Place) -> Iterator[str]:
-    """I16: the databases are whole, and nothing half written lies about."""
+    """I16: the databases are intact, and no temporary file is left."""
     for path in (_state(place) / "merlin.db", _state(place) / "engine" / "engine.db"):
         with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as database:
             for check in ("integrity_check", "foreign_key_check"):
-                found = [row for row in database.execute(f"PRAGMA {check}") if row != ("ok",)]
-                yield from (f"{path.name}: {row}" for row in found)
+                errors = [row for row in database.execute(f"PRAGMA {check}") if row != ("ok",)]
+                yield from (f"{path.name}: {row}" for row in errors)
     for path in _state(place).rglob("*"):
         if _TEMPORARY.search(path.name) and path.name not in _LOCKS and path.parent.name != "run":
             yield f"left behind: {path.relative_to(place.folder)}"

@@ -1,7 +1,7 @@
-"""How soon a service that was killed serves again, under a systemd that is really booted.
+"""Measure how soon a killed service serves again, under a really booted systemd.
 
-Needs root. The Debian package is installed in a box, as `tests/systemd` does; each of the four
-services is killed by SIGKILL, one after the other, and systemd's clock says how long it was away.
+Needs root. The Debian package is installed in a container, as `tests/systemd` does; each of the
+four services is killed by SIGKILL in turn, and the downtime is measured by systemd's clock.
 """
 
 from __future__ import annotations
@@ -32,14 +32,17 @@ def run() -> None:
                 for process in PROCESSES:
                     machine.kill(process)
                     away[process].append(machine.away_s(process))
-                    # systemd gives up a service that ends too often.
+                    # systemd stops restarting a service that ends too often.
                     machine.box.systemctl("reset-failed", f"merlin-{process}")
-    ours = ", ".join(f"{process} {_p95(each):.2f}" for process, each in away.items())
-    every = _p95([took for each in away.values() for took in each])
+    by_process = ", ".join(
+        f"{process} {_p95(durations):.2f}" for process, durations in away.items()
+    )
+    overall_p95 = _p95([duration_s for durations in away.values() for duration_s in durations])
     what = f"SIGKILL to serving again, p95 of {ROUNDS} each, s"
-    print(format_row(Figure.of(what, ours, "", every, DEMAND_S, AIM_S, is_less=True)), flush=True)
+    figure = Figure.of(what, by_process, "", overall_p95, DEMAND_S, AIM_S, is_less=True)
+    print(format_row(figure), flush=True)
 
 
-def _p95(took: list[float]) -> float:
+def _p95(durations_s: list[float]) -> float:
     """Return the 95th percentile, nearest rank."""
-    return sorted(took)[-(-95 * len(took) // 100) - 1]
+    return sorted(durations_s)[-(-95 * len(durations_s) // 100) - 1]

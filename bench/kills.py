@@ -1,4 +1,4 @@
-"""`merlin demo --check` with a death at every named point: one job a build, one whole answer."""
+"""Run `merlin demo --check` with a crash at each kill point: one job per build, one answer each."""
 
 from __future__ import annotations
 
@@ -11,53 +11,54 @@ from pathlib import Path
 
 from merlin.core.killpoint import POINTS as ALL
 
-# Nobody edits through Merlin or restores a backup in the demo's check; tests/kill ends those.
+# The demo's check makes no edit in Merlin and restores no backup; tests/kill covers those points.
 POINTS = tuple(point for point in ALL if not point.startswith(("change.", "restore.")))
 
 
 def run() -> None:
-    """Print a line a point; a process dies there once and is started again by its supervisor."""
-    failed = [point for point in POINTS if not _survived(point)]
+    """Print a line for each point, where a process crashes once and its supervisor restarts it."""
+    failed = [point for point in POINTS if not _survives(point)]
     print(f"{len(POINTS) - len(failed)} of {len(POINTS)} points survived; failed: {failed}")
 
 
-def _survived(point: str) -> bool:
+def _survives(point: str) -> bool:
     with tempfile.TemporaryDirectory() as folder:
-        place, mark = Path(folder) / "demo", Path(folder) / "crashed"
-        done = subprocess.run(
-            [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(place)],
+        demo_folder, mark_file = Path(folder) / "demo", Path(folder) / "crashed"
+        process = subprocess.run(
+            [sys.executable, "-m", "merlin", "demo", "--check", "--state", str(demo_folder)],
             env={
                 **os.environ,
                 "MERLIN_LANGUAGE": "ru",
                 "MERLIN_CRASH_AT": point,
-                "MERLIN_CRASH_MARK": str(mark),
+                "MERLIN_CRASH_MARK": str(mark_file),
             },
             capture_output=True,
             text=True,
             check=False,
         )
-        told = json.loads(done.stdout.splitlines()[-1])
-        answers, has_died = _whole_answers(place, told), mark.exists()
-    good = has_died and told["ok"] and told["jobs"] == told["builds"] == 4 and answers == [1, 1]
-    died = mark.name if has_died else ""
+        result = json.loads(process.stdout.splitlines()[-1])
+        answers, has_died = _count_answers(demo_folder, result), mark_file.exists()
+    is_good = bool(has_died and result["ok"] and answers == [1, 1])
+    is_good = is_good and result["jobs"] == result["builds"] == 4
     print(
-        f"{point}: {'ok' if good else 'FAILED'}, jobs {told.get('jobs')}, answers {answers} {died}"
+        f"{point}: {'ok' if is_good else 'FAILED'}, jobs {result.get('jobs')}, answers {answers}"
+        f" {'crashed' if has_died else ''}"
     )
-    return bool(good)
+    return is_good
 
 
-def _whole_answers(place: Path, values: dict[str, dict[str, str]]) -> list[int]:
-    """Return how often each of the two whole answers stands in anna's chat."""
+def _count_answers(demo_folder: Path, result: dict[str, dict[str, str]]) -> list[int]:
+    """Return how often each of the two complete answers is in anna's chat."""
     from merlin.sandbox.telegram.world import World
 
-    world = World(place / "stand-ins" / "telegram")
+    world = World(demo_folder / "stand-ins" / "telegram")
     try:
         texts = [
-            str(one.message.get("text", "")).strip()
+            str(message.message.get("text", "")).strip()
             for chat in world.messages.values()
-            for one in chat.values()
-            if one.by_bot and not one.deleted_at
+            for message in chat.values()
+            if message.by_bot and not message.deleted_at
         ]
     finally:
         world.close()
-    return [texts.count(values[key]["answer"]) for key in ("first", "second") if key in values]
+    return [texts.count(result[key]["answer"]) for key in ("first", "second") if key in result]

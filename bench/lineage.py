@@ -1,4 +1,4 @@
-"""What an example went into, and where an answer is from, in a database of a million answers."""
+"""Measure `merlin impact` and `merlin why` in a database of a million answers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TURNS, EXAMPLES, BUILDS, TRIES = 1_000_000, 10_000, 20, 20
 DATASET, AT = "course", "2026-11-20T08:00:00.000Z"
 _NO_END = (1 << 63) - 1
 # ruff: noqa: S608 - only our own numbers are put into these statements
-# Nine answers of ten are the newest model's.
+# The newest model gave nine of ten answers.
 _TURNS = {
     "sqlite": "WITH RECURSIVE counted(n) AS (SELECT 0 UNION ALL SELECT n + 1 FROM counted"
     f" WHERE n < {TURNS - 1}) ",
@@ -45,7 +45,7 @@ SELECT 1, n, 1, 1, n, 'text', 'told', ?, ?, '', 'answered', '', '', n, 'stand-in
 
 
 def run() -> None:
-    """Print how long each takes: the median and the longest of some tries."""
+    """Print the median and the maximum time of each query."""
     from tests.support.postgresql import running
 
     with tempfile.TemporaryDirectory() as folder:
@@ -58,31 +58,34 @@ def run() -> None:
 def _measure(url: str, folder: Path) -> None:
     with open_database(url, cipher=load_or_make_key(folder, None)) as db:
         migrate(db)
-        _fill(db)
+        _fill_database(db)
         ctx, actor = Context(config=Config(state_dir=folder), db=db), Actor.operator()
         print(f"{db.dialect}: {TURNS:,} answers, {EXAMPLES:,} examples, {BUILDS} builds and models")
-        _time("impact of an example of all builds", lambda: find_impact(ctx, actor, "q7", DATASET))
+        _print_times(
+            "impact of an example of all builds", lambda: find_impact(ctx, actor, "q7", DATASET)
+        )
         assert find_source(ctx, actor, TURNS).said_by == ["q7"]
-        _time("why: an answer that was taught", lambda: find_source(ctx, actor, TURNS))
-        _say(db, TURNS - 1, "Каков по порядку вопрос 77?", "Составлено самой моделью.")
-        _time("why: an answer that was composed", lambda: find_source(ctx, actor, TURNS - 1))
+        _print_times("why: a trained answer", lambda: find_source(ctx, actor, TURNS))
+        _store_answer(db, TURNS - 1, "Каков по порядку вопрос 77?", "Составлено самой моделью.")
+        _print_times("why: a composed answer", lambda: find_source(ctx, actor, TURNS - 1))
 
 
-def _time(name: str, act: Callable[[], object]) -> None:
-    taken = []
+def _print_times(name: str, call: Callable[[], object]) -> None:
+    durations_ms = []
     for _ in range(TRIES):
         started_at = time.perf_counter()
-        act()
-        taken.append(1000 * (time.perf_counter() - started_at))
-    print(f"  {name}: median {statistics.median(taken):.1f} ms, longest {max(taken):.1f} ms")
+        call()
+        durations_ms.append(1000 * (time.perf_counter() - started_at))
+    median_ms, longest_ms = statistics.median(durations_ms), max(durations_ms)
+    print(f"  {name}: median {median_ms:.1f} ms, longest {longest_ms:.1f} ms")
 
 
-def _say(db: Database, turn: int, question: str, answer: str) -> None:
+def _store_answer(db: Database, turn: int, question: str, answer: str) -> None:
     sealed = db.cipher.seal(question), db.cipher.seal(answer)
     db.sql("UPDATE turn SET question = ?, answer = ? WHERE id = ?", *sealed, turn)
 
 
-def _fill(db: Database) -> None:
+def _fill_database(db: Database) -> None:
     numbers = range(1, BUILDS + 1)
     commit = {"parent": None, "author_name": "Анна", "author_email": "a@b", "committed_at": AT}
     commit |= {"subject": "", "message": "", "seen_at": AT}
@@ -118,7 +121,7 @@ def _fill(db: Database) -> None:
                 for n in numbers
             ),
         )
-        _teach(db)
+        _store_training(db)
         session = {"bot_id": 1, "chat_id": 1, "user_id": 1, "dataset": DATASET, "is_open": 1}
         session |= {"created_at": AT, "touched_at": AT, "used_tokens": 0, "is_warned": 0}
         session |= dict.fromkeys(("provider", "model_id", "title", "preset", "system"), "")
@@ -133,7 +136,7 @@ def _answer(number: int) -> str:
     return f"ответ {number} таков, и вот почему: " + "он следует из вопроса и " * 10 + "только"
 
 
-def _teach(db: Database) -> None:
+def _store_training(db: Database) -> None:
     words = {n: f"каков по порядку вопрос {n}\n{_answer(n)}" for n in range(EXAMPLES)}
     db.add_many(
         EXAMPLE_TEXT, ({"digest": f"t{n}", "messages": "[]", "words": words[n]} for n in words)

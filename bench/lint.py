@@ -1,12 +1,12 @@
-"""What the lint finds of planted faults, and what it finds where there are none.
+"""Measure recall and precision of the lint rules with injected faults.
 
-Each round takes the shipped examples of one language, plants every fault of `bench.lint_faults`
-that it has room for, puts harmless sentences into others, and checks the set as the daemon does.
-The faults were written and committed before the rules that look for them: they are variants of
-what people leave in examples, not of the rules' patterns. Still one person wrote both lists.
+Each round takes the sample examples of one language, injects as many faults of `bench.lint_faults`
+as fit, adds harmless sentences to other examples, and checks the result as the daemon does. The
+faults were written and committed before the rules: they are variants of what people leave in
+examples, not of the rules' patterns. However, the same person wrote both.
 
-Recall: planted faults that are found / planted. Precision: findings of a rule that were planted /
-all its findings in the set.
+Recall: injected faults that are found / all injected. Precision: findings of a rule that were
+injected / all its findings.
 """
 
 from __future__ import annotations
@@ -36,13 +36,13 @@ HOSTS = {"ru": ("datasets",), "en": ("datasets-en", "datasets-lora")}
 ROUNDS = 20
 RECALL, FALSE_ALARMS = 0.95, 0.01
 SPEC = b"title: {ru: A, en: A}\nsystem: S\nrecipe: {provider: engine, base_model: recall}\n"
-# Of all of a set: planted apart (`_plant_habits`).
-HABITS = ("one-sided-tags", "single-tags", "single-wordings")
+# Rules about a whole dataset, which are measured separately (`_score_dataset_rules`).
+DATASET_RULES = ("one-sided-tags", "single-tags", "single-wordings")
 
 
 @dataclass
 class Score:
-    """Of one rule: how many were planted, found of these, and found in all."""
+    """Counts of one rule: injected faults, those found, and all findings."""
 
     planted: int = 0
     hits: int = 0
@@ -52,32 +52,32 @@ class Score:
 
     @property
     def recall(self) -> float:
-        """Return the share of the planted that was found."""
+        """Return the share of injected faults that were found."""
         return self.hits / self.planted if self.planted else 1.0
 
     @property
     def precision(self) -> float:
-        """Return the share of the found that was planted."""
+        """Return the share of findings that were injected."""
         return self.hits / self.found if self.found else 1.0
 
 
 @dataclass
 class PlantedSet:
-    """Examples, and what must be found in them: (rule, path) -> the planted words."""
+    """Examples with injected faults: (rule, path) -> the injected text."""
 
     examples: list[Example]
     faults: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def add(self, number: int, question: str, answer: str, split: str | None = None) -> Example:
-        """Add an example of two messages; it comes after the shipped ones by its path."""
-        said = (Message("user", question), Message("assistant", answer))
-        example = Example("", f"examples/zz/{number}.yaml", "", said, split=split)
+        """Add an example of two messages; its path sorts after those of the samples."""
+        messages = (Message("user", question), Message("assistant", answer))
+        example = Example("", f"examples/zz/{number}.yaml", "", messages, split=split)
         self.examples.append(example)
         return example
 
 
 def run() -> None:
-    """Print recall and precision of each rule, and the false alarms of each shipped set."""
+    """Print recall and precision of each rule, and the false alarms in each sample dataset."""
     scores = measure(ROUNDS)
     print(f"{'rule':18} {'planted':>8} {'recall':>7} {'precision':>9}")
     for rule, score in sorted(scores.items()):
@@ -86,20 +86,20 @@ def run() -> None:
             print(f"    missed: {words[:100]!r}")
         for words in sorted(set(score.wrong))[:5]:
             print(f"    wrong: {words[:100]}")
-    alarms = {f"{place}/{name}": _alarms(place, name) for place, name in _shipped()}
+    alarms = {f"{place}/{name}": _count_warnings(place, name) for place, name in _shipped()}
     for name, (warned, examples) in alarms.items():
         print(f"{name}: {warned} of {examples} examples with a warning")
-    warned, examples = (sum(each) for each in zip(*alarms.values(), strict=True))
-    _time()
+    warned, examples = (sum(counts) for counts in zip(*alarms.values(), strict=True))
+    _print_times()
     least = min(score.recall for score in scores.values())
     print(f"least recall {least:.3f} (demand {RECALL}); {warned} of {examples} false alarms")
     if least < RECALL or warned > FALSE_ALARMS * examples:
         sys.exit("the demand is missed")
 
 
-def _time() -> None:
-    """Print what the lint costs on made-up examples (those of `bench.dataset`)."""
-    many = [
+def _print_times() -> None:
+    """Print the time of the lint on generated examples (those of `bench.dataset`)."""
+    examples = [
         Example(
             f"e{number}",
             f"examples/e{number}.yaml",
@@ -109,49 +109,49 @@ def _time() -> None:
         )
         for number, (question, answer) in enumerate(make_turns(100_000))
     ]
-    index = _checked(many).index
+    index = _check_examples(examples).index
     assert index is not None
-    alone, together = [], []
+    per_example_us, whole_s = [], []
     for _ in range(5):
         started_at = time.perf_counter()
-        for example in many[:10_000]:
+        for example in examples[:10_000]:
             lint_example(example)
-        alone.append((time.perf_counter() - started_at) * 100)
+        per_example_us.append((time.perf_counter() - started_at) * 100)
         started_at = time.perf_counter()
-        assert len(list(lint_dataset(index, None))) < len(many)
-        together.append(time.perf_counter() - started_at)
-    print(line("lint_example, an example of 10,000", alone, "µs"))
-    print(line(f"lint_dataset, {len(many)} examples", together))
+        assert len(list(lint_dataset(index, None))) < len(examples)
+        whole_s.append(time.perf_counter() - started_at)
+    print(line("lint_example, an example of 10,000", per_example_us, "µs"))
+    print(line(f"lint_dataset, {len(examples)} examples", whole_s))
 
 
 def measure(rounds: int) -> dict[str, Score]:
-    """Return the score of each rule over so many rounds in each language."""
+    """Return the score of each rule after this number of rounds in each language."""
     scores: dict[str, Score] = defaultdict(Score)
     for language in HOSTS:
-        hosts = _hosts(language)
+        hosts = _load_hosts(language)
         for number in range(rounds):
             planted = plant(hosts, language, number)
-            _score(scores, planted, _checked(planted.examples))
-            _score_habits(scores, language, number)
+            _score(scores, planted, _check_examples(planted.examples))
+            _score_dataset_rules(scores, language, number)
     return dict(scores)
 
 
 def plant(hosts: Sequence[Example], language: str, seed: int) -> PlantedSet:
-    """Return the hosts with faults, each at most one, by the seed."""
+    """Return the examples with at most one fault each, chosen by the seed."""
     rng = random.Random(f"{language} {seed}")  # noqa: S311 - the same faults every time
-    places = list(range(len(hosts)))
-    rng.shuffle(places)
+    indices = list(range(len(hosts)))
+    rng.shuffle(indices)
     planted = PlantedSet(list(hosts))
     faults = [*_sentences(language, rng), *_answers(language), *_harmless(language)]
     rng.shuffle(faults)
-    for place, (rule, words, is_whole) in zip(places, faults, strict=False):
-        host = hosts[place]
+    for index, (rule, words, is_whole) in zip(indices, faults, strict=False):
+        host = hosts[index]
         answer = words if is_whole else _insert(host.answer, words, rng)
-        said = (*host.messages[:-1], replace(host.messages[-1], content=answer))
-        planted.examples[place] = replace(host, messages=said)
+        messages = (*host.messages[:-1], replace(host.messages[-1], content=answer))
+        planted.examples[index] = replace(host, messages=messages)
         if rule:
             planted.faults[rule, host.path] = words
-    untouched = [hosts[place] for place in places[len(faults) :] if hosts[place].split != "test"]
+    untouched = [hosts[index] for index in indices[len(faults) :] if hosts[index].split != "test"]
     _plant_questions(planted, language, seed)
     _plant_pairs(planted, untouched[-4:])
     return planted
@@ -181,14 +181,14 @@ def _insert(answer: str, sentence: str, rng: random.Random) -> str:
 
 
 def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
-    """Add questions, one near wording of each, and pairs that only look alike."""
+    """Add questions, one near wording of each, and pairs that are only similar."""
     answer = {"ru": "Об этом сказано в правилах номер {}.", "en": "Rule number {} tells of it."}
     for number, (question, *variants) in enumerate(WORDINGS[language]):
-        told = answer[language].format(number)
+        answer_text = answer[language].format(number)
         variant = variants[seed % len(variants)]
         is_test = (seed // len(variants) + number) % 2 == 1
-        planted.add(number * 10, question, told)
-        near = planted.add(number * 10 + 1, variant, told, "test" if is_test else None)
+        planted.add(number * 10, question, answer_text)
+        near = planted.add(number * 10 + 1, variant, answer_text, "test" if is_test else None)
         rule = "near-leak" if is_test else "near-duplicate"
         is_same = normalise(variant) == normalise(question)
         planted.faults["duplicate" if is_same else rule, near.path] = variant
@@ -198,38 +198,40 @@ def _plant_questions(planted: PlantedSet, language: str, seed: int) -> None:
 
 
 def _plant_pairs(planted: PlantedSet, hosts: Sequence[Example]) -> None:
-    """Add a duplicate, a leak, a contradiction and a foreign system text of four hosts."""
-    same, taught, answered, told = hosts
-    twin = planted.add(2000, same.question, same.answer)
-    planted.examples[-1] = replace(twin, messages=same.messages, tools=same.tools)
+    """Add a duplicate, a leak, a contradiction and another system text, from four examples."""
+    duplicated, leaked, contradicted, last_host = hosts
+    twin = planted.add(2000, duplicated.question, duplicated.answer)
+    planted.examples[-1] = replace(twin, messages=duplicated.messages, tools=duplicated.tools)
     planted.faults["duplicate", twin.path] = "the same twice"
     other = "Это сказано в другом месте. It is told in another place."
-    planted.faults["leak", planted.add(2001, taught.question, other, "test").path] = "leak"
-    planted.faults["contradiction", planted.add(2002, answered.question, other).path] = "other"
-    place = next(at for at, each in enumerate(planted.examples) if each.path == told.path)
-    said = (Message("system", "Answer in verse."), *told.messages)
-    planted.examples[place] = replace(told, messages=said)
-    planted.faults["own-system", told.path] = "verse"
+    planted.faults["leak", planted.add(2001, leaked.question, other, "test").path] = "leak"
+    planted.faults["contradiction", planted.add(2002, contradicted.question, other).path] = "other"
+    index = next(
+        at for at, example in enumerate(planted.examples) if example.path == last_host.path
+    )
+    messages = (Message("system", "Answer in verse."), *last_host.messages)
+    planted.examples[index] = replace(last_host, messages=messages)
+    planted.faults["own-system", last_host.path] = "verse"
 
 
 def _score(scores: dict[str, Score], planted: PlantedSet, checked: CheckedDataset) -> None:
-    found = {(each.rule, each.path): each for each in checked.findings}
+    findings = {(finding.rule, finding.path): finding for finding in checked.findings}
     for (rule, path), words in planted.faults.items():
         scores[rule].planted += 1
-        scores[rule].hits += (rule, path) in found
-        if (rule, path) not in found:
+        scores[rule].hits += (rule, path) in findings
+        if (rule, path) not in findings:
             scores[rule].missed.append(words)
-    for (rule, path), finding in found.items():
-        if rule not in HABITS:
+    for (rule, path), finding in findings.items():
+        if rule not in DATASET_RULES:
             scores[rule].found += 1
             if (rule, path) not in planted.faults:
                 scores[rule].wrong.append(f"{path} {dict(finding.arguments)}")
 
 
-def _score_habits(scores: dict[str, Score], language: str, seed: int) -> None:
-    """Check sets that have a habit of their own or have none, by turns."""
+def _score_dataset_rules(scores: dict[str, Score], language: str, seed: int) -> None:
+    """Score the rules about a whole dataset, with datasets that violate one of them or none."""
     rng = random.Random(f"{language} {seed} habits")  # noqa: S311 - the same sets every time
-    for rule in ("", *HABITS):
+    for rule in ("", *DATASET_RULES):
         size = rng.randrange(60, 120)
         subject = {"ru": "Правило", "en": "Rule"}[language]
         planted = PlantedSet([])
@@ -240,15 +242,17 @@ def _score_habits(scores: dict[str, Score], language: str, seed: int) -> None:
             tag = "one" if rule == "one-sided-tags" and number % 10 else f"tag{number % 4}"
             tag = "lonely" if rule == "single-tags" and number == 7 else tag
             planted.examples[-1] = replace(example, tags=(tag,))
-        found = {finding.rule for finding in _checked(planted.examples).findings} & set(HABITS)
-        for habit in HABITS:
+        rules_found = {
+            finding.rule for finding in _check_examples(planted.examples).findings
+        } & set(DATASET_RULES)
+        for habit in DATASET_RULES:
             scores[habit].planted += habit == rule
-            scores[habit].found += habit in found
-            scores[habit].hits += habit == rule and habit in found
+            scores[habit].found += habit in rules_found
+            scores[habit].hits += habit == rule and habit in rules_found
 
 
-def _checked(examples: Sequence[Example]) -> CheckedDataset:
-    """Return what the check says of the examples as files in memory."""
+def _check_examples(examples: Sequence[Example]) -> CheckedDataset:
+    """Check the examples as files in memory."""
     files = {example.path: write_example(example).encode() for example in examples}
     files["dataset.yaml"] = SPEC
     blobs = {hashlib.sha256(content).hexdigest(): content for content in files.values()}
@@ -264,8 +268,8 @@ def _shipped() -> list[tuple[str, str]]:
     return [(place, folder.name) for place in places for folder in folders(ROOT / place)]
 
 
-def _hosts(language: str) -> list[Example]:
-    """Return the shipped examples of the language as one dataset, without what twins make."""
+def _load_hosts(language: str) -> list[Example]:
+    """Return the sample examples of a language as one dataset, without those with findings."""
     hosts: list[Example] = []
     for place, name in _shipped():
         if place in HOSTS[language]:
@@ -273,12 +277,12 @@ def _hosts(language: str) -> list[Example]:
                 replace(example, path=example.path.replace("/", f"/{name}/", 1))
                 for example in _check_shipped(place, name).examples
             ]
-    found = {finding.path for finding in _checked(hosts).findings}
-    return [host for host in hosts if host.path not in found]
+    paths_with_findings = {finding.path for finding in _check_examples(hosts).findings}
+    return [host for host in hosts if host.path not in paths_with_findings]
 
 
-def _alarms(place: str, name: str) -> tuple[int, int]:
-    """Return how many examples have a warning, and how many there are."""
+def _count_warnings(place: str, name: str) -> tuple[int, int]:
+    """Return the number of examples with a warning, and of all examples."""
     checked = _check_shipped(place, name)
     warned = {finding.path for finding in checked.findings if finding.severity is not Severity.NOTE}
     return len(warned), len(checked.examples)

@@ -1,10 +1,9 @@
-"""Faults that `bench.lint` plants: what people and programs really leave in examples.
+"""The faults that `bench.lint` injects: what people and programs leave in examples.
 
-These lists were written, and committed, before the rules of `merlin.dataset.lint` that look for
-them, so they are no copy of its patterns; a rule that misses a form written here keeps missing it
-in the figures, or is widened with the form left as it is. What must not be found (`HARMLESS`) was
-written at the same time. `#` is a random digit, `?` a random letter or digit of a key, `{name}` a
-number with right check digits.
+These lists were written and committed before the rules of `merlin.dataset.lint`, so they are not
+copies of its patterns; they are not changed when a rule misses a form. The texts without faults
+(`HARMLESS`) were written at the same time. `#` is a random digit, `?` a random letter or digit of a
+key, `{name}` a number with correct check digits.
 """
 
 from __future__ import annotations
@@ -307,7 +306,7 @@ WORDINGS: dict[str, tuple[tuple[str, ...], ...]] = {
     ),
 }
 
-# Questions that look alike and ask for different things.
+# Pairs of similar questions with different meanings.
 UNLIKE: dict[str, tuple[tuple[str, str], ...]] = {
     "ru": (
         ("Как включить звук в телефоне?", "Как выключить звук в телефоне?"),
@@ -327,7 +326,7 @@ UNLIKE: dict[str, tuple[tuple[str, str], ...]] = {
     ),
 }
 
-# Sentences in which nothing may be found by any rule.
+# Sentences without a fault.
 HARMLESS: dict[str, tuple[str, ...]] = {
     "ru": (
         "Номер заказа 4276380123456789.",
@@ -385,8 +384,8 @@ _LETTERS = string.ascii_letters + string.digits
 def fill(template: str, rng: random.Random) -> str:
     """Return the template with its digits, letters and numbers filled in."""
     numbers = _numbers(rng) if "{" in template else {}
-    text = re.sub(r"\{(\w+)\}", lambda found: numbers[found.group(1)], template)
-    # A question mark alone is one; three and more are a key.
+    text = re.sub(r"\{(\w+)\}", lambda match: numbers[match.group(1)], template)
+    # Three or more question marks are a key.
     text = re.sub(r"\?{3,}", lambda run: "".join(rng.choices(_LETTERS, k=len(run[0]))), text)
     return re.sub("#", lambda _: str(rng.randrange(10)), text)
 
@@ -419,7 +418,7 @@ def _numbers(rng: random.Random) -> dict[str, str]:
 
 
 def digits(rng: random.Random, count: int) -> str:
-    """Return so many random digits."""
+    """Return random digits."""
     return "".join(rng.choices(string.digits, k=count))
 
 
@@ -431,7 +430,7 @@ def grouped(number: str, between: str) -> str:
 def luhn(number: str) -> str:
     """Return the number with its check digit (ISO/IEC 7812-1)."""
     doubled = [
-        int(digit) * (2 if place % 2 == 0 else 1) for place, digit in enumerate(number[::-1])
+        int(digit) * (2 if index % 2 == 0 else 1) for index, digit in enumerate(number[::-1])
     ]
     total = sum(value - 9 if value > 9 else value for value in doubled)
     return number + str(-total % 10)
@@ -439,14 +438,14 @@ def luhn(number: str) -> str:
 
 def snils_of(number: str) -> str:
     """Return nine digits with the two check digits of a SNILS."""
-    total = sum(int(digit) * (9 - place) for place, digit in enumerate(number)) % 101
+    total = sum(int(digit) * (9 - index) for index, digit in enumerate(number)) % 101
     return f"{number}{total % 100:02}"
 
 
 def inn_of(number: str, *, long: bool = True) -> str:
     """Return nine or ten digits with the check digits of an INN."""
     weights = ((7, 2, 4, 10, 3, 5, 9, 4, 6, 8), (3, 7, 2, 4, 10, 3, 5, 9, 4, 6, 8))
-    for each in weights if long else ((2, 4, 10, 3, 5, 9, 4, 6, 8),):
-        total = sum(int(digit) * weight for digit, weight in zip(number, each, strict=True))
+    for weights_row in weights if long else ((2, 4, 10, 3, 5, 9, 4, 6, 8),):
+        total = sum(int(digit) * weight for digit, weight in zip(number, weights_row, strict=True))
         number += str(total % 11 % 10)
     return number

@@ -1,6 +1,6 @@
-"""Each operation on the way of a commit, an edit, a payment and an update fails once.
+"""Let each operation of processing a commit, an edit, a payment and an update fail once.
 
-Full disk, lost database, no program, no connection; after each all must end well.
+Full disk, lost database, missing program, no connection; processing must complete after each.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def run() -> None:
-    """Print how many operations each way has; what is wrong after one of them raises."""
+    """Print the number of operations of each kind of processing; a violation raises an error."""
     from merlin.core.log import set_up_logging
     from tests.support.fault_injection import WAYS
 

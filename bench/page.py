@@ -1,6 +1,6 @@
-"""How soon the course page is seen on a slow phone: a real Chromium, 4× CPU, 1.6 Mbit/s, 150 ms.
+"""Measure the course page on a simulated slow phone: 1/4 CPU, 1.6 Mbit/s, 150 ms latency.
 
-`python -m bench page`: first contentful paint of the catalogue, each run with an empty cache.
+`python -m bench page`: first contentful paint in a real Chromium, each run with an empty cache.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ def run() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (
         tempfile.TemporaryDirectory() as folder,
-        shop_pages(Path(folder)) as made,
+        shop_pages(Path(folder)) as pages,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
         for page in PAGES:
-            address = made.site.address + page
-            seen = [_seen(browser, address) for _ in range(RUNS + 1)][1:]
-            print(line(f"first contentful paint of {page}", seen))
+            address = pages.site.address + page
+            durations_s = [_measure_paint(browser, address) for _ in range(RUNS + 1)][1:]
+            print(line(f"first contentful paint of {page}", durations_s))
         browser.close()
 
 
-def _seen(browser: Any, address: str) -> float:
-    """Return after how many seconds the first of a page is seen."""
+def _measure_paint(browser: Any, address: str) -> float:
+    """Return the seconds until a page's first contentful paint."""
     context = browser.new_context(viewport={"width": 360, "height": 780}, is_mobile=True)
     page = context.new_page()
-    slow = context.new_cdp_session(page)
-    slow.send("Network.enable")
-    slow.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
-    limits = {"latency": LATENCY_MS, "downloadThroughput": BYTES_PER_S}
-    limits["uploadThroughput"] = BYTES_PER_S
-    slow.send("Network.emulateNetworkConditions", {"offline": False, **limits})
+    session = context.new_cdp_session(page)
+    session.send("Network.enable")
+    session.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    conditions = {"latency": LATENCY_MS, "downloadThroughput": BYTES_PER_S}
+    conditions["uploadThroughput"] = BYTES_PER_S
+    session.send("Network.emulateNetworkConditions", {"offline": False, **conditions})
     page.goto(address)
-    seen: float = page.evaluate(_PAINT)
+    durations_s: float = page.evaluate(_PAINT)
     context.close()
-    return seen / 1000
+    return durations_s / 1000

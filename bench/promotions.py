@@ -1,4 +1,4 @@
-"""Promotions under 50 questions a second at /v1: answers that fail, or of more than one model."""
+"""Promote models under 50 questions per second at /v1; count failed and mixed answers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,12 @@ QUESTIONS, EVERY, PACE_S = 2525, 25, 1 / 50
 
 
 def run() -> None:
-    """Print what came of the questions, and how long each took."""
+    """Print the results of the questions, and the times of answers."""
     from tests.api.promotion_load import ask_while_promoting
 
     with tempfile.TemporaryDirectory() as folder:
-        seen, seconds, whole_s = ask_while_promoting(Path(folder), QUESTIONS, EVERY, PACE_S)
-    answers = seen["serving"] + seen["canary"]
-    print(f"{seen['promotions']} promotions, {QUESTIONS} questions: {answers} whole answers")
-    print(
-        f"of the model on trial: {seen['canary']}; failed {seen['failed']}; mixed {seen['mixed']}"
-    )
-    print(f"{QUESTIONS / whole_s:.1f} questions/s; {line('an answer', seconds)}")
+        counts, seconds, total_s = ask_while_promoting(Path(folder), QUESTIONS, EVERY, PACE_S)
+    answers = counts["serving"] + counts["canary"]
+    print(f"{counts['promotions']} promotions, {QUESTIONS} questions: {answers} whole answers")
+    print(f"of the canary: {counts['canary']}; failed {counts['failed']}; mixed {counts['mixed']}")
+    print(f"{QUESTIONS / total_s:.1f} questions/s; {line('an answer', seconds)}")

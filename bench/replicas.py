@@ -1,7 +1,8 @@
-"""Processes on one PostgreSQL: how soon they hear of each other, what two do, who takes over.
+"""Measure several processes on one PostgreSQL: notification latency, throughput, takeover.
 
-A daemon is asked to poll; an api is pushed messages that one of two bots answers. Then two apis
-and two bots answer as many people as one each, and a daemon takes over from one that is gone.
+A daemon receives requests; an API receives webhook messages that one of two bots answers. Then the
+throughput of two APIs and bots is compared with that of one each, and a second daemon takes over
+from a killed or stopped one.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 
 REQUESTS, MESSAGES, IDLE_S, MAX_DURATION_S = 60, 40, 10.0, 30.0
 ANSWERS, STARTED_S, TAKEOVERS = 2000, 10.0, 5
-LEADS = "requests_taken_up"  # what a daemon logs with its first words as the leader
+LEADER_LOG = "requests_taken_up"  # in a daemon's first log line as the leader
 
 
 def run() -> None:
@@ -42,33 +43,33 @@ def run() -> None:
 
     with (
         postgresql.running() as server,
-        tempfile.TemporaryDirectory() as one,
-        ProviderStandIn() as p,
+        tempfile.TemporaryDirectory() as folder,
+        ProviderStandIn() as provider,
     ):
-        _requests(server.emptied(), Path(one), p)
+        _measure_requests(server.emptied(), Path(folder), provider)
     with (
         postgresql.running() as server,
-        tempfile.TemporaryDirectory() as two,
-        ProviderStandIn() as p,
+        tempfile.TemporaryDirectory() as folder_two,
+        ProviderStandIn() as provider,
         TelegramStandIn() as telegram,
     ):
-        _messages(server.emptied(), Path(two), p, telegram)
+        _measure_messages(server.emptied(), Path(folder_two), provider, telegram)
     with postgresql.running() as server:
-        _throughput(server.make)
-        with ProviderStandIn() as p:
-            for sign in (signal.SIGKILL, signal.SIGSTOP):
-                _takeovers(server, p, sign)
+        _measure_throughput(server.make)
+        with ProviderStandIn() as provider:
+            for signal_number in (signal.SIGKILL, signal.SIGSTOP):
+                _measure_takeovers(server, provider, signal_number)
 
 
-def _throughput(make: Callable[[], str]) -> None:
-    """Set two apis and two bots beside one each; the people have a core of their own."""
+def _measure_throughput(make: Callable[[], str]) -> None:
+    """Compare two APIs and two bots with one each; the load has its own core."""
     for count in (1, 2, 2, 1):
         with tempfile.TemporaryDirectory() as folder, World() as world, ExitStack() as ended:
             state, url = Path(folder) / "state", make()
             store_serving_model(state, url)
             ports = free_ports(count)
             hooks = [f"http://127.0.0.1:{port}/hooks/telegram" for port in ports]
-            said = yaml.safe_load(
+            config = yaml.safe_load(
                 CONFIG.format(
                     folder=state,
                     telegram=world.telegram,
@@ -76,12 +77,12 @@ def _throughput(make: Callable[[], str]) -> None:
                     streaming='"off"',
                 )
             ) | {"database": url}
-            said["telegram"] |= {"mode": "webhook", "webhook_url": hooks[0]}
+            config["telegram"] |= {"mode": "webhook", "webhook_url": hooks[0]}
             processes = []
             for number in range(2 * count):
-                said["api"] = {"listen": f"127.0.0.1:{ports[number % count]}"}
+                config["api"] = {"listen": f"127.0.0.1:{ports[number % count]}"}
                 path = Path(folder) / f"config-{number}.yaml"
-                path.write_text(yaml.safe_dump(said), "utf-8")
+                path.write_text(yaml.safe_dump(config), "utf-8")
                 verb = "api" if number < count else "bot"
                 command = ["-m", "merlin", verb, "--config", str(path)]
                 child = start(command, Path(folder) / "log", **CREDENTIALS)
@@ -94,50 +95,61 @@ def _throughput(make: Callable[[], str]) -> None:
             world.run_load("set_delay", seconds=0.2)
             world.run_load("run_closed_loop", pid=processes[-1], users=100, answers=300)
             before = [cpu_s(pid) for pid in processes]
-            told = world.run_load("run_closed_loop", pid=processes[-1], users=200, answers=ANSWERS)
-            spent = [
-                1000 * (cpu_s(pid) - was) / ANSWERS
-                for pid, was in zip(processes, before, strict=True)
+            figures = world.run_load(
+                "run_closed_loop", pid=processes[-1], users=200, answers=ANSWERS
+            )
+            cpu_ms = [
+                1000 * (cpu_s(pid) - cpu_before) / ANSWERS
+                for pid, cpu_before in zip(processes, before, strict=True)
             ]
             with open_database(url, read_only=True) as database:
                 states = dict(database.sql("SELECT state, COUNT(*) FROM updates GROUP BY state"))
         print(
-            f"| {count} api and {count} bot: {told['answers_per_s']:.0f} answers/s, added p50"
-            f" {told['p50_ms']:.0f}, p99 {told['p99_ms']:.0f} ms, doubled {told['doubled']} |"
-            f" CPU an answer, apis {sum(spent[:count]):.2f}, bots {sum(spent[count:]):.2f} ms |"
+            f"| {count} api and {count} bot: {figures['answers_per_s']:.0f} answers/s, added p50"
+            f" {figures['p50_ms']:.0f}, p99 {figures['p99_ms']:.0f} ms,"
+            f" doubled {figures['doubled']} |"
+            f" CPU per answer, apis {sum(cpu_ms[:count]):.2f}, bots {sum(cpu_ms[count:]):.2f} ms |"
             f" {states} |",
             flush=True,
         )
 
 
-def _takeovers(server: Any, provider: ProviderStandIn, sign: signal.Signals) -> None:
-    """End or halt a daemon that leads; tell when another, on another machine, leads."""
+def _measure_takeovers(
+    server: Any, provider: ProviderStandIn, signal_number: signal.Signals
+) -> None:
+    """Kill or stop the leading daemon; print the time until another one leads."""
     from tests.support.forked_processes import start as start_daemon
     from tests.support.pipeline_lab import Lab
 
     times = []
     for _ in range(TAKEOVERS):
-        with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as two:
+        with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as folder_two:
             url = server.make()
-            labs = [Lab(Path(each), provider.base_url, database=url) for each in (one, two)]
+            labs = [
+                Lab(Path(lab_folder), provider.base_url, database=url)
+                for lab_folder in (folder, folder_two)
+            ]
             logs = [lab.folder / "log" for lab in labs]
             first = start_daemon("daemon", labs[0].path, logs[0])
-            until(lambda: LEADS in logs[0].read_text())  # noqa: B023 - called here
+            wait_until(lambda: LEADER_LOG in logs[0].read_text())  # noqa: B023 - called here
             second = start_daemon("daemon", labs[1].path, logs[1])
-            until(lambda: "another daemon leads" in logs[1].read_text())  # noqa: B023 - the same
+            wait_until(lambda: "another daemon leads" in logs[1].read_text())  # noqa: B023 - the same
             time.sleep(random.uniform(2, 3))  # noqa: S311 - at no fixed beat of theirs
             started_at = time.monotonic()
-            os.kill(first.pid, sign)
-            until(lambda: LEADS in logs[1].read_text())  # noqa: B023 - the same
+            os.kill(first.pid, signal_number)
+            wait_until(lambda: LEADER_LOG in logs[1].read_text())  # noqa: B023 - the same
             times.append(time.monotonic() - started_at)
             for child in (first, second):
                 child.kill()
                 child.join()
-    print(line(f"after {sign.name} of the daemon that leads another leads", times), flush=True)
+    print(
+        line(f"after {signal_number.name} of the daemon that leads another leads", times),
+        flush=True,
+    )
 
 
-def until(is_so: Callable[[], bool]) -> None:
-    """Return once it is so. Raises TimeoutError."""
+def wait_until(is_so: Callable[[], bool]) -> None:
+    """Wait for a condition. Raises TimeoutError."""
     started_at = time.monotonic()
     while not is_so():
         if time.monotonic() - started_at > MAX_DURATION_S:
@@ -145,7 +157,7 @@ def until(is_so: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def _requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
+def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
     from tests.support.forked_processes import running
     from tests.support.pipeline_lab import Lab
 
@@ -158,13 +170,15 @@ def _requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
         requests = Requests(database)
 
         def ask() -> Callable[[], bool]:
-            asked = requests.ask(RequestKind.POLL, {}, "bench")
-            return lambda: requests.get(asked).state != RequestState.WAITING
+            request_id = requests.ask(RequestKind.POLL, {}, "bench")
+            return lambda: requests.get(request_id).state != RequestState.WAITING
 
-        _told("a request waits for the daemon", [daemon], ask, REQUESTS)
+        _measure_latency("a request waits for the daemon", [daemon], ask, REQUESTS)
 
 
-def _messages(url: str, folder: Path, provider: ProviderStandIn, telegram: TelegramStandIn) -> None:
+def _measure_messages(
+    url: str, folder: Path, provider: ProviderStandIn, telegram: TelegramStandIn
+) -> None:
     from tests.bot.test_replicas import Replicas
 
     people = iter(range(2001, 2001 + MESSAGES))
@@ -176,18 +190,21 @@ def _messages(url: str, folder: Path, provider: ProviderStandIn, telegram: Teleg
             return lambda: bool(telegram.answers(person))
 
         what = "push to an api until a bot's first message"
-        _told(what, replicas._children, ask, MESSAGES)
+        _measure_latency(what, replicas._children, ask, MESSAGES)
 
 
-def _told(what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]], n: int) -> None:
+def _measure_latency(
+    what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]], count: int
+) -> None:
     time.sleep(IDLE_S)
     before = [cpu_s(process.pid) for process in processes]
     time.sleep(IDLE_S)
     idle = [
-        100 * (cpu_s(each.pid) - was) / IDLE_S for each, was in zip(processes, before, strict=True)
+        100 * (cpu_s(process.pid) - cpu_before) / IDLE_S
+        for process, cpu_before in zip(processes, before, strict=True)
     ]
     times = []
-    for _ in range(n):
+    for _ in range(count):
         time.sleep(random.uniform(0.3, 0.5))  # noqa: S311 - at no fixed beat of theirs
         started_at = time.monotonic()
         is_done = ask()
@@ -197,5 +214,5 @@ def _told(what: str, processes: list[Any], ask: Callable[[], Callable[[], bool]]
             time.sleep(0.001)
         times.append(1000 * (time.monotonic() - started_at))
     p50, p95 = statistics.median(times), statistics.quantiles(times, n=20)[-1]
-    shares = ", ".join(f"{each:.1f}" for each in idle)
+    shares = ", ".join(f"{share:.1f}" for share in idle)
     print(f"| {what}, p50; p95 | {p50:.0f}; {p95:.0f} ms | idle {shares} % of a core |", flush=True)

@@ -1,11 +1,11 @@
-"""The whole demo under load and SIGKILL, with what must always hold looked at from the outside.
+"""Run the whole demo under load and SIGKILL, and check its invariants from outside.
 
     python -m bench soak [--kills 1000] [--seed N] [--port 8800]
 
 People ask in the chat and on the course's page, teachers push commits and add examples, somebody
-buys. Meanwhile processes of the demo (supervisor and stand-ins too) are killed at random moments,
-and one at a named kill point in each batch. After a batch the load stops, all becomes quiet, and
-`bench.invariants` looks. A fault ends the run with 1; its folder stays.
+buys. Meanwhile processes of the demo (including supervisor and stand-ins) are killed at random, and
+one crashes at a kill point in each batch. After a batch the load stops, everything is processed,
+and `bench.invariants` checks the result. A violation ends the run with 1; its folder is kept.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pathlib import Path
 
 import httpx2
 
-from bench.invariants import Said, look, rows, under_way
+from bench.invariants import Promises, find_violations, list_pending, query_rows
 from merlin.account.sign_ins import SignInMethod, SignIns
 from merlin.account.users import User, Users
 from merlin.app import users
@@ -46,11 +46,11 @@ from merlin.sandbox.demo.place import Place, Ports, git
 from merlin.sandbox.server import Deadline
 from merlin.wiring.context import make_cipher, opened, writing_context
 
-KILLS, A_BATCH = 1000, 20
+KILLS, BATCH_SIZE = 1000, 20
 QUIET_S, AFTER_S, CALL_S = 240.0, 2.0, 20.0
 PEOPLE = {"anna": 1001, "boris": 1002, "vera": 1003}
-# What nobody does in the load.
-UNUSED = (
+# Kill points that the load does not reach.
+UNREACHED = (
     "restore.",
     "erase.",
     "distil.",
@@ -61,7 +61,7 @@ UNUSED = (
     "gate.",
     "status.",
 )
-NAMED = tuple(point for point in POINTS if not point.startswith(UNUSED))
+TESTED_POINTS = tuple(point for point in POINTS if not point.startswith(UNREACHED))
 VERBS = ("stage", "engine", "daemon", "api", "bot")
 PUSHED, EDITED, COURSE = "neurotypology", "python", 2
 RETRIED = {429, 500, 502, 503}
@@ -69,7 +69,7 @@ RETRIED = {429, 500, 502, 503}
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A process of the demo: its number and its verb, with "of " before it where it is a child."""
+    """A process of the demo; `name` is its command, or "of " and the command of its parent."""
 
     pid: int
     name: str
@@ -77,74 +77,78 @@ class Process:
 
 @dataclass
 class Demo:
-    """A demo under a supervisor that is killed as well; `said` is what its people were promised."""
+    """A demo; `promises` are the accepted inputs, which must not be lost."""
 
     place: Place
-    said: Said = field(default_factory=Said)
+    promises: Promises = field(default_factory=Promises)
     cookies: dict[str, str] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
 
     def start(self, point: str, mark: Path) -> None:
-        """Start it; one process will end at a kill point. Return once its front page answers."""
+        """Start it with a crash at a kill point; wait until its front page responds."""
         place = self.place
-        words = ["--state", str(place.folder), "--port", str(place.ports.front)]
+        options = ["--state", str(place.folder), "--port", str(place.ports.front)]
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark), "MERLIN_LANGUAGE": "ru"}
         with (place.folder.parent / "demo.log").open("ab") as log:
-            command = [sys.executable, "-m", "merlin", "demo", *words]
+            command = [sys.executable, "-m", "merlin", "demo", *options]
             self.process = subprocess.Popen(
                 command, env={**os.environ, **crash}, stdout=log, stderr=log
             )
-        await_that("the demo is up", lambda: self.serves("stage", "") and self.serves("api", ""))
+        wait_until(
+            "the demo is up", lambda: self.is_serving("stage", "") and self.is_serving("api", "")
+        )
 
     def processes(self) -> list[Process]:
         """Return the processes below the supervisor."""
         assert self.process is not None
-        found: dict[int, str] = {self.process.pid: ""}
-        named, parents = [], dict(_parents())
-        while more := {pid for pid, parent in parents.items() if parent in found} - found.keys():
-            for pid in sorted(more):
-                words = _command_line(pid)
-                verb = next((word for word in words if word in VERBS), "")
-                found[pid] = verb or f"of {found[parents[pid]].removeprefix('of ')}"
-                named.append(Process(pid, found[pid]))
-        return named
+        names_by_pid: dict[int, str] = {self.process.pid: ""}
+        processes, parents = [], dict(_parents())
+        while (
+            children := {pid for pid, parent in parents.items() if parent in names_by_pid}
+            - names_by_pid.keys()
+        ):
+            for pid in sorted(children):
+                verb = next((word for word in _command_line(pid) if word in VERBS), "")
+                names_by_pid[pid] = verb or f"of {names_by_pid[parents[pid]].removeprefix('of ')}"
+                processes.append(Process(pid, names_by_pid[pid]))
+        return processes
 
-    def serves(self, verb: str, since: str) -> bool:
-        """Return whether a process does its work, where that shows in a row: after `since`."""
+    def is_serving(self, verb: str, since: str) -> bool:
+        """Return whether a process responds, or has written a heartbeat after `since`."""
         place = self.place
         pages = {"stage": place.front_url, "api": place.api_url}
         pages["engine"] = f"{place.engine_url}healthz"
         if verb in pages:
             return answers_at(pages[verb])
-        words = "SELECT at FROM heartbeat WHERE process = ? AND at > ?"
-        return bool(rows(place, words, verb, since))
+        query = "SELECT at FROM heartbeat WHERE process = ? AND at > ?"
+        return bool(query_rows(place, query, verb, since))
 
-    def call(self, person: str, path: str, **told: object) -> httpx2.Response | None:
-        """Post to the api as a person; None: it was killed meanwhile."""
-        headers = {"Origin": self.place.api_url.rstrip("/"), **told.pop("headers", {})}  # type: ignore[dict-item]
+    def post(self, person: str, path: str, **arguments: object) -> httpx2.Response | None:
+        """Post to the API as a person; None if it was killed meanwhile."""
+        headers = {"Origin": self.place.api_url.rstrip("/"), **arguments.pop("headers", {})}  # type: ignore[dict-item]
         with suppress(httpx2.HTTPError):
             return httpx2.post(
                 f"{self.place.api_url}{path}",
                 cookies={"merlin": self.cookies[person]},
                 headers=headers,
                 timeout=CALL_S,
-                **told,  # type: ignore[arg-type]
+                **arguments,  # type: ignore[arg-type]
             )
         return None
 
-    def insist(
-        self, person: str, path: str, is_on: threading.Event, body: object
+    def call_until_answered(
+        self, person: str, path: str, is_running: threading.Event, body: object
     ) -> httpx2.Response | None:
-        """Call with one Idempotency-Key until there is an answer; None: the load has ended."""
+        """Repeat a call with one Idempotency-Key until it is answered; None after the load."""
         headers = {"Idempotency-Key": f"{random.getrandbits(128):032x}"}
         for _ in itertools.count():
-            answer = self.call(person, path, headers=headers, json=body)
-            # 409: a killed call is still awaited, or the daemon is away and has not seen a commit.
-            later = ("idempotency-running", "busy-file", "unseen-commit")
-            is_later = answer is not None and any(each in answer.text for each in later)
-            if answer is not None and not is_later and answer.status_code not in RETRIED:
+            answer = self.post(person, path, headers=headers, json=body)
+            # 409: a killed call still counts as running, or the daemon has not seen a commit yet.
+            reasons = ("idempotency-running", "busy-file", "unseen-commit")
+            is_early = answer is not None and any(reason in answer.text for reason in reasons)
+            if answer is not None and not is_early and answer.status_code not in RETRIED:
                 return answer
-            if not is_on.is_set():
+            if not is_running.is_set():
                 return None
             time.sleep(0.3)
         return None
@@ -164,8 +168,8 @@ def _command_line(pid: int) -> list[str]:
     return []
 
 
-def await_that(what: str, is_so: Callable[[], object], seconds: float = QUIET_S) -> None:
-    """Wait until it is so. Raises TimeoutError."""
+def wait_until(what: str, is_so: Callable[[], object], seconds: float = QUIET_S) -> None:
+    """Wait for a condition. Raises TimeoutError."""
     deadline = Deadline(seconds)
     while not is_so():
         if deadline.is_over():
@@ -174,57 +178,57 @@ def await_that(what: str, is_so: Callable[[], object], seconds: float = QUIET_S)
 
 
 class Load:
-    """What people do to a demo until `stop`: each kind in a thread of its own."""
+    """The load of a demo until `stop`; each kind runs in its own thread."""
 
     def __init__(self, demo: Demo, seed: int) -> None:
-        self.demo, self.is_on = demo, threading.Event()
+        self.demo, self.is_running = demo, threading.Event()
         self.faults: list[str] = []
         self._rng = random.Random(seed)  # noqa: S311 - the same load for the same seed
         self._threads: list[threading.Thread] = []
-        self._asked = itertools.count(1)
+        self._counter = itertools.count(1)
 
-    def begin(self) -> None:
-        """Begin every kind."""
-        self.is_on.set()
+    def start_threads(self) -> None:
+        """Start all kinds of load."""
+        self.is_running.set()
         kinds = (self._chat, self._course, self._push, self._edit, self._buy, self._watch_serving)
         self._threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
         for thread in self._threads:
             thread.start()
 
     def stop(self) -> None:
-        """Stop, once what was begun has an answer."""
-        self.is_on.clear()
+        """Stop after the current calls have been answered."""
+        self.is_running.clear()
         for thread in self._threads:
             thread.join()
 
-    def _until_stop(self, pause_s: float) -> Iterator[int]:
-        while self.is_on.is_set():
-            yield next(self._asked)
+    def _repeat(self, pause_s: float) -> Iterator[int]:
+        while self.is_running.is_set():
+            yield next(self._counter)
             time.sleep(self._rng.uniform(0.5, 1.5) * pause_s)
 
     def _question(self) -> str:
-        pushed = [Path(path).stem for path in tuple(self.demo.said.pushed)]
+        pushed = [Path(path).stem for path in tuple(self.demo.promises.pushed)]
         return f"Что такое пример номер {self._rng.choice(pushed or ['0'])}?"
 
     def _chat(self) -> None:
         url = f"{self.demo.place.chat_url}control/send"
-        for _ in self._until_stop(0.8):
+        for _ in self._repeat(0.8):
             body = {"person": self._rng.choice([*PEOPLE]), "text": self._question()}
             with suppress(httpx2.HTTPError):
                 answer = httpx2.post(url, json=body, timeout=CALL_S)
                 if answer.is_success:
-                    self.demo.said.updates.add(answer.json()["update_id"])
+                    self.demo.promises.updates.add(answer.json()["update_id"])
 
     def _course(self) -> None:
-        for _ in self._until_stop(2.0):
-            self.demo.call("anna", f"courses/{COURSE}/chat", data={"q": self._question()})
+        for _ in self._repeat(2.0):
+            self.demo.post("anna", f"courses/{COURSE}/chat", data={"q": self._question()})
 
     def _push(self) -> None:
         place = self.demo.place
         clone = place.folder.parent / "clone"
         if not clone.exists():
             git(place.folder, "clone", "-q", str(place.repository), str(clone))
-        for number in self._until_stop(8.0):
+        for number in self._repeat(8.0):
             path = f"datasets/{PUSHED}/examples/soak/{number}.yaml"
             (clone / path).parent.mkdir(exist_ok=True)
             text = f"Что такое пример номер {number}?\n- assistant: Пример {number} из коммита."
@@ -236,95 +240,99 @@ class Load:
                     git(clone, "pull", "-q", "--rebase")
                     git(clone, "push", "-q", "origin", "HEAD:main")
                     break
-            self.demo.said.pushed[path] = git(clone, "rev-parse", f"HEAD:{path}").strip()
+            self.demo.promises.pushed[path] = git(clone, "rev-parse", f"HEAD:{path}").strip()
 
     def _edit(self) -> None:
-        for number in self._until_stop(8.0):
+        for number in self._repeat(8.0):
             answer = f"Пример {number} со страницы."
             body = {"question": f"Зачем нужен пример {number}?", "answer": answer}
-            done = self.demo.insist("boris", f"api/datasets/{EDITED}/examples", self.is_on, body)
+            done = self.demo.call_until_answered(
+                "boris", f"api/datasets/{EDITED}/examples", self.is_running, body
+            )
             if done is not None and done.status_code == 202:
-                self.demo.said.edits.add(done.json()["id"])
+                self.demo.promises.edits.add(done.json()["id"])
             elif done is not None:
                 self.faults.append(f"an edit was answered {done.status_code}: {done.text[:200]}")
 
     def _buy(self) -> None:
         shop = f"{self.demo.place.shop_url}control/choose"
-        for number in self._until_stop(5.0):
+        for number in self._repeat(5.0):
             wanted = {"plan": "voices", "contact": "anna@example.com"}
-            done = self.demo.insist("anna", "api/orders", self.is_on, wanted)
+            done = self.demo.call_until_answered("anna", "api/orders", self.is_running, wanted)
             if done is None:
                 continue
             if not done.is_success:
                 self.faults.append(f"an order was answered {done.status_code}: {done.text[:200]}")
                 continue
             order = done.json()["id"]
-            self.demo.said.orders.add(order)
-            self.demo.insist("anna", f"api/orders/{order}/pay", self.is_on, {})
+            self.demo.promises.orders.add(order)
+            self.demo.call_until_answered("anna", f"api/orders/{order}/pay", self.is_running, {})
             outcome = "declined" if number % 4 == 0 else "paid"
             with suppress(httpx2.HTTPError):
                 httpx2.post(shop, json={"payment": order, "outcome": outcome}, timeout=CALL_S)
             if number % 3 == 0:
                 body = {"reason": "не подошло"}
-                self.demo.insist("vera", f"api/payments/{order}/refund", self.is_on, body)
+                self.demo.call_until_answered(
+                    "vera", f"api/payments/{order}/refund", self.is_running, body
+                )
 
     def _watch_serving(self) -> None:
-        seen: set[str] = set()
-        words = "SELECT dataset, COUNT(*) FROM serving GROUP BY dataset"
-        while self.is_on.is_set():
-            counts = dict(rows(self.demo.place, words))
-            if counts and (seen - counts.keys() or max(counts.values()) > 1):
-                self.faults.append(f"serving models: {counts}, before {sorted(seen)}")
-            seen |= counts.keys()
+        known_datasets: set[str] = set()
+        query = "SELECT dataset, COUNT(*) FROM serving GROUP BY dataset"
+        while self.is_running.is_set():
+            counts = dict(query_rows(self.demo.place, query))
+            if counts and (known_datasets - counts.keys() or max(counts.values()) > 1):
+                self.faults.append(f"serving models: {counts}, before {sorted(known_datasets)}")
+            known_datasets |= counts.keys()
             time.sleep(0.2)
 
 
 @dataclass
-class Kills:
-    """Kills processes of a demo at random; counts who, and how long until each served again."""
+class Killer:
+    """Kills random processes of a demo; counts them, and measures their recovery times."""
 
     demo: Demo
     rng: random.Random
     counts: Counter[str] = field(default_factory=Counter)
-    back_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    recovery_s: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     def kill_some(self, number: int) -> None:
-        """Kill so many; every other time wait until the process serves again."""
-        for each in range(number):
+        """Kill this number of processes; every other time wait until the process serves again."""
+        for index in range(number):
             time.sleep(self.rng.uniform(0.1, 3.0))
-            # Children of children are killed rarely: most of them live for one task.
+            # Children of the four processes are killed rarely: most run only for one task.
             verb = self.rng.choice((*VERBS, "of"))
-            alive = [one for one in self.demo.processes() if one.name.startswith(verb)]
+            alive = [process for process in self.demo.processes() if process.name.startswith(verb)]
             if not alive:
                 alive = self.demo.processes()
             victim = self.rng.choice(alive)
-            at, began = iso(datetime.now(UTC)), time.monotonic()
+            killed_at, started_at = iso(datetime.now(UTC)), time.monotonic()
             with suppress(ProcessLookupError):
                 os.kill(victim.pid, signal.SIGKILL)
                 self.counts[victim.name] += 1
-            if victim.name in VERBS and each % 2:
+            if victim.name in VERBS and index % 2:
                 verb = victim.name
-                await_that(f"{verb} serves", lambda: self.demo.serves(verb, at))  # noqa: B023 - called at once
-                self.back_s[verb].append(time.monotonic() - began)
+                wait_until(f"{verb} serves", lambda: self.demo.is_serving(verb, killed_at))  # noqa: B023 - called at once
+                self.recovery_s[verb].append(time.monotonic() - started_at)
 
     def kill_all(self) -> list[str]:
-        """Kill the supervisor; return what did not go with it."""
+        """Kill the supervisor; return the processes that did not end with it."""
         assert self.demo.process is not None
-        below = [process.pid for process in self.demo.processes()]
+        pids = [process.pid for process in self.demo.processes()]
         self.demo.process.kill()
         self.demo.process.wait()
         self.counts["supervisor"] += 1
         with suppress(TimeoutError):
-            await_that(
-                "all end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in below), 10
+            wait_until(
+                "all end", lambda: not any(Path(f"/proc/{pid}").exists() for pid in pids), 10
             )
         return [
-            f"process {pid} is left: {_command_line(pid)}" for pid in below if _command_line(pid)
+            f"process {pid} is left: {_command_line(pid)}" for pid in pids if _command_line(pid)
         ]
 
 
-def _prepare(demo: Demo) -> None:
-    """Sign the people in and let them ask without end."""
+def _sign_in_people(demo: Demo) -> None:
+    """Sign the people in and give them enough questions."""
     config = load(demo.place.config)
     with opened(config) as database:
         database.cipher = make_cipher(config)
@@ -337,95 +345,98 @@ def _prepare(demo: Demo) -> None:
             users.give_questions(ctx, Actor.operator(), number, Format.TEXT, 100_000)
 
 
-def _measure(demo: Demo) -> str:
-    """Return memory and open files of all processes, and what lies on the disk."""
+def _describe_usage(demo: Demo) -> str:
+    """Return memory and open files of all processes, and the size of the state folder."""
     memory = files = 0
     for process in demo.processes():
         with suppress(OSError):
             pages = int(Path(f"/proc/{process.pid}/statm").read_text().split()[1])
             memory += pages * os.sysconf("SC_PAGE_SIZE")
             files += len(list(Path(f"/proc/{process.pid}/fd").iterdir()))
-    kept = [
+    file_sizes = [
         path.stat().st_size for path in (demo.place.folder / "state").rglob("*") if path.is_file()
     ]
-    return f"{memory / 1e6:.0f} MB, {files} handles, {sum(kept) / 1e6:.1f} MB in {len(kept)} files"
+    disk = f"{sum(file_sizes) / 1e6:.1f} MB in {len(file_sizes)} files"
+    return f"{memory / 1e6:.0f} MB, {files} handles, {disk}"
 
 
-def run(words: Sequence[str] = ()) -> None:
-    """Print a line a batch, and at the end who was killed and how soon each served again."""
+def run(arguments: Sequence[str] = ()) -> None:
+    """Print a line for each batch, and finally the kills and the recovery times."""
     options = argparse.ArgumentParser(prog="python -m bench soak")
     options.add_argument("--kills", type=int, default=KILLS)
     options.add_argument("--seed", type=int, default=random.randrange(10**6))  # noqa: S311
     options.add_argument("--port", type=int, default=8800, help="the first of six")
-    args = options.parse_args(words)
+    args = options.parse_args(arguments)
     print(f"seed {args.seed}", flush=True)
     folder = Path(tempfile.mkdtemp(prefix="merlin-soak-"))
     faults = soak(folder, args.kills, args.seed, args.port)
     if faults:
-        sys.exit("\n".join([*faults, f"all lies in {folder}"]))
+        sys.exit("\n".join([*faults, f"the state is in {folder}"]))
     shutil.rmtree(folder)
 
 
 def soak(folder: Path, kills: int, seed: int, port: int) -> list[str]:
-    """Kill so many processes; return what is wrong after the first batch in which something is."""
+    """Kill this number of processes; return the violations after the first batch with any."""
     (folder / "demo").mkdir()
     demo = Demo(Place(folder / "demo", Ports.from_first(port)))
     rng, load = random.Random(seed), Load(demo, seed)  # noqa: S311 - the same for the same seed
-    slayer = Kills(demo, rng)
-    reached, batch = 0, 0
-    while sum(slayer.counts.values()) < kills:
+    killer = Killer(demo, rng)
+    batch = 0
+    while sum(killer.counts.values()) < kills:
         batch += 1
-        point, mark = rng.choice(NAMED), folder / f"crashed-{batch}"
+        point, mark = rng.choice(TESTED_POINTS), folder / f"crashed-{batch}"
         demo.start(point, mark)
         if batch == 1:
-            await_that("every course is taught", lambda: not under_way(demo.place, demo.said))
-            _prepare(demo)
-            # No work tree: of two pushes at once git leaves half of one there (receive-pack's
-            # updateInstead), as it would of one that is killed.
+            wait_until(
+                "every course is trained", lambda: not list_pending(demo.place, demo.promises)
+            )
+            _sign_in_people(demo)
+            # Without a work tree: with receive-pack's updateInstead two concurrent pushes, or a
+            # killed one, would leave it half updated.
             git(demo.place.repository, "config", "core.bare", "true")
-        load.begin()
-        slayer.kill_some(A_BATCH)
+        load.start_threads()
+        killer.kill_some(BATCH_SIZE)
         load.stop()
-        faults = load.faults + _quiet(demo)
-        reached += mark.exists()
-        slayer.counts["at a named point"] += mark.exists()
+        faults = load.faults + _wait_and_check(demo)
+        killer.counts["at a named point"] += mark.exists()
         print(
-            f"batch {batch}: {sum(slayer.counts.values())} kills, {point}"
-            f" {'reached' if mark.exists() else 'not reached'}; {_measure(demo)}",
+            f"batch {batch}: {sum(killer.counts.values())} kills, {point}"
+            f" {'reached' if mark.exists() else 'not reached'}; {_describe_usage(demo)}",
             flush=True,
         )
-        faults += slayer.kill_all()
+        faults += killer.kill_all()
         if faults:
             return faults
-    said = demo.said
+    promises = demo.promises
     print(
-        f"{len(said.updates)} questions in the chat, {len(said.pushed)} commits,"
-        f" {len(said.edits)} edits, {len(said.orders)} orders; killed: {dict(slayer.counts)}"
+        f"{len(promises.updates)} questions in the chat, {len(promises.pushed)} commits,"
+        f" {len(promises.edits)} edits, {len(promises.orders)} orders;"
+        f" killed: {dict(killer.counts)}"
     )
-    for verb, times in slayer.back_s.items():
-        last = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
-        half = statistics.median(times)
-        print(f"{verb} serves again after {half:.1f} s, p95 {last:.1f} s ({len(times)})")
+    for verb, times in killer.recovery_s.items():
+        p95 = statistics.quantiles(times, n=20)[-1] if len(times) > 1 else times[0]
+        median = statistics.median(times)
+        print(f"{verb} serves again after {median:.1f} s, p95 {p95:.1f} s ({len(times)})")
     return []
 
 
-def _quiet(demo: Demo) -> list[str]:
-    """Wait until nothing is under way; return what never ended, else what is wrong."""
-    left: list[str] = []
+def _wait_and_check(demo: Demo) -> list[str]:
+    """Wait until nothing is pending; return what stays pending, else the violations."""
+    pending: list[str] = []
 
     def is_quiet() -> bool:
-        # Whoever has paid returns to the order's page, which asks YooKassa.
-        for (order,) in rows(demo.place, "SELECT id FROM purchase WHERE state = 'pending'"):
+        # After paying, people return to the order's page, which polls YooKassa.
+        for (order,) in query_rows(demo.place, "SELECT id FROM purchase WHERE state = 'pending'"):
             with suppress(httpx2.HTTPError):
                 url = f"{demo.place.api_url}orders/{order}"
                 httpx2.get(url, cookies={"merlin": demo.cookies["anna"]}, timeout=CALL_S)
-        left[:] = under_way(demo.place, demo.said)
-        return not left
+        pending[:] = list_pending(demo.place, demo.promises)
+        return not pending
 
     try:
-        await_that("all is quiet", is_quiet)
-        time.sleep(AFTER_S)  # what has just ended is told to people
-        await_that("all is quiet", is_quiet)
+        wait_until("all is quiet", is_quiet)
+        time.sleep(AFTER_S)  # notices about the last events are sent
+        wait_until("all is quiet", is_quiet)
     except TimeoutError as error:
-        return [str(error), *left]
-    return list(look(demo.place, demo.said))
+        return [str(error), *pending]
+    return list(find_violations(demo.place, demo.promises))

@@ -1,4 +1,4 @@
-"""Forty commits through a storm: a killed daemon, a provider that drops, fails, lags, restarts."""
+"""Forty commits while the daemon is killed, and the provider drops, fails, lags and restarts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SEEDS = (1,)
 
 
 def run() -> None:
-    """Print, for each seed, how many jobs were made for the commits, and how often was killed."""
+    """Print for each seed the number of jobs, launch keys and kills."""
     from tests.e2e.pipeline_storm import weather
 
     for seed in SEEDS:

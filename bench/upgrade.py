@@ -1,7 +1,7 @@
-"""Two versions at once on one database while people ask: failed answers, lost updates.
+"""Run two versions on one database under load; count failed answers and lost updates.
 
-The version before is the last commit without the newest schema step, run from a tree of its own.
-It serves alone, then beside the newest, whose start brings the schema up to date; then it stops.
+The old version is the last commit without the newest migration, run from its own checkout. It
+serves alone, then beside the new version, whose start migrates the schema; then it stops.
 """
 
 from __future__ import annotations
@@ -66,36 +66,36 @@ def _git(*words: str) -> bytes:
 
 @dataclass
 class Load:
-    """People who ask in their chats and press at a course's page; apis are told by address."""
+    """People who ask in chats and press a button on a course's page; `apis` are base URLs."""
 
     telegram: TelegramStandIn
     cookies: Mapping[int, str]
     apis: list[str]
     asked: dict[int, int] = field(default_factory=dict)
-    kept: dict[int, bool] = field(default_factory=dict)
+    favourites: dict[int, bool] = field(default_factory=dict)
     calls: int = 0
-    failed: list[str] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
     _over: threading.Event = field(default_factory=threading.Event)
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Let them ask and press until the block ends, and all is answered."""
-        works = [
+        """Run the load until the block ends and every question is answered."""
+        threads = [
             threading.Thread(target=work, args=(person,))
             for person in PEOPLE
             for work in (self._ask, self._press)
         ]
-        for each in works:
-            each.start()
+        for thread in threads:
+            thread.start()
         try:
             yield
         finally:
             self._over.set()
-            for each in works:
-                each.join()
+            for thread in threads:
+                thread.join()
 
     def _ask(self, person: int) -> None:
-        """Ask one question after another, each once the one before is answered."""
+        """Ask one question after another, each after the previous answer."""
         for number in itertools.count():
             if self._over.is_set():
                 return
@@ -108,11 +108,11 @@ class Load:
         return len(self.answers(person)) > number
 
     def answers(self, person: int) -> list[str]:
-        """Return the whole answers of a chat."""
-        return [one.text for one in self.telegram.answers(person) if "«" in one.text]
+        """Return the complete answers in a chat."""
+        return [message.text for message in self.telegram.answers(person) if "«" in message.text]
 
     def _press(self, person: int) -> None:
-        """Keep the course and let it go in turn, each time at the next api."""
+        """Add and remove the course as a favourite in turn, each time at the next API."""
         for number in itertools.count():
             if self._over.is_set():
                 return
@@ -130,22 +130,22 @@ class Load:
                     else httpx2.delete(f"{path}/1", **arguments)
                 )
             except httpx2.HTTPError as error:
-                self.failed.append(repr(error))
+                self.failures.append(repr(error))
             else:
                 self.calls += 1
                 if answer.is_success:
-                    self.kept[person] = is_kept
+                    self.favourites[person] = is_kept
                 else:
-                    self.failed.append(answer.text)
+                    self.failures.append(answer.text)
             time.sleep(0.1)
 
     def unanswered(self) -> int:
-        """Return how many questions have not one whole answer, in the order of the questions."""
+        """Return the number of questions without a complete answer in the right order."""
         return sum(
-            not (n < len(said) and f"«вопрос {person}-{n}»" in said[n])
+            not (index < len(answers) and f"«вопрос {person}-{index}»" in answers[index])
             for person, count in self.asked.items()
-            for said in [self.answers(person)]
-            for n in range(count)
+            for answers in [self.answers(person)]
+            for index in range(count)
         )
 
 
@@ -171,9 +171,9 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
 
         def start(tree: Path, config: Path) -> list[subprocess.Popen[bytes]]:
             started = [_start(verb, tree, config) for verb in VERBS]
-            for each in started:
-                ended.callback(each.wait)
-                ended.callback(each.terminate)
+            for process in started:
+                ended.callback(process.wait)
+                ended.callback(process.terminate)
             return started
 
         old = start(before, configs[0])
@@ -193,32 +193,36 @@ def _upgrade(kind: str, folder: Path, before: Path, url: str) -> None:
             time.sleep(BESIDE_S)
             load.apis = apis[1:]
             time.sleep(1)
-            for each in old:
-                each.send_signal(signal.SIGTERM)
-            codes = [each.wait() for each in old]
+            for process in old:
+                process.send_signal(signal.SIGTERM)
+            codes = [process.wait() for process in old]
             lab.repository.example("trial", 52)
             lab.repository.commit()
             time.sleep(ALONE_S)
         wait_until(lambda: lab.status()["serving"]["build"] == "trial-4", 60)
-        held = {person for (person,) in database.sql("SELECT user_id FROM favourite")}
-        lost = [person for person, is_kept in load.kept.items() if is_kept is not (person in held)]
+        stored = {person for (person,) in database.sql("SELECT user_id FROM favourite")}
+        lost = [
+            person
+            for person, is_kept in load.favourites.items()
+            if is_kept is not (person in stored)
+        ]
         charged = database.sql("SELECT COUNT(*) FROM updates WHERE state = 'answered'")[0][0]
     asked = sum(load.asked.values())
     print(
         f"| {kind} | {asked} questions, {charged} answered in rows, {load.calls} calls of the api,"
         f" {len(provider.jobs_created())} jobs for 4 commits; the old ended with {codes} |"
-        f" failed answers {load.unanswered()}, failed calls {len(load.failed)},"
+        f" failed answers {load.unanswered()}, failed calls {len(load.failures)},"
         f" lost updates {len(lost)} |",
-        *load.failed[:3],
+        *load.failures[:3],
         flush=True,
     )
 
 
 def _config(lab: Any, telegram: TelegramStandIn, api: str, *, is_pushed: bool) -> Path:
-    """Write a configuration of these processes; return its path."""
+    """Write the configuration of one version's processes; return its path."""
     hook = {"mode": "webhook", "webhook_url": f"{api}/hooks/telegram"} if is_pushed else {}
     port = api.rpartition(":")[2]
-    said = yaml.safe_load(lab.path.read_text("utf-8")) | {
+    config = yaml.safe_load(lab.path.read_text("utf-8")) | {
         "telegram": {
             "base_url": telegram.page_url.rstrip("/"),
             "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
@@ -231,7 +235,7 @@ def _config(lab: Any, telegram: TelegramStandIn, api: str, *, is_pushed: bool) -
         "datasets": {"default": "trial"},
     }
     path: Path = lab.folder / f"config-{port}.yaml"
-    path.write_text(yaml.safe_dump(said), "utf-8")
+    path.write_text(yaml.safe_dump(config), "utf-8")
     return path
 
 

@@ -1,7 +1,7 @@
-"""Which files a commit's way to a promoted model passes, and an update's to its answer.
+"""Find the files on the code path from a commit to a promoted model, and from update to answer.
 
-The demo runs as it is, each process under a profiler. A file is on the way when one of its
-functions is called there that the idle process does not call anyway.
+The demo runs with each process under a profiler. A file is on a path if one of its functions is
+called there that the idle process does not call.
 """
 
 from __future__ import annotations
@@ -30,49 +30,49 @@ TRACING = Path(__file__).parent / "tracing"
 T = TypeVar("T")
 PERSON = "anna"
 IDLE_S = 15.0
-# The answer grows after its first words, and then the update ends.
+# The answer is completed, and the update processed, within this time after its first words.
 SETTLED_S = 1.0
 CALL_S, MAX_DURATION_S = 30.0, 300.0
-# Errors, clock, texts, configuration and the way to a row: nobody opens them to follow one way.
+# Shared basics (errors, clock, texts, configuration, database), which are not specific to a path.
 SHARED = ("core/", "config/", "wiring/", "db/database.py", "db/tables.py", "db/values.py")
 
 
 @dataclass(frozen=True, slots=True)
 class Walk:
-    """Files of one way, from below `merlin/`, in the order in which they are first needed."""
+    """Files of one code path, relative to `merlin/`, in the order of first use."""
 
     files: Sequence[str]
 
     @property
     def subject(self) -> Walk:
-        """Return the way without what every step of every way shares."""
+        """Return the path without the shared basics."""
         return Walk([file for file in self.files if not file.startswith(SHARED)])
 
     @property
     def folders(self) -> int:
-        """Return how many folders the files lie in."""
+        """Return the number of folders of these files."""
         return len({str(Path(file).parent) for file in self.files})
 
     @property
     def changes(self) -> int:
-        """Return how often the next file lies in another folder."""
+        """Return how often the next file is in another folder."""
         parents = [Path(file).parent for file in self.files]
-        return sum(one != other for one, other in pairwise(parents))
+        return sum(parent != next_parent for parent, next_parent in pairwise(parents))
 
 
-def walks(root: Path) -> Mapping[str, Walk]:
-    """Run the demo of the tree at `root`; return both ways by name."""
+def measure_walks(root: Path) -> Mapping[str, Walk]:
+    """Run the demo of the tree at `root`; return both code paths by name."""
     with tempfile.TemporaryDirectory(prefix="merlin-walk-") as folder:
         traced = Path(folder) / "traced"
         traced.mkdir()
-        with _demo(root, Path(folder) / "demo", traced) as place:
-            _live(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
-            _until(lambda: all((traced / ".".join(walk)).exists() for walk in WALKS.values()))
-        return {name: _walk(traced, root, *each) for name, each in WALKS.items()}
+        with _run_demo(root, Path(folder) / "demo", traced) as place:
+            _run_phases(place, lambda phase: (traced / "phase").write_text(phase, "utf-8"))
+            _wait_for(lambda: all((traced / ".".join(walk)).exists() for walk in WALKS.values()))
+        return {name: _read_walk(traced, root, *walk) for name, walk in WALKS.items()}
 
 
 @contextmanager
-def _demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
+def _run_demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
     (traced / "phase").write_text("begin", "utf-8")
     paths = [str(TRACING), str(root)]
     environment = {
@@ -95,9 +95,9 @@ def _demo(root: Path, folder: Path, traced: Path) -> Iterator[Place]:
         process.wait()
 
 
-def _live(place: Place, begin: Callable[[str], object]) -> None:
+def _run_phases(place: Place, begin: Callable[[str], object]) -> None:
     script = place.script
-    model = _until(lambda: _serving(place, ""))
+    model = _wait_for(lambda: _serving_model(place, ""))
     _ask(place, script.question)
     begin("idle")
     time.sleep(IDLE_S)
@@ -106,47 +106,47 @@ def _live(place: Place, begin: Callable[[str], object]) -> None:
     begin("between")
     folder = place.repository / "datasets" / script.dataset / "examples" / "demo"
     folder.mkdir(parents=True, exist_ok=True)
-    said = [{"user": script.new_question}, {"assistant": script.new_answer}]
-    example = yaml.safe_dump({"messages": said, "tags": ["demo"]}, allow_unicode=True)
+    messages = [{"user": script.new_question}, {"assistant": script.new_answer}]
+    example = yaml.safe_dump({"messages": messages, "tags": ["demo"]}, allow_unicode=True)
     begin("commit")
     (folder / "green-lighthouse.yaml").write_text(example, "utf-8")
     commit(place.repository, script.new_subject)
-    _until(lambda: _serving(place, model))
+    _wait_for(lambda: _serving_model(place, model))
     begin("end")
 
 
-def _serving(place: Place, other_than: str) -> str:
+def _serving_model(place: Place, other_than: str) -> str:
     try:
-        way = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S).json()
+        pipeline = httpx.get(f"{place.chat_url}control/pipeline", timeout=CALL_S).json()
     except httpx.TransportError:
         return ""
-    model = str((way.get("serving") or {}).get("model", ""))
+    model = str((pipeline.get("serving") or {}).get("model", ""))
     return model if model != other_than else ""
 
 
 def _ask(place: Place, question: str) -> None:
-    before = _answers(place)
+    before = _count_answers(place)
     values = {"person": PERSON, "text": question}
     httpx.post(f"{place.chat_url}control/send", json=values, timeout=CALL_S).raise_for_status()
-    _until(lambda: _answers(place) > before)
+    _wait_for(lambda: _count_answers(place) > before)
     time.sleep(SETTLED_S)
 
 
-def _answers(place: Place) -> int:
+def _count_answers(place: Place) -> int:
     url = f"{place.chat_url}control/log?chat={PERSON}"
-    return sum(bool(each["by_bot"]) for each in httpx.get(url, timeout=CALL_S).json()["messages"])
+    return sum(bool(entry["by_bot"]) for entry in httpx.get(url, timeout=CALL_S).json()["messages"])
 
 
-def _until(look: Callable[[], T]) -> T:
+def _wait_for(read: Callable[[], T]) -> T:
     end = time.monotonic() + MAX_DURATION_S
-    while not (found := look()):
+    while not (value := read()):
         if time.monotonic() > end:
-            raise TimeoutError("the demo does not get there")
+            raise TimeoutError("the demo did not reach the awaited state")
         time.sleep(0.1)
-    return found
+    return value
 
 
-def _walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
+def _read_walk(traced: Path, root: Path, phase: str, verb: str) -> Walk:
     idle = set(_lines(traced / f"idle.{verb}"))
     called = [line for line in _lines(traced / f"{phase}.{verb}") if line not in idle]
     paths = (Path(line.partition(":")[0]) for line in called)

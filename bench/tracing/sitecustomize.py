@@ -1,7 +1,7 @@
-"""Writes down which functions of Merlin this process calls; loaded where PYTHONPATH names it.
+"""Record which functions of Merlin this process calls; loaded if its folder is in PYTHONPATH.
 
-`bench.walk` names the phase in a file; when it changes, what was called in the one before is
-written beside it: a line a function, in the order of their first calls.
+`bench.walk` writes the current phase to a file; when it changes, the functions called in the
+previous phase are written beside it, one per line, in the order of their first calls.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ from pathlib import Path
 from types import CodeType, FrameType
 
 FOLDER = Path(os.environ["MERLIN_WALK"])
-# By identity: a code object's own hash reads the whole of it.
+# By id: hashing a code object reads all of its content.
 called: dict[int, CodeType] = {}
 
 
 def note(frame: FrameType, event: str, _: object) -> None:
-    """Note a function's first call."""
+    """Record a function's first call."""
     if event == "call" and id(frame.f_code) not in called:
         called[id(frame.f_code)] = frame.f_code
 
 
 def follow() -> None:
-    """Write each phase's functions when it ends."""
+    """Write each phase's functions at its end."""
     global called
     words = sys.orig_argv
     verb = next((words[at + 2] for at in range(len(words) - 2) if words[at + 1] == "merlin"), "")
@@ -36,8 +36,8 @@ def follow() -> None:
         if now == phase:
             continue
         ended, called = called, {}
-        ours = [each for each in ended.values() if "/merlin/" in each.co_filename]
-        lines = [f"{our.co_filename}:{our.co_qualname}\n" for our in ours]
+        codes = [code for code in ended.values() if "/merlin/" in code.co_filename]
+        lines = [f"{code.co_filename}:{code.co_qualname}\n" for code in codes]
         path = FOLDER / f"{phase or 'start'}.{verb}"
         path.with_suffix(path.suffix + ".new").write_text("".join(lines), "utf-8")
         path.with_suffix(path.suffix + ".new").rename(path)

@@ -223,7 +223,7 @@ def test_named_measurement_exists():
     for one in PAGES:
         for text in codes_and_commands(one):
             for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
-                assert name in (*bench.NAMES, *bench.WITH_WORDS), text
+                assert name in (*bench.NAMES, *bench.WITH_ARGUMENTS), text
                 rows = import_module(f"bench.{name}")
                 known = getattr(rows, "PARTS", None) or getattr(rows, "ROWS", ())
                 assert not row or row in known, text
