@@ -292,7 +292,7 @@ def pull(
 ) -> None:
     """Download base models from the hub, or read a .gguf file; resumes where it stopped."""
     from merlin.engine.model_store.pull import pull as pull_base
-    from merlin.engine.model_store.store import get_base_folder, library_folder
+    from merlin.engine.model_store.store import get_base_folder, get_library_folder
     from merlin.wiring.engine import engine_folder
 
     settings = configuration(config)
@@ -303,7 +303,7 @@ def pull(
         print_message("library-pulling", name=name, source=model.source)
         with _show_progress() as report:
             _, is_new = pull_base(name, model, engine, report)
-        folder = get_base_folder(name, model, library_folder(engine))
+        folder = get_base_folder(name, model, get_library_folder(engine))
         print_message("library-pulled" if is_new else "library-here", name=name, folder=str(folder))
     if json:
         pulled = [entry for entry in _list_entries(settings) if entry.name in requested]

@@ -169,7 +169,7 @@ class RequestGuard:
             return
         headers: dict[str, str] = {"x-request-id": f"req_{secrets.token_hex(12)}"}
 
-        async def counted(message: Message) -> None:
+        async def send_counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._calls[scope["method"], message["status"]] += 1
                 MutableHeaders(scope=message).update(headers)
@@ -182,11 +182,11 @@ class RequestGuard:
                 headers |= await self._admit(scope)
         except ApiError as refused:
             answer = JSONResponse(refused.as_json(), refused.status, refused.headers)
-            await answer(scope, receive, counted)
+            await answer(scope, receive, send_counted)
             return
         request_headers = Headers(scope=scope)
         if "traceparent" not in request_headers:
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, send_counted)
             return
         # The span name includes the id of a job or file.
         with open_span(
@@ -194,7 +194,7 @@ class RequestGuard:
             context=caller_context(request_headers),
             kind=SpanKind.SERVER,
         ):
-            await self._app(scope, receive, counted)
+            await self._app(scope, receive, send_counted)
 
     async def _admit(self, scope: Scope) -> Mapping[str, str]:
         """Return the rate limit headers. Raises ApiError 401 or 429."""

@@ -87,7 +87,8 @@ class Machine:
                 cores=os.cpu_count() or 1,
                 cpu_percent=self._cpu,
                 memory_own_bytes=sum(
-                    resident_bytes(process.pid) for process in (own, *own.children(recursive=True))
+                    read_resident_bytes(process.pid)
+                    for process in (own, *own.children(recursive=True))
                 ),
                 memory_used_bytes=memory.total - memory.available,
                 memory_total_bytes=memory.total,
@@ -133,7 +134,7 @@ def parse_gpus(output: str) -> Iterator[Gpu]:
         yield Gpu(name, share, int(used * _MEBI), int(total * _MEBI))
 
 
-def resident_bytes(process: int) -> int:
+def read_resident_bytes(process: int) -> int:
     """Return the resident memory of a process in bytes, 0 if it has ended."""
     try:
         return int(psutil.Process(process).memory_info().rss)

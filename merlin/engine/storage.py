@@ -312,7 +312,7 @@ class Repositories:
         removed = 0
         with self._clearing:
             removable = iter(self.database.select(_REMOVABLE, job.job_id))
-            while (used := used_bytes(self.folder)) > quota_bytes:
+            while (used := measure_used_bytes(self.folder)) > quota_bytes:
                 row = next(removable, None)
                 if row is None:
                     sizes = {"used": f"{used / GB:.3g}", "quota": f"{quota_bytes / GB:.3g}"}
@@ -325,6 +325,6 @@ class Repositories:
         return removed
 
 
-def used_bytes(folder: Path) -> int:
+def measure_used_bytes(folder: Path) -> int:
     """Return the disk usage of models and working folders below `folder`, in bytes."""
     return sum(durable_files.folder_bytes(folder / name) for name in ("models", "work"))

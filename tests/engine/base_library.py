@@ -11,7 +11,7 @@ from pathlib import Path
 from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import library_folder, remove, require_base_folder
+from merlin.engine.model_store.store import get_library_folder, remove, require_base_folder
 from tests.engine.hub_standin import REPOSITORY, base_files
 
 
@@ -38,7 +38,7 @@ class Library:
 
     @property
     def root(self):
-        return library_folder(self.engine)
+        return get_library_folder(self.engine)
 
     @property
     def lies(self):

@@ -35,8 +35,8 @@ def feed(wanted):
 @given(BYTES)
 def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
     prefix, written = feed(wanted)
-    assert isinstance(json.loads((written + prefix.shortest_completion()).decode()), dict)
-    closed = prefix.extend(prefix.shortest_completion())
+    assert isinstance(json.loads((written + prefix.find_completion()).decode()), dict)
+    closed = prefix.extend(prefix.find_completion())
     assert closed is not None
     assert closed.is_complete
 
@@ -45,10 +45,10 @@ def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
 def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(wanted):
     prefix, _ = feed(wanted)
     while not prefix.is_complete:
-        left = prefix.shortest_completion()
+        left = prefix.find_completion()
         prefix = prefix.step(left[0])
         assert prefix is not None
-        assert len(prefix.shortest_completion()) == len(left) - 1
+        assert len(prefix.find_completion()) == len(left) - 1
 
 
 @given(OBJECTS, st.booleans(), st.sampled_from([None, 2]))

@@ -112,10 +112,10 @@ class Server:
 
     def call(self, method: str, path: str, **options: object) -> httpx2.Response:
         """Send a plain HTTP request; error responses are returned."""
-        arguments: dict[str, object] = {"headers": self.headers(), **options}
+        arguments: dict[str, object] = {"headers": self.build_headers(), **options}
         return self.http.request(method, f"{self.base_url}{path}", **arguments)  # type: ignore[arg-type]
 
-    def headers(self) -> dict[str, str]:
+    def build_headers(self) -> dict[str, str]:
         """Return the authorization headers of a plain request."""
         return {"Authorization": f"Bearer {self.key}"}
 
@@ -265,7 +265,7 @@ def require(condition: object, field: str, actual: object, expected: str) -> Non
 
 
 @contextmanager
-def optional_call(operation: str) -> Iterator[None]:
+def allow_missing_call(operation: str) -> Iterator[None]:
     """Convert an error for an unknown call into NotSupported; `operation` is the call's name.
 
     A 404 that names a parameter is about a missing resource, not about the call.

@@ -22,10 +22,10 @@ from merlin.engine.conformance.harness import (
     Deviation,
     NotSupported,
     Server,
+    allow_missing_call,
     check,
     check_paging,
     expect_refusal,
-    optional_call,
     require,
     require_equal,
     require_error_object,
@@ -33,7 +33,7 @@ from merlin.engine.conformance.harness import (
     require_refusal,
     unexpected_status,
 )
-from merlin.engine.conformance.models import NO_FILE, NO_MODEL, get_text, join_chunks, upload
+from merlin.engine.conformance.models import NO_FILE, NO_MODEL, join_chunks, read_text, upload
 
 # The order of a job's states; `paused` can come between any two.
 WAITING = ("validating_files", "queued")
@@ -51,7 +51,7 @@ def launch(server: Server, file_id: str, epochs: int, **options: Any) -> FineTun
     """Create a job on the base model; the cleanup cancels it if it is still running."""
     method = {"type": "supervised", "supervised": {"hyperparameters": {"n_epochs": epochs}}}
     params: dict[str, Any] = {"model": server.model, "method": method, **options}
-    with optional_call("POST /fine_tuning/jobs"):
+    with allow_missing_call("POST /fine_tuning/jobs"):
         return _create(server, file_id, params)
 
 
@@ -148,7 +148,7 @@ def retrieve_job(server: Server, job: FineTuningJob) -> None:
 @check("jobs.list", create_job)
 def list_jobs(server: Server, job: FineTuningJob) -> None:
     """Check that GET /fine_tuning/jobs lists the new job."""
-    with optional_call("GET /fine_tuning/jobs"):
+    with allow_missing_call("GET /fine_tuning/jobs"):
         ids = [item.id for item in server.sdk.fine_tuning.jobs.list(limit=100).data]
     require(job.id in ids, "data", ids[:3], job.id)
 
@@ -271,7 +271,7 @@ def refuse_unknown_call(server: Server) -> None:
 @check("errors.not_json")
 def refuse_invalid_json(server: Server) -> None:
     """Check that a body of invalid JSON is refused with an error object."""
-    headers = {**server.headers(), "Content-Type": "application/json"}
+    headers = {**server.build_headers(), "Content-Type": "application/json"}
     answer = server.call("POST", "/chat/completions", content=b"{not json", headers=headers)
     if answer.status_code in NOT_FOUND:
         raise NotSupported("absent", call="POST /chat/completions", status=answer.status_code)
@@ -293,7 +293,7 @@ _LEVELS = ("info", "warn", "error")
 @check("events.list", complete_job)
 def list_events(server: Server, job: FineTuningJob) -> list[FineTuningJobEvent]:
     """Check that GET …/events lists events with unique ids, a level and a message."""
-    with optional_call("GET /fine_tuning/jobs/{id}/events"):
+    with allow_missing_call("GET /fine_tuning/jobs/{id}/events"):
         listed = server.sdk.fine_tuning.jobs.list_events(job.id, limit=100).data
     require(listed, "data", listed, ">= 1")
     for event in listed:
@@ -344,7 +344,7 @@ refuse_events_of_unknown_job = expect_refusal(
 @check("checkpoints.list", complete_job)
 def list_checkpoints(server: Server, job: FineTuningJob) -> list[FineTuningJobCheckpoint]:
     """Check that GET …/checkpoints lists the job's checkpoints with step and metrics."""
-    with optional_call("GET /fine_tuning/jobs/{id}/checkpoints"):
+    with allow_missing_call("GET /fine_tuning/jobs/{id}/checkpoints"):
         listed = server.sdk.fine_tuning.jobs.checkpoints.list(job.id, limit=100).data
     require(listed, "data", listed, ">= 1")
     for checkpoint in listed:
@@ -413,7 +413,7 @@ def pause_job(server: Server, long: FineTuningJob) -> None:
 @check("pause.resume", pause_job, create_long_job)
 def resume_job(server: Server, _paused: None, long: FineTuningJob) -> None:
     """Check that a resumed job continues."""
-    with optional_call("POST /fine_tuning/jobs/{id}/resume"):
+    with allow_missing_call("POST /fine_tuning/jobs/{id}/resume"):
         server.sdk.fine_tuning.jobs.resume(long.id)
     working = tuple(state for state in ACTIVE_STATES if state != PAUSED)
     job = wait_for_status(server, long.id, working)
@@ -432,7 +432,7 @@ def _change_state(
 ) -> FineTuningJob:
     """Change a job's state and wait for it. Raises Missing if the job ended first."""
     try:
-        with optional_call(f"POST /fine_tuning/jobs/{{id}}/{move.__name__}"):
+        with allow_missing_call(f"POST /fine_tuning/jobs/{{id}}/{move.__name__}"):
             status = move(job_id).status
     except openai.APIStatusError as error:
         status = server.sdk.fine_tuning.jobs.retrieve(job_id).status
@@ -514,7 +514,7 @@ def list_tuned_model(server: Server, job: FineTuningJob) -> None:
 @check("tuned.retrieve", complete_job)
 def retrieve_tuned_model(server: Server, job: FineTuningJob) -> None:
     """Check that GET /models/{name} returns the tuned model."""
-    with optional_call("GET /models/{name}"):
+    with allow_missing_call("GET /models/{name}"):
         model = server.sdk.models.retrieve(str(job.fine_tuned_model))
     require_equal("id", model.id, job.fine_tuned_model)
 
@@ -523,7 +523,7 @@ def retrieve_tuned_model(server: Server, job: FineTuningJob) -> None:
 def ask_tuned_model(server: Server, job: FineTuningJob, _plain: object) -> None:
     """Check that the tuned model answers, with its name in the response."""
     completion = server.ask(model=job.fine_tuned_model)
-    require(get_text(completion), "choices[0].message.content", get_text(completion), '!= ""')
+    require(read_text(completion), "choices[0].message.content", read_text(completion), '!= ""')
     require_equal("model", completion.model, job.fine_tuned_model)
 
 
@@ -539,7 +539,7 @@ def stream_tuned_model(server: Server, job: FineTuningJob, _chunks: object) -> N
 def delete_tuned_model(server: Server, job: FineTuningJob, _plain: object) -> None:
     """Check that a deleted model is no longer listed, and a chat with it gets 404."""
     name = str(job.fine_tuned_model)
-    with optional_call("DELETE /models/{name}"):
+    with allow_missing_call("DELETE /models/{name}"):
         deletion = server.sdk.models.delete(name)
     require(deletion.deleted, "deleted", deletion.deleted, "true")
     names = [card.id for card in server.sdk.models.list().data]

@@ -20,10 +20,10 @@ from merlin.engine.conformance.harness import (
     Deviation,
     NotSupported,
     Server,
+    allow_missing_call,
     check,
     check_paging,
     expect_refusal,
-    optional_call,
     require,
     require_equal,
     require_error_object,
@@ -47,7 +47,7 @@ def list_models(server: Server) -> None:
 @check("models.retrieve", list_models)
 def retrieve_model(server: Server, _listed: None) -> None:
     """Check that GET /models/{name} returns the base."""
-    with optional_call("GET /models/{name}"):
+    with allow_missing_call("GET /models/{name}"):
         model: Model = server.sdk.models.retrieve(server.model)
     require_equal("id", model.id, server.model)
     require_equal("object", model.object, "model")
@@ -71,7 +71,7 @@ def upload(
     server: Server, content: bytes, name: str = FILE_NAME, purpose: Any = PURPOSE
 ) -> FileObject:
     """Upload a training file; the cleanup deletes it."""
-    with optional_call("POST /files"):
+    with allow_missing_call("POST /files"):
         file = server.sdk.files.create(file=(name, content), purpose=purpose)
     server.add_cleanup("DELETE", f"/files/{file.id}")
     return file
@@ -106,7 +106,7 @@ def retrieve_file(server: Server, file: FileObject) -> None:
 @check("files.content", upload_training_file)
 def download_file(server: Server, file: FileObject) -> None:
     """Check that GET /files/{id}/content returns the uploaded bytes."""
-    with optional_call("GET /files/{id}/content"):
+    with allow_missing_call("GET /files/{id}/content"):
         downloaded = server.sdk.files.content(file.id).content
     require_equal("content", downloaded, harness.build_training_file(harness.FEW))
 
@@ -114,7 +114,7 @@ def download_file(server: Server, file: FileObject) -> None:
 @check("files.list", upload_training_file)
 def list_files(server: Server, file: FileObject) -> None:
     """Check that GET /files lists the new file."""
-    with optional_call("GET /files"):
+    with allow_missing_call("GET /files"):
         ids = [item.id for item in server.sdk.files.list(limit=100, order="desc").data]
     require(file.id in ids, "data", ids[:3], file.id)
 
@@ -163,7 +163,7 @@ refuse_file_name = expect_refusal(
 def delete_file(server: Server, _run_check: FileObject) -> None:
     """Check that DELETE confirms the deletion, and GET then returns 404."""
     spare = upload(server, harness.build_training_file(harness.FEW + 2))
-    with optional_call("DELETE /files/{id}"):
+    with allow_missing_call("DELETE /files/{id}"):
         deletion = server.sdk.files.delete(spare.id)
     require(deletion.deleted, "deleted", deletion.deleted, "true")
     require_equal("id", deletion.id, spare.id)
@@ -182,18 +182,18 @@ _BROKEN = re.compile("\ufffd|[\u00d0\u00d1][\u0080-\u00bf]|\u0420[\u00b0\u00b1\u
 @check("chat.plain")
 def answer_chat(server: Server) -> ChatCompletion:
     """Check that POST /chat/completions returns a ChatCompletion with one answer."""
-    with optional_call("POST /chat/completions"):
+    with allow_missing_call("POST /chat/completions"):
         completion = server.ask()
     require_equal("object", completion.object, "chat.completion")
     require(completion.id, "id", completion.id, '!= ""')
     require_equal("choices", len(completion.choices), 1)
     require_equal("choices[0].index", completion.choices[0].index, 0)
     require_equal("choices[0].message.role", completion.choices[0].message.role, "assistant")
-    require(get_text(completion), "choices[0].message.content", get_text(completion), '!= ""')
+    require(read_text(completion), "choices[0].message.content", read_text(completion), '!= ""')
     return completion
 
 
-def get_text(completion: ChatCompletion) -> str:
+def read_text(completion: ChatCompletion) -> str:
     """Return the text of the answer."""
     return completion.choices[0].message.content or ""
 
@@ -232,18 +232,18 @@ def limit_tokens(server: Server, _plain: object) -> None:
 @check("chat.stop", answer_chat)
 def stop_at_text(server: Server, completion: ChatCompletion) -> None:
     """Check that an answer ends before a stop text."""
-    parts = get_text(completion).split()
-    sign = parts[1] if len(parts) > 1 else get_text(completion)[1:2]
-    require(sign, "choices[0].message.content", get_text(completion), "2 words")
+    parts = read_text(completion).split()
+    sign = parts[1] if len(parts) > 1 else read_text(completion)[1:2]
+    require(sign, "choices[0].message.content", read_text(completion), "2 words")
     cut = server.ask(stop=[sign])
-    require(sign not in get_text(cut), "choices[0].message.content", get_text(cut), f"…[{sign}]")
+    require(sign not in read_text(cut), "choices[0].message.content", read_text(cut), f"…[{sign}]")
     require_equal("finish_reason", cut.choices[0].finish_reason, "stop")
 
 
 @check("chat.unicode", answer_chat)
 def keep_unicode(_server: Server, completion: ChatCompletion) -> None:
     """Check that Cyrillic text is encoded correctly."""
-    _require_unbroken_text(get_text(completion))
+    _require_unbroken_text(read_text(completion))
 
 
 def _require_unbroken_text(text: str) -> None:
@@ -305,7 +305,7 @@ def _ask_unless_busy(server: Server) -> bool:
     except openai.RateLimitError as error:
         require_error_object(error.response, (_BUSY,))
         return False
-    require(get_text(completion), "choices[0].message.content", get_text(completion), '!= ""')
+    require(read_text(completion), "choices[0].message.content", read_text(completion), '!= ""')
     return True
 
 
@@ -388,4 +388,4 @@ def survive_disconnect(server: Server, _chunks: object) -> None:
     with server.open_stream() as response:
         first = next(response.iter_bytes(), b"")
     require(first, "data", first, '!= ""')
-    require(get_text(server.ask()), "choices[0].message.content", "", '!= ""')
+    require(read_text(server.ask()), "choices[0].message.content", "", '!= ""')

@@ -26,10 +26,10 @@ from merlin.engine.model_store.store import (
     digest_files,
     get_base_folder,
     get_draft_folder,
+    get_library_folder,
     is_gguf,
     is_in_place,
     is_same_source,
-    library_folder,
     list_dependents,
     lock_base,
     read_card,
@@ -103,7 +103,7 @@ def pull(
     Raises LeadTaken while another pull of the same base runs, NotFound and Refused with a message
     that says what to do.
     """
-    root = library_folder(engine)
+    root = get_library_folder(engine)
     with lock_base(root, name) as lock:
         remove_durably(_get_previous_folder(root, name))
         if card := _find_existing(name, model, root):
@@ -138,7 +138,7 @@ def _find_existing(name: str, model: EngineModelConfig, root: Path) -> ModelCard
 
 def _refuse_other_weights(name: str, model: EngineModelConfig, engine: Path) -> None:
     """Raise Refused if tuned models depend on other weights than those to be pulled."""
-    card = read_card(library_folder(engine) / name)
+    card = read_card(get_library_folder(engine) / name)
     if card is None or is_same_source(model, card) or is_in_place(model):
         return
     if dependents := list_dependents(name, engine / "engine.db"):

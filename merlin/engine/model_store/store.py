@@ -1,6 +1,6 @@
 """The store of base models: list, check and remove them, and estimate their memory.
 
-A base is in a folder of its owner, or in the library (`library_folder`) under its name; its card,
+A base is in a folder of its owner, or under its name in the library, the folder `bases`; its card,
 `merlin.json`, contains its source and checksums. Nothing here loads or executes a model: only
 safetensors, no remote code. `pull` downloads one. A memory estimate is the weights in their dtype,
 a quarter more for activations, and torch's own memory: for SmolLM2-135M in float32 2.2 GB for
@@ -274,7 +274,7 @@ def _untrainable(code: str, key: str, name: str, **arguments: object) -> Untrain
     return Untrainable(code, key, "model", name=name, **arguments)
 
 
-def library_folder(engine: Path) -> Path:
+def get_library_folder(engine: Path) -> Path:
     """Return the library: the folder of bases in the engine's folder."""
     return engine / "bases"
 
@@ -335,7 +335,7 @@ def list_bases(
     Memory is estimated for the devices `training` and `answering`. `is_thorough` verifies
     checksums, which reads all files.
     """
-    root = library_folder(engine)
+    root = get_library_folder(engine)
     for name, model in models.items():
         folder, card = get_base_folder(name, model, root), read_card(root / name)
         problem = _find_problem(name, model, root, is_thorough=is_thorough)
@@ -370,7 +370,7 @@ def remove(
     Of a local folder named in the configuration only the card is removed. Raises NotFound,
     LeadTaken, and Refused if tuned models or jobs depend on it, unless forced.
     """
-    root = library_folder(engine)
+    root = get_library_folder(engine)
     folder, draft = root / name, get_draft_folder(root, name)
     is_name = name and Path(name).name == name and not name.startswith(".")
     if not is_name or not (folder.exists() or draft.exists()):

@@ -21,7 +21,7 @@ import numpy as np
 
 from merlin.engine.child_process import EnginePipe
 from merlin.engine.encoder_files import find_onnx, takes_first_token
-from merlin.engine.machine import resident_bytes
+from merlin.engine.machine import read_resident_bytes
 from merlin.engine.serving.base import Setup, build_refusal_line, input_too_long
 from merlin.openai_protocol.errors import ApiError
 
@@ -82,7 +82,7 @@ def serve(setup: Setup, pipe: EnginePipe) -> None:
     encoder = OnnxEncoder(setup)
     pipe.send({"ready": encoder.window, "alone": "", "threads": encoder.threads})
     while True:
-        pipe.send({"figures": {"resident_bytes": resident_bytes(os.getpid())}})
+        pipe.send({"figures": {"resident_bytes": read_resident_bytes(os.getpid())}})
         line = pipe.inbox.get()
         if "embed" not in line:  # {"stop"}: a cancelled request, which is done already
             continue

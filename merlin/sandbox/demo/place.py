@@ -27,7 +27,7 @@ from merlin.core.durable_files import try_lock
 from merlin.core.errors import MerlinError, Refused
 from merlin.core.server import free_ports
 from merlin.engine.model_store.pull import pull
-from merlin.engine.model_store.store import library_folder
+from merlin.engine.model_store.store import get_library_folder
 from merlin.sandbox.telegram.world import TOKEN, people_of
 
 
@@ -114,7 +114,7 @@ def unpack_base(weights: Path) -> None:
 def base_model_config() -> Mapping[str, object]:
     """Return the base model's entry in the demo's `engine.models`."""
     return {
-        "path": str(library_folder(cache_folder()) / BASE),
+        "path": str(get_library_folder(cache_folder()) / BASE),
         "licence": LICENCE,
         "context": 2048,
         "training_example": 512,

@@ -216,12 +216,12 @@ class JsonConstraint:
     def allows(self, token: int, remaining: int) -> bool:
         """Return whether the token is valid and leaves enough tokens to close the object."""
         extended = self._extend(token)
-        return extended is not None and len(extended.shortest_completion()) <= remaining
+        return extended is not None and len(extended.find_completion()) <= remaining
 
     def append(self, token: int | None) -> int | None:
         """Append a token; None appends the first byte that closes the object."""
         if token is None:
-            token = self._token_bytes.find_byte_token(self._prefix.shortest_completion()[0])
+            token = self._token_bytes.find_byte_token(self._prefix.find_completion()[0])
         if token is not None:
             self._prefix = self._extend(token) or self._prefix
         return token

@@ -55,7 +55,7 @@ class AdapterStack:
         self._stacked: tuple[LoraWeights, ...] = ()
         self._stack: dict[str, LoraLayer] = {}
 
-    def layer(self, name: str) -> Any:
+    def get_layer(self, name: str) -> Any:
         """Return a layer of the base by name, None if there is none."""
         return self._layers.get(name)
 

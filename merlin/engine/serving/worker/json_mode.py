@@ -93,17 +93,17 @@ class JsonGrammar:
     def step(self, byte: int) -> JsonGrammar | None:
         """Return the prefix extended by one byte, None if that is no valid prefix."""
         if self.state in _NUMBER_STEPS:
-            return self._in_number(byte)
+            return self._read_number(byte)
         if self.tail:
-            return self._in_tail(byte)
-        within = {"text": self._in_text, "escape": self._in_escape, "hex": self._in_hex}
+            return self._read_tail(byte)
+        within = {"text": self._read_text, "escape": self._read_escape, "hex": self._read_hex}
         if self.state in within:
             return within[self.state](byte)
         if byte in _SPACE and self.state != "done":
             return replace(self, count=self.count + 1) if self.count < MAX_SPACE else None
-        return self._between(chr(byte))
+        return self._read_between(chr(byte))
 
-    def shortest_completion(self) -> bytes:
+    def find_completion(self) -> bytes:
         """Return the shortest completion of the object."""
         needed = bytes(part[0] for part in self.tail)
         if self.state in ("text", "escape", "hex"):
@@ -115,7 +115,7 @@ class JsonGrammar:
         needed += {"start": b"{}", "key": b'"":0', "colon": b":0"}.get(self.state, b"")
         return needed + b"".join(_CLOSER[bracket] for bracket in reversed(self.within))
 
-    def _between(self, sign: str) -> JsonGrammar | None:
+    def _read_between(self, sign: str) -> JsonGrammar | None:
         if sign in "}]" and self.state in ("key or end", "value or end", "after"):
             return self._close(sign)
         if self.state in ("value", "value or end") or (self.state, sign) == ("start", "{"):
@@ -133,7 +133,7 @@ class JsonGrammar:
         state = _VALUES.get(sign)
         return self._enter(state) if state else None
 
-    def _in_text(self, byte: int) -> JsonGrammar | None:
+    def _read_text(self, byte: int) -> JsonGrammar | None:
         if byte == ord('"'):
             return self._enter("colon" if self.is_key else "after")
         if byte == ord("\\"):
@@ -142,24 +142,24 @@ class JsonGrammar:
             return replace(self, tail=_TAILS[byte])
         return self if byte in _PLAIN else None
 
-    def _in_escape(self, byte: int) -> JsonGrammar | None:
+    def _read_escape(self, byte: int) -> JsonGrammar | None:
         if byte == ord("u"):
             return replace(self, state="hex", count=0)
         return replace(self, state="text") if byte in _ESCAPED else None
 
-    def _in_hex(self, byte: int) -> JsonGrammar | None:
+    def _read_hex(self, byte: int) -> JsonGrammar | None:
         count = self.count + 1
         state = "text" if count == len("FFFF") else "hex"
         return replace(self, state=state, count=count) if byte in _HEX else None
 
-    def _in_number(self, byte: int) -> JsonGrammar | None:
+    def _read_number(self, byte: int) -> JsonGrammar | None:
         for signs, state in _NUMBER_STEPS[self.state].items():
             if byte in signs:
                 is_room = self.count < MAX_DIGITS or self.state in _NUMBER_NEEDS
                 return replace(self, state=state, count=self.count + 1) if is_room else None
         return self._enter("after").step(byte) if self.state in _NUMBER_ENDS else None
 
-    def _in_tail(self, byte: int) -> JsonGrammar | None:
+    def _read_tail(self, byte: int) -> JsonGrammar | None:
         if byte not in self.tail[0]:
             return None
         is_last_letter = self.state == "word" and len(self.tail) == 1

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 import torch
 
 from merlin.core.log import get_logger
-from merlin.engine.machine import resident_bytes
+from merlin.engine.machine import read_resident_bytes
 from merlin.engine.serving import base
 from merlin.engine.serving.base import Chunk, Finish
 from merlin.engine.serving.worker.base import (
@@ -148,7 +148,7 @@ class GenerationWorker:
             "rows": len(self._batch) if self._batch is not None else 0,
             "adapters": len(self._adapter_cache),
             "adapters_read": self._adapter_cache.load_count,
-            "resident_bytes": resident_bytes(os.getpid()),
+            "resident_bytes": read_resident_bytes(os.getpid()),
         }
         self._send({"figures": figures})
 

@@ -222,7 +222,7 @@ def read_task(folder: Path) -> Task:
     return replace(_TASK.validate_json((folder / TASK).read_bytes()), folder=folder)
 
 
-class Child:
+class TrainingProcess:
     """The training process of one task; it exits when this process dies."""
 
     def __init__(self, task: Task) -> None:
@@ -298,7 +298,7 @@ def train_in_child(task: Task) -> Generator[Progress, None, None]:
     write_task(task)
     reader = _ProgressReader(task.folder)
     while True:
-        child = Child(task)
+        child = TrainingProcess(task)
         try:
             for line in child.read_messages():
                 yield reader.read(line) if line is not None else None
