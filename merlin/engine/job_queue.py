@@ -116,7 +116,7 @@ class JobThread(threading.Thread):
         try:
             has_work = self._work()
         except Exception:
-            log.exception("work failed", thread=self.name)
+            log.exception("job thread failed", thread=self.name)
             self._stopping.wait(self._pause_s)
             self._pause_s = min(2 * self._pause_s, MAX_PAUSE_S)
             return True

@@ -182,7 +182,7 @@ def _handle_error(request: Request, error: Exception) -> Response:
         case ClientDisconnect():
             refusal = ApiError(400, "The connection ended in the middle of the call.")
         case OSError():
-            log.error("disk refuses", reason=str(error))
+            log.error("disk error", reason=str(error))
             message, code = "The engine's disk reports an error.", "disk_error"
             if is_disk_full(error):
                 message, code = "The engine's disk is full; make room.", "disk_full"

@@ -321,7 +321,7 @@ class Repositories:
                     self.models.delete(row["name"])
                     removed += 1
         if removed:
-            log.info("checkpoints removed for want of room", job=job.job_id, count=removed)
+            log.info("checkpoints removed to meet the disk quota", job=job.job_id, count=removed)
         return removed
 
 

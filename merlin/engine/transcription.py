@@ -48,7 +48,7 @@ class Transcriber:
             queue=FairQueue(1, MAX_WAITING),
             idle_s=idle_s,
             restarts=RestartPolicy("Hearing", "take a smaller Whisper model"),
-            check=lambda: log.info("hearing starts", model=model),
+            check=lambda: log.info("transcription starts", model=model),
             cannot_stop=True,
         )
 

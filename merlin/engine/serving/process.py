@@ -168,7 +168,7 @@ class WorkerProcess:
                 "threads": line["threads"],
                 "row_by_row": line["alone"],
             }
-            log.info("a base is loaded", pid=self.pid, **fields)
+            log.info("base loaded", pid=self.pid, **fields)
         number = next((line[kind] for kind in _ANSWER_KINDS if kind in line), None)
         if number in self._answers:
             is_last = not ("piece" in line or "vector" in line)

@@ -152,7 +152,7 @@ class WebhookSender:
                 self.endpoints.make_all_due()
             deliveries = self.endpoints.list_next_deliveries()
         except Exception:
-            log.exception("webhooks wait")
+            log.exception("due webhooks could not be read")
             return AFTER_FAILURE_S
         now, pauses_s = self._clock().timestamp(), []
         for delivery in deliveries:
@@ -171,7 +171,7 @@ class WebhookSender:
         except ApiError:
             pass  # The endpoint was deleted concurrently, with its deliveries.
         except Exception:
-            log.exception("a webhook waits", delivery=delivery["id"])
+            log.exception("webhook delivery failed", delivery=delivery["id"])
             await asyncio.sleep(AFTER_FAILURE_S)
         finally:
             del self._running[delivery["endpoint_id"]]
@@ -189,14 +189,14 @@ class WebhookSender:
             pause_s = max(outcome.retry_after_s, RETRY_DELAYS_S[0])
             state = self.endpoints.note_failure(delivery, outcome.error, pause_s, is_gone=is_gone)
             log.warning(
-                "a webhook was not taken",
+                "webhook not accepted",
                 endpoint=endpoint["id"],
                 delivery=delivery["id"],
                 tries=delivery["tries"] + 1,
                 reason=outcome.error,
             )
             if state != ON:
-                log.error("a webhook endpoint gets no more", endpoint=endpoint["id"], state=state)
+                log.error("webhook endpoint disabled", endpoint=endpoint["id"], state=state)
         kill_point("engine.webhook_recorded")
 
     async def _send(self, endpoint: Row, delivery_id: str, body: str) -> Outcome:

@@ -88,7 +88,7 @@ class GenerationWorker:
         except ApiError as refusal:
             self._send(base.build_refusal_line(number, refusal))
         except Exception as error:
-            log.exception("a question failed")
+            log.exception("request failed")
             self._send({"failed": number, "why": describe_error(error)})
 
     def step(self) -> None:
@@ -100,7 +100,7 @@ class GenerationWorker:
         try:
             batch.step()
         except Exception as error:
-            log.exception("a step failed")
+            log.exception("batch step failed")
             for row in batch.clear():
                 self._send({"failed": row.number, "why": describe_error(error)})
             if torch.cuda.is_available():

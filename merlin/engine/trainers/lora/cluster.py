@@ -77,7 +77,7 @@ def _forward_messages(
     try:
         ray.init(**where)
     except (ConnectionError, RuntimeError, TimeoutError, ValueError) as error:
-        log.exception("no cluster")
+        log.exception("cluster unavailable")
         raise unavailable from error
     lines, orders = Queue(), Queue()
     threading.Thread(target=_forward_stop, args=[stop, orders], daemon=True).start()
@@ -120,7 +120,7 @@ def _run_workers(folder: Path, place: TrainingDevices, lines: Any, orders: Any) 
     try:
         trainer.fit()
     except Exception:
-        log.exception("the workers broke")
+        log.exception("cluster training failed")
         lines.put(_BUG)
 
 

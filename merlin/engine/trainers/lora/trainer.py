@@ -306,7 +306,7 @@ def train_in_child(task: Task) -> Generator[Progress, None, None]:
             code = child.stop()
         if reader.is_done:
             return
-        log.warning("a training process died", code=code, kept=reader.saved_step)
+        log.warning("training process died", code=code, kept=reader.saved_step)
         reader.note_crash(code)
 
 
