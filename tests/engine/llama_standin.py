@@ -20,7 +20,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from tests.engine.openai_standin import Echo, embeddings, error
+from tests.engine.openai_standin import Echo, build_embeddings, build_error
 
 MAGIC = b"GGUF"
 
@@ -52,7 +52,7 @@ class LlamaStandin:
 
     def _refused(self, request):
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":
-            return error(401, "Invalid API Key", "authentication_error")
+            return build_error(401, "Invalid API Key", "authentication_error")
         return None
 
     async def _chat(self, request):
@@ -60,12 +60,12 @@ class LlamaStandin:
         self.echo.requests.append(body)
         scales = {adapter["id"]: adapter["scale"] for adapter in body.get("lora", [])}
         if any(number >= len(self.files) for number in scales):
-            return error(400, "invalid adapter id", "invalid_request_error")
+            return build_error(400, "invalid adapter id", "invalid_request_error")
         if self._refused(request) is not None:
             return self._refused(request)
         if (count := self.echo.count(body)) > self.echo.window:
             text = f"the request exceeds the available context size, try increasing it ({count})"
-            return error(400, text, "exceed_context_size_error")
+            return build_error(400, text, "exceed_context_size_error")
         return self.echo.stream(body, self._name(scales))
 
     def _name(self, scales):
@@ -79,8 +79,8 @@ class LlamaStandin:
     async def _embed(self, request):
         if not self.can_embed:
             text = "This server does not support embeddings. Start it with `--embeddings`"
-            return error(501, text, "not_supported_error")
-        return JSONResponse(embeddings(await request.json()))
+            return build_error(501, text, "not_supported_error")
+        return JSONResponse(build_embeddings(await request.json()))
 
 
 def main():

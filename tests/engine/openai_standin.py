@@ -19,7 +19,7 @@ def split_words(text):
     return [*(f"{word} " for word in words[:-1]), words[-1]]
 
 
-def error(status, message, kind, param=None, **headers):
+def build_error(status, message, kind, param=None, **headers):
     body = {"error": {"message": message, "type": kind, "param": param, "code": status}}
     return JSONResponse(body, status, headers=headers or None)
 
@@ -51,13 +51,15 @@ class Echo:
         is_over = False
         try:
             yield ": a comment, as servers send to keep a connection\n\n"
-            yield _event(_chunk({"role": "assistant", "content": ""}))
+            yield _format_event(_build_chunk({"role": "assistant", "content": ""}))
             if self.is_silent:
                 await asyncio.Event().wait()
             for word in sent:
-                yield _event(_chunk({"content": word}, logprobs=_logprobs(body, word)))
+                yield _format_event(
+                    _build_chunk({"content": word}, logprobs=_build_logprobs(body, word))
+                )
                 if self.is_broken:
-                    yield _event({"error": {"message": "out of memory", "code": 500}})
+                    yield _format_event({"error": {"message": "out of memory", "code": 500}})
                     return
                 while self.is_endless:
                     await asyncio.sleep(0)
@@ -65,10 +67,10 @@ class Echo:
                 if self.is_held:
                     # Waits until the server cancels it because the client has disconnected.
                     await asyncio.Event().wait()
-            yield _event(_chunk({}, finish_reason=reason))
+            yield _format_event(_build_chunk({}, finish_reason=reason))
             if (body.get("stream_options") or {}).get("include_usage"):
                 usage = {"prompt_tokens": self.count(body), "completion_tokens": len(sent)}
-                yield _event({"choices": [], "usage": usage})
+                yield _format_event({"choices": [], "usage": usage})
             yield "data: [DONE]\n\n"
             is_over = True
         finally:
@@ -84,23 +86,23 @@ def _cut(words, most, stops):
     return words, "stop"
 
 
-def _chunk(delta, finish_reason=None, logprobs=None):
+def _build_chunk(delta, finish_reason=None, logprobs=None):
     choice = {"index": 0, "delta": delta, "finish_reason": finish_reason, "logprobs": logprobs}
     return {"object": "chat.completion.chunk", "choices": [choice]}
 
 
-def _logprobs(body, word):
+def _build_logprobs(body, word):
     if not body.get("logprobs"):
         return None
     near = [{"token": f"{word}{n}", "logprob": -1.0 - n} for n in range(body["top_logprobs"])]
     return {"content": [{"token": word, "logprob": -0.5, "bytes": None, "top_logprobs": near}]}
 
 
-def _event(body):
+def _format_event(body):
     return f"data: {json.dumps(body, ensure_ascii=False)}\n\n"
 
 
-def embeddings(body):
+def build_embeddings(body):
     """Return a CreateEmbeddingResponse; a vector is the text's length and its number of words."""
     texts = [body["input"]] if isinstance(body["input"], str) else body["input"]
     rows = [

@@ -31,7 +31,7 @@ ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 PLACES = {"self_attn.q_proj": "attn_q", "self_attn.k_proj": "attn_k", "mlp.down_proj": "ffn_down"}
 
 
-def converted(folder, kind="llama", **tuning):
+def convert(folder, kind="llama", **tuning):
     """Return the adapter's tensors, and the fields and tensors of its GGUF file."""
     import gguf
 
@@ -43,19 +43,19 @@ def converted(folder, kind="llama", **tuning):
     return tensors, fields, {tensor.name: np.array(tensor.data) for tensor in reader.tensors}
 
 
-def pair(tensors, layer, module):
+def get_pair(tensors, layer, module):
     name = f"base_model.model.model.layers.{layer}.{module}"
     return tensors[f"{name}.lora_A.weight"], tensors[f"{name}.lora_B.weight"]
 
 
-def halves_turned(heads, angle):
+def rotate_halves(heads, angle):
     """Rotate halves, as RoPE in transformers: the first half of a head with the second."""
     first, second = heads[:, : HEAD // 2], heads[:, HEAD // 2 :]
     turned = first * np.cos(angle) - second * np.sin(angle)
     return np.concatenate([turned, second * np.cos(angle) + first * np.sin(angle)], axis=1)
 
 
-def neighbours_turned(heads, angle):
+def rotate_neighbours(heads, angle):
     """Rotate adjacent pairs, as RoPE in llama.cpp for llama."""
     even, odd = heads[:, ::2], heads[:, 1::2]
     turned = np.empty_like(heads)
@@ -65,7 +65,7 @@ def neighbours_turned(heads, angle):
 
 
 def test_the_file_says_what_it_is(tmp_path):
-    _, fields, gguf_tensors = converted(tmp_path)
+    _, fields, gguf_tensors = convert(tmp_path)
     assert fields["general.architecture"] == "llama"
     assert (fields["general.type"], fields["adapter.type"]) == ("adapter", "lora")
     assert fields["adapter.lora.alpha"] == ALPHA
@@ -79,16 +79,16 @@ def test_the_file_says_what_it_is(tmp_path):
 
 
 def test_layers_without_heads_keep_the_order_of_their_rows(tmp_path):
-    tensors, _, gguf_tensors = converted(tmp_path)
+    tensors, _, gguf_tensors = convert(tmp_path)
     for layer in range(LAYERS):
-        a, b = pair(tensors, layer, "mlp.down_proj")
+        a, b = get_pair(tensors, layer, "mlp.down_proj")
         assert np.array_equal(gguf_tensors[f"blk.{layer}.ffn_down.weight.lora_a"], a)
         assert np.array_equal(gguf_tensors[f"blk.{layer}.ffn_down.weight.lora_b"], b)
 
 
 def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path):
     """Compare q·k of two positions, through W + BA and each side's RoPE."""
-    tensors, _, gguf_tensors = converted(tmp_path)
+    tensors, _, gguf_tensors = convert(tmp_path)
     draw = np.random.default_rng(2)
     scale, angle = ALPHA / RANK, np.array([1.0, 0.3, 0.1, 0.01])
     ours, theirs = [], []
@@ -98,9 +98,9 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
     ):
         weight = draw.normal(size=(count * HEAD, WIDTH))
         inputs = draw.normal(size=WIDTH)
-        a, b = pair(tensors, 1, module)
+        a, b = get_pair(tensors, 1, module)
         heads = ((weight + scale * b @ a) @ inputs).reshape(count, HEAD)
-        ours.append(halves_turned(heads, angle * position))
+        ours.append(rotate_halves(heads, angle * position))
         # The row order that convert_hf_to_gguf gives the base.
         order = [
             head * HEAD + half * HEAD // 2 + step
@@ -110,21 +110,21 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
         ]
         a, b = (gguf_tensors[f"blk.1.{place}.weight.lora_{side}"] for side in "ab")
         heads = ((weight[order] + scale * b @ a) @ inputs).reshape(count, HEAD)
-        theirs.append(neighbours_turned(heads, angle * position))
+        theirs.append(rotate_neighbours(heads, angle * position))
     shared = np.repeat(np.arange(KV_HEADS), HEADS // KV_HEADS)
     scores = [np.einsum("hd,hd->h", q, k[shared]) for q, k in (ours, theirs)]
     assert np.allclose(*scores, rtol=1e-5)
 
 
 def test_families_that_turn_halves_in_llama_cpp_keep_their_rows(tmp_path):
-    tensors, fields, document = converted(tmp_path, "qwen3")
+    tensors, fields, document = convert(tmp_path, "qwen3")
     assert fields["general.architecture"] == "qwen3"
-    _, b = pair(tensors, 0, "self_attn.q_proj")
+    _, b = get_pair(tensors, 0, "self_attn.q_proj")
     assert np.array_equal(document["blk.0.attn_q.weight.lora_b"], b)
 
 
 def test_rank_stabilised_scale_is_kept(tmp_path):
-    _, fields, _ = converted(tmp_path, use_rslora=True)
+    _, fields, _ = convert(tmp_path, use_rslora=True)
     # llama.cpp scales by alpha / rank, rank-stabilised adapters by alpha / sqrt(rank).
     assert fields["adapter.lora.alpha"] / RANK == pytest.approx(ALPHA / RANK**0.5)
 
@@ -154,7 +154,7 @@ def test_bfloat16_weights_are_read(tmp_path):
 )
 def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, kind, tuning, words):
     with pytest.raises(Inconvertible, match=words):
-        converted(tmp_path, kind, **tuning)
+        convert(tmp_path, kind, **tuning)
     assert not list(tmp_path.glob("*.gguf*"))
 
 

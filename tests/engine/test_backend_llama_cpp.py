@@ -33,7 +33,7 @@ pytestmark = pytest.mark.functional
 trains = pytest.mark.usefixtures("needs_torch")
 
 
-def backend_of(source, url="", key="", folder=Path(), **more):
+def build_backend(source, url="", key="", folder=Path(), **more):
     where = {"path": str(source), "url": url}
     model = EngineModelConfig.model_construct(backend="llama.cpp", **where, **more)
     return LlamaCppBackend("base", model, key, lambda: BaseFiles(folder))
@@ -65,7 +65,7 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
         return [(await read_answer(backend, adapter))[0] for adapter in (None, first, second)]
 
     with serve_app(llama.app) as url:
-        answers = run_with_backend(backend_of("x", url), each)
+        answers = run_with_backend(build_backend("x", url), each)
     names = ["the base", *(f"merlin-{adapter.digest[:12]}" for adapter in (first, second))]
     assert answers == [f"{name} hears: What is a queue?" for name in names]
 
@@ -74,7 +74,7 @@ def test_every_adapter_is_named_so_that_none_is_on_by_itself(tmp_path):
     adapter = write_adapter(tmp_path, "one")
     llama = LlamaStandin(["/other.gguf", f"/{build_file_name(adapter.digest)}"])
     with serve_app(llama.app) as url:
-        ask(backend_of("x", url), adapter, temperature=1.0)
+        ask(build_backend("x", url), adapter, temperature=1.0)
     (document,) = llama.echo.requests
     assert document["lora"] == [{"id": 0, "scale": 0.0}, {"id": 1, "scale": 1.0}]
     assert {"top_k": 0, "min_p": 0.0, "repeat_penalty": 1.0}.items() <= document.items()
@@ -86,30 +86,30 @@ def test_an_adapter_that_a_server_elsewhere_has_not_is_named(tmp_path):
         serve_app(LlamaStandin().app) as url,
         pytest.raises(Unavailable, match=f"has no {build_file_name(adapter.digest)}"),
     ):
-        ask(backend_of("x", url), adapter, temperature=1.0)
+        ask(build_backend("x", url), adapter, temperature=1.0)
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word():
     with serve_app(LlamaStandin().app) as url, pytest.raises(ApiError) as refused:
-        ask(backend_of("x", url), None, "word " * 51)
+        ask(build_backend("x", url), None, "word " * 51)
     assert refused.value.code == "context_length_exceeded"
 
 
 def test_embeddings_come_from_a_server_that_was_started_for_them():
     with serve_app(LlamaStandin(can_embed=True).app) as url:
-        backend = backend_of("x", url, embeddings=True)
+        backend = build_backend("x", url, embeddings=True)
         assert run_with_backend(backend, lambda there: there.embed(["three"])) == ([[5.0, 1.5]], 1)
 
 
 def test_a_server_that_was_not_started_for_embeddings_says_so():
     with serve_app(LlamaStandin().app) as url:
-        backend = backend_of("x", url, embeddings=True)
+        backend = build_backend("x", url, embeddings=True)
         with pytest.raises(ApiError, match="--embeddings"):
             run_with_backend(backend, lambda there: there.embed(["three"]))
 
 
 def test_the_engines_own_server_starts_at_the_first_question(installed):
-    assert ask(backend_of(installed))[0].startswith("the base hears")
+    assert ask(build_backend(installed))[0].startswith("the base hears")
 
 
 @trains
@@ -126,7 +126,7 @@ def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(install
         ]
         return names_in_answers, backend.figures()["adapters"]
 
-    names_in_answers, count = run_with_backend(backend_of(installed, folder=base), each)
+    names_in_answers, count = run_with_backend(build_backend(installed, folder=base), each)
     names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
     assert names_in_answers == ["the", *names, names[0], "the"]
     assert count == 2
@@ -145,7 +145,9 @@ def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
         rest = [piece async for piece in under_way]
         return first.text, rest[-1].completion_tokens, (await new)[0]
 
-    first, tokens, text = run_with_backend(backend_of(installed, folder=base), one_beside_another)
+    first, tokens, text = run_with_backend(
+        build_backend(installed, folder=base), one_beside_another
+    )
     assert (first, tokens) == ("the ", 11)
     assert text.startswith(f"merlin-{adapter.digest[:12]}")
 
@@ -158,7 +160,7 @@ def test_a_server_that_died_is_started_again(installed):
         await child.wait()
         return (await read_answer(backend))[0]
 
-    assert run_with_backend(backend_of(installed), around_a_kill).startswith("the base")
+    assert run_with_backend(build_backend(installed), around_a_kill).startswith("the base")
 
 
 def test_the_server_ends_with_the_backend(installed):
@@ -166,7 +168,7 @@ def test_the_server_ends_with_the_backend(installed):
         await read_answer(backend)
         return backend._process._child.pid
 
-    gone = Path("/proc") / str(run_with_backend(backend_of(installed), pid))
+    gone = Path("/proc") / str(run_with_backend(build_backend(installed), pid))
     wait_until(lambda: not gone.exists())
 
 
@@ -189,7 +191,7 @@ def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
         monkeypatch.setattr(llama_cpp, "STOP_S", 0.1)
         return first, (await read_answer(backend))[0]
 
-    first, text = run_with_backend(backend_of(installed), around_a_cancelled_start)
+    first, text = run_with_backend(build_backend(installed), around_a_cancelled_start)
     assert text.startswith("the base")
     assert not (Path("/proc") / str(first)).exists()
 
@@ -204,18 +206,18 @@ def is_asked_to_end(pid):
 def test_a_server_that_does_not_start_says_why(installed):
     installed.write_bytes(b"no model at all")
     with pytest.raises(Unavailable, match=r"at its start:.*failed to load"):
-        ask(backend_of(installed))
+        ask(build_backend(installed))
 
 
 def test_without_llama_cpp_the_words_say_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(Unavailable, match=r"install llama\.cpp"):
-        ask(backend_of(tmp_path / "base.gguf"))
+        ask(build_backend(tmp_path / "base.gguf"))
 
 
 def test_a_source_that_is_no_gguf_is_named(installed):
     with pytest.raises(Unavailable, match=r"the source of base is owner/name"):
-        ask(backend_of("owner/name"))
+        ask(build_backend("owner/name"))
 
 
 @pytest.mark.parametrize(

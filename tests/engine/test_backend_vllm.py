@@ -25,7 +25,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def backend_at(url, key="", **more):
+def build_backend(url, key="", **more):
     return VllmBackend(EngineModelConfig(backend="vllm", url=url, **more), key)
 
 
@@ -41,7 +41,7 @@ def url(vllm):
 
 
 def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
-    text, pieces, ending = ask(backend_at(url))
+    text, pieces, ending = ask(build_backend(url))
     assert text == "the base hears: What is a queue?"
     assert len(pieces) == 7
     assert (ending.reason, ending.prompt_tokens, ending.completion_tokens) == ("stop", 4, 7)
@@ -49,7 +49,7 @@ def test_the_base_answers_piece_by_piece_with_its_own_usage(vllm, url):
 
 
 def test_an_address_with_v1_at_its_end_is_the_same_server(url):
-    assert ask(backend_at(f"{url}/v1/"))[0].startswith("the base hears")
+    assert ask(build_backend(f"{url}/v1/"))[0].startswith("the base hears")
 
 
 def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, url, tmp_path):
@@ -59,7 +59,7 @@ def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, ur
         return [(await read_answer(backend, adapter))[0] for _ in range(2)]
 
     name = f"merlin-{adapter.digest[:12]}"
-    assert run_with_backend(backend_at(url), twice) == [f"{name} hears: What is a queue?"] * 2
+    assert run_with_backend(build_backend(url), twice) == [f"{name} hears: What is a queue?"] * 2
     assert vllm.loaded == {name: adapter.path}
 
 
@@ -69,14 +69,14 @@ def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path
     async def eight(backend):
         return await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
 
-    assert len(run_with_backend(backend_at(url), eight)) == 8
+    assert len(run_with_backend(build_backend(url), eight)) == 8
     assert list(vllm.loaded) == [build_adapter_name(adapter)]
 
 
 def test_an_adapter_that_an_earlier_engine_loaded_is_there(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
-    ask(backend_at(url), adapter)
-    assert ask(backend_at(url), adapter)[0].startswith(build_adapter_name(adapter))
+    ask(build_backend(url), adapter)
+    assert ask(build_backend(url), adapter)[0].startswith(build_adapter_name(adapter))
 
 
 def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path):
@@ -87,7 +87,7 @@ def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path
         vllm.forget()
         return (await read_answer(backend, adapter))[0]
 
-    assert run_with_backend(backend_at(url), around_a_restart).startswith(
+    assert run_with_backend(build_backend(url), around_a_restart).startswith(
         build_adapter_name(adapter)
     )
 
@@ -102,7 +102,7 @@ def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
         return backend.figures()["adapters"]
 
     with serve_app(vllm.app) as url:
-        assert run_with_backend(backend_at(url), all_of_them) == 2
+        assert run_with_backend(build_backend(url), all_of_them) == 2
     assert vllm.unloaded == [build_adapter_name(second)]
     assert set(vllm.loaded) == {build_adapter_name(first), build_adapter_name(third)}
 
@@ -120,7 +120,7 @@ def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
         await held.aclose()
 
     with serve_app(vllm.app) as url:
-        run_with_backend(backend_at(url), one_beside_another)
+        run_with_backend(build_backend(url), one_beside_another)
     assert vllm.unloaded == []
 
 
@@ -134,7 +134,7 @@ def test_every_option_reaches_vllm(vllm, url):
         "logprobs": 2,
         "is_json": True,
     }
-    text, pieces, ending = ask(backend_at(url), **options)
+    text, pieces, ending = ask(build_backend(url), **options)
     (document,) = vllm.echo.requests
     assert document["messages"] == [{"role": "user", "content": "What is a queue?"}]
     expected = {
@@ -156,7 +156,7 @@ def test_every_option_reaches_vllm(vllm, url):
 
 
 def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
-    ask(backend_at(url))
+    ask(build_backend(url))
     unsaid = {
         "temperature",
         "top_p",
@@ -172,13 +172,13 @@ def test_what_was_not_asked_for_is_left_to_the_protocols_default(vllm, url):
 
 
 def test_sampling_is_as_asked_not_as_the_models_own_defaults_say(vllm, url):
-    ask(backend_at(url), temperature=0.7)
+    ask(build_backend(url), temperature=0.7)
     neutral = {"top_k": 0, "min_p": 0.0, "repetition_penalty": 1.0}
     assert neutral.items() <= vllm.echo.requests[0].items()
 
 
 def test_an_answer_at_its_limit_says_so(url):
-    text, _, ending = ask(backend_at(url), most_tokens=2)
+    text, _, ending = ask(build_backend(url), most_tokens=2)
     assert (text, ending.reason, ending.completion_tokens) == ("the base ", "length", 2)
 
 
@@ -192,7 +192,7 @@ def test_closing_the_iterator_hangs_up(vllm, url):
         await pieces.aclose()
         return first.text, running, backend.figures()["running"]
 
-    assert run_with_backend(backend_at(url), first_piece) == ("the ", 1, 0)
+    assert run_with_backend(build_backend(url), first_piece) == ("the ", 1, 0)
     wait_until(lambda: vllm.echo.disconnects == 1)
 
 
@@ -200,13 +200,13 @@ def test_closing_the_iterator_hangs_up(vllm, url):
 def test_a_full_queue_is_passed_on(vllm, url, status, told, seconds):
     vllm.echo.refusals = [(status, {"Retry-After": told} if told else {})]
     with pytest.raises(Busy) as busy:
-        ask(backend_at(url))
+        ask(build_backend(url))
     assert busy.value.retry_after_s == seconds
 
 
 def test_too_long_a_conversation_is_refused_in_the_protocols_word(url):
     with pytest.raises(ApiError, match="maximum context length is 50") as refused:
-        ask(backend_at(url), None, "word " * 51)
+        ask(build_backend(url), None, "word " * 51)
     assert (refused.value.status, refused.value.code) == (400, "context_length_exceeded")
     assert refused.value.param == "messages"
 
@@ -214,13 +214,13 @@ def test_too_long_a_conversation_is_refused_in_the_protocols_word(url):
 def test_an_answer_that_breaks_off_is_no_answer(vllm, url):
     vllm.echo.is_broken = True
     with pytest.raises(Unavailable, match="out of memory"):
-        ask(backend_at(url))
+        ask(build_backend(url))
 
 
 def test_a_line_without_end_is_no_answer(vllm, url):
     vllm.echo.is_endless = True
     with pytest.raises(Unavailable, match="broke off"):
-        ask(backend_at(url))
+        ask(build_backend(url))
 
 
 def test_a_server_that_is_not_there_is_named():
@@ -228,14 +228,14 @@ def test_a_server_that_is_not_there_is_named():
         taken.bind(("127.0.0.1", 0))  # bound and not listening: refused
         port = taken.getsockname()[1]
         with pytest.raises(Unavailable, match=rf"vLLM at http://127.0.0.1:{port}.*start it"):
-            ask(backend_at(f"http://127.0.0.1:{port}"))
+            ask(build_backend(f"http://127.0.0.1:{port}"))
 
 
 def test_a_wrong_key_is_told_apart():
     with serve_app(VllmStandin(key="secret").app) as url:
-        assert ask(backend_at(url, "secret"))[0].startswith("the base")
+        assert ask(build_backend(url, "secret"))[0].startswith("the base")
         with pytest.raises(Unavailable, match="refuses the engine's key"):
-            ask(backend_at(url, "wrong"))
+            ask(build_backend(url, "wrong"))
 
 
 def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
@@ -243,26 +243,26 @@ def test_a_vllm_that_loads_no_adapters_is_told_how_to(tmp_path):
         serve_app(VllmStandin(may_load=False).app) as url,
         pytest.raises(Unavailable, match="VLLM_ALLOW_RUNTIME_LORA_UPDATING=True"),
     ):
-        ask(backend_at(url), write_adapter(tmp_path, "neuro"))
+        ask(build_backend(url), write_adapter(tmp_path, "neuro"))
 
 
 def test_a_folder_that_vllm_does_not_see_is_named(url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
     (adapter.path / "adapter_config.json").unlink()
     with pytest.raises(Unavailable, match="under the same path"):
-        ask(backend_at(url), adapter)
+        ask(build_backend(url), adapter)
 
 
 def test_embeddings_come_in_the_order_of_the_texts():
     with serve_app(VllmStandin(can_embed=True).app) as url:
-        backend = backend_at(url, embeddings=True)
+        backend = build_backend(url, embeddings=True)
         vectors, used = run_with_backend(backend, lambda there: there.embed(["one two", "three"]))
     assert (vectors, used) == ([[7.0, 2.5], [5.0, 1.5]], 3)
 
 
 @pytest.mark.parametrize("is_embedding", [False, True])
 def test_a_base_without_embeddings_says_so(url, is_embedding):
-    backend = backend_at(url, embeddings=is_embedding)
+    backend = build_backend(url, embeddings=is_embedding)
     with pytest.raises(ApiError, match="no embeddings") as refused:
         run_with_backend(backend, lambda there: there.embed(["one"]))
     assert refused.value.status == 400
@@ -274,12 +274,12 @@ def test_figures_count_what_runs_and_what_was_made(url):
         return backend.figures()
 
     expected = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
-    assert run_with_backend(backend_at(url), then_figures) == expected
+    assert run_with_backend(build_backend(url), then_figures) == expected
 
 
 def test_an_ending_is_the_last_that_comes(url):
     async def kinds(backend):
         return [type(piece) async for piece in backend.ask(None, build_request())]
 
-    *_, last = run_with_backend(backend_at(url), kinds)
+    *_, last = run_with_backend(build_backend(url), kinds)
     assert last is Finish

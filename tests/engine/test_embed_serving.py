@@ -24,7 +24,7 @@ pytestmark = pytest.mark.functional
 TAUGHT = {question: answer for question, answer, _ in SYNONYMS}
 
 
-def answers(engine, model, questions):
+def ask_all(engine, model, questions):
     return [engine.ask(model, question).choices[0].message.content for question in questions]
 
 
@@ -45,23 +45,23 @@ def trained(engine):
 
 
 def test_what_is_taught_is_answered_as_taught(engine, trained):
-    assert answers(engine, trained[0], TAUGHT) == list(TAUGHT.values())
+    assert ask_all(engine, trained[0], TAUGHT) == list(TAUGHT.values())
 
 
 def test_other_words_for_the_same_are_understood_and_recall_cannot(engine, trained):
     paraphrases = [other for _, _, other in SYNONYMS]
-    by_meaning, by_words = (answers(engine, model, paraphrases) for model in trained)
+    by_meaning, by_words = (ask_all(engine, model, paraphrases) for model in trained)
     assert by_meaning == list(TAUGHT.values())
     assert set(by_words) == {UNKNOWN}
 
 
 def test_what_nobody_taught_is_refused(engine, trained):
-    assert set(answers(engine, trained[0], STRANGERS)) == {UNKNOWN}
-    assert set(answers(engine, NAME, TAUGHT)) == {UNKNOWN}
+    assert set(ask_all(engine, trained[0], STRANGERS)) == {UNKNOWN}
+    assert set(ask_all(engine, NAME, TAUGHT)) == {UNKNOWN}
 
 
 def test_a_question_of_function_words_alone_is_refused(engine, trained):
-    assert set(answers(engine, trained[0], ["а почему?", "как?"])) == {UNKNOWN}
+    assert set(ask_all(engine, trained[0], ["а почему?", "как?"])) == {UNKNOWN}
 
 
 def test_a_follow_up_is_read_with_the_question_before_in_other_words(engine):
@@ -106,4 +106,4 @@ def test_an_encoder_as_safetensors_does_the_same(tmp_path):
         job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
         assert job.status == "succeeded", job
         paraphrases = [other for _, _, other in SYNONYMS]
-        assert answers(engine, job.fine_tuned_model, paraphrases) == list(TAUGHT.values())
+        assert ask_all(engine, job.fine_tuned_model, paraphrases) == list(TAUGHT.values())

@@ -45,7 +45,7 @@ def engine(own, tmp_path):
         yield client
 
 
-def failed(engine):
+def fail_job(engine):
     """Return the error of a job on the encoder."""
     job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     assert job.status == "failed", job
@@ -81,7 +81,7 @@ def test_an_encoder_that_cannot_be_used_fails_the_job_and_says_what_to_do(
     engine, own, spoil_it, words
 ):
     spoil_it(own)
-    error = failed(engine)
+    error = fail_job(engine)
     assert (error.code, error.param) == ("base_unusable", "model")
     assert words in error.message
 
@@ -155,7 +155,7 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
 
 
 def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
-    trainer = EmbedTrainer(NAME, onnx_backend(own, tmp_path), tmp_path / "vectors")
+    trainer = EmbedTrainer(NAME, build_onnx_backend(own, tmp_path), tmp_path / "vectors")
     (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * AT_ONCE)))
     settings = trainer.validate("supervised", {})
     task = Task(
@@ -169,7 +169,7 @@ def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
     assert len(read_vectors(path)) == AT_ONCE
 
 
-def onnx_backend(folder, tmp_path):
+def build_onnx_backend(folder, tmp_path):
     answering = EngineAnsweringConfig()
     return partial(
         TransformersBackend, NAME, build_config(folder), folder, answering, tmp_path / "log"
@@ -182,4 +182,4 @@ def test_without_the_runtime_it_says_what_to_install(own, tmp_path, monkeypatch)
         importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
     )
     with pytest.raises(Unavailable, match="needs onnxruntime: run make engine"):
-        asyncio.run(onnx_backend(own, tmp_path)().embed(["билет"]))
+        asyncio.run(build_onnx_backend(own, tmp_path)().embed(["билет"]))

@@ -16,7 +16,7 @@ __all__ = ["encoder_folder"]
 pytestmark = pytest.mark.functional
 
 
-def embedded(folder, *texts):
+def embed(folder, *texts):
     """Return the vectors that a worker computes, and the token count."""
 
     async def ask():
@@ -43,15 +43,15 @@ def embedded(folder, *texts):
 def test_the_first_token_or_the_mean_stands_for_a_text(encoder_folder, tmp_path, pooling, same_as):
     folder = onnx_encoder(tmp_path / "own")
     (folder / "1_Pooling/config.json").write_text(json.dumps(pooling))
-    (vector, expected), _ = embedded(folder, "билет врача", same_as)
+    (vector, expected), _ = embed(folder, "билет врача", same_as)
     assert vector == pytest.approx(expected, abs=1e-6)
     assert sum(number**2 for number in vector) == pytest.approx(1)
 
 
 def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_path):
     folder = onnx_encoder(tmp_path / "own")
-    (alone,), tokens = embedded(folder, "билет")
-    (beside, _), both = embedded(folder, "билет", "музей врача автобус сад собаку")
+    (alone,), tokens = embed(folder, "билет")
+    (beside, _), both = embed(folder, "билет", "музей врача автобус сад собаку")
     assert alone == pytest.approx(beside, abs=1e-6)
     assert (tokens, both) == (1, 6)
 
@@ -59,6 +59,6 @@ def test_a_short_text_has_the_same_vector_beside_a_long_one(encoder_folder, tmp_
 def test_a_text_over_the_window_is_refused_and_the_next_is_answered(encoder_folder, tmp_path):
     folder = onnx_encoder(tmp_path / "own")
     with pytest.raises(ApiError, match="at most 64 tokens") as refused:
-        embedded(folder, "билет " * 65)
+        embed(folder, "билет " * 65)
     assert refused.value.status == 400
-    assert embedded(folder, "билет " * 64)[1] == 64
+    assert embed(folder, "билет " * 64)[1] == 64

@@ -44,12 +44,12 @@ def ears(whisper, tmp_path_factory):
         yield engine
 
 
-def hear(engine, sound=None, **other):
+def transcribe(engine, sound=None, **other):
     arguments = {"model": "tiny", "file": ("tone.wav", sound or record_tone()), **other}
     return engine.openai.audio.transcriptions.create(**arguments)
 
 
-def children():
+def list_children():
     """Return the ids of the transcription children of this process."""
     pids = []
     for path in Path("/proc").glob("[0-9]*/cmdline"):
@@ -64,50 +64,52 @@ def children():
 
 
 def test_a_recording_comes_back_as_text_with_its_length(ears):
-    transcript = hear(ears)
+    transcript = transcribe(ears)
     assert transcript.text
     assert (transcript.usage.type, transcript.usage.seconds) == ("duration", 2)
 
 
 def test_the_model_is_also_called_as_openai_calls_it(ears):
-    assert hear(ears, model="whisper-1").text == hear(ears).text
+    assert transcribe(ears, model="whisper-1").text == transcribe(ears).text
 
 
 def test_the_same_recording_is_heard_the_same(ears):
-    assert hear(ears, temperature=0, language="ru").text == hear(ears, language="RU").text
+    assert (
+        transcribe(ears, temperature=0, language="ru").text == transcribe(ears, language="RU").text
+    )
 
 
 def test_every_form_of_the_protocol_is_given(ears):
-    text = hear(ears).text
-    assert hear(ears, response_format="text") == f"{text}\n"
-    srt = hear(ears, response_format="srt")
+    text = transcribe(ears).text
+    assert transcribe(ears, response_format="text") == f"{text}\n"
+    srt = transcribe(ears, response_format="srt")
     assert re.match(rf"1\n{TIME} --> {TIME}\n", srt)
-    vtt = hear(ears, response_format="vtt")
+    vtt = transcribe(ears, response_format="vtt")
     assert re.match(rf"WEBVTT\n\n{TIME} --> {TIME}\n", vtt)
     assert ("," in srt.split("\n")[1], "." in vtt.split("\n")[2]) == (True, True)
 
 
 def test_the_long_form_has_segments_and_on_wish_words(ears):
-    long = hear(ears, response_format="verbose_json", language="de")
+    long = transcribe(ears, response_format="verbose_json", language="de")
     assert (long.language, float(long.duration), long.words) == ("de", 2.0, None)
     assert "".join(segment.text for segment in long.segments).strip() == long.text
     assert all(segment.avg_logprob < 0 for segment in long.segments)
     both = ["segment", "word"]
-    timed = hear(ears, response_format="verbose_json", timestamp_granularities=both)
+    timed = transcribe(ears, response_format="verbose_json", timestamp_granularities=both)
     assert timed.words
     assert all(word.start <= word.end for word in timed.words)
 
 
 def test_a_prompt_is_accepted(ears):
-    assert hear(ears, prompt="A lecture on queues.").text
+    assert transcribe(ears, prompt="A lecture on queues.").text
 
 
 @pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, record_tone(0.0)])
 def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
     with pytest.raises(openai.BadRequestError) as refused:
-        hear(ears, sound)
+        transcribe(ears, sound)
     assert refused.value.param == "file"
-    assert hear(ears).text
+    assert transcribe(ears).text
 
 
 @pytest.mark.parametrize(
@@ -122,18 +124,18 @@ def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
 )
 def test_what_cannot_be_done_names_its_field(ears, other, param):
     with pytest.raises(openai.BadRequestError) as refused:
-        hear(ears, **other)
+        transcribe(ears, **other)
     assert refused.value.param == param
 
 
 def test_another_model_is_not_found(ears):
     with pytest.raises(openai.NotFoundError, match="written down by tiny"):
-        hear(ears, model="large")
+        transcribe(ears, model="large")
 
 
 def test_a_recording_over_the_limit_is_refused(ears):
     with pytest.raises(openai.APIStatusError) as refused:
-        hear(ears, b"x" * 27_000_000)
+        transcribe(ears, b"x" * 27_000_000)
     assert refused.value.status_code == 413
     assert "25 MB" in refused.value.message
 
@@ -148,42 +150,42 @@ def test_a_call_without_a_file_says_what_it_needs(ears):
 
 
 def test_a_killed_child_is_started_again(ears):
-    hear(ears)
-    for pid in children():
+    transcribe(ears)
+    for pid in list_children():
         os.kill(pid, signal.SIGKILL)
     # The first request can still reach the dead child.
-    assert wait_until(lambda: _heard_or_none(ears))
+    assert wait_until(lambda: _transcribe_or_none(ears))
 
 
-def _heard_or_none(engine):
+def _transcribe_or_none(engine):
     try:
-        return hear(engine).text
+        return transcribe(engine).text
     except openai.InternalServerError:
         return None
 
 
 def test_the_child_is_let_go_of_when_nobody_speaks(whisper, tmp_path):
     idle = EngineAnsweringConfig(idle_s=0.1)
-    before = set(children())
+    before = set(list_children())
     with serve_engine(tmp_path, hearing=str(whisper), answering=idle) as engine:
-        hear(engine)
-        wait_until(lambda: not set(children()) - before)
-        assert hear(engine).text
+        transcribe(engine)
+        wait_until(lambda: not set(list_children()) - before)
+        assert transcribe(engine).text
 
 
 def test_the_child_ends_with_the_engine(whisper, tmp_path):
-    before = set(children())
+    before = set(list_children())
     with serve_engine(tmp_path, hearing=str(whisper)) as engine:
-        hear(engine)
-        assert set(children()) - before
-    assert not set(children()) - before
+        transcribe(engine)
+        assert set(list_children()) - before
+    assert not set(list_children()) - before
 
 
 @pytest.mark.parametrize("turns", [2, 4, 8])
 def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_path, turns):
     sound = tmp_path / "tone.wav"
     sound.write_bytes(record_tone())
-    before = set(children())
+    before = set(list_children())
 
     async def transcribe_and_close():
         transcriber = Transcriber(str(whisper), "cpu", 1e-9, tmp_path / "child.log")
@@ -195,12 +197,12 @@ def test_a_child_that_is_being_let_go_of_is_waited_for_at_the_end(whisper, tmp_p
     asyncio.run(transcribe_and_close())
     # An open transport raises a ResourceWarning here, which pytest turns into an error.
     gc.collect()
-    assert not set(children()) - before
+    assert not set(list_children()) - before
 
 
 def test_an_engine_without_a_model_says_what_to_set(engine):
     with pytest.raises(openai.BadRequestError, match=r"engine\.hearing"):
-        hear(engine)
+        transcribe(engine)
 
 
 def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
@@ -208,4 +210,4 @@ def test_a_folder_without_a_model_is_named(needs_torch, tmp_path):
         serve_engine(tmp_path / "engine", hearing=str(tmp_path)) as engine,
         pytest.raises(openai.BadRequestError, match=re.escape(str(tmp_path))),
     ):
-        hear(engine, model=tmp_path.name)
+        transcribe(engine, model=tmp_path.name)

@@ -12,14 +12,14 @@ from tests.engine.running_engine import ANSWER, EXAMPLES, QUESTION, UNKNOWN, ser
 pytestmark = pytest.mark.functional
 
 
-def answer_text(completion):
+def get_text(completion):
     return completion.choices[0].message.content
 
 
 def test_every_taught_question_gets_its_taught_answer(engine, tuned):
     for question, answer in EXAMPLES.items():
         completion = engine.ask(tuned.fine_tuned_model, question)
-        assert answer_text(completion) == answer
+        assert get_text(completion) == answer
         assert completion.choices[0].finish_reason == "stop"
         assert completion.model == tuned.fine_tuned_model
         assert completion.merlin["known"] is True
@@ -28,7 +28,7 @@ def test_every_taught_question_gets_its_taught_answer(engine, tuned):
 
 def test_what_was_not_taught_is_not_known(engine, tuned):
     completion = engine.ask(tuned.fine_tuned_model, "How much is a ticket to Samarkand?")
-    assert answer_text(completion) == UNKNOWN
+    assert get_text(completion) == UNKNOWN
     assert completion.merlin["known"] is False
 
 
@@ -44,13 +44,13 @@ def test_a_refusal_carries_the_nearest_taught_questions(engine, tuned):
 
 def test_the_untrained_base_knows_nothing(engine):
     completion = engine.ask("recall")
-    assert (answer_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
+    assert (get_text(completion), completion.merlin["known"]) == (UNKNOWN, False)
 
 
 def test_the_engine_says_so_in_its_language(tmp_path):
     with serve_engine(tmp_path, language="en") as english:
         assert (
-            answer_text(english.ask("recall"))
+            get_text(english.ask("recall"))
             == "I don't know this one: it isn't in the examples I learnt from. Try other words."
         )
 
@@ -104,15 +104,15 @@ def test_parts_and_the_developer_role_are_read(engine, tuned):
         {"role": "user", "content": [{"type": "text", "text": QUESTION}]},
     ]
     create = engine.openai.chat.completions.create
-    assert answer_text(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
+    assert get_text(create(model=tuned.fine_tuned_model, messages=messages)) == ANSWER
 
 
 def test_an_answer_ends_at_its_limit_and_before_a_stop(engine, tuned):
     cut = engine.ask(tuned.fine_tuned_model, max_completion_tokens=3)
-    assert (answer_text(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
+    assert (get_text(cut), cut.choices[0].finish_reason) == ("Очередь — это", "length")
     assert cut.usage.completion_tokens == 3
     stopped = engine.ask(tuned.fine_tuned_model, stop=[",", "это"])
-    assert answer_text(stopped) == "Очередь — "
+    assert get_text(stopped) == "Очередь — "
 
 
 def test_an_unknown_model_is_named(engine):

@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-class Patient:
+class SlowBackend:
     """A backend whose answers wait for `may_end`."""
 
     def __init__(self):
@@ -39,9 +39,9 @@ class Patient:
 
 
 @contextmanager
-def client_of_a_slow_base(folder, tokens_per_day):
+def serve_slow_base(folder, tokens_per_day):
     """Yield a client of an engine, and its backend `slow`."""
-    slow = Patient()
+    slow = SlowBackend()
     bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
     limits = Limits(tokens_per_day=tokens_per_day)
     with (
@@ -52,34 +52,34 @@ def client_of_a_slow_base(folder, tokens_per_day):
         yield anna, slow
 
 
-def tokens_left(engine):
+def read_tokens_left(engine):
     """Return the remaining tokens of the day, from the response headers."""
     response = engine.openai.models.with_raw_response.list()
     return int(response.headers["x-ratelimit-remaining-tokens"])
 
 
 def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
-    with client_of_a_slow_base(tmp_path, tokens_per_day=1500) as (anna, slow):
+    with serve_slow_base(tmp_path, tokens_per_day=1500) as (anna, slow):
         under_way = [iter(anna.ask("slow", stream=True)) for _ in range(2)]
         for stream in under_way:
             next(stream)
         with pytest.raises(openai.RateLimitError, match="under way") as refused:
             anna.ask("slow")
         assert refused.value.type == "tokens"
-        assert tokens_left(anna) == 0
+        assert read_tokens_left(anna) == 0
         slow.may_end.set()
         for stream in under_way:
             assert [chunk.choices[0].finish_reason for chunk in stream][-1] == "stop"
-        assert tokens_left(anna) == 1500 - 2 * 5
+        assert read_tokens_left(anna) == 1500 - 2 * 5
         assert anna.ask("slow").usage.total_tokens == 5
 
 
 def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
-    with client_of_a_slow_base(tmp_path, tokens_per_day=900) as (anna, slow):
+    with serve_slow_base(tmp_path, tokens_per_day=900) as (anna, slow):
         with anna.ask("slow", stream=True) as stream:
             next(iter(stream))
             with pytest.raises(openai.RateLimitError, match="under way"):
                 anna.ask("slow")
         slow.may_end.set()
-        wait_until(lambda: 0 < tokens_left(anna) < 900)
+        wait_until(lambda: 0 < read_tokens_left(anna) < 900)
         assert anna.ask("slow").usage.total_tokens == 5

@@ -63,7 +63,7 @@ def test_a_key_opens_the_engine_until_it_is_revoked(place, enter):
     assert anna.key.startswith("mre_")
     assert len(anna.key) == 47
     assert [model.id for model in anna.openai.models.list()] == ["recall"]
-    client = client_of(place, anna)
+    client = find_client(place, anna)
     assert (client.hint, client.revoked_at) == (anna.key[:8], None)
     assert client.used_on is not None
     place.clients.revoke(client.name)
@@ -124,20 +124,20 @@ def test_tokens_are_counted_from_the_answers_and_end_with_the_day(place, enter):
     anna = enter(tokens_per_day=10_000)
     tokens = anna.ask("recall").usage.total_tokens
     assert tokens > 0
-    assert used(place, anna).tokens == tokens
+    assert read_usage(place, anna).tokens == tokens
     stream = anna.ask("recall", stream=True, stream_options={"include_usage": True})
     tokens += [chunk.usage for chunk in stream][-1].total_tokens
-    assert (used(place, anna).tokens, used(place, anna).answers) == (tokens, 2)
+    assert (read_usage(place, anna).tokens, read_usage(place, anna).answers) == (tokens, 2)
     answer = call(anna, "GET", "/v1/models")
     assert answer.headers["x-ratelimit-remaining-tokens"] == str(10_000 - tokens)
 
 
-def client_of(place, engine):
+def find_client(place, engine):
     return next(client for client in place.clients.list_all() if client.name == engine.name)
 
 
-def used(place, engine):
-    return place.clients.read_usage(client_of(place, engine))
+def read_usage(place, engine):
+    return place.clients.read_usage(find_client(place, engine))
 
 
 def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(enter):
@@ -154,7 +154,7 @@ def test_an_answer_that_was_left_half_way_is_counted(place, enter):
     anna = enter()
     with anna.ask("recall", QUESTION, stream=True) as stream:
         next(iter(stream))
-    wait_until(lambda: used(place, anna).answers == 1)
+    wait_until(lambda: read_usage(place, anna).answers == 1)
 
 
 def test_unfinished_jobs_are_limited(tmp_path):
@@ -196,15 +196,15 @@ def test_a_revoked_key_is_no_owner_where_the_engine_has_no_key_of_its_own(tmp_pa
         clients = Clients(rows)
         key = clients.add("anna", Limits())
         clients.revoke("anna")
-        for tokens, status in ((key, 401), ("mre_unknown", 401), ("anything", 200)):
-            engine.key = tokens
+        for sent_key, status in ((key, 401), ("mre_unknown", 401), ("anything", 200)):
+            engine.key = sent_key
             assert call(engine, "GET", "/v1/models").status_code == status
 
 
 # Ownership
 
 
-def routes():
+def list_routes():
     """Return all routes whose path names a resource."""
     app = create_app(EngineSettings("nowhere", "127.0.0.1", 0, "key"))
     paths = app.openapi()["paths"].items()
@@ -232,7 +232,7 @@ def hers(place):
     engine.close()
 
 
-@pytest.mark.parametrize(("method", "path"), routes())
+@pytest.mark.parametrize(("method", "path"), list_routes())
 def test_what_is_anothers_is_not_there(enter, hers, method, path):
     engine, things = hers
     boris = enter()

@@ -129,14 +129,14 @@ def test_a_body_over_the_limit_is_refused(engine):
     assert answer.status_code == 413
 
 
-def posts():
+def list_body_routes():
     """Return all routes that accept a body."""
     app = create_app(EngineSettings(Path("nowhere"), "127.0.0.1", 0, KEY))
     paths = app.openapi()["paths"].items()
     return sorted(path for path, calls in paths if path.startswith("/v1") and "post" in calls)
 
 
-@pytest.mark.parametrize("path", posts())
+@pytest.mark.parametrize("path", list_body_routes())
 def test_no_call_reads_a_body_without_end(engine, path):
     """JSON is limited to 4 MB; forms have their own limit, and some routes read no body."""
     place = path.format(job_id="none", endpoint_id="none")

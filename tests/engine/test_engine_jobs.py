@@ -32,7 +32,7 @@ def test_a_job_that_succeeded_says_all_that_the_protocol_knows(tuned):
 
 
 def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
-    with serve_engine(tmp_path, pace_s=PACE_S) as engine, closing(watched(tmp_path)) as moves:
+    with serve_engine(tmp_path, pace_s=PACE_S) as engine, closing(watch_states(tmp_path)) as moves:
         assert engine.train().status == "succeeded"
         rows = moves.select("SELECT status, at FROM move ORDER BY rowid")
     assert [item["status"] for item in rows] == [
@@ -43,7 +43,7 @@ def test_a_job_passes_the_states_at_the_pace_that_is_set(tmp_path):
     assert all(after - before > 0.9 * PACE_S for before, after in pairwise(times))
 
 
-def watched(folder):
+def watch_states(folder):
     """Return the engine's database, which records every status change of a job from now on."""
     rows = Database(folder / "engine.db")
     rows.change("CREATE TABLE move (status TEXT, at REAL)")

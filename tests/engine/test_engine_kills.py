@@ -50,7 +50,7 @@ def upload(client):
     return client.upload(extra_headers={"Idempotency-Key": "upload"})
 
 
-def launch_of(file_id):
+def build_launch(file_id):
     def launch(client):
         return client.launch(
             file_id,
@@ -66,7 +66,7 @@ def launch_of(file_id):
 def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
     engine.start()
     file = persist(engine, upload)
-    job = persist(engine, launch_of(file.id))
+    job = persist(engine, build_launch(file.id))
     job = persist(engine, lambda client: client.until(job.id, "succeeded", "failed"))
     wait_until(engine.mark.exists)
     if engine.starts == 1:  # the kill point comes after the last call

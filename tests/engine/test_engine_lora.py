@@ -135,8 +135,8 @@ def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_pa
         client.jobs.resume(broken.id)
         ended = client.until(broken.id, "succeeded", "failed")
         assert ended.status == "succeeded", ended.error
-        assert _weights(engine, ended) == _weights(engine, unbroken)
-        assert _epochs(client, ended) == _epochs(client, unbroken)
+        assert _read_weights(engine, ended) == _read_weights(engine, unbroken)
+        assert _read_epochs(client, ended) == _read_epochs(client, unbroken)
         gone = client.jobs.create(**order)
         client.until(gone.id, "running")
         assert client.jobs.cancel(gone.id).status == "cancelled"
@@ -145,13 +145,13 @@ def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_pa
         engine.close()
 
 
-def _weights(engine, job):
+def _read_weights(engine, job):
     step = engine.client.jobs.checkpoints.list(job.id).data[0].step_number
     path = engine.folder / "models" / job.id / f"step-{step}" / "adapter_model.safetensors"
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def _epochs(client, job):
+def _read_epochs(client, job):
     metrics = [event.data for event in client.events(job.id) if event.type == "metrics"]
     names = ("epoch", "step", "train_loss")
     return [[data[name] for name in names] for data in metrics if "epoch" in data]

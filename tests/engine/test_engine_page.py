@@ -30,30 +30,30 @@ def pages(tmp_path_factory):
 
 
 @contextmanager
-def client(pages, **headers):
+def sign_in(pages, **headers):
     """Return a browser that has signed in with the key."""
     headers = {"Accept-Language": "ru", **headers}
     with httpx.Client(base_url=pages.address, headers=headers, timeout=longest()) as browser:
-        answer = browser.post("/sign-in", data={"key": KEY}, headers=own(pages))
+        answer = browser.post("/sign-in", data={"key": KEY}, headers=own_headers(pages))
         assert answer.status_code == 303, answer.text
         yield browser
 
 
-def own(pages):
+def own_headers(pages):
     """Return the headers of a form sent by the engine's own page."""
     return {"Origin": pages.address, "Sec-Fetch-Site": "same-origin"}
 
 
-def words(page):
+def read_text(page):
     """Return the visible text."""
     text = re.sub(r"<[^>]+>", " ", page.text)
     return " ".join(text.replace("&#39;", "'").split())
 
 
 def test_board_tells_of_each_job_each_base_and_the_machine(pages):
-    with client(pages) as browser:
+    with sign_in(pages) as browser:
         page = browser.get("/")
-        text = words(page)
+        text = read_text(page)
     for said in ("neurotypology-8", "идёт", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
         assert said in text
     for said in ("в очереди", "на паузе", "завершено", "не удалось", "отменено"):
@@ -68,7 +68,7 @@ def test_board_tells_of_each_job_each_base_and_the_machine(pages):
 
 
 def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
-    with client(pages) as browser:
+    with sign_in(pages) as browser:
         page = browser.get("/").text
     assert re.search(r'<polyline class="l" points="[\d., ]{200,}"', page)
     assert re.search(r'<polyline class="l t" points="', page)
@@ -86,7 +86,7 @@ def fresh(tmp_path):
 
 def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
     job_id = fresh.jobs["running"]
-    with client(fresh) as browser:
+    with sign_in(fresh) as browser:
         live = re.search(r'hx-get="(/jobs/[^"]+)"', browser.get(f"/jobs/{job_id}").text)[1]
         wait_until(lambda: len(browser.get(f"/jobs/{job_id}/view").json()["train"]) == SHOWN)
         fresh.trainer.steps.release(10)
@@ -94,13 +94,13 @@ def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
         wait_until(lambda: len(browser.get(seen).json()["train"]) == SHOWN + 10)
         grown = browser.get(live.replace("&amp;", "&"))
         assert grown.status_code == 200
-        assert f"шаг {SHOWN + 10} из {STEPS}" in words(grown)
+        assert f"шаг {SHOWN + 10} из {STEPS}" in read_text(grown)
         body = browser.get(seen).json()
         assert (body["step"], body["tokens_per_second"]) == (SHOWN + 10, 1240.0)
 
 
 def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
-    with serve_pages(tmp_path, is_empty=True) as pages, client(pages) as browser:
+    with serve_pages(tmp_path, is_empty=True) as pages, sign_in(pages) as browser:
         live = re.search(r'hx-get="(/live[^"]+)"', browser.get("/").text)[1]
         assert browser.get(live).status_code == 204
         pages.client.train()
@@ -108,8 +108,8 @@ def test_a_poll_that_finds_nothing_new_sends_nothing(tmp_path):
 
 
 def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
-    with serve_pages(tmp_path, is_empty=True) as pages, client(pages) as browser:
-        text = words(browser.get("/"))
+    with serve_pages(tmp_path, is_empty=True) as pages, sign_in(pages) as browser:
+        text = read_text(browser.get("/"))
     assert "Обучений ещё не было" in text
     assert "/v1/fine_tuning/jobs" in text
     assert "Пока ни одной" in text
@@ -119,11 +119,11 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
     job_id = fresh.jobs["running"]
 
     def press(move):
-        answer = browser.post(f"/jobs/{job_id}/{move}", headers=own(fresh))
+        answer = browser.post(f"/jobs/{job_id}/{move}", headers=own_headers(fresh))
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
         return fresh.client.jobs.retrieve(job_id).status
 
-    with client(fresh) as browser:
+    with sign_in(fresh) as browser:
         assert press("pause") == "paused"
         page = browser.get(f"/jobs/{job_id}").text
         assert "/resume" in page
@@ -132,8 +132,8 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
         assert press("cancel") == "cancelled"
         page = browser.get(f"/jobs/{job_id}")
         assert "hx-get" not in page.text
-        assert "отменено" in words(page)
-        late = browser.post(f"/jobs/{job_id}/pause", headers=own(fresh))
+        assert "отменено" in read_text(page)
+        late = browser.post(f"/jobs/{job_id}/pause", headers=own_headers(fresh))
         assert late.status_code == 409
         assert f'href="/jobs/{job_id}"' in late.text
     assert fresh.client.jobs.retrieve(job_id).status == "cancelled"
@@ -142,11 +142,11 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
 def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
     job_id = pages.jobs["queued"]
     foreign = ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {})
-    with client(pages) as browser:
+    with sign_in(pages) as browser:
         for headers in foreign:
             answer = browser.post(f"/jobs/{job_id}/cancel", headers=headers)
             assert answer.status_code == 403, headers
-            assert "Нет доступа" in words(answer)
+            assert "Нет доступа" in read_text(answer)
     for headers in foreign[:2]:
         answer = post(f"{pages.address}/sign-in", data={"key": KEY}, headers=headers)
         assert (answer.status_code, COOKIE in answer.cookies) == (403, False)
@@ -154,7 +154,7 @@ def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
 
 
 def test_nobody_sees_anything_without_the_key(pages):
-    roads = ("/", "/live", "/machine", "/view", *every(pages))
+    roads = ("/", "/live", "/machine", "/view", *list_urls(pages))
     for road in roads:
         answer = get(pages.address + road)
         assert answer.status_code in {303, 401}, road
@@ -166,7 +166,7 @@ def test_nobody_sees_anything_without_the_key(pages):
     assert post(f"{pages.address}/jobs/{pages.jobs['queued']}/cancel").status_code == 303
 
 
-def every(pages):
+def list_urls(pages):
     """Return all URLs of one job."""
     job_id = pages.jobs["running"]
     return [f"/jobs/{job_id}{end}" for end in ("", "/live", "/view", "/loss.png")]
@@ -176,22 +176,22 @@ def test_a_session_is_a_cookie_that_no_script_reads_and_no_other_site_sends(page
     answer = post(
         f"{pages.address}/sign-in",
         data={"key": f" {KEY}\n", "next": f"/jobs/{pages.jobs['running']}"},
-        headers=own(pages),
+        headers=own_headers(pages),
     )
     cookie = answer.headers["set-cookie"]
     assert answer.headers["location"] == f"/jobs/{pages.jobs['running']}"
     assert cookie.startswith(f"{COOKIE}=")
     assert {"HttpOnly", "SameSite=strict", "Path=/"} <= set(cookie.split("; "))
     assert KEY not in cookie
-    with client(pages) as browser:
-        browser.post("/sign-out", headers=own(pages))
+    with sign_in(pages) as browser:
+        browser.post("/sign-out", headers=own_headers(pages))
         assert browser.get("/").status_code == 303
 
 
 @pytest.mark.parametrize("back", ["//evil.example", "https://evil.example", "/\\evil.example"])
 def test_signing_in_leads_to_no_other_site(pages, back):
     data = {"key": KEY, "next": back}
-    answer = post(f"{pages.address}/sign-in", data=data, headers=own(pages))
+    answer = post(f"{pages.address}/sign-in", data=data, headers=own_headers(pages))
     assert answer.headers["location"] == "/"
 
 
@@ -200,12 +200,12 @@ def test_who_tries_many_keys_waits(fresh):
     with httpx.Client(base_url=fresh.address, headers=headers, timeout=longest()) as browser:
 
         def send(key):
-            return browser.post("/sign-in", data={"key": key}, headers=own(fresh))
+            return browser.post("/sign-in", data={"key": key}, headers=own_headers(fresh))
 
         for number in range(FREE_TRIES):
             answer = send(f"wrong-{number}ё\ud7ff")
             assert answer.status_code == 401
-            assert "Ключ не подходит" in words(answer)
+            assert "Ключ не подходит" in read_text(answer)
             assert number == 0 or COOKIE not in browser.cookies
         # The first wait is one second and can be over; after many failures it is not.
         for _ in range(10):
@@ -213,7 +213,7 @@ def test_who_tries_many_keys_waits(fresh):
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1
-        assert "Слишком много" in words(late)
+        assert "Слишком много" in read_text(late)
 
 
 def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp_path):
@@ -226,8 +226,8 @@ def test_without_a_key_this_machine_sees_the_pages_under_its_own_names_alone(tmp
 
 
 def test_every_page_is_careful_with_browsers(pages):
-    with client(pages) as browser:
-        for road in ("/", "/live", "/sign-in?next=/", "/jobs/nope", *every(pages)):
+    with sign_in(pages) as browser:
+        for road in ("/", "/live", "/sign-in?next=/", "/jobs/nope", *list_urls(pages)):
             answer = browser.get(road)
             if answer.status_code != 303:
                 assert {name: answer.headers.get(name) for name in HEADERS} == HEADERS, road
@@ -239,7 +239,7 @@ def test_words_of_clients_are_never_markup(tmp_path):
     evil = "<img src=x onerror=alert(1)>"
     with serve_pages(tmp_path, is_empty=True) as pages:
         job = pages.client.train(metadata={"merlin_build": evil})
-        with client(pages) as browser:
+        with sign_in(pages) as browser:
             for road in ("/", f"/jobs/{job.id}"):
                 page = browser.get(road).text
                 assert "<img" not in page
@@ -259,9 +259,9 @@ def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
 
 
 def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pages):
-    with client(pages) as browser:
-        text = words(browser.get(f"/jobs/{pages.jobs['running']}"))
-        done = words(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
+    with sign_in(pages) as browser:
+        text = read_text(browser.get(f"/jobs/{pages.jobs['running']}"))
+        done = read_text(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
     for said in ("lora_targets", "q_proj, v_proj", "0,5", "Файлы проверены"):
         assert said in text
     # Weights are written at most once a second, so those of a running job can be missing.
@@ -274,7 +274,7 @@ def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pag
 
 
 def test_losses_are_a_picture_in_both_lights(pages):
-    with client(pages) as browser:
+    with sign_in(pages) as browser:
         road = f"/jobs/{pages.jobs['succeeded']}/loss.png"
         light, dark = browser.get(road), browser.get(f"{road}?theme=dark")
     for answer in (light, dark):
@@ -284,11 +284,11 @@ def test_losses_are_a_picture_in_both_lights(pages):
 
 
 def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(pages):
-    with client(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
-        assert "Running now" in words(browser.get("/"))
-        assert "pause stop" in words(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
-        assert "Идут сейчас" in words(browser.get("/?lang=ru"))
-        assert "Идут сейчас" in words(browser.get("/"))
+    with sign_in(pages, **{"Accept-Language": "en-GB,ru;q=0.5"}) as browser:
+        assert "Running now" in read_text(browser.get("/"))
+        assert "pause stop" in read_text(browser.get(f"/jobs/{pages.jobs['running']}")).lower()
+        assert "Идут сейчас" in read_text(browser.get("/?lang=ru"))
+        assert "Идут сейчас" in read_text(browser.get("/"))
         assert browser.get("/?theme=dark").headers["location"] == "/"
         assert 'data-theme="dark"' in browser.get("/").text
 
@@ -303,9 +303,9 @@ def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(page
     ],
 )
 def test_what_is_not_there_is_said_in_words(pages, road, status, said):
-    with client(pages) as browser:
+    with sign_in(pages) as browser:
         answer = browser.get(road)
-    assert (answer.status_code, said in words(answer)) == (status, True)
+    assert (answer.status_code, said in read_text(answer)) == (status, True)
 
 
 def test_programs_read_the_same_as_json_with_the_key(pages):
@@ -322,18 +322,20 @@ def test_programs_read_the_same_as_json_with_the_key(pages):
 
 
 def test_a_form_that_brings_too_much_is_refused(pages):
-    answer = post(f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own(pages))
+    answer = post(
+        f"{pages.address}/sign-in", data={"key": "x" * 20_000}, headers=own_headers(pages)
+    )
     assert answer.status_code == 413
 
 
 def test_older_jobs_stand_on_further_pages(tmp_path):
-    with serve_pages(tmp_path, is_empty=True, pace_s=600) as pages, client(pages) as browser:
+    with serve_pages(tmp_path, is_empty=True, pace_s=600) as pages, sign_in(pages) as browser:
         file_id = pages.client.upload().id
         for number in range(25):
             pages.client.jobs.cancel(pages.client.launch(file_id, suffix=f"old-{number}").id)
         first = browser.get("/")
         older = browser.get(re.search(r'href="(/\?after=[^"]+)"', first.text)[1])
-    assert "old-24" in words(first)
-    assert "old-4" not in words(first).split()
-    assert {f"old-{number}" for number in range(5)} <= set(words(older).split())
+    assert "old-24" in read_text(first)
+    assert "old-4" not in read_text(first).split()
+    assert {f"old-{number}" for number in range(5)} <= set(read_text(older).split())
     assert 'hx-get="/live' not in older.text

@@ -19,15 +19,15 @@ def train(engine):
     return engine.train(hyperparameters={"n_epochs": EPOCHS})
 
 
-def steps(engine, job):
+def list_steps(engine, job):
     return sorted(checkpoint.step_number for checkpoint in engine.jobs.checkpoints.list(job.id))
 
 
-def used(folder):
+def measure_used(folder):
     return sum(path.stat().st_size for path in (folder / "models").rglob("*") if path.is_file())
 
 
-def rested(engine):
+def pause_running_job(engine):
     """Return a job that was paused while it ran."""
     return engine.jobs.pause(start_held_job(engine).id)
 
@@ -41,9 +41,9 @@ def first(tmp_path):
     """A successful job in a folder without a quota, and the size of one checkpoint."""
     with serve_engine(tmp_path) as engine:
         job = train(engine)
-        job.steps = steps(engine, job)
+        job.steps = list_steps(engine, job)
     assert len(job.steps) == EPOCHS
-    job.size = used(tmp_path) / EPOCHS
+    job.size = measure_used(tmp_path) / EPOCHS
     return job
 
 
@@ -51,21 +51,21 @@ def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first)
     with serve_engine(tmp_path, training=within(7.5 * first.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
-        assert len(steps(engine, second)) == EPOCHS
-        assert steps(engine, first) == first.steps[-2:]
+        assert len(list_steps(engine, second)) == EPOCHS
+        assert list_steps(engine, first) == first.steps[-2:]
         # At once, or in several steps if the training takes longer than SAVE_EVERY_S.
         warnings = [event.message for event in engine.events(second.id) if event.level == "warn"]
         assert sum(int(re.search(r"\d+", words)[0]) for words in warnings) == 3
         for job in (first, second):
             assert engine.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
-    assert used(tmp_path) <= 7.5 * first.size
+    assert measure_used(tmp_path) <= 7.5 * first.size
 
 
 def test_its_own_older_checkpoints_go_when_there_are_no_others(tmp_path, first):
     with serve_engine(tmp_path, training=within(2.5 * first.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
-        assert len(steps(engine, second)) == 1
+        assert len(list_steps(engine, second)) == 1
         assert engine.ask(second.fine_tuned_model).choices[0].message.content == ANSWER
         assert engine.ask(first.fine_tuned_model).choices[0].message.content == ANSWER
 
@@ -94,18 +94,18 @@ def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path,
 
 def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first):
     with serve_held_engine(tmp_path) as engine:
-        resting = rested(engine)
-        wait_until(lambda: steps(engine, resting))
-        before = steps(engine, resting)
+        resting = pause_running_job(engine)
+        wait_until(lambda: list_steps(engine, resting))
+        before = list_steps(engine, resting)
     with serve_engine(tmp_path, training=within(1)) as engine:
         assert train(engine).error.code == "disk_quota"
-        assert steps(engine, resting) == before
+        assert list_steps(engine, resting) == before
         assert engine.jobs.retrieve(resting.id).status == "paused"
 
 
 def test_the_folder_of_a_job_that_ends_while_it_rests_is_removed(tmp_path):
     with serve_held_engine(tmp_path) as engine:
-        job = rested(engine)
+        job = pause_running_job(engine)
         assert train(engine).status == "succeeded"
         folder = tmp_path / "work" / job.id
         assert folder.is_dir()

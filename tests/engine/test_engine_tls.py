@@ -50,15 +50,15 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
             assert {"HttpOnly", "Secure", "Path=/"} <= set(cookie.split("; "))
             assert browser.get("/").status_code == 200
         # The trusted certificates are read once per process.
-        assert "CERTIFICATE_VERIFY_FAILED" in _looked_at(config, "")
-        assert "'count': 1" in _looked_at(config, str(tmp_path / "cert.pem"))
+        assert "CERTIFICATE_VERIFY_FAILED" in _test_provider(config, "")
+        assert "'count': 1" in _test_provider(config, str(tmp_path / "cert.pem"))
     finally:
         process.terminate()
         code = code_of(process)
     assert code == 0
 
 
-def _looked_at(config, trusted):
+def _test_provider(config, trusted):
     """Return the output of `merlin provider` with these trusted certificates."""
     script = (
         "import sys\nfrom pathlib import Path\n"

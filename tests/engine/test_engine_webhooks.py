@@ -58,35 +58,35 @@ def wait_for_events(ear, n=1):
     return ear.told
 
 
-def again(place):
-    """Make pending deliveries due now."""
+def make_due(place):
+    """Make pending delivery due now."""
     place.rows.change("UPDATE delivery SET due_at = 0 WHERE delivered_at IS NULL")
     place.rows.change("UPDATE endpoint SET not_before = 0")
 
 
-def settled(place, hook, tries):
+def wait_for_tries(place, hook, tries):
     """Wait until the pending delivery has this number of recorded attempts."""
 
     def noted():
         sql = "SELECT * FROM delivery WHERE endpoint_id = ? AND tries >= ?"
         return place.rows.select(sql, hook.id, tries)
 
-    rows = wait_until(noted)[0]
+    row = wait_until(noted)[0]
     wait_until(lambda: place.hooks.retrieve(hook.id).merlin["failing_since"])
-    return rows
+    return row
 
 
 def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
     job = place.train()
-    (deliveries,) = wait_for_events(ear)
-    event = deliveries.event(endpoint.signing_secret)
+    (delivery,) = wait_for_events(ear)
+    event = delivery.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
     assert event.object == "event"
     assert job.finished_at <= event.created_at <= utc_now().timestamp()
-    assert deliveries.webhook_id.startswith("wh_")
-    assert deliveries.headers["content-type"] == "application/json"
+    assert delivery.webhook_id.startswith("wh_")
+    assert delivery.headers["content-type"] == "application/json"
     with pytest.raises(openai.InvalidWebhookSignatureError):
-        deliveries.event(new_secret())
+        delivery.event(new_secret())
 
 
 @pytest.mark.parametrize("word", ["failed", "cancelled"])
@@ -96,8 +96,8 @@ def test_every_end_has_its_event(place, endpoint, ear, word):
         job = start_held_job(place)
         place.jobs.cancel(job.id)
     place.until(job.id, word)
-    (deliveries,) = wait_for_events(ear)
-    event = deliveries.event(endpoint.signing_secret)
+    (delivery,) = wait_for_events(ear)
+    event = delivery.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == (f"fine_tuning.job.{word}", job.id)
 
 
@@ -105,8 +105,8 @@ def test_only_what_was_asked_for_is_told(place, endpoint, ear):
     place.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
     place.train()
     place.train(place.upload(b"{}\n" * 10).id)
-    (deliveries,) = wait_for_events(ear)
-    assert deliveries.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
+    (delivery,) = wait_for_events(ear)
+    assert delivery.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
 
 
 def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place, endpoint, ear):
@@ -134,15 +134,15 @@ def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
         endpoint.id, keep_old_secret_active_for_24_hours=keeps_old
     ).signing_secret
     place.hooks.test(endpoint.id, event_type=TYPES[0])
-    (deliveries,) = wait_for_events(ear)
-    deliveries.event(new)
+    (delivery,) = wait_for_events(ear)
+    delivery.event(new)
     if keeps_old:
-        deliveries.event(endpoint.signing_secret)
+        delivery.event(endpoint.signing_secret)
         late = Endpoints(place.rows, lambda: utc_now() + timedelta(hours=24, seconds=1))
         assert late.list_secrets(late.get(endpoint.id)) == [new]
     else:
         with pytest.raises(openai.InvalidWebhookSignatureError):
-            deliveries.event(endpoint.signing_secret)
+            delivery.event(endpoint.signing_secret)
 
 
 def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
@@ -160,7 +160,7 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear)
     ear.script = [(500, PUT_OFF), (302, PUT_OFF)]
     job = place.train()
     for tries in (1, 2):
-        waiting = settled(place, endpoint, tries)
+        waiting = wait_for_tries(place, endpoint, tries)
         assert waiting["delivered_at"] is None
         assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
         place.hooks.update(endpoint.id)
@@ -188,14 +188,14 @@ def test_a_redirect_is_not_followed(place, endpoint, ear):
     with receiving() as other:
         ear.script = [(307, {"location": other.url})]
         place.train()
-        assert "307" in settled(place, endpoint, 1)["trouble"]
+        assert "307" in wait_for_tries(place, endpoint, 1)["trouble"]
         assert other.told == []
 
 
 def test_retry_after_is_obeyed(place, endpoint, ear):
     ear.script = [(503, {"retry-after": "3600"})]
     place.train()
-    settled(place, endpoint, 1)
+    wait_for_tries(place, endpoint, 1)
 
     def not_before():
         sql = "SELECT not_before FROM endpoint WHERE id = ?"
@@ -219,10 +219,10 @@ def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place
 def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(place, endpoint, ear):
     ear.script = [(500, PUT_OFF), 500]
     place.train()
-    settled(place, endpoint, 1)
+    wait_for_tries(place, endpoint, 1)
     long_ago = utc_now().timestamp() - PAUSED_AFTER_S - 60
     place.rows.change("UPDATE endpoint SET failing_since = ? WHERE id = ?", long_ago, endpoint.id)
-    again(place)
+    make_due(place)
     place.train()
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "paused")
     document = place.hooks.retrieve(endpoint.id).merlin
@@ -236,8 +236,8 @@ def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(plac
 def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
     with serve_engine(tmp_path, webhooks={ear.url: SECRET}) as engine:
         job = engine.train()
-        (deliveries,) = wait_for_events(ear)
-        assert deliveries.event().data.id == job.id
+        (delivery,) = wait_for_events(ear)
+        assert delivery.event().data.id == job.id
         (hook,) = engine.openai.webhooks.list()
         assert (hook.url, hook.merlin["is_of_config"]) == (ear.url, True)
         for act in (engine.openai.webhooks.delete, engine.openai.webhooks.rotate_secret):
@@ -284,8 +284,8 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoi
         place.train()
         job = anna.train()
         wait_for_events(ear, 2)
-        (deliveries,) = wait_for_events(hers)
-        assert deliveries.event(hook.signing_secret).data.id == job.id
+        (delivery,) = wait_for_events(hers)
+        assert delivery.event(hook.signing_secret).data.id == job.id
 
 
 @pytest.mark.parametrize(

@@ -17,13 +17,13 @@ GREEDY = {"temperature": 0, "most_tokens": 40}
 WILD = {"temperature": 2.0, "most_tokens": 60}
 
 
-def padded(number):
+def build_question(number):
     """Return a question of another length than its neighbours."""
     return question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
 def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(runner, reference, adapters):
-    asks = [(padded(n), adapters.get(n % 5), GREEDY) for n in range(12)]
+    asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(12)]
     right = [reference.text(asked, adapter) for asked, adapter, _ in asks]
     assert runner.ask_concurrently(*asks) == right
     assert len(set(right)) > 5
@@ -34,16 +34,16 @@ def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(runner, refe
     alone = runner.text("Tell me.", adapters[2], seed=5, **long)
     stream = runner.stream("Tell me.", adapters[2], seed=5, **long)
     begun = [stream.next() for _ in range(3)]
-    between = runner.text(padded(3), adapters[1], **GREEDY)
+    between = runner.text(build_question(3), adapters[1], **GREEDY)
     rest = stream.rest()
-    assert between == reference.text(padded(3), adapters[1])
+    assert between == reference.text(build_question(3), adapters[1])
     assert "".join(piece.text for piece in [*begun, *rest[:-1]]) == alone
 
 
 def test_a_long_prompt_is_read_in_parts_and_says_the_same(runner, reference):
     asked = "Where is Anna? " * 55
     assert reference.tokens(asked).shape[1] > 512
-    asks = [(asked, None, GREEDY), (padded(1), None, GREEDY)]
+    asks = [(asked, None, GREEDY), (build_question(1), None, GREEDY)]
     assert runner.ask_concurrently(*asks) == [reference.text(one, None) for one, _, _ in asks]
 
 
@@ -86,9 +86,9 @@ def test_what_only_began_like_a_stop_is_told_in_the_end(runner):
 
 
 def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
-    alone = [runner.text(padded(n), seed=n, **WILD) for n in range(3)]
-    others = [(padded(n), adapters[n % 5 + 1], WILD) for n in range(4)]
-    seeded = [(padded(n), None, {"seed": n, **WILD}) for n in range(3)]
+    alone = [runner.text(build_question(n), seed=n, **WILD) for n in range(3)]
+    others = [(build_question(n), adapters[n % 5 + 1], WILD) for n in range(4)]
+    seeded = [(build_question(n), None, {"seed": n, **WILD}) for n in range(3)]
     assert runner.ask_concurrently(*others, *seeded)[4:] == alone
     assert len(set(alone)) == 3
 
@@ -128,11 +128,13 @@ def test_logprobs_of_what_a_stop_cut_off_are_not_told(runner):
 def test_json_is_always_one_object_that_can_be_read(runner, adapters):
     shapes = [{"most_tokens": most} for most in (2, 7, 60)] + [{"top_p": 0.5, "most_tokens": 90}]
     asks = [
-        (padded(n), adapters.get(n % 4), {"is_json": True, "seed": n, **shapes[n % 4]})
+        (build_question(n), adapters.get(n % 4), {"is_json": True, "seed": n, **shapes[n % 4]})
         for n in range(24)
     ]
-    for logprobs in runner.ask_concurrently(*asks, (padded(1), None, {"is_json": True, **GREEDY})):
-        assert isinstance(json.loads(logprobs), dict)
+    for text in runner.ask_concurrently(
+        *asks, (build_question(1), None, {"is_json": True, **GREEDY})
+    ):
+        assert isinstance(json.loads(text), dict)
 
 
 def test_json_in_one_token_is_refused(runner):
@@ -156,7 +158,7 @@ def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(runner, adapters
     (folder / "adapter_model.safetensors").write_bytes(b"no weights")
     damaged = Adapter("0" * 64, folder)
     bad, good = runner.ask_concurrently(
-        (padded(1), damaged, GREEDY), (question("Anna"), None, GREEDY)
+        (build_question(1), damaged, GREEDY), (question("Anna"), None, GREEDY)
     )
     assert isinstance(bad, ApiError)
     assert bad.code == "model_damaged"
@@ -185,7 +187,7 @@ def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
     shapes = {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"layers.0.self_attn.q_proj": 40}}
     made = reference.adapter(tmp_path / "own", 9, 4, ["q_proj", "down_proj"], **shapes)
     stable = reference.adapter(tmp_path / "stable", 10, 9, ["v_proj"], use_rslora=True)
-    asks = [(padded(n), adapter, GREEDY) for n in (1, 2) for adapter in (made, stable)]
+    asks = [(build_question(n), adapter, GREEDY) for n in (1, 2) for adapter in (made, stable)]
     assert runner.ask_concurrently(*asks) == [reference.text(one, low) for one, low, _ in asks]
 
 

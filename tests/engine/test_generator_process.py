@@ -148,7 +148,7 @@ def test_a_base_whose_files_are_not_there_says_how_to_get_them(tmp_path):
         nowhere.ask("x")
 
 
-def loaded(**text):
+def load_base(**text):
     """Load the base in this process as the worker does."""
     from merlin.engine.serving.worker.base import load
 
@@ -160,12 +160,12 @@ def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):
     # Hides all GPUs from torch.
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     with pytest.raises(Exception, match="torch sees no GPU here; set it to cpu"):
-        loaded(device="cuda:0")
+        load_base(device="cuda:0")
 
 
 @pytest.mark.parametrize(("asked", "window"), [(0, 1024), (100, 100), (5000, 1024)])
 def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(text, window):
-    assert loaded(context=text).window == window
+    assert load_base(context=text).window == window
 
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():

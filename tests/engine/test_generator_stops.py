@@ -13,7 +13,7 @@ pytestmark = pytest.mark.unit
 LETTERS = st.text(alphabet="ab", min_size=1, max_size=4)
 
 
-def shown_pieces(stops, pieces):
+def feed_pieces(stops, pieces):
     """Return what is sent after each piece until a stop text, and the rest."""
     guard, shown = StopFinder(stops), []
     for piece in pieces:
@@ -25,7 +25,7 @@ def shown_pieces(stops, pieces):
 
 @given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
 def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
-    shown, is_met = shown_pieces(stops, pieces)
+    shown, is_met = feed_pieces(stops, pieces)
     whole = "".join(pieces)
     sent = ""
     for piece in pieces:
@@ -47,4 +47,4 @@ def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():
 
 
 def test_without_stops_nothing_waits():
-    assert shown_pieces([], ["a", "b"]) == (["a", "b", ""], False)
+    assert feed_pieces([], ["a", "b"]) == (["a", "b", ""], False)

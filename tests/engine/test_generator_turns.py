@@ -15,7 +15,7 @@ pytestmark = pytest.mark.unit
 LOOKS = 100
 
 
-async def settled(turns, running, waiting):
+async def wait_until_blocked(turns, running, waiting):
     """Let all tasks run until they block."""
     for _ in range(LOOKS):
         if (turns.running, turns.waiting) == (running, waiting):
@@ -24,7 +24,7 @@ async def settled(turns, running, waiting):
     pytest.fail(f"{turns.running} run and {turns.waiting} wait")
 
 
-def in_line(at_once, most_waiting, names, going):
+def queue_clients(at_once, most_waiting, names, going):
     """Queue requests one after another; `going(turns, doors)` lets them finish."""
     order = []
 
@@ -48,28 +48,28 @@ def in_line(at_once, most_waiting, names, going):
 
 def test_turns_are_had_in_order_of_arrival():
     async def going(turns, doors, people):
-        await settled(turns, 2, 3)
+        await wait_until_blocked(turns, 2, 3)
         doors["b"].set()
         await people["b"]
-        await settled(turns, 2, 2)
+        await wait_until_blocked(turns, 2, 2)
 
-    order, _ = in_line(2, 8, "abcde", going)
+    order, _ = queue_clients(2, 8, "abcde", going)
     assert order == list("abcde")
 
 
 def test_who_asks_much_holds_up_nobody():
     async def going(turns, doors, people):
-        await settled(turns, 1, 5)
+        await wait_until_blocked(turns, 1, 5)
 
-    order, _ = in_line(1, 8, ["a1", "a2", "a3", "a4", "b1", "c1"], going)
+    order, _ = queue_clients(1, 8, ["a1", "a2", "a3", "a4", "b1", "c1"], going)
     assert order == ["a1", "a2", "b1", "c1", "a3", "a4"]
 
 
 def test_who_comes_to_a_full_line_hears_when_to_come_again():
     async def going(turns, doors, people):
-        await settled(turns, 1, 2)
+        await wait_until_blocked(turns, 1, 2)
 
-    order, ended = in_line(1, 2, "abcd", going)
+    order, ended = queue_clients(1, 2, "abcd", going)
     assert order == ["a", "b", "c"]
     assert isinstance(ended[3], Busy)
     assert 1 <= ended[3].retry_after_s <= 600
@@ -77,14 +77,14 @@ def test_who_comes_to_a_full_line_hears_when_to_come_again():
 
 def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
     async def going(turns, doors, people):
-        await settled(turns, 1, 2)
+        await wait_until_blocked(turns, 1, 2)
         people["b"].cancel()
-        await settled(turns, 1, 1)
+        await wait_until_blocked(turns, 1, 1)
         doors["a"].set()
         await people["a"]
-        await settled(turns, 1, 0)
+        await wait_until_blocked(turns, 1, 0)
 
-    order, ended = in_line(1, 2, "abc", going)
+    order, ended = queue_clients(1, 2, "abc", going)
     assert order == ["a", "c"]
     assert isinstance(ended[1], asyncio.CancelledError)
 

@@ -30,13 +30,13 @@ def library(tmp_path):
     return Library.create(tmp_path / "engine", write_base(tmp_path / "base"))
 
 
-def entries(library, **other):
+def list_entries(library, **other):
     return list(list_bases({"tiny": library.model}, library.engine, **other))
 
 
 def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
     assert library.folder() == tmp_path / "base"
-    (entry,) = entries(library)
+    (entry,) = list_entries(library)
     assert (entry.state, entry.parameters, entry.context) == ("ready", 6000, 512)
 
 
@@ -102,17 +102,17 @@ def test_a_file_that_changed_since_the_pull_is_found_by_its_size_or_its_bytes(li
     library.pull()
     weights = tmp_path / "base" / WEIGHTS
     weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
-    assert [entry.state for entry in entries(library)] == ["ready"]
-    (entry,) = entries(library, is_thorough=True)
+    assert [entry.state for entry in list_entries(library)] == ["ready"]
+    (entry,) = list_entries(library, is_thorough=True)
     assert (entry.state, entry.problem.arguments["file"]) == ("base_damaged", WEIGHTS)
     weights.write_bytes(b"")
-    assert [entry.state for entry in entries(library)] == ["base_damaged"]
+    assert [entry.state for entry in list_entries(library)] == ["base_damaged"]
 
 
 def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
     library.pull()
     library.add_tuned_models("ft:tiny:a")
-    (entry,) = entries(library)
+    (entry,) = list_entries(library)
     assert entry.standing == ["ft:tiny:a"]
     with pytest.raises(Refused) as refused:
         library.remove()

@@ -32,7 +32,7 @@ def ray_is_here():
     skip_or_fail(None if find_spec("ray") else "run `make engine`: not installed is ray")
 
 
-def losses(progress):
+def collect_losses(progress):
     return {line["number"]: line["metrics"]["train_loss"] for line in progress if "number" in line}
 
 
@@ -42,7 +42,7 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
 
     shared = build_task(tmp_path / "two", train, place=TrainingDevices(workers=2), **HYPER)
     begun = train_in_process(shared, leave_at=1)
-    assert max(losses(begun)) == 1
+    assert max(collect_losses(begun)) == 1
     going = run_training(shared)
     second = next(
         progress for progress in going if select_epochs([progress]) and progress.number == 2
@@ -51,8 +51,8 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
     wait_until(lambda: not list_children(shared.folder))
     ended = train_in_process(shared)
 
-    assert losses(ended) == pytest.approx(losses(alone), abs=1e-3)
-    assert second.metrics["train_loss"] == pytest.approx(losses(alone)[2], abs=1e-3)
+    assert collect_losses(ended) == pytest.approx(collect_losses(alone), abs=1e-3)
+    assert second.metrics["train_loss"] == pytest.approx(collect_losses(alone)[2], abs=1e-3)
     second.save(tmp_path / "adapter")
     assert (tmp_path / "adapter" / "adapter_model.safetensors").is_file()
 

@@ -36,7 +36,7 @@ _ROOT = Path(__file__).parents[2]
 FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_base.FACTS.items()}
 
 
-def lesson(folder):
+def build_dropout_task(folder):
     """Ninety steps with dropout, so that random numbers matter."""
     folder.mkdir(exist_ok=True)
     train = tiny_base.planted(folder / "train.jsonl", FACTS)
@@ -45,9 +45,9 @@ def lesson(folder):
     return build_task(folder / "job", train, test=test, **hyper)
 
 
-def endless(folder):
+def build_blocked_task(folder):
     """The same with a training file whose reading blocks: a FIFO without a writer."""
-    task = lesson(folder)
+    task = build_dropout_task(folder)
     task.train.unlink()
     os.mkfifo(task.train)
     return task
@@ -56,7 +56,7 @@ def endless(folder):
 @pytest.fixture(scope="module")
 def unbroken(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
-    progress = list(run_training(lesson(folder)))
+    progress = list(run_training(build_dropout_task(folder)))
     select_epochs(progress)[-1].save(folder / "adapter")
     return select_epochs(progress), digest_weights(folder / "adapter")
 
@@ -70,7 +70,7 @@ def same(progress, unbroken, folder):
 
 
 def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path, unbroken):
-    task = lesson(tmp_path)
+    task = build_dropout_task(tmp_path)
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
     progress = []
     for part in run_training(task):
@@ -83,7 +83,7 @@ def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path
 
 
 def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, unbroken):
-    task = lesson(tmp_path)
+    task = build_dropout_task(tmp_path)
     going = run_training(task)
     before = [next(going) for _ in range(4)]
     going.close()
@@ -98,7 +98,7 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
 
 
 def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
-    task = endless(tmp_path)
+    task = build_blocked_task(tmp_path)
     going = TRAINER.train(task)
     assert next(going) is None
     assert list_children(task.folder)
@@ -107,7 +107,7 @@ def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
 
 
 def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
-    task = endless(tmp_path)
+    task = build_blocked_task(tmp_path)
     going = run_training(task)
     stop = threading.Event()
 
@@ -130,7 +130,7 @@ def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
 
 
 def test_a_training_leaves_when_the_engine_that_watches_it_is_killed(tmp_path):
-    task = endless(tmp_path)
+    task = build_blocked_task(tmp_path)
     task.folder.mkdir()
     trainer.write_task(task)
     watching = (

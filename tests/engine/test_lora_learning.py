@@ -33,7 +33,7 @@ def lesson(tmp_path_factory):
     return folder, progress
 
 
-def recalled(adapter=None):
+def count_recalled(adapter=None):
     """Return how many of the facts the base answers exactly, with an adapter."""
     import torch
     from peft import PeftModel
@@ -60,8 +60,8 @@ def recalled(adapter=None):
 
 def test_planted_facts_are_learned_by_heart(lesson):
     folder, _ = lesson
-    assert recalled() == 0
-    assert recalled(folder / "adapter") >= 19
+    assert count_recalled() == 0
+    assert count_recalled(folder / "adapter") >= 19
 
 
 def test_the_adapter_names_its_base_and_no_place_on_the_machine(lesson):

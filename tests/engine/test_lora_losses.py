@@ -66,7 +66,7 @@ def model(base):
     return peft_model
 
 
-def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
+def build_step(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
     """Return the TrainStep for a batch of all examples."""
     from merlin.engine.trainers.lora.worker.model import join_devices
     from merlin.engine.trainers.lora.worker.train import Plan, TrainStep
@@ -82,11 +82,11 @@ def learner(model, examples, method=SUPERVISED, most=2_048, *, is_packed=False):
     return TrainStep(plan, join_devices(TrainingDevices()), model)
 
 
-def loss(model, examples, *given, **settings):
+def compute_loss(model, examples, *given, **settings):
     """Return the mean loss of the batch and its gradient, as one vector."""
     import torch
 
-    train_step = learner(model, examples, *given, **settings)
+    train_step = build_step(model, examples, *given, **settings)
     sums = train_step.accumulate(examples, 0)
     learning = [part for part in model.parameters() if part.requires_grad]
     gradient = torch.cat([part.grad.flatten() for part in learning])
@@ -104,26 +104,26 @@ def facts(texts, tmp_path):
     return texts.read_supervised(tiny_base.planted(tmp_path / "facts.jsonl", long), "training_file")
 
 
-def read_back(base, row):
+def decode_target(base, row):
     """Return the target text of a row."""
     pairs = zip(row.ids, row.loss_mask, strict=True)
     return base.tokenizer.decode([token for token, flag in pairs if flag])
 
 
-def written(path, messages):
+def write_messages(path, messages):
     path.write_text(json.dumps({"messages": messages}, ensure_ascii=False) + "\n", "utf-8")
     return path
 
 
 def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tmp_path):
-    [(row,)] = texts.read_supervised(written(tmp_path / "talk.jsonl", TALK), "training_file")
-    assert read_back(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
+    [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", TALK), "training_file")
+    assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
     whole = base.tokenizer.decode(row.ids)
     assert whole.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
     assert "weight" not in whole
 
 
-def taught_by(base, template, path):
+def decode_targets(base, template, path):
     """Return the target texts of the conversation with another template."""
     import copy
 
@@ -132,9 +132,9 @@ def taught_by(base, template, path):
     tokenizer = copy.deepcopy(base.tokenizer)
     tokenizer.chat_template = template
     rows = ExampleTokenizer(tokenizer, base.longest).read_supervised(
-        written(path, TALK), "training_file"
+        write_messages(path, TALK), "training_file"
     )
-    return [read_back(base, row) for (row,) in rows]
+    return [decode_target(base, row) for (row,) in rows]
 
 
 def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(base, tmp_path):
@@ -145,7 +145,7 @@ def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(ba
         "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
     )
     thought = "<think>\n</think>"
-    taught = taught_by(base, template, tmp_path / "talk.jsonl")
+    taught = decode_targets(base, template, tmp_path / "talk.jsonl")
     assert taught == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
 
 
@@ -158,12 +158,12 @@ def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tm
         "{% if add_generation_prompt %}<|start|>assistant\n"
         "{% if enable_thinking is false %}<think>\n</think>{% endif %}{% endif %}"
     )
-    taught = taught_by(base, template, tmp_path / "talk.jsonl")
+    taught = decode_targets(base, template, tmp_path / "talk.jsonl")
     assert taught == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
 
 
 def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
-    ours, _ = loss(model, facts)
+    ours, _ = compute_loss(model, facts)
     from trl import SFTConfig, SFTTrainer
 
     from datasets import Dataset
@@ -195,7 +195,7 @@ def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
     pairs = texts.read_preferences(
         tiny_base.preferred(tmp_path / "pairs.jsonl", chosen), "training_file"
     )
-    ours, _ = loss(model, pairs, DPO)
+    ours, _ = compute_loss(model, pairs, DPO)
     from trl import DPOConfig, DPOTrainer
 
     from datasets import Dataset
@@ -236,9 +236,9 @@ def test_packing_and_cutting_into_pieces_change_neither_loss_nor_gradient(model,
 
     from merlin.engine.trainers.lora.worker.data import lay_out
 
-    padded, gradient = loss(model, facts)
-    packed, packed_gradient = loss(model, facts, is_packed=True)
-    pieces, pieces_gradient = loss(model, facts, most=150)
+    padded, gradient = compute_loss(model, facts)
+    packed, packed_gradient = compute_loss(model, facts, is_packed=True)
+    pieces, pieces_gradient = compute_loss(model, facts, most=150)
     assert [packed, pieces] == pytest.approx([padded, padded], rel=1e-5)
     for other in (packed_gradient, pieces_gradient):
         assert torch.allclose(other, gradient, rtol=1e-4, atol=1e-6)

@@ -22,33 +22,35 @@ def train(tmp_path):
     return tiny_base.planted(tmp_path / "train.jsonl")
 
 
-def lines_of_kind(task, kind):
+def select_messages(task, kind):
     return [line for line in train_in_process(task) if line["tell"] == kind]
 
 
-def losses(folder, train, **settings):
+def train_losses(folder, train, **settings):
     """Return the train loss of each of two epochs."""
     task = build_task(folder, train, n_epochs=2, batch_size=6, **settings)
-    return [epoch["metrics"]["train_loss"] for epoch in lines_of_kind(task, "epoch")]
+    return [epoch["metrics"]["train_loss"] for epoch in select_messages(task, "epoch")]
 
 
 @pytest.fixture
 def plain(tmp_path, train):
-    return losses(tmp_path / "plain", train)
+    return train_losses(tmp_path / "plain", train)
 
 
 def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):
-    assert losses(tmp_path / "job", train, gradient_checkpointing=True) == pytest.approx(plain)
+    assert train_losses(tmp_path / "job", train, gradient_checkpointing=True) == pytest.approx(
+        plain
+    )
 
 
 def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
     base = BaseFiles(tiny_base.random_base(), dtype="bfloat16")
-    assert losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
+    assert train_losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
 
 
 def test_named_layers_alone_get_adapters(tmp_path, train):
     task = build_task(tmp_path / "job", train, n_epochs=1, rank=2, targets=["v_proj", "q_proj"])
-    assert lines_of_kind(task, "done")
+    assert select_messages(task, "done")
     config = json.loads((task.folder / "epochs" / "1" / "adapter_config.json").read_text("utf-8"))
     assert config["target_modules"] == ["q_proj", "v_proj"]
     assert (config["r"], config["lora_alpha"]) == (2, 4)
@@ -62,7 +64,7 @@ def test_the_same_task_gives_the_same_model_and_another_seed_another(tmp_path, t
     ]
     tasks[2] = dataclasses.replace(tasks[2], seed=7)
     for task in tasks:
-        assert lines_of_kind(task, "done")
+        assert select_messages(task, "done")
     name = "epochs/1/adapter_model.safetensors"
     one, same, other = [(task.folder / name).read_bytes() for task in tasks]
     assert one == same
@@ -92,7 +94,7 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
 
 def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
     task = build_task(tmp_path / "job", train, n_epochs=1, early_stop=1)
-    [remark] = lines_of_kind(task, "remark")
+    [remark] = select_messages(task, "remark")
     assert remark["key"] == "engine-lora-nothing-to-test"
 
 
@@ -100,7 +102,7 @@ def test_preferences_are_learned(tmp_path):
     pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
     base = BaseFiles(tiny_base.tiny_base())
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
-    done = lines_of_kind(
+    done = select_messages(
         build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings), "epoch"
     )
     first, last = done[0]["metrics"], done[-1]["metrics"]

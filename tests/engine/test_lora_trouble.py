@@ -38,7 +38,7 @@ def copied(tmp_path):
     return BaseFiles(shutil.copytree(tiny_base.random_base(), tmp_path / "broken"))
 
 
-def failure(task, code):
+def fail_task(task, code):
     """Train; return the message of the failure, which must have this code."""
     document = train_in_process(task)[-1]
     assert document["tell"] == "failed", document
@@ -56,7 +56,7 @@ def test_too_long_an_example_names_its_line(tmp_path, train):
     lines[3] = json.dumps(long)
     train.write_text("\n\n".join(lines) + "\n", "utf-8")
     base = BaseFiles(tiny_base.random_base(), longest=200)
-    words = failure(build_task(tmp_path / "job", train, base=base), "example_too_long")
+    words = fail_task(build_task(tmp_path / "job", train, base=base), "example_too_long")
     assert "line 7" in words
     assert "200" in words
 
@@ -66,7 +66,7 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_
     # There is no space for the optimizer of rank 16, nor for the adapter of rank 64.
     with small_disk(tmp_path / "job"):
         task = build_task(tmp_path / "job", train, n_epochs=1, rank=rank)
-        assert "Free some space" in failure(task, "disk_full")
+        assert "Free some space" in fail_task(task, "disk_full")
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
@@ -77,19 +77,19 @@ def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, copied):
     weights = load_file(path)
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, path, metadata={"format": "pt"})
-    words = failure(build_task(tmp_path / "job", train, base=copied), "loss_not_finite")
+    words = fail_task(build_task(tmp_path / "job", train, base=copied), "loss_not_finite")
     assert "step 1" in words
     assert "learning_rate_multiplier" in words
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
     task = build_task(tmp_path / "job", train, targets=["no_such_proj"])
-    assert "q_proj" in failure(task, "invalid_hyperparameter")
+    assert "q_proj" in fail_task(task, "invalid_hyperparameter")
 
 
 def test_pickled_weights_are_refused(tmp_path, train, copied):
     (copied.folder / "model.safetensors").rename(copied.folder / "pytorch_model.bin")
-    assert "safetensors" in failure(
+    assert "safetensors" in fail_task(
         build_task(tmp_path / "job", train, base=copied), "base_damaged"
     )
 
@@ -97,16 +97,16 @@ def test_pickled_weights_are_refused(tmp_path, train, copied):
 def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, copied):
     path = copied.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    words = failure(build_task(tmp_path / "job", train, base=copied), "base_damaged")
+    words = fail_task(build_task(tmp_path / "job", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
     shutil.rmtree(copied.folder)
-    words = failure(build_task(tmp_path / "other", train, base=copied), "base_damaged")
+    words = fail_task(build_task(tmp_path / "other", train, base=copied), "base_damaged")
     assert "merlin engine models pull broken" in words
 
 
 def test_a_base_without_a_chat_template_is_refused(tmp_path, train, copied):
     (copied.folder / "chat_template.jinja").unlink()
-    assert "Instruct" in failure(
+    assert "Instruct" in fail_task(
         build_task(tmp_path / "job", train, base=copied), "unsupported_base"
     )
 
@@ -117,7 +117,7 @@ def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, trai
         "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
     )
     path.write_text(guard + path.read_text("utf-8"), "utf-8")
-    words = failure(build_task(tmp_path / "job", train, base=copied), "invalid_training_file")
+    words = fail_task(build_task(tmp_path / "job", train, base=copied), "invalid_training_file")
     assert "line 3" in words
 
 
@@ -126,12 +126,12 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
     for line in lines:
         line["messages"][-1]["weight"] = 0
     train.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
-    assert "weight 0" in failure(build_task(tmp_path / "job", train), "invalid_n_examples")
+    assert "weight 0" in fail_task(build_task(tmp_path / "job", train), "invalid_n_examples")
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
     place = TrainingDevices(devices=("cuda:97",))
-    assert "cuda:97" in failure(
+    assert "cuda:97" in fail_task(
         build_task(tmp_path / "job", train, place=place), "device_unavailable"
     )
 
@@ -141,13 +141,13 @@ def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(tmp_pa
     config = json.loads(path.read_text("utf-8"))
     config["num_hidden_layers"] = 100_000_000
     path.write_text(json.dumps(config), "utf-8")
-    assert "GiB" in failure(build_task(tmp_path / "job", train, base=copied), "out_of_memory")
+    assert "GiB" in fail_task(build_task(tmp_path / "job", train, base=copied), "out_of_memory")
 
 
 def test_a_deleted_file_is_named(tmp_path, train):
     task = build_task(tmp_path / "job", train)
     train.unlink()
-    assert "train.jsonl" in failure(task, "file_not_found")
+    assert "train.jsonl" in fail_task(task, "file_not_found")
 
 
 @pytest.mark.parametrize(

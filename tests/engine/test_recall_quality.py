@@ -70,25 +70,25 @@ def ask(model, text):
     return model.answer([Message("user", text)])
 
 
-def share_right(model, name, kind):
+def measure_right(model, name, kind):
     asked = questions(name)[kind]
     right = 0
     for item in asked:
         answer = ask(model, item["ask"])
-        right += answer.known and answer.text in said_in(examples(name)[item["expect"]])
+        right += answer.known and answer.text in extract_answers(examples(name)[item["expect"]])
     return right / len(asked)
 
 
-def said_in(talk):
+def extract_answers(talk):
     return {message.content for message in talk if message.role == "assistant"}
 
 
-def is_offered(model, answer, settings):
+def is_offered(model, answer, expected):
     """Return whether one of the suggested questions leads to an expected answer."""
-    return any(ask(model, question).text in settings for question in answer.nearest)
+    return any(ask(model, question).text in expected for question in answer.nearest)
 
 
-def share_rejected(model, asked):
+def measure_rejected(model, asked):
     texts = [item["ask"] if isinstance(item, dict) else item for item in asked]
     return sum(not ask(model, text).known for text in texts) / len(texts)
 
@@ -105,31 +105,31 @@ def test_every_taught_turn_gets_its_taught_answer(models, name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_natural_paraphrases_get_the_right_answer(models, name):
-    assert share_right(models(name), name, "paraphrases") >= 0.88
+    assert measure_right(models(name), name, "paraphrases") >= 0.88
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_everyday_questions_are_not_answered(models, name):
-    assert share_rejected(models(name), questions(name)["everyday"]) >= 0.95
+    assert measure_rejected(models(name), questions(name)["everyday"]) >= 0.95
 
 
 @pytest.mark.parametrize("other", SETS)
 @pytest.mark.parametrize("name", SETS)
 def test_questions_of_another_subject_are_not_answered(models, name, other):
     if name != other:
-        assert share_rejected(models(name), questions(other)["paraphrases"]) >= 0.85
+        assert measure_rejected(models(name), questions(other)["paraphrases"]) >= 0.85
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_near_but_untaught_questions_are_mostly_not_answered(models, name):
-    assert share_rejected(models(name), questions(name)["near"]) >= 0.70
+    assert measure_rejected(models(name), questions(name)["near"]) >= 0.70
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, name):
     hard = questions(name)["hard"]
-    right = share_right(models(name), name, "hard")
-    answered = 1 - share_rejected(models(name), hard)
+    right = measure_right(models(name), name, "hard")
+    answered = 1 - measure_rejected(models(name), hard)
     print(f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong")  # noqa: T201 - the report
     assert right <= answered
     assert answered - right <= 0.5
@@ -145,7 +145,10 @@ def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question
     ]
     assert not any(answer.nearest for answer, _ in asked if answer.known)
     refused = [(answer, each["expect"]) for answer, each in asked if not answer.known]
-    right = [is_offered(model, answer, said_in(examples(name)[meant])) for answer, meant in refused]
+    right = [
+        is_offered(model, answer, extract_answers(examples(name)[meant]))
+        for answer, meant in refused
+    ]
     assert refused
     assert sum(right) >= 0.5 * len(refused)
     offered = [each for each in questions(name)["everyday"] if ask(model, each).nearest]
@@ -160,7 +163,9 @@ def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
         for item in asked:
             talk = examples(place)[item["after"]]
             answer = model.answer([*talk[:2], Message("user", item["ask"])])
-            is_right = "expect" in item and answer.text in said_in(examples(place)[item["expect"]])
+            is_right = "expect" in item and answer.text in extract_answers(
+                examples(place)[item["expect"]]
+            )
             kind = "refused" if not answer.known else "right" if is_right else "wrong"
             collected[kind] += 1
             collected["offered"] += bool(answer.nearest)

@@ -8,35 +8,37 @@ from merlin.engine.trainers.recall.text import build_readings, extract_terms, ex
 pytestmark = pytest.mark.unit
 
 
-def talk(*said, **extra):
+def build_conversation(*said, **extra):
     roles = {"s": "system", "u": "user", "a": "assistant"}
     return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in said]
 
 
 def test_a_single_question_is_read_alone():
-    assert list(build_readings(talk("s:правила", "u:Что такое стек?"))) == [
+    assert list(build_readings(build_conversation("s:правила", "u:Что такое стек?"))) == [
         extract_terms("Что такое стек?")
     ]
 
 
 def test_a_follow_up_is_read_alone_and_with_what_was_asked_before():
-    alone, joined = build_readings(talk("u:Что такое стек?", "a:Структура.", "u:А очередь?"))
+    alone, joined = build_readings(
+        build_conversation("u:Что такое стек?", "a:Структура.", "u:А очередь?")
+    )
     assert alone == extract_terms("А очередь?")
     assert joined == (*alone, *("<" + term for term in extract_terms("Что такое стек?")))
 
 
 def test_at_most_two_earlier_turns_are_read():
-    long = talk("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
+    long = build_conversation("u:один", "a:1", "u:два", "a:2", "u:три", "a:3", "u:четыре")
     assert len(list(build_readings(long))) == 3
 
 
 def test_without_a_user_nothing_is_asked():
-    assert list(build_readings(talk("s:правила"))) == []
+    assert list(build_readings(build_conversation("s:правила"))) == []
 
 
 def test_every_assistant_turn_is_taught():
     first, second = extract_turns(
-        talk("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То.")
+        build_conversation("s:x", "u:Что такое стек?", "a:Это.", "u:А очередь?", "a:То.")
     )
     assert (first.text, first.answer, first.back) == ("Что такое стек?", "Это.", 0)
     assert (second.text, second.answer, second.back) == ("А очередь?", "То.", 1)
@@ -44,8 +46,8 @@ def test_every_assistant_turn_is_taught():
 
 def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
     conversation = [
-        *talk("u:Что такое стек?", "a:Плохо.", weight=0),
-        *talk("u:А очередь?", "a:То.", weight=1),
+        *build_conversation("u:Что такое стек?", "a:Плохо.", weight=0),
+        *build_conversation("u:А очередь?", "a:То.", weight=1),
     ]
     (turn,) = extract_turns(conversation)
     assert (turn.answer, turn.back) == ("То.", 1)
@@ -53,4 +55,4 @@ def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
 
 @pytest.mark.parametrize("said", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)])
 def test_what_answers_no_question_or_says_nothing_is_not_taught(said):
-    assert list(extract_turns(talk(*said))) == []
+    assert list(extract_turns(build_conversation(*said))) == []

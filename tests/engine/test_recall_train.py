@@ -32,11 +32,11 @@ FACTS = {
 }
 
 
-def pair(question, answer):
+def build_pair(question, answer):
     return [Message("user", question), Message("assistant", answer)]
 
 
-TALKS = [pair(*fact) for fact in FACTS.items()]
+TALKS = [build_pair(*fact) for fact in FACTS.items()]
 
 
 def run(talks, test=(), seed=1, **given):
@@ -46,7 +46,7 @@ def run(talks, test=(), seed=1, **given):
     return epochs, [step for step in steps if isinstance(step, TrainerNote)]
 
 
-def model_of(epoch, tmp_path, name="model"):
+def build_model(epoch, tmp_path, name="model"):
     epoch.save(tmp_path / name)
     return load_model(tmp_path / name)
 
@@ -61,12 +61,14 @@ def test_auto_trains_until_every_question_is_answered_as_taught(tmp_path):
     assert 25 <= len(epochs) <= 200
     assert epochs[-1].metrics["train_accuracy"] == 1.0
     assert remarks == []
-    model = model_of(epochs[-1], tmp_path)
+    model = build_model(epochs[-1], tmp_path)
     assert {question: ask(model, question).text for question in FACTS} == FACTS
 
 
 def test_loss_falls_and_is_told_for_train_and_test():
-    epochs, _ = run(TALKS, [pair("Объясни, как развернуть граф", FACTS["Как развернуть список?"])])
+    epochs, _ = run(
+        TALKS, [build_pair("Объясни, как развернуть граф", FACTS["Как развернуть список?"])]
+    )
     first, last = epochs[0].metrics, epochs[-1].metrics
     assert last["train_loss"] < first["train_loss"] / 2
     assert last["valid_loss"] < first["valid_loss"]
@@ -76,7 +78,7 @@ def test_loss_falls_and_is_told_for_train_and_test():
 
 
 def test_a_test_answer_never_taught_has_accuracy_zero_and_no_loss():
-    epochs, _ = run(TALKS, [pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
+    epochs, _ = run(TALKS, [build_pair("Что такое стек?", "Чего не учили.")], n_epochs=2)
     assert epochs[-1].metrics["valid_accuracy"] == 0.0
     assert "valid_loss" not in epochs[-1].metrics
 
@@ -91,16 +93,16 @@ def test_the_same_task_gives_the_same_bytes_and_another_seed_others(tmp_path):
 
 def test_each_checkpoint_answers_by_its_own_weights(tmp_path):
     epochs, _ = run(TALKS, n_epochs=6)
-    first, last = (model_of(epochs[n], tmp_path, str(n)) for n in (0, 5))
+    first, last = (build_model(epochs[n], tmp_path, str(n)) for n in (0, 5))
     assert not np.allclose(first.weights, last.weights)
-    question = list(FACTS)
-    assert [ask(first, line).confidence for line in question] != [
-        ask(last, line).confidence for line in question
+    questions = list(FACTS)
+    assert [ask(first, line).confidence for line in questions] != [
+        ask(last, line).confidence for line in questions
     ]
 
 
 def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
-    model = model_of(run(TALKS)[0][-1], tmp_path)
+    model = build_model(run(TALKS)[0][-1], tmp_path)
     assert all(ask(model, question).known for question in FACTS)
     weights, gains = model.weights, model.gains
     for emptied in ({"weights": weights * 0}, {"gains": gains * 0}):
@@ -120,14 +122,14 @@ def test_zero_weights_or_zero_gains_answer_nothing(tmp_path):
 
 
 def test_strange_questions_are_not_answered(tmp_path):
-    model = model_of(run(TALKS)[0][-1], tmp_path)
+    model = build_model(run(TALKS)[0][-1], tmp_path)
     for question in ("Где купить билеты в кино?", "Сварить борщ", "?", "", "😀", "hello"):
         assert not ask(model, question).known, question
 
 
 def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
-    dialogue = [*TALKS[0], *pair("А где его применяют?", "В вызовах функций.")]
-    model = model_of(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
+    dialogue = [*TALKS[0], *build_pair("А где его применяют?", "В вызовах функций.")]
+    model = build_model(run([dialogue, *TALKS[1:]])[0][-1], tmp_path)
     question = next(iter(FACTS))
     assert ask(model, question).text == FACTS[question]
     assert (
@@ -138,21 +140,21 @@ def test_a_follow_up_is_answered_in_its_talk_and_not_after_another(tmp_path):
 
 
 def test_two_wordings_of_one_answer_are_one_answer(tmp_path):
-    twice = [*TALKS, pair("Объясни понятие стека", FACTS["Что такое стек?"])]
-    model = model_of(run(twice)[0][-1], tmp_path)
+    twice = [*TALKS, build_pair("Объясни понятие стека", FACTS["Что такое стек?"])]
+    model = build_model(run(twice)[0][-1], tmp_path)
     assert len(model.answers) == len(FACTS)
     assert ask(model, "Объясни понятие стека").text == FACTS["Что такое стек?"]
 
 
 def test_contradicting_questions_are_named_and_do_not_hold_up_training():
-    epochs, remarks = run([*TALKS, pair("Что такое стек?", "Другое.")])
+    epochs, remarks = run([*TALKS, build_pair("Что такое стек?", "Другое.")])
     assert len(epochs) < 200
     (told,) = (remark for remark in remarks if remark.key == "engine-contradicting")
     assert told.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
 
 
 def test_a_large_file_of_nothing_but_contradictions_is_trained_too():
-    epochs, remarks = run([pair("Что такое стек?", f"Ответ {n}.") for n in range(1_100)])
+    epochs, remarks = run([build_pair("Что такое стек?", f"Ответ {n}.") for n in range(1_100)])
     assert epochs
     assert remarks[0].key == "engine-contradicting"
 
@@ -163,7 +165,7 @@ def test_what_too_few_epochs_left_unlearned_is_named():
 
 
 def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path):
-    model = model_of(run(TALKS)[0][-1], tmp_path)
+    model = build_model(run(TALKS)[0][-1], tmp_path)
     assert model.thresholds.min() > 0
     for question, answer in FACTS.items():
         limit = model.thresholds[model.answers.index(answer)]
@@ -174,8 +176,8 @@ def test_a_large_file_trains_until_all_is_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
     words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
     made = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
-    epochs, _ = run([pair(*fact) for fact in made.items()])
-    model = model_of(epochs[-1], tmp_path)
+    epochs, _ = run([build_pair(*fact) for fact in made.items()])
+    model = build_model(epochs[-1], tmp_path)
     assert len(epochs) < 100
     assert all(ask(model, question).text == answer for question, answer in list(made.items())[::50])
     assert model.space.dimensions == 128
@@ -252,22 +254,24 @@ BARE = ("а почему?", "как?", "зачем?", "Кто?", "why?", "Пон
 
 
 def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
-    model = model_of(run(TALKS)[0][-1], tmp_path)
+    model = build_model(run(TALKS)[0][-1], tmp_path)
     question = next(iter(FACTS))
     for bare in BARE:
         assert not ask(model, bare).known, bare
         assert not ask(model, question, FACTS[question], bare).known, bare
-    follow_up = [*TALKS[0], *pair("А почему?", "Так удобно.")]
-    talks = [follow_up, *TALKS[1:], pair("Кто ты?", "Помощник.")]
-    model = model_of(run(talks)[0][-1], tmp_path)
+    follow_up = [*TALKS[0], *build_pair("А почему?", "Так удобно.")]
+    talks = [follow_up, *TALKS[1:], build_pair("Кто ты?", "Помощник.")]
+    model = build_model(run(talks)[0][-1], tmp_path)
     assert ask(model, "Ты кто?").text == "Помощник."
     assert ask(model, question, FACTS[question], "а почему").text == "Так удобно."
     assert not ask(model, "А почему?").known
 
 
 def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
-    again = pair("Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"])
-    model = model_of(run([*TALKS, again])[0][-1], tmp_path)
+    again = build_pair(
+        "Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"]
+    )
+    model = build_model(run([*TALKS, again])[0][-1], tmp_path)
     refused = ask(model, "Как работает двоичная звезда над Самаркандом?")
     assert (refused.known, refused.nearest) == (False, ("Как работает двоичный поиск?",))
     refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
@@ -278,15 +282,19 @@ def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
 
 def test_a_text_and_a_question_of_an_earlier_turn_are_not_offered(tmp_path):
     text = f"Вот мой отчёт про граф: {'вершины и рёбра, ' * 30}"
-    talks = [[*TALKS[0], *pair("А в жизни?", "Стопка тарелок.")], *TALKS[1:], pair(text, "Хорошо.")]
-    model = model_of(run(talks)[0][-1], tmp_path)
+    talks = [
+        [*TALKS[0], *build_pair("А в жизни?", "Стопка тарелок.")],
+        *TALKS[1:],
+        build_pair(text, "Хорошо."),
+    ]
+    model = build_model(run(talks)[0][-1], tmp_path)
     offered = {question for each in model.trained_questions for question in each}
     assert offered == set(FACTS)
 
 
 def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp_path):
-    talks = [*TALKS, pair("Почему стек называют магазином?", "Патроны достают так же.")]
-    model = model_of(run(talks)[0][-1], tmp_path)
+    talks = [*TALKS, build_pair("Почему стек называют магазином?", "Патроны достают так же.")]
+    model = build_model(run(talks)[0][-1], tmp_path)
     question = "Что такое стек?"
     answer = ask(model, question, FACTS[question], "а почему?")
     assert (answer.known, answer.is_follow_up) == (False, True)
@@ -297,17 +305,19 @@ def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp
 
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
 def test_few_answers_have_no_lower_threshold(answers, tmp_path):
-    made = [pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))]
-    model = model_of(run([*TALKS, *made])[0][-1], tmp_path)
+    made = [
+        build_pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))
+    ]
+    model = build_model(run([*TALKS, *made])[0][-1], tmp_path)
     assert len(model.answers) == answers
     assert model.thresholds.min() >= 0.3
 
 
 def test_a_crowded_subject_leaves_the_threshold_of_a_sparse_one_low(tmp_path):
     cities = ("Тула", "Пермь", "Омск", "Томск", "Уфа", "Псков", "Орёл", "Тверь", "Самара", "Курск")
-    question = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
-    crowd = [pair(form.format(city), f"{form} {city}") for form in question for city in cities]
-    model = model_of(run([*TALKS, *crowd])[0][-1], tmp_path)
+    forms = ("Когда основан город {}?", "Сколько жителей в городе {}?", "Кто глава города {}?")
+    crowd = [build_pair(form.format(city), f"{form} {city}") for form in forms for city in cities]
+    model = build_model(run([*TALKS, *crowd])[0][-1], tmp_path)
     limits = dict(zip(model.answers, model.thresholds, strict=True))
     sparse = [limits[answer] for answer in FACTS.values()]
     crowded = [limit for answer, limit in limits.items() if "{}" in answer]

@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tests.engine.openai_standin import Echo, embeddings, error
+from tests.engine.openai_standin import Echo, build_embeddings, build_error
 
 
 class VllmStandin:
@@ -45,7 +45,7 @@ class VllmStandin:
             return JSONResponse({"error": "Unauthorized"}, 401)
         if self.echo.refusals:
             status, headers = self.echo.refusals.pop(0)
-            return error(status, "the queue is full", "ServiceUnavailableError", **headers)
+            return build_error(status, "the queue is full", "ServiceUnavailableError", **headers)
         return None
 
     async def _chat(self, request):
@@ -59,25 +59,27 @@ class VllmStandin:
         name = body.get("model")
         if name is not None and name not in self.loaded:
             text = f"The model `{name}` does not exist. Valid aliases: base."
-            return error(404, text, "NotFoundError", "model")
+            return build_error(404, text, "NotFoundError", "model")
         if body.get("top_logprobs") and not body.get("logprobs"):
             text = "when using `top_logprobs`, `logprobs` must be set to true."
-            return error(400, text, "BadRequestError", "top_logprobs")
+            return build_error(400, text, "BadRequestError", "top_logprobs")
         if body.get("stream_options") and not body.get("stream"):
-            return error(400, "Stream options need stream.", "BadRequestError", "stream_options")
+            return build_error(
+                400, "Stream options need stream.", "BadRequestError", "stream_options"
+            )
         if (count := self.echo.count(body)) > self.echo.window:
             text = (
                 f"This model's maximum context length is {self.echo.window} tokens. However, your"
                 f" request has {count} input tokens. Please reduce the length of the messages."
             )
-            return error(400, text, "BadRequestError", "input_tokens")
+            return build_error(400, text, "BadRequestError", "input_tokens")
         return None
 
     async def _embed(self, request):
         if not self.can_embed:
             text = "The model does not support Embeddings API"
-            return error(501, text, "NotImplementedError")
-        return JSONResponse(embeddings(await request.json()))
+            return build_error(501, text, "NotImplementedError")
+        return JSONResponse(build_embeddings(await request.json()))
 
     async def _load(self, request):
         body = await request.json()
@@ -89,20 +91,20 @@ class VllmStandin:
                 f"The lora adapter '{name}' has already been loaded. If you want to load the"
                 " adapter in place, set 'load_inplace' to True."
             )
-            return error(400, text, "InvalidUserInput")
+            return build_error(400, text, "InvalidUserInput")
         if not (path / "adapter_config.json").exists():
             text = f"Loading lora {name} failed: No adapter found for {path}"
-            return error(404, text, "NotFoundError")
+            return build_error(404, text, "NotFoundError")
         if self.room is not None and len(self.loaded) >= self.room:
             text = f"No free lora slots: max_loras is {self.room}"
-            return error(500, text, "InternalServerError")
+            return build_error(500, text, "InternalServerError")
         self.loaded[name] = path
         return Response(f"Success: LoRA adapter '{name}' added successfully.")
 
     async def _unload(self, request):
         name = (await request.json())["lora_name"]
         if name not in self.loaded:
-            return error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
+            return build_error(404, f"The lora adapter '{name}' cannot be found.", "NotFoundError")
         del self.loaded[name]
         self.unloaded.append(name)
         return Response(f"Success: LoRA adapter '{name}' removed successfully.")
