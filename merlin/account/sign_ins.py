@@ -224,8 +224,8 @@ def _fields(text: str) -> dict[str, str]:
 def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) -> bool:
     if not bot_id or not fields.get("signature"):
         return False
-    signature = _decoded(fields["signature"])
-    payload = f"{bot_id}:WebAppData\n{_joined(fields, _PROOFS)}".encode()
+    signature = _decode_base64url(fields["signature"])
+    payload = f"{bot_id}:WebAppData\n{_join_fields(fields, _PROOFS)}".encode()
     for key in keys:
         with suppress(InvalidSignature):
             Ed25519PublicKey.from_public_bytes(bytes.fromhex(key)).verify(signature, payload)
@@ -233,7 +233,7 @@ def _is_signed(fields: Mapping[str, str], bot_id: int, keys: Collection[str]) ->
     return False
 
 
-def _decoded(text: str) -> bytes:
+def _decode_base64url(text: str) -> bytes:
     """Return canonical base64url without padding, decoded. Raises ValueError."""
     found = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
     if base64.urlsafe_b64encode(found).rstrip(b"=") != text.encode("ascii"):
@@ -245,11 +245,11 @@ def _is_hashed(fields: Mapping[str, str], token: str) -> bool:
     if not token or "hash" not in fields:
         return False
     secret = hmac.digest(b"WebAppData", token.encode(), "sha256")
-    expected_hash = hmac.digest(secret, _joined(fields, ("hash",)).encode(), "sha256").hex()
+    expected_hash = hmac.digest(secret, _join_fields(fields, ("hash",)).encode(), "sha256").hex()
     return hmac.compare_digest(expected_hash.encode(), fields["hash"].encode())
 
 
-def _joined(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
+def _join_fields(fields: Mapping[str, str], without: tuple[str, ...]) -> str:
     return "\n".join(f"{name}={fields[name]}" for name in sorted(fields) if name not in without)
 
 
@@ -267,7 +267,7 @@ def _person(fields: Mapping[str, str]) -> TelegramPerson | None:
         user_id=user_id,
         name=join_surrogates(name)[:_NAME_LENGTH],
         language_code=join_surrogates(language)[:35] if isinstance(language, str) else "",
-        source=hashlib.sha256(_joined(fields, _PROOFS).encode()).hexdigest(),
+        source=hashlib.sha256(_join_fields(fields, _PROOFS).encode()).hexdigest(),
     )
 
 
@@ -301,7 +301,7 @@ class Logins(Repository):
 
     def of_browser(self, browser: str) -> Login | None:
         """Return the login that a browser requested."""
-        return self._found(LOGIN_CODE.browser_hash == digest(browser)) if browser else None
+        return self._find_login(LOGIN_CODE.browser_hash == digest(browser)) if browser else None
 
     @transaction
     def show(self, key: str, user_id: int) -> Login | None:
@@ -310,7 +310,7 @@ class Logins(Repository):
         is_new = (LOGIN_CODE.state == LoginState.PENDING.value) & LOGIN_CODE.user_id.is_null()
         is_mine = (LOGIN_CODE.state == LoginState.SHOWN.value) & (LOGIN_CODE.user_id == user_id)
         values = {"state": LoginState.SHOWN.value, "user_id": user_id}
-        return self._moved(condition & (is_new | is_mine), values, condition)
+        return self._change_login(condition & (is_new | is_mine), values, condition)
 
     @transaction
     def settle(self, login_id: int, user_id: int, *, is_own: bool) -> Login | None:
@@ -318,7 +318,7 @@ class Logins(Repository):
         condition = (LOGIN_CODE.id == login_id) & (LOGIN_CODE.user_id == user_id)
         state = LoginState.CONFIRMED if is_own else LoginState.REFUSED
         is_shown = LOGIN_CODE.state == LoginState.SHOWN.value
-        return self._moved(condition & is_shown, {"state": state.value}, condition)
+        return self._change_login(condition & is_shown, {"state": state.value}, condition)
 
     @transaction
     def take(self, browser: str) -> Login | None:
@@ -329,11 +329,11 @@ class Logins(Repository):
         taken = LOGIN_CODE.delete().where(LOGIN_CODE.id == login.login_id)
         return login if self.db.change(taken) else None
 
-    def _moved(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
+    def _change_login(self, these: Any, values: dict[str, object], this: Any) -> Login | None:
         moved = LOGIN_CODE.update(values).where(these & self._counts())
-        return self._found(this) if self.db.change(moved) else None
+        return self._find_login(this) if self.db.change(moved) else None
 
-    def _found(self, this: Any) -> Login | None:
+    def _find_login(self, this: Any) -> Login | None:
         row = self.db.row(LOGIN_CODE.select().where(this & self._counts()))
         return None if row is None else _LOGINS.read(row, self.db)
 

@@ -222,7 +222,7 @@ class Consents(Repository):
 
     def was_asked(self, user_id: int) -> bool:
         """Return whether the person ever answered yes or no."""
-        return self.db.row(CONSENT.select(CONSENT.id).where(_of(user_id))) is not None
+        return self.db.row(CONSENT.select(CONSENT.id).where(_is_of(user_id))) is not None
 
     def of(self, user_id: int) -> list[Consent]:
         """Return all answers of the person, oldest first."""
@@ -230,12 +230,12 @@ class Consents(Repository):
         return [read_row(Consent, row) for row in self.db.rows(answers)]
 
 
-def _of(user_id: int) -> Any:
+def _is_of(user_id: int) -> Any:
     return (CONSENT.user_id == user_id) & (CONSENT.kind == TRAINING)
 
 
 def _consent_counts(user_id: int) -> Any:
-    return _of(user_id) & CONSENT.revoked_at.is_null()
+    return _is_of(user_id) & CONSENT.revoked_at.is_null()
 
 
 _USERS = RowMap(User)
@@ -393,7 +393,7 @@ class Users(Repository):
 
     def _existing(self, user_id: int) -> User:
         missing = NotFound(f"no user {user_id}", "account-no-user", user=str(user_id))
-        found = self.db.locked(USER.select().where(USER.user_id == user_id))
+        found = self.db.for_update(USER.select().where(USER.user_id == user_id))
         return self._user(self.db.one(found, missing))
 
     def _change(self, user_id: int, **values: object) -> None:

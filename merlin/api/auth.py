@@ -372,12 +372,12 @@ class RequiredAccess:
 def require_person_who_may(permission: Permission) -> Callable[[Caller], Awaitable[Caller]]:
     """Return a dependency that requires a permission and refuses API keys. Raises Problem."""
 
-    async def allowed(caller: Annotated[Caller, Depends(require_person)]) -> Caller:
+    async def require_allowed(caller: Annotated[Caller, Depends(require_person)]) -> Caller:
         if not caller.may(permission):
             raise Problem(HTTPStatus.FORBIDDEN, "forbidden")
         return caller
 
-    return allowed
+    return require_allowed
 
 
 def require_scope(caller: Caller, scope: Scope) -> None:

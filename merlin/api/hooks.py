@@ -212,7 +212,7 @@ async def telegram(request: Request) -> Response:
         raise Problem(HTTPStatus.NOT_FOUND, "not-found")
     secret = request.headers.get(SECRET_HEADER, "")
     if not hmac.compare_digest(secret.encode("latin-1"), services.telegram_secret.encode()):
-        raise _refused(request, "telegram")
+        raise _refuse(request, "telegram")
     try:
         update = read_update(json.loads(await read_body(request, TELEGRAM_BYTES)))
     except (ValueError, RecursionError) as error:
@@ -257,12 +257,12 @@ async def _trigger(request: Request, name: str) -> Response:
         if secrets
         else is_from_network(request, LOOPBACK)
     ):
-        raise _refused(request, name)
+        raise _refuse(request, name)
     request.app.state.debouncers[name].trigger()
     return Response(status_code=HTTPStatus.ACCEPTED)
 
 
-def _refused(request: Request, name: str) -> Problem:
+def _refuse(request: Request, name: str) -> Problem:
     request.app.state.traffic.hooks_refused[name] += 1
     return Problem(HTTPStatus.UNAUTHORIZED, "unauthorized")
 

@@ -113,7 +113,7 @@ class LoginThrottle:
 
     def count(self, db: Database, name_key: str, network: str) -> float:
         """Count an attempt as failed and return 0, or return the seconds it has to wait."""
-        with self._shared(db, name_key, network) as now:
+        with self._sync_counts(db, name_key, network) as now:
             wait_s = max(self.names.wait_s(name_key, now), self.addresses.wait_s(network, now))
             if wait_s <= 0:
                 self.names.add_failure(name_key, now)
@@ -122,12 +122,12 @@ class LoginThrottle:
 
     def uncount(self, db: Database, name_key: str, network: str) -> None:
         """Remove the failures of a successful attempt."""
-        with self._shared(db, name_key, network):
+        with self._sync_counts(db, name_key, network):
             self.names.forget(name_key)
             self.addresses.remove_failure(network)
 
     @contextmanager
-    def _shared(self, db: Database, name_key: str, network: str) -> Iterator[float]:
+    def _sync_counts(self, db: Database, name_key: str, network: str) -> Iterator[float]:
         """Yield the time; on PostgreSQL load the shared counts before and store them after."""
         now = self.clock()
         if not db.is_shared:

@@ -266,7 +266,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     month_start = now.astimezone(quota.zone).replace(
         day=1, hour=0, minute=0, second=0, microsecond=0
     )
-    titles = {plan.name: plan.titled(language) for plan in ctx.plans}
+    titles = {plan.name: plan.title_in(language) for plan in ctx.plans}
     terms = (
         term
         for term in Terms(ctx.db, ctx.clock).of(actor.user_id)
@@ -274,7 +274,7 @@ def usage(ctx: Context, actor: Actor, language: str) -> UsageView:
     )
     return UsageView(
         plan=quota.plan.name,
-        title=quota.plan.titled(language),
+        title=quota.plan.title_in(language),
         terms=[
             view_of(TermView, term, title=titles.get(term.plan, term.plan))
             for term in sorted(terms, key=lambda term: (term.ends_at, term.term_id))

@@ -93,7 +93,7 @@ def approve(ctx: Context, actor: Actor, number: int) -> ApprovalView:
         approvals.notify_asker(approval, "notice-approval-failed", reason=failure)
         return replace(view, approval=approvals.get(number), reason=reason)
 
-    return ctx.db.joined(decide)
+    return ctx.db.run_in_transaction(decide)
 
 
 def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
@@ -107,7 +107,7 @@ def decline(ctx: Context, actor: Actor, number: int) -> ApprovalView:
             approvals.notify_asker(view.approval, "notice-approval-declined")
         return replace(view, approval=approvals.get(number))
 
-    return ctx.db.joined(decide)
+    return ctx.db.run_in_transaction(decide)
 
 
 def _note(ctx: Context, actor: Actor, approval: Approval, *, is_approved: bool) -> None:

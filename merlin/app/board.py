@@ -447,12 +447,12 @@ def _details(ctx: Context, actor: Actor, verdict: VerdictView) -> CommitDetails:
         verdict=verdict,
         job=job,
         model=made.get(verdict.job or 0),
-        written=[_written(*each) for each in list(texts.items())[:_MAX_WRITTEN]],
+        written=[_written_example(*each) for each in list(texts.items())[:_MAX_WRITTEN]],
         count=len(texts),
     )
 
 
-def _written(example_id: str, stored: str) -> WrittenExample:
+def _written_example(example_id: str, stored: str) -> WrittenExample:
     conversation = messages_of(stored)
     question = next((each.content for each in conversation if each.role == "user"), "")
     return WrittenExample(id=example_id, question=question, answer=conversation[-1].content)

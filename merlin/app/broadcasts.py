@@ -178,7 +178,7 @@ class Broadcasts(BotRepository):
 
         None within `STEP_INTERVAL` of the last step.
         """
-        row = self.db.row(self.db.locked(BROADCAST.select().where(self._by_id(broadcast_id))))
+        row = self.db.row(self.db.for_update(BROADCAST.select().where(self._by_id(broadcast_id))))
         if row is None or row["state"] != BroadcastState.RUNNING.value or row["is_whole"]:
             return ()
         now = self._clock()

@@ -256,7 +256,7 @@ async def preview(ctx: Context, actor: Actor, dataset: str, make: Make) -> Previ
 
     Raises NotFound, Refused if the newest commit is not read in time, and what `make` raises.
     """
-    _, seen = await _checked(ctx, await _newest_files(ctx, actor, dataset), make)
+    _, seen = await _check_edits(ctx, await _newest_files(ctx, actor, dataset), make)
     return seen
 
 
@@ -273,7 +273,7 @@ async def submit(
         files = await _newest_files(ctx, actor, dataset)
         known = await ctx.read(lambda ctx: _changes(ctx).of_batch(batch)) if batch else []
         if not known:
-            proposed, seen = await _checked(ctx, files, make)
+            proposed, seen = await _check_edits(ctx, files, make)
             if not seen.is_good:
                 raise EditNotGood(seen)
             known = await ctx.write(_save_unless_changed, actor, files, proposed, batch)
@@ -283,7 +283,7 @@ async def submit(
     raise Refused("others edit it", "api-problem-busy-file-detail")
 
 
-async def _checked(
+async def _check_edits(
     ctx: Context, files: DatasetFiles, make: Make
 ) -> tuple[CourseEdits, PreviewView]:
     proposed = await asyncio.to_thread(make, files)
@@ -373,7 +373,7 @@ def count_open(ctx: Context, actor: Actor) -> int:
 def get(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
     """Return an edit with its state; in a conflict with both texts. Raises NotFound."""
     with ctx.db.snapshot():
-        return _view(_own(ctx, actor, change_id), FileIndex(ctx.db).text)
+        return _view(_own_batch(ctx, actor, change_id), FileIndex(ctx.db).text)
 
 
 def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
@@ -381,7 +381,7 @@ def get_file(ctx: Context, actor: Actor, change_id: str) -> Change:
 
     Raises NotFound.
     """
-    return _file_in_question(_own(ctx, actor, change_id), change_id)
+    return _file_in_question(_own_batch(ctx, actor, change_id), change_id)
 
 
 def _file_in_question(batch: Sequence[Change], change_id: str) -> Change:
@@ -445,7 +445,7 @@ def retry(ctx: Context, actor: Actor, change_id: str) -> ChangeView:
 
 def drop(ctx: Context, actor: Actor, change_id: str) -> None:
     """Withdraw an edit and delete its text. Raises NotFound, and Refused once it is committed."""
-    first = _own(ctx, actor, change_id)[0]
+    first = _own_batch(ctx, actor, change_id)[0]
     if first.reason != "change-given-up" and not _changes(ctx).give_up(first.change_id):
         raise Refused("too late", "change-too-late")
 
@@ -509,7 +509,7 @@ def undo_commit(ctx: Context, actor: Actor, mark: str, editor: Editor) -> str:
     return first.dataset
 
 
-def _own(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
+def _own_batch(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
     """Return the batch of a change, that change first. Raises NotFound for those of others."""
     one = _changes(ctx).get(change_id)
     if one.by != asker(actor) and not actor.may(Permission.USERS):
@@ -519,7 +519,7 @@ def _own(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
 
 def _editable(ctx: Context, actor: Actor, change_id: str) -> list[Change]:
     """Return the batch if the actor may still edit its dataset."""
-    batch = _own(ctx, actor, change_id)
+    batch = _own_batch(ctx, actor, change_id)
     if not may_edit_examples(ctx, actor, batch[0].dataset):
         raise Forbidden(f"{batch[0].dataset} is not theirs any more")
     return batch

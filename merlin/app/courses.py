@@ -238,7 +238,7 @@ def add_favourite(ctx: Context, actor: Actor, course_id: int) -> tuple[bool, Cou
         row = {"user_id": actor.user_id, "course_id": course_id, "at": iso(ctx.clock())}
         return ctx.db.add_new(FAVOURITE, row)
 
-    return ctx.db.joined(add), course
+    return ctx.db.run_in_transaction(add), course
 
 
 def remove_favourite(ctx: Context, actor: Actor, course_id: int) -> bool:

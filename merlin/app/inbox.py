@@ -306,7 +306,7 @@ def _backlog(count: int) -> Prepared:
 
 
 @cache
-def _held(count: int) -> Prepared:
+def _held_chats_query(count: int) -> Prepared:
     """Return the query for those of `count` chats that an owner holds."""
     chats = [Parameter(f"chat{place}") for place in range(count)]
     ours = (LEASE.bot_id == Parameter("bot")) & (LEASE.owner == Parameter("owner"))
@@ -338,7 +338,7 @@ class Inbox(BotRepository):
         chats = {f"chat{place}": chat_id for place, chat_id in enumerate(count)}
         rows = self.db.rows(_backlog(len(chats))(bot=self._bot_id, **chats))
         backlog = {row["chat_id"] for row in rows if row["waiting"] > count[row["chat_id"]]}
-        held = _held(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
+        held = _held_chats_query(len(chats))(bot=self._bot_id, owner=str(owner), **chats)
         mine = {row["chat_id"] for row in self.db.rows(held)}
         in_order = [chat_id for chat_id in count if chat_id in mine or chat_id not in backlog]
         return {chat_id for chat_id in in_order if self._hold(chat_id, owner)}

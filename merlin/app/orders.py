@@ -250,7 +250,7 @@ def payment_request(ctx: Context, purchase: Purchase, method_id: str = "") -> Pa
     It is deterministic: YooKassa requires equal requests under one idempotency key.
     """
     order = purchase.order
-    title = order.promise.titled(ctx.config.language)
+    title = order.promise.title_in(ctx.config.language)
     address = f"{ctx.config.api.public_url.rstrip('/')}/orders/{purchase.purchase_id}"
     return PaymentRequest(
         purchase_id=purchase.purchase_id,

@@ -248,7 +248,7 @@ class Outbox(BotRepository):
         """Store the messages whose keys are new; return all of them in their current state."""
         now = iso(self._clock())
         ids = [
-            self.db.stored(
+            self.db.insert_id(
                 _NEW(
                     bot_id=self._bot_id,
                     key=letter.key,
@@ -272,7 +272,7 @@ class Outbox(BotRepository):
         """Return the answers to an update, in order; those that were being sent become unknown."""
         condition = OUTGOING.update_id == update_id
         self._doubt(condition)
-        return self._found(condition)
+        return self._read_messages(condition)
 
     @transaction
     def begin(self, outgoing_id: int, owner: Owner) -> bool:
@@ -315,7 +315,7 @@ class Outbox(BotRepository):
             if owner.is_dead(row["owner"]):
                 self._doubt(loose & (OUTGOING.owner == row["owner"]))
         waiting = OUTGOING.state.in_(_BEFORE_SENDING) & (OUTGOING.tries < MAX_ATTEMPTS)
-        return self._found(loose & waiting, limit)
+        return self._read_messages(loose & waiting, limit)
 
     def _doubt(self, condition: Any) -> None:
         sending = self._mine() & condition & (OUTGOING.state == OutgoingState.SENDING.value)
@@ -333,7 +333,7 @@ class Outbox(BotRepository):
     def _mine(self) -> Any:
         return OUTGOING.bot_id == self._bot_id
 
-    def _found(self, these: Any, limit: int | None = None) -> list[QueuedMessage]:
+    def _read_messages(self, these: Any, limit: int | None = None) -> list[QueuedMessage]:
         query = OUTGOING.select().where(self._mine() & these).order_by(OUTGOING.id)
         return [self._outgoing(row) for row in self.db.rows(query.limit(limit))]
 

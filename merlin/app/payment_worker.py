@@ -92,7 +92,7 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
     """Send a claimed refund, or ask for its state. Raises PaymentError to try again."""
     kill_point("refund.intended")
     try:
-        sent = await _sent(ctx, gateway, refund)
+        sent = await _send_refund(ctx, gateway, refund)
     except PaymentError as error:
         await note_failure(ctx, error, refund=refund.refund_id)
         raise
@@ -104,7 +104,9 @@ async def send_refund(ctx: Context, gateway: PaymentGateway, refund: Refund) -> 
     kill_point("refund.recorded")
 
 
-async def _sent(ctx: Context, gateway: PaymentGateway, refund: Refund) -> GatewayRefund | None:
+async def _send_refund(
+    ctx: Context, gateway: PaymentGateway, refund: Refund
+) -> GatewayRefund | None:
     """Return the refund, sent now or before; None if it is finally refused."""
     is_old = ctx.clock() - refund.at > KEY_LIFETIME
     known = await _sent_before(ctx, gateway, refund) if is_old else None
@@ -130,7 +132,7 @@ def _request(ctx: Context, refund: Refund) -> RefundRequest:
         user_id=refund.user_id,
         amount=refund.amount,
         reason=refund.reason,
-        title=order.promise.titled("ru"),
+        title=order.promise.title_in("ru"),
         contact=order.contact,
     )
 
@@ -182,7 +184,7 @@ class PaymentWorker:
         """Run rounds until cancelled."""
         try:
             while True:
-                pause_s = self.every_s if await self._survived() else self.after_failure_s
+                pause_s = self.every_s if await self._survives() else self.after_failure_s
                 try:
                     # `wait_for` of Python 3.11 loses a cancellation that coincides with the event.
                     async with asyncio.timeout(pause_s):
@@ -204,7 +206,7 @@ class PaymentWorker:
             await asyncio.wait(self._under_way)
             await self.round()
 
-    async def _survived(self) -> bool:
+    async def _survives(self) -> bool:
         try:
             await self.round()
             if failing := self.bugs.failing:
@@ -230,7 +232,7 @@ class PaymentWorker:
         free = AT_ONCE - len(self._under_way)
         if free <= 0 or not await self.ctx.store.read(lambda: self._is_due(now)):
             return
-        refunds, purchases = await self.ctx.store.do(lambda: self._claimed(now, free))
+        refunds, purchases = await self.ctx.store.do(lambda: self._claim(now, free))
         for refund in refunds:
             if self.ctx.gateway is not None:
                 sending = send_refund(self.ctx, self.ctx.gateway, refund)
@@ -245,7 +247,7 @@ class PaymentWorker:
             self._begin(self.ctx.write(begin_new_days, now, before), calendar=iso(now))
         if self.ctx.polled is not None and now >= self._check_at:
             self._check_at = now + INTERVAL
-            self._begin(self._checked(now), check=iso(now))
+            self._begin(self._check(now), check=iso(now))
 
     async def _mind_the_clock(self, now: datetime) -> None:
         """Make everything due after the clock was set back; repeats are harmless."""
@@ -265,7 +267,7 @@ class PaymentWorker:
         await self.ctx.store.do(hurry)
         self._calendar_at, self._check_at, self._was_set_back = None, now, False
 
-    async def _checked(self, now: datetime) -> None:
+    async def _check(self, now: datetime) -> None:
         try:
             await reconcile(self.ctx, now)
         except PaymentError as error:
@@ -276,7 +278,7 @@ class PaymentWorker:
         is_refund_due = gateway is not None and Refunds(ctx.db, ctx.clock).is_due(gateway.name, now)
         return is_refund_due or (self.keeps_calendar and Purchases(ctx.db, ctx.clock).is_due(now))
 
-    def _claimed(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
+    def _claim(self, now: datetime, free: int) -> tuple[list[Refund], list[Purchase]]:
         ctx, gateway = self.ctx, self.ctx.gateway
         refunds = Refunds(ctx.db, ctx.clock).claim_due(gateway.name, now, free) if gateway else []
         left = free - len(refunds) if self.keeps_calendar else 0
@@ -295,7 +297,7 @@ class PaymentWorker:
     def _begin(self, work: Coroutine[None, None, None], **about: str) -> None:
         task = asyncio.create_task(self._supervise(work, about))
         self._under_way.add(task)
-        task.add_done_callback(self._ended)
+        task.add_done_callback(self._end)
 
     async def _supervise(self, work: Coroutine[None, None, None], about: dict[str, str]) -> None:
         """Run one task; a failed one becomes due again."""
@@ -312,7 +314,7 @@ class PaymentWorker:
         else:
             self.bugs.succeeded(step)
 
-    def _ended(self, task: asyncio.Task[None]) -> None:
+    def _end(self, task: asyncio.Task[None]) -> None:
         self._under_way.discard(task)
         if len(self._under_way) == AT_ONCE - 1:  # other tasks waited for a free slot
             self.ring()

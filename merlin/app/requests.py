@@ -54,7 +54,7 @@ def perform_once(
         keys.end(started, _RESPONSE)
         return result
 
-    return ctx.db.joined(run_once)
+    return ctx.db.run_in_transaction(run_once)
 
 
 __all__ = ["Request", "RequestKind", "RequestState", "get", "recent", "submit_request"]
@@ -90,7 +90,7 @@ def submit_request(
         Audit(ctx.db, ctx.clock).note(actor.name, f"ask.{kind.value}", target, dict(arguments))
         return _without_key(requests.get(request_id))
 
-    return ctx.db.joined(submit)
+    return ctx.db.run_in_transaction(submit)
 
 
 def fetch(ctx: Context, actor: Actor) -> Request:

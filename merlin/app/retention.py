@@ -46,7 +46,7 @@ class OldRows(Repository):
     def sweep(self, batch_size: int = BATCH_SIZE) -> int:
         """Delete at most `batch_size` expired rows of each table; return the number deleted."""
         deleted = sum(
-            self._delete(table, condition, batch_size) for table, condition in self._expired()
+            self._delete(table, condition, batch_size) for table, condition in self._expired_rows()
         )
         return deleted + self._clear_notices(batch_size)
 
@@ -59,12 +59,12 @@ class OldRows(Repository):
             count += self.db.change(table.delete().where(*row_key))
         return count
 
-    def _expired(self) -> Iterator[tuple[Table, Any]]:
+    def _expired_rows(self) -> Iterator[tuple[Table, Any]]:
         """Yield each table with the condition of its expired rows."""
         days = self._retention
         yield from _deleted_sessions(iso(self._clock() - UNDO))
         if before := self._before(days.updates_days):
-            yield from _finished(before)
+            yield from _finished_rows(before)
         if before := self._before(days.outgoing_days):
             yield t.OUTGOING, t.OUTGOING.settled_at < before
             # The row of a one-time notice is kept: it prevents sending the notice again.
@@ -170,7 +170,7 @@ class RemovableFiles(Repository):
         A model that its provider lists again later becomes usable again.
         """
         query = select_models().where((t.MODEL.id == model.model_row) & _is_old_model(before))
-        row = self.db.row(self.db.locked(query))
+        row = self.db.row(self.db.for_update(query))
         if row is None:
             return False
         self._models.settle(model_of(row), ModelState.GONE, None, "")
@@ -234,7 +234,7 @@ def _deleted_sessions(before: str) -> Iterator[tuple[Table, Any]]:
     yield t.SESSION, deleted & ~fn.EXISTS(query)
 
 
-def _finished(before: str) -> Iterator[tuple[Table, Any]]:
+def _finished_rows(before: str) -> Iterator[tuple[Table, Any]]:
     over = t.UPDATE.state != UpdateState.WAITING.value
     yield t.UPDATE, over & (t.UPDATE.finished_at < before)
     done = (RequestState.DONE.value, RequestState.FAILED.value)

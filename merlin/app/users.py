@@ -271,7 +271,7 @@ def give_plan(
     terms, key = Terms(ctx.db, ctx.clock), f"gift:{once or secrets.token_hex(8)}"
     is_new = terms.add(user_id, name, days, Source.GIFT, key, actor.name)
     if is_new and not actor.is_operator:
-        arguments = {"ru": plan.titled("ru"), "en": plan.titled("en"), "days": days}
+        arguments = {"ru": plan.title_in("ru"), "en": plan.title_in("en"), "days": days}
         notices = Notices(ctx.db, ctx.clock)
         notices.tell(str(user_id), "notice-plan-gift", arguments, once=f"term:{key}")
     return next(each for each in terms.of(user_id) if each.key == key)

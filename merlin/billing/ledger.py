@@ -295,7 +295,9 @@ class Ledger(Repository):
         purchase = self._purchases.get(purchase_id)
         if purchase.user_id:
             lock_known_user(self.db, purchase.user_id)
-        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id)))
+        self.db.row(
+            self.db.for_update(PURCHASE.select().where(PURCHASE.id == purchase.purchase_id))
+        )
         return self._purchases.get(purchase_id)
 
     def _move(self, purchase: Purchase, state: PurchaseState) -> None:

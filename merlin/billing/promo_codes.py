@@ -182,7 +182,7 @@ class Promos(Repository):
         if not _is_coded(purchase):
             return True
         query = PROMO.select().where(PROMO.code == purchase.order.promo)
-        row = self.db.row(self.db.locked(query))
+        row = self.db.row(self.db.for_update(query))
         if row is None or not self._has_room(purchase, row):
             return False
         self._use(row, purchase.user_id, purchase.purchase_id)
@@ -220,7 +220,9 @@ class Promos(Repository):
         """
         # Lock the person before the code, in the same order as payments do.
         lock_known_user(self.db, user_id)
-        row = self.db.row(self.db.locked(PROMO.select().where(PROMO.code == normalise_code(code))))
+        row = self.db.row(
+            self.db.for_update(PROMO.select().where(PROMO.code == normalise_code(code)))
+        )
         if row is None or row["stopped_at"] is not None:
             raise Refused(f"no code {code}", "promo-unknown")
         if row["ends_at"] is not None and row["ends_at"] <= iso(self._clock()):

@@ -104,7 +104,7 @@ class Promise:
     days: int | None = None
     pack: Mapping[Format, int] = field(default_factory=dict)
 
-    def titled(self, language: str) -> str:
+    def title_in(self, language: str) -> str:
         """Return its title in a language, the plan's name if there is none."""
         return self.title.get(language_of(language), self.plan)
 

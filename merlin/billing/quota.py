@@ -100,7 +100,7 @@ def plan_named(plans: Sequence[Plan], name: str) -> Plan | None:
 def plan_title(plans: Sequence[Plan], name: str, language: str) -> str:
     """Return a plan's title, its name if the configuration no longer has it."""
     plan = plan_named(plans, name)
-    return name if plan is None else plan.titled(language)
+    return name if plan is None else plan.title_in(language)
 
 
 def plans_for_sale(plans: Sequence[Plan]) -> list[Plan]:

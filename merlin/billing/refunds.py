@@ -88,7 +88,7 @@ class Refunds(Repository):
         if grant.kind is not EntryKind.GRANT or grant.refers is None:
             raise NotFound(f"no grant {grant_id}", "billing-no-payment")
         # Locked, so that concurrent refunds do not both count the same remaining amount.
-        self.db.row(self.db.locked(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
+        self.db.row(self.db.for_update(PURCHASE.select().where(PURCHASE.id == grant.purchase_id)))
         keyed_id = sha256(key.encode()).hexdigest()[:ID_LENGTH] if key else ""
         if (
             keyed_id

@@ -209,7 +209,7 @@ def export_rows(
             "order": entry.purchase_id,
             "till": entry.gateway.value,
             "plan": promise.plan,
-            "title": promise.titled("ru"),
+            "title": promise.title_in("ru"),
             "paid": amount if is_payment else "",
             "returned": "" if is_payment else amount,
             "currency": entry.amount.currency.value,

@@ -152,7 +152,7 @@ def stars_request(purchase: Purchase, language: str) -> PaymentRequest:
         purchase_id=purchase.purchase_id,
         user_id=purchase.user_id,
         amount=order.amount,
-        title=order.promise.titled(language),
+        title=order.promise.title_in(language),
         description=promise_text(order.promise, language),
     )
 

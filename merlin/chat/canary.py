@@ -155,7 +155,9 @@ class Canaries(Repository):
     def _begin(self, rule: CanaryRule, new: Model, serving: Model) -> None:
         """Start the canary of a model, unless another model serves by now."""
         stands = (SERVING.dataset == new.dataset) & (SERVING.model_row == serving.model_row)
-        if self.db.row(self.db.locked(SERVING.select().where(stands & (SERVING.is_pinned == 0)))):
+        if self.db.row(
+            self.db.for_update(SERVING.select().where(stands & (SERVING.is_pinned == 0)))
+        ):
             at = self._clock()
             overtaken = (VERDICT.dataset == new.dataset) & (VERDICT.reason == verdicts.CANARY)
             transition(self.db, (VerdictStatus.TRAINING,), VerdictStatus.SUPERSEDED, at, overtaken)

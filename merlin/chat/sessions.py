@@ -139,7 +139,7 @@ class Sessions(BotRepository):
 
     def find_open(self, place: ChatPlace) -> Session | None:
         """Return the place's open session, None if there is none; writes nothing."""
-        row = self.db.row(_OPEN(**self._there(place)))
+        row = self.db.row(_OPEN(**self._place_values(place)))
         return None if row is None else self._session(row)
 
     @transaction
@@ -195,18 +195,18 @@ class Sessions(BotRepository):
 
     def of(self, place: ChatPlace, offset: int = 0, limit: int = 10) -> list[Session]:
         """Return the place's used sessions, the most recently used first."""
-        newest = SESSION.select().where(self._used(place))
+        newest = SESSION.select().where(self._used_sessions(place))
         newest = newest.order_by(SESSION.touched_at.desc(), SESSION.id.desc())
         rows = self.db.rows(newest.limit(limit).offset(offset))
         return [self._session(row) for row in rows]
 
     def count(self, place: ChatPlace) -> int:
         """Return the number of the place's used sessions."""
-        return self.db.count(SESSION, self._used(place))
+        return self.db.count(SESSION, self._used_sessions(place))
 
     def find(self, place: ChatPlace, session_id: int) -> Session | None:
         """Return one of the place's sessions, None if it is not theirs."""
-        row = self.db.row(_FIND(**self._there(place), id=session_id))
+        row = self.db.row(_FIND(**self._place_values(place), id=session_id))
         return None if row is None else self._session(row)
 
     @transaction
@@ -247,14 +247,14 @@ class Sessions(BotRepository):
     def _close(self, place: ChatPlace) -> None:
         self.db.change(SESSION.update({"is_open": 0}).where(self._at(place)))
 
-    def _there(self, place: ChatPlace) -> Row:
+    def _place_values(self, place: ChatPlace) -> Row:
         return {"bot": self._bot_id, "chat_id": place.chat_id, "thread_id": place.thread_id}
 
     def _at(self, place: ChatPlace) -> Any:
         chat = (SESSION.bot_id == self._bot_id) & (SESSION.chat_id == place.chat_id)
         return chat & (SESSION.thread_id == place.thread_id) & IN_USE
 
-    def _used(self, place: ChatPlace) -> Any:
+    def _used_sessions(self, place: ChatPlace) -> Any:
         return self._at(place) & (SESSION.touched_at != "")
 
     def _session(self, row: Row) -> Session:
@@ -393,11 +393,11 @@ class OwnPresets(Repository):
 
     def of(self, user_id: int) -> list[OwnPreset]:
         """Return a person's presets, oldest first; those that cannot be decrypted are omitted."""
-        return self._found(PRESET.user_id == user_id)
+        return self._read_presets(PRESET.user_id == user_id)
 
     def find(self, user_id: int, preset_id: int) -> OwnPreset | None:
         """Return one of the person's presets, None if it is not theirs."""
-        return next(iter(self._found(_own_preset(user_id, preset_id))), None)
+        return next(iter(self._read_presets(_own_preset(user_id, preset_id))), None)
 
     @transaction
     def put(self, user_id: int, name: str, prompt: str) -> OwnPreset:
@@ -421,7 +421,7 @@ class OwnPresets(Repository):
         """Delete a preset; False if it is not theirs."""
         return self.db.change(PRESET.delete().where(_own_preset(user_id, preset_id))) > 0
 
-    def _found(self, those: Any) -> list[OwnPreset]:
+    def _read_presets(self, those: Any) -> list[OwnPreset]:
         found = []
         for row in self.db.rows(PRESET.select().where(those).order_by(PRESET.id)):
             name = decrypt(self.db.cipher, row["name"])

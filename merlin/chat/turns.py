@@ -219,7 +219,7 @@ class Turns(BotRepository):
                 "placeholder_id": placeholder_id,
                 "asked_at": iso(self._clock()),
             }
-            return Turn(self.db.stored(_NEW(**new)), question, placeholder_id)
+            return Turn(self.db.insert_id(_NEW(**new)), question, placeholder_id)
         arguments = {
             "placeholder_id": placeholder_id,
             "question": self.db.cipher.seal(question.text) if question.text else "",
@@ -249,9 +249,9 @@ class Turns(BotRepository):
         is_shared = len({row["user_id"] for row in rows} | ({asker} if asker else set())) > 1
         messages = []
         for row in reversed(rows):
-            question, answer = self._opened(row["question"]), self._opened(row["answer"])
+            question, answer = self._decrypt(row["question"]), self._decrypt(row["answer"])
             if question is not None and answer is not None:
-                name = self._opened(row["asker"]) if is_shared and row["asker"] else ""
+                name = self._decrypt(row["asker"]) if is_shared and row["asker"] else ""
                 question = with_author(question, name or "")
                 messages += [Message("user", question), Message("assistant", answer)]
         return messages
@@ -271,7 +271,7 @@ class Turns(BotRepository):
 
     def count(self, session_id: int) -> int:
         """Return the number of answered turns of a session."""
-        return self.db.count(TURN, self._answered(session_id))
+        return self.db.count(TURN, self._answered_turns(session_id))
 
     def has_few(self, user_id: int, few: int) -> bool:
         """Return whether a person has had fewer answers than `count`."""
@@ -279,7 +279,7 @@ class Turns(BotRepository):
 
     def newest(self, session_id: int) -> Turn | None:
         """Return a session's newest answered turn, None if there is none."""
-        newest = TURN.select().where(self._answered(session_id)).order_by(TURN.id.desc())
+        newest = TURN.select().where(self._answered_turns(session_id)).order_by(TURN.id.desc())
         return self._turn(self.db.row(newest.limit(1)))
 
     def _costs(self, these: Any) -> list[Cost] | None:
@@ -295,11 +295,11 @@ class Turns(BotRepository):
     def _mine(self) -> Any:
         return TURN.bot_id == self._bot_id
 
-    def _answered(self, session_id: int) -> Any:
+    def _answered_turns(self, session_id: int) -> Any:
         counts = (TURN.answer != "") & (TURN.is_replaced == 0)
         return self._mine() & (TURN.session_id == session_id) & counts
 
-    def _opened(self, sealed: str) -> str | None:
+    def _decrypt(self, sealed: str) -> str | None:
         return decrypt(self.db.cipher, sealed)
 
     def _turn(self, row: Row | None) -> Turn | None:
@@ -309,11 +309,11 @@ class Turns(BotRepository):
             turn_id=row["id"],
             question=_QUESTIONS.read(row, self.db),
             placeholder_id=row["placeholder_id"],
-            written=None if row["state"] == TurnState.ASKED else self._written(row),
+            written=None if row["state"] == TurnState.ASKED else self._read_answer(row),
         )
 
-    def _written(self, row: Row) -> StoredAnswer | None:
-        answer, note = self._opened(row["answer"]), self._opened(row["note"])
+    def _read_answer(self, row: Row) -> StoredAnswer | None:
+        answer, note = self._decrypt(row["answer"]), self._decrypt(row["note"])
         if answer is None or note is None:
             return None
         return _ANSWERS.read(row, self.db, answer=answer, note=note)

@@ -166,14 +166,14 @@ def _message(
     if kind in _LIMITS:
         values["limit"] = str(limits[_LIMITS[kind]])
     elif kind in _KINDS:
-        values["expected"] = _expected([_KINDS[kind]])
+        values["expected"] = _expected_fault([_KINDS[kind]])
     elif kind == "literal_error":
         values["allowed"] = ", ".join(map(str, node["enum"]))
     elif kind == "string_pattern_mismatch":
         judge = node["propertyNames"] if is_name else node
         values["example"] = str(judge["examples"][0])
     elif "expected" in limits:
-        values["expected"] = _expected(limits["expected"])
+        values["expected"] = _expected_fault(limits["expected"])
     elif key == "error-plain":
         values["message"] = str(limits.get("error", error["msg"]))
     return key, {**limits, **values}
@@ -218,7 +218,7 @@ def _text(key: str, **arguments: object) -> Fault:
     return {"key": key, "arguments": arguments}
 
 
-def _expected(kinds: Sequence[str]) -> Fault:
+def _expected_fault(kinds: Sequence[str]) -> Fault:
     faults: list[Fault] = [{"key": f"config-kind-{kind}", "arguments": {}} for kind in kinds]
     if len(faults) == 1:
         return faults[0]

@@ -68,7 +68,7 @@ class Titled(Section):
         """Return its key in the table, "" for one that stands in none."""
         return self._name
 
-    def titled(self, language: str) -> str:
+    def title_in(self, language: str) -> str:
         """Return its title in a language, its name where it has none."""
         return in_language(self.title, language) or self.name
 

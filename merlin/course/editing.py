@@ -117,7 +117,7 @@ class CourseFiles:
             values = {**values, "description": about}
         for key, value in values.items():
             requested.pop(key, None) if value is None else requested.update({key: value})
-        return self._proposed(requested, (), commit_message.COURSE)
+        return self._propose(requested, (), commit_message.COURSE)
 
     def add_material(self, draft: MaterialDraft) -> CourseEdits:
         """Return the edits that add a material."""
@@ -128,7 +128,7 @@ class CourseFiles:
         if path:
             texts.append(Edit(path, None, _end_with_newline(draft.text)))
         materials.insert(place, _entry(draft, path))
-        return self._proposed(
+        return self._propose(
             requested, texts, commit_message.material_subject("Add", draft.kind, draft.lesson)
         )
 
@@ -139,7 +139,7 @@ class CourseFiles:
         del requested["materials"][place]
         index = place if draft.place is None else min(draft.place, len(requested["materials"]))
         requested["materials"].insert(index, _entry(draft, path))
-        return self._proposed(
+        return self._propose(
             requested, texts, commit_message.material_subject("Edit", draft.kind, draft.lesson)
         )
 
@@ -149,9 +149,9 @@ class CourseFiles:
         spec = self.spec.materials[place]
         del requested["materials"][place]
         subject = commit_message.material_subject("Remove", spec.kind, spec.lesson)
-        return self._proposed(requested, self._removed(spec.text), subject)
+        return self._propose(requested, self._remove_text(spec.text), subject)
 
-    def _proposed(
+    def _propose(
         self, requested: Mapping[str, Any], texts: Sequence[Edit], subject: str
     ) -> CourseEdits:
         text, is_whole = edit_course(self.text, requested)
@@ -162,7 +162,7 @@ class CourseFiles:
             raise Refused("nothing is changed", "teaching-unchanged")
         return CourseEdits(tuple(edits), subject, is_whole)
 
-    def _removed(self, path: str) -> list[Edit]:
+    def _remove_text(self, path: str) -> list[Edit]:
         """Return the edit that deletes a material's text, none if another material uses it."""
         file = self._files.get(path) if path and self._is_alone(path) else None
         return [] if file is None else [Edit(path, file.blob, None)]
@@ -179,7 +179,7 @@ class CourseFiles:
         old_path, text = self.spec.materials[place].text, _end_with_newline(draft.text)
         file = self._files.get(old_path)
         if not draft.text:
-            return "", self._removed(old_path)
+            return "", self._remove_text(old_path)
         if file is not None and file.text == text:
             return old_path, []
         path = old_path if old_path and self._is_alone(old_path) else self._free_path(draft)
@@ -263,10 +263,10 @@ def edit_course(text: str, course: Course) -> tuple[str, bool]:
 
 def write_course(value: Course) -> str:
     """Return a complete course.yaml in Merlin's format."""
-    return format_document(_ordered(value))
+    return format_document(_order_keys(value))
 
 
-def _ordered(value: Any) -> Any:
+def _order_keys(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _ordered(value[key]) for key in _ORDER if key in value}
-    return [_ordered(item) for item in value] if isinstance(value, list) else value
+        return {key: _order_keys(value[key]) for key in _ORDER if key in value}
+    return [_order_keys(item) for item in value] if isinstance(value, list) else value

@@ -95,7 +95,7 @@ def search(
     """
     letters = fold(query[:MAX_QUERY_LENGTH])
     terms = parse_terms(letters)
-    hits = index.ranked(terms, kind, most) if terms else []
+    hits = index.rank_hits(terms, kind, most) if terms else []
     if letters and len(hits) < most:
         hits += index.containing(letters, kind, most)
     found = SearchResult(_deduplicate(hits)[:most], terms, letters)
@@ -105,7 +105,7 @@ def search(
     if corrected is None:
         return found
     corrected_terms = terms_of(corrected)
-    more = _deduplicate([*found.hits, *index.ranked(corrected_terms, kind, most)])[:most]
+    more = _deduplicate([*found.hits, *index.rank_hits(corrected_terms, kind, most)])[:most]
     if len(more) == len(found.hits):
         return found
     suggestion = " ".join(word[0] for word in corrected)
@@ -148,8 +148,8 @@ def entries_of(course: Row, materials: Sequence[Row]) -> list[Row]:
     entry = {
         "id": -course["id"],
         "course_id": course["id"],
-        "name": _words(names),
-        "body": _words(descriptions),
+        "name": _join_words(names),
+        "body": _join_words(descriptions),
         "letters": _letters([*names, *descriptions]),
     }
     return [entry, *map(_material_entry, materials)]
@@ -160,13 +160,13 @@ def _material_entry(row: Row) -> Row:
     return {
         "id": row["id"],
         "course_id": row["course_id"],
-        "name": _words(titles),
+        "name": _join_words(titles),
         "body": index_words(f"{_KIND_WORDS.get(row['kind'], '')} {row['lesson']}"),
         "letters": _letters(titles),
     }
 
 
-def _words(texts: Iterable[str]) -> str:
+def _join_words(texts: Iterable[str]) -> str:
     return " ".join(index_words(text) for text in dict.fromkeys(texts))
 
 
@@ -205,7 +205,7 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
     """Yield the ranges of exact matches; folding can remove or expand a character."""
     if not letters or letters not in fold(text):
         return
-    folded, origin = _folded(text)
+    folded, origin = _fold(text)
     position = folded.find(letters)
     while position >= 0:
         last = position + len(letters) - 1
@@ -213,7 +213,7 @@ def _exact_matches(text: str, letters: str) -> Iterator[tuple[int, int]]:
         position = folded.find(letters, last + 1)
 
 
-def _folded(text: str) -> tuple[str, list[tuple[int, int]]]:
+def _fold(text: str) -> tuple[str, list[tuple[int, int]]]:
     """Return the folded text, and for each of its characters the range in the original."""
     characters: list[str] = []
     origin: list[tuple[int, int]] = []
@@ -246,7 +246,7 @@ class SearchIndex(Repository):
         super().__init__(db)
         self._is_sqlite = db.dialect == "sqlite"
 
-    def ranked(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
+    def rank_hits(self, terms: Sequence[Term], kind: Kind, most: int) -> list[Hit]:
         """Return the hits that contain every term, best first."""
         if self._is_sqlite:
             query = (

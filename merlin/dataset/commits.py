@@ -150,7 +150,7 @@ class CommitHistory(Repository):
     def _forget_all(self, dataset: str) -> None:
         known = (name for (name,) in self.db.sql(_FOLLOWED_IDS, dataset))
         for gone in in_portions(known):
-            self.db.joined(partial(_forget, self.db, dataset, gone))
+            self.db.run_in_transaction(partial(_forget, self.db, dataset, gone))
 
     def _announce(self, commit: Commit, at: datetime) -> None:
         """Store a commit that is not on the branch yet, so that rows can refer to it."""
@@ -300,7 +300,7 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
             and (each.id not in origins or origins[each.id].blob != each.blob)
         }
         if gone or changed:
-            db.joined(partial(_put, db, dataset, gone, changed))
+            db.run_in_transaction(partial(_put, db, dataset, gone, changed))
 
 
 def _read_origins(db: Database, dataset: str, example_ids: Sequence[str]) -> dict[str, Origin]:
@@ -388,7 +388,7 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
         changed = {name: row for name, row in taught.items() if row != standing.get(name)}
         names = sorted(changed.keys() | (standing.keys() - taught.keys()))
         if names:
-            db.joined(partial(_teach_otherwise, db, dataset, build_id, names, changed))
+            db.run_in_transaction(partial(_teach_otherwise, db, dataset, build_id, names, changed))
             kill_point("commit.portion_stored")
 
 

@@ -167,12 +167,12 @@ class ExampleEntries(Repository):
             known |= self._blobs(dataset, paths)
         gone = sorted(path for path in known if requested[path] is None)
         for old in in_portions(gone, _AT_ONCE):
-            self.db.joined(partial(self._put, dataset, old, ()))
+            self.db.run_in_transaction(partial(self._put, dataset, old, ()))
         new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
         entries = map_many(_entry, self._files(dataset, requested, new), len(new))
         for some in in_portions(entries, _AT_ONCE):
             old = [str(row["path"]) for row, _ in some if row["path"] in known]
-            self.db.joined(partial(self._put, dataset, old, some))
+            self.db.run_in_transaction(partial(self._put, dataset, old, some))
 
     def _blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
         columns = EXAMPLE_ENTRY.path, EXAMPLE_ENTRY.blob
@@ -207,7 +207,7 @@ class ExampleEntries(Repository):
         for table in (EXAMPLE_ENTRY, EXAMPLE_TAG):
             some = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
             these = (table.dataset == dataset) & table.path.in_(some)
-            while self.db.joined(partial(self.db.change, table.delete().where(these))):
+            while self.db.run_in_transaction(partial(self.db.change, table.delete().where(these))):
                 pass
 
     def find(

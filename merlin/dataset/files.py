@@ -435,7 +435,9 @@ class FileIndex(Repository):
         for portion in in_portions(blobs, CHUNK):
             # Checked again in the DELETE: an edit may have started to use a text meanwhile.
             condition = DATASET_TEXT.blob.in_(portion) & _is_free()
-            count += self.db.joined(partial(self.db.change, DATASET_TEXT.delete().where(condition)))
+            count += self.db.run_in_transaction(
+                partial(self.db.change, DATASET_TEXT.delete().where(condition))
+            )
         return count
 
 

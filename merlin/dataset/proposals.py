@@ -319,7 +319,7 @@ class Proposals(Repository):
         """
         # Locked, so that of two processes one approves.
         these = PROPOSAL.select(PROPOSAL.id).where(PROPOSAL.id.in_([*drafts]))
-        self.db.rows(self.db.locked(these.order_by(PROPOSAL.id)))
+        self.db.rows(self.db.for_update(these.order_by(PROPOSAL.id)))
         if any(self.get(draft).state is not ProposalState.WAITING for draft in drafts):
             return None
         edits = self.edits(drafts, tags)

@@ -65,10 +65,10 @@ def _copy(
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
         sent = Counter[str]()
         with target.cursor().copy(_statement("COPY {} ({}) FROM STDIN", table, columns)) as copy:
-            for row in _counted(_sqlite_rows(lite, table, columns), sent):
+            for row in _count_rows(_sqlite_rows(lite, table, columns), sent):
                 copy.write_row(row)
         stored = Counter[str]()
-        for _ in _counted(_postgresql_rows(target, table, columns), stored):
+        for _ in _count_rows(_postgresql_rows(target, table, columns), stored):
             pass
         if sent != stored:
             text = f"{table}: {sent[_ROWS]} rows were sent, {stored[_ROWS]} are stored, or others"
@@ -129,7 +129,7 @@ def _go_on_counting(lite: sqlite3.Connection, target: Connection, table: str) ->
 _ROWS, _SUM = "rows", "sum"
 
 
-def _counted(rows: Iterable[tuple[Any, ...]], counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
+def _count_rows(rows: Iterable[tuple[Any, ...]], counts: Counter[str]) -> Iterator[tuple[Any, ...]]:
     """Yield the rows; count them and sum their hashes, which does not depend on their order."""
     for row in rows:
         counts[_ROWS] += 1

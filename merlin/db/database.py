@@ -158,7 +158,7 @@ class Prepared:
         """Return the query with these values."""
         return BoundQuery(self, values)
 
-    def spelled(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
+    def render_sql(self, handle: Handle) -> tuple[str, tuple[object, ...]]:
         """Return the SQL and its values, with placeholders among them."""
         found = self._spelled.get(handle.dialect)
         if found is None:
@@ -189,7 +189,7 @@ class BoundQuery:
 
     def execute(self, database: Any = None) -> Any:
         """Execute it: return the rows of a SELECT, the id of an INSERT, else the row count."""
-        sql, places = self._prepared.spelled(database)
+        sql, places = self._prepared.render_sql(database)
         given = self._values
         values = [given[one.name] if type(one) is Parameter else one for one in places]
         cursor = database.execute_sql(sql, values)
@@ -326,7 +326,7 @@ class Database:
             return once()
         return self._patiently(once)
 
-    def joined(self, work: Callable[[], T]) -> T:
+    def run_in_transaction(self, work: Callable[[], T]) -> T:
         """Return the result of `work`, run in the current transaction, or else in one of its own.
 
         It is rolled back with the current transaction, not by itself: no savepoint is used. A
@@ -388,7 +388,7 @@ class Database:
         row = self.row(query)
         return next(iter(row.values())) if row else None
 
-    def stored(self, query: BoundQuery) -> int:
+    def insert_id(self, query: BoundQuery) -> int:
         """Return the id of the row stored by a prepared INSERT, 0 after a conflict."""
         return int(self._done(query))
 
@@ -437,7 +437,7 @@ class Database:
             with driver_errors():
                 cursor().executemany(sql, values)
 
-        self.joined(insert)
+        self.run_in_transaction(insert)
 
     def _done(self, query: Query) -> Any:
         self._ready()
@@ -449,7 +449,7 @@ class Database:
         with driver_errors():
             return run(sql, values)
 
-    def locked(self, query: Select) -> Select:
+    def for_update(self, query: Select) -> Select:
         """Return the SELECT with its rows locked until the transaction ends."""
         # A writing SQLite transaction is exclusive from its start.
         return query if self.dialect == "sqlite" else query.for_update()
@@ -521,7 +521,7 @@ class Database:
         if self.dialect == "sqlite":
             ((_, _, path),) = self.sql("PRAGMA database_list")
             require_room(Path(path).parent)
-        self.joined(lambda: self._execute(_SAME))
+        self.run_in_transaction(lambda: self._execute(_SAME))
 
     def let_log_grow(self, pages: int) -> None:
         """Let commits of this thread run a checkpoint only when the WAL has this many pages."""
@@ -641,7 +641,7 @@ def transaction(method: Callable[Concatenate[S, P], T]) -> Callable[Concatenate[
 
     @wraps(method)
     def whole(self: S, /, *args: P.args, **named: P.kwargs) -> T:
-        return self.db.joined(lambda: method(self, *args, **named))
+        return self.db.run_in_transaction(lambda: method(self, *args, **named))
 
     return whole
 

@@ -96,7 +96,7 @@ class Cipher:
         if version != _VERSION or key is None:
             raise DecryptionFailed("no key for this text", "store-no-key", key_id=key_id)
         try:
-            body = _decoded(coded.encode())
+            body = _decode(coded.encode())
             head = f"{version}.{key_id}".encode()
             return key.decrypt(body[:NONCE_BYTES], body[NONCE_BYTES:], head).decode()
         except (InvalidTag, ValueError) as error:
@@ -179,7 +179,7 @@ def parse_keys(text: str, where: str) -> list[bytes]:
 
 def _key(text: bytes, where: str) -> bytes:
     try:
-        key = _decoded(text)
+        key = _decode(text)
     except binascii.Error:
         key = b""
     if len(key) != KEY_BYTES:
@@ -187,7 +187,7 @@ def _key(text: bytes, where: str) -> bytes:
     return key
 
 
-def _decoded(text: bytes) -> bytes:
+def _decode(text: bytes) -> bytes:
     # Strict, unlike urlsafe_b64decode, which ignores characters outside the alphabet.
     return base64.b64decode(text, altchars=b"-_", validate=True)
 

@@ -80,7 +80,7 @@ class ProtocolClient:
             data = body
         sock_read = min(between_s, total_s)
         async with asyncio.timeout(total_s):
-            response = await self._opened().request(
+            response = await self._open_session().request(
                 "GET" if body is None else "POST",
                 f"{self._root}{path}",
                 data=data,
@@ -99,7 +99,7 @@ class ProtocolClient:
                 raise error_of_status(status, headers, error, path, ProviderBusy)
             yield response
 
-    def _opened(self) -> aiohttp.ClientSession:
+    def _open_session(self) -> aiohttp.ClientSession:
         if not (self._credential.isascii() and self._credential.isprintable()):
             raise ProviderError("the call cannot be sent: such a credential fits into no header")
         if self._session is None:
@@ -218,17 +218,17 @@ def call_errors() -> Iterator[None]:
     try:
         yield
     except _NEVER_SENT as error:
-        raise ProviderBusy(f"the provider cannot be reached: {_named(error)}") from error
+        raise ProviderBusy(f"the provider cannot be reached: {_error_name(error)}") from error
     except (aiohttp.InvalidURL, UnicodeEncodeError) as error:
-        raise ProviderError(f"the call cannot be sent: {_named(error)}") from error
+        raise ProviderError(f"the call cannot be sent: {_error_name(error)}") from error
     except TimeoutError as error:
         raise ProviderBusy("the provider took too long") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise ProviderBusy(f"the connection to the provider broke: {_named(error)}") from error
+        raise ProviderBusy(f"the connection to the provider broke: {_error_name(error)}") from error
     except (InvalidResponse, UnicodeDecodeError, RecursionError) as error:
         words = one_line(str(error))
         raise ProviderBusy(f"the provider's answer is unreadable: {words}") from error
 
 
-def _named(error: Exception) -> str:
+def _error_name(error: Exception) -> str:
     return one_line(f"{type(error).__name__} {error}".strip())

@@ -112,7 +112,7 @@ def delete_unused_answers(db: Database) -> int:
         of_model = (BASELINE_ANSWER.provider == provider) & (BASELINE_ANSWER.model_id == model_id)
         for chunk in in_portions(digests, CHUNK):
             query = BASELINE_ANSWER.delete().where(of_model & BASELINE_ANSWER.digest.in_(chunk))
-            count += db.joined(partial(db.change, query))
+            count += db.run_in_transaction(partial(db.change, query))
     return count
 
 

@@ -305,9 +305,9 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
     except ProviderError as refusal:
         log.warning("job cannot be read", job=job.job_id, reason=str(refusal))
         if refusal.status != NOT_FOUND or not _is_lost(provider, job):
-            return _stored(provider, job, _later(provider, job, refusal))
+            return _save_job(provider, job, _later(provider, job, refusal))
         lost = replace(job, state=JobState.FAILED, error=str(refusal), updated_at=now)
-        return _stored(provider, job, lost)
+        return _save_job(provider, job, lost)
     after = advance(job, report, now)
     try:
         store_diary(provider, job)
@@ -315,11 +315,11 @@ def poll_job(provider: TrainingProvider, job: Job) -> Job:
         log.warning("diary cannot be read", job=job.job_id, reason=str(refusal))
         is_fresh = report.finished_at is not None and now - report.finished_at < DIARY_WAIT
         if after.is_final and is_fresh:
-            return _stored(provider, job, _later(provider, job, refusal))
+            return _save_job(provider, job, _later(provider, job, refusal))
     if report.status and after.status != job.status:
         log.info("job moved", job=job.job_id, status=report.status, state=after.state)
     later = now + timedelta(seconds=provider.poll_s)
-    return _stored(provider, job, replace(after, not_before=later))
+    return _save_job(provider, job, replace(after, not_before=later))
 
 
 def _is_lost(provider: TrainingProvider, job: Job) -> bool:
@@ -358,7 +358,7 @@ def store_diary(provider: TrainingProvider, job: Job) -> None:
         rows.add_diary(job.job_id, events, checkpoints)
 
 
-def _stored(provider: TrainingProvider, old: Job, new: Job) -> Job:
+def _save_job(provider: TrainingProvider, old: Job, new: Job) -> Job:
     rows = Jobs(provider.db)
     if rows.save(old, new):
         kill_point("poll.recorded")

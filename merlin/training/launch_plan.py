@@ -343,7 +343,7 @@ class Launches(Repository):
             insert_job(self.db, job, verdict.wish)
         same = JOB.select().where(JOB.launch_key == job.launch_key)
         missing = NotFound("no such job", "store-no-job", job=job.job_id)
-        found = job_of(self.db.one(self.db.locked(same), missing))
+        found = job_of(self.db.one(self.db.for_update(same), missing))
         mine = verdict_condition(verdict.commit, verdict.dataset)
         olds = WAITING if verdict.word in WAITING else (verdict.word,)
         by_job = {"job_id": found.job_id}

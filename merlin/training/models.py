@@ -343,7 +343,7 @@ def select_models() -> Select:
 
 def find_origin(db: Database, model_id: str) -> Origin | None:
     """Return the origin of a model, None for one that was not tuned here."""
-    row = _tuned(db, model_id)
+    row = _newest_row(db, model_id)
     if row is None:
         return None
     taught = _taught_by(row["build_id"])
@@ -372,7 +372,7 @@ def find_taught(
     At most `NEAREST`. If there are none, the second list has those with the most similar
     questions; they are no source.
     """
-    row = _tuned(db, model_id)
+    row = _newest_row(db, model_id)
     if row is None:
         return [], []
     # Each message is a line: the question first, the answer last.
@@ -390,7 +390,7 @@ def find_taught(
     return [], [rows[place][0] for place in places]
 
 
-def _tuned(db: Database, model_id: str) -> Row | None:
+def _newest_row(db: Database, model_id: str) -> Row | None:
     """Return the newest model of this name with its build, and when it was trained."""
     columns = (*MODEL.every(), BUILD.number, BUILD.train)
     query = MODEL.select(*columns, JOB.updated_at.alias("trained_at"))

@@ -65,7 +65,7 @@ def decide(
     is_requested = "[train]" in newest.message
     if refusal is not None:
         return refusal
-    if not is_requested and (hold := _held(rule, newest, new_examples)) is not None:
+    if not is_requested and (hold := _hold(rule, newest, new_examples)) is not None:
         return hold
     quiet = timedelta(seconds=rule.quiet_s if quiet_s is None else quiet_s)
     # A burst of commits delays the launch by at most fifteen minutes. If the clock was set
@@ -79,7 +79,7 @@ def decide(
     return Decision(Step.LAUNCH)
 
 
-def _held(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | None:
+def _hold(rule: LaunchRule, newest: Verdict, new_examples: int) -> Decision | None:
     if "[skip train]" in newest.message:
         return Decision(Step.HOLD, "held-skip")
     if rule.mode != "auto":

@@ -203,7 +203,7 @@ class Promotions(Repository):
         """
         # It stays good until this transaction ends.
         state = MODEL.select(MODEL.state).where(MODEL.id == new.model.model_row)
-        row = self.db.row(self.db.locked(state))
+        row = self.db.row(self.db.for_update(state))
         if row is None or row["state"] != ModelState.GOOD.value:
             return False
         at = self._clock()
@@ -307,7 +307,7 @@ class Promotions(Repository):
     def _fall_back(self, dataset: str, lost: Sequence[Model]) -> None:
         """Replace the serving model if it is one of these; notify the admins."""
         of_dataset = SERVING.dataset == dataset
-        self.db.row(self.db.locked(SERVING.select().where(of_dataset)))
+        self.db.row(self.db.for_update(SERVING.select().where(of_dataset)))
         old = self.serving().get(dataset)
         arguments: dict[str, object] = {
             "dataset": dataset,

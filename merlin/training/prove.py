@@ -176,10 +176,10 @@ class ModelInventory:
             standing = self._rows.list_good_or_gone()
             for name in sorted({model.provider for model in standing} & self._providers.keys()):
                 mine = [model for model in standing if model.provider == name]
-                changed += list(self._taken(self._providers[name], mine))
+                changed += list(self._check_models(self._providers[name], mine))
         return changed
 
-    def _taken(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
+    def _check_models(self, provider: TrainingProvider, models: Sequence[Model]) -> Iterator[Model]:
         try:
             listed = {card.model_id for card in provider.api.models()}
         except ProviderError as trouble:
@@ -189,7 +189,7 @@ class ModelInventory:
             if model.model_id in listed:
                 self._missed.pop(model.model_row, None)
                 if model.state is ModelState.GONE:
-                    yield self._settled(model, ModelState.GOOD)
+                    yield self._settle(model, ModelState.GOOD)
         due = [
             model
             for model in models
@@ -199,7 +199,7 @@ class ModelInventory:
         ]
         for model in due[:MAX_ASKED]:
             if self._is_missed_twice(provider, model):
-                yield self._settled(model, ModelState.GONE)
+                yield self._settle(model, ModelState.GONE)
 
     def _is_due(self, provider: TrainingProvider, model: Model) -> bool:
         """Return whether the list should contain it by now, and it has not answered recently."""
@@ -230,7 +230,7 @@ class ModelInventory:
         self._answered[model.model_row] = provider.clock()
         return False
 
-    def _settled(self, model: Model, state: ModelState) -> Model:
+    def _settle(self, model: Model, state: ModelState) -> Model:
         self._rows.settle(model, state, None, "")
         self._missed.pop(model.model_row, None)
         log.warning("model changed", model=model.model_id, provider=model.provider, state=state)

@@ -42,8 +42,8 @@ def test_a_plan_is_read_as_the_config_says_it():
 
 def test_a_plan_has_a_title_in_each_language():
     (free,) = plans_of({"free": FREE})
-    assert [free.titled(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
-    assert UNLIMITED.titled("ru") == ""
+    assert [free.title_in(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
+    assert UNLIMITED.title_in("ru") == ""
 
 
 @pytest.mark.parametrize(

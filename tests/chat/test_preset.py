@@ -60,7 +60,7 @@ def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
 
 
 def test_a_preset_has_a_title_in_every_language():
-    assert Preset(title=TITLE, prompt="Ask.").titled("en-GB") == "Tutor"
+    assert Preset(title=TITLE, prompt="Ask.").title_in("en-GB") == "Tutor"
 
 
 def test_presets_are_read_in_their_order():
@@ -88,7 +88,7 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
     model = {"provider": "engine", "model": "m"}
     config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
     (tutor,) = config.chat.presets.values()
-    assert (tutor.name, tutor.titled("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
+    assert (tutor.name, tutor.title_in("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
     assert [(name, each.pair) for name, each in config.named_models] == [
         ("preset", ("engine", "m"))
     ]

@@ -60,9 +60,9 @@ def test_rows_are_stored_found_changed_and_deleted(database):
 
 def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
     with database.atomic():
-        first, second = database.stored(notice("a")), database.stored(notice("b"))
+        first, second = database.insert_id(notice("a")), database.insert_id(notice("b"))
         assert 0 < first < second
-        assert database.stored(notice("a")) == 0
+        assert database.insert_id(notice("a")) == 0
     rows = database.rows(NOTICE.select(NOTICE.id, NOTICE.once).order_by(NOTICE.id))
     assert [(row["id"], row["once"]) for row in rows] == [(first, "a"), (second, "b")]
 

@@ -232,7 +232,7 @@ async def _page(
     ]
     view = {
         **values,
-        "plan": plan.titled(context.language) if has_plans else "",
+        "plan": plan.title_in(context.language) if has_plans else "",
         "left": left if has_plans else [],
         "scopes": list(Scope),
         "offered": [

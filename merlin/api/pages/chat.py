@@ -157,7 +157,7 @@ async def ask(
         question_text, session_id, message_id = old.text, old.session_id, old.message_id
     if not question_text or len(question_text) > MAX_CHARACTERS:
         wrong = context.say("question-too-long", limit=MAX_CHARACTERS) if question_text else ""
-        return await _refused(context, course, session_id, q, wrong)
+        return await _render_refusal(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(
         context.user, context.language, number, place, question_text, message_id=message_id
@@ -176,9 +176,9 @@ async def ask(
         earlier = error.turn
         return seen_other(_turn_href(course, earlier.question.session_id, earlier.turn_id))
     except ApiError as error:
-        return await _refused(context, course, session_id, question_text, str(error))
+        return await _render_refusal(context, course, session_id, question_text, str(error))
     except Refused as error:
-        return await _refused(
+        return await _render_refusal(
             context, course, session_id, question_text, refusal_text(context, error)
         )
     return seen_other(_turn_href(course, asking.turn.question.session_id, asking.turn.turn_id))
@@ -245,7 +245,7 @@ def _wants_stream(request: Request) -> bool:
     return EVENT_STREAM in request.headers.get("accept", "")
 
 
-async def _refused(
+async def _render_refusal(
     context: PageContext, course: Course, session_id: int, draft: str, wrong: str
 ) -> Response:
     """Return why a question is refused: to a script as text, else on the page."""
@@ -275,7 +275,7 @@ async def _page(
         course_chat.read_chat, course, session_id, source_of=turn, before=before
     )
     href = await context.read(lambda _ctx, _actor: bot_href(services, course))
-    left, is_over = await _left(context, course)
+    left, is_over = await _describe_quota(context, course)
     is_opened = doing in {"correct", "tell"}
     answers = {turn.answer for turn in chat.session.turns} if chat.session else set()
     html_by_answer = await asyncio.to_thread(_render_answers, answers, context.language)
@@ -321,16 +321,18 @@ def _days(
     """Return the sessions grouped by day of last use, in the person's zone."""
     today = in_zone(context.services.clock(), context.zone).date()
 
-    def called(session: SessionView) -> str:
+    def day_name(session: SessionView) -> str:
         ago = (today - in_zone(session.touched_at, context.zone).date()).days
         if ago <= 1:
             return "today" if ago < 1 else "yesterday"
         return "week" if ago <= today.weekday() else "earlier"
 
-    return [(context.say(f"sessions-{day}"), list(some)) for day, some in groupby(sessions, called)]
+    return [
+        (context.say(f"sessions-{day}"), list(some)) for day, some in groupby(sessions, day_name)
+    ]
 
 
-async def _left(context: PageContext, course: Course) -> tuple[str, bool]:
+async def _describe_quota(context: PageContext, course: Course) -> tuple[str, bool]:
     """Return "осталось 12 из 20, обновится …", and whether no question is left."""
     if context.user is None:
         return "", False

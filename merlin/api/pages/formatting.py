@@ -177,7 +177,7 @@ def order_badge(context: PageContext, purchase: Purchase) -> Badge:
 
 def goods(context: PageContext, promise: Promise) -> str:
     """Return what is bought in one line: "«Плюс» на 30 дней", "«20 голосовых»"."""
-    title = promise.titled(context.language)
+    title = promise.title_in(context.language)
     if promise.days is None:
         return context.say("goods", title=title)
     return context.say("goods-for", title=title, days=context.say("days", count=promise.days))
@@ -186,7 +186,7 @@ def goods(context: PageContext, promise: Promise) -> str:
 def plan_title(context: PageContext, name: str, otherwise: str = "") -> str:
     """Return a plan's title, `otherwise` for a plan that no longer exists."""
     plan = plan_named(context.services.plans, name)
-    return plan.titled(context.language) if plan else otherwise
+    return plan.title_in(context.language) if plan else otherwise
 
 
 def amount_of(context: PageContext, kind: Format, amount: int) -> str:
@@ -273,12 +273,12 @@ def compare_lines(yours: str | None, theirs: str | None) -> tuple[Lines, Lines]:
     else:
         blocks = SequenceMatcher(None, own_lines, other_lines).get_matching_blocks()
     return (
-        _marked(own_lines, ((block.a, block.size) for block in blocks)),
-        _marked(other_lines, ((block.b, block.size) for block in blocks)),
+        _mark_changes(own_lines, ((block.a, block.size) for block in blocks)),
+        _mark_changes(other_lines, ((block.b, block.size) for block in blocks)),
     )
 
 
-def _marked(lines: Sequence[str], alike: Iterable[tuple[int, int]]) -> Lines:
+def _mark_changes(lines: Sequence[str], alike: Iterable[tuple[int, int]]) -> Lines:
     """Return the lines; `alike` are start and length of the blocks that both texts share."""
     shared_places = {place for begin, size in alike for place in range(begin, begin + size)}
     return [(line, place not in shared_places) for place, line in enumerate(lines)]

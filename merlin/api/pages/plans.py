@@ -172,7 +172,7 @@ def _other_plans(context: PageContext, current: CurrentPlan) -> list[str]:
         plan = plan_named(context.services.plans, name)
         ends = current.ends(plan, clock) if plan is not None and plan is not current.plan else None
         if plan is not None and ends is not None:
-            title, day = plan.titled(context.language), until(context, ends)
+            title, day = plan.title_in(context.language), until(context, ends)
             lines.append(context.say("plan-also", plan=title, day=day))
     return lines
 

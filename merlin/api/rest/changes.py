@@ -201,7 +201,7 @@ async def solve_change(
         change = await ctx.write(changes.rewrite, actor, conflicting.change_id, text, theirs.blob)
     else:
         change = await caller.write(changes.solve, change_id, body.take)
-    return _accepted(caller, response, change)
+    return _accept(caller, response, change)
 
 
 @router.post(
@@ -212,7 +212,7 @@ async def solve_change(
 )
 async def retry_change(response: Response, caller: MaterialEditor, change_id: Hex) -> ChangeShown:
     """Queue an edit again that the repository refused; 409 if it is not parked."""
-    return _accepted(caller, response, await caller.write(changes.retry, change_id))
+    return _accept(caller, response, await caller.write(changes.retry, change_id))
 
 
 @router.delete(
@@ -249,7 +249,7 @@ def _problem(request: Request, status: HTTPStatus, code: str, **members: object)
     return JSONResponse(values, status.value, headers, MEDIA_TYPE)
 
 
-def _accepted(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
+def _accept(caller: Caller, response: Response, change: ChangeView) -> ChangeShown:
     response.headers["Location"] = f"/api/changes/{change.id}"
     return ChangeShown.of(change, caller.language)
 

@@ -195,10 +195,10 @@ async def list_plans(caller: Anyone, language: Language) -> PlansShown:
 async def try_plan(caller: Person, language: Language, plan: Name) -> PlanGiven:
     """Start the trial of a plan, once per person; 409 if it was used, or the plan is active."""
     days = await caller.write(plans.start_trial, plan)
-    return _given(caller, plan, days, language)
+    return _give_plan(caller, plan, days, language)
 
 
-def _given(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
+def _give_plan(caller: Caller, plan: str, days: int, language: str) -> PlanGiven:
     title = plan_title(caller.services.plans, plan, language)
     return {"plan": plan, "title": title, "days": days}
 
@@ -208,7 +208,7 @@ def _plan_answer(plan_offer: PlanOffer, language: str) -> PlanShown:
     values = {
         **dict(plan),
         "name": plan.name,
-        "title": plan.titled(language),
+        "title": plan.title_in(language),
         "about": plan.described(language),
         "is_default": plan_offer.is_default,
         "formats": {kind: allowance_of(plan, kind) for kind in Format},
@@ -259,4 +259,4 @@ async def stop_renewal(caller: Person, renewal_id: Id) -> None:
 async def redeem_code(caller: Person, language: Language, body: CodeBody) -> PlanGiven:
     """Redeem a code, once per person; 409 with the reason for an invalid code."""
     promo = await caller.write(plans.redeem_code, body.code)
-    return _given(caller, promo.plan, promo.days, language)
+    return _give_plan(caller, promo.plan, promo.days, language)

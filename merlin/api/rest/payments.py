@@ -117,7 +117,7 @@ def order_view(shape: type[S], purchase: Purchase, language: str, **more: object
         **asdict(promise),
         **asdict(order),
         **asdict(purchase),
-        "title": promise.titled(language),
+        "title": promise.title_in(language),
         "is_renewal": order.renewal_id is not None,
         "pay_url": purchase.pay_url if purchase.state is PurchaseState.PENDING else "",
         "reason": text(language, reason_key(purchase.reason)) if is_canceled else "",

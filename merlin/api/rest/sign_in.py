@@ -191,7 +191,7 @@ async def begin_openid(
     try:
         address = await issuer.sign_in_url(sign_in_state, _redirect_uri(services))
     except OpenIdRefused as error:
-        return _refused(request, error, sign_in_state.back)
+        return _answer_refusal(request, error, sign_in_state.back)
     response = RedirectResponse(address, HTTPStatus.SEE_OTHER)
     set_cookie(request, response, COOKIE, sign_in_state.to_cookie(), SIGN_IN_LIFE)
     return response
@@ -215,11 +215,11 @@ async def finish_openid(
     # A cookie must not redirect people to another site.
     back = local_address(sign_in_state.back) if sign_in_state is not None else "/"
     if sign_in_state is None or not code:
-        return _refused(request, OpenIdRefused("another browser, or no code"), back)
+        return _answer_refusal(request, OpenIdRefused("another browser, or no code"), back)
     try:
         person = await issuer.fetch_person(code, sign_in_state, _redirect_uri(services))
     except OpenIdRefused as error:
-        return _refused(request, error, back)
+        return _answer_refusal(request, error, back)
     entered = await services.write(sign_in.by_openid, *person, browser_of(request))
     response = RedirectResponse(back, HTTPStatus.SEE_OTHER)
     remember_browser(request, response, entered)
@@ -239,7 +239,7 @@ def _redirect_uri(services: ApiServices) -> str:
     return services.config.api.public_url.rstrip("/") + BACK
 
 
-def _refused(request: Request, error: OpenIdRefused, back: str) -> Response:
+def _answer_refusal(request: Request, error: OpenIdRefused, back: str) -> Response:
     """Redirect a person to the sign-in page with the error; answer programs with a problem."""
     log.warning("nobody came by openid", reason=str(error))
     if "text/html" not in request.headers.get("accept", ""):

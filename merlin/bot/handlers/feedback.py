@@ -207,12 +207,12 @@ async def _mark(context: BotContext, turn: Turn, rating: Rating | None) -> None:
     # A reaction may be on a part of the answer without buttons.
     if context.verb or len(parts) == 1:
         buttons = tuple(
-            tuple(_marked(button, rating) for button in row) for row in parts[-1].buttons
+            tuple(_mark_button(button, rating) for button in row) for row in parts[-1].buttons
         )
         await context.bot_api.edit_buttons(context.chat_id, context.message_id, buttons)
 
 
-def _marked(button: Button, rating: Rating | None) -> Button:
+def _mark_button(button: Button, rating: Rating | None) -> Button:
     if rating is None or not button.data.startswith(f"rate:{rating.value}:"):
         return button
     return replace(button, label=f"{button.label} ✓", style=_PRESSED_STYLES[rating])

@@ -121,7 +121,7 @@ async def _show_payment_link(context: BotContext, purchase: Purchase) -> Callabl
         Purchases(context.db).mark_pending(purchase.purchase_id, "", url, purchase.expires_at)
         price = purchase.order.amount.format(context.language)
         label = context.translate("pay-button-subscribe", price=price)
-        arguments = {"title": purchase.order.promise.titled(context.language), "price": price}
+        arguments = {"title": purchase.order.promise.title_in(context.language), "price": price}
         return menu.text_view(
             context, "pay-subscribe", Button(label, url=url), TO_PLAN, **arguments
         )
@@ -247,7 +247,7 @@ def orders(context: BotContext) -> View:
         Button(
             context.translate(
                 "pay-button-order",
-                title=purchase.order.promise.titled(language),
+                title=purchase.order.promise.title_in(language),
                 price=purchase.order.amount.format(language),
             ),
             f"order:{purchase.purchase_id}",
@@ -264,7 +264,7 @@ def order_line(context: BotContext, purchase: Purchase) -> str:
     return context.translate(
         "pay-order",
         at=at,
-        title=purchase.order.promise.titled(context.language),
+        title=purchase.order.promise.title_in(context.language),
         price=purchase.order.amount.format(context.language),
         state=order_state(context, purchase),
         number=purchase.number,

@@ -111,7 +111,7 @@ def stop_code(context: BotContext) -> View:
 def choose_code_plan(context: BotContext) -> View:
     """Ask for the plan of a new code."""
     buttons = [
-        Button(plan.titled(context.language), f"a-code-for:{short_hash(plan.name)}")
+        Button(plan.title_in(context.language), f"a-code-for:{short_hash(plan.name)}")
         for plan in context.services.plans[1:]
     ]
     title = context.translate("pay-admin-code-add")
@@ -123,7 +123,7 @@ def choose_code_plan(context: BotContext) -> View:
 def ask_code(context: BotContext) -> View:
     """Ask for the code and its discount or days."""
     plan = admin.find_by_hash(context, context.services.plans[1:], attrgetter("name"))
-    values, title = {"plan": plan.name}, plan.titled(context.language)
+    values, title = {"plan": plan.name}, plan.title_in(context.language)
     key = "pay-admin-code-write"
     return menu.form(context, key, "a-codes:0", step=ADDING, values=values, title=title)
 
@@ -217,7 +217,7 @@ def show_purchase(context: BotContext, purchase_id: str = "") -> View:
     promo = purchase.order.promo
     return menu.card(
         context,
-        purchase.order.promise.titled(language),
+        purchase.order.promise.title_in(language),
         admin.join_lines(summary, text(language, "pay-admin-code", code=promo) if promo else ""),
         "\n".join(entries),
         "\n".join(_refund_line(context, refund) for refund in details.refunds),
@@ -316,7 +316,7 @@ def choose_refund(context: BotContext) -> View:
         menu.back_or_cancel(f"a-buy:{purchase_id}"),
     )
     message = context.translate("pay-admin-ask-part", rest=rest.format(context.language))
-    return menu.card(context, order.promise.titled(context.language), message, rows=rows)
+    return menu.card(context, order.promise.title_in(context.language), message, rows=rows)
 
 
 def _refundable(
@@ -365,7 +365,7 @@ def reason(context: BotContext) -> View:
     message = context.translate(
         "pay-admin-ask-refund",
         price=amount.format(context.language),
-        title=purchase.order.promise.titled(context.language),
+        title=purchase.order.promise.title_in(context.language),
         user=str(purchase.user_id),
         reason=reason,
         whole="yes" if amount == rest else "no",

@@ -112,7 +112,7 @@ def show_person(context: BotContext, alert: str = "") -> View:
     summary = context.translate(
         "people-what",
         role=" ".join([role, *person.scopes]),
-        plan=plan.titled(context.language) if plan else context.translate("people-no-plans"),
+        plan=plan.title_in(context.language) if plan else context.translate("people-no-plans"),
         speaks=person.language,
     )
     quota_lines = (
@@ -189,7 +189,7 @@ def choose_plan(context: BotContext) -> View:
     person = person_of(context)
     choices = [
         (
-            f"{'▸ ' if plan.name == person.current_plan else ''}{plan.titled(context.language)}",
+            f"{'▸ ' if plan.name == person.current_plan else ''}{plan.title_in(context.language)}",
             f"a-plan-set:{person.id}:{short_hash(plan.name)}",
         )
         for plan in context.services.plans
@@ -331,7 +331,7 @@ def choose_gift_plan(context: BotContext) -> View:
     person, plans = person_of(context), _gift_plans(context)
     key = "people-ask-term" if plans else "people-no-terms"
     choices = [
-        (plan.titled(context.language), f"a-term-d:{person.id}:{short_hash(plan.name)}")
+        (plan.title_in(context.language), f"a-term-d:{person.id}:{short_hash(plan.name)}")
         for plan in plans
     ]
     return _choose(context, person, key, choices, f"a-user:{person.id}")
@@ -357,7 +357,7 @@ def give_plan(context: BotContext) -> View:
     if not 1 <= days <= MAX_DAYS:
         raise Refused(f"a plan for {days} days", "bot-button-old")
     if not menu.is_confirmed(context):
-        title = plan.titled(context.language)
+        title = plan.title_in(context.language)
         who = user_title(context, person)
         text = context.translate("people-ask-term-gift", who=who, title=title, days=days)
         # The update id in the data identifies the question, so that pressing twice gives once.

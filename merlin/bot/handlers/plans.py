@@ -77,7 +77,7 @@ def offer_buttons(context: BotContext, current: CurrentPlan) -> list[Button]:
     sold = {plan.name for plan in plans_for_sale(plans)}
     # A renewing plan is not sold again.
     for plan in (plan for plan in plans if current.renewal(plan) is None):
-        title, price = plan.titled(context.language), plan.xtr
+        title, price = plan.title_in(context.language), plan.xtr
         data = f"offer:{short_hash(plan.name)}"
         if price is not None and (plan.name in sold or plan.trial_days):
             buttons.append(Button(f"{title} · {price.format(context.language)}", data))
@@ -145,7 +145,7 @@ def show_plan(context: BotContext) -> View:
     parts = [*_current_lines(context, current), _session_plan_text(context, current)]
     renewals, renewed, others = [], [], []
     for plan in plans:
-        renewal, title = current.renewal(plan), plan.titled(context.language)
+        renewal, title = current.renewal(plan), plan.title_in(context.language)
         ends = current.ends(plan, context.services.clock())
         if ends is not None and plan is not current.plan and plan is not current.here:
             others.append(context.translate("pay-other", title=title, at=context.moment(ends)))
@@ -181,7 +181,7 @@ handlers.button("plan")(lambda context: replace(show_plan(context), is_new=not c
 def _current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
     if current.plan is UNLIMITED:
         return [context.translate("plan-unlimited")]
-    arguments = {"title": current.plan.titled(context.language)}
+    arguments = {"title": current.plan.title_in(context.language)}
     headline = context.translate("plan-title", **arguments)
     renewal = current.renewal(current.plan)
     if renewal is not None:
@@ -190,7 +190,7 @@ def _current_lines(context: BotContext, current: CurrentPlan) -> list[str]:
         arguments["at"] = context.moment(current.until)
         headline = context.translate("pay-title-until", **arguments)
         if current.next_plan is not UNLIMITED and current.next_plan is not current.plan:
-            next_title = current.next_plan.titled(context.language)
+            next_title = current.next_plan.title_in(context.language)
             headline = context.translate("pay-title-then", **arguments, then=next_title)
     lines = [headline, *left_lines(context, current.plan), *plan_lines(context, current.plan)]
     gifts = gift_lines(context, current.gifts)
@@ -217,7 +217,7 @@ def _session_plan_text(context: BotContext, current: CurrentPlan) -> str:
     ends = current.ends(current.here, context.services.clock())
     arguments = {"at": context.moment(ends)} if ends is not None else {}
     key = "pay-here-until" if arguments else "pay-here"
-    title = current.here.titled(context.language)
+    title = current.here.title_in(context.language)
     headline = context.translate(key, title=title, **arguments)
     return "\n".join([headline, *left_lines(context, current.here)])
 
@@ -241,7 +241,7 @@ def promo_of(context: BotContext, code_hash: str) -> Promo | None:
 def offer_view(context: BotContext, plan: Plan, promo: Promo | None) -> View:
     """Return the view of a plan or pack, at a discount with a code."""
     current, translate = find_current_plan(context), context.translate
-    title, days = plan.titled(context.language), plan.trial_days
+    title, days = plan.title_in(context.language), plan.trial_days
     can_try = may_try(context.services, context.user_id, plan)
     parts = [
         title,
@@ -290,7 +290,7 @@ def _combination_note(context: BotContext, plan: Plan, current: CurrentPlan) -> 
         return context.translate("pay-from", at=context.moment(ends))
     plans = list(context.services.plans)
     if not plan.courses and current.plan in plans and plans.index(current.plan) > plans.index(plan):
-        return context.translate("pay-lower", title=current.plan.titled(context.language))
+        return context.translate("pay-lower", title=current.plan.title_in(context.language))
     return ""
 
 
@@ -325,7 +325,7 @@ def start_plan_trial(context: BotContext) -> View:
     """Start the trial of a plan. Raises NotFound, Refused if it was used before."""
     plan = offered_plan(context)
     days = start_trial(context.services, own_actor(context), plan.name)
-    message = context.translate("pay-tried", title=plan.titled(context.language), days=days)
+    message = context.translate("pay-tried", title=plan.title_in(context.language), days=days)
     return replace(show_plan(context), alert=message, is_loud=True)
 
 
@@ -365,6 +365,6 @@ def _use_code(context: BotContext) -> View:
     context.stop_waiting()
     if not promo.days:
         return offer_view(context, plan, promo)
-    title = plan.titled(context.language)
+    title = plan.title_in(context.language)
     message = context.translate("pay-code-given", title=title, days=promo.days)
     return menu.with_heading(show_plan(context), message)

@@ -40,7 +40,7 @@ def preset_title(context: BotContext, key: str) -> str:
     if key in sessions.BUILT_IN:
         return context.translate(f"preset-{key}")
     if preset := context.services.config.chat.presets.get(key):
-        return preset.titled(context.language)
+        return preset.title_in(context.language)
     own = sessions.OwnPresets(context.db).of(context.user_id)
     return next((preset.name for preset in own if preset.key == key), "")
 

@@ -288,7 +288,7 @@ def tokens(context: BotContext) -> View:
     candidate = first_candidate(context.catalogue, request)
     newest = context.turns.newest(session.session_id)
     model, left_texts = answering_model(context, session), left_lines(context, plan)
-    title = context.translate("plan-title", title=plan.titled(context.language))
+    title = context.translate("plan-title", title=plan.title_in(context.language))
     lines = [
         *_window_lines(
             context, session, newest, window_of(context.services, candidate, plan.window)

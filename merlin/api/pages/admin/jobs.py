@@ -112,7 +112,7 @@ async def show_live(
 ) -> Response:
     """Return the changed part of a job's page; 204 if nothing changed since `seen`."""
     job = await context.read(jobs.get, job_id)
-    if seen == _seen(job):
+    if seen == _change_mark(job):
         return Response(status_code=204)
     is_news = seen.partition(".")[0] != job.state.value
     view = {"is_news": is_news, **_live(context, job)}
@@ -134,7 +134,7 @@ async def cancel_job(context: LauncherContext, job_id: Id, once: FormToken) -> R
     return await submit(context, partial(jobs.cancel, job_id=job_id), once, f"/admin/jobs/{job_id}")
 
 
-def _seen(job: JobDetails) -> str:
+def _change_mark(job: JobDetails) -> str:
     """Return a value that changes with each change of the job."""
     counts = (len(job.events), len(job.losses.train), len(job.losses.test))
     return ".".join((job.state.value, *map(str, counts), f"{job.updated_at:%H%M%S}"))
@@ -149,7 +149,7 @@ def _live(context: PageContext, job: JobDetails) -> dict[str, object]:
         (event.at, event.level, event.message, event.data) for event in reversed(job.events)
     ]
     events = event_lines(job_events, context.language)
-    view = {"job": job, "seen": _seen(job), **curve_view(context, job)}
+    view = {"job": job, "seen": _change_mark(job), **curve_view(context, job)}
     return {**view, "rows": rows, "events": events}
 
 
