@@ -33,7 +33,7 @@ class Shelf:
         self.hits = hits
         self.read = 0
 
-    def ranked(self, terms, _kind, most):
+    def rank_hits(self, terms, _kind, most):
         is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
         return list(self.hits)[:most] if is_known else []
 
