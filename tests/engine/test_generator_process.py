@@ -88,7 +88,7 @@ def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow
 
 
 def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
-    async def text():
+    async def read_line():
         child = await asyncio.create_subprocess_exec(
             "sh",
             "-c",
@@ -100,7 +100,7 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
         with process.ask({"ask": 0}) as answer:
             return await answer.get()
 
-    assert asyncio.run(text()) == {"failed": 1, "why": "it ended with -9"}
+    assert asyncio.run(read_line()) == {"failed": 1, "why": "it ended with -9"}
 
 
 def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
@@ -163,9 +163,9 @@ def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):
         load_base(device="cuda:0")
 
 
-@pytest.mark.parametrize(("asked", "window"), [(0, 1024), (100, 100), (5000, 1024)])
-def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(text, window):
-    assert load_base(context=text).window == window
+@pytest.mark.parametrize(("context", "window"), [(0, 1024), (100, 100), (5000, 1024)])
+def test_the_window_is_what_is_asked_for_and_never_more_than_the_base_has(context, window):
+    assert load_base(context=context).window == window
 
 
 def test_the_process_leaves_at_once_when_the_engine_is_gone():
