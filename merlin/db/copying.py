@@ -13,9 +13,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from psycopg import Connection, sql
+from psycopg import Connection, DataError, sql
 
 from merlin.core.errors import MerlinError, Refused
+from merlin.core.log import redact
 from merlin.db.connections import open_session
 from merlin.db.database import driver_errors
 
@@ -64,9 +65,14 @@ def _copy(
     for table in tables:
         columns = [name for (name,) in target.execute(_COLUMNS, (table,))]
         sent = Counter[str]()
-        with target.cursor().copy(_statement("COPY {} ({}) FROM STDIN", table, columns)) as copy:
-            for row in _count_rows(_sqlite_rows(lite, table, columns), sent):
-                copy.write_row(row)
+        statement = _statement("COPY {} ({}) FROM STDIN", table, columns)
+        try:
+            with target.cursor().copy(statement) as copy:
+                for row in _count_rows(_sqlite_rows(lite, table, columns), sent):
+                    copy.write_row(row)
+        except DataError as error:  # SQLite stores any value in any column
+            reason = redact(str(error)).partition("\n")[0]
+            raise MerlinError(reason, "migrate-db-value", table=table, reason=reason) from error
         stored = Counter[str]()
         for _ in _count_rows(_postgresql_rows(target, table, columns), stored):
             pass

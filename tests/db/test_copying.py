@@ -11,12 +11,13 @@ import pytest
 import yaml
 
 from merlin.cli import main
-from merlin.core.clock import utc_now
+from merlin.core.clock import iso, utc_now
 from merlin.core.heartbeat import Heartbeat
 from merlin.db.copying import SEEDED
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.processes import Heartbeats
+from merlin.db.tables import SETTING
 
 pytestmark = pytest.mark.integration
 
@@ -99,6 +100,17 @@ def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(place, empty, 
     code, captured = called(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", place)
     assert code == 1
     assert "Traceback" not in captured.err
+
+
+def test_a_value_that_postgresql_does_not_take_is_told_with_its_table(place, empty, capsys):
+    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database, database.atomic():
+        migrate(database)
+        row = {"name": "odd", "value": "a\0b", "by_whom": "cli:vera", "at": iso(utc_now())}
+        database.put(SETTING.insert(row))
+    code, captured = called(capsys, empty, "--config", place)
+    assert (code, "The table setting has a value" in captured.err) == (1, True), captured.err
+    with open_database(empty) as target:
+        assert target.count(SETTING, SETTING.name == "odd") == 0
 
 
 def test_tables_of_a_new_schema_that_have_rows_are_known(empty):
