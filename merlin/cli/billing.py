@@ -314,7 +314,8 @@ def add(
     percent: Annotated[int, typer.Option(min=0, max=MAX_PERCENT, help="Discount in per cent.")] = 0,
     uses: Annotated[int | None, typer.Option(min=1, help="For so many people at most.")] = None,
     until: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Up to this day, left out.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Until this day, which is not included."),
     ] = None,
     config: ConfigPath = DEFAULT,
     json: AsJson = False,

@@ -204,7 +204,9 @@ Since = Annotated[
 ]
 Until = Annotated[
     datetime | None,
-    typer.Option(formats=["%Y-%m-%d"], help="Up to this day, itself left out. Default to now."),
+    typer.Option(
+        formats=["%Y-%m-%d"], help="Until this day, which is not included; now by default."
+    ),
 ]
 _DEFAULT_DAYS = 366
 

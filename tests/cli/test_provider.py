@@ -55,7 +55,7 @@ def test_whole_suite_passes_and_ends_with_exit_code_0(run, url):
     ("language", "words"),
     [
         ("ru", ["что доказывает", "отдаёт файл байт в байт", "прошла"]),
-        ("en", ["what it proves", "gives a file back byte for byte", "passed"]),
+        ("en", ["what it proves", "returns a file byte for byte", "passed"]),
     ],
 )
 def test_results_are_a_table_in_both_languages(run, url, monkeypatch, language, words):
@@ -86,7 +86,7 @@ def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeyp
     ("words", "code", "told"),
     [
         (["http://127.0.0.1:9/v1"], 1, "cannot be reached"),
-        (["127.0.0.1:9"], 2, "no URL of a server"),
+        (["127.0.0.1:9"], 2, "isn't a server URL"),
         ([], 2, "Name the server"),
         (["http://127.0.0.1:9", "--only", "jobs.fly"], 2, "merlin provider test --list"),
         (["http://127.0.0.1:9", "--timeout-s", "0"], 2, "--timeout-s"),
