@@ -78,32 +78,32 @@ def sum_refunds(entries: Sequence[Entry]) -> int:
 def find_inconsistencies(entries: Sequence[Entry]) -> Iterator[str]:
     """Return a line for each inconsistency of a whole ledger; none for a consistent one."""
     by_entry_id = {entry.entry_id: entry for entry in entries}
-    resting: dict[int, list[Entry]] = defaultdict(list)
+    referring: dict[int, list[Entry]] = defaultdict(list)
     for entry in entries:
         if entry.amount.minor < 0:
             yield f"row {entry.entry_id}: a negative amount"
         if entry.refers is not None:
-            resting[entry.refers].append(entry)
+            referring[entry.refers].append(entry)
     for entry in entries:
-        yield from _rest_faults(entry, by_entry_id)
-        above = resting[entry.entry_id]
+        yield from _find_reference_faults(entry, by_entry_id)
+        above = referring[entry.entry_id]
         if entry.kind is EntryKind.PAYMENT and len(above) != 1:
             yield f"payment {entry.entry_id}: {len(above)} grants"
         elif entry.kind is EntryKind.PAYMENT and above[0].amount != entry.amount:
             yield f"payment {entry.entry_id}: granted for another amount"
         elif entry.kind is EntryKind.GRANT:
-            yield from _grant_faults(entry, above)
+            yield from _find_grant_faults(entry, above)
 
 
-_RESTS_ON = {
+_REFERS_TO = {
     EntryKind.GRANT: EntryKind.PAYMENT,
     EntryKind.REFUND: EntryKind.GRANT,
     EntryKind.REVOCATION: EntryKind.GRANT,
 }
 
 
-def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
-    requested = _RESTS_ON.get(entry.kind)
+def _find_reference_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
+    requested = _REFERS_TO.get(entry.kind)
     found = known.get(entry.refers) if entry.refers is not None else None
     if (found.kind if found else None) is not requested:
         yield f"row {entry.entry_id}: a {entry.kind.value} that rests on no {requested}"
@@ -111,9 +111,9 @@ def _rest_faults(entry: Entry, known: dict[int, Entry]) -> Iterator[str]:
         yield f"row {entry.entry_id}: another currency than row {found.entry_id}"
 
 
-def _grant_faults(grant: Entry, resting: Sequence[Entry]) -> Iterator[str]:
-    back = sum_refunds(resting)
-    revoked = sum(each.kind is EntryKind.REVOCATION for each in resting)
+def _find_grant_faults(grant: Entry, referring: Sequence[Entry]) -> Iterator[str]:
+    back = sum_refunds(referring)
+    revoked = sum(each.kind is EntryKind.REVOCATION for each in referring)
     if back > grant.amount.minor:
         yield f"grant {grant.entry_id}: more went back than was paid"
     if revoked != int(back == grant.amount.minor and back > 0):
@@ -143,7 +143,7 @@ class Ledger(Repository):
         None for a payment that is already stored: then nothing changes. A grant that `is_empty`
         grants nothing. Raises NotFound for an unknown purchase.
         """
-        purchase, outside_id = self._held(purchase_id), payment.outside_id
+        purchase, outside_id = self._lock_purchase(purchase_id), payment.outside_id
         paid = self._add(
             purchase,
             f"payment:{purchase.order.gateway.value}:{outside_id}",
@@ -166,8 +166,8 @@ class Ledger(Repository):
         if grant is None:
             raise AssertionError(f"payment {paid.entry_id} was granted before it was stored")
         if has_use:
-            self._give(purchase, grant.entry_id)
-        self._move(purchase, PurchaseState.PAID)
+            self._apply_grant(purchase, grant.entry_id)
+        self._advance(purchase, PurchaseState.PAID)
         condition = PURCHASE.id == purchase.purchase_id
         # A fully refunded order that is paid once more becomes paid again.
         is_back = PURCHASE.state == PurchaseState.REFUNDED.value
@@ -178,7 +178,7 @@ class Ledger(Repository):
         self.db.change(PURCHASE.update(known).where(condition & (PURCHASE.outside_id == "")))
         return grant
 
-    def _give(self, purchase: Purchase, grant_id: int) -> None:
+    def _apply_grant(self, purchase: Purchase, grant_id: int) -> None:
         """Grant what was promised; a person without data gets nothing, and admins are notified."""
         promise, user_id, now = purchase.order.promise, purchase.user_id, self._clock()
         lasts = timedelta(days=promise.days) if promise.days is not None else None
@@ -210,7 +210,7 @@ class Ledger(Repository):
         grant = None if paid is None else self._find(f"grant:{paid.entry_id}")
         if grant is None:
             raise NotFound(f"no payment {gateway_refund.payment_id}", "billing-no-payment")
-        purchase = self._held(grant.purchase_id)
+        purchase = self._lock_purchase(grant.purchase_id)
         key = f"refund:{gateway.value}:{gateway_refund.outside_id}"
         if self._find(key) is not None:
             return None
@@ -232,10 +232,10 @@ class Ledger(Repository):
             reason=storable_text(reason)[:_MAX_TEXT_LENGTH],
         )
         if refund is not None:
-            self._take_back(purchase, grant)
+            self._revoke(purchase, grant)
         return refund
 
-    def _take_back(self, purchase: Purchase, grant: Entry) -> None:
+    def _revoke(self, purchase: Purchase, grant: Entry) -> None:
         """Revoke the grant, completely if no money is left for it."""
         rest, length = (
             self.remaining_amount(grant.entry_id),
@@ -255,7 +255,7 @@ class Ledger(Repository):
         grants = (entry.entry_id for entry in entries if entry.kind is EntryKind.GRANT)
         is_all_back = not any(self.remaining_amount(each).minor for each in grants)
         is_back = PurchaseState.REFUNDED if is_all_back else PurchaseState.REFUNDED_IN_PART
-        self._move(purchase, is_back)
+        self._advance(purchase, is_back)
 
     def _end_renewal(self, purchase: Purchase) -> None:
         """Stop the plan's renewals of a person who has no term of it left after a refund."""
@@ -290,7 +290,7 @@ class Ledger(Repository):
         rest = grant.amount.minor - sum(row["amount"] for row in rows)
         return Amount(rest, grant.amount.currency)
 
-    def _held(self, purchase_id: str) -> Purchase:
+    def _lock_purchase(self, purchase_id: str) -> Purchase:
         """Return the purchase; it and its person are locked until the transaction ends."""
         purchase = self._purchases.get(purchase_id)
         if purchase.user_id:
@@ -300,7 +300,7 @@ class Ledger(Repository):
         )
         return self._purchases.get(purchase_id)
 
-    def _move(self, purchase: Purchase, state: PurchaseState) -> None:
+    def _advance(self, purchase: Purchase, state: PurchaseState) -> None:
         before = [each.value for each in PurchaseState if each.rank < state.rank]
         condition = (PURCHASE.id == purchase.purchase_id) & PURCHASE.state.in_(before)
         values = {"state": state.value, "look_at": None}

@@ -1,16 +1,16 @@
-r"""A purchase: one order of one plan by one person, from the first tap to the last refund.
+r"""A purchase: one order of one plan by one person, from its creation to its last refund.
 
     created -> asking -> pending -> [held] -> paid -> refunded in part -> refunded
                  |          |          \-> canceled
                  \-(again)--/----------> canceled | expired
 
-The row is committed before anything is asked outside, and its id is the key that is asked under,
-so asking again is the same order. States have ranks: what comes late or twice never goes back.
-Money that comes for an order that was given up is taken as what it is: the order is paid; and one
-of which all went back, and that is paid once more, is refunded in part.
+The row is committed before the gateway is called, and its id is the idempotency key of the call, so
+a repeated call is the same order. States have ranks: a late or repeated event never sets a lower
+one. If a payment arrives for an order that was canceled or has expired, the order is paid; a fully
+refunded order that is paid once more is refunded in part.
 
-Every change of a state is an UPDATE that names the states it may come from, so of two that meet
-one happens.
+Every change of state is an UPDATE with the allowed previous states as its condition, so of two
+concurrent changes one is made.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ _RANKS = {
     PurchaseState.REFUNDED: 7,
 }
 # The gateway is polled this long for an order that was not paid.
-LOOKED_FOR = timedelta(days=3)
+POLL_DURATION = timedelta(days=3)
 # Pauses before a silent gateway is polled again; the last one is repeated.
-LOOKS = (
+POLL_DELAYS = (
     timedelta(minutes=1),
     timedelta(minutes=5),
     timedelta(minutes=30),
@@ -180,16 +180,16 @@ class Purchase:
         return self.state.is_open and now < self.expires_at
 
 
-def _named(text: str) -> Any:
+def _matches_reference(text: str) -> Any:
     """Return the condition of the orders of this person, or of this number."""
     if text.isascii() and text.isdigit() and len(text) <= _MAX_USER_LENGTH:
         condition = PURCHASE.user_id == int(text)
     else:
         condition = PURCHASE.id == ""
-    return condition | _numbered(text) if len(text) >= _NUMBER_LENGTH else condition
+    return condition | _has_number(text) if len(text) >= _NUMBER_LENGTH else condition
 
 
-def _numbered(number: str) -> Any:
+def _has_number(number: str) -> Any:
     """Return the condition of the orders whose id starts with these digits."""
     return PURCHASE.id.between(number, f"{number}g")
 
@@ -201,7 +201,7 @@ def order_number(purchase_id: str) -> str:
 
 def next_poll_delay(looks: int) -> timedelta:
     """Return the pause before the next poll, after this many."""
-    return LOOKS[min(looks, len(LOOKS) - 1)]
+    return POLL_DELAYS[min(looks, len(POLL_DELAYS) - 1)]
 
 
 _PURCHASES = RowMap(
@@ -237,12 +237,12 @@ class Purchases(Repository):
             purchase_id = sha256(key.encode()).hexdigest()[:ID_LENGTH]
         else:
             purchase_id = secrets.token_hex(ID_LENGTH // 2)
-            rows = self.db.rows(_of(order.user_id).where(PURCHASE.state.in_(_OPEN)))
-            found = _PURCHASES.read_all(rows, self.db)
-            waiting = [each for each in found if each.may_be_paid(now)]
-            for same in waiting:
-                if same.order == order:
-                    return same
+            rows = self.db.rows(_select_purchases(order.user_id).where(PURCHASE.state.in_(_OPEN)))
+            purchases = _PURCHASES.read_all(rows, self.db)
+            waiting = [purchase for purchase in purchases if purchase.may_be_paid(now)]
+            for existing in waiting:
+                if existing.order == order:
+                    return existing
             if len(waiting) >= MAX_OPEN:
                 raise Refused(f"{len(waiting)} open orders", "billing-too-many")
         ends = now + lasts
@@ -264,17 +264,17 @@ class Purchases(Repository):
         """
         named = storable_text(text).strip("№# ").lower()
         if len(named) == _NUMBER_LENGTH:
-            query = PURCHASE.select().where(_numbered(named)).order_by(PURCHASE.id)
-            found = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)
-            if len(found) > 1:
+            query = PURCHASE.select().where(_has_number(named)).order_by(PURCHASE.id)
+            purchases = _PURCHASES.read_all(self.db.rows(query.limit(2)), self.db)
+            if len(purchases) > 1:
                 raise Refused(f"several purchases {named}", "billing-several", number=named)
-            if found:
-                return found[0]
+            if purchases:
+                return purchases[0]
         return self.get(named)
 
     def of(self, user_id: int, limit: int = 50) -> list[Purchase]:
         """Return a person's purchases, newest first."""
-        return _PURCHASES.read_all(self.db.rows(_of(user_id).limit(limit)), self.db)
+        return _PURCHASES.read_all(self.db.rows(_select_purchases(user_id).limit(limit)), self.db)
 
     def with_code(self, user_id: int, code: str) -> list[Purchase]:
         """Return a person's unpaid purchases that use a code, newest first."""
@@ -296,7 +296,7 @@ class Purchases(Repository):
         if state:
             query = query.where(PURCHASE.state == state)
         if whose:
-            query = query.where(_named(whose.strip("№# ").lower()))
+            query = query.where(_matches_reference(whose.strip("№# ").lower()))
         return _PURCHASES.read_all(self.db.rows(query.limit(limit)), self.db)
 
     def find_by_payment(self, gateway: Gateway, outside_id: str) -> Purchase | None:
@@ -329,10 +329,10 @@ class Purchases(Repository):
         these = condition & PURCHASE.state.in_(_GIVEN_UP)
         these = these if is_closed else these & is_over
         self.db.change(PURCHASE.update({"look_at": None}).where(these))
-        self._free_use(purchase_id)
+        self._release_code(purchase_id)
         return was_open
 
-    def _free_use(self, purchase_id: str) -> None:
+    def _release_code(self, purchase_id: str) -> None:
         """Release the code's use of an order that can no longer be paid.
 
         Another order of the same person with the same code may still be paid: then it gets the use.
@@ -397,13 +397,13 @@ class Purchases(Repository):
         # Locked in one order, so that two processes never deadlock.
         query = PURCHASE.select().where(is_due).order_by(PURCHASE.look_at, PURCHASE.id)
         rows = self.db.rows(query.limit(limit))
-        return [_PURCHASES.read(row, self.db) for row in rows if self._is_mine(row, now)]
+        return [_PURCHASES.read(row, self.db) for row in rows if self._claim_poll(row, now)]
 
-    def _is_mine(self, row: Row, now: datetime) -> bool:
+    def _claim_poll(self, row: Row, now: datetime) -> bool:
         """Claim one poll; False if another process has it, or polling has ended."""
         looks, look_at = row["looks"] + 1, None
         ends = from_iso(row["expires_at"])
-        if now <= max(from_iso(row["created_at"]) + LOOKED_FOR, ends + LOOKS[-1]):
+        if now <= max(from_iso(row["created_at"]) + POLL_DURATION, ends + POLL_DELAYS[-1]):
             later = now + next_poll_delay(looks)
             # Also at the time the order expires.
             look_at = min(later, ends) if now < ends else later
@@ -412,7 +412,7 @@ class Purchases(Repository):
         if not self.db.change(PURCHASE.update(values).where(condition)):
             return False
         if look_at is None:
-            self._free_use(row["id"])
+            self._release_code(row["id"])
         return True
 
     @transaction
@@ -429,6 +429,6 @@ class Purchases(Repository):
         self.db.change(PURCHASE.update({"look_at": iso(at)}).where(is_later))
 
 
-def _of(user_id: int) -> Any:
+def _select_purchases(user_id: int) -> Any:
     query = PURCHASE.select().where(PURCHASE.user_id == user_id)
     return query.order_by(PURCHASE.created_at.desc(), PURCHASE.id.desc())

@@ -32,7 +32,7 @@ from merlin.db.values import RowMap
 __all__ = ["Allowance", "Format", "Plan"]
 
 # Limit of a format that a plan does not name.
-FREELY = Allowance()
+NO_LIMIT = Allowance()
 
 
 class Source(StrEnum):
@@ -63,10 +63,10 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
     the first one of the configuration, else UNLIMITED. A plan that was removed from the
     configuration counts as the default one.
     """
-    had = {*names}
-    if not had:
+    plan_names = {*names}
+    if not plan_names:
         return next(iter(plans), UNLIMITED)
-    mine = [plan for plan in plans if plan.name in had and not plan.is_pack]
+    mine = [plan for plan in plans if plan.name in plan_names and not plan.is_pack]
     own = [each for each in mine if dataset in each.courses]
     general = [each for each in mine if not each.courses]
     return next(reversed(own or general or plans[:1]), UNLIMITED)
@@ -74,7 +74,7 @@ def plan_of(plans: Sequence[Plan], names: Iterable[str], dataset: str | None = N
 
 def allowance_of(plan: Plan, kind: Format) -> Allowance:
     """Return the limits of this format."""
-    return getattr(plan, kind) or FREELY
+    return getattr(plan, kind) or NO_LIMIT
 
 
 def is_limited(allowance: Allowance) -> bool:
@@ -109,7 +109,7 @@ def plans_for_sale(plans: Sequence[Plan]) -> list[Plan]:
 
 
 # Above any useful number, below the limit of a database.
-MOST = 1_000_000
+MAX_GIFT = 1_000_000
 
 
 class Period(StrEnum):
@@ -230,8 +230,8 @@ class Gifts(Repository):
 
         Raises Refused if the amount is not 1 to MOST.
         """
-        if not 1 <= gift.amount <= MOST:
-            raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MOST)
+        if not 1 <= gift.amount <= MAX_GIFT:
+            raise Refused(f"a gift of {gift.amount}", "quota-gift-amount", most=MAX_GIFT)
         values = {"format": gift.kind.value, "amount": gift.amount, "reason": gift.reason}
         gift = replace(gift, key=gift.key or None, at=self._clock())
         row = _GIFTS.write(gift, but=("gift_id", "used"))
@@ -304,7 +304,7 @@ scope = excluded.scope, day = excluded.day, month = excluded.month, at = exclude
 _ABANDONED = """
 SELECT update_id FROM quota_use WHERE state = 'reserved' AND bot_id = ? AND at < ?
 """
-_ANEW = """
+_REFRESH = """
 UPDATE quota_use SET at = ? WHERE bot_id = ? AND update_id = ? AND state = 'reserved'
 """
 _SETTLE = """
@@ -340,7 +340,7 @@ class Quotas(BotRepository):
         for state, stored, gift_id in self.db.sql(_FIND, self._bot_id, update_id):
             if state != UseState.RETURNED.value:
                 # The process that answers it now has the full time: it is not released meanwhile.
-                self.db.sql(_ANEW, iso(self._clock()), self._bot_id, update_id)
+                self.db.sql(_REFRESH, iso(self._clock()), self._bot_id, update_id)
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         scope, gift_id = scope_of(plan), None

@@ -92,7 +92,7 @@ class Facets:
 
 
 # ruff: noqa: S608 - only our own names are put into these statements
-_OF_NEWEST = (
+_NEWEST_VERDICT = (
     "SELECT id FROM verdict WHERE dataset = ? AND position IS NOT NULL"
     " ORDER BY position DESC LIMIT 1"
 )
@@ -102,17 +102,17 @@ _FILTERS = {
     "split": "example_id IN (SELECT example_id FROM taught_example"
     f" WHERE dataset = ? AND end_build = {NO_END} AND split = ?)",
 }
-_HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_OF_NEWEST}))"
+_HAS_FINDING = f"path IN (SELECT path FROM finding WHERE verdict_id = ({_NEWEST_VERDICT}))"
 # Searched before sorting: otherwise PostgreSQL may scan a whole dataset in descending order.
-_SAYING = (
+_WORD_MATCHES = (
     "WITH saying AS MATERIALIZED (SELECT id, dataset, path, example_id FROM example_entry"
     " WHERE to_tsvector('simple', words) @@ to_tsquery('simple', ?)) SELECT * FROM saying"
 )
 _COLUMNS = "entry.id, entry.dataset, entry.path, entry.example_id"
-_PART = """
+_PAGE = """
 SELECT part.id, part.example_id, part.path, file.blob, said.text, wrote.author,
     made.committed_at, taught.split
-FROM ({part}) AS part
+FROM ({page}) AS part
 JOIN dataset_file AS file ON file.dataset = part.dataset AND file.path = part.path
 JOIN dataset_text AS said ON said.blob = file.blob
 LEFT JOIN example AS wrote
@@ -167,12 +167,12 @@ class ExampleEntries(Repository):
             known |= self._blobs(dataset, paths)
         gone = sorted(path for path in known if requested[path] is None)
         for old in in_portions(gone, _AT_ONCE):
-            self.db.run_in_transaction(partial(self._put, dataset, old, ()))
+            self.db.run_in_transaction(partial(self._replace_entries, dataset, old, ()))
         new = [path for path, blob in sorted(requested.items()) if blob and known.get(path) != blob]
         entries = map_many(_entry, self._files(dataset, requested, new), len(new))
-        for some in in_portions(entries, _AT_ONCE):
-            old = [str(row["path"]) for row, _ in some if row["path"] in known]
-            self.db.run_in_transaction(partial(self._put, dataset, old, some))
+        for portion in in_portions(entries, _AT_ONCE):
+            old = [str(row["path"]) for row, _ in portion if row["path"] in known]
+            self.db.run_in_transaction(partial(self._replace_entries, dataset, old, portion))
 
     def _blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
         columns = EXAMPLE_ENTRY.path, EXAMPLE_ENTRY.blob
@@ -183,17 +183,17 @@ class ExampleEntries(Repository):
     def _files(
         self, dataset: str, blobs: Mapping[str, str | None], paths: Sequence[str]
     ) -> Iterator[_File]:
-        for some in in_portions(paths, _AT_ONCE):
-            condition = DATASET_TEXT.blob.in_([blobs[path] for path in some])
+        for portion in in_portions(paths, _AT_ONCE):
+            condition = DATASET_TEXT.blob.in_([blobs[path] for path in portion])
             texts = {
                 row["blob"]: row["text"]
                 for row in self.db.rows(DATASET_TEXT.select().where(condition))
             }
-            for path in some:
+            for path in portion:
                 blob = str(blobs[path])
                 yield dataset, path, blob, texts.get(blob)
 
-    def _put(
+    def _replace_entries(
         self, dataset: str, old: Sequence[str], entries: Sequence[tuple[Row, Sequence[Row]]]
     ) -> None:
         for table in (EXAMPLE_ENTRY, EXAMPLE_TAG) if old else ():
@@ -205,8 +205,8 @@ class ExampleEntries(Repository):
     def drop(self, dataset: str) -> None:
         """Delete the entries of a removed dataset."""
         for table in (EXAMPLE_ENTRY, EXAMPLE_TAG):
-            some = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
-            these = (table.dataset == dataset) & table.path.in_(some)
+            portion = table.select(table.path).where(table.dataset == dataset).limit(CHUNK)
+            these = (table.dataset == dataset) & table.path.in_(portion)
             while self.db.run_in_transaction(partial(self.db.change, table.delete().where(these))):
                 pass
 
@@ -227,9 +227,9 @@ class ExampleEntries(Repository):
             number = "found.rowid"
             source = f"example_search AS found CROSS JOIN {source} ON entry.id = {number}"
             conditions.append("example_search MATCH ?")
-            values.append(_matching(dataset, match_query(terms)))
+            values.append(_match_in_dataset(dataset, match_query(terms)))
         elif terms:
-            source = f"({_SAYING}) AS entry"
+            source = f"({_WORD_MATCHES}) AS entry"
             values.insert(0, vector_query(terms))
         if before:
             conditions.append(f"{number} < ?")
@@ -241,21 +241,21 @@ class ExampleEntries(Repository):
         if example_filter.has_finding:
             conditions.append(f"entry.{_HAS_FINDING}")
             values.append(dataset)
-        part = (
+        page = (
             f"SELECT {_COLUMNS} FROM {source} WHERE {' AND '.join(conditions)}"
             f" ORDER BY {number} DESC LIMIT ?"
         )
-        rows = self.db.sql(_PART.format(part=part, no_end=NO_END), *values, limit)
-        return [_read(row) for row in rows]
+        rows = self.db.sql(_PAGE.format(page=page, no_end=NO_END), *values, limit)
+        return [_entry_from_row(row) for row in rows]
 
     def text(self, dataset: str, example_id: str) -> str | None:
         """Return the text of an example's file, None if it does not exist."""
         condition = (EXAMPLE_ENTRY.dataset == dataset) & (EXAMPLE_ENTRY.example_id == example_id)
         blob = EXAMPLE_ENTRY.select(EXAMPLE_ENTRY.blob).where(condition)
-        found = self.db.value(
+        text = self.db.value(
             DATASET_TEXT.select(DATASET_TEXT.text).where(DATASET_TEXT.blob.in_(blob))
         )
-        return None if found is None else str(found)
+        return None if text is None else str(text)
 
     def nearest(self, dataset: str, stems: Sequence[str], limit: int) -> list[str]:
         """Return the texts of training examples that share the rarest stems, best first."""
@@ -264,7 +264,9 @@ class ExampleEntries(Repository):
         query = _NEAREST_POSTGRESQL
         if self.db.dialect == "sqlite":
             query = _NEAREST
-            either = _matching(dataset, " OR ".join(f"({match_query([term])})" for term in terms))
+            either = _match_in_dataset(
+                dataset, " OR ".join(f"({match_query([term])})" for term in terms)
+            )
         rows = self.db.sql(query.format(no_end=NO_END), either, dataset, limit)
         return [str(content) for (content,) in rows if content is not None]
 
@@ -276,21 +278,21 @@ class ExampleEntries(Repository):
             " ORDER BY id DESC LIMIT 1"
         )
         train, test = next(iter(self.db.sql(sides, dataset)), (0, 0))
-        found = (
+        count_findings = (
             "SELECT COUNT(DISTINCT path) FROM finding"
-            f" WHERE verdict_id = ({_OF_NEWEST}) AND SUBSTR(path, 1, 9) = 'examples/'"
+            f" WHERE verdict_id = ({_NEWEST_VERDICT}) AND SUBSTR(path, 1, 9) = 'examples/'"
         )
         return Facets(
             total=self.db.count(EXAMPLE_ENTRY, condition),
-            tags=self._counted("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
-            authors=self._counted("SELECT author, COUNT(*) FROM example", "author", dataset),
+            tags=self._count_by("SELECT tag, COUNT(*) FROM example_tag", "tag", dataset),
+            authors=self._count_by("SELECT author, COUNT(*) FROM example", "author", dataset),
             splits={"train": train, "test": test} if train else {},
-            with_finding=self.db.sql(found, dataset)[0][0],
+            with_finding=self.db.sql(count_findings, dataset)[0][0],
         )
 
-    def _counted(self, what: str, column: str, dataset: str) -> list[tuple[str, int]]:
+    def _count_by(self, what: str, column: str, dataset: str) -> list[tuple[str, int]]:
         rows = self.db.sql(f"{what} WHERE dataset = ? GROUP BY {column}", dataset)
-        return sorted(((name, count) for name, count in rows), key=lambda each: (-each[1], each[0]))
+        return sorted(((name, count) for name, count in rows), key=lambda item: (-item[1], item[0]))
 
     def findings(self, dataset: str, paths: Sequence[str]) -> list[Finding]:
         """Return the findings on these files at the newest commit."""
@@ -311,13 +313,13 @@ def _entry(file: _File) -> tuple[Row, list[Row]]:
     return row, [{"dataset": dataset, "tag": tag, "path": path} for tag in tags]
 
 
-def _matching(dataset: str, terms: str) -> str:
+def _match_in_dataset(dataset: str, terms: str) -> str:
     """Return the FTS5 query for terms within one dataset, whose name may be punctuation only."""
     named = " AND ".join(f'"{word}"' for word in split_words(fold(dataset)))
     return f"{f'dataset : ({named}) AND ' if named else ''}words : ({terms})"
 
 
-def _read(row: Sequence[object]) -> ExampleEntry:
+def _entry_from_row(row: Sequence[object]) -> ExampleEntry:
     number, example_id, path, blob, text, author, at, split = row
     return ExampleEntry(
         int(str(number)),

@@ -113,10 +113,10 @@ def sync_files(source: GitSource, index: FileIndex) -> bool:
         for texts in _texts(source, index, sorted({blob for blob in files.values() if blob})):
             index.add(texts)
         index.keep(name, now[name], files)
-    gone = before.keys() - now.keys()
-    for name in gone:
+    deleted = before.keys() - now.keys()
+    for name in deleted:
         index.drop(name)
-    return bool(changed or gone)
+    return bool(changed or deleted)
 
 
 def restore_texts(source: GitSource, index: FileIndex) -> int:
@@ -184,7 +184,7 @@ def apply_pending_changes(
     return [by_path[path] for path in sorted(by_path)]
 
 
-_COMING = ""  # stored while the files of a new dataset are being written
+_INCOMPLETE = ""  # stored while the files of a new dataset are being written
 
 
 _FILES = RowMap(FileText)
@@ -203,7 +203,7 @@ class FileIndex(Repository):
         query = (
             DATASET_TREE.select(DATASET_TREE.dataset, count)
             .join(DATASET_FILE, JOIN.LEFT_OUTER, on=joined)
-            .where(DATASET_TREE.tree != _COMING)
+            .where(DATASET_TREE.tree != _INCOMPLETE)
             .group_by(DATASET_TREE.dataset)
         )
         rows = sorted(self.db.rows(query), key=lambda row: str(row["dataset"]))
@@ -225,7 +225,7 @@ class FileIndex(Repository):
     def is_known(self, dataset: str) -> bool:
         """Return whether a dataset exists at the newest commit."""
         row = self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset))
-        return row is not None and row["tree"] != _COMING
+        return row is not None and row["tree"] != _INCOMPLETE
 
     def title(self, dataset: str) -> Localised:
         """Return a dataset's title, empty when dataset.yaml could not be parsed."""
@@ -378,17 +378,17 @@ class FileIndex(Repository):
         known = self._kept_blobs(dataset, sorted(files))
         # Before the files: after a crash in between the tree is still the old one, so it is redone.
         ExampleEntries(self.db).follow(dataset, files)
-        gone = [path for path in known if files[path] != known[path]]
+        deleted = [path for path in known if files[path] != known[path]]
         new = [path for path, blob in sorted(files.items()) if blob and known.get(path) != blob]
         rows: list[Row] = [{"dataset": dataset, "path": path, "blob": files[path]} for path in new]
         if not self.db.row(DATASET_TREE.select().where(DATASET_TREE.dataset == dataset)):
             # A new dataset's files are added in batches; lists omit it until they are complete.
-            self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _COMING}))
+            self.db.put(DATASET_TREE.insert({"dataset": dataset, "tree": _INCOMPLETE}))
             for portion in in_portions(rows):
                 self.db.add_many(DATASET_FILE, portion)
             rows = []
-        self._switch(dataset, tree, gone, rows)
-        self._sweep([known[path] for path in gone])
+        self._replace_files(dataset, tree, deleted, rows)
+        self._delete_unused([known[path] for path in deleted])
 
     def _kept_blobs(self, dataset: str, paths: Sequence[str]) -> dict[str, str]:
         """Return path -> cached blob of these files."""
@@ -400,8 +400,10 @@ class FileIndex(Repository):
         return known
 
     @transaction
-    def _switch(self, dataset: str, tree: str, gone: Sequence[str], new: Sequence[Row]) -> None:
-        for portion in in_portions(gone, CHUNK):
+    def _replace_files(
+        self, dataset: str, tree: str, deleted: Sequence[str], new: Sequence[Row]
+    ) -> None:
+        for portion in in_portions(deleted, CHUNK):
             named = (DATASET_FILE.dataset == dataset) & DATASET_FILE.path.in_(portion)
             self.db.change(DATASET_FILE.delete().where(named))
         self.db.add_many(DATASET_FILE, new)
@@ -412,10 +414,10 @@ class FileIndex(Repository):
 
     def drop(self, dataset: str) -> None:
         """Delete the files of a removed dataset and their unused texts."""
-        held = set(self.blobs(dataset).values())
+        blobs = set(self.blobs(dataset).values())
         ExampleEntries(self.db).drop(dataset)
         self._drop(dataset)
-        self._sweep(held)
+        self._delete_unused(blobs)
 
     @transaction
     def _drop(self, dataset: str) -> None:
@@ -426,22 +428,22 @@ class FileIndex(Repository):
 
     def delete_unused_texts(self) -> int:
         """Delete the texts that no file and no edit uses; return how many."""
-        free = DATASET_TEXT.select(DATASET_TEXT.blob).where(_is_free())
-        return self._sweep(row["blob"] for row in self.db.rows(free))
+        free = DATASET_TEXT.select(DATASET_TEXT.blob).where(_is_unused())
+        return self._delete_unused(row["blob"] for row in self.db.rows(free))
 
-    def _sweep(self, blobs: Iterable[str]) -> int:
+    def _delete_unused(self, blobs: Iterable[str]) -> int:
         """Delete the unused texts among these blobs; return how many."""
         count = 0
         for portion in in_portions(blobs, CHUNK):
             # Checked again in the DELETE: an edit may have started to use a text meanwhile.
-            condition = DATASET_TEXT.blob.in_(portion) & _is_free()
+            condition = DATASET_TEXT.blob.in_(portion) & _is_unused()
             count += self.db.run_in_transaction(
                 partial(self.db.change, DATASET_TEXT.delete().where(condition))
             )
         return count
 
 
-def _is_free() -> Any:
+def _is_unused() -> Any:
     """Return the condition for texts that no file and no edit that can be undone uses."""
     used = DATASET_FILE.select(DATASET_FILE.blob).where(DATASET_FILE.blob == DATASET_TEXT.blob)
     had_file = CHANGE.before_blob.is_null(False)  # noqa: FBT003 - peewee's own signature

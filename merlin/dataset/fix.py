@@ -32,7 +32,7 @@ _BOM = "\ufeff"
 _CRLF = re.compile(r"(?<!\r)\r\n")
 # The look-behind avoids quadratic time for a long run of spaces.
 _BLANKS = re.compile(r"(?<![ \t])[ \t]+$", re.MULTILINE)
-_BUT_BREAKS = re.compile(r"(?<![ \t])(?!(?<=\S) {2,}\n[ \t]*\S)[ \t]+$", re.MULTILINE)
+_BLANKS_EXCEPT_BREAKS = re.compile(r"(?<![ \t])(?!(?<=\S) {2,}\n[ \t]*\S)[ \t]+$", re.MULTILINE)
 
 # Name of a fix -> function; `fix-<name>` is its text. The second "blanks" is for files that the
 # first would change.
@@ -41,11 +41,11 @@ _STEPS: Sequence[tuple[str, Callable[[str], str]]] = (
     ("line-ends", lambda text: _CRLF.sub("\n", text)),
     ("invisible-letters", lambda text: INVISIBLE.sub("", text)),
     ("blanks", lambda text: _BLANKS.sub("", text)),
-    ("blanks", lambda text: _BUT_BREAKS.sub("", text)),
+    ("blanks", lambda text: _BLANKS_EXCEPT_BREAKS.sub("", text)),
     ("last-line-end", lambda text: text if not text or text.endswith("\n") else f"{text}\n"),
 )
 # Not part of the YAML content: they are fixed in unreadable files too.
-_NO_PART = ("bom", "line-ends")
+_OUTSIDE_CONTENT = ("bom", "line-ends")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
         before = text
         for name, step in _STEPS:
             proposed = step(text)
-            if proposed != text and (name in _NO_PART or _has_same_content(text, proposed)):
+            if proposed != text and (name in _OUTSIDE_CONTENT or _has_same_content(text, proposed)):
                 text = proposed
                 mended.append(name)
     return text.encode("utf-8"), tuple(dict.fromkeys(mended))
@@ -84,20 +84,20 @@ def fix_text(content: bytes) -> tuple[bytes, tuple[str, ...]]:
 def _has_same_content(before: str, after: str) -> bool:
     """Return whether both texts can be parsed and have the same visible content."""
     nodes = [read_yaml(each.encode("utf-8")) for each in (before, after)]
-    meanings = [None if isinstance(node, Finding) else _said(node) for node in nodes]
+    meanings = [None if isinstance(node, Finding) else _visible_content(node) for node in nodes]
     return meanings[0] is not None and meanings[0] == meanings[1]
 
 
-def _said(node: Node) -> object:
+def _visible_content(node: Node) -> object:
     if isinstance(node.value, dict):
-        return [(_seen(key), _said(child)) for key, child in node.value.items()]
+        return [(_visible_text(key), _visible_content(child)) for key, child in node.value.items()]
     if isinstance(node.value, list):
-        return [_said(child) for child in node.value]
-    return _seen(node.value)
+        return [_visible_content(child) for child in node.value]
+    return _visible_text(node.value)
 
 
-def _seen(message: str) -> str:
-    return _BUT_BREAKS.sub("", INVISIBLE.sub("", message)).rstrip()
+def _visible_text(message: str) -> str:
+    return _BLANKS_EXCEPT_BREAKS.sub("", INVISIBLE.sub("", message)).rstrip()
 
 
 class ChangedMeanwhile(Exception):
@@ -107,17 +107,18 @@ class ChangedMeanwhile(Exception):
 def fix_files(
     folder: Path,
     entries: Sequence[Entry],
-    held: Mapping[str, tuple[str, str]],
+    restorable: Mapping[str, tuple[str, str]],
     ask: Callable[[str], bool],
 ) -> list[Fix]:
     """Fix the files of the dataset in `folder` for which `ask(path)` is true.
 
-    `entries` are all its files, `held` those that git could restore (`merlin.dataset.work_tree`).
+    `entries` are all its files, `restorable` those that git could restore (see `work_tree`).
     """
-    requested = [each for each in entries if ask(each.path) and _is_ours(each)]
-    proposals = [each for entry in requested if (each := _propose(folder, entry)) and each.mended]
+    requested = (entry for entry in entries if ask(entry.path) and _is_ours(entry))
+    candidates = (_propose(folder, entry) for entry in requested)
+    proposals = [proposal for proposal in candidates if proposal and proposal.mended]
     names = {each.path.casefold() for each in entries}
-    return [_fix(folder, proposal, held, names) for proposal in proposals]
+    return [_fix(folder, proposal, restorable, names) for proposal in proposals]
 
 
 def _is_ours(entry: Entry) -> bool:
@@ -156,13 +157,13 @@ def _propose(folder: Path, entry: Entry) -> _Proposal | None:
 
 
 def _fix(
-    folder: Path, proposal: _Proposal, held: Mapping[str, tuple[str, str]], names: set[str]
+    folder: Path, proposal: _Proposal, restorable: Mapping[str, tuple[str, str]], names: set[str]
 ) -> Fix:
-    """Apply a proposal; `held` are the files that git could restore, `names` the taken names."""
+    """Apply a proposal; `restorable` are files that git could restore, `names` the taken names."""
     path = proposal.entry.path
     if blob_id(proposal.before) != proposal.entry.blob:
         return Fix(path, path, left="changed")
-    mode, blob = held.get(path, ("", ""))
+    mode, blob = restorable.get(path, ("", ""))
     if blob != blob_id(proposal.before, blob) or (proposal.is_executable and mode != EXECUTABLE):
         return Fix(path, path, left="not-in-git")
     done: list[str] = []

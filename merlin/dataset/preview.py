@@ -48,11 +48,11 @@ class Preview:
         return not any(finding.severity is Severity.ERROR for finding in self.findings)
 
 
-_REMEMBERED = 4  # datasets
+_MAX_CACHED = 4  # datasets
 
 
 # A dataset as last checked: its index, and path -> blob of its files.
-_Look = tuple[ExampleIndex, Mapping[str, str]]
+_CachedCheck = tuple[ExampleIndex, Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class EditChecker:
     A large dataset takes a while: call it neither in the event loop nor in the writer thread.
     """
 
-    _looks: OrderedDict[str, _Look] = field(default_factory=OrderedDict)
+    _cache: OrderedDict[str, _CachedCheck] = field(default_factory=OrderedDict)
     _lock: Lock = field(default_factory=Lock)
 
     def preview(
@@ -86,36 +86,37 @@ class EditChecker:
                 # The blob identifies the content.
                 after[path] = (f"edit-{hashlib.sha256(content).hexdigest()}", content)
         with self._lock:
-            old = self._look(dataset, before, limit_tokens)
-            gone = _good_examples(old, before, edits)
-            new = self._look(dataset, after, limit_tokens)
+            old = self._check_cached(dataset, before, limit_tokens)
+            replaced = _good_examples(old, before, edits)
+            new = self._check_cached(dataset, after, limit_tokens)
             good = _good_examples(new, after, edits)
-        own = {escape_unprintable(path) for path in edits}
+        edited_paths = {escape_unprintable(path) for path in edits}
         known_findings = {(finding.path, finding.rule) for finding in old.findings}
-        tokens = {path: _count(each, new.spec) for path, each in good.items()}
-        less = sum(_count(each, new.spec) for each in gone.values())
+        tokens = {path: _count(example, new.spec) for path, example in good.items()}
+        replaced_tokens = sum(_count(example, new.spec) for example in replaced.values())
         return Preview(
-            findings=tuple(finding for finding in new.findings if finding.path in own),
+            findings=tuple(finding for finding in new.findings if finding.path in edited_paths),
             around=tuple(
                 finding
                 for finding in new.findings
-                if finding.path not in own and (finding.path, finding.rule) not in known_findings
+                if finding.path not in edited_paths
+                and (finding.path, finding.rule) not in known_findings
             ),
             spec=new.spec,
             good=good,
             tokens=tokens,
-            added=len(good) - len(gone),
-            added_tokens=sum(tokens.values()) - less,
+            added=len(good) - len(replaced),
+            added_tokens=sum(tokens.values()) - replaced_tokens,
         )
 
-    def _look(
+    def _check_cached(
         self,
         dataset: str,
         files: Mapping[str, tuple[str, bytes]],
         limit_tokens: Mapping[str, int] | None,
     ) -> CheckedDataset:
         """Return the checked dataset of these files; unchanged files are not read again."""
-        index, blobs = self._looks.pop(dataset) if dataset in self._looks else (ExampleIndex(), {})
+        index, blobs = self._cache.pop(dataset) if dataset in self._cache else (ExampleIndex(), {})
         entries = _entries(files)
         moved = (entry for entry in entries if blobs.get(entry.path) != entry.blob)
         changes: dict[str, Entry | None] = dict.fromkeys(blobs.keys() - files.keys())
@@ -127,9 +128,9 @@ class EditChecker:
         if checked is None:
             index.clear()
             checked = check_whole(dataset, index, entries, *settings, for_build=False)
-        self._looks[dataset] = index, {path: blob for path, (blob, _) in files.items()}
-        if len(self._looks) > _REMEMBERED:
-            self._looks.popitem(last=False)[1][0].close()
+        self._cache[dataset] = index, {path: blob for path, (blob, _) in files.items()}
+        if len(self._cache) > _MAX_CACHED:
+            self._cache.popitem(last=False)[1][0].close()
         return checked
 
 

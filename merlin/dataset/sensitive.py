@@ -70,18 +70,20 @@ def find_sensitive(words: str) -> Iterator[tuple[str, str]]:
         yield "personal", mail.group()
     if _NUMBER_HINT.search(words) is None:
         return
-    for rule, pattern, is_right in _NUMBERS:
-        for found in pattern.finditer(words):
-            if is_right(re.sub(r"\D", "", found.group())):
-                yield rule, mask_digits(found.group())
-                words = words.replace(found.group(), "")  # a card number is not also a phone number
+    for rule, pattern, is_valid in _NUMBERS:
+        for match in pattern.finditer(words):
+            if is_valid(re.sub(r"\D", "", match.group())):
+                yield rule, mask_digits(match.group())
+                words = words.replace(match.group(), "")  # a card number is not also a phone number
                 break
 
 
 def mask_digits(text: str) -> str:
     """Return the text, shortened, with all digits but the first and last two as `*`."""
-    places = [place for place, letter in enumerate(text) if letter.isdigit()][2:-2]
-    masked = "".join("*" if place in places else letter for place, letter in enumerate(text))
+    masked_indices = [index for index, character in enumerate(text) if character.isdigit()][2:-2]
+    masked = "".join(
+        "*" if index in masked_indices else character for index, character in enumerate(text)
+    )
     return shorten(masked.replace("\u00a0", " "))
 
 
@@ -108,8 +110,8 @@ def _is_inn(digits: str) -> bool:
     """Check the last digit of ten (a company) or the last two of twelve (a person)."""
     checked = (9,) if len(digits) == _FIRM else (10, 11)
     return all(
-        _weigh(digits[:place], _INN_WEIGHTS[-place:]) % 11 % 10 == int(digits[place])
-        for place in checked
+        _weigh(digits[:index], _INN_WEIGHTS[-index:]) % 11 % 10 == int(digits[index])
+        for index in checked
     )
 
 

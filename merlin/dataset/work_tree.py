@@ -65,32 +65,32 @@ def folders(path: Path) -> list[Folder]:
         raise ConfigError(f"no such path: {path}", "check-no-such-path", path=str(path))
     if _is_dataset(path):
         return [Folder(path, "" if str(path) == "." else str(path))]
-    around = _around(path)
-    if around:
-        return [around]
-    inside = _inside(path)
-    if not inside:
+    containing = _find_containing(path)
+    if containing:
+        return [containing]
+    below = _find_below(path)
+    if not below:
         raise ConfigError(f"no dataset in {path}", "check-no-dataset", path=str(path))
-    return [Folder(each, str(each)) for each in inside]
+    return [Folder(entry, str(entry)) for entry in below]
 
 
-def _inside(path: Path) -> list[Path]:
+def _find_below(path: Path) -> list[Path]:
     """Return the datasets in a folder; for a whole repository those in its folder `datasets`."""
     if not path.is_dir():
         return []
     home = path / HOME
-    if not _is_dataset(home) and (there := _inside(home)):
+    if not _is_dataset(home) and (there := _find_below(home)):
         return there
-    every = (each for each in path.iterdir() if each.is_dir() and not each.is_symlink())
-    found = sorted(each for each in every if not each.name.startswith("."))
-    return found if any(_is_dataset(each) for each in found) else []
+    every = (entry for entry in path.iterdir() if entry.is_dir() and not entry.is_symlink())
+    visible = sorted(entry for entry in every if not entry.name.startswith("."))
+    return visible if any(_is_dataset(entry) for entry in visible) else []
 
 
 def _is_dataset(path: Path) -> bool:
     return os.path.lexists(path / "dataset.yaml") or (path / "examples").is_dir()
 
 
-def _around(path: Path) -> Folder | None:
+def _find_containing(path: Path) -> Folder | None:
     """Return the dataset that contains `path`, if there is one."""
     # Not resolved: a link is checked itself, not its target.
     absolute = Path(os.path.abspath(path))  # noqa: PTH100 - Path.resolve follows links
@@ -114,14 +114,14 @@ def work_tree(folder: Path, file_bytes: int) -> tuple[list[Entry], Read]:
     """
     # Strings, because creating a Path for each file takes as long as reading it.
     entries, places, root = list[Entry](), dict[str, str](), os.path.join(folder, "")  # noqa: PTH118
-    for path, found in _files_below(str(folder)):
-        mode = _mode(found)
-        small = mode in (FILE, EXECUTABLE) and found.st_size <= file_bytes
+    for path, file_stat in _files_below(str(folder)):
+        mode = _mode(file_stat)
+        small = mode in (FILE, EXECUTABLE) and file_stat.st_size <= file_bytes
         blob = blob_id(_read(path)) if small else ""
         if blob:
             places[blob] = path
         relative = path.removeprefix(root).replace(os.sep, "/")
-        entries.append(Entry(relative, blob, mode, found.st_size))
+        entries.append(Entry(relative, blob, mode, file_stat.st_size))
     return entries, lambda blobs: ((blob, _read(places[blob])) for blob in blobs)
 
 
@@ -131,19 +131,19 @@ def _read(path: str) -> bytes:
 
 
 def _files_below(folder: str) -> Iterator[tuple[str, os.stat_result]]:
-    for each in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if each.is_dir(follow_symlinks=False):
-            yield from _files_below(each.path)
+    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
+        if entry.is_dir(follow_symlinks=False):
+            yield from _files_below(entry.path)
         else:
-            yield each.path, each.stat(follow_symlinks=False)
+            yield entry.path, entry.stat(follow_symlinks=False)
 
 
-def _mode(found: os.stat_result) -> str:
-    if stat.S_ISLNK(found.st_mode):
+def _mode(file_stat: os.stat_result) -> str:
+    if stat.S_ISLNK(file_stat.st_mode):
         return SYMLINK
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(file_stat.st_mode):
         return _OTHER
-    return EXECUTABLE if found.st_mode & stat.S_IXUSR else FILE
+    return EXECUTABLE if file_stat.st_mode & stat.S_IXUSR else FILE
 
 
 # Git sets these for its hooks; they would point git to the wrong repository.
@@ -170,10 +170,10 @@ def read_index(folder: Path) -> dict[str, tuple[str, str]]:
         reason = process.stderr.decode("utf-8", "replace").strip()
         arguments = {"path": str(folder), "reason": reason}
         raise SourceError(f"{folder}: {reason}", "git-no-work-tree", **arguments)
-    held = {}
+    index_entries = {}
     for line in process.stdout.split(b"\0")[:-1]:
         head, _, path = line.partition(b"\t")
         mode, blob, stage = head.decode("ascii").split()
         if stage == _MERGED:
-            held[os.fsdecode(path)] = (mode, blob)
-    return held
+            index_entries[os.fsdecode(path)] = (mode, blob)
+    return index_entries

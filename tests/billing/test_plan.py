@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.billing.quota import (
-    FREELY,
+    NO_LIMIT,
     UNLIMITED,
     Allowance,
     Format,
@@ -37,7 +37,7 @@ def test_a_plan_is_read_as_the_config_says_it():
     assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
     assert allowance_of(free, Format.PHOTO) == Allowance(day=3)
     assert allowance_of(free, Format.VOICE).is_closed
-    assert allowance_of(free, Format.DOCUMENT) == FREELY
+    assert allowance_of(free, Format.DOCUMENT) == NO_LIMIT
 
 
 def test_a_plan_has_a_title_in_each_language():

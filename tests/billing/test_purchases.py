@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 
-from merlin.billing.purchases import LOOKED_FOR, MAX_OPEN, PurchaseState
+from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Counter
@@ -163,7 +163,7 @@ def test_an_order_is_looked_at_when_it_ends_and_no_longer_than_some_days(shop, c
     purchase = begun(shop)
     looks = [at for at, _ in all_looks(shop, purchase, clock)]
     assert purchase.expires_at in looks
-    assert max(looks) <= purchase.created_at + LOOKED_FOR + timedelta(hours=7)
+    assert max(looks) <= purchase.created_at + POLL_DURATION + timedelta(hours=7)
 
 
 def all_looks(shop, purchase, clock):

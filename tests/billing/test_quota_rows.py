@@ -9,7 +9,7 @@ import pytest
 
 from merlin.account.users import User, Users
 from merlin.billing.quota import (
-    MOST,
+    MAX_GIFT,
     UNLIMITED,
     Allowance,
     Format,
@@ -219,7 +219,7 @@ def test_a_gift_of_one_key_is_given_once(quotas, database):
     assert quota_left(quotas, VOICE).gifts == 7
 
 
-@pytest.mark.parametrize("amount", [0, -1, MOST + 1])
+@pytest.mark.parametrize("amount", [0, -1, MAX_GIFT + 1])
 def test_a_gift_of_nothing_or_of_everything_is_refused(quotas, amount):
     with pytest.raises(Refused):
         give(quotas, amount=amount)

@@ -42,7 +42,7 @@ from merlin.app.plans import find_discount
 from merlin.app.settlement import reason_key
 from merlin.app.shop import place_order
 from merlin.billing.promo_codes import Promo, prices
-from merlin.billing.purchases import ID_LENGTH, LOOKED_FOR, Purchase, PurchaseState, promise_of
+from merlin.billing.purchases import ID_LENGTH, POLL_DURATION, Purchase, PurchaseState, promise_of
 from merlin.billing.quota import Gift, Plan, Quotas, plan_named
 from merlin.core.errors import MerlinError, NotFound, PaymentError, Refused
 from merlin.core.i18n import text
@@ -336,7 +336,7 @@ async def cancel(context: SignedInContext, purchase: OwnOrder) -> Response:
 async def _refresh(context: PageContext, purchase: Purchase) -> tuple[Purchase, bool]:
     """Return the order after a gateway check, and whether the gateway was too slow."""
     is_ours = context.services.gateway is not None and purchase.order.gateway is Gateway.YOOKASSA
-    is_young = context.services.clock() - purchase.created_at < LOOKED_FOR
+    is_young = context.services.clock() - purchase.created_at < POLL_DURATION
     if purchase.state.is_paid or not (is_ours and (is_young or purchase.state.is_open)):
         return purchase, False
     limits: Limits = context.request.app.state.limits

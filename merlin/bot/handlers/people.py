@@ -23,7 +23,7 @@ from merlin.app.payments import list_payments
 from merlin.app.users import UserView
 from merlin.billing.promo_codes import MAX_DAYS
 from merlin.billing.purchases import Purchase
-from merlin.billing.quota import MOST, Format, Plan, plan_named
+from merlin.billing.quota import MAX_GIFT, Format, Plan, plan_named
 from merlin.bot import menu
 from merlin.bot.context import BotContext
 from merlin.bot.handlers import admin
@@ -237,7 +237,7 @@ def _ask_amount(context: BotContext, person: UserView, kind: Format, key: str) -
     amounts = [Button(str(amount), f"{data_prefix}:{amount}") for amount in _AMOUNTS]
     rows: menu.Rows = (*button_rows(amounts, 3), menu.back_or_cancel(f"a-gift:{person.id}"))
     return menu.card(
-        context, user_title(context, person), context.translate(key, most=MOST), rows=rows
+        context, user_title(context, person), context.translate(key, most=MAX_GIFT), rows=rows
     )
 
 
@@ -255,8 +255,8 @@ def take_amount(context: BotContext) -> View:
     values, text = context.dialog_values, context.text.strip()
     person = users.get(*services_and_actor(context), int(values.get("user", 0)))
     kind = Format(values["format"])
-    is_number = text.isascii() and text.isdecimal() and len(text) < len(str(MOST)) + 1
-    if not is_number or not 1 <= int(text) <= MOST:
+    is_number = text.isascii() and text.isdecimal() and len(text) < len(str(MAX_GIFT)) + 1
+    if not is_number or not 1 <= int(text) <= MAX_GIFT:
         return _ask_amount(context, person, kind, "people-amount-wrong")
     context.stop_waiting()
     return _ask_days(context, person, kind, int(text))
@@ -265,8 +265,8 @@ def take_amount(context: BotContext) -> View:
 def _amount_argument(context: BotContext) -> int:
     """Return the amount in the callback data. Raises Refused."""
     amount = context.number(2)
-    if not 1 <= amount <= MOST:
-        raise Refused(f"a gift of {amount}", "quota-gift-amount", most=MOST)
+    if not 1 <= amount <= MAX_GIFT:
+        raise Refused(f"a gift of {amount}", "quota-gift-amount", most=MAX_GIFT)
     return amount
 
 

@@ -154,7 +154,7 @@ def answers_at(url: str) -> bool:
 def wait_for(
     read: Callable[[], T | None], awaited: str, timeout_s: float, interval_s: float = POLL_S
 ) -> T:
-    """Return the first value of `look` that is not None. Raises MerlinError on timeout.
+    """Return the first value of `read` that is not None. Raises MerlinError on timeout.
 
     `awaited` ends the key of a text `demo-wait-…`; `timeout_s` is for an idle machine.
     """

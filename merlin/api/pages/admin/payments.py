@@ -35,7 +35,7 @@ from merlin.app.texts import Settings
 from merlin.billing.ledger import Entry, EntryKind
 from merlin.billing.promo_codes import Promo, StoredPromo
 from merlin.billing.purchases import ID_LENGTH, Purchase, PurchaseState
-from merlin.billing.quota import MOST
+from merlin.billing.quota import MAX_GIFT
 from merlin.billing.refunds import MAX_REASON_LENGTH
 from merlin.billing.report import count_tests, day_start, sum_by_gateway
 from merlin.core.clock import in_zone, zone_of
@@ -60,8 +60,8 @@ class PromoCodeForm(BaseModel):
     code: str = Field(max_length=200)
     plan: str = Field(max_length=200)
     gives: Literal["percent", "days"]
-    number: int = Field(ge=1, le=MOST)
-    uses: int = Field(default=0, ge=0, le=MOST)
+    number: int = Field(ge=1, le=MAX_GIFT)
+    uses: int = Field(default=0, ge=0, le=MAX_GIFT)
     ends: date | None = Field(default=None, le=date(2999, 12, 31))
 
 

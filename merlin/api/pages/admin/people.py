@@ -29,7 +29,7 @@ from merlin.app.actor import Actor
 from merlin.app.context import Context
 from merlin.app.requests import perform_once
 from merlin.app.users import UserDetails
-from merlin.billing.quota import MOST, Format
+from merlin.billing.quota import MAX_GIFT, Format
 from merlin.core.errors import Refused
 from merlin.core.permissions import Permission, Role
 from merlin.core.web.assets import NEVER_KEPT, seen_other
@@ -109,7 +109,7 @@ async def grant_questions(
     user_id: Id,
     once: FormToken,
     kind: Annotated[Format, Form()],
-    amount: Annotated[int, Form(ge=1, le=MOST)],
+    amount: Annotated[int, Form(ge=1, le=MAX_GIFT)],
     days: Annotated[int, Form(ge=0, le=36_500)] = 30,
 ) -> Response:
     """Grant extra questions; submitting twice grants them once."""
@@ -156,7 +156,7 @@ async def _page(context: PageContext, user_id: int, wrong: str = "", done: str =
         "is_self": is_self,
         "may_block": not is_self and (person.blocked or person.role is not Role.ADMIN),
         "may_gift": context.may(Permission.GIFTS),
-        "most": MOST,
+        "most": MAX_GIFT,
         "erased": ERASED,
         "wrong_words": wrong,
         "said": context.say(f"said-{done}") if done in {"done", "given"} else "",
