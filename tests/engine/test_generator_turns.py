@@ -39,8 +39,8 @@ def queue_clients(at_once, most_waiting, names, going):
 
         people = {name: asyncio.create_task(come(name)) for name in names}
         await going(turns, doors, people)
-        for openai_site in doors.values():
-            openai_site.set()
+        for door in doors.values():
+            door.set()
         return await asyncio.gather(*people.values(), return_exceptions=True)
 
     return order, asyncio.run(run())

@@ -146,11 +146,12 @@ class WorkerProcess:
     async def _read(self) -> None:
         out = self._child.stdout
         try:
-            while out and (line := await out.readline()):
+            # A line without an end was cut by the process's death. It is not killed again: `kill`
+            # polls, and could take the exit code from asyncio, which then reports 255.
+            while out and (line := await out.readline()).endswith(b"\n"):
                 self._dispatch(json.loads(line))
         except ValueError:
-            # A truncated line (the process was killed), one over the limit, or invalid JSON: the
-            # stream cannot be parsed any further.
+            # A line over the limit, or invalid JSON: the stream cannot be parsed any further.
             log.exception("invalid output of a worker process", pid=self.pid)
             with suppress(ProcessLookupError):
                 self._child.kill()
