@@ -62,11 +62,11 @@ def run() -> None:
     from tests.support import postgresql
 
     with (
-        postgresql.running() as server,
+        postgresql.run_server() as server,
         tempfile.TemporaryDirectory() as folder,
         ProviderStandIn() as provider,
         TelegramStandIn() as telegram,
-        Replicas(Path(folder), telegram, provider, server.emptied()) as replicas,
+        Replicas(Path(folder), telegram, provider, server.reset()) as replicas,
     ):
         provider.behave(think_s=0.5)
         _follow(_rule(), telegram, replicas.hook.replace("/hooks/telegram", "/metrics"))

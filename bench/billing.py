@@ -107,10 +107,10 @@ def _sqlite() -> Iterator[str]:
 
 @contextmanager
 def _postgresql() -> Iterator[str]:
-    from tests.support.postgresql import running
+    from tests.support.postgresql import run_server
 
-    with running() as server:
-        yield server.make()
+    with run_server() as server:
+        yield server.create()
 
 
 def _storm(name: str, url: str) -> None:

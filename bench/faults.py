@@ -67,15 +67,15 @@ def _run_lab(folder: Path) -> Iterator[tuple[Any, TelegramStandIn, str, str]]:
 
 
 def _test_full_disk(folder: Path) -> None:
-    from tests.support.forked_processes import is_ready, running
-    from tests.support.small_disk import fill
+    from tests.support.forked_processes import is_ready, run_processes
+    from tests.support.small_disk import fill_disk
 
     with (
         _run_lab(folder) as (lab, telegram, api, _),
-        running(lab.path, "daemon", "bot", "api") as processes,
+        run_processes(lab.path, "daemon", "bot", "api") as processes,
     ):
         wait_until(lambda: is_ready(api) and telegram.is_polled())
-        filler = fill(folder / "state")
+        filler = fill_disk(folder / "state")
         telegram.say("anna", "вопрос 1")
         lab.repository.example("trial", 50)
         lab.repository.commit()
@@ -103,14 +103,14 @@ def _test_full_disk(folder: Path) -> None:
 
 
 def _test_unresolvable(folder: Path) -> None:
-    from tests.support.forked_processes import running
+    from tests.support.forked_processes import run_processes
 
     with _run_lab(folder) as (lab, telegram, _, url):
         text = lab.path.read_text("utf-8")
         lab.path.write_text(text.replace(url, "https://provider.invalid/v1"), "utf-8")
         lab.repository.example("trial", 50)
         lab.repository.commit()
-        with running(lab.path, "daemon", "bot"):
+        with run_processes(lab.path, "daemon", "bot"):
             telegram.say("anna", "вопрос 1")
             started_at = time.monotonic()
             wait_until(lambda: any(len(message.text) > 1 for message in telegram.answers("anna")))
@@ -118,7 +118,7 @@ def _test_unresolvable(folder: Path) -> None:
             code, message = _run_command(lab, "ask", "Что?")
         lab.path.write_text(text, "utf-8")
         started_at = time.monotonic()
-        with running(lab.path, "daemon", "bot"):
+        with run_processes(lab.path, "daemon", "bot"):
             wait_until(lambda: lab.status()["serving"]["build"] == "trial-2")
             served_s = time.monotonic() - started_at
     print(
@@ -177,10 +177,10 @@ def _run_command(lab: Any, *words: str) -> tuple[int, str]:
 
 
 def _run_in_process(lab: Any, *words: str) -> int:
-    from tests.support.pipeline_lab import command
+    from tests.support.pipeline_lab import run_command
 
     arguments = [word.format(folder=lab.folder) for word in words]
-    code: int = command(*arguments, "--config", str(lab.path))[0]
+    code: int = run_command(*arguments, "--config", str(lab.path))[0]
     return code
 
 

@@ -27,10 +27,10 @@ _REJECTING = ("error", "duplicate")
 
 def run() -> None:
     """Print the number of files that were not reported, and the longest time."""
-    from tests.support.file_mutations import GOOD, mutated
+    from tests.support.file_mutations import GOOD, mutate
 
     rng = random.Random(1)  # noqa: S311 - the same files every time
-    files = [mutated(rng, rng.choice(GOOD)) for _ in range(FILES)]
+    files = [mutate(rng, rng.choice(GOOD)) for _ in range(FILES)]
     reported, good = _check(files)
     longest = 1000 * max(_time_reading(file) for file in files)
     what = f"{FILES:,} corrupted files ({good:,} still good)"

@@ -46,12 +46,12 @@ SELECT 1, n, 1, 1, n, 'text', 'told', ?, ?, '', 'answered', '', '', n, 'stand-in
 
 def run() -> None:
     """Print the median and the maximum time of each query."""
-    from tests.support.postgresql import running
+    from tests.support.postgresql import run_server
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         _measure(f"sqlite:///{place / 'merlin.db'}", place)
-        with running() as server:
+        with run_server() as server:
             _measure(server.make("lineage"), place)
 
 

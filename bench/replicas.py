@@ -42,19 +42,19 @@ def run() -> None:
     from tests.support import postgresql
 
     with (
-        postgresql.running() as server,
+        postgresql.run_server() as server,
         tempfile.TemporaryDirectory() as folder,
         ProviderStandIn() as provider,
     ):
         _measure_requests(server.emptied(), Path(folder), provider)
     with (
-        postgresql.running() as server,
+        postgresql.run_server() as server,
         tempfile.TemporaryDirectory() as folder_two,
         ProviderStandIn() as provider,
         TelegramStandIn() as telegram,
     ):
         _measure_messages(server.emptied(), Path(folder_two), provider, telegram)
-    with postgresql.running() as server:
+    with postgresql.run_server() as server:
         _measure_throughput(server.make)
         with ProviderStandIn() as provider:
             for signal_number in (signal.SIGKILL, signal.SIGSTOP):
@@ -158,7 +158,7 @@ def wait_until(is_so: Callable[[], bool]) -> None:
 
 
 def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None:
-    from tests.support.forked_processes import running
+    from tests.support.forked_processes import run_processes
     from tests.support.pipeline_lab import Lab
 
     quiet = {"daemon": {"tick_s": 5.0}}
@@ -166,7 +166,7 @@ def _measure_requests(url: str, folder: Path, provider: ProviderStandIn) -> None
     lab.repository.dataset()
     lab.repository.commit()
     lab.until_serving("trial-1")
-    with running(lab.path, "daemon") as (daemon,), open_database(url) as database:
+    with run_processes(lab.path, "daemon") as (daemon,), open_database(url) as database:
         requests = Requests(database)
 
         def ask() -> Callable[[], bool]:

@@ -48,7 +48,7 @@ def run() -> None:
 
     step = STEPS[-1].__name__
     added = _git("log", "-1", "--format=%h", "--diff-filter=A", "--", f"*migrations/{step}.*")
-    with tempfile.TemporaryDirectory() as before, postgresql.running() as server:
+    with tempfile.TemporaryDirectory() as before, postgresql.run_server() as server:
         archive = _git("archive", f"{added.decode().strip()}^")
         with tarfile.open(fileobj=io.BytesIO(archive)) as packed:
             packed.extractall(before, filter="data")
@@ -56,7 +56,7 @@ def run() -> None:
         for kind in ("sqlite", "postgresql"):
             with tempfile.TemporaryDirectory() as folder:
                 is_sqlite = kind == "sqlite"
-                url = f"sqlite://{folder}/state/merlin.db" if is_sqlite else server.make()
+                url = f"sqlite://{folder}/state/merlin.db" if is_sqlite else server.create()
                 _upgrade(kind, Path(folder), Path(before), url)
 
 

@@ -1,4 +1,4 @@
-"""Isolation that cannot be forgotten: no real home, no outside network, one git identity."""
+"""Isolation for every test: a temporary home, no network beyond loopback, one git identity."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from pathlib import Path
 
 import certifi
 
-# Before any command of the bot, run in this process, can leave PostgreSQL's driver out of it
-# (`cli.processes`): the tests after it may want it.
+# Imported before a command of the bot, run in this process, can leave out PostgreSQL's driver
+# (`cli.processes`): later tests may need it.
 import peewee  # noqa: F401
 import pytest
 import structlog
@@ -33,8 +33,8 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 MEMORY = "/dev/shm"  # noqa: S108 - pytest makes a folder of its own in it
 
 
-def _lie_in_memory():
-    """Let temporary folders lie in memory where there is room: a disk's fsync takes 3 ms."""
+def _use_memory_for_temporary_folders():
+    """Put temporary folders in memory where there is room: a disk's fsync takes 3 ms."""
     with suppress(OSError):
         memory = os.statvfs(MEMORY)
         is_roomy = memory.f_bavail * memory.f_frsize > 4 << 30
@@ -42,28 +42,28 @@ def _lie_in_memory():
             os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
-_lie_in_memory()
+_use_memory_for_temporary_folders()
 
-# What is started in the background ignores an interrupt, and so would every command of a test.
+# A background process ignores SIGINT, and so would every command a test starts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def _log_plainly():
-    """Let logs be written as where nothing is set up, but for traces: rich's take 2 s of CPU."""
+def _set_up_plain_logs():
+    """Log with structlog's defaults, but with plain tracebacks: rich's take 2 s of CPU."""
     structlog.reset_defaults()
     *processors, _ = structlog.get_config()["processors"]
     plain = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    # To standard error as it is at each line: a command's output is read from standard output.
+    # Look up standard error at each line: a command's output is read from standard output.
     structlog.configure(
         [*processors, plain], logger_factory=lambda *_: structlog.PrintLogger(sys.stderr)
     )
     return structlog.get_config()
 
 
-_PLAIN_LOGS = _log_plainly()
+_PLAIN_LOGS = _set_up_plain_logs()
 
 
-# An example that meets a busy machine is as good as any other.
+# A Hypothesis example is not worse because the machine was busy.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("busy")
 
@@ -84,20 +84,20 @@ def pytest_xdist_auto_num_workers():
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport():
-    """Fail a test with whose logs a secret of the tests' world was written.
+    """Fail a passed test whose captured logs contain a secret of the tests.
 
-    What is captured here was not redacted: only logs of processes of their own are.
+    Logs captured here are not redacted: only those of separate processes are.
     """
     report = yield
-    told = [name for name, said in report.sections for secret in SECRETS if secret in said]
-    if report.passed and told:
-        report.outcome, report.longrepr = "failed", f"a secret stands in {told}"
+    leaking = [name for name, text in report.sections for secret in SECRETS if secret in text]
+    if report.passed and leaking:
+        report.outcome, report.longrepr = "failed", f"a secret in {leaking}"
     return report
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection():
-    """Let the garbage collector pass over what is collected: it stays until the end."""
+    """Keep collected tests out of the garbage collector: they stay until the end."""
     gc.disable()
     try:
         return (yield)
@@ -109,29 +109,29 @@ def pytest_collection():
 
 def pytest_collection_modifyitems(config, items):
     if sampling.is_wanted():
-        items[:], left_out = sampling.parted(items)
+        items[:], left_out = sampling.split_items(items)
         config.hook.pytest_deselected(items=left_out)
     if hasattr(config, "workerinput"):
-        from tests.support.xdist_schedule import long_first
+        from tests.support.xdist_schedule import sort_long_first
 
-        items[:] = long_first(items)
+        items[:] = sort_long_first(items)
 
 
 def pytest_unconfigure():
-    # A process of xdist ends without its `atexit`.
+    # A worker of xdist exits without running `atexit` handlers.
     if databases := sys.modules.get("tests.support.migrated_databases"):
-        databases.end()
+        databases.stop_server()
 
 
 def pytest_terminal_summary(terminalreporter):
     if sampling.is_wanted():
-        told = f"a sample, MERLIN_SEED={sampling.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
-        terminalreporter.write_line(told)
+        summary = f"a sample, MERLIN_SEED={sampling.seed()}; MERLIN_REQUIRE_ALL=1 runs every test"
+        terminalreporter.write_line(summary)
 
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost", ""}
-# A command that runs in the tests' own process names the folder of its secrets for good.
-_OURS = ("GIT_", "MERLIN_", "CREDENTIALS_DIRECTORY")
+# A command run in the test process leaves the name of its credentials folder set.
+_OWN_VARIABLES = ("GIT_", "MERLIN_", "CREDENTIALS_DIRECTORY")
 
 
 @pytest.fixture(scope="session")
@@ -140,8 +140,8 @@ def home(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def one_authority(tmp_path_factory):
-    """Return a file of one certificate to trust: each HTTP client reads all, 25 ms for 150."""
+def single_ca_file(tmp_path_factory):
+    """Return a file with one trusted certificate: an HTTP client takes 25 ms to read all 150."""
     end = "-----END CERTIFICATE-----\n"
     path = tmp_path_factory.mktemp("tls") / "authority.pem"
     path.write_text(Path(certifi.where()).read_text("utf-8").partition(end)[0] + end, "utf-8")
@@ -150,7 +150,7 @@ def one_authority(tmp_path_factory):
 
 @pytest.fixture(autouse=True)
 def home_is_a_temporary_folder(home, monkeypatch):
-    for name in [key for key in os.environ if key.startswith(_OURS)]:
+    for name in [key for key in os.environ if key.startswith(_OWN_VARIABLES)]:
         if name != "MERLIN_REQUIRE_ALL":
             monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(home))
@@ -163,42 +163,42 @@ def home_is_a_temporary_folder(home, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "en")
     monkeypatch.setenv("MERLIN_REPORTS", str(home / "reports"))
     yield
-    for left in home.iterdir():
-        shutil.rmtree(left) if left.is_dir() else left.unlink()
+    for path in home.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 @pytest.fixture(autouse=True)
-def nothing_outside_is_trusted(one_authority, monkeypatch):
-    monkeypatch.setenv("SSL_CERT_FILE", str(one_authority))
+def nothing_outside_is_trusted(single_ca_file, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(single_ca_file))
 
 
 @pytest.fixture(autouse=True)
 def network_ends_at_the_loopback(monkeypatch):
     connect = socket.socket.connect
 
-    def connect_here(self, address):
+    def connect_locally(self, address):
         if self.family != socket.AF_UNIX and address[0] not in _LOOPBACK:
-            raise AssertionError(f"a test wanted to reach {address[0]}")
+            raise AssertionError(f"a test tried to connect to {address[0]}")
         return connect(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", connect_here)
+    monkeypatch.setattr(socket.socket, "connect", connect_locally)
 
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """Yield a real PostgreSQL; without its programs a test is skipped, or fails where required."""
-    # Imported here: most tests need no database server, and its driver takes its time.
+    """Yield a real PostgreSQL; without its programs skip the test, or fail if all are required."""
+    # Imported here: most tests need no database server, and its driver is slow to import.
     from tests.support import postgresql
     from tests.support.machine import skip_or_fail
 
-    skip_or_fail(postgresql.why_not())
-    with postgresql.running() as server:
+    skip_or_fail(postgresql.reason_unavailable())
+    with postgresql.run_server() as server:
         yield server
 
 
 @pytest.fixture(autouse=True)
 def logs_are_set_up_by_nobody_else():
-    """Forget what a command that ran in this process said of its logs."""
+    """Undo the logging set-up of a command that ran in this process."""
     yield
     if structlog.get_config() != _PLAIN_LOGS:
         structlog.configure(**_PLAIN_LOGS)

@@ -1,4 +1,4 @@
-"""Passwords and user names: which are good, how they are kept, how guessing slows down."""
+"""Passwords and user names: which are accepted, how they are stored, how guessing is slowed."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_password_is_kept_as_its_argon2id_hash_with_a_salt():
     first, second = hash_password("семь слонов ё"), hash_password("семь слонов ё")
     assert first != second
     assert first.startswith("$argon2id$v=19$m=19456,t=2,p=1$")
-    assert verify_password(first, "семь слонов ё")  # the same letters, composed another way
+    assert verify_password(first, "семь слонов ё")  # another Unicode composition
     assert not verify_password(first, "семь слонов е")
 
 
@@ -83,7 +83,7 @@ def test_what_is_no_hash_matches_nothing(stored):
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("entered", "stored"),
     [
         ("Boris", "boris"),
         (" anna.b ", "anna.b"),
@@ -92,8 +92,8 @@ def test_what_is_no_hash_matches_nothing(stored):
         ("x-y_z", "x-y_z"),
     ],
 )
-def test_a_name_has_one_spelling(said, kept):
-    assert check_name(said) == kept
+def test_a_name_has_one_spelling(entered, stored):
+    assert check_name(entered) == stored
 
 
 @pytest.mark.parametrize(
@@ -114,9 +114,9 @@ def test_names_of_teachers_and_of_the_house_are_not_taken_but_given(name):
 
 
 def test_people_without_telegram_have_numbers_of_their_own():
-    made = {new_id() for _ in range(200)}
-    assert len(made) == 200
-    assert all(FIRST_ID <= each <= LAST_ID and not is_telegram_id(each) for each in made)
+    ids = {new_id() for _ in range(200)}
+    assert len(ids) == 200
+    assert all(FIRST_ID <= user_id <= LAST_ID and not is_telegram_id(user_id) for user_id in ids)
     assert is_telegram_id(FIRST_ID - 1)
 
 

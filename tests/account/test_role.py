@@ -1,4 +1,4 @@
-"""One table says who may do what; a teacher's role counts in their scopes."""
+"""One table of permissions by role; a teacher's role applies within their scopes."""
 
 from __future__ import annotations
 
@@ -21,13 +21,15 @@ def test_each_role_may_what_the_lesser_ones_may():
 
 
 def test_an_admin_may_everything():
-    assert all(Authority(Role.ADMIN).may(each, "face") for each in Permission)
+    assert all(Authority(Role.ADMIN).may(permission, "face") for permission in Permission)
 
 
-@pytest.mark.parametrize("each", [each for each in Permission if each is not Permission.ASK])
-def test_a_student_may_only_ask(each):
+@pytest.mark.parametrize(
+    "permission", [permission for permission in Permission if permission is not Permission.ASK]
+)
+def test_a_student_may_only_ask(permission):
     assert Authority().may(Permission.ASK)
-    assert not Authority().may(each)
+    assert not Authority().may(permission)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The table of roles of the docs site is what the program answers."""
+"""The roles table of the documentation agrees with the program."""
 
 from __future__ import annotations
 
@@ -22,6 +22,6 @@ def test_each_mark_is_what_the_program_answers(role, permission):
     line = next(line for line in role_table().splitlines() if line.startswith(f"| `{permission}`"))
     mark = [cell.strip() for cell in line.split("|")][2 + list(Role).index(role)]
     scopes = frozenset({HERE}) if role is Role.TEACHER else frozenset()
-    standing = Authority(role, scopes)
-    found = (standing.may(permission, HERE), standing.may(permission, ELSEWHERE))
-    assert found == {"●": (True, True), "◐": (True, False), "–": (False, False)}[mark]
+    authority = Authority(role, scopes)
+    answers = (authority.may(permission, HERE), authority.may(permission, ELSEWHERE))
+    assert answers == {"●": (True, True), "◐": (True, False), "–": (False, False)}[mark]

@@ -1,4 +1,4 @@
-"""Rows of user names, logins and sign-ins, on both databases."""
+"""User names, logins and sign-ins, on both databases."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def sign_ins(database, clock):
     return SignIns(database, clock)
 
 
-def at_once(work, count=8):
+def run_at_once(function, count=8):
     with ThreadPoolExecutor(count) as pool:
-        return list(pool.map(work, range(count)))
+        return list(pool.map(function, range(count)))
 
 
 def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
@@ -56,14 +56,14 @@ def test_a_name_has_one_owner_even_where_all_take_it_at_once(accounts):
             return None
         return ANNA + number
 
-    (owner,) = filter(None, at_once(take))
+    (owner,) = filter(None, run_at_once(take))
     assert accounts.named(" PETROVA ").user_id == owner
     entries = [entry for entry in Audit(accounts.db).newest() if entry.action == "account.name"]
     assert [entry.target for entry in entries] == [f"user:{owner}"]
 
 
 def test_of_all_who_change_their_name_to_one_at_once_one_gets_it(accounts):
-    at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
+    run_at_once(lambda number: accounts.set_name(ANNA + number, f"person{number}", BY))
     gate = Barrier(8)
 
     def take(number):
@@ -71,7 +71,7 @@ def test_of_all_who_change_their_name_to_one_at_once_one_gets_it(accounts):
         with suppress(Refused):
             accounts.set_name(ANNA + number, "petrova", BY)
 
-    at_once(take)
+    run_at_once(take)
     names = [accounts.of(ANNA + number).name for number in range(8)]
     assert names.count("petrova") == 1
     assert len(set(names)) == 8
@@ -108,29 +108,29 @@ def test_a_password_needs_a_name(accounts):
 
 def test_the_newest_browsers_are_known_until_the_password_changes(accounts):
     accounts.set_name(ANNA, "anna", BY)
-    met = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]
-    known = [accounts.is_known_browser(ANNA, each) for each in met]
-    assert known == [False] + [True] * MAX_BROWSERS
-    assert not accounts.is_known_browser(BORIS, met[-1])
+    browsers = [accounts.add_browser(ANNA) for _ in range(MAX_BROWSERS + 1)]
+    is_known = [accounts.is_known_browser(ANNA, browser) for browser in browsers]
+    assert is_known == [False] + [True] * MAX_BROWSERS
+    assert not accounts.is_known_browser(BORIS, browsers[-1])
     assert not accounts.is_known_browser(ANNA, "")
     accounts.set_password(ANNA, "$hash", BY)
-    assert not accounts.is_known_browser(ANNA, met[-1])
+    assert not accounts.is_known_browser(ANNA, browsers[-1])
 
 
 def test_a_confirmed_login_is_taken_once_by_all_who_ask_at_once(logins):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
     login = logins.show(key, ANNA)
-    answers = at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
+    answers = run_at_once(lambda _: logins.settle(login.login_id, ANNA, is_own=True))
     assert sum(answer is not None for answer in answers) == 1
-    taken = [each for each in at_once(lambda _: logins.take(browser)) if each]
-    assert [each.user_id for each in taken] == [ANNA]
+    logins_taken = [login for login in run_at_once(lambda _: logins.take(browser)) if login]
+    assert [login.user_id for login in logins_taken] == [ANNA]
     assert logins.of_browser(browser) is None
 
 
 def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
     _, key, browser = logins.start("Firefox", "203.0.*.*")
-    found = logins.of_browser(browser)
-    assert (found.agent, found.place, found.state) == ("Firefox", "203.0.*.*", LoginState.PENDING)
+    login = logins.of_browser(browser)
+    assert (login.agent, login.place, login.state) == ("Firefox", "203.0.*.*", LoginState.PENDING)
     assert logins.take(browser) is None
     clock.move(LIFE.total_seconds())
     assert logins.of_browser(browser) is None
@@ -140,7 +140,7 @@ def test_a_login_says_what_the_browser_said_and_ends(logins, clock):
 
 
 def test_one_source_has_one_sign_in(sign_ins):
-    tokens = at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
+    tokens = run_at_once(lambda _: sign_ins.open(ANNA, SignInMethod.TELEGRAM, "x", "the-source")[1])
     counting = [token for token in tokens if sign_ins.find(token)]
     assert len(counting) == 1
     assert len(sign_ins.of(ANNA)) == 1

@@ -1,4 +1,4 @@
-"""What Telegram signed for a Mini App: believed, or not."""
+"""Data that Telegram signed for a Mini App: accepted or refused."""
 
 from __future__ import annotations
 
@@ -71,8 +71,8 @@ def test_it_counts_for_an_hour_and_clocks_may_differ_a_little(after, is_taken):
 
 
 def test_the_same_data_written_another_way_has_the_same_source():
-    other = "&".join(reversed(LIVE.split("&"))).replace("%20", "+")
-    assert read(other).source == read(LIVE).source
+    reordered = "&".join(reversed(LIVE.split("&"))).replace("%20", "+")
+    assert read(reordered).source == read(LIVE).source
 
 
 @pytest.mark.parametrize(
@@ -97,13 +97,13 @@ def test_what_telegram_never_writes_is_refused(text, signers):
     assert read(text, signers) is None
 
 
-def meaning(text):
-    """Return what a text says beside its proofs."""
+def unsigned_pairs(text):
+    """Return the pairs of a text without its signatures."""
     pairs = parse_qsl(text, keep_blank_values=True)
     return sorted(pair for pair in pairs if pair[0] not in {"hash", "signature"})
 
 
-def mutated(rng, text):
+def mutate(rng, text):
     place, kind = rng.randrange(len(text)), rng.randrange(4)
     letter = chr(rng.choice([rng.randrange(32, 127), rng.randrange(0x250), 10, 38]))
     swapped = text[place + 1 : place + 2] + text[place]
@@ -115,10 +115,10 @@ def mutated(rng, text):
 def test_no_mutation_is_believed(signers):
     rng = random.Random(20261120)  # noqa: S311 - repeatable on purpose
     for _ in range(600):
-        text = mutated(rng, LIVE)
+        text = mutate(rng, LIVE)
         person = read(text, signers)
-        # "%7b" is "%7B": the same said; the proof that is not asked for proves nothing either way.
-        assert person is None or meaning(text) == meaning(LIVE), text
+        # "%7b" equals "%7B"; and a signature that is not checked does not matter either way.
+        assert person is None or unsigned_pairs(text) == unsigned_pairs(LIVE), text
 
 
 def test_a_change_of_the_proof_that_is_asked_for_is_not_believed():

@@ -1,4 +1,4 @@
-"""What is known of a person: the language they are answered in, the zone their day turns in."""
+"""What is known of a person: the language of answers, and the time zone of their day."""
 
 from __future__ import annotations
 

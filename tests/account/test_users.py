@@ -1,4 +1,4 @@
-"""Rows of people: what they chose, what they may do, what they allowed, and the audit of it."""
+"""People: their settings, roles, consents, and the audit log of these."""
 
 from __future__ import annotations
 
@@ -102,8 +102,8 @@ def test_a_name_lies_sealed_and_is_read_by_its_key_alone(users, database, cipher
     stored = database.value(USER.select(USER.shown_name).where(USER.user_id == ANNA))
     assert cipher.open(stored) == "Анна"
     for wrong in (Cipher({"x": b"x" * 32}, "x"), None):
-        with open_database(url, cipher=wrong) as other:
-            assert Users(other).get(ANNA) == User(ANNA, "ru")
+        with open_database(url, cipher=wrong) as other_database:
+            assert Users(other_database).get(ANNA) == User(ANNA, "ru")
 
 
 def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
@@ -115,9 +115,9 @@ def test_people_are_found_by_id_or_by_a_part_of_their_name(users):
     assert len(users.find("ёлкин", limit=1)) == 1
 
 
-@pytest.mark.parametrize("words", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
-def test_who_is_not_there_is_not_found(users, words):
-    assert users.find(words) == []
+@pytest.mark.parametrize("query", ["", " ", "9" * 40, "%", "1004", "-1", "'"])
+def test_who_is_not_there_is_not_found(users, query):
+    assert users.find(query) == []
 
 
 def test_people_are_counted_and_listed_newest_first(users):
@@ -133,7 +133,7 @@ def test_a_list_tells_the_same_plans_as_each_persons_card(users, database, clock
     for seconds, plans in ((0, 2), (2 * 86_400, 1)):
         clock.move(seconds)
         listed = {user.user_id: user for user in users.listed(0, 10)}
-        assert listed == {each: users.get(each) for each in (ANNA, BORIS, VERA)}
+        assert listed == {user_id: users.get(user_id) for user_id in (ANNA, BORIS, VERA)}
         assert len(listed[ANNA].plans) == plans
 
 
@@ -214,8 +214,8 @@ def test_an_admin_of_the_config_is_one_always(roles):
 
 def test_a_role_given_ten_times_at_once_is_given_once(roles, database):
     with ThreadPoolExecutor(10) as pool:
-        given = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
-    assert (sum(given), len(roles.list_grants()), len(audit_entries(database))) == (1, 1, 1)
+        results = list(pool.map(lambda _: roles.grant(BORIS, Role.EDITOR, BY_VERA), range(10)))
+    assert (sum(results), len(roles.list_grants()), len(audit_entries(database))) == (1, 1, 1)
 
 
 def test_a_consent_counts_until_it_is_revoked(database, clock):
@@ -254,8 +254,8 @@ def test_a_no_is_kept_and_is_no_consent(database, clock):
 def test_a_consent_given_ten_times_at_once_is_given_once(database):
     consents = Consents(database)
     with ThreadPoolExecutor(10) as pool:
-        given = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
-    assert (sum(given), len(consents.of(ANNA))) == (1, 1)
+        results = list(pool.map(lambda _: consents.give(ANNA, "1"), range(10)))
+    assert (sum(results), len(consents.of(ANNA))) == (1, 1)
 
 
 def test_the_audit_tells_the_newest_first_and_of_one_target(database, clock):
@@ -271,9 +271,11 @@ def test_the_audit_is_read_in_parts_and_by_who_did_it(database, clock):
     audit = Audit(database, clock)
     for number in range(5):
         audit.note(BY_VERA if number % 2 else "cli:root", "job.cancel", f"job:{number}")
-    first = audit.newest(2)
-    rest = audit.newest(9, before=first[-1].number)
-    assert [each.target for each in (*first, *rest)] == [f"job:{n}" for n in (4, 3, 2, 1, 0)]
+    first_page = audit.newest(2)
+    next_page = audit.newest(9, before=first_page[-1].number)
+    assert [entry.target for entry in (*first_page, *next_page)] == [
+        f"job:{n}" for n in (4, 3, 2, 1, 0)
+    ]
     assert [entry.target for entry in audit.newest(by=BY_VERA)] == ["job:3", "job:1"]
 
 

@@ -17,13 +17,13 @@ from merlin.core.messages import Usage
 from merlin.db.personal_data import TRACES
 from merlin.sandbox.provider.app import ProviderStandIn
 from tests.api.running_api import ANNA, running
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
-from tests.support.serving_models import serve_in
+from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest
 
 MODEL = "stand-in-base"
-TWO_A_DAY = new_plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
+TWO_A_DAY = make_plan("student", {"ru": "Студент"}, {Format.TEXT: Allowance(day=2)})
 
 
 @contextmanager
@@ -33,7 +33,7 @@ def run_asking_site(folder, **settings):
         said = (Provider("chat", provider.base_url, "sk-of-the-tests"),)
         patience = RetryPolicy(first_pause_s=0.05, total_s=0.5)
         with running(folder, **{"providers": said, "patience": patience, **settings}) as site:
-            serve_in(site.database, MODEL, dataset="algorithms")
+            insert_live_model(site.database, MODEL, dataset="algorithms")
             site.person(ANNA)
             yield site, provider
 

@@ -24,11 +24,11 @@ from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
 from tests.api.running_api import NOT_LIMITED, VERA, running
 from tests.api.sign_in_data import with_bot
-from tests.support.plan_config import new_plan, plans_of
+from tests.support.plan_config import make_plan, make_plans
 from tests.support.waiting import wait_until
 
-FREE = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
-PLUS = new_plan(
+FREE = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+PLUS = make_plan(
     "plus",
     {"ru": "Плюс", "en": "Plus"},
     {Format.TEXT: Allowance(day=200)},
@@ -38,13 +38,13 @@ PLUS = new_plan(
     renewed=True,
     trial_days=3,
 )
-PACK = new_plan(
+PACK = make_plan(
     "pack",
     {"ru": "Голос", "en": "Voice"},
     price=PlanPrice(rub=99, stars=70),
     pack=Pack(voice=10),
 )
-STARRY = new_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
+STARRY = make_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
 # How often the worker goes round.
@@ -88,7 +88,7 @@ class Market:
 
     def until(self, order_id, state):
         """Wait until an order stands so; return it."""
-        wait_until(lambda: self.state(order_id) == state, story=lambda: str(self.of(order_id)))
+        wait_until(lambda: self.state(order_id) == state, describe=lambda: str(self.of(order_id)))
         return self.of(order_id)
 
     def due(self, order_id):
@@ -262,7 +262,7 @@ PAGE_SAID = {
         "days": 90,
     },
 }
-PAGE_PLANS = plans_of(PAGE_SAID)
+PAGE_PLANS = make_plans(PAGE_SAID)
 TERMS = "Мы отвечаем за то, что купленное работает.\n\nВозврат: напишите /paysupport."
 
 

@@ -23,7 +23,7 @@ from tests.api.chat_api import talk
 from tests.api.running_api import running
 from tests.support.http_servers import Handler, Server, serve_http
 from tests.support.process_settings import Provider
-from tests.support.serving_models import serve_in
+from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest
 
 DATASET, BUILDS, PEOPLE, AT_ONCE = "algorithms", 5, 20, 16
@@ -60,7 +60,7 @@ def ask_while_promoting(folder, questions, every, pace_s=0.0):
         said = (Provider("chat", f"{echo.url}/v1", "sk-of-the-tests"),)
         with running(folder, providers=said) as site:
             for number in range(1, BUILDS + 1):
-                serve_in(site.database, f"ft:{number}", number=number, dataset=DATASET)
+                insert_live_model(site.database, f"ft:{number}", number=number, dataset=DATASET)
                 heard = BUILD.update({"system": f"Text of {number}."})
                 site.database.change(heard.where(BUILD.number == number))
             people = range(5001, 5001 + PEOPLE)

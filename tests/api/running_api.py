@@ -24,10 +24,10 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Store
 from tests.billing.repositories import billing_rows
-from tests.support.dataset_tree import DATASET_YAML, Tree
+from tests.support.dataset_tree import DATASET_YAML, FileTree
 from tests.support.http_servers import serve_app
 from tests.support.migrated_databases import fresh_database
-from tests.support.process_settings import SetUp, api_services
+from tests.support.process_settings import ProcessSettings, api_services
 from tests.support.waiting import longest
 
 SECRET = "s3cret-of-the-webhook"
@@ -101,7 +101,8 @@ class Site:
     def teach(self, datasets):
         """Let the catalogue say what these files say: dataset -> path -> text."""
         trees = {
-            name: Tree({"dataset.yaml": DATASET_YAML, **files}) for name, files in datasets.items()
+            name: FileTree({"dataset.yaml": DATASET_YAML, **files})
+            for name, files in datasets.items()
         }
         checked = {name: tree.check(name) for name, tree in trees.items()}
         Catalogue(self.database).index(checked, utc_now())
@@ -180,7 +181,7 @@ def run_site(settings, make_site, bounds=None):
 def running(folder, database_url="", bounds=None, **settings):
     """Run an api with COURSES in its catalogue."""
     url = database_url or fresh_database(folder / "merlin.db")
-    made = SetUp(database=url, state_dir=folder, listening=NOT_LIMITED)
+    made = ProcessSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
     with run_site(replace(made, **settings), partial(Site, folder), bounds) as site:
         site.teach(COURSES)
         yield site

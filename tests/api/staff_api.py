@@ -27,10 +27,10 @@ from tests.api.chat_api import Talk
 from tests.api.payment_api import PACK, PLUS, selling_at
 from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
 from tests.api.sign_in_data import TOKEN, with_bot, with_password
-from tests.support.dataset_tree import good_files
+from tests.support.dataset_tree import make_good_files
 from tests.support.pipeline_lab import Lab
-from tests.support.plan_config import new_plan
-from tests.support.process_settings import Provider, SetUp
+from tests.support.plan_config import make_plan
+from tests.support.process_settings import ProcessSettings, Provider
 
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 
@@ -108,7 +108,7 @@ class Keeper:
 # shut out; `SOMEBODY` is whom admins look after.
 OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
 MONTH = timedelta(days=30)
-TAUGHT = {**COURSES, "algorithms": {**COURSES["algorithms"], **good_files(4)}}
+TAUGHT = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
 
 
 class Whole(Office):
@@ -205,7 +205,7 @@ def whole(folder, models=1):
             providers=(Provider("stand-in", provider.base_url, "sk-of-the-tests"),),
             patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
             default_dataset="trial",
-            plans=(new_plan("usual"), PLUS, PACK),
+            plans=(make_plan("usual"), PLUS, PACK),
             selling=selling,
             till=till,
         )
@@ -216,7 +216,7 @@ def whole(folder, models=1):
 
 
 def _set_up(config):
-    return SetUp(
+    return ProcessSettings(
         database=config.database,
         state_dir=config.state_dir,
         listening=NOT_LIMITED,

@@ -16,12 +16,12 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.notices import ADMINS, Notices
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
 from tests.api.staff_api import Keeper
-from tests.support.dataset_tree import good_files
+from tests.support.dataset_tree import make_good_files
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
-FILES = {**COURSES, "algorithms": {**COURSES["algorithms"], **good_files(3)}}
+FILES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(3)}}
 ONE = "examples/face/q0001.yaml"
 ADDED = {"question": "Что такое граф?", "answer": "Вершины и рёбра.", "tags": ["graphs"]}
 

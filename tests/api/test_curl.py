@@ -11,7 +11,7 @@ import pytest
 
 from merlin.core.permissions import Role
 from tests.api.running_api import BORIS, running
-from tests.support.markdown_pages import page
+from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.functional
 
@@ -30,7 +30,7 @@ def environment(tmp_path_factory):
 
 def outputs(language, environment):
     """Return what each command of the page writes, as JSON; None: nothing."""
-    (block,) = BLOCK.findall(page("docs", language, "api.md").text)
+    (block,) = BLOCK.findall(read_page("docs", language, "api.md").text)
     said = []
     for command in block.replace("\\\n", " ").splitlines():
         done = subprocess.run(

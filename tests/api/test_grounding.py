@@ -7,7 +7,7 @@ import pytest
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, asker, run_asking_site, talk, uses
 from tests.api.running_api import ANNA
-from tests.support.serving_models import count_answers, try_in
+from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional
 
@@ -47,7 +47,7 @@ def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
 
 def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tried(course):
     site, provider = course
-    try_in(site.database, "ft:tried", 0.0, dataset="algorithms")
+    insert_canary(site.database, "ft:tried", 0.0, dataset="algorithms")
     assert ask(site)["merlin"]["standing"] == "composed"
     assert count_answers(site.database) == (0, 0, 1, 0)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, only={"model": MODEL}))

@@ -18,9 +18,9 @@ from merlin.db.tables import HEARTBEAT, JOB
 from merlin.training.jobs import JobState, add_change
 from tests.api.chat_api import Talk
 from tests.api.running_api import NOT_LIMITED, running
-from tests.support.metrics_page import figure
-from tests.support.serving_models import serve_in
-from tests.support.small_disk import fill, small_disk
+from tests.support.metrics_page import metric_value
+from tests.support.serving_models import insert_live_model
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.waiting import wait_until
 
 functional = pytest.mark.functional
@@ -86,23 +86,26 @@ def test_metrics_show_what_the_database_says(watched):
     took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
     beat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
-    serve_in(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
+    insert_live_model(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
     page = watched.client.get("/metrics").text
     process = {"process": "daemon", "host": "one"}
-    assert figure(page, "merlin_process_up", **process) == 1
-    assert figure(page, "merlin_task_rounds_total", **process, task="fetch", status="success") == 3
-    assert figure(page, "merlin_task_seconds_sum", **process, task="fetch") == 2.5
-    assert figure(page, "merlin_task_seconds_count", **process, task="fetch") == 4
+    assert metric_value(page, "merlin_process_up", **process) == 1
+    assert (
+        metric_value(page, "merlin_task_rounds_total", **process, task="fetch", status="success")
+        == 3
+    )
+    assert metric_value(page, "merlin_task_seconds_sum", **process, task="fetch") == 2.5
+    assert metric_value(page, "merlin_task_seconds_count", **process, task="fetch") == 4
     buckets = {"0.1": 0, "0.3": 3, "1.0": 3, "3.0": 4, "+Inf": 4}
     for bound, rounds in buckets.items():
         name = "merlin_task_seconds_bucket"
-        assert figure(page, name, **process, task="fetch", le=bound) == rounds
-    assert figure(page, "merlin_too_many_requests_total", **process, by="chat") == 2
-    assert figure(page, "merlin_daemon_waiting", **process) == 9
-    assert figure(page, "merlin_queue_depth", queue="requests") == 1
-    assert figure(page, "merlin_jobs", state="succeeded") == 1
+        assert metric_value(page, name, **process, task="fetch", le=bound) == rounds
+    assert metric_value(page, "merlin_too_many_requests_total", **process, by="chat") == 2
+    assert metric_value(page, "merlin_daemon_waiting", **process) == 9
+    assert metric_value(page, "merlin_queue_depth", queue="requests") == 1
+    assert metric_value(page, "merlin_jobs", state="succeeded") == 1
     serves = {"dataset": "neuro", "model": 'ft:"a"\\b', "build": "neuro-7"}
-    assert figure(page, "merlin_serving_model", **serves) == 1
+    assert metric_value(page, "merlin_serving_model", **serves) == 1
 
 
 @functional
@@ -112,14 +115,17 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
     def counts():
         page = watched.client.get("/metrics").text
         told = (
-            figure(page, "merlin_answers_total", **model, outcome="answered"),
-            figure(page, "merlin_answers_total", **model, outcome="refused"),
-            figure(page, "merlin_answer_seconds_count", **model),
-            figure(page, "merlin_answer_tokens_total", **model, kind="input"),
-            figure(page, "merlin_answer_cost_total", **model, currency="usd"),
+            metric_value(page, "merlin_answers_total", **model, outcome="answered"),
+            metric_value(page, "merlin_answers_total", **model, outcome="refused"),
+            metric_value(page, "merlin_answer_seconds_count", **model),
+            metric_value(page, "merlin_answer_tokens_total", **model, kind="input"),
+            metric_value(page, "merlin_answer_cost_total", **model, currency="usd"),
         )
-        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.2") in (None, 0)
-        assert figure(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == told[2]
+        assert metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.2") in (
+            None,
+            0,
+        )
+        assert metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == told[2]
         return tuple(each or 0 for each in told)
 
     counts()  # where the counting begins
@@ -153,7 +159,7 @@ def test_of_many_models_those_are_told_that_answered_last(watched):
 @functional
 def test_a_training_is_counted_by_how_long_it_took(watched):
     watched.client.get("/metrics")
-    serve_in(watched.db, "ft:long", number=9, dataset="neuro")
+    insert_live_model(watched.db, "ft:long", number=9, dataset="neuro")
     job_id = watched.db.value(JOB.select(JOB.id).order_by(JOB.id.desc()))
     with watched.db.atomic():
         began = from_iso(watched.db.value(JOB.select(JOB.created_at).where(JOB.id == job_id)))
@@ -162,30 +168,30 @@ def test_a_training_is_counted_by_how_long_it_took(watched):
     for _ in range(2):
         page = watched.client.get("/metrics").text
         of = {"provider": "chat", "state": "succeeded"}
-        assert figure(page, "merlin_job_seconds_count", **of) == 1
-        assert figure(page, "merlin_job_seconds_sum", **of) == 1200
+        assert metric_value(page, "merlin_job_seconds_count", **of) == 1
+        assert metric_value(page, "merlin_job_seconds_sum", **of) == 1200
 
 
 @functional
 def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
     beat(watched, age_s=60, fetch_success=3)
     page = watched.client.get("/metrics").text
-    assert figure(page, "merlin_process_up", process="daemon", host="one") == 0
+    assert metric_value(page, "merlin_process_up", process="daemon", host="one") == 0
     assert "merlin_task_rounds_total" not in page
 
 
 @pytest.mark.integration
 def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
-    url = postgresql.make()
+    url = postgresql.create()
     with running(tmp_path, url) as site:
-        with postgresql.silent():
+        with postgresql.stopped():
             assert site.client.get("/healthz").json() == {"status": "ok"}
             response = site.client.get("/readyz")
             assert (response.status_code, response.json()["ready"]) == (503, False)
             assert "postgres@" not in response.text
             page = site.client.get("/metrics")
             assert page.status_code == 200
-            assert figure(page.text, "merlin_database_up") == 0
+            assert metric_value(page.text, "merlin_database_up") == 0
         wait_until(lambda: site.client.get("/readyz").status_code == 200)
 
 
@@ -195,8 +201,8 @@ def readiness(site):
     page = site.client.get("/metrics").text
     assert site.client.get("/healthz").json() == {"status": "ok"}
     assert site.client.get("/api/courses").status_code == 200
-    assert figure(page, "merlin_database_up") == 1
-    is_writable = figure(page, "merlin_database_writable") == 1
+    assert metric_value(page, "merlin_database_up") == 1
+    is_writable = metric_value(page, "merlin_database_writable") == 1
     assert told.json()["ready"] is is_writable is (told.status_code == 200)
     return told.json()["database"]
 
@@ -205,7 +211,7 @@ def readiness(site):
 def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
     with small_disk(tmp_path / "state", "32m"), running(tmp_path / "state") as site:
         assert readiness(site) == "ok"
-        filler = fill(tmp_path / "state")
+        filler = fill_disk(tmp_path / "state")
         assert readiness(site) == "full"
         filler.unlink()
         assert readiness(site) == "ok"
@@ -215,7 +221,7 @@ def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tm
 def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_pages(
     tmp_path, postgresql
 ):
-    url = postgresql.make()
+    url = postgresql.create()
     name = url.rpartition("/")[2]
     with running(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
         for setting, state in (("on", "read-only"), ("off", "ok")):
@@ -240,10 +246,12 @@ def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_w
         client.request("BREW", "/healthz")
         page = client.get("/metrics").text
     name = "merlin_http_requests_total"
-    assert figure(page, name, method="GET", route="/healthz", status="200") == 1
-    assert figure(page, name, method="GET", route="", status="404") == 1
-    assert figure(page, "merlin_http_request_seconds_count", route="/healthz") == 1
-    assert figure(page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf") == 1
+    assert metric_value(page, name, method="GET", route="/healthz", status="200") == 1
+    assert metric_value(page, name, method="GET", route="", status="404") == 1
+    assert metric_value(page, "merlin_http_request_seconds_count", route="/healthz") == 1
+    assert (
+        metric_value(page, "merlin_http_request_seconds_bucket", route="/healthz", le="+Inf") == 1
+    )
     assert "made" not in page
     assert "BREW" not in page
 

@@ -25,7 +25,7 @@ from merlin.engine.main import create_app as engine_app
 from tests.api.running_api import SECRET, running
 from tests.api.sign_in_data import BOT, TOKEN
 from tests.support.http_servers import serve_app
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -99,9 +99,9 @@ def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
 
 
 def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
-    url = postgresql.make()
+    url = postgresql.create()
     with running(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
-        with postgresql.silent():
+        with postgresql.stopped():
             refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
             assert refused.status_code == 503
             assert refused.headers["retry-after"]
@@ -133,7 +133,7 @@ def refused_counts(client):
     """Return what the metrics say of refused hooks, by the hook."""
     page = client.get("/metrics").text
     told = {
-        hook: figure(page, "merlin_hooks_refused_total", hook=hook)
+        hook: metric_value(page, "merlin_hooks_refused_total", hook=hook)
         for hook in ("git", "provider", "telegram")
     }
     return {hook: count for hook, count in told.items() if count is not None}

@@ -204,7 +204,7 @@ def test_a_household_of_ipv6_is_one_caller(host, network):
 @pytest.fixture(params=[FEW])
 def two(request, tmp_path, postgresql):
     """Two apis on one PostgreSQL, whose own clocks stand still."""
-    url, allowed = postgresql.emptied(), listening(request.param)
+    url, allowed = postgresql.reset(), listening(request.param)
     with (
         running(tmp_path, url, listening=allowed) as one,
         running(tmp_path, url, listening=allowed) as two,

@@ -14,9 +14,15 @@ from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, ask, asker, package, run_asking_site, talk
 from tests.api.running_api import ANNA
-from tests.support.plan_config import new_plan
-from tests.support.protocol_nulls import events, wrong_nulls
-from tests.support.serving_models import SYSTEM, came_from, count_answers, serve_in, try_in
+from tests.support.plan_config import make_plan
+from tests.support.protocol_nulls import find_wrong_nulls, parse_events
+from tests.support.serving_models import (
+    SYSTEM,
+    count_answers,
+    insert_canary,
+    insert_commit_of_build,
+    insert_live_model,
+)
 
 pytestmark = pytest.mark.functional
 
@@ -93,7 +99,7 @@ def test_the_package_lists_and_shows_the_models(site):
 
 def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_path):
     with run_asking_site(tmp_path) as (site, _):
-        serve_in(site.database, "stand-in-chat", dataset="closed")
+        insert_live_model(site.database, "stand-in-chat", dataset="closed")
         site.person(BORIS, Role.TEACHER, "closed")
         for user_id, is_there in ((ANNA, False), (BORIS, True)):
             with asker(site, user_id) as client:
@@ -108,7 +114,7 @@ def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_pat
 
 def test_merlin_alone_is_the_default_dataset(tmp_path):
     with run_asking_site(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
-        serve_in(site.database, "stand-in-chat", dataset="other")
+        insert_live_model(site.database, "stand-in-chat", dataset="other")
         told = ask(client, QUESTION, model="merlin")
         assert told.headers["merlin-build"] == "other-1"
 
@@ -126,7 +132,7 @@ def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
 def test_a_promotion_counts_with_the_next_question(tmp_path):
     with run_asking_site(tmp_path) as (site, _), asker(site) as client:
         assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
-        serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
+        insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
         told = ask(client, QUESTION)
         assert told.headers["merlin-build"] == "algorithms-2"
         assert told.json()["merlin"]["model"] == "stand-in-chat"
@@ -134,7 +140,7 @@ def test_a_promotion_counts_with_the_next_question(tmp_path):
 
 def test_the_commit_of_the_build_is_told(tmp_path):
     with run_asking_site(tmp_path) as (site, _), asker(site) as client:
-        came_from(site.database, "c0ffee" * 6, "algorithms")
+        insert_commit_of_build(site.database, "c0ffee" * 6, "algorithms")
         told = ask(client, QUESTION)
         assert told.headers["merlin-commit"] == "c0ffee" * 6
         assert told.json()["merlin"]["commit"] == "c0ffee" * 6
@@ -163,9 +169,9 @@ def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
     asked = talk(QUESTION, model="merlin/networks")
     whole = client.post("/chat/completions", json=asked).json()
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    streamed = events(client.post("/chat/completions", json={**asked, **options}).text)
+    streamed = parse_events(client.post("/chat/completions", json={**asked, **options}).text)
     assert len(streamed) > 2
-    assert wrong_nulls([whole, *streamed]) == set()
+    assert find_wrong_nulls([whole, *streamed]) == set()
 
 
 @pytest.mark.parametrize(
@@ -303,7 +309,7 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
 
 
 def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
-    plan = new_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
+    plan = make_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
     settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
     with run_asking_site(tmp_path, **settings) as (site, provider), asker(site) as client:
         parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
@@ -337,7 +343,9 @@ def test_the_description_names_the_errors_of_the_protocol(site):
 def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted(
     site, provider, client, share, standing
 ):
-    try_in(site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms")
+    insert_canary(
+        site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms"
+    )
     try:
         whole = ask(client, QUESTION)
         assert whole.headers["merlin-standing"] == standing

@@ -19,14 +19,14 @@ from merlin.core.clock import utc_now
 from tests.api.chat_api import TWO_A_DAY, asker, raw_call, run_asking_site, talk, uses
 from tests.api.running_api import ANNA
 from tests.support.http_servers import serve_app
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
-from tests.support.serving_models import serve_in
+from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest, wait_until
 
 functional, unit = pytest.mark.functional, pytest.mark.unit
 QUESTION = "Что такое граф?"
-MANY = new_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
+MANY = make_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
 def silent_until_left(listener, left, said=b""):
@@ -174,7 +174,7 @@ def test_another_model_may_serve_while_an_answer_is_written(tmp_path):
         provider.behave(fixed_answer="раз два три", piece_s=0.05)
         with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as stream:
             assert stream.headers["merlin-build"] == "algorithms-1"
-            serve_in(site.database, "stand-in-chat", dataset="algorithms", number=2)
+            insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
             said = stream.read().decode()
         assert '"build": "algorithms-1"' in said
         assert said.endswith("data: [DONE]\n\n")

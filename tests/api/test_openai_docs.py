@@ -14,7 +14,7 @@ import pytest
 from merlin.account.api_keys import Scope
 from tests.api.chat_api import run_asking_site
 from tests.api.running_api import ANNA
-from tests.support.markdown_pages import page
+from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.functional
 
@@ -31,7 +31,7 @@ def environment(tmp_path_factory):
 
 
 def block(language, kind):
-    text = page("docs", language, "openai-api.md").text
+    text = read_page("docs", language, "openai-api.md").text
     (found,) = re.findall(BLOCK.format(kind=kind), text, re.MULTILINE | re.DOTALL)
     return found
 

@@ -14,13 +14,13 @@ from merlin.api.openai_compat.requests import (
 from merlin.app.context import Context
 from merlin.billing.quota import Format
 from merlin.core.messages import Image, Message
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
 
 # What a question wishes for is told by the configuration alone.
 CONTEXT = Context(
-    config=config_of(
+    config=make_config(
         providers=[{"name": name, "base_url": "http://test/v1"} for name in ("chat", "eyes")],
         chat={
             "assistant": {"provider": "chat", "model": "helper"},

@@ -12,8 +12,8 @@ from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
 from tests.api.running_api import ANNA, BORIS, VERA
-from tests.support.plan_config import new_plan
-from tests.support.serving_models import serve_in
+from tests.support.plan_config import make_plan
+from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -46,7 +46,7 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
 
 
 def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
-    plan = new_plan("none", {}, {Format.TEXT: Allowance(day=0)})
+    plan = make_plan("none", {}, {Format.TEXT: Allowance(day=0)})
     with run_asking_site(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (
@@ -57,7 +57,7 @@ def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
 
 
 def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
-    plan = new_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
+    plan = make_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
     with run_asking_site(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
         told = ask(client, "слово " * 200)
         assert told.json()["error"]["code"] == "context_length_exceeded"
@@ -95,7 +95,7 @@ def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
 
 def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
     with run_asking_site(tmp_path) as (site, _), asker(site) as client:
-        serve_in(site.database, "ft:deleted", dataset="algorithms", number=2)
+        insert_live_model(site.database, "ft:deleted", dataset="algorithms", number=2)
         told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
         assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
         rows = site.database.sql("SELECT kind, by_whom FROM request")
@@ -104,7 +104,7 @@ def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
 
 def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
     with run_asking_site(tmp_path) as (site, _), asker(site) as client:
-        serve_in(site.database, "stand-in-chat", dataset="нейро")
+        insert_live_model(site.database, "stand-in-chat", dataset="нейро")
         told = ask(client, QUESTION, model="merlin/нейро")
         assert told.json()["system_fingerprint"] == "нейро-1"
         assert told.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"

@@ -7,11 +7,11 @@ import pytest
 from merlin.config.settings import AnswerBudget
 from tests.api.chat_api import MODEL, TWO_A_DAY, ask, asker, run_asking_site, uses
 from tests.api.running_api import BORIS
-from tests.support.config import priced
+from tests.support.config import make_priced_config
 
 pytestmark = pytest.mark.functional
 
-DEAR = priced(MODEL, input=1, output=1)
+DEAR = make_priced_config(MODEL, input=1, output=1)
 
 
 @pytest.mark.parametrize("plans", [(), (TWO_A_DAY,)])

@@ -21,8 +21,8 @@ from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE, TURN
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.api.chat_api import MODEL, TWO_A_DAY, run_asking_site
 from tests.api.running_api import ANNA
-from tests.support.plan_config import new_plan
-from tests.support.serving_models import holds, serve_in
+from tests.support.plan_config import make_plan
+from tests.support.serving_models import insert_example, insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -66,7 +66,7 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
     assert "Граф — это <em>вершины</em> и рёбра." in first.text
-    again = ask(site, client, "А дерево?", talk=talk)
+    again = ask(site, client, "А дерево?", messages=talk)
     assert again.url.path == first.url.path
     (call,) = provider.calls("chat.create")[-1:]
     assert [message["content"] for message in call.body["messages"]][-3::2] == [
@@ -135,7 +135,7 @@ def test_a_rating_is_pressed_and_taken_back(openai_site, client):
 def teach(database, number, question, answer):
     """Let the serving build hold an example that lies in the dataset too."""
     name, blob = f"q{number}", f"{number:040}"
-    holds(database, name, dataset="algorithms")
+    insert_example(database, name, dataset="algorithms")
     words = f"{normalise(question)}\n{normalise(answer)}"
     database.change(EXAMPLE_TEXT.update({"words": words}).where(EXAMPLE_TEXT.digest == name))
     newest = TAUGHT_EXAMPLE.update({"end_build": NO_END})
@@ -168,9 +168,9 @@ def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, cl
 def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
     site, _ = openai_site
     page = ask(site, client)
-    serve_in(site.database, "newer", number=2, dataset="algorithms")
+    insert_live_model(site.database, "newer", number=2, dataset="algorithms")
     text = client.get(page.url.path).text
-    serve_in(site.database, MODEL, number=3, dataset="algorithms")
+    insert_live_model(site.database, MODEL, number=3, dataset="algorithms")
     assert "Отвечала algorithms-1, сейчас algorithms-2" in text
 
 
@@ -277,12 +277,12 @@ def test_wrong_questions_ask_nothing(openai_site, client):
 
 
 def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
-    one = new_plan("student", {"ru": "Студент"}, sessions=1)
+    one = make_plan("student", {"ru": "Студент"}, sessions=1)
     with run_asking_site(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
         path = ask(site, client).url.path
-        assert len(turns_in(ask(site, client, talk=path.rpartition("/")[2]))) == 2
+        assert len(turns_in(ask(site, client, messages=path.rpartition("/")[2]))) == 2
         refused = ask(site, client, "А дерево?")
         assert "Ваш план хранит 1 разговор по каждому курсу." in refused.text
         assert ">А дерево?</textarea>" in refused.text

@@ -314,7 +314,7 @@ def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
 
 
 def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
-    with running(tmp_path, postgresql.emptied()) as site, postgresql.silent():
+    with running(tmp_path, postgresql.reset()) as site, postgresql.stopped():
         page = site.client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"

@@ -12,7 +12,7 @@ from merlin.api.schema import cursor_after, read_cursor
 from merlin.api.services import ApiServices
 from merlin.core.errors import ConfigError, DatasetError, MerlinError, NotFound, Refused
 from merlin.db.writer import Store
-from tests.support.config import config_of
+from tests.support.config import make_config
 from tests.support.http_servers import serve_app
 
 pytestmark = pytest.mark.functional
@@ -38,7 +38,7 @@ ERRORS = [
 def failing():
     """Yield the address of an api with a route for each of the errors."""
     app = FastAPI()
-    app.state.services = ApiServices(config=config_of(), db=None, store=Store())
+    app.state.services = ApiServices(config=make_config(), db=None, store=Store())
     add_problems(app)
 
     @app.get("/{place}")

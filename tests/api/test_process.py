@@ -8,7 +8,7 @@ import signal
 import httpx
 import pytest
 
-from tests.support.forked_processes import code_of, start
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -38,14 +38,14 @@ def test_it_is_ready_once_its_port_answers_and_ends_well(begin, free_port, tmp_p
     process = begin(free_port)
     wait_until(lambda: is_ready(free_port))
     os.kill(process.pid, ending)
-    assert code_of(process) == 0
+    assert wait_for_exit(process) == 0
     text = (tmp_path / "log").read_text("utf-8")
     assert "api stopped" in text
     assert "Traceback" not in text
 
 
 def test_an_address_that_is_taken_is_named(begin, taken_port, tmp_path):
-    assert code_of(begin(taken_port)) not in (0, None)
+    assert wait_for_exit(begin(taken_port)) not in (0, None)
     text = (tmp_path / "log").read_text("utf-8")
     assert f"127.0.0.1:{taken_port}" in text
     assert "Traceback" not in text

@@ -11,7 +11,7 @@ from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Proposals
 from tests.api.chat_api import Talk, forgotten
 from tests.api.running_api import ANNA, BORIS, running
-from tests.support.serving_models import serve_in
+from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.functional
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     with running(tmp_path_factory.mktemp("site")) as site:
-        serve_in(site.database, "stand-in-base", dataset="algorithms")
+        insert_live_model(site.database, "stand-in-base", dataset="algorithms")
         yield site
 
 
@@ -79,7 +79,7 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
 
 
 def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(site, anna, talk):
-    serve_in(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
+    insert_live_model(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
     Consents(site.db).give(ANNA, "2026-11-22")
     turn = path(talk.ask(1, answer="Спросите по +7 999 123-45-67."))
     assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200

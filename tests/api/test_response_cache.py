@@ -26,8 +26,8 @@ from merlin.db.database import open_database
 from merlin.db.tables import COURSE_INDEX
 from merlin.db.writer import Store
 from tests.api.running_api import ALGORITHMS, ANNA, NETWORKS, running
-from tests.support.config import config_of
-from tests.support.metrics_page import figure
+from tests.support.config import make_config
+from tests.support.metrics_page import metric_value
 from tests.support.migrated_databases import fresh_database
 from tests.support.waiting import longest, wait_until
 
@@ -199,7 +199,7 @@ def test_a_kept_answer_counts_like_any_other(site):
         site.client.get("/api/courses/1")
     counted = site.client.get("/metrics").text
     call = {"method": "GET", "route": "/api/courses/{course_id}", "status": "200"}
-    assert figure(counted, "merlin_http_requests_total", **call) == 3
+    assert metric_value(counted, "merlin_http_requests_total", **call) == 3
 
 
 def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site):
@@ -247,7 +247,7 @@ def context_at(url):
         Catalogue(database).index({}, utc_now())
         store = CountedStore(database)
         try:
-            yield Context(config=config_of(), db=database, store=store)
+            yield Context(config=make_config(), db=database, store=store)
         finally:
             store.close()
 
@@ -288,19 +288,19 @@ def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
     async def watch(ctx):
         look = partial(catalogue.poll_version, ctx)
         task = asyncio.create_task(repeat(look, POLL_INTERVAL_S, "the version is unknown"))
-        with postgresql.silent():
+        with postgresql.stopped():
             await asyncio.to_thread(wait_until, lambda: ctx.store.asked > 2)
             assert catalogue.version is None
         await asyncio.to_thread(wait_until, lambda: catalogue.version is not None)
         task.cancel()
 
-    with context_at(postgresql.emptied()) as ctx, capture_logs() as logs:
+    with context_at(postgresql.reset()) as ctx, capture_logs() as logs:
         asyncio.run(asyncio.wait_for(watch(ctx), timeout=longest()))
     assert [line["event"] for line in logs] == ["the version is unknown"]
 
 
 def test_all_of_it_on_postgresql(tmp_path, postgresql):
-    with running(tmp_path, postgresql.emptied()) as site:
+    with running(tmp_path, postgresql.reset()) as site:
         first = site.client.get(LIST)
         assert [course["slug"] for course in first.json()] == ["algorithms", "networks"]
         assert site.client.get("/api/courses/search?query=сортировок").json()[0]["found"]

@@ -12,8 +12,8 @@ from merlin.cli.health import health_error
 from merlin.config import load
 from merlin.core.connections import tls_context
 from merlin.core.errors import ConfigError
-from tests.support.certificates import certificate_pem, key_pem, new_key
-from tests.support.forked_processes import code_of, start
+from tests.support.certificates import create_certificate, encode_key, generate_key
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -21,9 +21,9 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def files(tmp_path):
-    key = new_key()
-    (tmp_path / "cert.pem").write_bytes(certificate_pem(key))
-    (tmp_path / "key.pem").write_bytes(key_pem(key))
+    key = generate_key()
+    (tmp_path / "cert.pem").write_bytes(create_certificate(key))
+    (tmp_path / "key.pem").write_bytes(encode_key(key))
     return tmp_path
 
 
@@ -37,7 +37,7 @@ def port(files, free_port):
     wait_until(lambda: "api listens" in (files / "log").read_text("utf-8"))
     yield free_port
     process.terminate()
-    assert code_of(process) == 0
+    assert wait_for_exit(process) == 0
 
 
 def test_the_api_speaks_https_by_its_own_certificate(files, port):
@@ -89,9 +89,9 @@ def test_what_is_no_certificate_is_told_so(files, content):
 
 
 def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
-    (files / "other.pem").write_bytes(key_pem(new_key()))
+    (files / "other.pem").write_bytes(encode_key(generate_key()))
     assert refusal(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
-    (files / "shut.pem").write_bytes(key_pem(new_key(), b"secret"))
+    (files / "shut.pem").write_bytes(encode_key(generate_key(), b"secret"))
     assert refusal(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
 
 

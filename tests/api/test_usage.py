@@ -11,18 +11,18 @@ from merlin.billing.quota import Allowance, Format, Gift, Quotas
 from merlin.core.clock import utc_now, zone_of
 from tests.api.chat_api import Talk, forgotten
 from tests.api.running_api import ANNA, BORIS, running
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
-STUDENT = new_plan(
+STUDENT = make_plan(
     "student",
     {"ru": "Студент", "en": "Student"},
     {Format.TEXT: Allowance(day=3, month=50), Format.PHOTO: Allowance(day=0)},
     window=4000,
     models=("neuro*",),
 )
-PATRON = new_plan("patron", {"ru": "Меценат"})
+PATRON = make_plan("patron", {"ru": "Меценат"})
 
 
 @pytest.fixture(scope="module")

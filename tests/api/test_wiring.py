@@ -16,9 +16,9 @@ from merlin.db.processes import Heartbeats, read_change_counter
 from merlin.db.requests import Requests, RequestState
 from merlin.db.writer import Store
 from tests.support.http_servers import serve_app
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.migrated_databases import fresh_database
-from tests.support.process_settings import SetUp, api_services
+from tests.support.process_settings import ProcessSettings, api_services
 
 pytestmark = pytest.mark.integration
 
@@ -28,7 +28,7 @@ HEADERS = {"X-Telegram-Bot-Api-Secret-Token": "word"}
 
 @pytest.fixture
 def settings(tmp_path):
-    return SetUp(
+    return ProcessSettings(
         database=fresh_database(tmp_path / "merlin.db"),
         state_dir=tmp_path,
         token=TOKEN,
@@ -73,8 +73,8 @@ def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
     assert client.get("/readyz").json()["processes"]["daemon"]["alive"] is True
     page = client.get("/metrics").text
     fetched = {"process": "daemon", "host": "here", "task": "fetch", "status": "success"}
-    assert figure(page, "merlin_task_rounds_total", **fetched) == 2
-    assert figure(page, "merlin_queue_depth", queue="updates") == 0
+    assert metric_value(page, "merlin_task_rounds_total", **fetched) == 2
+    assert metric_value(page, "merlin_queue_depth", queue="updates") == 0
 
 
 def test_an_update_sent_twice_is_stored_once_and_wakes_the_bot(client, settings, database):
@@ -97,7 +97,7 @@ def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):
-    settings = SetUp(database="sqlite:///x", state_dir=tmp_path, token="geheim")
+    settings = ProcessSettings(database="sqlite:///x", state_dir=tmp_path, token="geheim")
     with pytest.raises(ConfigError) as caught:
         api_services(settings, writer)
     assert "geheim" not in str(caught.value)

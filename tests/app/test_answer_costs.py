@@ -1,4 +1,4 @@
-"""What answers cost a day is added up, and a cap closes until the day ends in the config's zone."""
+"""Daily costs of answers are added up; a cap applies until the day ends in the config's zone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from tests.billing.plan_shop import ANNA, BORIS
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -27,91 +27,91 @@ def usd(micro):
     return Cost(micro, "USD")
 
 
-class Till:
-    """The caps of one bot, with the rows behind it."""
+class AnswerCosts:
+    """The caps of one bot, with its database rows."""
 
     def __init__(self, database, clock, caps=BOTH, zone="UTC"):
-        config = config_of(budget={"answers": caps}, timezone=zone)
+        config = make_config(budget={"answers": caps}, timezone=zone)
         self.ctx = Context(config=config, db=database, clock=clock)
         self.notices = Notices(database, clock)
 
-    def answered(self, user_id, micro, currency="USD"):
+    def record_answer(self, user_id, micro, currency="USD"):
         cost = Cost(micro, currency)
         self.ctx.db.transact(lambda: add_cost(self.ctx, user_id, cost))
 
-    def over(self, user_id):
+    def reached_cap(self, user_id):
         return find_reached_cap(self.ctx, user_id)
 
-    def told(self):
+    def notice_keys(self):
         return [notice.key for notice in self.notices.newest("admins", 10)]
 
 
 @pytest.fixture
-def till(database, clock):
-    return Till(database, clock)
+def costs(database, clock):
+    return AnswerCosts(database, clock)
 
 
-def test_a_person_may_cost_so_much_and_then_others_still_may(till, clock):
-    till.answered(ANNA, 399)
-    assert till.over(ANNA) is None
-    till.answered(ANNA, 1)
-    over = till.over(ANNA)
+def test_a_person_may_cost_so_much_and_then_others_still_may(costs, clock):
+    costs.record_answer(ANNA, 399)
+    assert costs.reached_cap(ANNA) is None
+    costs.record_answer(ANNA, 1)
+    over = costs.reached_cap(ANNA)
     assert (over.reach, over.spent, over.cap_micro) == ("person", usd(400), 400)
     assert over.until == clock().replace(hour=0) + timedelta(days=1)
-    assert till.over(BORIS) is None
+    assert costs.reached_cap(BORIS) is None
 
 
-def test_all_together_may_cost_so_much_and_then_nobody_may(till):
+def test_all_together_may_cost_so_much_and_then_nobody_may(costs):
     for user_id in (1, 2, 3, 4):
-        till.answered(user_id, 300)
-    assert till.over(ANNA).reach == "day"
-    assert till.over(ANNA).spent == usd(1200)
+        costs.record_answer(user_id, 300)
+    assert costs.reached_cap(ANNA).reach == "day"
+    assert costs.reached_cap(ANNA).spent == usd(1200)
 
 
-def test_each_currency_is_added_up_by_itself(till):
-    till.answered(ANNA, 300)
-    till.answered(ANNA, 300, "RUB")
-    assert till.over(ANNA) is None
-    till.answered(ANNA, 100, "RUB")
-    assert till.over(ANNA).spent == Cost(400, "RUB")
+def test_each_currency_is_added_up_by_itself(costs):
+    costs.record_answer(ANNA, 300)
+    costs.record_answer(ANNA, 300, "RUB")
+    assert costs.reached_cap(ANNA) is None
+    costs.record_answer(ANNA, 100, "RUB")
+    assert costs.reached_cap(ANNA).spent == Cost(400, "RUB")
 
 
-def test_admins_hear_of_each_cap_once_a_day(till, clock):
+def test_admins_hear_of_each_cap_once_a_day(costs, clock):
     for _ in range(3):
-        till.answered(ANNA, 400)
-        till.answered(BORIS, 400)
-    assert sorted(till.told()) == ["notice-answers-day", "notice-answers-person"]
-    notice = till.notices.newest("admins", 1)[0]
+        costs.record_answer(ANNA, 400)
+        costs.record_answer(BORIS, 400)
+    assert sorted(costs.notice_keys()) == ["notice-answers-day", "notice-answers-person"]
+    notice = costs.notices.newest("admins", 1)[0]
     assert "21 November 2026, 00:00" in notice.text("en")
     assert "$0.0" in notice.text("en")
     assert "0,0" in notice.text("ru")
     clock.move(86_400)
-    till.answered(ANNA, 5000)
-    assert len(till.told()) == 3
+    costs.record_answer(ANNA, 5000)
+    assert len(costs.notice_keys()) == 3
 
 
 def test_the_day_ends_in_the_configs_zone(database, clock):
-    till = Till(database, clock, zone="Asia/Vladivostok")
-    till.answered(ANNA, 5000)
-    until = till.over(ANNA).until
+    costs = AnswerCosts(database, clock, zone="Asia/Vladivostok")
+    costs.record_answer(ANNA, 5000)
+    until = costs.reached_cap(ANNA).until
     assert until.isoformat() == "2026-11-20T14:00:00+00:00"
     clock.now = until - timedelta(seconds=1)
-    assert till.over(ANNA) is not None
+    assert costs.reached_cap(ANNA) is not None
     clock.now = until
-    assert till.over(ANNA) is None
+    assert costs.reached_cap(ANNA) is None
 
 
-def test_days_that_are_over_are_forgotten(till, clock, database):
+def test_days_that_are_over_are_forgotten(costs, clock, database):
     for _ in range(5):
-        till.answered(ANNA, 10)
+        costs.record_answer(ANNA, 10)
         clock.move(86_400)
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(3,)]
 
 
 def test_without_a_cap_nothing_is_added_up(database, clock):
-    till = Till(database, clock, AnswerBudget())
-    till.answered(ANNA, 10**9)
-    assert till.over(ANNA) is None
+    costs = AnswerCosts(database, clock, AnswerBudget())
+    costs.record_answer(ANNA, 10**9)
+    assert costs.reached_cap(ANNA) is None
     assert database.sql("SELECT COUNT(*) FROM answer_cost") == [(0,)]
 
 
@@ -123,31 +123,31 @@ def test_without_a_cap_nothing_is_added_up(database, clock):
     ],
 )
 def test_the_smallest_cap_closes_with_the_first_answer(database, clock, caps, reach):
-    till = Till(database, clock, caps)
-    till.answered(ANNA, 1)
-    assert till.over(ANNA).reach == reach
+    costs = AnswerCosts(database, clock, caps)
+    costs.record_answer(ANNA, 1)
+    assert costs.reached_cap(ANNA).reach == reach
 
 
-def test_deleting_everything_opens_no_cap(till, database, clock):
-    till.answered(ANNA, 400)
+def test_deleting_everything_opens_no_cap(costs, database, clock):
+    costs.record_answer(ANNA, 400)
     PersonalRecords(database, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert till.over(ANNA) is not None
+    assert costs.reached_cap(ANNA) is not None
     assert str(ANNA) not in str(database.sql("SELECT * FROM answer_cost"))
     database.cipher = Cipher({"k": b"k" * 32, "new": b"n" * 32}, "new")
-    other = Till(database, clock)
-    other.answered(ANNA, 1)
-    assert other.over(ANNA).spent == usd(401)
+    costs_after = AnswerCosts(database, clock)
+    costs_after.record_answer(ANNA, 1)
+    assert costs_after.reached_cap(ANNA).spent == usd(401)
 
 
 def test_answers_that_come_at_once_are_all_added(url, cipher, clock):
     gate = threading.Barrier(6)
 
     def answer():
-        with open_database(url, cipher=cipher) as mine:
-            till = Till(mine, clock, AnswerBudget(per_day=1))
+        with open_database(url, cipher=cipher) as own_database:
+            costs = AnswerCosts(own_database, clock, AnswerBudget(per_day=1))
             gate.wait()
             for _ in range(5):
-                till.answered(ANNA, 7)
+                costs.record_answer(ANNA, 7)
 
     threads = [threading.Thread(target=answer) for _ in range(6)]
     for thread in threads:

@@ -1,4 +1,4 @@
-"""The board's cards: which commits are shown, at which stage, and what is said of a training."""
+"""The board's cards: which commits are shown, at which stage, and the progress of a training."""
 
 from __future__ import annotations
 
@@ -17,42 +17,49 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import JOB_EVENT
 from merlin.training.jobs import JobState
-from tests.db.pipeline_rows import FACE, OPERATOR, World, examples, finding, spec
+from tests.db.pipeline_rows import (
+    FACE,
+    OPERATOR,
+    PipelineRows,
+    make_examples,
+    make_finding,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
-def cards(world, actor=OPERATOR):
-    found = read_board(world.ctx, actor).cards
-    return [(card.commit[:4], card.stage.value, card.state) for card in found]
+def read_cards(world, actor=OPERATOR):
+    board_cards = read_board(world.ctx, actor).cards
+    return [(card.commit[:4], card.stage.value, card.state) for card in board_cards]
 
 
-def tell(world, job_id, metrics):
-    """Store events as a provider would tell them, one a second."""
-    said = {"job_id": job_id, "level": "info", "message": "step", "kind": "metrics"}
+def store_metrics(world, job_id, metrics):
+    """Store events as a provider would report them, one per second."""
+    fields = {"job_id": job_id, "level": "info", "message": "step", "kind": "metrics"}
     rows = []
     for number, data in enumerate(metrics):
         world.clock.move(1)
-        told = {"event_id": str(number), "at": iso(world.clock()), "data": json.dumps(data)}
-        rows.append(said | told)
+        event = {"event_id": str(number), "at": iso(world.clock()), "data": json.dumps(data)}
+        rows.append(fields | event)
     world.db.add_missing(JOB_EVENT, rows)
 
 
 def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
     assert read_board(world.ctx, OPERATOR).rows == []
-    world.serve(1, examples())
-    assert cards(world) == [("a001", "serving", "serving")]
-    world.push(2, examples(13))
-    assert cards(world)[0] == ("a002", "built", "built")
+    world.serve(1, make_examples())
+    assert read_cards(world) == [("a001", "serving", "serving")]
+    world.push(2, make_examples(13))
+    assert read_cards(world)[0] == ("a002", "built", "built")
     (job,) = world.launch()
-    assert cards(world)[0] == ("a002", "training", "training")
+    assert read_cards(world)[0] == ("a002", "training", "training")
     world.finish(job)
-    assert cards(world)[0] == ("a002", "evaluated", "testing")
+    assert read_cards(world)[0] == ("a002", "evaluated", "testing")
     world.prove()
     world.promote()
     (row,) = read_board(world.ctx, OPERATOR).rows
@@ -62,25 +69,25 @@ def test_a_commit_goes_from_stage_to_stage_and_the_live_one_stays(world):
 
 
 def test_a_failure_stays_until_a_later_commit_replaces_it(world):
-    world.serve(1, examples())
-    world.push(2, examples(13), findings=[finding()])
+    world.serve(1, make_examples())
+    world.push(2, make_examples(13), findings=[make_finding()])
     world.db.sql("UPDATE verdict SET word = 'rejected', job_id = NULL WHERE position = 2")
     (card, _) = read_board(world.ctx, OPERATOR).cards
     assert (card.stage, card.errors, card.needs_care) == (Stage.CHECKED, 1, True)
-    world.push(3, examples(14))
+    world.push(3, make_examples(14))
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    assert cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
-    world.serve(4, examples(15))
-    assert cards(world) == [("a004", "serving", "serving")]
+    assert read_cards(world) == [("a003", "training", "failed"), ("a001", "serving", "serving")]
+    world.serve(4, make_examples(15))
+    assert read_cards(world) == [("a004", "serving", "serving")]
 
 
 def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     assert world.jobs.save(job, replace(job, state=JobState.RUNNING))
     steps = [{"step": n, "total_steps": 400, "train_loss": 3 / n} for n in range(1, 201)]
-    tell(world, job.job_id, steps)
+    store_metrics(world, job.job_id, steps)
     (card,) = read_board(world.ctx, OPERATOR).cards
     training = card.training
     assert training.progress.share == 50
@@ -96,8 +103,8 @@ def test_a_training_tells_how_far_it_is_and_is_silent_after_five_times_the_usual
 
 
 def test_a_teacher_sees_the_datasets_of_the_own_courses_alone(world):
-    world.push(1, examples())
-    world.push(2, examples(), told=spec("trial"))
+    world.push(1, make_examples())
+    world.push(2, make_examples(), spec=make_spec("trial"))
     teacher = Actor.person(1002, Authority(Role.TEACHER, frozenset({"trial"})))
     assert [row.name for row in read_board(world.ctx, OPERATOR).rows] == [FACE, "trial"]
     assert [row.name for row in read_board(world.ctx, teacher).rows] == ["trial"]

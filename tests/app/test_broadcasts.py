@@ -1,4 +1,4 @@
-"""Rows of broadcasts and errands: each person once, in order, whatever happens between."""
+"""Broadcasts and callbacks: each person gets a message once, in order, whatever happens between."""
 
 from __future__ import annotations
 
@@ -30,85 +30,85 @@ def users(database, clock):
 
 
 @pytest.fixture
-def casts(database, clock, users):
+def broadcasts(database, clock, users):
     return Broadcasts(database, BOT, "ru", clock)
 
 
-def begun(casts, language=""):
-    number = casts.draft(VERA, "Здравствуйте")
-    assert casts.start(number, language)
+def start_broadcast(broadcasts, language=""):
+    number = broadcasts.draft(VERA, "Здравствуйте")
+    assert broadcasts.start(number, language)
     return number
 
 
-def hand_over(casts, outbox, number, most):
-    users = casts.next(number, most)
-    cast = casts.get(number)
+def hand_over(broadcasts, outbox, number, limit):
+    users = broadcasts.next(number, limit)
+    cast = broadcasts.get(number)
     return outbox.put(
         [OutgoingMessage(cast.key(user), user, FormattedMessage("x")) for user in users]
     )
 
 
-def test_the_text_is_sealed_and_comes_back(casts, database):
-    number = casts.draft(VERA, "Тайна")
-    assert casts.get(number).text == "Тайна"
+def test_the_text_is_sealed_and_comes_back(broadcasts, database):
+    number = broadcasts.draft(VERA, "Тайна")
+    assert broadcasts.get(number).text == "Тайна"
     ((body,),) = database.sql("SELECT body FROM broadcast")
     assert "Тайна" not in body
 
 
-def test_receivers_are_counted_by_language_without_those_who_cannot_hear(casts, users):
+def test_receivers_are_counted_by_language_without_those_who_cannot_hear(broadcasts, users):
     users.mark_unreachable(1)
     users.block(2, "test")
-    assert casts.count_recipients() == {"ru": 4, "en": 4}
+    assert broadcasts.count_recipients() == {"ru": 4, "en": 4}
 
 
-def test_everybody_comes_once_in_order_a_second_apart(casts, clock):
-    number = begun(casts)
-    assert casts.next(number, 4) == [1, 2, 3, 4]
-    assert casts.next(number, 4) == ()
+def test_everybody_comes_once_in_order_a_second_apart(broadcasts, clock):
+    number = start_broadcast(broadcasts)
+    assert broadcasts.next(number, 4) == [1, 2, 3, 4]
+    assert broadcasts.next(number, 4) == ()
     clock.move(1)
-    assert casts.next(number, 4) == [5, 6, 7, 8]
-    assert not casts.get(number).is_whole
+    assert broadcasts.next(number, 4) == [5, 6, 7, 8]
+    assert not broadcasts.get(number).is_whole
     clock.move(1)
-    assert casts.next(number, 4) == [9, 10]
-    assert casts.get(number).is_whole
+    assert broadcasts.next(number, 4) == [9, 10]
+    assert broadcasts.get(number).is_whole
 
 
-def test_only_the_chosen_language_comes(casts):
-    number = begun(casts, "en")
-    assert casts.get(number).total == 5
-    assert casts.next(number, 100) == [2, 4, 6, 8, 10]
+def test_only_the_chosen_language_comes(broadcasts):
+    number = start_broadcast(broadcasts, "en")
+    assert broadcasts.get(number).total == 5
+    assert broadcasts.next(number, 100) == [2, 4, 6, 8, 10]
 
 
-def test_who_came_after_the_start_is_left_out(casts, users, clock):
-    number = begun(casts)
+def test_who_came_after_the_start_is_left_out(broadcasts, users, clock):
+    number = start_broadcast(broadcasts)
     clock.move(1)
     users.record_authors([User(11, "ru")])
-    assert 11 not in casts.next(number, 100)
+    assert 11 not in broadcasts.next(number, 100)
 
 
-def test_a_broadcast_begins_once_and_not_for_nobody(casts):
-    number = begun(casts)
-    assert not casts.start(number, "")
-    assert not casts.start(casts.draft(VERA, "x"), "de")
-    assert casts.get(number).state is BroadcastState.RUNNING
+def test_a_broadcast_begins_once_and_not_for_nobody(broadcasts):
+    number = start_broadcast(broadcasts)
+    assert not broadcasts.start(number, "")
+    assert not broadcasts.start(broadcasts.draft(VERA, "x"), "de")
+    assert broadcasts.get(number).state is BroadcastState.RUNNING
 
 
-def test_a_stop_takes_back_what_was_not_begun(casts, outbox):
-    number = begun(casts)
-    first, *_rest = hand_over(casts, outbox, number, 4)
+def test_a_stop_takes_back_what_was_not_begun(broadcasts, outbox):
+    number = start_broadcast(broadcasts)
+    first, *_rest = hand_over(broadcasts, outbox, number, 4)
     outbox.begin(first.outgoing_id, current_owner())
-    assert casts.waiting() == 4
-    assert casts.stop(number)
-    assert not casts.stop(number)
-    assert casts.waiting() == 1
-    assert casts.next(number, 4) == ()
-    assert casts.count_deliveries(number) == DeliveryCounts(waiting=1)
+    assert broadcasts.waiting() == 4
+    assert broadcasts.stop(number)
+    assert not broadcasts.stop(number)
+    assert broadcasts.waiting() == 1
+    assert broadcasts.next(number, 4) == ()
+    assert broadcasts.count_deliveries(number) == DeliveryCounts(waiting=1)
 
 
-def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
-    number = begun(casts)
+def test_letters_are_told_apart_by_what_became_of_them(broadcasts, outbox, users):
+    number = start_broadcast(broadcasts)
     owner = current_owner()
-    sent, blocked, failed, doubted, _waits = hand_over(casts, outbox, number, 5)
+    sent, blocked, failed, doubted, _waits = hand_over(broadcasts, outbox, number, 5)
     for letter in (sent, blocked, failed, doubted, doubted):
         outbox.begin(letter.outgoing_id, owner)
         outbox.settle(letter.outgoing_id, OutgoingState.UNKNOWN)
@@ -118,19 +118,21 @@ def test_letters_are_told_apart_by_what_became_of_them(casts, outbox, users):
     users.mark_unreachable(blocked.letter.chat_id)
     outbox.settle(failed.outgoing_id, OutgoingState.DROPPED)
     outbox.settle(doubted.outgoing_id, OutgoingState.UNKNOWN)
-    assert casts.count_deliveries(number) == DeliveryCounts(sent=1, blocked=1, failed=2, waiting=1)
+    assert broadcasts.count_deliveries(number) == DeliveryCounts(
+        sent=1, blocked=1, failed=2, waiting=1
+    )
 
 
-def test_an_end_is_told_once_and_another_bot_sees_nothing(casts, database, clock):
-    number = begun(casts)
-    other = Broadcasts(database, BOT + 1, "ru", clock)
-    assert other.get(number) is None
-    assert other.open() == []
-    assert [cast.broadcast_id for cast in casts.open()] == [number]
-    assert casts.end(number)
-    assert not casts.end(number)
-    assert casts.open() == []
-    assert [cast.state for cast in casts.newest(5)] == [BroadcastState.ENDED]
+def test_an_end_is_told_once_and_another_bot_sees_nothing(broadcasts, database, clock):
+    number = start_broadcast(broadcasts)
+    other_bot = Broadcasts(database, BOT + 1, "ru", clock)
+    assert other_bot.get(number) is None
+    assert other_bot.open() == []
+    assert [cast.broadcast_id for cast in broadcasts.open()] == [number]
+    assert broadcasts.end(number)
+    assert not broadcasts.end(number)
+    assert broadcasts.open() == []
+    assert [cast.state for cast in broadcasts.newest(5)] == [BroadcastState.ENDED]
 
 
 def ask_for_broadcast(database, clock, update_id=50):
@@ -180,11 +182,11 @@ def test_alarms_of_a_key_that_was_told_lately_wait(database, clock):
         notices.tell(ADMINS, key, {})
     notices.tell("1001", "notice-failed", {})
     minute = timedelta(seconds=60)
-    lately = [each.key for each in notices.waiting(20, clock() - minute)]
-    assert lately == ["notice-serving", "notice-disk", "notice-failed"]
+    waiting_keys = [notice.key for notice in notices.waiting(20, clock() - minute)]
+    assert waiting_keys == ["notice-serving", "notice-disk", "notice-failed"]
     clock.move(60)
     assert len(notices.waiting(20, clock() - minute)) == 4
-    assert [each.key for each in notices.newest(ADMINS, 2)] == ["notice-disk", "notice-serving"]
+    assert [notice.key for notice in notices.newest(ADMINS, 2)] == ["notice-disk", "notice-serving"]
 
 
 def test_gauges_tell_since_when_a_queue_waits_and_what_failed(database, clock):

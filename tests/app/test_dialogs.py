@@ -1,4 +1,4 @@
-"""Rows of dialogs, on both databases: sealed, one a person and chat, older ones readable."""
+"""Dialogs, on both databases: encrypted, one per person and chat, older ones still readable."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def test_a_dialog_is_kept_with_who_asked_and_when(dialogs, clock):
 
 def test_a_dialog_of_an_earlier_version_is_waited_for_as_before(dialogs, database, cipher, clock):
     dialogs.put(ANNA, ANNA, Dialog("name"))
-    words = cipher.seal(json.dumps({"session": 4}))
-    assert database.change(DIALOG.update({"said": words})) == 1
+    encrypted = cipher.seal(json.dumps({"session": 4}))
+    assert database.change(DIALOG.update({"said": encrypted})) == 1
     assert dialogs.get(ANNA, ANNA) == Dialog("name", {"session": 4}, 0, clock.now)
 
 

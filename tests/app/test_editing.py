@@ -1,4 +1,4 @@
-"""Who may edit examples and decide on changes, whatever surface asks; what is done once."""
+"""Who may edit examples and decide on changes, whichever interface asks; what is done only once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from merlin.db.database import open_database
 from merlin.db.writer import Store
 from tests.billing.plan_shop import ANNA, BORIS, VERA
 from tests.db.pipeline_rows import FACE
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -39,14 +39,14 @@ def ctx(database, clock):
     rows = FileIndex(database)
     rows.add({OLD: "было\n"})
     rows.keep(FACE, "t1", {"examples/a.yaml": OLD})
-    return Context(config=config_of(), db=database, clock=clock)
+    return Context(config=make_config(), db=database, clock=clock)
 
 
 def save(ctx, actor=EDITOR, name="new"):
     return changes.save(ctx, actor, FACE, [Edit(f"examples/{name}.yaml", None, "моё\n")])[0]
 
 
-def in_conflict(ctx):
+def create_conflict(ctx):
     change, rows = save(ctx), Changes(ctx.db, ctx.clock)
     rows.settle(rows.claim(), BatchResult(None, {change.change_id: Conflict(OLD, "их\n")}))
     return change.change_id
@@ -54,7 +54,7 @@ def in_conflict(ctx):
 
 @pytest.mark.parametrize("actor", [STUDENT, Actor(), Actor.person(ANNA, Authority(Role.TEACHER))])
 def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
-    change_id = in_conflict(ctx)
+    change_id = create_conflict(ctx)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, Draft("Где?", "Тут.", FACE))
     acts = [
         lambda: examples.recent(ctx, actor, FACE),
@@ -90,33 +90,33 @@ def test_who_may_not_edit_sees_nothing_and_changes_nothing(ctx, actor):
 
 def test_admins_alone_see_changes_of_others(ctx):
     change = save(ctx)
-    other = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
+    other_editor = replace(EDITOR, user_id=ANNA, name=f"user:{ANNA}")
     assert [each.id for each in changes.recent(ctx, ADMIN)] == [change.change_id]
-    assert changes.recent(ctx, other) == []
+    assert changes.recent(ctx, other_editor) == []
     with pytest.raises(NotFound):
-        changes.drop(ctx, other, change.change_id)
+        changes.drop(ctx, other_editor, change.change_id)
     changes.drop(ctx, ADMIN, change.change_id)
     assert changes.get(ctx, EDITOR, change.change_id).state is ChangeState.REFUSED
 
 
 def test_who_edits_no_more_sees_the_own_change_and_can_only_take_it_back(ctx):
-    change_id, gone = in_conflict(ctx), Actor.person(BORIS, Authority())
-    assert changes.get(ctx, gone, change_id).files[0].theirs == "их\n"
+    change_id, former_editor = create_conflict(ctx), Actor.person(BORIS, Authority())
+    assert changes.get(ctx, former_editor, change_id).files[0].theirs == "их\n"
     with pytest.raises(Forbidden):
-        changes.solve(ctx, gone, change_id, "mine")
-    changes.drop(ctx, gone, change_id)
-    changes.drop(ctx, gone, change_id)
+        changes.solve(ctx, former_editor, change_id, "mine")
+    changes.drop(ctx, former_editor, change_id)
+    changes.drop(ctx, former_editor, change_id)
 
 
 def test_an_act_with_a_mark_is_performed_once(ctx):
-    change_id = in_conflict(ctx)
+    change_id = create_conflict(ctx)
     for _ in range(2):
         perform_once(ctx, EDITOR, "mark", changes.solve, change_id, take="mine")
     with pytest.raises(Refused):
         perform_once(ctx, EDITOR, "mark", changes.drop, change_id)
     with pytest.raises(Refused):
         perform_once(ctx, EDITOR, "other", changes.solve, change_id, take="mine")
-    # What was refused left its mark free.
+    # A refused act leaves its mark unused.
     perform_once(ctx, EDITOR, "other", changes.drop, change_id)
     assert changes.get(ctx, EDITOR, change_id).state is ChangeState.REFUSED
 
@@ -130,8 +130,8 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
         return await changes.submit(context, EDITOR, FACE, make, "mark")
 
     async def twice():
-        with open_database(url, cipher=cipher) as other:
-            stores = [Store(ctx.db), Store(other)]
+        with open_database(url, cipher=cipher) as other_database:
+            stores = [Store(ctx.db), Store(other_database)]
             try:
                 contexts = [replace(ctx, db=store.db, store=store) for store in stores]
                 return await asyncio.gather(*map(submit, contexts))
@@ -145,18 +145,18 @@ def test_a_form_that_comes_twice_at_once_is_one_change(ctx, url, cipher):
 
 
 def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
-    draft, done, gate = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
+    draft, approved, barrier = Draft("Где?", "Тут.", FACE), [], threading.Barrier(4)
     proposal = Proposals(ctx.db, ctx.clock).add(VERA, draft)
 
     def approve():
         with open_database(url, cipher=cipher) as database:
-            here = replace(ctx, db=database)
-            act = partial(proposals.approve_several, here, EDITOR, [proposal])
-            gate.wait()
+            own_ctx = replace(ctx, db=database)
+            act = partial(proposals.approve_several, own_ctx, EDITOR, [proposal])
+            barrier.wait()
             try:
-                done.append(database.transact(act))
+                approved.append(database.transact(act))
             except Refused as refused:
-                done.append(refused.key)
+                approved.append(refused.key)
 
     threads = [threading.Thread(target=approve) for _ in range(4)]
     for thread in threads:
@@ -164,22 +164,22 @@ def test_of_editors_who_approve_at_once_one_does(ctx, url, cipher, clock):
     for thread in threads:
         thread.join()
     (change,) = Changes(ctx.db, clock).batches(None, 10)
-    assert sorted(done) == sorted([change.change_id, *["examples-decided"] * 3])
+    assert sorted(approved) == sorted([change.change_id, *["examples-decided"] * 3])
 
 
 def test_a_dangerous_act_asked_for_twice_at_once_waits_once(database, url, cipher, clock):
-    asked, gate = [], threading.Barrier(4)
+    approvals, barrier = [], threading.Barrier(4)
 
     def ask():
         needed = ApprovalNeeded("refund", f"user:{ANNA}", VERA, {"minor": 100}, {})
-        with open_database(url, cipher=cipher) as other:
-            gate.wait()
-            asked.append(Approvals(other, clock).propose(needed))
+        with open_database(url, cipher=cipher) as other_database:
+            barrier.wait()
+            approvals.append(Approvals(other_database, clock).propose(needed))
 
     threads = [threading.Thread(target=ask) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(asked) == 4
-    assert (len(set(asked)), Approvals(database, clock).count()) == (1, 1)
+    assert len(approvals) == 4
+    assert (len(set(approvals)), Approvals(database, clock).count()) == (1, 1)

@@ -1,4 +1,4 @@
-"""Favourites and the catalogue in parts, on both databases."""
+"""Favourites and the paged catalogue, on both databases."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from merlin.core.errors import Forbidden, NotFound, Refused
 from merlin.core.permissions import Authority, Role
 from merlin.db.database import open_database
 from merlin.db.tables import FAVOURITE
-from tests.db.pipeline_rows import TaughtCourses, card
-from tests.support.config import config_of
+from tests.db.pipeline_rows import CourseCatalogue, make_course
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +27,10 @@ ANNA, BORIS = (Actor.person(user_id, Authority()) for user_id in (1001, 1002))
 @pytest.fixture
 def catalogue(database):
     semesters = {"b": 1, "a": 2, "я": 1, "Z": 1}
-    courses = {slug: card(slug, semester=each) for slug, each in semesters.items()}
-    return TaughtCourses(database).teach(courses | {"closed": card("closed", active=False)})
+    courses = {slug: make_course(slug, semester=semester) for slug, semester in semesters.items()}
+    return CourseCatalogue(database).teach(
+        courses | {"closed": make_course("closed", active=False)}
+    )
 
 
 @pytest.fixture
@@ -38,28 +40,28 @@ def listing(catalogue):
 
 @pytest.fixture
 def ctx(database):
-    return Context(config=config_of(), db=database)
+    return Context(config=make_config(), db=database)
 
 
-def slugs(found):
-    return [course.slug for course in found]
+def slugs(course_views):
+    return [course.slug for course in course_views]
 
 
-def part(ctx, limit, after=courses.START, semester=None):
+def read_page(ctx, limit, after=courses.START, semester=None):
     return courses.part(ctx, limit, after, semester, default_limit=10, max_limit=10)
 
 
 def test_parts_follow_each_other_without_gap_or_repeat(catalogue, ctx):
-    found, has_more = part(ctx, 10)
-    assert (slugs(found), has_more) == (["Z", "b", "я", "a"], False)
-    place, said, has_more = courses.START, [], True
+    page_courses, has_more = read_page(ctx, 10)
+    assert (slugs(page_courses), has_more) == (["Z", "b", "я", "a"], False)
+    position, all_slugs, has_more = courses.START, [], True
     while has_more:
-        (course,), has_more = part(ctx, 1, place)
-        said.append(course.slug)
-        place = course.semester, course.slug
-    assert said == slugs(catalogue.rows.courses()) == slugs(found)
-    assert slugs(part(ctx, 10, semester=1)[0]) == ["Z", "b", "я"]
-    assert slugs(part(ctx, 10, (1, "b"), semester=1)[0]) == ["я"]
+        (course,), has_more = read_page(ctx, 1, position)
+        all_slugs.append(course.slug)
+        position = course.semester, course.slug
+    assert all_slugs == slugs(catalogue.rows.courses()) == slugs(page_courses)
+    assert slugs(read_page(ctx, 10, semester=1)[0]) == ["Z", "b", "я"]
+    assert slugs(read_page(ctx, 10, (1, "b"), semester=1)[0]) == ["я"]
 
 
 def test_a_course_is_found_by_its_number_active_or_not(listing):
@@ -69,43 +71,43 @@ def test_a_course_is_found_by_its_number_active_or_not(listing):
 
 
 def test_semesters_and_teachers_are_those_of_active_courses(catalogue, ctx):
-    told = {
-        "one": card("one", teachers=("vera", "boris")),
-        "two": card("two", teachers=("boris",), semester=3),
-        "closed": card("closed", teachers=("anna",), active=False),
+    expected = {
+        "one": make_course("one", teachers=("vera", "boris")),
+        "two": make_course("two", teachers=("boris",), semester=3),
+        "closed": make_course("closed", teachers=("anna",), active=False),
     }
-    catalogue.teach(told)
+    catalogue.teach(expected)
     assert courses.active(ctx).semesters == {1: 1, 3: 1}
-    told = {name: slugs(led) for name, led in courses.teachers(ctx).items()}
-    assert told == {"boris": ["one", "two"], "vera": ["one"]}
+    expected = {name: slugs(led) for name, led in courses.teachers(ctx).items()}
+    assert expected == {"boris": ["one", "two"], "vera": ["one"]}
 
 
 def test_materials_come_by_kind_and_lesson_and_by_number(catalogue):
-    seminar = replace(card("x", titles=["S"]).materials[0], kind="seminar")
-    lectures = card("x", titles=["A", "B"]).materials
-    catalogue.teach({"x": card("x", materials=(seminar, *reversed(lectures)))})
+    seminar = replace(make_course("x", titles=["S"]).materials[0], kind="seminar")
+    lectures = make_course("x", titles=["A", "B"]).materials
+    catalogue.teach({"x": make_course("x", materials=(seminar, *reversed(lectures)))})
     course, listing = catalogue.rows.course("x"), catalogue.rows
-    found = listing.materials("x")
-    assert [material.title("ru") for material in found] == ["A", "B", "S"]
+    materials = listing.materials("x")
+    assert [material.title("ru") for material in materials] == ["A", "B", "S"]
     assert course.counts == {"lecture": 2, "seminar": 1, "lab": 0}
-    ids = [material.material_id for material in found]
+    ids = [material.material_id for material in materials]
     assert listing.materials_by_id([ids[2], 10**9, ids[0]]) == [
-        (course.course_id, found[2]),
-        (course.course_id, found[0]),
+        (course.course_id, materials[2]),
+        (course.course_id, materials[0]),
     ]
-    catalogue.teach({"x": card("x")})
+    catalogue.teach({"x": make_course("x")})
     assert listing.materials_by_id(ids) == []
 
 
 def test_a_course_is_kept_once_and_let_go(catalogue, ctx):
     course = catalogue.rows.course("a")
-    first, again = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
-    assert [first, again] == [(True, course), (False, course)]
+    first, second = (courses.add_favourite(ctx, ANNA, course.course_id) for _ in range(2))
+    assert [first, second] == [(True, course), (False, course)]
     assert courses.favourites(ctx, ANNA) == [course]
     assert courses.favourites(ctx, BORIS) == courses.favourites(ctx, Actor()) == []
     assert courses.remove_favourite(ctx, BORIS, course.course_id) is False
-    gone = [courses.remove_favourite(ctx, ANNA, course.course_id) for _ in range(2)]
-    assert gone == [True, False]
+    removals = [courses.remove_favourite(ctx, ANNA, course.course_id) for _ in range(2)]
+    assert removals == [True, False]
     assert courses.favourites(ctx, ANNA) == []
 
 
@@ -115,20 +117,20 @@ def test_what_is_not_active_cannot_be_kept_and_is_not_shown(catalogue, ctx):
         with pytest.raises(NotFound):
             courses.add_favourite(ctx, ANNA, course_id)
     courses.add_favourite(ctx, ANNA, course.course_id)
-    catalogue.teach({"b": card("b")})
+    catalogue.teach({"b": make_course("b")})
     assert courses.favourites(ctx, ANNA) == []
-    catalogue.teach({"a": card("a")})
+    catalogue.teach({"a": make_course("a")})
     assert [favourite.course_id for favourite in courses.favourites(ctx, ANNA)] == [
         course.course_id
     ]
 
 
 def test_nobody_keeps_more_than_the_most(catalogue, ctx):
-    kept = [
+    added = [
         {"user_id": ANNA.user_id, "course_id": 10**6 + number, "at": iso(ctx.clock())}
         for number in range(courses.MAX_FAVOURITES - 1)
     ]
-    ctx.db.add_many(FAVOURITE, kept)
+    ctx.db.add_many(FAVOURITE, added)
     last, other, *_ = (course.course_id for course in catalogue.rows.courses())
     assert courses.add_favourite(ctx, ANNA, last)[0] is True
     with pytest.raises(Refused):
@@ -139,19 +141,21 @@ def test_nobody_keeps_more_than_the_most(catalogue, ctx):
 def test_threads_that_race_keep_each_course_once(catalogue, database, url):
     ids = [course.course_id for course in catalogue.rows.courses()]
 
-    def keep(place):
-        with open_database(url) as own:
-            added = ids[place % 2 :] + ids[: place % 2]
+    def add_favourites(number):
+        with open_database(url) as own_database:
+            added = ids[number % 2 :] + ids[: number % 2]
             return sum(
-                courses.add_favourite(Context(config=config_of(), db=own), ANNA, each)[0]
-                for each in added
+                courses.add_favourite(
+                    Context(config=make_config(), db=own_database), ANNA, course_id
+                )[0]
+                for course_id in added
             )
 
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(keep, range(16)))
-    assert sum(made) == len(ids)
-    kept = database.rows(FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id))
-    assert [row["course_id"] for row in kept] == sorted(ids)
+        results = list(pool.map(add_favourites, range(16)))
+    assert sum(results) == len(ids)
+    rows = database.rows(FAVOURITE.select(FAVOURITE.course_id).order_by(FAVOURITE.course_id))
+    assert [row["course_id"] for row in rows] == sorted(ids)
 
 
 def test_a_course_that_is_not_active_is_there_for_those_who_edit_it(catalogue, ctx):
@@ -168,7 +172,7 @@ def test_a_course_that_others_lead_is_forbidden_and_a_hidden_one_not_there(catal
     closed, course = catalogue.rows.course("closed"), catalogue.rows.course("a")
     teacher = Actor.person(3, Authority(Role.TEACHER, frozenset({"a"})))
     assert led_course(ctx, teacher, course.course_id) == course
-    assert [each.slug for each in teaching.led_courses(ctx, teacher)] == ["a"]
+    assert [course.slug for course in teaching.led_courses(ctx, teacher)] == ["a"]
     assert teaching.led_courses(ctx, ANNA) == []
     with pytest.raises(Forbidden):
         led_course(ctx, ANNA, course.course_id)

@@ -1,4 +1,4 @@
-"""Groups' choices, their move into a supergroup, named questions, and inline mode's words."""
+"""Settings of groups, their move to a supergroup, named questions, and inline mode."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ def inline(database, clock):
     return InlineQueries(database, BOT, clock)
 
 
-def store_answer(turns, session_id, number, user_id, asker="", words="вопрос"):
-    turns.ask(Question(session_id, number, user_id, f"{words} {number}", number, asker=asker), 5)
+def store_answer(turns, session_id, number, user_id, asker="", text="вопрос"):
+    turns.ask(Question(session_id, number, user_id, f"{text} {number}", number, asker=asker), 5)
     turns.write(number, StoredAnswer(f"ответ {number}"))
     turns.mark_delivered(number)
 
@@ -65,7 +65,7 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
     session = sessions.open(ChatPlace(OLD, ANNA))
     store_answer(turns, session.session_id, 1, ANNA)
     outbox = Outbox(database, BOT)
-    sent, waits = outbox.put(
+    sent, waiting = outbox.put(
         [
             OutgoingMessage(key, OLD, FormattedMessage("слова"), None, Target(3, 4, 5))
             for key in ("sent", "waits")
@@ -80,10 +80,10 @@ def test_a_move_takes_sessions_choices_and_what_waits(groups, sessions, turns, d
         assert sessions.open(ChatPlace(NEW, BORIS)).session_id == session.session_id
     turn = turns.get(1)
     assert (turn.placeholder_id, turn.question.message_id) == (None, 0)
-    (letter,) = [each.letter for each in outbox.list_unprompted(current_owner(), 9)]
-    assert (letter.key, letter.chat_id, letter.page.text) == ("waits", NEW, "слова")
-    assert letter.spot == Target()
-    assert waits.letter.spot == Target(3, 4, 5)
+    (message,) = [row.letter for row in outbox.list_unprompted(current_owner(), 9)]
+    assert (message.key, message.chat_id, message.page.text) == ("waits", NEW, "слова")
+    assert message.spot == Target()
+    assert waiting.letter.spot == Target(3, 4, 5)
 
 
 def test_a_supergroups_own_talk_stays_open_when_the_old_one_comes(groups, sessions, turns):
@@ -122,8 +122,8 @@ def test_questions_are_named_once_several_people_ask(sessions, turns, database):
 
 def test_only_ones_own_answers_are_found_by_their_words(sessions, turns, inline):
     session = sessions.open(ChatPlace(ANNA, ANNA)).session_id
-    store_answer(turns, session, 1, ANNA, words="Что такое ёлка?")
-    store_answer(turns, session, 2, ANNA, words="Что такое лоб?")
+    store_answer(turns, session, 1, ANNA, text="Что такое ёлка?")
+    store_answer(turns, session, 2, ANNA, text="Что такое лоб?")
     assert [answer.answer for answer in inline.search_answers(ANNA, "про елку", 5)] == []
     assert [answer.answer for answer in inline.search_answers(ANNA, "ЕЛКА", 5)] == ["ответ 1"]
     assert [answer.answer for answer in inline.search_answers(ANNA, "что такое", 1)] == ["ответ 2"]

@@ -1,4 +1,4 @@
-"""Whose lease it is, and whether that process still lives."""
+"""Who holds a lease, and whether that process is still alive."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ def test_only_what_is_surely_dead_is_called_dead(change, is_dead):
     assert me.is_dead(str(replace(me, **change))) is is_dead
 
 
-@pytest.mark.parametrize("word", ["", "nonsense", "a|b|c|d", "||||"])
-def test_a_word_that_cannot_be_read_is_not_called_dead(word):
-    assert not current_owner().is_dead(word)
+@pytest.mark.parametrize("owner", ["", "nonsense", "a|b|c|d", "||||"])
+def test_a_word_that_cannot_be_read_is_not_called_dead(owner):
+    assert not current_owner().is_dead(owner)
 
 
 def test_a_child_is_alive_until_it_has_ended():
@@ -45,11 +45,11 @@ def test_a_child_is_alive_until_it_has_ended():
     child = subprocess.Popen(
         [sys.executable, "-c", say], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     )
-    word = child.stdout.readline().strip()
-    assert not current_owner().is_dead(word)
+    owner = child.stdout.readline().strip()
+    assert not current_owner().is_dead(owner)
     child.kill()
     child.communicate()
-    assert current_owner().is_dead(word)
+    assert current_owner().is_dead(owner)
 
 
 def test_a_zombie_is_dead():
@@ -62,8 +62,8 @@ def test_a_zombie_is_dead():
         stdout=subprocess.PIPE,
         text=True,
     )
-    # Its output has ended, so it has; nobody has waited for it yet.
-    word = child.stdout.read().strip()
+    # Its output has ended, so it has exited; nobody has waited for it yet.
+    owner = child.stdout.read().strip()
     me = current_owner()
-    wait_until(lambda: me.is_dead(word))
+    wait_until(lambda: me.is_dead(owner))
     child.communicate()

@@ -1,4 +1,4 @@
-"""What is read of an update before it is stored."""
+"""What is read from an update before it is stored."""
 
 from __future__ import annotations
 

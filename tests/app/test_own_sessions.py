@@ -1,4 +1,4 @@
-"""A person's own talks over all bots: read by them alone, told with what they took, deleted."""
+"""A person's conversations across all bots: read only by them, with their costs, and deleted."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from merlin.core.money import Cost
 from merlin.core.permissions import Authority
 from merlin.db.database import open_database
 from tests.db.pipeline_rows import BOT
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -33,11 +33,11 @@ OTHER_BOT = BOT + 1
 
 
 class Person:
-    """Acts of one person."""
+    """Calls the app's functions as one person."""
 
     def __init__(self, database, clock, user_id):
         self._by = (
-            Context(config=config_of(), db=database, clock=clock),
+            Context(config=make_config(), db=database, clock=clock),
             Actor.person(user_id, Authority()),
         )
 
@@ -65,16 +65,16 @@ class Chat:
         self.place = ChatPlace(chat or user, user)
         self.session = self._sessions.open(self.place)
 
-    def ask(self, update_id, words="вопрос", answer="ответ", **more):
+    def ask(self, update_id, text="вопрос", answer="ответ", **options):
         """Ask and answer; return the turn's number."""
         self._clock.move(60)
-        question = Question(self.session.session_id, update_id, self.place.user_id, words, **more)
+        question = Question(self.session.session_id, update_id, self.place.user_id, text, **options)
         turn = self._turns.ask(question, None)
-        told = StoredAnswer(
+        stored = StoredAnswer(
             answer, model_id="ft:1", usage=Usage(10, 5), cost_micro=7, currency="USD"
         )
-        self._turns.write(update_id, told)
-        self._sessions.touch(self.session.session_id, f"о чём: {words}")
+        self._turns.write(update_id, stored)
+        self._sessions.touch(self.session.session_id, f"о чём: {text}")
         return turn.turn_id
 
     def delete(self):
@@ -83,44 +83,44 @@ class Chat:
 
 @pytest.fixture
 def chat(database, clock):
-    def of(**more):
+    def make_chat(**more):
         return Chat(database, clock, **more)
 
-    return of
+    return make_chat
 
 
 def test_sessions_of_all_bots_are_told_newest_first(anna, chat):
     first, second = chat(), chat(bot=OTHER_BOT)
     first.ask(1, "раз")
     second.ask(1, "два")
-    found = anna.recent(10)
-    assert [each.title for each in found] == ["о чём: два", "о чём: раз"]
-    assert found[0].id == second.session.session_id
+    sessions = anna.recent(10)
+    assert [session.title for session in sessions] == ["о чём: два", "о чём: раз"]
+    assert sessions[0].id == second.session.session_id
 
 
 def test_a_session_is_told_with_what_it_took(anna, chat):
-    mine = chat()
-    mine.ask(1)
-    mine.ask(2)
-    (told,) = anna.recent(10)
-    assert (told.turns, told.usage, told.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
+    own_chat = chat()
+    own_chat.ask(1)
+    own_chat.ask(2)
+    (session,) = anna.recent(10)
+    assert (session.turns, session.usage, session.costs) == (2, Usage(20, 10), (Cost(14, "USD"),))
 
 
 def test_lists_go_on_after_the_last_one(anna, chat):
     for number in range(5):
         chat(bot=BOT + number).ask(number + 1)
-    whole = anna.recent(10)
-    first = anna.recent(2)
-    last = first[-1]
-    rest = anna.recent(10, (iso(last.touched_at), last.id))
-    assert [*first, *rest] == list(whole)
-    assert len(whole) == 5
+    all_sessions = anna.recent(10)
+    first_page = anna.recent(2)
+    last_shown = first_page[-1]
+    next_page = anna.recent(10, (iso(last_shown.touched_at), last_shown.id))
+    assert [*first_page, *next_page] == list(all_sessions)
+    assert len(all_sessions) == 5
 
 
 def test_nobody_reads_or_deletes_what_is_not_theirs(anna, boris, chat):
-    mine = chat()
-    turn_id = mine.ask(1)
-    session_id = mine.session.session_id
+    own_chat = chat()
+    turn_id = own_chat.ask(1)
+    session_id = own_chat.session.session_id
     assert boris.recent(10) == []
     for act, number in (
         (boris.get, session_id),
@@ -144,15 +144,15 @@ def test_a_groups_talk_is_no_ones_own_but_its_turns_are_who_asked(anna, chat):
 
 
 def test_turns_are_told_oldest_first_without_what_was_asked_anew(anna, chat):
-    mine = chat()
-    mine.ask(1, "первый", message_id=7)
-    mine.ask(2, "первый, иначе", message_id=7)
-    mine.ask(3, "второй")
-    mine.ask(4, "итог", format=SUMMARY)
-    found = anna.turns(mine.session.session_id, 10)
-    assert [turn.question for turn in found] == ["первый, иначе", "второй"]
-    assert found[0].cost == Cost(7, "USD")
-    assert anna.turns(mine.session.session_id, 10, found[0].id) == [found[1]]
+    own_chat = chat()
+    own_chat.ask(1, "первый", message_id=7)
+    own_chat.ask(2, "первый, иначе", message_id=7)
+    own_chat.ask(3, "второй")
+    own_chat.ask(4, "итог", format=SUMMARY)
+    turns = anna.turns(own_chat.session.session_id, 10)
+    assert [turn.question for turn in turns] == ["первый, иначе", "второй"]
+    assert turns[0].cost == Cost(7, "USD")
+    assert anna.turns(own_chat.session.session_id, 10, turns[0].id) == [turns[1]]
 
 
 def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
@@ -167,41 +167,41 @@ def test_a_turn_is_told_with_what_its_asker_thinks_of_it(anna, chat, database):
 def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
     anna, chat, database, clock
 ):
-    mine, other = chat(), chat(bot=OTHER_BOT)
-    turn_id, kept = mine.ask(1), other.ask(1)
-    for each in (turn_id, kept):
-        Ratings(database, 0).rate(each, ANNA, Rating.UP)
+    deleted_chat, kept_chat = chat(), chat(bot=OTHER_BOT)
+    turn_id, kept_turn = deleted_chat.ask(1), kept_chat.ask(1)
+    for turn in (turn_id, kept_turn):
+        Ratings(database, 0).rate(turn, ANNA, Rating.UP)
     with database.atomic():
-        anna.delete(mine.session.session_id)
-    for act, number in ((anna.delete, mine.session.session_id), (anna.get_turn, turn_id)):
+        anna.delete(deleted_chat.session.session_id)
+    for act, number in ((anna.delete, deleted_chat.session.session_id), (anna.get_turn, turn_id)):
         with pytest.raises(NotFound):
             act(number)
     old = OldRows(database, Retention(), clock=clock)
     clock.move(UNDO.total_seconds())
     assert not old.sweep()
-    anna.restore(mine.session.session_id)
+    anna.restore(deleted_chat.session.session_id)
     assert anna.get_turn(turn_id).rating is Rating.UP
-    assert mine.delete()
-    assert not mine.delete()
+    assert deleted_chat.delete()
+    assert not deleted_chat.delete()
     clock.move(UNDO.total_seconds() + 1)
     while old.sweep(batch_size=1):
         pass
-    assert database.sql("SELECT turn_id FROM rating") == [(kept,)]
-    assert [each.id for each in anna.recent(10)] == [other.session.session_id]
+    assert database.sql("SELECT turn_id FROM rating") == [(kept_turn,)]
+    assert [turn.id for turn in anna.recent(10)] == [kept_chat.session.session_id]
     with pytest.raises(NotFound):
-        anna.restore(mine.session.session_id)
+        anna.restore(deleted_chat.session.session_id)
 
 
 def test_what_a_person_has_spent_since_a_moment(anna, chat, clock):
-    mine = chat()
-    mine.ask(1)
+    own_chat = chat()
+    own_chat.ask(1)
     since = clock()
-    mine.ask(2)
+    own_chat.ask(2)
     chat(bot=OTHER_BOT).ask(3)
     chat(user=BORIS).ask(4)
     clock.move(1)
-    told = anna.spent_since(since)
-    assert told.questions == 3
+    spent = anna.spent_since(since)
+    assert spent.questions == 3
     assert anna.spent_since(clock()).costs == ()
 
 
@@ -211,19 +211,19 @@ def test_sessions_that_were_never_used_are_not_told(anna, chat):
 
 
 def test_two_apis_that_begin_talks_of_a_course_at_once_begin_each(url, cipher, clock):
-    begun, gate = [], threading.Barrier(4)
+    sessions, barrier = [], threading.Barrier(4)
 
     def begin(number):
         with open_database(url, cipher=cipher) as database:
-            ctx = Context(config=config_of(), db=database, clock=clock)
+            ctx = Context(config=make_config(), db=database, clock=clock)
             place = ChatPlace(ANNA, ANNA, 7, "algorithms")
             question = ChatQuestion(User(ANNA), "ru", number, place, "Что такое граф?")
-            gate.wait()
-            begun.append(database.transact(partial(course_chat.open_turn, ctx, question, 0)))
+            barrier.wait()
+            sessions.append(database.transact(partial(course_chat.open_turn, ctx, question, 0)))
 
     threads = [threading.Thread(target=begin, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len({turn.turn_id for _, turn in begun}) == 4
+    assert len({turn.turn_id for _, turn in sessions}) == 4

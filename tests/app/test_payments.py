@@ -1,4 +1,4 @@
-"""What people and admins do with payments: who may, and what is noted, whatever surface asks."""
+"""What people and admins may do with payments, and what is audited, whichever interface asks."""
 
 from __future__ import annotations
 

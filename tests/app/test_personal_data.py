@@ -1,4 +1,4 @@
-"""One person in all tables: everything is told to them, and nothing of them stays."""
+"""One person's data in all tables: exported in full to them, and deleted without a trace."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from merlin.db.tables import (
     TURN,
     UPDATE,
 )
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 987654321, 123456789, 7
 GROUP = -100200300
-# Columns that only somebody's number or name can stand in.
+# Columns that hold only a person's number or name.
 PERSONAL = {
     *("user_id", "chat_id", "by_whom", "by_user", "to_whom", "target", "reviewed_by"),
     *("asked_by", "decided_by"),
@@ -69,72 +69,79 @@ def every_table():
     return {var for var in vars(tables).values() if isinstance(var, tables.Table)}
 
 
-def types(database, table):
+def column_types(database, table):
     """Return column -> whether it is a number."""
     if database.dialect == "sqlite":
         rows = database.sql("SELECT name, type FROM pragma_table_info(?)", table)
     else:
-        found = "SELECT column_name, data_type FROM information_schema.columns"
-        rows = database.sql(f"{found} WHERE table_name = ?", table)
+        query = "SELECT column_name, data_type FROM information_schema.columns"
+        rows = database.sql(f"{query} WHERE table_name = ?", table)
     return {name: kind.upper() != "TEXT" for name, kind in rows}
 
 
-def value(cipher, table, column, who, *, is_number):
-    """Return what a column holds of a person."""
+def make_value(cipher, table, column, user_id, *, is_number):
+    """Return a value of a column that refers to a person."""
     if is_number:
-        return who if column in PERSONAL | {"cursor_id"} else 1
-    paper = json.dumps({"user": who, "by": [f"user:{who}", str(who)], "of": {f"{who}": 1}})
-    known = {
-        "by_whom": str(who) if table is CHANGE else f"user:{who}",
-        "to_whom": str(who),
+        return user_id if column in PERSONAL | {"cursor_id"} else 1
+    document = json.dumps(
+        {"user": user_id, "by": [f"user:{user_id}", str(user_id)], "of": {f"{user_id}": 1}}
+    )
+    values = {
+        "by_whom": str(user_id) if table is CHANGE else f"user:{user_id}",
+        "to_whom": str(user_id),
         "state": "committed" if table is PROPOSAL else "waiting",
-        "author_email": f"{who}@telegram.invalid",
-        "author_name": f"Name of {who}",
-        "author": f"Name of {who}",
-        "message": f"Add\n\nMerlin-Editor: Name of {who} <{who}@telegram.invalid>\n",
+        "author_email": f"{user_id}@telegram.invalid",
+        "author_name": f"Name of {user_id}",
+        "author": f"Name of {user_id}",
+        "message": f"Add\n\nMerlin-Editor: Name of {user_id} <{user_id}@telegram.invalid>\n",
         "commit_sha": SHA,
         "sha": SHA,
         "text_digest": "d",
         "gift_id": None,
     }
-    named = ("target", "reviewed_by", "decided_by", *(["subject"] if table is APPROVAL else []))
-    known |= dict.fromkeys(named, f"user:{who}")
-    known |= dict.fromkeys(("arguments", "result", "told"), paper)
-    known |= dict.fromkeys(("once", "reason", "why"), f"for {who}, by user:{who}.")
+    named_columns = (
+        "target",
+        "reviewed_by",
+        "decided_by",
+        *(["subject"] if table is APPROVAL else []),
+    )
+    values |= dict.fromkeys(named_columns, f"user:{user_id}")
+    values |= dict.fromkeys(("arguments", "result", "told"), document)
+    values |= dict.fromkeys(("once", "reason", "why"), f"for {user_id}, by user:{user_id}.")
     if table is BROADCAST and column == "body":
         return cipher.seal("what an admin wrote to everybody stays said")
     if column in table.sealed:
-        return cipher.seal(f"words of {who}")
-    return known.get(column, "2026-11-20")
+        return cipher.seal(f"words of {user_id}")
+    return values.get(column, "2026-11-20")
 
 
-def fill(database, cipher, who):
-    """Put rows of a person into every table that can hold any."""
-    parents(database, cipher, who)
+def insert_person(database, cipher, user_id):
+    """Insert rows of a person into every table that can hold any."""
+    insert_parents(database, cipher, user_id)
     order = [trace.table for trace in reversed(TRACES)]
     for table in order:
         row = {
-            column: value(cipher, table, column, who, is_number=is_number)
-            for column, is_number in types(database, table.__name__).items()
+            column: make_value(cipher, table, column, user_id, is_number=is_number)
+            for column, is_number in column_types(database, table.__name__).items()
             if column not in {"id", "gift_id"} or (column == "id" and not is_number)
         }
         if table in {TURN, RATING}:
             row |= {"session_id": 1} if table is TURN else {"turn_id": 1}
         database.put(table.insert(row).on_conflict_ignore())
         if table is PURCHASE:
-            kinds = types(database, "ledger")
-            paid = {name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"}
-            database.add(LEDGER, {**paid, "refers": None})
+            kinds = column_types(database, "ledger")
+            payment = {name: 1 if kinds[name] else row["id"] for name in kinds if name != "id"}
+            database.add(LEDGER, {**payment, "refers": None})
 
 
-def parents(database, cipher, who):
+def insert_parents(database, cipher, user_id):
     commit = {
-        column: value(cipher, COMMIT, column, who, is_number=is_number)
-        for column, is_number in types(database, "seen_commit").items()
+        column: make_value(cipher, COMMIT, column, user_id, is_number=is_number)
+        for column, is_number in column_types(database, "seen_commit").items()
     }
     database.put(COMMIT.insert(commit))
     database.put(EXAMPLE_TEXT.insert({"digest": "d", "messages": "[]", "words": ""}))
-    kinds = types(database, "build")
+    kinds = column_types(database, "build")
     build = {name: 1 if kinds[name] else "{}" for name in kinds if name != "id"}
     build_id = database.add(BUILD, build)
     taught = {
@@ -142,47 +149,51 @@ def parents(database, cipher, who):
         "example_id": "a",
         "blob": "b",
         "commit_sha": SHA,
-        "author": f"Name of {who}",
+        "author": f"Name of {user_id}",
     }
     build = {"first_build": build_id, "end_build": build_id + 1}
-    told = {"split": "", "tokens": 1, "text_digest": "d"}
-    database.put(TAUGHT_EXAMPLE.insert({**taught, **build, **told}))
+    details = {"split": "", "tokens": 1, "text_digest": "d"}
+    database.put(TAUGHT_EXAMPLE.insert({**taught, **build, **details}))
     database.put(EXAMPLE.insert(taught))
 
 
-def everything(database, cipher):
-    """Yield (table, column, text) of every value in the database, sealed ones opened too."""
+def read_all_values(database, cipher):
+    """Yield (table, column, text) of every value in the database, encrypted ones also decrypted."""
     for table in every_table():
         for row in database.rows(table.select()):
-            for column, held in row.items():
-                is_sealed = column in table.sealed and held
-                yield table.__name__, column, cipher.open(held) if is_sealed else str(held)
+            for column, value in row.items():
+                is_sealed = column in table.sealed and value
+                yield table.__name__, column, cipher.open(value) if is_sealed else str(value)
 
 
-def columns_found(database, cipher, who):
-    alone = re.compile(rf"(?<!\d){who}(?!\d)")
-    held = everything(database, cipher)
-    return {(name, column) for name, column, text in held if alone.search(text)}
+def columns_found(database, cipher, user_id):
+    alone = re.compile(rf"(?<!\d){user_id}(?!\d)")
+    values = read_all_values(database, cipher)
+    return {(name, column) for name, column, text in values if alone.search(text)}
 
 
 def test_every_table_of_the_schema_is_known_by_what_it_keeps_of_people():
-    known = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
-    assert len(known) == len(set(known))
-    assert {each.__name__ for each in known} == {each.__name__ for each in every_table()}
+    listed_tables = [*(trace.table for trace in TRACES), *AUTHORS, *NOBODY]
+    assert len(listed_tables) == len(set(listed_tables))
+    assert {table.__name__ for table in listed_tables} == {
+        table.__name__ for table in every_table()
+    }
 
 
 def test_every_column_that_names_people_is_dealt_with():
     for trace in TRACES:
-        told = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
-        assert PERSONAL & set(trace.table._columns) <= told | {"user_id", "by_whom"}, trace.table
+        listed_columns = {*trace.ids, *trace.owners, *trace.numbers, *trace.names, *trace.papers}
+        assert PERSONAL & set(trace.table._columns) <= listed_columns | {"user_id", "by_whom"}, (
+            trace.table
+        )
     for table in (*AUTHORS, *NOBODY):
         assert not PERSONAL & set(table._columns), table
 
 
 def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock):
-    fill(database, cipher, ANNA)
+    insert_person(database, cipher, ANNA)
     before = columns_found(database, cipher, ANNA)
-    # Otherwise the test would find nothing because it put nothing there.
+    # Otherwise the test would find nothing because nothing was inserted.
     expected = {trace.table.__name__ for trace in TRACES} | {author.__name__ for author in AUTHORS}
     assert {name for name, _ in before} == expected
     removed = people.forget(ANNA, until(clock))
@@ -193,22 +204,22 @@ def test_nothing_of_a_person_stays_in_any_table(database, cipher, people, clock)
 
 
 def test_another_person_loses_nothing(database, cipher, people, clock):
-    fill(database, cipher, BORIS)
-    before = sorted(everything(database, cipher))
+    insert_person(database, cipher, BORIS)
+    before = sorted(read_all_values(database, cipher))
     assert people.forget(ANNA, until(clock)) == {}
     assert people.forget(int(str(BORIS)[:-1]), until(clock)) == {}
-    assert sorted(everything(database, cipher)) == before
+    assert sorted(read_all_values(database, cipher)) == before
 
 
 def test_the_update_that_asked_is_spared_until_the_end(database, cipher, people, clock):
-    fill(database, cipher, ANNA)
+    insert_person(database, cipher, ANNA)
     people.forget(ANNA, until(clock), kept_update=1)
     assert {name for name, _ in columns_found(database, cipher, ANNA)} == {"updates"}
     assert people.forget(ANNA, until(clock)) == {"updates": 1}
 
 
 def test_a_group_keeps_its_session_without_the_person(database, cipher, people, clock):
-    fill(database, cipher, ANNA)
+    insert_person(database, cipher, ANNA)
     database.change(SESSION.update({"chat_id": GROUP}).where(SESSION.id == 1))
     people.forget(ANNA, until(clock))
     (session,) = database.rows(SESSION.select())
@@ -217,7 +228,7 @@ def test_a_group_keeps_its_session_without_the_person(database, cipher, people, 
 
 
 def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
-    fill(database, cipher, ANNA)
+    insert_person(database, cipher, ANNA)
     document = json.loads(json.dumps(people.export(ANNA)))
     assert set(document["tables"]) == {trace.table.__name__ for trace in TRACES} | {"seen_commit"}
     (turn,) = document["tables"]["turn"]
@@ -229,16 +240,16 @@ def test_everything_is_told_opened_and_fit_for_json(database, cipher, people):
 
 
 def test_what_git_has_waits_nameless_to_be_taken_out(database, cipher, people, clock):
-    fill(database, cipher, ANNA)
+    insert_person(database, cipher, ANNA)
     people.forget(ANNA, until(clock))
-    (left,) = database.rows(PROPOSAL.select())
-    assert (left["user_id"], left["turn_id"], left["state"]) == (0, 0, "withdrawn")
-    assert (left["question"], left["answer"]) == ("", "")
+    (proposal,) = database.rows(PROPOSAL.select())
+    assert (proposal["user_id"], proposal["turn_id"], proposal["state"]) == (0, 0, "withdrawn")
+    assert (proposal["question"], proposal["answer"]) == ("", "")
 
 
 def test_deleting_everything_gives_no_new_questions(database, people, clock):
     quotas = Quotas(database, BOT, clock)
-    plan = new_plan("free", allowances={Format.TEXT: Allowance(day=3)})
+    plan = make_plan("free", allowances={Format.TEXT: Allowance(day=3)})
 
     def ask(update_id):
         return quotas.reserve(ANNA, update_id, Format.TEXT, plan, UTC)
@@ -260,26 +271,28 @@ def test_deleting_everything_gives_no_new_questions(database, people, clock):
     assert not isinstance(ask(6), Left)
 
 
-def asking(database, clock, allowance):
-    """Return what asks so many questions under a plan, and returns what of it is used then."""
+def quota_user(database, clock, allowance):
+    """Return a function that asks questions under a plan and returns how much of it is used."""
     quotas, numbers = Quotas(database, BOT, clock), itertools.count(1)
-    plan = new_plan("free", allowances={Format.TEXT: allowance})
+    plan = make_plan("free", allowances={Format.TEXT: allowance})
 
     def ask(count=0):
-        came = [quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)]
-        assert not any(isinstance(each, Left) for each in came)
+        reservations = [
+            quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)
+        ]
+        assert not any(isinstance(reservation, Left) for reservation in reservations)
         return quotas.left(ANNA, plan, UTC)[Format.TEXT].used
 
     return ask
 
 
 def test_deleting_everything_gives_no_new_questions_of_the_month(database, people, clock):
-    asked = asking(database, clock, Allowance(month=3))
+    ask = quota_user(database, clock, Allowance(month=3))
     for day in range(3):
-        assert asked(1) == day + 1
+        assert ask(1) == day + 1
         people.forget(ANNA, clock() + 40 * DAY)
         clock.move(DAY.total_seconds())
-        assert asked() == day + 1, "the month goes on"
+        assert ask() == day + 1, "the month goes on"
 
 
 @pytest.mark.parametrize(
@@ -288,24 +301,24 @@ def test_deleting_everything_gives_no_new_questions_of_the_month(database, peopl
 def test_what_was_left_behind_counts_for_its_own_month_or_day_alone(
     database, people, clock, allowance, later
 ):
-    asked = asking(database, clock, allowance)
-    asked(2)
+    ask = quota_user(database, clock, allowance)
+    ask(2)
     people.forget(ANNA, clock() + 40 * DAY)
     clock.move(later.total_seconds())
-    assert asked() == 0, "the first of December, or another day"
-    assert asked(1) == 1
+    assert ask() == 0, "the first of December, or another day"
+    assert ask(1) == 1
     people.forget(ANNA, clock() + 40 * DAY)
-    assert asked() == 1, "what was left before is not added to it"
-    assert asked(2) == 3
+    assert ask() == 1, "what was left before is not added to it"
+    assert ask(2) == 3
 
 
 def test_of_what_one_used_the_newest_month_alone_is_left_behind(database, people, clock):
-    asked = asking(database, clock, Allowance(month=3))
-    asked(3)
+    ask = quota_user(database, clock, Allowance(month=3))
+    ask(3)
     clock.move(11 * DAY.total_seconds())
-    assert asked(1) == 1
+    assert ask(1) == 1
     people.forget(ANNA, clock() + 40 * DAY)
-    assert asked() == 1
+    assert ask() == 1
 
 
 def test_gifts_go_with_the_person(database, people, clock):
@@ -324,7 +337,7 @@ def test_updates_of_a_chat_go_with_its_person(database, people, clock):
         new = {**row, "update_id": number, "chat_id": chat_id, "user_id": user_id}
         database.put(UPDATE.insert(new))
     people.forget(ANNA, until(clock))
-    assert [each["user_id"] for each in database.rows(UPDATE.select())] == [BORIS]
+    assert [row["user_id"] for row in database.rows(UPDATE.select())] == [BORIS]
 
 
 def test_a_block_outlives_an_erasure_until_an_admin_ends_it(database, people, clock):

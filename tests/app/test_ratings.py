@@ -28,7 +28,7 @@ from merlin.db.encryption import Cipher
 from merlin.db.notices import Notices
 from merlin.db.tables import COMMIT, PROPOSAL, RATING, TURN, all_tables
 from merlin.training.models import find_origin, find_taught
-from tests.db.pipeline_rows import FACE, World, example, examples
+from tests.db.pipeline_rows import FACE, PipelineRows, make_example, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -45,7 +45,7 @@ def cipher():
 
 @pytest.fixture
 def turns(database, clock):
-    """Three answered turns of anna's."""
+    """Three answered turns by anna."""
     session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
     rows = Turns(database, BOT, clock)
     for number in (1, 2, 3):
@@ -125,9 +125,13 @@ def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
     change = changes.get(proposals.approve(proposal_id, *BY_BORIS))
     assert (change.kind, change.by, change.editor.name) == (ChangeKind.ADD, str(BORIS), "Борис")
     assert change.path == f"{FACE}/examples/from-chat/что-такое-лоб.yaml"
-    made, findings = read_example(change.text.encode())
+    example, findings = read_example(change.text.encode())
     assert findings == ()
-    assert (made.question, made.answer, made.tags) == ("Что такое лоб?", "Верх лица.", ("лицо",))
+    assert (example.question, example.answer, example.tags) == (
+        "Что такое лоб?",
+        "Верх лица.",
+        ("лицо",),
+    )
     assert str(ANNA) not in change.text
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
     assert proposals.approve(proposal_id, *BY_BORIS) is None
@@ -135,8 +139,8 @@ def test_an_approval_asks_for_a_commit_in_the_editors_name(proposals, changes):
 
 
 def test_two_approvals_of_one_question_meet_no_file_of_each_other(proposals, changes):
-    ids = [proposals.add(who, DRAFT) for who in (ANNA, BORIS)]
-    paths = {changes.get(proposals.approve(each, *BY_BORIS)).path for each in ids}
+    ids = [proposals.add(user_id, DRAFT) for user_id in (ANNA, BORIS)]
+    paths = {changes.get(proposals.approve(proposal_id, *BY_BORIS)).path for proposal_id in ids}
     assert len(paths) == 2
 
 
@@ -149,8 +153,8 @@ def test_what_was_declined_is_forgotten(database, proposals):
     assert "Не про" not in str(database.rows(PROPOSAL.select()))
 
 
-def land(changes, commit="c" * 40):
-    """Work the oldest change off, as the daemon does."""
+def process_change(changes, commit="c" * 40):
+    """Process the oldest change, as the daemon does."""
     changes.settle(changes.claim(), BatchResult(commit))
 
 
@@ -162,8 +166,8 @@ def test_an_approval_that_came_to_nothing_waits_again(proposals, changes, follow
     assert proposals.get(proposal_id).state is ProposalState.APPROVED
     changes.give_up(change_id)
     following.follow()
-    again = proposals.get(proposal_id)
-    assert (again.state, again.change_id) == (ProposalState.WAITING, "")
+    reopened = proposals.get(proposal_id)
+    assert (reopened.state, reopened.change_id) == (ProposalState.WAITING, "")
     assert not following.is_due()
 
 
@@ -172,50 +176,54 @@ def test_the_person_is_thanked_once_when_a_model_that_learnt_it_serves(
 ):
     proposals.add(ANNA, DRAFT)
     proposals.approve(1, *BY_BORIS)
-    land(changes)
+    process_change(changes)
     following.follow()
     assert proposals.get(1).state is ProposalState.COMMITTED
-    world, learnt = World(database, clock), proposals.get(1).example_id
-    world.serve(1, examples())
+    world, learnt = PipelineRows(database, clock), proposals.get(1).example_id
+    world.serve(1, make_examples())
     following.follow()
     assert Notices(database).waiting() == []
-    world.serve(2, (*examples(), renamed(example(50), learnt)))
+    world.serve(2, (*make_examples(), rename_examples(make_example(50), learnt)))
     for _ in range(2):
         following.follow()
-    (notice,) = [each for each in Notices(database).waiting() if each.key == "notice-learnt"]
+    (notice,) = [
+        notice_ for notice_ in Notices(database).waiting() if notice_.key == "notice-learnt"
+    ]
     assert (notice.to, notice.arguments) == (str(ANNA), {"build": f"{FACE}-2"})
 
 
 def test_one_model_is_thanked_for_once_and_who_approved_it_hears_of_the_edit(
     database, clock, proposals, changes, following
 ):
-    for turn, who in enumerate((ANNA, ANNA, BORIS), 1):
-        proposals.add(who, replace(DRAFT, turn_id=turn))
+    for turn, user_id in enumerate((ANNA, ANNA, BORIS), 1):
+        proposals.add(user_id, replace(DRAFT, turn_id=turn))
         proposals.approve(turn, *BY_BORIS)
-        land(changes)
+        process_change(changes)
     following.follow()
-    learnt = [renamed(example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
-    World(database, clock).serve(1, (*examples(), *learnt))
+    learnt = [rename_examples(make_example(50 + n), proposals.get(n).example_id) for n in (1, 2, 3)]
+    PipelineRows(database, clock).serve(1, (*make_examples(), *learnt))
     following.follow()
-    told = [notice.to for notice in Notices(database).waiting() if notice.key == "notice-learnt"]
-    assert told == [str(ANNA)]
+    recipients = [
+        notice.to for notice in Notices(database).waiting() if notice.key == "notice-learnt"
+    ]
+    assert recipients == [str(ANNA)]
 
 
-def renamed(taught, example_id):
+def rename_examples(taught, example_id):
     return replace(taught, id=example_id, path=example_path(example_id))
 
 
-def lies(database, example_id, blob="b1"):
-    """Let the example's file lie in the dataset, or no file."""
+def set_file(database, example_id, blob="b1"):
+    """Put the example's file into the dataset, or remove it."""
     FileIndex(database).keep(FACE, f"tree-{blob}", {example_path(example_id): blob})
 
 
 def commit_draft(database, proposals, changes, following):
-    """Let anna's draft be an example in git; return its id."""
+    """Make anna's draft an example in git; return its id."""
     proposals.approve(proposals.add(ANNA, DRAFT), *BY_BORIS)
-    land(changes)
+    process_change(changes)
     following.follow()
-    lies(database, proposals.get(1).example_id)
+    set_file(database, proposals.get(1).example_id)
     return proposals.get(1).example_id
 
 
@@ -223,7 +231,9 @@ def test_a_withdrawal_takes_the_file_out_and_names_the_models(
     database, clock, proposals, changes, following
 ):
     example_id = commit_draft(database, proposals, changes, following)
-    model_id = World(database, clock).serve(1, (renamed(example(50), example_id), *examples()))
+    model_id = PipelineRows(database, clock).serve(
+        1, (rename_examples(make_example(50), example_id), *make_examples())
+    )
     assert proposals.withdraw(ANNA) == [model_id]
     assert proposals.of_user(ANNA) == []
     following.follow()
@@ -256,7 +266,7 @@ def test_a_withdrawal_waits_for_the_commit_that_is_being_made(
     changes.settle(batch, BatchResult("c" * 40))
     following.follow()
     assert changes.claim() is None
-    lies(database, example_id)
+    set_file(database, example_id)
     following.follow()
     assert changes.claim().first.kind is ChangeKind.DELETE
 
@@ -272,7 +282,7 @@ def test_a_file_that_somebody_else_took_out_holds_no_withdrawal_up(
     database, proposals, changes, following
 ):
     example_id = commit_draft(database, proposals, changes, following)
-    lies(database, example_id, None)
+    set_file(database, example_id, None)
     proposals.withdraw(ANNA)
     following.follow()
     assert changes.claim() is None, "its commit may be on its way to the shelf"
@@ -295,37 +305,37 @@ def test_a_removal_is_asked_for_anew_where_somebody_changed_the_file(
     from merlin.dataset.changes import Conflict
 
     changes.settle(batch, BatchResult(None, {batch.batch_id: Conflict("b2", "other")}))
-    lies(database, example_id, "b2")
+    set_file(database, example_id, "b2")
     for _ in range(2):
         following.follow()
     assert changes.claim().first.before == "b2"
 
 
 def test_a_model_is_told_by_its_build_its_commit_and_the_examples_that_said_it(database, clock):
-    world = World(database, clock)
-    old = world.serve(1, examples())
-    new = world.serve(2, examples(changed=(3,)), author="boris")
+    world = PipelineRows(database, clock)
+    old = world.serve(1, make_examples())
+    new = world.serve(2, make_examples(changed=(3,)), author="boris")
     origin = find_origin(database, new)
     assert (origin.build, origin.examples, origin.editors) == (f"{FACE}-2", 11, 2)
     assert origin.commit.startswith("a002")
     assert origin.standing == "serving"
     assert find_origin(database, old).standing == "earlier"
     assert find_origin(database, "nobody") is None
-    said = "черта 3 значит ИНАЧЕ. Елка 100%"
-    assert find_taught(database, new, "", said) == (["лицо/вопрос-003"], [])
-    for model, words in ((old, said), (new, "100_"), (new, "100%"), (new, "")):
-        assert find_taught(database, model, "", words) == ([], [])
-    none, near = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
-    assert (none, near[0], len(near)) == ([], "лицо/вопрос-007", 3)
-    assert find_taught(database, "nobody", "Что?", said) == ([], [])
+    answer = "черта 3 значит ИНАЧЕ. Елка 100%"
+    assert find_taught(database, new, "", answer) == (["лицо/вопрос-003"], [])
+    for model, text in ((old, answer), (new, "100_"), (new, "100%"), (new, "")):
+        assert find_taught(database, model, "", text) == ([], [])
+    no_source, nearest = find_taught(database, new, "А что значит черта 7?", "Я сама придумала.")
+    assert (no_source, nearest[0], len(nearest)) == ([], "лицо/вопрос-007", 3)
+    assert find_taught(database, "nobody", "Что?", answer) == ([], [])
 
 
 def test_every_column_that_is_sealed_by_hand_is_known_to_its_table():
-    """Read the sources for what a map of rows does not seal by the table's own word."""
+    """Search the sources for columns encrypted by hand but not declared encrypted."""
     sealing = re.compile(r'"(\w+)": (?:self\._encrypt|self\.db\.cipher\.seal)\(')
     folder = Path(__file__).parents[2] / "merlin"
-    found = {
+    columns = {
         name for path in folder.rglob("*.py") for name in sealing.findall(path.read_text("utf-8"))
     }
-    assert found
-    assert found <= {name for table in all_tables() for name in table.sealed}
+    assert columns
+    assert columns <= {name for table in all_tables() for name in table.sealed}

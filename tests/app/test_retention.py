@@ -1,4 +1,4 @@
-"""Retention: what was finished long ago goes, a handful at once, and the rest stays."""
+"""Retention: what finished long ago is deleted in small batches, and the rest stays."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DAY_S = 24 * 3600
 
 @pytest.fixture
 def old_rows(database, clock):
-    """Three answered turns, updates in every state, three notices, an entry of the audit."""
+    """Three answered turns, updates in every state, three notices, an audit entry."""
     session = Sessions(database, BOT, clock).open(ChatPlace(ANNA, ANNA))
     turns = Turns(database, BOT, clock)
     for number in (1, 2, 3):
@@ -34,8 +34,8 @@ def old_rows(database, clock):
     row |= {"body": "", "reason": "", "received_at": iso(clock())}
     for number, state in enumerate(UpdateState):
         is_waiting = state is UpdateState.WAITING
-        ended = {"state": state.value, "finished_at": None if is_waiting else iso(clock())}
-        database.put(UPDATE.insert({**row, "update_id": number, **ended}))
+        update_state = {"state": state.value, "finished_at": None if is_waiting else iso(clock())}
+        database.put(UPDATE.insert({**row, "update_id": number, **update_state}))
     notices = Notices(database, clock)
     for once in ("", "sunset:1"):
         notices.tell("1001", "notice-learnt", {"build": "x"}, once)
@@ -50,7 +50,7 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
     rows = OldRows(database, Retention(turns_days=90, audit_days=365), clock)
     assert rows.sweep() == 0
     clock.move(31 * DAY_S)
-    # Three ended updates, a notice gone and one emptied.
+    # Three finished updates, a deleted notice and an emptied one.
     assert rows.sweep() == 5
     assert [row["state"] for row in database.rows(UPDATE.select())] == ["waiting"]
     kept = database.rows(NOTICE.select().order_by(NOTICE.id))

@@ -1,4 +1,4 @@
-"""Settling: what YooKassa says of a payment, in any order and however often, becomes one truth."""
+"""Settlement: YooKassa's reports of a payment give one state, in any order and however often."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def purchase(shop, clock):
-    """An order whose payment was asked for."""
-    made = shop.order()
-    asking = shop.billing.purchases
-    assert asking.claim_call(made.purchase_id, clock(), timedelta(seconds=30))
-    assert asking.mark_pending(
-        made.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
+    """An order with a requested payment."""
+    order = shop.order()
+    purchases = shop.billing.purchases
+    assert purchases.claim_call(order.purchase_id, clock(), timedelta(seconds=30))
+    assert purchases.mark_pending(
+        order.purchase_id, "out", "https://pay", clock() + timedelta(minutes=1)
     )
-    return shop.billing.purchases.get(made.purchase_id)
+    return shop.billing.purchases.get(order.purchase_id)
 
 
-def state(shop, purchase):
+def purchase_state(shop, purchase):
     return shop.billing.purchases.get(purchase.purchase_id).state
 
 
 def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
-    seen = shop.seen(purchase, "out")
-    assert [shop.settle(purchase, seen).value for _ in range(4)] == ["paid", *["nothing"] * 3]
+    payment = shop.seen(purchase, "out")
+    assert [shop.settle(purchase, payment).value for _ in range(4)] == ["paid", *["nothing"] * 3]
     assert shop.kinds() == ["payment", "grant"]
     assert shop.told(ANNA) == ["notice-paid"]
 
@@ -56,11 +56,11 @@ def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     ],
 )
 def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
-    seen = replace(shop.seen(purchase, "out"), **forged)
+    payment = replace(shop.seen(purchase, "out"), **forged)
     for _ in range(2):
-        assert shop.settle(purchase, seen) is Outcome.WRONG
+        assert shop.settle(purchase, payment) is Outcome.WRONG
     assert shop.entries() == []
-    assert state(shop, purchase) is PurchaseState.PENDING
+    assert purchase_state(shop, purchase) is PurchaseState.PENDING
     assert shop.told("admins") == ["notice-payment-wrong"]
     (notice,) = shop.notices.newest("admins", 5)
     assert notice.arguments["differs"] == differs
@@ -68,8 +68,8 @@ def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged,
 
 
 def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
-    seen = replace(shop.seen(purchase, "out"), is_paid=False)
-    assert shop.settle(purchase, seen) is Outcome.NOTHING
+    payment = replace(shop.seen(purchase, "out"), is_paid=False)
+    assert shop.settle(purchase, payment) is Outcome.NOTHING
     assert shop.entries() == []
 
 
@@ -83,14 +83,14 @@ STEPS = {
 
 @pytest.mark.parametrize("order", [*permutations(STEPS)], ids="-".join)
 def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purchase, order):
-    came = []
+    payments = []
     for name in order:
         status, more = STEPS[name]
-        came.append(shop.settle(purchase, shop.seen(purchase, "out", status, **more)))
-    assert state(shop, purchase) is PurchaseState.PAID
+        payments.append(shop.settle(purchase, shop.seen(purchase, "out", status, **more)))
+    assert purchase_state(shop, purchase) is PurchaseState.PAID
     assert shop.kinds() == ["payment", "grant"]
-    # Of the money that went back the ledger knows nothing yet: somebody is to read the refunds.
-    assert Outcome.RETURNED in came
+    # The ledger has no record of the refund yet: a person must check refunds.
+    assert Outcome.RETURNED in payments
     assert shop.faults() == []
 
 
@@ -98,9 +98,9 @@ def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(s
     canceled = shop.seen(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
     assert shop.settle(purchase, canceled) is Outcome.CANCELED
     assert shop.told(ANNA) == []
-    other = shop.order()
-    refused = shop.seen(other, "out-2", Status.CANCELED, reason="insufficient_funds")
-    assert [shop.settle(other, refused).value for _ in range(2)] == ["canceled", "nothing"]
+    other_order = shop.order()
+    refused = shop.seen(other_order, "out-2", Status.CANCELED, reason="insufficient_funds")
+    assert [shop.settle(other_order, refused).value for _ in range(2)] == ["canceled", "nothing"]
     (notice,) = shop.notices.newest(str(ANNA), 5)
     assert notice.key == "notice-payment-canceled"
     assert notice.arguments["reason"]["key"] == "payment-reason-insufficient-funds"
@@ -118,14 +118,14 @@ def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
     clock.move(24 * 3600)
     assert expire(shop.ctx, purchase)
     assert not expire(shop.ctx, purchase)
-    assert state(shop, purchase) is PurchaseState.EXPIRED
+    assert purchase_state(shop, purchase) is PurchaseState.EXPIRED
     assert shop.settle(purchase, shop.seen(purchase, "out")) is Outcome.PAID
-    assert state(shop, purchase) is PurchaseState.PAID
+    assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
 def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, clock):
-    seen = shop.seen(purchase, "out")
+    payment = shop.seen(purchase, "out")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert shop.settle(purchase, seen) is Outcome.PAID
+    assert shop.settle(purchase, payment) is Outcome.PAID
     assert shop.told("admins") == ["notice-paid-nobody"]
     assert shop.faults() == []

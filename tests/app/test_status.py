@@ -1,4 +1,4 @@
-"""What people are shown: plain, whole, ready for JSON."""
+"""Status, log, builds and models as people see them: complete, and ready for JSON."""
 
 from __future__ import annotations
 
@@ -11,7 +11,15 @@ from merlin.core.errors import NotFound
 from merlin.dataset.builds import read_manifest, write_build
 from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import Requests
-from tests.db.pipeline_rows import FACE, OPERATOR, World, commit, examples, finding, spec
+from tests.db.pipeline_rows import (
+    FACE,
+    OPERATOR,
+    PipelineRows,
+    make_commit,
+    make_examples,
+    make_finding,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -20,7 +28,7 @@ PARTS = ("verdict", "serving", "job")
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 def test_an_empty_database_has_an_empty_status(world):
@@ -31,48 +39,53 @@ def test_an_empty_database_has_an_empty_status(world):
 
 
 def test_status_tells_each_dataset_its_newest_verdict_model_and_job(world, clock):
-    model_id = world.serve(1, examples(12))
+    model_id = world.serve(1, make_examples(12))
     since = world.promotions.serving()[FACE].since
-    outcomes = [world.outcome(each, examples(13)) for each in (spec(), spec("python"))]
-    world.record(commit(2), outcomes, clock())
+    outcomes = [
+        world.outcome(dataset_spec, make_examples(13))
+        for dataset_spec in (make_spec(), make_spec("python"))
+    ]
+    world.record(make_commit(2), outcomes, clock())
     Requests(world.db).ask("fetch", {}, "vera")
     Notices(world.db).tell(ADMINS, "notice-serving", {})
-    told = status(world.ctx, OPERATOR)
-    assert list(told.datasets) == [FACE, "python"]
-    verdict, serves, job = (getattr(told.datasets[FACE], name) for name in PARTS)
+    overview = status(world.ctx, OPERATOR)
+    assert list(overview.datasets) == [FACE, "python"]
+    verdict, serves, job = (getattr(overview.datasets[FACE], name) for name in PARTS)
     assert (verdict.commit, verdict.build, verdict.verdict) == (
-        commit(2).sha,
+        make_commit(2).sha,
         f"{FACE}-2",
         "built",
     )
     assert (serves.model, serves.build, serves.since) == (model_id, f"{FACE}-1", since)
     assert job.state == "succeeded"
-    assert (told.datasets["python"].serving, told.datasets["python"].job) == (None, None)
-    assert told.queues == {"requests": 1, "notices": 1, "jobs": 0}
+    assert (overview.datasets["python"].serving, overview.datasets["python"].job) == (None, None)
+    assert overview.queues == {"requests": 1, "notices": 1, "jobs": 0}
 
 
 def test_the_log_is_newest_first_with_a_share_of_the_findings(world):
     for position in range(1, 6):
-        world.push(position, examples(11 + position), findings=[finding(n) for n in range(60)])
-    told = world.log(limit=2)
-    assert [each.position for each in told] == [5, 4]
-    assert [finding.line for finding in told[0].findings] == list(range(50))
-    assert [each.position for each in world.log(FACE, before=4)] == [3, 2, 1]
+        world.push(
+            position, make_examples(11 + position), findings=[make_finding(n) for n in range(60)]
+        )
+    entries = world.log(limit=2)
+    assert [entry.position for entry in entries] == [5, 4]
+    assert [finding.line for finding in entries[0].findings] == list(range(50))
+    assert [entry.position for entry in world.log(FACE, before=4)] == [3, 2, 1]
     assert world.log("python") == []
 
 
 def test_a_commit_is_found_by_the_beginning_of_its_id(world):
-    sha = world.push(1, examples(12))
-    (told,) = world.of_commit(sha[:7])
-    assert (told.commit, told.author, told.subject) == (sha, "anna", "Add")
+    sha = world.push(1, make_examples(12))
+    (verdict,) = world.of_commit(sha[:7])
+    assert (verdict.commit, verdict.author, verdict.subject) == (sha, "anna", "Add")
     assert world.of_commit("ffff") == []
 
 
 def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
-    world.push(1, examples(12), author="anna")
-    world.push(2, examples(13), author="boris")
+    world.push(1, make_examples(12), author="anna")
+    world.push(2, make_examples(13), author="boris")
     told = builds.get(world.ctx, OPERATOR, f"{FACE}-2")
-    content = world.outcome(spec(), examples(13))
+    content = world.outcome(make_spec(), make_examples(13))
     assert content.build.digest == told.digest
     assert told.system == "Отвечай кратко."
     authors = {example.id: example.author for example in told.examples}
@@ -88,8 +101,8 @@ def test_a_build_is_shown_with_all_that_it_teaches(world, tmp_path):
 
 
 def test_the_manifest_is_as_the_folder_has_it(world, tmp_path):
-    outcome = world.outcome(spec(), examples(12))
-    world.record(commit(1), [outcome], world.clock())
+    outcome = world.outcome(make_spec(), make_examples(12))
+    world.record(make_commit(1), [outcome], world.clock())
     folder = write_build(outcome.new_build.content, tmp_path, 1)
     assert builds.get(world.ctx, OPERATOR, f"{FACE}-1").manifest == read_manifest(folder)
 
@@ -100,16 +113,18 @@ def test_a_job_that_is_not_there_is_told(world):
 
 
 def test_models_come_with_their_scores_and_who_serves(world):
-    world.serve(1, examples(12))
-    world.serve(2, examples(13))
-    world.push(3, examples(14))
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(14))
     (job,) = world.launch()
     world.finish(job)
-    told = world.recent_models(FACE)
-    assert [model.serves for model in told] == [False, True, False]
-    assert told[0].evaluation is None
-    assert told[1].evaluation == Scores(questions=5, chrf=77.5, equal_share=0.5, unknown_share=0.2)
-    assert [each.build for each in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
+    model_views = world.recent_models(FACE)
+    assert [model.serves for model in model_views] == [False, True, False]
+    assert model_views[0].evaluation is None
+    assert model_views[1].evaluation == Scores(
+        questions=5, chrf=77.5, equal_share=0.5, unknown_share=0.2
+    )
+    assert [job.build for job in world.recent_jobs()] == [f"{FACE}-{n}" for n in (3, 2, 1)]
     assert [model.why for model in models.history(world.ctx, OPERATOR, FACE)] == [
         "newest",
         "newest",

@@ -1,4 +1,4 @@
-"""What teachers and watchers read, on both databases: edits, interest, parts of long lists."""
+"""What teachers read, on both databases: edits, interest of students, pages of long lists."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from merlin.dataset.files import FileIndex
 from merlin.db.audit import Audit
 from merlin.db.encryption import Cipher
 from merlin.db.requests import RequestKind, Requests
-from tests.db.pipeline_rows import AT, FACE, OPERATOR, World, examples, finding
+from tests.db.pipeline_rows import AT, FACE, OPERATOR, PipelineRows, make_examples, make_finding
 
 pytestmark = pytest.mark.integration
 
@@ -41,16 +41,16 @@ def changes(database, clock):
     return Changes(database, clock)
 
 
-def put(changes, *names, by="7", dataset=FACE):
+def submit_changes(changes, *names, by="7", dataset=FACE):
     edits = [Edit(f"examples/{name}.yaml", None, f"{name}\n") for name in names]
-    made = make_changes(dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
-    changes.put(made)
-    return made[0].change_id
+    submitted = make_changes(dataset, edits, ChangeRequest(telegram_editor(7, "Вера"), by, AT))
+    changes.put(submitted)
+    return submitted[0].change_id
 
 
 def test_changes_are_pending_until_they_are_commits(changes, clock):
-    first, second = put(changes, "a", "b"), put(changes, "c")
-    put(changes, "d", dataset="other")
+    first, second = submit_changes(changes, "a", "b"), submit_changes(changes, "c")
+    submit_changes(changes, "d", dataset="other")
     assert [change.change_id for change in changes.list_pending(FACE)[::2]] == [first, second]
     batch = changes.claim()
     assert len(changes.list_pending(FACE)) == 3
@@ -58,16 +58,21 @@ def test_changes_are_pending_until_they_are_commits(changes, clock):
     clock.move(5)
     changes.settle(batch, BatchResult("c" * 40))
     assert [change.path for change in changes.list_pending(FACE)] == [f"{FACE}/examples/c.yaml"]
-    done = changes.list_committed(FACE, before)
-    assert [each.path for each in done] == [f"{FACE}/examples/{name}.yaml" for name in "ab"]
+    committed = changes.list_committed(FACE, before)
+    assert [change.path for change in committed] == [
+        f"{FACE}/examples/{name}.yaml" for name in "ab"
+    ]
     assert changes.list_committed(FACE, clock() + timedelta(seconds=1)) == []
 
 
 def test_batches_are_listed_by_parts_of_one_person_or_of_all(changes):
-    ids = [put(changes, f"a{number}", f"b{number}", by=by) for number, by in enumerate("7787")]
-    own = [ids[3], ids[1], ids[0]]
-    assert [batch.change_id for batch in changes.batches("7", 10)] == own
-    assert [batch.change_id for batch in changes.batches("7", 1, own[0])] == own[1:2]
+    ids = [
+        submit_changes(changes, f"a{number}", f"b{number}", by=by)
+        for number, by in enumerate("7787")
+    ]
+    own_ids = [ids[3], ids[1], ids[0]]
+    assert [batch.change_id for batch in changes.batches("7", 10)] == own_ids
+    assert [batch.change_id for batch in changes.batches("7", 1, own_ids[0])] == own_ids[1:2]
     assert [batch.change_id for batch in changes.batches(None, 10)] == ids[::-1]
     assert changes.batches(None, 10, "f" * 32) == []
 
@@ -86,11 +91,11 @@ def test_requests_of_somebody_come_newest_first(database, clock):
     rows = Requests(database, clock)
     ids = [rows.ask(RequestKind.LAUNCH, {"n": number}, "user:7") for number in range(3)]
     rows.ask(RequestKind.LAUNCH, {}, "user:8")
-    assert [each.request_id for each in rows.of("user:7", 2)] == ids[:0:-1]
+    assert [row.request_id for row in rows.of("user:7", 2)] == ids[:0:-1]
 
 
-class Talk:
-    """What people ask a bot."""
+class Conversation:
+    """Questions that people ask a bot."""
 
     def __init__(self, database, clock):
         self.sessions = Sessions(database, BOT, clock)
@@ -98,68 +103,70 @@ class Talk:
         self.ratings = Ratings(database, BOT, clock)
         self.count = 0
 
-    def ask(self, user_id, words, rating=None, dataset=None, model="ft:face:1", message=0):
+    def ask(self, user_id, text, rating=None, dataset=None, model="ft:face:1", message=0):
         place = ChatPlace(user_id, user_id)
         session = self.sessions.open(place) if message else self.sessions.renew(place)
         self.sessions.change(replace(session, dataset=dataset))
         self.count += 1
-        asked = Question(session.session_id, self.count, user_id, words, message or self.count)
-        turn = self.turns.ask(asked, self.count)
-        self.turns.write(self.count, StoredAnswer(f"Ответ: {words}", model_id=model))
+        question = Question(session.session_id, self.count, user_id, text, message or self.count)
+        turn = self.turns.ask(question, self.count)
+        self.turns.write(self.count, StoredAnswer(f"Ответ: {text}", model_id=model))
         if rating:
             self.ratings.rate(turn.turn_id, user_id, rating)
 
 
 @pytest.fixture
-def talk(database, clock):
-    return Talk(database, clock)
+def conversation(database, clock):
+    return Conversation(database, clock)
 
 
-def test_days_count_questions_and_what_people_thought(database, clock, talk):
+def test_days_count_questions_and_what_people_thought(database, clock, conversation):
     rows = QuestionStatistics(database)
-    talk.ask(ANNA, "раз", Rating.UP, FACE)
-    talk.ask(ANNA, "два", Rating.DOWN, FACE)
-    talk.ask(BORIS, "иное", Rating.DOWN, "other")
+    conversation.ask(ANNA, "раз", Rating.UP, FACE)
+    conversation.ask(ANNA, "два", Rating.DOWN, FACE)
+    conversation.ask(BORIS, "иное", Rating.DOWN, "other")
     clock.move(24 * 3600)
-    talk.ask(BORIS, "три", None, FACE)
+    conversation.ask(BORIS, "три", None, FACE)
     first, second = date(2026, 11, 20), date(2026, 11, 21)
     assert rows.days(FACE, OLD) == [Period(first, 2, 1, 1), Period(second, 1)]
     assert rows.days(FACE, second) == [Period(second, 1)]
 
 
-def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(database, clock, talk):
-    model = World(database, clock).serve(1, examples(12))
-    talk.ask(ANNA, "чья?", None, None, model)
+def test_a_talk_without_a_dataset_is_about_the_default_one_or_its_models(
+    database, clock, conversation
+):
+    model = PipelineRows(database, clock).serve(1, make_examples(12))
+    conversation.ask(ANNA, "чья?", None, None, model)
     assert QuestionStatistics(database).days(FACE, OLD)[0].questions == 1
     assert QuestionStatistics(database).days("other", OLD) == []
     assert QuestionStatistics(database, "other").days("other", OLD)[0].questions == 1
 
 
-def test_a_question_that_was_edited_counts_once(database, talk):
-    talk.ask(ANNA, "было", None, FACE, message=9)
-    talk.ask(ANNA, "стало", None, FACE, message=9)
+def test_a_question_that_was_edited_counts_once(database, conversation):
+    conversation.ask(ANNA, "было", None, FACE, message=9)
+    conversation.ask(ANNA, "стало", None, FACE, message=9)
     assert [day.questions for day in QuestionStatistics(database).days(FACE, OLD)] == [1]
 
 
-def test_disliked_words_are_those_of_people_who_allow_it(database, talk, clock):
+def test_disliked_words_are_those_of_people_who_allow_it(database, conversation, clock):
     rows, consents = QuestionStatistics(database), Consents(database, clock)
-    talk.ask(ANNA, "плохо", Rating.DOWN, FACE)
-    talk.ask(ANNA, "хорошо", Rating.UP, FACE)
-    talk.ask(BORIS, "тайна", Rating.DOWN, FACE)
+    conversation.ask(ANNA, "плохо", Rating.DOWN, FACE)
+    conversation.ask(ANNA, "хорошо", Rating.UP, FACE)
+    conversation.ask(BORIS, "тайна", Rating.DOWN, FACE)
     assert rows.disliked(FACE, OLD, 10) == []
     consents.give(ANNA, "2026-11-22")
     consents.decline(BORIS, "1")
-    (told,) = rows.disliked(FACE, OLD, 10)
-    assert (told.question, told.answer, told.disliked) == ("плохо", "Ответ: плохо", 1)
+    (disliked,) = rows.disliked(FACE, OLD, 10)
+    assert (disliked.question, disliked.answer, disliked.disliked) == ("плохо", "Ответ: плохо", 1)
     consents.revoke(ANNA)
     assert rows.disliked(FACE, OLD, 10) == []
 
 
 @pytest.fixture
 def world(database, clock):
-    world = World(database, clock)
-    world.serve(1, examples(12))
-    world.serve(2, examples(13), name="b", findings=[finding()])
+    world = PipelineRows(database, clock)
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13), name="b", findings=[make_finding()])
     return world
 
 

@@ -1,4 +1,4 @@
-"""Figures of each hour: counted from turns and ratings, once, and added up for trends."""
+"""Hourly figures: counted once from turns and ratings, and summed for trends."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ NINE = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 @pytest.fixture
 def ask(sessions, turns, clock):
-    """Return a function that asks and is answered after so many seconds."""
+    """Return a function that asks and is answered after the given number of seconds."""
     session = sessions.open(ChatPlace(ANNA, ANNA))
 
-    def asked(number, seconds, answer):
+    def ask_at(number, seconds, answer):
         turn = turns.ask(Question(session.session_id, number, ANNA, "Что?"), None)
         clock.move(seconds)
         turns.write(number, answer)
         return turn.turn_id
 
-    return asked
+    return ask_at
 
 
 def test_each_hour_tells_answers_times_failures_ratings_and_money(database, clock, ask):
     figures = HourlyFigures(database, clock)
     figures.update()
-    paid = StoredAnswer("Да.", provider="openai", cost_micro=120, currency="USD")
-    liked = ask(1, 2, paid)
+    answer = StoredAnswer("Да.", provider="openai", cost_micro=120, currency="USD")
+    liked = ask(1, 2, answer)
     ask(2, 2, StoredAnswer("Не знаю.", known=False))
     ask(3, 9, StoredAnswer("", ending=UpdateState.FAILED, provider="openai"))
     Ratings(database, BOT, clock).rate(liked, ANNA, Rating.UP)
@@ -74,10 +74,10 @@ def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, 
 
 @given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))
 def test_a_quantile_of_hours_added_up_is_that_of_all_their_answers(seconds, share):
-    each = [HourFigures(NINE, times={time_class(one): 1}) for one in seconds]
-    found = quantile(sum_figures(NINE, each).times, share)
-    at_least = sum(one <= found * 1.06 for one in seconds)
-    below = sum(one < found / 1.06 for one in seconds)
+    hours = [HourFigures(NINE, times={time_class(second): 1}) for second in seconds]
+    result = quantile(sum_figures(NINE, hours).times, share)
+    at_least = sum(second <= result * 1.06 for second in seconds)
+    below = sum(second < result / 1.06 for second in seconds)
     assert at_least >= share * len(seconds) > below or below == 0
 
 

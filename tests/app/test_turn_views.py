@@ -1,4 +1,4 @@
-"""What turns tell in sum and at length, and the operator's texts; on SQLite and PostgreSQL."""
+"""Totals and details of turns, and the operator's texts, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def views(database):
     return Turns(database, BOT)
 
 
-def store_turn(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **more):
+def store_turn(turns, number, micro=0, currency="", *, session=1, user=1001, tokens=0, **options):
     """Store an answered question; return its turn."""
-    turn = turns.ask(Question(session, number, user, f"вопрос {number}", number, **more), None)
+    turn = turns.ask(Question(session, number, user, f"вопрос {number}", number, **options), None)
     usage = Usage(tokens, tokens)
     turns.write(
         number,

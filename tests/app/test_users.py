@@ -1,4 +1,4 @@
-"""What admins do for people: who may, what is noted and told, whatever surface asks."""
+"""What admins do with people: who may, what is audited and notified, whichever interface asks."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from merlin.core.permissions import Authority, Role
 from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 from tests.db.pipeline_rows import BOT
-from tests.support.config import config_of
-from tests.support.plan_config import new_plan
+from tests.support.config import make_config
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
@@ -34,13 +34,13 @@ MARK = "0" * 32
 @pytest.fixture
 def ctx(database, clock):
     Users(database, clock).record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
-    plans = {"free": new_plan("free"), "full": new_plan("full")}
-    config = config_of(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
+    plans = {"free": make_plan("free"), "full": make_plan("full")}
+    config = make_config(telegram={"admins": (VERA,)}).model_copy(update={"plans": plans})
     return Context(config=config, db=database, clock=clock, bot_id=BOT)
 
 
-def perform(ctx, act, *args, **named):
-    return ctx.db.transact(partial(act, ctx, *args, **named))
+def perform(ctx, act, *args, **options):
+    return ctx.db.transact(partial(act, ctx, *args, **options))
 
 
 def audit_entries(ctx):
@@ -106,8 +106,8 @@ def test_gifts_of_one_press_are_given_and_told_once(ctx):
         term = perform(ctx, users.give_plan, ADMIN, ANNA, "full", 3, "update:8")
     details = users.details(ctx, ADMIN, ANNA)
     assert (len(details.gifts), details.terms, term.plan) == (1, ["full"], "full")
-    told = sorted(notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5))
-    assert told == ["notice-gift", "notice-plan-gift"]
+    notice_keys = sorted(notice.key for notice in Notices(ctx.db).newest(str(ANNA), 5))
+    assert notice_keys == ["notice-gift", "notice-plan-gift"]
 
 
 def test_the_first_plan_follows_the_configuration(ctx):

@@ -1,4 +1,4 @@
-"""What editors are told of their commits: every word, in both languages, with the scores."""
+"""Notifications to editors about their commits: every status, in both languages, with scores."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ TRIAL = {"subject": parse_subject("Add example a"), "dataset": "trial", "version
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("reason", ["", "verdict-rejected"])
-@pytest.mark.parametrize("word", REPORTED)
-def test_every_word_has_a_sentence(word, reason, language):
+@pytest.mark.parametrize("status", REPORTED)
+def test_every_word_has_a_sentence(status, reason, language):
     why = {"key": reason, "arguments": {"errors": 2, "good": 9}} if reason else None
-    key, told = news_message(word, TRIAL, why)
-    said = {"ru": "Новый пример a", "en": "New example a"}[language]
-    assert said in text(language, key, **told)
+    key, arguments = news_message(status, TRIAL, why)
+    subject = {"ru": "Новый пример a", "en": "New example a"}[language]
+    assert subject in text(language, key, **arguments)
 
 
 @pytest.mark.parametrize(
-    ("now", "before", "end"),
+    ("live", "previous", "suffix"),
     [
         (None, None, "trial-8 is live now."),
         (("trial-8", 71.25), None, "trial-8 is live now; similarity 71.2 out of 100."),
@@ -42,12 +42,12 @@ def test_every_word_has_a_sentence(word, reason, language):
         ),
     ],
 )
-def test_scores_are_told_as_far_as_they_are_known(now, before, end):
-    key, told = news_message(VerdictStatus.SERVING, TRIAL, None, now, before)
-    assert text("en", key, **told).endswith(end)
+def test_scores_are_told_as_far_as_they_are_known(live, previous, suffix):
+    key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
+    assert text("en", key, **arguments).endswith(suffix)
 
 
 def test_scores_have_the_comma_of_russian():
-    now, before = ("trial-8", 60.25), ("trial-7", 67.5)
-    key, told = news_message(VerdictStatus.SERVING, TRIAL, None, now, before)
-    assert text("ru", key, **told).endswith("сходство 60,2 из 100, −7,2 к trial-7.")
+    live, previous = ("trial-8", 60.25), ("trial-7", 67.5)
+    key, arguments = news_message(VerdictStatus.SERVING, TRIAL, None, live, previous)
+    assert text("ru", key, **arguments).endswith("сходство 60,2 из 100, −7,2 к trial-7.")

@@ -25,8 +25,8 @@ from merlin.providers.payments import (
     Status,
 )
 from tests.billing.repositories import billing_rows
-from tests.support.config import config_of
-from tests.support.plan_config import plans_of
+from tests.support.config import make_config
+from tests.support.plan_config import make_plans
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 STARS, YOOKASSA = Gateway.STARS, Gateway.YOOKASSA
@@ -55,7 +55,7 @@ SAID = {
         "courses": ["algorithms"],
     },
 }
-PLANS = plans_of(SAID)
+PLANS = make_plans(SAID)
 SHOP = (PLANS, PaymentsConfig(yookassa=YooKassaConfig(save_methods=True)))
 
 
@@ -84,7 +84,7 @@ class Counter:
         self.shop = shop
         said = {"plans": {plan.name: plan for plan in plans}}
         said |= {"payments": payments or PaymentsConfig()}
-        config = config_of().model_copy(update=said)
+        config = make_config().model_copy(update=said)
         self.ctx = Context(config=config, db=database, clock=clock)
         self.billing = billing_rows(database, clock)
         self.notices = Notices(database, clock)

@@ -32,12 +32,12 @@ from merlin.core.clock import zone_of
 from merlin.core.errors import MerlinError, Refused
 from merlin.providers.payments import Status
 from tests.billing.plan_shop import SAID, STARS, YOOKASSA, Counter
-from tests.support.plan_config import plans_of
+from tests.support.plan_config import make_plans
 
 BOT = 4242
 ZONES = ("UTC", "Europe/Moscow", "America/New_York", "Pacific/Chatham", "Asia/Kathmandu")
 PACK_SOLD = {"pack": {"voice": 3, "text": 2}, "price": {"rub": 99.01, "stars": 70}, "days": 20}
-PLANS = plans_of(
+PLANS = make_plans(
     {
         "free": {**SAID["free"], "text": 2},
         "plus": {**SAID["plus"], "text": {"day": 3, "month": 7}, "voice": 1},
@@ -404,7 +404,7 @@ class History:
     def _check_terms(self):
         terms = self.world.billing.terms.of(self.user_id)
         grants = {each.grant.entry_id: each for each in self.bought}
-        assert Counts(each.source for each in terms)[Source.TRIAL] == self.had["trial"]
+        assert Counts(term.source for term in terms)[Source.TRIAL] == self.had["trial"]
         for term in terms:
             assert term.starts_at <= term.ends_at
             paid = grants.get(term.grant_id)

@@ -15,7 +15,7 @@ from merlin.billing.quota import (
 )
 from merlin.config import load
 from merlin.core.errors import ConfigError
-from tests.support.plan_config import new_plan, plans_of
+from tests.support.plan_config import make_plan, make_plans
 
 pytestmark = pytest.mark.unit
 
@@ -32,7 +32,7 @@ FREE = {
 
 
 def test_a_plan_is_read_as_the_config_says_it():
-    (free,) = plans_of({"free": FREE})
+    (free,) = make_plans({"free": FREE})
     assert (free.name, free.window, free.sessions) == ("free", 8192, 20)
     assert allowance_of(free, Format.TEXT) == Allowance(day=20, month=300)
     assert allowance_of(free, Format.PHOTO) == Allowance(day=3)
@@ -41,7 +41,7 @@ def test_a_plan_is_read_as_the_config_says_it():
 
 
 def test_a_plan_has_a_title_in_each_language():
-    (free,) = plans_of({"free": FREE})
+    (free,) = make_plans({"free": FREE})
     assert [free.title_in(name) for name in ("ru", "en-GB")] == ["Бесплатный", "Free"]
     assert UNLIMITED.title_in("ru") == ""
 
@@ -50,13 +50,13 @@ def test_a_plan_has_a_title_in_each_language():
     ("model", "is_allowed"), [("ft:neuro:1", True), ("recall", True), ("gpt-4o", False)]
 )
 def test_models_are_matched_by_patterns(model, is_allowed):
-    (free,) = plans_of({"free": FREE})
+    (free,) = make_plans({"free": FREE})
     assert allows_model(free, model) is is_allowed
     assert allows_model(UNLIMITED, model)
 
 
 def test_the_first_plan_is_everybodys():
-    plans = (new_plan("free"), new_plan("full"))
+    plans = (make_plan("free"), make_plan("full"))
     assert plan_of(plans, ()).name == "free"
     assert plan_of(plans, ["full"]).name == "full"
     assert plan_of(plans, ["gone"]).name == "free"

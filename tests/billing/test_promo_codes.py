@@ -181,7 +181,7 @@ def last(shop):
 def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
     made = [begun(last, contact=f"{number}@example.com") for number in range(3)]
     grants = [last.pay(each) for each in made]
-    assert [each.is_empty for each in grants] == [False, True, True]
+    assert [grant.is_empty for grant in grants] == [False, True, True]
     assert len(last.billing.terms.of(ANNA)) == 1
     assert last.told(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
     assert last.told("admins") == ["notice-code-taken-admins"] * 2

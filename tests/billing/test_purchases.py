@@ -45,7 +45,7 @@ def test_a_button_pressed_twice_buys_once(shop):
     first = shop.order(contact="anna@example.com")
     assert shop.order(contact="anna@example.com") == first
     others = [shop.order(contact="b@example.com"), shop.order(till=STARS), shop.order(BORIS)]
-    assert len({first.purchase_id, *(each.purchase_id for each in others)}) == 4
+    assert len({first.purchase_id, *(other.purchase_id for other in others)}) == 4
 
 
 def test_two_processes_that_order_at_once_make_one_purchase(url, cipher, clock):

@@ -10,7 +10,7 @@ import pytest
 from merlin.billing.quota import Allowance, Format, Gift, Period, Quotas, Reserved
 from merlin.core.clock import zone_of
 from merlin.db.database import open_database
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +27,7 @@ class History:
         self.user_id = user_id
         self.zone = zone_of(random_.choice(["UTC", "Europe/Moscow", "America/New_York"]))
         self.day, self.month = random_.choice([(2, None), (3, 5), (None, 4), (0, None), (1, 1)])
-        self.plan = new_plan(
+        self.plan = make_plan(
             "free", allowances={TEXT: Allowance.model_construct(day=self.day, month=self.month)}
         )
         self.uses = {}

@@ -25,13 +25,13 @@ from merlin.core.errors import Refused
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
 from merlin.db.tables import QUOTA_USE, USER
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.integration
 
 ANNA, BORIS, BOT = 1001, 1002, 4242
 TEXT, VOICE = Format.TEXT, Format.VOICE
-FREE = new_plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
+FREE = make_plan("free", allowances={TEXT: Allowance(day=2, month=3), VOICE: Allowance(day=0)})
 MOSCOW = zone_of("Europe/Moscow")
 
 
@@ -134,7 +134,7 @@ def test_a_month_ends_too(quotas, clock):
 
 
 def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
-    plan = new_plan("free", allowances={TEXT: Allowance(day=2)})
+    plan = make_plan("free", allowances={TEXT: Allowance(day=2)})
     zones = ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago", "Asia/Tokyo"] * 6
     given = [
         reserve_question(quotas, number, plan=plan, zone=zone_of(name))
@@ -241,7 +241,7 @@ def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database)
 @pytest.mark.parametrize("is_known", [True, False])
 def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
     """Each thread has a Database of its own, as each replica of the bot has."""
-    plan = new_plan("free", allowances={TEXT: Allowance(day=10)})
+    plan = make_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).record_authors([User(ANNA, "ru")])

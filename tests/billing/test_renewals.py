@@ -113,7 +113,7 @@ def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
         with open_database(url, cipher=cipher) as mine:
             renewals = Counter(mine, clock).billing.renewals
             gate.wait()
-            told.extend(each.renewal_id for each in renewals.claim_reminders(now))
+            told.extend(reminder.renewal_id for reminder in renewals.claim_reminders(now))
             taken.extend(renewal.renewal_id for renewal in renewals.claim_due(now))
 
     threads = [threading.Thread(target=take) for _ in range(4)]

@@ -19,7 +19,7 @@ from merlin.db.tables import USER
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import rows, settings_of
-from tests.support.config import config_of
+from tests.support.config import make_config
 from tests.support.pipeline_lab import DATASET
 from tests.support.waiting import DEADLINE_S
 
@@ -31,7 +31,7 @@ CHAT = {"name": "chat", "base_url": "http://127.0.0.1:1/v1"}
 
 def with_admin(settings, **more):
     """Return the settings with vera as the admin."""
-    config = config_of(providers=[CHAT])
+    config = make_config(providers=[CHAT])
     return replace(settings, **{"admins": (VERA,), "config": config, **more})
 
 

@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import RunningBot, let_serve, settings_of
+from tests.bot.running_bot import RunningBot, add_live_model, settings_of
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def logs():
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     return settings
 
 

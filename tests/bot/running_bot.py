@@ -16,9 +16,9 @@ from merlin.core.i18n import text
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.support.migrated_databases import fresh_database
-from tests.support.plan_config import new_plan
-from tests.support.process_settings import Provider, SetUp, serve_bot
-from tests.support.serving_models import AT, SYSTEM, let_serve  # noqa: F401 - part of this world
+from tests.support.plan_config import make_plan
+from tests.support.process_settings import ProcessSettings, Provider, serve_bot
+from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - part of this world
 from tests.support.waiting import DEADLINE_S, longest
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
@@ -27,7 +27,7 @@ QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longes
 def settings_of(tmp_path, telegram, provider=None, **more):
     """Return settings without limits, with the provider if any, and an empty database."""
     services = (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
-    base = SetUp(
+    base = ProcessSettings(
         state_dir=tmp_path,
         database=fresh_database(tmp_path / "merlin.db"),
         token=telegram.token,
@@ -166,7 +166,7 @@ CHAT = ("chat", "stand-in-chat")
 HEARING = ("chat", "stand-in-transcribe")
 SOUND = b"OggS" + bytes(60)
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(40)
-PLENTY = new_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
+PLENTY = make_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
 
 
 def with_media(settings, **more):

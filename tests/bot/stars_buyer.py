@@ -12,7 +12,7 @@ from merlin.sandbox.telegram.world import VERA
 from tests.billing.repositories import billing_rows
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot, rows, settings_of
-from tests.support.plan_config import plans_of
+from tests.support.plan_config import make_plans
 
 SAID = {
     "free": {
@@ -51,7 +51,7 @@ _people = itertools.count(6001)
 
 def selling(tmp_path, telegram, provider=None, **more):
     """Return the settings of a bot that sells these plans, vera its admin."""
-    made = {"plans": plans_of(SAID), "admins": (VERA.person_id,), **more}
+    made = {"plans": make_plans(SAID), "admins": (VERA.person_id,), **more}
     return settings_of(tmp_path, telegram, provider, **made)
 
 

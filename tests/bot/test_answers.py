@@ -8,8 +8,8 @@ import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
-from tests.support.config import priced
-from tests.support.plan_config import plans_of
+from tests.support.config import make_priced_config
+from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
 
@@ -139,7 +139,7 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
 
 
 def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
-    dear = replace(settings, config=priced("stand-in-base", input=1, output=2))
+    dear = replace(settings, config=make_priced_config("stand-in-base", input=1, output=2))
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
         wait_until_ended(telegram, dear, 1)
@@ -152,7 +152,7 @@ def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
 def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_asked(
     telegram, provider, settings
 ):
-    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         telegram.say("anna", "Первый")
@@ -167,7 +167,7 @@ def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_ask
 
 
 def test_a_question_that_failed_is_given_back(telegram, provider, settings):
-    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
+    plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 1}}})
     limited = replace(settings, plans=tuple(plans), providers=settings.providers)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
     with RunningBot(limited):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.bot.admin_chat import ANNA, BORIS, CHAT, VERA, Chat, add_users, with_admin
 from tests.bot.running_bot import RunningBot, rows
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.functional
 TEXT = "Занятия начнутся в понедельник"
@@ -17,7 +17,7 @@ CASTS = "SELECT state FROM broadcast"
 
 @pytest.fixture
 def settings(settings):
-    config = config_of(providers=[CHAT], security={"two_people": ["broadcast"]})
+    config = make_config(providers=[CHAT], security={"two_people": ["broadcast"]})
     made = with_admin(settings, config=config, admins=(VERA, BORIS))
     add_users(made, [ANNA, BORIS, VERA])
     return made

@@ -23,18 +23,18 @@ from tests.bot.running_bot import (
 )
 from tests.support.naughty_strings import STRINGS
 from tests.support.prompt_injections import ORDERS, documents
-from tests.support.sample_documents import changed_pdf, docx_of, docx_with, pdf
+from tests.support.sample_documents import edit_pdf, make_docx, make_pdf, replace_docx_parts
 
 pytestmark = pytest.mark.functional
 
 MB = 1024 * 1024
-LOCKED = changed_pdf(pdf("тайна"), lambda writer: writer.encrypt("secret"))
+LOCKED = edit_pdf(make_pdf("тайна"), lambda writer: writer.encrypt("secret"))
 TEN_HOURS_S = 36_000
 VOICE = {"kind": "voice"}
 
 
 def bomb():
-    return docx_with(docx_of("а"), extra=bytes(150_000_000))
+    return replace_docx_parts(make_docx("а"), extra=bytes(150_000_000))
 
 
 # What is sent, and how the sentence for the person begins.
@@ -47,8 +47,8 @@ BAD = {
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
     "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
     "a program": (b"MZ\x90\x00" + bytes(900), "курсовая.pdf", {}, "Такие файлы я не читаю"),
-    "a damaged pdf": (pdf("а")[:200], "a.pdf", {}, "Файл повреждён"),
-    "a scan": (pdf(None), "a.pdf", {}, "В документе нет текста"),
+    "a damaged pdf": (make_pdf("а")[:200], "a.pdf", {}, "Файл повреждён"),
+    "a scan": (make_pdf(None), "a.pdf", {}, "В документе нет текста"),
     "a hidden photo": (PHOTO, "a.pdf", {}, "Внутри этого файла картинка"),
     "a hidden voice": (SOUND, "a.pdf", {}, "Внутри этого файла запись"),
     "a photo that is none": (b"MZ" * 30, "a.png", {"kind": "photo"}, "Такую картинку не открыть"),

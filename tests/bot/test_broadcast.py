@@ -10,7 +10,7 @@ from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from tests.bot.admin_chat import ANNA, BORIS, VERA, Chat, add_users, with_admin
 from tests.bot.running_bot import RunningBot, rows
-from tests.support.forked_processes import code_of, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 
@@ -116,7 +116,7 @@ def test_a_broadcast_that_is_killed_goes_on_and_doubles_nobody(telegram, setting
     telegram.press("vera", "📣 Отправить рассылку")
     log = tmp_path / "log"
     child = start_bot(settings, log, MERLIN_CRASH_AT="broadcast.handed")
-    assert code_of(child) == 137, log.read_text()
+    assert wait_for_exit(child) == 137, log.read_text()
     child = start_bot(settings, log)
     telegram.wait_for(lambda: sum(bool(got(telegram, number)) for number in CROWD) > 10)
     child.kill()

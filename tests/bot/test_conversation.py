@@ -12,7 +12,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import SYSTEM, RunningBot, let_serve, rows, settings_of, states
+from tests.bot.running_bot import SYSTEM, RunningBot, add_live_model, rows, settings_of, states
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -23,7 +23,7 @@ MODEL = "stand-in-base"
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, MODEL)
+    add_live_model(settings, MODEL)
     return settings
 
 
@@ -172,7 +172,7 @@ def test_the_next_question_goes_to_the_model_that_serves_by_then(telegram, provi
     with RunningBot(settings):
         telegram.say("anna", "первый")
         final(telegram, settings, 1)
-        let_serve(settings, "stand-in-chat", number=2)
+        add_live_model(settings, "stand-in-chat", number=2)
         telegram.say("anna", "второй")
         final(telegram, settings, 2)
     asked = [call.body["model"] for call in provider.calls("chat.create")]
@@ -180,7 +180,7 @@ def test_the_next_question_goes_to_the_model_that_serves_by_then(telegram, provi
 
 
 def test_the_default_dataset_is_asked_where_several_serve(telegram, provider, settings):
-    let_serve(settings, "stand-in-chat", dataset="python")
+    add_live_model(settings, "stand-in-chat", dataset="python")
     with RunningBot(replace(settings, default_dataset="python")):
         telegram.say("anna", "Что такое список?")
         final(telegram, settings, 1)

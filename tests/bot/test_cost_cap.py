@@ -8,13 +8,13 @@ import pytest
 
 from merlin.config.settings import AnswerBudget
 from tests.bot.running_bot import RunningBot, rows, states, wait_until_ended
-from tests.support.config import priced
-from tests.support.plan_config import plans_of
+from tests.support.config import make_priced_config
+from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
 
-DEAR = priced("stand-in-base", input=1, output=2)
-PLANS = tuple(plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
+DEAR = make_priced_config("stand-in-base", input=1, output=2)
+PLANS = tuple(make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": 9}}))
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE, TAUGHT_EXAMPLE
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of
-from tests.support.serving_models import holds
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -33,8 +33,8 @@ def course(number, slug, name, *, semester=1, is_active=1):
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base", dataset="everything")
-    let_serve(settings, "stand-in-chat", dataset="python")
+    add_live_model(settings, "stand-in-base", dataset="everything")
+    add_live_model(settings, "stand-in-chat", dataset="python")
     found = [
         course(1, "python", "Питон"),
         course(2, "graphs", "Графы", semester=2),
@@ -131,7 +131,7 @@ def test_start_names_the_course_and_gives_questions_to_tap(talk, provider, setti
         files.add({"b" * 40: said})
         files.keep("python", "tree", there)
         ExampleEntries(database).follow("python", there)
-        holds(database, "list", dataset="python")
+        insert_example(database, "list", dataset="python")
         database.change(TAUGHT_EXAMPLE.update({"end_build": NO_END}))
     talk.start("course_python")
     started = talk.say("/start")

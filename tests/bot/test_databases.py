@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
-from tests.support.forked_processes import code_of, start_bot
-from tests.support.plan_config import plans_of
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
+from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.plan_config import make_plans
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.integration
@@ -22,8 +22,8 @@ def settings(request, tmp_path, telegram, provider):
     made = settings_of(tmp_path, telegram, provider)
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
-        made = replace(made, database=server.emptied())
-    let_serve(made, "stand-in-base")
+        made = replace(made, database=server.reset())
+    add_live_model(made, "stand-in-base")
     return made
 
 
@@ -61,7 +61,7 @@ def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, 
 
 
 def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
-    plans = plans_of({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
+    plans = make_plans({"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 2}}})
     limited = replace(settings, plans=tuple(plans))
     with RunningBot(limited):
         for number in range(4):
@@ -89,7 +89,7 @@ def test_a_growing_answer_is_stopped(telegram, provider, settings):
 def test_a_killed_bot_is_followed_by_one_whole_answer(telegram, settings, tmp_path):
     telegram.say("anna", QUESTION)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="placeholder.recorded")
-    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
     (answer,) = texts(telegram)

@@ -9,7 +9,7 @@ import pytest
 from merlin.core.killpoint import POINTS
 from merlin.db.database import open_database
 from tests.bot.running_bot import RunningBot, states
-from tests.support.forked_processes import code_of, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.migrated_databases import table_names
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
     telegram.press("anna", "forget:2")
     log = tmp_path / "log"
     child = start_bot(settings, log, MERLIN_CRASH_AT=point)
-    assert code_of(child) == 137, log.read_text()
+    assert wait_for_exit(child) == 137, log.read_text()
     assert has_traces(settings)
     with RunningBot(settings):
         # The dead bot's right to poll is its own for some seconds.

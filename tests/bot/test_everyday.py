@@ -15,8 +15,8 @@ from merlin.db.database import open_database
 from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import AT, RunningBot, let_serve, rows, settings_of
-from tests.support.serving_models import holds
+from tests.bot.running_bot import AT, RunningBot, add_live_model, rows, settings_of
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.functional
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider, admins=(VERA.person_id,))
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     return settings
 
 
@@ -96,12 +96,12 @@ def test_info_tells_of_models_the_session_and_times_in_the_persons_zone(talk):
 
 
 def test_info_compares_a_model_with_the_one_before_on_the_same_questions_alone(talk):
-    let_serve(talk.settings, "stand-in-better", number=2)
+    add_live_model(talk.settings, "stand-in-better", number=2)
     with open_database(talk.settings.database) as database:
         for number in (1, 2):
-            holds(database, "нос", number=number, split="test")
+            insert_example(database, "нос", number=number, split="test")
         assert "По сравнению с neurotypology-1: +0,0" in talk.say("/info").text
-        holds(database, "лоб", number=2, split="test")
+        insert_example(database, "лоб", number=2, split="test")
         text = talk.say("/info").text
     assert "Тест, 12 вопросов" in text
     assert "По сравнению" not in text

@@ -17,7 +17,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from tests.bot.admin_chat import ANNA, BORIS, VERA, Editing, changes, grant, shelve, with_admin
 from tests.bot.running_bot import RunningBot, rows
-from tests.support.dataset_tree import DATASET_YAML, Tree
+from tests.support.dataset_tree import DATASET_YAML, FileTree
 
 pytestmark = pytest.mark.functional
 
@@ -314,7 +314,7 @@ def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, sett
     shelve(settings, "other")
     grant(settings, BORIS, Role.TEACHER, "trial")
     card = "semester: 1\nname: {ru: Иной, en: Other}\nteachers: [boris]\nmaterials: []\n"
-    tree = Tree({"dataset.yaml": DATASET_YAML, "course.yaml": card})
+    tree = FileTree({"dataset.yaml": DATASET_YAML, "course.yaml": card})
     with RunningBot(settings):
         with open_database(settings.database) as database:
             Accounts(database).set_name(BORIS, "boris", "cli:vera")

@@ -15,8 +15,8 @@ from merlin.db.database import open_database
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
-from tests.support.forked_processes import code_of, start_bot
-from tests.support.plan_config import new_plan
+from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ FLOOD_S = 30
 
 def free(settings, **more):
     """Return settings under a plan that counts."""
-    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    plan = make_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     return replace(settings, plans=(plan,), **more)
 
 
@@ -78,7 +78,7 @@ def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
         Talk(telegram, settings).press("system:set")
     telegram.say("anna", "Отвечай стихами")
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
-    assert code_of(child) == 137
+    assert wait_for_exit(child) == 137
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
     assert not provider.calls("chat.create")

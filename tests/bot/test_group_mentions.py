@@ -8,8 +8,16 @@ from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.conversation import NAMED, asked_texts, talk
-from tests.bot.running_bot import PHOTO, SOUND, RunningBot, let_serve, rows, settings_of, with_media
-from tests.support.plan_config import new_plan
+from tests.bot.running_bot import (
+    PHOTO,
+    SOUND,
+    RunningBot,
+    add_live_model,
+    rows,
+    settings_of,
+    with_media,
+)
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -82,9 +90,9 @@ def test_a_group_is_led_to_nothing_that_it_does_not_have(anna, telegram, provide
 def test_a_plan_that_is_used_up_in_a_group_is_looked_at_in_the_private_chat(
     tmp_path, telegram, provider
 ):
-    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=0)})
+    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=0)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     with RunningBot(settings):
         anna = talk(telegram, settings)
         anna.say(f"{NAMED} что такое лоб?")

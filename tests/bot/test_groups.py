@@ -7,8 +7,8 @@ import pytest
 from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
 from tests.bot.conversation import NAMED, asked_texts, talk
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
-from tests.support.plan_config import new_plan
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -113,9 +113,9 @@ def test_each_topic_has_a_session_of_its_own(telegram, bot, provider):
 
 
 def test_a_question_counts_in_the_plan_of_whoever_asks(telegram, tmp_path, provider):
-    plan = new_plan("free", {}, {Format.TEXT: Allowance(day=1)})
+    plan = make_plan("free", {}, {Format.TEXT: Allowance(day=1)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     with RunningBot(settings):
         anna = talk(telegram, settings)
         anna.say(f"{NAMED} раз?")
@@ -180,7 +180,7 @@ def test_a_students_forged_settings_change_nothing(anna, vera):
 
 
 def test_a_group_speaks_its_language_about_its_dataset(telegram, settings, provider):
-    let_serve(settings, "ft:of-physics", dataset="physics", number=2)
+    add_live_model(settings, "ft:of-physics", dataset="physics", number=2)
     with RunningBot(settings):
         vera = talk(telegram, settings, "vera@study")
         page = vera.say("/settings")
@@ -258,9 +258,9 @@ def test_an_answer_is_sent_where_the_group_is_by_then(telegram, bot, provider):
 
 
 def test_a_closed_topic_ends_the_question_and_counts_nothing(telegram, tmp_path, provider):
-    plan = new_plan("free", {}, {Format.TEXT: Allowance(day=5)})
+    plan = make_plan("free", {}, {Format.TEXT: Allowance(day=5)})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     with RunningBot(settings):
         thread = telegram.make_topic("boris@seminar", "Закрытая")
         telegram.close_topic(f"boris@seminar#{thread}")

@@ -12,7 +12,7 @@ from merlin.db.notices import ADMINS, Notices
 from merlin.db.requests import RequestKind, Requests
 from tests.bot.admin_chat import BORIS, CHAT, Chat, grant, with_admin
 from tests.bot.running_bot import RunningBot, rows
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.functional
 
@@ -26,7 +26,7 @@ CONFIG = {
 
 @pytest.fixture
 def settings(settings):
-    return with_admin(settings, config=config_of(**CONFIG))
+    return with_admin(settings, config=make_config(**CONFIG))
 
 
 def tell(settings, *notices):

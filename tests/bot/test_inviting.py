@@ -12,7 +12,7 @@ from merlin.sandbox.telegram.world import BOT_NAME
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot, rows
 from tests.bot.stars_buyer import SAID
-from tests.support.plan_config import plans_of
+from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
 
@@ -22,7 +22,7 @@ GIFTS = "SELECT user_id, format, amount FROM quota_gift"
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, plans=plans_of(SAID), selling=PaymentsConfig(invitation=5))
+    return replace(settings, plans=make_plans(SAID), selling=PaymentsConfig(invitation=5))
 
 
 def follow(telegram, settings, who, payload):

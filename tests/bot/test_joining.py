@@ -22,7 +22,7 @@ from tests.bot.running_bot import (
     wait_until_ended,
     with_media,
 )
-from tests.support.forked_processes import code_of, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 
@@ -66,7 +66,7 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
 def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path, point):
     parts = telegram.paste("anna", PASTE)
     child = start_bot(replace(media, plans=()), tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         wait_until_ended(telegram, media, len(parts))
     assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
@@ -79,7 +79,7 @@ def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_pat
     telegram.send_album("anna", album, caption="Сравни")
     at = {"MERLIN_CRASH_AT": "placeholder.recorded"}
     child = start_bot(replace(media, plans=()), tmp_path / "log", **at)
-    assert code_of(child) == 137, (tmp_path / "log").read_text()
+    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         wait_until_ended(telegram, media, 3)
     assert len(texts(telegram, "anna")) == 1

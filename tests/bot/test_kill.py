@@ -9,7 +9,7 @@ import pytest
 
 from merlin.core import killpoint
 from tests.bot.running_bot import RunningBot, states
-from tests.support.forked_processes import code_of, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
 
@@ -24,7 +24,7 @@ def killed_and_started_again(telegram, settings, point, log, *questions):
     for question in questions:
         telegram.say("anna", question)
     child = start_bot(settings, log, MERLIN_CRASH_AT=point)
-    assert code_of(child) == 137, log.read_text()
+    assert wait_for_exit(child) == 137, log.read_text()
     with RunningBot(settings):
         telegram.wait_for(lambda: "waiting" not in states(settings) and states(settings), 40)
         telegram.wait_for(lambda: not telegram.pending())
@@ -81,7 +81,7 @@ def test_a_stop_lets_the_running_answer_end(telegram, provider, settings, tmp_pa
     telegram.wait_for(lambda: telegram.answers("anna"), 40)
     child.terminate()
     provider.behave(think_s=0.0)
-    assert code_of(child, 60) == 0
+    assert wait_for_exit(child, 60) == 0
     (answer,) = telegram.answers("anna")
     assert f"«{QUESTION}»" in answer.text
     assert states(settings) == {"answered": 1}

@@ -13,7 +13,7 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import PHOTO, RunningBot, let_serve, rows, settings_of
+from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, rows, settings_of
 from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional
@@ -24,7 +24,7 @@ ANNA, VERA = 1001, 1003
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     return replace(settings, admins=(VERA,))
 
 

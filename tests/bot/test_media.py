@@ -26,8 +26,8 @@ from tests.bot.running_bot import (
     wait_until_ended,
     with_media,
 )
-from tests.support.plan_config import new_plan
-from tests.support.sample_documents import docx_of, pdf
+from tests.support.plan_config import make_plan
+from tests.support.sample_documents import make_docx, make_pdf
 
 pytestmark = pytest.mark.functional
 
@@ -139,8 +139,8 @@ def test_an_album_of_photos_is_one_question_with_several_pictures(telegram, prov
 
 
 FILES = {
-    "лекция.pdf": pdf("Лоб говорит о мышлении."),
-    "лекция.docx": docx_of("Лоб говорит о мышлении."),
+    "лекция.pdf": make_pdf("Лоб говорит о мышлении."),
+    "лекция.docx": make_docx("Лоб говорит о мышлении."),
     "лекция.txt": "Лоб говорит о мышлении.".encode("cp1251"),
     "лекция.md": "# Тема\n\nЛоб говорит о мышлении.".encode(),
     "лекция.csv": "№,текст\n1,Лоб говорит о мышлении.".encode(),
@@ -294,7 +294,7 @@ def test_what_is_switched_off_is_told_and_costs_nothing(telegram, media, kind, m
 
 
 def test_a_format_that_the_plan_does_not_have_is_not_even_fetched(telegram, media):
-    closed = new_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
+    closed = make_plan("free", {}, {Format.DOCUMENT: Allowance(day=0)})
     (answer,) = after(telegram, replace(media, plans=(closed,)), lambda: send(telegram, b"Text."))
     assert answer.startswith("Документы не входят в ваш план")
     assert not telegram.calls("getFile")

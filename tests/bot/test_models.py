@@ -11,12 +11,12 @@ from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, let_serve, rows, russian, settings_of
-from tests.support.config import priced
+from tests.bot.running_bot import RunningBot, add_live_model, rows, russian, settings_of
+from tests.support.config import make_priced_config
 from tests.support.http_servers import Handler, Server, serve_http
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
-from tests.support.serving_models import serve_in
+from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -65,9 +65,9 @@ def elsewhere():
 @pytest.fixture
 def settings(tmp_path, telegram, provider, elsewhere):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     other = Provider("elsewhere", elsewhere.base_url, "sk-other", SMALL)
-    config = priced(LARGE, input=0.3, cached_input=0.15, output=1.2)
+    config = make_priced_config(LARGE, input=0.3, cached_input=0.15, output=1.2)
     return replace(settings, providers=(*settings.providers, other), config=config)
 
 
@@ -187,7 +187,7 @@ def test_made_up_data_changes_nothing(talk, data):
 
 
 def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
-    free = new_plan("free", models=("stand-in-*",))
+    free = make_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))) as bot:
         telegram.wait_for(lambda: len(listed(bot.settings)) == 8)
         talk = Talk(telegram, bot.settings)
@@ -204,7 +204,7 @@ def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings
         talk = Talk(telegram, settings)
         talk.say("/model")
         talk.press(talk.behind(LARGE))
-    free = new_plan("free", models=("stand-in-*",))
+    free = make_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))):
         talk = Talk(telegram, settings)
         talk.say("Что такое лоб?")
@@ -219,7 +219,7 @@ def _sign(provider, model_id):
 
 
 def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):
-    let_serve(settings, "stand-in-chat", number=2)
+    add_live_model(settings, "stand-in-chat", number=2)
     with open_database(settings.database) as database:
         assert [one.model_id for one in ModelCatalogue(database).earlier("neurotypology")] == [
             "stand-in-base"
@@ -236,7 +236,7 @@ def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider
 
 
 def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, settings, provider):
-    let_serve(settings, "stand-in-chat", number=2)
+    add_live_model(settings, "stand-in-chat", number=2)
     with RunningBot(settings):
         talk = Talk(telegram, settings)
         talk.say("/model")
@@ -259,7 +259,7 @@ def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
         assert "Она останется" in talk.press(talk.behind("neurotypology-1")).text
         talk.say("Первый вопрос")
         with open_database(settings.database) as database:
-            serve_in(database, "stand-in-chat", number=2, since=utc_now())
+            insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
         told = russian("models-newer", model="neurotypology-2")
         second = talk.say("Второй вопрос")
         assert second.text.endswith(told)
@@ -280,7 +280,7 @@ def test_a_new_session_has_the_newest_and_hears_of_no_other(talk):
     assert rows(talk.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''") == [(0,)]
     talk.say("Первый вопрос")
     with open_database(talk.settings.database) as database:
-        serve_in(database, "stand-in-chat", number=2, since=utc_now())
+        insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
     assert "новая версия" not in talk.say("Второй вопрос").text
 
 

@@ -9,20 +9,20 @@ import pytest
 
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
 from tests.support.migrated_databases import table_names
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
 ANNA = 1001
-PLANS = (new_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
+PLANS = (make_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider, plans=PLANS)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     return settings
 
 

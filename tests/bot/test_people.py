@@ -8,13 +8,13 @@ from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
 from tests.bot.admin_chat import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
 from tests.bot.running_bot import RunningBot, rows
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
 PLANS = (
-    new_plan("free", {"ru": "Бесплатный"}, {Format.TEXT: Allowance(day=20)}),
-    new_plan("full", {"ru": "Полный"}, {Format.TEXT: Allowance(day=500)}),
+    make_plan("free", {"ru": "Бесплатный"}, {Format.TEXT: Allowance(day=20)}),
+    make_plan("full", {"ru": "Полный"}, {Format.TEXT: Allowance(day=500)}),
 )
 
 

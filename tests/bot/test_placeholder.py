@@ -12,13 +12,13 @@ from merlin.bot.answers import run_both
 from merlin.bot.handlers.questions import PLACEHOLDER
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import RunningBot, ask, rows, wait_until_ended
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
 
 def limited(settings):
-    plan = new_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    plan = make_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     return replace(settings, plans=(plan,))
 
 

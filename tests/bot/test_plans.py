@@ -14,9 +14,9 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import HEARING, SOUND, RunningBot, let_serve, rows
+from tests.bot.running_bot import HEARING, SOUND, RunningBot, add_live_model, rows
 from tests.bot.stars_buyer import SAID, Buyer, change, selling, with_books
-from tests.support.plan_config import plans_of
+from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
 
@@ -37,9 +37,9 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plans")
     with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
         more = {"transcription": HEARING, "selling": SHOP, "public_url": "https://merlin.example"}
-        plans = plans_of({**SAID, "course": COURSE})
+        plans = make_plans({**SAID, "course": COURSE})
         settings = selling(folder, telegram, provider, **{**more, "plans": plans})
-        let_serve(settings, "stand-in-base")
+        add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings, provider
 
@@ -200,7 +200,7 @@ def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
 
 def test_a_bot_that_sells_nothing_offers_nothing(world, tmp_path):
     with TelegramStandIn() as telegram:
-        settings = selling(tmp_path, telegram, plans=plans_of({"free": SAID["free"]}))
+        settings = selling(tmp_path, telegram, plans=make_plans({"free": SAID["free"]}))
         with RunningBot(replace(settings)):
             buyer = Buyer(telegram, settings)
             assert buyer.say("/plan").keys == []

@@ -11,8 +11,8 @@ from merlin.config.settings import ModelChoice, Preset
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
-from tests.support.plan_config import new_plan
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -29,7 +29,7 @@ PRICEY = Preset(
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     hears = ("chat", "stand-in-transcribe")
     return replace(
         settings,
@@ -149,7 +149,7 @@ def test_the_operators_presets_are_on_offer_with_their_own_model(talk, provider)
 
 
 def test_a_preset_whose_model_is_not_in_the_plan_is_refused(telegram, settings):
-    with RunningBot(replace(settings, plans=(new_plan("free", models=("ft:*",)),))):
+    with RunningBot(replace(settings, plans=(make_plan("free", models=("ft:*",)),))):
         talk = Talk(telegram, settings)
         talk.say("/preset")
         talk.press(talk.behind("Дорогой"))

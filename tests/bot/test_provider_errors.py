@@ -14,8 +14,8 @@ from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import (
     VERA,
     RunningBot,
+    add_live_model,
     ask,
-    let_serve,
     rows,
     russian,
     settings_of,
@@ -24,7 +24,7 @@ from tests.bot.running_bot import (
     wait_until_ended,
 )
 from tests.support.process_settings import Provider
-from tests.support.serving_models import count_answers, try_in
+from tests.support.serving_models import count_answers, insert_canary
 
 pytestmark = pytest.mark.functional
 
@@ -68,7 +68,7 @@ def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, s
 
 
 def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider, settings):
-    let_serve(settings, "ft:deleted", number=2)
+    add_live_model(settings, "ft:deleted", number=2)
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
@@ -82,7 +82,7 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
 def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once(
     telegram, provider, settings
 ):
-    let_serve(settings, "ft:failing", number=2)
+    add_live_model(settings, "ft:failing", number=2)
     failing = {"status": 503, "times": None, "only": {"model": "ft:failing"}}
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
     quick = replace(settings, admins=(VERA,), patience=RetryPolicy(tries=1, busy_notice_s=3600.0))
@@ -104,7 +104,7 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
     telegram, provider, settings
 ):
     with open_database(settings.database) as database:
-        try_in(database, "ft:deleted", 1.0)
+        insert_canary(database, "ft:deleted", 1.0)
     with RunningBot(settings):
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
@@ -122,7 +122,7 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
 
 
 def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, settings):
-    let_serve(settings, "ft:deleted", number=2)
+    add_live_model(settings, "ft:deleted", number=2)
     with RunningBot(settings):
         for number in (1, 2):
             telegram.say("anna", f"вопрос {number}")

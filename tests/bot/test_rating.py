@@ -6,8 +6,8 @@ import pytest
 
 from merlin.db.database import open_database
 from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
-from tests.bot.running_bot import RunningBot, let_serve, rows, settings_of, states
-from tests.support.serving_models import holds
+from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 
@@ -20,7 +20,7 @@ PROPOSALS = "SELECT state, user_id, dataset, model_id FROM proposal"
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     settings = settings_of(tmp_path, telegram, provider)
-    let_serve(settings, "stand-in-base")
+    add_live_model(settings, "stand-in-base")
     return settings
 
 
@@ -143,7 +143,7 @@ def test_a_correction_is_masked_and_waits_for_an_editor_after_one_consent(telegr
 
 
 def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_that_it_corrects(telegram, settings):
-    let_serve(settings, "stand-in-base", number=2, method="dpo")
+    add_live_model(settings, "stand-in-base", number=2, method="dpo")
     with RunningBot(settings):
         answer = ask(telegram, settings)
         press(telegram, settings, "fix:1", answer.message_id)
@@ -191,14 +191,14 @@ def test_a_consent_is_taken_back_with_everything_sent_under_it(telegram, setting
 def learnt(settings, example_id="from-chat/lob"):
     """Let anna's correction be an example that the build of the newest model holds."""
     with open_database(settings.database) as database:
-        holds(database, example_id, number=2)
+        insert_example(database, example_id, number=2)
         database.change(PROPOSAL.update({"state": "committed", "example_id": example_id}))
 
 
 def test_what_learnt_from_a_revoked_consent_answers_nobody_and_the_receipt_says_so(
     telegram, settings
 ):
-    let_serve(settings, "stand-in-chat", number=2)
+    add_live_model(settings, "stand-in-chat", number=2)
     with RunningBot(settings):
         answer = ask(telegram, settings)
         assert rows(settings, "SELECT model_id FROM turn") == [("stand-in-chat",)]
@@ -239,7 +239,7 @@ def test_the_sign_of_an_answer_tells_its_lineage(telegram, settings):
 
 def test_the_sign_of_a_composed_answer_names_the_nearest_examples_as_no_source(telegram, settings):
     with open_database(settings.database) as database:
-        holds(database, "лицо/лоб")
+        insert_example(database, "лицо/лоб")
         database.change(EXAMPLE_TEXT.update({"words": "что такое лоб\nлоб это верх лица"}))
     with RunningBot(settings):
         answer = ask(telegram, settings, "Что такое лоб?")

@@ -14,7 +14,7 @@ from merlin.core.money import roubles
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.bot.admin_chat import Chat
-from tests.bot.running_bot import RunningBot, let_serve, rows
+from tests.bot.running_bot import RunningBot, add_live_model, rows
 from tests.bot.stars_buyer import Buyer, ledger, selling, with_books
 
 pytestmark = pytest.mark.functional
@@ -26,7 +26,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("refunds")
     with capture_logs(), TelegramStandIn() as telegram:
         settings = selling(folder, telegram)
-        let_serve(settings, "stand-in-base")
+        add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings
 

@@ -15,7 +15,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
-from tests.bot.running_bot import let_serve, rows, settings_of, states
+from tests.bot.running_bot import add_live_model, rows, settings_of, states
 from tests.support.forked_processes import start
 from tests.support.waiting import longest, wait_until
 
@@ -53,7 +53,7 @@ class Replicas:
         self._children = []
 
     def __enter__(self):
-        let_serve(self.settings, "stand-in-base")
+        add_live_model(self.settings, "stand-in-base")
         verbs = ("api", "bot", "bot")
         logs = [self.folder / f"log-{number}" for number in range(len(verbs))]
         self._children = [
@@ -66,7 +66,7 @@ class Replicas:
             lambda: len(self.telegram.calls("setWebhook")) == 2 and self._listens(),
             # Three programs begin.
             90,
-            story=lambda: told(log.read_text()[-2000:] for log in logs),
+            describe=lambda: told(log.read_text()[-2000:] for log in logs),
         )
         return self
 
@@ -105,7 +105,7 @@ class Replicas:
 @pytest.fixture
 def replicas_of(tmp_path, telegram, provider, postgresql):
     """Return what makes the replicas on one PostgreSQL."""
-    return partial(Replicas, tmp_path, telegram, provider, postgresql.emptied())
+    return partial(Replicas, tmp_path, telegram, provider, postgresql.reset())
 
 
 def wait_until_ended(replicas, count, within_s=90):

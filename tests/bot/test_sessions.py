@@ -9,7 +9,7 @@ import pytest
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot, rows, settings_of
-from tests.support.plan_config import new_plan
+from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
 
@@ -167,7 +167,7 @@ def test_a_cleared_session_goes_on_where_that_is_undone(talk, provider):
 
 
 def capped(tmp_path, telegram, provider, most=2):
-    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, sessions=most)
+    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, sessions=most)
     return settings_of(tmp_path, telegram, provider, plans=(plan,))
 
 

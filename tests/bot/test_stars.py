@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import RunningBot, let_serve, rows
+from tests.bot.running_bot import RunningBot, add_live_model, rows
 from tests.bot.stars_buyer import Buyer, change, ledger, selling
 
 pytestmark = pytest.mark.functional
@@ -22,7 +22,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("stars")
     with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
         settings = selling(folder, telegram, provider)
-        let_serve(settings, "stand-in-base")
+        add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings
 

@@ -7,7 +7,7 @@ import pytest
 from merlin.core import killpoint
 from tests.bot.running_bot import RunningBot, rows
 from tests.bot.stars_buyer import buyer_with_invoice, change, ledger, selling, with_books
-from tests.support.forked_processes import code_of, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
 
@@ -27,7 +27,7 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
     buyer = buyer_with_invoice(telegram, settings)
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     telegram.pay(buyer.who)
-    assert code_of(child) == 137, (tmp_path / "log").read_text()[-3000:]
+    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
     assert len(buyer.paid()) == (0 if point == "payment.before" else 1)
     with RunningBot(settings):
         buyer.until("Paid")
@@ -45,7 +45,7 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
     grant = with_books(settings, lambda books: books.ledger.entries(purchase_id))[1]
     with_books(settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test"))
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
-    assert code_of(child) == 137, (tmp_path / "log").read_text()[-3000:]
+    assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
     # Half a minute passes, until it is nobody's any more.
     change(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
     with RunningBot(settings):

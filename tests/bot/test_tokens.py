@@ -11,9 +11,9 @@ from merlin.bot.handlers.sessions import share_bar
 from merlin.core.money import format_cost as told_money
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot, rows, settings_of
-from tests.support.config import config_of, priced
-from tests.support.forked_processes import code_of, start_bot
-from tests.support.plan_config import new_plan
+from tests.support.config import make_config, make_priced_config
+from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -42,8 +42,8 @@ def test_the_bar_shows_the_used_part():
 
 
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
-    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
-    config = config_of(models={"stand-in-base": {"context": 8000, "price": PRICE}})
+    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
+    config = make_config(models={"stand-in-base": {"context": 8000, "price": PRICE}})
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     with RunningBot(replace(settings, providers=(model_of(settings),))):
         talk = Talk(telegram, settings)
@@ -78,7 +78,7 @@ def model_of(settings):
 
 
 def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
-    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
+    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
     with RunningBot(settings):
         talk = Talk(telegram, settings)
@@ -154,8 +154,8 @@ def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, pro
 def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
     tmp_path, telegram, provider
 ):
-    plan = new_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
-    config = priced("stand-in-base", **PRICE)
+    plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
+    config = make_priced_config("stand-in-base", **PRICE)
     settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
     settings = replace(settings, providers=(model_of(settings),))
     with RunningBot(settings):
@@ -216,7 +216,7 @@ def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
     child = start_bot(settings, log, MERLIN_CRASH_AT="answer.sent")
     telegram.press("anna", "Пересказать и продолжить", talk.last.message_id)
     try:
-        assert code_of(child, 30) == 137
+        assert wait_for_exit(child, 30) == 137
     finally:
         child.kill()
     with RunningBot(settings):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import RunningBot
-from tests.support.otlp_receiver import attributes, received
+from tests.support.otlp_receiver import collect_spans, span_attributes
 
 pytestmark = pytest.mark.functional
 
@@ -16,11 +16,11 @@ PRIVATE = [QUESTION, "лоб", "anna", "Anna", "Анна", "sk-of-the-tests"]
 
 
 def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provider, settings):
-    with received() as spans, RunningBot(settings):
+    with collect_spans() as spans, RunningBot(settings):
         answer = Talk(telegram, settings).say(QUESTION)
     (update,) = spans.named("update")
     turn = ("update", "turn")
-    assert attributes(update)["merlin.kind"] == "message"
+    assert span_attributes(update)["merlin.kind"] == "message"
     (asked,) = spans.named("chat")
     assert spans.path(asked) == (*turn, "answer", "chat")
     (sent,), edits = spans.named("sendMessage"), spans.named("editMessageText")
@@ -32,7 +32,7 @@ def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provi
     assert asked.events[0].name == "first_token"
     assert sorted(times) == times
     assert edits[-1].end_time_unix_nano <= update.end_time_unix_nano
-    document = attributes(asked)
+    document = span_attributes(asked)
     assert (document["gen_ai.request.model"], document["gen_ai.usage.output_tokens"] > 0) == (
         "stand-in-base",
         True,

@@ -13,14 +13,14 @@ from merlin.db.database import open_database
 from tests.bot.conversation import Talk
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     charged,
-    let_serve,
     rows,
     russian,
     settings_of,
     with_media,
 )
-from tests.support.dataset_tree import DATASET_YAML, Tree
+from tests.support.dataset_tree import DATASET_YAML, FileTree
 
 pytestmark = pytest.mark.functional
 
@@ -35,7 +35,7 @@ REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
     made = with_media(settings_of(tmp_path, telegram, provider))
-    let_serve(made, "stand-in-base")
+    add_live_model(made, "stand-in-base")
     provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
     return made
 
@@ -92,7 +92,7 @@ LECTURE = "# Поиск\n\nДвоичный поиск делит упорядо
 def teach_course(settings):
     """Let the serving dataset have a course with one lecture."""
     files = {"course.yaml": COURSE, "materials/search.md": LECTURE}
-    tree = Tree({"dataset.yaml": DATASET_YAML, **files})
+    tree = FileTree({"dataset.yaml": DATASET_YAML, **files})
     with open_database(settings.database) as database:
         Catalogue(database).index({"neurotypology": tree.check("neurotypology")}, utc_now())
         index = FileIndex(database)

@@ -32,14 +32,21 @@ from merlin.training.models import questions_of, read_conversations
 from tests.api import catalogue_files
 from tests.api.running_api import running
 from tests.api.staff_api import Keeper
-from tests.db.pipeline_rows import World, checked, commit, examples, finding, spec
-from tests.support.config import config_of
-from tests.support.plan_config import new_plan
+from tests.db.pipeline_rows import (
+    PipelineRows,
+    make_checked_dataset,
+    make_commit,
+    make_examples,
+    make_finding,
+    make_spec,
+)
+from tests.support.config import make_config
+from tests.support.plan_config import make_plan
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
 COLLEAGUE = 1009  # another admin, who is away
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
-PLAN = new_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
+PLAN = make_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
 # A thousandth of a dollar a million tokens.
 EPOCHS, STEPS = 4, 120
 
@@ -85,7 +92,7 @@ def staff_site(folder):
     }
     sunset = utc_now().date() + timedelta(days=40)
     models = {"recall": {"sunset": sunset}}
-    config = config_of(providers=[engine], budget={"per_month": 5}, models=models)
+    config = make_config(providers=[engine], budget={"per_month": 5}, models=models)
     with running(folder, plans=(PLAN,), config=config) as site:
         site.teach(COURSES)
         site.numbers = count(7000)
@@ -122,21 +129,21 @@ def people(site):
 
 def pipeline(site):
     """Let models serve, a job run, one fail, one commit be rejected and one be held."""
-    world = site.world = World(site.database, Past())
-    told = spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
-    world.serve(1, examples(12), told=told)
-    world.serve(2, examples(14), told=told)
+    world = site.world = PipelineRows(site.database, Past())
+    told = make_spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
+    world.serve(1, make_examples(12), spec=told)
+    world.serve(2, make_examples(14), spec=told)
     keep_answers(world)
-    world.push(3, examples(15), told=spec("python"), author=XSS[:40])
+    world.push(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
     (job,) = world.launch()
     world.jobs.save(job, _moved(world, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
-    world.push(4, examples(16), told=told)
+    world.push(4, make_examples(16), spec=told)
     (job,) = world.launch()
     world.jobs.save(job, _moved(world, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
     site.job_id = job.job_id
     measure(site, range(1, 70))
-    made, at = commit(5, message=XSS), world.clock()
-    seen = checked(spec("hci"), (), (finding(),))
+    made, at = make_commit(5, message=XSS), world.clock()
+    seen = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
     told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
     world.record(made, [Outcome("hci", VerdictStatus.REJECTED, seen, **told)], at)
     site.rejected = made.sha

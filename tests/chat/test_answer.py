@@ -1,4 +1,4 @@
-"""Asking models of a route: over real HTTP to a provider that misbehaves."""
+"""Asking the models of a route, over real HTTP, with a provider that misbehaves."""
 
 from __future__ import annotations
 
@@ -32,8 +32,8 @@ QUICK = RetryPolicy(first_pause_s=0.05, longest_pause_s=0.3)
 MODEL = "stand-in-base"
 
 
-class Looks:
-    """What an onlooker has seen."""
+class RecordingObserver:
+    """Records what an observer of an answer sees."""
 
     def __init__(self):
         self.seen = []
@@ -61,16 +61,18 @@ def choice(model_id=MODEL, standing=CandidateKind.SERVING, provider="chat"):
     return Candidate(standing, provider, model_id, (Message("system", "Коротко."),))
 
 
-def ask(provider, *choices, talk=TALK, patience=QUICK, times=1):
-    """Return the last reply and what the onlooker saw."""
+def ask(provider, *choices, messages=TALK, retry_policy=QUICK, times=1):
+    """Return the last reply and what the observer saw."""
 
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        desk = AnswerService({"chat": answerer}, patience)
-        looks = Looks()
+        answer_service = AnswerService({"chat": answerer}, retry_policy)
+        looks = RecordingObserver()
         try:
             for _ in range(times):
-                reply = await desk.reply(route(*(choices or (choice(),))), talk, looks)
+                reply = await answer_service.reply(
+                    route(*(choices or (choice(),))), messages, looks
+                )
         finally:
             await answerer.aclose()
         return reply, looks
@@ -102,7 +104,7 @@ def test_busy_is_tried_again_at_most_twice(provider, status):
 def test_a_wait_that_ends_too_late_is_not_begun(provider):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=3))
     hasty = RetryPolicy(first_pause_s=30.0, total_s=1.0)
-    reply, _ = ask(provider, patience=hasty)
+    reply, _ = ask(provider, retry_policy=hasty)
     assert reply.ending is Ending.BUSY
     assert len(provider.faults.all()) == 1
 
@@ -122,8 +124,8 @@ def test_a_stream_that_breaks_leaves_what_came(provider):
     assert len(reply.text) < len("Начало и конец ответа.")
 
 
-class Endless:
-    """A model that says a word at once, and nothing more; `is_left` is whether it was left."""
+class EndlessModel:
+    """A model that sends one word and then nothing; `is_left` is whether the stream was closed."""
 
     is_left = False
 
@@ -136,9 +138,9 @@ class Endless:
 
 
 def test_an_answer_that_never_ends_is_cut():
-    endless = Endless()
-    desk = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
-    reply = asyncio.run(desk.reply(route(choice()), TALK, Looks()))
+    endless = EndlessModel()
+    answer_service = AnswerService({"chat": endless}, RetryPolicy(answer_s=0.1))
+    reply = asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver()))
     assert (reply.ending, reply.text) == (Ending.CUT, "слово")
     assert endless.is_left
 
@@ -149,8 +151,8 @@ def test_an_answer_beyond_all_measure_is_cut(provider):
     assert reply.ending is Ending.CUT
 
 
-class Halves:
-    """A model whose character beyond the first 65,536 comes in two pieces."""
+class SplitCharacterModel:
+    """A model whose characters beyond the first 65,536 arrive in two pieces."""
 
     async def stream(self, *_):
         for half in ("Ответ \ud83d", "\ude00"):
@@ -158,14 +160,17 @@ class Halves:
 
 
 def test_an_answer_in_half_characters_is_whole():
-    desk = AnswerService({"chat": Halves()})
-    assert asyncio.run(desk.reply(route(choice()), TALK, Looks())).text == "Ответ 😀"
+    answer_service = AnswerService({"chat": SplitCharacterModel()})
+    assert (
+        asyncio.run(answer_service.reply(route(choice()), TALK, RecordingObserver())).text
+        == "Ответ 😀"
+    )
 
 
 def test_a_silent_model_is_busy_and_waited_for_with_a_word(provider):
     provider.behave(think_s=3600.0)
     silent = RetryPolicy(tries=1, answer_s=0.4, busy_notice_s=0.1)
-    reply, looks = ask(provider, patience=silent)
+    reply, looks = ask(provider, retry_policy=silent)
     assert reply.ending is Ending.BUSY
     assert looks.waited == 1
 
@@ -194,9 +199,9 @@ def test_a_refused_key_is_told_and_not_tried_again(provider):
     assert provider.faults.all()[0].times == 8
 
 
-@pytest.mark.parametrize("nothing", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])
-def test_an_answer_without_a_visible_sign_is_no_answer(provider, nothing):
-    provider.behave(fixed_answer=nothing)
+@pytest.mark.parametrize("blank", [" ", "\u200b \u2060\ufeff", "\u3164\ufe0f\n\u2800"])
+def test_an_answer_without_a_visible_sign_is_no_answer(provider, blank):
+    provider.behave(fixed_answer=blank)
     reply, observer = ask(provider)
     assert (reply.ending, reply.text) == (Ending.EMPTY, "")
     assert observer.seen == []
@@ -205,13 +210,13 @@ def test_an_answer_without_a_visible_sign_is_no_answer(provider, nothing):
 def test_a_talk_beyond_the_window_is_asked_again_without_its_past(provider):
     provider.behave(context_window=40)
     past = [Message("user", "давно " * 50), Message("assistant", "было " * 50)]
-    reply, _ = ask(provider, talk=(*past, *TALK))
+    reply, _ = ask(provider, messages=(*past, *TALK))
     assert reply.ending is Ending.WHOLE
     alone = (Message("user", "слишком длинно " * 100),)
-    assert ask(provider, talk=alone)[0].ending is Ending.TOO_LONG
+    assert ask(provider, messages=alone)[0].ending is Ending.TOO_LONG
 
 
-class Broke:
+class EmptyAccount:
     """An account without money; counts how often it was asked."""
 
     def __init__(self):
@@ -220,26 +225,29 @@ class Broke:
     async def stream(self, *_):
         self.asked += 1
         raise ProviderError("no money", code=SPENT, status=429)
-        yield  # what makes this a stream
+        yield  # makes this function an async generator
 
     async def first_model(self):
         return "any"
 
 
 def test_a_spent_account_is_told_and_not_stormed():
-    broke = Broke()
+    broke = EmptyAccount()
 
     async def run():
-        desk = AnswerService({"chat": broke}, QUICK)
-        return [await desk.reply(route(choice()), TALK, Looks()) for _ in range(20)]
+        answer_service = AnswerService({"chat": broke}, QUICK)
+        return [
+            await answer_service.reply(route(choice()), TALK, RecordingObserver())
+            for _ in range(20)
+        ]
 
     replies = asyncio.run(run())
     assert broke.asked == 1
     assert {(reply.ending, reply.faults[0].kind) for reply in replies} == {(Ending.NOBODY, "spent")}
 
 
-class Later(asyncio.SelectorEventLoop):
-    """A loop whose clock may be moved on."""
+class AdvanceableLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock can be advanced."""
 
     later_s = 0.0
 
@@ -248,51 +256,53 @@ class Later(asyncio.SelectorEventLoop):
 
 
 def test_a_spent_account_is_asked_again_after_a_while_however_often_it_was_wanted():
-    broke = Broke()
+    broke = EmptyAccount()
 
     async def run():
-        desk = AnswerService({"chat": broke}, QUICK)
+        answer_service = AnswerService({"chat": broke}, QUICK)
         for later_s in (0, COOLDOWN_S / 2, COOLDOWN_S - 1):
             asyncio.get_running_loop().later_s = later_s
-            await desk.reply(route(choice()), TALK, Looks())
+            await answer_service.reply(route(choice()), TALK, RecordingObserver())
         assert broke.asked == 1
         asyncio.get_running_loop().later_s = COOLDOWN_S
-        await desk.reply(route(choice()), TALK, Looks())
+        await answer_service.reply(route(choice()), TALK, RecordingObserver())
 
-    with asyncio.Runner(loop_factory=Later) as runner:
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
         runner.run(run())
     assert broke.asked == 2
 
 
-def failing(model, kind=FaultKind.STATUS, times=None):
+def make_fault(model, kind=FaultKind.STATUS, times=None):
     return Fault("chat.create", kind, status=503, times=times, only={"model": model})
 
 
 def ask_at(provider, *moments_s):
-    """Return the replies to a question at each moment; the general model stands behind MODEL."""
+    """Return the replies to a question at each moment; a general model is second after MODEL."""
     provider.behave(fixed_answer="Начало и конец ответа.", piece_s=0.01)
     general = choice("stand-in-chat", CandidateKind.GENERAL)
 
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        desk, replies = AnswerService({"chat": answerer}, replace(QUICK, tries=1)), []
+        answer_service, replies = AnswerService({"chat": answerer}, replace(QUICK, tries=1)), []
         try:
             for at_s in moments_s:
                 asyncio.get_running_loop().later_s = at_s
-                replies.append(await desk.reply(route(choice(), general), TALK, Looks()))
+                replies.append(
+                    await answer_service.reply(route(choice(), general), TALK, RecordingObserver())
+                )
         finally:
             await answerer.aclose()
         return replies
 
-    with asyncio.Runner(loop_factory=Later) as runner:
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
         return runner.run(run())
 
 
-def calls_of(provider, model=MODEL):
+def count_calls(provider, model=MODEL):
     return sum(call.body["model"] == model for call in provider.calls("chat.create"))
 
 
-def outcomes_of(replies):
+def list_outcomes(replies):
     return [(reply.ending, reply.choice.standing) for reply in replies]
 
 
@@ -302,35 +312,35 @@ WHOLE = (Ending.WHOLE, CandidateKind.SERVING)
 
 
 def test_a_model_that_fails_three_times_in_a_row_gives_way_to_the_next(provider):
-    provider.faults.add(failing(MODEL, times=3))
+    provider.faults.add(make_fault(MODEL, times=3))
     replies = ask_at(provider, 0, 1, 2, 3, 30)
-    assert outcomes_of(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
+    assert list_outcomes(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT]
     assert [len(reply.faults) for reply in replies] == [0, 0, 1, 0, 0]
     fault = replies[2].faults[0]
     assert (fault.kind, fault.model_id) == ("failing", MODEL)
     assert not provider.faults.all()
-    assert calls_of(provider) == 0  # calls that a fault hit are not carried out
+    assert count_calls(provider) == 0  # calls that a fault hit are not executed
 
 
 def test_after_a_minute_one_question_tries_it_and_an_answer_brings_it_back(provider):
-    provider.faults.add(failing(MODEL, times=4))
+    provider.faults.add(make_fault(MODEL, times=4))
     late = 2 + COOLDOWN_S
     replies = ask_at(provider, 0, 1, 2, late, late + 1, 2 * late, 2 * late + 1)
-    assert outcomes_of(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
-    assert calls_of(provider) == 2
+    assert list_outcomes(replies) == [BUSY, BUSY, NEXT, NEXT, NEXT, WHOLE, WHOLE]
+    assert count_calls(provider) == 2
 
 
 def test_failures_far_apart_or_with_an_answer_between_leave_a_model_where_it_is(provider):
-    provider.faults.add(failing(MODEL, times=3))
+    provider.faults.add(make_fault(MODEL, times=3))
     apart = ask_at(provider, 0, 1, FAILURE_WINDOW_S + 1, FAILURE_WINDOW_S + 2)
-    assert outcomes_of(apart) == [BUSY, BUSY, BUSY, WHOLE]
-    provider.faults.add(failing(MODEL, times=2), replace(failing(MODEL, times=2), skip=1))
+    assert list_outcomes(apart) == [BUSY, BUSY, BUSY, WHOLE]
+    provider.faults.add(make_fault(MODEL, times=2), replace(make_fault(MODEL, times=2), skip=1))
     between = ask_at(provider, *range(6))
-    assert outcomes_of(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
+    assert list_outcomes(between) == [BUSY, BUSY, WHOLE, BUSY, BUSY, WHOLE]
 
 
 def test_answers_that_break_off_count_as_failures(provider):
-    provider.faults.add(failing(MODEL, FaultKind.CUT))
+    provider.faults.add(make_fault(MODEL, FaultKind.CUT))
     endings = [reply.ending for reply in ask_at(provider, 0, 1, 2, 3)]
     assert endings == [Ending.CUT] * 3 + [Ending.WHOLE]
 
@@ -343,24 +353,24 @@ def test_where_every_model_is_left_alone_the_reply_is_that_they_are_busy(provide
 
 
 def test_while_one_tries_a_model_the_others_pass_it_by(provider):
-    provider.faults.add(failing(MODEL, times=3))
+    provider.faults.add(make_fault(MODEL, times=3))
     general = choice("stand-in-chat", CandidateKind.GENERAL)
 
     async def run():
         answerer = OpenAIChat(provider.base_url, "sk-of-the-tests")
-        desk = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
+        answer_service = AnswerService({"chat": answerer}, replace(QUICK, tries=1))
 
-        def one():
-            return desk.reply(route(choice(), general), TALK, Looks())
+        def ask_once():
+            return answer_service.reply(route(choice(), general), TALK, RecordingObserver())
 
         try:
             for _ in range(3):
-                await one()
+                await ask_once()
             asyncio.get_running_loop().later_s = COOLDOWN_S + 1
-            return await asyncio.gather(*(one() for _ in range(20)))
+            return await asyncio.gather(*(ask_once() for _ in range(20)))
         finally:
             await answerer.aclose()
 
-    with asyncio.Runner(loop_factory=Later) as runner:
-        standings = [standing for _, standing in outcomes_of(runner.run(run()))]
-    assert standings.count(CandidateKind.SERVING) == 1
+    with asyncio.Runner(loop_factory=AdvanceableLoop) as runner:
+        kinds = [kind for _, kind in list_outcomes(runner.run(run()))]
+    assert kinds.count(CandidateKind.SERVING) == 1

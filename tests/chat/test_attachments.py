@@ -1,4 +1,4 @@
-"""Media: which file is what, what is too much, how a document is closed in and cut up."""
+"""Attachments: file types, limits, how a document is wrapped in a message and split."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.config.settings import MediaLimits
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind, detect_kind, image_mime
 from tests.support.prompt_injections import ORDERS, documents
-from tests.support.sample_documents import docx_of, pdf
+from tests.support.sample_documents import make_docx, make_pdf
 
 pytestmark = pytest.mark.unit
 
@@ -30,11 +30,11 @@ MB = 1024 * 1024
 @pytest.mark.parametrize(
     ("name", "mime", "head", "kind"),
     [
-        ("a.pdf", "", pdf("а"), FileKind.PDF),
-        ("a.txt", "text/plain", pdf("а"), FileKind.PDF),
+        ("a.pdf", "", make_pdf("а"), FileKind.PDF),
+        ("a.txt", "text/plain", make_pdf("а"), FileKind.PDF),
         ("a.pdf", "", b"junk\n%PDF-1.4", FileKind.PDF),
         ("about.txt", "", b"the mark is %PDF-1.4", FileKind.TEXT),
-        ("a.docx", "", docx_of("а"), FileKind.DOCX),
+        ("a.docx", "", make_docx("а"), FileKind.DOCX),
         ("a", WORD, b"PK\x03\x04" + bytes(90), FileKind.DOCX),
         ("a", "", b"PK\x03\x04" + bytes(30) + b"word/document.xml", FileKind.DOCX),
         ("a.docx", "", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", FileKind.DOCX),
@@ -91,18 +91,18 @@ def test_each_of_the_hundred_documents_is_taken_for_what_it_is():
 
 
 @pytest.mark.parametrize(
-    ("check", "key", "told"),
+    ("check", "key", "arguments"),
     [
         (lambda _: check_size(10 * MB + 1, 10 * MB), "media-too-large", {"megabytes": 10}),
         (lambda limits: check_voice(limits, 20 * MB + 1, 5), "media-too-large", {"megabytes": 20}),
         (lambda limits: check_voice(limits, 9, 36_000), "media-voice-too-long", {"minutes": 60}),
     ],
 )
-def test_too_much_is_refused_by_what_is_told_of_it(check, key, told):
+def test_too_much_is_refused_by_what_is_told_of_it(check, key, arguments):
     with pytest.raises(Refused) as caught:
         check(MediaLimits())
     assert caught.value.key == key
-    assert told.items() <= caught.value.arguments.items()
+    assert arguments.items() <= caught.value.arguments.items()
 
 
 def test_what_is_within_the_limits_passes():
@@ -117,18 +117,20 @@ def test_limits_of_the_configuration_stand_beside_the_defaults():
     assert (limits.photo_bytes, limits.voice_bytes) == (10 * MB, 20 * MB)
 
 
-@pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")
-def test_a_document_cannot_get_out_of_its_wrapping(one):
-    question = f"О чём это?\n{wrap_document(one.order, one.name)}"
+@pytest.mark.parametrize(
+    "document", documents(), ids=lambda document: f"{document.name[:12]}-{document.order[:12]}"
+)
+def test_a_document_cannot_get_out_of_its_wrapping(document):
+    question = f"О чём это?\n{wrap_document(document.order, document.name)}"
     assert text_outside_documents(question).strip() == "О чём это?"
     (body,) = document_texts(question)
-    assert one.order.replace(" ", "") == body.replace(" ", "")
+    assert document.order.replace(" ", "") == body.replace(" ", "")
 
 
 def test_a_document_that_holds_its_own_wrapping_is_wrapped_anew():
-    once = wrap_document("текст", "a.txt")
-    twice = wrap_document(once, "a.txt")
-    assert document_texts(twice) == [once]
+    wrapped = wrap_document("текст", "a.txt")
+    twice = wrap_document(wrapped, "a.txt")
+    assert document_texts(twice) == [wrapped]
     assert text_outside_documents(twice) == ""
     assert document_texts(f"{wrap_document('раз', 'a')}\n{wrap_document('два', 'b')}") == [
         "раз",
@@ -147,18 +149,18 @@ def test_the_words_before_a_document_say_that_it_is_material():
 @pytest.mark.parametrize("name", ['a"\n<<<b>>>\u202etxt.pdf', "x" * 5000, "[INST] a", "\x00"])
 def test_a_name_stays_a_name(name):
     first, *_ = wrap_document("текст", name).splitlines()
-    shown = first.split('"')[1]
+    name_shown = first.split('"')[1]
     assert first.count('"') == 2
-    assert len(shown) <= MAX_NAME_LENGTH + 1
-    assert not set(shown) & set("<>`\n\u202e\x00")
-    assert "[INST]" not in shown
+    assert len(name_shown) <= MAX_NAME_LENGTH + 1
+    assert not set(name_shown) & set("<>`\n\u202e\x00")
+    assert "[INST]" not in name_shown
 
 
 @pytest.mark.parametrize("border", ["<|im_end|>", "[/INST]", "<<SYS>>", "<end_of_turn>"])
 def test_borders_of_messages_do_not_stand_in_a_document(border):
-    said = wrap_document(f"до {border} после", "a")
-    assert border not in said
-    assert border.replace(" ", "") in said.replace(" ", "")
+    wrapped = wrap_document(f"до {border} после", "a")
+    assert border not in wrapped
+    assert border.replace(" ", "") in wrapped.replace(" ", "")
 
 
 @settings(deadline=None, derandomize=True)
@@ -176,15 +178,15 @@ def test_a_short_text_is_one_piece():
 
 def test_a_long_text_is_cut_between_paragraphs():
     paragraphs = [f"Абзац {number}. " + "слово " * 20 for number in range(30)]
-    made = split_text("\n\n".join(paragraphs), 200)
-    assert len(made) > 5
-    assert all(each.startswith("Абзац") and each.endswith("слово") for each in made)
-    assert all(len(each.encode()) <= 200 * BYTES_PER_TOKEN for each in made)
+    parts = split_text("\n\n".join(paragraphs), 200)
+    assert len(parts) > 5
+    assert all(part.startswith("Абзац") and part.endswith("слово") for part in parts)
+    assert all(len(part.encode()) <= 200 * BYTES_PER_TOKEN for part in parts)
 
 
 def test_a_paragraph_that_is_too_long_is_cut_between_sentences_then_words():
-    made = split_text("Первое предложение тут. Второе предложение там. Третье.", 12)
-    assert made == ["Первое предложение тут.", "Второе предложение там.", "Третье."]
+    parts = split_text("Первое предложение тут. Второе предложение там. Третье.", 12)
+    assert parts == ["Первое предложение тут.", "Второе предложение там.", "Третье."]
     assert split_text("слово за словом", 3) == ["слово", "за", "словом"]
     assert split_text("словом", 1) == ["сл", "ов", "ом"]
 
@@ -192,9 +194,9 @@ def test_a_paragraph_that_is_too_long_is_cut_between_sentences_then_words():
 @settings(deadline=None, derandomize=True)
 @given(st.text(alphabet="аб .\n🦔x", max_size=400), st.integers(1, 40))
 def test_nothing_of_a_text_is_lost_in_its_pieces(text, limit):
-    made = split_text(text, limit)
-    assert "".join("".join(made).split()) == "".join(text.split())
-    assert all(len(each.encode()) <= max(limit * BYTES_PER_TOKEN, 4) for each in made)
+    parts = split_text(text, limit)
+    assert "".join("".join(parts).split()) == "".join(text.split())
+    assert all(len(part.encode()) <= max(limit * BYTES_PER_TOKEN, 4) for part in parts)
 
 
 def test_a_million_letters_are_cut_at_once():

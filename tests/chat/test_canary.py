@@ -1,4 +1,4 @@
-"""When a model that is tried counts as worse than the serving one."""
+"""When a canary counts as worse than the live model."""
 
 from __future__ import annotations
 
@@ -19,28 +19,31 @@ def exact(bad, of, serving_bad, serving_of):
 
 
 def test_the_chance_is_that_of_fishers_exact_test():
-    dice = random.Random(20)  # noqa: S311 - a repeatable sample
+    random_numbers = random.Random(20)  # noqa: S311 - a repeatable sample
     for _ in range(300):
-        of, serving_of = dice.randint(1, 60), dice.randint(0, 300)
-        bad, serving_bad = dice.randint(0, of), dice.randint(0, serving_of)
-        found = tail_probability(bad, of, serving_bad, serving_of)
-        assert found == pytest.approx(exact(bad, of, serving_bad, serving_of), abs=1e-9)
+        of, serving_of = random_numbers.randint(1, 60), random_numbers.randint(0, 300)
+        bad, serving_bad = random_numbers.randint(0, of), random_numbers.randint(0, serving_of)
+        probability = tail_probability(bad, of, serving_bad, serving_of)
+        assert probability == pytest.approx(exact(bad, of, serving_bad, serving_of), abs=1e-9)
 
 
 def test_equal_models_are_hardly_ever_called_worse_and_a_broken_one_soon():
-    dice = random.Random(20)  # noqa: S311 - a repeatable sample
+    random_numbers = random.Random(20)  # noqa: S311 - a repeatable sample
 
-    def found_after(rate, answers=1000):
+    def answers_until_worse(rate, answers=1000):
         """Return after how many answers a model with this rate of failures is worse than 5 %."""
         bad, of, serving_bad, serving_of = 0, 0, 0, 0
         for count in range(1, answers + 1):
-            if dice.random() < 0.1:
-                of, bad = of + 1, bad + (dice.random() < rate)
+            if random_numbers.random() < 0.1:
+                of, bad = of + 1, bad + (random_numbers.random() < rate)
                 if Comparison("failures", bad, of, serving_bad, serving_of).is_worse:
                     return count
             else:
-                serving_of, serving_bad = serving_of + 1, serving_bad + (dice.random() < 0.05)
+                serving_of, serving_bad = (
+                    serving_of + 1,
+                    serving_bad + (random_numbers.random() < 0.05),
+                )
         return None
 
-    assert sum(found_after(0.05) is not None for _ in range(200)) <= 6
-    assert max(found_after(1.0) for _ in range(50)) < 200
+    assert sum(answers_until_worse(0.05) is not None for _ in range(200)) <= 6
+    assert max(answers_until_worse(1.0) for _ in range(50)) < 200

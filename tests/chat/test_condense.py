@@ -1,4 +1,4 @@
-"""A long text in short: in parts, in order, up to a number, into the room there is."""
+"""Condensing a long text: in parts, in order, up to a number of parts, into the room available."""
 
 from __future__ import annotations
 
@@ -21,82 +21,84 @@ pytestmark = pytest.mark.unit
 TEXT = "\n\n".join(f"{number} {'слово ' * 30}" for number in range(20))
 
 
-class Teller:
-    """Tells each part by its first word; the later a part, the sooner it is done."""
+class FirstWordModel:
+    """Condenses each part to its first word; later parts finish sooner."""
 
-    def __init__(self, words=lambda part: part.split()[0]):
-        self.words = words
+    def __init__(self, condense=lambda part: part.split()[0]):
+        self.condense = condense
         self.at_once = self.most_at_once = 0
-        self.seen = []
+        self.progress_calls = []
 
-    async def tell(self, number, count, part):
+    async def condense_part(self, number, count, part):
         self.at_once += 1
         self.most_at_once = max(self.most_at_once, self.at_once)
         for _ in range(count - number):
             await asyncio.sleep(0)
         self.at_once -= 1
-        return self.words(part)
+        return self.condense(part)
 
     def progress(self, done, count):
-        self.seen.append((done, count))
+        self.progress_calls.append((done, count))
 
     def short(self, part_tokens, room_tokens, text=TEXT, **more):
-        told = shorten_text(text, part_tokens, room_tokens, self.tell, self.progress, **more)
-        return asyncio.run(told)
+        result = shorten_text(
+            text, part_tokens, room_tokens, self.condense_part, self.progress, **more
+        )
+        return asyncio.run(result)
 
 
 def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
-    teller = Teller()
+    teller = FirstWordModel()
     short = teller.short(100, 100)
     assert (short.parts, short.read) == (20, 20)
     assert short.text.split() == [str(number) for number in range(20)]
     assert teller.most_at_once == 3
-    assert teller.seen == [(done, 20) for done in range(21)]
+    assert teller.progress_calls == [(done, 20) for done in range(21)]
 
 
 def test_no_more_than_so_many_parts_are_read():
-    short = Teller().short(100, 100, most_parts=4)
+    short = FirstWordModel().short(100, 100, most_parts=4)
     assert (short.text.split(), short.parts, short.read) == (["0", "1", "2", "3"], 20, 4)
 
 
 def test_what_is_short_but_too_long_is_told_again():
-    teller = Teller(lambda part: part[: len(part) // 3])
+    teller = FirstWordModel(lambda part: part[: len(part) // 3])
     short = teller.short(100, 150)
     assert fits_into(short.text, 150)
     assert short.text.startswith("0 слово")
-    assert {count for _, count in teller.seen} == {20}
+    assert {count for _, count in teller.progress_calls} == {20}
 
 
 def test_what_nobody_makes_shorter_is_cut():
-    short = Teller(lambda part: part).short(100, 50)
+    short = FirstWordModel(lambda part: part).short(100, 50)
     assert fits_into(short.text, 50)
     assert short.text.startswith("0 слово")
 
 
 def test_a_part_that_fails_ends_all_others():
-    def words(part):
+    def condense(part):
         raise LookupError(part)
 
-    teller = Teller(words)
+    teller = FirstWordModel(condense)
     with pytest.raises(LookupError):
         teller.short(100, 100)
-    assert teller.seen == [(0, 20)]
+    assert teller.progress_calls == [(0, 20)]
 
 
 def test_no_text_is_short_already():
-    assert Teller().short(10, 10, " ").text == ""
+    assert FirstWordModel().short(10, 10, " ").text == ""
 
 
 def test_papers_are_folded_into_the_text_behind_the_words():
     prompt = Prompt(
         "О чём?", "document", papers=(AttachedText("a.txt", "раз"), AttachedText("b.txt", "два"))
     )
-    whole = append_documents(prompt)
-    assert (text_outside_documents(whole.text).strip(), document_texts(whole.text)) == (
+    text = append_documents(prompt)
+    assert (text_outside_documents(text.text).strip(), document_texts(text.text)) == (
         "О чём?",
         ["раз", "два"],
     )
-    assert whole.papers == ()
+    assert text.papers == ()
     assert document_texts(append_documents(prompt, [AttachedText("a.txt", "коротко")]).text) == [
         "коротко"
     ]

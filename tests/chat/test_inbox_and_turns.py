@@ -1,4 +1,4 @@
-"""Rows of inbox and chat, on SQLite and on a real PostgreSQL."""
+"""Inbox, outbox, sessions and turns, on SQLite and on a real PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.db.pipeline_rows import BOT
 pytestmark = pytest.mark.integration
 
 ME = current_owner()
-# Somewhere else nobody can see whether they live.
+# Processes of another host cannot be checked for being alive.
 OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
 
@@ -34,8 +34,8 @@ def updates(chat_id, *numbers, text="вопрос"):
     ]
 
 
-def ids(found):
-    return [update.update_id for update in found]
+def ids(updates_):
+    return [update.update_id for update in updates_]
 
 
 def test_an_update_is_stored_once_and_handed_out_once(inbox):
@@ -160,9 +160,9 @@ def letters(*keys, chat_id=5, update_id=1):
 
 def test_a_letter_is_stored_once_and_sealed(outbox, database):
     first = outbox.put(letters("a", "b"))
-    again = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
+    second = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
     assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
-    assert again == first[:1]
+    assert second == first[:1]
     assert all("текст" not in body for (body,) in database.sql("SELECT body FROM outgoing"))
     assert outbox.put([]) == []
 
@@ -172,9 +172,9 @@ def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, databas
     assert outbox.begin(row.outgoing_id, ME)
     assert not outbox.begin(row.outgoing_id, OTHER)
     outbox.settle(row.outgoing_id, OutgoingState.SENT, 77)
-    (ended,) = outbox.of_update(1)
-    assert (ended.state, ended.tries, ended.message_id) == (OutgoingState.SENT, 1, 77)
-    assert ended.is_over
+    (message,) = outbox.of_update(1)
+    assert (message.state, message.tries, message.message_id) == (OutgoingState.SENT, 1, 77)
+    assert message.is_over
     assert database.sql("SELECT body FROM outgoing") == [("",)]
 
 
@@ -189,7 +189,7 @@ def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
 
 def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, database):
     rows = outbox.put([*letters("a"), *letters("notice", update_id=None)])
-    for _ in range(2):  # the process is killed while it sends, twice
+    for _ in range(2):  # the process is killed twice while sending
         for row in rows:
             assert outbox.begin(row.outgoing_id, DEAD)
         outbox.of_update(1)
@@ -197,7 +197,7 @@ def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, databa
     assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
     for key in ("c", "d"):
         (row,) = outbox.put(letters(key))
-        for _ in range(2):  # the connection ends while it sends
+        for _ in range(2):  # the connection breaks while sending
             assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [("",)]
             outbox.begin(row.outgoing_id, ME)
             outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
@@ -216,8 +216,8 @@ def test_what_was_surely_not_sent_costs_no_try(outbox):
 def test_who_takes_an_update_up_finds_what_was_being_sent_in_doubt(outbox):
     first, _second = outbox.put(letters("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
-    found = outbox.of_update(1)
-    assert [row.state for row in found] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
+    states = outbox.of_update(1)
+    assert [row.state for row in states] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
 
 
 def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
@@ -255,9 +255,9 @@ def session_id(sessions):
 
 def test_a_turn_goes_from_asked_to_told(turns, session_id):
     assert turns.find(1) is None
-    asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
-    assert turns.find(1) == asked
-    assert asked.written is None
+    turn_asked = turns.ask(Question(session_id, 1, 5, "вопрос"), 77)
+    assert turns.find(1) == turn_asked
+    assert turn_asked.written is None
     written = StoredAnswer("ответ", "сноска", UpdateState.ANSWERED, "p", "m", Usage(3, 4))
     turns.write(1, written)
     turns.write(1, StoredAnswer("другой"))
@@ -274,9 +274,9 @@ def test_a_second_placeholder_takes_the_place_of_a_lost_one(turns, session_id):
 
 def test_what_was_read_meanwhile_takes_the_place_of_the_caption(turns, session_id):
     turns.ask(Question(session_id, 1, 5, "подпись", 30, "document"), 78)
-    whole = Question(session_id, 1, 5, "подпись и документ", 30, "document")
-    assert turns.ask(whole, 78).question == whole
-    assert turns.find(1).question == whole
+    question = Question(session_id, 1, 5, "подпись и документ", 30, "document")
+    assert turns.ask(question, 78).question == question
+    assert turns.find(1).question == question
 
 
 def test_a_message_leads_to_the_newest_turn_of_its_writer_in_its_chat(turns, session_id):
@@ -294,8 +294,8 @@ def test_history_holds_answered_turns_alone_in_order(turns, session_id):
     for number in (1, 2, 4):
         turns.write(number, StoredAnswer(f"о{number}"))
     turns.write(3, StoredAnswer("", "слова", UpdateState.FAILED))
-    said = [(message.role, message.content) for message in turns.history(session_id, 2)]
-    assert said == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
+    messages = [(message.role, message.content) for message in turns.history(session_id, 2)]
+    assert messages == [("user", "в2"), ("assistant", "о2"), ("user", "в4"), ("assistant", "о4")]
 
 
 def test_what_was_said_lies_sealed(turns, session_id, database):
@@ -318,13 +318,17 @@ def test_people_are_known_by_their_newest_language(database, clock):
 
 
 def test_what_no_key_opens_of_a_session_is_not_lost_by_a_change(database, url, clock):
-    mine = Sessions(database, BOT, clock)
-    session = mine.open(ChatPlace(6, 6))
-    mine.change(replace(session, title="Лоб", system="Отвечай стихами"))
-    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:
-        keyless = Sessions(other, BOT, clock)
+    own_sessions = Sessions(database, BOT, clock)
+    session = own_sessions.open(ChatPlace(6, 6))
+    own_sessions.change(replace(session, title="Лоб", system="Отвечай стихами"))
+    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
+        keyless = Sessions(other_database, BOT, clock)
         seen = keyless.open(ChatPlace(6, 6))
         assert (seen.title, seen.system) == ("", "")
         keyless.change(replace(seen, model_id="stand-in-base"))
-    kept = mine.open(ChatPlace(6, 6))
-    assert (kept.title, kept.system, kept.model_id) == ("Лоб", "Отвечай стихами", "stand-in-base")
+    session_kept = own_sessions.open(ChatPlace(6, 6))
+    assert (session_kept.title, session_kept.system, session_kept.model_id) == (
+        "Лоб",
+        "Отвечай стихами",
+        "stand-in-base",
+    )

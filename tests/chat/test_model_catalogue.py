@@ -1,4 +1,4 @@
-"""Lineup: which models are on offer, in which order, and when a session has room again."""
+"""The model catalogue: which models are offered, in which order, and when a session has room."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from merlin.chat.model_catalogue import (
 )
 from merlin.chat.sessions import Session
 from merlin.core.money import Price
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
 
 FREE = Price("USD", 0, 0, 0, 0)
 
 
-class NothingServes:
-    """A shelf without any tuned model."""
+class NoTrainedModels:
+    """A catalogue without trained models."""
 
     def serving_row(self, *_):
         return None
@@ -31,44 +31,44 @@ class NothingServes:
         return None
 
 
-class Listed:
-    """Two providers that list the same name."""
+class SameNameLists:
+    """Two providers that list the same model name."""
 
     def listed(self, provider):
         return {"a": {"m": 100, "n": None, "tts-1": 5}, "b": {"m": None}}.get(provider, {})
 
 
-def offered(*general, known=None):
-    wish = ModelRequest(None, None, general)
-    return list_models(NothingServes(), Listed(), wish, known or config_of())
+def offer(*general, config=None):
+    request = ModelRequest(None, None, general)
+    return list_models(NoTrainedModels(), SameNameLists(), request, config or make_config())
 
 
 def test_configured_models_come_first_and_each_model_once():
-    found = offered(("a", None), ("b", "m"), ("c", "z"))
-    assert [(each.provider, each.model_id) for each in found] == [
+    options = offer(("a", None), ("b", "m"), ("c", "z"))
+    assert [(option.provider, option.model_id) for option in options] == [
         ("b", "m"),
         ("c", "z"),
         ("a", "m"),
         ("a", "n"),
     ]
-    assert {each.standing for each in found} == {CandidateKind.GENERAL}
+    assert {option.standing for option in options} == {CandidateKind.GENERAL}
 
 
 def test_a_window_is_the_providers_word_else_the_configs():
-    known = config_of(
+    config = make_config(
         models={
             "m": {"context": 7},
             "n": {"context": 8, "price": {"input": 0, "output": 0, "training": 0}},
         }
     )
-    found = offered(("a", None), known=known)
-    assert [(each.window, each.price) for each in found] == [(100, None), (8, FREE)]
+    options = offer(("a", None), config=config)
+    assert [(option.window, option.price) for option in options] == [(100, None), (8, FREE)]
 
 
 def test_a_sign_tells_apart_models_of_one_name():
-    one, other = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
-    assert one.sign != other.sign
-    assert len(f"model:use:{one.sign}") <= 64
+    first, second = (ModelOption(CandidateKind.GENERAL, provider, "m") for provider in ("a", "b"))
+    assert first.sign != second.sign
+    assert len(f"model:use:{first.sign}") <= 64
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Presets: their texts, what becomes of a session, what the config says."""
+"""Presets: their texts, their effect on a session, and their configuration."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def test_the_translators_text_names_its_languages():
 
 
 def test_a_model_comes_and_goes_with_its_preset():
-    told = apply_prompt(BARE, "tutor", "Ask.", ("engine", "m"))
-    assert (told.preset, told.system, told.provider, told.model_id) == (
+    tutored = apply_prompt(BARE, "tutor", "Ask.", ("engine", "m"))
+    assert (tutored.preset, tutored.system, tutored.provider, tutored.model_id) == (
         *("tutor", "Ask."),
         *("engine", "m"),
     )
-    assert clear_prompt(told, ("engine", "m")) == BARE
+    assert clear_prompt(tutored, ("engine", "m")) == BARE
 
 
 def test_a_model_that_the_person_chose_stays():
-    own = apply_prompt(BARE, "tutor", "Ask.", ("engine", "own"))
-    assert clear_prompt(own, ("engine", "m")).model_id == "own"
-    assert clear_prompt(own).model_id == "own"
+    with_own_model = apply_prompt(BARE, "tutor", "Ask.", ("engine", "own"))
+    assert clear_prompt(with_own_model, ("engine", "m")).model_id == "own"
+    assert clear_prompt(with_own_model).model_id == "own"
 
 
 def test_there_is_room_for_twenty_and_for_a_name_that_is_there():
@@ -64,38 +64,38 @@ def test_a_preset_has_a_title_in_every_language():
 
 
 def test_presets_are_read_in_their_order():
-    said = {
+    presets = {
         "b": {"title": TITLE, "prompt": " B. "},
         "a": {"title": TITLE, "prompt": "A", "model": {"provider": "p", "model": "m"}},
     }
-    first, second = ChatConfig.model_validate({"presets": said}).presets.values()
+    first, second = ChatConfig.model_validate({"presets": presets}).presets.values()
     assert (first.name, first.prompt, first.model) == ("b", "B.", None)
     assert (second.name, second.prompt, second.model.pair) == ("a", "A", ("p", "m"))
 
 
 @pytest.fixture
-def configured(tmp_path):
+def write_config(tmp_path):
     def write(presets):
         path = tmp_path / "config.yaml"
-        said = {"state_dir": ".", "providers": [ENGINE], "chat": {"presets": presets}}
-        path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        settings = {"state_dir": ".", "providers": [ENGINE], "chat": {"presets": presets}}
+        path.write_text(yaml.safe_dump(settings), encoding="utf-8")
         return load(path)
 
     return write
 
 
-def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configured):
+def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(write_config):
     model = {"provider": "engine", "model": "m"}
-    config = configured({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
+    config = write_config({"tutor": {"title": TITLE, "prompt": "Ask.", "model": model}})
     (tutor,) = config.chat.presets.values()
     assert (tutor.name, tutor.title_in("en"), tutor.prompt) == ("tutor", "Tutor", "Ask.")
-    assert [(name, each.pair) for name, each in config.named_models] == [
+    assert [(name, model.pair) for name, model in config.named_models] == [
         ("preset", ("engine", "m"))
     ]
 
 
 @pytest.mark.parametrize(
-    ("name", "more", "words"),
+    ("name", "fields", "message"),
     [
         ("voice", {}, "voice isn't valid; an example: tutor"),
         ("Tutor", {}, "Tutor isn't valid"),
@@ -109,6 +109,6 @@ def test_a_configured_preset_is_there_and_its_models_last_day_is_watched(configu
         ),
     ],
 )
-def test_what_is_wrong_with_a_configured_preset_is_told(configured, name, more, words):
-    with pytest.raises(ConfigError, match=words):
-        configured({name: {"title": TITLE, "prompt": "Ask.", **more}})
+def test_what_is_wrong_with_a_configured_preset_is_told(write_config, name, fields, message):
+    with pytest.raises(ConfigError, match=message):
+        write_config({name: {"title": TITLE, "prompt": "Ask.", **fields}})

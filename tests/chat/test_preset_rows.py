@@ -22,18 +22,18 @@ def presets(database):
 
 def test_presets_are_kept_in_order_and_each_persons_own(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
-    other = presets.put(BORIS, "Поэт", "Прозой.")
+    boris_preset = presets.put(BORIS, "Поэт", "Прозой.")
     strict = presets.put(ANNA, "Строгий", "Кратко.")
     assert presets.of(ANNA) == [poet, strict]
-    assert presets.find(ANNA, other.preset_id) is None
-    assert presets.find(BORIS, other.preset_id) == other
+    assert presets.find(ANNA, boris_preset.preset_id) is None
+    assert presets.find(BORIS, boris_preset.preset_id) == boris_preset
     assert poet.key == f"own:{poet.preset_id}"
 
 
 def test_a_preset_of_the_same_name_keeps_its_number(presets):
     poet = presets.put(ANNA, "Поэт", "Стихами.")
-    again = presets.put(ANNA, "Поэт", "Хокку.")
-    assert (again.preset_id, presets.of(ANNA)) == (poet.preset_id, [again])
+    same_preset = presets.put(ANNA, "Поэт", "Хокку.")
+    assert (same_preset.preset_id, presets.of(ANNA)) == (poet.preset_id, [same_preset])
 
 
 def test_nobody_deletes_what_is_not_theirs(presets):
@@ -45,8 +45,8 @@ def test_nobody_deletes_what_is_not_theirs(presets):
 
 def test_a_preset_that_no_key_opens_is_left_out(presets, database, url):
     presets.put(ANNA, "Поэт", "Стихами.")
-    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other:
-        assert OwnPresets(other).of(ANNA) == []
+    with open_database(url, cipher=Cipher({"other": bytes(32)}, "other")) as other_database:
+        assert OwnPresets(other_database).of(ANNA) == []
     (row,) = database.rows(PRESET.select())
     assert "Поэт" not in row["name"]
 

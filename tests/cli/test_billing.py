@@ -23,7 +23,7 @@ from merlin.db.migrations import migrate
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.billing.plan_shop import ANNA, BORIS, SAID, STARS, Counter, request_of
-from tests.support.plan_config import plans_of
+from tests.support.plan_config import make_plans
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -37,7 +37,7 @@ class At:
     def __init__(self, place, shop):
         self.place = place
         config = YooKassaConfig(base_url=shop.base_url, test=True)
-        self.shop = (plans_of(SAID), PaymentsConfig(yookassa=config))
+        self.shop = (make_plans(SAID), PaymentsConfig(yookassa=config))
         self.database = open_database(f"sqlite://{place}/state/merlin.db")
 
     def __enter__(self):

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from merlin.cli import check, import_export
 from merlin.core.errors import ConfigError
 from merlin.dataset.work_tree import work_tree
-from tests.support.dataset_tree import DATASET_YAML, example_yaml, good_files
+from tests.support.dataset_tree import DATASET_YAML, example_yaml, make_good_files
 
 pytestmark = pytest.mark.functional
 
@@ -28,7 +28,7 @@ app.add_typer(import_export.app)
 @pytest.fixture
 def datasets(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "datasets" / "neurotypology", good_files(60))
+    write(tmp_path / "datasets" / "neurotypology", make_good_files(60))
     return tmp_path / "datasets"
 
 
@@ -86,7 +86,7 @@ def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
 
 
 def test_a_warning_alone_ends_with_zero(datasets):
-    write(datasets / "small", good_files(12))
+    write(datasets / "small", make_good_files(12))
     code, report = check_result("datasets/small")
     assert code == 0
     assert [finding["severity"] for finding in report["findings"]] == ["warning"]

@@ -10,7 +10,7 @@ import pytest
 from merlin.cli import main
 from merlin.dataset.fix import ChangedMeanwhile, Fix, fix_files, replace_file
 from merlin.dataset.work_tree import read_index, work_tree
-from tests.support.dataset_tree import example_yaml, good_files
+from tests.support.dataset_tree import example_yaml, make_good_files
 
 pytestmark = pytest.mark.functional
 
@@ -28,7 +28,7 @@ BAD = {
 def repository(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_LANGUAGE", "en")
     monkeypatch.chdir(tmp_path)
-    write(tmp_path / "datasets" / "first", {**good_files(60), **BAD})
+    write(tmp_path / "datasets" / "first", {**make_good_files(60), **BAD})
     (tmp_path / "datasets/first/examples/face/q0001.yaml").chmod(0o755)
     git("init", "-q", "-b", "main")
     git("add", ".")
@@ -241,7 +241,7 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
     repository, tmp_path_factory, capsys
 ):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "second"
-    write(elsewhere, {**good_files(60), **BAD})
+    write(elsewhere, {**make_good_files(60), **BAD})
     before = contents(repository)
     assert main(["check", "--fix", "datasets/first", str(elsewhere)]) == 1
     assert f"{elsewhere} isn't in a readable git repository" in capsys.readouterr().err

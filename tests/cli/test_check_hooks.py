@@ -19,7 +19,7 @@ import yaml
 
 from merlin.cli import main
 from merlin.cli.commands import COMMANDS
-from tests.support.dataset_tree import example_yaml, good_files
+from tests.support.dataset_tree import example_yaml, make_good_files
 from tests.support.markdown_pages import ROOT
 
 pytestmark = pytest.mark.functional
@@ -46,7 +46,7 @@ def repository(tmp_path, monkeypatch):
     (programs / "merlin").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m merlin "$@"\n')
     (programs / "merlin").chmod(0o755)
     folder = tmp_path / "repository"
-    for path, text in good_files(60).items():
+    for path, text in make_good_files(60).items():
         write(folder / "datasets" / "first" / path, text)
     monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", str(ROOT))

@@ -18,7 +18,7 @@ from merlin.core.heartbeat import Heartbeat
 from merlin.db.processes import Heartbeats
 from merlin.wiring.context import opened
 from tests.support.pipeline_lab import KEY, Lab
-from tests.support.small_disk import fill, small_disk
+from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.functional
 
@@ -219,7 +219,7 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
             then = now - timedelta(minutes=1)
             Heartbeats(database).beat(Heartbeat("bot", "here", 2, then, then, "polls"))
         assert health_error(lab.config, "daemon") is None
-        filler = fill(state)
+        filler = fill_disk(state)
         code, told = run("health", "daemon")
         assert (code, f"The disk of {state} is full" in told.err) == (1, True)
         # No restart helps, and a heartbeat that could not be stored says nothing.

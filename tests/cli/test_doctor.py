@@ -27,12 +27,12 @@ from merlin.db.tables import JOB, MODEL
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import BOT_NAME, TOKEN
 from merlin.wiring.context import make_cipher, opened
-from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.certificates import create_certificate, encode_key, generate_key
 from tests.support.forge_standin import PROJECT, ForgeServer
 from tests.support.forge_standin import TOKEN as FORGE_TOKEN
 from tests.support.http_servers import Handler, serve_http
-from tests.support.pipeline_lab import Lab, command
-from tests.support.transaction_pooler import pooled
+from tests.support.pipeline_lab import Lab, run_command
+from tests.support.transaction_pooler import run_pooler
 
 pytestmark = pytest.mark.functional
 
@@ -201,9 +201,9 @@ MENDS = {
 
 def set_up_in_vain(lab, address, port, monkeypatch):
     """Let everything that doctor looks at beside what others test be wrong."""
-    key, folder = new_key(), lab.folder
-    (folder / "key.pem").write_bytes(key_pem(key))
-    (folder / "cert.pem").write_bytes(certificate_pem(key))
+    key, folder = generate_key(), lab.folder
+    (folder / "key.pem").write_bytes(encode_key(key))
+    (folder / "cert.pem").write_bytes(create_certificate(key))
     sunset = (utc_now() + timedelta(days=9)).date()
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
@@ -250,7 +250,7 @@ def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monke
 
 def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
     words = ("backup", "--config", str(fresh.path))
-    code, _, said = command(*words)
+    code, _, said = run_command(*words)
     assert (code, "othing" in said) == (1, True), said
     with opened(fresh.config) as database:
         now = utc_now()
@@ -261,7 +261,7 @@ def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_star
     assert examined(fresh, capsys)["backup"] == (True, ELSEWHERE)
     fresh.path.write_text(own, "utf-8")
     assert "the last backup is from" in examined(fresh, capsys)["backup"][1]
-    assert command(*words)[0] == 0
+    assert run_command(*words)[0] == 0
     assert examined(fresh, capsys)["backup"][0]
 
 
@@ -312,8 +312,8 @@ def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, 
 
 
 def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
-    url = postgresql.make()
-    with pooled(url) as address:
+    url = postgresql.create()
+    with run_pooler(url) as address:
         for database, is_good, words in (
             (url, True, "of 57 connections in use"),
             (address, False, "Set pool_mode = session"),

@@ -24,7 +24,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import Cipher, key_id, load_or_make_key, new_key
 from merlin.db.migrations import migrate
 from merlin.db.tables import PRESET
-from tests.support.machine import need_root
+from tests.support.machine import require_root
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -220,7 +220,7 @@ def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
 
 
 def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
-    need_root("give a file to another user")
+    require_root("give a file to another user")
     path = place / "state" / "text.key"
     os.chown(path, 65534, 65533)
     path.chmod(0o640)
@@ -230,7 +230,7 @@ def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
 
 
 def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
-    need_root("give a folder to another user")
+    require_root("give a folder to another user")
     os.chown(tmp_path, 65534, 65533)
     load_or_make_key(tmp_path, None)
     now = (tmp_path / "text.key").stat()
@@ -238,7 +238,7 @@ def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
 
 
 def test_a_key_file_that_could_not_be_read_is_tried_again():
-    need_root("become another user")
+    require_root("become another user")
     # Its owner is mended without a change of its content; of pytest's folders nobody sees a file.
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)

@@ -13,7 +13,7 @@ from merlin.core.i18n import text
 from merlin.engine.conformance import CHECKS
 from merlin.engine.main import create_app
 from tests.support.http_servers import serve_app
-from tests.support.markdown_pages import page
+from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.functional
 KEY = "key-of-the-engine"
@@ -119,7 +119,7 @@ def test_checks_are_listed_with_their_titles_and_without_a_server(run):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_page_names_exactly_the_checks_that_there_are_and_their_number(language):
-    told = page("docs", language, "provider-test.md")
+    told = read_page("docs", language, "provider-test.md")
     rows = {name: row[1] for name, row in told.keys.items() if name in NAMES or "." in name}
     titles = {name: text(language, title_key(name)) for name in NAMES}
     assert rows == titles

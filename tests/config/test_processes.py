@@ -10,8 +10,8 @@ import pytest
 
 from merlin.config import credential, credentials_of, load, need_credentials, process_names, schema
 from merlin.core.errors import ConfigError
-from tests.support.full_config import CREDENTIALS, PROCESSES, everything
-from tests.support.machine import need_root
+from tests.support.full_config import CREDENTIALS, PROCESSES, full_config
+from tests.support.machine import require_root
 
 pytestmark = pytest.mark.unit
 
@@ -46,7 +46,7 @@ def test_without_a_repository_there_is_no_daemon(tmp_path):
 @pytest.fixture
 def whole_config(tmp_path):
     path = tmp_path / "config.yaml"
-    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     return load(path)
 
 
@@ -77,7 +77,7 @@ def test_run_names_every_credential_that_is_missing_at_once(whole_config, monkey
 
 
 def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monkeypatch):
-    need_root("become another user")
+    require_root("become another user")
     folder = tmp_path / "credentials"
     folder.mkdir()
     (folder / "MERLIN_TEXT_KEY").write_text("a")

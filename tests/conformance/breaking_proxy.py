@@ -15,7 +15,7 @@ from merlin.engine.conformance import run_checks, select_checks
 from merlin.engine.conformance.harness import LONG_EPOCHS, connect
 from merlin.engine.main import create_app
 from tests.support.http_servers import serve_app
-from tests.support.pausable_recall import held_bases
+from tests.support.pausable_recall import pausable_bases
 from tests.support.waiting import longest
 
 KEY = "key-of-the-engine"
@@ -171,7 +171,7 @@ def proxied(folder, wrap=Proxy):
         is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
         return gates[task.folder.name] if is_long else None
 
-    proxy = wrap(create_app(settings, bases=held_bases(settings, gate_of)), gates)
+    proxy = wrap(create_app(settings, bases=pausable_bases(settings, gate_of)), gates)
     with serve_app(proxy) as proxy.url:
         yield proxy
 

@@ -141,7 +141,7 @@ def test_the_first_base_that_can_be_tuned_is_taken(proxy):
 
     proxy.after = with_another
     outcomes = results(proxy.url, "jobs.create", "jobs.seed")
-    assert {one.result for one in outcomes.values()} == {"passed"}
+    assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
 
 def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
@@ -153,7 +153,7 @@ def test_a_model_that_knows_only_the_newer_limit_is_asked_by_it(proxy):
 
     proxy.before = newer
     outcomes = results(proxy.url, "chat.max_tokens", "stream.max_tokens")
-    assert {one.result for one in outcomes.values()} == {"passed"}
+    assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
 
 def test_words_of_a_server_cannot_move_a_terminal_or_tell_the_key(proxy):

@@ -30,7 +30,7 @@ def count(picture, colour, most_off=24):
     wanted = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
     pixels = picture.get_flattened_data()
     return sum(
-        max(abs(a - b) for a, b in zip(one, wanted, strict=True)) <= most_off for one in pixels
+        max(abs(a - b) for a, b in zip(pixel, wanted, strict=True)) <= most_off for pixel in pixels
     )
 
 

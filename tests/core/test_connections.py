@@ -25,7 +25,7 @@ from merlin.core.connections import (
 )
 from merlin.core.metrics import metrics_page
 from merlin.core.server import listen
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -82,7 +82,7 @@ class Served:
 
 
 def ended_count(served, reason):
-    return figure(served.metrics(), "merlin_http_connections_ended_total", reason=reason)
+    return metric_value(served.metrics(), "merlin_http_connections_ended_total", reason=reason)
 
 
 def rest_of(connection):
@@ -185,7 +185,7 @@ def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(short, half, reas
     told = [line for line in logs if line["event"] == "connections ended"]
     assert [(line["reason"], line["address"]) for line in told] == [(reason, "127.0.0.1")]
     assert ended_count(short, reason) == 1
-    wait_until(lambda: figure(short.metrics(), "merlin_http_connections") == 0)
+    wait_until(lambda: metric_value(short.metrics(), "merlin_http_connections") == 0)
 
 
 def test_a_second_call_that_is_half_sent_is_ended_too(short):

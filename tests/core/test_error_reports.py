@@ -14,7 +14,7 @@ from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
 from merlin.wiring.process import observe_process
 from tests.support.full_config import TOKEN
-from tests.support.http_servers import receiving
+from tests.support.http_servers import run_receiver
 
 pytestmark = pytest.mark.functional
 
@@ -40,7 +40,7 @@ with observe_process(Config(state_dir=Path(), database="sqlite:///none"), "bot")
 
 
 def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
-    with receiving() as sentry:
+    with run_receiver() as sentry:
         dsn = sentry.url.replace("http://", "http://a-public-key@").replace("/hook", "/42")
         ended = subprocess.run(
             [sys.executable, "-c", PROGRAM],

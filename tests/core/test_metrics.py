@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from merlin.core.metrics import counter, gauge, metric_name, metrics_page
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 
 pytestmark = pytest.mark.unit
 
@@ -25,7 +25,7 @@ def test_a_metric_without_samples_is_left_out():
 
 def test_seconds_since_1970_keep_their_milliseconds():
     page = metrics_page([gauge("a", "b", (1795176000.123, {}))]).decode()
-    assert figure(page, "a") == 1795176000.123
+    assert metric_value(page, "a") == 1795176000.123
 
 
 def test_a_name_holds_letters_digits_and_underscores_alone():

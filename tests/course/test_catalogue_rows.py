@@ -15,7 +15,15 @@ from merlin.dataset.verdicts import VerdictStatus
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX
-from tests.db.pipeline_rows import AT, FACE, World, checked, commit, examples, spec
+from tests.db.pipeline_rows import (
+    AT,
+    FACE,
+    PipelineRows,
+    make_checked_dataset,
+    make_commit,
+    make_examples,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +37,7 @@ TEXTS = (
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 @pytest.fixture
@@ -43,14 +51,16 @@ def card(**changes):
 
 
 def course_outcome(course, *findings, dataset=FACE):
-    return replace(checked(spec(dataset), examples(), findings), course=course)
+    return replace(
+        make_checked_dataset(make_spec(dataset), make_examples(), findings), course=course
+    )
 
 
 def push(world, position, course, *findings, dataset=FACE):
     """Record a commit whose course.yaml says this; it needs no build."""
     seen = course_outcome(course, *findings, dataset=dataset)
     outcome = Outcome(dataset, VerdictStatus.REJECTED, seen)
-    world.record(commit(position), [outcome], AT)
+    world.record(make_commit(position), [outcome], AT)
 
 
 def numbers(rows):
@@ -108,7 +118,7 @@ def test_a_course_that_is_gone_is_not_active_and_keeps_its_id(world, rows, check
     push(world, 1, card())
     before = rows.course(FACE)
     gone = Outcome(FACE, VerdictStatus.REJECTED if checked_ else VerdictStatus.REMOVED, checked_)
-    world.record(commit(2), [gone], AT)
+    world.record(make_commit(2), [gone], AT)
     assert rows.courses() == []
     assert rows.courses(active_only=False) == [replace(before, is_active=False)]
     push(world, 3, card())
@@ -157,7 +167,7 @@ def test_a_new_database_is_whole_and_one_with_commits_is_looked_through(empty_ur
         migrate(database)
         assert Catalogue(database).is_whole()
     with open_database(empty_url) as database:
-        World(database, clock).push(1, examples())
+        PipelineRows(database, clock).push(1, make_examples())
         for table in ("course_index", "material", "course_teacher", "course"):
             database.script(f"DROP TABLE {table};\n")
         database.sql("DELETE FROM migration WHERE name = ?", "m007_courses")

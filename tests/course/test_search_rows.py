@@ -10,16 +10,18 @@ from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
 from merlin.db.migrations import STEPS, migrate
 from merlin.db.tables import COURSE_INDEX, SEARCH_ENTRY
-from tests.db.pipeline_rows import AT, JUDGED, TaughtCourses, card, judged
+from tests.db.pipeline_rows import AT, JUDGED, CourseCatalogue, judged_courses, make_course
 
 pytestmark = pytest.mark.integration
 
-PYTHON = card("Питон", "Python", ("Язык для начала.", "A first language."), ["Циклы", "Списки"])
+PYTHON = make_course(
+    "Питон", "Python", ("Язык для начала.", "A first language."), ["Циклы", "Списки"]
+)
 
 
 @pytest.fixture
 def catalogue(database):
-    return TaughtCourses(database)
+    return CourseCatalogue(database)
 
 
 def recall(catalogue, group):
@@ -34,7 +36,7 @@ def recall(catalogue, group):
 
 
 def test_two_hundred_judged_queries_find_their_courses(catalogue):
-    catalogue.teach(judged())
+    catalogue.teach(judged_courses())
     assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
     for group, least in (("forms", 0.95), ("prefixes", 0.95), ("typos", 0.8), ("keyboard", 1.0)):
         reached, missed = recall(catalogue, group)
@@ -44,22 +46,28 @@ def test_two_hundred_judged_queries_find_their_courses(catalogue):
 def test_a_name_counts_more_than_a_description(catalogue):
     catalogue.teach(
         {
-            "about": card("Информатика", about=("Графы и снова графы, а ещё графы.", "")),
-            "named": card("Графы", about=("Теория.", "")),
+            "about": make_course("Информатика", about=("Графы и снова графы, а ещё графы.", "")),
+            "named": make_course("Графы", about=("Теория.", "")),
         }
     )
     assert catalogue.found("граф") == ["named", "about"]
 
 
 def test_all_words_must_be_there_in_either_language(catalogue):
-    catalogue.teach({"python": PYTHON, "other": card("Язык Си", "The C language")})
+    catalogue.teach({"python": PYTHON, "other": make_course("Язык Си", "The C language")})
     assert catalogue.found("питон язык") == ["python"]
     assert catalogue.found("python first") == ["python"]
     assert catalogue.found("питон машина") == []
 
 
 def test_letters_within_a_word_are_found_after_whole_words(catalogue):
-    catalogue.teach({"graph": card("Графы"), "geo": card("Географы мира"), "no": card("Химия")})
+    catalogue.teach(
+        {
+            "graph": make_course("Графы"),
+            "geo": make_course("Географы мира"),
+            "no": make_course("Химия"),
+        }
+    )
     assert catalogue.found("граф") == ["graph", "geo"]
     assert catalogue.found("мпьютер") == []
     assert catalogue.found("еографы МИ") == ["geo"]
@@ -68,13 +76,15 @@ def test_letters_within_a_word_are_found_after_whole_words(catalogue):
 
 @pytest.mark.parametrize("letters", ["50%", "a_b", "[x]", "*?", "«в»", "\\", "' OR 1=1"])
 def test_signs_are_taken_as_they_are(catalogue, letters):
-    catalogue.teach({"a": card(f"Курс {letters} здесь"), "b": card("Курс 501 aXb x OR 1")})
+    catalogue.teach(
+        {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
+    )
     kinds = catalogue.index.containing(letters.casefold(), "course", 10)
     assert kinds == [(catalogue.rows.course("a").course_id, 0)]
 
 
 def test_only_so_many_are_returned(catalogue):
-    catalogue.teach({f"graph-{n:02d}": card(f"Графы {n}") for n in range(12)})
+    catalogue.teach({f"graph-{n:02d}": make_course(f"Графы {n}") for n in range(12)})
     assert len(catalogue.found("графы", most=5)) == 5
     assert len(catalogue.found("раф", most=5)) == 5
 
@@ -89,12 +99,12 @@ def test_materials_are_found_by_title_kind_and_lesson(catalogue):
 
 
 def test_the_index_follows_each_commit(catalogue, database):
-    catalogue.teach({"python": PYTHON, "gone": card("Старое")})
+    catalogue.teach({"python": PYTHON, "gone": make_course("Старое")})
     assert catalogue.found("старое") == ["gone"]
-    catalogue.teach({"python": card("Змея", titles=["Множества"])})
+    catalogue.teach({"python": make_course("Змея", titles=["Множества"])})
     assert [catalogue.found(name) for name in ("питон", "старое", "змея")] == [[], [], ["python"]]
     assert (catalogue.materials("цикл"), len(catalogue.materials("множество"))) == ([], 1)
-    catalogue.teach({"python": card("Змея", active=False)})
+    catalogue.teach({"python": make_course("Змея", active=False)})
     assert catalogue.found("змея") == []
     assert database.rows(SEARCH_ENTRY.select()) == []
 
@@ -114,7 +124,7 @@ def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, 
     catalogue.teach({"python": PYTHON})
 
     def cut_off():
-        catalogue.teach({"python": card("Змея")})
+        catalogue.teach({"python": make_course("Змея")})
         raise KeyError
 
     with pytest.raises(KeyError):
@@ -123,8 +133,8 @@ def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, 
 
 
 def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
-    catalogue.teach(judged())
-    everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged()}
+    catalogue.teach(judged_courses())
+    everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
     for query in hostile(1000):
         found = catalogue.search(query, most=100)
         assert len(found.hits) <= len(everything)
@@ -146,7 +156,7 @@ def hostile(count):
 def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
-        catalogue = TaughtCourses(database).teach({"python": PYTHON})
+        catalogue = CourseCatalogue(database).teach({"python": PYTHON})
         undo(database)
         migrate(database, STEPS)
         assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0

@@ -25,7 +25,7 @@ def lab(tmp_path, provider):
 
 @pytest.fixture
 def waiting_notices(lab):
-    """Return who says which notices wait: key to arguments."""
+    """Return a function that reads the waiting notices: key to arguments."""
 
     def read():
         with lab.services() as services:

@@ -1,4 +1,4 @@
-"""A canary: a new model answers some people first, then all of them or nobody."""
+"""Canary releases: a new model first answers some people, then everyone or no one."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ LONG_AGO = "2026-01-01T00:00:00.000Z"
 def lab(request, tmp_path, provider):
     database = {}
     if request.param == "postgresql":
-        database["database"] = request.getfixturevalue("postgresql").emptied()
+        database["database"] = request.getfixturevalue("postgresql").reset()
     provider.behave(states=[])
     lab = Lab(tmp_path, provider.base_url, **database)
     lab.repository.dataset(canary=RULE)
@@ -50,33 +50,35 @@ def lab(request, tmp_path, provider):
     return lab
 
 
-def teach(lab, number):
-    """Let the next commit's model be made, proved and tried."""
+def train_next(lab, number):
+    """Commit, train, evaluate and start the canary of the next model."""
     lab.repository.example("trial", 1, answer=f"Слово номер {number}.")
     lab.repository.commit()
     lab.tick()
 
 
-def ask(lab, *users):
-    """Let these people ask; return how many questions ended how, by the version asked first."""
+def ask_questions(lab, *users):
+    """Let these people ask; count the results by the version that is asked first."""
 
     async def run(services):
         provider = lab.config.providers[0]
         answerer = OpenAIChat(provider.base_url, "stand-in")
-        desk = AnswerService({provider.name: answerer}, RetryPolicy(tries=1))
-        shelf, store, seen = ModelCatalogue(services.db), Store(services.db), Counter()
+        answer_service = AnswerService({provider.name: answerer}, RetryPolicy(tries=1))
+        catalogue, store, counts = ModelCatalogue(services.db), Store(services.db), Counter()
         try:
             for user in users:
-                wish = ModelRequest("trial", None, [], user_id=user)
-                first = first_candidate(shelf, wish)
-                route = candidates(shelf, store, wish, first)
-                reply = await desk.reply(route, (Message("user", "Да?"),), AnswerObserver())
+                request = ModelRequest("trial", None, [], user_id=user)
+                first = first_candidate(catalogue, request)
+                route = candidates(catalogue, store, request, first)
+                reply = await answer_service.reply(
+                    route, (Message("user", "Да?"),), AnswerObserver()
+                )
                 await store.do(lambda reply=reply: count_answer(services.db, reply))
-                seen[first.version, reply.ending.value] += 1
+                counts[first.version, reply.ending.value] += 1
         finally:
             store.close()
             await answerer.aclose()
-        return seen
+        return counts
 
     with lab.services() as services:
         return asyncio.run(run(services))
@@ -85,13 +87,13 @@ def ask(lab, *users):
 def versions(lab, users=range(1, 401)):
     """Return the version that would answer each of these people."""
     with reading_context(lab.config) as ctx:
-        shelf = ModelCatalogue(ctx.db)
-        wishes = [ModelRequest("trial", None, [], user_id=user) for user in users]
-        return [first_candidate(shelf, wish).version for wish in wishes]
+        catalogue = ModelCatalogue(ctx.db)
+        requests = [ModelRequest("trial", None, [], user_id=user) for user in users]
+        return [first_candidate(catalogue, request).version for request in requests]
 
 
-def stands(lab):
-    """Return what serves, the word that is shown of the newest verdict, and its reason."""
+def read_state(lab):
+    """Return the live build, the newest verdict's displayed status, and its reason."""
     with reading_context(lab.config) as ctx:
         verdict = newest(ctx)["trial"]
     return lab.status()["serving"]["build"], verdict.shown_word, verdict.reason
@@ -102,17 +104,17 @@ def notices_of(lab, key):
         return [notice for notice in Notices(services.db).waiting(100) if notice.key == key]
 
 
-def change(lab, table, **values):
+def update_table(lab, table, **values):
     with lab.services() as services:
         services.db.transact(lambda: services.db.change(table.update(values)))
 
 
-def tried(lab):
+def canary_rows(lab):
     with lab.services() as services:
         return services.db.rows(CANARY.select())
 
 
-def order(lab, kind, **arguments):
+def send_request(lab, kind, **arguments):
     with lab.services() as services:
         Requests(services.db).ask(kind, arguments, "user:1003")
     lab.tick("serve", "promote", rounds=2)
@@ -122,69 +124,71 @@ TRIED = ("trial-1", "canary", "canary")
 
 
 def test_a_new_model_answers_its_share_of_the_people_and_the_same_ones_each_time(lab):
-    assert set(versions(lab)) == {"trial-1"}, "the first model has nobody to be tried beside"
-    teach(lab, 1)
-    assert stands(lab) == TRIED
+    assert set(versions(lab)) == {"trial-1"}, "the first model needs no canary"
+    train_next(lab, 1)
+    assert read_state(lab) == TRIED
     first = versions(lab)
     assert 0.2 < first.count("trial-2") / len(first) < 0.4
     assert first == versions(lab)
-    assert versions(lab, [0]) == ["trial-1"], "nobody's question"
+    assert versions(lab, [0]) == ["trial-1"], "a question without a person"
     (notice,) = notices_of(lab, "notice-canary")
     assert "отвечает 30 %" in notice.text("ru").replace("\xa0", " ")
     with reading_context(lab.config) as ctx:
-        words = {model.title: model.display_state for model in models.recent(ctx, Actor.operator())}
-    assert words == {"trial-2": "canary", "trial-1": "serves"}
-    teach(lab, 2)
+        states = {
+            model.title: model.display_state for model in models.recent(ctx, Actor.operator())
+        }
+    assert states == {"trial-2": "canary", "trial-1": "serves"}
+    train_next(lab, 2)
     second = versions(lab)
-    assert "trial-2" not in second, "a newer model takes the place of the one that is tried"
+    assert "trial-2" not in second, "a newer model replaces the canary"
     people = [
-        {user for user, version in enumerate(each) if version != "trial-1"}
-        for each in (first, second)
+        {user for user, version in enumerate(versions_now) if version != "trial-1"}
+        for versions_now in (first, second)
     ]
-    assert people[0] - people[1], "another model is tried on other people"
+    assert people[0] - people[1], "each canary gets other people"
     assert people[1] - people[0]
 
 
 def test_time_and_enough_answers_let_it_serve_everybody(lab):
-    teach(lab, 1)
-    seen = ask(lab, *range(1, 121))
-    assert {ending for _, ending in seen} == {"whole"}
+    train_next(lab, 1)
+    counts = ask_questions(lab, *range(1, 121))
+    assert {ending for _, ending in counts} == {"whole"}
     lab.tick("promote", rounds=2)
-    assert stands(lab) == TRIED, "its time is not up"
-    change(lab, CANARY, until=LONG_AGO)
+    assert read_state(lab) == TRIED, "its time is not up"
+    update_table(lab, CANARY, until=LONG_AGO)
     lab.tick("promote")
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
     assert set(versions(lab)) == {"trial-2"}
-    assert not tried(lab)
+    assert not canary_rows(lab)
     assert len(notices_of(lab, "notice-serving")) == 2
 
 
 def test_where_too_few_asked_the_share_doubles_until_all_are_asked(lab):
-    teach(lab, 1)
+    train_next(lab, 1)
     shares, before = [], set()
-    while tried(lab):
+    while canary_rows(lab):
         people = {user for user, version in enumerate(versions(lab)) if version == "trial-2"}
         assert before <= people, "whom it answers it goes on answering"
         before = people
-        shares.append(tried(lab)[0]["share"])
-        change(lab, CANARY, until=LONG_AGO)
+        shares.append(canary_rows(lab)[0]["share"])
+        update_table(lab, CANARY, until=LONG_AGO)
         lab.tick("promote")
     assert shares == [0.3, 0.6, 1.0]
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
-def named(lab, build):
+def find_model(lab, build):
     with lab.services() as services:
         return Promotions(services.db).model(build)
 
 
 def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
-    teach(lab, 1)
-    broken = {"status": 503, "times": None, "only": {"model": named(lab, "trial-2").model_id}}
-    provider.faults.add(Fault("chat.create", FaultKind.STATUS, **broken))
-    ask(lab, *range(1, 61))
+    train_next(lab, 1)
+    fault = {"status": 503, "times": None, "only": {"model": find_model(lab, "trial-2").model_id}}
+    provider.faults.add(Fault("chat.create", FaultKind.STATUS, **fault))
+    ask_questions(lab, *range(1, 61))
     lab.tick("promote")
-    assert stands(lab) == ("trial-1", "gated", "canary-worse")
+    assert read_state(lab) == ("trial-1", "gated", "canary-worse")
     assert set(versions(lab)) == {"trial-1"}
     lab.tick("promote", rounds=3)
     (notice,) = notices_of(lab, "notice-canary-worse")
@@ -193,28 +197,28 @@ def test_a_model_that_fails_more_often_is_taken_back_and_held(lab, provider):
     assert bad["serving_bad"] == 0 < bad["serving_of"]
     assert f"осталось {bad['bad']} вопрос" in notice.text("ru")
     assert "got no answer from it" in notice.text("en")
-    order(lab, RequestKind.PROMOTE, model="trial-2")
-    assert stands(lab) == ("trial-2", "serving", "")
+    send_request(lab, RequestKind.PROMOTE, model="trial-2")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
 def test_where_both_fail_alike_neither_is_worse(lab, provider):
-    teach(lab, 1)
+    train_next(lab, 1)
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, times=None))
-    ask(lab, *range(1, 61))
+    ask_questions(lab, *range(1, 61))
     lab.tick("promote")
-    assert stands(lab) == TRIED
+    assert read_state(lab) == TRIED
 
 
 def dislike(lab, model_id, people):
-    """Let people be answered by a model and press 👎 twice each."""
+    """Let a model answer these people, and let each press 👎 twice."""
 
     def press(db):
         for user in people:
             session = Sessions(db, 1).open(ChatPlace(user, user))
             for update in (10 * user + 1, 10 * user + 2):
                 turn = Turns(db, 1).ask(Question(session.session_id, update, user, "Да?"), None)
-                said = StoredAnswer("Да.", provider="stand-in", model_id=model_id)
-                Turns(db, 1).write(update, said)
+                answer = StoredAnswer("Да.", provider="stand-in", model_id=model_id)
+                Turns(db, 1).write(update, answer)
                 Ratings(db, 1).rate(turn.turn_id, user, Rating.DOWN)
 
     with lab.services() as services:
@@ -222,15 +226,15 @@ def dislike(lab, model_id, people):
 
 
 def test_a_model_that_people_dislike_is_taken_back_and_a_person_counts_once(lab):
-    teach(lab, 1)
-    ask(lab, *range(1, 201))
-    dislike(lab, named(lab, "trial-1").model_id, range(1, 3))
-    dislike(lab, named(lab, "trial-2").model_id, range(10, 14))
+    train_next(lab, 1)
+    ask_questions(lab, *range(1, 201))
+    dislike(lab, find_model(lab, "trial-1").model_id, range(1, 3))
+    dislike(lab, find_model(lab, "trial-2").model_id, range(10, 14))
     lab.tick("promote")
-    assert stands(lab) == TRIED, "four people are too few"
-    dislike(lab, named(lab, "trial-2").model_id, range(20, 28))
+    assert read_state(lab) == TRIED, "four people are too few"
+    dislike(lab, find_model(lab, "trial-2").model_id, range(20, 28))
     lab.tick("promote")
-    assert stands(lab) == ("trial-1", "gated", "canary-worse")
+    assert read_state(lab) == ("trial-1", "gated", "canary-worse")
     (notice,) = notices_of(lab, "notice-canary-worse")
     reason = notice.arguments["reason"]["arguments"]
     assert (reason["sign"], reason["bad"], reason["serving_bad"]) == ("dislikes", 12, 2)
@@ -238,43 +242,43 @@ def test_a_model_that_people_dislike_is_taken_back_and_a_person_counts_once(lab)
 
 
 def test_a_pin_a_rollback_and_a_choice_by_hand_end_the_trial(lab):
-    teach(lab, 1)
-    order(lab, RequestKind.PIN, dataset="trial")
-    assert (stands(lab)[:2], tried(lab)) == (("trial-1", "training"), [])
-    order(lab, RequestKind.UNPIN, dataset="trial")
-    assert stands(lab) == TRIED
-    order(lab, RequestKind.PROMOTE, model="trial-2")
-    assert (stands(lab), tried(lab)) == (("trial-2", "serving", ""), [])
-    teach(lab, 2)
-    assert stands(lab) == ("trial-2", "canary", "canary")
-    order(lab, RequestKind.ROLLBACK, dataset="trial")
-    assert (stands(lab), tried(lab)) == (("trial-1", "superseded", ""), [])
+    train_next(lab, 1)
+    send_request(lab, RequestKind.PIN, dataset="trial")
+    assert (read_state(lab)[:2], canary_rows(lab)) == (("trial-1", "training"), [])
+    send_request(lab, RequestKind.UNPIN, dataset="trial")
+    assert read_state(lab) == TRIED
+    send_request(lab, RequestKind.PROMOTE, model="trial-2")
+    assert (read_state(lab), canary_rows(lab)) == (("trial-2", "serving", ""), [])
+    train_next(lab, 2)
+    assert read_state(lab) == ("trial-2", "canary", "canary")
+    send_request(lab, RequestKind.ROLLBACK, dataset="trial")
+    assert (read_state(lab), canary_rows(lab)) == (("trial-1", "superseded", ""), [])
     assert set(versions(lab)) == {"trial-1"}
 
 
 def test_a_model_whose_commit_left_the_line_is_tried_no_more(lab):
-    teach(lab, 1)
+    train_next(lab, 1)
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
     lab.tick(rounds=2)
-    assert not tried(lab)
-    assert stands(lab)[0] == "trial-1"
+    assert not canary_rows(lab)
+    assert read_state(lab)[0] == "trial-1"
     assert set(versions(lab)) == {"trial-1"}
 
 
 @pytest.mark.parametrize("state", ["gone", "revoked"])
 def test_a_tried_model_that_may_not_answer_any_more_answers_nobody(lab, state):
-    teach(lab, 1)
-    change(lab, MODEL, state="good")
-    row = named(lab, "trial-2").model_row
+    train_next(lab, 1)
+    update_table(lab, MODEL, state="good")
+    row = find_model(lab, "trial-2").model_row
     with lab.services() as services:
-        lost = MODEL.update({"state": state}).where(MODEL.id == row)
-        services.db.transact(lambda: services.db.change(lost))
+        update = MODEL.update({"state": state}).where(MODEL.id == row)
+        services.db.transact(lambda: services.db.change(update))
     assert set(versions(lab)) == {"trial-1"}
 
 
 def test_without_a_canary_a_new_model_serves_at_once(lab):
-    teach(lab, 1)
+    train_next(lab, 1)
     lab.repository.dataset()
-    teach(lab, 2)
-    assert stands(lab)[0] == "trial-3"
-    assert not tried(lab)
+    train_next(lab, 2)
+    assert read_state(lab)[0] == "trial-3"
+    assert not canary_rows(lab)

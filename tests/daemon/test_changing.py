@@ -1,4 +1,4 @@
-"""Edits become commits of the daemon, and their editors hear what they led to."""
+"""Edits are committed by the daemon, and their editors are notified of the result."""
 
 from __future__ import annotations
 
@@ -53,12 +53,12 @@ def changes(lab):
         yield changes_of(lab, database)
 
 
-def ask(lab, *edits, by=BORIS, subject=""):
-    asked = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC))
-    made = make_changes("trial", edits, asked, subject)
+def submit_edits(lab, *edits, by=BORIS, subject=""):
+    change_request = ChangeRequest(telegram_editor(7, "Борис"), by, datetime.now(UTC))
+    submitted = make_changes("trial", edits, change_request, subject)
     with changes(lab) as rows:
-        rows.put(made)
-    return made[0].change_id
+        rows.put(submitted)
+    return submitted[0].change_id
 
 
 def test_a_file_name_that_is_no_text_stops_no_editing(lab):
@@ -71,11 +71,11 @@ def test_a_file_name_that_is_no_text_stops_no_editing(lab):
         assert FileIndex(services.db).one("trial", "q0").text == NEW
 
 
-def add(name, text=NEW, before=None):
+def new_file(name, text=NEW, before=None):
     return Edit(f"examples/{name}.yaml", before, text)
 
 
-def stands(lab, change_id):
+def read_change(lab, change_id):
     with changes(lab) as rows:
         return rows.get(change_id)
 
@@ -94,10 +94,10 @@ def blob(lab, name):
 
 
 def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
-    change_id = ask(lab, add("new"))
+    change_id = submit_edits(lab, new_file("new"))
     lab.tick("changes")
     head = lab.repository.git("rev-parse", "HEAD")
-    change = stands(lab, change_id)
+    change = read_change(lab, change_id)
     assert (change.state, change.commit, change.text) == (ChangeState.COMMITTED, head, None)
     assert lab.repository.git("log", "-1", "--format=%an %s") == "Борис Add example new"
     question = {"key": "page-source-quoted", "arguments": {"question": "Где новый вопрос?"}}
@@ -112,28 +112,28 @@ def test_an_edit_becomes_a_commit_and_its_editor_is_told(lab):
 
 def test_the_verdict_comes_back_to_the_editor_with_the_difference(lab):
     lab.until_serving("trial-1")
-    ask(lab, add("new"))
+    submit_edits(lab, new_file("new"))
     lab.tick("changes")
     lab.until_serving("trial-2")
     lab.tick("changes", "changes")
-    told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
-    assert [notice["version"] for notice in told] == ["trial-2"]
-    assert told[0]["score"]["key"] == "change-score-against"
-    assert told[0]["score"]["arguments"]["before"] == "trial-1"
+    live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
+    assert [notice["version"] for notice in live_notices] == ["trial-2"]
+    assert live_notices[0]["score"]["key"] == "change-score-against"
+    assert live_notices[0]["score"]["arguments"]["before"] == "trial-1"
 
 
 def test_a_verdict_names_no_difference_to_a_model_that_was_asked_other_questions(lab):
     lab.until_serving("trial-1")
-    ask(lab, add("new", f"{NEW}split: test\n"))
+    submit_edits(lab, new_file("new", f"{NEW}split: test\n"))
     lab.tick("changes")
     lab.until_serving("trial-2")
     lab.tick("changes", "changes")
-    told = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
-    assert [notice["score"]["key"] for notice in told] == ["change-score"]
+    live_notices = [arguments for key, arguments in notices(lab, BORIS) if key.endswith("serving")]
+    assert [notice["score"]["key"] for notice in live_notices] == ["change-score"]
 
 
 def test_a_rejected_edit_is_told_with_its_reason(lab):
-    ask(
+    submit_edits(
         lab,
         Edit(
             "dataset.yaml",
@@ -142,100 +142,105 @@ def test_a_rejected_edit_is_told_with_its_reason(lab):
         ),
     )
     lab.tick("changes", "fetch", "changes")
-    key, told = notices(lab, BORIS)[-1]
-    assert (key, told["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
+    key, arguments = notices(lab, BORIS)[-1]
+    assert (key, arguments["reason"]["key"]) == ("notice-change-rejected-why", "verdict-rejected")
 
 
-def told_of(lab, key, like=""):
-    """Return who hears of the admins' newest notice of a key as an editor, or of one `like` it."""
-    arguments = [told for name, told in notices(lab, "admins") if name == key][-1]
+def notified_editors(lab, key, like=""):
+    """Return the editors notified of the admins' newest notice of a key, or of one `like` it."""
+    arguments = [values for name, values in notices(lab, "admins") if name == key][-1]
     with opened(lab.config) as database:
         return find_notified_editors(database, like or key, arguments)
 
 
 def test_who_made_an_edit_is_known_to_each_verdict_that_admins_hear_of(lab):
     lab.until_serving("trial-1")
-    assert told_of(lab, "notice-serving") == set()
-    ask(lab, add("new"))
+    assert notified_editors(lab, "notice-serving") == set()
+    submit_edits(lab, new_file("new"))
     lab.tick("changes")
     lab.until_serving("trial-2")
-    assert told_of(lab, "notice-serving") == {BORIS}
-    assert told_of(lab, "notice-serving", like="notice-deed-promote") == {BORIS}
-    seen = lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml")
-    ask(lab, Edit("dataset.yaml", seen, "title: x\n"), by="8")
+    assert notified_editors(lab, "notice-serving") == {BORIS}
+    assert notified_editors(lab, "notice-serving", like="notice-deed-promote") == {BORIS}
+    blob_before = lab.repository.git("rev-parse", "HEAD:datasets/trial/dataset.yaml")
+    submit_edits(lab, Edit("dataset.yaml", blob_before, "title: x\n"), by="8")
     lab.tick("changes", "fetch")
-    assert told_of(lab, "notice-rejected") == {"8"}
+    assert notified_editors(lab, "notice-rejected") == {"8"}
     lab.tick("changes")
-    assert told_of(lab, "notice-rejected") == {"8"}, "also once they were told"
+    assert notified_editors(lab, "notice-rejected") == {"8"}, "also after they were notified"
 
 
 def test_a_conflict_keeps_the_edit_and_tells_both_texts(lab):
-    seen = blob(lab, "q1")
+    blob_before = blob(lab, "q1")
     lab.repository.example("trial", 1, answer="Чужой ответ.")
     lab.repository.commit()
-    change_id = ask(lab, add("q1", NEW, seen))
+    change_id = submit_edits(lab, new_file("q1", NEW, blob_before))
     lab.tick("changes")
-    change = stands(lab, change_id)
+    change = read_change(lab, change_id)
     assert (change.state, change.text) == (ChangeState.CONFLICT, NEW)
     assert "Чужой ответ." in change.theirs.text
-    key, told = notices(lab, BORIS)[-1]
-    assert (key, told["ours"]) == ("notice-change-conflict", NEW)
-    assert "Чужой ответ." in told["theirs"]
+    key, arguments = notices(lab, BORIS)[-1]
+    assert (key, arguments["ours"]) == ("notice-change-conflict", NEW)
+    assert "Чужой ответ." in arguments["theirs"]
     with changes(lab) as rows:
         assert rows.resubmit(change_id, NEW, change.theirs.blob)
         assert not rows.resubmit(change_id, NEW, change.theirs.blob)
     lab.tick("changes")
-    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert read_change(lab, change_id).state is ChangeState.COMMITTED
     assert (lab.repository.folder / "datasets/trial/examples/q1.yaml").read_text("utf-8") == NEW
 
 
 def test_a_conflict_may_be_given_up(lab):
-    change_id = ask(lab, add("q1"))
+    change_id = submit_edits(lab, new_file("q1"))
     lab.tick("changes")
     with changes(lab) as rows:
         assert rows.give_up(change_id)
         assert not rows.give_up(change_id)
     lab.tick("changes")
-    assert stands(lab, change_id).state is ChangeState.REFUSED
+    assert read_change(lab, change_id).state is ChangeState.REFUSED
     assert lab.repository.git("status", "--porcelain") == ""
 
 
 def test_a_batch_is_one_commit_or_none(lab):
-    first = ask(
-        lab, add("a"), add("b", NEW.replace("новый", "другой")), subject="Import 2 examples"
+    first = submit_edits(
+        lab,
+        new_file("a"),
+        new_file("b", NEW.replace("новый", "другой")),
+        subject="Import 2 examples",
     )
     lab.tick("changes")
     assert lab.repository.git("log", "-1", "--format=%s") == "Import 2 examples"
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
-    second = ask(lab, add("c", NEW.replace("новый", "третий")), add("q1"))
+    second = submit_edits(lab, new_file("c", NEW.replace("новый", "третий")), new_file("q1"))
     lab.tick("changes")
-    assert stands(lab, second).state is ChangeState.CONFLICT
-    assert stands(lab, first).state is ChangeState.COMMITTED
+    assert read_change(lab, second).state is ChangeState.CONFLICT
+    assert read_change(lab, first).state is ChangeState.COMMITTED
     assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
     assert len([key for key, _ in notices(lab, BORIS) if key.endswith("committed")]) == 1
 
 
-class Leaving:
-    """The branch, on which somebody deletes everything between the claim and the push."""
+class DeletingBranch:
+    """A branch on which everything is deleted between the claim and the push."""
 
-    def __init__(self, branch, leave):
+    def __init__(self, branch, delete_all):
         self._branch = branch
-        self._leave = leave
+        self._delete_all = delete_all
 
     def __getattr__(self, name):
         return getattr(self._branch, name)
 
     def push(self, commit, head):
-        self._leave()
+        self._delete_all()
         return self._branch.push(commit, head)
 
 
 def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
-    ask(lab, add("new"))
+    submit_edits(lab, new_file("new"))
     with opened(lab.config) as database, lab.services() as services:
         changes_of(lab, database)
-        theirs = CHANGE.delete().where(CHANGE.by_whom == BORIS)
-        branch = Leaving(GitBranch(services.build_settings.source), lambda: database.change(theirs))
+        delete_edits = CHANGE.delete().where(CHANGE.by_whom == BORIS)
+        branch = DeletingBranch(
+            GitBranch(services.build_settings.source), lambda: database.change(delete_edits)
+        )
         notices_ = Notices(database)
         ChangeProcessor(database, branch, services.clock)()
         assert [notice for notice in notices_.waiting(100) if notice.to == BORIS] == []
@@ -245,33 +250,33 @@ def test_who_deleted_everything_meanwhile_is_told_nothing(lab):
 def test_what_can_never_be_written_is_refused_and_told(lab):
     (lab.repository.folder / "datasets/trial/examples/face").write_text("a file", "utf-8")
     lab.repository.commit()
-    change_id = ask(lab, add("face/fixation"))
+    change_id = submit_edits(lab, new_file("face/fixation"))
     lab.tick("changes")
-    assert stands(lab, change_id).state is ChangeState.REFUSED
-    key, told = notices(lab, BORIS)[-1]
-    assert (key, told["reason"]["key"]) == ("notice-change-refused", "change-in-the-way")
+    assert read_change(lab, change_id).state is ChangeState.REFUSED
+    key, arguments = notices(lab, BORIS)[-1]
+    assert (key, arguments["reason"]["key"]) == ("notice-change-refused", "change-in-the-way")
 
 
 def test_a_repository_that_takes_no_push_keeps_the_edit_waiting(lab):
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    change_id = ask(lab, add("new"))
+    change_id = submit_edits(lab, new_file("new"))
     with lab.services() as services:
         branch = GitBranch(services.build_settings.source)
-        still = ChangeProcessor(services.db, branch, services.clock, lambda: 0.0)
+        process = ChangeProcessor(services.db, branch, services.clock, lambda: 0.0)
         with pytest.raises(SourceError):
-            still()
-        assert still() is False, "it rests"
-    change = stands(lab, change_id)
+            process()
+        assert process() is False, "it pauses"
+    change = read_change(lab, change_id)
     assert (change.state, change.reason) == (ChangeState.WAITING, "change-checked-out")
     assert notices(lab, "admins")[-1][1]["reason"]["key"] == "change-checked-out"
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     lab.tick("changes")
-    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert read_change(lab, change_id).state is ChangeState.COMMITTED
     assert len(notices(lab, "admins")) == 1
 
 
-class Odd:
-    """The branch, where writing one change meets a bug."""
+class FaultyBranch:
+    """A branch on which writing one batch raises a bug."""
 
     def __init__(self, branch, batch_id):
         self._branch = branch
@@ -282,20 +287,20 @@ class Odd:
 
     def write(self, head, batch):
         if batch.batch_id == self._batch_id:
-            raise ValueError("something odd")
+            raise ValueError("a bug")
         return self._branch.write(head, batch)
 
 
 @contextmanager
-def at_work(lab, branch_of=lambda branch: branch):
-    """Yield the tick of changes with every pause over by the next call."""
+def run_processor(lab, branch_of=lambda branch: branch):
+    """Yield a change processor whose pauses are always over by the next call."""
     with lab.services() as services:
         branch = branch_of(GitBranch(services.build_settings.source))
         seconds = itertools.count(0, 10 * MAX_PAUSE_S)
         yield ChangeProcessor(services.db, branch, services.clock, lambda: float(next(seconds)))
 
 
-# No compression makes it small.
+# Random text, which cannot be compressed.
 NOISE = "".join(hashlib.sha256(bytes([number])).hexdigest() for number in range(256))
 LARGE = f"messages:\n  - user: Что это?\n  - assistant: {NOISE}\n"
 
@@ -313,43 +318,46 @@ def until_parked(changing):
 
 def test_an_edit_that_the_repository_refuses_is_parked_and_the_others_go_on(lab):
     refuse_large_pushes(lab)
-    bad = ask(lab, add("large", LARGE))
-    good = ask(lab, add("new"), by="8")
-    with at_work(lab) as changing:
+    bad = submit_edits(lab, new_file("large", LARGE))
+    good = submit_edits(lab, new_file("new"), by="8")
+    with run_processor(lab) as changing:
         assert until_parked(changing), "the next edit is committed at once"
-    assert stands(lab, good).state is ChangeState.COMMITTED
-    change = stands(lab, bad)
+    assert read_change(lab, good).state is ChangeState.COMMITTED
+    change = read_change(lab, bad)
     assert (change.state, change.text) == (ChangeState.PARKED, LARGE)
     assert "maximum allowed size" in change.arguments["reason"]
-    key, told = notices(lab, BORIS)[-1]
-    assert (key, told["change"]) == ("notice-change-parked", bad)
-    assert "maximum allowed size" in told["reason"]["arguments"]["reason"]
-    assert all(text(language, key, **told) for language in LANGUAGES)
+    key, arguments = notices(lab, BORIS)[-1]
+    assert (key, arguments["change"]) == ("notice-change-parked", bad)
+    assert "maximum allowed size" in arguments["reason"]["arguments"]["reason"]
+    assert all(text(language, key, **arguments) for language in LANGUAGES)
 
 
 def test_a_parked_edit_is_taken_up_again_and_told_again_where_it_is_refused_again(lab):
     refuse_large_pushes(lab)
-    bad = ask(lab, add("large", LARGE))
-    with at_work(lab) as changing:
+    bad = submit_edits(lab, new_file("large", LARGE))
+    with run_processor(lab) as changing:
         until_parked(changing)
         with changes(lab) as rows:
             assert rows.retry(bad)
             assert not rows.retry(bad)
-        assert (stands(lab, bad).state, stands(lab, bad).reason) == (ChangeState.WAITING, "")
+        assert (read_change(lab, bad).state, read_change(lab, bad).reason) == (
+            ChangeState.WAITING,
+            "",
+        )
         until_parked(changing)
-        told = [key for key, _ in notices(lab, BORIS) if key == "notice-change-parked"]
-        assert len(told) == 2
+        parked_keys = [key for key, _ in notices(lab, BORIS) if key == "notice-change-parked"]
+        assert len(parked_keys) == 2
         lab.repository.git("config", "--unset", "receive.maxInputSize")
         with changes(lab) as rows:
             assert rows.retry(bad)
         assert changing()
-    assert stands(lab, bad).state is ChangeState.COMMITTED
+    assert read_change(lab, bad).state is ChangeState.COMMITTED
 
 
 def test_a_parked_edit_may_be_taken_back(lab):
     refuse_large_pushes(lab)
-    bad = ask(lab, add("large", LARGE))
-    with at_work(lab) as changing:
+    bad = submit_edits(lab, new_file("large", LARGE))
+    with run_processor(lab) as changing:
         until_parked(changing)
     with changes(lab) as rows:
         assert rows.count_open(BORIS) == 1
@@ -360,40 +368,44 @@ def test_a_parked_edit_may_be_taken_back(lab):
 
 def test_a_parked_edit_of_nobody_in_the_chat_is_told_to_the_admins(lab):
     refuse_large_pushes(lab)
-    bad = ask(lab, add("large", LARGE), by="cli:boris")
-    with at_work(lab) as changing:
+    bad = submit_edits(lab, new_file("large", LARGE), by="cli:boris")
+    with run_processor(lab) as changing:
         until_parked(changing)
-    key, told = notices(lab, "admins")[-1]
-    assert (key, told["change"], told["by"]) == ("notice-change-parked-of", bad, "cli:boris")
-    assert all(bad in text(language, key, **told) for language in LANGUAGES)
+    key, arguments = notices(lab, "admins")[-1]
+    assert (key, arguments["change"], arguments["by"]) == (
+        "notice-change-parked-of",
+        bad,
+        "cli:boris",
+    )
+    assert all(bad in text(language, key, **arguments) for language in LANGUAGES)
 
 
 def test_an_edit_that_meets_a_bug_is_parked_and_the_others_go_on(lab):
-    bad = ask(lab, add("odd"))
-    good = ask(lab, add("new", NEW.replace("новый", "другой")))
-    with at_work(lab, lambda branch: Odd(branch, bad)) as changing:
+    bad = submit_edits(lab, new_file("odd"))
+    good = submit_edits(lab, new_file("new", NEW.replace("новый", "другой")))
+    with run_processor(lab, lambda branch: FaultyBranch(branch, bad)) as changing:
         for _ in range(REFUSALS):
             with pytest.raises(ValueError, match="odd"):
                 changing()
         assert changing()
-    assert stands(lab, bad).state is ChangeState.PARKED
-    assert stands(lab, good).state is ChangeState.COMMITTED
+    assert read_change(lab, bad).state is ChangeState.PARKED
+    assert read_change(lab, good).state is ChangeState.COMMITTED
 
 
 def test_what_a_dead_daemon_was_at_is_taken_up_again(lab):
-    change_id = ask(lab, add("new"))
+    change_id = submit_edits(lab, new_file("new"))
     with changes(lab) as rows:
         assert rows.claim().first.change_id == change_id
         assert rows.claim() is None
     lab.tick("changes")
-    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert read_change(lab, change_id).state is ChangeState.COMMITTED
 
 
 def test_the_files_that_editors_see_follow_the_commits(lab):
-    ask(lab, add("face/new"))
-    gone = blob(lab, "q3")
+    submit_edits(lab, new_file("face/new"))
+    deleted_blob = blob(lab, "q3")
     text = (lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text("utf-8")
-    ask(lab, Edit("examples/q3.yaml", gone, None))
+    submit_edits(lab, Edit("examples/q3.yaml", deleted_blob, None))
     lab.tick("changes", "fetch")
     with opened(lab.config) as database:
         shelf = FileIndex(database)
@@ -401,13 +413,13 @@ def test_the_files_that_editors_see_follow_the_commits(lab):
         assert (card.name, card.title["en"], card.examples) == ("trial", "Trial", 12)
         new = shelf.one("trial", "face/new")
         assert (new.text, new.blob) == (NEW, blob(lab, "face/new"))
-        assert [each.example_id for each in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
+        assert [file.example_id for file in shelf.find("НОВЫЙ вопрос")] == ["face/new"]
         ids = [example.example_id for example in shelf.examples("trial", limit=100)]
         assert "q3" not in ids
         assert ids[0] == "face/new"
         assert shelf.files("trial")[0].path == "dataset.yaml"
         assert {finding.rule for finding in shelf.findings("trial")} == {"few-examples"}
-        assert shelf.text(gone) == text, "what an editor took away can be put back"
+        assert shelf.text(deleted_blob) == text, "what an editor took away can be put back"
 
 
 def test_bytes_that_are_no_text_are_listed_without_one(lab):
@@ -438,9 +450,9 @@ def test_a_removed_dataset_is_on_no_shelf(lab):
 
 
 def test_an_edit_in_a_batch_that_is_settled_already_is_settled_once(lab):
-    change_id = ask(lab, add("new"))
+    change_id = submit_edits(lab, new_file("new"))
     with changes(lab) as rows:
         batch = rows.claim()
         rows.settle(batch, BatchResult("a" * 40))
         rows.put_aside(batch, ChangeState.WAITING, "change-raced", {})
-    assert stands(lab, change_id).state is ChangeState.COMMITTED
+    assert read_change(lab, change_id).state is ChangeState.COMMITTED

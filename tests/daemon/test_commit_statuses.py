@@ -1,4 +1,4 @@
-"""Commit statuses: the forge shows what each commit led to, each state once, whatever happens."""
+"""Commit statuses: the forge shows the result of each commit, each state once."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from tests.support.http_servers import serve_http
 pytestmark = pytest.mark.integration
 
 
-def show_on(lab, forge, **changes):
-    """Let the lab's commits be shown on this forge."""
+def connect_forge(lab, forge, **changes):
+    """Configure the lab to report commit statuses to this forge."""
     document = yaml.safe_load(lab.path.read_text("utf-8"))
     document["repository"]["statuses"] = {"kind": forge.kind, "url": forge.api, "project": PROJECT}
     document |= {"api": {"public_url": "https://merlin.example.com"}, "language": "en", **changes}
@@ -32,14 +32,14 @@ def show_on(lab, forge, **changes):
 def forge(request, lab, monkeypatch):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
     with serve_http(ForgeServer(request.param)) as server:
-        yield show_on(lab, server)
+        yield connect_forge(lab, server)
 
 
 @pytest.fixture
 def github(lab, monkeypatch):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", TOKEN)
     with serve_http(ForgeServer("github")) as server:
-        yield show_on(lab, server)
+        yield connect_forge(lab, server)
 
 
 def head(lab):
@@ -51,15 +51,15 @@ def test_a_commit_shows_what_it_led_to_from_its_build_to_its_model(lab, forge):
     assert forge.states(head(lab)) == ["pending"]
     lab.until_serving("trial-1")
     lab.tick("status")
-    shown = forge.of(head(lab))
-    assert shown[-1] == {
+    statuses = forge.statuses_of(head(lab))
+    assert statuses[-1] == {
         "state": "success",
         "context": "merlin/trial",
         "description": "trial-1 answers people",
         "target_url": f"https://merlin.example.com/admin/verdicts?commit={head(lab)}",
     }
     lab.tick("status", rounds=3)
-    assert forge.of(head(lab)) == shown
+    assert forge.statuses_of(head(lab)) == statuses
 
 
 def test_a_rejected_commit_fails_and_says_why(lab, forge):
@@ -67,7 +67,7 @@ def test_a_rejected_commit_fails_and_says_why(lab, forge):
     path.write_text("broken: [\n", encoding="utf-8")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
-    [document] = forge.of(commit)
+    [document] = forge.statuses_of(commit)
     assert document["state"] == ("failed" if forge.kind == "gitlab" else "failure")
     assert document["description"].startswith("not built: 1 error")
 
@@ -76,7 +76,7 @@ def test_a_failed_training_is_an_error_and_says_why(lab, forge, provider):
     provider.behave(ending="failed")
     lab.tick(rounds=8)
     lab.tick("status")
-    document = forge.of(head(lab))[-1]
+    document = forge.statuses_of(head(lab))[-1]
     assert document["state"] == ("failed" if forge.kind == "gitlab" else "error")
     assert document["description"].startswith("the training of trial-1 failed: job 1 failed")
 
@@ -85,7 +85,7 @@ def test_words_are_cut_to_what_the_forge_takes(lab, forge):
     with lab.services() as services:
         status = CommitStatus("merlin/trial", "failure", "неверно, " * 100)
         services.forge.set_status(head(lab), status)
-    [document] = forge.of(head(lab))
+    [document] = forge.statuses_of(head(lab))
     assert len(document["description"]) == min(LONGEST[forge.kind], 255)
     assert document["description"].endswith("…")
 
@@ -95,15 +95,15 @@ def test_each_dataset_has_a_line_of_its_own_and_one_that_goes_is_told(lab, githu
     commit = lab.repository.commit()
     lab.tick("fetch", "launch", "status")
     assert github.states(commit) == ["pending"]
-    [held] = github.of(commit, "merlin/second")
-    assert held["description"].startswith(
+    [status] = github.statuses_of(commit, "merlin/second")
+    assert status["description"].startswith(
         "second-1 isn't trained yet: waits for an admin to start it"
     )
     lab.repository.git("rm", "-rq", "datasets/second")
     commit = lab.repository.commit()
     lab.tick("fetch", "status")
     assert github.states(commit, "merlin/second") == ["success"]
-    assert github.of(commit) == []
+    assert github.statuses_of(commit) == []
 
 
 def test_a_forge_that_is_away_stands_in_nobodys_way_and_is_told_later(lab, github, waiting_notices):

@@ -1,4 +1,4 @@
-"""Courses follow the branch: from a commit's course.yaml to what `merlin courses` lists."""
+"""Courses follow the branch: from a commit's course.yaml to the output of `merlin courses`."""
 
 from __future__ import annotations
 
@@ -14,67 +14,67 @@ pytestmark = pytest.mark.integration
 LECTURE = {"lesson": 1, "type": "lecture", "title": {"ru": "Начало"}, "text": "materials/one.md"}
 
 
-def card(lab, dataset="trial", **changes):
+def write_course(lab, dataset="trial", **changes):
     folder = lab.repository.folder / "datasets" / dataset
     (folder / "materials").mkdir(exist_ok=True)
     (folder / "materials" / "one.md").write_text("# Начало\n", encoding="utf-8")
-    said = {"semester": 1, "name": {"ru": "Проба"}, "materials": [LECTURE], **changes}
-    (folder / "course.yaml").write_text(yaml.safe_dump(said, allow_unicode=True), "utf-8")
+    spec = {"semester": 1, "name": {"ru": "Проба"}, "materials": [LECTURE], **changes}
+    (folder / "course.yaml").write_text(yaml.safe_dump(spec, allow_unicode=True), "utf-8")
     lab.repository.commit("Tell of the course")
 
 
-def listed(lab):
+def list_courses(lab):
     with reading_context(lab.config) as ctx:
         return {course.slug: course for course in active(ctx).courses}
 
 
 def test_a_commit_is_followed_by_its_course(lab):
-    card(lab)
+    write_course(lab)
     lab.tick("fetch")
-    assert listed(lab)["trial"].title("en") == "Проба"
-    card(lab, name={"ru": "Иначе", "en": "Else"})
+    assert list_courses(lab)["trial"].title("en") == "Проба"
+    write_course(lab, name={"ru": "Иначе", "en": "Else"})
     lab.tick("fetch")
-    assert listed(lab)["trial"].title("en") == "Else"
+    assert list_courses(lab)["trial"].title("en") == "Else"
 
 
 def test_a_broken_course_file_is_told_and_the_old_course_stays(lab, waiting_notices):
-    card(lab)
+    write_course(lab)
     lab.tick("fetch")
-    card(lab, semester=99)
+    write_course(lab, semester=99)
     lab.tick("fetch")
-    assert listed(lab)["trial"].semester == 1
+    assert list_courses(lab)["trial"].semester == 1
     assert waiting_notices()["notice-findings"]["place"].startswith("course.yaml:")
 
 
 def test_a_course_that_is_taken_away_is_not_listed(lab):
-    card(lab)
+    write_course(lab)
     lab.tick("fetch")
     (lab.repository.folder / "datasets/trial/course.yaml").unlink()
     lab.repository.commit()
     lab.tick("fetch")
-    assert listed(lab) == {}
+    assert list_courses(lab) == {}
 
 
 def test_a_branch_set_back_has_the_courses_that_it_had(lab):
-    card(lab)
+    write_course(lab)
     lab.tick("fetch")
-    card(lab, semester=5)
+    write_course(lab, semester=5)
     lab.tick("fetch")
     lab.repository.git("reset", "-q", "--hard", "HEAD~1")
     lab.tick("fetch")
-    assert listed(lab)["trial"].semester == 1
+    assert list_courses(lab)["trial"].semester == 1
 
 
 def test_a_database_from_before_courses_is_filled_at_the_next_look(lab):
-    card(lab)
+    write_course(lab)
     lab.tick("fetch")
     with lab.services() as services:
         db = services.db
         for table in ("material", "course_teacher", "course"):
             db.sql(f"DELETE FROM {table}")  # noqa: S608 - our own names
         mark_incomplete(db)
-    assert listed(lab) == {}
+    assert list_courses(lab) == {}
     lab.tick("fetch")
-    assert list(listed(lab)) == ["trial"]
+    assert list(list_courses(lab)) == ["trial"]
     with lab.services() as services:
         assert Catalogue(services.db).is_whole()

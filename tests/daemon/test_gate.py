@@ -1,4 +1,4 @@
-"""The gate: which new model may take the place of the one that serves, and who may overrule it."""
+"""The gate: which new model may replace the live one, and who may override it."""
 
 from __future__ import annotations
 
@@ -28,18 +28,19 @@ VERA = "user:1003"
 def lab(request, tmp_path, provider):
     database = {}
     if request.param == "postgresql":
-        database["database"] = request.getfixturevalue("postgresql").emptied()
+        database["database"] = request.getfixturevalue("postgresql").reset()
     provider.behave(states=[])
     return Lab(tmp_path, provider.base_url, **database)
 
 
 @pytest.fixture
 def teach(lab, provider):
-    """Return what lets the next commit's model answer every test question alike."""
-    words = iter(range(1, 100))
+    """Return a function that commits and trains a model which gives the same answer to every test
+    question."""
+    numbers = iter(range(1, 100))
 
     def commit(answer, rounds=1):
-        lab.repository.example("trial", 1, answer=f"Слово номер {next(words)}.")
+        lab.repository.example("trial", 1, answer=f"Слово номер {next(numbers)}.")
         lab.repository.commit()
         provider.behave(fixed_answer=answer)
         lab.tick(rounds=rounds)
@@ -47,16 +48,16 @@ def teach(lab, provider):
     return commit
 
 
-def write(lab, yes, no=0, gate="not_worse", **changes):
-    """Write a dataset with so many test questions that yes answers rightly, and no."""
+def write(lab, right_count, wrong_count=0, gate="not_worse", **changes):
+    """Write a dataset with test questions that "yes" answers correctly, and "no"."""
     lab.repository.dataset(count=12, tests=0, gate=gate, **changes)
-    for number in range(20, 20 + yes + no):
-        answer = YES if number < 20 + yes else NO
+    for number in range(20, 20 + right_count + wrong_count):
+        answer = YES if number < 20 + right_count else NO
         lab.repository.example("trial", number, answer=answer, is_test=True)
 
 
-def stands(lab):
-    """Return what serves, the word that is shown of the newest verdict, and its reason."""
+def read_state(lab):
+    """Return the live build, the newest verdict's displayed status, and its reason."""
     with reading_context(lab.config) as ctx:
         verdict = newest(ctx)["trial"]
     serving = lab.status()["serving"]
@@ -74,20 +75,22 @@ def accept(lab, name, by=VERA):
         return Gates(services.db).accept(model, by)
 
 
-def ask(lab, kind, **arguments):
+def send_request(lab, kind, **arguments):
     with lab.services() as services:
         Requests(services.db).ask(kind, arguments, VERA)
     lab.tick("serve")
 
 
 def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accepts_it(lab, teach):
-    write(lab, yes=1, no=20)
+    write(lab, right_count=1, wrong_count=20)
     teach(YES)
     teach(NO)
-    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with reading_context(lab.config) as ctx:
-        held = {model.build: model.display_state for model in models.recent(ctx, Actor.operator())}
-    assert held == {"trial-1": "serves", "trial-2": "held"}
+        states = {
+            model.build: model.display_state for model in models.recent(ctx, Actor.operator())
+        }
+    assert states == {"trial-1": "serves", "trial-2": "held"}
     with lab.services() as services:
         before = services.db.rows(VERDICT.select())
     lab.tick("promote", rounds=3)
@@ -95,158 +98,161 @@ def test_one_answer_that_is_wrong_now_holds_a_better_model_until_an_editor_accep
         assert services.db.rows(VERDICT.select()) == before, "judged once"
     (notice,) = notices_of(lab)
     assert (notice.to, notice.arguments["version"]) == ("admins", "trial-2")
-    for language, words in (("ru", "неверно отвечает на 1 "), ("en", "gets 1 test question wrong")):
-        said = notice.text(language)
-        assert words in said
-        assert "✗ Что значит слово номер 20" in said
-        assert f"→ {NO}" in said, "what is to be accepted"
+    for language, expected in (
+        ("ru", "неверно отвечает на 1 "),
+        ("en", "gets 1 test question wrong"),
+    ):
+        message = notice.text(language)
+        assert expected in message
+        assert "✗ Что значит слово номер 20" in message
+        assert f"→ {NO}" in message, "what is to be accepted"
     assert accept(lab, "trial-2") == 1
     lab.tick("promote")
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
     with lab.services() as services:
         (row,) = services.db.rows(ACCEPTED_LOSS.select())
     assert (row["example_id"], row["by_whom"]) == ("q20", VERA)
 
 
 def test_what_was_accepted_holds_no_later_model_while_the_answer_stays(lab, teach):
-    write(lab, yes=1, no=20)
+    write(lab, right_count=1, wrong_count=20)
     teach(YES)
     teach(NO)
     accept(lab, "trial-2")
     lab.tick("promote")
-    ask(lab, RequestKind.ROLLBACK, dataset="trial")
-    assert stands(lab)[0] == "trial-1"
+    send_request(lab, RequestKind.ROLLBACK, dataset="trial")
+    assert read_state(lab)[0] == "trial-1"
     teach(NO)
-    assert stands(lab)[0] == "trial-3", "the same loss again"
-    ask(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
+    assert read_state(lab)[0] == "trial-3", "the same loss again"
+    send_request(lab, RequestKind.ROLLBACK, dataset="trial", to="trial-1")
     lab.repository.example("trial", 20, answer=f"{YES} Правда.", is_test=True)
     teach(f"{YES} Правда.")
-    assert stands(lab)[0] == "trial-4"
+    assert read_state(lab)[0] == "trial-4"
     teach(NO)
-    assert stands(lab) == ("trial-4", "gated", "gate-lost"), "another answer was accepted"
+    assert read_state(lab) == ("trial-4", "gated", "gate-lost"), "another answer was accepted"
 
 
 def test_refusals_hold_only_where_they_are_more_than_chance(lab, teach):
-    write(lab, yes=ENOUGH)
+    write(lab, right_count=ENOUGH)
     teach(YES)
     teach(DECLINED)
-    assert stands(lab) == ("trial-1", "gated", "gate-worse")
+    assert read_state(lab) == ("trial-1", "gated", "gate-worse")
     (notice,) = notices_of(lab)
     assert "– Что" in notice.text("en")
     assert "35" in notice.text("en").splitlines()[-2], "five are listed"
     assert accept(lab, "trial-2") == ENOUGH
     lab.tick("promote")
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_of_fewer_than_forty_questions_only_a_wrong_answer_holds(lab, teach):
-    write(lab, yes=ENOUGH - 1)
+    write(lab, right_count=ENOUGH - 1)
     teach(YES)
     teach(DECLINED)
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
 def test_with_too_few_test_questions_the_gate_holds_nothing(lab, teach):
-    write(lab, yes=9)
+    write(lab, right_count=9)
     teach(YES)
     teach(NO)
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_without_the_key_nothing_is_held(lab, teach):
-    write(lab, yes=20, gate="none")
+    write(lab, right_count=20, gate="none")
     teach(YES)
     teach(NO)
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_a_commit_that_lifts_the_gate_lets_the_held_model_serve(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
-    assert stands(lab)[0] == "trial-1"
+    assert read_state(lab)[0] == "trial-1"
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
     path.write_text(path.read_text("utf-8").replace("gate: not_worse", "gate: none"), "utf-8")
     lab.repository.commit()
     lab.tick(rounds=2)
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_a_floor_holds_the_first_model_too_and_nothing_can_be_accepted(lab, teach):
-    write(lab, yes=8, no=12, gate={"floor": {"right": 0.5}})
+    write(lab, right_count=8, wrong_count=12, gate={"floor": {"right": 0.5}})
     teach(YES)
-    assert stands(lab) == (None, "gated", "gate-floor")
+    assert read_state(lab) == (None, "gated", "gate-floor")
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-1")
     assert caught.value.key == "gate-nothing-to-accept"
     (notice,) = notices_of(lab)
     assert "8 of 20" in notice.text("en")
     teach(NO)
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_an_admin_may_let_a_held_model_serve(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
-    ask(lab, RequestKind.PROMOTE, model="trial-2")
-    assert stands(lab) == ("trial-2", "serving", "")
+    send_request(lab, RequestKind.PROMOTE, model="trial-2")
+    assert read_state(lab) == ("trial-2", "serving", "")
     lab.tick(rounds=2)
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
 def test_a_newer_model_that_is_not_worse_replaces_a_held_one(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
     teach(NO)
-    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-2")
     assert caught.value.key == "gate-not-held", "a newer one waits in its place"
     teach(YES)
-    assert stands(lab) == ("trial-4", "serving", "")
+    assert read_state(lab) == ("trial-4", "serving", "")
     with pytest.raises(Refused):
         accept(lab, "trial-3")
     with lab.services() as services:
-        words = [row["word"] for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))]
-    assert words == ["serving", "superseded", "superseded", "serving"]
+        statuses = [row["word"] for row in services.db.rows(VERDICT.select().order_by(VERDICT.id))]
+    assert statuses == ["serving", "superseded", "superseded", "serving"]
 
 
 def test_a_revert_of_the_commit_ends_the_hold(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=2)
-    assert stands(lab) == ("trial-1", "serving", "")
+    assert read_state(lab) == ("trial-1", "serving", "")
 
 
 def test_a_commit_that_joins_a_held_model_is_held_too_and_told_once(lab, teach, provider):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick("fetch", "launch", "promote")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick(rounds=2)
-    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     assert len(notices_of(lab)) == 1
     assert len(provider.jobs_created()) == 2
     assert accept(lab, "trial-2") == 20
     lab.tick("promote")
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
 def test_a_rollback_is_not_undone_by_a_held_model(lab, teach):
-    write(lab, yes=20, no=20)
+    write(lab, right_count=20, wrong_count=20)
     teach(DECLINED)
     teach(YES)
     teach(NO)
-    assert stands(lab) == ("trial-2", "gated", "gate-lost")
-    ask(lab, RequestKind.ROLLBACK, dataset="trial")
+    assert read_state(lab) == ("trial-2", "gated", "gate-lost")
+    send_request(lab, RequestKind.ROLLBACK, dataset="trial")
     lab.tick(rounds=2)
-    assert stands(lab) == ("trial-1", "superseded", ""), "trial-3 is not worse than trial-1"
+    assert read_state(lab) == ("trial-1", "superseded", ""), "trial-3 is not worse than trial-1"
 
 
 def lose(lab, build, state):
@@ -257,16 +263,16 @@ def lose(lab, build, state):
 
 
 def test_where_the_serving_model_is_gone_a_held_one_is_better_than_none(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     teach(NO)
     lose(lab, "trial-1", "gone")
     lab.tick("promote")
-    assert stands(lab)[0] == "trial-2"
+    assert read_state(lab)[0] == "trial-2"
 
 
 def revoke(lab, example_id):
-    """Let somebody take back the consent to an example; return what serves then."""
+    """Withdraw the consent to an example; return the live build after it."""
     row = {"dataset": "trial", "example_id": example_id, "at": "2026-11-22T00:00:00.000Z"}
     with lab.services() as services:
         services.db.transact(lambda: services.db.add_new(REVOKED_EXAMPLE, row))
@@ -276,53 +282,53 @@ def revoke(lab, example_id):
 
 
 def test_where_a_consent_takes_the_serving_model_a_held_one_serves_at_once(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
     teach(NO)
-    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     assert revoke(lab, "q2") == "trial-2"
     lab.tick("promote")
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
 
 
 def test_a_floor_leaves_nobody_without_a_model_who_had_one(lab, teach):
-    write(lab, yes=20, gate={"floor": {"right": 0.5}})
+    write(lab, right_count=20, gate={"floor": {"right": 0.5}})
     teach(YES)
     assert revoke(lab, "q2") is None
     (lab.repository.folder / "datasets/trial/examples/q2.yaml").unlink()
     teach(NO)
-    assert stands(lab) == ("trial-2", "serving", "")
+    assert read_state(lab) == ("trial-2", "serving", "")
     teach(NO)
-    assert stands(lab) == ("trial-2", "gated", "gate-floor")
+    assert read_state(lab) == ("trial-2", "gated", "gate-floor")
 
 
 def test_a_serving_model_whose_answers_were_not_kept_is_asked_to_be_compared(lab, teach, provider):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     with lab.services() as services:
         services.db.transact(lambda: services.db.change(PROOF_ANSWER.delete()))
-    asked = len(provider.calls("chat.create"))
+    call_count = len(provider.calls("chat.create"))
     provider.behave(fixed_answer="")
-    teach("")  # both answer as their bases do
-    assert len(provider.calls("chat.create")) == asked + 40
-    assert stands(lab)[0] == "trial-2"
+    teach("")  # both answer like their base models
+    assert len(provider.calls("chat.create")) == call_count + 40
+    assert read_state(lab)[0] == "trial-2"
 
 
 def test_a_pinned_model_stays_and_the_next_is_judged_when_it_is_free(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
-    ask(lab, RequestKind.PIN, dataset="trial")
+    send_request(lab, RequestKind.PIN, dataset="trial")
     teach(NO)
-    assert (stands(lab)[0], notices_of(lab)) == ("trial-1", [])
-    ask(lab, RequestKind.UNPIN, dataset="trial")
+    assert (read_state(lab)[0], notices_of(lab)) == ("trial-1", [])
+    send_request(lab, RequestKind.UNPIN, dataset="trial")
     lab.tick("promote")
-    assert stands(lab) == ("trial-1", "gated", "gate-lost")
+    assert read_state(lab) == ("trial-1", "gated", "gate-lost")
     assert len(notices_of(lab)) == 1
 
 
 def test_a_model_that_nobody_holds_cannot_be_accepted(lab, teach):
-    write(lab, yes=20)
+    write(lab, right_count=20)
     teach(YES)
     with pytest.raises(Refused) as caught:
         accept(lab, "trial-1")

@@ -1,4 +1,4 @@
-"""What an answer may be composed from: taught examples and passages as they lie in git."""
+"""Sources of a grounded answer: trained examples and passages as they are in git."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HEAP = """\
 def lab(request, tmp_path, provider):
     more = {}
     if request.param == "postgresql":
-        more = {"database": request.getfixturevalue("postgresql").emptied()}
+        more = {"database": request.getfixturevalue("postgresql").reset()}
     lab = Lab(tmp_path, provider.base_url, **more)
     lab.repository.dataset(count=30, tests=1)
     folder = lab.repository.folder / "datasets" / "trial"
@@ -45,19 +45,19 @@ def lab(request, tmp_path, provider):
 
 
 @pytest.fixture
-def found(lab):
-    """Return what finds the sources of a question by one cache."""
+def find(lab):
+    """Return a function that finds the sources of a question, with one cache."""
     cache = PassageCache()
 
-    def find(question, dataset="trial"):
+    def find_with_cache(question, dataset="trial"):
         with opened(lab.config) as database:
             return find_sources(database, cache, dataset, question)
 
-    return find
+    return find_with_cache
 
 
-def test_an_example_is_found_by_words_of_its_answer_in_other_forms(found):
-    first, *_ = found("Кто отдаст последние положенные элементы?")
+def test_an_example_is_found_by_words_of_its_answer_in_other_forms(find):
+    first, *_ = find("Кто отдаст последние положенные элементы?")
     assert (first.number, first.text.partition("\n")[2]) == (
         1,
         "Стек отдаёт последний положенный элемент.",
@@ -65,36 +65,36 @@ def test_an_example_is_found_by_words_of_its_answer_in_other_forms(found):
     assert first.question.startswith("Что значит слово номер 50")
 
 
-def test_a_passage_is_found_with_its_paragraph(found):
-    passages = [each for each in found("просеивания вниз после удаления") if each.material]
+def test_a_passage_is_found_with_its_paragraph(find):
+    passages = [each for each in find("просеивания вниз после удаления") if each.material]
     assert [(passage.material.text, passage.paragraph) for passage in passages] == [
         ("materials/heap.md", 1)
     ]
     assert "возвращает порядок" in passages[0].text
 
 
-def test_a_changed_text_is_found_as_it_is_now(lab, found):
-    assert not [each for each in found("бинарное дерево") if each.material]
+def test_a_changed_text_is_found_as_it_is_now(lab, find):
+    assert not [each for each in find("бинарное дерево") if each.material]
     heap = lab.repository.folder / "datasets" / "trial" / "materials" / "heap.md"
     heap.write_text(f"{HEAP}\nБинарное дерево не длиннее логарифма.\n", "utf-8")
     lab.repository.commit()
     lab.tick("fetch")
-    assert [each for each in found("бинарное дерево") if each.material]
+    assert [each for each in find("бинарное дерево") if each.material]
 
 
-def test_a_test_example_is_no_source(found):
-    assert not any("Очередь" in each.text for each in found("очередь отдаёт первый"))
+def test_a_test_example_is_no_source(find):
+    assert not any("Очередь" in each.text for each in find("очередь отдаёт первый"))
 
 
 @pytest.mark.parametrize(
     "question", ["", "а?", "«»()[]*\"'", "xyzzy plugh", "и к на", "NEAR OR AND NOT", "слово" * 900]
 )
-def test_what_has_no_word_in_common_has_no_source(found, question):
-    assert found(question) == []
+def test_what_has_no_word_in_common_has_no_source(find, question):
+    assert find(question) == []
 
 
-def test_another_dataset_has_nothing_of_this_one(found):
-    assert found("последний положенный элемент", "trial-2") == []
+def test_another_dataset_has_nothing_of_this_one(find):
+    assert find("последний положенный элемент", "trial-2") == []
 
 
 @pytest.mark.parametrize(
@@ -111,10 +111,10 @@ def test_another_dataset_has_nothing_of_this_one(found):
         ("", [], ""),
     ],
 )
-def test_an_answer_names_its_sources_or_has_none(found, answer, numbers, body):
-    sources = found("последний положенный элемент слова")[:2]
-    cited, said = read_citations(answer, sources)
-    assert ([each.number for each in cited], said) == (numbers, body)
+def test_an_answer_names_its_sources_or_has_none(find, answer, numbers, body):
+    sources = find("последний положенный элемент слова")[:2]
+    cited, text = read_citations(answer, sources)
+    assert ([source.number for source in cited], text) == (numbers, body)
 
 
 def test_paragraphs_are_counted_and_short_ones_go_with_the_next():

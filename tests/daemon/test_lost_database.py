@@ -1,4 +1,4 @@
-"""A lost database: builds get their numbers back from git notes, and no number is given twice."""
+"""A lost database: builds get their numbers back from git notes, and no number is used twice."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import pytest
 from merlin.app import builds
 from merlin.app.actor import Actor
 from merlin.wiring.context import reading_context
-from tests.support.migrated_databases import lose_database
+from tests.support.migrated_databases import drop_database
 
 pytestmark = pytest.mark.integration
 
 NOTES = "--ref=refs/notes/merlin"
 
 
-def lose(lab, *names):
-    """Delete the database, and what else of the state folder is named."""
-    lose_database(lab.config.database)
+def delete_state(lab, *names):
+    """Delete the database, and the named parts of the state folder."""
+    drop_database(lab.config.database)
     for name in names:
         shutil.rmtree(lab.config.state_dir / name)
 
 
-def numbers(lab, dataset="trial"):
-    """Return digest -> number of the builds that the database knows."""
+def build_numbers(lab, dataset="trial"):
+    """Return digest -> number of the builds in the database."""
     with reading_context(lab.config) as ctx:
         recent = builds.recent(ctx, Actor.operator(), dataset)
         return {build.digest: build.number for build in recent}
@@ -35,48 +35,50 @@ def push_notes(lab):
     lab.path.write_text(text.replace("interval_s: 0.2", "interval_s: 0.2\n  push: true"))
 
 
-def mirror_notes(lab, *words):
+def mirror_notes(lab, *arguments):
     mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
     return lab.repository.git(
-        mirror, "-c", "user.name=a", "-c", "user.email=a@b", "notes", NOTES, *words
+        mirror, "-c", "user.name=a", "-c", "user.email=a@b", "notes", NOTES, *arguments
     )
 
 
-def teach(lab, number, dataset="trial"):
+def commit_example(lab, number, dataset="trial"):
     lab.repository.example(dataset, number)
     return lab.repository.commit()
 
 
-def serve_three(lab):
-    """Take three builds to serving; return digest -> number of them all."""
+def train_three(lab):
+    """Train and promote three builds; return digest -> number of all."""
     lab.until_serving("trial-1")
     for build in (2, 3):
-        teach(lab, 50 + build)
+        commit_example(lab, 50 + build)
         lab.until_serving(f"trial-{build}")
-    return numbers(lab)
+    return build_numbers(lab)
 
 
 def test_the_same_bytes_get_their_number_again_and_new_ones_a_higher(lab):
-    known = serve_three(lab)
-    lose(lab, "builds")
+    numbers_before = train_three(lab)
+    delete_state(lab, "builds")
     lab.until_serving("trial-3")
-    assert numbers(lab).items() <= known.items()
-    teach(lab, 60)
+    assert build_numbers(lab).items() <= numbers_before.items()
+    commit_example(lab, 60)
     lab.until_serving("trial-4")
     lab.repository.git("revert", "--no-edit", "HEAD", "HEAD~1")
     lab.until_serving("trial-2")
-    assert {digest: known.get(digest, 4) for digest in numbers(lab)} == numbers(lab)
+    assert {
+        digest: numbers_before.get(digest, 4) for digest in build_numbers(lab)
+    } == build_numbers(lab)
 
 
 def test_notes_come_from_the_repository_when_the_whole_state_is_lost(lab):
     push_notes(lab)
-    known = serve_three(lab)
-    lose(lab, "builds", "mirror.git")
-    teach(lab, 60)
+    known = train_three(lab)
+    delete_state(lab, "builds", "mirror.git")
+    commit_example(lab, 60)
     lab.until_serving("trial-4")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.until_serving("trial-3")
-    assert known.items() & numbers(lab).items()
+    assert known.items() & build_numbers(lab).items()
 
 
 def test_a_state_from_a_backup_takes_the_newer_notes_into_account(lab):
@@ -84,60 +86,60 @@ def test_a_state_from_a_backup_takes_the_newer_notes_into_account(lab):
     lab.until_serving("trial-1")
     backup = lab.folder / "backup"
     shutil.copytree(lab.config.state_dir, backup)
-    teach(lab, 52)
+    commit_example(lab, 52)
     lab.until_serving("trial-2")
     shutil.rmtree(lab.config.state_dir)
     backup.rename(lab.config.state_dir)
-    teach(lab, 53)
+    commit_example(lab, 53)
     lab.until_serving("trial-3")
 
 
 def test_partly_missing_and_damaged_notes_lead_to_numbers_above_those_that_are_told(lab):
-    serve_three(lab)
+    train_three(lab)
     first, second, third = lab.repository.git("rev-list", "--reverse", "HEAD").split()
     mirror_notes(lab, "remove", first)
     mirror_notes(lab, "add", "-f", "-m", "merlin: dataset=trial verdict=se", second)
-    told = mirror_notes(lab, "show", third)
+    note = mirror_notes(lab, "show", third)
     damaged = f"\x01\n{'9' * 400}\nmerlin: dataset=trial verdict=x build=trial-99999 digest=1\n"
-    mirror_notes(lab, "add", "-f", "-m", damaged + told, third)
-    lose(lab, "builds")
-    teach(lab, 60)
+    mirror_notes(lab, "add", "-f", "-m", damaged + note, third)
+    delete_state(lab, "builds")
+    commit_example(lab, 60)
     lab.until_serving("trial-4")
 
 
 def test_a_build_that_no_note_tells_of_keeps_the_number_of_its_folder(lab):
     lab.until_serving("trial-1")
-    teach(lab, 52)
+    commit_example(lab, 52)
     lab.tick("fetch")
-    lose(lab)
-    teach(lab, 53)
+    delete_state(lab)
+    commit_example(lab, 53)
     lab.until_serving("trial-3")
 
 
 def test_numbers_of_two_datasets_are_kept_apart(lab):
     lab.until_serving("trial-1")
-    teach(lab, 52)
+    commit_example(lab, 52)
     lab.until_serving("trial-2")
     lab.repository.dataset("trial-2")
     lab.repository.commit()
     lab.until_serving("trial-2-1", "trial-2")
-    known = numbers(lab) | numbers(lab, "trial-2")
-    lose(lab, "builds")
+    known = build_numbers(lab) | build_numbers(lab, "trial-2")
+    delete_state(lab, "builds")
     lab.until_serving("trial-2")
     lab.until_serving("trial-2-1", "trial-2")
-    assert (numbers(lab) | numbers(lab, "trial-2")).items() <= known.items()
-    teach(lab, 60, "trial-2")
+    assert (build_numbers(lab) | build_numbers(lab, "trial-2")).items() <= known.items()
+    commit_example(lab, 60, "trial-2")
     lab.until_serving("trial-2-2", "trial-2")
 
 
 def test_a_number_that_two_notes_tell_of_is_given_once(lab):
     lab.until_serving("trial-1")
-    teach(lab, 52)
+    commit_example(lab, 52)
     lab.until_serving("trial-2")
     [first, second] = lab.repository.git("rev-list", "--reverse", "HEAD").split()
-    told = mirror_notes(lab, "show", second).replace("build=trial-2", "build=trial-1")
-    mirror_notes(lab, "add", "-f", "-m", told, second)
-    lose(lab, "builds")
+    note = mirror_notes(lab, "show", second).replace("build=trial-2", "build=trial-1")
+    mirror_notes(lab, "add", "-f", "-m", note, second)
+    delete_state(lab, "builds")
     lab.until_serving("trial-1")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.until_serving("trial-2")

@@ -1,4 +1,5 @@
-"""`merlin migrate`: the same build elsewhere, at a price told before, tested as any other."""
+"""`merlin migrate`: the same build trained elsewhere, for a price shown first, evaluated as any
+other."""
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from merlin.db.tables import JOB, REQUEST
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import reading
-from tests.daemon.test_lost_database import lose
+from tests.daemon.test_lost_database import delete_state
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
 from tests.support.pipeline_lab import DATASET, KEY, Lab
@@ -31,24 +32,25 @@ FREE = {"currency": "USD", "input": 0, "output": 0, "training": 0}
 
 
 @pytest.fixture
-def other():
+def other_provider():
     with ProviderStandIn(key="stand-in") as stand_in:
         yield stand_in
 
 
-def entry(name, stand_in, **more):
-    told = {"name": name, "base_url": stand_in.base_url, "credential": KEY, "settle_s": 0}
-    return {**told, "poll_s": 0.01, **more}
+def entry(name, stand_in, **options):
+    fields = {"name": name, "base_url": stand_in.base_url, "credential": KEY, "settle_s": 0}
+    return {**fields, "poll_s": 0.01, **options}
 
 
 @pytest.fixture
-def lab(tmp_path, provider, other):
-    """A dataset that serves by one provider; another one, and bases that went dark or will."""
+def lab(tmp_path, provider, other_provider):
+    """A live dataset of one provider, a second provider, and base models near or past their last
+    day."""
     priced = {"prices": {BASE: {**FREE, "training": 3}}}
     lab = Lab(
         tmp_path,
         provider.base_url,
-        providers=[entry("stand-in", provider), entry("other", other, **priced)],
+        providers=[entry("stand-in", provider), entry("other", other_provider, **priced)],
         models={
             "stand-in-base": {"price": FREE},
             "gpt-3.5-turbo-0125": {"price": FREE, "sunset": "2026-10-23"},
@@ -62,16 +64,16 @@ def lab(tmp_path, provider, other):
 
 @pytest.fixture
 def migrate(lab, capsys):
-    def command(to, *more):
+    def command(to, *options):
         capsys.readouterr()
-        code = main(["migrate", "trial", "--to", to, *more, "--config", str(lab.path)])
+        code = main(["migrate", "trial", "--to", to, *options, "--config", str(lab.path)])
         return code, capsys.readouterr()
 
     return command
 
 
-def until_there(lab, other):
-    """Tick until the model that the other provider made serves."""
+def until_other_serves(lab, other_provider):
+    """Tick until the other provider's model is live."""
     for _ in range(40):
         lab.tick()
         if lab.status()["serving"]["provider"] == "other":
@@ -79,44 +81,46 @@ def until_there(lab, other):
     raise AssertionError(lab.status())
 
 
-def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other, migrate):
+def test_the_same_build_is_trained_elsewhere_and_made_live(lab, provider, other_provider, migrate):
     before = lab.status()["serving"]["model"]
     code, captured = migrate("other/stand-in-base")
     assert code == 0, captured
     assert "trial-1" in captured.err
     assert "recipe.provider: other" in captured.err
     assert lab.status()["serving"]["model"] == before
-    until_there(lab, other)
-    now = lab.status()
-    assert (now["verdict"], now["serving"]["build"]) == ("serving", "trial-1")
-    names = [[file["filename"] for file in each.files()] for each in (provider, other)]
+    until_other_serves(lab, other_provider)
+    status = lab.status()
+    assert (status["verdict"], status["serving"]["build"]) == ("serving", "trial-1")
+    names = [
+        [file["filename"] for file in stand_in.files()] for stand_in in (provider, other_provider)
+    ]
     assert names[0] == names[1]
-    assert [len(each.jobs_created()) for each in (provider, other)] == [1, 1]
+    assert [len(stand_in.jobs_created()) for stand_in in (provider, other_provider)] == [1, 1]
     assert main(["models", "rollback", "trial", "--config", str(lab.path)]) == 0
     assert lab.status()["serving"]["model"] == before
 
 
 def test_what_stands_in_for_a_moved_model_and_what_is_warned_of_is_its_own_base(
-    lab, other, migrate
+    lab, other_provider, migrate
 ):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
     document = yaml.safe_load(lab.path.read_text())
     document["models"] |= {BASE: {"sunset": tomorrow()}, "stand-in-base": {"sunset": tomorrow()}}
     lab.path.write_text(yaml.safe_dump(document))
     lab.tick("watch")
     with lab.services() as services:
         (row,) = [ModelCatalogue(services.db).serving_row("trial")]
-        told = [notice.arguments for notice in Notices(services.db).waiting(100)]
+        warnings = [notice.arguments for notice in Notices(services.db).waiting(100)]
     assert json.loads(row["recipe"])["base_model"] == BASE
-    assert [arguments["model"] for arguments in told if "date" in arguments] == [BASE]
+    assert [arguments["model"] for arguments in warnings if "date" in arguments] == [BASE]
 
 
 def tomorrow():
     return (datetime.now(UTC).date() + timedelta(days=1)).isoformat()
 
 
-def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
+def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other_provider, migrate):
     code, captured = migrate(f"other/{BASE}")
     assert code == 1
     assert "$" in captured.err
@@ -125,19 +129,19 @@ def test_a_price_is_told_and_nothing_starts_without_a_yes(lab, other, migrate):
     with reading(lab.config) as database:
         assert database.rows(REQUEST.select().where(REQUEST.kind == "migrate")) == []
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
 
 
-def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, migrate):
+def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other_provider, migrate):
     code, captured = migrate(f"other/{BASE}", "--dry-run", "--json")
     quote = json.loads(captured.out)
     assert (code, quote["provider"], quote["base_model"]) == (0, "other", BASE)
     assert quote["cost_micro"] > 0
-    assert (quote["build"], quote["refusal"], other.jobs_created()) == ("trial-1", "", [])
+    assert (quote["build"], quote["refusal"], other_provider.jobs_created()) == ("trial-1", "", [])
 
 
 @pytest.mark.parametrize(
-    ("to", "words"),
+    ("to", "message"),
     [
         ("other", "PROVIDER/BASE"),
         ("other/", "PROVIDER/BASE"),
@@ -148,80 +152,84 @@ def test_a_trial_run_tells_the_price_to_programs_and_starts_nothing(lab, other, 
     ],
 )
 def test_what_cannot_be_is_refused_in_words_and_the_live_model_stays(
-    lab, other, migrate, to, words
+    lab, other_provider, migrate, to, message
 ):
     code, captured = migrate(to, "--yes")
     assert code == 1
-    assert words in captured.err
+    assert message in captured.err
     lab.tick(rounds=2)
-    assert (lab.status()["verdict"], other.jobs_created()) == ("serving", [])
+    assert (lab.status()["verdict"], other_provider.jobs_created()) == ("serving", [])
 
 
 def test_a_dataset_without_a_build_is_refused(lab, capsys):
-    words = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
-    assert main(words) == 1
+    arguments = ["migrate", "nothing", "--to", "other/stand-in-base", "--config", str(lab.path)]
+    assert main(arguments) == 1
     assert "nothing" in capsys.readouterr().err
 
 
-def test_while_its_job_is_under_way_nothing_else_is_started(lab, other, migrate):
-    other.behave(states=["running"] * 500)
+def test_while_its_job_is_under_way_nothing_else_is_started(lab, other_provider, migrate):
+    other_provider.behave(states=["running"] * 500)
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick("launch", "poll")
     code, captured = migrate(f"other/{BASE}", "--yes")
     assert code == 1
     assert "job 2 of trial is still training" in captured.err
-    assert len(other.jobs_created()) == 1
+    assert len(other_provider.jobs_created()) == 1
 
 
-def test_a_job_that_fails_there_leaves_the_live_model_and_may_be_tried_again(lab, other, migrate):
-    other.behave(ending="failed")
+def test_a_job_that_fails_there_leaves_the_live_model_and_may_be_tried_again(
+    lab, other_provider, migrate
+):
+    other_provider.behave(ending="failed")
     assert migrate("other/stand-in-base")[0] == 0
     lab.tick(rounds=8)
-    now = lab.status()
-    assert (now["verdict"], now["serving"]["provider"]) == ("failed", "stand-in")
-    other.behave(ending="succeeded")
+    status = lab.status()
+    assert (status["verdict"], status["serving"]["provider"]) == ("failed", "stand-in")
+    other_provider.behave(ending="succeeded")
     assert migrate("other/stand-in-base")[0] == 0
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
 
 
-def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other, capsys):
+def test_what_a_dying_sunset_holds_can_be_moved(tmp_path, provider, other_provider, capsys):
     dark = {"price": FREE, "sunset": "2026-10-23"}
-    both = [entry("stand-in", provider), entry("other", other)]
+    providers = [entry("stand-in", provider), entry("other", other_provider)]
     models = {"gpt-4": dark, "stand-in-base": {"price": FREE}}
-    lab = Lab(tmp_path, provider.base_url, providers=both, models=models)
+    lab = Lab(tmp_path, provider.base_url, providers=providers, models=models)
     lab.repository.dataset(recipe={"provider": "stand-in", "base_model": "gpt-4"})
     lab.repository.commit()
     lab.tick()
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-dark")
-    words = ["migrate", "trial", "--to", "other/stand-in-base", "--config", str(lab.path)]
-    assert main(words) == 0, capsys.readouterr()
+    arguments = ["migrate", "trial", "--to", "other/stand-in-base", "--config", str(lab.path)]
+    assert main(arguments) == 0, capsys.readouterr()
     lab.until_serving("trial-1")
-    assert (len(provider.jobs_created()), len(other.jobs_created())) == (0, 1)
+    assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (0, 1)
 
 
-def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(lab, other, migrate):
+def test_the_new_base_is_committed_and_its_commit_trains_nothing_twice(
+    lab, other_provider, migrate
+):
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
     code, captured = migrate("other/stand-in-base", "--commit", "--json")
     assert code == 0, captured
     document = yaml.safe_load((lab.repository.folder / "datasets/trial/dataset.yaml").read_text())
     assert document["recipe"] == {**DATASET["recipe"], "provider": "other"}
     assert json.loads(captured.out)["commit"]
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
     lab.tick(rounds=3)
-    assert (lab.status()["verdict"], len(other.jobs_created())) == ("serving", 1)
+    assert (lab.status()["verdict"], len(other_provider.jobs_created())) == ("serving", 1)
 
 
-def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other, migrate):
+def test_the_next_commit_trains_where_dataset_yaml_says(lab, provider, other_provider, migrate):
     assert migrate("other/stand-in-base")[0] == 0
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    assert (len(provider.jobs_created()), len(other.jobs_created())) == (2, 1)
+    assert (len(provider.jobs_created()), len(other_provider.jobs_created())) == (2, 1)
 
 
 @pytest.mark.parametrize("point", ["upload.sent", "launch.intended", "launch.sent"])
-def test_one_job_there_after_a_death_at(lab, provider, other, point):
+def test_one_job_there_after_a_death_at(lab, provider, other_provider, point):
     with lab.services() as services:
         ctx = Context(config=lab.config, db=services.db)
         jobs.migrate(ctx, Actor.operator(), "trial", ("other", "stand-in-base"), "trial-1")
@@ -229,7 +237,7 @@ def test_one_job_there_after_a_death_at(lab, provider, other, point):
     log, deaths, deadline = lab.folder / "daemon.log", 0, Deadline(180)
     process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
     try:
-        while not process.is_alive() or not is_there(lab):
+        while not process.is_alive() or not is_live_there(lab):
             assert not deadline.is_over(), log.read_text()[-3000:]
             process.join(0.05)
             if not process.is_alive():
@@ -239,32 +247,32 @@ def test_one_job_there_after_a_death_at(lab, provider, other, point):
     finally:
         process.terminate()
         process.join()
-    assert (deaths, len(other.jobs_created()), len(provider.jobs_created())) == (1, 1, 1)
+    assert (deaths, len(other_provider.jobs_created()), len(provider.jobs_created())) == (1, 1, 1)
     with reading(lab.config) as database:
         assert len(database.rows(JOB.select())) == 2
 
 
-def is_there(lab):
+def is_live_there(lab):
     try:
         return lab.status()["serving"]["provider"] == "other"
     except (MerlinError, KeyError):
         return False
 
 
-def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other, migrate):
-    other.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
+def test_a_provider_that_is_out_of_order_is_told_in_words(lab, other_provider, migrate):
+    other_provider.faults.add(Fault("models.list", FaultKind.STATUS, times=None, status=502))
     code, captured = migrate("other/stand-in-base")
     assert code == 1
     assert "502" in captured.err
     assert "Traceback" not in captured.err
 
 
-def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other, migrate):
+def test_a_lost_database_is_recovered_with_the_migrated_model(lab, other_provider, migrate):
     assert migrate(f"other/{BASE}", "--yes")[0] == 0
-    until_there(lab, other)
+    until_other_serves(lab, other_provider)
     lab.tick("note")
     before = lab.status()["serving"]["model"]
-    lose(lab)
+    delete_state(lab)
     code, (document,), _ = recover(lab)
     assert (code, document["lost"]) == (0, [])
     lab.tick(rounds=2)

@@ -1,4 +1,5 @@
-"""A provider that is away, locked, forgetful or strange: told, waited for, nothing lost."""
+"""A provider that is down, locked, has lost data or answers oddly: reported, waited for, nothing
+lost."""
 
 from __future__ import annotations
 
@@ -18,7 +19,7 @@ from merlin.providers.base import is_account_rejected
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs, JobState, poll_job
 from merlin.training.promote import Promotions
-from tests.support.pipeline_lab import prove_at
+from tests.support.pipeline_lab import evaluate_at
 
 pytestmark = pytest.mark.integration
 
@@ -27,10 +28,10 @@ def later(**ages):
     return lambda: utc_now() + timedelta(**ages)
 
 
-def alarmed(lab, told, **ages):
+def run_alarms(lab, waiting_notices, **ages):
     with lab.services() as services:
         warn_of_problems(replace(services, clock=later(**ages)))
-    notices = told()
+    notices = waiting_notices()
     for key, arguments in notices.items():
         assert text("ru", key, **arguments)
         assert text("en", key, **arguments)
@@ -41,8 +42,8 @@ def make_fault(method, status, times=None):
     return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
-def at_once(lab):
-    """Let every open job be due now."""
+def make_jobs_due(lab):
+    """Make every open job due now."""
     with lab.services() as services:
         for job in Jobs(services.db).open_jobs():
             Jobs(services.db).save(job, replace(job, not_before=None))
@@ -50,7 +51,7 @@ def at_once(lab):
 
 def poll(lab, times):
     for _ in range(times):
-        at_once(lab)
+        make_jobs_due(lab)
         lab.tick("poll")
 
 
@@ -64,8 +65,8 @@ def open_job(lab):
 def test_a_provider_that_stays_away_is_told_once_a_day(lab, provider, waiting_notices, status):
     provider.faults.add(make_fault("*", status))
     lab.tick("fetch", "launch")
-    assert "notice-provider" not in alarmed(lab, waiting_notices, minutes=1)
-    notices = alarmed(lab, waiting_notices, minutes=6)
+    assert "notice-provider" not in run_alarms(lab, waiting_notices, minutes=1)
+    notices = run_alarms(lab, waiting_notices, minutes=6)
     assert str(status) in notices["notice-provider"]["reason"]
     assert open_job(lab).state is JobState.LAUNCHING
 
@@ -86,7 +87,7 @@ def test_a_word_that_nobody_knows_is_told(lab, provider, waiting_notices):
     provider.behave(states=["validating_files", "dreaming", "dreaming", "dreaming"])
     lab.tick("fetch", "launch")
     poll(lab, 2)
-    assert alarmed(lab, waiting_notices)["notice-status"]["status"] == "dreaming"
+    assert run_alarms(lab, waiting_notices)["notice-status"]["status"] == "dreaming"
     lab.until_serving("trial-1")
 
 
@@ -95,15 +96,15 @@ def test_a_job_that_does_not_end_is_told(lab, provider, waiting_notices, state, 
     provider.behave(states=[state] * 50)
     lab.tick("fetch", "launch")
     poll(lab, 2)
-    assert "notice-late" not in alarmed(lab, waiting_notices, hours=hours - 1)
-    assert alarmed(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"] == hours
+    assert "notice-late" not in run_alarms(lab, waiting_notices, hours=hours - 1)
+    assert run_alarms(lab, waiting_notices, hours=hours + 1)["notice-late"]["hours"] == hours
 
 
 def test_a_job_whose_provider_left_the_configuration_is_told(lab, waiting_notices):
     lab.tick("fetch", "launch")
     lab.path.write_text(lab.path.read_text().replace("name: stand-in", "name: other"))
     lab.tick("launch", "poll")
-    assert alarmed(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
+    assert run_alarms(lab, waiting_notices)["notice-no-provider"]["provider"] == "stand-in"
 
 
 def test_one_not_found_does_not_end_a_job_that_the_list_still_names(lab, provider):
@@ -137,7 +138,7 @@ def test_an_outage_refuses_no_model(lab, provider, status, state):
     provider.faults.add(make_fault("chat.create", status))
     with lab.services() as services:
         for hour in range(2, 9):
-            prove_at(services, later(hours=hour))
+            evaluate_at(services, later(hours=hour))
         assert Promotions(services.db).model("trial-1").state == state
 
 
@@ -150,37 +151,39 @@ def test_of_two_ended_jobs_of_one_launch_the_good_one_is_taken(lab, provider):
     for ending, number in (("failed", 0), ("succeeded", 1)):
         provider.behave(ending=ending)
         for _ in range(5):
-            named = provider.jobs_created()[number]
-            httpx2.get(f"{url}/{named['id']}", headers=key).raise_for_status()
-    at_once(lab)
+            job = provider.jobs_created()[number]
+            httpx2.get(f"{url}/{job['id']}", headers=key).raise_for_status()
+    make_jobs_due(lab)
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 2
 
 
-def two_launches_that_wait(lab, provider):
-    said = lab.path.read_text()
-    lab.path.write_text(said.replace("settle_s: 0", "settle_s: 0\n  limits: {active_jobs: 2}"))
+def prepare_two_launches(lab, provider):
+    config_text = lab.path.read_text()
+    lab.path.write_text(
+        config_text.replace("settle_s: 0", "settle_s: 0\n  limits: {active_jobs: 2}")
+    )
     lab.repository.dataset("second")
     lab.repository.commit()
     provider.faults.add(make_fault("files.list", 429, times=2))
     lab.tick("fetch", "launch")
-    at_once(lab)
+    make_jobs_due(lab)
     return lab.config.state_dir / "builds" / "second"
 
 
 def test_a_disk_that_refuses_one_build_makes_its_launch_alone_wait(lab, provider):
-    folder = two_launches_that_wait(lab, provider)
+    folder = prepare_two_launches(lab, provider)
     shutil.rmtree(folder)
     folder.write_text("in the way")
     lab.until_serving("trial-1")
     assert lab.status("second")["verdict"] == "training"
     folder.unlink()
-    at_once(lab)
+    make_jobs_due(lab)
     lab.until_serving("second-1", dataset="second")
 
 
 def test_a_build_that_nobody_can_make_again_fails_alone(lab, provider, waiting_notices):
-    shutil.rmtree(two_launches_that_wait(lab, provider))
+    shutil.rmtree(prepare_two_launches(lab, provider))
     with lab.services() as services:
         db = services.db
         db.change(BUILD.update({"digest": "0" * 64}).where(BUILD.dataset == "second"))

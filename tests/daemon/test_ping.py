@@ -1,4 +1,4 @@
-"""The ping to a monitor outside: each minute while every process is well, else silence."""
+"""The ping to an external monitor: every minute while all processes are healthy, otherwise none."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def monitor():
-    """Serve a monitor that answers each call with `statuses`, 200 when none is left."""
+    """Serve a monitor that answers each call with the next of `statuses`, then with 200."""
 
     class Monitor(Handler):
         calls, statuses = queue.SimpleQueue(), queue.SimpleQueue()
@@ -40,7 +40,7 @@ def monitor():
 
 @pytest.fixture
 def pings(lab, monitor, monkeypatch):
-    """Yield services, counts, and what runs the daemon's tick `ping` once, as its schedule does."""
+    """Yield services, counts, and a function that runs the daemon's tick `ping` once."""
     monkeypatch.setenv("MERLIN_PING_URL", monitor.url)
     counts = TickCounts()
     with lab.services() as services:
@@ -48,56 +48,60 @@ def pings(lab, monitor, monkeypatch):
         yield services, counts, lambda: run_tick(tick, counts, None)
 
 
-def well(services, *, but=None):
-    """Let every process speak now, all but one, which is given."""
+def write_heartbeats(services, *, except_for=None):
+    """Write a heartbeat of every process, except one."""
     now = utc_now()
     for name in ("daemon", "bot", "api"):
         beat = Heartbeat(name, "here", 7, now, now)
-        services.heartbeats.beat(but if but is not None and but.process == name else beat)
+        services.heartbeats.beat(
+            except_for if except_for is not None and except_for.process == name else beat
+        )
 
 
-def outcomes(counts):
-    """Return how the ticks went, and that their time was taken."""
+def read_outcomes(counts):
+    """Return the tick results, after checking that durations were recorded."""
     assert counts.counts["ping_ms"] >= 0
     return {name: n for name, n in counts.counts.items() if not re.match("ping_(ms|le)", name)}
 
 
 def test_the_monitor_hears_only_while_every_process_is_well(pings, monitor):
     services, counts, ping = pings
-    ping()  # nobody has spoken yet
-    well(services)
+    ping()  # no heartbeat yet
+    write_heartbeats(services)
     ping()
     silent = Heartbeat("bot", "here", 7, utc_now(), utc_now() - timedelta(seconds=11))
-    well(services, but=silent)
+    write_heartbeats(services, except_for=silent)
     ping()
-    well(services, but=replace(silent, at=utc_now(), failing={"answer": "ValueError: no"}))
+    write_heartbeats(
+        services, except_for=replace(silent, at=utc_now(), failing={"answer": "ValueError: no"})
+    )
     ping()
-    well(services)
+    write_heartbeats(services)
     ping()
-    assert outcomes(counts) == {"ping_noop": 3, "ping_success": 2}
+    assert read_outcomes(counts) == {"ping_noop": 3, "ping_success": 2}
     assert monitor.calls.qsize() == 2
     assert monitor.url.endswith(monitor.calls.get())
 
 
 def test_the_monitor_hears_nothing_while_the_disk_of_the_state_is_full(pings, monitor):
     services, counts, ping = pings
-    well(services)
+    write_heartbeats(services)
     with small_disk(services.config.state_dir, "4m"):
         ping()
-    assert outcomes(counts) == {"ping_error": 1}
+    assert read_outcomes(counts) == {"ping_error": 1}
     assert monitor.calls.empty()
 
 
 def test_a_monitor_that_fails_disturbs_nothing_and_is_told_once(pings, monitor):
     services, counts, ping = pings
-    well(services)
-    with capture_logs() as told:
+    write_heartbeats(services)
+    with capture_logs() as events:
         for status in (500, 500, 404):
             monitor.statuses.put(status)
             ping()
-    assert outcomes(counts) == {"ping_error": 3}
-    assert len(told) == 2, told
-    assert "a-word" not in str(told)
+    assert read_outcomes(counts) == {"ping_error": 3}
+    assert len(events) == 2, events
+    assert "a-word" not in str(events)
     assert redact(f"calls {monitor.url}") == "calls [hidden]"
 
 

@@ -1,4 +1,4 @@
-"""From a commit to a serving model: real git, real HTTP, a real database, ticked by hand."""
+"""From a commit to a live model, with real git, HTTP and database, and ticks run by hand."""
 
 from __future__ import annotations
 
@@ -61,10 +61,10 @@ def test_broken_examples_are_told_and_the_good_ones_still_build(lab, provider):
     lab.repository.commit()
     lab.until_serving("trial-1")
     with lab.services() as services:
-        told = {notice.key: notice for notice in Notices(services.db).waiting()}
-    words = text("ru", "notice-findings", **told["notice-findings"].arguments)
-    assert "1 ошибка" in words
-    assert "examples/bad.yaml:2:1" in words
+        notices = {notice.key: notice for notice in Notices(services.db).waiting()}
+    message = text("ru", "notice-findings", **notices["notice-findings"].arguments)
+    assert "1 ошибка" in message
+    assert "examples/bad.yaml:2:1" in message
 
 
 def test_a_rejected_commit_leaves_the_serving_model(lab, provider):
@@ -216,17 +216,17 @@ def test_what_waits_of_a_removed_dataset_is_never_launched(lab, provider):
 
 def test_a_base_that_goes_dark_is_told_once_a_step(tmp_path, provider):
     soon = datetime.now(UTC).date() + timedelta(days=60)
-    known = {"stand-in-base": {"sunset": soon.isoformat()}}
-    lab = Lab(tmp_path, provider.base_url, models=known)
+    models = {"stand-in-base": {"sunset": soon.isoformat()}}
+    lab = Lab(tmp_path, provider.base_url, models=models)
     lab.repository.dataset()
     lab.repository.commit()
     lab.until_serving("trial-1")
     lab.tick("watch", rounds=2)
     with lab.services() as services:
-        told = [
+        notices = [
             notice for notice in Notices(services.db).waiting() if notice.key == "notice-sunset"
         ]
-    assert [notice.arguments["date"] for notice in told] == [day_argument(soon)]
+    assert [notice.arguments["date"] for notice in notices] == [day_argument(soon)]
 
 
 def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
@@ -239,13 +239,15 @@ def test_a_model_that_would_soon_go_dark_is_not_trained(tmp_path, provider):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "reason", "words"),
+    ("recipe", "reason", "message"),
     [
         ({"base_model": "recall", "method": "dpo"}, "held-no-pairs", "recall"),
         ({"hyperparameters": {"beta": 0.2}}, "held-beta", "supervised"),
     ],
 )
-def test_a_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, recipe, reason, words):
+def test_a_recipe_that_its_provider_would_refuse_is_held(
+    tmp_path, provider, recipe, reason, message
+):
     lab = Lab(tmp_path, provider.base_url)
     lab.repository.dataset(recipe={**DATASET["recipe"], **recipe})
     for path in (lab.repository.folder / "datasets/trial/examples").iterdir():
@@ -256,7 +258,7 @@ def test_a_recipe_that_its_provider_would_refuse_is_held(tmp_path, provider, rec
     assert (document["verdict"], document["reason"]) == ("held", reason)
     assert provider.jobs_created() == []
     for language in LANGUAGES:
-        assert words in text(language, reason, **document["arguments"])
+        assert message in text(language, reason, **document["arguments"])
 
 
 def test_a_launch_over_its_cap_is_held(tmp_path, provider):

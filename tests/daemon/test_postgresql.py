@@ -1,4 +1,4 @@
-"""The daemon on a real PostgreSQL: from a commit to a serving model, killed on the way."""
+"""The daemon on a real PostgreSQL: from a commit to a live model, killed on the way."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from merlin.core.errors import MerlinError
 from tests.daemon.test_recovery import recover
 from tests.support.forked_processes import start
-from tests.support.migrated_databases import put_migrated
+from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
 
@@ -16,13 +16,13 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def lab(tmp_path, provider, postgresql):
-    lab = Lab(tmp_path, provider.base_url, database=postgresql.emptied())
+    lab = Lab(tmp_path, provider.base_url, database=postgresql.reset())
     lab.repository.dataset()
     lab.repository.commit()
     return lab
 
 
-def serves(lab, build):
+def is_live(lab, build):
     try:
         serving = lab.status()["serving"]
     except (MerlinError, KeyError):
@@ -33,16 +33,16 @@ def serves(lab, build):
 def test_a_killed_daemon_s_work_is_ended_by_the_one_that_waits_and_launched_once(lab, provider):
     log = lab.folder / "log"
     killed = start("daemon", lab.path, log)
-    wait_until(provider.jobs_created, story=lambda: log.read_text()[-3000:])
+    wait_until(provider.jobs_created, describe=lambda: log.read_text()[-3000:])
     follower = start("daemon", lab.path, log)
     try:
         wait_until(lambda: "another daemon leads" in log.read_text())
         killed.kill()
-        wait_until(lambda: serves(lab, "trial-1"), story=lambda: log.read_text()[-3000:])
+        wait_until(lambda: is_live(lab, "trial-1"), describe=lambda: log.read_text()[-3000:])
         assert len(provider.jobs_created()) == 1
         lab.repository.example("trial", 50)
         lab.repository.commit()
-        wait_until(lambda: serves(lab, "trial-2"), story=lambda: log.read_text()[-3000:])
+        wait_until(lambda: is_live(lab, "trial-2"), describe=lambda: log.read_text()[-3000:])
     finally:
         follower.terminate()
         follower.join()
@@ -56,8 +56,8 @@ def test_an_emptied_database_is_recovered(lab, provider, postgresql):
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-2")
-    postgresql.emptied()
-    put_migrated(lab.config.database)
+    postgresql.reset()
+    create_migrated(lab.config.database)
     code, (document,), _ = recover(lab)
     assert (code, document["models"], document["serving"]) == (0, 2, "trial-2")
     lab.tick(rounds=2)

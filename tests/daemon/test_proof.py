@@ -1,4 +1,4 @@
-"""The proof asks each test question until it is answered, and pays for no answer twice."""
+"""Evaluation asks each test question until it is answered, and pays for no answer twice."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.training.jobs import Jobs
 from merlin.training.models import proof_of
 from merlin.training.promote import Promotions
 from merlin.wiring.context import reading_context
-from tests.support.pipeline_lab import Lab, prove_at
+from tests.support.pipeline_lab import Lab, evaluate_at
 
 pytestmark = pytest.mark.integration
 
@@ -27,8 +27,8 @@ QUESTIONS = 400
 BUSY = {"method": "chat.create", "kind": FaultKind.STATUS, "status": 429}
 
 
-def trained(lab, tests=QUESTIONS):
-    """Let the dataset have a model that is to be proved on so many questions."""
+def train_model(lab, tests=QUESTIONS):
+    """Train a model that is to be evaluated on this many questions."""
     lab.repository.dataset(count=tests + 12, tests=tests)
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -37,33 +37,33 @@ def trained(lab, tests=QUESTIONS):
             poll(services)
 
 
-def prove(lab, **later):
-    """Let one proof be tried, so much later."""
+def run_evaluation(lab, **later):
+    """Run one evaluation, the given time later."""
 
     def clock():
         return utc_now() + timedelta(**later)
 
     with lab.services() as services:
-        return [model.model_id for model in prove_at(services, clock)]
+        return [model.model_id for model in evaluate_at(services, clock)]
 
 
-def answered_count(provider):
-    """Return how many questions were answered, and so paid for; refused ones are not."""
+def count_answers(provider):
+    """Return how many questions were answered, and so paid for; refused ones do not count."""
     return len(provider.calls("chat.create"))
 
 
-def kept_count(lab):
+def count_kept(lab):
     with lab.services() as services:
         return len(services.db.rows(PROOF_ANSWER.select()))
 
 
 def test_of_a_provider_that_is_busy_now_and_then_one_try_proves_the_model(lab, provider):
-    trained(lab)
+    train_model(lab)
     busy = QUESTIONS * 2 // 100
-    # Those that were busy are asked at the end: all 400 come before.
+    # Refused questions are asked again at the end, after all 400.
     provider.faults.add(*(Fault(**BUSY, skip=20 + 45 * place) for place in range(busy)))
-    assert len(prove(lab)) == 1
-    assert (answered_count(provider), kept_count(lab)) == (QUESTIONS, QUESTIONS)
+    assert len(run_evaluation(lab)) == 1
+    assert (count_answers(provider), count_kept(lab)) == (QUESTIONS, QUESTIONS)
     assert provider.faults.all() == [], "each busy one was one call more"
     with lab.services() as services:
         model = Promotions(services.db).model(lab.status()["build"])
@@ -71,49 +71,49 @@ def test_of_a_provider_that_is_busy_now_and_then_one_try_proves_the_model(lab, p
 
 
 def test_of_answers_and_refusals_only_what_was_refused_is_asked_again(lab, provider):
-    trained(lab, tests=60)
-    again = Fault(**BUSY, times=2, skip=58)
-    provider.faults.add(Fault(**BUSY, skip=20), again)
-    assert prove(lab) == []
-    assert kept_count(lab) == answered_count(provider) < 60
-    assert prove(lab, seconds=1) == [], "a refused one waits its time"
-    assert len(prove(lab, seconds=6)) == 1
-    assert (answered_count(provider), kept_count(lab)) == (60, 60)
+    train_model(lab, tests=60)
+    second_fault = Fault(**BUSY, times=2, skip=58)
+    provider.faults.add(Fault(**BUSY, skip=20), second_fault)
+    assert run_evaluation(lab) == []
+    assert count_kept(lab) == count_answers(provider) < 60
+    assert run_evaluation(lab, seconds=1) == [], "a refused one waits its time"
+    assert len(run_evaluation(lab, seconds=6)) == 1
+    assert (count_answers(provider), count_kept(lab)) == (60, 60)
 
 
 def test_of_a_provider_that_is_often_busy_every_question_is_answered_in_the_end(lab, provider):
-    trained(lab, tests=60)
+    train_model(lab, tests=60)
     provider.faults.add(Fault(**BUSY, times=None, probability=0.3))
     tries = 0
-    while not prove(lab, hours=tries):
+    while not run_evaluation(lab, hours=tries):
         tries += 1
         assert tries < 60
-    assert answered_count(provider) == 60
+    assert count_answers(provider) == 60
 
 
 def test_a_provider_that_is_wholly_busy_is_asked_one_question_a_time(lab, provider):
-    trained(lab, tests=30)
+    train_model(lab, tests=30)
     hit = Fault(**BUSY, times=None)
     provider.faults.add(hit)
     for hour in range(1, 4):
-        assert prove(lab, hours=hour) == []
+        assert run_evaluation(lab, hours=hour) == []
     provider.faults.clear()
     provider.faults.add(replace(hit, skip=5))
-    assert prove(lab, hours=5) == []
-    assert 5 <= kept_count(lab) <= 5 + AT_ONCE
+    assert run_evaluation(lab, hours=5) == []
+    assert 5 <= count_kept(lab) <= 5 + AT_ONCE
     provider.faults.clear()
-    assert len(prove(lab, hours=6)) == 1
-    assert answered_count(provider) == 30
+    assert len(run_evaluation(lab, hours=6)) == 1
+    assert count_answers(provider) == 30
 
 
 def test_one_question_that_is_never_answered_refuses_the_model_and_pays_for_no_other(lab, provider):
-    trained(lab, tests=20)
+    train_model(lab, tests=20)
     provider.faults.add(Fault(**{**BUSY, "status": 400}, times=None, skip=19))
     for hour in range(2, 10):
-        prove(lab, hours=hour)
+        run_evaluation(lab, hours=hour)
     with lab.services() as services:
         assert Promotions(services.db).model(lab.status()["build"]).state == "refused"
-    assert (answered_count(provider), kept_count(lab)) == (19, 0)
+    assert (count_answers(provider), count_kept(lab)) == (19, 0)
 
 
 def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provider):
@@ -122,7 +122,7 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     lab.repository.dataset(count=12, tests=4)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    asked = answered_count(provider)
+    call_count = count_answers(provider)
     lab.tick("baselines")
     with reading_context(lab.config) as ctx:
         report = evaluate(ctx, Actor.operator(), "trial-1")
@@ -131,13 +131,13 @@ def test_base_and_checkpoints_are_asked_once_where_that_is_free(tmp_path, provid
     assert (base.step, base.scores.model, base.scores.questions) == (0, "stand-in-base", count)
     assert [checkpoint.scores.questions for checkpoint in checkpoints] == [count] * len(checkpoints)
     assert 0 < checkpoints[0].step < checkpoints[-1].step
-    assert answered_count(provider) == asked + count * (1 + len(checkpoints))
+    assert count_answers(provider) == call_count + count * (1 + len(checkpoints))
     lab.repository.example("trial", 1, answer="Иначе.")
     lab.repository.commit()
     lab.until_serving("trial-2")
-    of_base = base_calls(provider)
+    of_base = count_base_calls(provider)
     lab.tick("baselines", rounds=2)
-    assert base_calls(provider) == of_base, "the base was asked these questions before"
+    assert count_base_calls(provider) == of_base, "the base was asked these questions before"
     lab.tick("retain")
     with lab.services() as services:
         kept_models = {row["model_id"] for row in services.db.rows(BASELINE_ANSWER.select())}
@@ -164,16 +164,16 @@ def test_a_baseline_that_refused_is_asked_again_after_a_pause(tmp_path, provider
     with lab.services() as services:
         tick = BaselineTick(services.db, services.config, services.providers, lambda: now)
         tick()
-        refused = base_calls(provider)
+        refused = count_base_calls(provider)
         tick()
-        assert base_calls(provider) == refused, "it is left alone at first"
+        assert count_base_calls(provider) == refused, "it is left alone at first"
         assert not read_answers(services.db, "stand-in", "stand-in-base")
         now += FIRST_PAUSE_S
         tick()
         assert read_answers(services.db, "stand-in", "stand-in-base")
 
 
-def base_calls(provider):
+def count_base_calls(provider):
     calls = provider.calls("chat.create")
     return sum(call.body["model"] == "stand-in-base" for call in calls)
 
@@ -183,9 +183,9 @@ def test_where_asking_costs_or_nobody_knows_the_price_no_base_is_asked(tmp_path,
     lab.repository.dataset(count=12, tests=4)
     lab.repository.commit()
     lab.until_serving("trial-1")
-    asked = answered_count(provider)
+    call_count = count_answers(provider)
     lab.tick("baselines")
-    assert answered_count(provider) == asked
+    assert count_answers(provider) == call_count
 
 
 def test_the_questions_of_the_proof_count_under_the_caps(tmp_path, provider):

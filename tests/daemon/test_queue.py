@@ -1,4 +1,4 @@
-"""What commits lead to where branches move in odd ways: bursts, reverts, rewriting, odd names."""
+"""Results of commits when branches move unusually: bursts, reverts, rewrites, odd names."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ from tests.support.migrated_databases import only_sqlite
 pytestmark = pytest.mark.integration
 
 
-def rule(**changes):
+def launch_rule(**changes):
     return {"mode": "auto", "quiet_s": 0, "min_new": 1, **changes}
 
 
-def notes(lab):
+def read_notes(lab):
     mirror = f"--git-dir={lab.config.state_dir / 'mirror.git'}"
     return lab.repository.git(mirror, "notes", "--ref=refs/notes/merlin", "list")
 
 
-def break_dataset(lab, word):
+def break_dataset(lab, title):
     path = lab.repository.folder / "datasets/trial/dataset.yaml"
-    path.write_text(f"broken: [{word}\n", encoding="utf-8")
+    path.write_text(f"broken: [{title}\n", encoding="utf-8")
     return lab.repository.commit()
 
 
-# git can convert bytes to UTF-16 or not, as their number is even or odd.
+# git may convert bytes to UTF-16 or not, depending on an even or odd count.
 @pytest.mark.parametrize("subject", ["Even", "Evens"])
 def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeline(lab, subject):
     lab.tick("fetch")
@@ -51,13 +51,15 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
     lab.repository.git("-c", "i18n.commitEncoding=UTF-16", "commit", "-q", "-m", subject)
     odd = lab.repository.git("rev-parse", "HEAD")
     lab.repository.example("trial", 41)
-    last = lab.repository.commit("Go on")
+    last_commit = lab.repository.commit("Go on")
     lab.tick("fetch")
     with reading_context(lab.config) as ctx:
-        found = verdicts.log(ctx, Actor.operator(), "trial")
-    told = {each.commit: (each.verdict, each.subject) for each in found}
-    assert told[odd] == ("built", subject)
-    assert told[last] == ("built", "Go on")
+        verdict_views = verdicts.log(ctx, Actor.operator(), "trial")
+    verdict_by_commit = {
+        verdict.commit: (verdict.verdict, verdict.subject) for verdict in verdict_views
+    }
+    assert verdict_by_commit[odd] == ("built", subject)
+    assert verdict_by_commit[last_commit] == ("built", "Go on")
 
 
 def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one_is_built(
@@ -82,24 +84,24 @@ def test_a_commit_that_cannot_be_read_gets_a_verdict_of_its_own_and_the_next_one
 
 
 def test_a_burst_of_commits_waits_for_fifteen_minutes_at_most(lab):
-    lab.repository.dataset(launch=rule(quiet_s=300))
-    begun, at = utc_now(), timedelta()
+    lab.repository.dataset(launch=launch_rule(quiet_s=300))
+    started_at, elapsed = utc_now(), timedelta()
     with lab.services() as services:
         while not Jobs(services.db).open_jobs():
-            assert at <= timedelta(minutes=20)
-            lab.repository.example("trial", 300 + at.seconds)
+            assert elapsed <= timedelta(minutes=20)
+            lab.repository.example("trial", 300 + elapsed.seconds)
             lab.repository.commit()
-            now = begun + at
+            now = started_at + elapsed
             settings = replace(services.build_settings, clock=lambda now=now: now)
             gather(settings, lambda *_: None, lambda *_: None)
             launch_waiting(Launches(services.db, services.config, lambda now=now: now))
-            at += timedelta(seconds=240)
-    assert at > timedelta(minutes=15)
+            elapsed += timedelta(seconds=240)
+    assert elapsed > timedelta(minutes=15)
     assert lab.status()["verdict"] == "training"
 
 
 def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, provider):
-    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
     lab.tick("fetch", "launch")
     lab.repository.git("rm", "-rq", "datasets/trial")
@@ -111,10 +113,10 @@ def test_a_dataset_removed_while_it_waited_is_trained_when_it_comes_back(lab, pr
 
 
 def test_another_launch_rule_lets_a_held_build_go(lab, provider):
-    lab.repository.dataset(launch=rule(mode="manual"))
+    lab.repository.dataset(launch=launch_rule(mode="manual"))
     lab.repository.commit()
     lab.tick("fetch", "launch")
-    lab.repository.dataset(launch=rule())
+    lab.repository.dataset(launch=launch_rule())
     lab.repository.commit()
     lab.until_serving("trial-1")
     assert len(provider.jobs_created()) == 1
@@ -128,20 +130,24 @@ def test_a_folder_whose_name_is_no_text_is_rejected_alone(lab):
     assert lab.status(r"\udcff\udcfe")["verdict"] == "rejected"
 
 
-def taught(lab, version):
-    """Return id -> blob of what a build teaches, and what its commit makes of it."""
+def read_taught(lab, version):
+    """Return id -> blob of what a build trained on, in two records, and of the commit's files."""
     with lab.services() as services, reading_context(lab.config) as ctx:
         source = services.build_settings.source
         proof = builds.verify(ctx, Actor.operator(), source, version)
-        told = {
+        recorded = {
             example.id: example.blob
             for example in builds.get(ctx, Actor.operator(), version).examples
         }
         lies = {entry.path: entry.blob for entry in source.entries(source.remote_head(), "trial")}
-    return proof.state, told, {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(told))}
+    return (
+        proof.state,
+        recorded,
+        {f"q{n}": lies[f"examples/q{n}.yaml"] for n in range(len(recorded))},
+    )
 
 
-def change(lab, number, answer):
+def commit_change(lab, number, answer):
     lab.repository.example("trial", number, answer=answer)
     return lab.repository.commit()
 
@@ -153,43 +159,43 @@ def test_an_index_out_of_step_with_the_database_is_made_anew(lab, tmp_path, lost
     lab.tick("fetch")
     shutil.copy(state / "merlin.db", tmp_path / "older.db")
     shutil.copytree(state / "indices", tmp_path / "indices")
-    change(lab, 1, "Другой ответ.")
+    commit_change(lab, 1, "Другой ответ.")
     lab.tick("fetch")
-    if lost == "database":  # one that was kept before the last commit comes back
+    if lost == "database":  # a copy from before the last commit is restored
         shutil.copy(tmp_path / "older.db", state / "merlin.db")
     elif lost == "index":
         shutil.rmtree(state / "indices")
         shutil.copytree(tmp_path / "indices", state / "indices")
-    change(lab, 2, "Ещё другой ответ.")
+    commit_change(lab, 2, "Ещё другой ответ.")
     lab.tick("fetch")
-    proof, told, lies = taught(lab, "trial-3")
-    assert (proof, told) == ("same", lies)
+    proof, recorded, in_git = read_taught(lab, "trial-3")
+    assert (proof, recorded) == ("same", in_git)
 
 
 def test_commits_that_build_nothing_are_taught_by_the_next_build(lab):
     lab.tick("fetch")
-    change(lab, 1, "Другой ответ.")
+    commit_change(lab, 1, "Другой ответ.")
     (lab.repository.folder / "datasets/trial/dataset.yaml").write_text("broken: [", "utf-8")
-    change(lab, 2, "Ещё другой ответ.")
+    commit_change(lab, 2, "Ещё другой ответ.")
     lab.tick("fetch")
     assert lab.status()["verdict"] == "rejected"
     lab.repository.git("checkout", "-q", "HEAD~1", "--", "datasets/trial/dataset.yaml")
-    change(lab, 3, "Третий другой ответ.")
+    commit_change(lab, 3, "Третий другой ответ.")
     lab.tick("fetch")
-    proof, told, lies = taught(lab, "trial-3")
-    assert (proof, told) == ("same", lies)
+    proof, recorded, in_git = read_taught(lab, "trial-3")
+    assert (proof, recorded) == ("same", in_git)
 
 
 def test_a_build_after_a_return_to_an_older_one_teaches_what_lies_there(lab):
     lab.tick("fetch")
-    change(lab, 1, "Другой ответ.")
+    commit_change(lab, 1, "Другой ответ.")
     lab.tick("fetch")
     lab.repository.git("revert", "--no-edit", "HEAD")
     lab.tick("fetch")
-    change(lab, 2, "Ещё другой ответ.")
+    commit_change(lab, 2, "Ещё другой ответ.")
     lab.tick("fetch")
-    proof, told, lies = taught(lab, "trial-3")
-    assert (proof, told) == ("same", lies)
+    proof, recorded, in_git = read_taught(lab, "trial-3")
+    assert (proof, recorded) == ("same", in_git)
 
 
 def test_fetches_that_meet_take_turns(lab, waiting_notices):
@@ -200,17 +206,17 @@ def test_fetches_that_meet_take_turns(lab, waiting_notices):
             start.wait()
             try:
                 ticks.fetch(services)
-            except Exception as failure:  # noqa: BLE001 - whatever it is, it is told below
+            except Exception as failure:  # noqa: BLE001 - any error is reported below
                 failures.append(failure)
 
         for number in range(4):
             lab.repository.example("trial", 200 + number)
             lab.repository.commit()
             start = threading.Barrier(2)
-            both = [threading.Thread(target=fetch, args=(start,)) for _ in range(2)]
-            for thread in both:
+            threads = [threading.Thread(target=fetch, args=(start,)) for _ in range(2)]
+            for thread in threads:
                 thread.start()
-            for thread in both:
+            for thread in threads:
                 thread.join()
     assert not failures
     assert "notice-rewritten" not in waiting_notices()
@@ -243,7 +249,7 @@ def test_a_push_of_notes_that_fails_keeps_no_note_from_being_written(lab):
         lab.tick("fetch")
     with pytest.raises(SourceError):
         lab.tick("note")
-    assert len(notes(lab).splitlines()) == 3
+    assert len(read_notes(lab).splitlines()) == 3
     hook.unlink()
     lab.tick("note")
     assert len(lab.repository.git("notes", "--ref=refs/notes/merlin", "list").splitlines()) == 3
@@ -260,7 +266,7 @@ def test_a_commit_that_no_mirror_holds_any_more_keeps_no_note_from_being_written
     lab.repository.git("gc", "-q", "--prune=now")
     shutil.rmtree(lab.config.state_dir / "mirror.git")
     lab.tick("fetch", "note")
-    assert head in notes(lab)
+    assert head in read_notes(lab)
 
 
 def test_what_was_recorded_is_told_though_a_later_commit_fails(lab, waiting_notices):

@@ -1,4 +1,4 @@
-"""A provider that forbids training, or has lost a file: what is launched again, and what not."""
+"""A provider that forbids training or has lost a file: what is launched again, and what is not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def make_fault(method, status, times=None):
     return Fault(method, FaultKind.STATUS, times=times, status=status)
 
 
-def another_commit(lab, number):
+def commit_example(lab, number):
     lab.repository.example("trial", number)
     lab.repository.commit()
     lab.tick(rounds=2)
@@ -29,32 +29,32 @@ def launch(lab):
     lab.tick("serve")
 
 
-def forbidden(lab):
-    """Return the notices that say so, with words in both languages."""
+def forbidden_notices(lab):
+    """Return the notices that say so, after checking their text in both languages."""
     with lab.services() as services:
         waiting = Notices(services.db).waiting(100)
-    told = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
+    notices = [notice.arguments for notice in waiting if notice.key == "notice-forbidden"]
     assert all(
         text(language, "notice-forbidden", **arguments)
         for language in ("ru", "en")
-        for arguments in told
+        for arguments in notices
     )
     assert not [notice for notice in waiting if notice.key == "notice-failed"]
-    return told
+    return notices
 
 
 def test_a_provider_that_forbids_training_is_left_alone_until_a_person_asks_it(lab, provider):
     provider.faults.add(make_fault("jobs.create", 403))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
-    assert len(forbidden(lab)) == 1
+    assert len(forbidden_notices(lab)) == 1
     for number in (50, 51):
-        assert another_commit(lab, number) == ("held", "held-forbidden")
+        assert commit_example(lab, number) == ("held", "held-forbidden")
     assert lab.status()["job"]["job"] == 1
-    launch(lab)  # it forbids still: told again, and no more is launched by itself
+    launch(lab)  # still forbidden: reported again, and nothing more is launched by itself
     lab.tick(rounds=2)
-    assert len(forbidden(lab)) == 2
-    assert another_commit(lab, 52) == ("held", "held-forbidden")
+    assert len(forbidden_notices(lab)) == 2
+    assert commit_example(lab, 52) == ("held", "held-forbidden")
     provider.faults.clear()
     launch(lab)
     lab.until_serving("trial-4")
@@ -83,9 +83,9 @@ def test_what_was_held_goes_on_by_itself_when_another_launch_succeeds(lab, provi
 def test_a_file_that_was_taken_away_before_the_create_is_uploaded_again(lab, provider, split):
     provider.faults.add(make_fault("jobs.create", 429, times=1))
     lab.tick("fetch", "launch")
-    (gone,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
-    remove(lab, gone["id"])
-    at_once(lab)
+    (removed,) = [file for file in provider.files() if file["filename"].endswith(f"{split}.jsonl")]
+    remove(lab, removed["id"])
+    make_jobs_due(lab)
     lab.until_serving("trial-1")
     assert len(provider.files()) == 2
     assert len(provider.calls("files.create")) == 3
@@ -102,11 +102,11 @@ def test_a_refusal_with_all_files_there_fails_at_once(lab, provider):
 def test_files_that_are_lost_again_and_again_fail_the_launch(lab, provider):
     for _ in range(2):
         provider.faults.add(make_fault("jobs.create", 429, times=1))
-        at_once(lab)
+        make_jobs_due(lab)
         lab.tick("fetch", "launch")
         for file in provider.files():
             remove(lab, file["id"])
-        at_once(lab)
+        make_jobs_due(lab)
         lab.tick("launch")
     assert lab.status()["verdict"] == "failed"
     assert len(provider.calls("files.create")) == 4
@@ -118,7 +118,7 @@ def remove(lab, file_id):
         services.providers["stand-in"].api.delete_file(file_id)
 
 
-def at_once(lab):
-    """Let every open job be due now."""
+def make_jobs_due(lab):
+    """Make every open job due now."""
     with lab.services() as services:
         services.db.sql("UPDATE job SET not_before = NULL")

@@ -1,4 +1,4 @@
-"""A provider that loses a model: told, never promoted again, and good again when it is back."""
+"""A provider that loses a model: reported, not promoted, and good again once it is back."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ pytestmark = pytest.mark.integration
 EVER = 1_000_000
 
 
-def look(lab, times=2):
-    """Let the daemon compare its models with the provider's list."""
+def compare_models(lab, times=2):
+    """Compare the daemon's models with the provider's list."""
     with lab.services() as services:
         return [bool(services.inventory.update()) for _ in range(times)]
 
 
-def lose(lab, provider):
-    """Let the provider forget every tuned model."""
+def delete_tuned_models(lab, provider):
+    """Delete every tuned model at the provider."""
     provider.behave(null_model_polls=EVER)
-    look(lab)
+    compare_models(lab)
 
 
-def states(lab, capsys):
+def model_states(lab, capsys):
     capsys.readouterr()
     assert main(["models", "list", "--json", "--config", str(lab.path)]) == 0
     return {load["build"]: load["state"] for load in json.loads(capsys.readouterr().out)}
@@ -44,8 +44,8 @@ def ask_daemon(lab, kind, **arguments):
 
 def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, waiting_notices, capsys):
     lab.until_serving("trial-1")
-    lose(lab, provider)
-    assert states(lab, capsys) == {"trial-1": "gone"}
+    delete_tuned_models(lab, provider)
+    assert model_states(lab, capsys) == {"trial-1": "gone"}
     main(["models", "list", "--config", str(lab.path)])
     assert "removed" in capsys.readouterr().out
     with lab.services() as services:
@@ -55,19 +55,19 @@ def test_a_lost_model_is_told_and_shown_and_comes_back(lab, provider, waiting_no
     assert "trial-1" in text("ru", "notice-gone", **notice)
     assert lab.status()["serving"]["build"] == "trial-1"
     provider.behave(null_model_polls=0)
-    assert look(lab, 1) == [True]
-    assert states(lab, capsys) == {"trial-1": "good"}
+    assert compare_models(lab, 1) == [True]
+    assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
 def test_a_model_that_is_there_stays(lab, capsys):
     lab.until_serving("trial-1")
-    assert look(lab, 4) == [False] * 4
-    assert states(lab, capsys) == {"trial-1": "good"}
+    assert compare_models(lab, 4) == [False] * 4
+    assert model_states(lab, capsys) == {"trial-1": "good"}
 
 
 def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provider, capsys):
     lab.until_serving("trial-1")
-    lose(lab, provider)
+    delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -83,21 +83,21 @@ def test_a_revert_never_promotes_a_lost_model_and_can_be_trained_anew(lab, provi
 
 def test_a_lost_serving_model_is_trained_anew_by_hand_and_serves(lab, provider):
     lab.until_serving("trial-1")
-    lost = lab.status()["serving"]["model"]
-    lose(lab, provider)
+    lost_model = lab.status()["serving"]["model"]
+    delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     ask_daemon(lab, RequestKind.LAUNCH, dataset="trial")
     for _ in range(15):
         lab.tick()
     document = lab.status()
     assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
-    assert document["serving"]["model"] != lost
+    assert document["serving"]["model"] != lost_model
     assert len(provider.jobs_created()) == 2
 
 
 def test_a_lost_model_serves_neither_by_hand_nor_by_rollback(lab, provider):
     lab.until_serving("trial-1")
-    lose(lab, provider)
+    delete_tuned_models(lab, provider)
     provider.behave(null_model_polls=0)
     lab.repository.example("trial", 50)
     lab.repository.commit()
@@ -121,8 +121,8 @@ def test_a_rollback_passes_over_a_lost_model(lab, provider):
         lab.repository.commit()
     with lab.services() as services:
         db = services.db
-        lost = Promotions(services.db).model("trial-2")
-        db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost.model_row)
+        lost_model = Promotions(services.db).model("trial-2")
+        db.sql("UPDATE model SET state = 'gone' WHERE id = ?", lost_model.model_row)
         assert roll_back(Promotions(services.db), "trial", "vera").build_version == "trial-1"
 
 
@@ -135,4 +135,4 @@ def test_what_the_bot_was_told_is_looked_into_at_once(lab, provider, capsys):
         assert services.inventory.update()[0].model_id == name
     provider.behave(null_model_polls=0)
     ask_daemon(lab, RequestKind.CENSUS, model=name)
-    assert states(lab, capsys) == {"trial-1": "good"}
+    assert model_states(lab, capsys) == {"trial-1": "good"}

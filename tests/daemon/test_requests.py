@@ -1,4 +1,4 @@
-"""What is asked of the daemon always ends: done, or refused with a reason."""
+"""Requests to the daemon always end: done, or refused with a reason."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
-from tests.support.pipeline_lab import prove_at
+from tests.support.pipeline_lab import evaluate_at
 
 pytestmark = pytest.mark.integration
 
@@ -30,7 +30,7 @@ def ask_daemon(lab, kind, **arguments):
         return Requests(services.db).ask(kind, arguments, "vera")
 
 
-def state(lab, request_id):
+def request_state(lab, request_id):
     with lab.services() as services:
         return Requests(services.db).get(request_id)
 
@@ -40,7 +40,7 @@ def test_a_request_is_refused_while_the_repository_is_away(lab):
     lab.repository.folder.rename(lab.folder / "away")
     request_id = ask_daemon(lab, "launch", dataset="trial")
     lab.tick("serve")
-    request = state(lab, request_id)
+    request = request_state(lab, request_id)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "git-failed")
 
 
@@ -49,7 +49,7 @@ def test_a_request_is_refused_while_the_branch_is_gone(lab):
     lab.repository.git("branch", "-m", "other")
     request_id = ask_daemon(lab, "build", dataset="trial")
     lab.tick("serve")
-    request = state(lab, request_id)
+    request = request_state(lab, request_id)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "doctor-no-branch")
     assert "main" in text("en", request.result["key"], **request.result["arguments"])
 
@@ -57,8 +57,8 @@ def test_a_request_is_refused_while_the_branch_is_gone(lab):
 def test_a_request_that_makes_no_sense_is_refused_and_the_next_one_is_done(lab):
     first, second = ask_daemon(lab, "cancel", job="abc"), ask_daemon(lab, "fetch")
     lab.tick("serve")
-    assert state(lab, first).result["key"] == "store-no-job"
-    assert state(lab, second).state is RequestState.DONE
+    assert request_state(lab, first).result["key"] == "store-no-job"
+    assert request_state(lab, second).state is RequestState.DONE
 
 
 def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
@@ -68,7 +68,7 @@ def test_a_job_of_a_provider_that_is_not_named_any_more_is_not_cancelled(lab):
         (job,) = Jobs(services.db).open_jobs()
     request_id = ask_daemon(lab, "cancel", job=job.job_id)
     lab.tick("serve")
-    assert state(lab, request_id).result["key"] == "held-no-provider"
+    assert request_state(lab, request_id).result["key"] == "held-no-provider"
 
 
 def test_a_job_that_succeeds_though_it_was_cancelled_does_not_serve(lab):
@@ -100,16 +100,16 @@ def test_a_request_that_was_cut_off_is_taken_up_again(lab):
     with lab.services() as services:
         Requests(services.db).claim(["fetch"])
     lab.tick("serve")
-    assert state(lab, request_id).state is RequestState.DONE
+    assert request_state(lab, request_id).state is RequestState.DONE
 
 
 def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
     lab.tick("fetch")
-    lead, said = Lead(lab.config.state_dir, lab.config.database), []
+    lead, messages = Lead(lab.config.state_dir, lab.config.database), []
     assert lead.take()
 
     def say(word, **_):
-        said.append(word)
+        messages.append(word)
         if word == "asked-daemon":
             threading.Timer(0, lead.release).start()
 
@@ -117,7 +117,7 @@ def test_a_command_does_the_work_itself_when_whoever_led_goes_away(lab):
         request_daemon(lab.config, partial(builds.build, dataset="trial"), say)["build"]
         == "trial-1"
     )
-    assert said == ["asked-daemon", "no-daemon"]
+    assert messages == ["asked-daemon", "no-daemon"]
 
 
 def test_a_wish_to_poll_makes_every_launched_job_due(lab, provider):
@@ -133,14 +133,14 @@ def test_a_wish_to_poll_makes_every_launched_job_due(lab, provider):
     assert len(provider.calls("jobs.retrieve")) == before + 1
 
 
-def with_limit(lab, jobs):
-    said = lab.path.read_text()
+def set_job_limit(lab, jobs):
+    config_text = lab.path.read_text()
     limits = f"settle_s: 0\n  limits: {{active_jobs: {jobs}}}"
-    lab.path.write_text(said.replace("settle_s: 0", limits))
+    lab.path.write_text(config_text.replace("settle_s: 0", limits))
 
 
 def test_no_more_jobs_are_unfinished_than_the_provider_may_have(lab, provider):
-    with_limit(lab, 2)
+    set_job_limit(lab, 2)
     provider.behave(states=["queued"] * 500)
     for name in ("second", "third"):
         lab.repository.dataset(name)
@@ -162,21 +162,21 @@ def test_a_launch_by_hand_is_refused_while_the_provider_has_all_jobs_it_may_have
     lab.tick("fetch", "launch", "poll")
     refused = ask_daemon(lab, "launch", dataset="second")
     lab.tick("serve", "launch")
-    request = state(lab, refused)
+    request = request_state(lab, refused)
     assert (request.state, request.result["key"]) == (RequestState.FAILED, "launch-full")
     for language in ("ru", "en"):
         assert "stand-in" in text(language, "launch-full", **request.result["arguments"])
     assert (len(provider.jobs_created()), lab.status("second")["verdict"]) == (1, "held")
     provider.behave(states=[])
     lab.until_serving("trial-1")
-    again = ask_daemon(lab, "launch", dataset="second")
+    second_request = ask_daemon(lab, "launch", dataset="second")
     lab.tick("serve")
-    assert state(lab, again).state is RequestState.DONE
+    assert request_state(lab, second_request).state is RequestState.DONE
     lab.until_serving("second-1", dataset="second")
 
 
 def refuse_next(lab, provider):
-    """Let the next commit's model be refused: it never answers, for hours."""
+    """Train the next commit's model and let its evaluation fail for hours: it is refused."""
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.tick("fetch", "launch")
@@ -185,18 +185,18 @@ def refuse_next(lab, provider):
         while Jobs(services.db).open_jobs():
             poll(services)
         for hour in range(2, 9):
-            prove_at(services, later(hour))
+            evaluate_at(services, clock_in(hour))
         assert Promotions(services.db).model("trial-2").state == "refused"
     provider.faults.clear()
 
 
-def later(hours):
+def clock_in(hours):
     return lambda: utc_now() + timedelta(hours=hours)
 
 
-def command(lab, capsys, *words):
+def run_json(lab, capsys, *arguments):
     capsys.readouterr()
-    code = main(["models", *words, "--config", str(lab.path)])
+    code = main(["models", *arguments, "--config", str(lab.path)])
     return code, capsys.readouterr()
 
 
@@ -204,10 +204,12 @@ def command(lab, capsys, *words):
 def test_a_refused_model_is_not_promoted_by_hand(lab, provider, capsys, name):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
-    code, told = command(lab, capsys, "list", "--json")
-    model = next(load for load in json.loads(told.out) if load["build"] == "trial-2")
-    code, told = command(lab, capsys, "promote", model["build" if name == "its build" else "model"])
-    assert (code != 0, "trial-2 hasn't passed its test" in told.err) == (True, True), told
+    code, output = run_json(lab, capsys, "list", "--json")
+    model = next(load for load in json.loads(output.out) if load["build"] == "trial-2")
+    code, output = run_json(
+        lab, capsys, "promote", model["build" if name == "its build" else "model"]
+    )
+    assert (code != 0, "trial-2 hasn't passed its test" in output.err) == (True, True), output
     lab.tick(rounds=2)
     assert lab.status()["serving"]["build"] == "trial-1"
 
@@ -216,8 +218,8 @@ def test_a_refused_model_is_not_rolled_back_to(lab, provider, capsys):
     lab.until_serving("trial-1")
     refuse_next(lab, provider)
     for to in ([], ["--to", "trial-2"]):
-        code, told = command(lab, capsys, "rollback", "trial", *to)
-        assert (code != 0, "trial has no earlier live model" in told.err) == (True, True), told
+        code, output = run_json(lab, capsys, "rollback", "trial", *to)
+        assert (code != 0, "trial has no earlier live model" in output.err) == (True, True), output
     lab.tick(rounds=2)
     assert lab.status()["serving"]["build"] == "trial-1"
 
@@ -227,6 +229,6 @@ def test_a_model_that_is_not_proved_yet_is_not_promoted_by_hand(lab, provider, c
     with lab.services() as services:
         while Jobs(services.db).open_jobs():
             poll(services)
-    code, told = command(lab, capsys, "promote", "trial-1")
-    assert (code != 0, "trial-1 hasn't passed its test" in told.err) == (True, True), told
+    code, output = run_json(lab, capsys, "promote", "trial-1")
+    assert (code != 0, "trial-1 hasn't passed its test" in output.err) == (True, True), output
     assert lab.status()["serving"] is None

@@ -1,4 +1,4 @@
-"""What nobody needs any more goes after its days; what serves, served or is under way stays."""
+"""Unneeded data is deleted after its retention; what is live, was live or in progress stays."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ LONG_AGO = timedelta(days=100)
 
 
 def let_time_pass(lab):
-    """Let all that was built, trained and written so far be long ago."""
+    """Move everything built, trained and written so far into the past."""
     then = utc_now() - LONG_AGO
     with opened(lab.config) as database:
         database.change(BUILD.update({"created_at": iso(then)}))
@@ -38,81 +38,81 @@ def let_time_pass(lab):
         os.utime(path, (then.timestamp(), then.timestamp()))
 
 
-def folders(lab):
+def build_folders(lab):
     return {path.name.partition("-")[0] for path in (lab.config.state_dir / "builds").glob("*/*")}
 
 
-def stored(lab):
+def provider_files(lab):
     return deployment_status(lab.config)["stored"]
 
 
-def another(lab, number):
+def commit_example(lab, number):
     lab.repository.example("trial", number)
     return lab.repository.commit()
 
 
 @pytest.fixture
-def three(lab, provider):
-    """The first build's job was refused, the second served, the third serves."""
+def three_builds(lab, provider):
+    """The first build's job was refused, the second was live, the third is live."""
     provider.faults.add(Fault("jobs.create", FaultKind.STATUS, times=1, status=400))
     lab.tick(rounds=2)
     assert lab.status()["verdict"] == "failed"
-    another(lab, 50)
+    commit_example(lab, 50)
     lab.until_serving("trial-2")
-    another(lab, 51)
+    commit_example(lab, 51)
     lab.until_serving("trial-3")
     return lab
 
 
-def test_builds_and_training_files_that_never_served_go_and_the_others_stay(three, provider):
-    assert (folders(three), len(provider.files())) == ({"1", "2", "3"}, 6)
-    three.tick("retain")
-    assert (folders(three), len(provider.files())) == ({"1", "2", "3"}, 6)
-    let_time_pass(three)
+def test_builds_and_training_files_that_never_served_go_and_the_others_stay(three_builds, provider):
+    assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
+    three_builds.tick("retain")
+    assert (build_folders(three_builds), len(provider.files())) == ({"1", "2", "3"}, 6)
+    let_time_pass(three_builds)
     copytree(
-        next((three.config.state_dir / "builds/trial").iterdir()),
-        three.config.state_dir / "builds/trial/9-000000000000",
+        next((three_builds.config.state_dir / "builds/trial").iterdir()),
+        three_builds.config.state_dir / "builds/trial/9-000000000000",
     )
-    document = stored(three)
+    document = provider_files(three_builds)
     assert (document["builds"]["to_remove"], document["files"]["to_remove"]) == (1, 1)
-    three.tick("retain")
-    assert (folders(three), len(provider.files())) == ({"2", "3"}, 4)
-    document = stored(three)
+    three_builds.tick("retain")
+    assert (build_folders(three_builds), len(provider.files())) == ({"2", "3"}, 4)
+    document = provider_files(three_builds)
     assert (document["builds"]["count"], document["builds"]["to_remove"]) == (2, 0)
     assert (document["files"]["to_remove"], document["builds"]["bytes"] > 0) == (0, True)
     calls = len(provider.calls())
-    three.tick("retain")
+    three_builds.tick("retain")
     assert not [call for call in provider.calls()[calls:] if call.name.startswith("files")]
 
 
-def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three, provider):
-    let_time_pass(three)
-    three.tick("retain")
-    three.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
-    three.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
-    three.repository.commit("Go back to the first")
-    with three.services() as services:
+def test_a_build_whose_folder_was_removed_is_made_anew_and_trained(three_builds, provider):
+    let_time_pass(three_builds)
+    three_builds.tick("retain")
+    three_builds.repository.git("rm", "-q", "datasets/trial/examples/q50.yaml")
+    three_builds.repository.git("rm", "-q", "datasets/trial/examples/q51.yaml")
+    three_builds.repository.commit("Go back to the first")
+    with three_builds.services() as services:
         Requests(services.db).ask(RequestKind.LAUNCH, {"dataset": "trial"}, "vera")
-    three.tick("fetch", "serve")
-    three.until_serving("trial-1")
-    assert folders(three) == {"1", "2", "3"}
+    three_builds.tick("fetch", "serve")
+    three_builds.until_serving("trial-1")
+    assert build_folders(three_builds) == {"1", "2", "3"}
 
 
-def test_nothing_goes_where_the_configuration_keeps_it_for_ever(three, tmp_path, provider):
-    kept = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)
-    lab = Lab(tmp_path, provider.base_url, retention=kept)
+def test_nothing_goes_where_the_configuration_keeps_it_for_ever(three_builds, tmp_path, provider):
+    retention = dict.fromkeys(("builds_days", "files_days", "models_days", "mirror_days"), 0)
+    lab = Lab(tmp_path, provider.base_url, retention=retention)
     let_time_pass(lab)
     lab.tick("retain")
-    assert (folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
-    assert stored(lab)["builds"]["to_remove"] == 0
+    assert (build_folders(lab), len(provider.files())) == ({"1", "2", "3"}, 6)
+    assert provider_files(lab)["builds"]["to_remove"] == 0
 
 
-def test_what_a_provider_cannot_remove_now_is_removed_later(three, provider):
-    let_time_pass(three)
+def test_what_a_provider_cannot_remove_now_is_removed_later(three_builds, provider):
+    let_time_pass(three_builds)
     provider.faults.add(Fault("files.delete", FaultKind.STATUS, times=1, status=503))
-    three.tick("retain")
+    three_builds.tick("retain")
     assert len(provider.files()) > 4
-    three.tick("retain")
+    three_builds.tick("retain")
     assert len(provider.files()) == 4
 
 
@@ -121,28 +121,28 @@ def test_a_model_that_never_served_is_removed_at_its_provider(tmp_path, lab, pro
     with lab.services() as services:
         Promotions(services.db).pin("trial", is_pinned=True)
     for number in (50, 51):
-        another(lab, number)
+        commit_example(lab, number)
         lab.tick(rounds=8)
     with lab.services() as services:
         Promotions(services.db).pin("trial", is_pinned=False)
     lab.until_serving("trial-3")
     let_time_pass(lab)
     lab.tick("retain")
-    assert len(names(lab)) == 3  # models are kept for ever unless the operator says otherwise
+    assert len(provider_models(lab)) == 3  # models are kept for ever by default
     lab = Lab(tmp_path, provider.base_url, retention={"models_days": 30})
     with opened(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
-    assert stored(lab)["models"]["to_remove"] == 1
+    assert provider_files(lab)["models"]["to_remove"] == 1
     lab.tick("retain")
     first, _, third = (row["model_id"] for row in states)
-    assert names(lab) == {first, third}
-    assert stored(lab)["models"]["to_remove"] == 0
+    assert provider_models(lab) == {first, third}
+    assert provider_files(lab)["models"]["to_remove"] == 0
     with opened(lab.config) as database:
         states = database.rows(MODEL.select(MODEL.model_id, MODEL.state).order_by(MODEL.id))
     assert [row["state"] for row in states] == ["good", "gone", "good"]
 
 
-def names(lab):
+def provider_models(lab):
     """Return the tuned models that the provider lists."""
     with lab.services() as services:
         listed = services.providers["stand-in"].api.models()
@@ -161,7 +161,7 @@ def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_
     stray = lab.repository.commit("Say what no build needs")
     lab.tick("fetch")
     lab.repository.git("reset", "-q", "--hard", head)
-    another(lab, 51)
+    commit_example(lab, 51)
     lab.tick("fetch")
     source = git_source(lab.config)
     assert (source.resolve(stray), source.resolve(served)) == (stray, served)
@@ -172,7 +172,7 @@ def test_what_a_rewritten_history_left_goes_from_the_mirror_but_for_builds_that_
         source.resolve(stray)
 
 
-def lost_texts(lab):
+def missing_texts(lab):
     with opened(lab.config) as database:
         return FileIndex(database).list_missing_texts()
 
@@ -205,7 +205,7 @@ def test_lost_texts_are_read_again(lab):
         before = FileIndex(database).files("trial")
         database.change(DATASET_TEXT.delete())
         assert FileIndex(database).files("trial") == []
-    assert len(lost_texts(lab)) == len({file.blob for file in before})
+    assert len(missing_texts(lab)) == len({file.blob for file in before})
     lab.tick("retain")
     with opened(lab.config) as database:
         assert FileIndex(database).files("trial") == before

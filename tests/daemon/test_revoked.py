@@ -1,4 +1,4 @@
-"""A consent that is taken back: what was taught under it answers nobody any more, by no way."""
+"""A withdrawn consent: no model trained on its example answers anybody any more."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from merlin.db.tables import PROOF_ANSWER
 from merlin.training.jobs import Jobs
 from merlin.training.promote import Promotions
 from merlin.wiring.context import opened
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.integration
 
@@ -44,32 +44,32 @@ def lab(lab):
 
 
 @contextmanager
-def rows(lab):
-    """Yield what the bot has of proposals: the person's and editors' side, and the follower."""
+def open_proposals(lab):
+    """Yield the proposals for the person and the editors, and their tracker."""
     with opened(lab.config) as database:
         database.cipher = load_or_make_key(lab.config.state_dir, None)
         yield Proposals(database), ProposalFollower(database)
 
 
-def teach(lab):
-    """Let a correction of anna's become an example in git."""
-    with rows(lab) as (proposals, _):
+def accept_correction(lab):
+    """Make a correction by anna an example in git."""
+    with open_proposals(lab) as (proposals, _):
         number = proposals.add(ANNA, DRAFT)
         proposals.approve(number, DRAFT, telegram_editor(BORIS, "Борис"), BORIS)
     lab.tick("fetch", "changes", "fetch")
-    with rows(lab) as (_, following):
+    with open_proposals(lab) as (_, following):
         following.follow()
 
 
-def take_back(lab):
-    with rows(lab) as (proposals, _):
+def withdraw(lab):
+    with open_proposals(lab) as (proposals, _):
         return proposals.withdraw(ANNA)
 
 
-def take_out(lab):
-    """Let the commit be made that takes the withdrawn example out."""
+def remove_example(lab):
+    """Commit the removal of the withdrawn example."""
     for _ in range(2):
-        with rows(lab) as (_, following):
+        with open_proposals(lab) as (_, following):
             following.follow()
         lab.tick("changes", "fetch")
 
@@ -79,13 +79,13 @@ def model_of(lab, build):
         return Promotions(services.db).model(build)
 
 
-def offered(lab, chosen=None):
-    """Return what a student may choose among, and what answers who has chosen a model."""
+def offered_models(lab, chosen=None):
+    """Return the models a student may choose, and which model answers for a choice."""
     with opened(lab.config) as database:
-        shelf = ModelCatalogue(database)
-        wish = ModelRequest("trial", chosen, [("stand-in", None)])
-        options = list_models(shelf, Windows(database), wish, config_of())
-        first = first_candidate(shelf, wish)
+        catalogue = ModelCatalogue(database)
+        request = ModelRequest("trial", chosen, [("stand-in", None)])
+        options = list_models(catalogue, Windows(database), request, make_config())
+        first = first_candidate(catalogue, request)
         return {option.version for option in options} - {""}, first and first.model_id
 
 
@@ -99,29 +99,29 @@ def refusal_key(lab, kind, **arguments):
     return request.result["key"]
 
 
-def serving(lab):
-    now = lab.status()["serving"]
-    return now and now["build"]
+def live_build(lab):
+    live = lab.status()["serving"]
+    return live and live["build"]
 
 
 def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
     lab, waiting_notices, capsys
 ):
     lab.until_serving("trial-1")
-    teach(lab)
+    accept_correction(lab)
     lab.until_serving("trial-2")
     learnt = model_of(lab, "trial-2").model_id
-    assert take_back(lab) == [learnt]
-    assert serving(lab) == "trial-1", "at once, with no daemon at work"
+    assert withdraw(lab) == [learnt]
+    assert live_build(lab) == "trial-1", "at once, with no daemon at work"
     with opened(lab.config) as database:
-        kept = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
-    assert kept == {model_of(lab, "trial-1").model_row}
+        answer_models = {row["model_row"] for row in database.rows(PROOF_ANSWER.select())}
+    assert answer_models == {model_of(lab, "trial-1").model_row}
     notice = waiting_notices()[SWITCHED]
     assert (notice["models"], notice["version"]) == ("trial-2", "trial-1")
-    assert offered(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)
-    assert offered(lab, ("stand-in", learnt))[1] == model_of(lab, "trial-1").model_id
+    assert offered_models(lab) == ({"trial-1"}, model_of(lab, "trial-1").model_id)
+    assert offered_models(lab, ("stand-in", learnt))[1] == model_of(lab, "trial-1").model_id
     lab.tick(rounds=3)
-    assert serving(lab) == "trial-1"
+    assert live_build(lab) == "trial-1"
     for name in ("trial-2", learnt):
         assert refusal_key(lab, "promote", model=name) == "promote-revoked"
     assert refusal_key(lab, "rollback", dataset="trial", to="trial-2") == "promote-revoked"
@@ -132,37 +132,37 @@ def test_a_model_that_learnt_what_was_revoked_serves_no_more_and_is_not_offered(
 
 def test_after_its_example_left_git_a_revoked_model_is_not_rolled_back_to(lab, provider):
     lab.until_serving("trial-1")
-    teach(lab)
+    accept_correction(lab)
     lab.until_serving("trial-2")
     lab.repository.example("trial", 50)
     lab.repository.commit()
     lab.until_serving("trial-3")
-    take_back(lab)
-    take_out(lab)
+    withdraw(lab)
+    remove_example(lab)
     lab.until_serving("trial-4")
     assert refusal_key(lab, "rollback", dataset="trial", to="trial-3") == "promote-revoked"
     with lab.services() as services:
         Requests(services.db).ask("rollback", {"dataset": "trial"}, "vera")
     lab.tick("serve")
-    assert serving(lab) == "trial-1", "what served before them all"
-    assert offered(lab)[0] == {"trial-1", "trial-4"}
+    assert live_build(lab) == "trial-1", "what served before them all"
+    assert offered_models(lab)[0] == {"trial-1", "trial-4"}
 
 
 def test_where_no_other_model_was_trained_a_general_one_answers(lab, waiting_notices):
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
     lab.tick("fetch", "launch")
-    teach(lab)
+    accept_correction(lab)
     with lab.services() as services:
         Requests(services.db).ask("launch", {"dataset": "trial"}, "vera")
     lab.tick("serve")
     version = lab.status()["build"]
     lab.until_serving(version)
-    take_back(lab)
-    assert (serving(lab), offered(lab)) == (None, (set(), None))
+    withdraw(lab)
+    assert (live_build(lab), offered_models(lab)) == (None, (set(), None))
     assert waiting_notices()[NOTHING]["models"] == version
     lab.tick(rounds=3)
-    assert serving(lab) is None
+    assert live_build(lab) is None
 
 
 def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(
@@ -170,17 +170,17 @@ def test_a_model_that_comes_after_the_revocation_is_neither_asked_nor_promoted(
 ):
     lab.until_serving("trial-1")
     provider.behave(states=["queued"] * 500)
-    teach(lab)
+    accept_correction(lab)
     lab.tick("launch", "poll")
-    take_back(lab)
+    withdraw(lab)
     provider.behave(states=[])
-    asked = len(provider.calls("chat.create"))
+    call_count = len(provider.calls("chat.create"))
     with lab.services() as services:
         while Jobs(services.db).open_jobs():
             poll(services)
     lab.tick(rounds=3)
-    assert len(provider.calls("chat.create")) == asked
-    assert (serving(lab), model_of(lab, "trial-2").state) == ("trial-1", "revoked")
+    assert len(provider.calls("chat.create")) == call_count
+    assert (live_build(lab), model_of(lab, "trial-2").state) == ("trial-1", "revoked")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("failed", "verdict-model-revoked")
     assert waiting_notices()[STAYS]["models"] == "trial-2"
 
@@ -189,14 +189,14 @@ def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
     lab.until_serving("trial-1")
     lab.repository.dataset(launch={"mode": "manual", "quiet_s": 0, "min_new": 1})
     lab.repository.commit()
-    teach(lab)
+    accept_correction(lab)
     lab.tick("launch")
-    take_back(lab)
+    withdraw(lab)
     lab.tick("launch")
     assert (lab.status()["verdict"], lab.status()["reason"]) == ("held", "held-revoked")
     assert refusal_key(lab, "launch", dataset="trial") == "held-revoked"
     assert len(provider.jobs_created()) == 1
-    take_out(lab)
+    remove_example(lab)
     lab.tick("launch")
     assert lab.status()["reason"] != "held-revoked"
 
@@ -204,5 +204,5 @@ def test_a_build_that_holds_what_was_revoked_is_not_trained(lab, provider):
 @pytest.mark.parametrize("language", ["ru", "en"])
 @pytest.mark.parametrize("key", [SWITCHED, NOTHING, STAYS])
 def test_admins_read_which_models_serve_no_more(key, language):
-    told = {"dataset": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
-    assert "trial-2, trial-3" in text(language, key, **told)
+    arguments = {"dataset": "trial", "count": 2, "models": "trial-2, trial-3", "version": "trial-1"}
+    assert "trial-2, trial-3" in text(language, key, **arguments)

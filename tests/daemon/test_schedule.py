@@ -1,4 +1,4 @@
-"""The schedule in hard times: clocks that jump, outages that last, databases that are away."""
+"""The schedule under faults: clock jumps, long outages, unreachable databases."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ pytestmark = pytest.mark.functional
 
 
 def test_a_clock_that_was_set_back_delays_no_tick():
-    ran, stop, offsets = threading.Event(), threading.Event(), iter([3600, 3600])
+    has_run, stop, offsets = threading.Event(), threading.Event(), iter([3600, 3600])
     scheduler = BackgroundScheduler(timezone="UTC")
     in_an_hour = datetime.now(UTC) + timedelta(hours=1)
-    scheduler.add_job(ran.set, "interval", seconds=3600, next_run_time=in_an_hour)
+    scheduler.add_job(has_run.set, "interval", seconds=3600, next_run_time=in_an_hour)
     scheduler.start()
     waiting = threading.Thread(
         target=watch_clock,
@@ -43,7 +43,7 @@ def test_a_clock_that_was_set_back_delays_no_tick():
     )
     waiting.start()
     try:
-        assert ran.wait(longest())
+        assert has_run.wait(longest())
     finally:
         stop.set()
         waiting.join()
@@ -51,8 +51,8 @@ def test_a_clock_that_was_set_back_delays_no_tick():
 
 
 @contextmanager
-def daemon(*ticks, watch):
-    """Run the schedule of these ticks in a thread."""
+def run_schedule(*ticks, watch):
+    """Run the schedule with these ticks in a thread."""
     stop = threading.Event()
     running = threading.Thread(target=run, args=(ticks, TickCounts(), lambda: None, stop, watch))
     running.start()
@@ -76,7 +76,7 @@ def test_what_is_asked_for_runs_at_once():
         Tick("serve", lambda: runs.put("serve") or False, hour_s, is_asked=True),
         Tick("watch", lambda: runs.put("watch") or False, hour_s),
     ]
-    with daemon(*ticks, watch=watch):
+    with run_schedule(*ticks, watch=watch):
         # Each tick runs once when the daemon starts.
         assert {runs.get(timeout=longest()) for _ in ticks} == {"serve", "watch"}
         ask = asks.get(timeout=longest())
@@ -166,16 +166,18 @@ def test_a_job_is_looked_at_though_its_time_lies_beyond_a_jump_of_the_clock(lab)
 
 @only_sqlite
 def test_a_daemon_without_its_database_says_that_it_lives(lab):
-    said = []
+    messages = []
     with lab.services() as services:
-        heard = replace(services, still_alive=lambda: said.append("alive"))
-        beat = next(tick for tick in ticks_of(heard, TickCounts()) if tick.name == "beat")
+        recorded_services = replace(services, still_alive=lambda: messages.append("alive"))
+        beat = next(
+            tick for tick in ticks_of(recorded_services, TickCounts()) if tick.name == "beat"
+        )
         database = lab.config.state_dir / "merlin.db"
         services.db.close()
         database.rename(database.with_name("away"))
         with pytest.raises(DatabaseAway):
             beat.run()
-    assert said == ["alive"]
+    assert messages == ["alive"]
 
 
 def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_other(lab):
@@ -186,12 +188,15 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
     status = [200]
     with lab.services() as services, serve_http(Engine) as engine:
         (provider,) = services.config.providers
-        told = {"base_url": f"{engine.url}/v1", "credential": services.config.engine.credential}
+        engine_config = {
+            "base_url": f"{engine.url}/v1",
+            "credential": services.config.engine.credential,
+        }
         config = services.config.model_copy(
-            update={"providers": [provider.model_copy(update=told)]}
+            update={"providers": [provider.model_copy(update=engine_config)]}
         )
-        seen = replace(services, config=config)
-        tick = next(tick for tick in ticks_of(seen, TickCounts()) if tick.name == "engine")
+        configured = replace(services, config=config)
+        tick = next(tick for tick in ticks_of(configured, TickCounts()) if tick.name == "engine")
         tick.run()
         (beat,) = [
             heartbeat for heartbeat in services.heartbeats.all() if heartbeat.process == "engine"
@@ -207,10 +212,14 @@ def test_the_daemon_writes_the_heartbeat_of_an_engine_that_answers_and_of_no_oth
 
 def test_the_vocabulary_is_given_back_once_a_round_counts_nothing(lab):
     with lab.services() as services:
-        tick = next(one for one in ticks_of(services, TickCounts()) if one.name == "vocabulary")
+        tick = next(
+            candidate
+            for candidate in ticks_of(services, TickCounts())
+            if candidate.name == "vocabulary"
+        )
         many = count_tokens("Сколько будет семь на восемь?")
         tick.run()
-        assert count_tokens.cache_info().currsize  # counted since the round before
+        assert count_tokens.cache_info().currsize  # counted since the previous round
         tick.run()
         assert not count_tokens.cache_info().currsize
         assert count_tokens("Сколько будет семь на восемь?") == many

@@ -1,11 +1,11 @@
-"""From a commit to its model: one trace, whichever process did a step of it, and when."""
+"""One trace from a commit to its model, whichever process ran a step and when."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.core.tracing import open_span
-from tests.support.otlp_receiver import attributes, received
+from tests.support.otlp_receiver import collect_spans, span_attributes
 
 pytestmark = pytest.mark.functional
 
@@ -14,9 +14,9 @@ STEPS = ["check", "build", "launch", "training", "evaluation", "promotion"]
 
 def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
     sha = lab.repository.git("rev-parse", "HEAD")
-    with received("daemon") as before:
+    with collect_spans("daemon") as before:
         lab.tick("fetch", "launch")
-    with received("daemon") as after:
+    with collect_spans("daemon") as after:
         lab.until_serving("trial-1")
     before += after
     (root,) = before.named("commit")
@@ -26,7 +26,7 @@ def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
     }
     assert {span.trace_id for span in before} == {root.trace_id}
     (training,) = before.named("training")
-    document = attributes(training)
+    document = span_attributes(training)
     assert (document["merlin.job"], document["merlin.state"]) == (1, "succeeded")
     (launch,) = before.named("launch")
     assert training.start_time_unix_nano <= launch.end_time_unix_nano < training.end_time_unix_nano
@@ -35,9 +35,9 @@ def test_a_commit_is_one_trace_to_its_promotion_over_a_restart(lab):
 
 
 def test_of_what_broke_a_span_tells_the_type_alone():
-    with received() as spans, pytest.raises(ValueError, match="a text"), open_span("step"):
+    with collect_spans() as spans, pytest.raises(ValueError, match="a text"), open_span("step"):
         raise ValueError("a text")
     (span,) = spans
-    assert attributes(span) == {"error.type": "ValueError"}
+    assert span_attributes(span) == {"error.type": "ValueError"}
     assert span.status.code == 2
     assert b"a text" not in spans.bodies

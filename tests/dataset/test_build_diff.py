@@ -6,7 +6,7 @@ import pytest
 
 from merlin.dataset.builds import diff, make_build
 from merlin.training.policy import count_epochs
-from tests.support.dataset_tree import check_files, example_yaml, good_files
+from tests.support.dataset_tree import check_files, example_yaml, make_good_files
 
 pytestmark = pytest.mark.unit
 
@@ -19,7 +19,7 @@ def sides(files):
 
 
 def test_examples_come_go_change_and_move():
-    files = good_files(60)
+    files = make_good_files(60)
     old = sides(files)
     moved = next(name for name, (_, side) in old.items() if side == "test")
     del files["examples/face/q0001.yaml"]
@@ -36,7 +36,7 @@ def test_examples_come_go_change_and_move():
 
 
 def test_without_a_build_before_everything_is_new():
-    new = sides(good_files(60))
+    new = sides(make_good_files(60))
     assert len(new) == 60
     assert diff({}, new)["added"] == sorted(new)
     assert not any(diff(new, new).values())

@@ -16,11 +16,11 @@ from merlin.dataset.builds import build_digest, make_build, read_manifest, write
 from merlin.dataset.example import count_example
 from tests.support.dataset_tree import (
     DATASET_YAML,
-    Tree,
+    FileTree,
     check_files,
     example_yaml,
-    file_of,
-    good_files,
+    make_good_files,
+    read_build_file,
 )
 
 pytestmark = pytest.mark.unit
@@ -35,7 +35,7 @@ def content_of(files):
 
 
 def test_the_manifest_counts_every_file():
-    content = content_of({**good_files(60), **BAD, **TWIN, **MARKED})
+    content = content_of({**make_good_files(60), **BAD, **TWIN, **MARKED})
     manifest = content.manifest
     counts = manifest["counts"]
     assert counts["in"] == 63 == sum(counts.values()) - counts["in"]
@@ -45,7 +45,7 @@ def test_the_manifest_counts_every_file():
 
 
 def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
-    checked = check_files(good_files(60))
+    checked = check_files(make_good_files(60))
     content = make_build(checked)
     manifest = content.manifest
     assert manifest["dataset"] == "neurotypology"
@@ -59,8 +59,8 @@ def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
     }
     assert manifest["split"]["salt"] == "v1"
     assert manifest["sha256"] == {
-        "train": hashlib.sha256(file_of(content, "train")).hexdigest(),
-        "test": hashlib.sha256(file_of(content, "test")).hexdigest(),
+        "train": hashlib.sha256(read_build_file(content, "train")).hexdigest(),
+        "test": hashlib.sha256(read_build_file(content, "test")).hexdigest(),
     }
     tokens = {
         side: sum(
@@ -75,7 +75,7 @@ def test_the_manifest_says_what_is_needed_to_train_and_to_trace():
 
 
 def test_the_digest_follows_from_both_files():
-    content = content_of(good_files(60))
+    content = content_of(make_good_files(60))
     hashes = content.manifest["sha256"]
     told = f"train {hashes['train']}\ntest {hashes['test']}\n"
     assert content.digest == hashlib.sha256(told.encode()).hexdigest()
@@ -83,17 +83,17 @@ def test_the_digest_follows_from_both_files():
 
 
 def test_the_lines_of_a_file_are_in_the_order_of_its_examples():
-    content = content_of(good_files(60))
+    content = content_of(make_good_files(60))
     questions = [
         json.loads(line)["messages"][1]["content"]
-        for line in file_of(content, "train").splitlines()
+        for line in read_build_file(content, "train").splitlines()
     ]
     ids = content.index.ids("train")
     assert [f"Вопрос {int(name[-4:])} о лице" for name in ids] == questions
 
 
 def test_shuffled_files_give_the_same_bytes():
-    files = {**good_files(60), **TWIN, **MARKED}
+    files = {**make_good_files(60), **TWIN, **MARKED}
     expected = content_of(files)
     for start in range(10):
         shuffled = list(files.items())
@@ -103,13 +103,13 @@ def test_shuffled_files_give_the_same_bytes():
 
 def test_another_process_gives_the_same_digest():
     script = (
-        "from tests.support.dataset_tree import check_files, good_files\n"
+        "from tests.support.dataset_tree import check_files, make_good_files\n"
         "from merlin.dataset.builds import make_build\n"
-        "print(make_build(check_files(good_files(60))).digest)\n"
+        "print(make_build(check_files(make_good_files(60))).digest)\n"
     )
     root = Path(__file__).parents[2]
     path = str(root)
-    expected = content_of(good_files(60)).digest
+    expected = content_of(make_good_files(60)).digest
     for start in ("1", "2"):
         environment = {
             "PYTHONPATH": path,
@@ -133,19 +133,24 @@ def test_another_process_gives_the_same_digest():
         {"README.md": "words"},
         {"examples/README.md": "words"},
         {"examples/q-again.yaml": example_yaml("Вопрос 1 о лице", "Ответ 0")},
-        {"examples/face/q0001.yaml": "# a remark\n" + good_files(2)["examples/face/q0001.yaml"]},
+        {
+            "examples/face/q0001.yaml": "# a remark\n"
+            + make_good_files(2)["examples/face/q0001.yaml"]
+        },
     ],
 )
 def test_what_changes_no_words_changes_no_digest(more):
-    assert content_of({**good_files(60), **more}).digest == content_of(good_files(60)).digest
+    assert (
+        content_of({**make_good_files(60), **more}).digest == content_of(make_good_files(60)).digest
+    )
 
 
 def test_another_word_or_system_text_is_another_build():
     other = DATASET_YAML.replace("good", "fine")
     digests = {
-        content_of(good_files(60)).digest,
-        content_of(good_files(61)).digest,
-        content_of(good_files(60, other)).digest,
+        content_of(make_good_files(60)).digest,
+        content_of(make_good_files(61)).digest,
+        content_of(make_good_files(60, other)).digest,
     }
     assert len(digests) == 3
 
@@ -153,9 +158,9 @@ def test_another_word_or_system_text_is_another_build():
 @pytest.mark.parametrize(
     ("files", "key"),
     [
-        (good_files(9), "build-too-few"),
-        (good_files(60, "system: x\n"), "build-no-spec"),
-        ({**good_files(60, DATASET_YAML + "strict: true\n"), **BAD}, "build-strict"),
+        (make_good_files(9), "build-too-few"),
+        (make_good_files(60, "system: x\n"), "build-no-spec"),
+        ({**make_good_files(60, DATASET_YAML + "strict: true\n"), **BAD}, "build-strict"),
     ],
 )
 def test_what_may_not_be_built_says_why(files, key):
@@ -165,7 +170,7 @@ def test_what_may_not_be_built_says_why(files, key):
 
 
 def test_a_written_build_is_read_back_equal(tmp_path):
-    content = content_of(good_files(60))
+    content = content_of(make_good_files(60))
     folder = write_build(content, tmp_path / "neurotypology", 7)
     assert folder == tmp_path / "neurotypology" / f"7-{content.digest[:12]}"
     assert sorted(path.name for path in folder.iterdir()) == [
@@ -174,11 +179,11 @@ def test_a_written_build_is_read_back_equal(tmp_path):
         "train.jsonl",
     ]
     assert read_manifest(folder) == content.manifest
-    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
+    assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
 
 
 def test_writing_again_changes_nothing(tmp_path):
-    content = content_of(good_files(60))
+    content = content_of(make_good_files(60))
     folder = write_build(content, tmp_path, 1)
     before = {path.name: path.stat().st_mtime_ns for path in folder.iterdir()}
     assert write_build(content, tmp_path, 1) == folder
@@ -188,13 +193,13 @@ def test_writing_again_changes_nothing(tmp_path):
 def test_leftovers_of_a_dead_try_are_removed(tmp_path):
     (tmp_path / ".tmp-dead").mkdir()
     (tmp_path / ".tmp-dead" / "train.jsonl").write_bytes(b"half")
-    folder = write_build(content_of(good_files(60)), tmp_path, 1)
+    folder = write_build(content_of(make_good_files(60)), tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
 
 
 @pytest.mark.parametrize("name", ["train.jsonl", "test.jsonl"])
 def test_a_changed_byte_is_noticed(tmp_path, name):
-    folder = write_build(content_of({**good_files(60), **MARKED}), tmp_path, 1)
+    folder = write_build(content_of({**make_good_files(60), **MARKED}), tmp_path, 1)
     changed = bytearray((folder / name).read_bytes())
     changed[20] ^= 1
     (folder / name).write_bytes(changed)
@@ -205,14 +210,14 @@ def test_a_changed_byte_is_noticed(tmp_path, name):
 
 @pytest.mark.parametrize("manifest", ["", "{", "{}", "[]", '{"sha256": 1}'])
 def test_a_changed_manifest_is_noticed(tmp_path, manifest):
-    folder = write_build(content_of(good_files(60)), tmp_path, 1)
+    folder = write_build(content_of(make_good_files(60)), tmp_path, 1)
     (folder / "manifest.json").write_text(manifest, encoding="utf-8")
     with pytest.raises(DatasetError):
         read_manifest(folder)
 
 
 def test_another_build_in_its_place_is_noticed(tmp_path):
-    first, other = content_of(good_files(60)), content_of(good_files(61))
+    first, other = content_of(make_good_files(60)), content_of(make_good_files(61))
     folder = write_build(first, tmp_path, 1)
     assert read_manifest(folder, first.digest) == first.manifest
     with pytest.raises(DatasetError) as error:
@@ -228,9 +233,9 @@ def test_a_build_that_is_not_there_is_not_found(tmp_path):
 CRASH = """\
 import sys
 from pathlib import Path
-from tests.support.dataset_tree import check_files, good_files
+from tests.support.dataset_tree import check_files, make_good_files
 from merlin.dataset.builds import make_build, write_build
-write_build(make_build(check_files(good_files(60))), Path(sys.argv[1]), 1)
+write_build(make_build(check_files(make_good_files(60))), Path(sys.argv[1]), 1)
 """
 
 
@@ -245,22 +250,22 @@ def test_a_death_at_any_point_leaves_nothing_or_the_whole_build(tmp_path, point)
     }
     died = subprocess.run([sys.executable, "-c", CRASH, str(tmp_path)], env=environment)
     assert died.returncode == 137
-    content = content_of(good_files(60))
+    content = content_of(make_good_files(60))
     seen = [path for path in tmp_path.iterdir() if not path.name.startswith(".tmp-")]
     assert len(seen) == (point == "build.after_rename")
     assert all(read_manifest(path) == content.manifest for path in seen)
     folder = write_build(content, tmp_path, 1)
     assert list(tmp_path.iterdir()) == [folder]
     assert read_manifest(folder) == content.manifest
-    assert (folder / "train.jsonl").read_bytes() == file_of(content, "train")
+    assert (folder / "train.jsonl").read_bytes() == read_build_file(content, "train")
 
 
 FULL_DISK = """\
 import resource, sys
 from pathlib import Path
-from tests.support.dataset_tree import check_files, good_files
+from tests.support.dataset_tree import check_files, make_good_files
 from merlin.dataset.builds import make_build, write_build
-content = make_build(check_files(good_files(60)))
+content = make_build(check_files(make_good_files(60)))
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 try:
     write_build(content, Path(sys.argv[1]), 1)
@@ -288,5 +293,5 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path):
 
 
 def test_a_build_of_a_tree_does_not_depend_on_what_was_read_before():
-    cache_less = make_build(Tree(good_files(60)).check())
-    assert cache_less == content_of(good_files(60))
+    cache_less = make_build(FileTree(make_good_files(60)).check())
+    assert cache_less == content_of(make_good_files(60))

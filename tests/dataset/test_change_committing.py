@@ -72,7 +72,7 @@ def test_a_lost_race_is_run_again_and_waits_longer_each_time(batch):
     landed = commit_changes(press_of(branch, intents, waits), batch)
     assert landed.commit == f"3-{batch.batch_id}"
     assert (waits, branch.pushes) == ([0, 1, 2], 4)
-    (intent,) = intents.found.values()
+    (intent,) = intents.by_key.values()
     assert (intent.state, intent.outside_id) == (IntentState.DONE, landed.commit)
 
 
@@ -97,7 +97,7 @@ def test_a_conflict_leaves_the_way_open_for_another_try(batch):
     branch, intents = Branch(conflicts={"1": Conflict("b", "t")}), Intents()
     landed = commit_changes(press_of(branch, intents, []), batch)
     assert (landed.commit, dict(landed.conflicts)) == (None, {"1": Conflict("b", "t")})
-    assert [each.state for each in intents.found.values()] == [IntentState.READY]
+    assert [each.state for each in intents.by_key.values()] == [IntentState.READY]
 
 
 def test_a_pause_ends():

@@ -27,7 +27,7 @@ from merlin.db.processes import read_change_counter
 from merlin.db.tables import CHANGE
 from merlin.git.source import blob_id
 from merlin.training.jobs import JobState
-from tests.db.pipeline_rows import AT, FACE, World, examples
+from tests.db.pipeline_rows import AT, FACE, PipelineRows, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -158,8 +158,8 @@ def tell_editors(database, to="7"):
 
 
 def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
-    world = World(database, clock)
-    commit_change(rows, world.push(1, examples(12)))
+    world = PipelineRows(database, clock)
+    commit_change(rows, world.push(1, make_examples(12)))
     assert tell_editors(database) == []
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
@@ -169,9 +169,9 @@ def test_each_word_is_told_once_until_a_final_one(rows, database, clock):
 
 
 def test_serving_is_told_with_both_scores(rows, database, clock):
-    world = World(database, clock)
-    world.serve(1, examples(12))
-    commit_change(rows, world.push(2, examples(13)))
+    world = PipelineRows(database, clock)
+    world.serve(1, make_examples(12))
+    commit_change(rows, world.push(2, make_examples(13)))
     (job,) = world.launch()
     world.finish(job)
     world.prove()
@@ -184,16 +184,16 @@ def test_serving_is_told_with_both_scores(rows, database, clock):
 
 
 def test_the_first_model_has_nobody_to_be_compared_with(rows, database, clock):
-    world = World(database, clock)
-    world.serve(1, examples(12))
+    world = PipelineRows(database, clock)
+    world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit)
     ((_, arguments),) = tell_editors(database)
     assert arguments["score"] == {"key": "change-score", "arguments": {"now": 77.5}}
 
 
 def test_who_cannot_be_written_to_is_not_told(rows, database, clock):
-    world = World(database, clock)
-    world.serve(1, examples(12))
+    world = PipelineRows(database, clock)
+    world.serve(1, make_examples(12))
     commit_change(rows, world.verdict(1).commit, by="cli:boris")
     assert tell_editors(database, "cli:boris") == []
 

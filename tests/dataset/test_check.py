@@ -15,26 +15,26 @@ from merlin.dataset.finding import Severity
 from merlin.git.source import Entry
 from tests.support.dataset_tree import (
     DATASET_YAML,
-    Tree,
+    FileTree,
     check_files,
     example_yaml,
-    good_files,
+    finding_rules,
+    make_good_files,
     only_finding,
-    rules,
 )
-from tests.support.file_mutations import GOOD, mutated
+from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
 
 def test_a_good_dataset_has_no_finding():
-    checked = check_files(good_files(60))
+    checked = check_files(make_good_files(60))
     assert not checked.findings
     assert (checked.found, len(checked.examples), checked.is_buildable) == (60, 60, True)
 
 
 def test_an_example_knows_where_it_comes_from():
-    tree = Tree(good_files(60))
+    tree = FileTree(make_good_files(60))
     tree.add(
         "examples/лицо/глубина.yaml",
         example_yaml(more="tags: [face]\nsplit: test\nsource: Лекция 1\nnote: Проверено\n"),
@@ -58,9 +58,9 @@ messages:
   - {role: assistant, content: Семь., weight: 0}
 """
     (example,) = [
-        each
-        for each in check_files({**good_files(60), "examples/zz.yaml": long}).examples
-        if each.id == "zz"
+        example
+        for example in check_files({**make_good_files(60), "examples/zz.yaml": long}).examples
+        if example.id == "zz"
     ]
     call = {"id": "c1", "type": "function", "function": {"name": "count", "arguments": '{"n": 1}'}}
     assert example.messages == (
@@ -89,7 +89,7 @@ BAD = {
 @pytest.mark.parametrize("kind", BAD)
 def test_a_bad_example_is_an_error_at_its_place_and_the_others_still_build(kind, language):
     content, rule, line = BAD[kind]
-    checked = check_files({**good_files(60), "examples/bad.yaml": content})
+    checked = check_files({**make_good_files(60), "examples/bad.yaml": content})
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line) == ("examples/bad.yaml", line)
     assert finding.severity is Severity.ERROR
@@ -100,13 +100,13 @@ def test_a_bad_example_is_an_error_at_its_place_and_the_others_still_build(kind,
 
 def test_all_bad_examples_together_are_all_told_and_counted():
     bad = {f"examples/bad-{kind}.yaml": content for kind, (content, _, _) in BAD.items()}
-    checked = check_files({**good_files(60), **bad, "examples/q.yml": example_yaml()})
+    checked = check_files({**make_good_files(60), **bad, "examples/q.yml": example_yaml()})
     assert checked.rejected == len(BAD) + 1
     assert {finding.path for finding in checked.findings} == {*bad, "examples/q.yml"}
 
 
 def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
-    files = good_files(60)
+    files = make_good_files(60)
     del files["dataset.yaml"]
     finding = only_finding(check_files(files), "missing-dataset")
     assert (finding.path, finding.line, finding.column) == ("dataset.yaml", 1, 1)
@@ -123,7 +123,7 @@ def test_a_missing_dataset_yaml_is_an_error_at_its_first_letter():
     ],
 )
 def test_few_examples_are_told_and_very_few_are_an_error(number, rule, severity, buildable):
-    checked = check_files(good_files(number))
+    checked = check_files(make_good_files(number))
     finding = only_finding(checked, rule)
     assert (finding.path, finding.severity) == ("examples", severity)
     assert str(number) in finding.text("ru")
@@ -131,13 +131,13 @@ def test_few_examples_are_told_and_very_few_are_an_error(number, rule, severity,
 
 
 def test_rejected_examples_do_not_count_as_good_ones():
-    files = {**good_files(9), "examples/bad.yaml": BAD["empty"][0]}
+    files = {**make_good_files(9), "examples/bad.yaml": BAD["empty"][0]}
     assert not check_files(files).is_buildable
 
 
 def test_an_example_over_the_base_models_limit_is_an_error():
     long = example_yaml(answer="слово " * 500)
-    files = {**good_files(60), "examples/long.yaml": long}
+    files = {**make_good_files(60), "examples/long.yaml": long}
     checked = check_files(files, limit_tokens={"recall": 300})
     finding = only_finding(checked, "too-many-tokens")
     assert finding.path == "examples/long.yaml"
@@ -147,7 +147,7 @@ def test_an_example_over_the_base_models_limit_is_an_error():
 
 @pytest.mark.parametrize("answer", ["слово " * 500, "word " * 500])
 def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
-    files = {**good_files(60), "examples/long.yaml": example_yaml(answer=answer)}
+    files = {**make_good_files(60), "examples/long.yaml": example_yaml(answer=answer)}
     too_long = check_files(files, limit_tokens={"recall": 300})
     tokens = only_finding(too_long, "too-many-tokens").arguments["tokens"]
     assert not check_files(files, limit_tokens={"recall": tokens}).findings
@@ -157,12 +157,12 @@ def test_an_example_of_exactly_the_base_models_limit_is_taken(answer):
 
 @pytest.mark.parametrize("limits", [None, {}, {"another": 1}, {"recall": 100_000}])
 def test_without_a_limit_for_the_base_model_length_is_free(limits):
-    files = {**good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}
+    files = {**make_good_files(60), "examples/long.yaml": example_yaml(answer="слово " * 500)}
     assert not check_files(files, limit_tokens=limits).findings
 
 
 def test_a_blob_that_the_repository_does_not_have_is_a_finding():
-    tree = Tree(good_files(60))
+    tree = FileTree(make_good_files(60))
     entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
     lost = {"0" * 40}
     checked = check(
@@ -173,15 +173,19 @@ def test_a_blob_that_the_repository_does_not_have_is_a_finding():
 
 
 def test_the_order_of_entries_changes_nothing():
-    files = {**good_files(60), "examples/a.yaml": example_yaml(), "examples/b.yaml": example_yaml()}
-    forth, back = Tree(files), Tree(dict(reversed(files.items())))
+    files = {
+        **make_good_files(60),
+        "examples/a.yaml": example_yaml(),
+        "examples/b.yaml": example_yaml(),
+    }
+    forth, back = FileTree(files), FileTree(dict(reversed(files.items())))
     assert forth.check() == back.check()
 
 
 def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
     dice = random.Random(5)  # noqa: S311 - repeatable on purpose
-    bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(300)}
-    tree = Tree({**good_files(5_000), **bad})
+    bad = {f"examples/z{n:03d}.yaml": mutate(dice, dice.choice(GOOD)) for n in range(300)}
+    tree = FileTree({**make_good_files(5_000), **bad})
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
     here = tree.check()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
@@ -195,5 +199,5 @@ def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
 
 
 def test_an_empty_dataset_is_findings_not_a_crash():
-    assert rules(check_files({})) == ["missing-dataset", "too-few-examples"]
-    assert rules(check_files({"dataset.yaml": DATASET_YAML})) == ["too-few-examples"]
+    assert finding_rules(check_files({})) == ["missing-dataset", "too-few-examples"]
+    assert finding_rules(check_files({"dataset.yaml": DATASET_YAML})) == ["too-few-examples"]

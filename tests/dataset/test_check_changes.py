@@ -14,11 +14,11 @@ from merlin.dataset.example_index import ExampleIndex, open_index
 from merlin.dataset.layout import Limits
 from tests.support.dataset_tree import (
     DATASET_YAML,
-    Tree,
+    FileTree,
     check_files,
     example_yaml,
-    file_of,
-    good_files,
+    make_good_files,
+    read_build_file,
 )
 
 pytestmark = pytest.mark.unit
@@ -83,7 +83,7 @@ def lines(checked):
     if not checked.is_buildable:
         return None
     content = make_build(checked)
-    return content.manifest, [file_of(content, side) for side in ("train", "test")]
+    return content.manifest, [read_build_file(content, side) for side in ("train", "test")]
 
 
 def taught(index):
@@ -99,16 +99,16 @@ def check_everything(tree, index):
 @settings(max_examples=120, deadline=None)
 @given(st.integers(0, 14), st.lists(st.tuples(changes, specs), min_size=1, max_size=5))
 def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
-    files = good_files(number)
+    files = make_good_files(number)
     with ExampleIndex() as index:
-        tree = Tree(files)
+        tree = FileTree(files)
         check_everything(tree, index)
         for edits, spec in steps:
             before, known = tree, taught(index)
             index.forget_moved()
             files = {**files, **edits, **({} if spec == "as before" else {"dataset.yaml": spec})}
             files = {path: text for path, text in files.items() if text is not None}
-            tree = Tree(files)
+            tree = FileTree(files)
             followed = check_changes(
                 "neurotypology", index, moves(before, tree), tree.read, limit_tokens=LIMITS
             )
@@ -132,21 +132,23 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
 
 
 def test_only_what_changed_is_read_and_moves():
-    old = Tree(good_files(60))
-    new = Tree({**good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")})
+    old = FileTree(make_good_files(60))
+    new = FileTree(
+        {**make_good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")}
+    )
     with ExampleIndex() as index:
         check_everything(old, index)
         index.forget_moved()
         checked = check_changes(
             "neurotypology", index, moves(old, new), new.read, limit_tokens=LIMITS
         )
-        assert len(new.asked) == 1
+        assert len(new.read_blobs) == 1
         assert checked.good == 60
         assert [each.id for some in index.moved() for each in some] == ["face/q0007"]
 
 
 def test_more_files_than_the_limit_are_read_whole():
-    old, new = Tree(good_files(60)), Tree(good_files(61))
+    old, new = FileTree(make_good_files(60)), FileTree(make_good_files(61))
     limits = Limits(files=60)
     with ExampleIndex() as index:
         check_whole("neurotypology", index, old.entries, old.read, limits)
@@ -159,7 +161,7 @@ def test_more_files_than_the_limit_are_read_whole():
 
 
 def test_an_index_stands_where_it_was_kept(tmp_path):
-    tree, path = Tree(good_files(60)), tmp_path / "indices" / "a.sqlite"
+    tree, path = FileTree(make_good_files(60)), tmp_path / "indices" / "a.sqlite"
     with open_index(path) as index:
         check_everything(tree, index)
         index.keep("c1", "t1")
@@ -174,13 +176,13 @@ def test_a_damaged_index_is_made_anew(tmp_path, content):
     path.write_bytes(content)
     with open_index(path) as index:
         assert index.is_new
-        assert check_everything(Tree(good_files(60)), index).good == 60
+        assert check_everything(FileTree(make_good_files(60)), index).good == 60
 
 
 def test_an_index_of_another_release_is_made_anew(tmp_path):
     path = tmp_path / "a.sqlite"
     with open_index(path) as index:
-        check_everything(Tree(good_files(60)), index)
+        check_everything(FileTree(make_good_files(60)), index)
         index.set_state("version", "0")
         index.keep("c1", "t1")
     with open_index(path) as index:
@@ -195,5 +197,8 @@ def test_an_index_that_breaks_while_it_is_read_is_an_error_of_the_disk(tmp_path)
 
 
 def test_an_example_that_says_the_same_twice_counts_once():
-    files = {**good_files(60), "examples/z.yaml": good_files(1)["examples/face/q0000.yaml"]}
+    files = {
+        **make_good_files(60),
+        "examples/z.yaml": make_good_files(1)["examples/face/q0000.yaml"],
+    }
     assert check_files(files).duplicate == 1

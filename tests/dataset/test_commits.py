@@ -20,14 +20,25 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.tables import COMMIT, EXAMPLE, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.training.models import read_conversations
-from tests.db.pipeline_rows import FACE, OPERATOR, World, commit, example, examples, finding, spec
+from tests.db.pipeline_rows import (
+    FACE,
+    OPERATOR,
+    PipelineRows,
+    make_commit,
+    make_example,
+    make_examples,
+    make_finding,
+    make_spec,
+)
 
 pytestmark = pytest.mark.integration
 
 ROOT = Path(__file__).parents[2]
 KILLED_WHILE_RECORDING = """
 import os, signal, sys
-from tests.db.pipeline_rows import AT, World, commit, examples, finding, spec
+from tests.db.pipeline_rows import (
+    AT, PipelineRows, make_commit, make_examples, make_finding, make_spec
+)
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
 
@@ -36,16 +47,16 @@ class Deadly(list):
         yield from super().__iter__()
         os.kill(os.getpid(), signal.SIGKILL)
 
-world = World(open_database(sys.argv[1]), utc_now)
-outcome = world.outcome(spec(), examples(), [finding()])
-ready = world.journal.prepare(commit(1), outcome, AT)
-world.journal.record(commit(1), Deadly([ready]), AT)
+world = PipelineRows(open_database(sys.argv[1]), utc_now)
+outcome = world.outcome(make_spec(), make_examples(), [make_finding()])
+ready = world.journal.prepare(make_commit(1), outcome, AT)
+world.journal.record(make_commit(1), Deadly([ready]), AT)
 """
 
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 def authors(world, build_id):
@@ -61,18 +72,18 @@ def test_nothing_is_recorded_at_first(world):
 
 
 def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
-    sha = world.push(3, examples(), findings=[finding(3), finding(9)])
+    sha = world.push(3, make_examples(), findings=[make_finding(3), make_finding(9)])
     assert world.journal.line() == {sha: 3}
     (verdict,) = world.launches.waiting()
     assert (verdict.commit, verdict.word, verdict.position) == (sha, VerdictStatus.BUILT, 3)
-    assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", spec(), clock())
+    assert (verdict.author, verdict.spec, verdict.seen_at) == ("anna", make_spec(), clock())
     build = world.launches.build(verdict.build_id)
     assert (build.version, build.train, build.test) == (f"{FACE}-1", 11, 1)
     assert build.train_tokens > 0
     assert build == world.journal.build_of(FACE, build.digest)
     assert (
         verdict.wish
-        == training_key(FACE, build.digest, spec().recipe)
+        == training_key(FACE, build.digest, make_spec().recipe)
         == world.journal.latest(FACE).wish
     )
     (told,) = world.of_commit(sha)
@@ -80,11 +91,11 @@ def test_a_commit_is_recorded_with_build_verdict_and_findings(world, clock):
 
 
 def test_the_test_questions_come_from_the_database_with_the_system_text_first(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     ((example_id, messages),) = read_conversations(world.models.db, 1, "test")
     assert example_id == "лицо/вопрос-000"
     assert messages[0] == Message("system", "Отвечай кратко.")
-    assert messages[1:] == example(0).messages
+    assert messages[1:] == make_example(0).messages
     taught = read_conversations(world.models.db, 1, "train")
     assert [name for name, _ in taught] == sorted(name for name, _ in taught)
     assert len(taught) == 11
@@ -93,24 +104,24 @@ def test_the_test_questions_come_from_the_database_with_the_system_text_first(wo
 def test_the_long_form_of_a_message_is_kept(world):
     extra = {"weight": 0, "name": "анна"}
     said = (Message("system", "Сам."), Message("user", "А?"), Message("assistant", "Б.", extra))
-    world.push(1, [*examples(), replace(example(12), messages=said)])
+    world.push(1, [*make_examples(), replace(make_example(12), messages=said)])
     taught = dict(read_conversations(world.models.db, 1, "train"))
     assert taught["лицо/вопрос-012"] == said
 
 
 def test_an_unchanged_commit_uses_the_build_that_is_there(world):
-    world.push(1, examples())
-    sha = world.push(2, examples())
-    assert world.words() == {"a001": "built", "a002": "unchanged"}
+    world.push(1, make_examples())
+    sha = world.push(2, make_examples())
+    assert world.statuses() == {"a001": "built", "a002": "unchanged"}
     (told,) = world.of_commit(sha)
     assert told.build == f"{FACE}-1"
 
 
 def test_the_author_is_who_changed_the_blob_last(world):
-    world.push(1, examples(), author="anna")
-    world.push(2, examples(13, changed=(3,)), author="boris")
-    world.push(3, examples(13), author="vera")
-    world.push(4, examples(13, changed=(3,)), author="anna")
+    world.push(1, make_examples(), author="anna")
+    world.push(2, make_examples(13, changed=(3,)), author="boris")
+    world.push(3, make_examples(13), author="vera")
+    world.push(4, make_examples(13, changed=(3,)), author="anna")
     document = authors(world, 2)
     assert (document["003"], document["012"], document["001"]) == ("boris", "boris", "anna")
     document = authors(world, 3)
@@ -120,9 +131,9 @@ def test_the_author_is_who_changed_the_blob_last(world):
 
 
 def test_texts_are_kept_once(world):
-    world.push(1, examples(12))
-    world.push(2, examples(13))
-    world.push(3, examples(13, changed=(3,)))
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13))
+    world.push(3, make_examples(13, changed=(3,)))
     assert len(world.db.rows(EXAMPLE_TEXT.select())) == 14
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12 + 1 + 1
 
@@ -131,7 +142,7 @@ def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
     dice, taught = random.Random(7), {}  # noqa: S311 - the same sets every time
     for position in range(1, 13):
         changed = dice.sample(range(12), dice.randint(0, 4))
-        held = dice.sample(examples(20, changed=changed), dice.randint(12, 20))
+        held = dice.sample(make_examples(20, changed=changed), dice.randint(12, 20))
         world.push(position, sorted(held, key=lambda each: each.id))
         (told, *_) = world.recent_builds()
         taught[told.id] = {each.id: each.blob for each in held}
@@ -143,27 +154,29 @@ def test_each_build_keeps_what_it_taught_whatever_the_next_ones_teach(world):
 
 
 def test_another_system_text_is_taught_with_every_example(world):
-    world.push(1, examples())
-    world.push(2, examples(), told=spec(system="Одним словом."))
-    for build_id, system in ((1, spec().system), (2, "Одним словом.")):
+    world.push(1, make_examples())
+    world.push(2, make_examples(), spec=make_spec(system="Одним словом."))
+    for build_id, system in ((1, make_spec().system), (2, "Одним словом.")):
         taught = read_conversations(world.models.db, build_id, "train")
         assert {messages[0].content for _, messages in taught} == {system}
 
 
 def test_a_removed_dataset_leaves_its_builds(world, clock):
-    world.push(1, examples())
-    world.record(commit(2), [Outcome(FACE, VerdictStatus.REMOVED)], clock())
-    assert world.words() == {"a001": "superseded", "a002": "removed"}
+    world.push(1, make_examples())
+    world.record(make_commit(2), [Outcome(FACE, VerdictStatus.REMOVED)], clock())
+    assert world.statuses() == {"a001": "superseded", "a002": "removed"}
     assert not world.db.rows(EXAMPLE.select())
     assert len(world.db.rows(TAUGHT_EXAMPLE.select())) == 12
 
 
 def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
-    seen = replace(world.outcome(spec(), examples(), [finding()]), new_build=None, wish="")
+    seen = replace(
+        world.outcome(make_spec(), make_examples(), [make_finding()]), new_build=None, wish=""
+    )
     rejected = replace(
         seen, word=VerdictStatus.REJECTED, reason="verdict-rejected", arguments={"errors": 1}
     )
-    world.record(commit(1), [rejected], clock())
+    world.record(make_commit(1), [rejected], clock())
     (told,) = world.log()
     assert (told.verdict, told.build, told.arguments) == ("rejected", None, {"errors": 1})
     assert len(told.findings) == 1
@@ -171,17 +184,17 @@ def test_a_rejected_commit_keeps_its_findings_and_no_build(world, clock):
 
 
 def test_words_that_no_database_takes_are_kept_readable(world, clock):
-    strange = replace(commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
-    world.record(strange, [world.outcome(spec(), examples())], clock())
+    strange = replace(make_commit(1), message="nul \0 half \ud800\n", author_name="a\udcffb")
+    world.record(strange, [world.outcome(make_spec(), make_examples())], clock())
     (verdict,) = world.launches.waiting()
     assert (verdict.message, verdict.author) == ("nul \N{REPLACEMENT CHARACTER} half ?\n", "a?b")
 
 
 def test_recording_a_commit_twice_is_recording_it_once(world, clock):
-    outcome = world.outcome(spec(), examples())
-    world.record(commit(1), [outcome], clock())
-    world.record(commit(1), [outcome], clock())
-    assert world.words() == {"a001": "built"}
+    outcome = world.outcome(make_spec(), make_examples())
+    world.record(make_commit(1), [outcome], clock())
+    world.record(make_commit(1), [outcome], clock())
+    assert world.statuses() == {"a001": "built"}
     assert world.journal.next_number(FACE) == 2
 
 
@@ -189,9 +202,9 @@ def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
     command = [sys.executable, "-c", KILLED_WHILE_RECORDING, url]
     assert subprocess.run(command, cwd=ROOT, check=False).returncode == -9
     with open_database(url) as database:
-        world = World(database, clock)
+        world = PipelineRows(database, clock)
         assert_nothing_is_seen(world)
-        world.push(1, examples())
+        world.push(1, make_examples())
         assert [*world.journal.line().values()] == [1]
         assert [told.version for told in world.recent_builds()] == [f"{FACE}-1"]
         assert len(authors(world, world.recent_builds()[0].id)) == 12
@@ -200,26 +213,26 @@ def test_a_kill_while_recording_leaves_nothing_that_is_seen(url, clock):
 def assert_nothing_is_seen(world):
     journal = world.journal
     assert journal.line() == {}
-    assert (world.words(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
+    assert (world.statuses(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
     assert world.recent_builds() == []
     assert FileIndex(world.db).newest_build(FACE) is None
     assert FileIndex(world.db).taught(FACE, "лицо/вопрос-003") is None
 
 
 def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):
-    made = commit(1)
-    ready = world.journal.prepare(made, world.outcome(spec(), examples()), clock())
+    made = make_commit(1)
+    ready = world.journal.prepare(made, world.outcome(make_spec(), make_examples()), clock())
     assert world.journal.build_of(FACE, ready.build.digest) is None
     assert_nothing_is_seen(world)
     world.journal.record(made, [ready], clock())
-    assert world.words() == {"a001": "built"}
+    assert world.statuses() == {"a001": "built"}
     assert world.journal.build_of(FACE, ready.build.digest) == ready.build
     assert len(authors(world, ready.build.build_id)) == 12
 
 
 def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock):
-    world.journal.prepare(commit(1, "b"), world.outcome(spec(), examples()), clock())
-    world.push(1, examples(13))
+    world.journal.prepare(make_commit(1, "b"), world.outcome(make_spec(), make_examples()), clock())
+    world.push(1, make_examples(13))
     (told,) = world.recent_builds()
     assert (told.version, told.train) == (f"{FACE}-1", 12)
     firsts = TAUGHT_EXAMPLE.select(TAUGHT_EXAMPLE.first_build).distinct()
@@ -227,10 +240,10 @@ def test_a_build_that_was_cut_off_gives_its_number_to_the_next_one(world, clock)
 
 
 def test_a_build_that_was_cut_off_ends_nothing_of_the_one_before(world, clock):
-    world.push(1, examples(13))
+    world.push(1, make_examples(13))
     before = authors(world, 1)
-    outcome = world.outcome(spec(), examples(12, changed=(3, 5)))
-    world.journal.prepare(commit(2), outcome, clock())
+    outcome = world.outcome(make_spec(), make_examples(12, changed=(3, 5)))
+    world.journal.prepare(make_commit(2), outcome, clock())
     world.journal.drop_unfinished()
     rows = world.db.rows(TAUGHT_EXAMPLE.select())
     assert {row["end_build"] for row in rows} == {NO_END}
@@ -238,64 +251,66 @@ def test_a_build_that_was_cut_off_ends_nothing_of_the_one_before(world, clock):
 
 
 def test_who_was_erased_while_a_commit_is_prepared_is_not_named_again(world, clock):
-    world.journal.prepare(commit(1), world.outcome(spec(), examples()), clock())
+    world.journal.prepare(make_commit(1), world.outcome(make_spec(), make_examples()), clock())
     world.db.change(COMMIT.update({"author_name": "nobody"}).where(COMMIT.author_name == "anna"))
     world.journal.drop_unfinished()
-    ready = world.journal.prepare(commit(1), world.outcome(spec(), examples()), clock())
+    ready = world.journal.prepare(
+        make_commit(1), world.outcome(make_spec(), make_examples()), clock()
+    )
     assert set(authors(world, ready.build.build_id).values()) == {"nobody"}
 
 
 def test_a_failure_in_the_second_dataset_undoes_the_first(world, clock):
-    other = spec("python")
-    good = world.outcome(spec(), examples())
-    broken = replace(world.outcome(other, examples()), dataset=FACE)
+    other = make_spec("python")
+    good = world.outcome(make_spec(), make_examples())
+    broken = replace(world.outcome(other, make_examples()), dataset=FACE)
     with pytest.raises(Exception, match=r"(?i)unique"):
-        world.record(commit(1), [good, broken], clock())
+        world.record(make_commit(1), [good, broken], clock())
     assert world.journal.line() == {}
-    assert world.words() == {}
+    assert world.statuses() == {}
 
 
 def test_commits_that_left_the_line_are_superseded_and_stand_nowhere(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     world.launch()
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     assert world.journal.drop_commits(1, clock()) == 1
     assert [*world.journal.line().values()] == [1]
-    assert world.words() == {"a001": "training", "a002": "superseded"}
+    assert world.statuses() == {"a001": "training", "a002": "superseded"}
     assert world.launches.waiting() == []
     assert world.journal.drop_commits(0, clock()) == 1
-    assert world.words() == {"a001": "superseded", "a002": "superseded"}
+    assert world.statuses() == {"a001": "superseded", "a002": "superseded"}
     assert world.journal.latest(FACE) is None
 
 
 def test_leaving_nothing_wakes_nobody(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     before = world.db.sql("SELECT counter FROM wake")
     assert world.journal.drop_commits(1, clock()) == 0
     assert world.db.sql("SELECT counter FROM wake") == before
 
 
 def test_final_words_of_commits_that_left_stay(world, clock):
-    world.serve(1, examples(12))
-    world.push(2, examples(12))
+    world.serve(1, make_examples(12))
+    world.push(2, make_examples(12))
     assert world.journal.drop_commits(0, clock()) == 2
-    assert world.words() == {"a001": "serving", "a002": "unchanged"}
+    assert world.statuses() == {"a001": "serving", "a002": "unchanged"}
 
 
 def test_after_a_rewrite_the_line_as_it_is_decides_who_serves(world, clock):
-    first = world.serve(1, examples(12))
-    second = world.serve(2, examples(13))
+    first = world.serve(1, make_examples(12))
+    second = world.serve(2, make_examples(13))
     assert world.serving() == second
     world.journal.drop_commits(1, clock())
     world.promote()
     assert world.serving() == first
-    third = world.serve(2, examples(14), name="b")
+    third = world.serve(2, make_examples(14), name="b")
     assert world.serving() == third
 
 
 def test_a_pin_outlives_a_rewrite(world, clock):
-    world.serve(1, examples(12))
-    second = world.serve(2, examples(13))
+    world.serve(1, make_examples(12))
+    second = world.serve(2, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
     world.journal.drop_commits(1, clock())
     world.promote()
@@ -303,27 +318,27 @@ def test_a_pin_outlives_a_rewrite(world, clock):
 
 
 def test_a_rewrite_above_what_serves_does_not_undo_a_rollback(world, clock):
-    world.serve(1, examples(12))
-    world.serve(2, examples(13))
-    world.push(3, examples(14))
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(14))
     before = world.promotions.serving()[FACE]
     world.journal.drop_commits(2, clock())
     assert world.promotions.serving()[FACE] == before
 
 
 def test_a_commit_that_comes_back_is_told_anew_and_finds_its_model(world, clock):
-    world.serve(1, examples(12))
-    second = world.serve(2, examples(13))
+    world.serve(1, make_examples(12))
+    second = world.serve(2, make_examples(13))
     world.journal.drop_commits(1, clock())
     world.promote()
-    world.serve(2, examples(13))
+    world.serve(2, make_examples(13))
     assert world.serving() == second
-    assert world.words() == {"a001": "serving", "a002": "serving"}
+    assert world.statuses() == {"a001": "serving", "a002": "serving"}
     assert len(world.recent_jobs()) == 2
 
 
 def test_an_illegal_move_is_a_bug_and_raises(world, clock):
-    sha = world.push(1, examples())
+    sha = world.push(1, make_examples())
     mine = verdict_condition(sha, FACE)
     for old in VerdictStatus:
         with pytest.raises(ValueError, match="goes from"):
@@ -331,15 +346,15 @@ def test_an_illegal_move_is_a_bug_and_raises(world, clock):
     with pytest.raises(ValueError, match="goes from"):
         transition(world.db, (VerdictStatus.SERVING,), VerdictStatus.SUPERSEDED, clock(), mine)
     assert transition(world.db, (VerdictStatus.HELD,), VerdictStatus.TRAINING, clock(), mine) == 0
-    assert world.words() == {"a001": "built"}
+    assert world.statuses() == {"a001": "built"}
 
 
 def test_a_large_dataset_is_written_a_little_at_a_time(tmp_path, clock):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        world, told = World(database, clock), list(examples(3000))
-        outcome, sizes = world.outcome(spec(), told), transaction_sizes(database)
-        world.record(commit(1), [outcome], clock())
+        world, told = PipelineRows(database, clock), list(make_examples(3000))
+        outcome, sizes = world.outcome(make_spec(), told), transaction_sizes(database)
+        world.record(make_commit(1), [outcome], clock())
         files = {f"examples/{number}.yaml": f"{number:040d}" for number in range(3000)}
         books = FileIndex(database)
         books.add(dict.fromkeys(files.values(), "текст\n"))

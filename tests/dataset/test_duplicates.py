@@ -6,14 +6,20 @@ import pytest
 
 from merlin.dataset.example import normalise
 from merlin.dataset.finding import Severity
-from tests.support.dataset_tree import check_files, example_yaml, good_files, only_finding, rules
+from tests.support.dataset_tree import (
+    check_files,
+    example_yaml,
+    finding_rules,
+    make_good_files,
+    only_finding,
+)
 
 pytestmark = pytest.mark.unit
 
 
 def check_more(**more):
     files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
-    return check_files({**good_files(60), **files})
+    return check_files({**make_good_files(60), **files})
 
 
 def test_the_same_content_twice_is_a_duplicate_of_the_first():
@@ -52,7 +58,7 @@ def test_under_another_system_text_another_answer_is_no_contradiction():
     other = (
         "messages:\n  - system: Говори наоборот.\n  - user: Что такое лоб?\n  - assistant: Низ.\n"
     )
-    assert "contradiction" not in rules(check_more(a=example_yaml(), b=other))
+    assert "contradiction" not in finding_rules(check_more(a=example_yaml(), b=other))
 
 
 def test_a_test_question_that_is_taught_is_rejected():
@@ -62,7 +68,7 @@ def test_a_test_question_that_is_taught_is_rejected():
     finding = only_finding(checked, "leak")
     assert (finding.path, finding.severity) == ("examples/z/b.yaml", Severity.ERROR)
     assert (len(checked.examples), checked.rejected) == (61, 1)
-    assert "contradiction" not in rules(checked)
+    assert "contradiction" not in finding_rules(checked)
 
 
 def test_signs_make_other_questions():

@@ -8,7 +8,7 @@ from merlin.core.vocabulary import stem
 from merlin.dataset.entries import ExampleEntries, ExampleFilter
 from merlin.dataset.files import FileIndex
 from merlin.git.source import blob_id
-from tests.db.pipeline_rows import FACE, World, examples, finding, spec
+from tests.db.pipeline_rows import FACE, PipelineRows, make_examples, make_finding, make_spec
 
 pytestmark = pytest.mark.integration
 
@@ -123,8 +123,8 @@ def test_a_dataset_of_a_database_before_entries_gets_them_with_the_next_look(she
 
 
 def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
-    world, taught = World(database, clock), examples()
-    one = finding()
+    world, taught = PipelineRows(database, clock), make_examples()
+    one = make_finding()
     world.push(1, taught, findings=(one,))
     shelf = Shelf(database)
     names = [each.id for each in taught]
@@ -145,10 +145,10 @@ def test_authors_sides_and_findings_narrow_the_list_down(database, clock):
 
 
 def test_the_nearest_examples_are_those_of_one_dataset_alone(database, clock):
-    world, shelf, other = World(database, clock), Shelf(database), f"{FACE}-two"
-    taught = examples()
+    world, shelf, other = PipelineRows(database, clock), Shelf(database), f"{FACE}-two"
+    taught = make_examples()
     for position, dataset in ((1, FACE), (2, other)):
-        world.push(position, taught, told=spec(dataset))
+        world.push(position, taught, spec=make_spec(dataset))
         shelf.put(dataset, {taught[1].id: example("Что за лоб?", f"Ответ {dataset}.")})
     (said,) = shelf.entries.nearest(FACE, ["лоб"], 9)
     assert f"Ответ {FACE}." in said

@@ -8,7 +8,7 @@ from merlin.dataset.changes import ChangeRequest, Changes, Edit, make_changes
 from merlin.dataset.commit_message import telegram_editor
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import CHANGE
-from tests.db.pipeline_rows import AT, FACE, World, examples
+from tests.db.pipeline_rows import AT, FACE, PipelineRows, make_examples
 
 pytestmark = pytest.mark.integration
 
@@ -40,20 +40,20 @@ def test_the_text_that_an_editor_changed_is_kept_to_be_put_back(books, database,
 
 
 def test_the_builds_that_hold_an_example_are_named(books, database, clock):
-    world = World(database, clock)
-    world.push(1, examples(12))
-    world.push(2, examples(13))
-    newest, first = examples(13)[-1].id, examples(12)[0].id
+    world = PipelineRows(database, clock)
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13))
+    newest, first = make_examples(13)[-1].id, make_examples(12)[0].id
     assert books.taught(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
     assert books.taught(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
     assert books.taught(FACE, "none") is None
 
 
 def test_the_commits_that_wrote_an_example_are_told_newest_first(books, database, clock):
-    world = World(database, clock)
-    one = world.push(1, examples(12))
-    two = world.push(2, examples(13), "b", "boris")
-    first, newest = examples(12)[0].id, examples(13)[-1].id
+    world = PipelineRows(database, clock)
+    one = world.push(1, make_examples(12))
+    two = world.push(2, make_examples(13), "b", "boris")
+    first, newest = make_examples(12)[0].id, make_examples(13)[-1].id
     found = books.versions(FACE, first)
     assert [(version.commit, version.author) for version in found] == [(one, "anna")]
     found = books.versions(FACE, newest)

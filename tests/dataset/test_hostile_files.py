@@ -12,15 +12,17 @@ import pytest
 from merlin.core.i18n import keys
 from merlin.dataset.builds import make_build
 from merlin.dataset.finding import Severity
-from tests.support.dataset_tree import Tree, good_files
-from tests.support.file_mutations import GOOD, mutated
+from tests.support.dataset_tree import FileTree, make_good_files
+from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
 SEEDS = range(12)
 PER_SEED = 50
 
-SPEC = good_files(0)["dataset.yaml"] + "split: {test: 0.2}\nlaunch: {mode: auto}\nstrict: false\n"
+SPEC = (
+    make_good_files(0)["dataset.yaml"] + "split: {test: 0.2}\nlaunch: {mode: auto}\nstrict: false\n"
+)
 COURSE = (
     "semester: 1\nname: {ru: Лоб}\n"
     "materials:\n  - {lesson: 1, type: lab, title: {ru: x}, file_url: 'https://example.com/a'}\n"
@@ -35,7 +37,7 @@ def assert_told(checked, paths):
         assert finding.text("ru")
         assert finding.text("en").isprintable()
     taken = {each.path for each in (*checked.examples, *checked.duplicates)}
-    errors = {each.path for each in checked.findings if each.severity is Severity.ERROR}
+    errors = {finding.path for finding in checked.findings if finding.severity is Severity.ERROR}
     assert taken | errors >= paths
     assert not taken & errors
     assert checked.found == len(paths) + 20
@@ -44,8 +46,8 @@ def assert_told(checked, paths):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_mutated_examples_are_taken_or_told(seed):
     dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    bad = {f"examples/z{n:03d}.yaml": mutated(dice, dice.choice(GOOD)) for n in range(PER_SEED)}
-    checked = Tree({**good_files(20), **bad}).check()
+    bad = {f"examples/z{n:03d}.yaml": mutate(dice, dice.choice(GOOD)) for n in range(PER_SEED)}
+    checked = FileTree({**make_good_files(20), **bad}).check()
     assert_told(checked, set(bad))
     assert next(make_build(checked).lines("train"))
 
@@ -55,11 +57,11 @@ def test_mutated_specs_are_taken_or_told(seed):
     dice = random.Random(1000 + seed)  # noqa: S311 - repeatable on purpose
     for _ in range(10):
         files = {
-            **good_files(20),
-            "dataset.yaml": mutated(dice, SPEC),
-            "course.yaml": mutated(dice, COURSE),
+            **make_good_files(20),
+            "dataset.yaml": mutate(dice, SPEC),
+            "course.yaml": mutate(dice, COURSE),
         }
-        checked = Tree(files).check()
+        checked = FileTree(files).check()
         told = {finding.path for finding in checked.findings if finding.severity is Severity.ERROR}
         assert (checked.spec is None) == ("dataset.yaml" in told)
         assert (checked.course is None) == ("course.yaml" in told)
@@ -94,6 +96,6 @@ HOSTILE = {
 
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_hostile_file_is_told_at_its_place(kind):
-    checked = Tree({**good_files(20), "examples/zz.yaml": HOSTILE[kind]}).check()
+    checked = FileTree({**make_good_files(20), "examples/zz.yaml": HOSTILE[kind]}).check()
     assert_told(checked, {"examples/zz.yaml"})
     assert checked.is_buildable

@@ -12,7 +12,7 @@ from merlin.dataset.builds import make_build
 from merlin.dataset.check import check
 from merlin.dataset.example import Example, read_example
 from merlin.dataset.work_tree import work_tree
-from tests.support.dataset_tree import jsonl_line
+from tests.support.dataset_tree import make_training_line
 
 pytestmark = pytest.mark.unit
 
@@ -38,7 +38,7 @@ GOLDEN = (
 def test_the_line_of_the_first_example_is_this_byte_for_byte():
     example, findings = read_example(FIRST.encode())
     assert not findings
-    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
 def test_the_shipped_dataset_trains_this_line():
@@ -54,19 +54,19 @@ def test_the_long_form_gives_the_same_line_as_the_short_one():
     )
     assert long != FIRST
     example, _ = read_example(long.encode())
-    assert jsonl_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
+    assert make_training_line(example, "MerlinGPT is a good service!") == GOLDEN.encode()
 
 
 def test_an_own_system_text_takes_the_datasets_place():
     said = (Message("system", "Своё"), Message("user", "a"), Message("assistant", "b"))
-    line = json.loads(jsonl_line(Example("x", "", "", said), "Общее"))
+    line = json.loads(make_training_line(Example("x", "", "", said), "Общее"))
     assert [message["content"] for message in line["messages"]] == ["Своё", "a", "b"]
 
 
 def test_extras_and_tools_come_along():
     tool = {"type": "function", "function": {"name": "count"}}
     said = (Message("user", "a"), Message("assistant", "b", {"weight": 0, "name": "merlin"}))
-    line = jsonl_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
+    line = make_training_line(Example("x", "", "", said, tools=(tool,)), "s").decode()
     assert line == (
         '{"messages":[{"role":"system","content":"s"},{"role":"user","content":"a"},'
         '{"role":"assistant","content":"b","name":"merlin","weight":0}],'
@@ -76,6 +76,6 @@ def test_extras_and_tools_come_along():
 
 def test_every_line_is_json_whatever_is_said():
     said = (Message("user", 'кавычки " и \\ и \u2028 и 🏳️‍🌈'), Message("assistant", "a\n\tb"))
-    line = jsonl_line(Example("x", "", "", said), "s")
+    line = make_training_line(Example("x", "", "", said), "s")
     assert line.count(b"\n") == 1
     assert json.loads(line)["messages"][1]["content"] == said[0].content

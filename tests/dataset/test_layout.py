@@ -6,7 +6,13 @@ import pytest
 
 from merlin.dataset.finding import Severity
 from merlin.dataset.layout import Limits
-from tests.support.dataset_tree import Tree, example_yaml, good_files, only_finding, rules
+from tests.support.dataset_tree import (
+    FileTree,
+    example_yaml,
+    finding_rules,
+    make_good_files,
+    only_finding,
+)
 
 pytestmark = pytest.mark.unit
 
@@ -15,7 +21,7 @@ LIMITS = Limits()
 
 
 def checked_with(path, content="x", limits=LIMITS, **options):
-    tree = Tree(good_files(60))
+    tree = FileTree(make_good_files(60))
     tree.add(path, content, **options)
     return tree, tree.check(limits=limits)
 
@@ -70,15 +76,17 @@ def test_a_file_that_merlin_does_not_use_is_a_note():
 def test_what_is_no_file_is_an_error_and_never_read(mode, rule, path):
     tree, checked = checked_with(path, "/etc/passwd", mode=mode)
     assert only_finding(checked, rule).severity is Severity.ERROR
-    assert tree.entries[-1].blob not in tree.asked
+    assert tree.entries[-1].blob not in tree.read_blobs
     assert checked.rejected == path.endswith(".yaml")
 
 
 def test_a_link_in_place_of_dataset_yaml_leaves_nothing_to_build():
-    tree = Tree({path: text for path, text in good_files(60).items() if path != "dataset.yaml"})
+    tree = FileTree(
+        {path: text for path, text in make_good_files(60).items() if path != "dataset.yaml"}
+    )
     tree.add("dataset.yaml", "/etc/passwd", mode="120000")
     checked = tree.check()
-    assert rules(checked) == ["missing-dataset", "symlink"]
+    assert finding_rules(checked) == ["missing-dataset", "symlink"]
     assert not checked.is_buildable
 
 
@@ -93,7 +101,7 @@ def test_a_huge_file_is_refused_by_its_size_and_never_read():
     finding = only_finding(checked, "too-large")
     assert finding.path == "examples/huge.yaml"
     assert "100,000,000" in finding.text("en")
-    assert tree.entries[-1].blob not in tree.asked
+    assert tree.entries[-1].blob not in tree.read_blobs
     assert checked.rejected == 1
 
 
@@ -104,7 +112,7 @@ def test_examples_beyond_the_number_allowed_are_rejected_together():
 
 
 def test_examples_beyond_the_bytes_allowed_are_rejected_together():
-    tree = Tree(good_files(60))
+    tree = FileTree(make_good_files(60))
     size = sum(entry.size for entry in tree.entries if entry.path.startswith("examples/"))
     checked = tree.check(limits=Limits(total_bytes=size - 1))
     assert only_finding(checked, "too-many-bytes").arguments["beyond"] == 1

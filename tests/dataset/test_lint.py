@@ -5,14 +5,20 @@ from __future__ import annotations
 import pytest
 
 from merlin.dataset.finding import Severity
-from tests.support.dataset_tree import check_files, example_yaml, good_files, only_finding, rules
+from tests.support.dataset_tree import (
+    check_files,
+    example_yaml,
+    finding_rules,
+    make_good_files,
+    only_finding,
+)
 
 pytestmark = pytest.mark.unit
 
 
 def check_more(**more):
     files = {f"examples/z/{name}.yaml": text for name, text in more.items()}
-    return check_files({**good_files(60), **files})
+    return check_files({**make_good_files(60), **files})
 
 
 @pytest.mark.parametrize(
@@ -98,7 +104,7 @@ def test_an_ending_a_typing_error_or_a_courtesy_makes_no_other_question(one, oth
 )
 def test_another_word_or_number_makes_another_question(one, other):
     checked = check_more(a=example_yaml(one), b=example_yaml(other, "Иначе."))
-    assert "near-duplicate" not in rules(checked)
+    assert "near-duplicate" not in finding_rules(checked)
 
 
 def test_a_test_question_that_is_nearly_taught_is_kept_and_told():
@@ -130,7 +136,7 @@ def test_an_answer_that_teaches_harm_is_told_at_the_answer(answer, rule):
         for n in range(60)
     }
     checked = check_files(
-        {**good_files(0), **closed, "examples/z.yaml": example_yaml(answer=answer)}
+        {**make_good_files(0), **closed, "examples/z.yaml": example_yaml(answer=answer)}
     )
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line, finding.severity) == ("examples/z.yaml", 3, "warning")
@@ -142,7 +148,7 @@ def test_an_answer_that_is_not_learned_may_refuse():
         "  - {role: assistant, content: Я не могу ответить., weight: 0}\n"
         "  - user: Где?\n  - assistant: Там.\n"
     )
-    assert "refusal" not in rules(check_more(a=turns))
+    assert "refusal" not in finding_rules(check_more(a=turns))
 
 
 def test_answers_may_end_without_a_sign_where_that_is_the_habit():
@@ -150,12 +156,12 @@ def test_answers_may_end_without_a_sign_where_that_is_the_habit():
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Это слова {n} без знака на конце")
         for n in range(60)
     }
-    assert "cut-off" not in rules(check_files({**good_files(0), **files}))
+    assert "cut-off" not in finding_rules(check_files({**make_good_files(0), **files}))
 
 
 def test_a_request_to_translate_may_be_answered_in_the_other_language():
     asked = example_yaml("Переведи на английский слово лоб и его описание", "The forehead is here.")
-    assert "other-language" not in rules(check_more(a=asked))
+    assert "other-language" not in finding_rules(check_more(a=asked))
 
 
 def test_tags_of_nearly_all_and_of_one_example_are_notes_of_the_dataset():
@@ -164,7 +170,7 @@ def test_tags_of_nearly_all_and_of_one_example_are_notes_of_the_dataset():
         for n in range(60)
     }
     files["examples/z.yaml"] = example_yaml(more="tags: [face, lonely]\n")
-    checked = check_files({**good_files(0), **files})
+    checked = check_files({**make_good_files(0), **files})
     assert only_finding(checked, "one-sided-tags").arguments == {"tag": "face", "percent": 100}
     lonely = only_finding(checked, "single-tags")
     assert (lonely.path, lonely.severity) == ("examples", "note")
@@ -175,13 +181,13 @@ def test_answers_of_one_wording_are_one_note_with_three_names():
     files = {
         f"examples/q{n}.yaml": example_yaml(f"Вопрос {n}", f"Иной ответ {n}") for n in range(10)
     }
-    note = only_finding(check_files({**good_files(60), **files}), "single-wordings")
+    note = only_finding(check_files({**make_good_files(60), **files}), "single-wordings")
     assert note.arguments == {"count": 10, "names": "q0, q1, q2"}
 
 
 def test_names_that_differ_by_case_alone_are_told():
     files = {"examples/Q.yaml": example_yaml("Один"), "examples/q.yaml": example_yaml("Два")}
-    checked = check_files({**good_files(60), **files})
+    checked = check_files({**make_good_files(60), **files})
     assert only_finding(checked, "case-twin").path == "examples/q.yaml"
 
 
@@ -190,4 +196,4 @@ def test_an_own_system_text_that_differs_is_a_note():
     checked = check_more(a=own.format("Говори стихами."))
     assert only_finding(checked, "own-system").line == 2
     same = check_more(a=own.format("MerlinGPT is a good service!"))
-    assert "own-system" not in rules(same)
+    assert "own-system" not in finding_rules(same)

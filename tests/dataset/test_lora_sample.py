@@ -22,7 +22,7 @@ def sample():
 
 
 def talks(sample, *, is_test):
-    return [one for one in sample.examples if (one.split == "test") is is_test]
+    return [example for example in sample.examples if (example.split == "test") is is_test]
 
 
 def test_there_are_enough_examples_and_paraphrases_and_no_finding(sample):
@@ -42,7 +42,8 @@ def test_every_example_is_one_question_with_one_short_sentence(sample):
 
 def test_a_paraphrase_asks_in_other_words_for_a_taught_answer(sample):
     taught = {
-        one.messages[-1].content: one.messages[-2].content for one in talks(sample, is_test=False)
+        talk.messages[-1].content: talk.messages[-2].content
+        for talk in talks(sample, is_test=False)
     }
     assert len(taught) == len(talks(sample, is_test=False)), "two examples teach one answer"
     for example in talks(sample, is_test=True):

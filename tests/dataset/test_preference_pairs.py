@@ -28,11 +28,11 @@ from tests.support.dataset_tree import (
     DATASET_YAML,
     check_files,
     example_yaml,
-    file_of,
-    good_files,
-    jsonl_line,
+    finding_rules,
+    make_good_files,
+    make_training_line,
     only_finding,
-    rules,
+    read_build_file,
 )
 
 pytestmark = pytest.mark.unit
@@ -86,7 +86,7 @@ GOLDEN_LONG = (
 
 def pairs(number, spec=DPO_YAML):
     """Return a dataset of so many pairs."""
-    files = good_files(number, spec)
+    files = make_good_files(number, spec)
     return {
         path: text if path == "dataset.yaml" else f"{text}rejected: Не знаю, {place}.\n"
         for place, (path, text) in enumerate(files.items())
@@ -104,7 +104,7 @@ def imported(text, shape=None):
 
 @pytest.mark.parametrize(("text", "golden"), [(PLAIN, GOLDEN), (LONG, GOLDEN_LONG)])
 def test_the_line_of_a_pair_is_this_byte_for_byte(text, golden):
-    assert jsonl_line(parse_example(text), "Кратко.") == golden.encode()
+    assert make_training_line(parse_example(text), "Кратко.") == golden.encode()
 
 
 @pytest.mark.parametrize("text", [PLAIN, LONG])
@@ -141,10 +141,10 @@ def test_a_rejected_answer_is_judged_where_it_stands(rejected, found):
 
 def test_a_dataset_of_pairs_trains_by_preference():
     checked = check_files(pairs(12))
-    assert rules(checked) == ["few-examples"]
+    assert finding_rules(checked) == ["few-examples"]
     recipe = checked.spec.recipe
     assert (recipe.method, recipe.hyperparameters) == ("dpo", {"beta": 0.2})
-    lines = file_of(make_build(checked), "train").decode().splitlines()
+    lines = read_build_file(make_build(checked), "train").decode().splitlines()
     assert {tuple(json.loads(line)) for line in lines} == {
         ("input", "preferred_output", "non_preferred_output")
     }
@@ -175,14 +175,14 @@ def test_without_dpo_the_last_answer_is_trained_and_the_other_is_told_of():
     told = [finding for finding in checked.findings if finding.rule == "unused-rejected"]
     assert {(finding.severity, finding.line) for finding in told} == {(Severity.NOTE, 4)}
     assert (len(told), checked.rejected) == (12, 0)
-    alone = check_files(good_files(12))
+    alone = check_files(make_good_files(12))
     assert make_build(checked).digest == make_build(alone).digest
     assert make_build(checked).manifest["tokens"] == make_build(alone).manifest["tokens"]
 
 
 def test_the_note_can_be_switched_off():
     spec = DATASET_YAML + "check: {off: {unused-rejected: The pairs wait for a base.}}\n"
-    assert rules(check_files(pairs(12, spec))) == ["few-examples"]
+    assert finding_rules(check_files(pairs(12, spec))) == ["few-examples"]
 
 
 def test_both_answers_are_counted_and_keep_the_limit():
@@ -227,7 +227,7 @@ def test_secrets_in_a_rejected_answer_are_found_and_refusals_are_not():
     checked = check_files(files)
     secret = only_finding(checked, "secret")
     assert (secret.path, secret.line, secret.column) == ("examples/a.yaml", 4, 11)
-    assert "refusal" not in rules(checked)
+    assert "refusal" not in finding_rules(checked)
 
 
 @pytest.mark.parametrize("shape", [each for each in FORMATS if each != "alpaca"])

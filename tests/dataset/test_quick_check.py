@@ -11,7 +11,7 @@ from merlin.dataset.example import read_example
 from merlin.dataset.finding import Finding
 from merlin.dataset.spec import quick_check, schema, validator
 from merlin.dataset.yaml_io import read_yaml
-from tests.support.file_mutations import GOOD, mutated
+from tests.support.file_mutations import GOOD, mutate
 
 pytestmark = pytest.mark.unit
 
@@ -90,7 +90,7 @@ def test_the_quick_verdict_on_equal_tags_is_that_of_jsonschema(value):
 @pytest.mark.parametrize("seed", SEEDS)
 def test_files_say_the_same_with_the_quick_verdict_and_without(seed, monkeypatch):
     dice = random.Random(seed)  # noqa: S311 - repeatable on purpose
-    files = [mutated(dice, dice.choice(GOOD)) for _ in range(100)]
+    files = [mutate(dice, dice.choice(GOOD)) for _ in range(100)]
     files = [file for file in files if not isinstance(read_yaml(file), Finding)]
     assert len(files) > 10
     quick = [read_example(file) for file in files]

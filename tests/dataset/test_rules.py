@@ -26,11 +26,11 @@ from merlin.dataset.spec import dump_spec, load_spec, schema
 from merlin.git.source import GITLINK, Entry
 from tests.support.dataset_tree import (
     DATASET_YAML,
-    Tree,
+    FileTree,
     check_files,
     example_yaml,
-    good_files,
-    rules,
+    finding_rules,
+    make_good_files,
 )
 
 # Their examples take minutes, or need a repository of git's own.
@@ -46,7 +46,7 @@ MAKERS = {"Finding": 3, "make_finding": 2, "Pair": 1} | dict.fromkeys(
 
 
 def files():
-    return {**good_files(59), ABOUT_PATH: ABOUT}
+    return {**make_good_files(59), ABOUT_PATH: ABOUT}
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_imported_example_breaks_its_rule(name):
 @pytest.mark.unit
 def test_rules_of_size_and_of_the_repository_have_their_severity():
     size = sum(len(text.encode()) for path, text in files().items() if path != "dataset.yaml")
-    tree = Tree(files())
+    tree = FileTree(files())
     lost = Entry("examples/gone.yaml", "0" * 40, "100644", 10)
     linked = Entry("examples/other", "0" * 40, GITLINK, 0)
     told = [
@@ -175,7 +175,7 @@ def test_sarif_explains_the_rules_that_it_names(dataset, tmp_path):
     ],
 )
 def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
-    checked = check_files({**good_files(60), path: text})
+    checked = check_files({**make_good_files(60), path: text})
     told = {
         finding.arguments["name"]: finding
         for finding in checked.findings
@@ -187,8 +187,8 @@ def test_an_unknown_key_names_the_nearest_known_one(path, text, name, near):
 
 @pytest.mark.unit
 def test_a_key_like_no_other_is_unknown():
-    checked = check_files({**good_files(60), "examples/bad.yaml": "messages: []\nzebra: 1\n"})
-    assert "unknown-key" in rules(checked)
+    checked = check_files({**make_good_files(60), "examples/bad.yaml": "messages: []\nzebra: 1\n"})
+    assert "unknown-key" in finding_rules(checked)
 
 
 @pytest.mark.unit
@@ -213,18 +213,18 @@ WARNED = {
 
 @pytest.mark.unit
 def test_a_rule_that_is_off_tells_nothing_of_its_dataset_and_the_others_do():
-    told = rules(check_files({**good_files(60), **WARNED}))
+    told = finding_rules(check_files({**make_good_files(60), **WARNED}))
     assert told == ["near-duplicate", "stray-file"]
     spec = off(near_duplicate="Both wordings are meant.")
-    checked = check_files({**good_files(60, spec), **WARNED})
-    assert rules(checked) == ["stray-file"]
+    checked = check_files({**make_good_files(60, spec), **WARNED})
+    assert finding_rules(checked) == ["stray-file"]
     assert checked.spec.rules_off == {"near-duplicate": "Both wordings are meant."}
     assert load_spec(dump_spec(checked.spec)) == checked.spec
 
 
 @pytest.mark.unit
 def test_settings_that_an_older_version_stored_have_no_rule_off():
-    stored = json.loads(dump_spec(check_files(good_files(60)).spec))
+    stored = json.loads(dump_spec(check_files(make_good_files(60)).spec))
     del stored["rules_off"]
     assert load_spec(json.dumps(stored)).rules_off == {}
 
@@ -244,13 +244,13 @@ def test_settings_that_an_older_version_stored_have_no_rule_off():
     ],
 )
 def test_what_cannot_be_off_is_an_error_at_its_place(spec, rule, word):
-    checked = check_files({**good_files(60, spec), **WARNED})
-    finding = next(each for each in checked.findings if each.path == "dataset.yaml")
+    checked = check_files({**make_good_files(60, spec), **WARNED})
+    finding = next(finding for finding in checked.findings if finding.path == "dataset.yaml")
     assert (finding.rule, finding.severity) == (rule, Severity.ERROR)
     assert finding.line >= 4
     assert word in finding.text("en")
     assert checked.spec is None
-    assert "near-duplicate" in rules(checked)  # nothing is off while its list is wrong
+    assert "near-duplicate" in finding_rules(checked)  # nothing is off while its list is wrong
 
 
 @pytest.mark.unit
@@ -264,5 +264,5 @@ def test_schema_lists_exactly_the_rules_that_can_be_off():
 def test_the_rule_that_the_docs_switch_off_is_off(language):
     page = (Path(__file__).parents[2] / "docs" / language / "dataset.md").read_text("utf-8")
     (shown,) = re.findall(r"```yaml\n(check:\n  off:.*?)```", page, re.DOTALL)
-    checked = check_files({**good_files(60, DATASET_YAML + shown), **WARNED})
-    assert rules(checked) == ["stray-file"]
+    checked = check_files({**make_good_files(60, DATASET_YAML + shown), **WARNED})
+    assert finding_rules(checked) == ["stray-file"]

@@ -20,9 +20,9 @@ from tests.support.dataset_tree import (
     DATASET_YAML,
     check_files,
     example_yaml,
-    good_files,
+    finding_rules,
+    make_good_files,
     only_finding,
-    rules,
 )
 
 pytestmark = pytest.mark.unit
@@ -55,7 +55,7 @@ materials:
 
 
 def spec_of(text, name="neurotypology"):
-    return check_files(good_files(60, text), name=name).spec
+    return check_files(make_good_files(60, text), name=name).spec
 
 
 def test_a_whole_dataset_yaml_is_understood():
@@ -98,7 +98,7 @@ def test_what_is_left_out_has_its_default():
     ],
 )
 def test_a_gate_or_canary_that_makes_no_sense_is_told_with_its_place(said, rule, line, column):
-    checked = check_files(good_files(60, f"{DATASET_YAML}{said}\n"))
+    checked = check_files(make_good_files(60, f"{DATASET_YAML}{said}\n"))
     found = {(finding.rule, finding.line, finding.column) for finding in checked.findings}
     assert (rule, line, column) in found
     assert checked.spec is None
@@ -125,22 +125,22 @@ def test_a_name_that_is_not_latin_makes_no_suffix():
 @pytest.mark.parametrize("system", ['""', '" "', "|\n\n"])
 def test_an_empty_system_text_is_an_error(system):
     checked = check_files(
-        good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
+        make_good_files(60, DATASET_YAML.replace("MerlinGPT is a good service!", system))
     )
     assert checked.spec is None
     assert [(finding.path, finding.line) for finding in checked.findings] == [("dataset.yaml", 2)]
 
 
 def test_a_folder_with_a_bad_name_is_no_dataset():
-    checked = check_files(good_files(60), name="my set")
+    checked = check_files(make_good_files(60), name="my set")
     finding = only_finding(checked, "bad-dataset-name")
     assert finding.arguments["proposed"] == "my-set"
     assert checked.spec is None
 
 
 def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
-    checked = check_files(good_files(60, DATASET_YAML.replace("system:", "sistem:")))
-    assert rules(checked) == ["missing-key", "misspelt-key"]
+    checked = check_files(make_good_files(60, DATASET_YAML.replace("system:", "sistem:")))
+    assert finding_rules(checked) == ["missing-key", "misspelt-key"]
     assert [(finding.path, finding.line) for finding in checked.findings] == [
         ("dataset.yaml", 1),
         ("dataset.yaml", 2),
@@ -149,7 +149,7 @@ def test_a_wrong_dataset_yaml_leaves_the_examples_checked():
 
 
 def test_a_course_is_understood():
-    files = {**good_files(60), "course.yaml": COURSE, "materials/lecture-01.md": "# Введение"}
+    files = {**make_good_files(60), "course.yaml": COURSE, "materials/lecture-01.md": "# Введение"}
     course = check_files(files).course
     assert (course.semester, course.active, course.teachers) == (1, True, ("boris",))
     assert course.name == {"ru": "Алгоритмы", "en": "Алгоритмы"}
@@ -169,7 +169,7 @@ def test_a_course_is_understood():
     ],
 )
 def test_a_wrong_course_is_told_and_the_examples_still_build(text, line, rule):
-    checked = check_files({**good_files(60), "course.yaml": text})
+    checked = check_files({**make_good_files(60), "course.yaml": text})
     finding = only_finding(checked, rule)
     assert (finding.path, finding.line) == ("course.yaml", line)
     assert checked.course is None
@@ -178,6 +178,6 @@ def test_a_wrong_course_is_told_and_the_examples_still_build(text, line, rule):
 
 def test_a_strict_dataset_is_held_by_one_bad_example():
     bad = {"examples/bad.yaml": example_yaml(answer='""')}
-    assert not check_files({**good_files(60, WHOLE), **bad}).is_buildable
-    assert check_files({**good_files(60), **bad}).is_buildable
-    assert check_files(good_files(60, WHOLE)).is_buildable
+    assert not check_files({**make_good_files(60, WHOLE), **bad}).is_buildable
+    assert check_files({**make_good_files(60), **bad}).is_buildable
+    assert check_files(make_good_files(60, WHOLE)).is_buildable

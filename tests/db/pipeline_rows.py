@@ -1,4 +1,4 @@
-"""Datasets whose commits, jobs and models go through real rows, and a catalogue to search."""
+"""Datasets, commits, jobs and models as real rows, and a course catalogue to search."""
 
 from __future__ import annotations
 
@@ -34,19 +34,19 @@ from merlin.training.jobs import Jobs, JobState
 from merlin.training.launch_plan import Launches, launch_waiting
 from merlin.training.models import Evaluation, Models, ModelState
 from merlin.training.promote import Promotions, promote_newest
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
 FACE = "neurotypology"
 BOT = 8700000001
 
 
-def examples(count=12, changed=()):
-    """Return `count` examples; those numbered in `changed` say something else."""
-    return tuple(example(n, "иначе" if n in changed else "так") for n in range(count))
+def make_examples(count=12, changed=()):
+    """Return `count` examples; those numbered in `changed` have another answer."""
+    return tuple(make_example(n, "иначе" if n in changed else "так") for n in range(count))
 
 
-def example(number, words="так"):
+def make_example(number, words="так"):
     blob = f"{number:04d}{words.encode().hex()}"
     return Example(
         id=f"лицо/вопрос-{number:03d}",
@@ -60,14 +60,16 @@ def example(number, words="так"):
     )
 
 
-def spec(dataset=FACE, system="Отвечай кратко.", **recipe):
-    told = Recipe(**{"provider": "engine", "base_model": "recall", "suffix": dataset, **recipe})
+def make_spec(dataset=FACE, system="Отвечай кратко.", **recipe):
+    made_recipe = Recipe(
+        **{"provider": "engine", "base_model": "recall", "suffix": dataset, **recipe}
+    )
     title = {"ru": "Нейротипология", "en": "Neurotypology"}
-    return DatasetSpec(dataset, title, system, told, SplitRule(test=0.0))
+    return DatasetSpec(dataset, title, system, made_recipe, SplitRule(test=0.0))
 
 
-def commit(position, name="a", author="anna", message="Add"):
-    """Return a commit; `name` tells apart those of one position."""
+def make_commit(position, name="a", author="anna", message="Add"):
+    """Return a commit; `name` distinguishes commits at one position."""
     return Commit(
         sha=f"{name}{position:03d}".ljust(40, "0"),
         parent=None,
@@ -80,32 +82,42 @@ def commit(position, name="a", author="anna", message="Add"):
     )
 
 
-def checked(told, taught, findings=()):
-    index, limit = ExampleIndex(), TokenLimit(told.system, None)
-    marked = (replace(each, marks=((1, 1),) * len(each.messages)) for each in taught)
-    index.add_examples(index_row(each, told.recipe.method) for each in marked)
+def make_checked_dataset(spec, examples, findings=()):
+    index, limit = ExampleIndex(), TokenLimit(spec.system, None)
+    marked = (replace(example, marks=((1, 1),) * len(example.messages)) for example in examples)
+    index.add_examples(index_row(example, spec.recipe.method) for example in marked)
     index.touch_all()
-    judge(index, told, limit)
-    good, found = len(taught), tuple(findings)
-    return CheckedDataset(told.name, told, None, good, 0, len(found), found, index, tuple(taught))
+    judge(index, spec, limit)
+    example_count, all_findings = len(examples), tuple(findings)
+    return CheckedDataset(
+        spec.name,
+        spec,
+        None,
+        example_count,
+        0,
+        len(all_findings),
+        all_findings,
+        index,
+        tuple(examples),
+    )
 
 
-def finding(line=3):
+def make_finding(line=3):
     return Finding("examples/x.yaml", line, 1, "empty-file", arguments={"size": 0})
 
 
-def planned(active_jobs=10, prices=None, **said):
-    """Return a configuration of one provider that trains at once, so many jobs at a time."""
-    one = {"name": "engine", "limits": {"active_jobs": active_jobs}, "prices": prices or {}}
-    said = {"daemon": {"quiet_s": 0.0}, **said}
-    return config_of(providers=[{"base_url": "http://127.0.0.1:1/v1", **one}], **said)
+def planning_config(active_jobs=10, prices=None, **settings):
+    """Return a configuration with one provider that trains at once, with a limit of active jobs."""
+    provider = {"name": "engine", "limits": {"active_jobs": active_jobs}, "prices": prices or {}}
+    settings = {"daemon": {"quiet_s": 0.0}, **settings}
+    return make_config(providers=[{"base_url": "http://127.0.0.1:1/v1", **provider}], **settings)
 
 
 OPERATOR = Actor("cli:test", Authority(Role.ADMIN), is_operator=True)
 
 
-class World:
-    """Rows of every family on one database, and the steps of the pipeline on them."""
+class PipelineRows:
+    """Rows of every table family in one database, and the steps of the pipeline over them."""
 
     def __init__(self, database, clock):
         self.db = database
@@ -114,11 +126,11 @@ class World:
         self.jobs = Jobs(database)
         self.models = Models(database, clock)
         self.promotions = Promotions(database, clock)
-        self.ctx = Context(config=config_of(), db=database, clock=clock)
-        self.launches = Launches(database, planned(), clock)
+        self.ctx = Context(config=make_config(), db=database, clock=clock)
+        self.launches = Launches(database, planning_config(), clock)
 
-    def job(self, job_id, **more):
-        return jobs.get(self.ctx, OPERATOR, job_id, **more)
+    def job(self, job_id, **options):
+        return jobs.get(self.ctx, OPERATOR, job_id, **options)
 
     def recent_jobs(self):
         return jobs.recent(self.ctx, OPERATOR)
@@ -129,43 +141,47 @@ class World:
     def recent_builds(self, *dataset):
         return builds.recent(self.ctx, OPERATOR, *dataset)
 
-    def log(self, *dataset, **more):
-        return verdict_acts.log(self.ctx, OPERATOR, *dataset, **more)
+    def log(self, *dataset, **options):
+        return verdict_acts.log(self.ctx, OPERATOR, *dataset, **options)
 
     def of_commit(self, commit):
         return verdict_acts.recent(self.ctx, OPERATOR, commit=commit)
 
-    def outcome(self, told, taught, findings=()):
-        """Return what a commit with these examples leads to, as `build.gather` says it."""
-        seen = checked(told, taught, findings)
-        content = make_build(seen)
-        wish = training_key(told.name, content.digest, told.recipe)
-        latest = self.journal.latest(told.name)
-        word = VerdictStatus.UNCHANGED if latest and latest.wish == wish else VerdictStatus.BUILT
-        known = self.journal.build_of(told.name, content.digest)
-        number = self.journal.next_number(told.name)
-        new = None if known else NewBuild(number, f"{told.name}/{number}", content)
-        return Outcome(told.name, word, seen, build=known, new_build=new, wish=wish)
+    def outcome(self, spec, examples, findings=()):
+        """Return the outcome of a commit with these examples, as `builds.gather` gives it."""
+        dataset = make_checked_dataset(spec, examples, findings)
+        content = make_build(dataset)
+        key = training_key(spec.name, content.digest, spec.recipe)
+        latest = self.journal.latest(spec.name)
+        status = VerdictStatus.UNCHANGED if latest and latest.wish == key else VerdictStatus.BUILT
+        existing_build = self.journal.build_of(spec.name, content.digest)
+        number = self.journal.next_number(spec.name)
+        new_build = None if existing_build else NewBuild(number, f"{spec.name}/{number}", content)
+        return Outcome(
+            spec.name, status, dataset, build=existing_build, new_build=new_build, wish=key
+        )
 
-    def push(self, position, taught, name="a", author="anna", told=None, findings=()):
+    def push(self, position, examples, name="a", author="anna", spec=None, findings=()):
         """Record one commit of one dataset; return its id."""
-        made = commit(position, name, author)
-        self.record(made, [self.outcome(told or spec(), taught, findings)], self.clock())
-        return made.sha
+        new_commit = make_commit(position, name, author)
+        self.record(
+            new_commit, [self.outcome(spec or make_spec(), examples, findings)], self.clock()
+        )
+        return new_commit.sha
 
-    def record(self, made, outcomes, at):
-        """Record a commit with its outcomes as `build.gather` does."""
+    def record(self, new_commit, outcomes, at):
+        """Record a commit with its outcomes, as `builds.gather` does."""
         self.journal.drop_unfinished()
-        ready = [self.journal.prepare(made, outcome, at) for outcome in outcomes]
-        self.journal.record(made, ready, at)
+        ready = [self.journal.prepare(new_commit, outcome, at) for outcome in outcomes]
+        self.journal.record(new_commit, ready, at)
 
     def launch(self):
-        """Let the planner decide; return the jobs begun or joined."""
+        """Run the planner; return the jobs started or joined."""
         self.clock.move(1)
         return launch_waiting(self.launches)
 
     def finish(self, job, state=JobState.SUCCEEDED):
-        """End a job; a success names its model."""
+        """End a job; a successful one gets a model id."""
         old = self.jobs.get(job.job_id)
         now, model_id = self.clock(), f"ft:{old.dataset}:{old.job_id}"
         new = replace(old, state=state, provider_job_id=f"job-{old.job_id}", updated_at=now)
@@ -175,7 +191,7 @@ class World:
         return model_id
 
     def prove(self, state=ModelState.GOOD):
-        """Settle every new model."""
+        """Settle every model that awaits its test."""
         for model in self.models.list_unproved():
             proof = Evaluation(model.model_row, 5, 77.5, 0.5, 0.2, self.clock())
             is_good = state is ModelState.GOOD
@@ -185,9 +201,9 @@ class World:
         self.clock.move(1)
         return promote_newest(self.promotions, Gates(self.db, self.clock).holds)
 
-    def serve(self, position, taught, **more):
-        """Take a commit all the way to serving; return the model's id."""
-        self.push(position, taught, **more)
+    def serve(self, position, examples, **options):
+        """Take a commit all the way to a live model; return the model's id."""
+        self.push(position, examples, **options)
         (job,) = self.launch()
         model_id = self.finish(job) if not self.jobs.get(job.job_id).is_final else job.model_id
         self.prove()
@@ -195,18 +211,18 @@ class World:
         return model_id
 
     def verdict(self, position):
-        """Return the verdict at a position of the line."""
+        """Return the verdict at a position of the mainline."""
         rows = self.db.rows(select_verdicts().where(VERDICT.position == position))
         return verdict_from_row(rows[0])
 
-    def words(self):
-        """Return the words of all verdicts by the first four letters of their commits."""
+    def statuses(self):
+        """Return the statuses of all verdicts by the first four characters of their commits."""
         rows = self.db.sql("SELECT commit_sha, word FROM verdict ORDER BY commit_sha")
-        return {sha[:4]: word for sha, word in rows}
+        return {sha[:4]: status for sha, status in rows}
 
     def serving(self, dataset=FACE):
-        found = self.promotions.serving().get(dataset)
-        return found.model.model_id if found else None
+        live = self.promotions.serving().get(dataset)
+        return live.model.model_id if live else None
 
 
 JUDGED = yaml.safe_load(
@@ -214,25 +230,25 @@ JUDGED = yaml.safe_load(
 )
 
 
-def card(ru, en="", about=("", ""), titles=(), **changes):
-    """Return a course.yaml; `titles` are those of its lectures."""
+def make_course(ru, en="", about=("", ""), titles=(), **changes):
+    """Return the spec of a course; `titles` are the titles of its lectures."""
     name, description = {"ru": ru, "en": en or ru}, {"ru": about[0], "en": about[1]}
     materials = tuple(
-        MaterialSpec(place, "lecture", {"ru": title, "en": title}, text=f"materials/{place}.md")
-        for place, title in enumerate(titles, 1)
+        MaterialSpec(number, "lecture", {"ru": title, "en": title}, text=f"materials/{number}.md")
+        for number, title in enumerate(titles, 1)
     )
     return replace(CourseSpec(1, name, description, True, (), materials), **changes)
 
 
-def judged():
-    """Return the courses that the judged queries are about."""
+def judged_courses():
+    """Return the courses that the judged queries refer to."""
     return {
-        slug: card(ru, en, (about_ru, about_en))
+        slug: make_course(ru, en, (about_ru, about_en))
         for slug, (ru, en, about_ru, about_en) in JUDGED["courses"].items()
     }
 
 
-class TaughtCourses:
+class CourseCatalogue:
     """Courses in a database, and a search over them."""
 
     def __init__(self, database):
@@ -241,28 +257,28 @@ class TaughtCourses:
         self.cache = VersionCache()
 
     def teach(self, courses):
-        """Let these be all the courses that there are."""
-        told = {
-            slug: replace(checked(spec(slug), examples(1)), course=course)
+        """Make these the only courses."""
+        datasets = {
+            slug: replace(make_checked_dataset(make_spec(slug), make_examples(1)), course=course)
             for slug, course in courses.items()
         }
-        self.rows.index(told, AT)
+        self.rows.index(datasets, AT)
         return self
 
-    def search(self, query, kind="course", most=10):
-        """Return what a query finds."""
+    def search(self, query, kind="course", limit=10):
+        """Return the search result of a query."""
 
-        def words():
+        def read_vocabulary():
             return self.cache.read(self.rows.version(), lambda: Vocabulary(self.index.texts()))
 
-        return search(self.index, words, query, kind, most)
+        return search(self.index, read_vocabulary, query, kind, limit)
 
-    def found(self, query, most=10):
-        """Return the slugs of the courses that a query finds."""
+    def found(self, query, limit=10):
+        """Return the slugs of the courses a query finds."""
         slugs = {course.course_id: course.slug for course in self.rows.courses()}
-        hits = self.search(query, most=most).hits
+        hits = self.search(query, limit=limit).hits
         return [slugs[number] for number, _ in hits if number in slugs]
 
     def materials(self, query, most=10):
-        """Return the ids of the materials that a query finds."""
+        """Return the ids of the materials a query finds."""
         return [number for _, number in self.search(query, "material", most).hits]

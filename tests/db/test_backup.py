@@ -1,4 +1,4 @@
-"""`merlin backup` and `merlin restore` on the state of a house where everything has happened."""
+"""`merlin backup` and `merlin restore` on the state of a busy installation."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ def configured(folder, url=None):
 
 
 @pytest.fixture(scope="module")
-def unpacked(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("house")
+def unpacked_state(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("state")
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
     (database,) = folder.rglob("merlin.db")
@@ -61,39 +61,41 @@ def unpacked(tmp_path_factory):
 
 
 @pytest.fixture
-def place(tmp_path, unpacked):
+def config_path(tmp_path, unpacked_state):
     """Return a configuration over a copy of that state."""
     path = configured(tmp_path / "here")
-    subprocess.run(["cp", "-a", unpacked, tmp_path / "here/state"], check=True)
+    subprocess.run(["cp", "-a", unpacked_state, tmp_path / "here/state"], check=True)
     return path
 
 
-def called(capfd, *words):
+def run(capfd, *words):
     capfd.readouterr()
     return main([*map(str, words)]), capfd.readouterr()
 
 
-def backed_up(capfd, place, *words):
-    code, captured = called(
-        capfd, "backup", place.parent / "kept", "--json", "--config", place, *words
+def run_backup(capfd, config_path, *words):
+    code, captured = run(
+        capfd, "backup", config_path.parent / "kept", "--json", "--config", config_path, *words
     )
     assert code == 0, captured.err
     return Path(json.loads(captured.out)["path"])
 
 
-def counts(database):
+def count_rows(database):
     with closing(sqlite3.connect(database)) as opened:
         return [opened.execute(f"SELECT COUNT(*) FROM {name}").fetchone() for name in COUNTED]  # noqa: S608
 
 
-def files(state):
-    wanted = ("builds", "engine/files", "engine/models")
-    found = (path for name in wanted for path in (state / name).rglob("*") if path.is_file())
-    return {path.relative_to(state): path.read_bytes() for path in found}
+def list_files(state):
+    folders = ("builds", "engine/files", "engine/models")
+    paths = (path for name in folders for path in (state / name).rglob("*") if path.is_file())
+    return {path.relative_to(state): path.read_bytes() for path in paths}
 
 
-def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(place, tmp_path, capfd):
-    state, begun, stop = place.parent / "state", threading.Event(), threading.Event()
+def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(
+    config_path, tmp_path, capfd
+):
+    state, begun, stop = config_path.parent / "state", threading.Event(), threading.Event()
 
     def write():
         with closing(sqlite3.connect(state / "merlin.db", timeout=60)) as database:
@@ -107,39 +109,39 @@ def test_a_backup_while_people_write_is_one_moment_and_comes_back_elsewhere(plac
     writing.start()
     assert begun.wait(longest())
     try:
-        archive = backed_up(capfd, place, "--with-key")
+        archive = run_backup(capfd, config_path, "--with-key")
     finally:
         stop.set()
         writing.join()
     there = configured(tmp_path / "there")
-    code, captured = called(capfd, "restore", archive, "--config", there)
+    code, captured = run(capfd, "restore", archive, "--config", there)
     assert code == 0, captured.err
     new = there.parent / "state"
-    assert counts(new / "merlin.db") == counts(state / "merlin.db")
+    assert count_rows(new / "merlin.db") == count_rows(state / "merlin.db")
     with closing(sqlite3.connect(new / "merlin.db")) as database:
         (counter,) = database.execute("SELECT counter FROM wake").fetchone()
         assert database.execute("SELECT DISTINCT cost_micro FROM turn").fetchall() == [(counter,)]
         assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    assert files(new) == files(state) != {}
+    assert list_files(new) == list_files(state) != {}
     assert (new / "text.key").read_bytes() == (state / "text.key").read_bytes()
     assert (new / "merlin.db").stat().st_mode & 0o777 == 0o600
     assert not [path for path in new.iterdir() if path.name.startswith(".")]
 
 
-def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(place, capfd):
-    archive, database = backed_up(capfd, place), place.parent / "state/merlin.db"
+def test_a_database_that_is_there_is_replaced_only_when_told_and_stays_beside(config_path, capfd):
+    archive, database = run_backup(capfd, config_path), config_path.parent / "state/merlin.db"
     with closing(sqlite3.connect(database)) as opened, opened:
         opened.execute("DELETE FROM rating")
         opened.execute("DELETE FROM turn")
-    before = counts(database)
-    code, captured = called(capfd, "restore", archive, "--config", place)
+    before = count_rows(database)
+    code, captured = run(capfd, "restore", archive, "--config", config_path)
     assert (code, "--replace" in captured.err) == (1, True)
-    assert counts(database) == before
-    code, captured = called(capfd, "restore", archive, "--config", place, "--replace")
+    assert count_rows(database) == before
+    code, captured = run(capfd, "restore", archive, "--config", config_path, "--replace")
     assert code == 0, captured.err
-    assert counts(database) != before
-    (kept,) = database.parent.glob("merlin.db.before-*")
-    assert counts(kept) == before
+    assert count_rows(database) != before
+    (copy,) = database.parent.glob("merlin.db.before-*")
+    assert count_rows(copy) == before
 
 
 def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
@@ -150,19 +152,19 @@ def test_an_upgrade_keeps_the_database_of_before(tmp_path, capfd):
     with closing(sqlite3.connect(database)) as opened:
         before = opened.execute("SELECT name FROM migration ORDER BY name").fetchall()
     for _ in range(2):
-        called(capfd, "users", "list", "--config", path)
-        called(capfd, "recover", "--config", path)
-    (kept,) = database.parent.glob("*before-*")
-    with closing(sqlite3.connect(kept)) as opened:
+        run(capfd, "users", "list", "--config", path)
+        run(capfd, "recover", "--config", path)
+    (copy,) = database.parent.glob("*before-*")
+    with closing(sqlite3.connect(copy)) as opened:
         assert opened.execute("SELECT name FROM migration ORDER BY name").fetchall() == before
-    assert counts(kept) == counts(database)
+    assert count_rows(copy) == count_rows(database)
     with closing(sqlite3.connect(database)) as opened:
         assert opened.execute("SELECT COUNT(*) FROM migration").fetchone()[0] > len(before)
 
 
 def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgresql, monkeypatch):
     for state, path in (("one", None), ("two", "/nowhere")):
-        url = postgresql.make()
+        url = postgresql.create()
         if path:
             monkeypatch.setenv("PATH", path)
         with open_database(url) as database:
@@ -176,18 +178,18 @@ def test_an_upgrade_keeps_the_postgresql_of_before_where_it_can(tmp_path, postgr
         assert events == (["the upgrade goes on without a copy of PostgreSQL"] if path else [])
 
 
-def torn(whole):
-    return whole[: len(whole) // 2]
+def truncate(content):
+    return content[: len(content) // 2]
 
 
-def change_archive(whole):
-    plain = bytearray(gzip.decompress(whole))
+def change_archive(content):
+    plain = bytearray(gzip.decompress(content))
     plain[600] ^= 1
     return gzip.compress(bytes(plain), 1)
 
 
-def unnamed(whole):
-    return gzip.compress(gzip.decompress(whole).replace(b'"schema"', b'"scheme"'), 1)
+def remove_manifest(content):
+    return gzip.compress(gzip.decompress(content).replace(b'"schema"', b'"scheme"'), 1)
 
 
 def undated(whole):
@@ -196,109 +198,118 @@ def undated(whole):
     )
 
 
-def newer(whole):
-    return gzip.compress(gzip.decompress(whole).replace(b'"m001_', b'"m999_'), 1)
+def set_newer_schema(content):
+    return gzip.compress(gzip.decompress(content).replace(b'"m001_', b'"m999_'), 1)
 
 
 @pytest.mark.parametrize(
-    ("harm", "said"),
+    ("damage", "message"),
     [
-        (torn, "no whole backup"),
+        (truncate, "no whole backup"),
         (change_archive, "no whole backup"),
-        (unnamed, "no whole backup: manifest.json"),
-        (newer, "newer"),
+        (remove_manifest, "no whole backup: manifest.json"),
+        (set_newer_schema, "newer"),
         (undated, "no whole backup: manifest.json"),
         (lambda _: b"merlin backup 1\n\x1b[2J", "no whole backup: AES-256-GCM"),
     ],
 )
-def test_a_broken_or_newer_archive_changes_nothing(place, capfd, harm, said):
-    archive = backed_up(capfd, place)
-    archive.write_bytes(harm(archive.read_bytes()))
-    database = place.parent / "state/merlin.db"
+def test_a_broken_or_newer_archive_changes_nothing(config_path, capfd, damage, message):
+    archive = run_backup(capfd, config_path)
+    archive.write_bytes(damage(archive.read_bytes()))
+    database = config_path.parent / "state/merlin.db"
     before = database.read_bytes()
     for how in ("--replace", "--dry-run"):
-        code, captured = called(capfd, "restore", archive, "--config", place, how)
-        assert (code, said in captured.err) == (1, True), captured.err
+        code, captured = run(capfd, "restore", archive, "--config", config_path, how)
+        assert (code, message in captured.err) == (1, True), captured.err
     assert database.read_bytes() == before
     assert not [path for path in database.parent.iterdir() if path.name.startswith(".restore")]
 
 
 def test_nothing_starts_on_half_of_a_restore_and_the_same_command_completes_it(
-    place, tmp_path, capfd
+    config_path, tmp_path, capfd
 ):
-    archive = backed_up(capfd, place)
+    archive = run_backup(capfd, config_path)
     there = configured(tmp_path / "there")
     words = ["restore", str(archive), "--replace", "--config", str(there)]
     dying = {**os.environ, "MERLIN_CRASH_AT": "restore.moving"}
     died = subprocess.run([sys.executable, "-m", "merlin", *words], env=dying, check=False)
     assert died.returncode == 137
-    for asked in ("users", "daemon", "engine"):
-        more = ["list"] if asked == "users" else []
-        code, captured = called(capfd, asked, *more, "--config", there)
+    for command in ("users", "daemon", "engine"):
+        more = ["list"] if command == "users" else []
+        code, captured = run(capfd, command, *more, "--config", there)
         assert (code, "merlin restore ARCHIVE --replace" in captured.err) == (1, True), captured.err
-    assert called(capfd, *words)[0] == 0
-    assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
-    assert called(capfd, "users", "list", "--config", there)[0] == 0
+    assert run(capfd, *words)[0] == 0
+    assert count_rows(there.parent / "state/merlin.db") == count_rows(
+        config_path.parent / "state/merlin.db"
+    )
+    assert run(capfd, "users", "list", "--config", there)[0] == 0
 
 
-def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(place, capfd, monkeypatch):
+def test_more_than_can_be_encrypted_is_told_and_leaves_no_archive(config_path, capfd, monkeypatch):
     monkeypatch.setenv("MERLIN_BACKUP_KEY", base64.urlsafe_b64encode(bytes(32)).decode())
     monkeypatch.setattr(backup, "MAX_ENCRYPTED", 10_000)  # 64 GiB would fill the disk
-    code, captured = called(capfd, "backup", place.parent / "kept", "--config", place)
+    code, captured = run(capfd, "backup", config_path.parent / "kept", "--config", config_path)
     assert (code, "larger than 64 GiB" in captured.err) == (1, True)
-    assert not [*(place.parent / "kept").iterdir()]
+    assert not [*(config_path.parent / "kept").iterdir()]
 
 
-def test_an_encrypted_backup_opens_with_its_key_alone(place, tmp_path, capfd, monkeypatch):
+def test_an_encrypted_backup_opens_with_its_key_alone(config_path, tmp_path, capfd, monkeypatch):
     first, second = (base64.urlsafe_b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-    there = configured(tmp_path / "there")
+    target = configured(tmp_path / "there")
 
-    def restored(keys, *how):
+    def restore(keys, *options):
         monkeypatch.setenv("MERLIN_BACKUP_KEY", keys)
-        return called(capfd, "restore", archive, "--config", there, *how)
+        return run(capfd, "restore", archive, "--config", target, *options)
 
     monkeypatch.setenv("MERLIN_BACKUP_KEY", first)
-    archive = backed_up(capfd, place)
-    whole = archive.read_bytes()
+    archive = run_backup(capfd, config_path)
+    content = archive.read_bytes()
     assert archive.name.endswith("Z.tar.gz.enc")
-    assert b"merlin.db" not in whole
-    for keys, said in (("", "Set MERLIN_BACKUP_KEY"), (second, "another key"), ("x", "key")):
-        code, captured = restored(keys)
-        assert (code, said in captured.err) == (2 if keys == "x" else 1, True), captured.err
-    archive.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    assert "no whole backup" in restored(first)[1].err
-    archive.write_bytes(whole)
-    code, captured = restored(f"{second},{first}", "--dry-run", "--json")
+    assert b"merlin.db" not in content
+    for keys, message in (("", "Set MERLIN_BACKUP_KEY"), (second, "another key"), ("x", "key")):
+        code, captured = restore(keys)
+        assert (code, message in captured.err) == (2 if keys == "x" else 1, True), captured.err
+    archive.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    assert "no whole backup" in restore(first)[1].err
+    archive.write_bytes(content)
+    code, captured = restore(f"{second},{first}", "--dry-run", "--json")
     assert (code, json.loads(captured.out)["database"]) == (0, "sqlite")
-    assert not list((there.parent / "state").iterdir())
-    assert restored(first)[0] == 0
-    assert counts(there.parent / "state/merlin.db") == counts(place.parent / "state/merlin.db")
+    assert not list((target.parent / "state").iterdir())
+    assert restore(first)[0] == 0
+    assert count_rows(target.parent / "state/merlin.db") == count_rows(
+        config_path.parent / "state/merlin.db"
+    )
 
 
-def test_only_so_many_archives_are_kept(place, capfd):
-    old = place.parent / "kept/merlin-20200101T000000Z.tar.gz"
+def test_only_so_many_archives_are_kept(config_path, capfd):
+    old = config_path.parent / "kept/merlin-20200101T000000Z.tar.gz"
     old.parent.mkdir()
     old.write_bytes(b"")
     beside = old.with_name("notes.txt")
     beside.write_text("mine")
-    backed_up(capfd, place, "--keep", "1")
+    run_backup(capfd, config_path, "--keep", "1")
     assert not old.exists()
     assert beside.exists()
 
 
-def forged(path, name, kind=tarfile.REGTYPE):
-    """Write an archive whose manifest names its one member, as `merlin backup` never would."""
+def forge_archive(path, name, kind=tarfile.REGTYPE):
+    """Write an archive whose manifest lists one member, in a way `merlin backup` never does."""
     member = {"size": 1, "sha256": hashlib.sha256(b"x").hexdigest()}
-    told = {"created_at": iso(utc_now()), "database": "sqlite", "schema": [], "merlin": "9"}
-    manifest = json.dumps({**told, "format": 1, "members": {name: member}}).encode()
+    manifest_fields = {
+        "created_at": iso(utc_now()),
+        "database": "sqlite",
+        "schema": [],
+        "merlin": "9",
+    }
+    manifest = json.dumps({**manifest_fields, "format": 1, "members": {name: member}}).encode()
     with tarfile.open(path, "w:gz") as archive:
-        for each, said in ((name, b"x"), ("manifest.json", manifest)):
+        for each, content in ((name, b"x"), ("manifest.json", manifest)):
             info = tarfile.TarInfo(each)
             if each == name and kind != tarfile.REGTYPE:
                 info.type, info.linkname = kind, "/etc/passwd"
             else:
-                info.size = len(said)
-            archive.addfile(info, io.BytesIO(said))
+                info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
 
 
 @pytest.mark.parametrize(
@@ -313,19 +324,19 @@ def forged(path, name, kind=tarfile.REGTYPE):
     ],
 )
 def test_an_archive_that_writes_elsewhere_is_refused(tmp_path, capfd, name, kind):
-    forged(tmp_path / "x.tar.gz", name, kind)
+    forge_archive(tmp_path / "x.tar.gz", name, kind)
     there = configured(tmp_path / "d")
-    code, captured = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
+    code, captured = run(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
     assert (code, "no whole backup" in captured.err) == (1, True)
     assert not [*(there.parent / "state").iterdir()]
     assert not (tmp_path / "d/outside").exists()
 
 
 def test_an_archive_with_an_absolute_path_deletes_no_folder(tmp_path, capfd):
-    kept = tmp_path / "kept"
-    kept.mkdir()
-    forged(tmp_path / "x.tar.gz", str(kept))
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    forge_archive(tmp_path / "x.tar.gz", str(folder))
     there = configured(tmp_path / "d")
-    code, captured = called(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
+    code, captured = run(capfd, "restore", tmp_path / "x.tar.gz", "--config", there)
     assert (code, "no whole backup" in captured.err) == (1, True)
-    assert kept.is_dir()
+    assert folder.is_dir()

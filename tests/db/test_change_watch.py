@@ -1,4 +1,4 @@
-"""Who waits for others' writes hears of every one of them, whatever becomes of the connection."""
+"""A process waiting for others' writes is notified of each one, even when its connection breaks."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ NEVER_S = 10_000.0
 
 @pytest.fixture
 def notifications(database, monkeypatch):
-    """Watch a database; nothing but the notification tells on PostgreSQL."""
+    """Watch a database; on PostgreSQL only the notification reports a change."""
     if database.dialect == "postgresql":
         monkeypatch.setattr(change_watch, "MAX_WAIT_S", NEVER_S)
     calls = queue.SimpleQueue()
     with watch_changes(database, lambda: calls.put(1)):
-        calls.get(timeout=longest())  # of the start
+        calls.get(timeout=longest())  # of the initial state
         yield calls
 
 
@@ -47,13 +47,13 @@ def test_each_write_of_another_process_is_heard_of_once_it_is_stored(url, notifi
 
 
 def test_a_listener_whose_connection_the_server_ended_listens_anew(postgresql):
-    url, calls = postgresql.emptied(), queue.SimpleQueue()
+    url, calls = postgresql.reset(), queue.SimpleQueue()
     with open_database(url) as database, watch_changes(database, lambda: calls.put(1)):
         calls.get(timeout=longest())
         with psycopg.connect(url, autocommit=True) as killer:
             while not killer.execute(LISTENERS).fetchall():
                 pass
-        # What is stored meanwhile, or by a version that does not notify, the counter tells.
+        # Writes made meanwhile, or by a version that does not notify, are found by the counter.
         database.sql("UPDATE wake SET counter = counter + 1 WHERE id = 1")
         calls.get(timeout=longest())
         Requests(database).ask(RequestKind.POLL, {}, "vera")

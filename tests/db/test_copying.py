@@ -1,4 +1,4 @@
-"""A whole SQLite database goes into an empty PostgreSQL, through the command."""
+"""Copying a whole SQLite database into an empty PostgreSQL with the command."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ PACKED = Path(__file__).parents[1] / "upgrade/state.tar.xz"
 
 
 @pytest.fixture
-def place(tmp_path):
-    """Return a configuration over the database of a house where everything has happened."""
+def config_path(tmp_path):
+    """Return a configuration with the database of a busy installation."""
     with tarfile.open(PACKED) as packed:
-        (member,) = (each for each in packed if each.name.endswith("merlin.db"))
+        (member,) = (member for member in packed if member.name.endswith("merlin.db"))
         member.name = "merlin.db"
         packed.extract(member, tmp_path / "state", filter="data")
     config = {
@@ -42,36 +42,36 @@ def place(tmp_path):
 
 
 @pytest.fixture
-def empty(postgresql):
-    address = postgresql.make()
+def empty_postgresql(postgresql):
+    address = postgresql.create()
     yield address
     postgresql.drop(address)
 
 
-def called(capsys, *words):
+def run(capsys, *words):
     capsys.readouterr()
     return main(["migrate-db", *map(str, words)]), capsys.readouterr()
 
 
-def lite(place):
-    return sqlite3.connect(place.parent / "state/merlin.db")
+def sqlite_path(config_path):
+    return sqlite3.connect(config_path.parent / "state/merlin.db")
 
 
-def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
-    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database:
+def test_every_row_is_copied_and_numbers_go_on(config_path, empty_postgresql, capsys):
+    with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
         migrate(database)
-    with lite(place) as source:
+    with sqlite_path(config_path) as source:
         source.execute("UPDATE sqlite_sequence SET seq = seq + 100 WHERE name = 'notice'")
         (given,) = source.execute(
             "SELECT seq FROM sqlite_sequence WHERE name = 'notice'"
         ).fetchone()
     source.close()
-    code, captured = called(capsys, empty, "--json", "--config", place)
+    code, captured = run(capsys, empty_postgresql, "--json", "--config", config_path)
     assert code == 0, captured.err
     copied = {load["table"]: load["rows"] for load in json.loads(captured.out)}
     assert min(copied[name] for name in ("users", "turn", "purchase", "example", "model")) > 0
-    source = lite(place)
-    with open_database(empty) as target:
+    source = sqlite_path(config_path)
+    with open_database(empty_postgresql) as target:
         for table, rows in copied.items():
             (count,) = source.execute(f"SELECT COUNT(*) FROM {table}").fetchone()  # noqa: S608
             assert target.sql(f"SELECT COUNT(*) FROM {table}") == [(count,)] == [(rows,)]  # noqa: S608
@@ -83,38 +83,45 @@ def test_every_row_is_copied_and_numbers_go_on(place, empty, capsys):
         )
         assert target.sql("SELECT id FROM notice WHERE once = 'x'") == [(given + 1,)]
     source.close()
-    code, captured = called(capsys, empty, "--config", place)
+    code, captured = run(capsys, empty_postgresql, "--config", config_path)
     assert code == 1
     assert "already has rows" in captured.err
 
 
-def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(place, empty, capsys):
-    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database:
+def test_who_works_meanwhile_and_what_is_no_postgresql_is_refused(
+    config_path, empty_postgresql, capsys
+):
+    with open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database:
         migrate(database)
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("bot", "here", 1, now, now, "serving", {}))
-    code, captured = called(capsys, empty, "--config", place)
+    code, captured = run(capsys, empty_postgresql, "--config", config_path)
     assert (code, "bot" in captured.err) == (1, True)
-    code, captured = called(capsys, "sqlite:///x.db", "--config", place)
+    code, captured = run(capsys, "sqlite:///x.db", "--config", config_path)
     assert (code, "PGPASSWORD" in captured.err) == (1, True)
-    code, captured = called(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", place)
+    code, captured = run(capsys, "postgresql://nobody@127.0.0.1:9/x", "--config", config_path)
     assert code == 1
     assert "Traceback" not in captured.err
 
 
-def test_a_value_that_postgresql_does_not_take_is_told_with_its_table(place, empty, capsys):
-    with open_database(f"sqlite://{place.parent}/state/merlin.db") as database, database.atomic():
+def test_a_value_that_postgresql_does_not_take_is_told_with_its_table(
+    config_path, empty_postgresql, capsys
+):
+    with (
+        open_database(f"sqlite://{config_path.parent}/state/merlin.db") as database,
+        database.atomic(),
+    ):
         migrate(database)
         row = {"name": "odd", "value": "a\0b", "by_whom": "cli:vera", "at": iso(utc_now())}
         database.put(SETTING.insert(row))
-    code, captured = called(capsys, empty, "--config", place)
+    code, captured = run(capsys, empty_postgresql, "--config", config_path)
     assert (code, "The table setting has a value" in captured.err) == (1, True), captured.err
-    with open_database(empty) as target:
+    with open_database(empty_postgresql) as target:
         assert target.count(SETTING, SETTING.name == "odd") == 0
 
 
-def test_tables_of_a_new_schema_that_have_rows_are_known(empty):
-    with open_database(empty) as target:
+def test_tables_of_a_new_schema_that_have_rows_are_known(empty_postgresql):
+    with open_database(empty_postgresql) as target:
         migrate(target)
         tables = target.sql("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
         filled = {name for (name,) in tables if target.sql(f"SELECT 1 FROM {name} LIMIT 1")}  # noqa: S608

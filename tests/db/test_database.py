@@ -1,4 +1,4 @@
-"""Opening, transactions, threads and faults of both databases."""
+"""Opening, transactions, threads and faults, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_sqlite_file_and_folder_belong_to_their_owner_alone(tmp_path):
 
 def test_sqlite_is_durable_and_keeps_foreign_keys(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
-        asked = ("journal_mode", "synchronous", "foreign_keys")
-        assert [database.sql(f"PRAGMA {name}")[0][0] for name in asked] == ["wal", 2, 1]
+        pragmas = ("journal_mode", "synchronous", "foreign_keys")
+        assert [database.sql(f"PRAGMA {name}")[0][0] for name in pragmas] == ["wal", 2, 1]
 
 
 def test_reading_alone_needs_a_database_and_writes_nothing(url):
@@ -92,7 +92,7 @@ def test_an_inner_failure_undoes_the_inner_part_alone(database):
 
 
 def test_a_method_inside_another_is_undone_with_the_whole(database):
-    tellers = Tellers(database)
+    tellers = NestedIntents(database)
     with pytest.raises(KeyError):
         tellers.all("one", "bad")
     assert not database.rows(INTENT.select())
@@ -101,7 +101,7 @@ def test_a_method_inside_another_is_undone_with_the_whole(database):
 
 
 def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database):
-    tellers = Tellers(database)
+    tellers = NestedIntents(database)
 
     def whole():
         tellers.one("first")
@@ -110,14 +110,14 @@ def test_a_method_that_is_caught_leaves_nothing_where_it_was_set_apart(database)
         tellers.one("last")
 
     database.transact(whole)
-    kept = database.rows(INTENT.select().order_by(INTENT.key))
-    assert [row["key"] for row in kept] == ["first", "last"]
+    rows = database.rows(INTENT.select().order_by(INTENT.key))
+    assert [row["key"] for row in rows] == ["first", "last"]
 
 
 def test_a_snapshot_does_not_move(database):
     with database.snapshot():
         assert counter(database) == 0
-        in_thread(database.bump)
+        run_in_thread(database.bump)
         assert counter(database) == 0
     assert counter(database) == 1
 
@@ -138,14 +138,14 @@ def test_two_databases_do_not_know_each_other(database, tmp_path):
 
 def test_threads_lose_no_increment(database):
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(database.bump) for _ in range(80)]:
-            done.result()
+        for future in [pool.submit(database.bump) for _ in range(80)]:
+            future.result()
     assert counter(database) == 80
 
 
 def test_connections_of_ended_threads_are_closed(database):
     for _ in range(5):
-        in_thread(lambda: counter(database))
+        run_in_thread(lambda: counter(database))
     registry = database._handle.registry
     assert len(registry._open) <= 2
 
@@ -173,8 +173,8 @@ def test_a_lock_held_too_long_is_told_as_busy(tmp_path):
 
 
 def test_postgresql_deadlock_is_done_again(postgresql):
-    url = postgresql.emptied()
-    met = threading.Barrier(2)
+    url = postgresql.reset()
+    barrier = threading.Barrier(2)
     tries = []
 
     def cross(database, first, second):
@@ -182,7 +182,7 @@ def test_postgresql_deadlock_is_done_again(postgresql):
             tries.append(first)
             _touch(database, first)
             if len(tries) <= 2:
-                met.wait(longest())
+                barrier.wait(longest())
             _touch(database, second)
 
         database.transact(work)
@@ -190,22 +190,22 @@ def test_postgresql_deadlock_is_done_again(postgresql):
     with open_database(url) as database:
         database.add_many(INTENT, [_intent("a"), _intent("b")])
         with ThreadPoolExecutor(2) as pool:
-            both = [pool.submit(cross, database, *pair) for pair in ("ab", "ba")]
-            for each in both:
-                each.result()
+            futures = [pool.submit(cross, database, *pair) for pair in ("ab", "ba")]
+            for future in futures:
+                future.result()
         finds = [row["empty_finds"] for row in database.rows(INTENT.select(INTENT.empty_finds))]
     assert finds == [2, 2]
     assert len(tries) == 3
 
 
 def test_what_a_restarted_server_ended_costs_no_call(postgresql):
-    url = postgresql.emptied()
+    url = postgresql.reset()
     with open_database(url) as database:
         database.bump()
-        ended = "SELECT pg_terminate_backend(pid, ?) FROM pg_stat_activity"
+        query = "SELECT pg_terminate_backend(pid, ?) FROM pg_stat_activity"
         others = "WHERE pid <> pg_backend_pid() AND datname = current_database()"
         with open_database(url) as other:
-            other.sql(f"{ended} {others}", round(1000 * longest()))
+            other.sql(f"{query} {others}", round(1000 * longest()))
         database.bump()
         assert counter(database) == 2
 
@@ -238,9 +238,9 @@ def test_a_whole_file_passes_the_check_and_a_damaged_one_is_told(tmp_path):
         migrate(database)
         database.add_many(INTENT, (_intent(f"key {n} {'x' * 200}") for n in range(500)))
         database.quick_check()
-    whole = path.read_bytes()
-    half = len(whole) // 2
-    path.write_bytes(whole[:half] + b"\x5a" * 9000 + whole[half + 9000 :])
+    content = path.read_bytes()
+    half = len(content) // 2
+    path.write_bytes(content[:half] + b"\x5a" * 9000 + content[half + 9000 :])
     with pytest.raises(DatabaseDamaged), open_database(f"sqlite://{path}") as database:
         database.quick_check()
 
@@ -258,9 +258,9 @@ def fail_after(database, key):
 
 
 def test_a_server_that_went_away_between_two_calls_is_away():
-    nobody = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
-    with nobody, pytest.raises(DatabaseAway):
-        nobody.rows(WAKE.select())
+    unreachable = Database(connect("postgresql://merlin@127.0.0.1:1/x", read_only=False, busy_s=1))
+    with unreachable, pytest.raises(DatabaseAway):
+        unreachable.rows(WAKE.select())
 
 
 def _intent(key):
@@ -268,8 +268,8 @@ def _intent(key):
     return {"key": key, "kind": "upload", "state": "ready", **blank}
 
 
-class Tellers:
-    """Rows whose methods call each other, each a transaction."""
+class NestedIntents:
+    """Rows whose methods call each other, each in a transaction."""
 
     def __init__(self, database):
         self.db = database
@@ -291,7 +291,7 @@ def _touch(database, key):
     database.change(more.where(INTENT.key == key))
 
 
-def in_thread(work):
+def run_in_thread(work):
     thread = threading.Thread(target=work)
     thread.start()
     thread.join()

@@ -1,4 +1,4 @@
-"""A full disk and a damaged file under a database: told as what they are, and nothing is lost."""
+"""A full disk and a damaged file under a database: the right error, and no data lost."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import pytest
 from merlin.app.texts import BOT_NAME, Settings
 from merlin.core.i18n import text
 from merlin.db.database import DatabaseAway, open_database
-from tests.support.migrated_databases import put_migrated
-from tests.support.pipeline_lab import command
-from tests.support.small_disk import fill, small_disk
+from tests.support.migrated_databases import create_migrated
+from tests.support.pipeline_lab import run_command
+from tests.support.small_disk import fill_disk, small_disk
 
 pytestmark = pytest.mark.integration
 
@@ -17,12 +17,12 @@ pytestmark = pytest.mark.integration
 def test_a_commit_that_a_full_disk_refuses_is_told_and_is_made_once_there_is_room(tmp_path):
     with small_disk(tmp_path / "state", "2m"):
         url = f"sqlite://{tmp_path}/state/merlin.db"
-        put_migrated(url)
+        create_migrated(url)
         with open_database(url) as database:
             settings = Settings(database)
             settings.put(BOT_NAME, "before", "bot")
-            filler = fill(tmp_path / "state")
-            # It is the COMMIT that finds no room for its log.
+            filler = fill_disk(tmp_path / "state")
+            # The COMMIT finds no room for its log.
             with pytest.raises(DatabaseAway) as caught:
                 settings.put(BOT_NAME, "meanwhile" * 10_000, "bot")
             assert text("en", caught.value.key) == text("en", "store-full")
@@ -36,7 +36,7 @@ def test_a_commit_that_a_full_disk_refuses_is_told_and_is_made_once_there_is_roo
 def test_a_command_on_a_damaged_schema_says_so_and_is_no_bug(tmp_path, garbled):
     (tmp_path / "config.yaml").write_text("state_dir: state\nrepository: {url: there}\n")
     path = tmp_path / "state" / "merlin.db"
-    put_migrated(f"sqlite://{path}")
+    create_migrated(f"sqlite://{path}")
     path.write_bytes(path.read_bytes().replace(b"CREATE TABLE", garbled))
-    code, _, told = command("status", "--config", str(tmp_path / "config.yaml"))
-    assert (code, "The database is damaged" in told) == (1, True), told
+    code, _, error = run_command("status", "--config", str(tmp_path / "config.yaml"))
+    assert (code, "The database is damaged" in error) == (1, True), error

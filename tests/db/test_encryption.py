@@ -1,4 +1,4 @@
-"""People's words: sealed, opened by the key that sealed them, and nothing told of keys."""
+"""Encrypted texts: decrypted by the key that encrypted them; errors reveal no key."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_the_first_process_makes_a_key_file_for_its_owner_alone(tmp_path):
     path = tmp_path / "state" / "text.key"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert len(base64.urlsafe_b64decode(path.read_bytes())) == 32
-    assert [each.name for each in path.parent.iterdir()] == ["text.key"]
+    assert [file.name for file in path.parent.iterdir()] == ["text.key"]
     assert load_or_make_key(tmp_path / "state", None).open(sealed) == "слова"
 
 

@@ -1,4 +1,4 @@
-"""A standby takes over from its primary: the same address goes on, and nothing stored is lost."""
+"""A standby takes over from its primary: the same URL keeps working, and no stored data is lost."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from merlin.db.database import DatabaseAway, open_database
 from merlin.db.processes import Lead
 from merlin.db.tables import AUDIT
 from tests.support.machine import skip_or_fail
-from tests.support.postgresql import Server, why_not
+from tests.support.postgresql import Server, reason_unavailable
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -27,7 +27,7 @@ MANY = 20
 
 
 class Standby(Server):
-    """A copy of another server that follows it."""
+    """A replica that follows another server."""
 
     def __init__(self, folder, primary):
         self.folder, self.owner, self._connection = folder, primary.owner, None
@@ -42,16 +42,16 @@ class Standby(Server):
 
 @pytest.fixture
 def folders():
-    made = [Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp")) for _ in range(2)]
-    yield made
-    for folder in made:
+    paths = [Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp")) for _ in range(2)]
+    yield paths
+    for folder in paths:
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture
 def servers(folders):
-    """Yield a primary and its standby, which has what the primary says is stored."""
-    skip_or_fail(why_not())
+    """Yield a primary and a synchronous standby."""
+    skip_or_fail(reason_unavailable())
     primary = Server(folders[0])
     standby = Standby(folders[1], primary)
     with psycopg.connect(primary.url("postgres"), autocommit=True) as connection:
@@ -63,19 +63,19 @@ def servers(folders):
     standby.stop()
 
 
-def address(*servers, **parameters):
-    places = ",".join(f"127.0.0.1:{server.port}" for server in servers)
-    named = {
+def multi_host_url(*servers, **parameters):
+    hosts = ",".join(f"127.0.0.1:{server.port}" for server in servers)
+    all_parameters = {
         "target_session_attrs": "read-write",
         "options": "-c synchronous_commit=remote_apply",
         **parameters,
     }
-    return f"postgresql://postgres@{places}/shared?{urlencode(named, quote_via=quote)}"
+    return f"postgresql://postgres@{hosts}/shared?{urlencode(all_parameters, quote_via=quote)}"
 
 
 def test_what_was_stored_is_there_after_the_standby_took_over(servers, tmp_path, clock):
     primary, standby = servers
-    url = address(primary, standby)
+    url = multi_host_url(primary, standby)
     stored, errors, is_over = [], [], threading.Event()
 
     def write(database):
@@ -103,27 +103,29 @@ def test_what_was_stored_is_there_after_the_standby_took_over(servers, tmp_path,
         finally:
             is_over.set()
             writer.join()
-        wait_until(lambda: _keeps(lead))
-        found = {row["target"] for row in database.rows(AUDIT.select())}
-    assert set(stored) <= found
+        wait_until(lambda: _keeps_lead(lead))
+        targets = {row["target"] for row in database.rows(AUDIT.select())}
+    assert set(stored) <= targets
 
 
-def _keeps(lead):
+def _keeps_lead(lead):
     try:
         return lead.keep()
     except DatabaseAway:
         return False
 
 
-@pytest.mark.parametrize(("said", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 1}, 1)])
+@pytest.mark.parametrize(
+    ("parameters", "milliseconds"), [({}, 10_000), ({"tcp_user_timeout": 1}, 1)]
+)
 def test_a_call_to_a_silent_server_ends_after_ten_seconds_or_as_the_address_says(
-    postgresql, said, milliseconds
+    postgresql, parameters, milliseconds
 ):
-    postgresql.emptied()
-    with open_database(address(postgresql, **said)) as database:
+    postgresql.reset()
+    with open_database(multi_host_url(postgresql, **parameters)) as database:
         database.open()
         connection = database._handle.connection()
-        with socket.socket(fileno=os.dup(connection.fileno())) as made:
-            found = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
-            idle = made.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
-    assert (found, idle) == (milliseconds, 5)
+        with socket.socket(fileno=os.dup(connection.fileno())) as client_socket:
+            timeout_ms = client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            idle = client_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+    assert (timeout_ms, idle) == (milliseconds, 5)

@@ -1,4 +1,4 @@
-"""Calls with a key of their own: one begins, its answer is kept for a day, nothing lies open."""
+"""Calls with an idempotency key: one starts, its response is kept encrypted for a day."""
 
 from __future__ import annotations
 
@@ -24,74 +24,74 @@ TOLD = StoredResponse(202, "application/json", '{"задание": 1}', {"locati
 
 
 @pytest.fixture
-def repeats(database, clock):
+def idempotency(database, clock):
     return IdempotencyKeys(database, clock)
 
 
-def test_the_answer_of_a_call_is_told_again_as_it_was(repeats):
-    begun = repeats.begin(*CALL)
-    assert isinstance(begun, StartedCall)
-    assert repeats.begin(*CALL) == "running"
-    repeats.end(begun, TOLD)
-    assert repeats.begin(*CALL) == TOLD
-    repeats.end(begun, StoredResponse(500, "text/plain", "later"))
-    assert repeats.begin(*CALL) == TOLD
+def test_the_answer_of_a_call_is_told_again_as_it_was(idempotency):
+    call = idempotency.begin(*CALL)
+    assert isinstance(call, StartedCall)
+    assert idempotency.begin(*CALL) == "running"
+    idempotency.end(call, TOLD)
+    assert idempotency.begin(*CALL) == TOLD
+    idempotency.end(call, StoredResponse(500, "text/plain", "later"))
+    assert idempotency.begin(*CALL) == TOLD
 
 
-def test_a_key_belongs_to_one_call_of_one_person(repeats):
-    repeats.begin(*CALL)
-    assert repeats.begin(ANNA, "one", "POST /launch {1}") == "other"
-    assert isinstance(repeats.begin(BORIS, "one", "POST /launch {1}"), StartedCall)
-    assert isinstance(repeats.begin(ANNA, "two", CALL[2]), StartedCall)
+def test_a_key_belongs_to_one_call_of_one_person(idempotency):
+    idempotency.begin(*CALL)
+    assert idempotency.begin(ANNA, "one", "POST /launch {1}") == "other"
+    assert isinstance(idempotency.begin(BORIS, "one", "POST /launch {1}"), StartedCall)
+    assert isinstance(idempotency.begin(ANNA, "two", CALL[2]), StartedCall)
 
 
-def test_what_was_forgotten_is_begun_anew_with_another_number(repeats):
-    first = repeats.begin(*CALL)
-    repeats.forget(first)
-    again = repeats.begin(*CALL)
-    assert isinstance(again, StartedCall)
-    assert again.number != first.number
+def test_what_was_forgotten_is_begun_anew_with_another_number(idempotency):
+    first = idempotency.begin(*CALL)
+    idempotency.forget(first)
+    second = idempotency.begin(*CALL)
+    assert isinstance(second, StartedCall)
+    assert second.number != first.number
 
 
-def test_what_was_answered_is_not_forgotten(repeats):
-    begun = repeats.begin(*CALL)
-    repeats.end(begun, TOLD)
-    repeats.forget(begun)
-    assert repeats.begin(*CALL) == TOLD
+def test_what_was_answered_is_not_forgotten(idempotency):
+    call = idempotency.begin(*CALL)
+    idempotency.end(call, TOLD)
+    idempotency.forget(call)
+    assert idempotency.begin(*CALL) == TOLD
 
 
-def test_a_call_whose_process_died_is_begun_again_by_the_same_number(repeats, clock):
-    first = repeats.begin(*CALL)
+def test_a_call_whose_process_died_is_begun_again_by_the_same_number(idempotency, clock):
+    first = idempotency.begin(*CALL)
     clock.move(PATIENCE.total_seconds() - 1)
-    assert repeats.begin(*CALL) == "running"
+    assert idempotency.begin(*CALL) == "running"
     clock.move(1)
-    assert repeats.begin(*CALL) == first
-    assert repeats.begin(*CALL) == "running"
+    assert idempotency.begin(*CALL) == first
+    assert idempotency.begin(*CALL) == "running"
 
 
-def test_after_a_day_a_key_is_free_again(repeats, clock):
-    repeats.end(repeats.begin(*CALL), TOLD)
+def test_after_a_day_a_key_is_free_again(idempotency, clock):
+    idempotency.end(idempotency.begin(*CALL), TOLD)
     clock.move(KEPT.total_seconds() - 1)
-    assert repeats.clear(clock()) == 0
-    assert repeats.begin(*CALL) == TOLD
+    assert idempotency.clear(clock()) == 0
+    assert idempotency.begin(*CALL) == TOLD
     clock.move(1)
-    assert isinstance(repeats.begin(*CALL), StartedCall)
-    assert repeats.clear(clock() + timedelta(days=2)) == 1
+    assert isinstance(idempotency.begin(*CALL), StartedCall)
+    assert idempotency.clear(clock() + timedelta(days=2)) == 1
 
 
-def test_of_many_that_begin_at_once_one_does(repeats, url, cipher, clock):
+def test_of_many_that_begin_at_once_one_does(idempotency, url, cipher, clock):
     def begin(_):
         with open_database(url, cipher=cipher) as database:
             return IdempotencyKeys(database, clock).begin(*CALL)
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(begin, range(16)))
-    assert sum(isinstance(each, StartedCall) for each in found) == 1
-    assert found.count("running") == 15
+        results = list(pool.map(begin, range(16)))
+    assert sum(isinstance(result, StartedCall) for result in results) == 1
+    assert results.count("running") == 15
 
 
-def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
-    repeats.begin(*CALL)
+def test_of_many_that_take_over_at_once_one_does(idempotency, url, cipher, clock):
+    idempotency.begin(*CALL)
     clock.move(PATIENCE.total_seconds())
 
     def begin(_):
@@ -99,12 +99,12 @@ def test_of_many_that_take_over_at_once_one_does(repeats, url, cipher, clock):
             return IdempotencyKeys(database, clock).begin(*CALL)
 
     with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(begin, range(16)))
-    assert sum(isinstance(each, StartedCall) for each in found) == 1
+        results = list(pool.map(begin, range(16)))
+    assert sum(isinstance(result, StartedCall) for result in results) == 1
 
 
-def test_neither_key_nor_answer_lies_open(repeats, database):
-    repeats.end(repeats.begin(ANNA, "my-own-key", "asked"), TOLD)
+def test_neither_key_nor_answer_lies_open(idempotency, database):
+    idempotency.end(idempotency.begin(ANNA, "my-own-key", "asked"), TOLD)
     (row,) = database.sql("SELECT * FROM idempotency")
     assert "my-own-key" not in str(row)
     assert "asked" not in str(row)

@@ -1,4 +1,4 @@
-"""The lead: one of many has it, and a dead one has it no more."""
+"""Leader election: one of many processes leads, and a dead leader is replaced."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sys.stdin.read()
 
 @pytest.fixture
 def start(tmp_path, url):
-    """Return a function that starts a process which asks for the lead and then waits."""
+    """Return a function that starts a process which takes the lead and then waits."""
     children = []
 
     def run(state=tmp_path):
@@ -89,7 +89,7 @@ def test_each_name_has_a_lead_of_its_own(tmp_path, url):
 
 
 def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgresql):
-    url = postgresql.emptied()
+    url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first:
         assert not second.take()
@@ -99,14 +99,14 @@ def test_on_one_server_machines_do_not_lead_beside_each_other(tmp_path, postgres
 
 
 def test_a_lost_session_is_a_lost_lead(tmp_path, postgresql):
-    lead = Lead(tmp_path, postgresql.emptied())
+    lead = Lead(tmp_path, postgresql.reset())
     with lead:
         lead._session.close()
         assert not lead.is_held()
 
 
 def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgresql, until):
-    url = postgresql.emptied()
+    url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first:
         first._session.close()
@@ -118,7 +118,7 @@ def test_a_lead_whose_session_broke_is_kept_unless_another_came(tmp_path, postgr
 
 
 def test_the_lead_of_a_machine_that_is_silent_is_free_and_it_notices(tmp_path, postgresql, until):
-    url = postgresql.emptied()
+    url = postgresql.reset()
     first, second = Lead(tmp_path / "one", url), Lead(tmp_path / "two", url)
     with first, Lead(tmp_path / "three", url, "bot-1") as other:
         second.end_session_of_leader()
@@ -129,7 +129,7 @@ def test_the_lead_of_a_machine_that_is_silent_is_free_and_it_notices(tmp_path, p
 
 
 def test_a_server_that_is_away_gives_no_lead_and_keeps_none(tmp_path, postgresql):
-    url = postgresql.emptied()
+    url = postgresql.reset()
     with pytest.raises(DatabaseAway):
         Lead(tmp_path, f"{url}_that_is_not_there").take()
     with Lead(tmp_path, url) as lead:

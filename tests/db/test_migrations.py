@@ -1,4 +1,4 @@
-"""The schema: made once, step by step, whole or not at all; old databases are brought up."""
+"""The schema: each step is applied once, whole or not at all; old databases are upgraded."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def columns(database, table):
     if database.dialect == "sqlite":
         rows = database.sql("SELECT name FROM pragma_table_info(?)", table)
     else:
-        found = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
-        rows = database.sql(found, table)
+        query = "SELECT column_name FROM information_schema.columns WHERE table_name = ?"
+        rows = database.sql(query, table)
     return {name for (name,) in rows}
 
 
@@ -54,25 +54,27 @@ def test_steps_are_named_in_their_order():
     assert len(set(NAMES)) == len(NAMES)
 
 
-# What the version before trips over.
+# Changes that break the previous version.
 CONTRACTS = re.compile(
     r"DROP (?:TABLE|COLUMN|INDEX|VIEW) (?:IF EXISTS )?\w+|\bRENAME\b|ALTER COLUMN|SET NOT NULL"
     r"|ADD CONSTRAINT|ADD COLUMN (?:(?!DEFAULT)[^;])*NOT NULL(?:(?!DEFAULT)[^;])*;",
     re.IGNORECASE,
 )
-# Shipped before versions were meant to run beside each other.
+# Released before two versions were meant to run side by side.
 ALLOWED = {"DROP INDEX chat_session_open", "DROP TABLE build_example"}
 
 
-def contracted(sql):
-    return {found.group() for found in CONTRACTS.finditer(re.sub(r"--.*", "", sql))}
+def find_contractions(sql):
+    return {match.group() for match in CONTRACTS.finditer(re.sub(r"--.*", "", sql))}
 
 
 def test_steps_only_add_so_that_the_version_before_goes_on_beside():
     files = sorted(Path(migrations.__file__).parent.glob("*.sql"))
     assert len(files) >= len(STEPS)
-    found = {each for file in files for each in contracted(file.read_text("utf-8"))}
-    assert found == ALLOWED
+    contractions = {
+        contraction for file in files for contraction in find_contractions(file.read_text("utf-8"))
+    }
+    assert contractions == ALLOWED
 
 
 @pytest.mark.parametrize(
@@ -86,8 +88,8 @@ def test_steps_only_add_so_that_the_version_before_goes_on_beside():
     ],
 )
 def test_a_step_that_takes_away_is_noticed(sql):
-    assert contracted(sql)
-    assert not contracted(
+    assert find_contractions(sql)
+    assert not find_contractions(
         "ALTER TABLE turn ADD COLUMN a TEXT NOT NULL DEFAULT '';\n-- DROP TABLE x"
     )
 
@@ -114,9 +116,9 @@ def test_the_first_schema_is_brought_up_with_its_rows(empty_url):
 
 
 def test_every_named_column_is_in_the_schema(database):
-    named = {var for var in vars(tables).values() if isinstance(var, tables.Table)}
-    assert len(named) > 20
-    for table in named:
+    known_tables = {var for var in vars(tables).values() if isinstance(var, tables.Table)}
+    assert len(known_tables) > 20
+    for table in known_tables:
         assert columns(database, table.__name__) == set(table._columns), table.__name__
 
 
@@ -181,52 +183,53 @@ def test_examples_that_were_revoked_before_their_step_are_known_after_it(empty_u
             row = {**change, "change_id": name, "kind": kind, "path": path, "by_whom": by}
             database.add(tables.CHANGE, row)
         migrate(database)
-        kept = database.rows(tables.REVOKED_EXAMPLE.select())
-    assert sorted((row["dataset"], row["example_id"]) for row in kept) == [
+        revoked = database.rows(tables.REVOKED_EXAMPLE.select())
+    assert sorted((row["dataset"], row["example_id"]) for row in revoked) == [
         ("face", "from-chat/a"),
         ("face", "from-chat/c"),
     ]
 
 
 def test_what_builds_taught_before_it_was_kept_as_changes_is_what_they_teach(empty_url):
-    dice = random.Random(3)  # noqa: S311 - the same builds every time
+    random_numbers = random.Random(3)  # noqa: S311 - the same builds every time
     taught = {}
     with open_database(empty_url) as database:
         migrate(database, STEPS[: NAMES.index("m021_taught_example")])
-        said = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+        texts = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
         times = {"committed_at": "", "seen_at": "", "parent": None, "position": 1}
-        database.put(tables.COMMIT.insert({"sha": "c", **said, **times}))
+        database.put(tables.COMMIT.insert({"sha": "c", **texts, **times}))
         for digest in ("d0", "d1"):
             text = {"digest": digest, "messages": "[]", "words": ""}
             database.put(tables.EXAMPLE_TEXT.insert(text))
         for number in range(1, 9):
             for dataset in ("face", "python"):
                 build_id = database.add(tables.BUILD, build_row(dataset, number))
-                taught[build_id, dataset] = held = {
-                    name: dice.choice(("d0", "d0", "d1")) for name in dice.sample("abcdef", 4)
+                taught[build_id, dataset] = blobs = {
+                    name: random_numbers.choice(("d0", "d0", "d1"))
+                    for name in random_numbers.sample("abcdef", 4)
                 }
-                held_by(database, build_id, dataset, held)
+                insert_examples(database, build_id, dataset, blobs)
         cut_off = {**build_row("face", 9), "is_whole": 0}
-        held_by(database, database.add(tables.BUILD, cut_off), "face", {"a": "d1"})
+        insert_examples(database, database.add(tables.BUILD, cut_off), "face", {"a": "d1"})
         migrate(database)
-        for (build_id, dataset), held in taught.items():
+        for (build_id, dataset), blobs in taught.items():
             for condition in (is_in_build(build_id), is_in_build(build_id, dataset)):
                 rows = database.rows(tables.TAUGHT_EXAMPLE.select().where(condition))
-                assert {row["example_id"]: row["text_digest"] for row in rows} == held
-                assert len(rows) == len(held)
-        kept = database.rows(tables.TAUGHT_EXAMPLE.select())
-        assert len(kept) < sum(map(len, taught.values()))
+                assert {row["example_id"]: row["text_digest"] for row in rows} == blobs
+                assert len(rows) == len(blobs)
+        rows = database.rows(tables.TAUGHT_EXAMPLE.select())
+        assert len(rows) < sum(map(len, taught.values()))
         assert not database.rows(tables.BUILD.select().where(tables.BUILD.is_whole == 0))
 
 
 def build_row(dataset, number):
     counts = dict.fromkeys(("train", "test", "train_tokens", "test_tokens"), 0)
-    words = dict.fromkeys(("folder", "system", "created_at"), "")
-    named = {"dataset": dataset, "number": number, "digest": f"{dataset}{number}"}
-    return {**named, **words, **counts, "manifest": "{}"}
+    texts = dict.fromkeys(("folder", "system", "created_at"), "")
+    identity = {"dataset": dataset, "number": number, "digest": f"{dataset}{number}"}
+    return {**identity, **texts, **counts, "manifest": "{}"}
 
 
-def held_by(database, build_id, dataset, held):
+def insert_examples(database, build_id, dataset, blobs):
     rows = "INSERT INTO build_example VALUES (?, ?, ?, 'b', 'c', 'anna', 'train', 1, ?)"
-    for example_id, digest in held.items():
+    for example_id, digest in blobs.items():
         database.sql(rows, build_id, dataset, example_id, digest)

@@ -1,4 +1,4 @@
-"""Scrubbing: a number goes where it stands for a person, and nothing else changes."""
+"""Scrubbing: a user id is removed where it stands for a person, and nothing else changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ANNA = 987654321
 
 
 @pytest.mark.parametrize(
-    ("words", "left"),
+    ("before", "after"),
     [
         ("user:987654321", "user:erased"),
         ("987654321", "erased"),
@@ -22,8 +22,8 @@ ANNA = 987654321
         ("", ""),
     ],
 )
-def test_a_number_that_stands_alone_goes(words, left):
-    assert scrub_text(words, ANNA) == left
+def test_a_number_that_stands_alone_goes(before, after):
+    assert scrub_text(before, ANNA) == after
 
 
 def test_json_is_searched_to_its_leaves():

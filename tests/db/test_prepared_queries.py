@@ -1,4 +1,4 @@
-"""Queries spelled once: the same rows as peewee's own, on both databases."""
+"""Prepared queries return the same rows as peewee's own, on both databases."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ def test_rows_are_stored_found_changed_and_deleted(database):
         assert database.change(intent("k1", 9)) == 0
         assert database.change(MORE(key="k2", by=5)) == 1
         assert database.change(MORE(key="nobody", by=5)) == 0
-        found = [{"key": "k1", "empty_finds": 1}, {"key": "k2", "empty_finds": 7}]
-        assert database.rows(FOUND(least=1)) == found
-        assert database.row(FOUND(least=2)) == found[1]
+        rows = [{"key": "k1", "empty_finds": 1}, {"key": "k2", "empty_finds": 7}]
+        assert database.rows(FOUND(least=1)) == rows
+        assert database.row(FOUND(least=2)) == rows[1]
         assert database.row(FOUND(least=8)) is None
         assert database.value(FOUND(least=0)) == "k0"
         assert database.change(GONE(one="k0", two="k2")) == 2
-    assert database.rows(FOUND(least=0)) == found[:1]
+    assert database.rows(FOUND(least=0)) == rows[:1]
 
 
 def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
@@ -68,10 +68,10 @@ def test_an_insert_tells_the_new_id_and_0_where_it_met_a_row(database):
 
 
 def test_values_are_values_whatever_they_say(database):
-    words = "'; DROP TABLE intent; --"
+    value = "'; DROP TABLE intent; --"
     with database.atomic():
-        database.change(intent(words))
-    assert database.rows(FOUND(least=0)) == [{"key": words, "empty_finds": 0}]
+        database.change(intent(value))
+    assert database.rows(FOUND(least=0)) == [{"key": value, "empty_finds": 0}]
 
 
 def test_a_slot_without_a_value_is_a_bug_and_too_many_values_are_not(database):

@@ -1,4 +1,4 @@
-"""Rows by which processes meet: intents, requests, notices, heartbeats, the wake counter."""
+"""Rows through which processes communicate: intents, requests, notices, heartbeats, counter."""
 
 from __future__ import annotations
 
@@ -25,12 +25,16 @@ pytestmark = pytest.mark.integration
 
 def test_an_intent_goes_its_way(database, clock):
     intents = Intents(database)
-    made = intents.open("k", "upload")
-    assert (made.state, made.outside_id, made.sent_at) == (IntentState.READY, "", None)
+    intent = intents.open("k", "upload")
+    assert (intent.state, intent.outside_id, intent.sent_at) == (IntentState.READY, "", None)
     intents.sending("k", clock())
     assert [intents.found_nothing("k"), intents.found_nothing("k")] == [1, 2]
-    again = intents.open("k", "upload")
-    assert (again.state, again.sent_at, again.empty_finds) == (IntentState.SENDING, clock(), 2)
+    reopened = intents.open("k", "upload")
+    assert (reopened.state, reopened.sent_at, reopened.empty_finds) == (
+        IntentState.SENDING,
+        clock(),
+        2,
+    )
     intents.sending("k", clock())
     assert intents.open("k", "upload").empty_finds == 0
     intents.ready("k")
@@ -48,31 +52,31 @@ def test_an_unknown_intent_is_told(database, clock):
 
 def test_a_request_is_claimed_answered_and_read(database, clock):
     requests = Requests(database, clock)
-    asked = requests.ask("launch", {"dataset": "нейро"}, "vera")
-    assert requests.get(asked).state is RequestState.WAITING
+    request_id = requests.ask("launch", {"dataset": "нейро"}, "vera")
+    assert requests.get(request_id).state is RequestState.WAITING
     assert requests.claim(["other"]) is None
     claimed = requests.claim(["launch", "other"])
-    assert (claimed.request_id, claimed.state) == (asked, RequestState.WORKING)
+    assert (claimed.request_id, claimed.state) == (request_id, RequestState.WORKING)
     assert (claimed.by, claimed.arguments) == ("vera", {"dataset": "нейро"})
     assert claimed.created_at == clock()
-    requests.finish(asked, RequestState.DONE, {"job": 3})
-    assert requests.get(asked).result == {"job": 3}
+    requests.finish(request_id, RequestState.DONE, {"job": 3})
+    assert requests.get(request_id).result == {"job": 3}
 
 
 def test_requests_are_claimed_oldest_first(database):
     requests = Requests(database)
-    asked = [requests.ask("launch", {}, "vera") for _ in range(5)]
-    assert [requests.claim(["launch"]).request_id for _ in asked] == asked
+    request_ids = [requests.ask("launch", {}, "vera") for _ in range(5)]
+    assert [requests.claim(["launch"]).request_id for _ in request_ids] == request_ids
     assert requests.claim(["launch"]) is None
 
 
 def test_a_finished_request_stays_as_it_is(database):
     requests = Requests(database)
-    asked = requests.ask("launch", {}, "vera")
+    request_id = requests.ask("launch", {}, "vera")
     requests.claim(["launch"])
-    requests.finish(asked, RequestState.FAILED, {"key": "no"})
-    requests.finish(asked, RequestState.DONE, {})
-    assert requests.get(asked).state is RequestState.FAILED
+    requests.finish(request_id, RequestState.FAILED, {"key": "no"})
+    requests.finish(request_id, RequestState.DONE, {})
+    assert requests.get(request_id).state is RequestState.FAILED
 
 
 def test_what_a_dead_owner_left_is_claimed_again(database):
@@ -88,10 +92,10 @@ def test_what_a_dead_owner_left_is_claimed_again(database):
 def test_of_ten_racing_claims_one_wins(database):
     requests = Requests(database)
     for _ in range(10):
-        asked = requests.ask("launch", {}, "vera")
+        request_id = requests.ask("launch", {}, "vera")
         with ThreadPoolExecutor(10) as pool:
             claims = list(pool.map(lambda _: requests.claim(["launch"]), range(10)))
-        assert [claim.request_id for claim in claims if claim] == [asked]
+        assert [claim.request_id for claim in claims if claim] == [request_id]
 
 
 def test_an_unknown_request_is_told(database):
@@ -146,25 +150,25 @@ def test_what_others_wait_for_bumps_the_wake_counter(database):
         Requests(database),
         Notices(database),
     )
-    seen = [wake()]
+    counts = [wake()]
 
-    def bumped():
-        seen.append(wake())
-        return seen[-1] > seen[-2]
+    def has_bumped():
+        counts.append(wake())
+        return counts[-1] > counts[-2]
 
     database.bump()
-    assert bumped()
-    asked = requests.ask("launch", {}, "vera")
-    assert bumped()
+    assert has_bumped()
+    request_id = requests.ask("launch", {}, "vera")
+    assert has_bumped()
     requests.claim(["launch"])
-    requests.finish(asked, RequestState.DONE, {})
-    assert bumped()
+    requests.finish(request_id, RequestState.DONE, {})
+    assert has_bumped()
     notices.tell(ADMINS, "notice-serving", {}, once="a")
-    assert bumped()
+    assert has_bumped()
     notices.tell(ADMINS, "notice-serving", {}, once="a")
-    assert not bumped()
+    assert not has_bumped()
     assert requests.release() == 0
-    assert not bumped()
+    assert not has_bumped()
 
 
 def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(database, tmp_path):
@@ -176,6 +180,6 @@ def test_a_process_says_which_keys_it_holds_and_what_is_long_over_is_forgotten(d
     holders.tell("api", now)
     name = keyring.add_key(tmp_path / "text.key")
     holders.tell("api", now)
-    held = {holder.process: holder.holds for holder in holders.all()}
-    assert held == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
+    keys_by_process = {holder.process: holder.holds for holder in holders.all()}
+    assert keys_by_process == {"bot": cipher.holds[:1], "api": (cipher.newest, name)}
     assert {holder.pid for holder in holders.all()} == {os.getpid()}

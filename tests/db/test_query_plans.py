@@ -1,4 +1,4 @@
-"""What the ticks ask every second finds its rows by an index, however long the history is."""
+"""Queries that ticks run every second use an index, however long the history is."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from merlin.db.notices import Notices
 from merlin.db.requests import Requests
 from merlin.training.launch_plan import plan_by_hand, refuse_by_hand
 from merlin.training.models import read_conversations
-from tests.db.pipeline_rows import FACE, World, examples
+from tests.db.pipeline_rows import FACE, PipelineRows, make_examples
 
 pytestmark = pytest.mark.integration
 
-# One row a dataset, or one row at all.
+# One row per dataset, or a single row.
 SHORT = {"dataset_tree", "wake", "serving", "heartbeat", "heads"}
 
 
@@ -31,20 +31,20 @@ def database(tmp_path, cipher):
         yield opened
 
 
-def scanned(database, sql, values):
-    """Return the tables that SQLite would read from end to end, and not by an index."""
+def find_full_scans(database, sql, values):
+    """Return the tables that SQLite would read in full, without an index."""
     names = {alias: table for table, alias in re.findall(r'"(\w+)" AS "(\w+)"', sql)}
     plan = [row[3] for row in database.sql(f"EXPLAIN QUERY PLAN {sql}", *values)]
-    found = re.findall(r"SCAN (\w+)(?! USING)(?:$|\n)", "\n".join(plan))
-    return {names.get(match, match) for match in found} - SHORT
+    scans = re.findall(r"SCAN (\w+)(?! USING)(?:$|\n)", "\n".join(plan))
+    return {names.get(match, match) for match in scans} - SHORT
 
 
 def test_no_tick_reads_a_whole_table(database, clock):
-    world = World(database, clock)
-    world.serve(1, examples(12))
-    world.push(2, examples(13))
-    asked = []
-    database._handle.query_hooks.append(lambda event: asked.append((event.sql, event.params)))
+    world = PipelineRows(database, clock)
+    world.serve(1, make_examples(12))
+    world.push(2, make_examples(13))
+    queries = []
+    database._handle.query_hooks.append(lambda event: queries.append((event.sql, event.params)))
     (verdict,) = world.launches.waiting()
     world.launches.newest_attempt(verdict.wish)
     refuse_by_hand(world.launches, verdict, plan_by_hand(world.launches, verdict))
@@ -74,8 +74,8 @@ def test_no_tick_reads_a_whole_table(database, clock):
     world.prove()
     world.promote()
     database._handle.query_hooks.clear()
-    looks = {sql: values for sql, values in asked if sql.startswith(("SELECT", "UPDATE"))}
+    looks = {sql: values for sql, values in queries if sql.startswith(("SELECT", "UPDATE"))}
     assert len(looks) > 25
-    assert {sql: scanned(database, sql, values) for sql, values in looks.items()} == {
+    assert {sql: find_full_scans(database, sql, values) for sql, values in looks.items()} == {
         sql: set() for sql in looks
     }

@@ -1,4 +1,4 @@
-"""Group commit: many waiting writes, one transaction, each answered by itself after it."""
+"""Group commit: many waiting writes share one transaction, and each gets its own result."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ from tests.support.waiting import longest
 pytestmark = pytest.mark.integration
 
 
-def tell(word):
+def write_notice(key):
     def work(database):
-        Notices(database).tell("admins", word, {})
-        if word.startswith("bad"):
-            raise KeyError(word)
-        return word
+        Notices(database).tell("admins", key, {})
+        if key.startswith("bad"):
+            raise KeyError(key)
+        return key
 
     return work
 
 
-def do(writer, work):
+def submit(writer, work):
     return writer.do(lambda: work(writer.db))
 
 
@@ -38,13 +38,15 @@ def notice_keys(database):
 
 
 def test_each_caller_gets_its_own_answer_and_a_failure_undoes_itself_alone(database):
-    words = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
+    keys = [f"bad {n}" if n % 7 == 3 else f"good {n}" for n in range(100)]
 
     async def main(writer):
-        return await asyncio.gather(*(do(writer, tell(w)) for w in words), return_exceptions=True)
+        return await asyncio.gather(
+            *(submit(writer, write_notice(w)) for w in keys), return_exceptions=True
+        )
 
     answers = with_writer(database, main)
-    good = [word for word in words if word.startswith("good")]
+    good = [key for key in keys if key.startswith("good")]
     assert [answer for answer in answers if isinstance(answer, str)] == good
     assert sum(isinstance(answer, KeyError) for answer in answers) == 14
     assert notice_keys(database) == good
@@ -54,9 +56,9 @@ def test_what_waits_together_is_stored_together(database):
     transactions = []
 
     def note(database):
-        transactions.append(transaction_of(database))
+        transactions.append(transaction_id(database))
 
-    with_writer(database, lambda writer: together(writer, [note] * 700))
+    with_writer(database, lambda writer: submit_together(writer, [note] * 700))
     assert len(transactions) == 700
     if database.dialect == "postgresql":
         assert [transactions.count(fromkey) for fromkey in dict.fromkeys(transactions)] == [
@@ -67,7 +69,7 @@ def test_what_waits_together_is_stored_together(database):
 
 def test_the_answer_comes_after_the_commit(url, database):
     async def main(writer):
-        await do(writer, tell("first"))
+        await submit(writer, write_notice("first"))
         with open_database(url, read_only=True) as other:
             return notice_keys(other)
 
@@ -76,7 +78,7 @@ def test_the_answer_comes_after_the_commit(url, database):
 
 def test_reading_sees_what_was_written(database):
     async def main(writer):
-        await do(writer, tell("first"))
+        await submit(writer, write_notice("first"))
         return await writer.read(lambda: notice_keys(database))
 
     assert with_writer(database, main) == ["first"]
@@ -84,7 +86,7 @@ def test_reading_sees_what_was_written(database):
 
 def test_a_cancelled_caller_does_not_disturb_the_others(database):
     async def main(writer):
-        tasks = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(10)]
+        tasks = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(10)]
         await asyncio.sleep(0)
         tasks[3].cancel()
         return await asyncio.gather(*tasks, return_exceptions=True)
@@ -96,11 +98,11 @@ def test_a_cancelled_caller_does_not_disturb_the_others(database):
 
 def test_closing_stores_what_waits_and_takes_no_more(database):
     async def main(writer):
-        waiting = [asyncio.ensure_future(do(writer, tell(f"{n}"))) for n in range(50)]
+        waiting = [asyncio.ensure_future(submit(writer, write_notice(f"{n}"))) for n in range(50)]
         await asyncio.sleep(0)
         writer.close()
         with pytest.raises(RuntimeError):
-            await do(writer, tell("late"))
+            await submit(writer, write_notice("late"))
         return await asyncio.gather(*waiting)
 
     assert len(with_writer(database, main)) == 50
@@ -115,14 +117,14 @@ def test_a_group_that_cannot_be_stored_is_told_to_everyone(tmp_path):
         other.execute("BEGIN IMMEDIATE")
 
         async def main(writer):
-            some = [do(writer, tell(f"{n}")) for n in range(3)]
+            some = [submit(writer, write_notice(f"{n}")) for n in range(3)]
             refused = await asyncio.gather(*some, return_exceptions=True)
             other.execute("ROLLBACK")
-            return refused, await do(writer, tell("after"))
+            return refused, await submit(writer, write_notice("after"))
 
         refused, after = with_writer(database, main)
         other.close()
-        assert [each.key for each in refused] == ["store-busy"] * 3
+        assert [error.key for error in refused] == ["store-busy"] * 3
         assert after == "after"
         assert notice_keys(database) == ["after"]
 
@@ -131,60 +133,64 @@ def test_a_transaction_that_sqlite_ended_is_told_to_everyone_and_leaves_nothing(
     def end(database):
         database.sql("ROLLBACK")
 
-    works = [tell("before"), end, tell("after")]
+    works = [write_notice("before"), end, write_notice("after")]
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        answers = with_writer(database, lambda writer: together(writer, works))
+        answers = with_writer(database, lambda writer: submit_together(writer, works))
         assert [type(answer) for answer in answers] == [DatabaseAway] * 3
         assert notice_keys(database) == []
-        assert with_writer(database, lambda writer: do(writer, tell("again"))) == "again"
+        assert (
+            with_writer(database, lambda writer: submit(writer, write_notice("again"))) == "again"
+        )
         assert notice_keys(database) == ["again"]
 
 
 def test_writers_that_met_are_done_again_as_a_group(postgresql):
-    """Two groups lock two rows in turn; PostgreSQL ends one, which is done again."""
-    met, tries = threading.Barrier(2), []
+    """Two groups lock two rows in opposite order; PostgreSQL aborts one, which is retried."""
+    barrier, tries = threading.Barrier(2), []
 
     def cross(first, second):
         def work(database):
             tries.append(first)
             Notices(database).mark_handed_over(first)
             if len(tries) <= 2:
-                met.wait(longest())
+                barrier.wait(longest())
             return Notices(database).mark_handed_over(second)
 
         return work
 
-    with open_database(postgresql.emptied()) as database:
+    with open_database(postgresql.reset()) as database:
         for word in ("one", "two"):
             Notices(database).tell("admins", word, {})
-        other = Store(database)
+        writer_store = Store(database)
 
         async def main(writer):
-            return await asyncio.gather(do(writer, cross(1, 2)), do(other, cross(2, 1)))
+            return await asyncio.gather(
+                submit(writer, cross(1, 2)), submit(writer_store, cross(2, 1))
+            )
 
         assert sorted(with_writer(database, main)) == [False, True]
-        other.close()
+        writer_store.close()
         assert len(tries) == 3
 
 
-def transaction_of(database):
+def transaction_id(database):
     if database.dialect == "postgresql":
         return database.sql("SELECT pg_current_xact_id()::text")[0][0]
     return "sqlite"
 
 
-async def together(writer, works):
-    """Let the works wait at one moment, behind one that holds the writer; return the answers."""
+async def submit_together(writer, writes):
+    """Run the writes at once, behind one that holds the writer; return their results."""
     started, go = threading.Event(), threading.Event()
 
     def hold(_):
         started.set()
         go.wait(longest())
 
-    first = asyncio.ensure_future(do(writer, hold))
+    first = asyncio.ensure_future(submit(writer, hold))
     await asyncio.to_thread(started.wait, 60)
-    waiting = [asyncio.ensure_future(do(writer, work)) for work in works]
+    waiting = [asyncio.ensure_future(submit(writer, work)) for work in writes]
     await asyncio.sleep(0)
     go.set()
     await first
@@ -208,7 +214,7 @@ def test_the_log_of_sqlite_is_written_back_beside_the_writing(tmp_path):
 
         async def main(writer):
             for number in range(GROUPS_A_CHECKPOINT):
-                await do(writer, tell(f"good {number}"))
+                await submit(writer, write_notice(f"good {number}"))
 
         with_writer(database, main)
         assert b"good 7" not in before

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from merlin.core.server import free_ports
-from tests.support.forked_processes import code_of, start
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.full_config import TOKEN
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import longest, wait_until
@@ -42,7 +42,7 @@ def api(tmp_path_factory):
     wait_until(lambda: "api listens" in (folder / "log").read_text("utf-8"))
     yield f"127.0.0.1:{port}"
     process.terminate()
-    assert code_of(process) == 0
+    assert wait_for_exit(process) == 0
 
 
 @pytest.fixture

@@ -20,9 +20,9 @@ from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.keyring import KeyHolders
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.support.forked_processes import code_of, run, started_alone
-from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, everything
-from tests.support.machine import need_root
+from tests.support.forked_processes import run_command, start_with_environment, wait_for_exit
+from tests.support.full_config import CREDENTIALS, PROCESSES, TOKEN, full_config
+from tests.support.machine import require_root
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -47,7 +47,7 @@ def place(tmp_path, repository):
     """A folder in the place of the containers' / : configuration, secrets and state."""
     api, engine = (f"127.0.0.1:{port}" for port in free_ports(2))
     with TelegramStandIn(token=TOKEN) as telegram:
-        text = everything(
+        text = full_config(
             tmp_path / "state",
             repository,
             telegram=telegram.page_url.rstrip("/"),
@@ -66,7 +66,7 @@ def place(tmp_path, repository):
 
 def make_certificates(folder):
     """Run the one command of the service `certificates`, in this folder."""
-    need_root("give keys to the users of the containers")
+    require_root("give keys to the users of the containers")
     folder.mkdir(exist_ok=True)
     said = SERVICES["certificates"]
     (command,) = said["command"]
@@ -90,7 +90,9 @@ class Service:
         return word.replace("/etc/merlin", str(self._place))
 
     def _started(self, words, log):
-        return started_alone(run, [self._here(word) for word in words], log, self._environment)
+        return start_with_environment(
+            run_command, [self._here(word) for word in words], log, self._environment
+        )
 
     @contextmanager
     def running(self):
@@ -103,7 +105,7 @@ class Service:
 
     def is_healthy(self):
         words = self._said["healthcheck"]["test"][2:]
-        return code_of(self._started(words, self._place / "health.log")) == 0
+        return wait_for_exit(self._started(words, self._place / "health.log")) == 0
 
 
 def holders(place):

@@ -15,7 +15,7 @@ import yaml
 
 from merlin.config import credentials_of, load
 from merlin.core.loopback import LOOPBACK
-from tests.support.full_config import everything
+from tests.support.full_config import full_config
 
 pytestmark = pytest.mark.unit
 
@@ -156,7 +156,7 @@ def test_secrets_of_a_container_are_files(name):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
     path = tmp_path / "config.yaml"
-    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     assert credentials_of(load(path), name).keys() <= set(compose()["services"][name]["secrets"])
 
 

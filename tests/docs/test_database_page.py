@@ -9,13 +9,15 @@ import pytest
 from docs.build.database import ROWS, SECTIONS, TABLES, columns, tables_told
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
-from tests.support.markdown_pages import page
+from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.integration
 
 
 def test_the_drawing_names_tables_that_there_are():
-    drawn = re.findall(r"^    (\w+) \S+ (\w+) :", page("docs", "database.md").text, re.MULTILINE)
+    drawn = re.findall(
+        r"^    (\w+) \S+ (\w+) :", read_page("docs", "database.md").text, re.MULTILINE
+    )
     assert drawn
     assert {name for line in drawn for name in line} <= set(TABLES)
 

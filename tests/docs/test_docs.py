@@ -24,11 +24,11 @@ from merlin.dataset.spec import schema_text
 from merlin.engine import api as engine_routes
 from merlin.engine import status as engine_status
 from merlin.engine.pages import jobs as engine_pages
-from tests.support.markdown_pages import ROOT, page, pages
+from tests.support.markdown_pages import ROOT, all_pages, read_page
 
 LANGUAGES = ("en", "ru")
 NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
-PAGES = pages()
+PAGES = all_pages()
 PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*")
 # A command within a sentence; what follows its verbs may be words of the sentence.
 WORD = r"[a-z]+(?:-[a-z]+)*"
@@ -120,7 +120,7 @@ def test_every_key_of_the_printed_sample_may_be_set_as_it_is_shown(sample, tmp_p
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_dataset_page_names_every_key_of_the_three_files(language):
-    told = page("docs", language, "dataset.md").keys
+    told = read_page("docs", language, "dataset.md").keys
     dataset, example, course = (
         json.loads(schema_text(name)) for name in ("dataset", "example", "course")
     )
@@ -191,7 +191,7 @@ def test_link_leads_somewhere():
             target, _, anchor = link.partition("#")
             place = (one.path.parent / target).resolve() if target else one.path
             assert place.exists(), link
-            assert not anchor or anchor in page(place).anchors, link
+            assert not anchor or anchor in read_page(place).anchors, link
 
 
 @unit
@@ -203,19 +203,19 @@ def test_every_picture_of_the_docs_is_shown_by_a_page():
 @unit
 def test_both_languages_have_the_same_shape():
     for name in NAMES:
-        assert page("docs", "en", name).shape == page("docs", "ru", name).shape, name
+        assert read_page("docs", "en", name).shape == read_page("docs", "ru", name).shape, name
 
 
 @unit
 def test_both_languages_have_the_same_pages():
     assert sorted(path.name for path in (ROOT / "docs" / "ru").glob("*.md")) == NAMES
-    assert page("README.md").shape == page("README.ru.md").shape
+    assert read_page("README.md").shape == read_page("README.ru.md").shape
 
 
 @unit
 @pytest.mark.parametrize("name", ["README.md", "README.ru.md"])
 def test_readme_begins_with_the_demo_and_the_tests(name):
-    assert page(name).commands[:2] == ["make demo", "make test"]
+    assert read_page(name).commands[:2] == ["make demo", "make test"]
 
 
 @unit
@@ -241,7 +241,7 @@ def routes_of(routers, prefix=""):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_api_page_names_exactly_the_routes_that_there_are(language):
-    told = {key for key in page("docs", language, "api.md").keys if " /" in key}
+    told = {key for key in read_page("docs", language, "api.md").keys if " /" in key}
     calls = {
         f"{verb.upper()} {path}" for path, verbs in described()["paths"].items() for verb in verbs
     }
@@ -255,7 +255,7 @@ def test_api_page_names_exactly_the_routes_that_there_are(language):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_engine_page_names_exactly_the_routes_that_there_are(language):
-    told = {key for key in page("docs", language, "engine.md").keys if " /" in key}
+    told = {key for key in read_page("docs", language, "engine.md").keys if " /" in key}
     routers = [
         import_module(f"{engine_routes.__name__}.{name}").router
         for _, name, _ in iter_modules(engine_routes.__path__)
@@ -267,7 +267,7 @@ def test_engine_page_names_exactly_the_routes_that_there_are(language):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_bot_page_names_exactly_the_commands_that_there_are(language):
-    told = {key for key in page("docs", language, "bot.md").keys if key.startswith("/")}
+    told = {key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")}
     assert told == {f"/{name}" for name in COMMANDS}
 
 

@@ -26,7 +26,7 @@ from merlin.dataset.changes import Changes, ChangeState, Edit
 from merlin.db.writer import Store
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
-from tests.support.forked_processes import FORKS, running
+from tests.support.forked_processes import FORKS, run_processes
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 
@@ -55,7 +55,7 @@ def write_at_once(folder, writers, count, seed):
         lab.tick("fetch")
         begun = time.monotonic()
         with (
-            running(lab.path, "daemon", **{KEY: "stand-in"}),
+            run_processes(lab.path, "daemon", **{KEY: "stand-in"}),
             ProcessPoolExecutor(writers, mp_context=FORKS) as pool,
         ):
             jobs = [pool.submit(submit_all, lab, number, count, seed) for number in range(writers)]

@@ -21,7 +21,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches
 from tests.e2e.pipeline_storm import faults
-from tests.support.fault_injection import FAIL
+from tests.support.fault_injection import FAULTS
 from tests.support.pipeline_lab import Lab
 
 TICKS = ("fetch", "files", "launch", "poll", "prove", "promote", "note")
@@ -73,7 +73,7 @@ def live(folder, seed, steps=STEPS):
                     lab.repository.example("trial", next(numbers))
                     lab.repository.commit()
                 fails_at = chance.randrange(1, FAR) if chance.random() < SOMETIMES else 0
-                with FAIL.on(fails_at), suppress(Exception):  # as the schedule does
+                with FAULTS.on(fails_at), suppress(Exception):  # as the schedule does
                     ticks[chance.choice(TICKS)]()
                 clock.move(chance.choice(JUMPS_S))
             provider.faults.clear()

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.i18n import text
 from tests.e2e.separate_processes import SERVE_S, question, serves
-from tests.support.forked_processes import running
+from tests.support.forked_processes import run_processes
 
 pytestmark = pytest.mark.integration
 
@@ -54,7 +54,7 @@ class Person:
 def test_what_was_asked_in_vain_is_taught_and_answered(lab, telegram):
     anna, vera = Person(telegram, "anna"), Person(telegram, "vera")
     lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-    with running(lab.path, "engine", "daemon", "bot"):
+    with run_processes(lab.path, "engine", "daemon", "bot"):
         serves(lab, "trial-1")
         anna.say(question(3), "ответ 21")
         anna.say(ASKED, russian("engine-unknown"))

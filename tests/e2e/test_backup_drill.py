@@ -10,7 +10,7 @@ import pytest
 from merlin.db.database import open_database
 from merlin.db.tables import all_tables
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.support.pipeline_lab import KEY, Lab, command, entry_of
+from tests.support.pipeline_lab import KEY, Lab, provider_entry, run_command
 
 pytestmark = pytest.mark.integration
 ELSEWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
@@ -29,7 +29,7 @@ def contents(url):
 @pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
 def test_what_was_backed_up_at_work_goes_on_elsewhere(kind, tmp_path, request, monkeypatch):
     server = request.getfixturevalue("postgresql") if kind == "postgresql" else None
-    addresses = [{"database": server.make()} if server else {} for _ in range(2)]
+    addresses = [{"database": server.create()} if server else {} for _ in range(2)]
     monkeypatch.setenv(KEY, "stand-in")
     with ProviderStandIn(key="stand-in") as provider:
         here = Lab(tmp_path / "here", provider.base_url, **addresses[0])
@@ -46,7 +46,7 @@ def test_what_was_backed_up_at_work_goes_on_elsewhere(kind, tmp_path, request, m
         writing = threading.Thread(target=write)
         writing.start()
         try:
-            code, _, said = command("backup", "--with-key", "--config", str(here.path))
+            code, _, said = run_command("backup", "--with-key", "--config", str(here.path))
         finally:
             is_done.set()
             writing.join()
@@ -57,21 +57,21 @@ def test_what_was_backed_up_at_work_goes_on_elsewhere(kind, tmp_path, request, m
             tmp_path / "there",
             "",
             repository={"url": place, "interval_s": 0.2},
-            providers=[entry_of("openai", provider.base_url)],
+            providers=[provider_entry("openai", provider.base_url)],
             **addresses[1],
         )
         there.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
-        code, _, said = command("restore", str(archive), "--config", str(there.path))
+        code, _, said = run_command("restore", str(archive), "--config", str(there.path))
         assert code == 0, said
         assert contents(there.config.database) == before
         refused = ("restore", str(archive), "--config")
-        code, _, said = command(*refused, str(there.path))
+        code, _, said = run_command(*refused, str(there.path))
         assert (code, ("isn't empty" if server else "--replace") in said) == (1, True), said
         other = Lab(tmp_path / "other", "", **({} if server else {"database": ELSEWHERE}))
         other.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
-        code, _, said = command(*refused, str(other.path))
+        code, _, said = run_command(*refused, str(other.path))
         assert (code, f"backup is of {kind}" in said) == (1, True), said
-        code, answer, said = command("ask", "Что такое понятие?", "--config", str(there.path))
+        code, answer, said = run_command("ask", "Что такое понятие?", "--config", str(there.path))
         assert (code, bool(answer)) == (0, True), said
         here.repository.example("trial", 40)
         here.repository.commit()

@@ -15,7 +15,7 @@ from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.e2e.signed_in_browser import browser_at, sign_in
-from tests.support.forked_processes import running
+from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest
 
@@ -67,7 +67,7 @@ def address(tmp_path, telegram, till, monkeypatch):
             plans=PLANS,
             payments={"yookassa": shop},
         )
-        with running(lab.path, "bot", "api"):
+        with run_processes(lab.path, "bot", "api"):
             yield public
 
 

@@ -9,7 +9,7 @@ from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA
 from tests.e2e.signed_in_browser import browser_at, sign_in
-from tests.support.forked_processes import running
+from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest
 
@@ -34,7 +34,7 @@ def address(tmp_path, telegram, monkeypatch):
         api={"listen": f"127.0.0.1:{port}"},
         telegram={"base_url": page, "link_url": page},
     )
-    with running(lab.path, "bot", "api"):
+    with run_processes(lab.path, "bot", "api"):
         yield f"http://127.0.0.1:{port}"
 
 

@@ -90,7 +90,7 @@ def test_each_command_says_what_the_page_says(tmp_path):
     with Shell(tmp_path, "en") as shell:
         for step in steps:
             if step.command.startswith(LOOKS):
-                wait_until(partial(shell.says, step), story=partial(repr, step))
+                wait_until(partial(shell.says, step), describe=partial(repr, step))
             else:
                 told = shell.run(step.command)
                 assert step.is_said(told), (step, told)

@@ -95,7 +95,7 @@ class BackendRunner:
         """Wait until the backend's figures have these values."""
         wait_until(
             lambda: all(self.figure(name) == value for name, value in figures.items()),
-            story=lambda: f"wanted {figures}, is {dict(self.backend.figures())}",
+            describe=lambda: f"wanted {figures}, is {dict(self.backend.figures())}",
         )
 
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from merlin.config.engine import EngineSettings
 from tests.engine.running_engine import KEY, serve_engine
-from tests.support.pausable_recall import held_bases
+from tests.support.pausable_recall import pausable_bases
 from tests.support.waiting import wait_until
 
 HELD_SEED = 7
@@ -18,7 +18,7 @@ def serve_held_engine(folder, **other):
     """Serve such an engine; yield a client of it, with the event `may_go_on`."""
     may_go_on = threading.Event()
     settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
-    bases = held_bases(settings, lambda task: may_go_on if task.seed == HELD_SEED else None)
+    bases = pausable_bases(settings, lambda task: may_go_on if task.seed == HELD_SEED else None)
     with serve_engine(folder, bases, **other) as engine:
         engine.may_go_on = may_go_on
         try:

@@ -24,7 +24,7 @@ from merlin.engine.trainers.base import (
 from merlin.engine.training_file import BadFile
 from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import KEY, serve_engine
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.small_disk import small_disk
 from tests.support.waiting import wait_until
 
@@ -168,7 +168,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(tmp_path):
         url = f"http://127.0.0.1:{engine.port}/metrics"
         refused = {"method": "POST", "code": "400"}
         wait_until(
-            lambda: figure(
+            lambda: metric_value(
                 engine.openai._client.get(url).text, "merlin_engine_calls_total", **refused
             )
         )

@@ -7,7 +7,7 @@ import pytest
 
 from merlin.engine.machine import Gpu, Machine, parse_gpus
 from tests.engine.engine_pages import BASE, SHOWN, serve_pages
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
 MIB = 2**20
@@ -36,14 +36,14 @@ def page(tmp_path_factory):
     ],
 )
 def test_engine_exposes(page, name, labels, value):
-    assert figure(page, f"merlin_engine_{name}", **labels) == value
+    assert metric_value(page, f"merlin_engine_{name}", **labels) == value
 
 
 @pytest.mark.functional
 def test_engine_exposes_what_it_takes_of_the_machine(page):
-    assert figure(page, "merlin_engine_memory_bytes") > 10 * MIB
-    assert figure(page, "merlin_engine_models_bytes") >= 4 * 4096
-    assert figure(page, "merlin_engine_disk_free_bytes") > 0
+    assert metric_value(page, "merlin_engine_memory_bytes") > 10 * MIB
+    assert metric_value(page, "merlin_engine_models_bytes") >= 4 * 4096
+    assert metric_value(page, "merlin_engine_disk_free_bytes") > 0
 
 
 @pytest.mark.unit

@@ -13,7 +13,7 @@ from merlin.core.errors import ConfigError, LeadTaken
 from merlin.core.server import listen
 from merlin.engine.main import create_app, serve
 from tests.engine.running_engine import KEY, connect, serve_engine
-from tests.support.metrics_page import figure
+from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -100,9 +100,9 @@ def test_health_and_figures_need_no_key(engine, tuned):
     assert get(engine, "/readyz", "").status_code == 200
     figures = get(engine, "/metrics", "")
     assert figures.headers["content-type"].startswith("text/plain; version=0.0.4")
-    assert figure(figures.text, "merlin_engine_jobs", status="running") == 0
-    assert figure(figures.text, "merlin_engine_calls_total", method="POST", code="200") > 0
-    assert figure(figures.text, "merlin_engine_answers_total", known="true") is not None
+    assert metric_value(figures.text, "merlin_engine_jobs", status="running") == 0
+    assert metric_value(figures.text, "merlin_engine_calls_total", method="POST", code="200") > 0
+    assert metric_value(figures.text, "merlin_engine_answers_total", known="true") is not None
 
 
 @pytest.mark.parametrize(

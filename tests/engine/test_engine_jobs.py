@@ -10,7 +10,7 @@ import pytest
 
 from merlin.engine.database import Database
 from tests.engine.running_engine import QUESTION, build_training_file, serve_engine
-from tests.support.protocol_nulls import fine_tune_answers, wrong_nulls
+from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 
 pytestmark = pytest.mark.functional
 PACE_S = 0.5
@@ -218,7 +218,7 @@ def test_a_file_deleted_before_its_job_ran_fails_that_job(tmp_path):
 
 
 def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(engine, tuned):
-    told = fine_tune_answers(
+    told = fine_tune_responses(
         str(engine.openai.base_url), engine.openai.api_key, tuned, build_training_file()
     )
-    assert {name: wrong for name, answer in told if (wrong := wrong_nulls(answer))} == {}
+    assert {name: wrong for name, answer in told if (wrong := find_wrong_nulls(answer))} == {}

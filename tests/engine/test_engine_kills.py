@@ -13,7 +13,7 @@ from tests.engine.running_engine import (
     build_training_file,
     read_weights,
 )
-from tests.support.http_servers import SECRET, receiving
+from tests.support.http_servers import SECRET, run_receiver
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -28,7 +28,7 @@ def engine(tmp_path, request):
     point = getattr(request, "param", "")
     mark = tmp_path / "mark"
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)} if point else {}
-    with receiving() as ear:
+    with run_receiver() as ear:
         process = EngineProcess(tmp_path / "engine", **crash)
         process.settings = {"webhooks": {ear.url: SECRET}}
         process.mark, process.ear, process.point = mark, ear, point
@@ -84,7 +84,7 @@ def test_killed_at_a_kill_point_all_ends_once_and_whole(engine):
     assert len(client.jobs.checkpoints.list(job.id).data) == EPOCHS
     assert {path.name for path in (engine.folder / "files").iterdir()} == {file.id}
     wait_until(lambda: not next(iter(client.openai.webhooks.list())).merlin["waiting"])
-    deliveries = engine.ear.told
+    deliveries = engine.ear.deliveries
     # A delivery is repeated after a kill between sending and recording it: at this kill point, and
     # possibly at the one after a job's end, when the sender runs concurrently.
     assert len(deliveries) in TOLD.get(engine.point, (1,))

@@ -13,8 +13,8 @@ import pytest
 from merlin.cli.health import health_error
 from merlin.config import load
 from merlin.core.server import free_ports
-from tests.support.certificates import certificate_pem, key_pem, new_key
-from tests.support.forked_processes import code_of, start
+from tests.support.certificates import create_certificate, encode_key, generate_key
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -22,9 +22,9 @@ pytestmark = pytest.mark.functional
 
 def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeypatch):
     (port,) = free_ports(1)
-    key = new_key()
-    (tmp_path / "cert.pem").write_bytes(certificate_pem(key))
-    (tmp_path / "key.pem").write_bytes(key_pem(key))
+    key = generate_key()
+    (tmp_path / "cert.pem").write_bytes(create_certificate(key))
+    (tmp_path / "key.pem").write_bytes(encode_key(key))
     config = tmp_path / "config.yaml"
     config.write_text(
         f"state_dir: state\nengine: {{listen: '127.0.0.1:{port}',"
@@ -54,7 +54,7 @@ def test_the_engine_speaks_https_to_who_trusts_its_certificate(tmp_path, monkeyp
         assert "'count': 1" in _test_provider(config, str(tmp_path / "cert.pem"))
     finally:
         process.terminate()
-        code = code_of(process)
+        code = wait_for_exit(process)
     assert code == 0
 
 

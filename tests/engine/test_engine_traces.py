@@ -11,7 +11,7 @@ from merlin.core.tracing import open_span
 from merlin.engine.main import create_app
 from merlin.openai_protocol.client import ProtocolClient
 from tests.support.http_servers import serve_app
-from tests.support.otlp_receiver import received
+from tests.support.otlp_receiver import collect_spans
 
 pytestmark = pytest.mark.functional
 
@@ -27,7 +27,7 @@ def test_a_call_stands_below_its_callers_span_and_one_without_a_trace_makes_none
             await client.aclose()
 
     settings = EngineSettings(tmp_path, "127.0.0.1", 0, "the-key-of-the-engine")
-    with received("engine") as spans, serve_app(create_app(settings)) as url:
+    with collect_spans("engine") as spans, serve_app(create_app(settings)) as url:
         asyncio.run(ask(url))
     (call,) = spans.named("GET /v1/models")
     assert spans.path(call) == ("chat", "GET /v1/models")

@@ -6,7 +6,7 @@ import pytest
 
 from merlin.engine.webhooks import delivery
 from tests.engine.running_engine import serve_engine
-from tests.support.http_servers import receiving
+from tests.support.http_servers import run_receiver
 from tests.support.waiting import wait_until
 
 TYPES = ["fine_tuning.job.succeeded"]
@@ -16,12 +16,12 @@ TYPES = ["fine_tuning.job.succeeded"]
 def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
     # Longer than the test, also on a slow machine.
     monkeypatch.setattr(delivery, "TIMEOUT_S", 3600.0)
-    with receiving() as ear, receiving() as dead, serve_engine(tmp_path) as engine:
+    with run_receiver() as ear, run_receiver() as dead, serve_engine(tmp_path) as engine:
         dead.is_silent.set()
         for name, each in (("dead", dead), ("living", ear)):
             engine.openai.webhooks.create(name=name, url=each.url, event_types=TYPES)
         for number in (1, 2):
             engine.train()
-            wait_until(lambda number=number: len(ear.told) >= number)
-        wait_until(lambda: dead.told)
-        assert len(dead.told) == 1
+            wait_until(lambda number=number: len(ear.deliveries) >= number)
+        wait_until(lambda: dead.deliveries)
+        assert len(dead.deliveries) == 1

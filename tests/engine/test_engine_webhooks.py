@@ -21,8 +21,8 @@ from merlin.engine.webhooks.delivery import WebhookSender
 from merlin.engine.webhooks.endpoints import PAUSED_AFTER_S, EndpointChange, Endpoints, SsrfGuard
 from tests.engine.holding_engine import serve_held_engine, start_held_job
 from tests.engine.running_engine import EngineClient, serve_engine
-from tests.support.certificates import certificate_pem, key_pem, new_key
-from tests.support.http_servers import SECRET, receiving
+from tests.support.certificates import create_certificate, encode_key, generate_key
+from tests.support.http_servers import SECRET, run_receiver
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -33,7 +33,7 @@ PUT_OFF = {"retry-after": "3600"}
 
 @pytest.fixture
 def ear():
-    with receiving() as made:
+    with run_receiver() as made:
         yield made
 
 
@@ -54,8 +54,8 @@ def endpoint(place, ear):
 
 
 def wait_for_events(ear, n=1):
-    wait_until(lambda: len(ear.told) >= n)
-    return ear.told
+    wait_until(lambda: len(ear.deliveries) >= n)
+    return ear.deliveries
 
 
 def make_due(place):
@@ -172,24 +172,24 @@ def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear)
 
 
 def test_a_certificate_of_nobodys_is_not_trusted(place, tmp_path):
-    key = new_key()
-    (tmp_path / "hook.pem").write_bytes(key_pem(key) + certificate_pem(key))
+    key = generate_key()
+    (tmp_path / "hook.pem").write_bytes(encode_key(key) + create_certificate(key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "hook.pem")
-    with receiving(context) as ear:
+    with run_receiver(context) as ear:
         hook = place.hooks.create(name="tls", url=ear.url, event_types=TYPES)
         with pytest.raises(openai.BadRequestError, match="Certificate"):
             place.hooks.test(hook.id, event_type=TYPES[0])
         place.hooks.delete(hook.id)
-        assert ear.told == []
+        assert ear.deliveries == []
 
 
 def test_a_redirect_is_not_followed(place, endpoint, ear):
-    with receiving() as other:
+    with run_receiver() as other:
         ear.script = [(307, {"location": other.url})]
         place.train()
         assert "307" in wait_for_tries(place, endpoint, 1)["trouble"]
-        assert other.told == []
+        assert other.deliveries == []
 
 
 def test_retry_after_is_obeyed(place, endpoint, ear):
@@ -211,7 +211,7 @@ def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place
     wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "gone")
     place.train()
     assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
-    assert len(ear.told) == 1
+    assert len(ear.deliveries) == 1
     assert place.hooks.update(endpoint.id, name="here again").merlin["state"] == "on"
     assert len(wait_for_events(ear, 2)) == 2
 
@@ -274,7 +274,7 @@ def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_pa
 
 def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):
     key = Clients(place.rows).add("anna", Limits())
-    with closing(EngineClient(place.port, key)) as anna, receiving() as hers:
+    with closing(EngineClient(place.port, key)) as anna, run_receiver() as hers:
         hook = anna.openai.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
         assert [webhook.id for webhook in anna.openai.webhooks.list()] == [hook.id]
         with pytest.raises(openai.NotFoundError):

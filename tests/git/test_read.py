@@ -172,12 +172,12 @@ def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source,
     last = remote.commit("last", a="3")
     source.fetch()
     commits = source.commits_since(last, {first})
-    assert [(each.sha, each.subject, each.author_name) for each in commits] == [
+    assert [(commit.sha, commit.subject, commit.author_name) for commit in commits] == [
         (head, message, "Вера"),
         (last, "last", "Вера"),
     ]
-    assert [each.parent for each in commits] == [first, head]
-    assert all(each.is_readable and each.committed_at.year > 2000 for each in commits)
+    assert [commit.parent for commit in commits] == [first, head]
+    assert all(commit.is_readable and commit.committed_at.year > 2000 for commit in commits)
 
 
 def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read(remote, source):
@@ -186,7 +186,10 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
     last = remote.commit("last", a="3")
     source.fetch()
     commits = source.commits_since(last, {first})
-    assert [(each.sha, each.is_readable) for each in commits] == [(large, False), (last, True)]
+    assert [(commit.sha, commit.is_readable) for commit in commits] == [
+        (large, False),
+        (last, True),
+    ]
     assert commits[0].author_name == "Вера"
 
 

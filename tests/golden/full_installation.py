@@ -22,7 +22,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.golden.bot_chats import Person
 from tests.golden.normalise import Plain
-from tests.support.frozen_day import start, still_day
+from tests.support.frozen_day import fixed_day, start
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest, wait_until
 
@@ -153,7 +153,7 @@ def _good(answer):
 @contextmanager
 def house(folder, environment):
     """Make the world in a folder; `environment` is where its credentials are set."""
-    with still_day() as by, outside(folder, environment) as around:
+    with fixed_day() as by, outside(folder, environment) as around:
         lab = lab_of(folder, around)
         make_pipeline(lab, around.provider)
         with running(lab, around, by) as made:

@@ -15,8 +15,8 @@ from merlin.cli import commands as command_line
 from merlin.db.writer import Store
 from tests.golden.full_installation import PEOPLE
 from tests.golden.normalise import Pages
-from tests.support.config import config_of
-from tests.support.pipeline_lab import command
+from tests.support.config import make_config
+from tests.support.pipeline_lab import run_command
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
 HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
@@ -48,7 +48,7 @@ LEFT_OUT = {"/metrics", "/openapi.json", "/static/{name}", "/api/docs/{name}"}
 
 def routes():
     """Return the paths of every GET route, as the application has them."""
-    services = ApiServices(config=config_of(), db=None, store=Store())
+    services = ApiServices(config=make_config(), db=None, store=Store())
     found = create_app(services).routes
     return sorted({route.path for route in found if "GET" in route.methods} - LEFT_OUT)
 
@@ -190,7 +190,9 @@ def _screen(house, person, act):
     else:
         person.press(act, forged=True)
     changed = [
-        each for each in person.messages() if person.state(each) != before.get(each.message_id)
+        message
+        for message in person.messages()
+        if person.state(message) != before.get(message.message_id)
     ]
     plain = house.plain()
     lines = [f"alert: {plain.text(alert)}" for alert in person.alerts()[alerts:] if alert]
@@ -250,7 +252,7 @@ def commands(house):
     for words in READING:
         plain, paid = house.plain(), next(iter(house.orders))
         given = [] if words.startswith("schema") else ["--config", str(house.lab.path)]
-        code, out, err = command(*words.format(paid=paid).split(), *given)
+        code, out, err = run_command(*words.format(paid=paid).split(), *given)
         shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
         told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
     verbs = [
@@ -259,7 +261,7 @@ def commands(house):
         for verb in _verbs(command_line.load_command(word), word)
     ]
     for each in sorted(["", *verbs]):
-        out = command(*each.split(), "--help")[1]
+        out = run_command(*each.split(), "--help")[1]
         told[f"{' '.join(['merlin', *each.split()])} --help"] = _unboxed(out)
     return told
 

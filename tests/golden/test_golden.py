@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 from tests.golden.full_installation import PEOPLE, house
 from tests.golden.normalise import Pages, compare, compare_roles
 from tests.golden.surfaces import ROLES, answers, commands, screens
-from tests.support.frozen_day import own_environment
+from tests.support.frozen_day import restore_environment
 from tests.support.migrated_databases import only_sqlite
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ def world(tmp_path_factory):
     # Each test's own surroundings come later than this world.
     for role in ("AUTHOR", "COMMITTER"):
         told |= {f"GIT_{role}_NAME": "boris", f"GIT_{role}_EMAIL": "boris@example.com"}
-    with own_environment():
+    with restore_environment():
         os.environ |= {**told, "MERLIN_REPORTS": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
         with capture_logs(), house(tmp_path_factory.mktemp("house"), os.environ) as made:
             yield made, dict(os.environ)

@@ -8,7 +8,7 @@ import pytest
 
 from merlin.core.server import free_ports
 from tests.image.built_image import Builder, base_files, why_not
-from tests.support.machine import download_wheels, in_memory, require_whole_machine
+from tests.support.machine import download_wheels, mount_in_memory, require_whole_machine
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -20,7 +20,7 @@ START_S = 120.0
 def builder(request, tmp_path_factory):
     require_whole_machine(why_not())
     packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
-    with in_memory(tmp_path_factory.mktemp("image")) as folder:
+    with mount_in_memory(tmp_path_factory.mktemp("image")) as folder:
         builder = Builder(folder)
         builder.make_base(base_files(folder))
         builder.build(packages)

@@ -12,7 +12,7 @@ from merlin.dataset.commit_message import telegram_editor
 from merlin.db.notices import Notices
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
-from tests.support.forked_processes import code_of, start
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 
@@ -53,12 +53,12 @@ def test_one_commit_after_a_death_at(point, tmp_path):
         log = tmp_path / "daemon.log"
 
         first = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
-        assert code_of(first) == 137, log.read_text()[-3000:]
+        assert wait_for_exit(first) == 137, log.read_text()[-3000:]
         second = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
         try:
             wait_until(
                 lambda: state(lab, change_id).state is ChangeState.COMMITTED,
-                story=lambda: log.read_text()[-3000:],
+                describe=lambda: log.read_text()[-3000:],
             )
         finally:
             second.terminate()

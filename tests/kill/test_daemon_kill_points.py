@@ -11,7 +11,7 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import opened, reading
 from tests.support.forked_processes import start
-from tests.support.pipeline_lab import KEY, STAND_INS, Lab, entry_of, recipe_of
+from tests.support.pipeline_lab import KEY, STAND_INS, Lab, make_recipe, provider_entry
 from tests.support.waiting import Deadline, wait_until
 
 pytestmark = pytest.mark.integration
@@ -92,8 +92,8 @@ CASES = [
 @pytest.mark.parametrize(("form", "point"), CASES)
 def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
     with STAND_INS[form](key="stand-in") as provider:
-        lab = Lab(tmp_path, provider.base_url, providers=[entry_of(form, provider.base_url)])
-        lab.repository.dataset(recipe=recipe_of(form))
+        lab = Lab(tmp_path, provider.base_url, providers=[provider_entry(form, provider.base_url)])
+        lab.repository.dataset(recipe=make_recipe(form))
         lab.repository.commit()
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
         deaths = run_until_done(lab, **crash)

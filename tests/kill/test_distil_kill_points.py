@@ -9,7 +9,7 @@ from merlin.dataset.proposals import Proposals
 from merlin.db.intents import Intents, IntentState
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
-from tests.support.forked_processes import code_of, run, started
+from tests.support.forked_processes import run_command, start_function, wait_for_exit
 from tests.support.pipeline_lab import KEY, Lab
 
 pytestmark = pytest.mark.integration
@@ -33,8 +33,13 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
         words += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
 
-        assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 137, log.read_text()
-        assert code_of(started(run, words, log, {KEY: "stand-in", **crash})) == 0, log.read_text()
+        assert (
+            wait_for_exit(start_function(run_command, words, log, {KEY: "stand-in", **crash}))
+            == 137
+        ), log.read_text()
+        assert (
+            wait_for_exit(start_function(run_command, words, log, {KEY: "stand-in", **crash})) == 0
+        ), log.read_text()
 
         contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
     assert (len(contents), len(set(contents))) == (CALLS[point], 3)

@@ -46,7 +46,7 @@ def test_a_model_is_held_and_told_once_after_a_death_at(point, tmp_path):
         assert held_reasons(lab) == ["", "" if point == "gate.judged" else "gate-lost"]
         process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
         try:
-            wait_until(lambda: held_reasons(lab) == ["", "gate-lost"], story=log.read_text)
+            wait_until(lambda: held_reasons(lab) == ["", "gate-lost"], describe=log.read_text)
         finally:
             process.terminate()
             process.join()

@@ -17,8 +17,8 @@ from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened, reading
-from tests.support.forked_processes import code_of, is_ready, running
-from tests.support.serving_models import serve_in
+from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
+from tests.support.serving_models import insert_live_model
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -46,7 +46,7 @@ class Api:
         self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
         self.config = load(self.path)
         with opened(self.config) as database:
-            serve_in(database, "stand-in-chat", dataset="trial")
+            insert_live_model(database, "stand-in-chat", dataset="trial")
             Users(database).record_authors([User(ANNA)])
             database.cipher = make_cipher(self.config)
             keys = ApiKeys(database)
@@ -56,8 +56,8 @@ class Api:
     def running(self, **environment):
         """Run the api until the end of the block, where it may have died."""
         log = self.folder / "api.log"
-        with running(self.path, "api", **{KEY: "stand-in", **environment}) as (process,):
-            wait_until(lambda: is_ready(self.address), story=lambda: log.read_text()[-3000:])
+        with run_processes(self.path, "api", **{KEY: "stand-in", **environment}) as (process,):
+            wait_until(lambda: is_ready(self.address), describe=lambda: log.read_text()[-3000:])
             yield process
 
     def ask(self, *, stream=False, **headers):
@@ -72,7 +72,7 @@ class Api:
         with self.running(MERLIN_CRASH_AT=point) as process:
             with pytest.raises(httpx.TransportError):
                 self.ask(**said)
-            assert code_of(process) == 137, (self.folder / "api.log").read_text()[-3000:]
+            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
     def uses(self):
         """Return how many questions stand in which state."""

@@ -19,7 +19,7 @@ from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, opened, reading
 from tests.billing.repositories import billing_rows
-from tests.support.forked_processes import code_of, is_ready, running
+from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -70,9 +70,9 @@ class Api:
         """Run the api until the end of the block, where it may have died at a point."""
         log = self.folder / "api.log"
         secrets = {"YOOKASSA_SHOP_ID": self.shop.shop_id, "YOOKASSA_SECRET_KEY": self.shop.key}
-        with running(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (process,):
+        with run_processes(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (process,):
             wait_until(
-                lambda: is_ready(self.address) or not process.is_alive(), story=log.read_text
+                lambda: is_ready(self.address) or not process.is_alive(), describe=log.read_text
             )
             yield process
 
@@ -81,7 +81,7 @@ class Api:
         with self.running(point) as process:
             with suppress(httpx.TransportError):
                 deed()
-            assert code_of(process) == 137, (self.folder / "api.log").read_text()[-3000:]
+            assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
     def post(self, who, path, **body):
         headers = {"Cookie": f"merlin={self.tokens[who]}", "Origin": self.address}

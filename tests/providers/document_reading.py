@@ -12,10 +12,10 @@ from merlin.core.errors import Refused
 from merlin.core.i18n import text
 from merlin.providers.document_child import UnreadableDocument, load_reader, parse
 from merlin.providers.documents import ChildReader
-from tests.support.sample_documents import docx_of, pdf
+from tests.support.sample_documents import make_docx, make_pdf
 
 SAID = "Привет, ёж"
-PAPER, ESSAY = pdf(SAID), docx_of(SAID)
+PAPER, ESSAY = make_pdf(SAID), make_docx(SAID)
 
 
 def read(content, name, **more):

@@ -21,7 +21,13 @@ from merlin.providers.document_child import MEMORY_BYTES, Reason
 from merlin.providers.documents import ChildReader, has_system_call_filter
 from tests.providers.document_reading import PAPER, SAID, children, read, refusal
 from tests.support.machine import skip_or_fail
-from tests.support.sample_documents import body_of, changed_pdf, docx_of, docx_with, pdf
+from tests.support.sample_documents import (
+    docx_body,
+    edit_pdf,
+    make_docx,
+    make_pdf,
+    replace_docx_parts,
+)
 from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -54,15 +60,15 @@ def mutants(count):
     """Yield (kind, content) of documents that are damaged at random, the same ones each time."""
     chance = random.Random(20261120)  # noqa: S311 - repeatable damage, not a secret
     sources = [
-        ("pdf", pdf(SAID, "два")),
-        ("pdf", pdf(SAID, "два", packs=True)),
-        ("pdf", changed_pdf(PAPER, lambda writer: writer.encrypt("", "owner"))),
-        ("docx", docx_of(SAID, table=(("a", "b"), ("c", "d")))),
+        ("pdf", make_pdf(SAID, "два")),
+        ("pdf", make_pdf(SAID, "два", compressed=True)),
+        ("pdf", edit_pdf(PAPER, lambda writer: writer.encrypt("", "owner"))),
+        ("docx", make_docx(SAID, table=(("a", "b"), ("c", "d")))),
     ]
     for number in range(count):
         kind, content = sources[number % len(sources)]
         if kind == "docx" and number % 8 > 4:
-            yield kind, docx_with(content, document=mutated(chance, body_of(content)))
+            yield kind, replace_docx_parts(content, document=mutated(chance, docx_body(content)))
         else:
             yield kind, mutated(chance, content)
 

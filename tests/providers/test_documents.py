@@ -14,7 +14,13 @@ from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import clean_text, load_reader, parse
 from tests.providers.document_reading import ESSAY, PAPER, SAID, parse_content, read, refusal
 from tests.support.prompt_injections import documents
-from tests.support.sample_documents import body_of, changed_pdf, docx_of, docx_with, pdf
+from tests.support.sample_documents import (
+    docx_body,
+    edit_pdf,
+    make_docx,
+    make_pdf,
+    replace_docx_parts,
+)
 
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
@@ -28,8 +34,8 @@ def content_of(content):
 @pytest.mark.parametrize(
     ("name", "content", "wanted"),
     [
-        ("a.pdf", pdf(f"{SAID}\nвторая", "", "ещё"), (f"{SAID}\nвторая\n\nещё", False)),
-        ("a.docx", docx_of(SAID, "два"), (f"{SAID}\n\nдва", False)),
+        ("a.pdf", make_pdf(f"{SAID}\nвторая", "", "ещё"), (f"{SAID}\nвторая\n\nещё", False)),
+        ("a.docx", make_docx(SAID, "два"), (f"{SAID}\n\nдва", False)),
         ("a.txt", SAID.encode(), (SAID, False)),
         ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), (f"# {SAID}\n\n* раз", False)),
         ("a.csv", "имя;год\nёж;5\n".encode(), ("имя;год\nёж;5", False)),
@@ -45,13 +51,13 @@ def test_each_kind_of_document_is_read(name, content, wanted):
 @pytest.mark.parametrize(
     ("name", "content", "key"),
     [
-        ("locked.pdf", changed_pdf(PAPER, lambda pdf: pdf.encrypt("secret")), "media-password"),
+        ("locked.pdf", edit_pdf(PAPER, lambda pdf: pdf.encrypt("secret")), "media-password"),
         ("half.pdf", PAPER[: len(PAPER) // 2], "media-damaged"),
         ("half.docx", ESSAY[: len(ESSAY) // 2], "media-damaged"),
-        ("scan.pdf", pdf(None, None), "media-no-text"),
+        ("scan.pdf", make_pdf(None, None), "media-no-text"),
         ("long.txt", b"a" * 1_000_000, "media-too-long"),
         ("blank.txt", b" \r\n\t", "media-empty"),
-        ("bomb.docx", lambda: docx_with(ESSAY, extra=bytes(150_000_000)), "media-bomb"),
+        ("bomb.docx", lambda: replace_docx_parts(ESSAY, extra=bytes(150_000_000)), "media-bomb"),
     ],
 )
 def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
@@ -83,32 +89,32 @@ def test_limits_are_those_of_the_configuration():
 
 @unit
 def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
-    assert parse(load_reader("pdf"), pdf("слово", None), 100) == ("слово", True)
-    assert parse(load_reader("pdf"), pdf("слово", ""), 100) == ("слово", False)
-    assert parse_content("pdf", pdf(None)) == "no-text"
-    head, _, tail = pdf("слово", "два", packs=True).rpartition(b"/FlateDecode")
+    assert parse(load_reader("pdf"), make_pdf("слово", None), 100) == ("слово", True)
+    assert parse(load_reader("pdf"), make_pdf("слово", ""), 100) == ("слово", False)
+    assert parse_content("pdf", make_pdf(None)) == "no-text"
+    head, _, tail = make_pdf("слово", "два", compressed=True).rpartition(b"/FlateDecode")
     assert parse(load_reader("pdf"), head + b"/OtherDecode" + tail, 100) == ("слово", True)
-    assert parse_content("pdf", pdf("а", packs=True).replace(b"/FlateDecode", b"/OtherDecode")) == (
-        "damaged"
-    )
+    assert parse_content(
+        "pdf", make_pdf("а", compressed=True).replace(b"/FlateDecode", b"/OtherDecode")
+    ) == ("damaged")
 
 
 @unit
 def test_a_pdf_that_only_forbids_printing_is_read():
-    locked = changed_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
+    locked = edit_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
     assert parse_content("pdf", locked) == SAID
 
 
 @unit
 def test_a_script_in_a_pdf_is_left_alone():
     action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
-    assert parse_content("pdf", pdf(SAID, catalog=action)) == SAID
+    assert parse_content("pdf", make_pdf(SAID, catalog=action)) == SAID
 
 
 def packed_bomb():
     packed = zlib.compress(b"0 " * 60_000_000, 1)
     head = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(packed)
-    bomb = pdf("a", raw_objects=[head + packed + b"\nendstream"])
+    bomb = make_pdf("a", raw_objects=[head + packed + b"\nendstream"])
     return bomb.replace(b"/Contents 7 0 R", b"/Contents 8 0 R")
 
 
@@ -116,12 +122,12 @@ def packed_bomb():
 @pytest.mark.parametrize(
     ("content", "wanted"),
     [
-        (pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
+        (make_pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
         (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
         (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
         (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
         (packed_bomb, "bomb"),
-        (pdf(*["слово " * 90] * 3), "too-long"),
+        (make_pdf(*["слово " * 90] * 3), "too-long"),
         (b"%PDF-1.7", "damaged"),
     ],
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
@@ -132,18 +138,18 @@ def test_a_hostile_pdf(content, wanted):
 
 @unit
 def test_tables_and_what_word_wraps_its_words_in_are_read():
-    table = docx_of("до", table=(("имя", "год"), ("ёж", "5")))
+    table = make_docx("до", table=(("имя", "год"), ("ёж", "5")))
     assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
-    body = body_of(docx_of("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
+    body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
-    assert parse_content("docx", docx_with(ESSAY, document=body)) == "внутри"
-    body = body_of(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
-    assert parse_content("docx", docx_with(ESSAY, document=body)) == SAID
+    assert parse_content("docx", replace_docx_parts(ESSAY, document=body)) == "внутри"
+    body = docx_body(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
+    assert parse_content("docx", replace_docx_parts(ESSAY, document=body)) == SAID
 
 
 def changed_body(declaration, word):
-    body = body_of(ESSAY).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
-    return docx_with(ESSAY, document=body.replace(SAID.encode(), word.encode()))
+    body = docx_body(ESSAY).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
+    return replace_docx_parts(ESSAY, document=body.replace(SAID.encode(), word.encode()))
 
 
 LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
@@ -165,9 +171,9 @@ LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
             changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
             "damaged",
         ),
-        (lambda: docx_with(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
-        (docx_with(ESSAY, document=b"<a/>"), "damaged"),
-        (docx_of(), "no-text"),
+        (lambda: replace_docx_parts(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
+        (replace_docx_parts(ESSAY, document=b"<a/>"), "damaged"),
+        (make_docx(), "no-text"),
     ],
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )

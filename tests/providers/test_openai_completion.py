@@ -64,9 +64,9 @@ def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server,
     first, second, *others = (call.json for call in server.calls)
     assert (first["max_tokens"], first["response_format"]) == (9, shape)
     assert (second["max_completion_tokens"], second["response_format"]) == (9, shape)
-    for each in others:
-        assert each["max_completion_tokens"] == 9
-        assert not {"max_tokens", "response_format"} & set(each)
+    for other in others:
+        assert other["max_completion_tokens"] == 9
+        assert not {"max_tokens", "response_format"} & set(other)
 
 
 def test_a_wish_that_cannot_be_done_without_is_told(server, reply):

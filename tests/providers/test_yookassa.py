@@ -45,7 +45,9 @@ def test_asked_twice_under_one_key_there_is_one_payment(shop, gateway):
     asked_for = request(2, BACK, WORDS)
     first = asyncio.run(gateway.create(asked_for))
     assert asyncio.run(gateway.create(asked_for)).outside_id == first.outside_id
-    made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{2:032x}"]
+    made = [
+        payment for payment in shop.payments() if payment["metadata"]["purchase"] == f"{2:032x}"
+    ]
     assert len(made) == 1
 
 

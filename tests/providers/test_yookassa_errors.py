@@ -22,7 +22,7 @@ from tests.providers.yookassa_calls import (
     request,
     silent,
 )
-from tests.support.waiting import LOOK_S, longest
+from tests.support.waiting import CHECK_INTERVAL_S, longest
 
 pytestmark = pytest.mark.functional
 
@@ -57,7 +57,9 @@ def test_a_connection_that_ends_after_the_call_leaves_a_doubt(shop, gateway, kin
     with pytest.raises(PaymentUnknown):
         asyncio.run(gateway.create(asked))
     asyncio.run(gateway.create(asked))
-    made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{11:032x}"]
+    made = [
+        payment for payment in shop.payments() if payment["metadata"]["purchase"] == f"{11:032x}"
+    ]
     assert len(made) == 1
 
 
@@ -68,7 +70,9 @@ def test_what_was_done_and_yet_answered_badly_is_one_payment_too(shop, gateway):
         with pytest.raises(PaymentUnknown):
             asyncio.run(gateway.create(asked))
     asyncio.run(gateway.create(asked))
-    made = [one for one in shop.payments() if one["metadata"]["purchase"] == f"{12:032x}"]
+    made = [
+        payment for payment in shop.payments() if payment["metadata"]["purchase"] == f"{12:032x}"
+    ]
     assert len(made) == 1
 
 
@@ -106,7 +110,7 @@ def drips_body(connection: socket.socket) -> None:
 
 def drip(connection: socket.socket, drop: bytes) -> None:
     """Send a drop now and then until the client leaves."""
-    while not select.select([connection], [], [], LOOK_S)[0]:
+    while not select.select([connection], [], [], CHECK_INTERVAL_S)[0]:
         connection.sendall(drop)
 
 

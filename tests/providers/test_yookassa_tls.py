@@ -11,7 +11,7 @@ import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentUnknown
 from tests.providers.yookassa_calls import HEARD_S, answering, gateway_at, raw, silent
-from tests.support.certificates import certificate_pem, key_pem, new_key
+from tests.support.certificates import create_certificate, encode_key, generate_key
 
 pytestmark = pytest.mark.functional
 
@@ -21,9 +21,9 @@ TOLD = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "currency
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
     """A file of key and certificate."""
-    key = new_key()
+    key = generate_key()
     path = tmp_path_factory.mktemp("tls") / "till.pem"
-    path.write_bytes(key_pem(key) + certificate_pem(key))
+    path.write_bytes(encode_key(key) + create_certificate(key))
     return path
 
 

@@ -20,7 +20,7 @@ from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import reading_context, writing_context
 from tests.sandbox.telegram_client import asking
-from tests.support.migrated_databases import put_migrated
+from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -32,7 +32,7 @@ def demo(tmp_path):
     with prepare_demo(tmp_path / "demo", Ports.free()) as prepared:
         create_repository(prepared.repository, prepared.script)
         place, config = place_of(prepared.config, prepared.ports), load(prepared.config)
-        put_migrated(config.database)
+        create_migrated(config.database)
         with (
             TelegramStandIn() as telegram,
             FrontPage(place, config, telegram),

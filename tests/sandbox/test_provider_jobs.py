@@ -9,7 +9,7 @@ import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.sandbox.telegram_client import as_process, fetch
-from tests.support.protocol_nulls import fine_tune_answers, wrong_nulls
+from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -158,5 +158,5 @@ def client_of(address):
 def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(client, provider):
     words(client, job_id := launch(client).id, 4)
     job = client.fine_tuning.jobs.retrieve(job_id)
-    told = fine_tune_answers(provider.base_url, "any", job, LINE.encode())
-    assert {name: wrong for name, answer in told if (wrong := wrong_nulls(answer))} == {}
+    told = fine_tune_responses(provider.base_url, "any", job, LINE.encode())
+    assert {name: wrong for name, answer in told if (wrong := find_wrong_nulls(answer))} == {}

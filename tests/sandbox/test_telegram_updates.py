@@ -12,7 +12,7 @@ from telegram.error import BadRequest, Conflict
 
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.sandbox.telegram_client import as_process, bot_of, fetch
-from tests.support.http_servers import receiving
+from tests.support.http_servers import run_receiver
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -106,7 +106,7 @@ def test_a_refused_checkout_pays_nothing(telegram_up, ask):
 
 @pytest.fixture
 def hook():
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         yield receiver
 
 
@@ -114,9 +114,9 @@ def test_a_webhook_gets_every_update_in_order_with_the_secret(telegram_up, ask, 
     telegram_up.say("anna", "раньше")
     ask(lambda bot: bot.set_webhook(hook.url, secret_token="s-1"))
     telegram_up.say("anna", "потом")
-    telegram_up.wait_for(lambda: len(hook.told) == 2 and not telegram_up.pending())
+    telegram_up.wait_for(lambda: len(hook.deliveries) == 2 and not telegram_up.pending())
     secret = "x-telegram-bot-api-secret-token"
-    told = [(one.headers[secret], one.json["message"]["text"]) for one in hook.told]
+    told = [(one.headers[secret], one.json["message"]["text"]) for one in hook.deliveries]
     assert told == [("s-1", "раньше"), ("s-1", "потом")]
 
 
@@ -124,7 +124,7 @@ def test_a_webhook_that_refuses_is_asked_again(telegram_up, ask, hook):
     hook.script = [503, 503]
     ask(lambda bot: bot.set_webhook(hook.url))
     telegram_up.say("anna", "раз")
-    telegram_up.wait_for(lambda: len(hook.told) == 3 and not telegram_up.pending())
+    telegram_up.wait_for(lambda: len(hook.deliveries) == 3 and not telegram_up.pending())
 
 
 def test_polling_conflicts_with_a_webhook(ask, hook):

@@ -7,7 +7,7 @@ import pytest
 from merlin.core.errors import NotFound
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.sandbox.yookassa_client import Client
-from tests.support.http_servers import receiving
+from tests.support.http_servers import run_receiver
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -15,12 +15,12 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def ear():
-    with receiving() as receiver:
+    with run_receiver() as receiver:
         yield receiver
 
 
 def events(ear):
-    return [one.json["event"] for one in ear.told]
+    return [one.json["event"] for one in ear.deliveries]
 
 
 @pytest.fixture
@@ -38,14 +38,14 @@ def test_each_event_is_posted_with_its_payment_or_refund(client, ear):
     shop.choose("p2", "paid")
     client.ask("POST", f"/payments/{held['id']}/cancel")
     shop.refund("p1", "100.00")
-    wait_until(lambda: len(ear.told) == 4)
+    wait_until(lambda: len(ear.deliveries) == 4)
     assert sorted(events(ear)) == [
         "payment.canceled",
         "payment.succeeded",
         "payment.waiting_for_capture",
         "refund.succeeded",
     ]
-    by_event = {one.json["event"]: one.json for one in ear.told}
+    by_event = {one.json["event"]: one.json for one in ear.deliveries}
     assert by_event["payment.succeeded"]["type"] == "notification"
     assert by_event["payment.succeeded"]["object"]["metadata"]["purchase"] == "p1"
     assert by_event["refund.succeeded"]["object"]["amount"]["value"] == "100.00"
@@ -55,7 +55,7 @@ def test_a_notification_is_posted_again_until_it_is_answered_well(client, ear):
     ear.script = [500, 404]
     client.pay("p1")
     client.shop.choose("p1", "paid")
-    wait_until(lambda: len(ear.told) == 3)
+    wait_until(lambda: len(ear.deliveries) == 3)
     assert client.shop.notify("p1", times=3) == [200, 200, 200]
     assert set(events(ear)) == {"payment.succeeded"}
 
@@ -73,7 +73,7 @@ def test_who_says_nothing_says_nothing(client, ear):
 def test_anything_may_be_forged(client, ear):
     assert client.shop.forge({"event": "payment.succeeded", "object": "x"}) == 200
     assert client.shop.forge({"a": 1}, {"X-Forwarded-For": "185.71.76.1"}) == 200
-    assert ear.told[1].json == {"a": 1}
+    assert ear.deliveries[1].json == {"a": 1}
 
 
 def test_nobody_at_the_address_is_no_answer(client):

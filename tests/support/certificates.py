@@ -1,4 +1,4 @@
-"""Keys and certificates of the loopback address, signed by themselves, for tests over TLS."""
+"""Self-signed keys and certificates for the loopback address, for tests over TLS."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from cryptography.x509.oid import NameOID
 from merlin.core.clock import utc_now
 
 
-def new_key():
+def generate_key():
     return ec.generate_private_key(ec.SECP256R1())
 
 
-def key_pem(key, password=None):
-    way = serialization.BestAvailableEncryption(password) if password else None
-    kind = serialization.PrivateFormat.PKCS8
-    return key.private_bytes(serialization.Encoding.PEM, kind, way or serialization.NoEncryption())
+def encode_key(key, password=None):
+    encryption = serialization.BestAvailableEncryption(password) if password else None
+    key_format = serialization.PrivateFormat.PKCS8
+    return key.private_bytes(
+        serialization.Encoding.PEM, key_format, encryption or serialization.NoEncryption()
+    )
 
 
-def certificate_pem(key):
-    """Return a certificate of 127.0.0.1, good from yesterday to tomorrow."""
+def create_certificate(key):
+    """Return a PEM certificate for 127.0.0.1, valid from yesterday to tomorrow."""
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "merlin.example.com")])
-    here = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    made = (
+    alternative_name = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
+    certificate = (
         x509.CertificateBuilder()
         .subject_name(name)
         .issuer_name(name)
@@ -35,7 +37,7 @@ def certificate_pem(key):
         .serial_number(1)
         .not_valid_before(utc_now() - timedelta(days=1))
         .not_valid_after(utc_now() + timedelta(days=1))
-        .add_extension(here, critical=False)
+        .add_extension(alternative_name, critical=False)
         .sign(key, hashes.SHA256())
     )
-    return made.public_bytes(serialization.Encoding.PEM)
+    return certificate.public_bytes(serialization.Encoding.PEM)

@@ -1,15 +1,15 @@
-"""A configuration from what a test says of it."""
+"""Configurations built from keyword arguments."""
 
 from __future__ import annotations
 
 from merlin.config import Config
 
 
-def config_of(**said):
-    """Return a configuration that says this, and nothing else."""
-    return Config.model_validate({"state_dir": "/", **said})
+def make_config(**settings):
+    """Return a configuration with these settings and defaults for the rest."""
+    return Config.model_validate({"state_dir": "/", **settings})
 
 
-def priced(model, **per_million):
-    """Return a configuration that knows one model, by its price in dollars a million tokens."""
-    return config_of(models={model: {"price": {"training": 0, **per_million}}})
+def make_priced_config(model, **prices):
+    """Return a configuration with one model, priced in dollars per million tokens."""
+    return make_config(models={model: {"price": {"training": 0, **prices}}})

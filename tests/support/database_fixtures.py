@@ -1,4 +1,4 @@
-"""Databases for the tests: fresh SQLite files, and fresh databases of one real PostgreSQL."""
+"""Database fixtures: fresh SQLite files, and fresh databases of one real PostgreSQL server."""
 
 from __future__ import annotations
 
@@ -15,30 +15,30 @@ from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from tests.billing.plan_shop import ANNA, BORIS, Counter
 from tests.db.pipeline_rows import BOT
-from tests.support.migrated_databases import put_migrated
+from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import wait_until
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def empty_url(request, tmp_path):
-    """Yield the address of a database without any table."""
+    """Yield the URL of a database without tables."""
     if request.param == "sqlite":
         yield f"sqlite://{tmp_path}/state/merlin.db"
         return
     server = request.getfixturevalue("postgresql")
-    address = server.make()
-    yield address
-    server.drop(address)
+    database_url = server.create()
+    yield database_url
+    server.drop(database_url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request, tmp_path):
-    """Return the address of a database without rows, whose schema is up to date."""
+    """Return the URL of a migrated database without rows."""
     if request.param == "postgresql":
-        return request.getfixturevalue("postgresql").emptied()
-    address = f"sqlite://{tmp_path}/state/merlin.db"
-    put_migrated(address)
-    return address
+        return request.getfixturevalue("postgresql").reset()
+    sqlite_url = f"sqlite://{tmp_path}/state/merlin.db"
+    create_migrated(sqlite_url)
+    return sqlite_url
 
 
 @pytest.fixture
@@ -47,8 +47,8 @@ def database(url, cipher):
         yield opened
 
 
-class Watch:
-    """A clock that stands still until it is moved."""
+class ManualClock:
+    """A clock that changes only when `move` is called."""
 
     def __init__(self):
         self.now = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
@@ -62,7 +62,7 @@ class Watch:
 
 @pytest.fixture
 def clock():
-    return Watch()
+    return ManualClock()
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def turns(database, clock):
 
 @pytest.fixture
 def shop(database, clock):
-    """A counter that sells to two people it knows."""
+    """A shop with two registered customers."""
     counter = Counter(database, clock)
     counter.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
     return counter

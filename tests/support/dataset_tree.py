@@ -1,4 +1,4 @@
-"""Datasets in memory, for tests: files by path, seen as a source would show them."""
+"""Datasets in memory: files by path, in the form a git source lists them."""
 
 from __future__ import annotations
 
@@ -19,22 +19,23 @@ def example_yaml(question="Что такое лоб?", answer="Верхняя ч
     return f"messages:\n  - user: {question}\n  - assistant: {answer}\n{more}"
 
 
-def good_files(number, spec=DATASET_YAML):
-    """A dataset with `number` good examples, all unmarked, two wordings for each answer."""
+def make_good_files(number, spec=DATASET_YAML):
+    """Return a dataset with `number` valid examples without a split; two questions share each
+    answer."""
     files = {
-        f"examples/face/q{place:04d}.yaml": example_yaml(
-            f"Вопрос {place} о лице", f"Ответ {place // 2}"
+        f"examples/face/q{index:04d}.yaml": example_yaml(
+            f"Вопрос {index} о лице", f"Ответ {index // 2}"
         )
-        for place in range(number)
+        for index in range(number)
     }
     return {"dataset.yaml": spec, **files}
 
 
-class Tree:
-    """Entries and bytes; counts which blobs were read."""
+class FileTree:
+    """Git entries and their bytes; records which blobs were read."""
 
     def __init__(self, files):
-        self.blobs, self.entries, self.asked = {}, [], []
+        self.blobs, self.entries, self.read_blobs = {}, [], []
         for path, content in files.items():
             self.add(path, content)
 
@@ -46,7 +47,7 @@ class Tree:
 
     def read(self, blobs):
         for blob in blobs:
-            self.asked.append(blob)
+            self.read_blobs.append(blob)
             yield blob, self.blobs[blob]
 
     def check(self, name="neurotypology", **options):
@@ -54,23 +55,23 @@ class Tree:
 
 
 def check_files(files, **options):
-    return Tree(files).check(**options)
+    return FileTree(files).check(**options)
 
 
-def rules(checked):
+def finding_rules(checked):
     return [finding.rule for finding in checked.findings]
 
 
-def jsonl_line(example, system):
+def make_training_line(example, system):
     """Return an example's line of a training file."""
     return training_line(example).complete(system_part(system))
 
 
-def file_of(content, side):
+def read_build_file(content, side):
     """Return the bytes of one file of a build."""
     return b"".join(content.lines(side))
 
 
 def only_finding(checked, rule):
-    (finding,) = [each for each in checked.findings if each.rule == rule]
-    return finding
+    (match,) = [finding for finding in checked.findings if finding.rule == rule]
+    return match

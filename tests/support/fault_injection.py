@@ -1,7 +1,7 @@
-"""Lets the n-th operation of this process fail: a statement, a written file, a program, a call.
+"""Makes the n-th operation of this process fail: a statement, file write, program or call.
 
-Python itself tells an audit hook of each before it happens (PEP 578), SQLite tells a connection's
-trace of each statement; our own code is as it is.
+A Python audit hook (PEP 578) reports each operation before it runs, and SQLite's trace callback
+each statement; the code under test is unchanged.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from merlin.db.encryption import Cipher
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
 from tests.billing.plan_shop import Counter
-from tests.support.migrated_databases import put_migrated
+from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
 
@@ -31,75 +31,75 @@ _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 
 
 class _Traced(sqlite3.Connection):
-    """A connection that ends a statement as a full disk does: its transaction is rolled back."""
+    """A connection that interrupts a statement, as a full disk does: its transaction rolls back."""
 
-    def __init__(self, is_it, *arguments, **named):
-        super().__init__(*arguments, **named)
-        self.set_trace_callback(lambda statement: is_it(statement) and self.interrupt())
+    def __init__(self, should_fail, *arguments, **options):
+        super().__init__(*arguments, **options)
+        self.set_trace_callback(lambda statement: should_fail(statement) and self.interrupt())
 
 
-class FailAt:
-    """Counts operations while it is `on`, and fails the n-th: full disk, lost or no connection."""
+class FaultInjector:
+    """Counts operations inside `on` and fails the n-th: disk full, connection lost, refused."""
 
     def __init__(self):
         self._left = self._at = 0
         self.last = ""
-        sys.addaudithook(self._hear)
-        sqlite3.connect = partial(sqlite3.connect, factory=partial(_Traced, self.is_it))
+        sys.addaudithook(self._audit)
+        sqlite3.connect = partial(sqlite3.connect, factory=partial(_Traced, self.should_fail))
 
     @contextmanager
     def on(self, number):
-        """Fail the operation of this number within the block, 0: none; `last` is it, or ""."""
+        """Fail the operation of this number in the block (0: none); `last` names it, else ""."""
         self._left, self.last = number, ""
         try:
             yield self
         finally:
             self._left = 0
 
-    def is_it(self, what):
-        """Return whether this operation is the one that fails."""
+    def should_fail(self, operation):
+        """Return whether this operation is to fail."""
         if not self._left:
             return False
         self._left -= 1
         if self._left:
             return False
-        self.last = what
+        self.last = operation
         return True
 
-    def _hear(self, event, arguments):
+    def _audit(self, event, arguments):
         if not self._left:
             return
         if event == "open":
             path, _, flags = arguments
-            if flags & _WRITES and isinstance(path, str) and self.is_it(f"open {path}"):
+            if flags & _WRITES and isinstance(path, str) and self.should_fail(f"open {path}"):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
         elif event in {"os.rename", "os.mkdir", "os.link"}:
-            if self.is_it(f"{event} {arguments[0]}"):
+            if self.should_fail(f"{event} {arguments[0]}"):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(arguments[0]))
         elif event == "subprocess.Popen":
-            if self.is_it(f"{event} {arguments[1]}"):
+            if self.should_fail(f"{event} {arguments[1]}"):
                 raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-        elif event == "socket.connect" and self.is_it(f"{event} {arguments[1]}"):
+        elif event == "socket.connect" and self.should_fail(f"{event} {arguments[1]}"):
             raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
-FAIL = FailAt()
+FAULTS = FaultInjector()
 
 
 def fail_each(step, prepare, act, check):
-    """Let each `step`-th operation of an act fail; return how many did.
+    """Fail every `step`-th operation of an act, one per run; return how many failed.
 
-    Each has what `prepare(number)` returns for itself, and `check` lets it end well.
+    Each run gets the value of `prepare(number)`; `check` then requires a correct final state.
     """
     for number in range(1, 100_000):
-        told = prepare(number)
-        # A schedule and a server take any error of one call.
-        with FAIL.on(1 + (number - 1) * step), suppress(Exception):
-            act(told)
-        check(told)
-        if not FAIL.last:
+        prepared = prepare(number)
+        # The scheduler and the server survive any error of one call.
+        with FAULTS.on(1 + (number - 1) * step), suppress(Exception):
+            act(prepared)
+        check(prepared)
+        if not FAULTS.last:
             return number - 1
-    raise AssertionError("it never ends")
+    raise AssertionError("the operations never end")
 
 
 @contextmanager
@@ -117,7 +117,7 @@ def _serving(lab):
 
 
 def fail_commits(folder, step=1):
-    """Fail on the way of a commit: fetch, check, build, launch, poll, proof, promotion, note."""
+    """Fail while a commit is processed: fetch, check, build, launch, poll, promote, note."""
     with _lab(folder) as (lab, provider):
 
         def prepare(number):
@@ -126,18 +126,22 @@ def fail_commits(folder, step=1):
             return 1 + number
 
         def check(builds):
-            # An outage is waited for, in seconds.
+            # The retry after an outage waits some seconds.
             wait_until(lambda: lab.tick() or _serving(lab) == f"trial-{builds}")
-            keys = [job["asked"]["metadata"]["merlin_launch"] for job in provider.jobs_created()]
-            assert len(keys) == len(set(keys)) == builds
-            left = [path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()]
-            assert len(left) == builds, left
+            launch_keys = [
+                job["asked"]["metadata"]["merlin_launch"] for job in provider.jobs_created()
+            ]
+            assert len(launch_keys) == len(set(launch_keys)) == builds
+            build_folders = [
+                path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()
+            ]
+            assert len(build_folders) == builds, build_folders
 
         return fail_each(step, prepare, lambda _: lab.tick(rounds=3), check)
 
 
 def fail_edits(folder, step=1):
-    """Fail on the way of an edit to its commit on the branch."""
+    """Fail while an edit is committed to its branch."""
     with _lab(folder) as (lab, _):
         git = lab.repository.git
         git("config", "receive.denyCurrentBranch", "updateInstead")
@@ -155,11 +159,11 @@ def fail_edits(folder, step=1):
 
         def check(change):
             lab.tick("changes")
-            is_made = f"--grep=Merlin-Id: {change.batch}"
-            wait_until(lambda: git("log", is_made) or lab.tick("changes"))
+            by_batch = f"--grep=Merlin-Id: {change.batch}"
+            wait_until(lambda: git("log", by_batch) or lab.tick("changes"))
             assert len(git("log", "--format=%H", "--", f"datasets/{change.path}").split()) == 1
-            found = lab.repository.folder / "datasets" / change.path
-            assert found.read_text(encoding="utf-8") == change.text
+            path = lab.repository.folder / "datasets" / change.path
+            assert path.read_text(encoding="utf-8") == change.text
             assert git("status", "--porcelain") == ""
 
         return fail_each(step, prepare, lambda _: lab.tick("changes"), check)
@@ -168,13 +172,13 @@ def fail_edits(folder, step=1):
 @contextmanager
 def _database(folder):
     url = f"sqlite://{folder}/merlin.db"
-    put_migrated(url)
+    create_migrated(url)
     with open_database(url, cipher=Cipher({"k": b"k" * 32}, "k")) as database:
         yield database
 
 
 def fail_payments(folder, step=1):
-    """Fail where YooKassa tells of a payment; it tells again."""
+    """Fail while YooKassa reports a payment; it reports it again."""
     with _database(folder) as database:
         shop = Counter(database, utc_now)
 
@@ -192,13 +196,13 @@ def fail_payments(folder, step=1):
 
 
 def fail_updates(folder, step=1):
-    """Fail where Telegram brings an update; it brings it again."""
+    """Fail while Telegram delivers an update; it delivers it again."""
     with _database(folder) as database:
         inbox = Inbox(database, 1)
 
         def prepare(number):
-            who = {"id": 1001, "is_bot": False, "first_name": "Anna"}
-            message = {"message_id": number, "from": who, "chat": {"id": 1001}, "text": "Что?"}
+            sender = {"id": 1001, "is_bot": False, "first_name": "Anna"}
+            message = {"message_id": number, "from": sender, "chat": {"id": 1001}, "text": "Что?"}
             return read_update({"update_id": number, "message": message})
 
         def store(update):
@@ -206,10 +210,10 @@ def fail_updates(folder, step=1):
 
         def check(update):
             store(update)
-            counted = "SELECT COUNT(*) FROM updates WHERE update_id = ?"
-            assert database.sql(counted, update.update_id)[0][0] == 1
+            query = "SELECT COUNT(*) FROM updates WHERE update_id = ?"
+            assert database.sql(query, update.update_id)[0][0] == 1
 
         return fail_each(step, prepare, store, check)
 
 
-WAYS = (fail_commits, fail_edits, fail_payments, fail_updates)
+SCENARIOS = (fail_commits, fail_edits, fail_payments, fail_updates)

@@ -1,4 +1,4 @@
-"""Files of examples with drawn mistakes in their bytes, as no editor would write them."""
+"""Example files with random byte mutations that no editor would produce."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ PIECES = [
 ]
 
 
-def mutated(dice, text):
+def mutate(random, text):
     data = bytearray(text.encode())
-    for _ in range(dice.randint(1, 4)):
-        at = dice.randrange(len(data) + 1)
-        span = dice.randint(0, 12)
-        kind = dice.randrange(5)
+    for _ in range(random.randint(1, 4)):
+        position = random.randrange(len(data) + 1)
+        span = random.randint(0, 12)
+        kind = random.randrange(5)
         if kind == 0:
-            del data[at : at + span]
+            del data[position : position + span]
         elif kind == 1:
-            data[at:at] = dice.choice(PIECES)
+            data[position:position] = random.choice(PIECES)
         elif kind == 2:
-            data[at : at + 1] = bytes([dice.randrange(256)])
+            data[position : position + 1] = bytes([random.randrange(256)])
         elif kind == 3:
-            data[at:at] = data[at : at + span]
+            data[position:position] = data[position : position + span]
         else:
-            data[at:at] = dice.choice(PIECES) * dice.randint(1, 50)
+            data[position:position] = random.choice(PIECES) * random.randint(1, 50)
     return bytes(data)

@@ -21,11 +21,11 @@ _KEY_FILE = re.compile(r"PRIVATE KEY[A-Z ]*-----(?:\\n|\s)+[A-Za-z0-9+/=]{64}")
 
 def find_secrets(text: str) -> Iterator[int]:
     """Yield the numbers of the lines in which a key begins."""
-    for found in SECRET.finditer(text):
-        is_head = "PRIVATE KEY" in found[0]
-        is_real = _KEY_FILE.search(text, found.start(), found.end() + 80) if is_head else True
-        if is_real and not _MADE_UP.search(found[0]):
-            yield text.count("\n", 0, found.start()) + 1
+    for match in SECRET.finditer(text):
+        is_head = "PRIVATE KEY" in match[0]
+        is_real = _KEY_FILE.search(text, match.start(), match.end() + 80) if is_head else True
+        if is_real and not _MADE_UP.search(match[0]):
+            yield text.count("\n", 0, match.start()) + 1
 
 
 def main(names: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""A stand-in of GitHub, GitLab and Gitea as far as commit statuses go, over HTTP."""
+"""A stand-in for the commit status APIs of GitHub, GitLab and Gitea, over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ LONGEST = {"github": 140, "gitlab": 255, "gitea": 1 << 16}
 
 @dataclass(frozen=True)
 class Refusal:
-    """What the forge answers in place of doing its work."""
+    """An error the forge returns instead of handling the call."""
 
     status: int
     message: str = "refused"
@@ -29,7 +29,7 @@ class Refusal:
 
 
 class ForgeServer(Server):
-    """Keeps statuses by commit and context, newest last; `refusals` are given out one a call."""
+    """Stores statuses by commit and context, newest last; each of `refusals` answers one call."""
 
     def __init__(self, kind):
         self.kind = kind
@@ -48,19 +48,19 @@ class ForgeServer(Server):
         path = PROJECT.replace("/", "%2F") if self.kind == "gitlab" else PROJECT
         return f"{API[self.kind]}/{kind}/{path}"
 
-    def of(self, commit, context="merlin/trial"):
-        """Return what the commit was told, oldest first."""
+    def statuses_of(self, commit, context="merlin/trial"):
+        """Return the statuses of a commit, oldest first."""
         return self.statuses.get((commit, context), [])
 
     def states(self, commit, context="merlin/trial"):
-        return [each["state"] for each in self.of(commit, context)]
+        return [status["state"] for status in self.statuses_of(commit, context)]
 
 
 class _Forge(Handler):
     def refuse(self, status, message):
         self.answer(status, json.dumps({"message": message}).encode())
 
-    def is_let_in(self):
+    def accept_call(self):
         server = self.server
         server.calls += 1
         if server.refusals:
@@ -69,9 +69,9 @@ class _Forge(Handler):
             self.answer(refusal.status, body, **dict(refusal.headers))
             return False
         kind = server.kind
-        told = self.headers.get("PRIVATE-TOKEN" if kind == "gitlab" else "Authorization")
-        known = {"github": f"Bearer {TOKEN}", "gitlab": TOKEN, "gitea": f"token {TOKEN}"}[kind]
-        if told != known:
+        token = self.headers.get("PRIVATE-TOKEN" if kind == "gitlab" else "Authorization")
+        expected = {"github": f"Bearer {TOKEN}", "gitlab": TOKEN, "gitea": f"token {TOKEN}"}[kind]
+        if token != expected:
             self.refuse(401, "Bad credentials")
             return False
         if not f"{self.path}/".startswith(f"{server.project_path}/"):
@@ -80,12 +80,12 @@ class _Forge(Handler):
         return True
 
     def get(self):
-        if self.is_let_in():
+        if self.accept_call():
             self.answer(200, json.dumps({"full_name": PROJECT}).encode())
 
     def post(self):
         document = json.loads(self.body())
-        if not self.is_let_in():
+        if not self.accept_call():
             return
         server = self.server
         commit = unquote(self.path.rpartition("/statuses/")[2])
@@ -94,10 +94,10 @@ class _Forge(Handler):
         elif len(document.get("description", "")) > LONGEST[server.kind]:
             self.refuse(422, "description is too long")
         else:
-            shown = server.statuses.setdefault((commit, document["context"]), [])
-            if server.kind == "gitlab" and shown and shown[-1]["state"] == document["state"]:
-                again = f"Cannot transition status via :enqueue from :{document['state']}"
-                self.refuse(400, again)
+            statuses = server.statuses.setdefault((commit, document["context"]), [])
+            if server.kind == "gitlab" and statuses and statuses[-1]["state"] == document["state"]:
+                message = f"Cannot transition status via :enqueue from :{document['state']}"
+                self.refuse(400, message)
                 return
-            shown.append(document)
+            statuses.append(document)
             self.answer(201, json.dumps(document).encode())

@@ -1,8 +1,7 @@
-"""Real processes of Merlin that start at once: forked from a server that has imported them.
+"""Real Merlin processes that start at once, forked from a server that has imported the modules.
 
-A fresh interpreter imports for 2 s before the first line of a daemon runs, most of it the
-`openai` package. A forked one is the same process in all that tests ask of it: its own memory,
-its own death.
+A new interpreter spends 2 s on imports before a daemon runs, most of it on the `openai` package. A
+forked process behaves the same for the tests: it has its own memory and can be killed.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import uvloop
 from merlin.cli.commands import COMMANDS
 from tests.support.waiting import longest
 
-# Merlin's own modules, and what those import only once they are asked for something.
+# Merlin's modules, and modules they import lazily.
 _PROCESSES = (
     *("wiring.daemon", "wiring.bot", "wiring.api", "wiring.context"),
     *("engine.main", "engine.trainers.recall.train", "providers.openai_training"),
@@ -42,7 +41,7 @@ _LATER = (
     "uvicorn.protocols.http.httptools_impl",
 )
 
-# A process of tests has one server for all of them: a second list would replace the first.
+# A test process has one fork server: setting the list again would replace the first.
 FORKS = multiprocessing.get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
@@ -55,20 +54,20 @@ FORKS.set_forkserver_preload(
 
 
 def start(verb, config, log, **environment):
-    """Start `merlin <verb>` with a configuration, its outputs appended to `log`."""
-    return started(run, [verb, "--config", str(config)], log, environment)
+    """Start `merlin <verb>` with a configuration; its output is appended to `log`."""
+    return start_function(run_command, [verb, "--config", str(config)], log, environment)
 
 
 def start_bot(settings, log, **environment):
-    """Start a bot with these settings, its outputs appended to `log`."""
-    return started(_serve, settings, log, environment)
+    """Start a bot with these settings; its output is appended to `log`."""
+    return start_function(_run_bot, settings, log, environment)
 
 
 @contextmanager
-def running(config, *verbs, **environment):
-    """Run `merlin <verb>`s of one configuration until the block ends; give the processes.
+def run_processes(config, *verbs, **environment):
+    """Run `merlin <verb>` processes with one configuration until the block ends; yield them.
 
-    Outputs are appended to `<verb>.log` beside it.
+    Output is appended to `<verb>.log` beside the configuration.
     """
     processes = [
         start(verb, config, config.parent / f"{verb}.log", **environment) for verb in verbs
@@ -83,7 +82,7 @@ def running(config, *verbs, **environment):
 
 
 def is_ready(address):
-    """Return whether an api answers that it is ready."""
+    """Return whether an API reports that it is ready."""
     import httpx
 
     try:
@@ -92,35 +91,35 @@ def is_ready(address):
         return False
 
 
-def code_of(process, within_s=60):
-    """Return the exit code of a process that ends by itself; None when it goes on."""
+def wait_for_exit(process, within_s=60):
+    """Return the exit code of a process that ends by itself, None if it is still running."""
     process.join(longest(within_s))
     return process.exitcode
 
 
-def started(work, said, log, environment):
-    """Start a process that does `work(said, environment, log)`, a function of a module."""
-    return started_alone(work, said, log, {**os.environ, **environment})
+def start_function(function, argument, log, environment):
+    """Start a process that calls `function(argument, environment, log)` of a module."""
+    return start_with_environment(function, argument, log, {**os.environ, **environment})
 
 
-def started_alone(work, said, log, environment):
-    """Start a process as `started` does, with this environment alone."""
+def start_with_environment(function, argument, log, environment):
+    """Start a process as `start_function` does, with exactly this environment."""
     Path(log).touch()
-    process = FORKS.Process(target=work, args=(said, environment, str(log)), daemon=True)
+    process = FORKS.Process(target=function, args=(argument, environment, str(log)), daemon=True)
     process.start()
     return process
 
 
-def run(words, environment, log):
-    """Run a command as this process's only work."""
-    become(environment, log)
+def run_command(arguments, environment, log):
+    """Run a command as the only work of this process."""
+    set_up_process(environment, log)
     from merlin.cli import main
 
-    sys.exit(main(words))
+    sys.exit(main(arguments))
 
 
-def _serve(settings, environment, log):
-    become(environment, log)
+def _run_bot(settings, environment, log):
+    set_up_process(environment, log)
     from merlin.core.log import set_up_logging
 
     set_up_logging("bot")
@@ -135,8 +134,8 @@ async def _until_signal(settings):
     await serve_bot(settings, stop_on_signal(), notify)
 
 
-def become(environment, log):
-    """Let this process have an environment, and a file for its outputs."""
+def set_up_process(environment, log):
+    """Replace the environment of this process and redirect its output to a file."""
     os.environ.clear()
     os.environ.update(environment)
     target = os.open(Path(log), os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600)

@@ -1,4 +1,4 @@
-"""The same day and machine whenever the tests run: the clock moved and going on, host and disk."""
+"""The same date, host name and disk size in every run; the clock is shifted but keeps running."""
 
 from __future__ import annotations
 
@@ -20,42 +20,42 @@ DAY = datetime(2026, 3, 10, 9, 0, tzinfo=UTC)
 
 
 @contextmanager
-def still_day(by=None, at=DAY):
-    """Let it be `at` in this process, or what it is in the one that moved its clock `by`."""
+def fixed_day(by=None, at=DAY):
+    """Shift the clock to `at`, or `by` the given difference, which another process already uses."""
     by = at - datetime.now(UTC) if by is None else by
     with (
         time_machine.travel(datetime.now(UTC) + by, tick=True),
-        pytest.MonkeyPatch.context() as machine,
+        pytest.MonkeyPatch.context() as patch,
     ):
-        machine.setattr(socket, "gethostname", lambda: "host")
-        machine.setattr(shutil, "disk_usage", lambda _: DISK)
+        patch.setattr(socket, "gethostname", lambda: "host")
+        patch.setattr(shutil, "disk_usage", lambda _: DISK)
         yield by
 
 
 @contextmanager
-def own_environment():
-    """Let the environment of this process change, and be afterwards as it was."""
-    before = dict(os.environ)
+def restore_environment():
+    """Restore this process's environment after the block."""
+    original = dict(os.environ)
     try:
         yield
     finally:
         os.environ.clear()
-        os.environ |= before
+        os.environ |= original
 
 
 def start(by, verb, config, log, *, group_s=60.0, **environment):
-    """Start `merlin <verb>` as `forked.start` does, on the same day.
+    """Start `merlin <verb>` as `forked_processes.start` does, on the same day.
 
-    What the bot told the admins lately waits `group_s` seconds for company.
+    The bot groups notifications to admins for `group_s` seconds.
     """
-    said = by, group_s, [verb, "--config", str(config)]
-    return forked_processes.started(_run, said, log, environment)
+    argument = by, group_s, [verb, "--config", str(config)]
+    return forked_processes.start_function(_run, argument, log, environment)
 
 
-def _run(said, environment, log):
+def _run(argument, environment, log):
     from merlin.bot.services import BotServices, Pace
 
-    by, group_s, words = said
-    with still_day(by), pytest.MonkeyPatch.context() as here:
-        here.setitem(BotServices.__init__.__kwdefaults__, "pace", Pace(group_s=group_s))
-        forked_processes.run(words, environment, log)
+    by, group_s, arguments = argument
+    with fixed_day(by), pytest.MonkeyPatch.context() as patch:
+        patch.setitem(BotServices.__init__.__kwdefaults__, "pace", Pace(group_s=group_s))
+        forked_processes.run_command(arguments, environment, log)

@@ -1,4 +1,4 @@
-"""A configuration with every part switched on, and the credentials that it asks for."""
+"""A configuration with every part switched on, and the credentials it needs."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ CREDENTIALS = {
     "MERLIN_SENTRY_DSN": "http://a-key-of-sentry@127.0.0.1:9/1",
     "VLLM_API_KEY": "a-key-of-another-server",
 }
-# What no log and no page of metrics may hold, whichever test wrote it.
+# Secrets that must never appear in a log or on the metrics page.
 _OF_STAND_INS = {"sk-of-the-tests", "AA-the-token-of-the-stand-in-bot-1"}
 SECRETS = {*CREDENTIALS.values(), *_OF_STAND_INS} - {CREDENTIALS["YOOKASSA_SHOP_ID"]}
 
 
-def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"):
-    """Return the text of a configuration with all parts, whose providers are its own engine.
+def full_config(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine="127.0.0.1:8702"):
+    """Return the YAML of a configuration with all parts, whose providers are its own engine.
 
-    `telegram` is the address of a Bot API, `api` and `engine` are where the two listen.
+    `telegram` is the URL of a Bot API; `api` and `engine` are listen addresses.
     """
     titles = {"ru": "План", "en": "Plan"}
-    asked = {"provider": "openai", "model": "recall"}
+    model_choice = {"provider": "openai", "model": "recall"}
     provider = {"base_url": f"http://{engine}/v1", "settle_s": 0, "poll_s": 0.5}
-    silent = "http://127.0.0.1:9"
+    unreachable = "http://127.0.0.1:9"
     return yaml.safe_dump(
         {
             "state_dir": str(state_dir),
@@ -45,7 +45,11 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
                 "url": str(repository),
                 "interval_s": 0.5,
                 "push": True,
-                "statuses": {"kind": "gitea", "url": f"{silent}/api/v1", "project": "school/it"},
+                "statuses": {
+                    "kind": "gitea",
+                    "url": f"{unreachable}/api/v1",
+                    "project": "school/it",
+                },
             },
             "providers": [{"name": "engine", **provider}, {"name": "openai", **provider}],
             "models": {
@@ -60,10 +64,10 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
             },
             "chat": {
                 "streaming": "drafts",
-                "assistant": asked,
-                "transcription": asked,
-                "vision": asked,
-                "presets": {"tutor": {"title": titles, "prompt": "Ask.", "model": asked}},
+                "assistant": model_choice,
+                "transcription": model_choice,
+                "vision": model_choice,
+                "presets": {"tutor": {"title": titles, "prompt": "Ask.", "model": model_choice}},
             },
             "datasets": {"default": "neurotypology"},
             "plans": {
@@ -78,7 +82,7 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
             "payments": {
                 "invitation": 5,
                 "yookassa": {
-                    "base_url": f"{silent}/v3",
+                    "base_url": f"{unreachable}/v3",
                     "test": True,
                     "save_methods": True,
                     "receipt": {"vat_code": 1},
@@ -88,7 +92,7 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
             "api": {
                 "listen": api,
                 "public_url": "https://merlin.example.com",
-                "openid": {"client_id": "8700000001", "issuer": silent},
+                "openid": {"client_id": "8700000001", "issuer": unreachable},
                 "hooks": {
                     "git": {"credential": "MERLIN_GIT_HOOK_SECRET"},
                     "provider": {"credential": "MERLIN_WEBHOOK_SECRET"},
@@ -100,7 +104,7 @@ def everything(state_dir, repository, *, telegram, api="127.0.0.1:8701", engine=
                     "elsewhere": {
                         "hub": "example/elsewhere",
                         "backend": "vllm",
-                        "url": silent,
+                        "url": unreachable,
                         "credential": "VLLM_API_KEY",
                     }
                 },

@@ -1,4 +1,4 @@
-"""Servers of tests on free ports of this machine, each in a thread of its own."""
+"""HTTP servers for tests on free local ports, each in its own thread."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 @contextmanager
 def serve_app(app, port=0):
-    """Serve an ASGI application; give its address."""
+    """Serve an ASGI application; yield its URL."""
     config = uvicorn.Config(app, log_config=None, access_log=False, ws="none", server_header=False)
     server = uvicorn.Server(config)
     with listen("port", "127.0.0.1", port) as listener:
@@ -34,7 +34,7 @@ def serve_app(app, port=0):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One call of a server; quiet. What is served says what `get` and `post` do."""
+    """Handles one call without logging; subclasses define `get` and `post`."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -46,31 +46,35 @@ class Handler(BaseHTTPRequestHandler):
         self.post()
 
     def body(self):
-        """Return the body of a call, whole or in chunks."""
+        """Return the request body, sent whole or chunked."""
         if self.headers.get("Transfer-Encoding") != "chunked":
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        whole = b""
+        content = b""
         while size := int(self.rfile.readline(), 16):
-            whole += self.rfile.read(size)
+            content += self.rfile.read(size)
             self.rfile.readline()
         self.rfile.readline()
-        return whole
+        return content
 
-    def answer(self, status, content=b"", kind="application/json", **headers):
-        """Answer the call; of headers' names `_` is `-`."""
+    def answer(self, status, content=b"", content_type="application/json", **headers):
+        """Send a response; `_` in header names becomes `-`."""
         self.send_response(status)
-        given = {name.replace("_", "-"): value for name, value in headers.items()}
-        for name, value in {"Content-Type": kind, "Content-Length": len(content), **given}.items():
+        extra = {name.replace("_", "-"): value for name, value in headers.items()}
+        for name, value in {
+            "Content-Type": content_type,
+            "Content-Length": len(content),
+            **extra,
+        }.items():
             self.send_header(name, str(value))
         self.end_headers()
         self.wfile.write(content)
 
     def log_message(self, *_):
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Server(ThreadingHTTPServer):
-    """A server of a handler, on a free port."""
+    """An HTTP server with a handler, on a free port."""
 
     daemon_threads = True
     request_queue_size = 128
@@ -84,29 +88,31 @@ class Server(ThreadingHTTPServer):
         return f"{scheme}://127.0.0.1:{self.server_port}"
 
     def handle_error(self, request, client_address):
-        """Say nothing of a caller who left: a test may be about just that."""
+        """Ignore a client that disconnected: some tests do that on purpose."""
 
 
 @contextmanager
 def serve_http(server):
-    """Serve by a server, or by a handler's class, until the block ends; give the server."""
-    with server if isinstance(server, Server) else Server(server) as made:
-        thread = threading.Thread(target=made.serve_forever, kwargs={"poll_interval": 0.01})
+    """Run a server, or a server for a handler class, until the block ends; yield the server."""
+    with server if isinstance(server, Server) else Server(server) as running_server:
+        thread = threading.Thread(
+            target=running_server.serve_forever, kwargs={"poll_interval": 0.01}
+        )
         thread.start()
         try:
-            yield made
+            yield running_server
         finally:
-            made.shutdown()
+            running_server.shutdown()
             thread.join()
 
 
-# What the engine's own webhooks are signed with where a test does not say.
+# The default webhook secret of the engine in tests.
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyBvZiB3ZWJob29rcy4="
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """One call that a receiver got; names of headers in small letters."""
+    """One call that a receiver got; header names are lower case."""
 
     path: str
     headers: dict
@@ -121,30 +127,30 @@ class Delivery:
         return self.headers["webhook-id"]
 
     def event(self, secret=SECRET):
-        """Return the event as the openai package reads it, its signature proven."""
+        """Return the event as the openai package reads it, with its signature verified."""
         with openai.OpenAI(api_key="none") as client:
             return client.webhooks.unwrap(self.body, self.headers, secret=secret)
 
 
 class Receiver(Server):
-    """Keeps what is posted; answers by `script` (a status, or one and headers), then always 200."""
+    """Stores what is posted; answers by `script` (status, or status and headers), then 200."""
 
     def __init__(self):
-        self.told, self.script = [], []
+        self.deliveries, self.script = [], []
         self.is_silent = threading.Event()
-        super().__init__(_Receiving)
+        super().__init__(_ReceiverHandler)
 
     @property
     def url(self):
         return f"{super().url}/hook"
 
 
-class _Receiving(Handler):
+class _ReceiverHandler(Handler):
     def post(self):
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.told.append(Delivery(self.path, headers, self.body()))
+        self.server.deliveries.append(Delivery(self.path, headers, self.body()))
         if self.server.is_silent.is_set():
-            self.connection.recv(1)  # until the caller has had enough
+            self.connection.recv(1)  # until the client gives up
             return
         script = self.server.script
         answer = script.pop(0) if script else 200
@@ -153,8 +159,8 @@ class _Receiving(Handler):
 
 
 @contextmanager
-def receiving(tls=None):
-    """Give a receiver that listens, by TLS where a context is given."""
+def run_receiver(tls=None):
+    """Yield a running receiver, over TLS when a context is given."""
     receiver = Receiver()
     if tls is not None:
         receiver.socket = tls.wrap_socket(receiver.socket, server_side=True)

@@ -1,4 +1,4 @@
-"""Shared by tests that boot a whole machine: when they are skipped, and cached packages."""
+"""Shared by tests that boot a whole machine: skip conditions and cached packages."""
 
 from __future__ import annotations
 
@@ -37,36 +37,44 @@ def skip_or_fail(reason: str | None) -> None:
     pytest.skip(reason)
 
 
-def need_root(purpose: str) -> None:
+def require_root(purpose: str) -> None:
     """Skip the test, or fail it as `skip_or_fail` does, unless root runs it."""
     skip_or_fail(None if os.geteuid() == 0 else f"needs root, to {purpose}")
 
 
 def download_wheels(cache: Path) -> Path:
     """Return a folder with every package that an installation needs, downloaded once."""
-    named = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
-    folder = cache / f"wheels-{named}"
+    digest = hashlib.sha256(b"".join(path.read_bytes() for path in LISTS)).hexdigest()[:12]
+    folder = cache / f"wheels-{digest}"
     with (cache / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.exists():
             draft = Path(tempfile.mkdtemp(dir=cache))
             for path in LISTS:
-                _fetch(path, draft)
+                _download(path, draft)
             draft.rename(folder)
     return folder
 
 
 @contextmanager
-def in_memory(folder: Path) -> Iterator[Path]:
-    """Let a folder lie in memory: installations are tens of thousands of files; needs root."""
+def mount_in_memory(folder: Path) -> Iterator[Path]:
+    """Mount a folder in memory: an installation is tens of thousands of files; needs root."""
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4g", "tests", folder], check=True)
     try:
         yield folder
     finally:
-        # Lazily: a storage driver may still be letting go of what it mounted inside.
+        # Lazily: a storage driver may still release its own mounts inside.
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def _fetch(listed: Path, folder: Path) -> None:
-    options = ("--quiet", "--no-deps", "--require-hashes", "-r", str(listed), "-d", str(folder))
+def _download(requirements: Path, folder: Path) -> None:
+    options = (
+        "--quiet",
+        "--no-deps",
+        "--require-hashes",
+        "-r",
+        str(requirements),
+        "-d",
+        str(folder),
+    )
     subprocess.run([sys.executable, "-m", "pip", "download", *options], check=True)

@@ -1,4 +1,4 @@
-"""Reading the project's Markdown: headings, links, code, tables, lists; no more than we write."""
+"""Reads the project's Markdown: headings, links, code, tables and lists, in the subset we use."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CODE = re.compile(r"`([^`\n]+)`")
 
 @dataclass(frozen=True)
 class MarkdownPage:
-    """One Markdown file; `prose` is its text without the fenced blocks."""
+    """One Markdown file; `prose` is its text without fenced blocks."""
 
     path: Path
 
@@ -30,14 +30,14 @@ class MarkdownPage:
 
     @property
     def headings(self):
-        """Return (level, words) of every heading."""
-        return [(len(marks), words) for marks, words in _HEADING.findall(self.prose)]
+        """Return (level, text) of every heading."""
+        return [(len(marks), text) for marks, text in _HEADING.findall(self.prose)]
 
     @property
     def anchors(self):
-        """Return the names by which links reach its headings, as code hosts make them."""
-        words = (re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in self.headings)
-        return {heading.strip().replace(" ", "-") for heading in words}
+        """Return the link anchors of its headings, as code hosts generate them."""
+        slugs = (re.sub(r"[^\w\- ]", "", heading.lower()) for _, heading in self.headings)
+        return {heading.strip().replace(" ", "-") for heading in slugs}
 
     @property
     def links(self):
@@ -45,36 +45,36 @@ class MarkdownPage:
 
     @property
     def codes(self):
-        """Return what stands between backticks."""
+        """Return the text of every code span."""
         return _CODE.findall(self.prose)
 
     @property
     def commands(self):
-        """Return the lines after "$ " of the console blocks."""
+        """Return the lines after "$ " in console blocks."""
         blocks = [body for kind, body in _FENCE.findall(self.text) if kind == "console"]
         lines = [line.strip() for body in blocks for line in body.splitlines()]
         return [line.removeprefix("$ ") for line in lines if line.startswith("$ ")]
 
     @property
     def rows(self):
-        """Return the cells of every table row, headings and rules left out."""
+        """Return the cells of every table row, without headers and separators."""
         lines = [line for line in self.prose.splitlines() if line.startswith("|")]
-        rules = [place for place, line in enumerate(lines) if set(line) <= set("|- ")]
-        skipped = {place - 1 for place in rules} | set(rules)
+        rules = [index for index, line in enumerate(lines) if set(line) <= set("|- ")]
+        skipped = {index - 1 for index in rules} | set(rules)
         return [
             [cell.strip() for cell in line.strip("|").split(" | ")]
-            for place, line in enumerate(lines)
-            if place not in skipped
+            for index, line in enumerate(lines)
+            if index not in skipped
         ]
 
     @property
     def keys(self):
-        """Return what the first cell of each table row names in backticks, with its row."""
+        """Return the code spans of each row's first cell, with the row."""
         return {code: row for row in self.rows for code in _CODE.findall(row[0])}
 
     @property
     def shape(self):
-        """Return what must be the same in every language."""
+        """Return the structure that must be the same in every language."""
         return {
             "headings": [level for level, _ in self.headings],
             "columns": [len(row) for row in self.rows],
@@ -83,11 +83,11 @@ class MarkdownPage:
         }
 
 
-def pages():
-    """Return every Markdown page of the project itself; datasets and the like are not docs."""
-    found = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
-    return [MarkdownPage(path) for path in sorted(found)]
+def all_pages():
+    """Return every Markdown page of the project; datasets are not documentation."""
+    paths = [*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")]
+    return [MarkdownPage(path) for path in sorted(paths)]
 
 
-def page(*steps):
+def read_page(*steps):
     return MarkdownPage(ROOT.joinpath(*steps))

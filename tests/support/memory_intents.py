@@ -1,4 +1,4 @@
-"""Intents in memory, for what has no database."""
+"""Intents in memory, for tests without a database."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ from merlin.db.intents import Intent, IntentState
 
 
 class Intents:
-    """Fulfils `core.intent.Intents` as far as committing asks."""
+    """Implements the part of `core.intent.Intents` that committing needs."""
 
     def __init__(self):
-        self.found = {}
+        self.by_key = {}
 
     def open(self, key, kind):
-        return self.found.setdefault(key, Intent(key, kind, IntentState.READY))
+        return self.by_key.setdefault(key, Intent(key, kind, IntentState.READY))
 
     def sending(self, key, at):
-        self.found[key] = Intent(key, "change", IntentState.SENDING, sent_at=at)
+        self.by_key[key] = Intent(key, "change", IntentState.SENDING, sent_at=at)
 
     def ready(self, key):
-        self.found[key] = Intent(key, "change", IntentState.READY)
+        self.by_key[key] = Intent(key, "change", IntentState.READY)
 
     def done(self, key, outside_id):
-        self.found[key] = Intent(key, "change", IntentState.DONE, outside_id)
+        self.by_key[key] = Intent(key, "change", IntentState.DONE, outside_id)

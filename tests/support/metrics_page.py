@@ -1,4 +1,4 @@
-"""What a page of metrics says, as Prometheus reads it."""
+"""Reads a metrics page with Prometheus's parser."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.support.full_config import SECRETS
 
 
-def figure(page, name, **labels):
-    """Return the value of one sample; None where the page has none."""
+def metric_value(page, name, **labels):
+    """Return the value of one sample, None if the page does not have it."""
     assert not [secret for secret in SECRETS if secret in page]
-    told = {
+    values = {
         (sample.name, frozenset(sample.labels.items())): sample.value
         for family in text_string_to_metric_families(page)
         for sample in family.samples
     }
-    return told.get((name, frozenset(labels.items())))
+    return values.get((name, frozenset(labels.items())))

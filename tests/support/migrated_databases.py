@@ -1,7 +1,7 @@
-"""Databases without rows whose schema is up to date.
+"""Migrated databases without rows.
 
-SQLite files, copied from one that was migrated once a process; where MERLIN_TEST_DATABASE says
-`postgresql`, databases of the one server of the process, copied there.
+SQLite files, copied from one that is migrated once per process; with MERLIN_TEST_DATABASE set to
+`postgresql`, databases on one server per process.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ import pytest
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 
-# Read before the tests lose sight of the environment.
+# Read at import: tests remove this variable from the environment.
 _IS_POSTGRESQL = os.environ.get("MERLIN_TEST_DATABASE") == "postgresql"
-_made: dict[Path, str] = {}
-_ended = ExitStack()
+_databases: dict[Path, str] = {}
+_cleanup = ExitStack()
 
 # Skipped only by `make test-postgresql`; `make test` and `.ci/run` run these tests.
 only_sqlite = pytest.mark.skipif(_IS_POSTGRESQL, reason="reads or moves the file of SQLite")
 
 
 @cache
-def _content():
+def _migrated_content():
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "merlin.db"
         with open_database(f"sqlite://{path}") as database:
@@ -36,11 +36,11 @@ def _content():
 
 
 def fresh_database(path):
-    """Return the address of the database of this path, made where there is none yet."""
+    """Return the URL of the database for this path, created if missing."""
     url = f"sqlite://{path}"
     if _IS_POSTGRESQL:
-        return _on_postgresql(Path(path))
-    put_migrated(url)
+        return _create_on_postgresql(Path(path))
+    create_migrated(url)
     return url
 
 
@@ -49,45 +49,45 @@ def table_names(database):
     return [table for table in database._handle.get_tables() if table != "sqlite_sequence"]
 
 
-def lose_database(url):
-    """Let an address be that of a database without any table, or of a file that is gone."""
+def drop_database(url):
+    """Replace the database by one without tables, or delete its file."""
     if url.startswith("sqlite://"):
         path = Path(url.removeprefix("sqlite://"))
-        for each in path.parent.glob(f"{path.name}*"):
-            each.unlink()
+        for file in path.parent.glob(f"{path.name}*"):
+            file.unlink()
         return
     _server().drop(url)
-    _server().make(url.rpartition("/")[2])
+    _server().create(url.rpartition("/")[2])
 
 
-def put_migrated(url):
-    """Let there be a database without rows at a SQLite address; what is there stays as it is."""
+def create_migrated(url):
+    """Create a migrated database at a SQLite URL; an existing one stays unchanged."""
     path = Path(url.removeprefix("sqlite://"))
     if not url.startswith("sqlite://") or path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     path.touch(mode=0o600)
-    path.write_bytes(_content())
+    path.write_bytes(_migrated_content())
 
 
-def end():
-    """End the server of this process, if any."""
-    _ended.close()
+def stop_server():
+    """Stop the server of this process, if one runs."""
+    _cleanup.close()
 
 
 @cache
 def _server():
-    """Return the server of this process; that of the fixture is stopped by tests."""
+    """Return the server of this process; tests stop the one of the fixture."""
     from tests.support import postgresql
 
-    return _ended.enter_context(postgresql.running())
+    return _cleanup.enter_context(postgresql.run_server())
 
 
-def _on_postgresql(path):
+def _create_on_postgresql(path):
     server = _server()
-    for gone in [each for each in _made if not each.parent.exists()]:
-        server.drop(_made.pop(gone))
-    if path not in _made:
+    for removed in [known for known in _databases if not known.parent.exists()]:
+        server.drop(_databases.pop(removed))
+    if path not in _databases:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _made[path] = server.make(template="empty")
-    return _made[path]
+        _databases[path] = server.create(template="empty")
+    return _databases[path]

@@ -1,6 +1,6 @@
-"""The stand-in of Mistral: the same account, models and answers; its own words for training.
+"""A stand-in for Mistral: account, models and answers as for OpenAI, but its own training API.
 
-As deep as `merlin.providers.mistral_training` calls it.
+It covers the calls of `merlin.providers.mistral_training`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from merlin.sandbox.provider.chat import json_object, model_objects
 from merlin.sandbox.provider.training import TrainingJob, checkpoint_objects
 from merlin.sandbox.server import ApiRoute
 
-# The account's words, as Mistral says them; a word that nobody knows stays.
-_WORDS = {
+# Mistral's job statuses; an unknown status passes through unchanged.
+_STATUSES = {
     "validating_files": "VALIDATING",
     "queued": "QUEUED",
     "running": "RUNNING",
@@ -29,11 +29,11 @@ MAX_SUFFIX_LENGTH = 18
 
 
 class MistralStandIn(ProviderStandIn):
-    """Mistral, as far as its client can tell."""
+    """Mistral, as far as its client can observe."""
 
     def _routes(self) -> list[ApiRoute]:
         account = self._account
-        own: list[ApiRoute] = [
+        routes: list[ApiRoute] = [
             ("models.list", "GET", "/v1/models", self._models),
             ("files.list", "GET", "/v1/files", self._files),
             ("jobs.create", "POST", JOBS, self._create),
@@ -41,18 +41,18 @@ class MistralStandIn(ProviderStandIn):
             ("jobs.retrieve", "GET", JOB, lambda job_id: self._job(account.poll(job_id))),
             ("jobs.cancel", "POST", f"{JOB}/cancel", self._cancel),
         ]
-        names = {name for name, *_ in own} | {"jobs.events", "jobs.checkpoints"}
-        return [*own, *(route for route in super()._routes() if route[0] not in names)]
+        names = {name for name, *_ in routes} | {"jobs.events", "jobs.checkpoints"}
+        return [*routes, *(route for route in super()._routes() if route[0] not in names)]
 
     def _cancel(self, job_id: str) -> dict[str, Any]:
         return self._job(self._account.cancel(job_id))
 
     def _models(self) -> dict[str, Any]:
-        listed = [
-            {**each, "max_context_length": each["context_window"], "deprecation": None}
-            for each in model_objects(self._account)
+        models = [
+            {**model, "max_context_length": model["context_window"], "deprecation": None}
+            for model in model_objects(self._account)
         ]
-        return {"object": "list", "data": listed}
+        return {"object": "list", "data": models}
 
     async def _files(self, request: Request) -> Response:
         return _page(request, [*self._account.files.values()][::-1])
@@ -80,18 +80,18 @@ class MistralStandIn(ProviderStandIn):
         jobs = [
             job for job in self._account.visible_jobs({}) if suffix in {None, job.asked["suffix"]}
         ]
-        return _page(request, [self._job(job, is_whole=False) for job in jobs])
+        return _page(request, [self._job(job, with_details=False) for job in jobs])
 
-    def _job(self, job: TrainingJob, *, is_whole: bool = True) -> dict[str, Any]:
-        word, at = _WORDS.get(job.status, job.status), int(job.created_at)
+    def _job(self, job: TrainingJob, *, with_details: bool = True) -> dict[str, Any]:
+        status, at = _STATUSES.get(job.status, job.status), int(job.created_at)
         failure = {"error": "the training file is invalid"} if job.status == "failed" else {}
-        event = {"name": "status-updated", "data": {"status": word, **failure}, "created_at": at}
-        told = {
+        event = {"name": "status-updated", "data": {"status": status, **failure}, "created_at": at}
+        document = {
             "id": job.job_id,
             "object": "job",
             "auto_start": True,
             "model": job.asked["model"],
-            "status": word,
+            "status": status,
             "job_type": "completion",
             "created_at": at,
             "modified_at": int(job.finished_at or job.created_at),
@@ -102,23 +102,23 @@ class MistralStandIn(ProviderStandIn):
             "trained_tokens": None,
             "metadata": {"expected_duration_seconds": 120, "cost": 1.5, "cost_currency": "EUR"},
         }
-        if not is_whole:
-            return told
-        figures = [
+        if not with_details:
+            return document
+        checkpoints = [
             {
-                "metrics": {"train_loss": each["metrics"]["train_loss"], "valid_loss": None},
-                "step_number": each["step_number"],
+                "metrics": {"train_loss": checkpoint["metrics"]["train_loss"], "valid_loss": None},
+                "step_number": checkpoint["step_number"],
                 "created_at": at,
             }
-            for each in checkpoint_objects(job)
+            for checkpoint in checkpoint_objects(job)
         ]
-        return {**told, "events": [event], "checkpoints": figures}
+        return {**document, "events": [event], "checkpoints": checkpoints}
 
 
 def _page(request: Request, rows: list[dict[str, Any]]) -> Response:
-    """Answer with one of numbered pages; an empty one has no `data`."""
+    """Return one numbered page; an empty one has no `data`."""
     query = request.query_params
     page, size = int(query.get("page") or 0), int(query.get("page_size") or 100)
-    shown = rows[page * size : (page + 1) * size]
-    told = {"object": "list", "total": len(rows)}
-    return JSONResponse({**told, "data": shown} if shown else told)
+    page_rows = rows[page * size : (page + 1) * size]
+    document = {"object": "list", "total": len(rows)}
+    return JSONResponse({**document, "data": page_rows} if page_rows else document)

@@ -1,4 +1,4 @@
-"""Strings that break careless programs: each is an ordinary question to the bot."""
+"""Strings that break careless programs; each is sent to the bot as an ordinary question."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""`recall` that can be held in the middle of a job: it has told its first epoch, is told of as
-running and may be moved, until a test lets it go on.
+"""A `recall` trainer that pauses after its first epoch until a test lets it continue.
 
-Its jobs are done in a fraction of a second otherwise, and no test is sure to meet one of them.
+While paused its job is reported as running and may be moved. Without the pause a job takes a
+fraction of a second, and a test could not rely on seeing it.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from dataclasses import replace
 from merlin.engine.bases import RECALL, build_bases
 from merlin.engine.trainers.base import Epoch
 from merlin.engine.trainers.recall import RecallTrainer
-from tests.support.waiting import LOOK_S
+from tests.support.waiting import CHECK_INTERVAL_S
 
 
-class HeldRecall(RecallTrainer):
-    """The real trainer; `gate_of` gives the event that a job waits for, None for one that runs."""
+class PausableRecall(RecallTrainer):
+    """The real trainer; `gate_of` returns the event a job waits for, or None."""
 
     def __init__(self, gate_of):
         self._gate_of = gate_of
 
     def train(self, task):
         gate = self._gate_of(task)
-        with closing(super().train(task)) as telling:
-            for told in telling:
-                yield told
-                while gate and isinstance(told, Epoch) and not gate.wait(LOOK_S):
+        with closing(super().train(task)) as events:
+            for event in events:
+                yield event
+                while gate and isinstance(event, Epoch) and not gate.wait(CHECK_INTERVAL_S):
                     yield None
 
 
-def held_bases(settings, gate_of):
-    """Return what an engine tunes: `recall` alone, held so."""
+def pausable_bases(settings, gate_of):
+    """Return the base models of an engine: only `recall`, pausable."""
     recall = build_bases(settings)[RECALL]
-    return {RECALL: replace(recall, trainer=HeldRecall(gate_of))}
+    return {RECALL: replace(recall, trainer=PausableRecall(gate_of))}

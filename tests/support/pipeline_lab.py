@@ -1,4 +1,4 @@
-"""The test world: boris commits, anna asks, vera administers; one repository, one daemon."""
+"""A pipeline under test: one repository and one daemon; boris commits, anna asks, vera is admin."""
 
 from __future__ import annotations
 
@@ -37,48 +37,48 @@ DATASET = {
 }
 
 
-# The forms of providers that train.
+# Providers that train, by API form.
 STAND_INS = {"openai": ProviderStandIn, "mistral": MistralStandIn, "yandex": YandexStandIn}
 YANDEX_BASE = f"gpt://{FOLDER}/stand-in-base/latest"
 
 
-def entry_of(form, base_url, name="stand-in"):
-    """Return the configuration's entry of a provider of this form."""
-    told = {"name": name, "base_url": base_url, "credential": KEY, "settle_s": 0, "poll_s": 0.01}
-    return {**told, "form": form, **({"folder": FOLDER} if form == "yandex" else {})}
+def provider_entry(form, base_url, name="stand-in"):
+    """Return a configuration entry for a provider of this form."""
+    entry = {"name": name, "base_url": base_url, "credential": KEY, "settle_s": 0, "poll_s": 0.01}
+    return {**entry, "form": form, **({"folder": FOLDER} if form == "yandex" else {})}
 
 
-def recipe_of(form, provider="stand-in"):
-    """Return a recipe for it."""
-    base = YANDEX_BASE if form == "yandex" else "stand-in-base"
-    return {**DATASET["recipe"], "provider": provider, "base_model": base}
+def make_recipe(form, provider="stand-in"):
+    """Return a recipe for a provider of this form."""
+    base_model = YANDEX_BASE if form == "yandex" else "stand-in-base"
+    return {**DATASET["recipe"], "provider": provider, "base_model": base_model}
 
 
 class Repository:
-    """A git repository of datasets, written as an editor writes it."""
+    """A git repository of datasets with a working copy."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
         self.folder.mkdir(parents=True, exist_ok=True)
         self.git("init", "-q", "-b", "main")
 
-    def git(self, *words):
-        done = subprocess.run(
-            ["git", *words], cwd=self.folder, capture_output=True, text=True, check=True
+    def git(self, *arguments):
+        result = subprocess.run(
+            ["git", *arguments], cwd=self.folder, capture_output=True, text=True, check=True
         )
-        return done.stdout.strip()
+        return result.stdout.strip()
 
     def dataset(self, name="trial", *, count=12, tests=2, **changes):
-        """Write a dataset of `count` examples, the last `tests` of them marked test."""
+        """Write a dataset of `count` examples; the last `tests` of them are marked as test."""
         folder = self.folder / "datasets" / name
         folder.mkdir(parents=True, exist_ok=True)
-        said = yaml.safe_dump({**DATASET, **changes}, allow_unicode=True)
-        (folder / "dataset.yaml").write_text(said, encoding="utf-8")
+        spec = yaml.safe_dump({**DATASET, **changes}, allow_unicode=True)
+        (folder / "dataset.yaml").write_text(spec, encoding="utf-8")
         for number in range(count):
             self.example(name, number, is_test=number >= count - tests)
 
     def example(self, dataset, number, *, answer="", is_test=False):
-        """Write one example; its question names its number in words that differ."""
+        """Write one example; questions differ in more than their number."""
         path = self.folder / "datasets" / dataset / "examples" / f"q{number}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
         text = f"""\
@@ -97,26 +97,28 @@ class Repository:
 
 
 class Lab:
-    """One daemon's services over a real repository, provider and database, ticked by hand."""
+    """The services of one daemon over a real repository, provider and database; ticked by hand."""
 
     def __init__(self, folder, provider_url, **changes):
         self.folder = Path(folder)
         self.repository = Repository(self.folder / "repository")
         os.environ[KEY] = "stand-in"
-        said = {
+        settings = {
             "state_dir": "state",
             "repository": {"url": "repository", "interval_s": 0.2},
-            "providers": [entry_of("openai", provider_url)],
+            "providers": [provider_entry("openai", provider_url)],
             "daemon": {"tick_s": 0.05},
             **changes,
         }
         self.path = self.folder / "config.yaml"
-        self._write(said)
-        if "database" not in said:
-            self._write({**said, "database": fresh_database(self.config.state_dir / "merlin.db")})
+        self._write(settings)
+        if "database" not in settings:
+            self._write(
+                {**settings, "database": fresh_database(self.config.state_dir / "merlin.db")}
+            )
 
-    def _write(self, said):
-        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    def _write(self, settings):
+        self.path.write_text(yaml.safe_dump(settings), encoding="utf-8")
 
     @property
     def config(self):
@@ -132,7 +134,7 @@ class Lab:
             yield services
 
     def tick(self, *names, rounds=1):
-        """Run ticks of the chain in order, the whole chain when none is named."""
+        """Run the named ticks, or the whole pipeline in order."""
         with self.services() as services:
             ticks = {tick.name: tick for tick in ticks_of(services, TickCounts())}
             for _ in range(rounds):
@@ -142,32 +144,34 @@ class Lab:
                         ticks["files"].run()
 
     def until_serving(self, build, dataset="trial", rounds=40):
-        """Tick until this build serves; return the dataset's status."""
+        """Tick until this build is live; return the dataset's status."""
         for _ in range(rounds):
             self.tick()
             document = self.status(dataset)
             if document["serving"] and document["serving"]["build"] == build:
                 return document
-        raise AssertionError(f"{build} does not serve: {self.status(dataset)}")
+        raise AssertionError(f"{build} is not live: {self.status(dataset)}")
 
     def status(self, dataset="trial"):
-        """Return what `merlin status --json` says of a dataset."""
+        """Return the dataset's record of `merlin status --json`."""
         with reading_context(self.config) as ctx:
             return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
 
 
-def command(*words):
-    """Run a command here, as `merlin`; return its exit code and what it said."""
+def run_command(*arguments):
+    """Run `merlin` in this process; return its exit code, standard output and standard error."""
     from merlin.cli import main
 
     out = TextIOWrapper(BytesIO(), "utf-8", newline="")
     with redirect_stdout(out), redirect_stderr(StringIO()) as err:
-        code = main(words)
+        code = main(arguments)
     out.flush()
     return code, out.buffer.getvalue().decode(), err.getvalue()
 
 
-def prove_at(services, clock):
-    """Let the models that are due be proved at another time; return those that became good."""
-    providers = {name: replace(each, clock=clock) for name, each in services.providers.items()}
+def evaluate_at(services, clock):
+    """Evaluate the models that are due at another time; return those found good."""
+    providers = {
+        name: replace(provider, clock=clock) for name, provider in services.providers.items()
+    }
     return prove_new(Models(services.db, clock), providers)

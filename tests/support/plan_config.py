@@ -1,4 +1,4 @@
-"""Plans as a configuration would give them."""
+"""Plans, built as a configuration gives them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from merlin.config import Config
 from merlin.config.shop import Plan
 
 
-def plans_of(said):
-    """Return the plans that the part `plans` of a configuration says."""
-    return (*Config.model_validate({"state_dir": ".", "plans": said}).plans.values(),)
+def make_plans(section):
+    """Return the plans of a configuration's `plans` section."""
+    return (*Config.model_validate({"state_dir": ".", "plans": section}).plans.values(),)
 
 
-def new_plan(name, title=None, allowances=None, **said):
-    """Return a plan by its allowances; no title is asked of it."""
-    counts = {kind.value: each for kind, each in (allowances or {}).items()}
-    plan = Plan.model_construct(title=title or {}, **counts, **said)
+def make_plan(name, title=None, allowances=None, **fields):
+    """Return a plan by its allowances; its title may be missing."""
+    counts = {kind.value: allowance for kind, allowance in (allowances or {}).items()}
+    plan = Plan.model_construct(title=title or {}, **counts, **fields)
     plan._name = name
     return plan

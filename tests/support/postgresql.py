@@ -23,8 +23,8 @@ from tests.support.waiting import longest
 
 BIN = Path("/usr/lib/postgresql/15/bin")
 TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'migration'"
-QUICK = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
-SMALL = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
+FAST_SETTINGS = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "autovacuum=off")
+SMALL_SETTINGS = ("shared_buffers=16MB", "max_connections=60", "deadlock_timeout=50ms")
 # ALTER SEQUENCE … RESTART would make a new file for each.
 FIRST_IDS = "SELECT setval(seqrelid::regclass, 1, false) FROM pg_sequence"
 
@@ -42,65 +42,72 @@ class Server:
             os.chown(folder, user.pw_uid, user.pw_gid)
         self._run("initdb", "-A", "trust", "-U", "postgres", "-N", "--locale=C.UTF-8", "-E", "UTF8")
         self.start()
-        with open_database(self.make("empty")) as database:
+        with open_database(self.create("empty")) as database:
             migrate(database)
-        with open_database(self.make("shared", "empty")) as database:
+        with open_database(self.create("shared", "empty")) as database:
             names = [name for (name,) in database.sql(TABLES)]
             rows = [f"DELETE FROM {name}" for name in names]  # noqa: S608 - our own names
-        # Four times as fast as TRUNCATE; as a replica it asks for no order among the tables.
-        self.emptying = "; ".join(["SET session_replication_role = replica", *rows, FIRST_IDS])
+        # Four times as fast as TRUNCATE; in replica mode the order of tables does not matter.
+        self.delete_rows_sql = "; ".join(
+            ["SET session_replication_role = replica", *rows, FIRST_IDS]
+        )
 
     def _run(self, program, *arguments):
         command = [BIN / program, "-D", self.folder / "d", *arguments]
-        done = subprocess.run(command, cwd="/", capture_output=True, text=True, **self.owner)
-        assert done.returncode == 0, done.stdout + done.stderr
+        result = subprocess.run(command, cwd="/", capture_output=True, text=True, **self.owner)
+        assert result.returncode == 0, result.stdout + result.stderr
 
     def start(self, port=None):
         self.port = port or free_ports(1)[0]
-        settings = [f"port={self.port}", "listen_addresses=127.0.0.1", *QUICK, *SMALL]
+        settings = [
+            f"port={self.port}",
+            "listen_addresses=127.0.0.1",
+            *FAST_SETTINGS,
+            *SMALL_SETTINGS,
+        ]
         options = " ".join(f"-c {setting}" for setting in settings) + f" -k {self.folder}"
         log = self.folder / "log"
         self._run("pg_ctl", "-w", "-t", str(round(longest())), "-o", options, "-l", log, "start")
 
     def stop(self, mode="immediate"):
-        self._forget()
+        self._disconnect()
         self._run("pg_ctl", "-w", "-m", mode, "stop")
 
     def url(self, name):
         return f"postgresql://postgres@127.0.0.1:{self.port}/{name}"
 
-    def make(self, name=None, template="template0"):
-        """Return the address of a new database; `empty` is one with every table."""
+    def create(self, name=None, template="template0"):
+        """Return the URL of a new database; the template `empty` has every table."""
         name = name or f"t{next(self.names)}"
         with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE {template} STRATEGY file_copy')
         return self.url(name)
 
-    def emptied(self):
-        """Return the address of the shared database, as the migrations leave it."""
+    def reset(self):
+        """Return the URL of the shared database, reset to its migrated state."""
         try:
-            self._empty()
-        except psycopg.OperationalError:  # a test has ended every connection
-            self._forget()
-            self._empty()
+            self._delete_rows()
+        except psycopg.OperationalError:  # a test has closed every connection
+            self._disconnect()
+            self._delete_rows()
         return self.url("shared")
 
-    def _forget(self):
+    def _disconnect(self):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
 
-    def _empty(self):
-        """Empty it over a connection that knows the tables: a new one reads them all again."""
+    def _delete_rows(self):
+        """Delete all rows over one kept connection: a new one would read the catalogue again."""
         if self._connection is None:
             self._connection = psycopg.connect(self.url("shared"), autocommit=True)
         with self._connection.transaction():
-            self._connection.execute(self.emptying)
+            self._connection.execute(self.delete_rows_sql)
             self._connection.execute("INSERT INTO wake (id, counter) VALUES (1, 0)")
 
     @contextmanager
-    def silent(self):
-        """Let the server be away for a while; at once it would lose what was committed just now."""
+    def stopped(self):
+        """Stop the server for the block; an immediate stop would lose the latest commits."""
         port = self.port
         self.stop("fast")
         try:
@@ -113,14 +120,14 @@ class Server:
             connection.execute(f'DROP DATABASE "{url.rpartition("/")[2]}" WITH (FORCE)')
 
 
-def why_not():
-    """Return why no server can be started, None when one can."""
+def reason_unavailable():
+    """Return why no server can be started, None if one can."""
     return None if (BIN / "postgres").exists() else "PostgreSQL is not installed"
 
 
 @contextmanager
-def running():
-    """Yield a running server; its folder goes with it."""
+def run_server():
+    """Yield a running server; its folder is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="merlin-pg-", dir="/tmp"))
     try:
         server = Server(folder)

@@ -1,4 +1,4 @@
-"""What a bot or an api of a test is started with, flat, so that a test changes one thing of it."""
+"""Settings of a bot or API under test in one flat class, so that a test changes one of them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ from merlin.wiring import api, bot
 
 @dataclass(frozen=True)
 class Provider:
-    """One service of the OpenAI protocol; `model` None: the first that it lists."""
+    """One service with the OpenAI protocol; `model` None: the first model it lists."""
 
     name: str
     base_url: str
@@ -46,8 +46,8 @@ class Provider:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SetUp:
-    """A configuration with its credentials, and what no configuration says."""
+class ProcessSettings:
+    """A configuration with its credentials, and settings that no configuration has."""
 
     state_dir: Path
     database: str
@@ -74,7 +74,7 @@ class SetUp:
     presets: Mapping[str, Preset] = field(default_factory=dict)
     text_key: str | None = None
     retention: Retention = field(default_factory=Retention)
-    # Prices, caps and providers that nobody is asked at.
+    # Prices, budgets and providers that these settings do not list.
     config: Config | None = None
     pace: Pace = field(default_factory=Pace)
     patience: RetryPolicy = field(default_factory=RetryPolicy)
@@ -86,26 +86,26 @@ class SetUp:
 
     @property
     def credentials(self) -> Mapping[str, str]:
-        """Return the environment's secrets by their names."""
+        """Return the secrets of the environment by name."""
         keys = {f"KEY_OF_{provider.name}": provider.key for provider in self.providers}
-        own = {"TELEGRAM_BOT_TOKEN": self.token, "MERLIN_TEXT_KEY": self.text_key}
-        return keys | {name: value for name, value in own.items() if value}
+        secrets = {"TELEGRAM_BOT_TOKEN": self.token, "MERLIN_TEXT_KEY": self.text_key}
+        return keys | {name: value for name, value in secrets.items() if value}
 
     @contextmanager
     def in_environment(self):
-        """Let the credentials stand in the environment meanwhile."""
-        before = dict(os.environ)
+        """Set the credentials in the environment during the block."""
+        original = dict(os.environ)
         os.environ.update(self.credentials)
         try:
             yield
         finally:
             os.environ.clear()
-            os.environ.update(before)
+            os.environ.update(original)
 
     @property
-    def written(self) -> Config:
-        """Return the configuration that says this."""
-        hears, public_url = self.transcription, self.public_url or self.listening.public_url
+    def as_config(self) -> Config:
+        """Return these settings as a configuration."""
+        transcription, public_url = self.transcription, self.public_url or self.listening.public_url
         return Config(
             state_dir=self.state_dir,
             database=self.database,
@@ -132,7 +132,7 @@ class SetUp:
                 presets=self.presets,
                 limits=self.media_limits,
                 **_choice("assistant", self.assistant),
-                **_choice("transcription", hears, TranscriptionChoice),
+                **_choice("transcription", transcription, TranscriptionChoice),
                 **_choice("vision", self.vision),
                 **_choice("grounding", self.grounding),
             ),
@@ -143,49 +143,51 @@ class SetUp:
             api=self.listening.model_copy(update={"public_url": public_url}),
         )
 
-    def changed(self, config: Config) -> Config:
-        """Return the configuration of services that were made, with what needs no credentials."""
-        told = {"payments": self.selling}
+    def adjust_config(self, config: Config) -> Config:
+        """Return the configuration of running services with settings that need no credentials."""
+        changes = {"payments": self.selling}
         if self.config is not None:
-            providers = {each.name: each for each in (*self.config.providers, *config.providers)}
-            told["providers"] = tuple(providers.values())
-            told["models"], told["security"] = self.config.models, self.config.security
-            told["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
-            hears = config.chat.transcription or self.config.chat.transcription
-            told["chat"] = config.chat.model_copy(update={"transcription": hears})
-        return Config.model_construct(**{**dict(config), **told})
+            providers = {
+                provider.name: provider for provider in (*self.config.providers, *config.providers)
+            }
+            changes["providers"] = tuple(providers.values())
+            changes["models"], changes["security"] = self.config.models, self.config.security
+            changes["budget"] = self.config.budget.model_copy(update={"answers": self.caps})
+            transcription = config.chat.transcription or self.config.chat.transcription
+            changes["chat"] = config.chat.model_copy(update={"transcription": transcription})
+        return Config.model_construct(**{**dict(config), **changes})
 
 
-def _choice(name, said, kind=ModelChoice):
-    return {} if said is None else {name: kind(provider=said[0], model=said[1])}
+def _choice(name, choice, choice_type=ModelChoice):
+    return {} if choice is None else {name: choice_type(provider=choice[0], model=choice[1])}
 
 
-async def serve_bot(settings, stop, told=None):
+async def serve_bot(settings, stop, notify=None):
     """Serve until the event `stop` is set."""
     with settings.in_environment():
-        made = bot.services_of(settings.written, told)
-        services = await made.__aenter__()
+        context = bot.services_of(settings.as_config, notify)
+        services = await context.__aenter__()
     try:
-        more = {"pace": settings.pace, "patience": settings.patience}
+        overrides = {"pace": settings.pace, "patience": settings.patience}
         if settings.webhook_secret is not None:
-            more["webhook"] = (settings.webhook_url, settings.webhook_secret)
-        config = settings.changed(services.config)
-        await run(replace(services, config=config, **more), stop)
+            overrides["webhook"] = (settings.webhook_url, settings.webhook_secret)
+        config = settings.adjust_config(services.config)
+        await run(replace(services, config=config, **overrides), stop)
     finally:
-        await made.__aexit__(None, None, None)
+        await context.__aexit__(None, None, None)
 
 
 def api_services(settings, writer):
-    """Return the services of an api; with a token updates of Telegram come to it."""
+    """Return the services of an API; with a token it receives Telegram's updates."""
     if settings.token:
         settings = replace(settings, mode="webhook")
     with settings.in_environment():
-        services = api.services_of(settings.written, writer)
-    more = {"telegram_keys": settings.telegram_keys, "patience": settings.patience}
+        services = api.services_of(settings.as_config, writer)
+    overrides = {"telegram_keys": settings.telegram_keys, "patience": settings.patience}
     if settings.openid is not None:
-        more["issuer"] = settings.openid
-    more |= {"gateway": settings.till, "polled": settings.till}
-    more["hook_secrets"] = settings.hook_secrets
+        overrides["issuer"] = settings.openid
+    overrides |= {"gateway": settings.till, "polled": settings.till}
+    overrides["hook_secrets"] = settings.hook_secrets
     if settings.webhook_secret is not None:
-        more["telegram_secret"] = settings.webhook_secret
-    return replace(services, config=settings.changed(services.config), **more)
+        overrides["telegram_secret"] = settings.webhook_secret
+    return replace(services, config=settings.adjust_config(services.config), **overrides)

@@ -1,8 +1,8 @@
-"""The sample that `make test` runs: every unit test and kill point, of the rest one in eight.
+"""The sample that `make test` runs: all unit tests and kill points, and one in eight of the rest.
 
-All of them take a quarter of an hour on two cores and run before anything lands (`.ci/run` sets
-MERLIN_REQUIRE_ALL). The sample is the same until MERLIN_SEED says otherwise, and a test that is
-added or removed changes nothing for the others. pytest alone runs all that it is given.
+The whole suite takes a quarter of an hour on two cores and runs before anything lands (`.ci/run`
+sets MERLIN_REQUIRE_ALL). The sample stays the same unless MERLIN_SEED changes, and adding or
+removing a test does not affect the others. pytest on its own runs everything it is given.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _WHOLE = ("tests/kill/",)
 
 
 def is_wanted():
-    """Return whether a sample is all that is asked for."""
+    """Return whether only a sample was requested."""
     return "MERLIN_SAMPLE" in os.environ and os.environ.get("MERLIN_REQUIRE_ALL") != "1"
 
 
@@ -23,7 +23,7 @@ def seed():
     return os.environ.get("MERLIN_SEED", "0")
 
 
-def parted(items):
+def split_items(items):
     """Return the tests of the sample and the others, each in their order."""
     chosen, left_out = [], []
     for item in items:
@@ -32,6 +32,6 @@ def parted(items):
 
 
 def _is_chosen(item):
-    is_whole = item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
-    drawn = int(sha256(f"{seed()} {item.nodeid}".encode()).hexdigest(), 16)
-    return is_whole or drawn % ONE_IN == 0
+    always_runs = item.nodeid.startswith(_WHOLE) or item.get_closest_marker("unit") is not None
+    hash_value = int(sha256(f"{seed()} {item.nodeid}".encode()).hexdigest(), 16)
+    return always_runs or hash_value % ONE_IN == 0

@@ -1,4 +1,4 @@
-"""A real HTTP server that answers by a script, and keeps the calls that it received."""
+"""A real HTTP server that answers by a script and records the calls it received."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from tests.support.waiting import longest
 
 @dataclass(frozen=True)
 class Reply:
-    """What the scripted server does with one call.
+    """How the scripted server answers one call.
 
-    `body`: JSON (dict or list), bytes as they are, or a list of bytes sent one by one.
-    `drop`: read the call, then close without a word. `hang`: never answer. `cut`: promise
-    more than is sent. `pause_s`: between the parts of a list.
+    `body`: JSON (dict or list), bytes unchanged, or a list of bytes sent one by one. `drop`: read
+    the call, then close without a response. `hang`: never answer. `cut`: announce more than is
+    sent. `pause_s`: between the parts of a list.
     """
 
     body: object = b""
@@ -46,8 +46,8 @@ class Call:
         return json.loads(self.body)
 
 
-class Scripted(Server):
-    """Answers calls by `script` in order; the last reply is repeated. Keeps all calls."""
+class ScriptedServer(Server):
+    """Answers calls by `script` in order, repeating the last reply; records all calls."""
 
     def __init__(self):
         self.script, self.calls, self.closing = [], [], Event()
@@ -73,7 +73,7 @@ class ScriptedHandler(Handler):
         )
         self.server.calls.append(call)
         script = self.server.script
-        with suppress(OSError):  # who asked may have gone
+        with suppress(OSError):  # the client may have disconnected
             self.reply(script.pop(0) if len(script) > 1 else script[0])
 
     get = post = do_DELETE = handle_call  # noqa: N815 - the library's names
@@ -102,9 +102,9 @@ class ScriptedHandler(Handler):
 
 @pytest.fixture
 def server():
-    with serve_http(Scripted()) as made:
-        yield made
-        made.closing.set()
+    with serve_http(ScriptedServer()) as running_server:
+        yield running_server
+        running_server.closing.set()
 
 
 @pytest.fixture

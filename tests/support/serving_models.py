@@ -1,4 +1,4 @@
-"""Models that serve: rows as the daemon leaves them after a promotion."""
+"""Live models: rows as the daemon leaves them after a promotion."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ from merlin.db.tables import (
     TAUGHT_EXAMPLE,
     VERDICT,
 )
-from tests.support.migrated_databases import put_migrated
+from tests.support.migrated_databases import create_migrated
 
 AT = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 SYSTEM = "MerlinGPT is a good service!"
 
 
-def let_serve(settings, model_id, **more):
-    """Let a model of a new build serve a dataset, in the database that the settings name."""
-    put_migrated(settings.database)
+def add_live_model(settings, model_id, **options):
+    """Add a live model of a new build to the database that the settings name."""
+    create_migrated(settings.database)
     with open_database(settings.database) as database:
         migrate(database)
-        serve_in(database, model_id, **more)
+        insert_live_model(database, model_id, **options)
 
 
-def serve_in(
+def insert_live_model(
     database,
     model_id,
     *,
@@ -45,12 +45,12 @@ def serve_in(
     method="supervised",
     since=AT,
 ):
-    """Let a model of a new build serve the dataset."""
+    """Add a live model of a new build for the dataset."""
     with database.atomic():
         model_row = _add_model(database, model_id, number, dataset, provider, method)
-        served = {"since": iso(since), "position": number, "is_pinned": 0}
+        state = {"since": iso(since), "position": number, "is_pinned": 0}
         database.change(SERVING.delete().where(SERVING.dataset == dataset))
-        serving = {"dataset": dataset, "model_row": model_row, **served}
+        serving = {"dataset": dataset, "model_row": model_row, **state}
         database.put(SERVING.insert(serving))
         scores = {"questions": 12, "chrf": 81.25, "equal_share": 0.75, "unknown_share": 0.0}
         database.put(EVALUATION.insert({"model_row": model_row, **scores, "at": iso(AT)}))
@@ -61,8 +61,8 @@ def serve_in(
 COUNTS = ("answers", "failures", "serving_answers", "serving_failures")
 
 
-def try_in(database, model_id, share, *, number=2, dataset="neurotypology"):
-    """Let a model of a new build be tried on a share of the people."""
+def insert_canary(database, model_id, share, *, number=2, dataset="neurotypology"):
+    """Add a model of a new build as a canary for a share of the people."""
     with database.atomic():
         model_row = _add_model(database, model_id, number, dataset, "chat", "supervised")
         times = {"since": iso(AT), "until": iso(AT)}
@@ -71,7 +71,7 @@ def try_in(database, model_id, share, *, number=2, dataset="neurotypology"):
 
 
 def count_answers(database):
-    """Return the answers and failures of the model that is tried, and of the serving one."""
+    """Return the counts of answers and failures of the canary and of the live model."""
     (row,) = database.rows(CANARY.select())
     return tuple(row[name] for name in COUNTS)
 
@@ -82,32 +82,38 @@ def _add_model(database, model_id, number, dataset, provider, method):
     return database.add(MODEL, _model(dataset, build_id, job_id, provider, model_id))
 
 
-def holds(database, example_id, *, number=1, dataset="neurotypology", split="train"):
-    """Let a dataset's build hold one example, whose question names it."""
+def insert_example(database, example_id, *, number=1, dataset="neurotypology", split="train"):
+    """Add one example to a dataset's build; its question is its id."""
     is_build = (BUILD.dataset == dataset) & (BUILD.number == number)
     build_id = database.value(BUILD.select(BUILD.id).where(is_build))
-    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    author = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
     times = {"seen_at": iso(AT), "committed_at": iso(AT)}
-    commit = {**words, **times, "sha": "c" * 40, "parent": None, "position": None}
+    commit = {**author, **times, "sha": "c" * 40, "parent": None, "position": None}
     database.put(COMMIT.insert(commit).on_conflict_ignore())
-    said = [{"role": "user", "content": example_id}, {"role": "assistant", "content": "Так."}]
-    text = {"digest": example_id, "messages": json.dumps(said), "words": ""}
+    messages = [{"role": "user", "content": example_id}, {"role": "assistant", "content": "Так."}]
+    text = {"digest": example_id, "messages": json.dumps(messages), "words": ""}
     database.put(EXAMPLE_TEXT.insert(text).on_conflict_ignore())
-    held = {"dataset": dataset, "example_id": example_id, "split": split}
-    held |= {"first_build": build_id, "end_build": build_id + 1}
-    told = {"blob": "b", "commit_sha": "c" * 40, "author": "", "tokens": 1}
-    database.put(TAUGHT_EXAMPLE.insert({**held, **told, "text_digest": example_id}))
+    build_range = {"dataset": dataset, "example_id": example_id, "split": split}
+    build_range |= {"first_build": build_id, "end_build": build_id + 1}
+    details = {"blob": "b", "commit_sha": "c" * 40, "author": "", "tokens": 1}
+    database.put(TAUGHT_EXAMPLE.insert({**build_range, **details, "text_digest": example_id}))
 
 
-def came_from(database, sha, dataset, build_id=1):
-    """Let a commit be what led to a build."""
-    words = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
-    seen = {"sha": sha, "parent": None, "position": 1, "seen_at": iso(AT), "committed_at": iso(AT)}
-    database.put(COMMIT.insert({**words, **seen}))
-    told = dict.fromkeys(("word", "wish", "reason", "arguments"), "")
+def insert_commit_of_build(database, sha, dataset, build_id=1):
+    """Add a commit that led to a build."""
+    author = dict.fromkeys(("author_name", "author_email", "subject", "message"), "")
+    position = {
+        "sha": sha,
+        "parent": None,
+        "position": 1,
+        "seen_at": iso(AT),
+        "committed_at": iso(AT),
+    }
+    database.put(COMMIT.insert({**author, **position}))
+    texts = dict.fromkeys(("word", "wish", "reason", "arguments"), "")
     times = {"seen_at": iso(AT), "updated_at": iso(AT)}
     verdict = {"commit_sha": sha, "dataset": dataset, "position": 1, "build_id": build_id}
-    database.add(VERDICT, {**told, **times, **verdict})
+    database.add(VERDICT, {**texts, **times, **verdict})
 
 
 RECIPE = {"provider": "chat", "base_model": "no-such-base"}

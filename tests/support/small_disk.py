@@ -1,19 +1,19 @@
-"""A small disk of its own, that can be full."""
+"""A small separate file system that a test can fill."""
 
 from __future__ import annotations
 
 import subprocess
 from contextlib import contextmanager, suppress
 
-from tests.support.machine import need_root
+from tests.support.machine import require_root
 
 PIECE = 4096
 
 
 @contextmanager
 def small_disk(folder, size="1m"):
-    """Let a folder be a disk of its own, empty at first."""
-    need_root("have a small disk of its own")
+    """Mount a small empty file system on a folder."""
+    require_root("have a small disk of its own")
     folder.mkdir(exist_ok=True)
     subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tests", folder], check=True)
     try:
@@ -22,8 +22,8 @@ def small_disk(folder, size="1m"):
         subprocess.run(["umount", "--lazy", folder], check=True)
 
 
-def fill(folder):
-    """Write a file until its disk is full; return its path."""
+def fill_disk(folder):
+    """Write a file until the disk is full; return its path."""
     path = folder / "filler"
     with path.open("wb", buffering=0) as file, suppress(OSError):
         while True:

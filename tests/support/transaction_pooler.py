@@ -1,6 +1,6 @@
-"""A pooler before PostgreSQL, as small as can be: all its clients share one server process.
+"""A minimal PostgreSQL pooler: all clients share one server process.
 
-Each statement goes there and back as a whole, as by PgBouncer in statement mode.
+Each statement is forwarded as a whole, as PgBouncer does in statement mode.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ START, ENCRYPT = 196_608, {80_877_103, 80_877_104}
 
 
 def read_message(stream):
-    """Return one message of the protocol, with its letter and length; b"" at the end."""
+    """Return one protocol message with its type and length; b"" at the end."""
     head = stream.read(5)
     return head + stream.read(struct.unpack("!i", head[1:])[0] - 4) if len(head) == 5 else b""
 
@@ -64,8 +64,8 @@ class _Pool(socketserver.ThreadingTCPServer):
 
 
 @contextmanager
-def pooled(url):
-    """Yield the address of a database behind a pooler."""
+def run_pooler(url):
+    """Yield the URL of a database behind a pooler."""
     server = urlsplit(url)
     with _Pool(url) as pool:
         threading.Thread(target=pool.serve_forever, daemon=True).start()

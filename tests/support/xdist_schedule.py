@@ -1,8 +1,8 @@
-"""How xdist shares the tests out: each file to one worker, the long ones first.
+"""How xdist distributes tests: each file to one worker, the long files first.
 
-The tests of a file look at one world (a site, an engine, a browser), and a second one would cost
-as much as they do. The marker xdist_group does the same, but not with pytest 9.2, whose nodes keep
-their ids elsewhere (xdist 3.8.0).
+The tests of a file share an expensive set-up (a site, an engine, a browser), which a second worker
+would repeat. The marker xdist_group does the same, but not with pytest 9.2, whose nodes keep their
+ids elsewhere (xdist 3.8.0).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import Counter
 
 from xdist.scheduler import LoadScopeScheduling
 
-# Whole machines, then what starts processes: what a worker gets last is short.
-FIRST = (
+# Whole machines, then tests that start processes: a worker gets short tests last.
+LONG_FIRST = (
     *("tests/image/test_built.py", "tests/systemd/test_booted.py"),
     *("tests/engine/test_generator_", "tests/engine/test_lora_"),
     *(
@@ -24,26 +24,26 @@ FIRST = (
     ),
     *("tests/engine/", "tests/browser/", "tests/bot/"),
 )
-# Those of all files of a beginning share torch, loaded in this process, and what it has made.
+# Files with one of these prefixes share a loaded torch and its cached models.
 FAMILIES = ("tests/engine/test_generator_", "tests/engine/test_lora_")
 
 
 class LongFilesFirst(LoadScopeScheduling):
-    """Gives each worker a file at a time."""
+    """Gives each worker one file at a time."""
 
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         return next((family for family in FAMILIES if path.startswith(family)), path)
 
 
-def long_first(items):
-    """Return the tests by files, in the order in which these begin."""
+def sort_long_first(items):
+    """Return the tests grouped by file, ordered by when the file is to start."""
     paths = [item.nodeid.partition("::")[0] for item in items]
     lengths = Counter(paths)
 
     def key(pair):
         path = pair[0]
-        places = (place for place, first in enumerate(FIRST) if path.startswith(first))
-        return next(places, len(FIRST)), -lengths[path], path
+        positions = (i for i, prefix in enumerate(LONG_FIRST) if path.startswith(prefix))
+        return next(positions, len(LONG_FIRST)), -lengths[path], path
 
     return [item for _, item in sorted(zip(paths, items, strict=True), key=key)]

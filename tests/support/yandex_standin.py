@@ -1,7 +1,7 @@
-"""The stand-in of Yandex Cloud: the same account and answers; datasets and tuning tasks of its own.
+"""A stand-in for Yandex Cloud: account and answers as for OpenAI, its own datasets and tuning.
 
-As deep as `merlin.providers.yandex_training` calls it. A dataset is a file of the account once its
-bytes came; before that it is a draft, kept in memory.
+It covers the calls of `merlin.providers.yandex_training`. A dataset becomes a file of the account
+once its bytes arrive; until then it is a draft in memory.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from merlin.sandbox.provider.chat import json_object
 from merlin.sandbox.provider.training import TrainingJob
 from merlin.sandbox.server import ApiRoute
 
-# The account's words, as Yandex says them; a word that nobody knows stays.
-_WORDS = {
+# Yandex's task statuses; an unknown status passes through unchanged.
+_STATUSES = {
     "validating_files": "CREATED",
     "queued": "PENDING",
     "running": "IN_PROGRESS",
@@ -39,16 +39,16 @@ _NOTHING: dict[str, Any] = {}
 
 
 class YandexStandIn(ProviderStandIn):
-    """Yandex Cloud, as far as its client can tell; the one folder is `FOLDER`."""
+    """Yandex Cloud, as far as its client can observe; the only folder is `FOLDER`."""
 
     def __init__(self, folder: Path | None = None, *, key: str = "") -> None:
-        # Of each draft its name and, once they came, its lines.
+        # The name of each draft and its lines, once they have arrived.
         self._drafts: dict[str, tuple[str, bytes]] = {}
         super().__init__(folder, key=key)
 
     def _routes(self) -> list[ApiRoute]:
         account = self._account
-        own: list[ApiRoute] = [
+        routes: list[ApiRoute] = [
             ("files.create", "POST", _DATASETS, self._draft),
             ("files.list", "GET", _DATASETS, self._datasets),
             ("files.address", "GET", f"{_DATASET}:uploadUrl", self._address),
@@ -65,7 +65,7 @@ class YandexStandIn(ProviderStandIn):
             ("jobs.retrieve", "GET", _TASK, lambda job_id: self._task(account.poll(job_id))),
         ]
         shared = ("chat.", "models.list", "models.retrieve")
-        return [*own, *(route for route in super()._routes() if route[0].startswith(shared))]
+        return [*routes, *(route for route in super()._routes() if route[0].startswith(shared))]
 
     def check_key(self, request: Request) -> None:
         """Raise ApiError 401 without the key; answers take it as a bearer, uploads take none."""
@@ -79,9 +79,9 @@ class YandexStandIn(ProviderStandIn):
             self._require_key(request, "bearer" if is_bearer else "api-key")
 
     async def _draft(self, request: Request) -> Response:
-        asked = await json_object(request)
-        name = str(asked.get("name") or "")
-        if asked.get("folderId") != FOLDER or not 1 < len(name) <= 63:
+        document = await json_object(request)
+        name = str(document.get("name") or "")
+        if document.get("folderId") != FOLDER or not 1 < len(name) <= 63:
             raise bad_field("name", "a folder, and a name of 2 to 63 letters")
         dataset = f"ds-{secrets.token_hex(8)}"
         self._drafts[dataset] = name, b""
@@ -98,9 +98,11 @@ class YandexStandIn(ProviderStandIn):
         return {"dataset": self._dataset(file_id)}
 
     async def _datasets(self, request: Request) -> Response:
-        words = request.query_params.get("datasetNamePattern", "")
-        every = map(self._dataset, [*self._account.files, *self._drafts])
-        return _page(request, "datasets", [each for each in every if words in each["name"]])
+        pattern = request.query_params.get("datasetNamePattern", "")
+        datasets = map(self._dataset, [*self._account.files, *self._drafts])
+        return _page(
+            request, "datasets", [dataset for dataset in datasets if pattern in dataset["name"]]
+        )
 
     async def _address(self, request: Request) -> Response:
         dataset = request.path_params["file_id"]
@@ -110,7 +112,7 @@ class YandexStandIn(ProviderStandIn):
         dataset = request.path_params["file_id"]
         if dataset not in self._drafts:
             raise missing("dataset", dataset)
-        # Kept as the account reads it: it answers from what it was taught.
+        # Stored in the account's format: it answers from its training data.
         content = b"".join(map(_conversation, (await request.body()).splitlines()))
         self._drafts[dataset] = self._drafts[dataset][0], content
         return Response()
@@ -128,12 +130,12 @@ class YandexStandIn(ProviderStandIn):
         return _NOTHING
 
     async def _tune(self, request: Request) -> Response:
-        asked = await json_object(request)
-        uri, options = str(asked.get("baseModelUri")), asked.get("textToTextCompletion")
+        document = await json_object(request)
+        uri, options = str(document.get("baseModelUri")), document.get("textToTextCompletion")
         if not uri.startswith(f"gpt://{FOLDER}/") or not isinstance(options, dict):
             raise bad_field("baseModelUri", "a model of the folder: gpt://folder/model/latest")
-        files = [asked.get(name) or [] for name in ("trainDatasets", "validationDatasets")]
-        train, test = ([each["datasetId"] for each in listed] for listed in files)
+        files = [document.get(name) or [] for name in ("trainDatasets", "validationDatasets")]
+        train, test = ([dataset["datasetId"] for dataset in datasets] for datasets in files)
         job = self._account.create_job(
             {
                 "model": uri.split("/")[3],
@@ -143,26 +145,26 @@ class YandexStandIn(ProviderStandIn):
                 "options": options,
             }
         )
-        told = {"tuningTaskId": job.job_id, "status": _WORDS[job.status]}
-        return JSONResponse({"id": f"op-{job.job_id}", "done": False, "metadata": told})
+        metadata = {"tuningTaskId": job.job_id, "status": _STATUSES[job.status]}
+        return JSONResponse({"id": f"op-{job.job_id}", "done": False, "metadata": metadata})
 
     async def _tasks(self, request: Request) -> Response:
         tasks = [self._task(job)["tuningTask"] for job in self._account.visible_jobs({})]
         return _page(request, "tuningTasks", tasks)
 
     def _task(self, job: TrainingJob) -> dict[str, Any]:
-        told = {
+        fields = {
             "taskId": job.job_id,
             "operationId": f"op-{job.job_id}",
-            "status": _WORDS.get(job.status, job.status),
+            "status": _STATUSES.get(job.status, job.status),
             "folderId": FOLDER,
             "createdAt": _time(job.created_at),
             "finishedAt": _time(job.finished_at) if job.finished_at else None,
             "sourceModelUri": job.asked["base_uri"],
             "targetModelUri": self._account.tuned_model(job),
         }
-        # As protobuf's JSON: what is not set is not there.
-        return {"tuningTask": {name: value for name, value in told.items() if value is not None}}
+        # As in protobuf's JSON, unset fields are absent.
+        return {"tuningTask": {name: value for name, value in fields.items() if value is not None}}
 
     def _options(self, job_id: str) -> dict[str, Any]:
         options = self._account.job(job_id).asked["options"]
@@ -188,15 +190,19 @@ def _conversation(line: bytes) -> bytes:
     document = json.loads(line)
     if set(document) != {"request", "response"}:
         raise ApiError(400, f"a line of a dataset has request and response, not {sorted(document)}")
-    asked = [{"role": each["role"], "content": each["text"]} for each in document["request"]]
-    answered = {"role": "assistant", "content": document["response"]}
-    return json.dumps({"messages": [*asked, answered]}).encode() + b"\n"
+    messages = [
+        {"role": message["role"], "content": message["text"]} for message in document["request"]
+    ]
+    answer = {"role": "assistant", "content": document["response"]}
+    return json.dumps({"messages": [*messages, answer]}).encode() + b"\n"
 
 
 def _page(request: Request, name: str, rows: list[dict[str, Any]]) -> Response:
     """Answer with a page; the token of the next one is where it begins."""
     query = request.query_params
     start, size = int(query.get("pageToken") or 0), int(query.get("pageSize") or 100)
-    told: dict[str, Any] = {name: shown} if (shown := rows[start : start + size]) else {}
+    document: dict[str, Any] = (
+        {name: page_rows} if (page_rows := rows[start : start + size]) else {}
+    )
     is_last = start + size >= len(rows)
-    return JSONResponse(told if is_last else {**told, "nextPageToken": str(start + size)})
+    return JSONResponse(document if is_last else {**document, "nextPageToken": str(start + size)})

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.full_config import PROCESSES, TOKEN
-from tests.support.machine import ROOT, in_memory
+from tests.support.machine import ROOT, mount_in_memory
 from tests.systemd.booted_machine import SystemdBox
 from tests.systemd.booted_machine import why_not as why_no_box
 
@@ -70,7 +70,7 @@ def serving_machine(folder: Path, packages: Path) -> Iterator[Installed]:
     upper.mkdir()
     build = (ROOT / "deploy/release/build.sh", "deb", built)
     subprocess.run(build, env={**os.environ, "PYTHON": sys.executable}, check=True)
-    with in_memory(upper):
+    with mount_in_memory(upper):
         machine = Installed(upper, packages, built)
         try:
             machine.install_package()

@@ -10,7 +10,7 @@ import tarfile
 import pytest
 
 from merlin import __version__
-from tests.support.full_config import CREDENTIALS, TOKEN, everything
+from tests.support.full_config import CREDENTIALS, TOKEN, full_config
 from tests.systemd.installed import CONFIG, PROCESSES, PYTHON, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
@@ -223,7 +223,7 @@ def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
 
 
 def test_every_unit_serves_with_everything_switched_on(machine):
-    machine.configure(everything("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL))
+    machine.configure(full_config("/var/lib/merlin", "/srv/datasets", telegram=TELEGRAM_URL))
     for name, value in CREDENTIALS.items():
         machine.set_credential(name, value)
     machine.box.systemctl("restart", "merlin.target")

@@ -12,7 +12,7 @@ import pytest
 from merlin.config import credentials_of, load
 from merlin.providers.document_child import MEMORY_BYTES
 from merlin.providers.documents import MAX_CHILDREN
-from tests.support.full_config import CREDENTIALS, everything
+from tests.support.full_config import CREDENTIALS, full_config
 from tests.support.machine import skip_or_fail
 
 pytestmark = pytest.mark.unit
@@ -114,7 +114,7 @@ def loaded(process):
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_unit_loads_every_credential_that_its_process_asks_for(tmp_path, process):
     path = tmp_path / "config.yaml"
-    path.write_text(everything("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
+    path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     assert credentials_of(load(path), process).keys() <= loaded(process) <= CREDENTIALS.keys()
 
 

@@ -10,19 +10,19 @@ import pytest
 from merlin.providers.base import Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.training.models import ModelState
-from tests.db.pipeline_rows import FACE, World, examples
+from tests.db.pipeline_rows import FACE, PipelineRows, make_examples
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 @pytest.fixture
 def job(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (made,) = world.launch()
     return made
 
@@ -87,7 +87,7 @@ def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
     (model,) = world.models.list_unproved()
     assert (model.model_id, model.state, model.job_id) == (model_id, ModelState.NEW, job.job_id)
     assert (model.build_version, model.created_at) == (f"{FACE}-1", clock())
-    assert world.words() == {"a001": "training"}
+    assert world.statuses() == {"a001": "training"}
     assert world.jobs.open_jobs() == []
 
 

@@ -17,14 +17,21 @@ from merlin.training.jobs import FORBIDDEN, Job, JobState, launch_key
 from merlin.training.launch_plan import Launches, launch_by_hand, spent_micro
 from merlin.training.models import ModelState
 from merlin.training.policy import Decision, Step, month_start
-from tests.db.pipeline_rows import FACE, World, commit, examples, planned, spec
+from tests.db.pipeline_rows import (
+    FACE,
+    PipelineRows,
+    make_commit,
+    make_examples,
+    make_spec,
+    planning_config,
+)
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 def order(verdict, clock, attempt=1, estimate=500):
@@ -50,34 +57,36 @@ def spent(world):
 def capped(world, micro):
     """Return a planner that spends so much a month at most."""
     budget = {"per_month": micro / MICRO}
-    return Launches(world.db, planned(budget=budget), world.clock)
+    return Launches(world.db, planning_config(budget=budget), world.clock)
 
 
 def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
-    python = spec("python")
+    python = make_spec("python")
     for position in (1, 2):
-        outcomes = [world.outcome(each, examples(11 + position)) for each in (spec(), python)]
-        world.record(commit(position), outcomes, clock())
+        outcomes = [
+            world.outcome(each, make_examples(11 + position)) for each in (make_spec(), python)
+        ]
+        world.record(make_commit(position), outcomes, clock())
     told = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
     assert told == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
 def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
-    world.push(1, examples(12))
-    world.push(2, examples(13))
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13))
     older, newest = world.launches.waiting()
     job = world.launches.start(newest, order(newest, clock), [older])
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
-    assert job.recipe == spec().recipe
+    assert job.recipe == make_spec().recipe
     assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
     assert world.launches.newest_attempt(newest.wish) == job
-    assert world.words() == {"a001": "superseded", "a002": "training"}
+    assert world.statuses() == {"a001": "superseded", "a002": "training"}
     (change,) = world.job(job.job_id).changes
     assert (change.before, change.to) == ("", "launching")
 
 
 def test_of_ten_racing_starts_one_makes_the_job(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     new = order(verdict, clock)
     with ThreadPoolExecutor(10) as pool:
@@ -88,7 +97,7 @@ def test_of_ten_racing_starts_one_makes_the_job(world, clock):
 
 
 def test_a_verdict_that_moved_on_gets_no_job(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
     assert world.launches.start(verdict, order(verdict, clock), ()) is None
@@ -98,7 +107,7 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
 
 
 def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
 
@@ -112,7 +121,7 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
 
 
 def test_holding_says_why_and_may_change(world):
-    sha = world.push(1, examples())
+    sha = world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     for step, reason in [
         (Step.WAIT, "held-quiet"),
@@ -129,17 +138,17 @@ def test_holding_says_why_and_may_change(world):
 
 
 def test_holding_supersedes_the_older_and_leaves_what_moved_on(world, clock):
-    world.push(1, examples(12))
-    world.push(2, examples(13))
+    world.push(1, make_examples(12))
+    world.push(2, make_examples(13))
     older, newest = world.launches.waiting()
     world.launches.hold(newest, Decision(Step.HOLD, "held-skip"), [older])
-    assert world.words() == {"a001": "superseded", "a002": "held"}
+    assert world.statuses() == {"a001": "superseded", "a002": "held"}
     world.launches.hold(older, Decision(Step.HOLD, "held-skip"), ())
-    assert world.words()["a001"] == "superseded"
+    assert world.statuses()["a001"] == "superseded"
 
 
 def test_a_held_verdict_can_be_started(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
     assert world.launches.start(verdict, order(verdict, clock), ()) is not None
@@ -148,24 +157,24 @@ def test_a_held_verdict_can_be_started(world, clock):
 
 
 def test_a_revert_joins_the_job_that_exists(world):
-    world.serve(1, examples(12))
-    world.serve(2, examples(13))
-    world.push(3, examples(12))
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(12))
     (job,) = world.launch()
     assert job.job_id == 1
-    assert world.words()["a003"] == "training"
+    assert world.statuses()["a003"] == "training"
     world.promote()
-    assert world.words() == {"a001": "serving", "a002": "serving", "a003": "serving"}
+    assert world.statuses() == {"a001": "serving", "a002": "serving", "a003": "serving"}
     assert len(world.recent_jobs()) == 2
 
 
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (job,) = world.launch()
     world.finish(job, state)
-    world.serve(2, examples(13))
-    world.push(3, examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(12))
     world.launch()
     (told, *_) = world.log()
     assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
@@ -173,18 +182,18 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     failed = world.verdict(3)
     again = launch_by_hand(world.launches, failed)
     assert (again.attempt, again.job_id) == (2, 3)
-    assert world.words()["a003"] == "training"
+    assert world.statuses()["a003"] == "training"
 
 
 def test_a_revert_to_a_refused_model_fails(world):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
-    world.serve(2, examples(13))
-    world.push(3, examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(12))
     world.launch()
-    assert world.words() == {"a001": "failed", "a002": "serving", "a003": "failed"}
+    assert world.statuses() == {"a001": "failed", "a002": "serving", "a003": "failed"}
 
 
 def account(world, verdict):
@@ -193,11 +202,11 @@ def account(world, verdict):
 
 
 def test_account_counts_jobs_money_and_new_examples(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     assert account(world, verdict) == (0, 0, 12)
     job = world.launches.start(verdict, order(verdict, clock), ())
-    world.push(2, examples(14, changed=(3,)))
+    world.push(2, make_examples(14, changed=(3,)))
     (newest,) = world.launches.waiting()
     assert account(world, newest) == (1, 500, 3)
     assert world.launches.active("other") == 0
@@ -207,19 +216,19 @@ def test_account_counts_jobs_money_and_new_examples(world, clock):
 
 
 def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     job = world.launches.start(verdict, order(verdict, clock), ())
     world.finish(job, JobState.CANCELLED)
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     (newest,) = world.launches.waiting()
     assert account(world, newest) == (0, 0, 13)
 
 
 def test_another_system_text_makes_every_example_new(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     world.launch()
-    world.push(2, examples(12), told=spec(system="Отвечай подробно."))
+    world.push(2, make_examples(12), spec=make_spec(system="Отвечай подробно."))
     (verdict,) = world.launches.waiting()
     assert world.launches.new_examples(verdict) == 12
 
@@ -234,7 +243,7 @@ def test_what_is_not_there_is_told(world):
 def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
     """Both have seen the same account; what is spent is read again where the job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
-        world.push(position, examples(12), told=spec(dataset))
+        world.push(position, make_examples(12), spec=make_spec(dataset))
     verdicts = world.launches.waiting()
     pairs = [(verdict, order(verdict, clock)) for verdict in verdicts]
     launches = capped(world, 1200)
@@ -242,35 +251,35 @@ def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
         begun = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
     assert sum(job is not None for job in begun) == 2
     assert spent(world) == 1000
-    assert sorted(world.words().values()) == ["built", "training", "training"]
+    assert sorted(world.statuses().values()) == ["built", "training", "training"]
     (left,) = world.launches.waiting()
     assert capped(world, 1500).start(left, order(left, clock), ()) is not None
 
 
 def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     launches = capped(world, 500)
     assert launches.start(verdict, order(verdict, clock), ())
     clock.move(31 * 86_400)
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     (newest,) = world.launches.waiting()
     assert launches.start(newest, order(newest, clock), ())
 
 
 def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     price = Price("USD", 0, 0, 0, 1_000_000)
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
     cost = policy.estimate(price, world.launches.build(1), {})
     prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
-    config = planned(prices=prices, budget={"per_month": cost / MICRO})
+    config = planning_config(prices=prices, budget={"per_month": cost / MICRO})
 
     class Meanwhile(Launches):
         """Another launch takes the month's money between the decision and the reservation."""
 
         def start(self, verdict, job, older):
-            world.push(2, examples(13), told=spec("other"))
+            world.push(2, make_examples(13), spec=make_spec("other"))
             (other,) = [each for each in self.waiting() if each.dataset == "other"]
             super().start(other, order(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
@@ -282,11 +291,11 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
 
 
 def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, clock):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (first,) = world.launch()
     failed = replace(first, state=JobState.FAILED, status=FORBIDDEN, updated_at=clock())
     world.jobs.save(first, failed)
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     assert world.launches.is_forbidden("engine")
     assert not world.launches.is_forbidden("other")
     world.launch()
@@ -299,11 +308,11 @@ def test_an_account_says_whether_the_provider_forbade_the_newest_launch(world, c
 
 
 def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     gone = world.promotions.serving()[FACE].model
     world.models.settle(gone, ModelState.GONE, None, "")
-    world.serve(2, examples(13))
-    world.push(3, examples(12))
+    world.serve(2, make_examples(13))
+    world.push(3, make_examples(12))
     world.launch()
     (told, *_) = world.log()
     assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
@@ -312,7 +321,7 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
 
 
 def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     with pytest.raises(Refused):
         launch_by_hand(world.launches, world.verdict(1))
     gone = world.promotions.serving()[FACE].model
@@ -322,20 +331,20 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
     world.prove()
     (switched,) = world.promote()
     assert (switched.model.job_id, switched.position) == (job.job_id, 1)
-    assert world.words() == {"a001": "serving"}
+    assert world.statuses() == {"a001": "serving"}
     assert world.promote() == []
 
 
 def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
-    python = spec("python")
-    for position, each in ((1, spec()), (2, python)):
-        world.record(commit(position), [world.outcome(each, examples())], clock())
+    python = make_spec("python")
+    for position, each in ((1, make_spec()), (2, python)):
+        world.record(make_commit(position), [world.outcome(each, make_examples())], clock())
     first, second = world.launches.waiting()
     one, two = order(first, clock), order(second, clock)
-    launches = Launches(world.db, planned(active_jobs=1), clock)
+    launches = Launches(world.db, planning_config(active_jobs=1), clock)
     job = launches.start(first, one, ())
     assert job is not None
     assert launches.start(second, two, ()) is None
-    assert [each.dataset for each in world.recent_jobs()] == [FACE]
+    assert [job.dataset for job in world.recent_jobs()] == [FACE]
     world.finish(job)
     assert launches.start(second, two, ()) is not None

@@ -13,7 +13,7 @@ from merlin.training.jobs import TrainingProvider
 from merlin.training.models import Models
 from merlin.training.prove import ANSWERED, MAX_ASKED, ModelInventory
 from tests.support.migrated_databases import fresh_database
-from tests.support.serving_models import AT, holds, serve_in
+from tests.support.serving_models import AT, insert_example, insert_live_model
 
 pytestmark = pytest.mark.functional
 
@@ -54,8 +54,8 @@ class Town:
         """Let these models of one provider be good, and `others` of a provider without a name."""
         self.provider = Provider(*names)
         for name, provider in [*((name, "p") for name in names), *((name, "q") for name in others)]:
-            serve_in(self.db, name, dataset=name, provider=provider)
-            holds(self.db, f"лицо/{name}", dataset=name)
+            insert_live_model(self.db, name, dataset=name, provider=provider)
+            insert_example(self.db, f"лицо/{name}", dataset=name)
         clock = lambda: self.now  # noqa: E731
         one = TrainingProvider(*(self.provider, self.provider, self.db, None, clock, settle_s, 1.0))
         self.census = ModelInventory(Models(self.db, clock), {"p": one})

@@ -20,18 +20,26 @@ from merlin.training.promote import (
     promote_by_hand,
     roll_back,
 )
-from tests.db.pipeline_rows import FACE, OPERATOR, World, commit, examples, planned, spec
+from tests.db.pipeline_rows import (
+    FACE,
+    OPERATOR,
+    PipelineRows,
+    make_commit,
+    make_examples,
+    make_spec,
+    planning_config,
+)
 
 pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
 def world(database, clock):
-    return World(database, clock)
+    return PipelineRows(database, clock)
 
 
 def test_a_model_is_due_when_its_time_has_come(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
     (model,) = world.models.list_unproved()
@@ -43,7 +51,7 @@ def test_a_model_is_due_when_its_time_has_come(world, clock):
 
 
 def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(world, clock):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
     (model,) = world.models.list_unproved()
@@ -53,7 +61,7 @@ def test_a_model_does_not_wait_until_a_clock_that_was_set_back_has_caught_up(wor
 
 
 def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
@@ -64,7 +72,7 @@ def test_a_refused_model_fails_its_verdicts_and_never_serves(world):
 
 
 def test_a_settled_model_stays_settled(world):
-    world.serve(1, examples())
+    world.serve(1, make_examples())
     model = world.promotions.serving()[FACE].model
     world.models.settle(model, ModelState.REFUSED, None, "late")
     world.models.postpone(model, 5.0, "late")
@@ -74,8 +82,8 @@ def test_a_settled_model_stays_settled(world):
 
 
 def test_a_model_that_is_gone_is_no_candidate(world):
-    first = world.serve(1, examples(12))
-    world.serve(2, examples(13))
+    first = world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
     model = world.promotions.serving()[FACE].model
     world.models.settle(model, ModelState.GONE, None, "404")
     (candidate,) = world.promotions.newest_good()
@@ -83,7 +91,7 @@ def test_a_model_that_is_gone_is_no_candidate(world):
 
 
 def test_a_model_that_is_back_is_a_candidate_again(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     model = world.promotions.serving()[FACE].model
     assert [each.state for each in world.models.list_good_or_gone()] == [ModelState.GOOD]
     world.models.settle(model, ModelState.GONE, None, "")
@@ -95,7 +103,7 @@ def test_a_model_that_is_back_is_a_candidate_again(world):
 
 
 def test_a_refused_model_never_stands(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
     world.prove(ModelState.REFUSED)
@@ -103,25 +111,27 @@ def test_a_refused_model_never_stands(world):
 
 
 def test_the_first_good_model_serves_and_is_remembered(world, clock):
-    model_id = world.serve(4, examples())
+    model_id = world.serve(4, make_examples())
     serving = world.promotions.serving()[FACE]
     assert (serving.model.model_id, serving.position) == (model_id, 4)
     assert (serving.since, serving.is_pinned) == (clock(), False)
     (promotion,) = models.history(world.ctx, OPERATOR, FACE)
     assert (promotion.before, promotion.to) == (None, model_id)
     assert (promotion.why, promotion.by, promotion.at) == ("newest", "merlin", clock())
-    assert world.words() == {"a004": "serving"}
+    assert world.statuses() == {"a004": "serving"}
 
 
 def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
     """Every dataset is one order of finishing: all 24 of four jobs, side by side."""
     orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 5)))}
     jobs = {name: {} for name in orders}
-    world.launches = Launches(world.db, planned(active_jobs=1000), clock)
+    world.launches = Launches(world.db, planning_config(active_jobs=1000), clock)
     for position in range(1, 5):
-        taught = examples(10 + position)
-        outcomes = [world.outcome(spec(name, system=f"Это {name}."), taught) for name in orders]
-        world.record(commit(position), outcomes, clock())
+        taught = make_examples(10 + position)
+        outcomes = [
+            world.outcome(make_spec(name, system=f"Это {name}."), taught) for name in orders
+        ]
+        world.record(make_commit(position), outcomes, clock())
         for job in world.launch():
             jobs[job.dataset][position] = job
     for step in range(4):
@@ -140,10 +150,10 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
 
 
 def test_a_late_job_of_an_older_commit_does_not_come_to_serve(world):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (slow,) = world.launch()
-    newest = world.serve(2, examples(13))
-    assert world.words() == {"a001": "superseded", "a002": "serving"}
+    newest = world.serve(2, make_examples(13))
+    assert world.statuses() == {"a001": "superseded", "a002": "serving"}
     world.finish(slow)
     world.prove()
     assert world.promote() == []
@@ -151,9 +161,9 @@ def test_a_late_job_of_an_older_commit_does_not_come_to_serve(world):
 
 
 def test_of_ten_racing_promotions_one_wins(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     old = world.promotions.serving()[FACE]
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     (job,) = world.launch()
     world.finish(job)
     world.prove()
@@ -169,7 +179,7 @@ def test_of_ten_racing_promotions_one_wins(world):
 
 
 def test_of_ten_racing_first_promotions_one_wins(world):
-    world.push(1, examples())
+    world.push(1, make_examples())
     (job,) = world.launch()
     world.finish(job)
     world.prove()
@@ -180,13 +190,13 @@ def test_of_ten_racing_first_promotions_one_wins(world):
 
 
 def test_a_rollback_stays_until_something_newer_comes(world):
-    first = world.serve(1, examples(12))
-    second = world.serve(2, examples(13))
+    first = world.serve(1, make_examples(12))
+    second = world.serve(2, make_examples(13))
     roll_back(world.promotions, FACE, "vera")
     assert world.serving() == first
     assert world.promotions.serving()[FACE].position == 2
     assert world.promote() == []
-    third = world.serve(3, examples(14))
+    third = world.serve(3, make_examples(14))
     assert world.serving() == third
     roll_back(world.promotions, FACE, "vera", to=second)
     told = [
@@ -197,9 +207,9 @@ def test_a_rollback_stays_until_something_newer_comes(world):
 
 
 def test_a_pin_stops_promotion_until_it_is_taken_out(world):
-    first = world.serve(1, examples(12))
+    first = world.serve(1, make_examples(12))
     world.promotions.pin(FACE, is_pinned=True)
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     (job,) = world.launch()
     second = world.finish(job)
     world.prove()
@@ -211,15 +221,15 @@ def test_a_pin_stops_promotion_until_it_is_taken_out(world):
 
 
 def test_a_pin_set_meanwhile_stops_a_promotion_under_way(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     seen = world.promotions.serving()[FACE]
     world.promotions.pin(FACE, is_pinned=True)
     assert not world.promotions.promote(seen, Candidate(seen.model, 2), "newest", "merlin")
 
 
 def test_a_promotion_by_hand_keeps_the_pin_and_the_higher_position(world):
-    first = world.serve(1, examples(12))
-    world.serve(5, examples(13))
+    first = world.serve(1, make_examples(12))
+    world.serve(5, make_examples(13))
     world.promotions.pin(FACE, is_pinned=True)
     promote_by_hand(world.promotions, f"{FACE}-1", "vera")
     serving = world.promotions.serving()[FACE]
@@ -227,34 +237,34 @@ def test_a_promotion_by_hand_keeps_the_pin_and_the_higher_position(world):
 
 
 def test_a_newer_commit_of_the_same_model_is_no_new_promotion(world):
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     since = world.promotions.serving()[FACE].since
-    world.push(2, examples(13))
+    world.push(2, make_examples(13))
     (job,) = world.launch()
     world.finish(job, JobState.FAILED)
-    world.push(3, examples(12))
+    world.push(3, make_examples(12))
     world.launch()
     world.promote()
     serving = world.promotions.serving()[FACE]
     assert (serving.position, serving.since) == (3, since)
-    assert world.words() == {"a001": "serving", "a002": "failed", "a003": "serving"}
+    assert world.statuses() == {"a001": "serving", "a002": "failed", "a003": "serving"}
     assert len(world.promotions.served(FACE)) == 1
 
 
 def test_another_recipe_on_the_same_build_is_another_model(world):
-    world.push(1, examples(12))
+    world.push(1, make_examples(12))
     (first,) = world.launch()
-    world.push(2, examples(12), told=spec(hyperparameters={"n_epochs": 3}))
+    world.push(2, make_examples(12), spec=make_spec(hyperparameters={"n_epochs": 3}))
     (verdict,) = world.launches.waiting()
     assert verdict.build_id == first.build_id
     world.finish(first)
     world.prove()
     world.promote()
-    assert world.words() == {"a001": "serving", "a002": "built"}
+    assert world.statuses() == {"a001": "serving", "a002": "built"}
 
 
 def test_models_are_found_by_name_and_by_version(world):
-    first = world.serve(1, examples(12))
+    first = world.serve(1, make_examples(12))
     for name in (first, f"{FACE}-1"):
         assert world.promotions.model(name).model_id == first
     for name in ("none", f"{FACE}-2", "-1", f"{FACE}-", f"{FACE}-²"):
@@ -267,20 +277,20 @@ def test_what_serves_nothing_cannot_be_pinned_or_rolled_back(world):
         world.promotions.pin(FACE, is_pinned=True)
     with pytest.raises(NotFound):
         roll_back(world.promotions, FACE, "vera")
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     with pytest.raises(Refused):
         roll_back(world.promotions, FACE, "vera")
 
 
 def test_a_switch_wakes_the_others(world):
     before = world.db.sql("SELECT counter FROM wake")
-    world.serve(1, examples(12))
+    world.serve(1, make_examples(12))
     assert world.db.sql("SELECT counter FROM wake") > before
 
 
 def test_readers_never_see_that_nothing_serves(world, url):
-    world.serve(1, examples(12))
-    world.serve(2, examples(13))
+    world.serve(1, make_examples(12))
+    world.serve(2, make_examples(13))
     seen, stop = [], threading.Event()
 
     def read():

@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 
 from tests.golden.full_installation import live, make_pipeline, outside, running
-from tests.support.frozen_day import still_day
+from tests.support.frozen_day import fixed_day
 from tests.support.waiting import wait_until
 from tests.upgrade.old_state import (
     CAME_LATER,
@@ -37,7 +37,7 @@ _LEFT_OUT = ("hooks", "mirror", "heartbeat")
 def make(folder):
     """Let everything happen in a folder, and write down what people hold of it."""
     with (
-        still_day() as by,
+        fixed_day() as by,
         outside(folder, os.environ) as around,
         lab_with_engine(folder, around, os.environ, by) as lab,
     ):

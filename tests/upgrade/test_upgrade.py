@@ -29,8 +29,8 @@ from structlog.testing import capture_logs
 
 from tests.golden.full_installation import PEOPLE, outside, running
 from tests.golden.surfaces import ROLES, answers, commands
-from tests.support.frozen_day import DAY, own_environment, still_day
-from tests.support.pipeline_lab import command
+from tests.support.frozen_day import DAY, fixed_day, restore_environment
+from tests.support.pipeline_lab import run_command
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
@@ -43,11 +43,11 @@ def world(tmp_path_factory):
     with tarfile.open(PACKED) as packed:
         packed.extractall(folder, filter="data")
     held = json.loads((folder / HELD).read_text("utf-8"))
-    with own_environment():
+    with restore_environment():
         os.environ |= {"HOME": str(folder), "MERLIN_LANGUAGE": "en", "COLUMNS": "160"}
         with (
             capture_logs(),
-            still_day(at=DAY + timedelta(hours=1)) as by,
+            fixed_day(at=DAY + timedelta(hours=1)) as by,
             outside(folder, os.environ) as around,
             lab_with_engine(folder, around, os.environ, by) as lab,
             running(lab, around, by) as house,
@@ -128,7 +128,9 @@ def test_models_serve_and_the_job_under_way_comes_to_its_end(house):
 
 def test_the_engine_answers_with_the_model_that_it_trained(house):
     question = QUESTION.format(5, "ееее")
-    code, out, err = command("ask", question, "--dataset", "own", "--config", str(house.lab.path))
+    code, out, err = run_command(
+        "ask", question, "--dataset", "own", "--config", str(house.lab.path)
+    )
     assert (code, "ответ 35" in out) == (0, True), err
 
 

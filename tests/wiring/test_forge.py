@@ -8,7 +8,7 @@ import yaml
 from merlin.config import load
 from merlin.core.errors import ConfigError
 from merlin.wiring.providers import create_forge
-from tests.support.config import config_of
+from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
 HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/api/v1"
@@ -32,7 +32,7 @@ HUB, LAB, TEA = "https://api.github.com", "https://git.example.com/api/v4", "/ap
 )
 def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
     monkeypatch.setenv("MERLIN_FORGE_TOKEN", "a-token-of-a-forge")
-    config = config_of(repository={"url": url, "statuses": {"kind": kind}})
+    config = make_config(repository={"url": url, "statuses": {"kind": kind}})
     forge = create_forge(config)
     forge.close()
     assert forge.url == address
@@ -46,13 +46,13 @@ def test_url_and_project_may_be_told(monkeypatch):
         "project": "a/b",
         "credential": "FORGE",
     }
-    forge = create_forge(config_of(repository={"url": "/srv/datasets", "statuses": said}))
+    forge = create_forge(make_config(repository={"url": "/srv/datasets", "statuses": said}))
     forge.close()
     assert forge.url == "https://x.example/api/v1/repos/a/b"
 
 
 def test_without_statuses_there_is_no_forge():
-    assert create_forge(config_of(repository={"url": "git@github.com:school/it.git"})) is None
+    assert create_forge(make_config(repository={"url": "git@github.com:school/it.git"})) is None
 
 
 @pytest.mark.parametrize(
@@ -81,4 +81,4 @@ def test_the_token_is_needed(monkeypatch):
     monkeypatch.delenv("MERLIN_FORGE_TOKEN", raising=False)
     said = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
     with pytest.raises(ConfigError, match="MERLIN_FORGE_TOKEN"):
-        create_forge(config_of(repository=said))
+        create_forge(make_config(repository=said))

@@ -10,8 +10,8 @@ import httpx
 import pytest
 
 from merlin.core.server import free_ports
-from tests.support.forked_processes import run, started
-from tests.support.metrics_page import figure
+from tests.support.forked_processes import run_command, start_function
+from tests.support.metrics_page import metric_value
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -31,7 +31,7 @@ def serving(verb, folder):
     (port,) = free_ports(1)
     config = folder / "config.yaml"
     config.write_text(f'state_dir: .\n{verb}: {{listen: "127.0.0.1:{port}"}}\n', "utf-8")
-    process = started(limited, [verb, "--config", str(config)], folder / "log", KEYS)
+    process = start_function(limited, [verb, "--config", str(config)], folder / "log", KEYS)
     try:
         wait_until(lambda: is_well(port))
         yield port
@@ -43,7 +43,7 @@ def serving(verb, folder):
 def limited(words, environment, log):
     """Run a command as a process that may open few files."""
     resource.setrlimit(resource.RLIMIT_NOFILE, (FILES, FILES))
-    run(words, environment, log)
+    run_command(words, environment, log)
 
 
 def is_well(port):
@@ -66,5 +66,5 @@ def test_half_open_requests_do_not_end_a_server(verb, half, tmp_path):
         assert is_well(port)
         figures = httpx.get(f"http://127.0.0.1:{port}/metrics", timeout=longest()).text
     prefix = "merlin_http" if verb == "api" else "merlin_engine"
-    assert figure(figures, f"{prefix}_connections_ended_total", reason="total") > 0
+    assert metric_value(figures, f"{prefix}_connections_ended_total", reason="total") > 0
     assert "connections ended" in (tmp_path / "log").read_text("utf-8")

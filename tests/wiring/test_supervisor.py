@@ -16,7 +16,7 @@ from merlin.cli.health import health_error
 from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.supervisor import Child, Supervisor
-from tests.support.forked_processes import code_of, start
+from tests.support.forked_processes import start, wait_for_exit
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import Deadline, longest, wait_until
 
@@ -65,10 +65,12 @@ def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
     with said.open("wb") as out:
         process = subprocess.Popen(command, env={**os.environ, **token}, stdout=out, stderr=out)
     try:
-        wait_until(lambda: "cannot run as it is set up" in said.read_text(), story=said.read_text)
+        wait_until(
+            lambda: "cannot run as it is set up" in said.read_text(), describe=said.read_text
+        )
         for name in ("daemon", "api"):
             wait_until(
-                lambda name=name: health_error(lab.config, name) is None, story=said.read_text
+                lambda name=name: health_error(lab.config, name) is None, describe=said.read_text
             )
         assert "TELEGRAM_BOT_TOKEN" in said.read_text()
         assert process.poll() is None
@@ -97,7 +99,7 @@ def test_a_damaged_database_starts_nothing_and_the_person_reads_what_to_do(lab, 
     said = tmp_path / "said"
     token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-is-not-asked-for"}
     process = start(verb, lab.path, said, **token)
-    code = code_of(process)
+    code = wait_for_exit(process)
     process.kill()
     assert code == 1, said.read_text()
     assert f"merlin: The database {path} is damaged" in said.read_text()
