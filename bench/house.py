@@ -131,7 +131,8 @@ def _parse(path: Path) -> ast.Module:
 
 
 def _is_protocol(node: ast.ClassDef) -> bool:
-    return any("Protocol" in ast.unparse(base) for base in node.bases)
+    # Not asyncio.Protocol, whose subclasses are implementations.
+    return any(ast.unparse(base).partition("[")[0] == "Protocol" for base in node.bases)
 
 
 def _methods(node: ast.ClassDef) -> frozenset[str]:
