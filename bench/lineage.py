@@ -52,7 +52,7 @@ def run() -> None:
         place = Path(folder)
         _measure(f"sqlite:///{place / 'merlin.db'}", place)
         with run_server() as server:
-            _measure(server.make("lineage"), place)
+            _measure(server.create("lineage"), place)
 
 
 def _measure(url: str, folder: Path) -> None:

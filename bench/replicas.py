@@ -46,14 +46,14 @@ def run() -> None:
         tempfile.TemporaryDirectory() as folder,
         ProviderStandIn() as provider,
     ):
-        _measure_requests(server.emptied(), Path(folder), provider)
+        _measure_requests(server.reset(), Path(folder), provider)
     with (
         postgresql.run_server() as server,
         tempfile.TemporaryDirectory() as folder_two,
         ProviderStandIn() as provider,
         TelegramStandIn() as telegram,
     ):
-        _measure_messages(server.emptied(), Path(folder_two), provider, telegram)
+        _measure_messages(server.reset(), Path(folder_two), provider, telegram)
     with postgresql.run_server() as server:
         _measure_throughput(server.make)
         with ProviderStandIn() as provider:
@@ -124,7 +124,7 @@ def _measure_takeovers(
     times = []
     for _ in range(TAKEOVERS):
         with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as folder_two:
-            url = server.make()
+            url = server.create()
             labs = [
                 Lab(Path(lab_folder), provider.base_url, database=url)
                 for lab_folder in (folder, folder_two)

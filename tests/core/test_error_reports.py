@@ -49,8 +49,8 @@ def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
             text=True,
             check=True,
         )
-    assert {call.path for call in sentry.told} == {"/api/42/envelope/"}
-    bodies = [zlib.decompress(call.body, 47).decode() for call in sentry.told]
+    assert {call.path for call in sentry.deliveries} == {"/api/42/envelope/"}
+    bodies = [zlib.decompress(call.body, 47).decode() for call in sentry.deliveries]
     told = "\n".join(bodies)
     assert "an update could not be handled" in told
     assert '"type":"ValueError"' in told.replace(": ", ":")

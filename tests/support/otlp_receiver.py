@@ -32,8 +32,8 @@ def collect_spans(process="bot"):
     spans = ReceivedSpans()
     with run_receiver() as receiver, send_traces(receiver.url, process):
         yield spans
-    spans.bodies = b"".join(delivery.body for delivery in receiver.told)
-    for body in (delivery.body for delivery in receiver.told):
+    spans.bodies = b"".join(delivery.body for delivery in receiver.deliveries)
+    for body in (delivery.body for delivery in receiver.deliveries):
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             spans += [span for scope in resource.scope_spans for span in scope.spans]
 
