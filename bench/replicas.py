@@ -55,7 +55,7 @@ def run() -> None:
     ):
         _measure_messages(server.reset(), Path(folder_two), provider, telegram)
     with postgresql.run_server() as server:
-        _measure_throughput(server.make)
+        _measure_throughput(server.create)
         with ProviderStandIn() as provider:
             for signal_number in (signal.SIGKILL, signal.SIGSTOP):
                 _measure_takeovers(server, provider, signal_number)
