@@ -23,24 +23,24 @@ AT_ONCE = 12
 
 def run() -> None:
     """Print the number of cases, the statuses, and each kind of failure once."""
-    from tests.api.contract_cases import Contract, Pages
-    from tests.api.staff_api import whole
+    from tests.api.contract_cases import ContractCheck, PagesCheck
+    from tests.api.staff_api import run_full_api
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     is_wrong = False
-    for kind in (Contract, Pages):
+    for kind in (ContractCheck, PagesCheck):
         started_at = time.monotonic()
-        with tempfile.TemporaryDirectory() as folder, whole(Path(folder)) as site:
+        with tempfile.TemporaryDirectory() as folder, run_full_api(Path(folder)) as site:
             contract = kind(site)
             for operation in contract.operations:
-                contract.edges(operation)
+                contract.send_edge_cases(operation)
             for number in count(1):
-                if contract.judged.count >= CASES:
+                if contract.results.count >= CASES:
                     break
                 for operation in contract.operations:
-                    contract.draw(operation, AT_ONCE, number)
-            _print(kind.__name__, contract.judged, time.monotonic() - started_at)
-        is_wrong = is_wrong or bool(contract.judged.wrong)
+                    contract.send_drawn_cases(operation, AT_ONCE, number)
+            _print(kind.__name__, contract.results, time.monotonic() - started_at)
+        is_wrong = is_wrong or bool(contract.results.wrong)
     sys.exit(int(is_wrong))
 
 

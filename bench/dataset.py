@@ -331,7 +331,7 @@ def measure_page() -> list[Figure]:
     from merlin.core.permissions import Role
     from merlin.dataset.files import FileIndex
     from merlin.git.source import blob_id
-    from tests.api.running_api import VERA, running
+    from tests.api.running_api import VERA, run_api
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     texts, files = {}, {}
@@ -348,12 +348,12 @@ def measure_page() -> list[Figure]:
         "one tag": "?tag=t3",
         "one tag and a word": f"?tag=t3&query={word}",
     }
-    with tempfile.TemporaryDirectory() as folder, running(Path(folder)) as site:
+    with tempfile.TemporaryDirectory() as folder, run_api(Path(folder)) as site:
         rows = FileIndex(site.db)
         rows.add(texts)
         rows.keep("trial", "1", files)
-        site.person(VERA, Role.ADMIN)
-        with site.browser(VERA) as client:
+        site.add_user(VERA, Role.ADMIN)
+        with site.browser_client(VERA) as client:
             durations_ms = {
                 name: _time_page(client, f"/datasets/trial/examples{query}")
                 for name, query in queries.items()

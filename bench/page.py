@@ -27,13 +27,13 @@ def run() -> None:
     """Print minimum, median and maximum for each page."""
     from playwright.sync_api import sync_playwright
 
-    from tests.api.payment_api import shop_pages
+    from tests.api.payment_api import run_shop_pages
     from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
 
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
     with (
         tempfile.TemporaryDirectory() as folder,
-        shop_pages(Path(folder)) as pages,
+        run_shop_pages(Path(folder)) as pages,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)

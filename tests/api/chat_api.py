@@ -1,4 +1,4 @@
-"""An api before a provider's stand-in: programs that ask, and talks as the bot leaves them."""
+"""An API with a provider stand-in: clients of /v1, and chat sessions as the bot stores them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.core.messages import Usage
 from merlin.db.personal_data import TRACES
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.api.running_api import ANNA, running
+from tests.api.running_api import ANNA, run_api
 from tests.support.plan_config import make_plan
 from tests.support.process_settings import Provider
 from tests.support.serving_models import insert_live_model
@@ -27,69 +27,74 @@ TWO_A_DAY = make_plan("student", {"ru": "Студент"}, {Format.TEXT: Allowan
 
 
 @contextmanager
-def run_asking_site(folder, **settings):
-    """Run an api whose course `algorithms` has a model; yield site and provider."""
+def run_chat_api(folder, **settings):
+    """Run an API whose course `algorithms` has a model; yield site and provider."""
     with ProviderStandIn() as provider:
-        said = (Provider("chat", provider.base_url, "sk-of-the-tests"),)
+        providers = (Provider("chat", provider.base_url, "sk-of-the-tests"),)
         patience = RetryPolicy(first_pause_s=0.05, total_s=0.5)
-        with running(folder, **{"providers": said, "patience": patience, **settings}) as site:
+        with run_api(folder, **{"providers": providers, "patience": patience, **settings}) as site:
             insert_live_model(site.database, MODEL, dataset="algorithms")
-            site.person(ANNA)
+            site.add_user(ANNA)
             yield site, provider
 
 
-def talk(*said, **more):
-    """Return the body of a question, `said` by user and assistant in turns."""
+def chat_request(*texts, **fields):
+    """Return the body of a chat request; `texts` alternate between user and assistant."""
     roles = ("user", "assistant")
-    messages = [{"role": roles[place % 2], "content": each} for place, each in enumerate(said)]
-    return {"model": "merlin/algorithms", "messages": messages, **more}
+    messages = [
+        {"role": roles[position % 2], "content": text} for position, text in enumerate(texts)
+    ]
+    return {"model": "merlin/algorithms", "messages": messages, **fields}
 
 
-def asker(site, user_id=ANNA):
-    """Return a program that may ask."""
+def chat_client(site, user_id=ANNA):
+    """Return a client of /v1 with a key that may ask."""
     return httpx.Client(
         base_url=f"{site.address}/v1",
-        headers=site.key(user_id, Scope.CHAT_WRITE),
+        headers=site.key_headers(user_id, Scope.CHAT_WRITE),
         timeout=longest(),
     )
 
 
-def uses(site):
-    """Return how many questions stand in which state."""
+def count_questions_by_state(site):
+    """Return the number of questions in each quota state."""
     rows = site.database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state")
     return dict(rows)
 
 
-def raw_call(site, body, **headers):
-    """Send a question over a bare socket and return it, nothing read."""
+def send_raw_question(site, body, **headers):
+    """Send a question over a plain socket; return the socket before anything is read from it."""
     host, port = site.address.removeprefix("http://").split(":")
-    named = {**site.key(ANNA, Scope.CHAT_WRITE), **headers, "Host": host}
-    said = httpx.Request("POST", "http://x/", json=body).content
-    lines = [f"{name}: {value}" for name, value in {**named, "Content-Length": len(said)}.items()]
+    sent_headers = {**site.key_headers(ANNA, Scope.CHAT_WRITE), **headers, "Host": host}
+    content = httpx.Request("POST", "http://x/", json=body).content
+    lines = [
+        f"{name}: {value}"
+        for name, value in {**sent_headers, "Content-Length": len(content)}.items()
+    ]
     head = "\r\n".join(["POST /v1/chat/completions HTTP/1.1", *lines, "", ""])
     connection = socket.create_connection((host, int(port)))
-    connection.sendall(head.encode() + said)
+    connection.sendall(head.encode() + content)
     return connection
 
 
-def package(site, user_id=ANNA, **headers):
-    """Return a client of the real package with a new key."""
-    key = site.key(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
+def package_client(site, user_id=ANNA, **headers):
+    """Return a client of the openai package with a new key."""
+    key = site.key_headers(user_id, Scope.CHAT_WRITE)["Authorization"].removeprefix("Bearer ")
     return openai.OpenAI(
         base_url=f"{site.address}/v1", api_key=key, max_retries=0, default_headers=headers
     )
 
 
-def ask(client, *said, **more):
+def ask(client, *texts, **fields):
     """Return the answer to a question over plain HTTP."""
-    return client.post("/chat/completions", json=talk(*said, **more))
+    return client.post("/chat/completions", json=chat_request(*texts, **fields))
 
 
 BOT = 8700000001
 
 
-class Talk:
-    """One bot's chat with a person, or in a group."""
+class Conversation:
+    """A session of one bot with a user, or in a group."""
 
     def __init__(self, site, user_id=ANNA, bot=BOT, chat_id=None):
         self._sessions = Sessions(site.database, bot)
@@ -98,28 +103,30 @@ class Talk:
         self.session = self._sessions.open(ChatPlace(chat_id or user_id, user_id))
         self.session_id = self.session.session_id
 
-    def ask(self, update_id, words="Что такое граф?", answer="Вершины и рёбра.", **more):
-        """Ask and answer; return the turn's number."""
-        turn = self.begin(update_id, words, **more)
-        self.end(update_id, answer)
-        self._sessions.touch(self.session_id, words)
+    def add_turn(self, update_id, question="Что такое граф?", answer="Вершины и рёбра.", **fields):
+        """Store a question and its answer; return the turn's id."""
+        turn = self.add_question(update_id, question, **fields)
+        self.add_answer(update_id, answer)
+        self._sessions.touch(self.session_id, question)
         return turn.turn_id
 
-    def begin(self, update_id, words="Что такое граф?", **more):
-        """Ask only."""
-        question = Question(self.session_id, update_id, self.user_id, words, **more)
-        return self._turns.ask(question, None)
+    def add_question(self, update_id, question="Что такое граф?", **fields):
+        """Store a question without an answer."""
+        turn = Question(self.session_id, update_id, self.user_id, question, **fields)
+        return self._turns.ask(turn, None)
 
-    def end(self, update_id, answer="Вершины и рёбра.", known=None, model_id="stand-in-base"):
-        """Answer what was asked, with a first word after 0.3 s."""
-        told = {"model_id": model_id, "provider": "chat", "standing": "serving", "first_ms": 300}
-        spent = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
-        self._turns.write(update_id, StoredAnswer(answer, **told, **spent, known=known))
+    def add_answer(
+        self, update_id, answer="Вершины и рёбра.", is_known=None, model_id="stand-in-base"
+    ):
+        """Store an answer whose first token came after 0.3 s."""
+        origin = {"model_id": model_id, "provider": "chat", "standing": "serving", "first_ms": 300}
+        cost = {"usage": Usage(10, 5), "cost_micro": 7, "currency": "USD"}
+        self._turns.write(update_id, StoredAnswer(answer, **origin, **cost, known=is_known))
 
 
-def forgotten(site):
-    """Return the site with nothing kept of any person, so that the next test begins anew."""
+def erase_everybody(site):
+    """Delete all personal data, so that the next test starts clean; return the site."""
     with site.database.atomic():
-        for traces in TRACES:
-            site.database.change(traces.table.delete())
+        for data in TRACES:
+            site.database.change(data.table.delete())
     return site

@@ -1,4 +1,4 @@
-"""Apis over real HTTP and real databases, alone and shared."""
+"""APIs over real HTTP and real databases: one per test, and shared ones."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from contextlib import contextmanager
 import pytest
 
 from merlin.core.server import free_ports
-from tests.api.chat_api import asker, run_asking_site
-from tests.api.payment_api import as_new, market
-from tests.api.running_api import running
+from tests.api.chat_api import chat_client, run_chat_api
+from tests.api.payment_api import reset, run_payment_api
+from tests.api.running_api import run_api
 
 
 @pytest.fixture
-def serve_with(tmp_path):
-    """Give a client of an api of its own, with these settings."""
+def run_client(tmp_path):
+    """Return a context manager: a client of a new API with these settings."""
 
     @contextmanager
     def client_of(**changes):
-        with running(tmp_path, **changes) as site:
+        with run_api(tmp_path, **changes) as site:
             yield site.client
 
     return client_of
@@ -27,7 +27,7 @@ def serve_with(tmp_path):
 
 @pytest.fixture
 def client(still_site):
-    """Give a client of an api in which nothing is left behind."""
+    """A client of the shared API, for tests that change nothing in it."""
     return still_site.client
 
 
@@ -44,40 +44,40 @@ def free_port():
 
 @pytest.fixture(scope="session")
 def still_site(tmp_path_factory):
-    """The same for all tests that leave nothing behind in it; a start costs half a second."""
-    with running(tmp_path_factory.mktemp("still")) as site:
+    """One API for all tests that change nothing in it: starting one takes half a second."""
+    with run_api(tmp_path_factory.mktemp("still")) as site:
         yield site
 
 
 @pytest.fixture(scope="session")
 def shared_market(tmp_path_factory):
-    """One shop with its stand-in for all tests about paying; everybody who buys there is new."""
-    with market(tmp_path_factory.mktemp("market")) as made:
-        yield made
+    """One API with a YooKassa stand-in for all payment tests; each test creates its own buyers."""
+    with run_payment_api(tmp_path_factory.mktemp("market")) as site:
+        yield site
 
 
 @pytest.fixture
 def shop(shared_market):
-    """The shop, with a stand-in that behaves."""
-    return as_new(shared_market)
+    """The shared payment API, its stand-in reset to default behaviour."""
+    return reset(shared_market)
 
 
 @pytest.fixture
 def site(tmp_path):
-    """An api of its own with a few courses: `api_site.COURSES`."""
-    with running(tmp_path) as site:
+    """A new API with a few courses: `running_api.COURSES`."""
+    with run_api(tmp_path) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def openai_site(tmp_path_factory):
-    """Yield an api with a serving model, and its provider; one for all tests of a file."""
-    with run_asking_site(tmp_path_factory.mktemp("openai")) as (site, provider):
+    """Yield an API with a serving model, and its provider; shared by the tests of a file."""
+    with run_chat_api(tmp_path_factory.mktemp("openai")) as (site, provider):
         yield site, provider
 
 
 @pytest.fixture(scope="module")
 def openai_client(openai_site):
-    """One key for all: a person has only so many."""
-    with asker(openai_site[0]) as client:
+    """A client with one key for all tests: the number of keys per person is limited."""
+    with chat_client(openai_site[0]) as client:
         yield client

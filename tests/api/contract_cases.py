@@ -1,4 +1,4 @@
-"""Cases that schemathesis makes of the description of the api, sent to a real one and judged."""
+"""Cases that schemathesis generates from the API description, sent to a real API and checked."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ NAMES = (
 ACCEPTED = checks.CHECKS.get_one("positive_data_acceptance")
 CHECKS = [checks.CHECKS.get_one(name) for name in NAMES]
 PEOPLE = {"student": ANNA, "teacher": BORIS, "admin": VERA}
-# Who may most calls most, so that more is seen than refusals.
+# Admins call most often, so that more is tested than refusals.
 ORDER = [
     ("admin", "key"),
     ("teacher", "key"),
@@ -50,8 +50,8 @@ POSITIVE, NEGATIVE = GenerationMode.POSITIVE, GenerationMode.NEGATIVE
 
 
 @dataclass
-class Judged:
-    """What became of the cases: how many, which statuses, and what was wrong."""
+class Results:
+    """Results of the cases: the count of each status, and the failures."""
 
     statuses: Counter = field(default_factory=Counter)
     wrong: dict = field(default_factory=dict)
@@ -60,73 +60,81 @@ class Judged:
     def count(self):
         return sum(self.statuses.values())
 
-    def note(self, case, who, answer, words):
-        key = (case.operation.label, words.splitlines()[0])
-        told = f"{who}: {answer.status_code} {answer.text[:300]}\n{words}"
-        self.wrong.setdefault(key, f"{told}\n{case.as_curl_command()}")
+    def note(self, case, caller, response, failure):
+        key = (case.operation.label, failure.splitlines()[0])
+        message = f"{caller}: {response.status_code} {response.text[:300]}\n{failure}"
+        self.wrong.setdefault(key, f"{message}\n{case.as_curl_command()}")
 
 
-def _checks(answer):
-    """Return what to check; a refusal with a reason of its own is of what no schema can tell.
+def _select_checks(response):
+    """Return the checks of a response; some refusals cannot follow from the schema.
 
-    `wrong-value` is what a schema tells; a cursor of ours, a scope within the role, a question that
-    is not empty, it cannot.
+    `wrong-value` and `bad-request` follow from it; an unknown cursor, a scope outside the role or
+    an empty question do not.
     """
-    if answer.status_code not in (400, 422):
+    if response.status_code not in (400, 422):
         return CHECKS
-    body = answer.json()
+    body = response.json()
     is_of_schema = body.get("type", "").endswith((":wrong-value", ":bad-request"))
     return CHECKS if is_of_schema else [check for check in CHECKS if check is not ACCEPTED]
 
 
-def shortened(node):
-    """Return a description whose texts have 1,000 letters at most.
+def limit_text_lengths(node):
+    """Return an API description whose texts have 1,000 characters at most.
 
-    A pattern for a million letters takes a second to build, and draws never are that long.
+    A pattern for a million characters takes a second to build, and generated texts are shorter.
     """
     if isinstance(node, list):
-        return [shortened(each) for each in node]
+        return [limit_text_lengths(child) for child in node]
     if not isinstance(node, dict):
         return node
-    told = {name: shortened(each) for name, each in node.items()}
-    return {**told, "maxLength": min(told["maxLength"], 1000)} if "maxLength" in told else told
+    limited = {name: limit_text_lengths(child) for name, child in node.items()}
+    return (
+        {**limited, "maxLength": min(limited["maxLength"], 1000)}
+        if "maxLength" in limited
+        else limited
+    )
 
 
-class Contract:
-    """The description of a site, and who calls it."""
+class ContractCheck:
+    """Checks a site against its API description, calling with changing roles."""
 
     _follows = True
 
     def __init__(self, site, description=None):
         self.site = site
-        self.judged = Judged()
-        told = description or site.client.get("/openapi.json").json()
-        self.schema = schemathesis.openapi.from_dict(told)
+        self.results = Results()
+        document = description or site.client.get("/openapi.json").json()
+        self.schema = schemathesis.openapi.from_dict(document)
         self.operations = [operation.ok() for operation in self.schema.get_all_operations()]
         self._session = requests.Session()
         self._callers = itertools.cycle(ORDER)
-        self._keys = {who: site.key(PEOPLE[who]) for who in PEOPLE}
+        self._keys = {caller: site.key_headers(PEOPLE[caller]) for caller in PEOPLE}
 
     def _caller(self, operation):
-        """Return who calls next, and what they send: a key, or a cookie where no key opens."""
-        who, way = next(self._callers)
+        """Return the next caller and the headers: a key, or a cookie where no key is accepted."""
+        caller, credential = next(self._callers)
         security = operation.definition.raw["security"]
-        if who == "nobody":
-            return who, {}
-        if way == "browser" or (security and not any("key" in choice for choice in security)):
-            return f"{who}'s browser", self.site.fresh(PEOPLE[who])
-        return f"{who}'s key", self._keys[who]
+        if caller == "nobody":
+            return caller, {}
+        if credential == "browser" or (
+            security and not any("key" in choice for choice in security)
+        ):
+            return f"{caller}'s browser", self.site.sign_in_headers(PEOPLE[caller])
+        return f"{caller}'s key", self._keys[caller]
 
-    def draw(self, operation, most, number):
-        """Send so many cases of one operation: right ones, of what exists, and wrong ones."""
+    def send_drawn_cases(self, operation, most, number):
+        """Send `most` cases of one operation: valid ones for existing records, and invalid ones."""
         names = {parameter.name for parameter in operation.path_parameters}
-        home = {name: value for name, value in self.site.homes.items() if name in names}
-        ways = [(POSITIVE, {"path_parameters": home} if home else {})]
-        # Of a call that brings nothing, no value can be wrong.
+        path_values = {
+            name: value for name, value in self.site.path_values.items() if name in names
+        }
+        modes = [(POSITIVE, {"path_parameters": path_values} if path_values else {})]
+        # A call without values has no invalid cases.
         has_values = any(operation.iter_parameters()) or operation.body
-        ways += [(NEGATIVE, {})] if has_values else []
-        for mode, fixed in ways:
-            self._draw(operation, mode, fixed, most // len(ways), number)
+        modes += [(NEGATIVE, {})] if has_values else []
+        for mode, fixed in modes:
+            self._draw(operation, mode, fixed, most // len(modes), number)
 
     def _draw(self, operation, mode, fixed, most, number):
         @seed(number)
@@ -143,60 +151,60 @@ class Contract:
 
         send()
 
-    def edges(self, operation):
-        """Send the cases at the edges of each value: the least, the most, none, another type."""
+    def send_edge_cases(self, operation):
+        """Send the boundary cases of each value: the minimum, the maximum, none, another type."""
         config = self.schema.config.generation_for(operation=operation)
         modes = [POSITIVE, NEGATIVE]
-        told = self.schema.iter_coverage_cases(
+        cases = self.schema.iter_coverage_cases(
             operation, generation_modes=modes, generation_config=config
         )
-        for case in told:
+        for case in cases:
             self.send(case)
 
-    def _answered(self, case):
-        """Send one case as the next caller; return who that is, what they sent, the answer."""
-        who, headers = self._caller(case.operation)
-        here = {"base_url": self.site.address, "session": self._session, "headers": headers}
-        answer = case.call(**here, allow_redirects=self._follows)
+    def _call(self, case):
+        """Send one case as the next caller; return the caller, the headers and the response."""
+        caller, headers = self._caller(case.operation)
+        arguments = {"base_url": self.site.address, "session": self._session, "headers": headers}
+        response = case.call(**arguments, allow_redirects=self._follows)
         self._session.cookies.clear()
-        self.judged.statuses[answer.status_code] += 1
-        return who, headers, answer
+        self.results.statuses[response.status_code] += 1
+        return caller, headers, response
 
     def send(self, case):
-        """Send one case as the next caller, and judge the answer."""
-        who, headers, answer = self._answered(case)
+        """Send one case as the next caller, and check the response."""
+        caller, headers, response = self._call(case)
         try:
-            self._look(answer)
-            case.validate_response(answer, checks=_checks(answer), headers=headers)
+            self._check_problem(response)
+            case.validate_response(response, checks=_select_checks(response), headers=headers)
         except FailureGroup as group:
             for failure in group.exceptions:
-                self.judged.note(case, who, answer, f"{failure.title}\n{failure}")
+                self.results.note(case, caller, response, f"{failure.title}\n{failure}")
         except AssertionError as error:
-            self.judged.note(case, who, answer, str(error))
+            self.results.note(case, caller, response, str(error))
 
-    def _look(self, answer):
-        """Raise AssertionError for an answer that is no problem where it should be one."""
-        headers = {name.lower(): value for name, value in answer.headers.items()}
+    def _check_problem(self, response):
+        """Raise AssertionError for an error response that is not a problem document."""
+        headers = {name.lower(): value for name, value in response.headers.items()}
         (request_id,) = headers["x-request-id"]
-        if answer.status_code < 400:
+        if response.status_code < 400:
             return
-        path = requests.utils.urlparse(answer.request.url).path
+        path = requests.utils.urlparse(response.request.url).path
         if path == "/readyz":
             return
-        body = answer.json()
+        body = response.json()
         if path.startswith("/v1/"):
             assert {"message", "type", "param", "code"} == set(body["error"]), "another shape"
             return
         assert headers["content-type"] == ["application/problem+json"], "no problem"
-        assert body["status"] == answer.status_code, "another status"
+        assert body["status"] == response.status_code, "another status"
         assert body["request_id"] == request_id, "another request id"
         assert body["type"].startswith("urn:merlin:problem:"), "another type"
         assert body["title"], "no title"
         assert body["detail"], "no detail"
 
 
-class Pages(Contract):
-    """The pages, which no description tells: of their answers it is told that none is a bug."""
+class PagesCheck(ContractCheck):
+    """Checks the pages, which have no API description: only that no response is a server error."""
 
     _follows = False
 
@@ -204,19 +212,23 @@ class Pages(Contract):
         routes = [route for route in page_routes() if isinstance(route, APIRoute)]
         for route in routes:
             route.include_in_schema = True
-        super().__init__(site, shortened(get_openapi(title="-", version="-", routes=routes)))
+        super().__init__(
+            site, limit_text_lengths(get_openapi(title="-", version="-", routes=routes))
+        )
 
     def _caller(self, _operation):
-        who, _ = next(self._callers)
-        is_known = who in PEOPLE
-        return who, self.site.fresh(PEOPLE[who]) if is_known else {"Sec-Fetch-Site": "same-origin"}
+        caller, _ = next(self._callers)
+        is_known = caller in PEOPLE
+        return caller, self.site.sign_in_headers(PEOPLE[caller]) if is_known else {
+            "Sec-Fetch-Site": "same-origin"
+        }
 
     def _draw(self, *args):
-        with suppress(Unsatisfiable):  # a form of texts alone, of which none is wrong
+        with suppress(Unsatisfiable):  # a form of free texts has no invalid case
             super()._draw(*args)
 
     def send(self, case):
-        """Send one case from a browser; what is no answer of a page is noted."""
-        who, _, answer = self._answered(case)
-        if answer.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
-            self.judged.note(case, who, answer, "Server error")
+        """Send one case from a browser; record a server error."""
+        caller, _, response = self._call(case)
+        if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR:
+            self.results.note(case, caller, response, "Server error")

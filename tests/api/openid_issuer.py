@@ -1,4 +1,4 @@
-"""A small issuer of OpenID Connect over real HTTP, which lies where a test wants it to."""
+"""A small OpenID Connect issuer over real HTTP whose answers a test can falsify."""
 
 from __future__ import annotations
 
@@ -13,60 +13,62 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from tests.support.http_servers import Handler, Server
 
-ONE, TWO = (rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2))
+FIRST_KEY, SECOND_KEY = (
+    rsa.generate_private_key(public_exponent=65537, key_size=2048) for _ in range(2)
+)
 CLIENT, SECRET = "8700000001", "the-client-secret-of-tests"
 
 
 class StandInIssuer(Server):
-    """`claims` are laid over what is signed, `described` over its description.
+    """`claims` override the claims of the token, `discovery` the discovery document.
 
-    `keys` sign, and stand in its list unless `published` does. With `is_slow` every byte of an
-    answer is sent on its own; `raw` is sent as it stands in the place of a description.
+    `keys` sign the tokens and are published, unless `published` is set. With `is_slow` every byte
+    of a response is sent on its own; `raw` is sent instead of the discovery document.
     """
 
     def __init__(self):
-        self.keys, self.published = {"one": ONE}, {}
+        self.keys, self.published = {"one": FIRST_KEY}, {}
         self.signs_by = "one"
-        self.claims, self.described = {}, {}
+        self.claims, self.discovery = {}, {}
         self.is_slow, self.raw = False, b""
-        self.asked = []
-        self._journeys = {}
+        self.requested_paths = []
+        self._codes = {}
         super().__init__(_Handler)
 
     def allow(self, address, user_id=1001):
-        """Say yes, as the person does on the issuer's page; return the code and the state."""
-        asked = dict(parse_qsl(urlsplit(address).query))
-        code = f"code-{len(self._journeys)}"
-        self._journeys[code] = (asked, user_id)
-        return code, asked["state"]
+        """Approve a sign-in, as the user does on the issuer's page; return code and state."""
+        query = dict(parse_qsl(urlsplit(address).query))
+        code = f"code-{len(self._codes)}"
+        self._codes[code] = (query, user_id)
+        return code, query["state"]
 
-    def describe(self, path):
-        self.asked.append(path)
+    def document_at(self, path):
+        self.requested_paths.append(path)
         if path == "/.well-known/openid-configuration":
-            told = {
+            endpoints = {
                 "authorization_endpoint": f"{self.url}/auth",
                 "token_endpoint": f"{self.url}/token",
                 "jwks_uri": f"{self.url}/jwks",
             }
-            return {"issuer": self.url, **told, **self.described}
+            return {"issuer": self.url, **endpoints, **self.discovery}
         return {"keys": [_public(kid, key) for kid, key in (self.published or self.keys).items()]}
 
-    def token(self, sent, authorization):
-        """Return the answer to a code, None for one that is not good."""
-        document, user_id = self._journeys.pop(sent.get("code", ""), (None, 0))
-        whole = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
-        digest = hashlib.sha256(sent.get("code_verifier", "").encode()).digest()
+    def exchange_code(self, form, authorization):
+        """Return the token response for a code, None for an invalid one."""
+        request, user_id = self._codes.pop(form.get("code", ""), (None, 0))
+        credentials = base64.b64encode(f"{CLIENT}:{SECRET}".encode()).decode()
+        digest = hashlib.sha256(form.get("code_verifier", "").encode()).digest()
         challenge = base64.urlsafe_b64encode(digest).decode().rstrip("=")
-        if document is None or authorization != f"Basic {whole}":
+        if request is None or authorization != f"Basic {credentials}":
             return None
         if (
-            challenge != document["code_challenge"]
-            or sent["redirect_uri"] != document["redirect_uri"]
+            challenge != request["code_challenge"]
+            or form["redirect_uri"] != request["redirect_uri"]
         ):
             return None
         now = int(time.time())
         claims = {"iss": self.url, "aud": CLIENT, "sub": "opaque", "id": user_id, "name": "Анна"}
-        claims |= {"iat": now, "exp": now + 300, "nonce": document["nonce"], **self.claims}
+        claims |= {"iat": now, "exp": now + 300, "nonce": request["nonce"], **self.claims}
         key = self.keys.get(self.signs_by) or next(iter(self.keys.values()))
         return {"id_token": jwt.encode(claims, key, "RS256", {"kid": self.signs_by})}
 
@@ -78,15 +80,15 @@ def _public(kid, key):
 
 class _Handler(Handler):
     def get(self):
-        self._answer(self.server.describe(self.path), self.server.raw)
+        self._answer(self.server.document_at(self.path), self.server.raw)
 
     def post(self):
-        sent = {name: values[0] for name, values in parse_qs(self.body().decode()).items()}
-        self._answer(self.server.token(sent, self.headers.get("Authorization", "")))
+        form = {name: values[0] for name, values in parse_qs(self.body().decode()).items()}
+        self._answer(self.server.exchange_code(form, self.headers.get("Authorization", "")))
 
-    def _answer(self, told, raw=b""):
-        body = raw or json.dumps(told or {"error": "invalid_grant"}).encode()
+    def _answer(self, document, raw=b""):
+        body = raw or json.dumps(document or {"error": "invalid_grant"}).encode()
         is_slow = self.server.is_slow
-        self.answer(200 if told else 400, b"" if is_slow else body, Content_Length=len(body))
+        self.answer(200 if document else 400, b"" if is_slow else body, Content_Length=len(body))
         for byte in body if is_slow else b"":
             self.wfile.write(bytes([byte]))

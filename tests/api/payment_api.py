@@ -1,4 +1,4 @@
-"""A shop: an api and pages that sell, and a stand-in for YooKassa that takes the money."""
+"""An API and pages that sell plans, with a YooKassa stand-in that takes the payments."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ from merlin.providers.payments import Gateway
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
-from tests.api.running_api import NOT_LIMITED, VERA, running
-from tests.api.sign_in_data import with_bot
+from tests.api.running_api import NOT_LIMITED, VERA, run_api
+from tests.api.sign_in_data import set_bot_name
 from tests.support.plan_config import make_plan, make_plans
 from tests.support.waiting import wait_until
 
@@ -47,26 +47,26 @@ PACK = make_plan(
 STARRY = make_plan("starry", {"ru": "Звёздный", "en": "Starry"}, price=PlanPrice(stars=5), days=7)
 PLANS = (FREE, PLUS, PACK, STARRY)
 PUBLIC_URL = "https://merlin.example"
-# How often the worker goes round.
+# Interval of the payment worker.
 ROUND_S = 0.05
 
 
-class Market:
-    """One api with one shop; everybody who buys there is somebody new."""
+class PaymentSite:
+    """One API with one YooKassa stand-in; every buyer is a new user."""
 
     def __init__(self, site, shop) -> None:
         self.site = site
-        self.till = shop
+        self.yookassa = shop
         self.db, self.bot_id, self.billing = site.db, site.bot_id, site.billing
         self._ids = itertools.count(5001)
         self._clients = []
         worker = site.app.state.payment_worker
         worker.every_s = worker.after_failure_s = ROUND_S
-        site.person(VERA, Role.ADMIN)
-        self.admin = self.browser(VERA)
+        site.add_user(VERA, Role.ADMIN)
+        self.admin = self.browser_client(VERA)
 
-    def browser(self, user_id):
-        self._clients.append(self.site.browser(user_id))
+    def browser_client(self, user_id):
+        self._clients.append(self.site.browser_client(user_id))
         return self._clients[-1]
 
     def close(self):
@@ -74,37 +74,39 @@ class Market:
             client.close()
 
     def buyer(self):
-        return Buyer(self, self.site.person(next(self._ids)))
+        return Buyer(self, self.site.add_user(next(self._ids)))
 
     def sql(self, query, *values):
         with self.site.database.atomic():
             return self.site.database.sql(query, *values)
 
-    def of(self, order_id):
+    def purchase(self, order_id):
         return self.billing.purchases.get(order_id)
 
     def state(self, order_id):
-        return self.of(order_id).state.value
+        return self.purchase(order_id).state.value
 
-    def until(self, order_id, state):
-        """Wait until an order stands so; return it."""
-        wait_until(lambda: self.state(order_id) == state, describe=lambda: str(self.of(order_id)))
-        return self.of(order_id)
+    def wait_for_state(self, order_id, state):
+        """Wait until an order is in this state; return it."""
+        wait_until(
+            lambda: self.state(order_id) == state, describe=lambda: str(self.purchase(order_id))
+        )
+        return self.purchase(order_id)
 
-    def due(self, order_id):
-        """Let the worker look at an order now."""
+    def make_due(self, order_id):
+        """Make an order due for the payment worker."""
         self.sql(
             "UPDATE purchase SET look_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", order_id
         )
 
-    def looked(self, order_id):
-        """Let the worker look at an order, and wait until it has."""
-        looks = self.of(order_id).looks
-        self.due(order_id)
-        wait_until(lambda: self.of(order_id).looks > looks)
+    def sync_order(self, order_id):
+        """Wait until the payment worker has polled an order once more."""
+        looks = self.purchase(order_id).looks
+        self.make_due(order_id)
+        wait_until(lambda: self.purchase(order_id).looks > looks)
 
-    def older(self, order_id, **by):
-        """Let an order have been made earlier."""
+    def backdate(self, order_id, **by):
+        """Move the timestamps of an order back by a timedelta."""
         row = self.sql(
             "SELECT created_at, expires_at, asked_at FROM purchase WHERE id = ?", order_id
         )[0]
@@ -115,119 +117,124 @@ class Market:
             order_id,
         )
 
-    def asked(self, order_id):
-        """Return the payments that the stand-in made for an order."""
-        made = self.till.payments()
-        return [payment for payment in made if payment["metadata"].get("purchase") == order_id]
+    def payments_of(self, order_id):
+        """Return the stand-in's payments of an order."""
+        payments = self.yookassa.payments()
+        return [payment for payment in payments if payment["metadata"].get("purchase") == order_id]
 
     def order_in_stars(self, buyer):
-        who = Actor.person(buyer.user_id, Authority())
-        return acts.place_order(self.site.services, who, "plus", Gateway.STARS).purchase_id
+        actor = Actor.person(buyer.user_id, Authority())
+        return acts.place_order(self.site.services, actor, "plus", Gateway.STARS).purchase_id
 
-    def grants(self, order_id):
-        return self.kinds(order_id).count(EntryKind.GRANT)
+    def count_grants(self, order_id):
+        return self.entry_kinds(order_id).count(EntryKind.GRANT)
 
-    def kinds(self, order_id):
+    def entry_kinds(self, order_id):
         return [entry.kind for entry in self.billing.ledger.entries(order_id)]
 
-    def faults(self):
-        """Return what is wrong with the ledger, which never is anything."""
-        every = [row[0] for row in self.sql("SELECT id FROM purchase")]
-        entries = [entry for each in every for entry in self.billing.ledger.entries(each)]
+    def ledger_faults(self):
+        """Return the inconsistencies of the ledger; there must be none."""
+        order_ids = [row[0] for row in self.sql("SELECT id FROM purchase")]
+        entries = [
+            entry for order_id in order_ids for entry in self.billing.ledger.entries(order_id)
+        ]
         return list(find_inconsistencies(entries))
 
-    def told(self, user_id):
-        return self._said(Notices(self.site.db).newest(str(user_id), 50))
+    def notice_keys(self, user_id):
+        return self._translated_keys(Notices(self.site.db).newest(str(user_id), 50))
 
-    def told_admins(self, **arguments):
-        found = Notices(self.site.db).newest(ADMINS, 100)
-        return self._said(
-            notice for notice in found if arguments.items() <= notice.arguments.items()
+    def admin_notice_keys(self, **arguments):
+        notices = Notices(self.site.db).newest(ADMINS, 100)
+        return self._translated_keys(
+            notice for notice in notices if arguments.items() <= notice.arguments.items()
         )
 
-    def _said(self, notices):
-        """Return the keys of notices, each of which has its words in every language."""
-        told = list(notices)
+    def _translated_keys(self, notices):
+        """Return the keys of notices; check that each has a text in every language."""
+
+        notices = list(notices)
         assert all(
             text(language, notice.key, **notice.arguments)
-            for notice in told
+            for notice in notices
             for language in LANGUAGES
         )
-        return [notice.key for notice in told]
+        return [notice.key for notice in notices]
 
 
 class Buyer:
-    """Somebody who is signed in with a browser."""
+    """A user who is signed in with a browser."""
 
-    def __init__(self, market, user_id) -> None:
-        self.market = market
+    def __init__(self, site, user_id) -> None:
+        self.site = site
         self.user_id = user_id
-        self.http = market.browser(user_id)
+        self.http = site.browser_client(user_id)
 
-    def order(self, plan="plus", **more):
-        response = self.http.post("/api/orders", json={"plan": plan, **more})
+    def order(self, plan="plus", **fields):
+        response = self.http.post("/api/orders", json={"plan": plan, **fields})
         assert response.status_code == 201, response.text
         return response.json()["id"]
 
     def pay(self, order_id):
         return self.http.post(f"/api/orders/{order_id}/pay")
 
-    def ordered(self, plan="plus", **more):
-        """Order and ask for the page of payment; return the order's id."""
-        order_id = self.order(plan, **more)
+    def start_payment(self, plan="plus", **fields):
+        """Place an order and create its payment; return the order's id."""
+        order_id = self.order(plan, **fields)
         response = self.pay(order_id)
         assert response.status_code == 200, response.text
         return order_id
 
-    def bought(self, plan="plus", **more):
-        """Buy; return the order's id once it is paid."""
-        order_id = self.ordered(plan, **more)
-        self.market.till.choose(order_id, "paid")
-        self.market.until(order_id, "paid")
+    def buy(self, plan="plus", **fields):
+        """Buy a plan; return the order's id once it is paid."""
+        order_id = self.start_payment(plan, **fields)
+        self.site.yookassa.choose(order_id, "paid")
+        self.site.wait_for_state(order_id, "paid")
         return order_id
 
     @property
     def terms(self):
-        return self.market.billing.terms.of(self.user_id)
+        return self.site.billing.terms.of(self.user_id)
 
     @property
     def renewals(self):
-        return self.market.billing.renewals.of(self.user_id)
+        return self.site.billing.renewals.of(self.user_id)
 
     @property
-    def told(self):
-        return self.market.told(self.user_id)
+    def notice_keys(self):
+        return self.site.notice_keys(self.user_id)
 
 
-def selling_at(shop, deadline_s=DEADLINE_S, **config):
-    """Return what is sold at a stand-in, and the gateway to it."""
+def payment_settings(shop, deadline_s=DEADLINE_S, **config):
+    """Return the payment settings for a stand-in, and the gateway to it."""
     base = {"base_url": shop.base_url, "test": True, "save_methods": True}
-    said = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
-    return PaymentsConfig(yookassa=said), YooKassaGateway(said, shop.shop_id, shop.key, deadline_s)
+    yookassa = YooKassaConfig(**{**base, "networks": ("127.0.0.0/8",), **config})
+    return PaymentsConfig(yookassa=yookassa), YooKassaGateway(
+        yookassa, shop.shop_id, shop.key, deadline_s
+    )
 
 
 @contextmanager
-def market(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
-    """Run an api beside a stand-in."""
+def run_payment_api(folder, plans=PLANS, deadline_s=DEADLINE_S, **config):
+    """Run an API beside a YooKassa stand-in."""
     listening = NOT_LIMITED.model_copy(update={"public_url": PUBLIC_URL})
     with YooKassaStandIn() as shop:
-        selling, till = selling_at(shop, deadline_s, **config)
-        settings = {"plans": plans, "selling": selling, "till": till, "listening": listening}
-        with running(folder, **settings) as site:
+        payments, till = payment_settings(shop, deadline_s, **config)
+        settings = {"plans": plans, "selling": payments, "till": till, "listening": listening}
+        with run_api(folder, **settings) as site:
             shop.notify_to(f"{site.address}/hooks/payment")
-            with closing(Market(site, shop)) as made:
-                yield made
+            with closing(PaymentSite(site, shop)) as payment_site:
+                yield payment_site
 
 
-def as_new(market):
-    """Let the stand-in behave as it does at first."""
-    market.till.faults.clear()
-    market.till.behave(**asdict(Behaviour()))
-    return market
+def reset(site):
+    """Restore the stand-in's default behaviour; return the site."""
+    site.yookassa.faults.clear()
+    site.yookassa.behave(**asdict(Behaviour()))
+    return site
 
 
-# As the pages show it: plans with numbers, a pack, one for Stars alone, one of a course.
-PAGE_SAID = {
+# For the pages: plans with limits, a pack, a plan for Stars only, a plan for one course.
+PAGE_PLANS_CONFIG = {
     "free": {"title": {"ru": "Базовый", "en": "Basic"}, "text": 20, "voice": 0, "photo": 0}
     | {"document": 0, "sessions": 5},
     "plus": {
@@ -262,39 +269,39 @@ PAGE_SAID = {
         "days": 90,
     },
 }
-PAGE_PLANS = make_plans(PAGE_SAID)
+PAGE_PLANS = make_plans(PAGE_PLANS_CONFIG)
 TERMS = "Мы отвечаем за то, что купленное работает.\n\nВозврат: напишите /paysupport."
 
 
 @contextmanager
-def shop_pages(folder, **config):
-    """Run a shop that sends receipts and saves methods, with a bot's name."""
-    with market(folder, plans=PAGE_PLANS, **{"receipt": Receipt(), **config}) as made:
-        with_bot(made.site)
-        Settings(made.site.db).put("terms.ru", TERMS, "cli:vera")
-        yield made
+def run_shop_pages(folder, **config):
+    """Run an API that sends receipts and saves payment methods, with a bot name."""
+    with run_payment_api(folder, plans=PAGE_PLANS, **{"receipt": Receipt(), **config}) as site:
+        set_bot_name(site.site)
+        Settings(site.site.db).put("terms.ru", TERMS, "cli:vera")
+        yield site
 
 
-def words(answer):
-    """Return what a page says, without its markup."""
-    plain = re.sub(r"<(script|svg|style).*?</\1>", " ", answer.text, flags=re.DOTALL)
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", plain)).replace("\xa0", " ")
+def page_text(response):
+    """Return the text of a page without its markup."""
+    without_code = re.sub(r"<(script|svg|style).*?</\1>", " ", response.text, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", without_code)).replace("\xa0", " ")
 
 
-def price_in(answer):
-    """Return what the button of a checkout page says, in kopecks."""
-    return re.search(r'name="price" value="(\d+)"', answer.text)[1]
+def read_price(response):
+    """Return the price on the button of a checkout page, in kopecks."""
+    return re.search(r'name="price" value="(\d+)"', response.text)[1]
 
 
-def bill(buyer, plan="plus", **more):
-    """Return what the form of a checkout page would send."""
-    query = {"code": more["code"]} if "code" in more else {}
+def checkout_form(buyer, plan="plus", **fields):
+    """Return the form data that a checkout page would send."""
+    query = {"code": fields["code"]} if "code" in fields else {}
     page = buyer.http.get(f"/checkout/{plan}", params=query)
-    return {"price": price_in(page), "contact": "anna@example.com", **more}
+    return {"price": read_price(page), "contact": "anna@example.com", **fields}
 
 
-def pressed(buyer, plan="plus", **more):
+def press_pay(buyer, plan="plus", **fields):
     """Press "pay" and return the order's id."""
-    answer = buyer.http.post(f"/checkout/{plan}", data=bill(buyer, plan, **more))
-    assert answer.status_code == 303, words(answer)
-    return re.search("/orders/([0-9a-f]{32})", answer.headers["location"])[1]
+    response = buyer.http.post(f"/checkout/{plan}", data=checkout_form(buyer, plan, **fields))
+    assert response.status_code == 303, page_text(response)
+    return re.search("/orders/([0-9a-f]{32})", response.headers["location"])[1]

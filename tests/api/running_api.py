@@ -1,4 +1,4 @@
-"""A whole api over real HTTP and a real database: courses from files, people, keys, browsers."""
+"""A complete API over real HTTP and a real database, with courses, users, keys and sessions."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ SECRET = "s3cret-of-the-webhook"
 
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
-# On a machine with a crowd of tests.
 ALGORITHMS = {
     "course.yaml": """\
 semester: 1
@@ -73,12 +72,12 @@ NOT_LIMITED = ApiConfig(
 COURSES = {"algorithms": ALGORITHMS, "networks": NETWORKS, "closed": CLOSED}
 
 
-def _actor(user_id):
+def _make_actor(user_id):
     return Actor.person(user_id, Authority())
 
 
 class Site:
-    """One api with its database; `client` is a program that is not signed in."""
+    """One API with its database; `client` is not signed in."""
 
     def __init__(self, folder: Path, database, app, address) -> None:
         services = app.state.services
@@ -98,27 +97,27 @@ class Site:
     def billing(self):
         return billing_rows(self.services.db)
 
-    def teach(self, datasets):
-        """Let the catalogue say what these files say: dataset -> path -> text."""
+    def index_courses(self, datasets):
+        """Index these files in the catalogue: dataset -> path -> text."""
         trees = {
             name: FileTree({"dataset.yaml": DATASET_YAML, **files})
             for name, files in datasets.items()
         }
         checked = {name: tree.check(name) for name, tree in trees.items()}
         Catalogue(self.database).index(checked, utc_now())
-        books = FileIndex(self.database)
+        file_index = FileIndex(self.database)
         for name, tree in trees.items():
-            books.add({blob: data.decode() for blob, data in tree.blobs.items()})
+            file_index.add({blob: data.decode() for blob, data in tree.blobs.items()})
             paths = {entry.path: entry.blob for entry in tree.entries}
-            paths = {**dict.fromkeys(books.blobs(name)), **paths}
-            books.keep(name, str(hash(str(sorted(paths.items())))), paths)
+            paths = {**dict.fromkeys(file_index.blobs(name)), **paths}
+            file_index.keep(name, str(hash(str(sorted(paths.items())))), paths)
 
-    def bound(self, **bounds):
-        """Let the api that runs take other numbers: fields of `ApiServices`."""
-        self.app.state.services = replace(self.app.state.services, **bounds)
+    def override_services(self, **fields):
+        """Replace fields of the running API's `ApiServices`."""
+        self.app.state.services = replace(self.app.state.services, **fields)
 
-    def wait_for_commits(self, seconds):
-        """Let the api that runs wait so long for a commit to be seen."""
+    def set_commit_wait(self, seconds):
+        """Set how long the running API waits until a commit is visible."""
         services = self.app.state.services
         self.app.state.services = replace(services, commit_wait_s=seconds)
 
@@ -126,44 +125,44 @@ class Site:
         return Catalogue(self.db).course(slug).course_id
 
     def add_favourite(self, user_id, course_id):
-        """Let somebody keep a course at hand."""
-        courses.add_favourite(self.services, _actor(user_id), course_id)
+        """Add a course to a user's favourites."""
+        courses.add_favourite(self.services, _make_actor(user_id), course_id)
 
-    def favourites(self, user_id):
-        """Return the ids of the courses that somebody keeps at hand."""
-        found = courses.favourites(self.services, _actor(user_id))
-        return [course.course_id for course in found]
+    def favourite_ids(self, user_id):
+        """Return the ids of a user's favourite courses."""
+        favourite_courses = courses.favourites(self.services, _make_actor(user_id))
+        return [course.course_id for course in favourite_courses]
 
-    def person(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
-        """Let somebody be known, with a role."""
+    def add_user(self, user_id, role=Role.STUDENT, scope=None, language="ru"):
+        """Create a user with a role; return the id."""
         Users(self.db).record_authors([User(user_id, language)])
         if role is not Role.STUDENT:
             self.roles.grant(user_id, role, "cli:vera", scope)
         return user_id
 
-    def key(self, user_id, *scopes):
-        """Return the headers of a program with a new key of this person; all scopes by default."""
+    def key_headers(self, user_id, *scopes):
+        """Return request headers with a new API key of this user; all scopes by default."""
         _, secret = ApiKeys(self.db).make(user_id, "test", scopes or list(Scope))
         return {"Authorization": f"Bearer {secret}"}
 
-    def program(self, user_id, *scopes):
-        """Return a client that sends a key."""
+    def key_client(self, user_id, *scopes):
+        """Return a client that sends an API key."""
         return httpx.Client(
-            base_url=self.address, headers=self.key(user_id, *scopes), timeout=longest()
+            base_url=self.address, headers=self.key_headers(user_id, *scopes), timeout=longest()
         )
 
-    def browser(self, user_id):
-        """Return a client that keeps the cookie of somebody who is signed in."""
+    def browser_client(self, user_id):
+        """Return a client with the session cookie of a signed-in user."""
         _, token = SignIns(self.db).open(user_id, SignInMethod.CODE, "Firefox, Linux")
-        said = {"Origin": self.address}
+        headers = {"Origin": self.address}
         return httpx.Client(
-            base_url=self.address, cookies={"merlin": token}, headers=said, timeout=longest()
+            base_url=self.address, cookies={"merlin": token}, headers=headers, timeout=longest()
         )
 
 
 @contextmanager
 def run_site(settings, make_site, bounds=None):
-    """Run an api; give the site that is made of its database, application and address."""
+    """Run an API; yield what `make_site` returns for its database, application and address."""
     with open_database(settings.database) as database:
         migrate(database)
         writer = Store(database)
@@ -178,10 +177,10 @@ def run_site(settings, make_site, bounds=None):
 
 
 @contextmanager
-def running(folder, database_url="", bounds=None, **settings):
-    """Run an api with COURSES in its catalogue."""
+def run_api(folder, database_url="", bounds=None, **settings):
+    """Run an API with COURSES in its catalogue."""
     url = database_url or fresh_database(folder / "merlin.db")
-    made = ProcessSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
-    with run_site(replace(made, **settings), partial(Site, folder), bounds) as site:
-        site.teach(COURSES)
+    base = ProcessSettings(database=url, state_dir=folder, listening=NOT_LIMITED)
+    with run_site(replace(base, **settings), partial(Site, folder), bounds) as site:
+        site.index_courses(COURSES)
         yield site

@@ -1,4 +1,4 @@
-"""What sign-in tests share: data as Telegram signs it, a person with a password."""
+"""Helpers of sign-in tests: data signed as Telegram does, a user with a password."""
 
 from __future__ import annotations
 
@@ -16,71 +16,71 @@ from merlin.account.accounts import Accounts, hash_password
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from tests.support.waiting import longest
 
-OF_TELEGRAM = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
-PUBLIC = OF_TELEGRAM.public_key().public_bytes_raw().hex()
+TELEGRAM_KEY = Ed25519PrivateKey.from_private_bytes(b"t" * 32)
+TELEGRAM_PUBLIC_KEY = TELEGRAM_KEY.public_key().public_bytes_raw().hex()
 BOT = 8700000001
 TOKEN = f"{BOT}:AA-a-token-that-only-these-tests-know-x"
 PASSWORD = "семь зелёных слонов"
-_HASHED = []
+_HASHES = []
 
 
-def signed(user_id=1001, *, at=None, bot_id=BOT, key=OF_TELEGRAM, token="", **more):
-    """Return initData as Telegram writes it; with a token also its HMAC."""
+def signed_init_data(user_id=1001, *, at=None, bot_id=BOT, key=TELEGRAM_KEY, token="", **changes):
+    """Return initData as Telegram writes it; with a token also with a valid HMAC."""
     user = {"id": user_id, "first_name": "Анна", "last_name": "А.", "language_code": "ru"}
     fields = {
-        "user": json.dumps(user | more.pop("user", {}), ensure_ascii=False),
+        "user": json.dumps(user | changes.pop("user", {}), ensure_ascii=False),
         "chat_instance": "-1",
         "auth_date": str(int(time.time() if at is None else at)),
-        **more,
+        **changes,
     }
-    said = f"{bot_id}:WebAppData\n{joined(fields)}".encode()
+    data = f"{bot_id}:WebAppData\n{join_fields(fields)}".encode()
     if key is not None:
-        signature = base64.urlsafe_b64encode(key.sign(said)).decode().rstrip("=")
+        signature = base64.urlsafe_b64encode(key.sign(data)).decode().rstrip("=")
         fields["signature"] = signature
     secret = hmac.digest(b"WebAppData", (token or "no").encode(), hashlib.sha256)
-    fields["hash"] = hmac.digest(secret, joined(fields).encode(), hashlib.sha256).hex()
+    fields["hash"] = hmac.digest(secret, join_fields(fields).encode(), hashlib.sha256).hex()
     return urlencode(fields)
 
 
-def joined(fields):
+def join_fields(fields):
     return "\n".join(f"{name}={fields[name]}" for name in sorted(fields))
 
 
-def with_bot(site, name="merlin_test_bot"):
-    """Let the bot have left word of who it is."""
+def set_bot_name(site, name="merlin_test_bot"):
+    """Store the bot's id and name, as the bot does at its start."""
     Settings(site.db).put(BOT_ID, str(BOT), "bot")
     Settings(site.db).put(BOT_NAME, name, "bot")
 
 
-def with_password(site, user_id, name):
-    """Give somebody a user name and PASSWORD."""
-    _HASHED[:] = _HASHED or [hash_password(PASSWORD)]
+def set_password(site, user_id, name):
+    """Give a user a user name and PASSWORD."""
+    _HASHES[:] = _HASHES or [hash_password(PASSWORD)]
     Accounts(site.db).set_name(user_id, name, "cli:vera")
-    Accounts(site.db).set_password(user_id, _HASHED[0], "cli:vera")
+    Accounts(site.db).set_password(user_id, _HASHES[0], "cli:vera")
 
 
-def page(site, **more):
-    """Return a browser that nobody is signed in with, on a page of ours."""
+def signed_out_browser(site, **more_headers):
+    """Return a browser on a page of the site, not signed in."""
     agent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
-    headers = {"Origin": site.address, "User-Agent": agent, **more}
+    headers = {"Origin": site.address, "User-Agent": agent, **more_headers}
     return httpx.Client(base_url=site.address, headers=headers, timeout=longest())
 
 
-def code_of(answer):
-    """Return the code of a problem."""
-    return answer.json()["type"].rsplit(":", 1)[1]
+def problem_code(response):
+    """Return the code of a problem document."""
+    return response.json()["type"].rsplit(":", 1)[1]
 
 
-def me(browser, **more):
-    """Return what the api says of who asks."""
+def get_user(browser, **more):
+    """Return the response of /api/user."""
     return browser.get("/api/user", **more)
 
 
-def stand_still(site):
-    """Let no time pass for those who guess: on a slow machine their waits would be over."""
+def freeze_login_throttle(site):
+    """Stop the throttle's clock: on a slow machine its delays would end during a test."""
     site.app.state.login_throttle.clock = lambda: 0.0
 
 
-def guess(browser, name, words="не тот пароль"):
-    """Sign in by user name and password; these words are wrong unless told otherwise."""
-    return browser.post("/api/auth/password", json={"name": name, "password": words})
+def sign_in_by_password(browser, name, password="не тот пароль"):  # noqa: S107 - of no account
+    """Sign in by user name and password; the default password is wrong."""
+    return browser.post("/api/auth/password", json={"name": name, "password": password})

@@ -1,4 +1,4 @@
-"""An api beside a real daemon: builds, jobs, models and commits, and something of everything."""
+"""An API beside a real daemon: builds, jobs, models, commits, and records of every kind."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from merlin.git.source import blob_id
 from merlin.providers.payments import Gateway
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.api.chat_api import Talk
-from tests.api.payment_api import PACK, PLUS, selling_at
+from tests.api.chat_api import Conversation
+from tests.api.payment_api import PACK, PLUS, payment_settings
 from tests.api.running_api import ANNA, BORIS, COURSES, NOT_LIMITED, SECRET, VERA, Site, run_site
-from tests.api.sign_in_data import TOKEN, with_bot, with_password
+from tests.api.sign_in_data import TOKEN, set_bot_name, set_password
 from tests.support.dataset_tree import make_good_files
 from tests.support.pipeline_lab import Lab
 from tests.support.plan_config import make_plan
@@ -35,38 +35,38 @@ from tests.support.process_settings import ProcessSettings, Provider
 PRICED = {"stand-in-base": {"price": {"input": 1, "output": 2, "training": 100}}}
 
 
-class Office(Site):
-    """A site whose daemon is ticked by hand; `admin` is vera's program."""
+class DaemonSite(Site):
+    """A site whose daemon runs only by `lab.tick`; `admin` is a client with vera's key."""
 
     def __init__(self, lab, *parts) -> None:
         super().__init__(lab.folder, *parts)
         self.lab = lab
-        self.person(VERA, Role.ADMIN)
-        self.admin = self.program(VERA)
+        self.add_user(VERA, Role.ADMIN)
+        self.admin = self.key_client(VERA)
 
-    def served(self, answer):
-        """Let the daemon do what was asked for; return what the request says then."""
-        assert answer.status_code == 202, answer.json()
+    def serve_request(self, response):
+        """Let the daemon process an accepted request; return the request's state afterwards."""
+        assert response.status_code == 202, response.json()
         self.lab.tick("serve")
-        return self.admin.get(answer.headers["location"]).json()
+        return self.admin.get(response.headers["location"]).json()
 
 
 @contextmanager
-def office(folder, **changes):
-    """Run an api over the database of a daemon whose repository holds the dataset `trial`."""
+def run_daemon_api(folder, **changes):
+    """Run an API on the database of a daemon whose repository holds the dataset `trial`."""
     with ProviderStandIn() as provider:
         budget = {"budget": {"per_month": 5}, "models": PRICED}
         lab = Lab(folder, provider.base_url, **{**budget, **changes})
         lab.repository.dataset()
         lab.repository.commit()
         lab.tick("fetch", "launch")
-        with run_site(_set_up(lab.config), partial(Office, lab)) as site, site.admin:
+        with run_site(_set_up(lab.config), partial(DaemonSite, lab)) as site, site.admin:
             site.provider = provider
             yield site
 
 
-class Keeper:
-    """Commits what waits, as the daemon does, and lets the catalogue see it."""
+class Committer:
+    """Commits pending changes as the daemon does, and indexes them in the catalogue."""
 
     def __init__(self, site, datasets):
         self.site = site
@@ -74,22 +74,22 @@ class Keeper:
         self.commits = 0
 
     def commit(self, *, is_seen=True):
-        """Commit all that waits; return what became of the last batch."""
-        landed = None
+        """Commit all pending changes; return the result of the last batch."""
+        result = None
         while (batch := Changes(self.site.db).claim()) is not None:
-            landed = self._landed(batch)
-            Changes(self.site.db).settle(batch, landed)
+            result = self._commit_batch(batch)
+            Changes(self.site.db).settle(batch, result)
         if is_seen:
-            self.site.teach(self.files)
-        return landed
+            self.site.index_courses(self.files)
+        return result
 
-    def _landed(self, batch):
+    def _commit_batch(self, batch):
         conflicts = {}
         for change in batch.changes:
-            here = self.files[change.dataset].get(self._path(change))
-            blob = None if here is None else blob_id(here)
+            text = self.files[change.dataset].get(self._path(change))
+            blob = None if text is None else blob_id(text)
             if blob != change.before:
-                conflicts[change.change_id] = Conflict(blob, here)
+                conflicts[change.change_id] = Conflict(blob, text)
         if conflicts:
             return BatchResult(None, conflicts)
         for change in batch.changes:
@@ -104,41 +104,41 @@ class Keeper:
         return change.path.removeprefix(f"{change.dataset}/")
 
 
-# Beside anna, boris and vera: another student, another course's teacher, an editor, and somebody
-# shut out; `SOMEBODY` is whom admins look after.
+# Beside anna, boris and vera: another student, another course's teacher, an editor, a blocked
+# user; `SOMEBODY` is the user whom admins manage.
 OTHER, ELSEWHERE, EDITOR, BLOCKED, SOMEBODY = 1004, 1005, 1006, 1007, 1008
 MONTH = timedelta(days=30)
-TAUGHT = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
+COURSES_WITH_EXAMPLES = {**COURSES, "algorithms": {**COURSES["algorithms"], **make_good_files(4)}}
 
 
-class Whole(Office):
-    """A site with people, talks, edits, builds, jobs and models."""
+class FullSite(DaemonSite):
+    """A site with users, chats, edits, builds, jobs and models."""
 
     def fill(self):
-        """Put something of everything there; what belongs to somebody is anna's or boris's."""
-        self.teach(TAUGHT)
-        self.person(BORIS, Role.TEACHER, "algorithms")
+        """Create one record of each kind; what has an owner belongs to anna or boris."""
+        self.index_courses(COURSES_WITH_EXAMPLES)
+        self.add_user(BORIS, Role.TEACHER, "algorithms")
         self.roles.grant(BORIS, Role.TEACHER, "cli:vera", "trial")
-        self.person(ELSEWHERE, Role.TEACHER, "networks")
-        self.person(EDITOR, Role.EDITOR)
+        self.add_user(ELSEWHERE, Role.TEACHER, "networks")
+        self.add_user(EDITOR, Role.EDITOR)
         for user_id in (ANNA, OTHER, BLOCKED, SOMEBODY):
-            self.person(user_id)
+            self.add_user(user_id)
         Users(self.db).block(BLOCKED, "cli:vera")
-        with_bot(self)
-        with_password(self, ANNA, "anna")
+        set_bot_name(self)
+        set_password(self, ANNA, "anna")
         self.course = self.course_id("algorithms")
         self.add_favourite(ANNA, self.course)
-        talk = Talk(self, ANNA)
-        turn = talk.ask(1)
+        conversation = Conversation(self, ANNA)
+        turn = conversation.add_turn(1)
         Ratings(self.db, self.bot_id).rate(turn, ANNA, Rating.UP)
         key, _ = ApiKeys(self.db).make(ANNA, "hers", list(Scope))
         sign_in, _ = SignIns(self.db).open(ANNA, SignInMethod.CODE, "Firefox, Linux")
-        with self.program(BORIS) as boris:
-            said = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
-            edit = boris.post(f"/api/courses/{self.course}/materials", json=said)
+        with self.key_client(BORIS) as boris:
+            material = {"title": {"ru": "Ещё одна"}, "type": "lab", "lesson": 9, "text": "Слова.\n"}
+            edit = boris.post(f"/api/courses/{self.course}/materials", json=material)
         response = self.admin.post("/api/jobs", json={"dataset": "trial"})
-        # What the parts of a path are called, where there is something at it.
-        self.homes = {
+        # Values of path parameters for which there is a record.
+        self.path_values = {
             "course_id": self.course,
             "material_id": Catalogue(self.db).materials("algorithms")[0].material_id,
             "change_id": edit.json()["id"],
@@ -152,52 +152,56 @@ class Whole(Office):
             "request_id": response.json()["id"],
             "user_id": SOMEBODY,
             "turn_id": turn,
-            "session_id": talk.session_id,
+            "session_id": conversation.session_id,
             "sign_in_id": sign_in.sign_in_id,
             "key_id": key.key_id,
             "name": "merlin/trial",
         }
-        self._sell()
+        self._add_purchases()
         file = FileIndex(self.db).one("trial", "q1")
         self.revision = file.blob
 
-    def _sell(self):
-        """Let anna have an order that waits to be paid, and a plan that renews itself."""
+    def _add_purchases(self):
+        """Give anna an unpaid order and a plan that renews itself."""
         anna = Actor.person(ANNA, Authority())
         order = shop.place_order(self.services, anna, "plus", Gateway.YOOKASSA)
         now = self.services.clock()
         renewal_id = self.billing.renewals.begin(
             Renewal(0, ANNA, "plus", Gateway.YOOKASSA, "m", RenewalState.ON, now, now + MONTH)
         )
-        self.homes |= {"plan": "plus", "order_id": order.purchase_id, "renewal_id": renewal_id}
-        self.homes["code"] = "LETO"
+        self.path_values |= {
+            "plan": "plus",
+            "order_id": order.purchase_id,
+            "renewal_id": renewal_id,
+        }
+        self.path_values["code"] = "LETO"
 
-    def body(self, name, sample):
-        """Return the body of an operation, that of its sample where that fits this world."""
-        own = {
+    def request_body(self, name, sample):
+        """Return the body of an operation: `sample` unless it does not fit this data."""
+        bodies = {
             "add_favourite": {"course_id": self.course},
             "launch_job": {"dataset": "trial"},
             "edit_example": {"answer": "Другое.", "revision": self.revision},
         }
-        return own.get(name, sample)
+        return bodies.get(name, sample)
 
-    def fresh(self, user_id):
-        """Return the headers of a browser that somebody has just signed in with."""
-        browser = self.browser(user_id)
+    def sign_in_headers(self, user_id):
+        """Return the headers of a browser with a new sign-in of this user."""
+        browser = self.browser_client(user_id)
         with browser:
             return {"Cookie": f"merlin={browser.cookies['merlin']}", "Origin": self.address}
 
 
 @contextmanager
-def whole(folder, models=1):
-    """Run an api over the database of a daemon whose dataset `trial` has so many models."""
+def run_full_api(folder, models=1):
+    """Run an API on the database of a daemon whose dataset `trial` serves a model."""
     with ProviderStandIn() as provider, YooKassaStandIn() as shop:
         lab = Lab(folder, provider.base_url, budget={"per_month": 5}, models=PRICED)
         lab.repository.dataset()
         lab.repository.commit()
         lab.until_serving("trial-1")
-        selling, till = selling_at(shop)
-        made = replace(
+        payments, gateway = payment_settings(shop)
+        set_up = replace(
             _set_up(lab.config),
             listening=NOT_LIMITED.model_copy(update={"public_url": "https://merlin.example"}),
             token=TOKEN,
@@ -206,11 +210,11 @@ def whole(folder, models=1):
             patience=RetryPolicy(first_pause_s=0.05, total_s=0.5),
             default_dataset="trial",
             plans=(make_plan("usual"), PLUS, PACK),
-            selling=selling,
-            till=till,
+            selling=payments,
+            till=gateway,
         )
-        with run_site(made, partial(Whole, lab)) as site, site.admin:
-            site.folder = made.state_dir
+        with run_site(set_up, partial(FullSite, lab)) as site, site.admin:
+            site.folder = set_up.state_dir
             site.fill()
             yield site
 

@@ -1,4 +1,4 @@
-"""The page on which one reads the API and tries it: all of it comes from here."""
+"""The API reference page: all of its assets come from this server."""
 
 from __future__ import annotations
 

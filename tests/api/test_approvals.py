@@ -1,4 +1,4 @@
-"""Two people for a dangerous act: asked for over HTTP, approved by another admin, done once."""
+"""Four-eyes approval: requested over HTTP, approved by another admin, executed once."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ TEACHER = {"role": "editor"}
 ROLES = f"/api/users/{ANNA}/roles"
 
 
-def guard(site):
-    """Let every dangerous act of an api need two people."""
+def require_two_admins(site):
+    """Require two admins for every protected action of an API."""
     config = site.services.config
     security = SecurityConfig(two_people=("refund", "role", "promote", "broadcast"))
-    site.bound(config=config.model_copy(update={"security": security}))
+    site.override_services(config=config.model_copy(update={"security": security}))
 
 
 @pytest.fixture
 def vera(site):
-    """Let every dangerous act need two people; yield the browser of one of two admins."""
-    guard(site)
+    """Require two admins for every protected action; yield the browser of one of two admins."""
+    require_two_admins(site)
     for admin in (VERA, BORIS):
-        site.person(admin, Role.ADMIN)
-    site.person(ANNA)
-    with site.browser(VERA) as program:
+        site.add_user(admin, Role.ADMIN)
+    site.add_user(ANNA)
+    with site.browser_client(VERA) as program:
         yield program
 
 
-def acting(site, user_id):
-    """Return what an act of somebody begins with."""
+def make_context(site, user_id):
+    """Return the first arguments of an action by this user."""
     return site.app.state.services, Actor.person(user_id, site.roles.authority(user_id))
 
 
 def ask_for_role(vera, role=TEACHER):
-    """Ask for a role; return the number under which that waits."""
+    """Request a role; return the number of the pending approval."""
     response = vera.post(ROLES, json=role)
     assert response.status_code == 409
     assert response.json()["type"] == "urn:merlin:problem:approval-needed"
@@ -64,11 +64,11 @@ def role_of(site, user_id=ANNA):
 
 def test_whoever_needs_another_admin_cannot_make_one_alone(site):
     security = SecurityConfig(two_people=("refund",))
-    site.bound(config=site.services.config.model_copy(update={"security": security}))
+    site.override_services(config=site.services.config.model_copy(update={"security": security}))
     for admin in (VERA, BORIS):
-        site.person(admin, Role.ADMIN)
-    site.person(ANNA)
-    with site.browser(VERA) as vera:
+        site.add_user(admin, Role.ADMIN)
+    site.add_user(ANNA)
+    with site.browser_client(VERA) as vera:
         ask_for_role(vera, {"role": "admin"})
     assert role_of(site) is Role.STUDENT
 
@@ -77,14 +77,14 @@ def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
     number = ask_for_role(vera)
     assert role_of(site) is Role.STUDENT
     assert ask_for_role(vera) == number
-    (told,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
-    assert told.arguments["by"] == f"user:{VERA}"
-    with pytest.raises(Refused) as own:
-        approvals.approve(*acting(site, VERA), number)
-    assert own.value.key == "approval-own"
+    (notice,) = [n for n in Notices(site.db).newest(OTHERS, 9) if n.key == "notice-approval-asked"]
+    assert notice.arguments["by"] == f"user:{VERA}"
+    with pytest.raises(Refused) as error:
+        approvals.approve(*make_context(site, VERA), number)
+    assert error.value.key == "approval-own"
     assert role_of(site) is Role.STUDENT
-    done = approvals.approve(*acting(site, BORIS), number)
-    assert done.approval.state is ApprovalState.APPROVED
+    result = approvals.approve(*make_context(site, BORIS), number)
+    assert result.approval.state is ApprovalState.APPROVED
     assert role_of(site) is Role.EDITOR
     entries = Audit(site.db).newest(3, f"user:{ANNA}")
     assert [(entry.action, entry.by) for entry in entries] == [
@@ -95,14 +95,14 @@ def test_a_role_waits_for_another_admin_and_is_given_once(site, vera):
     assert entries[1].arguments["asked_by"] == f"user:{VERA}"
     assert "notice-approval-approved" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
     with pytest.raises(Refused):
-        approvals.approve(*acting(site, BORIS), number)
+        approvals.approve(*make_context(site, BORIS), number)
 
 
 def test_a_role_is_taken_away_by_two(site, vera):
-    site.person(ANNA, Role.EDITOR)
+    site.add_user(ANNA, Role.EDITOR)
     number = int(vera.delete(ROLES).json()["approval"])
     assert role_of(site) is Role.EDITOR
-    approvals.approve(*acting(site, BORIS), number)
+    approvals.approve(*make_context(site, BORIS), number)
     assert role_of(site) is Role.STUDENT
 
 
@@ -116,15 +116,15 @@ def test_nobody_is_asked_about_what_would_be_refused(site, vera):
 
 def test_who_may_not_do_it_may_not_approve_it(site, vera):
     number = ask_for_role(vera)
-    site.person(ANNA, Role.EDITOR)
-    assert approvals.list_waiting(*acting(site, ANNA)) == []
+    site.add_user(ANNA, Role.EDITOR)
+    assert approvals.list_waiting(*make_context(site, ANNA)) == []
     with pytest.raises(NotFound):
-        approvals.approve(*acting(site, ANNA), number)
+        approvals.approve(*make_context(site, ANNA), number)
 
 
 def test_a_declined_act_is_not_done(site, vera):
     number = ask_for_role(vera)
-    approvals.decline(*acting(site, BORIS), number)
+    approvals.decline(*make_context(site, BORIS), number)
     assert role_of(site) is Role.STUDENT
     assert "notice-approval-declined" in {n.key for n in Notices(site.db).newest(str(VERA), 9)}
     assert ask_for_role(vera) != number
@@ -137,7 +137,7 @@ def test_who_asked_must_still_be_allowed_to(site, vera, cause):
         site.roles.revoke(VERA, "cli:boris")
     else:
         Users(site.db).block(VERA, "cli:boris")
-    failed = approvals.approve(*acting(site, BORIS), number)
+    failed = approvals.approve(*make_context(site, BORIS), number)
     assert failed.approval.state is ApprovalState.FAILED
     assert failed.reason is not None
     assert role_of(site) is Role.STUDENT
@@ -147,10 +147,10 @@ def test_who_asked_must_still_be_allowed_to(site, vera, cause):
 def test_after_a_day_nothing_waits_any_more(site, vera):
     number = ask_for_role(vera)
     later = utc_now() + timedelta(hours=25)
-    site.bound(clock=lambda: later)
-    assert approvals.list_waiting(*acting(site, BORIS)) == []
+    site.override_services(clock=lambda: later)
+    assert approvals.list_waiting(*make_context(site, BORIS)) == []
     with pytest.raises(Refused):
-        approvals.approve(*acting(site, BORIS), number)
+        approvals.approve(*make_context(site, BORIS), number)
     rows = Approvals(site.db, lambda: later)
     assert (rows.expire(), rows.expire()) == (1, 0)
     assert rows.get(number).state is ApprovalState.EXPIRED
@@ -158,19 +158,19 @@ def test_after_a_day_nothing_waits_any_more(site, vera):
 
 
 def test_two_who_approve_at_once_do_it_once(site, vera):
-    site.person(1009, Role.ADMIN)
+    site.add_user(1009, Role.ADMIN)
     number = ask_for_role(vera)
 
     def approve(admin):
         try:
-            approvals.approve(*acting(site, admin), number)
+            approvals.approve(*make_context(site, admin), number)
         except Refused as error:
             return error.key
         return "done"
 
     with ThreadPoolExecutor(2) as pool:
-        found = sorted(pool.map(approve, (BORIS, 1009)))
-    assert found == ["approval-decided", "done"]
+        results = sorted(pool.map(approve, (BORIS, 1009)))
+    assert results == ["approval-decided", "done"]
     assert [e.action for e in Audit(site.db).newest(9, f"user:{ANNA}")].count("role.grant") == 1
 
 
@@ -184,10 +184,10 @@ def test_the_operator_needs_nobody(site, vera):
 
 
 def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
-    order_id = shop.buyer().bought("pack")
-    shop.site.person(BORIS, Role.ADMIN)
+    order_id = shop.buyer().buy("pack")
+    shop.site.add_user(BORIS, Role.ADMIN)
     before = shop.site.app.state.services
-    guard(shop.site)
+    require_two_admins(shop.site)
     address, body = f"/api/payments/{order_id}/refund", {"reason": "не подошло"}
     try:
         assert shop.admin.post(address, json={**body, "minor": 10**6}).status_code == 409
@@ -195,25 +195,25 @@ def test_a_refund_waits_and_is_asked_of_the_gateway_once(shop):
         number = response.json()["approval"]
         assert "approval" not in shop.admin.post(address, json={**body, "minor": 10**6}).json()
         assert shop.billing.refunds.of(order_id) == []
-        approvals.approve(*acting(shop.site, BORIS), number)
+        approvals.approve(*make_context(shop.site, BORIS), number)
     finally:
         shop.site.app.state.services = before
-    shop.until(order_id, "refunded")
-    (done,) = shop.billing.refunds.of(order_id)
-    assert (done.by, done.amount.minor) == (f"user:{VERA}", 9900)
+    shop.wait_for_state(order_id, "refunded")
+    (refund,) = shop.billing.refunds.of(order_id)
+    assert (refund.by, refund.amount.minor) == (f"user:{VERA}", 9900)
 
 
 def test_a_broadcast_begins_when_another_approves_it(site, vera):
     drafts = Broadcasts(site.db, 7, "ru")
     cast = drafts.draft(VERA, "Занятия начнутся в понедельник")
-    ctx, admin = acting(site, VERA)
+    ctx, admin = make_context(site, VERA)
     with pytest.raises(ApprovalNeeded) as needed:
         broadcasts.start(replace(ctx, bot_id=7), admin, cast, EVERYBODY)
     assert drafts.get(cast).state is BroadcastState.DRAFT
     ctx.propose(needed.value)
-    (waits,) = approvals.list_waiting(*acting(site, BORIS))
+    (waits,) = approvals.list_waiting(*make_context(site, BORIS))
     assert waits.text == "Занятия начнутся в понедельник"
-    approvals.approve(*acting(site, BORIS), waits.number)
+    approvals.approve(*make_context(site, BORIS), waits.number)
     assert drafts.get(cast).state is BroadcastState.RUNNING
     (noted,) = Audit(site.db).newest(1, f"broadcast:{cast}")
     assert (noted.action, noted.by) == ("broadcast.start", f"user:{VERA}")
@@ -221,22 +221,22 @@ def test_a_broadcast_begins_when_another_approves_it(site, vera):
 
 @pytest.mark.parametrize("admins", ["[]", "[1001]", "[1001, 1001]"])
 def test_one_admin_alone_cannot_need_another(tmp_path, admins):
-    said = f"state_dir: .\nsecurity: {{two_people: [refund]}}\ntelegram: {{admins: {admins}}}\n"
-    (tmp_path / "config.yaml").write_text(said)
+    text = f"state_dir: .\nsecurity: {{two_people: [refund]}}\ntelegram: {{admins: {admins}}}\n"
+    (tmp_path / "config.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"security\.two_people"):
         load(tmp_path / "config.yaml")
-    (tmp_path / "config.yaml").write_text(said.replace(admins, "[1001, 1002]"))
+    (tmp_path / "config.yaml").write_text(text.replace(admins, "[1001, 1002]"))
     assert load(tmp_path / "config.yaml").security.two_people == ("refund",)
 
 
 def test_the_page_lists_what_waits_and_decides_it(site, vera):
     number, other = ask_for_role(vera), ask_for_role(vera, {"role": "teacher", "scope": "networks"})
-    own = vera.get("/admin/approvals").text
-    assert "Отменить заявку" in own
-    assert f"/admin/approvals/{number}/approve" not in own
+    text = vera.get("/admin/approvals").text
+    assert "Отменить заявку" in text
+    assert f"/admin/approvals/{number}/approve" not in text
     waiting = "2 заявки ждут вашего подтверждения"
     assert waiting not in vera.get("/admin/board").text
-    with site.browser(BORIS) as boris:
+    with site.browser_client(BORIS) as boris:
         assert waiting in boris.get("/admin/board").text
         page = boris.get("/admin/approvals").text
         assert "выдать роль: редактор" in page
@@ -250,7 +250,7 @@ def test_the_page_lists_what_waits_and_decides_it(site, vera):
         boris.post(f"/admin/approvals/{other}/decline", data=pressed)
         assert "Ничего не ждёт подтверждения" in boris.get("/admin/approvals").text
     number = ask_for_role(vera, {"role": "student"})
-    with site.browser(ANNA) as anna:
+    with site.browser_client(ANNA) as anna:
         assert "Ничего не ждёт подтверждения" in anna.get("/admin/approvals").text
         pressed = anna.post(f"/admin/approvals/{number}/approve", data=pressed)
         assert pressed.status_code == 404

@@ -1,4 +1,4 @@
-"""A body that is too long is refused, however it is sent; nothing of it is kept."""
+"""Request bodies that are too long are refused, however they are sent."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.api.running_api import ANNA, running
+from tests.api.running_api import ANNA, run_api
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def client(serve_with):
-    with serve_with(bounds={"body_bytes": 64 * 1024}) as client:
+def client(run_client):
+    with run_client(bounds={"body_bytes": 64 * 1024}) as client:
         yield client
 
 
-def pieces(count):
+def send_in_pieces(count):
     yield b'{"title": "'
     for _ in range(count):
         yield b"a" * 1024
@@ -37,12 +37,12 @@ def test_a_body_that_says_its_length_is_refused_unread(client, address):
 
 
 def test_a_body_in_pieces_is_refused_as_soon_as_it_is_too_long(client):
-    answer = client.post("/api/jobs", content=pieces(100))
+    answer = client.post("/api/jobs", content=send_in_pieces(100))
     assert answer.status_code == 413
 
 
 def test_a_body_that_fits_is_read(client):
-    answer = client.post("/api/jobs", content=pieces(20))
+    answer = client.post("/api/jobs", content=send_in_pieces(20))
     assert answer.status_code != 413
 
 
@@ -54,12 +54,12 @@ def test_who_is_not_signed_in_may_bring_64_kilobytes(site):
     refused = site.client.post(PLACE, content=LARGE)
     assert refused.status_code == 413
     assert "64" in refused.json()["detail"]
-    assert site.client.post(PLACE, content=pieces(200)).status_code == 413
-    site.person(ANNA)
-    with site.program(ANNA) as program, site.browser(ANNA) as browser:
+    assert site.client.post(PLACE, content=send_in_pieces(200)).status_code == 413
+    site.add_user(ANNA)
+    with site.key_client(ANNA) as program, site.browser_client(ANNA) as browser:
         for client in (program, browser):
             assert client.post(PLACE, content=LARGE).status_code not in (413, 401)
-            assert client.post(PLACE, content=pieces(200)).status_code not in (413, 401)
+            assert client.post(PLACE, content=send_in_pieces(200)).status_code not in (413, 401)
 
 
 def test_a_key_that_nobody_has_brings_no_large_body(site):
@@ -67,27 +67,29 @@ def test_a_key_that_nobody_has_brings_no_large_body(site):
     assert site.client.post(PLACE, content=LARGE, headers=made_up).status_code == 401
 
 
-def metric(client, name):
+def read_metric(client, name):
     lines = client.get("/metrics").text.splitlines()
     return next(float(line.split()[1]) for line in lines if line.startswith(f"{name} "))
 
 
 def test_bodies_under_way_together_are_bounded_and_small_ones_still_come(tmp_path):
     bounds = {"bodies_bytes": 900_000}
-    with running(tmp_path, bounds=bounds) as site, ExitStack() as held:
-        site.person(ANNA)
-        said = "".join(f"{name}: {value}\r\n" for name, value in site.key(ANNA).items())
-        head = f"POST {PLACE} HTTP/1.1\r\nHost: x\r\n{said}Content-Length: 900000\r\n\r\n"
+    with run_api(tmp_path, bounds=bounds) as site, ExitStack() as connections:
+        site.add_user(ANNA)
+        header_lines = "".join(
+            f"{name}: {value}\r\n" for name, value in site.key_headers(ANNA).items()
+        )
+        head = f"POST {PLACE} HTTP/1.1\r\nHost: x\r\n{header_lines}Content-Length: 900000\r\n\r\n"
         for _ in range(2):
             address = (urlsplit(site.address).hostname, urlsplit(site.address).port)
-            connection = held.enter_context(socket.create_connection(address, longest()))
+            connection = connections.enter_context(socket.create_connection(address, longest()))
             connection.sendall(head.encode() + b"a" * 500_000)
-        wait_until(lambda: metric(site.client, "merlin_http_bodies_bytes") > 800_000)
-        with site.program(ANNA) as program:
+        wait_until(lambda: read_metric(site.client, "merlin_http_bodies_bytes") > 800_000)
+        with site.key_client(ANNA) as program:
             refused = program.post(PLACE, content=LARGE)
             assert refused.status_code == 503
             assert refused.headers["retry-after"]
             assert program.post(PLACE, content=LARGE[:100]).status_code != 503
-        assert metric(site.client, "merlin_http_bodies_refused_total") == 1
-        held.close()
-        wait_until(lambda: metric(site.client, "merlin_http_bodies_bytes") == 0)
+        assert read_metric(site.client, "merlin_http_bodies_refused_total") == 1
+        connections.close()
+        wait_until(lambda: read_metric(site.client, "merlin_http_bodies_bytes") == 0)

@@ -1,4 +1,4 @@
-"""The payment worker and a shop that repeats, reorders, keeps silent: faults Y1, Y3 to Y7."""
+"""The payment worker with a gateway that repeats, reorders or loses messages: Y1, Y3 to Y7."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from merlin.app import reconciliation
 from merlin.billing.ledger import EntryKind
 from merlin.billing.quota import Quotas
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.payment_api import market
+from tests.api.payment_api import run_payment_api
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -26,127 +26,131 @@ PAID, HELD, CANCELED, RETURNED = (
 )
 
 
-def lost(order_id):
-    """Return that the answer about this order is lost, and not about one of an earlier test."""
+def lose_response(order_id):
+    """Return a fault that loses the response for this order only."""
     return Fault("payments.create", FaultKind.DROP, only={"purchase": order_id})
 
 
 def test_fifty_doubled_notifications_at_once_are_one_grant(shop):
     """Y1."""
     anna = shop.buyer()
-    order_id = anna.ordered("pack")
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
+    order_id = anna.start_payment("pack")
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
     with ThreadPoolExecutor(10) as pool:
-        told = list(pool.map(lambda _: shop.till.notify(order_id, PAID, times=5), range(10)))
-    assert {status for each in told for status in each} == {200}
-    shop.until(order_id, "paid")
-    assert shop.grants(order_id) == 1
+        statuses = list(
+            pool.map(lambda _: shop.yookassa.notify(order_id, PAID, times=5), range(10))
+        )
+    assert {status for responses in statuses for status in responses} == {200}
+    shop.wait_for_state(order_id, "paid")
+    assert shop.count_grants(order_id) == 1
     assert len(Quotas(shop.db, shop.bot_id).gifts.all(anna.user_id)) == 1
-    assert anna.told == ["notice-paid"]
+    assert anna.notice_keys == ["notice-paid"]
 
 
-# Six of the 24 orders: each event is the first of one.
+# Six of the 24 permutations: each event comes first in at least one.
 @pytest.mark.parametrize("events", [*itertools.permutations([PAID, HELD, CANCELED, RETURNED])][::4])
 def test_events_in_any_order_end_alike(shop, events):
-    """Y3: what is claimed does not count; what YooKassa says when it is asked does."""
+    """Y3: notifications are not trusted; the state that YooKassa's API returns is."""
     anna = shop.buyer()
-    order_id = anna.ordered("pack")
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    shop.till.refund(order_id, "40.00")
+    order_id = anna.start_payment("pack")
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    shop.yookassa.refund(order_id, "40.00")
     for event in events:
-        shop.till.notify(order_id, event)
-    shop.until(order_id, "refunded-in-part")
+        shop.yookassa.notify(order_id, event)
+    shop.wait_for_state(order_id, "refunded-in-part")
     kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND]
-    assert shop.kinds(order_id) == kinds
-    assert shop.faults() == []
+    assert shop.entry_kinds(order_id) == kinds
+    assert shop.ledger_faults() == []
 
 
 def test_a_cancellation_that_comes_after_the_payment_undoes_nothing(shop):
     anna = shop.buyer()
-    order_id = anna.bought()
-    assert shop.till.notify(order_id, CANCELED) == [200]
-    shop.looked(order_id)
+    order_id = anna.buy()
+    assert shop.yookassa.notify(order_id, CANCELED) == [200]
+    shop.sync_order(order_id)
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
 
 
 def test_refunds_by_hand_take_back_what_no_money_is_left_for(shop):
-    """Y4: in parts, from the shop's own cabinet."""
+    """Y4: partial refunds, made in YooKassa's own web interface."""
     anna = shop.buyer()
-    order_id = anna.bought()
+    order_id = anna.buy()
     (term,) = anna.terms
-    shop.till.refund(order_id, "100.00")
-    shop.until(order_id, "refunded-in-part")
+    shop.yookassa.refund(order_id, "100.00")
+    shop.wait_for_state(order_id, "refunded-in-part")
     (shorter,) = anna.terms
     assert term.starts_at < shorter.ends_at < term.ends_at
-    shop.till.refund(order_id, "199.00")
-    shop.until(order_id, "refunded")
+    shop.yookassa.refund(order_id, "199.00")
+    shop.wait_for_state(order_id, "refunded")
     (over,) = anna.terms
     assert over.ends_at < shorter.ends_at
-    assert anna.told == ["notice-refunded", "notice-refunded", "notice-paid"]
+    assert anna.notice_keys == ["notice-refunded", "notice-refunded", "notice-paid"]
     kinds = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REFUND]
-    assert shop.kinds(order_id) == [*kinds, EntryKind.REVOCATION]
-    assert shop.faults() == []
+    assert shop.entry_kinds(order_id) == [*kinds, EntryKind.REVOCATION]
+    assert shop.ledger_faults() == []
 
 
 def test_a_payment_whose_answer_is_lost_is_asked_for_under_the_same_key(shop):
     """Y5."""
     anna = shop.buyer()
     order_id = anna.order()
-    shop.till.faults.add(lost(order_id))
+    shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id).status_code == 503
     assert shop.state(order_id) == "asking"
-    told = anna.pay(order_id)
-    assert told.json()["pay_url"].endswith(shop.asked(order_id)[0]["id"])
-    assert len(shop.asked(order_id)) == 1
-    calls = [call for call in shop.till.calls("payments.create") if call.key == order_id]
+    response = anna.pay(order_id)
+    assert response.json()["pay_url"].endswith(shop.payments_of(order_id)[0]["id"])
+    assert len(shop.payments_of(order_id)) == 1
+    calls = [call for call in shop.yookassa.calls("payments.create") if call.key == order_id]
     assert len(calls) == 2
 
 
 def test_the_worker_asks_again_where_the_buyer_left(shop):
     anna = shop.buyer()
     order_id = anna.order()
-    shop.till.faults.add(lost(order_id))
+    shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id).status_code == 503
-    shop.due(order_id)
-    assert shop.until(order_id, "pending").pay_url
-    assert len(shop.asked(order_id)) == 1
+    shop.make_due(order_id)
+    assert shop.wait_for_state(order_id, "pending").pay_url
+    assert len(shop.payments_of(order_id)) == 1
 
 
 def test_a_key_that_yookassa_forgot_makes_no_second_payment(shop):
-    """Y5, a day later: its list says that there is one."""
+    """Y5, a day later: the payment is found in YooKassa's list."""
     anna = shop.buyer()
     order_id = anna.order()
-    shop.till.faults.add(lost(order_id))
+    shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id).status_code == 503
-    shop.older(order_id, hours=23, minutes=30)
-    shop.till.behave(key_s=0.0)
-    shop.due(order_id)
-    assert shop.until(order_id, "pending").outside_id == shop.asked(order_id)[0]["id"]
-    assert len(shop.asked(order_id)) == 1
+    shop.backdate(order_id, hours=23, minutes=30)
+    shop.yookassa.behave(key_s=0.0)
+    shop.make_due(order_id)
+    assert (
+        shop.wait_for_state(order_id, "pending").outside_id == shop.payments_of(order_id)[0]["id"]
+    )
+    assert len(shop.payments_of(order_id)) == 1
 
 
 def test_an_order_in_doubt_that_expires_is_found_when_it_was_paid(shop):
     anna = shop.buyer()
     order_id = anna.order()
-    shop.till.faults.add(lost(order_id))
+    shop.yookassa.faults.add(lose_response(order_id))
     assert anna.pay(order_id).status_code == 503
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    shop.older(order_id, hours=25)
-    shop.due(order_id)
-    shop.until(order_id, "paid")
-    assert shop.grants(order_id) == 1
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    shop.backdate(order_id, hours=25)
+    shop.make_due(order_id)
+    shop.wait_for_state(order_id, "paid")
+    assert shop.count_grants(order_id) == 1
 
 
 def test_a_payment_of_which_nobody_tells_is_found_by_looking(shop):
     """Y6."""
-    order_id = shop.buyer().ordered()
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    shop.due(order_id)
-    shop.until(order_id, "paid")
+    order_id = shop.buyer().start_payment()
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    shop.make_due(order_id)
+    shop.wait_for_state(order_id, "paid")
 
 
 def check(shop):
@@ -156,150 +160,154 @@ def check(shop):
 
 
 def test_what_nobody_told_of_is_found_in_the_list(shop):
-    """Y6, for what is not looked at any more."""
+    """Y6, for orders that are no longer polled."""
     anna = shop.buyer()
-    late, returned = anna.ordered(), anna.bought("pack")
+    late, returned = anna.start_payment(), anna.buy("pack")
     assert check(shop) == 0
-    shop.till.behave(notifications="never")
-    # First: whoever still looks at it by itself would find the payment.
+    shop.yookassa.behave(notifications="never")
+    # First, or polling would still find the payment.
     shop.sql("UPDATE purchase SET state = 'canceled', look_at = NULL WHERE id = ?", late)
-    shop.till.choose(late, "paid")
-    shop.till.refund(returned)
+    shop.yookassa.choose(late, "paid")
+    shop.yookassa.refund(returned)
     assert check(shop) == 2
-    shop.until(late, "paid")
-    shop.until(returned, "refunded")
+    shop.wait_for_state(late, "paid")
+    shop.wait_for_state(returned, "refunded")
     assert check(shop) == 0
 
 
 def test_a_paid_payment_of_no_order_is_told_to_admins_once(shop):
-    order_id = shop.buyer().ordered("pack")
-    shop.till.behave(notifications="never")
+    order_id = shop.buyer().start_payment("pack")
+    shop.yookassa.behave(notifications="never")
     query = "UPDATE purchase SET id = ?, outside_id = '', look_at = NULL WHERE id = ?"
     shop.sql(query, "e" * 32, order_id)
-    shop.till.choose(order_id, "paid")
+    shop.yookassa.choose(order_id, "paid")
     for _ in range(2):
         assert check(shop) == 1
-    assert shop.told_admins(purchase=order_id) == ["notice-payment-unknown"]
+    assert shop.admin_notice_keys(purchase=order_id) == ["notice-payment-unknown"]
     shop.sql(query, order_id, "e" * 32)
     check(shop)
-    shop.until(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
 
 
 def test_who_pays_twice_by_two_orders_has_both(shop):
     """Y7."""
     anna = shop.buyer()
-    first = anna.ordered(contact="anna@example.com")
-    second = anna.ordered(contact="anna.k@example.com")
+    first = anna.start_payment(contact="anna@example.com")
+    second = anna.start_payment(contact="anna.k@example.com")
     assert first != second
     for order_id in (first, second):
-        shop.till.choose(order_id, "paid")
+        shop.yookassa.choose(order_id, "paid")
     for order_id in (first, second):
-        shop.until(order_id, "paid")
+        shop.wait_for_state(order_id, "paid")
     later, sooner = sorted(anna.terms, key=lambda term: term.starts_at, reverse=True)
     assert later.starts_at == sooner.ends_at
-    assert anna.told == ["notice-paid", "notice-paid"]
+    assert anna.notice_keys == ["notice-paid", "notice-paid"]
 
 
 def test_a_payment_that_is_paid_at_once_is_granted_at_once(shop):
     anna = shop.buyer()
-    shop.till.behave(outcome="paid", notifications="never")
+    shop.yookassa.behave(outcome="paid", notifications="never")
     order_id = anna.order("pack")
     body = anna.pay(order_id).json()
     assert (body["order"]["state"], body["pay_url"]) == ("paid", "")
-    assert shop.grants(order_id) == 1
+    assert shop.count_grants(order_id) == 1
 
 
 def test_a_test_payment_of_a_real_shop_is_not_believed(shop):
     anna = shop.buyer()
-    order_id = anna.ordered()
+    order_id = anna.start_payment()
     shop.sql("UPDATE purchase SET is_test = 0 WHERE id = ?", order_id)
-    shop.till.choose(order_id, "paid")
-    wait_until(lambda: "notice-payment-wrong" in shop.told_admins(purchase=order_id[:8]))
+    shop.yookassa.choose(order_id, "paid")
+    wait_until(lambda: "notice-payment-wrong" in shop.admin_notice_keys(purchase=order_id[:8]))
     assert (shop.state(order_id), anna.terms) == ("pending", [])
 
 
 def test_an_order_whose_payment_is_another_is_ended_before_anybody_pays(shop):
     anna = shop.buyer()
-    shop.till.behave(is_test=False)
+    shop.yookassa.behave(is_test=False)
     order_id = anna.order()
     assert anna.pay(order_id).status_code == 502
     assert shop.state(order_id) == "canceled"
-    assert "notice-payment-wrong" in shop.told_admins(purchase=order_id[:8])
+    assert "notice-payment-wrong" in shop.admin_notice_keys(purchase=order_id[:8])
 
 
 def test_a_payment_of_somebody_who_left_is_kept_for_the_admins(shop):
     anna = shop.buyer()
-    order_id = anna.ordered()
+    order_id = anna.start_payment()
     shop.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
-    assert "notice-paid-nobody" in shop.told_admins(purchase=order_id[:8])
-    assert (anna.terms, shop.faults()) == ([], [])
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    assert "notice-paid-nobody" in shop.admin_notice_keys(purchase=order_id[:8])
+    assert (anna.terms, shop.ledger_faults()) == ([], [])
 
 
 @pytest.fixture(scope="module")
 def holding(tmp_path_factory):
-    with market(tmp_path_factory.mktemp("holding"), capture="manual") as made:
-        yield made
+    with run_payment_api(tmp_path_factory.mktemp("holding"), capture="manual") as site:
+        yield site
 
 
 def test_held_money_is_taken_when_all_agrees(holding):
     anna = holding.buyer()
-    order_id = anna.bought()
-    assert holding.till.payment(order_id)["status"] == "succeeded"
-    assert len(holding.till.calls("payments.capture")) == 1
+    order_id = anna.buy()
+    assert holding.yookassa.payment(order_id)["status"] == "succeeded"
+    assert len(holding.yookassa.calls("payments.capture")) == 1
     assert len(anna.terms) == 1
 
 
 def test_money_that_could_not_be_taken_is_taken_later(holding):
     anna = holding.buyer()
-    order_id = anna.ordered()
-    holding.till.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500))
-    holding.till.choose(order_id, "paid")
-    holding.until(order_id, "held")
+    order_id = anna.start_payment()
+    holding.yookassa.faults.add(Fault("payments.capture", FaultKind.STATUS, status=500))
+    holding.yookassa.choose(order_id, "paid")
+    holding.wait_for_state(order_id, "held")
     assert anna.pay(order_id).json()["order"]["state"] == "held"
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 409
-    holding.due(order_id)
-    holding.until(order_id, "paid")
-    assert holding.grants(order_id) == 1
+    holding.make_due(order_id)
+    holding.wait_for_state(order_id, "paid")
+    assert holding.count_grants(order_id) == 1
 
 
 def test_held_money_is_let_go_where_its_code_was_used_meanwhile(holding):
-    said = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
-    assert holding.admin.post("/api/promos", json=said).status_code == 201
+    code = {"code": "HELD-1", "plan": "plus", "percent": 90, "most_uses": 1}
+    assert holding.admin.post("/api/promos", json=code).status_code == 201
     anna = holding.buyer()
-    late, soon = (anna.ordered(promo="HELD-1", contact=f"{x}@example.com") for x in range(2))
+    late, soon = (anna.start_payment(promo="HELD-1", contact=f"{x}@example.com") for x in range(2))
     for order_id in (soon, late):
-        holding.till.choose(order_id, "paid")
-        wait_until(lambda each=order_id: holding.till.payment(each)["status"] != "pending")
+        holding.yookassa.choose(order_id, "paid")
         wait_until(
-            lambda each=order_id: holding.till.payment(each)["status"] != "waiting_for_capture"
+            lambda order_id=order_id: holding.yookassa.payment(order_id)["status"] != "pending"
         )
-    statuses = [holding.till.payment(each)["status"] for each in (soon, late)]
+        wait_until(
+            lambda order_id=order_id: (
+                holding.yookassa.payment(order_id)["status"] != "waiting_for_capture"
+            )
+        )
+    statuses = [holding.yookassa.payment(order_id)["status"] for order_id in (soon, late)]
     assert statuses == ["succeeded", "canceled"]
-    wait_until(lambda: "notice-code-taken" in anna.told)
-    assert holding.told_admins(code="HELD-1") == ["notice-code-taken-admins"]
+    wait_until(lambda: "notice-code-taken" in anna.notice_keys)
+    assert holding.admin_notice_keys(code="HELD-1") == ["notice-code-taken-admins"]
     assert len(anna.terms) == 1
 
 
 def test_money_of_somebody_who_left_is_let_go(holding):
-    order_id = holding.buyer().ordered()
+    order_id = holding.buyer().start_payment()
     holding.sql("UPDATE purchase SET user_id = 0 WHERE id = ?", order_id)
-    holding.till.choose(order_id, "paid")
-    holding.until(order_id, "canceled")
-    assert holding.till.payment(order_id)["status"] == "canceled"
+    holding.yookassa.choose(order_id, "paid")
+    holding.wait_for_state(order_id, "canceled")
+    assert holding.yookassa.payment(order_id)["status"] == "canceled"
 
 
 def test_an_error_of_the_database_does_not_end_the_worker(shop):
     worker = shop.site.app.state.payment_worker
-    order_id, kept, met = shop.buyer().ordered(), worker.ctx, []
+    order_id, context, met = shop.buyer().start_payment(), worker.ctx, []
 
     def broken():
         met.append(1)
         raise ZeroDivisionError
 
-    worker.ctx = replace(kept, clock=broken)
+    worker.ctx = replace(context, clock=broken)
     wait_until(lambda: len(met) > 1)
-    worker.ctx = kept
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
+    worker.ctx = context
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")

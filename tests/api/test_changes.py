@@ -1,4 +1,4 @@
-"""What became of an edit: told to whom it belongs, solved, taken back, undone; and examples."""
+"""Edits: shown to their authors, conflicts resolved, withdrawn, undone; and edits of examples."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Proposals
 from merlin.db.notices import ADMINS, Notices
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
-from tests.api.staff_api import Keeper
+from tests.api.staff_api import Committer
 from tests.support.dataset_tree import make_good_files
 from tests.support.waiting import longest
 
@@ -27,16 +27,16 @@ ADDED = {"question": "Что такое граф?", "answer": "Вершины и
 
 
 @pytest.fixture
-def keeper(site):
-    keeper = Keeper(site, FILES)
-    site.teach(keeper.files)
+def committer(site):
+    keeper = Committer(site, FILES)
+    site.index_courses(keeper.files)
     return keeper
 
 
 @pytest.fixture
-def teacher(site, keeper):
-    site.person(BORIS, Role.TEACHER, "algorithms")
-    with site.program(BORIS) as client:
+def teacher(site, committer):
+    site.add_user(BORIS, Role.TEACHER, "algorithms")
+    with site.key_client(BORIS) as client:
         yield client
 
 
@@ -50,8 +50,8 @@ def files_in_git(site):
 
 def edit(client, text, name="face/q0001"):
     """Edit an example; return the change."""
-    seen = client.get(examples(name)).json()
-    answer = client.put(examples(name), json={"answer": text, "revision": seen["revision"]})
+    example = client.get(examples(name)).json()
+    answer = client.put(examples(name), json={"answer": text, "revision": example["revision"]})
     assert answer.status_code == 202, answer.json()
     return answer.json()
 
@@ -63,28 +63,28 @@ def test_examples_are_listed_in_parts_and_found_by_words(teacher):
     rest = teacher.get(address)
     assert [example["id"] for example in rest.json()["examples"]] == ["face/q0002"]
     assert "next" not in rest.links
-    found = teacher.get(examples(), params={"query": "вопрос 2"}).json()["examples"]
-    assert [example["id"] for example in found] == ["face/q0002"]
+    examples_found = teacher.get(examples(), params={"query": "вопрос 2"}).json()["examples"]
+    assert [example["id"] for example in examples_found] == ["face/q0002"]
 
 
-def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, keeper):
+def test_an_example_is_added_changed_and_removed_by_commits(site, teacher, committer):
     answer = teacher.post(examples(), json=ADDED)
     assert answer.status_code == 202, answer.json()
     path = answer.json()["files"][0]["path"]
     assert path == "examples/что-такое-граф.yaml"
-    keeper.commit()
+    committer.commit()
     assert files_in_git(site)[path] == (
         "messages:\n  - user: Что такое граф?\n  - assistant: Вершины и рёбра.\ntags: [graphs]\n"
     )
     name = path.removeprefix("examples/").removesuffix(".yaml")
     change = edit(teacher, "Вершины.\r\nИ рёбра между ними.", name)
     assert "+      И рёбра между ними.\n" in change["files"][0]["difference"]
-    keeper.commit()
-    seen = teacher.get(examples(name)).json()
-    assert seen["answer"] == "Вершины.\nИ рёбра между ними."
-    gone = teacher.delete(examples(name), params={"revision": seen["revision"]})
-    assert gone.status_code == 202
-    keeper.commit()
+    committer.commit()
+    example = teacher.get(examples(name)).json()
+    assert example["answer"] == "Вершины.\nИ рёбра между ними."
+    response = teacher.delete(examples(name), params={"revision": example["revision"]})
+    assert response.status_code == 202
+    committer.commit()
     assert teacher.get(examples(name)).status_code == 404
 
 
@@ -96,88 +96,90 @@ def test_an_example_with_errors_is_refused_with_its_findings(site, teacher):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_a_stale_example_is_refused_with_both_texts(teacher, keeper):
-    seen = teacher.get(examples("face/q0001")).json()
-    keeper.files["algorithms"][ONE] = keeper.files["algorithms"][ONE].replace("Ответ", "Их")
-    keeper.commit()
-    body = {"answer": "Мой", "revision": seen["revision"]}
+def test_a_stale_example_is_refused_with_both_texts(teacher, committer):
+    example = teacher.get(examples("face/q0001")).json()
+    committer.files["algorithms"][ONE] = committer.files["algorithms"][ONE].replace("Ответ", "Их")
+    committer.commit()
+    body = {"answer": "Мой", "revision": example["revision"]}
     answer = teacher.put(examples("face/q0001"), json=body)
     assert answer.status_code == 409
     assert "Их" in answer.json()["theirs"]
 
 
-def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, keeper):
-    for take, kept in (("mine", "Моё"), ("theirs", "Их"), ("text", "Общее")):
+def test_a_conflict_shows_both_texts_and_is_solved(site, teacher, committer):
+    for take, expected in (("mine", "Моё"), ("theirs", "Их"), ("text", "Общее")):
         change = edit(teacher, "Моё")
-        theirs = keeper.files["algorithms"]["examples/face/q0000.yaml"].replace("Ответ 0", "Их")
-        theirs = theirs.replace("Вопрос 0", f"Вопрос {take}")
-        keeper.files["algorithms"][ONE] = theirs
-        keeper.commit()
-        told = teacher.get(f"/api/changes/{change['id']}").json()
-        assert told["state"] == "conflict"
-        assert told["files"][0]["is_conflict"]
-        assert told["files"][0]["theirs"] == theirs
+        their_text = committer.files["algorithms"]["examples/face/q0000.yaml"].replace(
+            "Ответ 0", "Их"
+        )
+        their_text = their_text.replace("Вопрос 0", f"Вопрос {take}")
+        committer.files["algorithms"][ONE] = their_text
+        committer.commit()
+        shown_change = teacher.get(f"/api/changes/{change['id']}").json()
+        assert shown_change["state"] == "conflict"
+        assert shown_change["files"][0]["is_conflict"]
+        assert shown_change["files"][0]["theirs"] == their_text
         body = {"take": take}
         if take == "text":
-            body["text"] = theirs.replace("Их", "Общее")
+            body["text"] = their_text.replace("Их", "Общее")
         answer = teacher.post(f"/api/changes/{change['id']}/again", json=body)
         assert answer.status_code == 202, answer.json()
-        keeper.commit()
-        assert kept in files_in_git(site)[ONE]
+        committer.commit()
+        assert expected in files_in_git(site)[ONE]
         again = teacher.post(f"/api/changes/{change['id']}/again", json=body)
         assert again.status_code == 409
 
 
-def test_a_text_with_errors_solves_nothing(teacher, keeper):
+def test_a_text_with_errors_solves_nothing(teacher, committer):
     change = edit(teacher, "Моё")
-    keeper.files["algorithms"][ONE] += "note: их\n"
-    keeper.commit()
+    committer.files["algorithms"][ONE] += "note: их\n"
+    committer.commit()
     body = {"take": "text", "text": "messages: ["}
     answer = teacher.post(f"/api/changes/{change['id']}/again", json=body)
     assert answer.status_code == 422
     assert teacher.get(f"/api/changes/{change['id']}").json()["state"] == "conflict"
 
 
-def test_an_edit_that_waits_is_taken_back(site, teacher, keeper):
+def test_an_edit_that_waits_is_taken_back(site, teacher, committer):
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}"
     assert teacher.delete(address).status_code == 204
     assert teacher.delete(address).status_code == 204
     assert teacher.get(address).json()["state"] == "refused"
-    assert keeper.commit() is None
-    done = edit(teacher, "Другое")
-    keeper.commit()
-    assert teacher.delete(f"/api/changes/{done['id']}").status_code == 409
+    assert committer.commit() is None
+    change = edit(teacher, "Другое")
+    committer.commit()
+    assert teacher.delete(f"/api/changes/{change['id']}").status_code == 409
 
 
-def park(site):
+def reject_push(site):
     batch = Changes(site.db).claim()
     reason = {"reason": "a token lies there"}
     Changes(site.db).put_aside(batch, ChangeState.PARKED, "change-push-refused", reason)
 
 
-def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, keeper):
+def test_an_edit_that_the_repository_refused_is_tried_again_or_taken_back(site, teacher, committer):
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}"
     assert teacher.post(f"{address}/retry").status_code == 409
-    park(site)
+    reject_push(site)
     body = teacher.get(address).json()
     assert (body["state"], "a token lies there" in body["reason"]) == ("parked", True)
     answer = teacher.post(f"{address}/retry")
     assert (answer.status_code, answer.headers["Location"]) == (202, address)
     assert (answer.json()["state"], answer.json()["reason"]) == ("waiting", "")
-    keeper.commit()
+    committer.commit()
     assert "Моё" in files_in_git(site)[ONE]
     other = edit(teacher, "Другое")
-    park(site)
+    reject_push(site)
     assert teacher.delete(f"/api/changes/{other['id']}").status_code == 204
 
 
-def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, keeper):
+def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, committer):
     change = edit(teacher, "Моё")
-    park(site)
+    reject_push(site)
     address = f"/changes/{change['id']}"
-    with site.browser(BORIS) as browser:
+    with site.browser_client(BORIS) as browser:
         page = browser.get(address).text
         assert "a token lies there" in page
         assert f'action="{address}/drop"' in page
@@ -185,74 +187,74 @@ def test_the_page_of_a_parked_edit_lets_one_try_again(site, teacher, keeper):
         answer = browser.post(f"{address}/retry", data={"once": once[1]})
         assert answer.status_code in (200, 303)
         assert f'action="{address}/retry"' not in browser.get(address).text
-    keeper.commit()
+    committer.commit()
     assert "Моё" in files_in_git(site)[ONE]
 
 
-def test_a_commit_is_undone_by_another(site, teacher, keeper):
+def test_a_commit_is_undone_by_another(site, teacher, committer):
     before = files_in_git(site)[ONE]
     change = edit(teacher, "Моё")
     address = f"/api/changes/{change['id']}/undo"
     assert teacher.post(address).status_code == 409
-    keeper.commit(is_seen=False)
-    site.wait_for_commits(0.2)
+    committer.commit(is_seen=False)
+    site.set_commit_wait(0.2)
     assert teacher.post(address).json()["type"] == "urn:merlin:problem:unseen-commit"
-    site.wait_for_commits(longest())
-    site.teach(keeper.files)
+    site.set_commit_wait(longest())
+    site.index_courses(committer.files)
     answer = teacher.post(address)
     assert answer.status_code == 202, answer.json()
     assert answer.json()["subject"].startswith("Revert: ")
-    keeper.commit()
+    committer.commit()
     assert files_in_git(site)[ONE] == before
 
 
-def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, keeper):
+def test_an_edit_waits_until_the_commit_before_it_is_seen(site, teacher, committer):
     edit(teacher, "Моё")
-    keeper.commit(is_seen=False)
-    site.wait_for_commits(longest())
-    seen = {"answer": "Ещё", "revision": teacher.get(examples("face/q0000")).json()["revision"]}
+    committer.commit(is_seen=False)
+    site.set_commit_wait(longest())
+    fields = {"answer": "Ещё", "revision": teacher.get(examples("face/q0000")).json()["revision"]}
     with ThreadPoolExecutor() as pool:
-        answer = pool.submit(teacher.put, examples("face/q0000"), json=seen)
-        site.teach(keeper.files)
+        answer = pool.submit(teacher.put, examples("face/q0000"), json=fields)
+        site.index_courses(committer.files)
         assert answer.result().status_code == 202
-    assert keeper.commit().commit
+    assert committer.commit().commit
 
 
-def test_of_racing_edits_none_is_lost(site, teacher, keeper):
+def test_of_racing_edits_none_is_lost(site, teacher, committer):
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     with ThreadPoolExecutor(6) as pool:
         answers = list(pool.map(lambda _: teacher.post(address, json=body), range(6)))
-    asked = [answer for answer in answers if answer.status_code == 202]
+    accepted = [answer for answer in answers if answer.status_code == 202]
     assert {answer.status_code for answer in answers} <= {202, 409}
-    assert asked
-    keeper.commit()
-    for answer in asked:
+    assert accepted
+    committer.commit()
+    for answer in accepted:
         assert Changes(site.db).get(answer.json()["id"]).state == "committed"
     texts = [path for path in files_in_git(site) if path.startswith("materials/lab-07")]
-    assert len(texts) == len(asked)
+    assert len(texts) == len(accepted)
 
 
-def test_a_material_is_undone_with_its_text(site, teacher, keeper):
+def test_a_material_is_undone_with_its_text(site, teacher, committer):
     before = files_in_git(site)
     body = {"title": {"ru": "Новое"}, "type": "lab", "lesson": 7, "text": "текст"}
     address = f"/api/courses/{site.course_id('algorithms')}/materials"
     change = teacher.post(address, json=body).json()
-    keeper.commit()
+    committer.commit()
     assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 202
-    keeper.commit()
+    committer.commit()
     assert files_in_git(site) == before
 
 
 def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
-    ids = [edit(teacher, "Моё", f"face/q000{place}")["id"] for place in range(3)]
-    site.person(VERA, Role.ADMIN)
-    site.person(ANNA, Role.EDITOR)
+    ids = [edit(teacher, "Моё", f"face/q000{number}")["id"] for number in range(3)]
+    site.add_user(VERA, Role.ADMIN)
+    site.add_user(ANNA, Role.EDITOR)
     first = teacher.get("/api/changes", params={"limit": 2})
     assert [change["id"] for change in first.json()["changes"]] == ids[:0:-1]
     rest = teacher.get(first.links["next"]["url"]).json()["changes"]
     assert [change["id"] for change in rest] == ids[:1]
-    with site.program(VERA) as admin, site.program(ANNA) as other:
+    with site.key_client(VERA) as admin, site.key_client(ANNA) as other:
         assert len(admin.get("/api/changes").json()["changes"]) == 3
         assert other.get("/api/changes").json() == {"changes": []}
         assert admin.get(f"/api/changes/{ids[0]}").status_code == 200
@@ -265,24 +267,24 @@ def test_changes_are_seen_by_whom_they_belong_to_and_by_admins(site, teacher):
             body = {"take": "mine"} if address == "/again" else None
             answer = other.request(method, f"/api/changes/{ids[0]}{address}", json=body)
             assert answer.status_code == 404, address
-    with site.program(BORIS, Scope.COURSES_READ) as poor:
+    with site.key_client(BORIS, Scope.COURSES_READ) as poor:
         assert poor.get("/api/changes").status_code == 403
     assert site.client.get("/api/changes").status_code == 401
 
 
-def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, keeper):
+def test_a_teacher_who_lost_the_course_edits_no_more(site, teacher, committer):
     change = edit(teacher, "Моё")
     site.roles.revoke(BORIS, "cli:vera")
     assert teacher.get(f"/api/changes/{change['id']}").status_code == 200
-    keeper.commit()
+    committer.commit()
     assert teacher.post(f"/api/changes/{change['id']}/undo").status_code == 403
     assert teacher.get(examples()).status_code == 404
 
 
-def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
-    site.person(ANNA)
+def test_a_student_proposes_with_consent_and_editors_are_told(site, committer):
+    site.add_user(ANNA)
     body = {"question": "Мой телефон +7 999 123-45-67?", "answer": "Так."}
-    with site.program(ANNA) as student:
+    with site.key_client(ANNA) as student:
         assert student.post(examples(), json=body).status_code == 409
         assert student.post(examples(), json=body, params={"dry_run": True}).status_code == 409
         Consents(site.db).give(ANNA, "2026-11-22")
@@ -299,7 +301,7 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
         assert (elsewhere.status_code, nowhere.status_code) == (404, 404)
         for wrong in ({"text": "messages: []"}, {"question": " ", "answer": "Так."}):
             assert student.post(examples(), json=wrong).status_code == 422
-    with site.program(ANNA, Scope.COURSES_READ) as poor:
+    with site.key_client(ANNA, Scope.COURSES_READ) as poor:
         assert poor.post(examples(), json=body).status_code == 403
     (waiting,) = Proposals(site.db).waiting()
     assert "999" not in waiting.draft.question
@@ -307,10 +309,10 @@ def test_a_student_proposes_with_consent_and_editors_are_told(site, keeper):
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_a_student_proposes_no_more_than_editors_can_read(site, keeper):
-    site.person(ANNA)
+def test_a_student_proposes_no_more_than_editors_can_read(site, committer):
+    site.add_user(ANNA)
     Consents(site.db).give(ANNA, "2026-11-22")
-    with site.program(ANNA) as student:
+    with site.key_client(ANNA) as student:
         answers = [
             student.post(examples(), json={"question": f"Вопрос {number}?", "answer": "Да."})
             for number in range(21)

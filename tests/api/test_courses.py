@@ -1,4 +1,4 @@
-"""The catalogue over HTTP: every course that is active, its materials, in parts, in languages."""
+"""The catalogue over HTTP: active courses, materials, pagination, languages."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from merlin.api.rest.courses import (
 from merlin.config.settings import ApiConfig, ApiLimits
 from merlin.core.permissions import Role
 from merlin.course.catalogue import Catalogue
-from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, running
-from tests.api.sign_in_data import with_password
+from tests.api.running_api import ALGORITHMS, BORIS, CLOSED, COURSES, NETWORKS, VERA, run_api
+from tests.api.sign_in_data import set_password
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -28,7 +28,7 @@ def course_yaml(semester, name):
     return {"course.yaml": f"semester: {semester}\nname: {{ru: {name}}}\n"}
 
 
-def problem(response, status, code):
+def check_problem(response, status, code):
     assert response.status_code == status, response.text
     assert response.headers["content-type"] == "application/problem+json"
     body = response.json()
@@ -53,52 +53,54 @@ def test_names_come_in_the_callers_language_and_in_all_where_asked(still_site):
     english = still_site.client.get("/api/courses", headers={"Accept-Language": "en"})
     assert english.headers["content-language"] == "en"
     assert english.json()[0]["name"] == "Algorithms and data structures"
-    whole = still_site.client.get("/api/courses?languages=all").json()[0]
-    assert whole["names"] == {
+    course = still_site.client.get("/api/courses?languages=all").json()[0]
+    assert course["names"] == {
         "ru": "Алгоритмы и структуры данных",
         "en": "Algorithms and data structures",
     }
-    assert whole["descriptions"]["en"] == "The main algorithms."
+    assert course["descriptions"]["en"] == "The main algorithms."
 
 
 def test_courses_come_in_their_semesters_where_asked(still_site):
     grouped = Grouped.model_validate(still_site.client.get("/api/courses?group=semester").json())
-    told = [
+    semesters = [
         (semester.number, [course.slug for course in semester.courses])
         for semester in grouped.semesters
     ]
-    assert told == [(1, ["algorithms"]), (2, ["networks"])]
+    assert semesters == [(1, ["algorithms"]), (2, ["networks"])]
     alone = still_site.client.get("/api/courses?semester=2").json()
     assert [course["slug"] for course in alone] == ["networks"]
 
 
 def test_the_version_in_the_address_changes_nothing(still_site):
-    plain, versioned = (still_site.client.get(f"{path}/courses") for path in ("/api", "/api/v1"))
-    assert plain.json() == versioned.json()
-    assert plain.headers["etag"] == versioned.headers["etag"]
-    problem(still_site.client.get("/api/v2/courses"), 404, "not-found")
+    unversioned, versioned = (
+        still_site.client.get(f"{path}/courses") for path in ("/api", "/api/v1")
+    )
+    assert unversioned.json() == versioned.json()
+    assert unversioned.headers["etag"] == versioned.headers["etag"]
+    check_problem(still_site.client.get("/api/v2/courses"), 404, "not-found")
 
 
 def test_parts_lead_through_the_whole_list(site):
-    site.teach({f"course-{n:02d}": course_yaml(1 + n % 3, f"Курс {n}") for n in range(11)})
+    site.index_courses({f"course-{n:02d}": course_yaml(1 + n % 3, f"Курс {n}") for n in range(11)})
     expected = [course["id"] for course in site.client.get("/api/courses").json()]
-    address, said = "/api/courses?limit=4", []
+    address, ids = "/api/courses?limit=4", []
     while address:
         part = site.client.get(address)
-        said += [course["id"] for course in part.json()]
+        ids += [course["id"] for course in part.json()]
         assert part.links["first"]["url"] == "/api/courses?limit=4"
         address = part.links.get("next", {}).get("url")
-    assert said == expected
-    assert len(said) == 11
+    assert ids == expected
+    assert len(ids) == 11
 
 
 def test_a_course_that_changes_between_two_parts_is_neither_repeated_nor_lost(site):
-    site.teach({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (1, 3, 5, 7)})
+    site.index_courses({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (1, 3, 5, 7)})
     first = site.client.get("/api/courses?limit=2")
-    # One before the cursor comes, the one at the cursor goes.
-    site.teach({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (0, 1, 5, 7)})
+    # A course is added before the cursor, and the one at the cursor is removed.
+    site.index_courses({f"c-{n}": course_yaml(1, f"Курс {n}") for n in (0, 1, 5, 7)})
     second = site.client.get(first.links["next"]["url"])
-    assert [each["slug"] for each in [*first.json(), *second.json()]] == [
+    assert [course["slug"] for course in [*first.json(), *second.json()]] == [
         "c-1",
         "c-3",
         "c-5",
@@ -107,9 +109,9 @@ def test_a_course_that_changes_between_two_parts_is_neither_repeated_nor_lost(si
 
 
 def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
-    site.bound(max_unpaged_courses=3)
+    site.override_services(max_unpaged_courses=3)
     assert len(site.client.get("/api/courses").json()) == 2
-    site.teach({f"c-{n:02d}": course_yaml(1, f"Курс {n}") for n in range(60)})
+    site.index_courses({f"c-{n:02d}": course_yaml(1, f"Курс {n}") for n in range(60)})
     part = site.client.get("/api/courses?semester=1")
     assert len(part.json()) == 50
     assert len(site.client.get(part.links["next"]["url"]).json()) == 10
@@ -128,7 +130,7 @@ def test_more_than_a_thousand_courses_come_in_parts_unasked(site):
     ],
 )
 def test_wrong_values_are_named(still_site, query):
-    document = problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
+    document = check_problem(still_site.client.get(f"/api/courses?{query}"), 422, "wrong-value")
     (error,) = document["errors"]
     assert (error["place"], error["pointer"]) == ("query", f"/{query.partition('=')[0]}")
     assert error["detail"]
@@ -136,14 +138,16 @@ def test_wrong_values_are_named(still_site, query):
 
 @pytest.mark.parametrize("cursor", ["x", "W10", "WzEsMV0", "!!!!", "WyJhIiwiYiJd", "W1tbW1tb", "é"])
 def test_a_cursor_that_is_none_of_ours_is_refused(still_site, cursor):
-    problem(still_site.client.get("/api/courses", params={"cursor": cursor}), 422, "bad-cursor")
+    check_problem(
+        still_site.client.get("/api/courses", params={"cursor": cursor}), 422, "bad-cursor"
+    )
 
 
 def test_one_course(still_site):
     course_id = still_site.course_id("networks")
     body = still_site.client.get(f"/api/courses/{course_id}").json()
     assert CourseShown.model_validate(body).slug == "networks"
-    detail = problem(still_site.client.get("/api/courses/999999"), 404, "not-found")["detail"]
+    detail = check_problem(still_site.client.get("/api/courses/999999"), 404, "not-found")["detail"]
     assert detail == "Курс не найден."
 
 
@@ -162,10 +166,10 @@ def test_materials_are_sorted_by_type_then_lesson(still_site):
     body = still_site.client.get(f"/api/courses/{course_id}/materials").json()
     assert MaterialsShown.model_validate(body).course_name == "Алгоритмы и структуры данных"
     assert body["course_id"] == course_id
-    told = [
+    materials = [
         (material["material_type"], material["lesson_number"]) for material in body["materials"]
     ]
-    assert told == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
+    assert materials == [("Лекция", 1), ("Лекция", 2), ("Семинар", 1), ("Лабораторная работа", 1)]
     assert [material["type_code"] for material in body["materials"]] == [
         "lecture",
         "lecture",
@@ -186,9 +190,11 @@ def test_materials_of_one_type_by_code_and_by_russian_word(still_site, word):
 
 def test_a_type_that_there_is_not_is_told(still_site):
     path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    document = problem(still_site.client.get(path, params={"type": "экзамен"}), 422, "no-type")
+    document = check_problem(
+        still_site.client.get(path, params={"type": "экзамен"}), 422, "no-type"
+    )
     assert "Лабораторная работа" in document["detail"]
-    problem(still_site.client.get("/api/courses/999999/materials?type=lab"), 404, "not-found")
+    check_problem(still_site.client.get("/api/courses/999999/materials?type=lab"), 404, "not-found")
 
 
 def test_one_material_with_its_text_or_its_file(still_site):
@@ -196,31 +202,33 @@ def test_one_material_with_its_text_or_its_file(still_site):
     lecture, _, seminar, _ = (
         material["id"] for material in still_site.client.get(path).json()["materials"]
     )
-    whole = MaterialWhole.model_validate(still_site.client.get(f"{path}/{lecture}").json())
-    assert (whole.title, whole.text) == (
+    material = MaterialWhole.model_validate(still_site.client.get(f"{path}/{lecture}").json())
+    assert (material.title, material.text) == (
         "Введение в алгоритмы",
         ALGORITHMS["materials/lecture-01.md"],
     )
-    assert (whole.course_id, whole.lesson_number) == (still_site.course_id("algorithms"), 1)
+    assert (material.course_id, material.lesson_number) == (still_site.course_id("algorithms"), 1)
     file = MaterialWhole.model_validate(still_site.client.get(f"{path}/{seminar}").json())
     assert (file.text, file.has_text, file.file_url) == (None, False, "https://example.com/s1.pdf")
 
 
 def test_a_material_belongs_to_its_course_alone(still_site):
-    own = f"/api/courses/{still_site.course_id('algorithms')}/materials"
-    (first, *_) = (material["id"] for material in still_site.client.get(own).json()["materials"])
+    path = f"/api/courses/{still_site.course_id('algorithms')}/materials"
+    (first, *_) = (material["id"] for material in still_site.client.get(path).json()["materials"])
     other = f"/api/courses/{still_site.course_id('networks')}/materials/{first}"
-    document = problem(still_site.client.get(other), 404, "not-found")
+    document = check_problem(still_site.client.get(other), 404, "not-found")
     assert document["detail"] == "Материал в этом курсе не найден."
-    problem(still_site.client.get(f"{own}/999999"), 404, "not-found")
+    check_problem(still_site.client.get(f"{path}/999999"), 404, "not-found")
 
 
 def test_a_material_that_its_course_names_no_longer_is_gone(site):
     path = f"/api/courses/{site.course_id('algorithms')}/materials"
     (first, *_) = (material["id"] for material in site.client.get(path).json()["materials"])
-    site.teach({"algorithms": course_yaml(1, "Алгоритмы"), "networks": NETWORKS, "closed": CLOSED})
+    site.index_courses(
+        {"algorithms": course_yaml(1, "Алгоритмы"), "networks": NETWORKS, "closed": CLOSED}
+    )
     wait_until(lambda: site.client.get(path).json()["materials"] == [])
-    problem(site.client.get(f"{path}/{first}"), 404, "not-found")
+    check_problem(site.client.get(f"{path}/{first}"), 404, "not-found")
 
 
 def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
@@ -230,36 +238,44 @@ def test_a_closed_course_is_hidden_from_all_but_its_editors(site):
         f"/api/courses/{course_id}{rest}"
         for rest in ("", "/materials", f"/materials/{secret.material_id}")
     ]
-    site.person(VERA, Role.ADMIN)
-    site.person(BORIS, Role.TEACHER, "algorithms")
-    with site.program(VERA) as admin, site.program(BORIS) as teacher, site.browser(1001) as student:
+    site.add_user(VERA, Role.ADMIN)
+    site.add_user(BORIS, Role.TEACHER, "algorithms")
+    with (
+        site.key_client(VERA) as admin,
+        site.key_client(BORIS) as teacher,
+        site.browser_client(1001) as student,
+    ):
         for path in paths:
             for outsider in (site.client, teacher, student):
-                problem(outsider.get(path), 404, "not-found")
-            seen = admin.get(path)
-            assert seen.status_code == 200
-            assert "no-store" in seen.headers["cache-control"]
-            problem(site.client.get(path), 404, "not-found")
+                check_problem(outsider.get(path), 404, "not-found")
+            response = admin.get(path)
+            assert response.status_code == 200
+            assert "no-store" in response.headers["cache-control"]
+            check_problem(site.client.get(path), 404, "not-found")
     assert "Тайна" not in site.client.get("/api/courses").text
 
 
 def test_a_teacher_whom_course_yaml_names_reads_the_course_that_they_closed(site):
     closed = {"course.yaml": f"{CLOSED['course.yaml']}teachers: [boris]\n"}
-    site.teach({"closed": closed})
-    with_password(site, site.person(BORIS, Role.TEACHER, "algorithms"), "boris")
-    with site.browser(BORIS) as teacher:
+    site.index_courses({"closed": closed})
+    set_password(site, site.add_user(BORIS, Role.TEACHER, "algorithms"), "boris")
+    with site.browser_client(BORIS) as teacher:
         path = f"/courses/{site.course_id('closed')}"
-        seen = [teacher.get(each).status_code for each in (f"{path}/edit", path, f"/api{path}")]
-    assert seen == [200, 200, 200]
+        statuses = [
+            teacher.get(address).status_code for address in (f"{path}/edit", path, f"/api{path}")
+        ]
+    assert statuses == [200, 200, 200]
 
 
 def test_semesters_and_teachers(still_site):
     semesters = [
-        SemesterCount.model_validate(one) for one in still_site.client.get("/api/semesters").json()
+        SemesterCount.model_validate(document)
+        for document in still_site.client.get("/api/semesters").json()
     ]
     assert [(semester.number, semester.courses) for semester in semesters] == [(1, 1), (2, 1)]
     (teacher,) = (
-        TeacherShown.model_validate(one) for one in still_site.client.get("/api/teachers").json()
+        TeacherShown.model_validate(document)
+        for document in still_site.client.get("/api/teachers").json()
     )
     assert (teacher.name, [course.slug for course in teacher.courses]) == ("boris", ["algorithms"])
 
@@ -268,7 +284,7 @@ def test_links_stand_below_the_public_address(tmp_path):
     listening = ApiConfig(
         public_url="https://merlin.example.com/", limits=ApiLimits(anonymous_per_min=0)
     )
-    with running(tmp_path, listening=listening) as site:
+    with run_api(tmp_path, listening=listening) as site:
         links = site.client.get("/api/courses?limit=1").links
     assert links["next"]["url"].startswith("https://merlin.example.com/api/courses?limit=1&cursor=")
 

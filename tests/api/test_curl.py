@@ -1,4 +1,4 @@
-"""The curl commands of the api's page are run as they stand there."""
+"""The curl commands of the documentation run as printed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import subprocess
 import pytest
 
 from merlin.core.permissions import Role
-from tests.api.running_api import BORIS, running
-from tests.support.markdown_pages import read_page
+from tests.api.running_api import BORIS, run_api
+from tests.support.markdown_pages import page
 
 pytestmark = pytest.mark.functional
 
@@ -20,49 +20,51 @@ BLOCK = re.compile(r"^```console\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Yield what the page's commands are run with: the key of the first course's teacher."""
-    with running(tmp_path_factory.mktemp("curl")) as site:
+    """Yield the environment of the page's commands: the key of the first course's teacher."""
+    with run_api(tmp_path_factory.mktemp("curl")) as site:
         assert site.course_id("algorithms") == 1
-        site.person(BORIS, Role.TEACHER, "algorithms")
-        secret = site.key(BORIS)["Authorization"].removeprefix("Bearer ")
+        site.add_user(BORIS, Role.TEACHER, "algorithms")
+        secret = site.key_headers(BORIS)["Authorization"].removeprefix("Bearer ")
         yield {"MERLIN": site.address, "MERLIN_KEY": secret}
 
 
-def outputs(language, environment):
-    """Return what each command of the page writes, as JSON; None: nothing."""
-    (block,) = BLOCK.findall(read_page("docs", language, "api.md").text)
-    said = []
+def run_commands(language, environment):
+    """Return the output of each command of the page, parsed as JSON; None for empty output."""
+    (block,) = BLOCK.findall(page("docs", language, "api.md").text)
+    documents = []
     for command in block.replace("\\\n", " ").splitlines():
-        done = subprocess.run(
+        process = subprocess.run(
             ["bash", "-c", command.removeprefix("$ ")],
             env={**os.environ, **environment},
             capture_output=True,
             check=False,
         )
-        assert done.returncode == 0, command
-        said.append(json.loads(done.stdout) if done.stdout else None)
-    return said
+        assert process.returncode == 0, command
+        documents.append(json.loads(process.stdout) if process.stdout else None)
+    return documents
 
 
 @pytest.mark.parametrize(("language", "name"), [("en", "Graphs"), ("ru", "Графы")])
 def test_the_commands_of_the_page_answer(environment, language, name):
-    said = outputs(language, environment)
-    courses, grouped, found, lectures, material, me, added, kept, gone = said[:9]
+    outputs_ = run_commands(language, environment)
+    courses, grouped, found_courses, lectures, material, me, added_course, favourites, removed = (
+        outputs_[:9]
+    )
     assert [course["slug"] for course in courses] == ["algorithms", "networks"]
     assert [semester["number"] for semester in grouped["semesters"]] == [1, 2]
     assert grouped["semesters"][0]["courses"][0]["name"].startswith(
         "Al" if language == "en" else "Ал"
     )
-    assert [each["id"] for each in found] == [1]
-    assert {each["type_code"] for each in lectures["materials"]} == {"lecture"}
+    assert [item["id"] for item in found_courses] == [1]
+    assert {item["type_code"] for item in lectures["materials"]} == {"lecture"}
     assert material["text"].startswith("#")
     assert (me["id"], me["role"], me["courses"]) == (BORIS, "teacher", [1])
-    assert added["id"] == 1
-    assert [each["id"] for each in kept] == [1]
-    assert gone is None
-    preview, change, changes, ready = said[9:]
+    assert added_course["id"] == 1
+    assert [item["id"] for item in favourites] == [1]
+    assert removed is None
+    preview, change, changes, ready = outputs_[9:]
     assert preview["findings"] == []
     assert name in json.dumps(preview, ensure_ascii=False)
     assert change["state"] == "waiting"
-    assert [each["id"] for each in changes["changes"]] == [change["id"]]
+    assert [item["id"] for item in changes["changes"]] == [change["id"]]
     assert ready["ready"]

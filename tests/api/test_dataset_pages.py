@@ -1,4 +1,4 @@
-"""A dataset's page of examples beside a real daemon: drafts become a commit, versions are told."""
+"""A dataset's page of examples with a real daemon: drafts become a commit, history is shown."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from merlin.dataset.drafts import MAX_DRAFTS
 from tests.api.running_api import ANNA, VERA
-from tests.api.staff_api import office
+from tests.api.staff_api import run_daemon_api
 
 pytestmark = pytest.mark.integration
 
@@ -18,8 +18,8 @@ OLD, NEW = "Понятие 1 значит ответ 7.", "Понятие 1 зн
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """A site whose example q1 was changed after the first build, and a broken one added."""
-    with office(tmp_path_factory.mktemp("office")) as site:
+    """A site whose example q1 changed after the first build, with a broken example added."""
+    with run_daemon_api(tmp_path_factory.mktemp("office")) as site:
         site.lab.until_serving("trial-1")
         site.lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
         site.lab.repository.example("trial", 1, answer=NEW)
@@ -32,24 +32,24 @@ def site(tmp_path_factory):
 
 @pytest.fixture
 def vera(site):
-    with site.browser(VERA) as client:
+    with site.browser_client(VERA) as client:
         client.headers["Accept-Language"] = "ru"
         yield client
         client.post(f"{BASE}/drop", data={})
 
 
 def page_text(answer):
-    """Return what a page says, without its marks."""
+    """Return the text of a page without its markup."""
     assert answer.status_code == 200, answer.text
     return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", answer.text))
 
 
 def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
-    told = page_text(vera.get(BASE))
-    assert "13 примеров" in told
-    assert "Для теста 2" in told
-    assert "С замечанием 1" in told
-    assert told.index("broken") < told.index("Что значит слово номер 2,")
+    text = page_text(vera.get(BASE))
+    assert "13 примеров" in text
+    assert "Для теста 2" in text
+    assert "С замечанием 1" in text
+    assert text.index("broken") < text.index("Что значит слово номер 2,")
     assert page_text(vera.get(BASE, params={"split": "test"})).count("для теста") == 2
     assert "не читается" in page_text(vera.get(BASE, params={"finding": "any"}))
 
@@ -57,10 +57,10 @@ def test_the_daemon_fills_the_list_with_sides_authors_and_findings(vera):
 def test_history_tells_each_version_with_what_it_changed(vera):
     page = vera.get(f"{BASE}/one", params={"example": "q1", "look": "history"})
     assert "<del>ответ</del><ins>другое</ins> <del>7</del><ins>слово</ins>." in page.text
-    told = page_text(page)
-    assert "Пример изменён" in told
-    assert "Пример добавлен" in told
-    assert "trial-2" in told
+    text = page_text(page)
+    assert "Пример изменён" in text
+    assert "Пример добавлен" in text
+    assert "trial-2" in text
     back = {"example": "q1", "question": "Что?", "answer": OLD, "revision": "1" * 40}
     assert vera.post(BASE, data=back).status_code == 303
     assert OLD in vera.get(f"{BASE}/one?example=q1").text
@@ -69,22 +69,22 @@ def test_history_tells_each_version_with_what_it_changed(vera):
 def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, vera):
     mail = {"question": "Куда писать?", "answer": "Позвоните: +7 916 123-45-67."}
     assert vera.post(BASE, data=mail).status_code == 303
-    told = page_text(vera.get(BASE))
-    assert "916 123-45-67" in told
-    assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", told), told
-    assert "До конца отвечает trial-2." in told
-    assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), told
+    text = page_text(vera.get(BASE))
+    assert "916 123-45-67" in text
+    assert re.search("Обучение после сохранения: (около|меньше|бесплатно)", text), text
+    assert "До конца отвечает trial-2." in text
+    assert re.search('class="flaw".*?<span>Похоже на личные данные', vera.get(BASE).text), text
     assert vera.post(f"{BASE}/remove", data={"example": "q3", "revision": ""}).status_code == 303
     page = vera.get(f"{BASE}/one?example=q3").text
     revision = re.search(r'name="revision" value="([0-9a-f]*)"', page)
     assert revision is not None
     vera.post(f"{BASE}/drop", data={"example": "q3"})
     page = vera.get(f"{BASE}/one?example=q3").text
-    seen = re.search(r'name="revision" value="([0-9a-f]{40})"', page)
-    assert seen is not None
-    vera.post(f"{BASE}/remove", data={"example": "q3", "revision": seen[1]})
-    done = vera.post(f"{BASE}/save", data={"once": "a" * 32})
-    assert done.status_code == 303, page_text(done)
+    match = re.search(r'name="revision" value="([0-9a-f]{40})"', page)
+    assert match is not None
+    vera.post(f"{BASE}/remove", data={"example": "q3", "revision": match[1]})
+    response = vera.post(f"{BASE}/save", data={"once": "a" * 32})
+    assert response.status_code == 303, page_text(response)
     again = vera.post(f"{BASE}/save", data={"once": "a" * 32})
     assert again.status_code in (303, 422)
     site.lab.tick("changes", "fetch")
@@ -95,9 +95,9 @@ def test_drafts_are_advised_priced_and_become_one_commit_by_their_editor(site, v
 
 
 def test_what_the_whole_datasets_check_refuses_stays_in_the_bar(vera):
-    asked = "Что значит слово номер 5, понятие ееее?"
+    question = "Что значит слово номер 5, понятие ееее?"
     for answer, mark in (("Одно.", "train"), ("Другое.", "test")):
-        vera.post(BASE, data={"question": asked, "answer": answer, "split": mark})
+        vera.post(BASE, data={"question": question, "answer": answer, "split": mark})
     refused = vera.post(f"{BASE}/save", data={"once": "b" * 32})
     assert refused.status_code == 422
     assert "Не сохранено: проверка нашла ошибки" in refused.text
@@ -113,12 +113,12 @@ def test_nothing_is_saved_where_there_is_nothing(vera):
 def test_a_draft_more_than_there_may_be_is_refused_in_words(vera):
     table = "".join(f"Вопрос {number}?\tОтвет {number}.\n" for number in range(MAX_DRAFTS))
     lines = {"line": [str(number) for number in range(1, MAX_DRAFTS + 1)]}
-    taken = vera.post(f"{BASE}/paste", data={"table": table, "act": "take", **lines})
-    assert taken.status_code == 303
-    more = vera.post(BASE, data={"question": "Ещё?", "answer": "Нет."})
-    assert more.status_code == 422
-    assert "Сначала сохраните их" in more.text
-    assert "Ещё?" in more.text
+    response = vera.post(f"{BASE}/paste", data={"table": table, "act": "take", **lines})
+    assert response.status_code == 303
+    response_to_extra = vera.post(BASE, data={"question": "Ещё?", "answer": "Нет."})
+    assert response_to_extra.status_code == 422
+    assert "Сначала сохраните их" in response_to_extra.text
+    assert "Ещё?" in response_to_extra.text
 
 
 @pytest.mark.parametrize("cursor", ["WzFd", "x", "WyJhIl0"])
@@ -142,5 +142,5 @@ def test_signs_that_no_database_takes_end_in_no_fault(vera, sign):
 
 def test_a_dataset_of_others_is_not_there(site, vera):
     assert vera.get("/datasets/none/examples").status_code == 404
-    with site.browser(ANNA) as anna:
+    with site.browser_client(ANNA) as anna:
         assert anna.get(BASE).status_code == 404

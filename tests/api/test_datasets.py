@@ -1,4 +1,4 @@
-"""Datasets, builds and verdicts through the api; and a teacher's edit that becomes a commit."""
+"""Datasets, builds and verdicts through the API; and a teacher's edit that becomes a commit."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from merlin.account.users import Users
 from merlin.core.permissions import Role
 from tests.api.running_api import BORIS
-from tests.api.staff_api import office
+from tests.api.staff_api import run_daemon_api
 
 pytestmark = pytest.mark.integration
 
@@ -22,8 +22,8 @@ materials:
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """An api beside a daemon that has built trial twice."""
-    with office(tmp_path_factory.mktemp("office")) as site:
+    """An API beside a daemon that has built trial twice."""
+    with run_daemon_api(tmp_path_factory.mktemp("office")) as site:
         site.lab.until_serving("trial-1")
         folder = site.lab.repository.folder / "datasets" / "trial"
         site.lab.repository.example("trial", 1, answer="Другое слово.")
@@ -45,9 +45,11 @@ def test_a_dataset_is_told_with_what_serves_it(site):
     assert document["serving"]["build"] == "trial-2"
     assert document["verdict"]["verdict"] == "serving"
     assert document["examples"] == 13
-    one = site.admin.get("/api/datasets/trial").json()
-    assert {key: one[key] for key in document} == document
-    broken = [finding for finding in one["findings"] if finding["path"] == "examples/broken.yaml"]
+    dataset = site.admin.get("/api/datasets/trial").json()
+    assert {key: dataset[key] for key in document} == document
+    broken = [
+        finding for finding in dataset["findings"] if finding["path"] == "examples/broken.yaml"
+    ]
     assert broken[0]["severity"] == "error"
     assert broken[0]["text"]
     assert site.admin.get("/api/datasets/none").status_code == 404
@@ -56,10 +58,10 @@ def test_a_dataset_is_told_with_what_serves_it(site):
 def test_builds_are_told_with_their_examples_and_compared(site):
     builds = site.admin.get("/api/builds").json()["builds"]
     assert [build["version"] for build in builds] == ["trial-2", "trial-1"]
-    one = site.admin.get("/api/builds/trial-2").json()
-    assert len(one["examples"]) == one["train"] + one["test"] == 12
-    assert one["system"] == "Отвечай коротко."
-    by_digest = site.admin.get(f"/api/builds/{one['digest'][:12]}").json()
+    build = site.admin.get("/api/builds/trial-2").json()
+    assert len(build["examples"]) == build["train"] + build["test"] == 12
+    assert build["system"] == "Отвечай коротко."
+    by_digest = site.admin.get(f"/api/builds/{build['digest'][:12]}").json()
     assert by_digest["version"] == "trial-2"
     diff = site.admin.get("/api/builds/trial-1/diff/trial-2").json()
     assert (diff["added"], diff["removed"], diff["changed"]) == (["q20"], ["q2"], ["q1"])
@@ -70,18 +72,18 @@ def test_verdicts_are_told_by_dataset_and_by_commit(site):
     verdicts = site.admin.get("/api/verdicts", params={"dataset": "trial"}).json()["verdicts"]
     assert [verdict["subject"] for verdict in verdicts][:2] == ["Change some", "Add examples"]
     commit = verdicts[0]["commit"]
-    found = site.admin.get("/api/verdicts", params={"commit": commit[:8]}).json()["verdicts"]
-    assert [verdict["commit"] for verdict in found] == [commit]
-    assert "examples/broken.yaml" in [finding["path"] for finding in found[0]["findings"]]
+    verdicts = site.admin.get("/api/verdicts", params={"commit": commit[:8]}).json()["verdicts"]
+    assert [verdict["commit"] for verdict in verdicts] == [commit]
+    assert "examples/broken.yaml" in [finding["path"] for finding in verdicts[0]["findings"]]
     assert site.admin.get("/api/verdicts", params={"commit": "%"}).status_code == 422
 
 
 def test_a_teachers_edit_is_a_commit_in_their_name_and_the_catalogue_follows(site):
-    site.person(BORIS, Role.TEACHER, "trial")
+    site.add_user(BORIS, Role.TEACHER, "trial")
     Users(site.db).set_name(BORIS, "Борис Учитель")
     course = site.course_id("trial")
     body = {"title": {"ru": "Графы"}, "type": "seminar", "lesson": 2, "text": "Вершины и рёбра."}
-    with site.program(BORIS) as teacher:
+    with site.key_client(BORIS) as teacher:
         answer = teacher.post(f"/api/courses/{course}/materials", json=body)
         assert answer.status_code == 202, answer.json()
         site.lab.tick("changes", "fetch")

@@ -1,4 +1,4 @@
-"""Favourites over HTTP: whose they are, once each, and what else is refused."""
+"""Favourites over HTTP: per user, without duplicates, and what is refused."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ PATH = "/api/user/courses"
 
 @pytest.fixture(scope="module")
 def carl(still_site):
-    """Somebody whose calls are all refused."""
-    with still_site.program(still_site.person(CARL)) as client:
+    """A client whose calls are all refused."""
+    with still_site.key_client(still_site.add_user(CARL)) as client:
         yield client
 
 
 @pytest.fixture
 def anna(site):
-    site.person(ANNA)
-    with site.program(ANNA) as client:
+    site.add_user(ANNA)
+    with site.key_client(ANNA) as client:
         yield client
 
 
 @pytest.fixture
 def boris(site):
-    site.person(BORIS)
-    with site.browser(BORIS) as client:
+    site.add_user(BORIS)
+    with site.browser_client(BORIS) as client:
         yield client
 
 
@@ -50,8 +50,8 @@ def test_a_course_is_kept_shown_and_let_go(site, anna):
     assert first.json() == again.json() == site.client.get(f"/api/courses/{course_id}").json()
     assert favourite_slugs(anna) == ["networks"]
     for _ in range(2):
-        gone = anna.delete(f"{PATH}/{course_id}")
-        assert (gone.status_code, gone.content) == (204, b"")
+        response = anna.delete(f"{PATH}/{course_id}")
+        assert (response.status_code, response.content) == (204, b"")
     assert favourite_slugs(anna) == []
 
 
@@ -151,9 +151,9 @@ def test_nobody_signed_in_has_any(site):
 def test_a_key_needs_the_scope(site):
     course_id = site.course_id("algorithms")
     with (
-        site.program(ANNA, Scope.CHAT_WRITE) as talker,
-        site.program(ANNA, Scope.COURSES_READ) as reader,
-        site.program(ANNA, Scope.FAVOURITES_WRITE) as writer,
+        site.key_client(ANNA, Scope.CHAT_WRITE) as talker,
+        site.key_client(ANNA, Scope.COURSES_READ) as reader,
+        site.key_client(ANNA, Scope.FAVOURITES_WRITE) as writer,
     ):
         assert talker.get(PATH).status_code == 403
         assert reader.post(PATH, json={"course_id": course_id}).status_code == 403
@@ -180,22 +180,23 @@ def test_they_are_remembered_by_their_tag_and_by_nobody_else(site, anna):
 
 
 def test_five_hundred_racing_posts_keep_each_course_once(site):
-    site.teach(
+    site.index_courses(
         {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Курс {n}}}\n"} for n in range(25)}
     )
     ids = [course.course_id for course in Catalogue(site.db).courses()]
-    site.person(ANNA)
-    headers = site.key(ANNA)
+    site.add_user(ANNA)
+    headers = site.key_headers(ANNA)
 
-    def race(place):
+    def race(start):
         with httpx.Client(base_url=site.address, headers=headers, timeout=longest()) as client:
             posts = [
-                client.post(PATH, json={"course_id": each}) for each in ids[place:] + ids[:place]
+                client.post(PATH, json={"course_id": course_id})
+                for course_id in ids[start:] + ids[:start]
             ]
             return [post.status_code for post in posts]
 
     with ThreadPoolExecutor(20) as pool:
-        statuses = [status for told in pool.map(race, range(20)) for status in told]
+        statuses = [status for batch in pool.map(race, range(20)) for status in batch]
     assert statuses.count(201) == len(ids)
     assert statuses.count(200) == len(statuses) - len(ids)
-    assert sorted(site.favourites(ANNA)) == sorted(ids)
+    assert sorted(site.favourite_ids(ANNA)) == sorted(ids)

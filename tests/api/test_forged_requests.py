@@ -1,4 +1,4 @@
-"""Notifications that YooKassa did not send, or that say what is not so: none is believed (Y2)."""
+"""Forged or false notifications of YooKassa: none is believed (Y2)."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 BILLING = ("purchase", "ledger", "plan_term", "refund", "renewal", "quota_gift", "notice")
 
 
-def notification_body(event="payment.succeeded", **thing):
-    return {"type": "notification", "event": event, "object": thing}
+def notification_body(event="payment.succeeded", **changes):
+    return {"type": "notification", "event": event, "object": changes}
 
 
-def paid(order, **other):
-    """Return what YooKassa would say of a paid order, but for what differs."""
+def paid_payment(order, **other):
+    """Return a YooKassa payment object of a paid order, with changes."""
     usual = {
         "id": order.outside_id,
         "status": "succeeded",
@@ -31,54 +31,56 @@ def paid(order, **other):
     return notification_body(**{**usual, **other})
 
 
-def kinds(mine, other, done):
-    """Return ten kinds of forgeries: who makes them knows `mine`, and has paid `done`."""
+def make_forgeries(own_order, other, paid_order):
+    """Return ten kinds of forgeries by a buyer who knows `own_order` and has paid `paid_order`."""
     return {
-        "never paid": paid(mine),
-        "for a kopeck": paid(mine, amount={"value": "0.01", "currency": "RUB"}),
-        "another currency": paid(mine, amount={"value": "299.00", "currency": "USD"}),
-        "another's payment": paid(mine, id=other.outside_id),
-        "another's order": paid(mine, metadata={"purchase": other.purchase_id, "user": "1"}),
-        "another shop's": paid(mine, recipient={"account_id": "7", "gateway_id": "7"}),
-        "a replay": paid(done),
-        "an unknown payment": paid(mine, id="2d000000-000f-5000-8000-000000000000"),
+        "never paid": paid_payment(own_order),
+        "for a kopeck": paid_payment(own_order, amount={"value": "0.01", "currency": "RUB"}),
+        "another currency": paid_payment(own_order, amount={"value": "299.00", "currency": "USD"}),
+        "another's payment": paid_payment(own_order, id=other.outside_id),
+        "another's order": paid_payment(
+            own_order, metadata={"purchase": other.purchase_id, "user": "1"}
+        ),
+        "another shop's": paid_payment(own_order, recipient={"account_id": "7", "gateway_id": "7"}),
+        "a replay": paid_payment(paid_order),
+        "an unknown payment": paid_payment(own_order, id="2d000000-000f-5000-8000-000000000000"),
         "a refund": notification_body(
             "refund.succeeded",
             id="r-1",
-            payment_id=done.outside_id,
+            payment_id=paid_order.outside_id,
             status="succeeded",
             amount={"value": "299.00", "currency": "RUB"},
         ),
-        "from elsewhere": paid(mine),
+        "from elsewhere": paid_payment(own_order),
     }
 
 
-def rows(shop):
-    """Return all that is written of money, but when it is looked at next."""
-    told = {}
+def read_payment_tables(shop):
+    """Return all rows of the payment tables, without the times of the next poll."""
+    tables = {}
     for name in BILLING:
         columns = [column.name for column in shop.db._handle.get_columns(name)]
-        kept = ", ".join(column for column in columns if column not in {"look_at", "looks"})
-        told[name] = shop.sql(f"SELECT {kept} FROM {name} ORDER BY id")  # noqa: S608 - our own names
-    return told
+        kept_columns = ", ".join(column for column in columns if column not in {"look_at", "looks"})
+        tables[name] = shop.sql(f"SELECT {kept_columns} FROM {name} ORDER BY id")  # noqa: S608 - our own names
+    return tables
 
 
 def test_of_fifty_forgeries_of_ten_kinds_none_is_accepted(shop):
     eve, anna = shop.buyer(), shop.buyer()
-    mine, other = shop.of(eve.ordered()), shop.of(anna.ordered())
-    done = shop.of(anna.bought("pack"))
-    before, count = rows(shop), 0
-    for name, body in kinds(mine, other, done).items():
+    own_order, other_order = shop.purchase(eve.start_payment()), shop.purchase(anna.start_payment())
+    paid_order = shop.purchase(anna.buy("pack"))
+    before, count = read_payment_tables(shop), 0
+    for name, body in make_forgeries(own_order, other_order, paid_order).items():
         headers = ELSEWHERE if name == "from elsewhere" else {}
         for _ in range(5):
-            assert shop.till.forge(body, headers) == (403 if headers else 200)
+            assert shop.yookassa.forge(body, headers) == (403 if headers else 200)
             count += 1
-    shop.looked(mine.purchase_id)
-    shop.looked(other.purchase_id)
-    shop.looked(done.purchase_id)
+    shop.sync_order(own_order.purchase_id)
+    shop.sync_order(other_order.purchase_id)
+    shop.sync_order(paid_order.purchase_id)
     assert count == 50
-    assert rows(shop) == before
-    assert (eve.terms, shop.state(mine.purchase_id)) == ([], "pending")
+    assert read_payment_tables(shop) == before
+    assert (eve.terms, shop.state(own_order.purchase_id)) == ([], "pending")
 
 
 @pytest.mark.parametrize(
@@ -86,9 +88,9 @@ def test_of_fifty_forgeries_of_ten_kinds_none_is_accepted(shop):
     [b"{}", b'{"event": 7, "object": []}', b'{"object": {"id": {"a": 1}}}', b'{"object": null}'],
 )
 def test_what_cannot_be_read_is_taken_and_forgotten(shop, body):
-    before = rows(shop)
+    before = read_payment_tables(shop)
     assert shop.site.client.post("/hooks/payment", content=body).status_code == 200
-    assert rows(shop) == before
+    assert read_payment_tables(shop) == before
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"7", b"null", b"\xff\xfe", b"[" * 60_000])
@@ -103,21 +105,21 @@ def test_a_notification_has_an_end(shop):
 
 def test_an_order_that_was_never_asked_for_is_not_looked_at(shop):
     order_id = shop.buyer().order()
-    before = shop.of(order_id)
+    before = shop.purchase(order_id)
     body = notification_body(id="made-up", metadata={"purchase": order_id})
-    assert shop.till.forge(body) == 200
-    assert shop.of(order_id) == before
+    assert shop.yookassa.forge(body) == 200
+    assert shop.purchase(order_id) == before
 
 
 def test_the_last_hop_of_a_proxy_counts_and_no_other(shop):
-    order_id = shop.buyer().ordered()
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    body = paid(shop.of(order_id))
+    order_id = shop.buyer().start_payment()
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    body = paid_payment(shop.purchase(order_id))
     spoofed = {"X-Forwarded-For": "185.71.76.1, 203.0.113.7"}
-    assert shop.till.forge(body, spoofed) == 403
-    assert shop.till.forge(body) == 200
-    shop.until(order_id, "paid")
+    assert shop.yookassa.forge(body, spoofed) == 403
+    assert shop.yookassa.forge(body) == 200
+    shop.wait_for_state(order_id, "paid")
 
 
 @pytest.mark.parametrize(

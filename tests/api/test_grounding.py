@@ -1,11 +1,17 @@
-"""An answer composed from a course's materials where the tuned model does not know it."""
+"""Answers composed from a course's materials where the tuned model does not know them."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import MODEL, asker, run_asking_site, talk, uses
+from tests.api.chat_api import (
+    MODEL,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    run_chat_api,
+)
 from tests.api.running_api import ANNA
 from tests.support.serving_models import count_answers, insert_canary
 
@@ -18,14 +24,14 @@ QUESTION = "Что такое алгоритм, набор каких шагов
 @pytest.fixture
 def course(tmp_path):
     composer = ("chat", "stand-in-chat")
-    with run_asking_site(tmp_path, grounding=composer) as (site, provider):
+    with run_chat_api(tmp_path, grounding=composer) as (site, provider):
         provider.behave(**UNKNOWN)
         yield site, provider
 
 
-def ask(site, question=QUESTION, **more):
-    with asker(site) as program:
-        return program.post("/chat/completions", json=talk(question, **more)).json()
+def ask(site, question=QUESTION, **options):
+    with chat_client(site) as program:
+        return program.post("/chat/completions", json=chat_request(question, **options)).json()
 
 
 def asked_models(provider):
@@ -42,7 +48,7 @@ def test_what_the_model_does_not_know_is_composed_and_names_its_source(course):
     assert extension["note"].endswith(extension["sources"][0])
     assert (extension["standing"], extension["known"]) == ("composed", True)
     assert asked_models(provider) == [MODEL, "stand-in-chat"]
-    assert uses(site) == {}
+    assert count_questions_by_state(site) == {}
 
 
 def test_who_did_not_know_it_has_answered_all_the_same_while_another_model_is_tried(course):
@@ -83,8 +89,8 @@ def test_a_composer_that_is_away_leaves_the_honest_refusal(course):
 
 def test_a_stream_shows_neither_the_refusal_nor_the_numbers(course):
     site, _ = course
-    with asker(site) as program:
-        text = program.post("/chat/completions", json=talk(QUESTION, stream=True)).text
+    with chat_client(site) as program:
+        text = program.post("/chat/completions", json=chat_request(QUESTION, stream=True)).text
     assert "не знаю" not in text
     assert "[1]" not in text
     assert "лекция 1" in text
@@ -108,6 +114,6 @@ def test_json_is_not_composed(course):
 def test_the_page_tells_the_source_under_the_answer(course):
     site, _ = course
     address = f"/courses/{site.course_id('algorithms')}/chat"
-    with site.browser(ANNA) as browser:
+    with site.browser_client(ANNA) as browser:
         page = browser.post(address, data={"q": QUESTION}, follow_redirects=True).text
     assert "Ответ составила модель по источникам" in page

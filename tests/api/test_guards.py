@@ -1,4 +1,4 @@
-"""What holds for every call: problems, languages, headers, the log."""
+"""Middleware of every call: problem documents, languages, headers, the log."""
 
 from __future__ import annotations
 
@@ -67,9 +67,12 @@ def test_a_proxys_request_id_is_kept(client):
     assert answer.headers["x-request-id"] == "abc-12345"
 
 
-@pytest.mark.parametrize("given", ["short", "x" * 65, "a b c d e f g h", "<script>alert"])
-def test_an_id_that_might_do_harm_is_replaced(client, given):
-    assert client.get("/healthz", headers={"X-Request-Id": given}).headers["x-request-id"] != given
+@pytest.mark.parametrize("request_id", ["short", "x" * 65, "a b c d e f g h", "<script>alert"])
+def test_an_id_that_might_do_harm_is_replaced(client, request_id):
+    assert (
+        client.get("/healthz", headers={"X-Request-Id": request_id}).headers["x-request-id"]
+        != request_id
+    )
 
 
 def test_the_description_of_the_api_names_every_hook(client):

@@ -1,4 +1,4 @@
-"""HEAD: what GET would be answered with, without the body, at every address that there is."""
+"""HEAD on every route: the response of GET without the body."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ SIZED = "content-length"
 
 
 def call(connection, method, path, **headers):
-    """Return status, headers and body of one call on a connection that stays."""
+    """Return status, headers and body of one call on a persistent connection."""
     connection.request(method, path, headers=headers)
     answer = connection.getresponse()
     names = {name.lower(): value for name, value in answer.getheaders()}
-    told = {name: value for name, value in names.items() if name not in VOLATILE}
-    return answer.status, told, answer.read()
+    headers_ = {name: value for name, value in names.items() if name not in VOLATILE}
+    return answer.status, headers_, answer.read()
 
 
 @pytest.fixture
@@ -40,13 +40,16 @@ def connection(still_site):
 @pytest.mark.parametrize("path", sorted({*READ, *PAGES}))
 def test_head_is_get_without_the_body(connection, path):
     status, headers, body = call(connection, "GET", path)
-    # A second one too: what is kept answers it. The connection is still in step afterwards.
+    # The second call is answered from the cache. The connection stays usable afterwards.
     for _ in range(2):
         head = call(connection, "HEAD", path)
         assert (head[0], head[2]) == (status, b"")
-        # What is told of itself (metrics, health) is a little longer each time.
-        told = [{name: each[name] for name in each if name != SIZED} for each in (head[1], headers)]
-        assert told[0] == told[1]
+        # The bodies of metrics and health grow a little with each call.
+        compared = [
+            {name: response_headers[name] for name in response_headers if name != SIZED}
+            for response_headers in (head[1], headers)
+        ]
+        assert compared[0] == compared[1]
     again = call(connection, "GET", path)
     assert again[0] == status
     assert bool(again[2]) == bool(body)
@@ -74,9 +77,9 @@ def test_the_log_and_the_counters_name_the_call_as_it_came(connection):
         heads = [line for line in lines if 'method="HEAD"' in line]
         return any('route="/api/semesters"' in line for line in heads)
 
-    # Both are noted when the answer is already on its way.
+    # Both are recorded after the response has been sent.
     with capture_logs() as logs:
         call(connection, "HEAD", "/api/semesters")
-        seen = {"path": "/api/semesters", "method": "HEAD", "status": 200}
-        wait_until(lambda: any(seen.items() <= line.items() for line in list(logs)))
+        fields = {"path": "/api/semesters", "method": "HEAD", "status": 200}
+        wait_until(lambda: any(fields.items() <= line.items() for line in list(logs)))
     wait_until(counted)

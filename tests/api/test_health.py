@@ -16,11 +16,11 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import HEARTBEAT, JOB
 from merlin.training.jobs import JobState, add_change
-from tests.api.chat_api import Talk
-from tests.api.running_api import NOT_LIMITED, running
+from tests.api.chat_api import Conversation
+from tests.api.running_api import NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
-from tests.support.small_disk import fill_disk, small_disk
+from tests.support.small_disk import fill, small_disk
 from tests.support.waiting import wait_until
 
 functional = pytest.mark.functional
@@ -30,40 +30,40 @@ NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
 
 @pytest.fixture(scope="module")
 def one_site(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("watched")) as site:
-        # It speaks itself too, by a clock of its own.
+    with run_api(tmp_path_factory.mktemp("watched")) as site:
+        # The API sends its own heartbeat too, on its own clock.
         site.app.state.services = replace(site.services, clock=lambda: NOW)
         yield site
 
 
 @pytest.fixture
 def watched(one_site):
-    """An api of which no other process has ever spoken."""
+    """An API with no heartbeat of any other process."""
     one_site.db.change(HEARTBEAT.delete())
     return one_site
 
 
-def beat(site, process="daemon", age_s=1.0, host="one", **counters):
-    """Let a process have spoken so many seconds ago."""
+def store_heartbeat(site, process="daemon", age_s=1.0, host="one", **counters):
+    """Store a heartbeat of a process that is `age_s` old."""
     at = NOW - timedelta(seconds=age_s)
     began = NOW - timedelta(hours=1)
     Heartbeats(site.db).beat(Heartbeat(process, host, 7, began, at, "poll", counters))
 
 
-def ready(site):
-    """Return what the api says of the daemon and the bot."""
+def read_readiness(site):
+    """Return the readiness of daemon and bot."""
     processes = site.client.get("/readyz").json()["processes"]
     return {name: processes[name] for name in ("daemon", "bot")}
 
 
 @functional
 def test_readyz_tells_of_the_other_processes(watched):
-    beat(watched, age_s=2.5)
-    beat(watched, "bot", age_s=10)
+    store_heartbeat(watched, age_s=2.5)
+    store_heartbeat(watched, "bot", age_s=10)
     response = watched.client.get("/readyz")
     assert response.status_code == 200
     assert (response.json()["ready"], response.json()["database"]) == (True, "ok")
-    assert ready(watched) == {
+    assert read_readiness(watched) == {
         "daemon": {"alive": True, "age_s": 2.5, "step": "poll"},
         "bot": {"alive": False, "age_s": 10.0, "step": "poll"},
     }
@@ -71,20 +71,20 @@ def test_readyz_tells_of_the_other_processes(watched):
 
 @functional
 def test_readyz_takes_the_newest_words_of_a_process_on_several_hosts(watched):
-    beat(watched, age_s=3)
-    beat(watched, age_s=900, host="two")
-    assert ready(watched)["daemon"]["alive"] is True
+    store_heartbeat(watched, age_s=3)
+    store_heartbeat(watched, age_s=900, host="two")
+    assert read_readiness(watched)["daemon"]["alive"] is True
 
 
 @functional
 def test_readyz_knows_processes_that_never_spoke(watched):
-    assert ready(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
+    assert read_readiness(watched)["bot"] == {"alive": False, "age_s": None, "step": ""}
 
 
 @functional
 def test_metrics_show_what_the_database_says(watched):
     took = {"fetch_ms": 2500, "fetch_le300": 3, "fetch_le3000": 1}
-    beat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
+    store_heartbeat(watched, fetch_success=3, fetch_error=1, chat_429=2, waiting=9, **took)
     Requests(watched.db).ask(RequestKind.FETCH, {}, "cli:test")
     insert_live_model(watched.db, 'ft:"a"\\b', number=7, dataset="neuro")
     page = watched.client.get("/metrics").text
@@ -114,7 +114,7 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
 
     def counts():
         page = watched.client.get("/metrics").text
-        told = (
+        counts = (
             metric_value(page, "merlin_answers_total", **model, outcome="answered"),
             metric_value(page, "merlin_answers_total", **model, outcome="refused"),
             metric_value(page, "merlin_answer_seconds_count", **model),
@@ -125,34 +125,36 @@ def test_answers_are_counted_once_each_when_they_have_ended(watched):
             None,
             0,
         )
-        assert metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == told[2]
-        return tuple(each or 0 for each in told)
+        assert (
+            metric_value(page, "merlin_first_token_seconds_bucket", **model, le="0.5") == counts[2]
+        )
+        return tuple(count or 0 for count in counts)
 
-    counts()  # where the counting begins
-    talk = Talk(watched)
-    talk.ask(1)
-    talk.begin(2)
-    talk.end(2, known=False)
-    talk.begin(3)
+    counts()  # first call starts the count
+    talk = Conversation(watched)
+    talk.add_turn(1)
+    talk.add_question(2)
+    talk.add_answer(2, is_known=False)
+    talk.add_question(3)
     for _ in range(2):
         assert counts() == (1, 1, 2, 20, pytest.approx(14e-6))
-    talk.end(3)
+    talk.add_answer(3)
     assert counts() == (2, 1, 3, 30, pytest.approx(21e-6))
 
 
 @functional
 def test_of_many_models_those_are_told_that_answered_last(watched):
-    talk = Talk(watched)
+    talk = Conversation(watched)
     watched.client.get("/metrics")
     for number in range(MAX_MODELS + 2):
-        talk.begin(100 + number)
-        talk.end(100 + number, model_id=f"model-{number}")
+        talk.add_question(100 + number)
+        talk.add_answer(100 + number, model_id=f"model-{number}")
         if number == MAX_MODELS:
-            talk.begin(99)
-            talk.end(99, model_id="model-2")
+            talk.add_question(99)
+            talk.add_answer(99, model_id="model-2")
     page = watched.client.get("/metrics").text
-    told = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
-    assert told == {f"model-{number}" for number in (2, *range(4, MAX_MODELS + 2))} | {"model-3"}
+    models = set(re.findall(r'merlin_first_token_seconds_count\{model="(model-\d+)"', page))
+    assert models == {f"model-{number}" for number in (2, *range(4, MAX_MODELS + 2))} | {"model-3"}
     assert 'model="model-1"' not in page
 
 
@@ -174,7 +176,7 @@ def test_a_training_is_counted_by_how_long_it_took(watched):
 
 @functional
 def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
-    beat(watched, age_s=60, fetch_success=3)
+    store_heartbeat(watched, age_s=60, fetch_success=3)
     page = watched.client.get("/metrics").text
     assert metric_value(page, "merlin_process_up", process="daemon", host="one") == 0
     assert "merlin_task_rounds_total" not in page
@@ -182,8 +184,8 @@ def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
 
 @pytest.mark.integration
 def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
-    url = postgresql.create()
-    with running(tmp_path, url) as site:
+    url = postgresql.make()
+    with run_api(tmp_path, url) as site:
         with postgresql.stopped():
             assert site.client.get("/healthz").json() == {"status": "ok"}
             response = site.client.get("/readyz")
@@ -195,26 +197,26 @@ def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
         wait_until(lambda: site.client.get("/readyz").status_code == 200)
 
 
-def readiness(site):
-    """Return what each probe says, and whether a page can still be read."""
-    told = site.client.get("/readyz")
+def probe(site):
+    """Return the status of each probe, and whether a page can still be read."""
+    response = site.client.get("/readyz")
     page = site.client.get("/metrics").text
     assert site.client.get("/healthz").json() == {"status": "ok"}
     assert site.client.get("/api/courses").status_code == 200
     assert metric_value(page, "merlin_database_up") == 1
     is_writable = metric_value(page, "merlin_database_writable") == 1
-    assert told.json()["ready"] is is_writable is (told.status_code == 200)
-    return told.json()["database"]
+    assert response.json()["ready"] is is_writable is (response.status_code == 200)
+    return response.json()["database"]
 
 
 @pytest.mark.integration
 def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
-    with small_disk(tmp_path / "state", "32m"), running(tmp_path / "state") as site:
-        assert readiness(site) == "ok"
-        filler = fill_disk(tmp_path / "state")
-        assert readiness(site) == "full"
+    with small_disk(tmp_path / "state", "32m"), run_api(tmp_path / "state") as site:
+        assert probe(site) == "ok"
+        filler = fill(tmp_path / "state")
+        assert probe(site) == "full"
         filler.unlink()
-        assert readiness(site) == "ok"
+        assert probe(site) == "ok"
 
 
 @pytest.mark.integration
@@ -223,7 +225,7 @@ def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_p
 ):
     url = postgresql.create()
     name = url.rpartition("/")[2]
-    with running(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
+    with run_api(tmp_path, url) as site, psycopg.connect(url, autocommit=True) as admin:
         for setting, state in (("on", "read-only"), ("off", "ok")):
             admin.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = {setting}")
             admin.execute(
@@ -232,15 +234,15 @@ def test_an_api_is_not_ready_while_postgresql_is_read_only_and_goes_on_showing_p
                 [name],
             )
             wait_until(lambda state=state: site.client.get("/readyz").json()["database"] == state)
-            assert readiness(site) == state
+            assert probe(site) == state
         (spoken,) = Heartbeats(site.db).all()
-    # As docs/en/growth.md counts them, and one of this thread.
+    # As docs/en/growth.md counts them, plus one of this thread.
     assert 1 <= spoken.counters["connections"] <= 7 + 1
 
 
 @functional
-def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(serve_with):
-    with serve_with() as client:
+def test_metrics_count_calls_by_route_and_never_by_what_a_caller_made_up(run_client):
+    with run_client() as client:
         client.get("/healthz")
         client.get("/made/up/by/somebody")
         client.request("BREW", "/healthz")
@@ -261,8 +263,8 @@ ELSEWHERE = {"X-Forwarded-For": "203.0.113.7"}
 
 @functional
 @pytest.mark.parametrize("path", ["/readyz", "/metrics"])
-def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(serve_with, path):
-    with serve_with() as client:
+def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(run_client, path):
+    with run_client() as client:
         assert client.get(path).status_code == 200
         for headers in (ELSEWHERE, {"X-Forwarded-For": "127.0.0.1"}, {"Forwarded": "for=x"}):
             answer = client.get(path, headers=headers)
@@ -270,6 +272,6 @@ def test_who_does_not_watch_over_the_api_finds_neither_figures_nor_readiness(ser
             assert answer.json()["type"] == "urn:merlin:problem:not-found"
         assert client.get("/healthz", headers=ELSEWHERE).status_code == 200
     watching = NOT_LIMITED.model_copy(update={"monitoring": ("203.0.113.0/24",)})
-    with serve_with(listening=watching) as client:
+    with run_client(listening=watching) as client:
         assert client.get(path, headers=ELSEWHERE).status_code == 200
         assert client.get(path).status_code == 404

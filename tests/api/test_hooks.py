@@ -1,4 +1,4 @@
-"""The hooks over real HTTP; that of payments is in test_forged_requests.py."""
+"""Webhooks over real HTTP; the payment webhook is in test_forged_requests.py."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from merlin.db.requests import Requests, RequestState
 from merlin.db.tables import REQUEST
 from merlin.db.tables import UPDATE as UPDATES
 from merlin.engine.main import create_app as engine_app
-from tests.api.running_api import SECRET, running
+from tests.api.running_api import SECRET, run_api
 from tests.api.sign_in_data import BOT, TOKEN
 from tests.support.http_servers import serve_app
 from tests.support.metrics_page import metric_value
@@ -38,47 +38,49 @@ UPDATE = {
 
 
 def requested_kinds(database):
-    """Return what hooks have asked the daemon for, the oldest first."""
+    """Return the kinds of requests that hooks have made to the daemon, oldest first."""
     rows = database.rows(REQUEST.select().where(REQUEST.by_whom == "api:hook"))
     return [row["kind"] for row in rows]
 
 
 def wait_for_one(database, kind):
-    """Wait until the daemon is asked for this, and for nothing else."""
+    """Wait until this is the only request to the daemon."""
     wait_until(lambda: requested_kinds(database) == [kind])
 
 
 @pytest.fixture(scope="module")
 def one_hook(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET) as site:
+    with run_api(tmp_path_factory.mktemp("hooked"), token=TOKEN, webhook_secret=SECRET) as site:
         yield site
 
 
 @pytest.fixture
 def hooked(one_hook):
-    """An api in webhook mode to which Telegram has brought nothing yet."""
+    """An API in webhook mode with no updates stored."""
     one_hook.db.change(UPDATES.delete())
     return one_hook
 
 
-def stored(database):
-    """Return the number, chat and content of each update that is stored."""
+def stored_updates(database):
+    """Return id, chat and body of each stored update."""
     updates = Inbox(database, BOT).claim(Owner("here", "boot", 1, 1), 10)
-    return [(one.update_id, one.chat_id, one.body) for one in updates]
+    return [(update.update_id, update.chat_id, update.body) for update in updates]
 
 
 def test_an_update_is_stored_before_it_is_answered(hooked):
     assert hooked.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
-    assert stored(hooked.db) == [(5, 42, UPDATE)]
+    assert stored_updates(hooked.db) == [(5, 42, UPDATE)]
 
 
-@pytest.mark.parametrize("given", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
-def test_a_forged_update_is_refused(hooked, given):
-    headers = {} if given is None else {"X-Telegram-Bot-Api-Secret-Token": given.encode("latin-1")}
+@pytest.mark.parametrize("secret", [None, "", "wrong", SECRET + "x", SECRET[:-1], "\xe9"])
+def test_a_forged_update_is_refused(hooked, secret):
+    headers = (
+        {} if secret is None else {"X-Telegram-Bot-Api-Secret-Token": secret.encode("latin-1")}
+    )
     response = hooked.client.post("/hooks/telegram", json=UPDATE, headers=headers)
     assert response.status_code == 401
     assert response.json()["type"] == "urn:merlin:problem:unauthorized"
-    assert stored(hooked.db) == []
+    assert stored_updates(hooked.db) == []
 
 
 @pytest.mark.parametrize(
@@ -87,29 +89,29 @@ def test_a_forged_update_is_refused(hooked, given):
 def test_what_is_no_update_is_a_bad_request(hooked, body):
     response = hooked.client.post("/hooks/telegram", content=body, headers=HEADERS)
     assert response.status_code == 400
-    assert stored(hooked.db) == []
+    assert stored_updates(hooked.db) == []
 
 
 @pytest.mark.parametrize("missing", ["token", "webhook_secret"])
-def test_without_webhook_mode_there_is_no_telegram_hook(serve_with, missing):
-    told = {"token": TOKEN, "webhook_secret": SECRET, missing: ""}
-    with serve_with(**told) as client:
+def test_without_webhook_mode_there_is_no_telegram_hook(run_client, missing):
+    fields = {"token": TOKEN, "webhook_secret": SECRET, missing: ""}
+    with run_client(**fields) as client:
         response = client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
         assert response.status_code == 404
 
 
 def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
-    url = postgresql.create()
-    with running(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
+    url = postgresql.make()
+    with run_api(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
         with postgresql.stopped():
             refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
             assert refused.status_code == 503
             assert refused.headers["retry-after"]
             assert site.client.post("/hooks/git").status_code == 202
         assert site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS).status_code == 200
-        # What this thread read by ended with the server.
+        # This thread's connection ended with the server.
         with open_database(url, cipher=site.db.cipher) as database:
-            assert len(stored(database)) == 1
+            assert len(stored_updates(database)) == 1
             wait_for_one(database, "fetch")
 
 
@@ -123,25 +125,25 @@ def test_the_provider_hook_asks_for_a_look_at_the_jobs(site):
     wait_for_one(site.db, "poll")
 
 
-def from_elsewhere(client, name, **more):
-    """Call a hook as the proxy of a public api passes a call on."""
-    headers = {"X-Forwarded-For": "203.0.113.7", **more.pop("headers", {})}
-    return client.post(f"/hooks/{name}", headers=headers, **more)
+def call_through_proxy(client, name, **options):
+    """Call a hook as the reverse proxy of a public API does."""
+    headers = {"X-Forwarded-For": "203.0.113.7", **options.pop("headers", {})}
+    return client.post(f"/hooks/{name}", headers=headers, **options)
 
 
 def refused_counts(client):
-    """Return what the metrics say of refused hooks, by the hook."""
+    """Return the counts of refused hook calls from the metrics, by hook."""
     page = client.get("/metrics").text
-    told = {
+    counts = {
         hook: metric_value(page, "merlin_hooks_refused_total", hook=hook)
         for hook in ("git", "provider", "telegram")
     }
-    return {hook: count for hook, count in told.items() if count is not None}
+    return {hook: count for hook, count in counts.items() if count is not None}
 
 
 @pytest.mark.parametrize("name", ["git", "provider"])
 def test_without_a_secret_a_hook_is_called_from_this_machine_alone(site, name):
-    answer = from_elsewhere(site.client, name)
+    answer = call_through_proxy(site.client, name)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:unauthorized"
     assert refused_counts(site.client) == {name: 1}
@@ -156,55 +158,59 @@ WORD = "a-word-that-the-host-was-told"
 SIGNING = f"whsec_{base64.b64encode(b'24 bytes at least, they say').decode()}"
 
 
-def digest(secret, body=BODY):
+def signature_headers(secret, body=BODY):
     return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def standard(secret, at=0, body=BODY):
+def standard_headers(secret, at=0, body=BODY):
     return signed_headers("msg_1", utc_now() + timedelta(seconds=at), body, [secret])
 
 
 @pytest.fixture
 def guarded(tmp_path):
-    """Give an api whose hooks have two secrets each, as while one is changed."""
+    """An API whose hooks have two secrets each, as during a rotation."""
     secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
-    with running(tmp_path, hook_secrets=secrets) as site:
+    with run_api(tmp_path, hook_secrets=secrets) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def unmoved(tmp_path_factory):
-    """Give such an api to those whom it refuses."""
+    """The same, shared by tests of refused calls."""
     secrets = {"git": ["an-older-word", WORD], "provider": [SIGNING, WORD]}
-    with running(tmp_path_factory.mktemp("unmoved"), hook_secrets=secrets) as site:
+    with run_api(tmp_path_factory.mktemp("unmoved"), hook_secrets=secrets) as site:
         yield site
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {"X-Hub-Signature-256": f"sha256={digest(WORD)}"},
-        {"X-Hub-Signature": f"sha256={digest(WORD)}"},
-        {"X-Gitea-Signature": digest(WORD)},
-        {"X-Forgejo-Signature": digest(WORD)},
+        {"X-Hub-Signature-256": f"sha256={signature_headers(WORD)}"},
+        {"X-Hub-Signature": f"sha256={signature_headers(WORD)}"},
+        {"X-Gitea-Signature": signature_headers(WORD)},
+        {"X-Forgejo-Signature": signature_headers(WORD)},
         {"X-Gitlab-Token": WORD},
         {"X-Gitlab-Token": "an-older-word"},
-        lambda: standard(WORD),
+        lambda: standard_headers(WORD),
     ],
     ids=["github", "bitbucket", "gitea", "forgejo", "gitlab", "older", "standard"],
 )
 def test_a_hook_of_a_git_host_proves_its_secret(guarded, headers):
-    given = headers() if callable(headers) else headers
-    assert from_elsewhere(guarded.client, "git", content=BODY, headers=given).status_code == 202
+    sent_headers = headers() if callable(headers) else headers
+    assert (
+        call_through_proxy(guarded.client, "git", content=BODY, headers=sent_headers).status_code
+        == 202
+    )
     wait_for_one(guarded.db, "fetch")
 
 
 @pytest.mark.parametrize("at", [0, -240, 240])
 def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
-    headers = standard(SIGNING, at)
+    headers = standard_headers(SIGNING, at)
     headers["webhook-signature"] = f"v1,AAAA v2,x {headers['webhook-signature']}"
     assert (
-        from_elsewhere(guarded.client, "provider", content=BODY, headers=headers).status_code == 202
+        call_through_proxy(guarded.client, "provider", content=BODY, headers=headers).status_code
+        == 202
     )
     wait_for_one(guarded.db, "poll")
 
@@ -213,31 +219,31 @@ def test_a_hook_of_a_provider_is_signed_by_standard_webhooks(guarded, at):
     "headers",
     [
         {},
-        {"X-Hub-Signature-256": digest(WORD)},
-        {"X-Hub-Signature-256": f"sha256={digest('another')}"},
-        {"X-Hub-Signature-256": f"sha256={digest(WORD, b'another body')}"},
+        {"X-Hub-Signature-256": signature_headers(WORD)},
+        {"X-Hub-Signature-256": f"sha256={signature_headers('another')}"},
+        {"X-Hub-Signature-256": f"sha256={signature_headers(WORD, b'another body')}"},
         {"X-Hub-Signature-256": "sha256="},
         {"X-Hub-Signature-256": "sha256=\xe9"},
         {"X-Gitea-Signature": ""},
         {"X-Gitlab-Token": ""},
         {"X-Gitlab-Token": WORD + "x"},
-        lambda: standard("another"),
-        lambda: standard(SIGNING, -360),
-        lambda: standard(SIGNING, 360),
-        lambda: {**standard(SIGNING), "webhook-id": "msg_2"},
-        lambda: {**standard(SIGNING), "webhook-timestamp": "9" * 4000},
-        lambda: {**standard(SIGNING), "webhook-timestamp": "soon"},
-        lambda: {**standard(SIGNING), "webhook-signature": "v1,"},
-        lambda: {**standard(SIGNING), "webhook-signature": "\xe9"},
-        lambda: standard(SIGNING, body=b"another body"),
+        lambda: standard_headers("another"),
+        lambda: standard_headers(SIGNING, -360),
+        lambda: standard_headers(SIGNING, 360),
+        lambda: {**standard_headers(SIGNING), "webhook-id": "msg_2"},
+        lambda: {**standard_headers(SIGNING), "webhook-timestamp": "9" * 4000},
+        lambda: {**standard_headers(SIGNING), "webhook-timestamp": "soon"},
+        lambda: {**standard_headers(SIGNING), "webhook-signature": "v1,"},
+        lambda: {**standard_headers(SIGNING), "webhook-signature": "\xe9"},
+        lambda: standard_headers(SIGNING, body=b"another body"),
     ],
 )
 @pytest.mark.parametrize("name", ["git", "provider"])
 def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
     before = refused_counts(unmoved.client).get(name, 0)
-    given = headers() if callable(headers) else headers
-    said = {key: value.encode("latin-1") for key, value in given.items()}
-    answer = unmoved.client.post(f"/hooks/{name}", content=BODY, headers=said)
+    sent_headers = headers() if callable(headers) else headers
+    encoded = {key: value.encode("latin-1") for key, value in sent_headers.items()}
+    answer = unmoved.client.post(f"/hooks/{name}", content=BODY, headers=encoded)
     assert answer.status_code == 401
     assert refused_counts(unmoved.client)[name] == before + 1
     assert requested_kinds(unmoved.db) == []
@@ -245,7 +251,7 @@ def test_a_forged_hook_is_refused_and_counted(unmoved, name, headers):
 
 @contextmanager
 def ended_job(site, folder, secret):
-    """Let a job end at an engine of ours that tells the hook; give the engine's client."""
+    """Let a job end at our engine, which calls the hook; yield the engine's client."""
     hook = {f"{site.address}/hooks/provider": secret}
     engine = engine_app(EngineSettings(folder, "127.0.0.1", 0, "key", webhooks=hook))
     with serve_app(engine) as address, OpenAI(api_key="key", base_url=f"{address}/v1") as client:
@@ -256,7 +262,7 @@ def ended_job(site, folder, secret):
 
 def test_the_signature_of_our_own_engine_is_verified(tmp_path):
     with (
-        running(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
+        run_api(tmp_path / "api", hook_secrets={"provider": [SIGNING]}) as site,
         ended_job(site, tmp_path, SIGNING),
     ):
         wait_for_one(site.db, "poll")

@@ -1,6 +1,6 @@
-"""Wrong input, everywhere: whatever is sent to a writing operation, it is refused as a problem.
+"""Invalid input to every writing operation is refused with a problem document.
 
-Never a 5xx, never a word of what goes on inside, and nothing changes in the database.
+Never a 5xx, no internal details in the response, and nothing changes in the database.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import pytest
 
 from docs.build.openapi import described
 from tests.api.running_api import VERA
-from tests.api.staff_api import whole
-from tests.api.test_role_matrix import tables
+from tests.api.staff_api import run_full_api
+from tests.api.test_role_matrix import read_tables
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -35,36 +35,36 @@ def sample_of(name):
     return WRITING[name][2]["requestBody"]["content"]["application/json"]["example"]
 
 
-def spoilt(name, value):
-    """Return the sample as JSON text, each text in it in the place of `value`'s raw JSON."""
+def replace_texts(name, value):
+    """Return the sample as JSON, with each text replaced by the raw JSON of `value`."""
 
     def put(node):
         if isinstance(node, dict):
-            return {key: put(each) for key, each in node.items()}
+            return {key: put(child) for key, child in node.items()}
         if isinstance(node, list):
-            return [put(each) for each in node]
+            return [put(child) for child in node]
         return "@@" if isinstance(node, str) else node
 
     return json.dumps(put(sample_of(name))).replace('"@@"', value).encode()
 
 
 def has_texts(name):
-    return spoilt(name, "1") != spoilt(name, "2")
+    return replace_texts(name, "1") != replace_texts(name, "2")
 
 
-def numbered(name, value):
-    """Return the sample with a number in the place of every value."""
+def replace_by_number(name, value):
+    """Return the sample with every value replaced by a number."""
     return json.dumps(dict.fromkeys(sample_of(name), value)).encode()
 
 
-def doubled(name):
-    """Return the sample with its first key twice, the second time as no value that it may have."""
+def double_first_key(name):
+    """Return the sample with its first key twice, the second time with an invalid value."""
     text = json.dumps(sample_of(name))
     key = next(iter(sample_of(name)))
     return f'{text[:-1]}, "{key}": [[]]}}'.encode()
 
 
-# What is sent -> what may be answered to who may do everything.
+# Kind of body -> statuses allowed for an admin.
 SENT = {
     "nothing": (lambda _: b"", {422, 400}),
     "no JSON": (lambda _: b"{", {422, 400}),
@@ -76,15 +76,15 @@ SENT = {
     "something else": (lambda _: b'{"surprise": 1}', {422, 400}),
     "deep lists": (lambda _: b"[" * DEEP + b"]" * DEEP, {422, 400}),
     "deep objects": (lambda _: b'{"a":' * DEEP + b"1" + b"}" * DEEP, {422, 400}),
-    "a huge number": (lambda name: numbered(name, 10**400), {422, 400}),
+    "a huge number": (lambda name: replace_by_number(name, 10**400), {422, 400}),
     "a number with 5000 digits": (lambda _: b'{"a": ' + b"9" * 5000 + b"}", {422, 400}),
-    "a key twice": (doubled, {422, 400}),
-    "half a letter": (lambda name: spoilt(name, r'"\ud800"'), {422, 400, 409, 401, 404}),
-    "a NUL": (lambda name: spoilt(name, r'"a\u0000b"'), {422, 400, 409, 401, 404}),
-    "a megabyte": (lambda name: spoilt(name, f'"{"ы" * 500_000}"'), {422, 400, 413, 401}),
+    "a key twice": (double_first_key, {422, 400}),
+    "half a letter": (lambda name: replace_texts(name, r'"\ud800"'), {422, 400, 409, 401, 404}),
+    "a NUL": (lambda name: replace_texts(name, r'"a\u0000b"'), {422, 400, 409, 401, 404}),
+    "a megabyte": (lambda name: replace_texts(name, f'"{"ы" * 500_000}"'), {422, 400, 413, 401}),
     "too much": (lambda _: b'"' + b"x" * (9 * 1024 * 1024) + b'"', {413}),
 }
-# A body may be left out, or all of it.
+# A body may be optional, or all of its fields.
 OF_TEXTS = {"half a letter", "a NUL", "a megabyte"}
 OPTIONAL = {("roll_back", "nothing"), ("edit_course", "something else")}
 WORDS_OF_OURS = ("Traceback", "sqlite", "peewee", "pydantic", 'File "', "/merlin/")
@@ -92,25 +92,27 @@ WORDS_OF_OURS = ("Traceback", "sqlite", "peewee", "pydantic", 'File "', "/merlin
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with whole(tmp_path_factory.mktemp("whole")) as site:
+    with run_full_api(tmp_path_factory.mktemp("whole")) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def admin(site):
-    """A browser of an admin, who may do everything."""
-    with httpx.Client(base_url=site.address, headers=site.fresh(VERA), timeout=longest()) as client:
+    """A browser of an admin, who has every permission."""
+    with httpx.Client(
+        base_url=site.address, headers=site.sign_in_headers(VERA), timeout=longest()
+    ) as client:
         yield client
 
 
 def send(site, admin, name, content, **headers):
     path, verb, _ = WRITING[name]
-    address = path.format(**site.homes)
+    address = path.format(**site.path_values)
     return admin.request(verb, address, content=content, headers={**JSON, **headers})
 
 
-def judge(answer, wanted):
-    assert answer.status_code in wanted, answer.text[:500]
+def check_refusal(answer, expected):
+    assert answer.status_code in expected, answer.text[:500]
     body = answer.json()
     assert ("error" in body) if answer.request.url.path.startswith("/v1/") else body["request_id"]
     assert not [word for word in WORDS_OF_OURS if word in answer.text]
@@ -118,27 +120,27 @@ def judge(answer, wanted):
 
 @pytest.mark.parametrize("name", WITH_BODY)
 def test_wrong_bodies_are_refused_and_change_nothing(site, admin, name):
-    before = tables(site)
-    for what, (made, wanted) in SENT.items():
-        if (name, what) in OPTIONAL or (what in OF_TEXTS and not has_texts(name)):
+    before = read_tables(site)
+    for kind, (make_body, expected) in SENT.items():
+        if (name, kind) in OPTIONAL or (kind in OF_TEXTS and not has_texts(name)):
             continue
         try:
-            judge(send(site, admin, name, made(name)), wanted)
+            check_refusal(send(site, admin, name, make_body(name)), expected)
         except AssertionError as error:
-            error.add_note(f"{name}: {what}")
+            error.add_note(f"{name}: {kind}")
             raise
-    assert tables(site) == before
+    assert read_tables(site) == before
 
 
 @pytest.mark.parametrize(
-    "name", [each for each in WITH_BODY if not WRITING[each][0].startswith("/v1")]
+    "name", [name for name in WITH_BODY if not WRITING[name][0].startswith("/v1")]
 )
 def test_another_kind_of_content_is_refused_as_such(site, admin, name):
-    before = tables(site)
+    before = read_tables(site)
     content = json.dumps(sample_of(name)).encode()
     for kind in ("text/plain", "application/x-www-form-urlencoded", "text/xml", "@"):
-        judge(send(site, admin, name, content, **{"Content-Type": kind}), {415})
-    assert tables(site) == before
+        check_refusal(send(site, admin, name, content, **{"Content-Type": kind}), {415})
+    assert read_tables(site) == before
 
 
 @pytest.mark.parametrize("name", WRITING)
@@ -149,7 +151,7 @@ def test_wild_numbers_and_names_in_the_path_are_refused(site, admin, name):
         for parameter in operation.get("parameters", [])
         if parameter["in"] == "path"
     ]
-    before = tables(site)
+    before = read_tables(site)
     body = operation.get("requestBody", {}).get("content", {}).get("application/json", {})
     for part in parts:
         for wild in (
@@ -163,11 +165,11 @@ def test_wild_numbers_and_names_in_the_path_are_refused(site, admin, name):
             "%F0%9F%98%80",
             "'--",
         ):
-            address = path.format(**{**site.homes, part: wild})
+            address = path.format(**{**site.path_values, part: wild})
             answer = admin.request(verb, address, json=body.get("example"))
             assert answer.status_code in (404, 405, 422), (wild, answer.text[:300])
-            judge(answer, {answer.status_code})
-    assert tables(site) == before
+            check_refusal(answer, {answer.status_code})
+    assert read_tables(site) == before
 
 
 @pytest.mark.parametrize(
@@ -194,19 +196,19 @@ def test_wild_numbers_and_names_in_the_path_are_refused(site, admin, name):
     ],
 )
 def test_wild_headers_break_nothing_and_are_not_said_again(site, header):
-    said = header + (b"" if header.startswith(b"Host") else b"\r\nHost: x")
-    before = tables(site)
+    head = header + (b"" if header.startswith(b"Host") else b"\r\nHost: x")
+    before = read_tables(site)
     host, port = site.address.removeprefix("http://").split(":")
-    call = b"POST /api/user/courses HTTP/1.1\r\n" + said + b"\r\nConnection: close\r\n"
+    call = b"POST /api/user/courses HTTP/1.1\r\n" + head + b"\r\nConnection: close\r\n"
     call += b"" if header.startswith((b"Content-L", b"Transfer")) else b"Content-Length: 2\r\n"
     with socket.create_connection((host, int(port)), timeout=longest()) as connection:
         connection.sendall(call + b"\r\n{}")
         answer = HTTPResponse(connection)
         answer.begin()
-        words = answer.read()
+        content = answer.read()
         answer.close()
     assert 400 <= answer.status < 500
     assert answer.headers["x-injected"] is None
     assert "<script" not in str(answer.headers)
-    assert not [word for word in WORDS_OF_OURS if word.encode() in words]
-    assert tables(site) == before
+    assert not [word for word in WORDS_OF_OURS if word.encode() in content]
+    assert read_tables(site) == before

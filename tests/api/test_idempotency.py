@@ -1,4 +1,4 @@
-"""A call with a key of its own: sent again it is answered again, nothing is done twice."""
+"""Idempotency keys: a repeated call gets the same response, and nothing is done twice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,14 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.errors import MerlinError, Refused
 from merlin.db.idempotency import PATIENCE
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import TWO_A_DAY, asker, raw_call, run_asking_site, talk, uses
+from tests.api.chat_api import (
+    TWO_A_DAY,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    run_chat_api,
+    send_raw_question,
+)
 from tests.api.running_api import ANNA, BORIS
 from tests.support.http_servers import serve_app
 from tests.support.waiting import longest, wait_until
@@ -27,14 +34,17 @@ functional = pytest.mark.functional
 QUESTION = "Что такое граф?"
 
 
-def ask(client, question=QUESTION, key="one", **more):
+def ask(client, question=QUESTION, key="one", **options):
     headers = {"Idempotency-Key": key}
-    return client.post("/chat/completions", json=talk(question, **more), headers=headers)
+    return client.post("/chat/completions", json=chat_request(question, **options), headers=headers)
 
 
 @functional
 def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         first, again = ask(client), ask(client)
         assert first.status_code == again.status_code == 200
         assert first.content == again.content
@@ -43,19 +53,19 @@ def test_the_same_question_is_answered_byte_for_byte_and_charged_once(tmp_path):
         assert again.headers["idempotency-replayed"] == "true"
         assert "idempotency-replayed" not in first.headers
         assert len(provider.calls("chat.create")) == 1
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
         assert ask(client, key="two").status_code == 200
-        assert uses(site) == {"charged": 2}
+        assert count_questions_by_state(site) == {"charged": 2}
 
 
 @functional
 def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as anna:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as anna:
         ask(anna)
         other = ask(anna, "Другой вопрос")
         assert (other.status_code, other.json()["error"]["code"]) == (422, "idempotency_other")
-        site.person(BORIS)
-        with asker(site, BORIS) as boris:
+        site.add_user(BORIS)
+        with chat_client(site, BORIS) as boris:
             response = ask(boris, "Другой вопрос")
         assert response.status_code == 200
         assert "idempotency-replayed" not in response.headers
@@ -63,26 +73,32 @@ def test_the_same_key_belongs_to_one_call_of_one_person(tmp_path):
 
 @functional
 def test_of_many_at_once_one_is_asked_and_the_others_wait(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.behave(think_s=3600.0)
         with ThreadPoolExecutor(12) as pool:
-            asked = [pool.submit(ask, client) for _ in range(12)]
-            wait_until(lambda: sum(each.done() for each in asked) == 11)
+            futures = [pool.submit(ask, client) for _ in range(12)]
+            wait_until(lambda: sum(each.done() for each in futures) == 11)
             provider.behave(think_s=0.0)
-            told = [each.result() for each in asked]
-        statuses = sorted(each.status_code for each in told)
+            responses = [each.result() for each in futures]
+        statuses = sorted(each.status_code for each in responses)
         assert statuses == [200, *[409] * 11]
-        waits = next(each for each in told if each.status_code == 409)
+        waits = next(each for each in responses if each.status_code == 409)
         assert waits.json()["error"]["code"] == "idempotency_running"
         assert waits.headers["retry-after"] == "5"
         assert ask(client).headers["idempotency-replayed"] == "true"
         assert len(provider.calls("chat.create")) == 1
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
 
 
 @functional
 def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         assert ask(client).status_code == 503
         provider.faults.clear()
@@ -90,34 +106,40 @@ def test_a_failure_frees_the_key_because_nothing_happened(tmp_path):
         assert ask(client, key="two").status_code == 200
         assert ask(client, key="three").status_code == 429
         assert ask(client, key="three").status_code == 429
-        assert uses(site) == {"charged": 2, "returned": 1}
+        assert count_questions_by_state(site) == {"charged": 2, "returned": 1}
 
 
 @functional
 def test_who_leaves_after_naming_the_question_finds_its_answer(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.behave(think_s=3600.0)
-        with raw_call(site, talk(QUESTION), **{"Idempotency-Key": "one"}):
-            wait_until(lambda: uses(site) == {"reserved": 1})
+        with send_raw_question(site, chat_request(QUESTION), **{"Idempotency-Key": "one"}):
+            wait_until(lambda: count_questions_by_state(site) == {"reserved": 1})
         provider.behave(think_s=0.0)
-        again = wait_until(lambda: (told := ask(client)).status_code == 200 and told)
+        again = wait_until(lambda: (response := ask(client)).status_code == 200 and response)
         assert again.headers["idempotency-replayed"] == "true"
         assert len(provider.calls("chat.create")) == 1
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
 
 
-def read_stream(told):
-    """Return the id and the words of a stream that has its end."""
-    assert told.content.endswith(b"data: [DONE]\n\n")
-    events = [line.removeprefix("data: ") for line in told.text.splitlines() if line]
+def read_stream(response):
+    """Return the id, the text and the origin of a complete stream."""
+    assert response.content.endswith(b"data: [DONE]\n\n")
+    events = [line.removeprefix("data: ") for line in response.text.splitlines() if line]
     chunks = [json.loads(event) for event in events[:-1]]
-    said = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
-    return {chunk["id"] for chunk in chunks}, said, chunks[-1]["merlin"]
+    text = "".join(chunk["choices"][0]["delta"].get("content", "") for chunk in chunks)
+    return {chunk["id"] for chunk in chunks}, text, chunks[-1]["merlin"]
 
 
 @functional
 def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         first, again = ask(client, stream=True), ask(client, stream=True)
         assert read_stream(first) == read_stream(again)
         assert QUESTION in read_stream(again)[1]
@@ -126,48 +148,58 @@ def test_a_streamed_answer_is_told_again_as_a_stream_and_charged_once(tmp_path):
         assert again.headers["idempotency-replayed"] == "true"
         assert ask(client).json()["error"]["code"] == "idempotency_other"
         assert len(provider.calls("chat.create")) == 1
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
 
 
 @functional
 def test_who_leaves_a_named_stream_in_its_middle_finds_the_whole_of_it(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.behave(fixed_answer="один два три четыре пять шесть", piece_s=3600.0)
-        with raw_call(site, talk(QUESTION, stream=True), **{"Idempotency-Key": "one"}) as left:
-            assert left.recv(1)  # the first word is on its way
+        with send_raw_question(
+            site, chat_request(QUESTION, stream=True), **{"Idempotency-Key": "one"}
+        ) as connection:
+            assert connection.recv(1)  # the first token is on its way
             assert ask(client, stream=True).status_code == 409
         provider.behave(piece_s=0.0)
-        again = wait_until(lambda: (told := ask(client, stream=True)).status_code == 200 and told)
+        again = wait_until(
+            lambda: (response := ask(client, stream=True)).status_code == 200 and response
+        )
         assert again.headers["idempotency-replayed"] == "true"
-        _, words, origin = read_stream(again)
-        assert (words, origin["ending"]) == ("один два три четыре пять шесть", "whole")
+        _, text, origin = read_stream(again)
+        assert (text, origin["ending"]) == ("один два три четыре пять шесть", "whole")
         assert len(provider.calls("chat.create")) == 1
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
 
 
 @functional
 def test_a_stream_that_fails_before_its_first_word_frees_the_key(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         assert ask(client, stream=True).status_code == 503
         provider.faults.clear()
         assert ask(client, stream=True, response_format={"type": "json_object"}).status_code == 400
         assert ask(client, stream=True).status_code == 200
-        assert uses(site) == {"charged": 1, "returned": 2}
+        assert count_questions_by_state(site) == {"charged": 1, "returned": 2}
 
 
 @functional
 @pytest.mark.parametrize("key", ["", "a b", "x" * 256, "ключ"])
 def test_a_key_that_cannot_be_one_is_refused(tmp_path, key):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         headers = {"Idempotency-Key": key.encode()}
-        response = client.post("/chat/completions", json=talk(QUESTION), headers=headers)
+        response = client.post("/chat/completions", json=chat_request(QUESTION), headers=headers)
         assert (response.status_code, response.json()["error"]["code"]) == (400, "idempotency_key")
 
 
 @functional
 def test_no_words_of_a_kept_answer_lie_open(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         ask(client, "Тайный вопрос")
         ((body, key_hash),) = site.database.sql("SELECT body, key_hash FROM idempotency")
         assert body
@@ -176,19 +208,19 @@ def test_no_words_of_a_kept_answer_lie_open(tmp_path):
 
 
 @contextmanager
-def a_launch(site, *outcomes):
-    """Serve a route that launches; yield what calls it, and the numbers of its launches."""
+def serve_launches(site, *outcomes):
+    """Serve a route that launches; yield a function that calls it, and the list of launches."""
     app = create_app(site.services)
-    numbers, left = [], list(outcomes)
+    numbers, remaining = [], list(outcomes)
 
     async def launch(request):
         async def deed(number):
             numbers.append(number)
-            outcome = left.pop(0)
+            outcome = remaining.pop(0)
             if isinstance(outcome, Exception):
                 raise outcome
-            said = {"launched": len(numbers)}
-            return JSONResponse(said, outcome, headers={"Location": "/api/jobs/1"})
+            fields = {"launched": len(numbers)}
+            return JSONResponse(fields, outcome, headers={"Location": "/api/jobs/1"})
 
         return await run_once(request, await identify_caller(request), deed)
 
@@ -197,7 +229,7 @@ def a_launch(site, *outcomes):
 
         def call(body=b"{}", key="one", path="/launch"):
             named = {"Idempotency-Key": key} if key else {}
-            headers = {**site.key(ANNA), **named}
+            headers = {**site.key_headers(ANNA), **named}
             return client.post(path, content=body, headers=headers)
 
         yield call, numbers
@@ -205,7 +237,7 @@ def a_launch(site, *outcomes):
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with run_asking_site(tmp_path_factory.mktemp("launch")) as (site, _):
+    with run_chat_api(tmp_path_factory.mktemp("launch")) as (site, _):
         yield site
 
 
@@ -218,7 +250,7 @@ def no_calls_are_kept(request):
 
 @functional
 def test_a_launch_is_told_again_with_its_place(site):
-    with a_launch(site, 202) as (call, numbers):
+    with serve_launches(site, 202) as (call, numbers):
         first, again = call(), call()
         assert (again.status_code, again.headers["location"]) == (202, "/api/jobs/1")
         assert first.content == again.content
@@ -227,7 +259,7 @@ def test_a_launch_is_told_again_with_its_place(site):
 
 @functional
 def test_without_a_key_each_call_is_one_of_its_own(site):
-    with a_launch(site, 202, 202) as (call, numbers):
+    with serve_launches(site, 202, 202) as (call, numbers):
         call(key="")
         call(key="")
         assert len(set(numbers)) == 2
@@ -236,7 +268,7 @@ def test_without_a_key_each_call_is_one_of_its_own(site):
 
 @functional
 def test_another_body_path_or_query_is_another_call(site):
-    with a_launch(site, 202) as (call, _):
+    with serve_launches(site, 202) as (call, _):
         call()
         assert call(b"{ }").status_code == 422
         assert call(path="/launch?now=1").json()["type"] == "urn:merlin:problem:idempotency-other"
@@ -245,7 +277,7 @@ def test_another_body_path_or_query_is_another_call(site):
 @functional
 @pytest.mark.parametrize("refusal", [Problem(403, "forbidden"), Refused("no"), 404, 503])
 def test_what_was_refused_may_be_tried_again_at_once(site, refusal):
-    with a_launch(site, refusal, 202) as (call, numbers):
+    with serve_launches(site, refusal, 202) as (call, numbers):
         assert call().status_code >= 400
         assert call().status_code == 202
         assert numbers[0] != numbers[1]
@@ -254,7 +286,7 @@ def test_what_was_refused_may_be_tried_again_at_once(site, refusal):
 @functional
 @pytest.mark.parametrize("doubt", [MerlinError("the database is silent"), ValueError("a bug")])
 def test_what_nobody_knows_of_counts_as_running_and_comes_again_by_its_number(site, doubt):
-    with a_launch(site, doubt, 202) as (call, numbers):
+    with serve_launches(site, doubt, 202) as (call, numbers):
         assert call().status_code >= 500
         assert call().status_code == 409
         site.database.sql("UPDATE idempotency SET at = ?", iso(utc_now() - PATIENCE))

@@ -1,4 +1,4 @@
-"""Jobs and models through the api: seen, launched, cancelled, promoted; a real daemon does it."""
+"""Jobs and models through the API: shown, launched, cancelled, promoted by a real daemon."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from merlin.db.processes import Heartbeats
 from merlin.db.requests import Requests
 from merlin.db.tables import PROOF_ANSWER
 from tests.api.running_api import ANNA, BORIS, VERA
-from tests.api.staff_api import office
+from tests.api.staff_api import run_daemon_api
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
 def site(tmp_path):
-    with office(tmp_path) as site:
+    with run_daemon_api(tmp_path) as site:
         yield site
 
 
-def train(site):
-    """Let the dataset have two models, the second one serving."""
+def train_two_models(site):
+    """Train two models of the dataset; the second one serves."""
     site.lab.until_serving("trial-1")
     site.lab.repository.example("trial", 1, answer="Другое слово.")
     site.lab.repository.commit("Change one")
@@ -38,9 +38,9 @@ def train(site):
 
 @pytest.fixture(scope="module")
 def jobs_site(tmp_path_factory):
-    """A site with two models that all tests may look at; none lets another one serve."""
-    with office(tmp_path_factory.mktemp("served")) as site:
-        train(site)
+    """A shared site with two models, for tests that do not promote."""
+    with run_daemon_api(tmp_path_factory.mktemp("served")) as site:
+        train_two_models(site)
         yield site
 
 
@@ -66,7 +66,7 @@ def test_the_losses_are_a_picture_that_is_not_sent_twice(jobs_site):
         assert picture.content.startswith(b"\x89PNG")
         assert picture.headers["cache-control"] == "private, no-cache"
     english = jobs_site.admin.get(road, headers={"Accept-Language": "en"})
-    tags = {each.headers["etag"] for each in (light, dark, english)}
+    tags = {response.headers["etag"] for response in (light, dark, english)}
     assert len(tags) == len({light.content, dark.content, english.content}) == 3
     same = jobs_site.admin.get(road, headers={"If-None-Match": light.headers["etag"]})
     assert (same.status_code, same.content) == (304, b"")
@@ -77,7 +77,7 @@ def test_the_losses_are_a_picture_that_is_not_sent_twice(jobs_site):
 
 def test_a_picture_is_for_those_who_may_see_the_job(jobs_site):
     road = "/api/jobs/1/loss.png"
-    with jobs_site.program(ANNA, Scope.JOBS_READ) as program:
+    with jobs_site.key_client(ANNA, Scope.JOBS_READ) as program:
         assert program.get(road).status_code in (403, 404)
 
 
@@ -86,11 +86,11 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
     waiting = site.admin.get(answer.headers["location"]).json()
     assert (waiting["state"], waiting["kind"]) == ("waiting", "cancel")
     assert waiting["arguments"] == {"job": 1}
-    document = site.served(answer)
+    document = site.serve_request(answer)
     assert (document["state"], document["result"]["state"]) == ("done", "cancelled")
     (entry,) = Audit(site.db).newest(1)
     assert (entry.by, entry.action, entry.target) == ("user:1003", "ask.cancel", "job:1")
-    late = site.served(site.admin.post("/api/jobs/1/cancel"))
+    late = site.serve_request(site.admin.post("/api/jobs/1/cancel"))
     assert late["state"] == "failed"
     assert "завершено" in late["reason"]
     assert [request["state"] for request in site.admin.get("/api/requests").json()["requests"]] == [
@@ -101,7 +101,7 @@ def test_a_job_is_cancelled_by_the_daemon_and_the_request_tells(site):
 
 def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     assert site.admin.get("/api/datasets/trial/quote").status_code == 409
-    refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert refused["state"] == "failed"
     assert "в обучении 1" in refused["reason"]
     english = {"Accept-Language": "en"}
@@ -114,12 +114,14 @@ def test_a_launch_tells_its_price_and_why_it_was_refused(site):
     quote = site.admin.get("/api/datasets/trial/quote").json()
     assert (quote["build"], quote["cap_micro"]) == ("trial-2", 5_000_000)
     assert quote["cost_micro"] > 0
-    assert "лимит 1" in quote["refusal"]  # job 1 has not ended
-    refused = site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))
+    assert "лимит 1" in quote["refusal"]  # job 1 has not finished
+    refused = site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))
     assert (refused["state"], refused["reason"]) == ("failed", quote["refusal"])
     site.lab.until_serving("trial-1")
     assert site.admin.get("/api/datasets/trial/quote").json()["refusal"] == ""
-    assert site.served(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"]["job"]
+    assert site.serve_request(site.admin.post("/api/jobs", json={"dataset": "trial"}))["result"][
+        "job"
+    ]
 
 
 def test_a_launch_with_a_key_is_asked_for_once(site):
@@ -148,23 +150,23 @@ def test_what_is_not_there_is_asked_for_by_nobody(jobs_site):
 
 
 def test_models_are_told_promoted_pinned_and_rolled_back(site):
-    train(site)
+    train_two_models(site)
     newer, older = site.admin.get("/api/models").json()["models"]
     assert (newer["build"], newer["serves"], older["serves"]) == ("trial-2", True, False)
     assert newer["evaluation"]["questions"] == 2
-    document = site.served(site.admin.post(f"/api/models/{older['id']}/promote"))
+    document = site.serve_request(site.admin.post(f"/api/models/{older['id']}/promote"))
     assert document["result"]["build"] == "trial-1"
     assert site.admin.get(f"/api/models/{older['id']}").json()["serves"]
     assert site.admin.post(f"/api/models/{newer['id']}/pin").status_code == 409
-    pinned = site.served(site.admin.post(f"/api/models/{older['id']}/pin"))
+    pinned = site.serve_request(site.admin.post(f"/api/models/{older['id']}/pin"))
     assert pinned["result"] == {"dataset": "trial", "pinned": True}
-    site.served(site.admin.post(f"/api/models/{older['id']}/unpin"))
+    site.serve_request(site.admin.post(f"/api/models/{older['id']}/unpin"))
     back = site.admin.post("/api/datasets/trial/rollback", json={"to": newer["model"]})
-    assert site.served(back)["result"]["build"] == "trial-2"
-    plain = site.served(site.admin.post("/api/datasets/trial/rollback"))
-    assert plain["result"]["build"] == "trial-1"
+    assert site.serve_request(back)["result"]["build"] == "trial-2"
+    request = site.serve_request(site.admin.post("/api/datasets/trial/rollback"))
+    assert request["result"]["build"] == "trial-1"
     history = site.admin.get("/api/promotions").json()["promotions"]
-    assert [each["to"] for each in history[:2]] == [older["model"], newer["model"]]
+    assert [change["to"] for change in history[:2]] == [older["model"], newer["model"]]
     assert history[0]["from"] == newer["model"]
 
 
@@ -176,11 +178,11 @@ def test_long_lists_come_in_parts(jobs_site):
         ("/api/promotions", "promotions"),
         ("/api/verdicts", "verdicts"),
     ):
-        whole = jobs_site.admin.get(address).json()[key]
+        items = jobs_site.admin.get(address).json()[key]
         first = jobs_site.admin.get(address, params={"limit": 1})
         rest = jobs_site.admin.get(first.links["next"]["url"])
-        assert len(whole) == 2, address
-        assert [*first.json()[key], *rest.json()[key]] == whole
+        assert len(items) == 2, address
+        assert [*first.json()[key], *rest.json()[key]] == items
         assert "next" not in rest.links
         assert jobs_site.admin.get(address, params={"cursor": "x"}).status_code == 422
 
@@ -188,9 +190,9 @@ def test_long_lists_come_in_parts(jobs_site):
 def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(jobs_site):
     job = jobs_site.admin.get("/api/jobs").json()["jobs"][0]["id"]
     model = jobs_site.admin.get("/api/models").json()["models"][0]["id"]
-    asked = jobs_site.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
-    jobs_site.person(BORIS, Role.TEACHER, "other")
-    jobs_site.person(ANNA, Role.TEACHER, "trial")
+    request_id = jobs_site.admin.post("/api/jobs", json={"dataset": "trial"}).json()["id"]
+    jobs_site.add_user(BORIS, Role.TEACHER, "other")
+    jobs_site.add_user(ANNA, Role.TEACHER, "trial")
     addresses = [
         f"/api/jobs/{job}",
         f"/api/models/{model}",
@@ -199,27 +201,27 @@ def test_a_teacher_sees_the_pipeline_of_their_own_datasets_alone(jobs_site):
         "/api/datasets/trial",
         "/api/jobs?dataset=trial",
         "/api/verdicts?dataset=trial",
-        f"/api/requests/{asked}",
+        f"/api/requests/{request_id}",
     ]
-    with jobs_site.program(BORIS) as other, jobs_site.program(ANNA) as own:
+    with jobs_site.key_client(BORIS) as other, jobs_site.key_client(ANNA) as student:
         for address in addresses:
             assert other.get(address).status_code == 404, address
-            assert own.get(address).status_code == 200, address
+            assert student.get(address).status_code == 200, address
         for name in ("jobs", "models", "builds", "promotions", "verdicts", "datasets"):
             assert other.get(f"/api/{name}").json()[name] == []
-            assert own.get(f"/api/{name}").json()[name]
+            assert student.get(f"/api/{name}").json()[name]
         assert other.get("/api/status").json()["datasets"] == []
-        assert own.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
-        assert own.post(f"/api/models/{model}/promote").status_code == 403
+        assert student.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
+        assert student.post(f"/api/models/{model}/promote").status_code == 403
 
 
 def test_a_key_that_may_watch_may_not_launch(jobs_site):
     site = jobs_site
-    with site.program(1003, Scope.JOBS_READ) as reader:
+    with site.key_client(1003, Scope.JOBS_READ) as reader:
         assert reader.get("/api/jobs").status_code == 200
         assert reader.post("/api/jobs", json={"dataset": "trial"}).status_code == 403
         assert reader.get("/api/datasets/trial/quote").status_code == 403
-    with site.program(1003, Scope.JOBS_ADMIN) as writer:
+    with site.key_client(1003, Scope.JOBS_ADMIN) as writer:
         assert writer.get("/api/jobs").status_code == 403
         assert writer.post("/api/jobs", json={"dataset": "trial"}).status_code == 202
 
@@ -242,20 +244,20 @@ def test_status_tells_who_is_alive(site):
     Heartbeats(site.database).beat(Heartbeat("daemon", "here", 1, now, now, "poll"))
     body = site.admin.get("/api/status").json()
     alive = {process["process"]: process["alive"] for process in body["processes"]}
-    assert alive == {"api": True, "daemon": True}  # the api tells of itself while it runs
+    assert alive == {"api": True, "daemon": True}  # the API reports itself while it runs
     assert body["datasets"][0]["name"] == "trial"
     assert body["queues"]["jobs"] == 1
 
 
 def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(site):
-    train(site)
+    train_two_models(site)
     otherwise = {"answer": "Понятие 11 значит ответ 77."}
     votes = {"judge": "stand-in/judge", "votes": 3, "right_votes": 2}
-    for row, said in ((1, otherwise), (2, votes)):
+    for row, votes_of_row in ((1, otherwise), (2, votes)):
         it = (PROOF_ANSWER.model_row == row) & (PROOF_ANSWER.example_id == "q11")
-        query = PROOF_ANSWER.update(said).where(it)
+        query = PROOF_ANSWER.update(votes_of_row).where(it)
         site.database.transact(partial(site.database.change, query))
-    with site.browser(VERA) as browser:
+    with site.browser_client(VERA) as browser:
         chosen = browser.get("/admin/models/compare", params={"model": [2, 1]})
         page = browser.get(chosen.headers["location"]).text
         assert browser.get("/admin/models/compare").headers["location"] == "/admin/models"
@@ -266,39 +268,39 @@ def test_two_chosen_models_lead_to_the_test_of_the_newer_one_beside_the_other(si
 
 
 def test_only_questions_that_both_were_asked_are_compared(site):
-    train(site)
+    train_two_models(site)
     site.lab.repository.example("trial", 11, answer="Иначе.", is_test=True)
     site.lab.repository.commit("Change a test question")
     site.lab.until_serving("trial-3")
-    with site.browser(VERA) as browser:
+    with site.browser_client(VERA) as browser:
         page = browser.get("/admin/models/trial-3/evaluation?against=trial-2").text
     assert "1 общий вопрос" in page
     assert page.count("Прежней не задавали") == 1
 
 
 def test_models_change_when_another_admin_approves(jobs_site):
-    """Beside who asks another admin decides; the daemon is asked once, in the asker's name."""
+    """Another admin must approve; the daemon gets one request, by the admin who asked."""
     site, before = jobs_site, jobs_site.app.state.services
-    site.person(BORIS, Role.ADMIN)
+    site.add_user(BORIS, Role.ADMIN)
     security = SecurityConfig(two_people=("promote",))
-    site.bound(config=before.config.model_copy(update={"security": security}))
+    site.override_services(config=before.config.model_copy(update={"security": security}))
     newer, older = site.admin.get("/api/models").json()["models"]
     try:
         for address, kind in (
             (f"/api/models/{older['id']}/promote", "promote"),
             ("/api/datasets/trial/rollback", "rollback"),
         ):
-            mine = len(Requests(site.database).of(f"user:{VERA}"))
+            count_before = len(Requests(site.database).of(f"user:{VERA}"))
             number = site.admin.post(address).json()["approval"]
-            assert len(Requests(site.database).of(f"user:{VERA}")) == mine
+            assert len(Requests(site.database).of(f"user:{VERA}")) == count_before
             second = Actor.person(BORIS, site.roles.authority(BORIS))
             approvals.approve(site.app.state.services, second, number)
-            asked, *rest = Requests(site.database).of(f"user:{VERA}")
-            assert (asked.kind, len(rest)) == (kind, mine)
-            assert older["model"] in asked.arguments.values()
-            assert newer["model"] not in asked.arguments.values()
+            request, *rest = Requests(site.database).of(f"user:{VERA}")
+            assert (request.kind, len(rest)) == (kind, count_before)
+            assert older["model"] in request.arguments.values()
+            assert newer["model"] not in request.arguments.values()
         form = {"once": "0" * 32}
-        with site.browser(VERA) as page:
+        with site.browser_client(VERA) as page:
             led = page.post(f"/admin/models/{older['id']}/promote", data=form)
         assert led.headers["location"] == "/admin/approvals?said=asked"
     finally:

@@ -1,4 +1,4 @@
-"""Keys: made, listed and revoked by people who are signed in; the secret is shown once."""
+"""API keys: created, listed and revoked by signed-in users; the secret is shown once."""
 
 from __future__ import annotations
 
@@ -6,21 +6,21 @@ import pytest
 
 from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.core.permissions import Role
-from tests.api.chat_api import forgotten
-from tests.api.running_api import ANNA, BORIS, VERA, running
+from tests.api.chat_api import erase_everybody
+from tests.api.running_api import ANNA, BORIS, VERA, run_api
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("site")) as site:
+    with run_api(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
 @pytest.fixture
 def site(shared):
-    return forgotten(shared)
+    return erase_everybody(shared)
 
 
 KEYS = "/api/user/keys"
@@ -29,8 +29,8 @@ ASK = {"label": "мой бот", "scopes": ["chat:write", "account:read"]}
 
 @pytest.fixture
 def anna(site):
-    site.person(ANNA)
-    with site.browser(ANNA) as browser:
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser:
         yield browser
 
 
@@ -50,46 +50,46 @@ def test_a_new_key_is_shown_with_its_secret_once(site, anna):
 
 def test_a_key_works_until_it_is_revoked_and_tells_its_last_use(site, anna):
     body = anna.post(KEYS, json=ASK).json()
-    said = {"Authorization": f"Bearer {body['secret']}"}
-    assert site.client.get("/api/user/usage", headers=said).status_code == 200
+    headers = {"Authorization": f"Bearer {body['secret']}"}
+    assert site.client.get("/api/user/usage", headers=headers).status_code == 200
     (listed,) = anna.get(KEYS).json()["keys"]
     assert listed["used_at"] is not None
     assert anna.delete(f"{KEYS}/{body['id']}").status_code == 204
-    assert site.client.get("/api/user/usage", headers=said).status_code == 401
+    assert site.client.get("/api/user/usage", headers=headers).status_code == 401
     assert anna.delete(f"{KEYS}/{body['id']}").status_code == 404
     assert anna.get(KEYS).json() == {"keys": []}
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
+    ("language", "part"), [("ru", "нужного права: favourites:write"), ("en", "favourites:write.")]
 )
-def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, words):
-    site.person(ANNA)
-    with site.program(ANNA, Scope.COURSES_READ) as program:
-        said = {"Accept-Language": language}
-        answer = program.post("/api/user/courses", json={"course_id": 1}, headers=said)
+def test_a_key_without_the_scope_is_told_which_one_it_needs(site, language, part):
+    site.add_user(ANNA)
+    with site.key_client(ANNA, Scope.COURSES_READ) as program:
+        headers = {"Accept-Language": language}
+        answer = program.post("/api/user/courses", json={"course_id": 1}, headers=headers)
         assert program.get("/api/user/courses").status_code == 200
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:missing-scope")
-    assert words in answer.json()["detail"]
-    told = 'Bearer error="insufficient_scope", scope="favourites:write"'
-    assert answer.headers["www-authenticate"] == told
-    with site.program(ANNA, Scope.CHAT_WRITE) as program:
+    assert part in answer.json()["detail"]
+    challenge = 'Bearer error="insufficient_scope", scope="favourites:write"'
+    assert answer.headers["www-authenticate"] == challenge
+    with site.key_client(ANNA, Scope.CHAT_WRITE) as program:
         either = program.get("/api/user/courses")
     assert "courses:read / favourites:write" in either.json()["detail"]
 
 
 def test_more_rights_are_not_promised_to_a_key_whose_person_has_none(site):
-    site.person(ANNA)
-    with site.program(ANNA, Scope.COURSES_READ) as program:
+    site.add_user(ANNA)
+    with site.key_client(ANNA, Scope.COURSES_READ) as program:
         answer = program.get("/api/jobs")
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:merlin:problem:forbidden")
     assert "www-authenticate" not in answer.headers
 
 
 @pytest.mark.parametrize("road", ["/api/user", "/api/user/keys", "/v1/models"])
-@pytest.mark.parametrize("said", [{}, {"Authorization": "Bearer mrl_wrong"}])
-def test_who_is_not_let_in_is_told_what_would_let_them(site, road, said):
-    answer = site.client.get(road, headers=said)
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer mrl_wrong"}])
+def test_who_is_not_let_in_is_told_what_would_let_them(site, road, headers):
+    answer = site.client.get(road, headers=headers)
     assert (answer.status_code, answer.headers["www-authenticate"]) == (
         401,
         'Bearer realm="merlin"',
@@ -97,17 +97,17 @@ def test_who_is_not_let_in_is_told_what_would_let_them(site, road, said):
 
 
 def test_no_key_makes_lists_or_revokes_keys(site):
-    site.person(ANNA)
-    with site.program(ANNA) as program:
+    site.add_user(ANNA)
+    with site.key_client(ANNA) as program:
         answers = [program.get(KEYS), program.post(KEYS, json=ASK), program.delete(f"{KEYS}/1")]
     assert [answer.status_code for answer in answers] == [403, 403, 403]
     assert len(ApiKeys(site.db).of(ANNA)) == 1
 
 
 def test_nobody_revokes_anothers_key(site, anna):
-    site.person(BORIS)
+    site.add_user(BORIS)
     body = anna.post(KEYS, json=ASK).json()
-    with site.browser(BORIS) as boris:
+    with site.browser_client(BORIS) as boris:
         assert boris.delete(f"{KEYS}/{body['id']}").status_code == 404
         assert boris.get(KEYS).json() == {"keys": []}
     assert len(ApiKeys(site.db).of(ANNA)) == 1
@@ -126,8 +126,8 @@ def test_nobody_revokes_anothers_key(site, anna):
     ],
 )
 def test_a_scope_beyond_the_role_is_refused_by_name(site, role, scope, status):
-    site.person(VERA, role)
-    with site.browser(VERA) as browser:
+    site.add_user(VERA, role)
+    with site.browser_client(VERA) as browser:
         response = browser.post(KEYS, json={"label": "x", "scopes": [scope.value]})
     assert response.status_code == status
     if status == 422:
@@ -163,6 +163,6 @@ def test_nobody_makes_keys_without_signing_in(site):
 
 def test_there_is_an_end_to_keys(site, anna):
     for _ in range(50):
-        site.key(ANNA)
+        site.key_headers(ANNA)
     response = anna.post(KEYS, json=ASK)
     assert response.status_code == 409

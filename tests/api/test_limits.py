@@ -1,4 +1,4 @@
-"""Limits over real HTTP: who has how much, what is free, whose word on addresses counts."""
+"""Rate limits over real HTTP: limits of users and addresses, free calls, trusted proxies."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from merlin.account.sign_ins import SignIns
 from merlin.account.users import Users
 from merlin.api.rate_limits import VERIFY_S, network_of
 from merlin.config.settings import ApiLimits
-from tests.api.running_api import ANNA, NOT_LIMITED, running
-from tests.api.sign_in_data import guess, page, with_bot
+from tests.api.running_api import ANNA, NOT_LIMITED, run_api
+from tests.api.sign_in_data import set_bot_name, sign_in_by_password, signed_out_browser
 from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
@@ -19,26 +19,26 @@ pytestmark = pytest.mark.functional
 FEW = ApiLimits(anonymous_per_min=4, person_per_min=6)
 
 
-def listening(limits):
-    """Return an api with these limits."""
-    return NOT_LIMITED.model_copy(update={"limits": limits})
+def api_config(rate_limits):
+    """Return an API configuration with these limits."""
+    return NOT_LIMITED.model_copy(update={"limits": rate_limits})
 
 
 @pytest.fixture
 def limited(tmp_path):
-    with running(tmp_path, listening=listening(FEW)) as site:
-        # A bucket leaks a call every few seconds: on a slow machine some would be free again.
+    with run_api(tmp_path, listening=api_config(FEW)) as site:
+        # A bucket refills every few seconds: on a slow machine some calls would be free again.
         site.app.state.limits.clock = lambda: 0.0
-        with_bot(site)
+        set_bot_name(site)
         yield site
 
 
-def statuses(client, path, count, **more):
-    return [client.get(path, **more).status_code for _ in range(count)]
+def statuses(client, path, count, **options):
+    return [client.get(path, **options).status_code for _ in range(count)]
 
 
 def calls_left(answer):
-    """Return how many calls are left; when the bucket is empty depends on the clock."""
+    """Return the remaining calls; when the bucket is empty depends on the clock."""
     return answer.headers["ratelimit"].rpartition(";")[0]
 
 
@@ -74,33 +74,36 @@ def test_pages_have_more_and_what_machines_ask_is_not_counted(limited):
 
 
 def test_a_person_has_more_with_all_their_browsers_and_keys_together(limited):
-    limited.person(ANNA)
-    with limited.browser(ANNA) as browser, limited.program(ANNA, Scope.ACCOUNT_READ) as program:
+    limited.add_user(ANNA)
+    with (
+        limited.browser_client(ANNA) as browser,
+        limited.key_client(ANNA, Scope.ACCOUNT_READ) as program,
+    ):
         answer = browser.get("/api/user")
         assert answer.headers["ratelimit-policy"] == '"person";q=6;w=60'
         assert calls_left(answer) == '"person";r=5'
         assert calls_left(program.get("/api/user")) == '"person";r=4'
         assert statuses(browser, "/api/user", 4) == [200] * 4
         assert program.get("/api/user").status_code == 429
-    # What was counted as the address's before they were recognised has been given back.
+    # The calls that counted for the address before sign-in have been refunded.
     assert calls_left(limited.client.get("/api/user")) == '"anonymous";r=3'
 
 
 def test_who_looks_new_at_each_call_has_no_more_calls_for_it(limited):
-    limited.person(ANNA)
-    with limited.browser(ANNA) as browser:
+    limited.add_user(ANNA)
+    with limited.browser_client(ANNA) as browser:
         token = browser.cookies["merlin"]
-    said = [{"Cookie": f"merlin={token}; other={number}"} for number in range(14)]
-    answers = [limited.client.get("/api/user", headers=each).status_code for each in said]
-    assert answers == [200] * 10 + [429] * 4  # their own six, and their address's four
+    headers = [{"Cookie": f"merlin={token}; other={number}"} for number in range(14)]
+    answers = [limited.client.get("/api/user", headers=cookie).status_code for cookie in headers]
+    assert answers == [200] * 10 + [429] * 4  # six of the user, and four of the address
 
 
 def test_a_person_without_a_limit_is_not_counted(tmp_path):
-    with running(
-        tmp_path, listening=listening(FEW.model_copy(update={"person_per_min": 0}))
+    with run_api(
+        tmp_path, listening=api_config(FEW.model_copy(update={"person_per_min": 0}))
     ) as site:
-        site.person(ANNA)
-        with site.browser(ANNA) as browser:
+        site.add_user(ANNA)
+        with site.browser_client(ANNA) as browser:
             assert statuses(browser, "/api/user", 12) == [200] * 12
 
 
@@ -116,7 +119,7 @@ def test_what_has_not_changed_costs_nothing(limited):
 
 def test_keys_that_nobody_has_bring_no_calls(limited):
     made_up = [{"Authorization": f"Bearer token-{number}"} for number in range(5)]
-    answers = [limited.client.get("/api/user", headers=each).status_code for each in made_up]
+    answers = [limited.client.get("/api/user", headers=headers).status_code for headers in made_up]
     assert answers == [401] * 4 + [429]
 
 
@@ -136,16 +139,16 @@ def test_an_address_is_believed_from_a_proxy_alone(limited, tmp_path):
 
 
 def test_zero_lifts_a_limit(tmp_path):
-    with running(tmp_path, listening=NOT_LIMITED) as site:
+    with run_api(tmp_path, listening=NOT_LIMITED) as site:
         assert statuses(site.client, "/api/user", 80) == [401] * 80
         assert "ratelimit" not in site.client.get("/api/user").headers
 
 
 @pytest.fixture
 def revoked(limited):
-    """The headers of a key of anna's that counted in a call, and counts no more."""
-    limited.person(ANNA)
-    headers = limited.key(ANNA, Scope.ACCOUNT_READ)
+    """Headers of a key of anna's that was used once and then revoked."""
+    limited.add_user(ANNA)
+    headers = limited.key_headers(ANNA, Scope.ACCOUNT_READ)
     assert calls_left(limited.client.get("/api/user", headers=headers)) == '"person";r=5'
     (key,) = ApiKeys(limited.db).of(ANNA)
     assert ApiKeys(limited.db).revoke(ANNA, key.key_id)
@@ -153,10 +156,10 @@ def revoked(limited):
 
 
 def test_a_revoked_key_uses_up_nothing_of_its_persons_calls(limited, revoked):
-    with limited.browser(ANNA) as browser:
+    with limited.browser_client(ANNA) as browser:
         assert calls_left(browser.get("/api/user")) == '"person";r=4'
         refused = [limited.client.get("/api/user", headers=revoked) for _ in range(6)]
-        assert [each.status_code for each in refused] == [401] * 4 + [429] * 2
+        assert [response.status_code for response in refused] == [401] * 4 + [429] * 2
         assert calls_left(refused[0]) == '"anonymous";r=3'
         assert calls_left(browser.get("/api/user")) == '"person";r=3'
 
@@ -168,8 +171,8 @@ def test_a_revoked_key_where_nobody_asks_for_one_is_noticed_within_a_minute(limi
 
 
 def test_who_is_blocked_calls_as_their_address(limited):
-    limited.person(ANNA)
-    with limited.browser(ANNA) as browser:
+    limited.add_user(ANNA)
+    with limited.browser_client(ANNA) as browser:
         assert browser.get("/api/user").status_code == 200
         Users(limited.db).block(ANNA, "cli:vera")
         blocked = browser.get("/api/user")
@@ -177,8 +180,8 @@ def test_who_is_blocked_calls_as_their_address(limited):
 
 
 def test_a_closed_sign_in_uses_up_nothing_of_its_persons_calls(limited):
-    limited.person(ANNA)
-    with limited.browser(ANNA) as browser, limited.browser(ANNA) as another:
+    limited.add_user(ANNA)
+    with limited.browser_client(ANNA) as browser, limited.browser_client(ANNA) as another:
         assert calls_left(browser.get("/api/user")) == '"person";r=5'
         SignIns(limited.db).close_all(ANNA)
         assert calls_left(browser.get("/api/user")) == '"anonymous";r=3'
@@ -202,46 +205,50 @@ def test_a_household_of_ipv6_is_one_caller(host, network):
 
 
 @pytest.fixture(params=[FEW])
-def two(request, tmp_path, postgresql):
-    """Two apis on one PostgreSQL, whose own clocks stand still."""
-    url, allowed = postgresql.reset(), listening(request.param)
+def two_apis(request, tmp_path, postgresql):
+    """Two APIs on one PostgreSQL, with their own clocks stopped."""
+    url, allowed = postgresql.reset(), api_config(request.param)
     with (
-        running(tmp_path, url, listening=allowed) as one,
-        running(tmp_path, url, listening=allowed) as two,
+        run_api(tmp_path, url, listening=allowed) as first_site,
+        run_api(tmp_path, url, listening=allowed) as two,
     ):
-        for site in (one, two):
+        for site in (first_site, two):
             site.app.state.limits.clock = site.app.state.login_throttle.clock = lambda: 0.0
-            with_bot(site)
-        yield one, two
+            set_bot_name(site)
+        yield first_site, two
 
 
 def test_several_apis_on_postgresql_count_calls_together(two):
-    one, other = two
+    first, other = two
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
-    assert statuses(one.client, "/api/user", 4) == [401] * 4
-    wait_until(lambda: (one.db.sql(full_in)[0][0] or 0) > 50)
+    assert statuses(first.client, "/api/user", 4) == [401] * 4
+    wait_until(lambda: (first.db.sql(full_in)[0][0] or 0) > 50)
     assert other.client.get("/api/user").status_code == 401
-    wait_until(lambda: one.db.sql(full_in)[0][0] > 62)
-    # Alone it would have let in two more.
+    wait_until(lambda: first.db.sql(full_in)[0][0] > 62)
+    # Alone it would have allowed two more.
     assert 429 in statuses(other.client, "/api/user", 2)
 
 
 @pytest.mark.parametrize("two", [NOT_LIMITED.limits], indirect=True)
 def test_several_apis_on_postgresql_count_logins_begun_together(two):
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
-    with page(two[0]) as first, page(two[1]) as second:
+    with signed_out_browser(two[0]) as first, signed_out_browser(two[1]) as second:
         begun = [first.post("/api/auth/start").status_code for _ in range(19)]
         wait_until(lambda: (two[0].db.sql(full_in)[0][0] or 0) > 50)
         begun.append(second.post("/api/auth/start").status_code)
         wait_until(lambda: two[0].db.sql(full_in)[0][0] > 57)
-        # Alone it would have let in nineteen more.
+        # Alone it would have allowed nineteen more.
         assert second.post("/api/auth/start").status_code == 429
     assert begun == [200] * 20
 
 
 def test_several_apis_on_postgresql_count_guesses_together(two):
-    with page(two[0]) as first, page(two[1]) as second:
-        assert [guess(each, "boris").status_code for each in (first, second, first)] == [401] * 3
+    with signed_out_browser(two[0]) as first, signed_out_browser(two[1]) as second:
+        assert [
+            sign_in_by_password(browser, "boris").status_code for browser in (first, second, first)
+        ] == [401] * 3
         assert two[0].db.sql("SELECT failures FROM throttle WHERE failures > 0") == [(3,), (3,)]
-        two[0].db.sql("UPDATE throttle SET failures = 20")  # a wait that outlasts the test
-        assert [guess(each, "boris").status_code for each in (first, second)] == [429] * 2
+        two[0].db.sql("UPDATE throttle SET failures = 20")  # a delay longer than the test
+        assert [
+            sign_in_by_password(browser, "boris").status_code for browser in (first, second)
+        ] == [429] * 2

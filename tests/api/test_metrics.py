@@ -1,4 +1,4 @@
-"""Alerts and dashboard in deploy/: they name only figures that /metrics has."""
+"""Alerts and dashboard in deploy/ name only metrics that /metrics has."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NOW = datetime(2026, 11, 23, tzinfo=UTC)
 
 
 def figure_names():
-    """Return the names of all figures, where everything has one."""
+    """Return the names of all metrics of an API where each has a value."""
     counters = {"fetch_error": 1, "fetch_ms": 9, "fetch_le10": 1, "chat_429": 1}
     beat = Heartbeat("daemon", "one", 7, NOW, NOW, "poll", counters)
     everything = Snapshot(
@@ -55,13 +55,13 @@ def test_every_alert_has_its_section(language):
     page = (ROOT / f"docs/{language}/alerts.md").read_text("utf-8")
     assert re.findall("^## (.+)$", page, re.MULTILINE) == [rule["alert"] for rule in group["rules"]]
     for rule in group["rules"]:
-        place = f"docs/en/alerts.md#{rule['alert'].lower()}"
-        assert rule["annotations"]["runbook"] == place
+        address = f"docs/en/alerts.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == address
 
 
 def test_the_alerts_fire_when_they_should_and_only_then():
     promtool = shutil.which("promtool")
     skip_or_fail(None if promtool else "needs promtool, of the package prometheus")
-    words = [promtool, "test", "rules", "merlin.rules.test.yaml"]
-    done = subprocess.run(words, cwd=RULES.parent, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
+    command = [promtool, "test", "rules", "merlin.rules.test.yaml"]
+    process = subprocess.run(command, cwd=RULES.parent, capture_output=True, text=True, check=False)
+    assert process.returncode == 0, process.stdout + process.stderr

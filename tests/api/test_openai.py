@@ -1,4 +1,4 @@
-"""The OpenAI-compatible API by the real `openai` package: any client of the protocol works."""
+"""The OpenAI-compatible API, called with the real `openai` package."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
 from merlin.db.tables import CANARY
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import MODEL, ask, asker, package, run_asking_site, talk
+from tests.api.chat_api import MODEL, ask, chat_client, chat_request, package_client, run_chat_api
 from tests.api.running_api import ANNA
 from tests.support.plan_config import make_plan
 from tests.support.protocol_nulls import find_wrong_nulls, parse_events
@@ -47,29 +47,36 @@ def client(openai_client):
 
 
 def test_the_package_gets_a_whole_answer_with_where_it_comes_from(site):
-    with package(site) as client:
-        raw = client.chat.completions.with_raw_response.create(**talk(QUESTION))
-    told = raw.parse()
-    assert f"«{QUESTION}»" in told.choices[0].message.content
-    assert (told.model, told.system_fingerprint) == ("merlin/algorithms", "algorithms-1")
-    assert told.choices[0].finish_reason == "stop"
-    assert told.usage.total_tokens == told.usage.prompt_tokens + told.usage.completion_tokens > 0
+    with package_client(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**chat_request(QUESTION))
+    completion = raw.parse()
+    assert f"«{QUESTION}»" in completion.choices[0].message.content
+    assert (completion.model, completion.system_fingerprint) == (
+        "merlin/algorithms",
+        "algorithms-1",
+    )
+    assert completion.choices[0].finish_reason == "stop"
+    assert (
+        completion.usage.total_tokens
+        == completion.usage.prompt_tokens + completion.usage.completion_tokens
+        > 0
+    )
     assert raw.headers["merlin-model"] == MODEL
     assert raw.headers["merlin-build"] == "algorithms-1"
     assert raw.headers["merlin-standing"] == "serving"
-    extension = told.model_extra["merlin"]
+    extension = completion.model_extra["merlin"]
     assert (extension["standing"], extension["build"]) == ("serving", "algorithms-1")
     assert (extension["ending"], extension["note"]) == ("whole", "")
 
 
 def test_the_package_streams_the_same_answer_in_pieces(site, provider):
-    words = " ".join(f"слово{number}" for number in range(40))
-    provider.behave(fixed_answer=f"  {words}\n\nконец  ", piece_s=3600.0)
-    asked = talk(QUESTION, stream=True, stream_options={"include_usage": True})
-    with package(site) as client:
-        raw = client.chat.completions.with_raw_response.create(**asked)
+    answer = " ".join(f"слово{number}" for number in range(40))
+    provider.behave(fixed_answer=f"  {answer}\n\nконец  ", piece_s=3600.0)
+    request = chat_request(QUESTION, stream=True, stream_options={"include_usage": True})
+    with package_client(site) as client:
+        raw = client.chat.completions.with_raw_response.create(**request)
         stream = raw.parse()
-        # The first word comes while the model writes, and the rest when it goes on.
+        # The first token arrives while the model still writes, the rest later.
         chunks = [next(stream)]
         while not chunks[-1].choices[0].delta.content:
             chunks.append(next(stream))
@@ -78,7 +85,7 @@ def test_the_package_streams_the_same_answer_in_pieces(site, provider):
         chunks += stream
     provider.behave(fixed_answer="")
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    assert "".join(pieces) == f"{words}\n\nконец"
+    assert "".join(pieces) == f"{answer}\n\nконец"
     assert raw.headers["merlin-build"] == "algorithms-1"
     last, usage = chunks[-2:]
     assert last.choices[0].finish_reason == "stop"
@@ -89,34 +96,34 @@ def test_the_package_streams_the_same_answer_in_pieces(site, provider):
 
 
 def test_the_package_lists_and_shows_the_models(site):
-    with package(site) as client:
+    with package_client(site) as client:
         names = [model.id for model in client.models.list()]
-        shown = client.models.retrieve("merlin/algorithms")
+        model = client.models.retrieve("merlin/algorithms")
     assert names == ["merlin", "merlin/algorithms", "merlin/networks"]
-    assert (shown.id, shown.owned_by) == ("merlin/algorithms", "merlin")
-    assert shown.created > 0
+    assert (model.id, model.owned_by) == ("merlin/algorithms", "merlin")
+    assert model.created > 0
 
 
 def test_a_closed_course_is_listed_and_answers_only_to_those_who_lead_it(tmp_path):
-    with run_asking_site(tmp_path) as (site, _):
+    with run_chat_api(tmp_path) as (site, _):
         insert_live_model(site.database, "stand-in-chat", dataset="closed")
-        site.person(BORIS, Role.TEACHER, "closed")
+        site.add_user(BORIS, Role.TEACHER, "closed")
         for user_id, is_there in ((ANNA, False), (BORIS, True)):
-            with asker(site, user_id) as client:
+            with chat_client(site, user_id) as client:
                 names = [model["id"] for model in client.get("/models").json()["data"]]
-                asked = ask(client, QUESTION, model="merlin/closed")
-                shown = client.get("/models/merlin/closed")
+                response = ask(client, QUESTION, model="merlin/closed")
+                answer = client.get("/models/merlin/closed")
             assert ("merlin/closed" in names) is is_there
-            assert (asked.status_code, shown.status_code) == (
+            assert (response.status_code, answer.status_code) == (
                 (200,) * 2 if is_there else (404,) * 2
             )
 
 
 def test_merlin_alone_is_the_default_dataset(tmp_path):
-    with run_asking_site(tmp_path, default_dataset="other") as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path, default_dataset="other") as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "stand-in-chat", dataset="other")
-        told = ask(client, QUESTION, model="merlin")
-        assert told.headers["merlin-build"] == "other-1"
+        response = ask(client, QUESTION, model="merlin")
+        assert response.headers["merlin-build"] == "other-1"
 
 
 def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
@@ -130,20 +137,20 @@ def test_the_model_is_asked_exactly_as_it_was_taught(client, provider):
 
 
 def test_a_promotion_counts_with_the_next_question(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         assert ask(client, QUESTION).headers["merlin-build"] == "algorithms-1"
         insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
-        told = ask(client, QUESTION)
-        assert told.headers["merlin-build"] == "algorithms-2"
-        assert told.json()["merlin"]["model"] == "stand-in-chat"
+        response = ask(client, QUESTION)
+        assert response.headers["merlin-build"] == "algorithms-2"
+        assert response.json()["merlin"]["model"] == "stand-in-chat"
 
 
 def test_the_commit_of_the_build_is_told(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
-        insert_commit_of_build(site.database, "c0ffee" * 6, "algorithms")
-        told = ask(client, QUESTION)
-        assert told.headers["merlin-commit"] == "c0ffee" * 6
-        assert told.json()["merlin"]["commit"] == "c0ffee" * 6
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
+        came_from(site.database, "c0ffee" * 6, "algorithms")
+        response = ask(client, QUESTION)
+        assert response.headers["merlin-commit"] == "c0ffee" * 6
+        assert response.json()["merlin"]["commit"] == "c0ffee" * 6
 
 
 def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provider):
@@ -154,9 +161,9 @@ def test_a_system_text_of_the_callers_own_is_for_a_general_model(client, provide
     response = client.post("/chat/completions", json={"model": "merlin", "messages": messages})
     assert response.headers["merlin-standing"] == "chosen"
     assert "merlin-build" not in response.headers
-    sent = provider.calls("chat.create")[-1].body
-    assert sent["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
-    assert sent["model"] == "stand-in-chat"
+    request = provider.calls("chat.create")[-1].body
+    assert request["messages"][0] == {"role": "system", "content": "Отвечай стихами."}
+    assert request["model"] == "stand-in-chat"
 
 
 def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(client):
@@ -166,12 +173,12 @@ def test_a_course_without_a_model_is_answered_by_a_general_one_that_says_so(clie
 
 
 def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
-    asked = talk(QUESTION, model="merlin/networks")
-    whole = client.post("/chat/completions", json=asked).json()
+    body = chat_request(QUESTION, model="merlin/networks")
+    document = client.post("/chat/completions", json=body).json()
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    streamed = parse_events(client.post("/chat/completions", json={**asked, **options}).text)
+    streamed = events(client.post("/chat/completions", json={**body, **options}).text)
     assert len(streamed) > 2
-    assert find_wrong_nulls([whole, *streamed]) == set()
+    assert wrong_nulls([document, *streamed]) == set()
 
 
 @pytest.mark.parametrize(
@@ -189,7 +196,7 @@ def test_an_unknown_model_is_refused_with_those_that_there_are(client, name):
 
 
 def test_the_package_raises_its_own_errors(site):
-    with package(site) as client:
+    with package_client(site) as client:
         with pytest.raises(openai.NotFoundError) as unknown:
             client.models.retrieve("gpt-4o")
         with pytest.raises(openai.BadRequestError) as wrong:
@@ -278,22 +285,24 @@ def test_errors_below_v1_have_the_shape_of_the_protocol(site, client):
 
 
 def test_nobody_who_is_not_signed_in_may_ask(site):
-    response = site.client.post("/v1/chat/completions", json=talk(QUESTION))
+    response = site.client.post("/v1/chat/completions", json=chat_request(QUESTION))
     assert (response.status_code, response.json()["error"]["code"]) == (401, "invalid_api_key")
     assert site.client.get("/v1/models").status_code == 401
 
 
 def test_a_key_without_the_scope_may_not_ask(site):
-    with site.program(ANNA, Scope.COURSES_READ) as program:
-        response = program.post("/v1/chat/completions", json=talk(QUESTION))
+    with site.key_client(ANNA, Scope.COURSES_READ) as program:
+        response = program.post("/v1/chat/completions", json=chat_request(QUESTION))
     assert (response.status_code, response.json()["error"]["code"]) == (403, "missing_scope")
 
 
 def test_a_page_asks_with_its_cookie_and_no_other_sites_page_does(site):
-    with site.browser(ANNA) as browser:
-        response = browser.post("/v1/chat/completions", json=talk(QUESTION))
+    with site.browser_client(ANNA) as browser:
+        response = browser.post("/v1/chat/completions", json=chat_request(QUESTION))
         foreign = browser.post(
-            "/v1/chat/completions", json=talk(QUESTION), headers={"Origin": "https://evil.example"}
+            "/v1/chat/completions",
+            json=chat_request(QUESTION),
+            headers={"Origin": "https://evil.example"},
         )
     assert response.status_code == 200
     assert (foreign.status_code, foreign.json()["error"]["code"]) == (403, "foreign_origin")
@@ -311,18 +320,18 @@ def test_pictures_are_refused_politely_where_nothing_sees_them(client):
 def test_pictures_go_to_the_model_that_sees_and_nothing_is_fetched(tmp_path):
     plan = make_plan("student", {}, {Format.PHOTO: Allowance(day=1)})
     settings = {"vision": ("chat", "stand-in-chat"), "plans": (plan,)}
-    with run_asking_site(tmp_path, **settings) as (site, provider), asker(site) as client:
+    with run_chat_api(tmp_path, **settings) as (site, provider), chat_client(site) as client:
         parts = [{"type": "image_url", "image_url": {"url": PICTURE}}]
-        asked = {"model": "merlin/algorithms", "messages": [user(parts)]}
-        response = client.post("/chat/completions", json=asked)
+        body = {"model": "merlin/algorithms", "messages": [user(parts)]}
+        response = client.post("/chat/completions", json=body)
         assert "image/png" in response.json()["choices"][0]["message"]["content"]
         assert provider.calls("chat.create")[-1].body["model"] == "stand-in-chat"
         assert site.database.sql("SELECT format, state FROM quota_use") == [("photo", "charged")]
-        spent = client.post("/chat/completions", json=asked)
+        spent = client.post("/chat/completions", json=body)
         assert spent.status_code == 429
         for url in ("https://example.com/a.png", "data:image/png;base64,###", "data:text/html,x"):
             parts[0]["image_url"]["url"] = url
-            assert client.post("/chat/completions", json=asked).status_code == 400
+            assert client.post("/chat/completions", json=body).status_code == 400
 
 
 def test_the_description_names_the_errors_of_the_protocol(site):
@@ -347,14 +356,20 @@ def test_a_new_model_that_is_tried_answers_its_share_and_what_it_does_is_counted
         site.database, "stand-in-chat", share, number=9 - int(share), dataset="algorithms"
     )
     try:
-        whole = ask(client, QUESTION)
-        assert whole.headers["merlin-standing"] == standing
+        response = ask(client, QUESTION)
+        assert response.headers["merlin-standing"] == standing
         build = "algorithms-8" if share else "algorithms-1"
-        assert whole.headers["merlin-build"] == build
-        assert whole.json()["merlin"]["note"] == ""
-        with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as told:
+        assert response.headers["merlin-build"] == build
+        assert response.json()["merlin"]["note"] == ""
+        with client.stream(
+            "POST", "/chat/completions", json=chat_request(QUESTION, stream=True)
+        ) as told:
             told.read()
-        failing = {"status": 503, "times": None, "only": {"model": whole.headers["merlin-model"]}}
+        failing = {
+            "status": 503,
+            "times": None,
+            "only": {"model": response.headers["merlin-model"]},
+        }
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, **failing))
         assert ask(client, QUESTION).status_code == 503
         assert count_answers(site.database) == ((2, 1, 0, 0) if share else (0, 0, 2, 1))

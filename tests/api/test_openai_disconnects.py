@@ -16,7 +16,14 @@ from merlin.api.app import create_app
 from merlin.api.openai_compat.chat import next_piece
 from merlin.billing.quota import Allowance, Format, Quotas
 from merlin.core.clock import utc_now
-from tests.api.chat_api import TWO_A_DAY, asker, raw_call, run_asking_site, talk, uses
+from tests.api.chat_api import (
+    TWO_A_DAY,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    run_chat_api,
+    send_raw_question,
+)
 from tests.api.running_api import ANNA
 from tests.support.http_servers import serve_app
 from tests.support.plan_config import make_plan
@@ -29,26 +36,26 @@ QUESTION = "Что такое граф?"
 MANY = make_plan("many", {}, {Format.TEXT: Allowance(day=1000)})
 
 
-def silent_until_left(listener, left, said=b""):
-    """Take one call, answer no more than `said`, and note when the caller has gone."""
+def silent_until_left(listener, has_left, response=b""):
+    """Accept one call, send only `response`, and set `has_left` when the caller disconnects."""
     connection, _ = listener.accept()
     with connection:
         connection.recv(65536)
-        connection.sendall(said)
+        connection.sendall(response)
         while connection.recv(65536):
             pass
-    left.set()
+    has_left.set()
 
 
 @contextmanager
-def provider_that_falls_silent(said=b""):
-    """Serve one call of a model's; yield settings of an api that asks there, and who has left."""
-    left = threading.Event()
+def provider_that_falls_silent(response=b""):
+    """Serve one model call; yield API settings with this provider, and the disconnect event."""
+    has_left = threading.Event()
     with socket.create_server(("127.0.0.1", 0)) as listener:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
-        thread = threading.Thread(target=silent_until_left, args=(listener, left, said))
+        thread = threading.Thread(target=silent_until_left, args=(listener, has_left, response))
         thread.start()
-        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, left
+        yield {"providers": (Provider("chat", url, "sk"),), "plans": (TWO_A_DAY,)}, has_left
         thread.join()
 
 
@@ -62,46 +69,46 @@ FIRST_WORD = (
 @pytest.mark.parametrize("stream", [False, True])
 def test_who_leaves_before_a_word_came_is_not_charged_and_frees_the_provider(tmp_path, stream):
     with (
-        provider_that_falls_silent() as (settings, left),
-        run_asking_site(tmp_path, **settings) as (site, _),
+        provider_that_falls_silent() as (settings, has_left),
+        run_chat_api(tmp_path, **settings) as (site, _),
     ):
-        with raw_call(site, talk(QUESTION, stream=stream)):
-            wait_until(lambda: uses(site) == {"reserved": 1})
-        wait_until(lambda: uses(site) == {"returned": 1})
-        assert left.wait(longest())
+        with send_raw_question(site, chat_request(QUESTION, stream=stream)):
+            wait_until(lambda: count_questions_by_state(site) == {"reserved": 1})
+        wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
+        assert has_left.wait(longest())
 
 
 @functional
 def test_who_leaves_in_the_middle_has_got_words_for_it_and_frees_the_provider(tmp_path):
     silent = provider_that_falls_silent(FIRST_WORD)
-    with silent as (settings, left), run_asking_site(tmp_path, **settings) as (site, _):
-        with raw_call(site, talk(QUESTION, stream=True)) as connection:
+    with silent as (settings, has_left), run_chat_api(tmp_path, **settings) as (site, _):
+        with send_raw_question(site, chat_request(QUESTION, stream=True)) as connection:
             wait_until(lambda: b"one" in connection.recv(65536))
-        wait_until(lambda: uses(site) == {"charged": 1})
-        assert left.wait(longest())
+        wait_until(lambda: count_questions_by_state(site) == {"charged": 1})
+        assert has_left.wait(longest())
 
 
 @functional
 def test_what_a_killed_api_left_reserved_is_given_back_after_ten_minutes(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         quotas, zone = Quotas(site.db, site.bot_id), utc_now().tzinfo
         for number in (1, 2):
             quotas.reserve(ANNA, number, Format.TEXT, TWO_A_DAY, zone)
         quotas.charge(2)
         now = utc_now()
         assert Quotas(site.db, site.bot_id).give_back_before(now - timedelta(minutes=10)) == 0
-        assert uses(site) == {"reserved": 1, "charged": 1}
+        assert count_questions_by_state(site) == {"reserved": 1, "charged": 1}
         assert Quotas(site.db, site.bot_id).give_back_before(now + timedelta(seconds=1)) == 1
-        assert uses(site) == {"returned": 1, "charged": 1}
+        assert count_questions_by_state(site) == {"returned": 1, "charged": 1}
 
 
 @functional
 def test_the_api_looks_for_abandoned_questions_by_itself(tmp_path):
     later = replace_clock(minutes=11)
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+    with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
         Quotas(site.db, site.bot_id).reserve(ANNA, 1, Format.TEXT, TWO_A_DAY, utc_now().tzinfo)
         with serve_app(create_app(replace(site.services, clock=later))):
-            wait_until(lambda: uses(site) == {"returned": 1})
+            wait_until(lambda: count_questions_by_state(site) == {"returned": 1})
 
 
 def replace_clock(**ahead):
@@ -110,44 +117,47 @@ def replace_clock(**ahead):
 
 @functional
 def test_many_questions_at_once_never_exceed_a_plan(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.behave(think_s=0.2)
 
         def ask(number):
-            body = talk(f"вопрос {number}", stream=number % 2 == 0)
+            body = chat_request(f"вопрос {number}", stream=number % 2 == 0)
             return client.post("/chat/completions", json=body).status_code
 
         with ThreadPoolExecutor(16) as pool:
             statuses = sorted(pool.map(ask, range(16)))
         assert statuses == [200, 200, *[429] * 14]
-        assert uses(site) == {"charged": 2}
+        assert count_questions_by_state(site) == {"charged": 2}
         assert len(provider.calls("chat.create")) == 2
 
 
 @pytest.mark.load
 def test_fifty_streams_at_once_block_nobody(tmp_path):
-    with run_asking_site(tmp_path, plans=(MANY,)) as (site, provider), asker(site) as client:
+    with run_chat_api(tmp_path, plans=(MANY,)) as (site, provider), chat_client(site) as client:
         provider.behave(fixed_answer="раз два три четыре", think_s=3600.0)
         key = client.headers["Authorization"]
         begun = threading.Barrier(51)
 
         def stream(number):
             begun.wait()
-            body = talk(f"вопрос {number}", stream=True)
+            body = chat_request(f"вопрос {number}", stream=True)
             headers = {"Authorization": key}
             address = f"{site.address}/v1/chat/completions"
             return httpx.post(address, json=body, headers=headers, timeout=longest()).text
 
         with ThreadPoolExecutor(50) as pool:
-            asked = [pool.submit(stream, number) for number in range(50)]
+            futures = [pool.submit(stream, number) for number in range(50)]
             begun.wait()
-            wait_until(lambda: uses(site).get("reserved", 0) >= 40)
+            wait_until(lambda: count_questions_by_state(site).get("reserved", 0) >= 40)
             assert site.client.get("/healthz").status_code == 200
-            assert "charged" not in uses(site)
+            assert "charged" not in count_questions_by_state(site)
             provider.behave(think_s=0.0)
-            told = [each.result() for each in asked]
-        assert all(each.endswith("data: [DONE]\n\n") for each in told)
-        assert uses(site) == {"charged": 50}
+            responses = [future.result() for future in futures]
+        assert all(future.endswith("data: [DONE]\n\n") for future in responses)
+        assert count_questions_by_state(site) == {"charged": 50}
 
 
 @unit
@@ -170,11 +180,13 @@ def test_pieces_hold_back_what_is_not_whole_yet(text, sent, piece, then):
 
 @functional
 def test_another_model_may_serve_while_an_answer_is_written(tmp_path):
-    with run_asking_site(tmp_path) as (site, provider), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, provider), chat_client(site) as client:
         provider.behave(fixed_answer="раз два три", piece_s=0.05)
-        with client.stream("POST", "/chat/completions", json=talk(QUESTION, stream=True)) as stream:
+        with client.stream(
+            "POST", "/chat/completions", json=chat_request(QUESTION, stream=True)
+        ) as stream:
             assert stream.headers["merlin-build"] == "algorithms-1"
             insert_live_model(site.database, "stand-in-chat", dataset="algorithms", number=2)
-            said = stream.read().decode()
-        assert '"build": "algorithms-1"' in said
-        assert said.endswith("data: [DONE]\n\n")
+            content = stream.read().decode()
+        assert '"build": "algorithms-1"' in content
+        assert content.endswith("data: [DONE]\n\n")

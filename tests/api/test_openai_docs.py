@@ -1,4 +1,4 @@
-"""The examples of the page on calling Merlin from a program run as printed."""
+"""The examples of the documentation page on the OpenAI-compatible API run as printed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import partial
 import pytest
 
 from merlin.account.api_keys import Scope
-from tests.api.chat_api import run_asking_site
+from tests.api.chat_api import run_chat_api
 from tests.api.running_api import ANNA
 from tests.support.markdown_pages import read_page
 
@@ -23,22 +23,22 @@ BLOCK = r"^```{kind}\n(.*?)^```$"
 
 @pytest.fixture(scope="module")
 def environment(tmp_path_factory):
-    """Yield what the page's examples are run with."""
+    """Yield the environment of the page's examples."""
     folder = tmp_path_factory.mktemp("openai")
-    with run_asking_site(folder, default_dataset="algorithms") as (site, _):
-        said = site.key(ANNA, Scope.CHAT_WRITE, Scope.ACCOUNT_READ)["Authorization"]
-        yield {"MERLIN": site.address, "MERLIN_KEY": said.removeprefix("Bearer ")}
+    with run_chat_api(folder, default_dataset="algorithms") as (site, _):
+        key = site.key_headers(ANNA, Scope.CHAT_WRITE, Scope.ACCOUNT_READ)["Authorization"]
+        yield {"MERLIN": site.address, "MERLIN_KEY": key.removeprefix("Bearer ")}
 
 
-def block(language, kind):
-    text = read_page("docs", language, "openai-api.md").text
-    (found,) = re.findall(BLOCK.format(kind=kind), text, re.MULTILINE | re.DOTALL)
-    return found
+def code_block(language, kind):
+    text = page("docs", language, "openai-api.md").text
+    (code,) = re.findall(BLOCK.format(kind=kind), text, re.MULTILINE | re.DOTALL)
+    return code
 
 
-def outputs(language, environment):
-    """Return what each command of the page writes."""
-    commands = block(language, "console").replace("\\\n", " ").splitlines()
+def run_commands(language, environment):
+    """Return the output of each command of the page."""
+    commands = code_block(language, "console").replace("\\\n", " ").splitlines()
     return [
         subprocess.run(
             ["bash", "-c", command.removeprefix("$ ")],
@@ -53,9 +53,9 @@ def outputs(language, environment):
 
 @pytest.mark.parametrize(("language", "graph"), [("en", "graph"), ("ru", "граф")])
 def test_the_commands_of_the_page_answer(environment, language, graph):
-    models, whole, streamed, usage = outputs(language, environment)
+    models, answer, streamed, usage = run_commands(language, environment)
     assert json.loads(models)["data"][0]["id"] == "merlin"
-    document = json.loads(whole)
+    document = json.loads(answer)
     assert graph in document["choices"][0]["message"]["content"]
     assert document["merlin"]["build"] == "algorithms-1"
     assert streamed.endswith("data: [DONE]\n\n")
@@ -66,11 +66,11 @@ def test_the_commands_of_the_page_answer(environment, language, graph):
 def test_the_program_of_the_page_runs(environment, language, graph, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    said = io.StringIO()
-    scope = {"print": partial(print, file=said)}
-    exec(compile(block(language, "python"), "openai-api.md", "exec"), scope)  # noqa: S102 - our own page
+    output = io.StringIO()
+    scope = {"print": partial(print, file=output)}
+    exec(compile(code_block(language, "python"), "openai-api.md", "exec"), scope)  # noqa: S102 - our own page
     scope["client"].close()
-    whole, learnt, streamed = said.getvalue().splitlines()
-    assert graph in whole
+    answer, learnt, streamed = output.getvalue().splitlines()
+    assert graph in answer
     assert learnt.endswith("algorithms-1")
-    assert streamed == whole
+    assert streamed == answer

@@ -1,4 +1,4 @@
-"""Model names at `/v1`, and the parameters that a question passes to the model."""
+"""Model names at `/v1`, and the sampling parameters passed to the model."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.support.config import make_config
 
 pytestmark = pytest.mark.unit
 
-# What a question wishes for is told by the configuration alone.
+# Only the configuration is needed to resolve a model name.
 CONTEXT = Context(
     config=make_config(
         providers=[{"name": name, "base_url": "http://test/v1"} for name in ("chat", "eyes")],
@@ -33,12 +33,12 @@ CONTEXT = Context(
 PICTURE = Message("user", "Что это?", images=(Image(b"1", "image/png"),))
 
 
-def question_of(*talk, dataset="algorithms", system=""):
+def chat_question(*talk, dataset="algorithms", system=""):
     return Question("merlin/algorithms", dataset, talk or (Message("user", "Граф?"),), system)
 
 
 @pytest.mark.parametrize(
-    ("name", "known"),
+    ("name", "expected"),
     [
         ("merlin", True),
         ("merlin/algorithms", True),
@@ -49,8 +49,8 @@ def question_of(*talk, dataset="algorithms", system=""):
         ("", False),
     ],
 )
-def test_models_are_listed_under_their_names(name, known):
-    assert is_known(name) is known
+def test_models_are_listed_under_their_names(name, expected):
+    assert is_known(name) is expected
 
 
 def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
@@ -60,18 +60,18 @@ def test_a_name_means_a_dataset_and_merlin_alone_the_default_one():
 
 
 def test_a_question_in_words_goes_to_what_serves():
-    wish = request_of_call(CONTEXT, question_of(), 0)
-    assert (wish.dataset, wish.chosen, wish.system) == ("algorithms", None, "")
-    assert wish.general == [("chat", None)]
+    request = request_of_call(CONTEXT, chat_question(), 0)
+    assert (request.dataset, request.chosen, request.system) == ("algorithms", None, "")
+    assert request.general == [("chat", None)]
 
 
 def test_a_system_text_of_ones_own_is_answered_by_the_assistant():
-    wish = request_of_call(CONTEXT, question_of(system="Отвечай стихами."), 0)
-    assert (wish.system, wish.assistant) == ("Отвечай стихами.", ("chat", "helper"))
+    request = request_of_call(CONTEXT, chat_question(system="Отвечай стихами."), 0)
+    assert (request.system, request.assistant) == ("Отвечай стихами.", ("chat", "helper"))
 
 
 def test_a_picture_anywhere_in_the_talk_goes_to_the_model_that_sees():
-    question = question_of(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
+    question = chat_question(PICTURE, Message("assistant", "Кот."), Message("user", "Какой?"))
     assert request_of_call(CONTEXT, question, 0).chosen == ("eyes", "sees")
     assert question.kind is Format.PHOTO
-    assert question_of().kind is Format.TEXT
+    assert chat_question().kind is Format.TEXT

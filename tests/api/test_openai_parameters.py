@@ -1,4 +1,4 @@
-"""What steers an answer (`temperature`, `stop` …): passed on, bounded, or refused by name."""
+"""Sampling parameters (`temperature`, `stop` …): passed on, limited, or refused by name."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ import json
 import pytest
 
 from merlin.core.i18n import text
-from tests.api.chat_api import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
+from tests.api.chat_api import (
+    TWO_A_DAY,
+    ask,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    package_client,
+    run_chat_api,
+)
 
 pytestmark = pytest.mark.functional
 
@@ -34,7 +42,7 @@ def client(openai_client):
 
 @pytest.fixture(scope="module")
 def sdk(openai_site):
-    with package(openai_site[0]) as client:
+    with package_client(openai_site[0]) as client:
         yield client
 
 
@@ -58,8 +66,8 @@ def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(clie
         metadata={"a": "b"},
     )
     assert response.status_code == 200
-    asked = provider.calls("chat.create")[-1].body
-    assert {name: asked[name] for name in asked if name not in PLAIN} == {
+    request = provider.calls("chat.create")[-1].body
+    assert {name: request[name] for name in request if name not in PLAIN} == {
         "temperature": 0.2,
         "top_p": 1,
         "presence_penalty": -1,
@@ -72,7 +80,7 @@ def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(clie
 
 @pytest.mark.parametrize("stream", [False, True])
 @pytest.mark.parametrize(
-    ("wish", "words", "reason"),
+    ("parameters", "expected", "reason"),
     [
         ({"max_tokens": 2}, "один", "length"),
         ({"stop": ["два", "три"]}, "один", "stop"),
@@ -80,17 +88,17 @@ def test_what_steers_the_writing_goes_to_the_provider_and_the_rest_does_not(clie
         ({}, "один два три", "stop"),
     ],
 )
-def test_an_answer_ends_where_it_was_wished(sdk, provider, wish, words, reason, stream):
+def test_an_answer_ends_where_it_was_wished(sdk, provider, parameters, expected, reason, stream):
     provider.behave(fixed_answer="один два три")
-    told = sdk.chat.completions.create(**talk(QUESTION, stream=stream, **wish))
+    completion = sdk.chat.completions.create(**chat_request(QUESTION, stream=stream, **parameters))
     if stream:
-        choices = [each.choices[0] for each in told]
-        said = "".join(choice.delta.content or "" for choice in choices)
+        choices = [chunk.choices[0] for chunk in completion]
+        text = "".join(choice.delta.content or "" for choice in choices)
         ended = choices[-1].finish_reason
     else:
-        said, ended = told.choices[0].message.content, told.choices[0].finish_reason
+        text, ended = completion.choices[0].message.content, completion.choices[0].finish_reason
     provider.behave(fixed_answer="")
-    assert (said, ended) == (words, reason)
+    assert (text, ended) == (expected, reason)
 
 
 @pytest.mark.parametrize("stream", [False, True])
@@ -108,8 +116,8 @@ def test_a_wish_that_the_model_does_not_take_is_refused_in_its_words(client, pro
 def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
     before = len(provider.calls("chat.create"))
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"a": ["@"]}}}
-    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', value)
-    response = client.post("/chat/completions", content=asked)
+    body = json.dumps({**chat_request(QUESTION), "response_format": shape}).replace('"@"', value)
+    response = client.post("/chat/completions", content=body)
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, "response_format.json_schema")
     assert len(provider.calls("chat.create")) == before
@@ -119,8 +127,8 @@ def test_what_is_no_json_never_reaches_the_provider(client, provider, value):
 @pytest.mark.parametrize("field", NOT_HERE)
 def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
     value, why = NOT_HERE[field]
-    asked = talk(QUESTION, **{field: value})
-    response = client.post("/chat/completions", json=asked, headers={"Accept-Language": language})
+    body = chat_request(QUESTION, **{field: value})
+    response = client.post("/chat/completions", json=body, headers={"Accept-Language": language})
     error = response.json()["error"]
     assert (response.status_code, error["param"]) == (400, field)
     assert error["code"] == "unsupported_parameter"
@@ -128,42 +136,45 @@ def test_what_nothing_here_can_do_is_refused_by_name(client, field, language):
 
 
 def test_silence_that_was_wished_is_charged_as_an_answer(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.behave(fixed_answer="один два")
         assert ask(client, QUESTION, stop=["один"]).status_code == 200
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
         refused = ask(client, QUESTION, response_format={"type": "json_object"})
         assert refused.status_code == 400
-        assert uses(site) == {"charged": 1, "returned": 1}
+        assert count_questions_by_state(site) == {"charged": 1, "returned": 1}
         rows = site.database.sql("SELECT COUNT(*) FROM notice")
         assert rows == [(0,)]
 
 
 @pytest.mark.parametrize(
-    ("part", "words"),
+    ("part", "error_text"),
     [
         ({"type": "input_audio"}, "'text', 'image_url'"),
         ({"text": "x"}, "Не указано поле 'type'"),
     ],
 )
-def test_a_part_of_another_kind_is_told_what_there_is(client, part, words):
+def test_a_part_of_another_kind_is_told_what_there_is(client, part, error_text):
     message = {"role": "user", "content": [part]}
     error = client.post("/chat/completions", json={"model": "merlin", "messages": [message]}).json()
     assert error["error"]["param"] == "messages[0].content[0]"
-    assert words in error["error"]["message"]
+    assert error_text in error["error"]["message"]
 
 
 def test_choices_are_listed_without_a_foreign_word(client):
-    asked = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
-    error = client.post("/chat/completions", json=asked).json()["error"]
+    body = {"model": "merlin", "messages": [{"role": "tool", "content": "x"}]}
+    error = client.post("/chat/completions", json=body).json()["error"]
     assert "'system', 'developer', 'user', 'assistant'" in error["message"]
 
 
 def test_a_shape_without_an_end_is_called_what_it_is(client):
     deep = '{"a":' * 900 + "1" + "}" * 900
     shape = {"type": "json_schema", "json_schema": {"name": "x", "schema": "@"}}
-    asked = json.dumps({**talk(QUESTION), "response_format": shape}).replace('"@"', deep)
-    response = client.post("/chat/completions", content=asked)
+    body = json.dumps({**chat_request(QUESTION), "response_format": shape}).replace('"@"', deep)
+    response = client.post("/chat/completions", content=body)
     assert response.status_code == 400
     assert "слишком глубоко" in response.json()["error"]["message"]
 

@@ -10,7 +10,15 @@ import pytest
 from merlin.account.users import Users
 from merlin.billing.quota import Allowance, Format
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import TWO_A_DAY, ask, asker, package, run_asking_site, talk, uses
+from tests.api.chat_api import (
+    TWO_A_DAY,
+    ask,
+    chat_client,
+    chat_request,
+    count_questions_by_state,
+    package_client,
+    run_chat_api,
+)
 from tests.api.running_api import ANNA, BORIS, VERA
 from tests.support.plan_config import make_plan
 from tests.support.serving_models import insert_live_model
@@ -22,13 +30,13 @@ PICTURE = "data:image/png;base64," + base64.b64encode(b"\x89PNG but small").deco
 
 
 def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
-        with asker(site) as client:
+    with run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, _):
+        with chat_client(site) as client:
             assert ask(client, QUESTION).status_code == 200
             assert ask(client, QUESTION, stream=True).text.endswith("data: [DONE]\n\n")
             response = ask(client, QUESTION)
             english = client.post(
-                "/chat/completions", json=talk(QUESTION), headers={"Accept-Language": "en"}
+                "/chat/completions", json=chat_request(QUESTION), headers={"Accept-Language": "en"}
             )
         error = response.json()["error"]
         assert (response.status_code, error["code"]) == (429, "insufficient_quota")
@@ -37,17 +45,17 @@ def test_a_plan_is_charged_once_a_question_and_then_says_when_it_resets(tmp_path
         assert "Questions for today are used up" in english.json()["error"]["message"]
         assert 0 < int(response.headers["retry-after"]) <= 24 * 3600
         assert response.headers["x-should-retry"] == "false"
-        assert uses(site) == {"charged": 2}
-        with package(site) as client, pytest.raises(openai.RateLimitError):
-            client.chat.completions.create(**talk(QUESTION))
-        site.person(BORIS)
-        with asker(site, BORIS) as other:
+        assert count_questions_by_state(site) == {"charged": 2}
+        with package_client(site) as client, pytest.raises(openai.RateLimitError):
+            client.chat.completions.create(**chat_request(QUESTION))
+        site.add_user(BORIS)
+        with chat_client(site, BORIS) as other:
             assert ask(other, QUESTION).status_code == 200
 
 
 def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
     plan = make_plan("none", {}, {Format.TEXT: Allowance(day=0)})
-    with run_asking_site(tmp_path, plans=(plan,)) as (_site, _), asker(_site) as client:
+    with run_chat_api(tmp_path, plans=(plan,)) as (_site, _), chat_client(_site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (
             429,
@@ -58,31 +66,37 @@ def test_a_format_that_the_plan_does_not_have_is_closed(tmp_path):
 
 def test_a_talk_beyond_the_plans_window_is_refused_before_it_counts(tmp_path):
     plan = make_plan("short", {}, {Format.TEXT: Allowance(day=5)}, window=100)
-    with run_asking_site(tmp_path, plans=(plan,)) as (site, _), asker(site) as client:
-        told = ask(client, "слово " * 200)
-        assert told.json()["error"]["code"] == "context_length_exceeded"
-        assert uses(site) == {}
+    with run_chat_api(tmp_path, plans=(plan,)) as (site, _), chat_client(site) as client:
+        response = ask(client, "слово " * 200)
+        assert response.json()["error"]["code"] == "context_length_exceeded"
+        assert count_questions_by_state(site) == {}
 
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_a_failure_is_given_back_and_told_with_its_status(tmp_path, stream):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, times=None, status=503))
         response = ask(client, QUESTION, stream=stream)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "model_busy")
         assert response.json()["error"]["type"] == "server_error"
         assert response.headers["retry-after"] == "5"
-        assert uses(site) == {"returned": 1}
+        assert count_questions_by_state(site) == {"returned": 1}
 
 
 def test_nobody_to_ask_is_told_so(tmp_path):
-    with run_asking_site(tmp_path, providers=()) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path, providers=()) as (site, _), chat_client(site) as client:
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (503, "no_model")
 
 
 def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
-    with run_asking_site(tmp_path, plans=(TWO_A_DAY,)) as (site, provider), asker(site) as client:
+    with (
+        run_chat_api(tmp_path, plans=(TWO_A_DAY,)) as (site, provider),
+        chat_client(site) as client,
+    ):
         provider.faults.add(Fault("chat.create", FaultKind.CUT))
         provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
         body = ask(client, QUESTION).json()
@@ -90,28 +104,28 @@ def test_an_answer_that_breaks_off_is_told_as_far_as_it_came(tmp_path):
         assert body["choices"][0]["finish_reason"] == "length"
         assert body["merlin"]["ending"] == "cut"
         assert "оборвался" in body["merlin"]["note"]
-        assert uses(site) == {"charged": 1}
+        assert count_questions_by_state(site) == {"charged": 1}
 
 
 def test_admins_hear_once_of_a_model_that_is_gone(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "ft:deleted", dataset="algorithms", number=2)
-        told = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
-        assert [merlin["standing"] for merlin in told] == ["earlier", "earlier"]
+        extensions = [ask(client, QUESTION).json()["merlin"] for _ in range(2)]
+        assert [merlin["standing"] for merlin in extensions] == ["earlier", "earlier"]
         rows = site.database.sql("SELECT kind, by_whom FROM request")
         assert rows == [("census", "api:openai")]
 
 
 def test_names_of_datasets_in_any_script_fit_into_headers(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         insert_live_model(site.database, "stand-in-chat", dataset="нейро")
-        told = ask(client, QUESTION, model="merlin/нейро")
-        assert told.json()["system_fingerprint"] == "нейро-1"
-        assert told.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"
+        response = ask(client, QUESTION, model="merlin/нейро")
+        assert response.json()["system_fingerprint"] == "нейро-1"
+        assert response.headers["merlin-build"] == "%D0%BD%D0%B5%D0%B9%D1%80%D0%BE-1"
 
 
 def test_somebody_who_is_blocked_may_not_ask(tmp_path):
-    with run_asking_site(tmp_path) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
         Users(site.db).block(ANNA, f"user:{VERA}")
         response = ask(client, QUESTION)
         assert (response.status_code, response.json()["error"]["code"]) == (403, "blocked")

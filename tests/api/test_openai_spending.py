@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from merlin.config.settings import AnswerBudget
-from tests.api.chat_api import MODEL, TWO_A_DAY, ask, asker, run_asking_site, uses
+from tests.api.chat_api import (
+    MODEL,
+    TWO_A_DAY,
+    ask,
+    chat_client,
+    count_questions_by_state,
+    run_chat_api,
+)
 from tests.api.running_api import BORIS
 from tests.support.config import make_priced_config
 
@@ -18,8 +25,8 @@ DEAR = make_priced_config(MODEL, input=1, output=1)
 def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path, plans):
     caps = AnswerBudget(per_person_per_day=1e-6)
     with (
-        run_asking_site(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
-        asker(site) as client,
+        run_chat_api(tmp_path, plans=plans, caps=caps, config=DEAR) as (site, _),
+        chat_client(site) as client,
     ):
         assert ask(client, "Что такое граф?").status_code == 200
         refused = ask(client, "А что такое дерево?")
@@ -27,9 +34,9 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
         assert (refused.status_code, error["code"]) == (429, "insufficient_quota")
         assert "Вы исчерпали дневной лимит ответов. Снова можно после" in error["message"]
         assert 0 < int(refused.headers["retry-after"]) <= 24 * 3600
-        assert uses(site) == ({"charged": 1} if plans else {})
-        site.person(BORIS)
-        with asker(site, BORIS) as other:
+        assert count_questions_by_state(site) == ({"charged": 1} if plans else {})
+        site.add_user(BORIS)
+        with chat_client(site, BORIS) as other:
             assert ask(other, "Что такое граф?").status_code == 200
         rows = site.database.sql("SELECT key FROM notice WHERE to_whom = 'admins'")
         assert rows == [("notice-answers-person",)]
@@ -37,10 +44,10 @@ def test_who_costs_too_much_is_told_until_when_and_others_are_answered(tmp_path,
 
 def test_a_spent_day_is_over_for_everybody(tmp_path):
     caps = AnswerBudget(per_day=1e-6)
-    with run_asking_site(tmp_path, caps=caps, config=DEAR) as (site, _), asker(site) as client:
+    with run_chat_api(tmp_path, caps=caps, config=DEAR) as (site, _), chat_client(site) as client:
         assert ask(client, "Что такое граф?", stream=True).status_code == 200
-        site.person(BORIS)
-        with asker(site, BORIS) as other:
+        site.add_user(BORIS)
+        with chat_client(site, BORIS) as other:
             refused = ask(other, "Что такое граф?", stream=True)
         assert refused.status_code == 429
         assert (

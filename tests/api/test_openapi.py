@@ -1,4 +1,4 @@
-"""The description of the api: whole, and true to the standard."""
+"""The API description: complete, and valid OpenAPI."""
 
 from __future__ import annotations
 
@@ -21,32 +21,32 @@ OPERATIONS = [
     for path, verbs in TOLD["paths"].items()
     for verb, operation in verbs.items()
 ]
-# What may be called without saying who one is; everything else is asked for a key or a browser.
+# Operations without authentication; all others need a key or a session.
 PUBLIC = {"courses", "plans", "sign-in", "process", "hooks"}
 
 
-def refs(node):
-    """Yield each reference within a description."""
+def iterate_references(node):
+    """Yield each $ref within a description."""
     if isinstance(node, dict):
         if isinstance(node.get("$ref"), str):
             yield node["$ref"]
         for value in node.values():
-            yield from refs(value)
+            yield from iterate_references(value)
     elif isinstance(node, list):
         for value in node:
-            yield from refs(value)
+            yield from iterate_references(value)
 
 
-def at(pointer):
-    found = TOLD
+def resolve_pointer(pointer):
+    node = TOLD
     for name in pointer.removeprefix("#/").split("/"):
-        found = found[name]
-    return found
+        node = node[name]
+    return node
 
 
-def answer_of(operation, status):
+def response_schema(operation, status):
     document = operation["responses"][status]
-    return at(document["$ref"]) if "$ref" in document else document
+    return resolve_pointer(document["$ref"]) if "$ref" in document else document
 
 
 def test_description_says_what_it_is_of():
@@ -58,12 +58,12 @@ def test_description_says_what_it_is_of():
 
 
 def test_every_reference_leads_somewhere_and_nothing_lies_unused():
-    used = set(refs(TOLD))
+    used = set(iterate_references(TOLD))
     for pointer in used:
-        assert at(pointer)
+        assert resolve_pointer(pointer)
     parts = ("schemas", "responses", "headers")
-    kept = {f"#/components/{part}/{name}" for part in parts for name in TOLD["components"][part]}
-    assert used == kept
+    defined = {f"#/components/{part}/{name}" for part in parts for name in TOLD["components"][part]}
+    assert used == defined
     assert set(TOLD["components"]["headers"]) == set(DESCRIBED_HEADERS)
 
 
@@ -72,24 +72,24 @@ def test_schema_is_one_of_json_schema_2020_12():
         jsonschema_rs.meta.validate(
             {
                 "$schema": "https://json-schema.org/draft/2020-12/schema",
-                **at(f"#/components/schemas/{name}"),
+                **resolve_pointer(f"#/components/schemas/{name}"),
             }
         )
 
 
-def keys_of(node):
-    """Yield each key within a description."""
+def iterate_keys(node):
+    """Yield each key within a description, nested ones too."""
     children = node.values() if isinstance(node, dict) else node
     yield from node if isinstance(node, dict) else ()
     for child in children:
         if isinstance(child, dict | list):
-            yield from keys_of(child)
+            yield from iterate_keys(child)
 
 
 def test_bounds_have_the_names_of_json_schema():
-    """Pydantic tells those that it cannot place in its own words, which nobody else knows."""
-    assert {"maximum", "minimum", "maxLength"} <= set(keys_of(TOLD))
-    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(keys_of(TOLD))
+    """Pydantic writes constraints that it cannot place under its own, non-standard keys."""
+    assert {"maximum", "minimum", "maxLength"} <= set(iterate_keys(TOLD))
+    assert not {"ge", "le", "gt", "lt", "min_length", "max_length"} & set(iterate_keys(TOLD))
 
 
 def test_operation_has_its_words_and_its_topic():
@@ -105,11 +105,11 @@ def test_operation_has_its_words_and_its_topic():
 def test_operation_declares_the_parts_of_its_path():
     for path, _, operation in OPERATIONS:
         named = set(re.findall(r"{(\w+)}", path))
-        told = [
+        parameters = [
             parameter for parameter in operation.get("parameters", []) if parameter["in"] == "path"
         ]
-        assert {parameter["name"] for parameter in told} == named
-        assert all(parameter["required"] for parameter in told)
+        assert {parameter["name"] for parameter in parameters} == named
+        assert all(parameter["required"] for parameter in parameters)
         keys = [
             (parameter["in"], parameter["name"]) for parameter in operation.get("parameters", [])
         ]
@@ -125,7 +125,7 @@ def test_operation_says_who_may_call_it():
         if operation["tags"][0] not in PUBLIC:
             assert not is_for_all
         scopes = {scope for choice in security for scope in choice.get("key", [])}
-        assert scopes <= {each.value for each in Scope}
+        assert scopes <= {scope.value for scope in Scope}
         for scope in scopes:
             assert f"`{scope}`" in operation["description"]
 
@@ -143,13 +143,13 @@ def test_operation_names_the_refusals_that_any_call_can_meet():
 
 def test_every_refusal_of_an_operation_has_the_one_shape():
     for path, _, operation in OPERATIONS:
-        wanted = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
+        schema_name = "ErrorAnswer" if path.startswith("/v1/") else "Problem"
         media_type = "application/json" if path.startswith("/v1/") else "application/problem+json"
         for status in operation["responses"]:
-            document = answer_of(operation, status)
+            document = response_schema(operation, status)
             if int(status) >= 400 and path != "/readyz":
                 assert document["content"] == {
-                    media_type: {"schema": {"$ref": f"#/components/schemas/{wanted}"}}
+                    media_type: {"schema": {"$ref": f"#/components/schemas/{schema_name}"}}
                 }
                 assert "X-Request-Id" in document["headers"]
                 assert ("Retry-After" in document["headers"]) == (status in ("429", "503"))
@@ -161,18 +161,18 @@ def test_topics_come_in_the_order_in_which_they_are_told():
 
 
 def test_collection_has_each_call_once_in_the_folder_of_its_topic():
-    kept = collection(TOLD)
-    found = {
+    stored = collection(TOLD)
+    folders = {
         (call["request"]["method"], call["name"], folder["name"])
-        for folder in kept["item"]
+        for folder in stored["item"]
         for call in folder["item"]
     }
-    assert found == {
+    assert folders == {
         (verb.upper(), operation["summary"], operation["tags"][0])
         for _, verb, operation in OPERATIONS
     }
-    assert kept["info"]["schema"].endswith("/v2.1.0/collection.json")
-    assert [folder["name"] for folder in kept["item"]] == list(TOPICS)
+    assert stored["info"]["schema"].endswith("/v2.1.0/collection.json")
+    assert [folder["name"] for folder in stored["item"]] == list(TOPICS)
 
 
 def test_calls_that_happen_once_say_by_which_header():

@@ -13,9 +13,9 @@ from merlin.config import load
 from merlin.config.settings import OpenIdConfig
 from merlin.core.errors import ConfigError
 from merlin.providers.openid import MAX_RESPONSE_BYTES, Issuer
-from tests.api.openid_issuer import CLIENT, SECRET, TWO, StandInIssuer
-from tests.api.running_api import ANNA, BORIS, NOT_LIMITED, running
-from tests.api.sign_in_data import page
+from tests.api.openid_issuer import CLIENT, SECOND_KEY, SECRET, StandInIssuer
+from tests.api.running_api import ANNA, BORIS, NOT_LIMITED, run_api
+from tests.api.sign_in_data import signed_out_browser
 from tests.support.http_servers import serve_http
 
 pytestmark = pytest.mark.functional
@@ -25,19 +25,19 @@ PUBLIC = "https://merlin.example.com"
 
 @pytest.fixture
 def issuer():
-    with serve_http(StandInIssuer()) as made:
-        yield made
+    with serve_http(StandInIssuer()) as server:
+        yield server
 
 
 @pytest.fixture
 def site(tmp_path, issuer):
     openid = Issuer(OpenIdConfig(client_id=CLIENT, issuer=issuer.url), SECRET)
     where = NOT_LIMITED.model_copy(update={"public_url": PUBLIC})
-    with running(tmp_path, openid=openid, listening=where) as site:
+    with run_api(tmp_path, openid=openid, listening=where) as site:
         yield site
 
 
-def set_out(browser):
+def start_sign_in(browser):
     answer = browser.get("/api/auth/openid")
     assert answer.status_code == 303, answer.text
     return answer.headers["location"]
@@ -47,20 +47,20 @@ def come_back(browser, code, state):
     return browser.get("/api/auth/openid/callback", params={"code": code, "state": state})
 
 
-def arrived(site, issuer, user_id=ANNA):
-    """Go there and back; return the answer and the browser's cookies."""
-    with page(site) as browser:
-        answer = come_back(browser, *issuer.allow(set_out(browser), user_id))
+def sign_in(site, issuer, user_id=ANNA):
+    """Sign in through the issuer; return the response and the browser's cookies."""
+    with signed_out_browser(site) as browser:
+        answer = come_back(browser, *issuer.allow(start_sign_in(browser), user_id))
         return answer, dict(browser.cookies)
 
 
 def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
-    with page(site) as browser:
-        address = set_out(browser)
-        asked = dict(parse_qsl(urlsplit(address).query))
+    with signed_out_browser(site) as browser:
+        address = start_sign_in(browser)
+        query = dict(parse_qsl(urlsplit(address).query))
         assert address.startswith(f"{issuer.url}/auth?")
-        assert asked["redirect_uri"] == f"{PUBLIC}/api/auth/openid/callback"
-        assert (asked["response_type"], asked["code_challenge_method"]) == ("code", "S256")
+        assert query["redirect_uri"] == f"{PUBLIC}/api/auth/openid/callback"
+        assert (query["response_type"], query["code_challenge_method"]) == ("code", "S256")
         answer = come_back(browser, *issuer.allow(address))
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         body = browser.get("/api/user").json()
@@ -68,7 +68,7 @@ def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
 
 
 @pytest.mark.parametrize(
-    ("asked", "back"),
+    ("next_path", "expected"),
     [
         ("/plans/checkout?plan=student&buy=1", "/plans/checkout?plan=student&buy=1"),
         ("/courses/граф", "/courses/%D0%B3%D1%80%D0%B0%D1%84"),
@@ -82,23 +82,23 @@ def test_somebody_goes_out_comes_back_and_is_signed_in(site, issuer):
     ],
 )
 def test_who_comes_back_goes_on_where_they_were_and_never_to_another_site(
-    site, issuer, asked, back
+    site, issuer, next_path, expected
 ):
-    with page(site) as browser:
-        address = browser.get("/api/auth/openid", params={"next": asked}).headers["location"]
+    with signed_out_browser(site) as browser:
+        address = browser.get("/api/auth/openid", params={"next": next_path}).headers["location"]
         assert "next" not in dict(parse_qsl(urlsplit(address).query))
         answer = come_back(browser, *issuer.allow(address))
-    assert (answer.status_code, answer.headers["location"]) == (303, back)
+    assert (answer.status_code, answer.headers["location"]) == (303, expected)
     assert "merlin" in answer.cookies
 
 
 def test_a_cookie_that_somebody_changed_leads_to_no_other_site(site, issuer):
-    with page(site) as browser:
-        address = set_out(browser)
+    with signed_out_browser(site) as browser:
+        address = start_sign_in(browser)
         (name,) = (cookie for cookie in browser.cookies if "openid" in cookie)
-        kept = browser.cookies[name].rpartition(".")[0]
+        content = browser.cookies[name].rpartition(".")[0]
         for written in ("Ly9ldmlsLmV4YW1wbGU=", "%%%", "gICA", "aHR0cHM6Ly9ldmlsLmV4YW1wbGU="):
-            changed = replace_cookie(browser, name, f"{kept}.{written}")
+            changed = replace_cookie(browser, name, f"{content}.{written}")
             answer = come_back(changed, *issuer.allow(address))
             assert (answer.status_code, answer.headers["location"]) == (303, "/")
 
@@ -111,30 +111,30 @@ def replace_cookie(browser, name, value):
 
 def test_a_person_who_was_not_let_in_is_told_so_where_they_can_try_again(site, issuer):
     person = {"Accept": "text/html"}
-    with page(site) as browser:
+    with signed_out_browser(site) as browser:
         browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
-        sent = {"error": "access_denied", "state": "x"}
-        answer = browser.get("/api/auth/openid/callback", params=sent, headers=person)
+        fields = {"error": "access_denied", "state": "x"}
+        answer = browser.get("/api/auth/openid/callback", params=fields, headers=person)
         assert answer.status_code == 303
-        place = answer.headers["location"]
-        assert place == "/sign-in?next=%2F&refused=openid"
-        for language, words in (("ru", "Telegram не подтвердил"), ("en", "did not confirm")):
-            response = browser.get(place, headers={**person, "Accept-Language": language})
-            assert words in response.text
+        address = answer.headers["location"]
+        assert address == "/sign-in?next=%2F&refused=openid"
+        for language, part in (("ru", "Telegram не подтвердил"), ("en", "did not confirm")):
+            response = browser.get(address, headers={**person, "Accept-Language": language})
+            assert part in response.text
         issuer.claims = {"nonce": "another"}
-        address = browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
-        code, state = issuer.allow(address.headers["location"])
-        sent = {"code": code, "state": state}
-        answer = browser.get("/api/auth/openid/callback", params=sent, headers=person)
+        redirect = browser.get("/api/auth/openid", params={"next": "/plans?a=1&b=2"})
+        code, state = issuer.allow(redirect.headers["location"])
+        fields = {"code": code, "state": state}
+        answer = browser.get("/api/auth/openid/callback", params=fields, headers=person)
         assert answer.headers["location"] == "/sign-in?next=%2Fplans%3Fa%3D1%26b%3D2&refused=openid"
         response = browser.get(answer.headers["location"], headers=person)
         assert "/api/auth/openid?next=/plans%3Fa%3D1%26b%3D2" in response.text
 
 
 def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
-    with page(site) as browser, page(site) as victim:
-        code, state = issuer.allow(set_out(browser), BORIS)
-        set_out(victim)
+    with signed_out_browser(site) as browser, signed_out_browser(site) as victim:
+        code, state = issuer.allow(start_sign_in(browser), BORIS)
+        start_sign_in(victim)
         answer = come_back(victim, code, state)
         assert answer.status_code == 401
         assert "merlin" not in victim.cookies
@@ -142,10 +142,10 @@ def test_a_code_counts_for_the_browser_that_set_out_alone(site, issuer):
         assert come_back(browser, code, state).status_code == 401
 
 
-@pytest.mark.parametrize("sent", [{}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "ё"}])
-def test_who_comes_without_setting_out_is_nobody(site, sent):
-    with page(site) as browser:
-        assert browser.get("/api/auth/openid/callback", params=sent).status_code == 401
+@pytest.mark.parametrize("query", [{}, {"code": "x"}, {"state": "x"}, {"code": "x", "state": "ё"}])
+def test_who_comes_without_setting_out_is_nobody(site, query):
+    with signed_out_browser(site) as browser:
+        assert browser.get("/api/auth/openid/callback", params=query).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -167,44 +167,44 @@ def test_who_comes_without_setting_out_is_nobody(site, sent):
 )
 def test_what_the_issuer_does_not_vouch_for_lets_nobody_in(site, issuer, claims):
     issuer.claims = claims
-    answer, cookies = arrived(site, issuer)
+    answer, cookies = sign_in(site, issuer)
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:openid"
     assert "merlin" not in cookies
 
 
 def test_a_token_signed_by_another_key_lets_nobody_in(site, issuer):
-    issuer.published = {"one": TWO}
-    assert arrived(site, issuer)[0].status_code == 401
+    issuer.published = {"one": SECOND_KEY}
+    assert sign_in(site, issuer)[0].status_code == 401
 
 
 def test_tokens_without_a_signature_let_nobody_in(site, issuer):
-    def unsigned(sent, _authorization):
+    def unsigned(_form, _authorization):
         claims = {"iss": issuer.url, "aud": CLIENT, "id": ANNA, "iat": 1, "exp": 9**12}
         return {"id_token": jwt.encode(claims, None, "none", {"kid": "one"})}
 
-    issuer.token = unsigned
-    assert arrived(site, issuer)[0].status_code == 401
+    issuer.exchange_code = unsigned
+    assert sign_in(site, issuer)[0].status_code == 401
 
 
 def test_keys_are_not_asked_for_at_every_call(site, issuer):
-    assert arrived(site, issuer)[0].status_code == 303
+    assert sign_in(site, issuer)[0].status_code == 303
     issuer.signs_by = "two"
     for _ in range(3):
-        assert arrived(site, issuer)[0].status_code == 401
-    assert issuer.asked.count("/jwks") == 1
-    assert issuer.asked.count("/.well-known/openid-configuration") == 1
+        assert sign_in(site, issuer)[0].status_code == 401
+    assert issuer.requested_paths.count("/jwks") == 1
+    assert issuer.requested_paths.count("/.well-known/openid-configuration") == 1
 
 
 def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
-    said = OpenIdConfig(client_id=CLIENT, issuer=issuer.url)
-    openid = Issuer(said, SECRET, again_s=0)
-    with running(tmp_path, openid=openid) as site:
-        assert arrived(site, issuer)[0].status_code == 303
-        issuer.keys["two"], issuer.signs_by = TWO, "two"
-        assert arrived(site, issuer)[0].status_code == 303
-        assert arrived(site, issuer)[0].status_code == 303
-    assert issuer.asked.count("/jwks") == 2
+    config = OpenIdConfig(client_id=CLIENT, issuer=issuer.url)
+    openid = Issuer(config, SECRET, again_s=0)
+    with run_api(tmp_path, openid=openid) as site:
+        assert sign_in(site, issuer)[0].status_code == 303
+        issuer.keys["two"], issuer.signs_by = SECOND_KEY, "two"
+        assert sign_in(site, issuer)[0].status_code == 303
+        assert sign_in(site, issuer)[0].status_code == 303
+    assert issuer.requested_paths.count("/jwks") == 2
 
 
 @pytest.mark.parametrize(
@@ -217,22 +217,22 @@ def test_a_new_key_of_the_issuer_is_learnt(tmp_path, issuer):
     ],
 )
 def test_no_browser_is_sent_to_another_host(site, issuer, described):
-    issuer.described = described
-    with page(site) as browser:
+    issuer.discovery = described
+    with signed_out_browser(site) as browser:
         answer = browser.get("/api/auth/openid")
     assert answer.status_code == 401
     assert "location" not in answer.headers
 
 
 def test_an_issuer_that_is_silent_is_told_as_a_problem(site, issuer):
-    issuer.describe = {}.get
-    with page(site) as browser:
+    issuer.document_at = {}.get
+    with signed_out_browser(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 401
 
 
 def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer):
     issuer.is_slow = True
-    answer, cookies = arrived(site, issuer)
+    answer, cookies = sign_in(site, issuer)
     assert (answer.status_code, answer.headers["location"]) == (303, "/")
     assert "merlin" in cookies
 
@@ -249,19 +249,19 @@ def test_an_answer_of_the_issuer_that_comes_in_pieces_is_read_whole(site, issuer
 )
 def test_an_answer_of_the_issuer_that_cannot_be_read_is_told_as_a_problem(site, issuer, raw):
     issuer.raw = raw
-    with page(site) as browser:
+    with signed_out_browser(site) as browser:
         answer = browser.get("/api/auth/openid")
     assert answer.status_code == 401
     assert answer.json()["type"] == "urn:merlin:problem:openid"
 
 
 def test_somebody_who_is_blocked_does_not_come_in(site, issuer):
-    Users(site.db).block(site.person(ANNA), "cli:vera")
-    assert arrived(site, issuer)[0].status_code == 403
+    Users(site.db).block(site.add_user(ANNA), "cli:vera")
+    assert sign_in(site, issuer)[0].status_code == 403
 
 
 def test_without_an_issuer_there_is_no_such_way(tmp_path):
-    with running(tmp_path) as site, page(site) as browser:
+    with run_api(tmp_path) as site, signed_out_browser(site) as browser:
         assert browser.get("/api/auth/openid").status_code == 404
         assert browser.get("/api/auth/openid/callback").status_code == 404
 

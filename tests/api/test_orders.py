@@ -1,4 +1,4 @@
-"""Orders over the api: placed, paid at a stand-in for YooKassa, given up; to each their own."""
+"""Orders over the API: placed, paid at a YooKassa stand-in, cancelled; hidden from others."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.api.payment_api import PUBLIC_URL
 pytestmark = pytest.mark.functional
 
 
-def problem(answer):
+def problem_code(answer):
     return answer.status_code, answer.json()["type"].removeprefix("urn:merlin:problem:")
 
 
@@ -24,14 +24,14 @@ def test_an_order_is_paid_on_its_page_and_granted_once(shop):
     assert (order["state"], order["amount"]["value"], order["days"]) == ("created", "299.00", 30)
     page = anna.pay(order["id"]).json()
     assert page["pay_url"].startswith("http://127.0.0.1")
-    document = shop.till.calls("payments.create")[-1].body
+    document = shop.yookassa.calls("payments.create")[-1].body
     assert document["confirmation"]["return_url"] == f"{PUBLIC_URL}/orders/{order['id']}"
-    shop.till.choose(order["id"], "paid")
-    shop.until(order["id"], "paid")
-    assert shop.grants(order["id"]) == 1
+    shop.yookassa.choose(order["id"], "paid")
+    shop.wait_for_state(order["id"], "paid")
+    assert shop.count_grants(order["id"]) == 1
     assert [term.plan for term in anna.terms] == ["plus"]
-    assert anna.told == ["notice-paid"]
-    assert shop.faults() == []
+    assert anna.notice_keys == ["notice-paid"]
+    assert shop.ledger_faults() == []
     usage = anna.http.get("/api/user/usage").json()
     assert usage["plan"] == "plus"
     assert [(term["plan"], term["source"]) for term in usage["terms"]] == [("plus", "grant")]
@@ -42,31 +42,34 @@ def test_a_double_tap_on_buy_is_one_order_and_one_payment(shop):
     first, second = anna.order(), anna.order()
     assert first == second
     with ThreadPoolExecutor(8) as pool:
-        told = list(pool.map(lambda _: anna.pay(first), range(8)))
-    assert {each.status_code for each in told} == {200}
-    assert len({each.json()["pay_url"] for each in told}) == 1
-    assert len(shop.asked(first)) == 1
+        responses = list(pool.map(lambda _: anna.pay(first), range(8)))
+    assert {response.status_code for response in responses} == {200}
+    assert len({response.json()["pay_url"] for response in responses}) == 1
+    assert len(shop.payments_of(first)) == 1
 
 
 def test_one_idempotency_key_is_one_order(shop):
     anna = shop.buyer()
-    said = {"headers": {"Idempotency-Key": "one"}, "json": {"plan": "pack"}}
-    first, again = anna.http.post("/api/orders", **said), anna.http.post("/api/orders", **said)
+    request = {"headers": {"Idempotency-Key": "one"}, "json": {"plan": "pack"}}
+    first, again = (
+        anna.http.post("/api/orders", **request),
+        anna.http.post("/api/orders", **request),
+    )
     assert first.json() == again.json()
     assert again.headers["idempotency-replayed"] == "true"
 
 
 def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
     anna = shop.buyer()
-    order_id = anna.bought("pack")
+    order_id = anna.buy("pack")
     response = anna.pay(order_id)
     assert (response.status_code, response.json()["pay_url"]) == (200, "")
-    assert len(shop.asked(order_id)) == 1
+    assert len(shop.payments_of(order_id)) == 1
     assert anna.http.get("/api/user/usage").json()["formats"]["voice"]["gifts"] == 10
 
 
 @pytest.mark.parametrize(
-    ("said", "status", "code"),
+    ("body", "status", "code"),
     [
         ({"plan": "free"}, 404, "not-found"),
         ({"plan": "nothing"}, 404, "not-found"),
@@ -79,13 +82,13 @@ def test_a_paid_order_needs_no_page_and_asks_nobody(shop):
         ({}, 422, "wrong-value"),
     ],
 )
-def test_what_cannot_be_ordered_is_told_so(shop, said, status, code):
-    assert problem(shop.buyer().http.post("/api/orders", json=said)) == (status, code)
+def test_what_cannot_be_ordered_is_told_so(shop, body, status, code):
+    assert problem_code(shop.buyer().http.post("/api/orders", json=body)) == (status, code)
 
 
 def test_anothers_order_is_not_there(shop):
     anna, eve = shop.buyer(), shop.buyer()
-    order_id = anna.ordered()
+    order_id = anna.start_payment()
     path = f"/api/orders/{order_id}"
     assert eve.http.get(path).status_code == 404
     assert eve.pay(order_id).status_code == 404
@@ -98,7 +101,7 @@ def test_anothers_order_is_not_there(shop):
 def test_a_program_reads_orders_and_buys_nothing(shop):
     anna = shop.buyer()
     order_id = anna.order()
-    with shop.site.program(anna.user_id, Scope.ACCOUNT_READ) as program:
+    with shop.site.key_client(anna.user_id, Scope.ACCOUNT_READ) as program:
         assert program.get(f"/api/orders/{order_id}").status_code == 200
         assert program.post("/api/orders", json={"plan": "plus"}).status_code == 403
         assert program.post(f"/api/orders/{order_id}/pay").status_code == 403
@@ -107,59 +110,59 @@ def test_a_program_reads_orders_and_buys_nothing(shop):
 
 def test_an_order_is_given_up_and_a_late_payment_of_it_is_granted_all_the_same(shop):
     anna = shop.buyer()
-    order_id = anna.ordered()
+    order_id = anna.start_payment()
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 204
     assert anna.http.delete(f"/api/orders/{order_id}").status_code == 409
-    assert problem(anna.pay(order_id)) == (409, "refused")
+    assert problem_code(anna.pay(order_id)) == (409, "refused")
     assert anna.order() != order_id
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    assert shop.of(order_id).look_at is not None
-    shop.looked(order_id)
-    shop.until(order_id, "paid")
-    assert shop.grants(order_id) == 1
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    assert shop.purchase(order_id).look_at is not None
+    shop.sync_order(order_id)
+    shop.wait_for_state(order_id, "paid")
+    assert shop.count_grants(order_id) == 1
 
 
 def test_an_expired_order_is_not_paid_but_ordered_anew_and_what_comes_late_is_granted(shop):
     anna = shop.buyer()
-    order_id = anna.ordered()
-    shop.older(order_id, hours=25)
-    told = anna.pay(order_id)
-    assert problem(told) == (409, "refused")
-    assert "нов" in told.json()["detail"]
-    shop.looked(order_id)
-    shop.until(order_id, "expired")
+    order_id = anna.start_payment()
+    shop.backdate(order_id, hours=25)
+    response = anna.pay(order_id)
+    assert problem_code(response) == (409, "refused")
+    assert "нов" in response.json()["detail"]
+    shop.sync_order(order_id)
+    shop.wait_for_state(order_id, "expired")
     assert anna.order() != order_id
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
     assert [term.plan for term in anna.terms] == ["plus"]
 
 
 def test_an_order_that_nobody_asked_for_expires_without_a_call(shop):
     order_id = shop.buyer().order()
-    shop.older(order_id, hours=25)
-    shop.due(order_id)
-    shop.until(order_id, "expired")
-    assert shop.asked(order_id) == []
+    shop.backdate(order_id, hours=25)
+    shop.make_due(order_id)
+    shop.wait_for_state(order_id, "expired")
+    assert shop.payments_of(order_id) == []
 
 
 def test_an_order_in_stars_is_the_bots(shop):
     anna = shop.buyer()
     order_id = shop.order_in_stars(anna)
-    assert problem(anna.pay(order_id)) == (409, "refused")
-    shop.older(order_id, hours=25)
-    shop.due(order_id)
-    shop.until(order_id, "expired")
+    assert problem_code(anna.pay(order_id)) == (409, "refused")
+    shop.backdate(order_id, hours=25)
+    shop.make_due(order_id)
+    shop.wait_for_state(order_id, "expired")
 
 
 def test_a_declined_payment_is_told_with_its_reason(shop):
     anna = shop.buyer()
-    order_id = anna.ordered()
-    shop.till.choose(order_id, "declined", reason="insufficient_funds")
-    shop.until(order_id, "canceled")
+    order_id = anna.start_payment()
+    shop.yookassa.choose(order_id, "declined", reason="insufficient_funds")
+    shop.wait_for_state(order_id, "canceled")
     body = anna.http.get(f"/api/orders/{order_id}", headers={"Accept-Language": "ru"}).json()
     assert "недостаточно средств; пополните счёт или попробуйте другую карту" in body["reason"]
-    assert (body["pay_url"], anna.told) == ("", ["notice-payment-canceled"])
+    assert (body["pay_url"], anna.notice_keys) == ("", ["notice-payment-canceled"])
     assert anna.terms == []
 
 
@@ -181,7 +184,9 @@ def test_a_trial_is_had_once(shop):
     response = anna.http.post("/api/plans/plus/trial")
     assert (response.status_code, response.json()["days"]) == (200, 3)
     assert [term.source.value for term in anna.terms] == ["trial"]
-    assert problem(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
+    assert problem_code(anna.http.post("/api/plans/plus/trial")) == (409, "refused")
     assert anna.http.post("/api/plans/pack/trial").status_code == 404
-    (plus,) = (one for one in anna.http.get("/api/plans").json()["plans"] if one["name"] == "plus")
+    (plus,) = (
+        plan for plan in anna.http.get("/api/plans").json()["plans"] if plan["name"] == "plus"
+    )
     assert plus["may_try"] is False

@@ -1,4 +1,4 @@
-"""What people see and change of themselves: browsers, user name, password."""
+"""A user's own account: sign-ins, user name, password."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.audit import Audit
 from merlin.db.tables import SIGN_IN
-from tests.api.running_api import ALGORITHMS, ANNA, BORIS, running
+from tests.api.running_api import ALGORITHMS, ANNA, BORIS, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
-    PUBLIC,
-    page,
-    signed,
-    stand_still,
-    with_bot,
-    with_password,
+    TELEGRAM_PUBLIC_KEY,
+    freeze_login_throttle,
+    set_bot_name,
+    set_password,
+    signed_init_data,
+    signed_out_browser,
 )
 from tests.support.waiting import longest
 
@@ -33,10 +33,10 @@ NEW = "девять синих ежей"
 
 @pytest.fixture
 def site(tmp_path):
-    with running(tmp_path, telegram_keys=(PUBLIC,)) as site:
-        with_bot(site)
-        site.person(ANNA)
-        site.person(BORIS)
+    with run_api(tmp_path, telegram_keys=(TELEGRAM_PUBLIC_KEY,)) as site:
+        set_bot_name(site)
+        site.add_user(ANNA)
+        site.add_user(BORIS)
         yield site
 
 
@@ -44,8 +44,8 @@ def code_of(answer):
     return answer.json()["type"].rsplit(":", 1)[1]
 
 
-def grow_old(site):
-    """Let every sign-in be an hour old."""
+def age_sign_ins(site):
+    """Make every sign-in one hour older."""
     site.database.change(SIGN_IN.update({"at": iso(utc_now() - timedelta(hours=1))}))
 
 
@@ -55,8 +55,8 @@ def test_nobody_is_told_nothing(site):
 
 
 def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(site):
-    site.person(BORIS, Role.TEACHER, "networks")
-    with site.browser(BORIS) as browser:
+    site.add_user(BORIS, Role.TEACHER, "networks")
+    with site.browser_client(BORIS) as browser:
         assert browser.get("/api/user").json()["courses"] == [site.course_id("networks")]
         Accounts(site.db).set_name(BORIS, "boris", "cli:vera")
         body = browser.get("/api/user").json()
@@ -66,7 +66,7 @@ def test_a_teacher_sees_the_courses_that_name_them_and_those_they_were_given(sit
 
 
 def test_a_key_reads_its_owner_but_changes_no_access(site):
-    with site.program(ANNA) as program, site.program(ANNA, Scope.COURSES_READ) as other:
+    with site.key_client(ANNA) as program, site.key_client(ANNA, Scope.COURSES_READ) as other:
         assert program.get("/api/user").json()["id"] == ANNA
         assert other.get("/api/user").status_code == 403
         for method, path in (
@@ -78,23 +78,27 @@ def test_a_key_reads_its_owner_but_changes_no_access(site):
             ("POST", "/api/auth/sign-out"),
         ):
             body = {"name": "anna.a"} if path.endswith("name") else {"password": NEW}
-            sent = {"json": body} if method == "PUT" else {}
-            answer = program.request(method, path, **sent)
+            arguments = {"json": body} if method == "PUT" else {}
+            answer = program.request(method, path, **arguments)
             assert (answer.status_code, code_of(answer)) == (403, "person-only"), path
 
 
 def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
-    with site.browser(ANNA) as here, site.browser(ANNA) as there, site.browser(BORIS) as other:
-        sign_ins = here.get("/api/user/sign-ins").json()["sign_ins"]
-        assert sorted(each["is_current"] for each in sign_ins) == [False, True]
-        assert {each["agent"] for each in sign_ins} == {"Firefox, Linux"}
-        away = next(each["id"] for each in sign_ins if not each["is_current"])
+    with (
+        site.browser_client(ANNA) as this_browser,
+        site.browser_client(ANNA) as second_browser,
+        site.browser_client(BORIS) as other,
+    ):
+        sign_ins = this_browser.get("/api/user/sign-ins").json()["sign_ins"]
+        assert sorted(sign_in["is_current"] for sign_in in sign_ins) == [False, True]
+        assert {sign_in["agent"] for sign_in in sign_ins} == {"Firefox, Linux"}
+        away = next(sign_in["id"] for sign_in in sign_ins if not sign_in["is_current"])
         assert other.delete(f"/api/user/sign-ins/{away}").status_code == 404
-        assert here.delete(f"/api/user/sign-ins/{away}").status_code == 204
-        assert there.get("/api/user").status_code == 401
-        assert here.delete(f"/api/user/sign-ins/{away}").status_code == 404
-        assert here.delete("/api/user/sign-ins").json() == {"closed": 1}
-        assert here.get("/api/user").status_code == 401
+        assert this_browser.delete(f"/api/user/sign-ins/{away}").status_code == 204
+        assert second_browser.get("/api/user").status_code == 401
+        assert this_browser.delete(f"/api/user/sign-ins/{away}").status_code == 404
+        assert this_browser.delete("/api/user/sign-ins").json() == {"closed": 1}
+        assert this_browser.get("/api/user").status_code == 401
         assert other.get("/api/user").status_code == 200
     entry = Audit(site.db).newest()[0]
     assert (entry.action, entry.by, entry.arguments) == (
@@ -106,16 +110,19 @@ def test_browsers_are_listed_closed_one_by_one_and_all_together(site):
 
 @pytest.mark.parametrize("sign_in_id", ["0", "-1", "x", "9" * 30, "1.5", "%00"])
 def test_what_is_no_number_of_a_sign_in_is_refused(site, sign_in_id):
-    with site.browser(ANNA) as browser:
+    with site.browser_client(ANNA) as browser:
         answer = browser.delete(f"/api/user/sign-ins/{sign_in_id}")
         assert answer.status_code == 422
 
 
 def test_a_user_name_is_taken_once_and_never_a_teachers(site):
-    with site.browser(ANNA) as anna, site.browser(BORIS) as boris:
+    with site.browser_client(ANNA) as anna, site.browser_client(BORIS) as boris:
         assert anna.put("/api/user/name", json={"name": "Petrova"}).json()["name"] == "petrova"
-        taken = boris.put("/api/user/name", json={"name": "petrova"})
-        assert (taken.status_code, taken.json()["detail"]) == (409, "Логин petrova уже занят.")
+        response = boris.put("/api/user/name", json={"name": "petrova"})
+        assert (response.status_code, response.json()["detail"]) == (
+            409,
+            "Логин petrova уже занят.",
+        )
         for name in ("boris", "admin", "бoris", "b"):
             assert boris.put("/api/user/name", json={"name": name}).status_code in {409, 422}
         assert anna.put("/api/user/name", json={"name": "petrova.a"}).status_code == 200
@@ -125,21 +132,21 @@ def test_a_user_name_is_taken_once_and_never_a_teachers(site):
 
 def test_a_name_chosen_before_a_course_lists_it_makes_no_teacher(site):
     Users(site.db).set_name(BORIS, "Не тот Борис")
-    with site.browser(BORIS) as boris, site.browser(ANNA) as anna:
+    with site.browser_client(BORIS) as boris, site.browser_client(ANNA) as anna:
         assert boris.put("/api/user/name", json={"name": "petrov"}).status_code == 200
         card = ALGORITHMS["course.yaml"].replace("boris", "petrov")
-        site.teach({"algorithms": {**ALGORITHMS, "course.yaml": card}})
+        site.index_courses({"algorithms": {**ALGORITHMS, "course.yaml": card}})
         path = f"/courses/{site.course_id('algorithms')}"
         assert boris.get(f"{path}/edit").status_code != 200
         assert "Не тот Борис" not in anna.get(path).text
-        site.person(BORIS, Role.TEACHER, "networks")
+        site.add_user(BORIS, Role.TEACHER, "networks")
         assert "Не тот Борис" in anna.get(path).text
         refused = boris.put("/api/user/name", json={"name": "ivanov"})
         assert refused.json()["detail"] == "Логин ivanov даёт только администратор."
 
 
 def test_a_password_needs_a_name_and_must_be_good(site):
-    with site.browser(ANNA) as browser:
+    with site.browser_client(ANNA) as browser:
         assert browser.put("/api/user/password", json={"password": NEW}).status_code == 409
         browser.put("/api/user/name", json={"name": "petrova"})
         for bad in ("password1234", "petrova-petrova", "9" * 15):
@@ -147,65 +154,65 @@ def test_a_password_needs_a_name_and_must_be_good(site):
             assert answer.status_code == 409, bad
         assert browser.put("/api/user/password", json={"password": "short"}).status_code == 422
         assert browser.put("/api/user/password", json={"password": NEW}).json()["has_password"]
-    with page(site) as browser:
-        said = {"name": "petrova", "password": NEW}
-        assert browser.post("/api/auth/password", json=said).status_code == 200
+    with signed_out_browser(site) as browser:
+        fields = {"name": "petrova", "password": NEW}
+        assert browser.post("/api/auth/password", json=fields).status_code == 200
 
 
 def test_a_password_is_changed_by_who_knows_it_and_signs_others_out(site):
-    with_password(site, BORIS, "boris")
-    with site.browser(BORIS) as here, site.browser(BORIS) as there:
-        grow_old(site)
-        answer = here.put("/api/user/password", json={"password": NEW})
+    set_password(site, BORIS, "boris")
+    with site.browser_client(BORIS) as this_browser, site.browser_client(BORIS) as second_browser:
+        age_sign_ins(site)
+        answer = this_browser.put("/api/user/password", json={"password": NEW})
         assert (answer.status_code, code_of(answer)) == (403, "current-password")
         wrong = {"password": NEW, "current": "не тот пароль"}
-        assert here.put("/api/user/password", json=wrong).status_code == 401
+        assert this_browser.put("/api/user/password", json=wrong).status_code == 401
         right = {"password": NEW, "current": PASSWORD}
-        assert here.put("/api/user/password", json=right).status_code == 200
-        assert here.get("/api/user").status_code == 200
-        assert there.get("/api/user").status_code == 401
+        assert this_browser.put("/api/user/password", json=right).status_code == 200
+        assert this_browser.get("/api/user").status_code == 200
+        assert second_browser.get("/api/user").status_code == 401
     actions = [entry.action for entry in Audit(site.db).newest(target="user:1002")]
     assert actions[0] == "account.password"
 
 
 def test_a_user_name_is_changed_by_who_knows_the_password(site):
-    with_password(site, BORIS, "boris")
-    with site.browser(BORIS) as browser:
-        grow_old(site)
+    set_password(site, BORIS, "boris")
+    with site.browser_client(BORIS) as browser:
+        age_sign_ins(site)
         answer = browser.put("/api/user/name", json={"name": "b.petrov"})
         assert (answer.status_code, code_of(answer)) == (403, "current-password")
         assert "нынешний пароль" in browser.post("/me/password", data={"name": "b.petrov"}).text
         right = {"name": "b.petrov", "current": PASSWORD}
         assert browser.put("/api/user/name", json=right).json()["name"] == "b.petrov"
-        # A password that is refused leaves the name as it was.
+        # A refused password leaves the name unchanged.
         both = {"name": "boris.p", "current": PASSWORD, "password": "password1234"}
         assert browser.post("/me/password", data=both).status_code == 422
         assert browser.get("/api/user").json()["name"] == "b.petrov"
 
 
 def test_guessing_the_current_password_waits_as_signing_in_does(site):
-    stand_still(site)
-    with_password(site, BORIS, "boris")
-    with site.browser(BORIS) as browser:
-        grow_old(site)
+    freeze_login_throttle(site)
+    set_password(site, BORIS, "boris")
+    with site.browser_client(BORIS) as browser:
+        age_sign_ins(site)
         wrong = {"password": NEW, "current": "не тот пароль"}
         answers = [browser.put("/api/user/password", json=wrong).status_code for _ in range(6)]
     assert answers == [401] * 5 + [429]
 
 
 def test_who_has_just_come_through_telegram_replaces_a_forgotten_password(site):
-    with_password(site, ANNA, "petrova")
-    with page(site) as browser:
-        browser.post("/api/auth/telegram", json={"init_data": signed(ANNA)})
+    set_password(site, ANNA, "petrova")
+    with signed_out_browser(site) as browser:
+        browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
         assert browser.put("/api/user/password", json={"password": NEW}).status_code == 200
         browser.post("/api/auth/password", json={"name": "petrova", "password": NEW})
-        # Who came by the password itself has it at hand.
+        # A session that was signed in by password needs no old password.
         again = browser.put("/api/user/password", json={"password": PASSWORD})
         assert again.status_code == 403
 
 
 def test_changes_are_taken_from_our_own_pages_alone(site):
-    with site.browser(ANNA) as browser:
+    with site.browser_client(ANNA) as browser:
         for path, body in (("name", {"name": "petrova"}), ("password", {"password": NEW})):
             headers = {"Origin": "https://evil.example"}
             answer = browser.put(f"/api/user/{path}", json=body, headers=headers)

@@ -1,4 +1,4 @@
-"""The admins' pages of money: sums, one payment, refunds asked twice, codes; nobody else's."""
+"""Admin pages of payments: sums, one payment, confirmed refunds, promo codes; for admins only."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from merlin.billing.report import count_tests, sum_by_gateway
 from merlin.core.money import Currency, roubles, stars
 from merlin.core.permissions import Role
 from merlin.providers.payments import Gateway
-from tests.api.payment_api import pressed, shop_pages, words
+from tests.api.payment_api import page_text, press_pay, run_shop_pages
 from tests.api.running_api import BORIS, VERA
 from tests.support.waiting import wait_until
 
@@ -29,25 +29,25 @@ MOSCOW = ZoneInfo("Europe/Moscow")
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop for real money, by its own word."""
-    with shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
-        made.till.behave(is_test=False)
-        yield made
+    """A payment API that is not in test mode."""
+    with run_shop_pages(tmp_path_factory.mktemp("market"), test=False) as site:
+        site.yookassa.behave(is_test=False)
+        yield site
 
 
 @pytest.fixture(scope="module")
 def sold(shop):
-    """A buyer with two orders that are paid."""
+    """A buyer with two paid orders."""
     anna = shop.buyer()
     Users(shop.db).set_name(anna.user_id, "Анна К.")
-    anna.orders = [pressed(anna, name) for name in ("plus", "voices")]
+    anna.orders = [press_pay(anna, name) for name in ("plus", "voices")]
     for order in anna.orders:
-        shop.till.choose(order, "paid")
-        shop.until(order, "paid")
+        shop.yookassa.choose(order, "paid")
+        shop.wait_for_state(order, "paid")
     return anna
 
 
-def grant_of(shop, order_id):
+def read_grant(shop, order_id):
     return next(
         entry.entry_id
         for entry in shop.billing.ledger.entries(order_id)
@@ -55,49 +55,55 @@ def grant_of(shop, order_id):
     )
 
 
-def wish(shop, order_id, **more):
-    """Return what the form of a refund sends."""
-    said = {"once": secrets.token_hex(16), "grant": grant_of(shop, order_id), "reason": "Ошибка"}
-    return said | more
+def refund_form(shop, order_id, **changes):
+    """Return the form data of a refund."""
+    form = {"once": secrets.token_hex(16), "grant": read_grant(shop, order_id), "reason": "Ошибка"}
+    return form | changes
 
 
 def test_the_board_adds_up_a_month_and_lists_the_newest(shop, sold):
     page = shop.admin.get("/admin/billing")
-    said = words(page)
-    assert "Этот месяц" in said
-    assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Итого 398 ₽" in said
+    text = page_text(page)
+    assert "Этот месяц" in text
+    assert "ЮKassa 2 платежа Оплачено 398 ₽ Возвращено 0 ₽ Итого 398 ₽" in text
     assert 'class="bars money"' in page.text
     bars = re.findall(
         r'class="b" x="[0-9.]+" y="([0-9.]+)" width=".76" height="([0-9.]+)"', page.text
     )
     assert {tuple(map(float, bar)) for bar in bars} == {(100, 0), (0, 100)}
     assert 'class="b t"' not in page.text
-    assert "«20 голосовых», 90 дней" in said
-    assert "Анна К. · №" in said
-    assert f"Анна К. · {sold.user_id}" in words(shop.admin.get(f"/admin/billing/{sold.orders[0]}"))
-    only = words(shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"}))
+    assert "«20 голосовых», 90 дней" in text
+    assert "Анна К. · №" in text
+    assert f"Анна К. · {sold.user_id}" in page_text(
+        shop.admin.get(f"/admin/billing/{sold.orders[0]}")
+    )
+    only = page_text(
+        shop.admin.get("/admin/billing", params={"person": sold.user_id, "state": "paid"})
+    )
     assert "«Плюс», 30 дней" in only
-    none = words(shop.admin.get("/admin/billing", params={"state": "canceled"}))
+    none = page_text(shop.admin.get("/admin/billing", params={"state": "canceled"}))
     assert "Таких заказов нет" in none
     number = sold.orders[0][:8]
-    assert number in words(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
+    assert number in page_text(shop.admin.get("/admin/billing", params={"person": f"№ {number}"}))
 
 
 def test_nobody_but_admins_opens_any_of_it(shop, sold):
     order_id = sold.orders[0]
-    shop.site.person(BORIS, Role.EDITOR)
-    boris = shop.browser(BORIS)
+    shop.site.add_user(BORIS, Role.EDITOR)
+    boris = shop.browser_client(BORIS)
     paths = ("", "/promos", f"/{order_id}")
     for path in paths:
         assert boris.get(f"/admin/billing{path}").status_code == 404
         assert sold.http.get(f"/admin/billing{path}").status_code == 404
     assert (
-        boris.post(f"/admin/billing/{order_id}/refund", data=wish(shop, order_id)).status_code
+        boris.post(
+            f"/admin/billing/{order_id}/refund", data=refund_form(shop, order_id)
+        ).status_code
         == 404
     )
     code = {"code": "MINE99", "plan": "plus", "gives": "percent", "number": 99}
     assert boris.post("/admin/billing/promos", data=code).status_code == 404
-    assert "Платежи" not in words(boris.get("/admin/board"))
+    assert "Платежи" not in page_text(boris.get("/admin/board"))
     assert "/admin/billing" in shop.admin.get("/admin/board").text
 
 
@@ -105,33 +111,36 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
     Users(shop.db).set_name(VERA, "Вера")
     order_id = sold.orders[1]
     address = f"/admin/billing/{order_id}"
-    page = words(shop.admin.get(address))
+    page = page_text(shop.admin.get(address))
     assert "платёж 99 ₽" in page
     assert "выдано 99 ₽" in page
-    form = wish(shop, order_id, amount="40,50")
+    form = refund_form(shop, order_id, amount="40,50")
     response = shop.admin.post(f"{address}/refund", data=form)
-    assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in words(response)
+    assert "Вернуть 40,50 ₽? Причина: «Ошибка»" in page_text(response)
     assert shop.billing.refunds.of(order_id) == []
     sure = form | {"sure": "true"}
     for _ in range(2):
-        done = shop.admin.post(f"{address}/refund", data=sure)
-        assert (done.status_code, done.headers["location"]) == (303, f"{address}#refunds")
-    shop.until(order_id, "refunded-in-part")
-    wait_until(lambda: "возвращено" in words(shop.admin.get(address)))
+        second_response = shop.admin.post(f"{address}/refund", data=sure)
+        assert (second_response.status_code, second_response.headers["location"]) == (
+            303,
+            f"{address}#refunds",
+        )
+    shop.wait_for_state(order_id, "refunded-in-part")
+    wait_until(lambda: "возвращено" in page_text(shop.admin.get(address)))
     assert [refund.amount.minor for refund in shop.billing.refunds.of(order_id)] == [4050]
-    # What went back stands in the bar of its day: 40,50 of 398.
+    # The refund is shown in the bar of its day: 40,50 of 398.
     assert re.search('class="b t".* height="10.2"', shop.admin.get("/admin/billing").text)
-    # An empty sum is all that is left.
-    shop.admin.post(f"{address}/refund", data=wish(shop, order_id, sure="true"))
-    shop.until(order_id, "refunded")
+    # An empty amount means everything that is left.
+    shop.admin.post(f"{address}/refund", data=refund_form(shop, order_id, sure="true"))
+    shop.wait_for_state(order_id, "refunded")
     assert sum(refund.amount.minor for refund in shop.billing.refunds.of(order_id)) == 9900
-    assert "Ошибка · Вера" in words(shop.admin.get(address))
-    assert "отозвано" in words(shop.admin.get(address))
-    assert shop.faults() == []
+    assert "Ошибка · Вера" in page_text(shop.admin.get(address))
+    assert "отозвано" in page_text(shop.admin.get(address))
+    assert shop.ledger_faults() == []
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("changes", "error_text"),
     [
         ({"amount": "300"}, "Введите сумму до 299 ₽"),
         ({"amount": "0"}, "Введите сумму"),
@@ -143,16 +152,16 @@ def test_money_goes_back_once_after_it_was_asked_twice(shop, sold):
         ({"reason": "о" * 251}, "длиннее 250 знаков"),
     ],
 )
-def test_a_refund_that_cannot_be_says_why(shop, sold, more, said):
+def test_a_refund_that_cannot_be_says_why(shop, sold, changes, error_text):
     order_id = sold.orders[0]
-    form = wish(shop, order_id, sure="true", **{"amount": "", **more})
+    form = refund_form(shop, order_id, sure="true", **{"amount": "", **changes})
     answer = shop.admin.post(f"/admin/billing/{order_id}/refund", data=form)
-    assert (answer.status_code, said in words(answer)) == (409, True), words(answer)
+    assert (answer.status_code, error_text in page_text(answer)) == (409, True), page_text(answer)
     assert shop.billing.refunds.of(order_id) == []
 
 
 def test_a_refund_of_another_orders_grant_is_not_there(shop, sold):
-    form = wish(shop, sold.orders[1], sure="true")
+    form = refund_form(shop, sold.orders[1], sure="true")
     assert shop.admin.post(f"/admin/billing/{sold.orders[0]}/refund", data=form).status_code == 404
     assert shop.admin.get(f"/admin/billing/{'0' * 32}").status_code == 404
     assert shop.admin.get("/admin/billing/nothing").status_code == 404
@@ -164,11 +173,11 @@ def test_codes_are_made_listed_and_stopped(shop):
         shop.admin.post("/admin/billing/promos", data=form | {"ends": "2090-01-31"}).status_code
         == 303
     )
-    page = words(shop.admin.get("/admin/billing/promos"))
+    page = page_text(shop.admin.get("/admin/billing/promos"))
     assert "ОСЕНЬ-10 действует скидка 10 % на «Плюс»" in page
     assert "использован: 0 из 5 · до: 31 янв 2090" in page
     again = shop.admin.post("/admin/billing/promos", data=form)
-    assert (again.status_code, "уже есть" in words(again)) == (422, True)
+    assert (again.status_code, "уже есть" in page_text(again)) == (422, True)
     for wrong in (
         {"code": "!"},
         {"number": 100},
@@ -186,14 +195,14 @@ def test_codes_are_made_listed_and_stopped(shop):
         assert 'role="alert"' in answer.text
     stop = {"code": "ОСЕНЬ-10"}
     assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 303
-    assert "ОСЕНЬ-10 отключён" in words(shop.admin.get("/admin/billing/promos"))
+    assert "ОСЕНЬ-10 отключён" in page_text(shop.admin.get("/admin/billing/promos"))
     assert shop.admin.post("/admin/billing/promos/stop", data=stop).status_code == 422
 
 
 def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
-    def said(kept):
-        Settings(shop.db).put("stars.reconciled", kept, "bot")
-        return words(shop.admin.get("/admin/billing"))
+    def said(value):
+        Settings(shop.db).put("stars.reconciled", value, "bot")
+        return page_text(shop.admin.get("/admin/billing"))
 
     at = "2026-11-20T04:00:00.000000Z"
     good = {"at": at, "seen": 12, "differences": []}
@@ -211,7 +220,7 @@ def test_the_last_comparison_is_told_whatever_was_kept_of_it(shop):
         )
 
 
-def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
+def make_entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
     amount = roubles(minor / 100) if currency is Currency.RUB else stars(minor)
     till = Gateway.YOOKASSA if currency is Currency.RUB else Gateway.STARS
     return Entry(1, kind, "p", till, amount, at, is_test=is_test)
@@ -220,16 +229,16 @@ def entry(kind, minor, at, *, is_test=False, currency=Currency.RUB):
 def test_sums_leave_tests_out_and_may_be_below_nothing():
     at = datetime(2026, 11, 20, 12, tzinfo=UTC)
     entries = [
-        entry(EntryKind.PAYMENT, 29_900, at),
-        entry(EntryKind.GRANT, 29_900, at),
-        entry(EntryKind.REFUND, 49_900, at),
-        entry(EntryKind.PAYMENT, 100, at, is_test=True),
-        entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
+        make_entry(EntryKind.PAYMENT, 29_900, at),
+        make_entry(EntryKind.GRANT, 29_900, at),
+        make_entry(EntryKind.REFUND, 49_900, at),
+        make_entry(EntryKind.PAYMENT, 100, at, is_test=True),
+        make_entry(EntryKind.PAYMENT, 200, at, currency=Currency.XTR),
     ]
     by_card, by_stars = sum_by_gateway(entries)
-    brought = by_card
-    assert (brought.paid, brought.returned, brought.net) == (29_900, 49_900, -20_000)
-    assert (brought.payments, brought.refunds) == (1, 1)
+    same_sum = by_card
+    assert (same_sum.paid, same_sum.returned, same_sum.net) == (29_900, 49_900, -20_000)
+    assert (same_sum.payments, same_sum.refunds) == (1, 1)
     assert (by_stars.gateway, by_stars.net) == (Gateway.STARS, 200)
     assert count_tests(entries) == 1
     assert sum_by_gateway([]) == []
@@ -243,7 +252,7 @@ def test_months_and_days_turn_in_the_zone_of_the_shop():
         "2026-11-01T00:00:00+03:00",
     )
     days = days_of(
-        [entry(EntryKind.PAYMENT, 500, late), entry(EntryKind.REFUND, 200, late)],
+        [make_entry(EntryKind.PAYMENT, 500, late), make_entry(EntryKind.REFUND, 200, late)],
         Currency.RUB,
         last.date(),
         this.date(),

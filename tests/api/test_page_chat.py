@@ -1,4 +1,4 @@
-"""The chat of a course without a script: its talks are kept, its answers judged."""
+"""The chat page of a course without JavaScript: sessions are stored, answers rated."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.dataset.files import FileIndex
 from merlin.db.processes import Heartbeats
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE, TURN
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.chat_api import MODEL, TWO_A_DAY, run_asking_site
+from tests.api.chat_api import MODEL, TWO_A_DAY, run_chat_api
 from tests.api.running_api import ANNA
 from tests.support.plan_config import make_plan
 from tests.support.serving_models import insert_example, insert_live_model
@@ -34,16 +34,16 @@ PROPOSED = "SELECT question, answer, dataset, turn_id FROM proposal"
 
 @pytest.fixture(scope="module")
 def openai_site(tmp_path_factory):
-    with run_asking_site(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
+    with run_chat_api(tmp_path_factory.mktemp("openai"), plans=(TWO_A_DAY,)) as both:
         yield both
 
 
 @pytest.fixture
 def client(openai_site):
-    """A browser of somebody who has asked nothing yet."""
+    """A browser of a user who has asked nothing yet."""
     site, provider = openai_site
     provider.behave(fixed_answer="Граф — это *вершины* и рёбра.", extension={"known": True})
-    with site.browser(site.person(next(NUMBERS))) as client:
+    with site.browser_client(site.add_user(next(NUMBERS))) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
         yield client
@@ -53,12 +53,12 @@ def address(site):
     return f"/courses/{site.course_id('algorithms')}/chat"
 
 
-def turns_in(page):
-    return [int(one) for one in re.findall(r'id="turn-(\d+)"', page.text)]
+def read_turn_ids(page):
+    return [int(turn_id) for turn_id in re.findall(r'id="turn-(\d+)"', page.text)]
 
 
-def ask(site, client, question="Что такое граф?", **more):
-    return client.post(address(site), data={"q": question, **more})
+def ask(site, client, question="Что такое граф?", **options):
+    return client.post(address(site), data={"q": question, **options})
 
 
 def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
@@ -77,27 +77,27 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     assert re.search(rf'/chat/{talk}"><b>Что такое граф\?</b>.*· 2 вопроса', talks.text)
     assert "Сегодня" in talks.text
     begun = client.get(address(site)).text
-    assert turns_in(client.get(address(site))) == []
+    assert read_turn_ids(client.get(address(site))) == []
     assert f"/chat/{talk}" in begun
-    with site.browser(site.person(CLARA)) as other:
+    with site.browser_client(site.add_user(CLARA)) as other:
         assert other.get(first.url.path).status_code == 404
         assert other.post(address(site), data={"q": "И я?", "talk": talk}).status_code == 404
         other.post(f"{first.url.path}/delete")
     assert client.get(first.url.path).status_code == 200
-    left = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
-    assert "Разговоров пока нет" in left.text
+    response = client.post(f"{first.url.path}/delete", data={"next": f"{address(site)}/talks"})
+    assert "Разговоров пока нет" in response.text
     assert client.get(first.url.path).status_code == 404
-    assert f'formaction="{first.url.path}/restore"' in left.text
+    assert f'formaction="{first.url.path}/restore"' in response.text
     assert "Что такое граф?" in client.post(f"{first.url.path}/restore").text
     assert client.post(f"{first.url.path}/restore").status_code == 404
 
 
 def test_an_answer_that_is_asked_for_again_takes_the_place_of_the_first(openai_site, client):
     site, provider = openai_site
-    (first,) = turns_in(ask(site, client))
+    (first,) = read_turn_ids(ask(site, client))
     provider.behave(fixed_answer="Иначе.")
     page = client.post(address(site), data={"again": first})
-    (second,) = turns_in(page)
+    (second,) = read_turn_ids(page)
     assert second != first
     assert "Иначе." in page.text
     assert [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]][
@@ -113,31 +113,31 @@ def test_a_form_without_a_script_that_comes_twice_asks_once(openai_site, client)
         pages = list(pool.map(lambda _: ask(site, client, once=once), range(2)))
     assert len({page.url.path for page in pages}) == 1
     pages.append(ask(site, client, once=once))
-    assert [turns_in(page) for page in pages] == [turns_in(pages[0])] * 3
+    assert [read_turn_ids(page) for page in pages] == [read_turn_ids(pages[0])] * 3
     assert len(provider.calls("chat.create")) == before + 1
     assert "Остался 1 вопрос" in pages[2].text
-    assert turns_in(ask(site, client, "А дерево?", once=once)) != turns_in(pages[0])
+    assert read_turn_ids(ask(site, client, "А дерево?", once=once)) != read_turn_ids(pages[0])
 
 
 def test_a_rating_is_pressed_and_taken_back(openai_site, client):
     site, _ = openai_site
-    (turn,) = turns_in(ask(site, client))
+    (turn,) = read_turn_ids(ask(site, client))
     judged = f"{address(site)}/turns/{turn}"
     up = '<button class="btn" name="act" value="up" aria-pressed="{}">'
     assert up.format("true") in client.post(judged, data={"act": "up"}).text
     assert up.format("false") in client.post(judged, data={"act": "up"}).text
-    with site.browser(site.person(CLARA)) as other:
+    with site.browser_client(site.add_user(CLARA)) as other:
         assert other.post(judged, data={"act": "up"}).status_code == 404
     client.headers["Origin"] = "https://elsewhere.example"
     assert client.post(judged, data={"act": "up"}).status_code == 403
 
 
-def teach(database, number, question, answer):
-    """Let the serving build hold an example that lies in the dataset too."""
+def add_example(database, number, question, answer):
+    """Add an example to the serving build and to the dataset."""
     name, blob = f"q{number}", f"{number:040}"
     insert_example(database, name, dataset="algorithms")
-    words = f"{normalise(question)}\n{normalise(answer)}"
-    database.change(EXAMPLE_TEXT.update({"words": words}).where(EXAMPLE_TEXT.digest == name))
+    search_text = f"{normalise(question)}\n{normalise(answer)}"
+    database.change(EXAMPLE_TEXT.update({"words": search_text}).where(EXAMPLE_TEXT.digest == name))
     newest = TAUGHT_EXAMPLE.update({"end_build": NO_END})
     database.change(newest.where(TAUGHT_EXAMPLE.example_id == name))
     text = f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
@@ -150,7 +150,7 @@ def teach(database, number, question, answer):
 def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, client):
     site, provider = openai_site
     for number, name in enumerate(("граф", "стек", "куча", "дек")):
-        teach(site.database, number, f"Что такое {name}?", f"Это {name}.")
+        add_example(site.database, number, f"Что такое {name}?", f"Это {name}.")
     begun = client.get(address(site)).text
     offered = re.findall(r'name="near" value="([^"]+)"', begun)
     assert offered == ["Что такое дек?", "Что такое куча?", "Что такое стек?"]
@@ -159,10 +159,10 @@ def test_one_begins_with_taught_questions_and_is_told_the_source(openai_site, cl
     provider.behave(fixed_answer="Это дек.")
     page = client.post(address(site), data={"near": offered[0]})
     assert "Откуда: пример «Что такое дек?»" in page.text
-    with site.browser(site.person(BORIS, Role.ADMIN)) as editor:
+    with site.browser_client(site.add_user(BORIS, Role.ADMIN)) as editor:
         editor.headers["Accept-Language"] = "ru"
-        sent = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
-    assert 'examples?example=q3#open">«Что такое дек?»</a>' in sent.text
+        response = editor.post(address(site), data={"q": "Дек?"}, follow_redirects=True)
+    assert 'examples?example=q3#open">«Что такое дек?»</a>' in response.text
 
 
 def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
@@ -176,7 +176,7 @@ def test_who_answered_is_told_once_a_newer_version_serves(openai_site, client):
 
 def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai_site, client):
     site, _ = openai_site
-    (turn,) = turns_in(ask(site, client))
+    (turn,) = read_turn_ids(ask(site, client))
     judged, talk = f"{address(site)}/turns/{turn}", client.get(address(site))
     better = {"act": "correct", "answer": "Пары. Мой телефон +7 916 123-45-67"}
     masked = client.post(judged, data=better)
@@ -189,8 +189,8 @@ def test_a_better_answer_reaches_the_editors_after_the_consent_and_masked(openai
     opened_form = client.post(judged, data={"act": "allow", "doing": "correct"})
     assert "Каким должен быть ответ" in opened_form.text
     assert "Напишите, каким должен быть ответ" in client.post(judged, data={"act": "correct"}).text
-    sent = client.post(judged, data=better)
-    assert "Ваше исправление ждёт редактора." in sent.text
+    response = client.post(judged, data=better)
+    assert "Ваше исправление ждёт редактора." in response.text
     assert [tuple(row) for row in site.database.sql("SELECT dataset, turn_id FROM proposal")] == [
         ("algorithms", turn)
     ]
@@ -203,7 +203,7 @@ def test_a_refused_question_leads_to_the_editors_with_the_consent(openai_site, c
     provider.behave(fixed_answer="Не знаю.", extension={"known": False, "nearest": [nearest]})
     page = ask(site, client, "Куда девать граф? Мой телефон +7 916 123-45-67")
     assert f'name="near" value="{nearest}"' in page.text
-    (turn,) = turns_in(page)
+    (turn,) = read_turn_ids(page)
     judged = f"{address(site)}/turns/{turn}"
     refused = client.post(judged, data={"act": "tell"})
     assert "Без вашего согласия" in refused.text
@@ -219,11 +219,11 @@ def test_without_questions_left_nothing_is_kept_and_the_words_stay(openai_site, 
     for _ in range(2):
         page = ask(site, client)
     assert "Вопросы закончились" in page.text
-    kept = site.database.count(TURN, TURN.id > 0)
+    turn_count = site.database.count(TURN, TURN.id > 0)
     refused = ask(site, client, "Третий?")
     assert "Вопросы на сегодня закончились" in refused.text
     assert ">Третий?</textarea>" in refused.text
-    assert site.database.count(TURN, TURN.id > 0) == kept
+    assert site.database.count(TURN, TURN.id > 0) == turn_count
     client.headers["Accept"] = "text/event-stream"
     response = ask(site, client, "Третий?")
     assert (response.status_code, response.text[:18]) == (422, "Вопросы на сегодня")
@@ -243,7 +243,7 @@ def test_a_question_without_an_answer_says_so_and_is_given_back(openai_site, cli
 def test_a_question_of_a_killed_process_can_be_asked_again_at_once(openai_site, client):
     site, _ = openai_site
     page = ask(site, client)
-    (turn,) = turns_in(page)
+    (turn,) = read_turn_ids(page)
     unanswered = TURN.update({"state": "asked", "answer": "", "note": ""})
     site.database.change(unanswered.where(TURN.id == turn))
     assert 'class="dots"' in client.get(page.url.path).text
@@ -277,14 +277,14 @@ def test_wrong_questions_ask_nothing(openai_site, client):
 
 
 def test_a_plan_saves_so_many_talks_here_as_in_the_bot(tmp_path):
-    one = make_plan("student", {"ru": "Студент"}, sessions=1)
-    with run_asking_site(tmp_path, plans=(one,)) as (site, _), site.browser(ANNA) as client:
+    plan = make_plan("student", {"ru": "Студент"}, sessions=1)
+    with run_chat_api(tmp_path, plans=(plan,)) as (site, _), site.browser_client(ANNA) as client:
         client.headers["Accept-Language"] = "ru"
         client.follow_redirects = True
         path = ask(site, client).url.path
-        assert len(turns_in(ask(site, client, messages=path.rpartition("/")[2]))) == 2
+        assert len(read_turn_ids(ask(site, client, talk=path.rpartition("/")[2]))) == 2
         refused = ask(site, client, "А дерево?")
         assert "Ваш план хранит 1 разговор по каждому курсу." in refused.text
         assert ">А дерево?</textarea>" in refused.text
         client.post(f"{path}/delete")
-        assert len(turns_in(ask(site, client, "А дерево?"))) == 1
+        assert len(read_turn_ids(ask(site, client, "А дерево?"))) == 1

@@ -1,4 +1,4 @@
-"""Curves, bars, differences and amounts, as numbers before any drawing."""
+"""Curves, bars, diffs and amounts, as numbers before they are drawn."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ def test_losses_far_apart_are_numbered_by_few_round_numbers(least, rows):
     assert [tick.words for tick in curve.rows] == rows
 
 
-@pytest.mark.parametrize(("end", "told"), [(70, ("start", -24, -9)), (100, ("end", 0, -9))])
-def test_names_of_late_ends_stand_above_and_end_at_the_line(end, told):
+@pytest.mark.parametrize(("end", "expected"), [(70, ("start", -24, -9)), (100, ("end", 0, -9))])
+def test_names_of_late_ends_stand_above_and_end_at_the_line(end, expected):
     (name,) = plot_curve([(0, 3.0), (end, 0.5)], [], 100, "ru").names
-    assert (name.anchor, name.dx, name.dy) == told
+    assert (name.anchor, name.dx, name.dy) == expected
 
 
 def test_two_names_that_would_lie_over_one_another_go_apart():
@@ -79,7 +79,7 @@ def test_a_long_job_is_drawn_by_no_more_points_than_can_be_seen_the_last_among_t
 
 def test_a_difference_is_told_by_lines_without_its_headers():
     lines = list(diff_lines("--- a/x\n+++ b/x\n@@ -1 +1 @@\n-old\n+++ new\n same\n"))
-    assert [(style, words) for style, _, words in lines] == [
+    assert [(style, text) for style, _, text in lines] == [
         ("at", "@@ -1 +1 @@"),
         ("del", "-old"),
         ("add", "+++ new"),

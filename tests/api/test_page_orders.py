@@ -1,4 +1,4 @@
-"""The pages of one's own orders over real HTTP: what is true of each, and nobody else's."""
+"""The pages of a user's own orders over real HTTP."""
 
 from __future__ import annotations
 
@@ -8,87 +8,98 @@ import pytest
 
 from merlin.account.users import Users
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.payment_api import as_new, bill, pressed, shop_pages, words
+from tests.api.payment_api import checkout_form, page_text, press_pay, reset, run_shop_pages
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    with shop_pages(tmp_path_factory.mktemp("market")) as made:
-        yield made
+    with run_shop_pages(tmp_path_factory.mktemp("market")) as site:
+        yield site
 
 
 @pytest.fixture
 def shop(shared):
-    return as_new(shared)
+    return reset(shared)
 
 
 def test_the_whole_road_ends_at_a_page_that_says_it_is_paid(shop):
     anna = shop.buyer()
-    order_id = pressed(anna)
+    order_id = press_pay(anna)
     lead = anna.http.get(f"/orders/{order_id}/pay")
-    page = shop.of(order_id).pay_url
+    page = shop.purchase(order_id).pay_url
     assert f'<meta http-equiv="refresh" content="0;url={page}">' in lead.text
     waits = anna.http.get(f"/orders/{order_id}")
-    assert "Ждём 299 ₽" in words(waits)
+    assert "Ждём 299 ₽" in page_text(waits)
     assert 'hx-trigger="every 3s"' in waits.text
-    # No notification ever comes: the page looks by itself when it is opened.
-    shop.till.behave(notifications="never")
-    shop.till.choose(order_id, "paid")
-    paid = words(anna.http.get(f"/orders/{order_id}"))
+    # No notification comes: the page polls the gateway when it is opened.
+    shop.yookassa.behave(notifications="never")
+    shop.yookassa.choose(order_id, "paid")
+    paid = page_text(anna.http.get(f"/orders/{order_id}"))
     assert "Спасибо! Оплата 299 ₽ прошла" in paid
     assert "План «Плюс» до" in paid
-    assert shop.grants(order_id) == 1
-    assert "«Плюс», 30 дней" in words(anna.http.get("/orders"))
-    assert re.search(r"Плюс текущий план до \d+", words(anna.http.get("/plans")))
-    gone = anna.http.get(f"/orders/{order_id}/pay")
-    assert (gone.status_code, gone.headers["location"]) == (303, f"/orders/{order_id}")
+    assert shop.count_grants(order_id) == 1
+    assert "«Плюс», 30 дней" in page_text(anna.http.get("/orders"))
+    assert re.search(r"Плюс текущий план до \d+", page_text(anna.http.get("/plans")))
+    response = anna.http.get(f"/orders/{order_id}/pay")
+    assert (response.status_code, response.headers["location"]) == (303, f"/orders/{order_id}")
 
 
 def test_pressed_twice_it_is_one_order_and_one_payment(shop):
     anna = shop.buyer()
-    form = bill(anna)
+    form = checkout_form(anna)
     first, second = (anna.http.post("/checkout/plus", data=form) for _ in range(2))
     assert first.headers["location"] == second.headers["location"]
     assert len(shop.billing.purchases.of(anna.user_id)) == 1
     order_id = shop.billing.purchases.of(anna.user_id)[0].purchase_id
-    made = [one for one in shop.till.payments() if one["metadata"]["purchase"] == order_id]
-    assert len(made) == 1
+    payments = [
+        payment
+        for payment in shop.yookassa.payments()
+        if payment["metadata"]["purchase"] == order_id
+    ]
+    assert len(payments) == 1
 
 
 def test_a_declined_payment_says_why_in_words_and_lets_buy_again(shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
-    shop.till.choose(order_id, "declined", reason="insufficient_funds")
-    shop.until(order_id, "canceled")
+    order_id = press_pay(anna, "voices")
+    shop.yookassa.choose(order_id, "declined", reason="insufficient_funds")
+    shop.wait_for_state(order_id, "canceled")
     page = anna.http.get(f"/orders/{order_id}")
-    assert "Оплата не прошла: недостаточно средств" in words(page)
+    assert "Оплата не прошла: недостаточно средств" in page_text(page)
     assert '<a class="btn" href="/checkout/voices">' in page.text
     assert "hx-get" not in page.text
-    assert pressed(anna, "voices") != order_id
+    assert press_pay(anna, "voices") != order_id
 
 
 @pytest.mark.parametrize("fault", [FaultKind.REFUSE, FaultKind.STATUS])
 def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
     anna = shop.buyer()
-    more = {"status": 500} if fault is FaultKind.STATUS else {}
-    shop.till.faults.add(Fault("payments.create", fault, times=None, **more))
-    answer = anna.http.post("/checkout/voices", data=bill(anna, "voices"))
+    fault_options = {"status": 500} if fault is FaultKind.STATUS else {}
+    shop.yookassa.faults.add(Fault("payments.create", fault, times=None, **fault_options))
+    answer = anna.http.post("/checkout/voices", data=checkout_form(anna, "voices"))
     assert answer.status_code == 303
     page = anna.http.get(answer.headers["location"])
-    assert "дважды деньги не спишутся" in words(page)
+    assert "дважды деньги не спишутся" in page_text(page)
     order_id = re.search("/orders/([0-9a-f]{32})", answer.headers["location"])[1]
     assert f'action="/orders/{order_id}/pay"' in page.text
-    shop.till.faults.clear()
-    # Who asks too soon is told the same, and may ask once more.
+    shop.yookassa.faults.clear()
+    # A request that comes too soon gets the same page, and can be repeated.
     shop.sql(
         "UPDATE purchase SET asked_at = ? WHERE id = ?", "2026-01-01T00:00:00.000000Z", order_id
     )
     again = anna.http.post(f"/orders/{order_id}/pay")
     assert again.headers["location"] == f"/orders/{order_id}/pay"
     assert (
-        len([one for one in shop.till.payments() if one["metadata"]["purchase"] == order_id]) == 1
+        len(
+            [
+                payment
+                for payment in shop.yookassa.payments()
+                if payment["metadata"]["purchase"] == order_id
+            ]
+        )
+        == 1
     )
 
 
@@ -106,28 +117,28 @@ def test_an_order_that_is_opened_without_end_asks_the_gateway_ten_times_a_minute
 def test_another_person_learns_nothing_of_an_order(shop):
     anna, boris = shop.buyer(), shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
-    order_id = pressed(anna)
-    before = shop.of(order_id)
+    order_id = press_pay(anna)
+    before = shop.purchase(order_id)
     page, none = boris.http.get(f"/orders/{order_id}"), boris.http.get(f"/orders/{'f' * 32}")
     assert boris.http.get("/orders/%00").status_code == 404
     assert page.status_code == 404
-    assert "Вы вошли как Борис" in words(page)
-    assert words(page) == words(none)
-    assert "299" not in words(page)
+    assert "Вы вошли как Борис" in page_text(page)
+    assert page_text(page) == page_text(none)
+    assert "299" not in page_text(page)
     for path in ("pay", "live?since=0"):
         assert boris.http.get(f"/orders/{order_id}/{path}").status_code == 404
     for path in ("pay", "cancel"):
         assert boris.http.post(f"/orders/{order_id}/{path}").status_code == 404
-    assert shop.of(order_id) == before
-    assert words(boris.http.get("/orders")).count("Плюс") == 0
+    assert shop.purchase(order_id) == before
+    assert page_text(boris.http.get("/orders")).count("Плюс") == 0
 
 
 def test_an_expired_order_is_not_paid_but_bought_again(shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
-    shop.older(order_id, hours=30)
+    order_id = press_pay(anna, "voices")
+    shop.backdate(order_id, hours=30)
     page = anna.http.get(f"/orders/{order_id}")
-    assert "Заказ не оплачен вовремя. Деньги не списаны" in words(page)
+    assert "Заказ не оплачен вовремя. Деньги не списаны" in page_text(page)
     assert '<a class="btn" href="/checkout/voices">' in page.text
     for answer in (
         anna.http.get(f"/orders/{order_id}/pay"),
@@ -138,51 +149,51 @@ def test_an_expired_order_is_not_paid_but_bought_again(shop):
 
 def test_a_pack_and_what_went_back_of_it_are_told(shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
-    assert "20 голосовых вопросов до" in words(anna.http.get(f"/orders/{order_id}"))
-    assert "20 голосовых вопросов до" in words(anna.http.get("/me"))
-    shop.till.refund(order_id, "40.00")
-    shop.until(order_id, "refunded-in-part")
-    assert "Возвращено 40 ₽" in words(anna.http.get(f"/orders/{order_id}"))
-    shop.till.refund(order_id, None)
-    shop.until(order_id, "refunded")
-    page = words(anna.http.get(f"/orders/{order_id}"))
+    order_id = press_pay(anna, "voices")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    assert "20 голосовых вопросов до" in page_text(anna.http.get(f"/orders/{order_id}"))
+    assert "20 голосовых вопросов до" in page_text(anna.http.get("/me"))
+    shop.yookassa.refund(order_id, "40.00")
+    shop.wait_for_state(order_id, "refunded-in-part")
+    assert "Возвращено 40 ₽" in page_text(anna.http.get(f"/orders/{order_id}"))
+    shop.yookassa.refund(order_id, None)
+    shop.wait_for_state(order_id, "refunded")
+    page = page_text(anna.http.get(f"/orders/{order_id}"))
     assert "Деньги возвращены: 99 ₽" in page
     assert "Возвращено 59 ₽" in page
 
 
 def test_the_open_page_is_told_nothing_new_until_there_is_something(shop):
     anna = shop.buyer()
-    order_id = pressed(anna)
+    order_id = press_pay(anna)
     page = anna.http.get(f"/orders/{order_id}").text
     live = re.search('hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
     assert anna.http.get(live).status_code == 204
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
     news = anna.http.get(live)
-    assert "Спасибо!" in words(news)
+    assert "Спасибо!" in page_text(news)
     assert "hx-get" not in news.text
-    slow = anna.http.get(f"/orders/{pressed(anna, 'voices')}/live", params={"since": 1})
+    slow = anna.http.get(f"/orders/{press_pay(anna, 'voices')}/live", params={"since": 1})
     assert "hx-get" not in slow.text
 
 
 def test_an_order_that_was_given_up_and_paid_all_the_same_is_told_as_paid(shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
-    shop.till.behave(notifications="never")
+    order_id = press_pay(anna, "voices")
+    shop.yookassa.behave(notifications="never")
     anna.http.post(f"/orders/{order_id}/cancel")
-    assert "Вы отменили этот заказ" in words(anna.http.get(f"/orders/{order_id}"))
-    shop.till.choose(order_id, "paid")
-    assert "Спасибо! Оплата 99 ₽ прошла" in words(anna.http.get(f"/orders/{order_id}"))
-    assert shop.grants(order_id) == 1
+    assert "Вы отменили этот заказ" in page_text(anna.http.get(f"/orders/{order_id}"))
+    shop.yookassa.choose(order_id, "paid")
+    assert "Спасибо! Оплата 99 ₽ прошла" in page_text(anna.http.get(f"/orders/{order_id}"))
+    assert shop.count_grants(order_id) == 1
 
 
 @pytest.mark.parametrize("address", ["javascript:alert(1)", "http://evil\n.example", "//evil", ""])
 def test_nobody_is_led_to_what_is_no_page_of_a_till(shop, address):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
+    order_id = press_pay(anna, "voices")
     shop.sql("UPDATE purchase SET pay_url = ? WHERE id = ?", address, order_id)
     answer = anna.http.get(f"/orders/{order_id}/pay")
     assert answer.headers["location"] == f"/orders/{order_id}"
@@ -191,7 +202,7 @@ def test_nobody_is_led_to_what_is_no_page_of_a_till(shop, address):
 
 def test_within_telegram_an_order_of_the_web_is_shown_but_not_paid(shop):
     anna = shop.buyer()
-    order_id = pressed(anna)
+    order_id = press_pay(anna)
     anna.http.cookies.set("merlin_within", "telegram")
     page = anna.http.get(f"/orders/{order_id}").text
     assert f"/orders/{order_id}/pay" not in page

@@ -1,4 +1,4 @@
-"""The pages of buying over real HTTP, as a browser without a script opens them."""
+"""The checkout pages over real HTTP, without JavaScript."""
 
 from __future__ import annotations
 
@@ -15,7 +15,14 @@ from merlin.billing.quota import Format, Quotas, Source
 from merlin.billing.subscriptions import Renewal, RenewalState, Terms
 from merlin.core.i18n import text
 from merlin.providers.payments import Gateway
-from tests.api.payment_api import PAGE_PLANS, as_new, bill, pressed, shop_pages, words
+from tests.api.payment_api import (
+    PAGE_PLANS,
+    checkout_form,
+    page_text,
+    press_pay,
+    reset,
+    run_shop_pages,
+)
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -23,19 +30,19 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    with shop_pages(tmp_path_factory.mktemp("market")) as made:
-        made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
-        made.billing.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
-        yield made
+    with run_shop_pages(tmp_path_factory.mktemp("market")) as site:
+        site.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        site.billing.promos.add(Promo("WEEK", "plus", days=7, by="cli:vera"))
+        yield site
 
 
 @pytest.fixture
 def shop(shared):
-    return as_new(shared)
+    return reset(shared)
 
 
 def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
-    page = words(
+    page = page_text(
         httpx.get(
             shop.site.address + "/plans", headers={"Accept-Language": "ru"}, timeout=longest()
         )
@@ -48,13 +55,13 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
     assert "1 499,90 ₽" in page
     assert "Вопросы любого вида без ограничений" in page
     assert "Только по курсам: Алгоритмы и структуры данных" in page
-    told = words(
+    text = page_text(
         httpx.get(
             shop.site.address + "/plans", headers={"Accept-Language": "en"}, timeout=longest()
         )
     )
-    assert "2 questions with a document a day" in told
-    assert "₽299 or 200 ⭐" in told
+    assert "2 questions with a document a day" in text
+    assert "₽299 or 200 ⭐" in text
 
 
 def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
@@ -68,9 +75,9 @@ def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):
 
 def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
     anna = shop.buyer()
-    form = bill(anna)
+    form = checkout_form(anna)
     anna.http.cookies.set("merlin_within", "telegram")
-    assert "₽" not in words(anna.http.get("/plans"))
+    assert "₽" not in page_text(anna.http.get("/plans"))
     assert 'name="price"' not in anna.http.get("/checkout/plus").text
     assert anna.http.post("/checkout/plus", data=form).status_code == 404
     assert shop.billing.purchases.of(anna.user_id) == []
@@ -78,11 +85,11 @@ def test_within_telegram_nothing_digital_is_sold_for_roubles(shop):
 
 def test_a_trial_begins_once(shop):
     anna = shop.buyer()
-    assert "Попробовать бесплатно: 3 дня" in words(anna.http.get("/plans"))
+    assert "Попробовать бесплатно: 3 дня" in page_text(anna.http.get("/plans"))
     begun = anna.http.post("/plans/plus/trial")
     assert begun.status_code == 303
-    assert "План «Плюс» ваш: до" in words(anna.http.get(begun.headers["location"]))
-    assert "Попробовать" not in words(anna.http.get("/plans"))
+    assert "План «Плюс» ваш: до" in page_text(anna.http.get(begun.headers["location"]))
+    assert "Попробовать" not in page_text(anna.http.get("/plans"))
     twice = anna.http.post("/plans/plus/trial")
     assert twice.headers["location"] == begun.headers["location"]
     assert len(anna.terms) == 1
@@ -92,8 +99,8 @@ def test_a_trial_begins_once(shop):
         anna.user_id,
     )
     again = anna.http.post("/plans/plus/trial")
-    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
-    assert re.search(r"План «Плюс» до \d+", words(anna.http.get("/me")))
+    assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
+    assert re.search(r"План «Плюс» до \d+", page_text(anna.http.get("/me")))
 
 
 def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
@@ -107,9 +114,9 @@ def test_nobody_buys_or_looks_without_signing_in_and_comes_back_after_it(shop):
 
 def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
     anna = shop.buyer()
-    order_id, form = pressed(anna), bill(anna, "voices")
+    order_id, form = press_pay(anna), checkout_form(anna, "voices")
     foreign = {"Origin": "https://evil.example"}
-    for path, said in (
+    for path, form_data in (
         ("/checkout/voices", form),
         (f"/orders/{order_id}/cancel", {}),
         (f"/orders/{order_id}/pay", {}),
@@ -117,7 +124,7 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
         ("/plans/code", {"code": "WEEK"}),
         ("/me/renewals/stop", {"renewal_id": 1}),
     ):
-        assert anna.http.post(path, data=said, headers=foreign).status_code == 403, path
+        assert anna.http.post(path, data=form_data, headers=foreign).status_code == 403, path
     assert [purchase.purchase_id for purchase in shop.billing.purchases.of(anna.user_id)] == [
         order_id
     ]
@@ -127,58 +134,60 @@ def test_a_page_of_another_site_buys_and_cancels_nothing(shop):
 def test_a_code_lowers_the_price_and_a_wrong_one_says_why(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus", params={"code": "less20"})
-    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in words(page)
+    assert "Скидка 20 % по промокоду less20 −59,80 ₽ Итого 239,20 ₽" in page_text(page)
     wrong = anna.http.get("/checkout/plus", params={"code": "NONE"})
-    assert "Такого промокода нет, или он больше не действует" in words(wrong)
-    assert "«Плюс», 30 дней 299 ₽" in words(wrong)
-    assert "введите его на странице планов" in words(
+    assert "Такого промокода нет, или он больше не действует" in page_text(wrong)
+    assert "«Плюс», 30 дней 299 ₽" in page_text(wrong)
+    assert "введите его на странице планов" in page_text(
         anna.http.get("/checkout/plus", params={"code": "WEEK"})
     )
-    order_id = pressed(anna, code="less20")
-    assert shop.of(order_id).order.amount.minor == 23920
-    # The code is held by that very order: pressed again it is the same one.
-    assert pressed(anna, code="LESS20") == order_id
+    order_id = press_pay(anna, code="less20")
+    assert shop.purchase(order_id).order.amount.minor == 23920
+    # The code is reserved by this order: pressing again returns the same one.
+    assert press_pay(anna, code="LESS20") == order_id
     assert anna.http.post(f"/orders/{order_id}/cancel").status_code == 303
-    assert "Вы отменили этот заказ" in words(anna.http.get(f"/orders/{order_id}"))
+    assert "Вы отменили этот заказ" in page_text(anna.http.get(f"/orders/{order_id}"))
 
 
 def test_codes_are_used_on_the_page_of_plans(shop):
     anna = shop.buyer()
     days = anna.http.post("/plans/code", data={"code": " week "})
-    assert "План «Плюс» ваш: до" in words(anna.http.get(days.headers["location"]))
+    assert "План «Плюс» ваш: до" in page_text(anna.http.get(days.headers["location"]))
     again = anna.http.post("/plans/code", data={"code": "WEEK"})
-    assert (again.status_code, "уже использовали" in words(again)) == (409, True)
+    assert (again.status_code, "уже использовали" in page_text(again)) == (409, True)
     less = anna.http.post("/plans/code", data={"code": "less20"})
     assert less.headers["location"] == "/checkout/plus?code=LESS20"
     assert len(anna.terms) == 1
 
 
 @pytest.mark.parametrize(
-    ("contact", "said"),
+    ("contact", "error_text"),
     [("", "Укажите почту или телефон"), ("anna@", "Проверьте почту"), ("12345", "Проверьте почту")],
 )
-def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, said):
+def test_a_receipt_without_an_address_is_asked_for_kindly(shop, contact, error_text):
     anna = shop.buyer()
-    answer = anna.http.post("/checkout/plus", data=bill(anna, contact=contact, keeps="true"))
+    answer = anna.http.post(
+        "/checkout/plus", data=checkout_form(anna, contact=contact, keeps="true")
+    )
     assert answer.status_code == 422
-    assert said in words(answer)
+    assert error_text in page_text(answer)
     assert 'value="true" checked' in answer.text
     assert shop.billing.purchases.of(anna.user_id) == []
 
 
 def test_the_receipt_goes_where_it_was_said_as_the_till_writes_it(shop):
     anna = shop.buyer()
-    order_id = pressed(anna, contact="8 (916) 123-45-67")
-    assert shop.of(order_id).order.contact == "79161234567"
+    order_id = press_pay(anna, contact="8 (916) 123-45-67")
+    assert shop.purchase(order_id).order.contact == "79161234567"
 
 
 def test_a_price_that_changed_in_between_is_shown_and_not_charged(shop):
     anna = shop.buyer()
     for price in ("100", "29901", "0"):
-        answer = anna.http.post("/checkout/plus", data={**bill(anna), "price": price})
+        answer = anna.http.post("/checkout/plus", data={**checkout_form(anna), "price": price})
         assert answer.status_code == 409
-        assert "Цена изменилась. Деньги не списаны; вот новая сумма" in words(answer)
-        assert "Оплатить 299 ₽" in words(answer)
+        assert "Цена изменилась. Деньги не списаны; вот новая сумма" in page_text(answer)
+        assert "Оплатить 299 ₽" in page_text(answer)
     assert shop.billing.purchases.of(anna.user_id) == []
 
 
@@ -188,30 +197,32 @@ def test_what_is_not_sold_says_so_kindly(shop):
         page = anna.http.get(f"/checkout/{name}")
         assert page.status_code == 404, name
         assert anna.http.post(f"/checkout/{name}", data={"price": 1}).status_code == 404
-    assert "Здесь это не продаётся" in words(anna.http.get("/checkout/free"))
+    assert "Здесь это не продаётся" in page_text(anna.http.get("/checkout/free"))
     assert anna.http.post("/checkout/plus", data={"price": "many"}).status_code == 422
 
 
 def test_renewal_is_agreed_to_only_with_the_tick_and_is_stopped_on_my_account(shop):
     anna = shop.buyer()
     page = anna.http.get("/checkout/plus")
-    said = "Продлевать автоматически: 299 ₽ каждые 30 дней тем же способом оплаты, за день до конца"
-    assert said in words(page)
+    label = (
+        "Продлевать автоматически: 299 ₽ каждые 30 дней тем же способом оплаты, за день до конца"
+    )
+    assert label in page_text(page)
     assert 'name="keeps" value="true">' in page.text
-    order_id = pressed(anna)
-    assert not shop.of(order_id).order.keeps_method
+    order_id = press_pay(anna)
+    assert not shop.purchase(order_id).order.keeps_method
     anna.http.post(f"/orders/{order_id}/cancel")
-    order_id = pressed(anna, keeps="true")
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
-    assert "Автопродление" in words(anna.http.get("/me"))
+    order_id = press_pay(anna, keeps="true")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
+    assert "Автопродление" in page_text(anna.http.get("/me"))
     (renewal,) = anna.renewals
     boris = shop.buyer()
     boris.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
     assert anna.renewals[0].state.value == "on"
     anna.http.post("/me/renewals/stop", data={"renewal_id": renewal.renewal_id})
     assert anna.renewals[0].state.value == "off"
-    assert "Автопродление" not in words(anna.http.get("/me"))
+    assert "Автопродление" not in page_text(anna.http.get("/me"))
 
 
 def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
@@ -219,21 +230,21 @@ def test_a_subscription_in_stars_is_told_and_stopped_too(shop):
     ends = now + timedelta(days=30)
     paid = Renewal(0, anna.user_id, "plus", Gateway.STARS, "stx", RenewalState.ON, now, ends)
     number = shop.billing.renewals.begin(paid)
-    assert "200 ⭐, следующее списание" in words(anna.http.get("/me"))
+    assert "200 ⭐, следующее списание" in page_text(anna.http.get("/me"))
     anna.http.post("/me/renewals/stop", data={"renewal_id": number})
-    # Until the bot has told Telegram.
+    # Until the bot has cancelled it at Telegram.
     assert anna.renewals[0].state is RenewalState.STOPPING
-    assert ", следующее списание" not in words(anna.http.get("/me"))
+    assert ", следующее списание" not in page_text(anna.http.get("/me"))
 
 
 def test_what_is_not_renewed_asks_for_no_consent(shop):
-    assert "Продлевать" not in words(shop.buyer().http.get("/checkout/voices"))
+    assert "Продлевать" not in page_text(shop.buyer().http.get("/checkout/voices"))
 
 
 def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
     anna, zone = shop.buyer(), ZoneInfo("UTC")
     chat = f"/courses/{shop.site.course_id('algorithms')}/chat"
-    assert "Больше вопросов" not in words(anna.http.get(chat))
+    assert "Больше вопросов" not in page_text(anna.http.get(chat))
     for number in range(20):
         Quotas(shop.db, shop.bot_id).reserve(
             anna.user_id, 10**6 + number, Format.TEXT, PAGE_PLANS[0], zone
@@ -242,9 +253,9 @@ def test_the_chat_offers_plans_once_the_questions_are_gone(shop):
 
 
 def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
-    said = {"Accept-Language": "ru"}
-    terms = httpx.get(shop.site.address + "/terms", headers=said, timeout=longest())
-    assert "Мы отвечаем за то" in words(terms)
+    headers = {"Accept-Language": "ru"}
+    terms = httpx.get(shop.site.address + "/terms", headers=headers, timeout=longest())
+    assert "Мы отвечаем за то" in page_text(terms)
     bots = text("en", "terms-text").splitlines()
     english = httpx.get(shop.site.address + "/terms?lang=en", timeout=longest())
     assert english.status_code == 200
@@ -255,8 +266,8 @@ def test_terms_are_those_of_the_bot_wherever_something_is_sold(shop):
 
 def test_a_plan_that_one_was_given_for_a_time_is_told_until_when(shop):
     anna = shop.buyer()
-    given = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
-    Terms(shop.site.database).add(anna.user_id, "max", 10, *given)
-    page = words(anna.http.get("/plans"))
+    origin = (Source.GIFT, f"gift:{anna.user_id}", "cli:vera")
+    Terms(shop.site.database).add(anna.user_id, "max", 10, *origin)
+    page = page_text(anna.http.get("/plans"))
     assert "Безграничный текущий план до" in page
-    assert "План «Безграничный»" in words(anna.http.get("/me"))
+    assert "План «Безграничный»" in page_text(anna.http.get("/me"))

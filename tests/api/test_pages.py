@@ -1,4 +1,4 @@
-"""The pages over real HTTP: languages, themes, tags, packing, errors in words, ways back."""
+"""The pages over real HTTP: languages, themes, ETags, compression, error pages, redirects."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from merlin.core.permissions import Role
 from merlin.core.web.assets import STATIC, WEB, Assets, local_address
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
-from tests.api.running_api import ANNA, running
+from tests.api.running_api import ANNA, run_api
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -27,10 +27,10 @@ HTMX = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
 
 @pytest.fixture(scope="module")
 def shelf(tmp_path_factory):
-    """A site that nobody changes."""
-    with running(tmp_path_factory.mktemp("site")) as site:
-        site.teach(COURSES)
-        site.person(ANNA, language="en")
+    """A shared site that no test changes."""
+    with run_api(tmp_path_factory.mktemp("site")) as site:
+        site.index_courses(COURSES)
+        site.add_user(ANNA, language="en")
         yield site
 
 
@@ -62,7 +62,7 @@ def test_a_page_speaks_the_language_that_is_wanted(shelf, headers, language):
 
 
 def test_the_account_says_more_than_the_browser_and_the_address_most(shelf):
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         ru = {"Accept-Language": "ru"}
         assert '<html lang="en"' in browser.get("/", headers=ru).text
         page = browser.get("/?lang=ru")
@@ -91,8 +91,8 @@ def test_over_https_no_other_site_sets_what_is_read_of_a_browser(shelf):
 
 
 def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path):
-    with running(tmp_path) as site:
-        site.teach(COURSES)
+    with run_api(tmp_path) as site:
+        site.index_courses(COURSES)
         course = f"/courses/{site.course_id('algorithms')}"
         lecture = Catalogue(site.db).materials("algorithms")[0]
         paths = ("/", "/?q=sql", course, f"{course}/materials/{lecture.material_id}")
@@ -103,13 +103,13 @@ def test_an_anonymous_page_has_a_tag_until_anything_it_says_is_another(tmp_path)
             assert (again.status_code, again.content) == (304, b"")
             assert get(site, path, if_none_match=tag, accept_language="en").status_code == 200
             assert get(site, path, if_none_match=tag, cookie="merlin_theme=dark").status_code == 200
-        site.teach({name: files for name, files in COURSES.items() if name != "hci"})
+        site.index_courses({name: files for name, files in COURSES.items() if name != "hci"})
         for path, tag in tags.items():
             assert get(site, path, if_none_match=tag).status_code == 200
 
 
 def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         page = browser.get("/")
         assert "etag" not in page.headers
         assert page.headers["cache-control"] == "private, no-cache"
@@ -121,9 +121,9 @@ def test_a_personal_page_has_no_tag_and_is_kept_by_nobody_else(shelf):
 def test_pages_are_packed_for_who_unpacks_them(shelf):
     packed = get(shelf, "/")
     assert packed.headers["content-encoding"] == "gzip"
-    plain = get(shelf, "/", accept_encoding="identity")
-    assert "content-encoding" not in plain.headers
-    assert plain.text == packed.text
+    unpacked = get(shelf, "/", accept_encoding="identity")
+    assert "content-encoding" not in unpacked.headers
+    assert unpacked.text == packed.text
 
 
 def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
@@ -137,15 +137,17 @@ def test_the_list_alone_is_for_the_script_and_a_person_gets_the_page(shelf):
 
 def test_the_front_page_knows_what_was_read_and_closed_by_the_cookies_of_the_scripts(shelf):
     course = shelf.course_id("algorithms")
-    text = next(one for one in Catalogue(shelf.db).materials("algorithms") if one.text)
-    place = f"{course}.{text.material_id}.40"
-    page = get(shelf, "/", cookie=f"merlin_read={place}; merlin_closed=1.x.99")
+    text = next(
+        material for material in Catalogue(shelf.db).materials("algorithms") if material.text
+    )
+    position = f"{course}.{text.material_id}.40"
+    page = get(shelf, "/", cookie=f"merlin_read={position}; merlin_closed=1.x.99")
     assert f'href="/courses/{course}/materials/{text.material_id}#go-on"' in page.text
     assert re.search(r"остал(ась|ось) \d+ минут", page_text(page))
     assert re.findall(r'data-semester="(\d)"( open)?', page.text) == [
         *(("1", ""), ("2", " open"), ("3", " open"))
     ]
-    for wrong in ("1.999999.40", f"{place}.1", "х"):
+    for wrong in ("1.999999.40", f"{position}.1", "х"):
         assert "#go-on" not in get(shelf, "/", cookie=f"merlin_read={quote(wrong)}").text
 
 
@@ -175,8 +177,10 @@ def test_a_script_names_the_scripts_it_imports_by_their_content(tmp_path):
 
 
 def test_htmx_is_the_file_that_was_looked_at():
-    plain = next(one for one in assets().by_address.values() if one.name.startswith("htmx"))
-    assert hashlib.sha256(plain.plain).hexdigest() == HTMX
+    asset = next(
+        candidate for candidate in assets().by_address.values() if candidate.name.startswith("htmx")
+    )
+    assert hashlib.sha256(asset.plain).hexdigest() == HTMX
 
 
 def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
@@ -193,7 +197,7 @@ def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "words"),
+    ("path", "status", "text"),
     [
         ("/courses/999", 404, "Страница не найдена"),
         ("/courses/0", 404, "Страница не найдена"),
@@ -203,21 +207,21 @@ def test_own_scripts_and_templates_write_no_markup_and_run_no_text():
         ("/nowhere", 404, "Страница не найдена"),
     ],
 )
-def test_what_is_not_there_is_said_in_words(shelf, path, status, words):
+def test_what_is_not_there_is_said_in_words(shelf, path, status, text):
     page = get(shelf, path, accept="text/html")
     assert page.status_code == status
-    assert words in page_text(page)
+    assert text in page_text(page)
     assert f"Код ошибки: {page.headers['x-request-id']}" in page_text(page)
 
 
 def test_a_page_that_is_not_there_offers_a_sign_in_to_nobody_who_has_one(shelf):
     html = {"accept": "text/html"}
-    with shelf.browser(ANNA) as anna:
+    with shelf.browser_client(ANNA) as anna:
         page, unread = anna.get("/teach", headers=html), anna.get("/nowhere", headers=html)
     assert (page.status_code, unread.status_code) == (404, 404)
     assert 'href="/me"' in page.text
     assert 'href="/sign-in' not in page.text
-    # Nobody has looked who asks.
+    # The request is answered before authentication.
     assert 'href="/sign-in' not in unread.text
     assert 'href="/sign-in' in get(shelf, "/courses/999", **html).text
 
@@ -235,41 +239,41 @@ def test_a_hidden_course_is_there_for_nobody_who_may_not_edit_it(shelf):
     material = Catalogue(shelf.db).materials("closed")[0].material_id
     for path in ("", f"/materials/{material}", "/chat"):
         assert get(shelf, f"/courses/{number}{path}").status_code == 404
-    teacher = shelf.person(2001, Role.TEACHER, "closed")
-    other = shelf.person(2002, Role.TEACHER, "algorithms")
-    with shelf.browser(teacher) as mine, shelf.browser(other) as foreign:
-        assert "скрыт от студентов" in page_text(mine.get(f"/courses/{number}?lang=ru"))
+    teacher = shelf.add_user(2001, Role.TEACHER, "closed")
+    other = shelf.add_user(2002, Role.TEACHER, "algorithms")
+    with shelf.browser_client(teacher) as browser, shelf.browser_client(other) as foreign:
+        assert "скрыт от студентов" in page_text(browser.get(f"/courses/{number}?lang=ru"))
         assert foreign.get(f"/courses/{number}").status_code == 404
 
 
 def test_a_material_of_another_course_is_not_found(shelf):
     material = Catalogue(shelf.db).materials("python")[0].material_id
-    mine, other = shelf.course_id("python"), shelf.course_id("algorithms")
-    assert get(shelf, f"/courses/{mine}/materials/{material}").status_code == 200
+    own_course, other = shelf.course_id("python"), shelf.course_id("algorithms")
+    assert get(shelf, f"/courses/{own_course}/materials/{material}").status_code == 200
     assert get(shelf, f"/courses/{other}/materials/{material}").status_code == 404
 
 
 def test_who_is_not_signed_in_is_led_to_sign_in_and_back(shelf):
     answer = get(shelf, "/me")
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=%2Fme")
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         answer = browser.get("/sign-in?next=%2Fme")
         assert (answer.status_code, answer.headers["location"]) == (303, "/me")
 
 
 @pytest.mark.parametrize("path", ["/favourites", "/sign-out", "/me/keys", "/me/sign-ins/close-all"])
 def test_a_form_of_another_site_changes_nothing(shelf, path):
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
             answer = browser.post(path, data={"add": "1", "label": "x"}, headers=headers)
             assert answer.status_code == 403
-        assert shelf.favourites(ANNA) == []
+        assert shelf.favourite_ids(ANNA) == []
         assert ApiKeys(shelf.db).of(ANNA) == []
         assert browser.get("/me").status_code == 200
 
 
 def test_signing_out_leaves_nothing_in_the_browser(shelf):
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         answer = browser.post("/sign-out")
         assert answer.headers["clear-site-data"] == '"cache"'
         assert "merlin=; Max-Age=0" in answer.headers["set-cookie"]
@@ -277,35 +281,35 @@ def test_signing_out_leaves_nothing_in_the_browser(shelf):
 
 
 def test_a_form_keeps_only_what_there_is(shelf):
-    anna = shelf.person(2003)
-    with shelf.browser(anna) as browser:
+    anna = shelf.add_user(2003)
+    with shelf.browser_client(anna) as browser:
         for number in ("999", "0", "-1", "x", str(2**70)):
             status = browser.post("/favourites", data={"add": number}).status_code
             assert status in {404, 422}, number
         assert browser.post("/favourites", data={}).status_code == 422
-        assert shelf.favourites(anna) == []
+        assert shelf.favourite_ids(anna) == []
         number = shelf.course_id("hci")
         answer = browser.post("/favourites", data={"add": number, "next": "//evil.example"})
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
-        assert shelf.favourites(anna) == [number]
+        assert shelf.favourite_ids(anna) == [number]
 
 
 def test_nobody_ends_what_is_anothers(shelf):
-    anna, boris = shelf.person(2004), shelf.person(2005)
+    anna, boris = shelf.add_user(2004), shelf.add_user(2005)
     key, _ = ApiKeys(shelf.db).make(boris, "boris", ["courses:read"])
-    with shelf.browser(anna) as mine, shelf.browser(boris):
-        (theirs,) = SignIns(shelf.db).of(boris)
-        mine.post("/me/sign-ins/close", data={"sign_in_id": theirs.sign_in_id})
-        mine.post("/me/keys/revoke", data={"key_id": key.key_id})
+    with shelf.browser_client(anna) as browser, shelf.browser_client(boris):
+        (other_sign_in,) = SignIns(shelf.db).of(boris)
+        browser.post("/me/sign-ins/close", data={"sign_in_id": other_sign_in.sign_in_id})
+        browser.post("/me/keys/revoke", data={"key_id": key.key_id})
         assert len(SignIns(shelf.db).of(boris)) == 1
         assert len(ApiKeys(shelf.db).of(boris)) == 1
         scopes = {"label": "x", "scopes": ["jobs:admin"]}
-        assert mine.post("/me/keys", data=scopes).status_code == 422
+        assert browser.post("/me/keys", data=scopes).status_code == 422
         assert ApiKeys(shelf.db).of(anna) == []
 
 
 def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
-    with shelf.browser(shelf.person(2006)) as browser:
+    with shelf.browser_client(shelf.add_user(2006)) as browser:
         page = browser.post("/me/keys", data={"label": "Мой «бот»", "days": "30"})
     assert page.status_code == 422
     assert 'name="label" value="Мой «бот»"' in page.text
@@ -314,7 +318,7 @@ def test_a_key_without_a_right_is_asked_for_again_as_it_was_typed(shelf):
 
 
 def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postgresql):
-    with running(tmp_path, postgresql.reset()) as site, postgresql.stopped():
+    with run_api(tmp_path, postgresql.reset()) as site, postgresql.stopped():
         page = site.client.get("/", headers={"Accept": "text/html"})
     assert page.status_code == 503
     assert page.headers["retry-after"] == "5"
@@ -323,10 +327,10 @@ def test_a_database_that_does_not_answer_is_told_and_asked_again(tmp_path, postg
 
 
 def test_a_form_that_brings_too_much_is_refused_unread(shelf):
-    with shelf.browser(ANNA) as browser:
+    with shelf.browser_client(ANNA) as browser:
         large = browser.post("/favourites", data={"next": "x" * 2**20})
         assert large.status_code == 413
-        # She is known before a large body is read, so the page speaks her language.
+        # The user is identified before a large body is read, so the page is in her language.
         assert "up to one megabyte" in page_text(large)
         unsaid = browser.post("/favourites", content=iter([b"add=1"]))
         assert unsaid.status_code == 413

@@ -1,4 +1,4 @@
-"""A lecture's Markdown as HTML: what is let through, and what it is called on the page."""
+"""A lecture's Markdown as HTML: what is allowed, and the ids of headings."""
 
 from __future__ import annotations
 

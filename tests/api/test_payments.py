@@ -1,4 +1,4 @@
-"""What admins see of payments: lists, refunds, sums, codes."""
+"""Payments for admins: lists, refunds, sums, promo codes."""
 
 from __future__ import annotations
 
@@ -9,155 +9,157 @@ import pytest
 from merlin.billing.ledger import EntryKind
 from merlin.billing.refunds import RefundState
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.api.running_api import running
+from tests.api.running_api import run_api
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
 
-def refund(shop, order_id, key="", **body):
+def post_refund(shop, order_id, key="", **body):
     headers = {"Idempotency-Key": key} if key else {}
-    said = {"reason": "не подошло", **body}
-    return shop.admin.post(f"/api/payments/{order_id}/refund", json=said, headers=headers)
+    document = {"reason": "не подошло", **body}
+    return shop.admin.post(f"/api/payments/{order_id}/refund", json=document, headers=headers)
 
 
 def test_payments_are_listed_page_by_page(shop):
     anna = shop.buyer()
-    wanted = [anna.ordered(plan) for plan in ("plus", "pack")] + [shop.buyer().order()]
+    order_ids = [anna.start_payment(plan) for plan in ("plus", "pack")] + [shop.buyer().order()]
     first = shop.admin.get("/api/payments", params={"limit": 2}).json()["payments"]
-    assert [payment["id"] for payment in first] == wanted[:0:-1]
+    assert [payment["id"] for payment in first] == order_ids[:0:-1]
     assert first[1]["user_id"] == anna.user_id
     response = shop.admin.get("/api/payments", params={"limit": 2})
     then = shop.admin.get(response.links["next"]["url"].split("https://merlin.example")[1])
-    assert then.json()["payments"][0]["id"] == wanted[0]
+    assert then.json()["payments"][0]["id"] == order_ids[0]
     some = shop.admin.get("/api/payments", params={"state": "created", "limit": 1}).json()
-    assert some["payments"][0]["id"] == wanted[2]
+    assert some["payments"][0]["id"] == order_ids[2]
 
 
 def test_a_payment_is_told_with_its_rows(shop):
-    order_id = shop.buyer().bought()
+    order_id = shop.buyer().buy()
     body = shop.admin.get(f"/api/payments/{order_id}").json()
     assert [entry["kind"] for entry in body["entries"]] == ["payment", "grant"]
     assert body["entries"][1]["refers"] == body["entries"][0]["id"]
-    assert body["outside_id"] == shop.till.payment(order_id)["id"]
+    assert body["outside_id"] == shop.yookassa.payment(order_id)["id"]
     assert shop.admin.get(f"/api/payments/{'0' * 32}").status_code == 404
 
 
 def test_a_part_and_then_the_rest_go_back(shop):
     anna = shop.buyer()
-    order_id = anna.bought()
-    told = refund(shop, order_id, minor=10000)
-    assert (told.status_code, told.json()["amount"]["value"]) == (202, "100.00")
-    shop.until(order_id, "refunded-in-part")
-    assert refund(shop, order_id, minor=19901).status_code == 409
-    assert refund(shop, order_id).status_code == 202
-    shop.until(order_id, "refunded")
-    assert refund(shop, order_id).status_code == 409
-    assert [refund["amount"]["value"] for refund in shop.till.refunds()[-2:]] == [
+    order_id = anna.buy()
+    refunds = post_refund(shop, order_id, minor=10000)
+    assert (refunds.status_code, refunds.json()["amount"]["value"]) == (202, "100.00")
+    shop.wait_for_state(order_id, "refunded-in-part")
+    assert post_refund(shop, order_id, minor=19901).status_code == 409
+    assert post_refund(shop, order_id).status_code == 202
+    shop.wait_for_state(order_id, "refunded")
+    assert post_refund(shop, order_id).status_code == 409
+    assert [refund["amount"]["value"] for refund in shop.yookassa.refunds()[-2:]] == [
         "100.00",
         "199.00",
     ]
-    assert anna.told.count("notice-refunded") == 2
-    assert shop.kinds(order_id)[-1] is EntryKind.REVOCATION
-    assert shop.faults() == []
-    told = shop.admin.get(f"/api/payments/{order_id}").json()["refunds"]
-    assert [each["state"] for each in told] == ["done", "done"]
+    assert anna.notice_keys.count("notice-refunded") == 2
+    assert shop.entry_kinds(order_id)[-1] is EntryKind.REVOCATION
+    assert shop.ledger_faults() == []
+    refunds = shop.admin.get(f"/api/payments/{order_id}").json()["refunds"]
+    assert [refund_["state"] for refund_ in refunds] == ["done", "done"]
 
 
 def test_one_key_is_one_refund(shop):
-    order_id = shop.buyer().bought()
-    told = [refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
-    assert told[0] == told[1] == told[2]
-    shop.until(order_id, "refunded-in-part")
+    order_id = shop.buyer().buy()
+    refunds = [post_refund(shop, order_id, key="once", minor=100).json() for _ in range(3)]
+    assert refunds[0] == refunds[1] == refunds[2]
+    shop.wait_for_state(order_id, "refunded-in-part")
     assert len(shop.billing.refunds.of(order_id)) == 1
 
 
 def test_what_was_not_paid_cannot_go_back(shop):
-    assert refund(shop, shop.buyer().ordered()).status_code == 409
-    assert refund(shop, "0" * 32).status_code == 404
+    assert post_refund(shop, shop.buyer().start_payment()).status_code == 409
+    assert post_refund(shop, "0" * 32).status_code == 404
 
 
 @pytest.mark.parametrize(
     "body", [{"minor": 0}, {"minor": -1}, {"minor": "1"}, {"reason": ""}, {"reason": "x" * 251}]
 )
 def test_a_wrong_refund_is_told_so(shop, body):
-    assert refund(shop, shop.buyer().order(), **body).status_code == 422
+    assert post_refund(shop, shop.buyer().order(), **body).status_code == 422
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.HANG])
 def test_a_refund_whose_answer_is_lost_is_sent_once(shop, kind):
-    order_id = shop.buyer().bought("pack")
-    before = len(shop.till.refunds())
-    shop.till.faults.add(Fault("refunds.create", kind))
-    wanted = refund(shop, order_id).json()["id"]
+    order_id = shop.buyer().buy("pack")
+    before = len(shop.yookassa.refunds())
+    shop.yookassa.faults.add(Fault("refunds.create", kind))
+    refund_id = post_refund(shop, order_id).json()["id"]
     wait_until(lambda: shop.billing.refunds.of(order_id)[0].state is RefundState.SENDING)
-    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", wanted)
-    shop.until(order_id, "refunded")
-    assert len(shop.till.refunds()) == before + 1
-    assert shop.faults() == []
+    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
+    shop.wait_for_state(order_id, "refunded")
+    assert len(shop.yookassa.refunds()) == before + 1
+    assert shop.ledger_faults() == []
 
 
 def test_a_refund_whose_key_is_forgotten_is_found_in_the_list(shop):
-    order_id = shop.buyer().bought("pack")
-    before = len(shop.till.refunds())
-    shop.till.behave(notifications="never", key_s=0.0)
-    shop.till.faults.add(Fault("refunds.create", FaultKind.DROP))
-    wanted = refund(shop, order_id).json()["id"]
-    wait_until(lambda: len(shop.till.refunds()) == before + 1)
+    order_id = shop.buyer().buy("pack")
+    before = len(shop.yookassa.refunds())
+    shop.yookassa.behave(notifications="never", key_s=0.0)
+    shop.yookassa.faults.add(Fault("refunds.create", FaultKind.DROP))
+    refund_id = post_refund(shop, order_id).json()["id"]
+    wait_until(lambda: len(shop.yookassa.refunds()) == before + 1)
     old = "2026-01-01T00:00:00.000000Z"
-    shop.sql("UPDATE refund SET look_at = ?, at = ? WHERE id = ?", old, old, wanted)
-    shop.until(order_id, "refunded")
-    assert len(shop.till.refunds()) == before + 1
+    shop.sql("UPDATE refund SET look_at = ?, at = ? WHERE id = ?", old, old, refund_id)
+    shop.wait_for_state(order_id, "refunded")
+    assert len(shop.yookassa.refunds()) == before + 1
 
 
 def test_a_refund_that_takes_its_time_is_asked_about_again(shop):
-    order_id = shop.buyer().bought("pack")
-    shop.till.behave(refund="pending")
-    wanted = refund(shop, order_id).json()["id"]
-    sent = wait_until(lambda: [x for x in shop.till.refunds() if x["status"] == "pending"])[0]
+    order_id = shop.buyer().buy("pack")
+    shop.yookassa.behave(refund="pending")
+    refund_id = post_refund(shop, order_id).json()["id"]
+    pending = wait_until(lambda: [x for x in shop.yookassa.refunds() if x["status"] == "pending"])[
+        0
+    ]
     assert shop.state(order_id) == "paid"
-    shop.till.finish_refund(sent["id"], "succeeded")
-    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", wanted)
-    shop.until(order_id, "refunded")
-    (done,) = shop.billing.refunds.of(order_id)
-    assert done.outside_id == sent["id"]
+    shop.yookassa.finish_refund(pending["id"], "succeeded")
+    shop.sql("UPDATE refund SET look_at = '2026-01-01T00:00:00.000000Z' WHERE id = ?", refund_id)
+    shop.wait_for_state(order_id, "refunded")
+    (stored,) = shop.billing.refunds.of(order_id)
+    assert stored.outside_id == pending["id"]
 
 
 def test_a_refund_that_is_refused_is_told_to_admins(shop):
     anna = shop.buyer()
-    order_id = anna.bought()
-    shop.till.behave(refund="insufficient_funds")
-    refund(shop, order_id)
-    wait_until(lambda: "notice-refund-refused" in shop.told_admins(purchase=order_id[:8]))
+    order_id = anna.buy()
+    shop.yookassa.behave(refund="insufficient_funds")
+    post_refund(shop, order_id)
+    wait_until(lambda: "notice-refund-refused" in shop.admin_notice_keys(purchase=order_id[:8]))
     (refused,) = shop.billing.refunds.of(order_id)
     assert (refused.state.value, refused.trouble) == ("refused", "insufficient_funds")
     assert (shop.state(order_id), len(anna.terms)) == ("paid", 1)
-    shop.till.behave(refund="succeeded")
-    assert refund(shop, order_id).status_code == 202
-    shop.until(order_id, "refunded")
+    shop.yookassa.behave(refund="succeeded")
+    assert post_refund(shop, order_id).status_code == 202
+    shop.wait_for_state(order_id, "refunded")
 
 
 def test_sums_are_told_by_month_till_and_plan(shop):
     anna = shop.buyer()
-    before = sums(shop)
-    order_id = anna.bought()
-    shop.till.refund(order_id, "40.00")
-    shop.until(order_id, "refunded-in-part")
-    after = sums(shop)
+    before = read_sums(shop)
+    order_id = anna.buy()
+    shop.yookassa.refund(order_id, "40.00")
+    shop.wait_for_state(order_id, "refunded-in-part")
+    after = read_sums(shop)
     assert after["paid"] - before["paid"] == 29900
     assert after["returned"] - before["returned"] == 4000
     assert (after["payments"] - before["payments"], after["refunds"] - before["refunds"]) == (1, 1)
     assert (after["currency"], after["is_test"]) == ("RUB", True)
 
 
-def sums(shop):
+def read_sums(shop):
     body = shop.admin.get("/api/billing").json()
-    found = [each for each in body["sums"] if each["plan"] == "plus"]
-    return found[-1] if found else {"paid": 0, "returned": 0, "payments": 0, "refunds": 0}
+    rows = [row for row in body["sums"] if row["plan"] == "plus"]
+    return rows[-1] if rows else {"paid": 0, "returned": 0, "payments": 0, "refunds": 0}
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "query",
     [
         {"since": "2026-13-01"},
         {"since": "0001-01-01"},
@@ -168,8 +170,8 @@ def sums(shop):
         {"since": "2026-02-01T00:00"},
     ],
 )
-def test_a_time_that_is_none_is_told_so(shop, asked):
-    assert shop.admin.get("/api/billing", params=asked).status_code == 422
+def test_a_time_that_is_none_is_told_so(shop, query):
+    assert shop.admin.get("/api/billing", params=query).status_code == 422
 
 
 def test_nothing_was_paid_before_there_was_a_shop(shop):
@@ -183,8 +185,8 @@ def test_a_code_makes_it_cheaper_once(shop):
     again = shop.admin.post("/api/promos", json={"code": "LETO", "plan": "plus", "percent": 20})
     assert again.status_code == 409
     anna = shop.buyer()
-    order_id = anna.bought(promo="leto")
-    assert shop.of(order_id).order.amount.decimal == "239.20"
+    order_id = anna.buy(promo="leto")
+    assert shop.purchase(order_id).order.amount.decimal == "239.20"
     assert anna.http.post("/api/orders", json={"plan": "plus", "promo": "leto"}).status_code == 409
     (listed,) = [x for x in shop.admin.get("/api/promos").json()["promos"] if x["code"] == "LETO"]
     assert (listed["uses"], listed["stopped"]) == (1, False)
@@ -195,34 +197,40 @@ def test_a_code_makes_it_cheaper_once(shop):
 
 
 def test_a_one_use_code_makes_one_order_cheaper_though_three_are_paid(shop):
-    said = {"code": "ONE-3", "plan": "plus", "percent": 90, "most_uses": 1}
-    assert shop.admin.post("/api/promos", json=said).status_code == 201
+    code = {"code": "ONE-3", "plan": "plus", "percent": 90, "most_uses": 1}
+    assert shop.admin.post("/api/promos", json=code).status_code == 201
     anna = shop.buyer()
-    made = [anna.ordered(promo="one-3", contact=f"{x}@example.com") for x in range(3)]
+    order_ids = [anna.start_payment(promo="one-3", contact=f"{x}@example.com") for x in range(3)]
     boris = shop.buyer()
     assert (
         boris.http.post("/api/orders", json={"plan": "plus", "promo": "one-3"}).status_code == 409
     )
-    for order_id in made:
-        shop.till.choose(order_id, "paid")
-    for order_id in made:
-        wait_until(lambda each=order_id: shop.state(each) in {"paid", "refunded"})
-    wait_until(lambda: sorted(map(shop.state, made)) == ["paid", "refunded", "refunded"])
+    for order_id in order_ids:
+        shop.yookassa.choose(order_id, "paid")
+    for order_id in order_ids:
+        wait_until(lambda order_id=order_id: shop.state(order_id) in {"paid", "refunded"})
+    wait_until(lambda: sorted(map(shop.state, order_ids)) == ["paid", "refunded", "refunded"])
     (term,) = anna.terms
     assert term.ends_at - term.starts_at == timedelta(days=30)
-    sent = [shop.till.payment(each)["refunded_amount"]["value"] for each in made]
-    assert sorted(sent) == ["0.00", "29.90", "29.90"]
-    assert anna.told.count("notice-code-taken") == anna.told.count("notice-refunded") == 2
-    assert shop.told_admins(code="ONE-3") == ["notice-code-taken-admins"] * 2
-    back = next(each for each in made if shop.state(each) == "refunded")
+    refunded = [
+        shop.yookassa.payment(order_id)["refunded_amount"]["value"] for order_id in order_ids
+    ]
+    assert sorted(refunded) == ["0.00", "29.90", "29.90"]
+    assert (
+        anna.notice_keys.count("notice-code-taken")
+        == anna.notice_keys.count("notice-refunded")
+        == 2
+    )
+    assert shop.admin_notice_keys(code="ONE-3") == ["notice-code-taken-admins"] * 2
+    back = next(order_id for order_id in order_ids if shop.state(order_id) == "refunded")
     page = anna.http.get(f"/orders/{back}").text
     assert "промокод этого заказа был уже использован" in page
-    assert shop.faults() == []
+    assert shop.ledger_faults() == []
 
 
 def test_a_code_gives_days_once(shop):
-    said = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
-    assert shop.admin.post("/api/promos", json=said).status_code == 201
+    code = {"code": "VESNA", "plan": "plus", "days": 7, "most_uses": 1, "ends_in_days": 1}
+    assert shop.admin.post("/api/promos", json=code).status_code == 201
     anna, boris = shop.buyer(), shop.buyer()
     response = anna.http.post("/api/promos/redeem", json={"code": "vesna"})
     assert response.json() == {"plan": "plus", "title": "Плюс", "days": 7}
@@ -233,7 +241,7 @@ def test_a_code_gives_days_once(shop):
 
 
 @pytest.mark.parametrize(
-    ("said", "status"),
+    ("code", "status"),
     [
         ({"code": "NONE-1", "plan": "nothing", "days": 7}, 404),
         ({"code": "NONE-2", "plan": "pack", "days": 7}, 404),
@@ -244,13 +252,13 @@ def test_a_code_gives_days_once(shop):
         ({"code": "NONE-6", "plan": "plus", "days": True}, 422),
     ],
 )
-def test_a_code_that_is_none_is_not_made(shop, said, status):
-    assert shop.admin.post("/api/promos", json=said).status_code == status
+def test_a_code_that_is_none_is_not_made(shop, code, status):
+    assert shop.admin.post("/api/promos", json=code).status_code == status
 
 
 def test_without_a_shop_nothing_is_sold_and_nothing_breaks(tmp_path):
-    with running(tmp_path) as site:
-        site.person(1001)
-        with site.browser(1001) as anna:
+    with run_api(tmp_path) as site:
+        site.add_user(1001)
+        with site.browser_client(1001) as anna:
             assert anna.post("/api/orders", json={"plan": "plus"}).status_code == 404
             assert anna.get("/api/orders").json() == {"orders": []}

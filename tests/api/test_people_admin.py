@@ -1,4 +1,4 @@
-"""What admins do for people; who may do it is tested in `test_role_matrix.py`."""
+"""Administration of users; the permissions are tested in `test_role_matrix.py`."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def admin(site):
-    site.person(VERA, Role.ADMIN)
-    site.person(ANNA)
+    site.add_user(VERA, Role.ADMIN)
+    site.add_user(ANNA)
     Users(site.db).set_name(ANNA, "Анна")
-    with site.browser(VERA) as client:
+    with site.browser_client(VERA) as client:
         yield client
 
 
@@ -66,7 +66,7 @@ def test_the_audit_comes_in_parts_and_of_one_person(site, admin):
 
 
 def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
-    site.person(BORIS, Role.ADMIN)
+    site.add_user(BORIS, Role.ADMIN)
     assert admin.post(f"/api/users/{VERA}/roles", json={"role": "student"}).status_code == 409
     assert admin.delete(f"/api/users/{VERA}/roles").status_code == 409
     assert admin.post(f"/api/users/{VERA}/block").status_code == 409
@@ -75,7 +75,7 @@ def test_nobody_changes_themselves_or_shuts_another_admin_out(site, admin):
 
 
 def test_who_is_shut_out_is_answered_no_more_until_let_in(site, admin):
-    with site.program(ANNA) as student:
+    with site.key_client(ANNA) as student:
         assert student.get("/api/changes").status_code == 200
         assert admin.post(f"/api/users/{ANNA}/block").json()["blocked"]
         assert student.get("/api/changes").status_code == 403
@@ -103,12 +103,12 @@ def test_another_sites_page_changes_nobody(site, admin):
 
 
 def test_health_tells_queues_failures_and_disk(site):
-    site.person(VERA, Role.ADMIN)
+    site.add_user(VERA, Role.ADMIN)
     Notices(site.db).tell("admins", "notice-proposal", {})
-    with site.program(VERA) as admin:
+    with site.key_client(VERA) as admin:
         body = admin.get("/api/health").json()
     queues = {queue["name"]: queue["waiting"] for queue in body["queues"]}
-    assert queues["notices"] == 2  # the other admins are told of vera's role
+    assert queues["notices"] == 2  # the other admins are notified of vera's role
     assert body["failures"] == {"updates": 0, "requests": 0, "jobs": 0}
     assert body["disk"]["free"] > 0
     assert body["alarms"][0]["text"]

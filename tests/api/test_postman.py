@@ -1,4 +1,4 @@
-"""The Postman collection: what it sends is what the api answers."""
+"""The Postman collection: the API answers each of its requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 
 from docs.build.openapi import VARIABLES, collection, described
 from tests.api.running_api import ANNA, BORIS, VERA
-from tests.api.staff_api import whole
+from tests.api.staff_api import run_full_api
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -22,10 +22,10 @@ CALLS = [
     for call in folder["item"]
 ]
 GETS = [call for call in CALLS if call.values[1]["method"] == "GET"]
-# Whose key opens what the world keeps of each topic; the rest an admin's opens.
+# The user whose key may read each topic; all others are read with an admin's key.
 OWNERS = {"sessions": ANNA, "orders": ANNA, "ratings": ANNA, "changes": BORIS}
 TOLD = described()["paths"]
-# No config names an issuer of OpenID here; the newest build is trained already.
+# No OpenID issuer is configured here; the newest build is already trained.
 OTHERWISE = {
     "/api/auth/openid": 404,
     "/api/auth/openid/callback": 404,
@@ -36,18 +36,20 @@ VARIABLE = re.compile(r"{{(\w+)}}")
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with whole(tmp_path_factory.mktemp("whole")) as site:
+    with run_full_api(tmp_path_factory.mktemp("whole")) as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def keys(site):
-    secrets = {who: site.key(who)["Authorization"] for who in (ANNA, BORIS, VERA)}
-    return {who: secret.removeprefix("Bearer ") for who, secret in secrets.items()}
+    secrets = {
+        user_id: site.key_headers(user_id)["Authorization"] for user_id in (ANNA, BORIS, VERA)
+    }
+    return {user_id: secret.removeprefix("Bearer ") for user_id, secret in secrets.items()}
 
 
-def filled(text, values):
-    """Return a text of the collection with its variables filled in, as Postman does it."""
+def fill_variables(text, values):
+    """Return a text of the collection with its variables filled in, as Postman does."""
     return VARIABLE.sub(lambda found: values[found[1]], text)
 
 
@@ -56,32 +58,32 @@ def path_of(request):
     return "/" + "/".join(parts)
 
 
-def sent(request, values, homes):
-    """Return what Postman would send: the variables of a path are those of this world."""
+def request_arguments(request, values, path_values):
+    """Return the request that Postman would send, with path values of this site."""
     url = request["url"]
-    named = {each["key"]: str(homes[each["key"]]) for each in url["variable"]}
+    named = {item["key"]: str(path_values[item["key"]]) for item in url["variable"]}
     path = "/".join(named[part[1:]] if part[:1] == ":" else part for part in url["path"])
-    query = {each["key"]: each["value"] for each in url["query"] if not each.get("disabled")}
+    query = {item["key"]: item["value"] for item in url["query"] if not item.get("disabled")}
     (auth,) = KEPT["auth"]["bearer"]
-    headers = {each["key"]: each["value"] for each in request["header"]}
-    headers["Authorization"] = f"Bearer {filled(auth['value'], values)}"
+    headers = {item["key"]: item["value"] for item in request["header"]}
+    headers["Authorization"] = f"Bearer {fill_variables(auth['value'], values)}"
     body = request.get("body", {}).get("raw")
-    address = f"{filled(url['host'][0], values)}/{path}"
-    told = {"params": query, "headers": headers, "content": body}
-    return httpx.request(request["method"], address, timeout=longest(), **told)
+    address = f"{fill_variables(url['host'][0], values)}/{path}"
+    arguments = {"params": query, "headers": headers, "content": body}
+    return httpx.request(request["method"], address, timeout=longest(), **arguments)
 
 
 @pytest.mark.parametrize(("topic", "request_"), GETS)
 def test_every_get_of_the_collection_is_answered(site, keys, topic, request_):
     values = {"address": site.address, "key": keys[OWNERS.get(topic, VERA)]}
-    answer = sent(request_, values, site.homes)
+    answer = request_arguments(request_, values, site.path_values)
     path = path_of(request_)
     operation = TOLD[path]["get"]
     assert str(answer.status_code) in operation["responses"]
     security = operation["security"]
     is_by_key = not security or any("key" in choice for choice in security)
-    wanted = OTHERWISE.get(path, 200 if is_by_key else 403)
-    assert answer.status_code == wanted, answer.text[:300]
+    expected = OTHERWISE.get(path, 200 if is_by_key else 403)
+    assert answer.status_code == expected, answer.text[:300]
 
 
 def test_what_the_collection_names_is_as_postman_wants_it():
@@ -89,8 +91,8 @@ def test_what_the_collection_names_is_as_postman_wants_it():
         url = request_["url"]
         assert url["raw"] == "{{address}}/" + "/".join(url["path"])
         named = [part[1:] for part in url["path"] if part.startswith(":")]
-        assert [each["key"] for each in url["variable"]] == named
-        assert all(each["value"] for each in url["variable"])
+        assert [variable["key"] for variable in url["variable"]] == named
+        assert all(variable["value"] for variable in url["variable"])
         for text in (json.dumps(request_), json.dumps(KEPT["auth"])):
             assert set(VARIABLE.findall(text)) <= set(VARIABLES)
         if "body" in request_:
@@ -99,4 +101,4 @@ def test_what_the_collection_names_is_as_postman_wants_it():
 
 
 def test_the_variables_of_the_collection_are_filled_in_once():
-    assert {each["key"]: each["value"] for each in KEPT["variable"]} == VARIABLES
+    assert {variable["key"]: variable["value"] for variable in KEPT["variable"]} == VARIABLES

@@ -1,4 +1,4 @@
-"""Problems: what errors of every kind become, in words that help and betray nothing."""
+"""Problem documents: helpful texts for every kind of error, without internal details."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ ERRORS = [
 
 @pytest.fixture(scope="module")
 def failing():
-    """Yield the address of an api with a route for each of the errors."""
+    """Yield the address of an API with a route for each of the errors."""
     app = FastAPI()
     app.state.services = ApiServices(config=make_config(), db=None, store=Store())
     add_problems(app)
 
-    @app.get("/{place}")
-    async def trial(place: int):
-        raise ERRORS[place][0]
+    @app.get("/{number}")
+    async def trial(number: int):
+        raise ERRORS[number][0]
 
     with serve_app(app) as address:
         yield address
 
 
-@pytest.mark.parametrize("place", range(len(ERRORS)))
-def test_an_error_on_purpose_has_its_own_status_and_words(failing, place):
-    error, status, code, detail = ERRORS[place]
-    with socket_call(failing, f"/{place}") as (head, body):
+@pytest.mark.parametrize("number", range(len(ERRORS)))
+def test_an_error_on_purpose_has_its_own_status_and_words(failing, number):
+    error, status, code, detail = ERRORS[number]
+    with socket_call(failing, f"/{number}") as (head, body):
         assert f" {status} " in head.splitlines()[0]
         assert f'"type":"urn:merlin:problem:{code}"' in body
         assert f'"detail":"{detail}' in body
@@ -60,18 +60,18 @@ def test_an_error_on_purpose_has_its_own_status_and_words(failing, place):
 
 
 class socket_call:  # noqa: N801 - reads as a function
-    """One call as bytes, for heads that no client would send."""
+    """One call as raw bytes, for headers that no client library sends."""
 
     def __init__(self, address, path, *lines):
         self._port = int(address.rpartition(":")[2])
-        said = ["Accept-Language: en", "Connection: close", *lines]
-        self._request = f"GET {path} HTTP/1.1\r\n" + "\r\n".join(said) + "\r\n\r\n"
+        header_lines = ["Accept-Language: en", "Connection: close", *lines]
+        self._request = f"GET {path} HTTP/1.1\r\n" + "\r\n".join(header_lines) + "\r\n\r\n"
 
     def __enter__(self):
         with socket.create_connection(("127.0.0.1", self._port)) as connection:
             connection.sendall(self._request.encode("latin-1"))
-            told = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
-        return told.partition("\r\n\r\n")[::2]
+            response = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        return response.partition("\r\n\r\n")[::2]
 
     def __exit__(self, *_):
         pass
@@ -93,43 +93,58 @@ def test_no_answer_leads_to_where_a_host_header_says(still_site, path):
         assert "elsewhere" not in head + body
 
 
-def error(kind, *loc, **context):
+def make_error(kind, *loc, **context):
     return {"type": kind, "loc": loc, "msg": "", "input": "secret", "ctx": context}
 
 
 @pytest.mark.parametrize(
-    ("said", "place", "pointer", "detail"),
+    ("error_", "part", "pointer", "detail"),
     [
-        (error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "This value is missing."),
-        (error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Unknown field."),
-        (error("json_invalid", "body", 17), "body", "", "This is not JSON."),
-        (error("less_than_equal", "query", "limit", le=100), "query", "/limit", "At most 100."),
+        (make_error("missing", "body", "a", 0, "b"), "body", "/a/0/b", "This value is missing."),
+        (make_error("extra_forbidden", "body", "a/b~c"), "body", "/a~1b~0c", "Unknown field."),
+        (make_error("json_invalid", "body", 17), "body", "", "This is not JSON."),
         (
-            error("string_too_long", "path", "x", max_length=9007199254740991),
+            make_error("less_than_equal", "query", "limit", le=100),
+            "query",
+            "/limit",
+            "At most 100.",
+        ),
+        (
+            make_error("string_too_long", "path", "x", max_length=9007199254740991),
             "path",
             "/x",
             "Too long: at most 9007199254740991 characters.",
         ),
-        (error("enum", "body", "x", expected="'a' or 'b'"), "body", "/x", "Must be one of: 'a'"),
-        (error("something_new", "body", "\ud800" * 300), "body", "/" + "?" * 100, "This value"),
-        (error("value_error"), "body", "", "This value is not valid."),
+        (
+            make_error("enum", "body", "x", expected="'a' or 'b'"),
+            "body",
+            "/x",
+            "Must be one of: 'a'",
+        ),
+        (
+            make_error("something_new", "body", "\ud800" * 300),
+            "body",
+            "/" + "?" * 100,
+            "This value",
+        ),
+        (make_error("value_error"), "body", "", "This value is not valid."),
     ],
 )
-def test_a_wrong_value_is_pointed_at_and_never_repeated(said, place, pointer, detail):
-    (document,) = validation_errors([said], "en")
-    assert (document["place"], document["pointer"]) == (place, pointer)
+def test_a_wrong_value_is_pointed_at_and_never_repeated(error_, part, pointer, detail):
+    (document,) = validation_errors([error_], "en")
+    assert (document["place"], document["pointer"]) == (part, pointer)
     assert document["detail"].startswith(detail)
     assert "secret" not in str(document)
 
 
 def test_of_many_wrong_values_the_first_are_told():
-    assert len(validation_errors([error("missing", "body", "x")] * 500, "ru")) == 20
+    assert len(validation_errors([make_error("missing", "body", "x")] * 500, "ru")) == 20
 
 
 def test_a_route_describes_its_problems():
-    told = problems(404, 422)
-    assert sorted(told) == [404, 422, 500, 503]
-    schema = told[404]["content"]["application/problem+json"]["schema"]
+    descriptions = problems(404, 422)
+    assert sorted(descriptions) == [404, 422, 500, 503]
+    schema = descriptions[404]["content"]["application/problem+json"]["schema"]
     assert schema["$ref"].rpartition("/")[2] in components()
 
 

@@ -1,4 +1,4 @@
-"""`merlin api` as a process: says when it is ready, ends well by a signal."""
+"""`merlin api` as a process: reports readiness, ends cleanly on a signal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def begin(tmp_path):
-    """Give a function that starts an api on a port; what it says is in `log`."""
+    """Return a function that starts an API on a port; its output is in `log`."""
 
     def api(port):
         config = tmp_path / "config.yaml"

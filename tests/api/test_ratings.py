@@ -1,4 +1,4 @@
-"""Ratings of one's own answers; a correction goes to the editors masked, and with consent alone."""
+"""Ratings of a user's own answers; corrections go to the editors masked, and only with consent."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from merlin.account.users import Consents
 from merlin.chat.feedback import Rating, Ratings
 from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Proposals
-from tests.api.chat_api import Talk, forgotten
-from tests.api.running_api import ANNA, BORIS, running
+from tests.api.chat_api import Conversation, erase_everybody
+from tests.api.running_api import ANNA, BORIS, run_api
 from tests.support.serving_models import insert_live_model
 
 pytestmark = pytest.mark.functional
@@ -18,34 +18,34 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
-    with running(tmp_path_factory.mktemp("site")) as site:
+    with run_api(tmp_path_factory.mktemp("site")) as site:
         insert_live_model(site.database, "stand-in-base", dataset="algorithms")
         yield site
 
 
 @pytest.fixture
 def site(shared):
-    return forgotten(shared)
+    return erase_everybody(shared)
 
 
 @pytest.fixture
 def anna(site):
-    site.person(ANNA)
-    with site.program(ANNA) as program:
+    site.add_user(ANNA)
+    with site.key_client(ANNA) as program:
         yield program
 
 
 @pytest.fixture
-def talk(site):
-    return Talk(site)
+def conversation(site):
+    return Conversation(site)
 
 
 def path(turn_id):
     return f"/api/user/turns/{turn_id}/rating"
 
 
-def test_a_rating_is_kept_changed_and_taken_back(site, anna, talk):
-    turn = path(talk.ask(1))
+def test_a_rating_is_kept_changed_and_taken_back(site, anna, conversation):
+    turn = path(conversation.add_turn(1))
     assert anna.get(turn).json() == {"value": None, "correction": None}
     assert anna.post(turn, json={"value": "up"}).json()["value"] == "up"
     assert anna.post(turn, json={"value": "down"}).status_code == 200
@@ -56,20 +56,20 @@ def test_a_rating_is_kept_changed_and_taken_back(site, anna, talk):
     assert anna.get(turn).json()["value"] is None
 
 
-def test_nobody_rates_anothers_answer(site, anna, talk):
-    turn = path(talk.ask(1))
-    site.person(BORIS)
-    with site.program(BORIS) as boris:
+def test_nobody_rates_anothers_answer(site, anna, conversation):
+    turn = path(conversation.add_turn(1))
+    site.add_user(BORIS)
+    with site.key_client(BORIS) as boris:
         answers = [boris.get(turn), boris.post(turn, json={"value": "down"}), boris.delete(turn)]
     assert [answer.status_code for answer in answers] == [404, 404, 404]
     assert site.database.sql("SELECT * FROM rating") == []
 
 
-def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, talk):
+def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, conversation):
     Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(talk.ask(1, "Меня зовут Анна. Что такое граф?"))
-    words = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
-    body = anna.post(turn, json={"value": "down", "correction": words}).json()
+    turn = path(conversation.add_turn(1, "Меня зовут Анна. Что такое граф?"))
+    correction = "Граф — это пара множеств. Звоните: +7 999 123-45-67."
+    body = anna.post(turn, json={"value": "down", "correction": correction}).json()
     assert body["correction"]["dataset"] == "algorithms"
     assert "Анна" not in body["correction"]["question"]
     assert "123-45-67" not in body["correction"]["answer"]
@@ -78,10 +78,12 @@ def test_a_correction_waits_for_an_editor_with_personal_data_masked(site, anna, 
     assert site.database.sql("SELECT key FROM notice") == [("notice-proposal",)]
 
 
-def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(site, anna, talk):
+def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one(
+    site, anna, conversation
+):
     insert_live_model(site.db, "stand-in-base", number=2, dataset="algorithms", method="dpo")
     Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(talk.ask(1, answer="Спросите по +7 999 123-45-67."))
+    turn = path(conversation.add_turn(1, answer="Спросите по +7 999 123-45-67."))
     assert anna.post(turn, json={"value": "down", "correction": "Граф."}).status_code == 200
     (proposal,) = Proposals(site.db).of_user(ANNA)
     ((edit, *_),) = Proposals(site.db).edits({proposal.proposal_id: proposal.draft}).values()
@@ -93,41 +95,46 @@ def test_a_correction_in_a_dataset_of_pairs_keeps_the_answer_as_the_rejected_one
     assert site.database.sql("SELECT rejected FROM proposal") == [("",)]
 
 
-def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, talk):
-    turn = path(talk.ask(1))
+def test_without_a_consent_nothing_is_kept_of_a_correction(site, anna, conversation):
+    turn = path(conversation.add_turn(1))
     response = anna.post(turn, json={"value": "down", "correction": "иначе"})
     assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-consent")
     assert Proposals(site.db).of_user(ANNA) == []
     assert anna.get(turn).json()["value"] is None
 
 
-@pytest.mark.parametrize("more", [{"format": "photo"}, {"words": "слово " * 2000}])
-def test_what_can_be_no_example_is_refused(site, anna, talk, more):
+@pytest.mark.parametrize("fields", [{"format": "photo"}, {"question": "слово " * 2000}])
+def test_what_can_be_no_example_is_refused(site, anna, conversation, fields):
     Consents(site.db).give(ANNA, "2026-11-22")
-    response = anna.post(path(talk.ask(1, **more)), json={"value": "down", "correction": "иначе"})
+    response = anna.post(
+        path(conversation.add_turn(1, **fields)), json={"value": "down", "correction": "иначе"}
+    )
     assert (response.status_code, response.json()["type"]) == (409, "urn:merlin:problem:no-example")
 
 
 def test_what_was_asked_in_a_group_is_rated_but_not_corrected(site, anna):
     Consents(site.db).give(ANNA, "2026-11-22")
-    turn = path(Talk(site, chat_id=-5005).ask(1))
+    turn = path(Conversation(site, chat_id=-5005).add_turn(1))
     assert anna.post(turn, json={"value": "up"}).status_code == 200
     response = anna.post(turn, json={"value": "up", "correction": "иначе"})
     assert response.json()["type"] == "urn:merlin:problem:no-example"
 
 
-def test_a_question_without_an_answer_is_not_rated(anna, talk):
-    response = anna.post(path(talk.ask(1, answer="")), json={"value": "up"})
+def test_a_question_without_an_answer_is_not_rated(anna, conversation):
+    response = anna.post(path(conversation.add_turn(1, answer="")), json={"value": "up"})
     assert (response.status_code, response.json()["type"]) == (
         409,
         "urn:merlin:problem:not-rateable",
     )
 
 
-def test_too_many_corrections_are_refused(site, anna, talk):
+def test_too_many_corrections_are_refused(site, anna, conversation):
     Consents(site.db).give(ANNA, "2026-11-22")
-    said = {"value": "down", "correction": "иначе"}
-    statuses = [anna.post(path(talk.ask(number)), json=said).status_code for number in range(1, 22)]
+    body = {"value": "down", "correction": "иначе"}
+    statuses = [
+        anna.post(path(conversation.add_turn(number)), json=body).status_code
+        for number in range(1, 22)
+    ]
     assert statuses == [*[200] * 20, 409]
 
 
@@ -142,14 +149,14 @@ def test_too_many_corrections_are_refused(site, anna, talk):
         {"value": "up", "user_id": BORIS},
     ],
 )
-def test_a_wrong_rating_is_refused(anna, talk, wrong):
-    assert anna.post(path(talk.ask(1)), json=wrong).status_code == 422
+def test_a_wrong_rating_is_refused(anna, conversation, wrong):
+    assert anna.post(path(conversation.add_turn(1)), json=wrong).status_code == 422
 
 
-def test_scopes_of_keys_are_kept(site, talk):
-    site.person(ANNA)
-    turn = path(talk.ask(1))
-    with site.program(ANNA, Scope.ACCOUNT_READ) as reader:
+def test_scopes_of_keys_are_kept(site, conversation):
+    site.add_user(ANNA)
+    turn = path(conversation.add_turn(1))
+    with site.key_client(ANNA, Scope.ACCOUNT_READ) as reader:
         assert reader.get(turn).status_code == 200
         assert reader.post(turn, json={"value": "up"}).status_code == 403
         assert reader.delete(turn).status_code == 403

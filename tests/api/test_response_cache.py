@@ -1,4 +1,4 @@
-"""Kept answers over HTTP: tags, "not modified", languages, packing, and nothing stale stays."""
+"""The response cache over HTTP: ETags, 304, languages, compression, invalidation."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE_INDEX
 from merlin.db.writer import Store
-from tests.api.running_api import ALGORITHMS, ANNA, NETWORKS, running
+from tests.api.running_api import ALGORITHMS, ANNA, NETWORKS, run_api
 from tests.support.config import make_config
 from tests.support.metrics_page import metric_value
 from tests.support.migrated_databases import fresh_database
@@ -48,15 +48,18 @@ CACHED = [
 ]
 
 
-def renamed(name):
+def renamed(course_name):
     card = re.sub(
-        r"name: \{.*?\}", f"name: {{ru: {name}, en: {name}}}", NETWORKS["course.yaml"], count=1
+        r"name: \{.*?\}",
+        f"name: {{ru: {course_name}, en: {course_name}}}",
+        NETWORKS["course.yaml"],
+        count=1,
     )
     return {"algorithms": ALGORITHMS, "networks": {"course.yaml": card}}
 
 
-def raw(site, path, **headers):
-    """Return an answer as it came over the wire, without what httpx would ask for by itself."""
+def raw_response(site, path, **headers):
+    """Return the raw response, requested without httpx's default headers."""
     with httpx.Client(base_url=site.address, timeout=longest()) as client:
         request = client.build_request("GET", path, headers=headers)
         if "accept-encoding" not in {name.lower() for name in headers}:
@@ -73,10 +76,11 @@ def test_the_second_answer_is_the_first_one_and_says_when_it_is_the_same(still_s
     assert first.status_code == second.status_code == 200
     assert first.content == second.content
     volatile = {"x-request-id", "date"}
-    ours = [
-        {k: v for k, v in each.headers.items() if k not in volatile} for each in (first, second)
+    cached_headers = [
+        {k: v for k, v in response.headers.items() if k not in volatile}
+        for response in (first, second)
     ]
-    assert ours[0] == ours[1]
+    assert cached_headers[0] == cached_headers[1]
     assert first.headers["cache-control"] == "public, max-age=60, stale-while-revalidate=600"
     assert first.headers["vary"] == "Accept-Language, Accept-Encoding"
     assert re.fullmatch(r'"[0-9a-f]{32}(-gzip)?"', first.headers["etag"])
@@ -87,18 +91,18 @@ def test_the_second_answer_is_the_first_one_and_says_when_it_is_the_same(still_s
     assert "default-src" in same.headers["content-security-policy"]
 
 
-@pytest.mark.parametrize("said", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"'])
-def test_a_tag_is_known_in_every_form_of_the_header(still_site, said):
+@pytest.mark.parametrize("header", ["{tag}", "W/{tag}", '"x", {tag}', '"x",W/{tag} , "y"'])
+def test_a_tag_is_known_in_every_form_of_the_header(still_site, header):
     tag = still_site.client.get(LIST).headers["etag"]
-    answer = still_site.client.get(LIST, headers={"If-None-Match": said.format(tag=tag)})
+    answer = still_site.client.get(LIST, headers={"If-None-Match": header.format(tag=tag)})
     assert answer.status_code == 304
 
 
 @pytest.mark.parametrize(
-    "said", ['"x"', "x", '"', "W/", ",,,", '"0123456789abcdef0123456789abcdef"']
+    "header", ['"x"', "x", '"', "W/", ",,,", '"0123456789abcdef0123456789abcdef"']
 )
-def test_a_strange_tag_is_answered_in_full(still_site, said):
-    assert still_site.client.get(LIST, headers={"If-None-Match": said}).status_code == 200
+def test_a_strange_tag_is_answered_in_full(still_site, header):
+    assert still_site.client.get(LIST, headers={"If-None-Match": header}).status_code == 200
 
 
 def test_tags_differ_by_path_query_and_language(still_site):
@@ -121,15 +125,15 @@ def test_no_language_is_answered_with_anothers_bytes(still_site):
 def test_a_long_answer_is_packed_for_who_takes_it(still_site):
     path = "/api/courses?languages=all"
     for _ in range(2):
-        plain, body = raw(still_site, path)
-        packed, bytes_ = raw(still_site, path, **{"Accept-Encoding": "br, gzip;q=0.5"})
-        assert "content-encoding" not in plain.headers
+        unpacked, body = raw_response(still_site, path)
+        packed, bytes_ = raw_response(still_site, path, **{"Accept-Encoding": "br, gzip;q=0.5"})
+        assert "content-encoding" not in unpacked.headers
         assert packed.headers["content-encoding"] == "gzip"
         assert gzip.decompress(bytes_) == body
         assert len(bytes_) == int(packed.headers["content-length"]) < len(body)
-        assert packed.headers["etag"] == plain.headers["etag"][:-1] + '-gzip"'
+        assert packed.headers["etag"] == unpacked.headers["etag"][:-1] + '-gzip"'
     other = {"If-None-Match": packed.headers["etag"]}
-    assert raw(still_site, path, **other)[0].status_code == 304
+    assert raw_response(still_site, path, **other)[0].status_code == 304
 
 
 @pytest.mark.parametrize(
@@ -152,7 +156,7 @@ def test_what_a_commit_changes_is_seen_within_a_second_or_so(site):
     before = site.client.get(LIST)
     tag = {"If-None-Match": before.headers["etag"]}
     assert site.client.get(LIST, headers=tag).status_code == 304
-    site.teach(renamed("Сети"))
+    site.index_courses(renamed("Сети"))
     wait_until(lambda: site.client.get(LIST, headers=tag).status_code == 200)
     after = site.client.get(LIST)
     assert [course["name"] for course in after.json()][1] == "Сети"
@@ -164,12 +168,12 @@ def test_a_changed_text_of_a_material_is_seen_too(site):
     (lecture, *_) = site.client.get(f"{LIST}/{course_id}/materials").json()["materials"]
     path = f"{LIST}/{course_id}/materials/{lecture['id']}"
     assert "конечный" in site.client.get(path).json()["text"]
-    site.teach({"algorithms": {**ALGORITHMS, "materials/lecture-01.md": "# Заново\n"}})
+    site.index_courses({"algorithms": {**ALGORITHMS, "materials/lecture-01.md": "# Заново\n"}})
     wait_until(lambda: site.client.get(path).json()["text"] == "# Заново\n")
 
 
 def lose_courses(site):
-    """Let the database have no courses to read any more, nor their version."""
+    """Make the courses and their version unreadable in the database."""
     for table in ("course", "course_index"):
         site.database.sql(f"ALTER TABLE {table} RENAME TO {table}_elsewhere")
 
@@ -186,7 +190,7 @@ def test_a_kept_answer_asks_no_database(site):
 
 
 def test_not_modified_asks_no_database_even_where_nothing_is_kept(tmp_path):
-    with running(tmp_path, bounds={"kept_bytes": 0}) as site:
+    with run_api(tmp_path, bounds={"kept_bytes": 0}) as site:
         tag = site.client.get(LIST).headers["etag"]
         lose_courses(site)
         same = site.client.get(LIST, headers={"If-None-Match": tag})
@@ -203,36 +207,38 @@ def test_a_kept_answer_counts_like_any_other(site):
 
 
 def test_pages_of_other_sites_may_read_the_catalogue_and_nothing_else(still_site):
-    said = {"Origin": "https://elsewhere.example"}
-    assert still_site.client.get(LIST, headers=said).headers["access-control-allow-origin"] == "*"
-    own = still_site.client.get("/api/user/courses", headers=said)
-    assert "access-control-allow-origin" not in own.headers
+    headers = {"Origin": "https://elsewhere.example"}
+    assert (
+        still_site.client.get(LIST, headers=headers).headers["access-control-allow-origin"] == "*"
+    )
+    response = still_site.client.get("/api/user/courses", headers=headers)
+    assert "access-control-allow-origin" not in response.headers
 
 
-def answer(size, tag):
+def make_response(size, tag):
     return CachedAnswer(b"x" * size, str(tag))
 
 
 def test_what_nobody_asked_for_the_longest_makes_room():
-    kept = CatalogueCache(most_bytes=12_200)
+    cache = CatalogueCache(most_bytes=12_200)
     for number in range(4):
-        kept.store(1, answer(1000, number))
-    assert kept.find("0")
-    kept.store(1, answer(1000, 4))
-    kept.store(1, answer(5000, 9))
-    known = [number for number in range(10) if kept.find(str(number))]
-    assert known == [0, 2, 3, 4]
+        cache.store(1, make_response(1000, number))
+    assert cache.find("0")
+    cache.store(1, make_response(1000, 4))
+    cache.store(1, make_response(5000, 9))
+    cached_numbers = [number for number in range(10) if cache.find(str(number))]
+    assert cached_numbers == [0, 2, 3, 4]
 
 
 def test_answers_of_another_version_are_let_go():
-    kept = CatalogueCache(1024 * 1024)
-    kept.store(1, answer(10, "one"))
-    kept.store(2, answer(10, "two"))
-    assert (len(kept), kept.find("one")) == (1, None)
+    cache = CatalogueCache(1024 * 1024)
+    cache.store(1, make_response(10, "one"))
+    cache.store(2, make_response(10, "two"))
+    assert (len(cache), cache.find("one")) == (1, None)
 
 
-class CountedStore(Store):
-    """The database, and how often it was read."""
+class CountingStore(Store):
+    """A database that counts its reads."""
 
     asked = 0
 
@@ -245,7 +251,7 @@ class CountedStore(Store):
 def context_at(url):
     with open_database(url) as database:
         Catalogue(database).index({}, utc_now())
-        store = CountedStore(database)
+        store = CountingStore(database)
         try:
             yield Context(config=make_config(), db=database, store=store)
         finally:
@@ -277,8 +283,8 @@ def test_the_version_is_read_when_something_was_written_and_not_before(ctx):
     assert look() == 7
     ctx.db.bump()
     assert look() == 8
-    catalogue.store(9, answer(10, "nine"))
-    catalogue.store(8, answer(10, "eight"))
+    catalogue.store(9, make_response(10, "nine"))
+    catalogue.store(8, make_response(10, "eight"))
     assert catalogue.version == 9
 
 
@@ -300,16 +306,16 @@ def test_a_look_that_fails_is_told_once_and_tried_again(postgresql):
 
 
 def test_all_of_it_on_postgresql(tmp_path, postgresql):
-    with running(tmp_path, postgresql.reset()) as site:
+    with run_api(tmp_path, postgresql.reset()) as site:
         first = site.client.get(LIST)
         assert [course["slug"] for course in first.json()] == ["algorithms", "networks"]
         assert site.client.get("/api/courses/search?query=сортировок").json()[0]["found"]
         part = site.client.get("/api/courses?limit=1")
         following = site.client.get(part.links["next"]["url"]).json()
         assert [course["slug"] for course in following] == ["networks"]
-        with site.program(site.person(ANNA)) as anna:
+        with site.key_client(site.add_user(ANNA)) as anna:
             body = {"course_id": site.course_id("networks")}
             status_codes = [anna.post("/api/user/courses", json=body).status_code for _ in range(2)]
             assert (status_codes, len(anna.get("/api/user/courses").json())) == ([201, 200], 1)
-        site.teach(renamed("Сети"))
+        site.index_courses(renamed("Сети"))
         wait_until(lambda: "Сети" in site.client.get(LIST).text)

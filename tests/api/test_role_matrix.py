@@ -1,6 +1,6 @@
-"""Each operation of the api × each kind of caller: who may, and that who may not changes nothing.
+"""Each API operation × each kind of caller: who is allowed, and that refused calls change nothing.
 
-The operations come from the description, so a new one fails here until somebody has judged it.
+The operations come from the API description, so a new one fails here until it is classified.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from docs.build.openapi import described
 from merlin.account.api_keys import Scope
 from merlin.core.permissions import Role
 from tests.api.running_api import ANNA, BORIS, VERA
-from tests.api.staff_api import BLOCKED, EDITOR, ELSEWHERE, OTHER, whole
+from tests.api.staff_api import BLOCKED, EDITOR, ELSEWHERE, OTHER, run_full_api
 from tests.support.migrated_databases import table_names
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
-# anna and boris own what stands in the path; boris leads the course and the datasets. `poor` is
-# an admin's key that was made for something else, or any key where none opens.
+# anna and boris own the records in the path; boris leads the course and the datasets. `poor` is
+# an admin's key without the needed scope, or any key where keys are not accepted.
 WHO = ["nobody", "anna", "other", "boris", "elsewhere", "editor", "admin", "poor", "blocked"]
 PEOPLE = {
     "anna": ANNA,
@@ -31,7 +31,7 @@ PEOPLE = {
     "poor": VERA,
     "blocked": BLOCKED,
 }
-# ok: neither is it refused to this caller, nor is it not there for them.
+# ok: neither refused nor hidden for this caller.
 RIGHTS = {
     #          nobody anna other boris elsewhere editor admin poor blocked
     "public": "ok     ok   ok    ok    ok        ok     ok    ok   ok",
@@ -90,77 +90,79 @@ TOLD = {
 HIDDEN = [
     f"{name}_id" for name in ("session", "turn", "change", "job", "request", "order", "renewal")
 ]
-# What a call notes of whoever made it, a sign-in of these tests leaves behind, a process says.
+# Changed by any call: last use, sign-ins of these tests, heartbeats.
 PASSING = {"sign_in", "api_key", "heartbeat", "wake", "key_holder", "throttle"}
 ORDER = ("get", "put", "patch", "post", "delete")
-# These end every sign-in of whoever makes them, or all but theirs.
+# These end every sign-in of the caller, or all but the current one.
 LAST = {"set_password", "close_all_sign_ins", "sign_out"}
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    with whole(tmp_path_factory.mktemp("whole")) as site:
+    with run_full_api(tmp_path_factory.mktemp("whole")) as site:
         yield site
 
 
 class Callers:
-    """Everybody at once: each call is made as a program, or in a browser where no key opens."""
+    """All callers: each call uses a key, or a browser session where keys are not accepted."""
 
     def __init__(self, site):
         self.site = site
         self.http = httpx.Client(base_url=site.address, timeout=longest())
-        everything = {name: site.key(who) for name, who in PEOPLE.items() if name != "poor"}
+        everything = {
+            name: site.key_headers(user_id) for name, user_id in PEOPLE.items() if name != "poor"
+        }
         self.keys = {"nobody": {}, **everything}
-        self.poor = {each: site.key(VERA, each) for each in Scope}
-        self.all = site.key(VERA)
+        self.poor = {scope: site.key_headers(VERA, scope) for scope in Scope}
+        self.all = site.key_headers(VERA)
         self.browsers = {}
 
-    def headers(self, who, operation):
+    def headers(self, caller, operation):
         takes_keys = any("key" in choice for choice in operation["security"])
-        if who == "poor":
+        if caller == "poor":
             return self._poor(operation) if takes_keys else self.all
-        if who == "nobody" or takes_keys or not operation["security"]:
-            return self.keys[who]
-        if who not in self.browsers:
-            self.browsers[who] = self.site.fresh(PEOPLE[who])
-        return self.browsers[who]
+        if caller == "nobody" or takes_keys or not operation["security"]:
+            return self.keys[caller]
+        if caller not in self.browsers:
+            self.browsers[caller] = self.site.sign_in_headers(PEOPLE[caller])
+        return self.browsers[caller]
 
     def _poor(self, operation):
-        words = operation["description"]
-        useless = [each for each in Scope if f"`{each.value}`" not in words]
+        description = operation["description"]
+        useless = [scope for scope in Scope if f"`{scope.value}`" not in description]
         return self.poor[useless[0]]
 
-    def call(self, name, who, **elsewhere):
+    def call(self, name, caller, **elsewhere):
         path, verb, operation = TOLD[name]
         self.http.cookies.clear()
         content = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        body = {} if content is None else {"json": self.site.body(name, content["example"])}
-        address = path.format(**{**self.site.homes, **elsewhere})
-        return self.http.request(verb, address, headers=self.headers(who, operation), **body)
+        body = {} if content is None else {"json": self.site.request_body(name, content["example"])}
+        address = path.format(**{**self.site.path_values, **elsewhere})
+        return self.http.request(verb, address, headers=self.headers(caller, operation), **body)
 
 
 @pytest.fixture(scope="module")
 def callers(site):
-    made = Callers(site)
-    with made.http:
-        yield made
+    all_callers = Callers(site)
+    with all_callers.http:
+        yield all_callers
 
 
-def tables(site):
-    """Return all that the database holds but for what any call notes."""
+def read_tables(site):
+    """Return all rows of the database, without the tables that any call changes."""
     sql = site.database.sql
-    kept = [name for name in table_names(site.database) if name not in PASSING]
-    return {name: sorted(map(repr, sql(f'SELECT * FROM "{name}"'))) for name in kept}  # noqa: S608 - our own names
+    names = [name for name in table_names(site.database) if name not in PASSING]
+    return {name: sorted(map(repr, sql(f'SELECT * FROM "{name}"'))) for name in names}  # noqa: S608 - our own names
 
 
-def differing(before, after):
+def find_differences(before, after):
     return [name for name in after if after[name] != before.get(name)]
 
 
-def is_as_wanted(answer, wanted):
-    if wanted == "ok":
+def is_as_expected(answer, expected):
+    if expected == "ok":
         return answer.status_code not in (401, 403, 404, 405) and answer.status_code < 500
-    return answer.status_code == int(wanted)
+    return answer.status_code == int(expected)
 
 
 def test_every_operation_is_judged_once():
@@ -170,17 +172,17 @@ def test_every_operation_is_judged_once():
 
 
 def test_who_may_not_is_told_so_and_nothing_is_changed(site, callers):
-    wrong, before = [], tables(site)
+    wrong, before = [], read_tables(site)
     for name in TOLD:
-        for who, wanted in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
-            if wanted == "ok":
+        for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
+            if expected == "ok":
                 continue
-            answer = callers.call(name, who)
-            if not is_as_wanted(answer, wanted):
-                wrong.append((name, who, wanted, answer.status_code, answer.text[:200]))
+            answer = callers.call(name, caller)
+            if not is_as_expected(answer, expected):
+                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
             assert b"Traceback" not in answer.content
-        after = tables(site)
-        wrong += [(name, "changed", each) for each in differing(before, after)]
+        after = read_tables(site)
+        wrong += [(name, "changed", table) for table in find_differences(before, after)]
         before = after
     assert wrong == []
 
@@ -195,37 +197,39 @@ def test_what_is_anothers_is_answered_as_what_is_not_there(site, callers, hidden
     assert names
     missing = "7" * 32 if hidden in {"change_id", "order_id"} else 777
     for name in names:
-        theirs = callers.call(name, "elsewhere")
+        response = callers.call(name, "elsewhere")
         none = callers.call(name, "elsewhere", **{hidden: missing})
-        assert theirs.status_code == none.status_code == 404
-        assert problem_of(theirs, site.homes[hidden]) == problem_of(none, missing), name
+        assert response.status_code == none.status_code == 404
+        assert problem_without_number(response, site.path_values[hidden]) == problem_without_number(
+            none, missing
+        ), name
 
 
-def problem_of(answer, number):
-    """Return what a problem says, whatever number was asked for."""
+def problem_without_number(answer, number):
+    """Return a problem document without the requested number."""
     body = answer.json()
     return body["type"], body["title"], body["detail"].replace(str(number), "")
 
 
-def turn(name):
-    """Return what sorts the operations: who takes away comes last, so that each finds theirs."""
+def sort_key(name):
+    """Return the sort key of operations: those that delete come last."""
     return name in LAST, ORDER.index(TOLD[name][1])
 
 
 def test_who_may_is_let_in(site, callers):
     wrong = []
-    for name in sorted(TOLD, key=turn):
+    for name in sorted(TOLD, key=sort_key):
         callers.browsers.clear()
-        for who, wanted in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
-            if wanted != "ok":
+        for caller, expected in zip(WHO, RIGHTS[JUDGED[name]].split(), strict=True):
+            if expected != "ok":
                 continue
-            answer = callers.call(name, who)
-            if not (is_as_wanted(answer, wanted) or (name, answer.status_code) in NOT_HERE):
-                wrong.append((name, who, wanted, answer.status_code, answer.text[:200]))
+            answer = callers.call(name, caller)
+            if not (is_as_expected(answer, expected) or (name, answer.status_code) in NOT_HERE):
+                wrong.append((name, caller, expected, answer.status_code, answer.text[:200]))
     assert wrong == []
 
 
-# What is not set up in this world, or is gone for whoever comes second.
+# Not configured on this site, or already gone for the second caller.
 NOT_HERE = {
     ("begin_openid", 404),
     ("finish_openid", 404),
@@ -238,20 +242,20 @@ NOT_HERE = {
 def test_a_course_that_is_not_active_is_there_for_those_alone_who_edit_it(site, callers):
     closed = site.course_id("closed")
     path = f"/api/courses/{closed}"
-    wanted = {"nobody": 404, "anna": 404, "boris": 404, "editor": 200, "admin": 200}
-    for who, status in wanted.items():
-        answer = callers.http.get(path, headers=callers.keys[who])
-        assert answer.status_code == status, who
+    expected = {"nobody": 404, "anna": 404, "boris": 404, "editor": 200, "admin": 200}
+    for caller, status in expected.items():
+        answer = callers.http.get(path, headers=callers.keys[caller])
+        assert answer.status_code == status, caller
     poor = callers.poor[Scope.FAVOURITES_WRITE]
     assert callers.http.get(path, headers=poor).status_code == 404
 
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
 def test_nobody_below_an_admin_makes_themselves_more(site, callers, role):
-    who = {Role.STUDENT: "other", Role.TEACHER: "elsewhere", Role.EDITOR: "editor"}[role]
-    address = f"/api/users/{PEOPLE[who]}/roles"
-    headers = site.fresh(PEOPLE[who])
+    caller = {Role.STUDENT: "other", Role.TEACHER: "elsewhere", Role.EDITOR: "editor"}[role]
+    address = f"/api/users/{PEOPLE[caller]}/roles"
+    headers = site.sign_in_headers(PEOPLE[caller])
     callers.http.cookies.clear()
     answer = callers.http.post(address, json={"role": "admin"}, headers=headers)
     assert answer.status_code == 403
-    assert site.roles.authority(PEOPLE[who]).role is role
+    assert site.roles.authority(PEOPLE[caller]).role is role

@@ -1,4 +1,4 @@
-"""Search over HTTP: what is found, why, and that nothing typed is an error."""
+"""Search over HTTP: results and their order, and no query is an error."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def slugs(site, query, **more):
-    answer = site.client.get("/api/courses/search", params={"query": query, **more})
+def slugs(site, query, **options):
+    answer = site.client.get("/api/courses/search", params={"query": query, **options})
     assert answer.status_code == 200, answer.text
     return [course["slug"] for course in answer.json()]
 
@@ -52,15 +52,15 @@ def test_an_empty_query_holds_for_every_course_and_a_missing_one_is_wrong(still_
 def test_the_words_of_each_version_are_learnt_before_anybody_mistypes_one(site):
     vocabulary, courses = site.services.vocabulary, Catalogue(site.db)
     wait_until(lambda: vocabulary.version == courses.version())
-    site.teach({"networks": NETWORKS, "algorithms": CLOSED})
+    site.index_courses({"networks": NETWORKS, "algorithms": CLOSED})
     wait_until(lambda: vocabulary.version == courses.version())
     assert slugs(site, "проводв") == ["networks"]
 
 
 def test_closed_courses_are_not_found(still_site):
     assert slugs(still_site, "закрытый курс") == []
-    whole = still_site.client.get("/api/search?query=тайна").json()
-    assert (whole["courses"], whole["materials"]) == ([], [])
+    body = still_site.client.get("/api/search?query=тайна").json()
+    assert (body["courses"], body["materials"]) == ([], [])
 
 
 def test_materials_are_found_with_their_courses(still_site):
@@ -87,15 +87,15 @@ def test_what_was_meant_is_told(still_site, query, suggestion):
 
 
 def test_parts_lead_through_all_that_was_found(site):
-    site.teach(
+    site.index_courses(
         {f"c-{n}": {"course.yaml": f"semester: 1\nname: {{ru: Графы {n}}}\n"} for n in range(5)}
     )
-    address, said = "/api/courses/search?query=граф&limit=2", []
+    address, found_slugs = "/api/courses/search?query=граф&limit=2", []
     while address:
         part = site.client.get(address)
-        said += [course["slug"] for course in part.json()]
+        found_slugs += [course["slug"] for course in part.json()]
         address = part.links.get("next", {}).get("url")
-    assert sorted(said) == [f"c-{n}" for n in range(5)]
+    assert sorted(found_slugs) == [f"c-{n}" for n in range(5)]
 
 
 @pytest.mark.parametrize("cursor", ["WzEwMDAwMF0", "Wy0xXQ", "WyJhIl0"])

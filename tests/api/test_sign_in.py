@@ -1,4 +1,4 @@
-"""Signing in: within Telegram, by a yes in the bot; and out again."""
+"""Signing in within Telegram or by confirmation in the bot, and signing out."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from merlin.app.texts import Settings
 from merlin.core.clock import iso, utc_now
 from merlin.core.permissions import Role
 from merlin.db.tables import LOGIN_CODE, SIGN_IN
-from tests.api.running_api import ANNA, BORIS, VERA, running
+from tests.api.running_api import ANNA, BORIS, VERA, run_api
 from tests.api.sign_in_data import (
     PASSWORD,
-    PUBLIC,
+    TELEGRAM_PUBLIC_KEY,
     TOKEN,
-    code_of,
-    guess,
-    me,
-    page,
-    signed,
-    stand_still,
-    with_bot,
-    with_password,
+    freeze_login_throttle,
+    get_user,
+    problem_code,
+    set_bot_name,
+    set_password,
+    sign_in_by_password,
+    signed_init_data,
+    signed_out_browser,
 )
 
 pytestmark = pytest.mark.functional
@@ -35,44 +35,44 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def site(tmp_path):
-    with running(tmp_path, telegram_keys=(PUBLIC,)) as site:
-        with_bot(site)
+    with run_api(tmp_path, telegram_keys=(TELEGRAM_PUBLIC_KEY,)) as site:
+        set_bot_name(site)
         yield site
 
 
 @pytest.fixture(scope="module")
 def one_api(tmp_path_factory):
-    """One api for the tests that leave nothing behind in it."""
-    with running(tmp_path_factory.mktemp("shared"), telegram_keys=(PUBLIC,)) as site:
-        with_bot(site)
+    """One API for the tests that change nothing in it."""
+    with run_api(tmp_path_factory.mktemp("shared"), telegram_keys=(TELEGRAM_PUBLIC_KEY,)) as site:
+        set_bot_name(site)
         yield site
 
 
 @pytest.fixture
 def shared(one_api):
-    """The same api, asked by somebody who keeps no cookie of the test before."""
+    """The same API, with a client without cookies of the previous test."""
     one_api.client.cookies.clear()
     return one_api
 
 
-def started(browser):
+def start_login(browser):
     answer = browser.post("/api/auth/start")
     assert answer.status_code == 200, answer.text
     return answer.json()
 
 
-def say(site, key, user_id, *, is_own=True):
+def answer_login(site, key, user_id, *, is_own=True):
     login = Logins(site.db).show(key, user_id)
     return Logins(site.db).settle(login.login_id, user_id, is_own=is_own)
 
 
 def test_a_page_within_telegram_signs_its_person_in(site):
-    with page(site) as browser:
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed()})
+    with signed_out_browser(site) as browser:
+        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         assert answer.status_code == 200, answer.text
         body = answer.json()
         assert (body["user"]["id"], body["user"]["shown_name"]) == (ANNA, "Анна А.")
-        assert me(browser).json()["id"] == ANNA
+        assert get_user(browser).json()["id"] == ANNA
         cookie = answer.headers["set-cookie"]
         assert "HttpOnly" in cookie
         assert "Path=/" in cookie
@@ -81,10 +81,10 @@ def test_a_page_within_telegram_signs_its_person_in(site):
 
 
 def test_the_same_data_opens_one_sign_in_at_a_time(site):
-    data = {"init_data": signed()}
-    with page(site) as one, page(site) as other:
+    data = {"init_data": signed_init_data()}
+    with signed_out_browser(site) as browser, signed_out_browser(site) as other:
         first, second = (
-            browser.post("/api/auth/telegram", json=data).json() for browser in (one, other)
+            browser.post("/api/auth/telegram", json=data).json() for browser in (browser, other)
         )
     for document, status in ((first, 401), (second, 200)):
         headers = {"Authorization": f"Bearer {document['token']}"}
@@ -93,70 +93,70 @@ def test_the_same_data_opens_one_sign_in_at_a_time(site):
 
 
 @pytest.mark.parametrize(
-    "made",
+    "make_data",
     [
-        lambda: signed(key=None),
-        lambda: signed(bot_id=17),
-        lambda: signed(at=time.time() - 3700),
-        lambda: signed(at=time.time() + 90),
-        lambda: signed() + "&auth_date=1",
-        lambda: signed(user={"is_bot": True}),
-        lambda: signed(user={"id": "1001"}),
-        lambda: signed(user={"id": FIRST_ID}),
-        lambda: signed(key=None, token=TOKEN),
+        lambda: signed_init_data(key=None),
+        lambda: signed_init_data(bot_id=17),
+        lambda: signed_init_data(at=time.time() - 3700),
+        lambda: signed_init_data(at=time.time() + 90),
+        lambda: signed_init_data() + "&auth_date=1",
+        lambda: signed_init_data(user={"is_bot": True}),
+        lambda: signed_init_data(user={"id": "1001"}),
+        lambda: signed_init_data(user={"id": FIRST_ID}),
+        lambda: signed_init_data(key=None, token=TOKEN),
         lambda: "x",
         lambda: "hash=",
     ],
 )
-def test_data_that_telegram_did_not_sign_lets_nobody_in(shared, made):
-    # Made now: what is of the future when tests are collected may be of today when they run.
-    answer = shared.client.post("/api/auth/telegram", json={"init_data": made()})
+def test_data_that_telegram_did_not_sign_lets_nobody_in(shared, make_data):
+    # Created now: a future time at collection may be in the past when the test runs.
+    answer = shared.client.post("/api/auth/telegram", json={"init_data": make_data()})
     assert answer.status_code == 401
-    assert code_of(answer) == "telegram-data"
+    assert problem_code(answer) == "telegram-data"
     assert "set-cookie" not in answer.headers
 
 
 def test_without_a_word_of_the_bot_no_signature_counts(site):
     Settings(site.db).put("bot.id", "", "bot")
-    answer = site.client.post("/api/auth/telegram", json={"init_data": signed()})
+    answer = site.client.post("/api/auth/telegram", json={"init_data": signed_init_data()})
     assert answer.status_code == 401
 
 
 def test_an_api_that_has_the_token_takes_data_without_a_signature(tmp_path):
-    with running(tmp_path, token=TOKEN) as site:
+    with run_api(tmp_path, token=TOKEN) as site:
         for token, status in (("17:another-bot", 401), (TOKEN, 200)):
-            data = {"init_data": signed(key=None, token=token)}
+            data = {"init_data": signed_init_data(key=None, token=token)}
             assert site.client.post("/api/auth/telegram", json=data).status_code == status
 
 
 def test_a_login_is_confirmed_in_the_bot_and_taken_once(site):
-    site.person(ANNA)
-    with page(site) as browser:
-        document = started(browser)
+    site.add_user(ANNA)
+    with signed_out_browser(site) as browser:
+        document = start_login(browser)
         assert document["url"] == f"https://t.me/merlin_test_bot?start=login_{document['key']}"
         assert 10 <= document["number"] <= 99
         assert browser.post("/api/auth/wait").json()["state"] == "pending"
-        login = say(site, document["key"], ANNA)
+        login = answer_login(site, document["key"], ANNA)
         assert (login.agent, login.place, login.number) == (
             "Firefox, Linux",
             "127.0.*.*",
             document["number"],
         )
         assert browser.get("/api/auth/wait").json()["state"] == "confirmed"
-        assert me(browser).status_code == 401  # looking alone signs nobody in
-        done = browser.post("/api/auth/wait").json()
-        assert done["signed_in"]["user"]["id"] == ANNA
-        assert done["signed_in"]["token"] is None
-        assert me(browser).json()["id"] == ANNA
+        assert get_user(browser).status_code == 401  # opening the link alone signs nobody in
+        body = browser.post("/api/auth/wait").json()
+        assert body["signed_in"]["user"]["id"] == ANNA
+        assert body["signed_in"]["token"] is None
+        assert get_user(browser).json()["id"] == ANNA
         assert browser.post("/api/auth/wait").json()["state"] == "expired"
 
 
 def test_a_login_belongs_to_the_browser_that_asked(site):
-    site.person(ANNA)
-    with page(site) as browser, page(site) as thief:
-        document = started(browser)
-        started(thief)
-        say(site, document["key"], ANNA)
+    site.add_user(ANNA)
+    with signed_out_browser(site) as browser, signed_out_browser(site) as thief:
+        document = start_login(browser)
+        start_login(thief)
+        answer_login(site, document["key"], ANNA)
         assert thief.post("/api/auth/wait").json()["state"] == "pending"
         thief.cookies.clear()
         thief.cookies.set("merlin-login", document["key"])
@@ -165,30 +165,30 @@ def test_a_login_belongs_to_the_browser_that_asked(site):
 
 
 def test_a_login_that_was_refused_signs_nobody_in(site):
-    with page(site) as browser:
-        say(site, started(browser)["key"], ANNA, is_own=False)
+    with signed_out_browser(site) as browser:
+        answer_login(site, start_login(browser)["key"], ANNA, is_own=False)
         assert browser.post("/api/auth/wait").json() == {
             "state": "refused",
             "number": browser.get("/api/auth/wait").json()["number"],
             "expires_at": browser.get("/api/auth/wait").json()["expires_at"],
             "signed_in": None,
         }
-        assert me(browser).status_code == 401
+        assert get_user(browser).status_code == 401
 
 
 def test_a_login_ends_after_five_minutes(site):
-    with page(site) as browser:
-        document = started(browser)
-        say(site, document["key"], ANNA)
-        past = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
-        site.database.change(past)
+    with signed_out_browser(site) as browser:
+        document = start_login(browser)
+        answer_login(site, document["key"], ANNA)
+        query = LOGIN_CODE.update({"expires_at": iso(utc_now() - timedelta(seconds=1))})
+        site.database.change(query)
         assert browser.post("/api/auth/wait").json()["state"] == "expired"
         assert Logins(site.db).show(document["key"], ANNA) is None
 
 
 def test_who_opens_the_link_second_cannot_answer(site):
-    with page(site) as browser:
-        key = started(browser)["key"]
+    with signed_out_browser(site) as browser:
+        key = start_login(browser)["key"]
         login = Logins(site.db).show(key, ANNA)
         assert Logins(site.db).show(key, BORIS) is None
         assert Logins(site.db).settle(login.login_id, BORIS, is_own=True) is None
@@ -197,9 +197,9 @@ def test_who_opens_the_link_second_cannot_answer(site):
 
 
 def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(site):
-    site.person(ANNA)
-    with page(site) as browser:
-        say(site, started(browser)["key"], ANNA)
+    site.add_user(ANNA)
+    with signed_out_browser(site) as browser:
+        answer_login(site, start_login(browser)["key"], ANNA)
         with ThreadPoolExecutor(8) as pool:
             answers = list(pool.map(lambda _: browser.post("/api/auth/wait").json(), range(8)))
     assert sum(answer["signed_in"] is not None for answer in answers) == 1
@@ -208,13 +208,13 @@ def test_one_login_confirmed_and_asked_for_by_many_at_once_opens_one_sign_in(sit
 
 def test_a_bot_whose_name_is_not_known_has_no_link(site):
     Settings(site.db).put("bot.name", "", "bot")
-    with page(site) as browser:
-        assert started(browser)["url"] is None
+    with signed_out_browser(site) as browser:
+        assert start_login(browser)["url"] is None
 
 
 def test_logins_of_one_address_are_not_without_end(site):
-    stand_still(site)
-    with page(site) as browser:
+    freeze_login_throttle(site)
+    with signed_out_browser(site) as browser:
         answers = [browser.post("/api/auth/start") for _ in range(25)]
     assert [answer.status_code for answer in answers[:20]] == [200] * 20
     assert answers[-1].status_code == 429
@@ -222,43 +222,47 @@ def test_logins_of_one_address_are_not_without_end(site):
 
 
 def test_signing_in_ends_what_the_browser_was_signed_in_with(site):
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as browser:
-        browser.post("/api/auth/telegram", json={"init_data": signed(ANNA)})
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser:
+        browser.post("/api/auth/telegram", json={"init_data": signed_init_data(ANNA)})
         before = browser.cookies["merlin"]
-        assert guess(browser, "boris", PASSWORD).status_code == 200
+        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 200
         assert browser.cookies["merlin"] != before
         assert SignIns(site.db).find(before) is None
-        assert me(browser).json()["id"] == BORIS
+        assert get_user(browser).json()["id"] == BORIS
 
 
 def test_signing_out_ends_this_browser_alone(site):
-    site.person(ANNA)
-    with site.browser(ANNA) as one, site.browser(ANNA) as other:
-        answer = one.post("/api/auth/sign-out")
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser, site.browser_client(ANNA) as other:
+        answer = browser.post("/api/auth/sign-out")
         assert answer.status_code == 204
         assert "Max-Age=0" in answer.headers["set-cookie"]
-        assert me(one).status_code == 401
-        assert me(other).status_code == 200
+        assert get_user(browser).status_code == 401
+        assert get_user(other).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["start", "wait", "password", "telegram", "sign-out"])
 def test_another_sites_page_can_sign_nobody_in_or_out(shared, path):
-    shared.person(ANNA)
-    with shared.browser(ANNA) as browser:
+    shared.add_user(ANNA)
+    with shared.browser_client(ANNA) as browser:
         for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
-            body = {"init_data": signed()} if path == "telegram" else {"name": "b", "password": "p"}
+            body = (
+                {"init_data": signed_init_data()}
+                if path == "telegram"
+                else {"name": "b", "password": "p"}
+            )
             answer = browser.post(f"/api/auth/{path}", json=body, headers=headers)
             assert answer.status_code == 403, path
-            assert code_of(answer) == "foreign-origin"
-        assert me(browser).status_code == 200
+            assert problem_code(answer) == "foreign-origin"
+        assert get_user(browser).status_code == 200
 
 
 def test_from_another_machine_nobody_signs_in_without_https(site):
     elsewhere = {"X-Forwarded-For": "203.0.113.7"}
-    with page(site, **elsewhere) as browser:
+    with signed_out_browser(site, **elsewhere) as browser:
         answer = browser.post("/api/auth/start")
-        assert (answer.status_code, code_of(answer)) == (403, "needs-https")
+        assert (answer.status_code, problem_code(answer)) == (403, "needs-https")
         browser.headers["X-Forwarded-Proto"] = "https"
         browser.headers["Origin"] = site.address.replace("http:", "https:")
         answer = browser.post("/api/auth/start")
@@ -270,52 +274,52 @@ def test_from_another_machine_nobody_signs_in_without_https(site):
 
 def test_within_telegrams_frame_the_cookie_may_be_kept_by_a_foreign_page(site):
     secure = {"X-Forwarded-Proto": "https"}
-    with page(site, **secure) as browser:
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed()})
+    with signed_out_browser(site, **secure) as browser:
+        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
         cookie = answer.headers["set-cookie"]
     assert cookie.startswith("__Host-merlin=")
     assert cookie.endswith("SameSite=None; Secure; Partitioned")
 
 
 def test_over_https_a_cookie_of_a_neighbouring_site_counts_for_nothing(site):
-    site.person(ANNA)
-    with site.browser(ANNA) as browser:
-        assert me(browser).status_code == 200
-        assert me(browser, headers={"X-Forwarded-Proto": "https"}).status_code == 401
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser:
+        assert get_user(browser).status_code == 200
+        assert get_user(browser, headers={"X-Forwarded-Proto": "https"}).status_code == 401
 
 
 def test_somebody_who_is_blocked_is_out_at_once_and_stays_out(site):
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as browser:
-        guess(browser, "boris", PASSWORD)
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser:
+        sign_in_by_password(browser, "boris", PASSWORD)
         Users(site.db).block(BORIS, "cli:vera")
-        assert me(browser).status_code == 403
-        assert code_of(me(browser)) == "blocked"
-        assert guess(browser, "boris", PASSWORD).status_code == 403
-        Users(site.db).block(site.person(ANNA), "cli:vera")
-        answer = browser.post("/api/auth/telegram", json={"init_data": signed()})
-        assert (answer.status_code, code_of(answer)) == (403, "blocked")
-        say(site, started(browser)["key"], ANNA)
+        assert get_user(browser).status_code == 403
+        assert problem_code(get_user(browser)) == "blocked"
+        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 403
+        Users(site.db).block(site.add_user(ANNA), "cli:vera")
+        answer = browser.post("/api/auth/telegram", json={"init_data": signed_init_data()})
+        assert (answer.status_code, problem_code(answer)) == (403, "blocked")
+        answer_login(site, start_login(browser)["key"], ANNA)
         assert browser.post("/api/auth/wait").status_code == 403
     assert SignIns(site.db).of(ANNA) == []
 
 
 def test_a_new_role_counts_at_the_next_call(site):
-    site.person(VERA)
-    with site.browser(VERA) as browser:
-        assert me(browser).json()["role"] == "student"
+    site.add_user(VERA)
+    with site.browser_client(VERA) as browser:
+        assert get_user(browser).json()["role"] == "student"
         site.roles.grant(VERA, Role.ADMIN, "cli:vera")
-        assert me(browser).json()["role"] == "admin"
+        assert get_user(browser).json()["role"] == "admin"
         site.roles.revoke(VERA, "cli:vera")
-        assert me(browser).json()["permissions"] == ["ask"]
+        assert get_user(browser).json()["permissions"] == ["ask"]
 
 
 def test_a_sign_in_that_has_ended_counts_no_longer(site):
-    site.person(ANNA)
-    with site.browser(ANNA) as browser:
-        past = {"expires_at": iso(utc_now() - timedelta(seconds=1))}
-        site.database.change(SIGN_IN.update(past))
-        assert me(browser).status_code == 401
+    site.add_user(ANNA)
+    with site.browser_client(ANNA) as browser:
+        expired = {"expires_at": iso(utc_now() - timedelta(seconds=1))}
+        site.database.change(SIGN_IN.update(expired))
+        assert get_user(browser).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -338,4 +342,4 @@ def test_what_is_no_name_and_password_is_told_so(shared, body):
 
 @pytest.mark.parametrize("name", ["\0", "b\0oris", "'; DROP TABLE account; --", "ﬁ", "\u202e"])
 def test_odd_names_are_nobody(shared, name):
-    assert guess(shared.client, name).status_code == 401
+    assert sign_in_by_password(shared.client, name).status_code == 401

@@ -1,4 +1,4 @@
-"""Signing in by user name and password, and what guessing brings."""
+"""Signing in by user name and password, and throttling of guesses."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from merlin.account.accounts import Accounts
 from merlin.account.users import Users
 from merlin.db.audit import Audit
 from tests.api.running_api import BORIS
-from tests.api.sign_in_data import PASSWORD, code_of, guess, me, page, stand_still, with_password
+from tests.api.sign_in_data import (
+    PASSWORD,
+    freeze_login_throttle,
+    get_user,
+    problem_code,
+    set_password,
+    sign_in_by_password,
+    signed_out_browser,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
 
 
 def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as browser:
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser:
         answer = browser.post("/api/auth/password", json={"name": " Boris ", "password": PASSWORD})
         assert answer.json()["user"]["name"] == "boris"
-        assert me(browser).json()["has_password"]
+        assert get_user(browser).json()["has_password"]
     entries = Audit(site.db).newest()
     assert [(entry.by, entry.action) for entry in entries][:1] == [
         ("user:1002", "sign-in.password")
@@ -31,25 +39,25 @@ def test_a_name_and_its_password_sign_in_whatever_the_case_of_the_name(site):
 
 @pytest.mark.parametrize("name", ["boris", "nobody-here"])
 def test_who_guesses_waits_and_learns_nothing_of_names(site, name):
-    stand_still(site)
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as browser:
-        answers = [guess(browser, name) for _ in range(6)]
+    freeze_login_throttle(site)
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser:
+        answers = [sign_in_by_password(browser, name) for _ in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
-    assert [code_of(answer) for answer in answers] == ["wrong-password"] * 5 + ["too-many"]
+    assert [problem_code(answer) for answer in answers] == ["wrong-password"] * 5 + ["too-many"]
     assert answers[-1].headers["retry-after"] == "1"
 
 
 def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site):
-    with_password(site, site.person(BORIS), "boris")
+    set_password(site, site.add_user(BORIS), "boris")
     answered = "request answered"
-    with page(site) as browser, capture_logs() as logs:
-        guess(browser, "boris", "не тот пароль")
-        guess(browser, "boris", PASSWORD)
-        me(browser)
+    with signed_out_browser(site) as browser, capture_logs() as logs:
+        sign_in_by_password(browser, "boris", "не тот пароль")
+        sign_in_by_password(browser, "boris", PASSWORD)
+        get_user(browser)
         Users(site.db).block(BORIS, "cli:vera")
-        me(browser)
-        # The line of a call is written after its answer.
+        get_user(browser)
+        # The log line of a call is written after its response.
         wait_until(lambda: sum(log["event"] == answered for log in logs) == 4)
     calls = [(log["path"], log["status"], log["user"]) for log in logs if log["event"] == answered]
     tries = [log for log in logs if "user" in log and log["event"] != answered]
@@ -64,38 +72,41 @@ def test_every_try_to_sign_in_is_logged_with_who_and_without_what_was_typed(site
 
 
 def test_guesses_at_one_moment_count_each(site):
-    stand_still(site)
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as browser, ThreadPoolExecutor(10) as pool:
+    freeze_login_throttle(site)
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser, ThreadPoolExecutor(10) as pool:
         statuses = [
-            each.status_code for each in pool.map(lambda _: guess(browser, "boris"), range(10))
+            response.status_code
+            for response in pool.map(lambda _: sign_in_by_password(browser, "boris"), range(10))
         ]
     assert statuses.count(401) == 5
     assert statuses.count(429) == 5
 
 
 def test_strangers_do_not_lock_the_owner_out_of_a_known_browser(site):
-    stand_still(site)
-    with_password(site, site.person(BORIS), "boris")
-    with page(site) as own, page(site) as stranger:
-        assert guess(own, "boris", PASSWORD).status_code == 200
+    freeze_login_throttle(site)
+    set_password(site, site.add_user(BORIS), "boris")
+    with signed_out_browser(site) as browser, signed_out_browser(site) as stranger:
+        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 200
         for _ in range(7):
-            guess(stranger, "boris")
-        assert guess(stranger, "boris", PASSWORD).status_code == 429
-        assert guess(own, "boris", PASSWORD).status_code == 200
+            sign_in_by_password(stranger, "boris")
+        assert sign_in_by_password(stranger, "boris", PASSWORD).status_code == 429
+        assert sign_in_by_password(browser, "boris", PASSWORD).status_code == 200
 
 
 def test_many_wrong_guesses_behind_one_address_wait_whatever_the_names(site):
-    stand_still(site)
-    with page(site) as browser:
-        statuses = [guess(browser, f"name{number}").status_code for number in range(31)]
+    freeze_login_throttle(site)
+    with signed_out_browser(site) as browser:
+        statuses = [
+            sign_in_by_password(browser, f"name{number}").status_code for number in range(31)
+        ]
     assert statuses == [401] * 30 + [429]
 
 
 def test_an_account_without_a_password_is_not_entered_by_any(site):
-    Accounts(site.db).set_name(site.person(BORIS), "boris", "cli:vera")
-    with page(site) as browser:
-        assert guess(browser, "boris", "любой пароль").status_code == 401
+    Accounts(site.db).set_name(site.add_user(BORIS), "boris", "cli:vera")
+    with signed_out_browser(site) as browser:
+        assert sign_in_by_password(browser, "boris", "любой пароль").status_code == 401
         assert (
             browser.post("/api/auth/password", json={"name": "boris", "password": ""}).status_code
             == 422

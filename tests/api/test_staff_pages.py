@@ -1,4 +1,4 @@
-"""Pages of teachers and admins are not there for those who may not open them; forms act once."""
+"""Pages of teachers and admins are hidden from all others; each form acts once."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose, staff_s
 
 pytestmark = pytest.mark.integration
 
-# A teacher of another course, and somebody who may watch and edit everything but keep nobody.
+# A teacher of another course, and an editor, who cannot manage users.
 CLARA, EDITOR = 1005, 1006
 KEEPING = ("/admin/users", "/admin/health", "/admin/billing")
 
@@ -28,14 +28,14 @@ KEEPING = ("/admin/users", "/admin/health", "/admin/billing")
 @pytest.fixture(scope="module")
 def staff(tmp_path_factory):
     with staff_site(tmp_path_factory.mktemp("staff")) as site:
-        site.person(CLARA, Role.TEACHER, "hci")
-        site.person(EDITOR, Role.EDITOR)
+        site.add_user(CLARA, Role.TEACHER, "hci")
+        site.add_user(EDITOR, Role.EDITOR)
         site.change = propose(site, "materials/rights.md", None, "# Право\n")
         yield site
 
 
 def routes():
-    """Return (method, path) of every page of teachers and admins, as the application has them."""
+    """Return (method, path) of every page of teachers and admins."""
     return sorted(
         (method, route.path)
         for topic in STAFF
@@ -44,8 +44,8 @@ def routes():
     )
 
 
-def filled(staff, path):
-    """Return a path about what is there: the algorithms, the running job, boris's change."""
+def fill_path(staff, path):
+    """Return a path with existing records: the algorithms, the running job, boris's change."""
     named = {
         "course_id": staff.course_id("algorithms"),
         "dataset": "algorithms",
@@ -87,40 +87,40 @@ FORM = {
 def send(client, method, path):
     data = {**FORM, "once": secrets.token_hex(16)} if method == "POST" else None
     if data and path.endswith("/accept"):
-        data["question"] = ""  # all that the model is held for
+        data["question"] = ""  # everything that the model is held for
     return client.request(method, path, data=data)
 
 
-def state_of(staff):
-    """Return all that any of these forms could change."""
-    request_ids = [one.request_id for one in Requests(staff.db).of(f"user:{VERA}")]
-    changes = [one.change_id for one in Changes(staff.db).batches(None, 100)]
+def read_state(staff):
+    """Return everything that any of these forms could change."""
+    request_ids = [record.request_id for record in Requests(staff.db).of(f"user:{VERA}")]
+    changes = [record.change_id for record in Changes(staff.db).batches(None, 100)]
     audit = len(Audit(staff.db).newest(1000))
     return request_ids, changes, audit
 
 
 @pytest.mark.parametrize(("method", "path"), routes())
 def test_a_page_is_not_there_for_those_who_may_not_open_it(staff, method, path):
-    address = filled(staff, path)
-    before = state_of(staff)
+    address = fill_path(staff, path)
+    before = read_state(staff)
     strangers = [ANNA]
     if "{" in path:
         strangers.append(CLARA)
     if path.startswith(KEEPING):
         strangers += [BORIS, EDITOR, CLARA]
-    if path.endswith("/accept"):  # what a held model lost, editors of its dataset accept
+    if path.endswith("/accept"):  # editors of the dataset accept the regressions of a held model
         strangers.append(CLARA)
     elif path.startswith("/admin") and method == "POST":
         strangers += [BORIS, EDITOR, CLARA]
     for user_id in strangers:
-        with staff.browser(user_id) as client:
+        with staff.browser_client(user_id) as client:
             assert send(client, method, address).status_code == 404, user_id
-    assert state_of(staff) == before
+    assert read_state(staff) == before
 
 
 @pytest.mark.parametrize("path", sorted({path for method, path in routes() if method == "GET"}))
 def test_somebody_who_is_not_signed_in_is_led_to_sign_in_and_back(staff, path):
-    answer = staff.client.get(filled(staff, path))
+    answer = staff.client.get(fill_path(staff, path))
     assert answer.status_code == 303
     assert answer.headers["location"].startswith("/sign-in?next=")
 
@@ -133,11 +133,11 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
         staff.database.change(COMMIT.update({"committed_at": "9999-12-31T23:59:59.000000+00:00"}))
     Users(staff.db).set_zone(VERA, zone)
     try:
-        with staff.browser(VERA) as client:
+        with staff.browser_client(VERA) as client:
             paths = sorted({path for method, path in routes() if method == "GET"})
-            told = {path: client.get(filled(staff, path)).status_code for path in paths}
+            statuses = {path: client.get(fill_path(staff, path)).status_code for path in paths}
             assert "31" in client.get("/admin/verdicts").text
-        assert {path: status for path, status in told.items() if status >= 500} == {}
+        assert {path: status for path, status in statuses.items() if status >= 500} == {}
     finally:
         Users(staff.db).set_zone(VERA, None)
         with staff.database.atomic():
@@ -147,24 +147,24 @@ def test_a_commit_of_the_last_second_of_time_breaks_no_page_in_any_zone(staff, z
 
 
 @pytest.mark.parametrize(
-    ("told", "zone", "is_named"),
+    ("cookie_zone", "zone", "is_named"),
     [("", "UTC", True), ("Asia/Tokyo", "JST", False), ("/x", "UTC", True)],
 )
-def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, told, zone, is_named):
-    with staff.browser(VERA) as client:
-        client.cookies.set("merlin_zone", told)
+def test_times_are_in_the_browsers_zone_and_any_other_is_named(staff, cookie_zone, zone, is_named):
+    with staff.browser_client(VERA) as client:
+        client.cookies.set("merlin_zone", cookie_zone)
         text = client.get("/admin/health").text
     assert re.search(rf", \d\d:\d\d {zone}<", text)
     assert ('class="zone meta"' in text) == is_named
 
 
 def test_a_program_with_a_key_opens_no_page_of_staff(staff):
-    with staff.program(VERA) as client:
+    with staff.key_client(VERA) as client:
         assert client.get("/admin/users").status_code == 403
 
 
 def test_a_form_of_another_site_is_refused(staff):
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         client.headers["Origin"] = "https://evil.example"
         answer = send(client, "POST", f"/admin/users/{ANNA}/block")
     assert answer.status_code == 403
@@ -174,47 +174,53 @@ def test_a_form_of_another_site_is_refused(staff):
 def test_a_form_that_is_sent_twice_acts_once_and_leads_to_the_same_page(staff):
     data = {**FORM, "once": secrets.token_hex(16), "title_ru": "Дважды", "kind": "lecture"}
     path = f"/courses/{staff.course_id('algorithms')}/edit/materials"
-    with staff.browser(BORIS) as client:
+    with staff.browser_client(BORIS) as client:
         places = {client.post(path, data=data).headers["location"] for _ in range(3)}
         other = client.post(path, data={**data, "once": secrets.token_hex(16)})
     assert len(places) == 1
     assert other.headers["location"] not in places
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         form = {"once": secrets.token_hex(16)}
         path = f"/admin/jobs/{staff.job_id}/cancel"
         places = {client.post(path, data=form).headers["location"] for _ in range(3)}
-    asked = [one for one in Requests(staff.db).of(f"user:{VERA}") if one.kind == RequestKind.CANCEL]
-    assert len(places) == len(asked) == 1
+    requests = [
+        request
+        for request in Requests(staff.db).of(f"user:{VERA}")
+        if request.kind == RequestKind.CANCEL
+    ]
+    assert len(places) == len(requests) == 1
 
 
 def test_proposals_are_judged_several_at_once_by_those_who_lead_the_course(staff):
     path = f"/courses/{staff.course_id('algorithms')}/proposals"
-    told = {"origin": "distil", "model_id": XSS, "note": XSS}
+    fields = {"origin": "distil", "model_id": XSS, "note": XSS}
     questions = [f"Что такое {word}?" for word in ("дек", "бор", XSS)]
-    drafts = [Draft(question, "Структура данных.", "algorithms", **told) for question in questions]
+    drafts = [
+        Draft(question, "Структура данных.", "algorithms", **fields) for question in questions
+    ]
     Proposals(staff.db).add_drafts(drafts)
     first, second, third = (proposal.proposal_id for proposal in Proposals(staff.db).waiting())
-    with staff.browser(BORIS) as client:
+    with staff.browser_client(BORIS) as client:
         page = client.get(path).text
         assert questions[0] in page
         assert XSS not in page
         none = client.post(path, data={"act": "approve"})
         assert (none.status_code, "хотя бы одно" in none.text) == (409, True)
-        done = client.post(path, data={"act": "approve", "proposal": [first, second]})
-        assert done.headers["location"].startswith("/changes/")
+        response = client.post(path, data={"act": "approve", "proposal": [first, second]})
+        assert response.headers["location"].startswith("/changes/")
         again = client.post(path, data={"act": "approve", "proposal": [first, second]})
         assert again.status_code == 409
         assert client.post(path, data={"act": "decline", "proposal": [2**70]}).status_code == 422
         client.post(path, data={"act": "decline", "proposal": [third]})
         assert questions[0] not in client.get(path).text
-    batch = Changes(staff.db).of_batch(done.headers["location"].removeprefix("/changes/"))
+    batch = Changes(staff.db).of_batch(response.headers["location"].removeprefix("/changes/"))
     assert len(batch) == 2
-    states = [Proposals(staff.db).get(each).state for each in (first, second, third)]
+    states = [Proposals(staff.db).get(number).state for number in (first, second, third)]
     assert states == ["approved", "approved", "declined"]
 
 
 def test_a_form_without_its_mark_or_with_nonsense_does_nothing(staff):
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         for data in ({}, {"once": "x"}, {"once": "0" * 31 + "\n"}):
             assert client.post(f"/admin/jobs/{staff.job_id}/cancel", data=data).status_code == 422
         for address in ("/admin/jobs/0", f"/admin/jobs/{2**60}", "/admin/jobs/x", "/changes/zz"):
@@ -237,7 +243,7 @@ def test_words_of_others_are_never_markup(staff):
         (BORIS, "/datasets/algorithms/examples"),
     )
     for user_id, road in roads:
-        with staff.browser(user_id) as client:
+        with staff.browser_client(user_id) as client:
             page = client.get(road)
         assert page.status_code == 200
         assert XSS not in page.text, road
@@ -246,14 +252,14 @@ def test_words_of_others_are_never_markup(staff):
 
 
 def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         road = f"/admin/jobs/{staff.job_id}/loss.png"
         assert road in client.get(f"/admin/jobs/{staff.job_id}").text
         light, dark = client.get(road), client.get(f"{road}?theme=dark")
     assert light.headers["content-type"] == "image/png"
     assert light.content[:4] == dark.content[:4] == b"\x89PNG"
     assert light.content != dark.content
-    with staff.browser(ANNA) as client:
+    with staff.browser_client(ANNA) as client:
         assert client.get(road).status_code == 404
 
 
@@ -261,17 +267,17 @@ def test_the_losses_of_a_job_are_a_picture_too_in_either_light(staff):
     "path", ["/admin/jobs/{job_id}", "/admin/board", "/courses/{course_id}/board"]
 )
 def test_a_poll_that_finds_nothing_new_sends_nothing(staff, path):
-    with staff.browser(VERA) as client:
-        page = client.get(filled(staff, path)).text
+    with staff.browser_client(VERA) as client:
+        page = client.get(fill_path(staff, path)).text
         live = re.search(r'hx-get="([^"]+)"', page)[1].replace("&amp;", "&")
         assert client.get(live).status_code == 204
         assert client.get(live.partition("?")[0]).status_code == 200
 
 
 def test_the_board_of_the_api_is_sent_once_while_nothing_changes(staff):
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         board = client.get("/api/board")
         assert {"at", "rows"} <= board.json().keys()
-        known = {"If-None-Match": board.headers["etag"]}
-        assert client.get("/api/board", headers=known).status_code == 304
-        assert client.get("/api/board?dataset=algorithms", headers=known).status_code == 200
+        headers = {"If-None-Match": board.headers["etag"]}
+        assert client.get("/api/board", headers=headers).status_code == 304
+        assert client.get("/api/board?dataset=algorithms", headers=headers).status_code == 200

@@ -1,4 +1,4 @@
-"""Teachers edit the courses they lead: every write a change, nothing lost, nothing overwritten."""
+"""Teachers edit the courses they lead: every write is a change, nothing is lost or overwritten."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.course.editing import parse_course
 from merlin.dataset.changes import Changes
 from merlin.dataset.files import FileIndex
 from tests.api.running_api import ANNA, BORIS, COURSES, VERA
-from tests.api.staff_api import Keeper
+from tests.api.staff_api import Committer
 
 pytestmark = pytest.mark.functional
 
@@ -53,20 +53,20 @@ WRONG = [
 
 
 @pytest.fixture
-def keeper(site):
-    return Keeper(site, COURSES)
+def committer(site):
+    return Committer(site, COURSES)
 
 
 @pytest.fixture
 def teacher(site):
-    """Boris, who leads the algorithms, with a key of all scopes."""
-    site.person(BORIS, Role.TEACHER, "algorithms")
+    """A client of boris, who leads the algorithms, with all scopes."""
+    site.add_user(BORIS, Role.TEACHER, "algorithms")
     Users(site.db).set_name(BORIS, "Борис Учитель")
-    with site.program(BORIS) as client:
+    with site.key_client(BORIS) as client:
         yield client
 
 
-def course_of(client, site, slug="algorithms"):
+def get_course(client, site, slug="algorithms"):
     return client.get(f"/api/teacher/courses/{site.course_id(slug)}").json()
 
 
@@ -81,19 +81,19 @@ def files_in_git(site, slug="algorithms"):
 def test_a_teacher_sees_the_courses_they_lead_alone(site, teacher):
     answer = teacher.get("/api/teacher/courses")
     assert [course["slug"] for course in answer.json()["courses"]] == ["algorithms"]
-    document = course_of(teacher, site)
+    document = get_course(teacher, site)
     assert document["materials"][0]["text"] == COURSES["algorithms"]["materials/lecture-01.md"]
     assert document["name"]["en"] == "Algorithms and data structures"
 
 
-def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, keeper):
+def test_a_new_material_becomes_one_commit_with_its_text(site, teacher, committer):
     answer = teacher.post(materials(site), json=NEW)
     assert answer.status_code == 202
     change = answer.json()
     assert answer.headers["location"] == f"/api/changes/{change['id']}"
     assert [file["path"] for file in change["files"]] == ["course.yaml", "materials/lecture-03.md"]
     assert change["state"] == "waiting"
-    assert keeper.commit().commit
+    assert committer.commit().commit
     after = files_in_git(site)
     assert after["materials/lecture-03.md"] == NEW["text"] + "\n"
     before = COURSES["algorithms"]["course.yaml"]
@@ -115,120 +115,120 @@ def test_a_dry_run_tells_what_would_come_of_it_and_asks_for_nothing(site, teache
     assert Changes(site.db).list_pending("algorithms") == []
 
 
-def test_two_edits_in_a_row_build_on_each_other(site, teacher, keeper):
+def test_two_edits_in_a_row_build_on_each_other(site, teacher, committer):
     first = teacher.post(materials(site), json=NEW).json()
     second = teacher.post(materials(site), json={**NEW, "lesson": 4}).json()
     third = teacher.post(materials(site), json=NEW).json()
     assert third["files"][1]["path"] == "materials/lecture-03-2.md"
-    assert keeper.commit().commit
-    for each in (first, second, third):
-        assert Changes(site.db).get(each["id"]).state == "committed"
-    assert [material["lesson"] for material in course_of(teacher, site)["materials"]][-3:] == [
+    assert committer.commit().commit
+    for response in (first, second, third):
+        assert Changes(site.db).get(response["id"]).state == "committed"
+    assert [material["lesson"] for material in get_course(teacher, site)["materials"]][-3:] == [
         3,
         4,
         3,
     ]
 
 
-def test_a_changed_material_keeps_its_id_and_its_file(site, teacher, keeper):
-    one = course_of(teacher, site)["materials"][2]
+def test_a_changed_material_keeps_its_id_and_its_file(site, teacher, committer):
+    material = get_course(teacher, site)["materials"][2]
     body = {
         "title": {"ru": "Сортировки за N log N"},
         "type": "lecture",
         "lesson": 2,
         "text": "Новый текст",
-        "revision": one["revision"],
+        "revision": material["revision"],
     }
-    answer = teacher.put(f"{materials(site)}/{one['id']}", json=body)
+    answer = teacher.put(f"{materials(site)}/{material['id']}", json=body)
     assert answer.status_code == 202, answer.json()
-    keeper.commit()
-    after = course_of(teacher, site)["materials"][2]
-    assert after["id"] == one["id"]
+    committer.commit()
+    after = get_course(teacher, site)["materials"][2]
+    assert after["id"] == material["id"]
     assert after["text"] == "Новый текст\n"
     assert after["text_path"] == "materials/lecture-02.md"
 
 
-def test_a_material_moves_to_another_place(site, teacher, keeper):
-    one = course_of(teacher, site)["materials"][3]
+def test_a_material_moves_to_another_place(site, teacher, committer):
+    material = get_course(teacher, site)["materials"][3]
     body = {
-        "title": one["title"],
+        "title": material["title"],
         "type": "lab",
         "lesson": 1,
-        "file_url": one["file_url"],
+        "file_url": material["file_url"],
         "place": 0,
-        "revision": one["revision"],
+        "revision": material["revision"],
     }
-    assert teacher.put(f"{materials(site)}/{one['id']}", json=body).status_code == 202
-    keeper.commit()
-    assert course_of(teacher, site)["materials"][0]["id"] == one["id"]
+    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
+    committer.commit()
+    assert get_course(teacher, site)["materials"][0]["id"] == material["id"]
 
 
-def test_a_text_goes_with_its_material_unless_another_names_it(site, teacher, keeper):
+def test_a_text_goes_with_its_material_unless_another_names_it(site, teacher, committer):
     files = dict(COURSES["algorithms"])
     shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
-    keeper.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
-    site.teach(keeper.files)
-    found = course_of(teacher, site)["materials"]
-    for place, stays in ((0, True), (4, False)):
-        one = found[place]
-        address = f"{materials(site)}/{one['id']}"
-        answer = teacher.delete(address, headers={"If-Match": f'"{one["revision"]}"'})
+    committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
+    site.index_courses(committer.files)
+    course_materials = get_course(teacher, site)["materials"]
+    for number, stays in ((0, True), (4, False)):
+        material = course_materials[number]
+        address = f"{materials(site)}/{material['id']}"
+        answer = teacher.delete(address, headers={"If-Match": f'"{material["revision"]}"'})
         assert answer.status_code == 202, answer.json()
-        keeper.commit()
+        committer.commit()
         assert ("materials/lecture-01.md" in files_in_git(site)) is stays
 
 
-def test_a_shared_text_is_not_changed_for_another_material(site, teacher, keeper):
+def test_a_shared_text_is_not_changed_for_another_material(site, teacher, committer):
     files = dict(COURSES["algorithms"])
     shared = "  - {lesson: 5, type: lab, title: {ru: Повтор}, text: materials/lecture-01.md}\n"
-    keeper.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
-    site.teach(keeper.files)
-    one = course_of(teacher, site)["materials"][4]
+    committer.files["algorithms"] = {**files, "course.yaml": files["course.yaml"] + shared}
+    site.index_courses(committer.files)
+    material = get_course(teacher, site)["materials"][4]
     body = {
         "title": {"ru": "Повтор"},
         "type": "lab",
         "lesson": 5,
         "text": "Свой текст",
-        "revision": one["revision"],
+        "revision": material["revision"],
     }
-    assert teacher.put(f"{materials(site)}/{one['id']}", json=body).status_code == 202
-    keeper.commit()
+    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
+    committer.commit()
     after = files_in_git(site)
     assert after["materials/lecture-01.md"] == files["materials/lecture-01.md"]
     assert after["materials/lab-05.md"] == "Свой текст\n"
 
 
-def test_a_stale_revision_is_refused_with_both_texts(site, teacher, keeper):
-    one = course_of(teacher, site)["materials"][0]
+def test_a_stale_revision_is_refused_with_both_texts(site, teacher, committer):
+    material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}
-    body["revision"] = one["revision"]
-    keeper.files["algorithms"]["materials/lecture-01.md"] = "их\n"
-    keeper.commit()
-    answer = teacher.put(f"{materials(site)}/{one['id']}", json=body)
+    body["revision"] = material["revision"]
+    committer.files["algorithms"]["materials/lecture-01.md"] = "их\n"
+    committer.commit()
+    answer = teacher.put(f"{materials(site)}/{material['id']}", json=body)
     assert answer.status_code == 409
-    told = answer.json()
-    assert (told["type"], told["yours"], told["theirs"]) == (
+    document = answer.json()
+    assert (document["type"], document["yours"], document["theirs"]) == (
         "urn:merlin:problem:stale",
         "моё",
         "их\n",
     )
-    body["revision"] = told["revision"]
-    assert teacher.put(f"{materials(site)}/{one['id']}", json=body).status_code == 202
+    body["revision"] = document["revision"]
+    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 202
 
 
 def test_a_write_without_a_revision_is_refused(site, teacher):
-    one = course_of(teacher, site)["materials"][0]
+    material = get_course(teacher, site)["materials"][0]
     body = {"title": {"ru": "Моё"}, "type": "lecture", "lesson": 1, "text": "моё"}
-    assert teacher.put(f"{materials(site)}/{one['id']}", json=body).status_code == 409
-    assert teacher.delete(f"{materials(site)}/{one['id']}").status_code == 409
+    assert teacher.put(f"{materials(site)}/{material['id']}", json=body).status_code == 409
+    assert teacher.delete(f"{materials(site)}/{material['id']}").status_code == 409
 
 
-def test_the_card_changes_and_every_other_line_stays(site, teacher, keeper):
-    revision = course_of(teacher, site)["revision"]
+def test_the_card_changes_and_every_other_line_stays(site, teacher, committer):
+    revision = get_course(teacher, site)["revision"]
     body = {"semester": 3, "description": {"ru": "Иначе: так"}, "revision": revision}
     answer = teacher.patch(f"/api/courses/{site.course_id('algorithms')}", json=body)
     assert answer.status_code == 202, answer.json()
-    keeper.commit()
+    committer.commit()
     old = COURSES["algorithms"]["course.yaml"].splitlines()
     new = files_in_git(site)["course.yaml"].splitlines()
     assert new[0] == "semester: 3"
@@ -236,18 +236,18 @@ def test_the_card_changes_and_every_other_line_stays(site, teacher, keeper):
     assert (new[1], new[3:]) == (old[1], old[3:])
 
 
-def test_a_description_that_the_page_empties_is_taken_out(site, teacher, keeper):
-    course = course_of(teacher, site)
+def test_a_description_that_the_page_empties_is_taken_out(site, teacher, committer):
+    course = get_course(teacher, site)
     card = {"name_ru": course["name"]["ru"], "semester": 1, "active": True, "teachers": "boris"}
     card |= {"revision": course["revision"], "once": "0" * 32}
-    with site.browser(BORIS) as browser:
+    with site.browser_client(BORIS) as browser:
         browser.post(f"/courses/{course['id']}/edit", data=card)
-    keeper.commit()
+    committer.commit()
     assert "description" not in files_in_git(site)["course.yaml"]
 
 
 def test_what_changes_nothing_is_refused(site, teacher):
-    document = course_of(teacher, site)
+    document = get_course(teacher, site)
     address = f"/api/courses/{site.course_id('algorithms')}"
     body = {"semester": 1, "revision": document["revision"]}
     assert teacher.patch(address, json=body).status_code == 409
@@ -278,7 +278,7 @@ def test_a_repeated_call_with_a_key_asks_once(site, teacher):
 def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
     headers = {"Idempotency-Key": "one"}
     first = teacher.post(materials(site), json=NEW, headers=headers).json()
-    with site.database.atomic():  # as a kill leaves it before the answer is kept
+    with site.database.atomic():  # as after a kill before the response is stored
         late = iso(utc_now() - timedelta(minutes=20))
         site.database.sql("UPDATE idempotency SET status = NULL, body = '', at = ?", late)
     again = teacher.post(materials(site), json=NEW, headers=headers)
@@ -286,18 +286,18 @@ def test_a_call_that_was_cut_off_asks_for_nothing_twice(site, teacher):
     assert len(Changes(site.db).list_pending("algorithms")) == 2
 
 
-def test_a_broken_course_is_told_and_left_to_git(site, teacher, keeper):
-    keeper.files["algorithms"]["course.yaml"] += "semester: 2\n"
-    keeper.commit()
+def test_a_broken_course_is_told_and_left_to_git(site, teacher, committer):
+    committer.files["algorithms"]["course.yaml"] += "semester: 2\n"
+    committer.commit()
     answer = teacher.post(materials(site), json=NEW)
     assert answer.status_code == 409
     assert "course.yaml" in answer.json()["detail"]
 
 
 def test_who_leads_no_course_may_write_nothing(site, teacher):
-    site.person(ANNA)
+    site.add_user(ANNA)
     closed, open_ = site.course_id("closed"), site.course_id("networks")
-    with site.program(ANNA) as student:
+    with site.key_client(ANNA) as student:
         assert student.get("/api/teacher/courses").json() == {"courses": []}
         assert student.post(f"/api/courses/{open_}/materials", json=NEW).status_code == 403
         assert student.post(f"/api/courses/{closed}/materials", json=NEW).status_code == 404
@@ -308,43 +308,43 @@ def test_who_leads_no_course_may_write_nothing(site, teacher):
 
 
 def test_a_key_without_the_scope_may_write_nothing(site):
-    site.person(VERA, Role.ADMIN)
-    with site.program(VERA, Scope.COURSES_READ) as client:
+    site.add_user(VERA, Role.ADMIN)
+    with site.key_client(VERA, Scope.COURSES_READ) as client:
         assert client.post(materials(site), json=NEW).status_code == 403
         assert client.get("/api/teacher/courses").status_code == 200
-        assert course_of(client, site)["status"] == 403
+        assert get_course(client, site)["status"] == 403
 
 
 def test_a_material_of_another_course_is_not_there(site):
-    site.person(VERA, Role.EDITOR)
-    with site.program(VERA) as client:
-        one = course_of(client, site)["materials"][0]
-        body = {**NEW, "revision": one["revision"]}
-        answer = client.put(f"{materials(site, 'networks')}/{one['id']}", json=body)
+    site.add_user(VERA, Role.EDITOR)
+    with site.key_client(VERA) as client:
+        material = get_course(client, site)["materials"][0]
+        body = {**NEW, "revision": material["revision"]}
+        answer = client.put(f"{materials(site, 'networks')}/{material['id']}", json=body)
     assert answer.status_code == 404
 
 
-def turn(site, user_id, question, answer, update_id, rating=None):
-    """Let somebody ask about the algorithms, and rate the answer."""
+def add_turn(site, user_id, question, answer, update_id, rating=None):
+    """Store a question about the algorithms with an answer and a rating."""
     sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(user_id, user_id))
     sessions.change(replace(session, dataset="algorithms"))
-    asked = Question(session.session_id, update_id, user_id, question)
-    turn = turns.ask(asked, 1)
+    question_ = Question(session.session_id, update_id, user_id, question)
+    turn = turns.ask(question_, 1)
     turns.write(update_id, StoredAnswer(answer, model_id="ft:algo"))
     if rating:
         Ratings(site.database, 1).rate(turn.turn_id, user_id, rating)
 
 
 def test_questions_are_counted_and_words_shown_with_consent_alone(site, teacher):
-    site.person(ANNA)
-    turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
-    turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
-    turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
+    site.add_user(ANNA)
+    add_turn(site, ANNA, "Что такое куча? Пишите на anna@mail.ru", "Не знаю.", 1, Rating.DOWN)
+    add_turn(site, VERA, "Тайный вопрос", "Плохой ответ", 2, Rating.DOWN)
+    add_turn(site, VERA, "Хороший вопрос", "Хороший ответ", 3, Rating.UP)
     Consents(site.db).give(ANNA, "2026-11-22")
     address = f"/api/courses/{site.course_id('algorithms')}/questions"
     body = teacher.get(address).json()
-    assert [(each["questions"], each["liked"], each["disliked"]) for each in body["asked"]] == [
+    assert [(row["questions"], row["liked"], row["disliked"]) for row in body["asked"]] == [
         (3, 1, 2)
     ]
     assert len(body["disliked"]) == 1

@@ -1,4 +1,4 @@
-"""TLS by an own certificate: a real listener, and files that are no good."""
+"""TLS with an own certificate: a real listener, and invalid files."""
 
 from __future__ import annotations
 
@@ -51,16 +51,16 @@ def test_the_api_speaks_https_by_its_own_certificate(files, port):
     with pytest.raises(httpx.HTTPError), httpx.Client(timeout=longest()) as client:
         client.get(f"http://127.0.0.1:{port}/healthz")
     assert health_error(load(files / "config.yaml"), "api") is None
-    assert _version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
-    assert _version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
+    assert negotiate_version(files, port, ssl.TLSVersion.TLSv1_3) == "TLSv1.3"
+    assert negotiate_version(files, port, ssl.TLSVersion.TLSv1_2) == "TLSv1.2"
 
 
-def _version(files, port, newest):
+def negotiate_version(files, port, newest):
     trust = ssl.create_default_context(cafile=str(files / "cert.pem"))
     trust.maximum_version = newest
     with (
-        socket.create_connection(("127.0.0.1", port), timeout=longest()) as plain,
-        trust.wrap_socket(plain, server_hostname="127.0.0.1") as wrapped,
+        socket.create_connection(("127.0.0.1", port), timeout=longest()) as connection,
+        trust.wrap_socket(connection, server_hostname="127.0.0.1") as wrapped,
     ):
         return wrapped.version()
 
@@ -70,29 +70,29 @@ def test_nothing_older_than_tls_1_2_is_spoken(files):
     assert context.minimum_version is ssl.TLSVersion.TLSv1_2
 
 
-def refusal(certificate, key):
+def read_error(certificate, key):
     with pytest.raises(ConfigError) as caught:
         tls_context(certificate, key, "api.tls")
     return caught.value
 
 
 def test_a_file_that_is_missing_is_named_with_its_key_of_the_config(files):
-    error = refusal(files / "none.pem", files / "key.pem")
+    error = read_error(files / "none.pem", files / "key.pem")
     assert (error.key, error.arguments["setting"]) == ("tls-unreadable", "api.tls.certificate")
-    assert refusal(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
+    assert read_error(files / "cert.pem", files).arguments["setting"] == "api.tls.key"
 
 
 @pytest.mark.parametrize("content", [b"", b"no PEM", b"-----BEGIN CERTIFICATE-----\nAAAA\n"])
 def test_what_is_no_certificate_is_told_so(files, content):
     (files / "cert.pem").write_bytes(content)
-    assert refusal(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
+    assert read_error(files / "cert.pem", files / "key.pem").key == "tls-mismatch"
 
 
 def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
-    (files / "other.pem").write_bytes(encode_key(generate_key()))
-    assert refusal(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
-    (files / "shut.pem").write_bytes(encode_key(generate_key(), b"secret"))
-    assert refusal(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
+    (files / "other.pem").write_bytes(key_pem(generate_key()))
+    assert read_error(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
+    (files / "shut.pem").write_bytes(key_pem(generate_key(), b"secret"))
+    assert read_error(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
 
 
 @pytest.mark.parametrize("proxy", ["300.1.1.1", "10.0.0.1/8", "1.2.3.4/99"])

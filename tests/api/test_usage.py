@@ -1,4 +1,4 @@
-"""Plans, what is left of one's own, what a month took, and all that is kept to take along."""
+"""Plans, remaining quota, usage of a month, and the export of a user's data."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from merlin.account.api_keys import Scope
 from merlin.billing.quota import Allowance, Format, Gift, Quotas
 from merlin.core.clock import utc_now, zone_of
-from tests.api.chat_api import Talk, forgotten
-from tests.api.running_api import ANNA, BORIS, running
+from tests.api.chat_api import Conversation, erase_everybody
+from tests.api.running_api import ANNA, BORIS, run_api
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -28,14 +28,14 @@ PATRON = make_plan("patron", {"ru": "Меценат"})
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("site")
-    with running(folder, plans=(STUDENT, PATRON), timezone="Europe/Moscow") as site:
+    with run_api(folder, plans=(STUDENT, PATRON), timezone="Europe/Moscow") as site:
         yield site
 
 
 @pytest.fixture
 def planned(shared):
-    site = forgotten(shared)
-    site.person(ANNA)
+    site = erase_everybody(shared)
+    site.add_user(ANNA)
     return site
 
 
@@ -51,9 +51,9 @@ def test_everybody_reads_what_plans_there_are(planned):
 
 
 def test_without_plans_there_are_none_and_nothing_is_limited(site):
-    site.person(ANNA)
+    site.add_user(ANNA)
     assert site.client.get("/api/plans").json() == {"plans": []}
-    with site.program(ANNA) as anna:
+    with site.key_client(ANNA) as anna:
         body = anna.get("/api/user/usage").json()
     assert body["plan"] == ""
     assert body["formats"]["text"]["remaining"] is None
@@ -63,7 +63,7 @@ def test_what_is_left_is_told_with_when_it_comes_back(planned):
     zone = zone_of("Europe/Moscow")
     Quotas(planned.db, planned.bot_id).reserve(ANNA, 1, Format.TEXT, STUDENT, zone)
     Quotas(planned.db, planned.bot_id).gifts.give(Gift(ANNA, Format.TEXT, 2, "cli:vera"))
-    with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
+    with planned.key_client(ANNA, Scope.ACCOUNT_READ) as anna:
         body = anna.get("/api/user/usage").json()
     text = body["formats"]["text"]
     assert (body["plan"], body["title"]) == ("student", "Студент")
@@ -76,26 +76,26 @@ def test_what_is_left_is_told_with_when_it_comes_back(planned):
 
 
 def test_what_this_month_took_is_told(planned):
-    talk = Talk(planned)
-    talk.ask(1)
-    talk.ask(2)
-    old = Talk(planned, bot=5)
-    old.ask(3)
+    talk = Conversation(planned)
+    talk.add_turn(1)
+    talk.add_turn(2)
+    old = Conversation(planned, bot=5)
+    old.add_turn(3)
     planned.database.sql("UPDATE turn SET asked_at = '2026-01-01T00:00:00Z' WHERE update_id = 3")
-    with planned.program(ANNA) as anna:
-        told = anna.get("/api/user/usage").json()["month"]
-    assert told["questions"] == 2
-    assert told["usage"] == {"input_tokens": 20, "output_tokens": 10}
-    assert told["costs"] == [{"micro": 14, "currency": "USD"}]
-    since = datetime.fromisoformat(told["since"]).astimezone(zone_of("Europe/Moscow"))
+    with planned.key_client(ANNA) as anna:
+        month = anna.get("/api/user/usage").json()["month"]
+    assert month["questions"] == 2
+    assert month["usage"] == {"input_tokens": 20, "output_tokens": 10}
+    assert month["costs"] == [{"micro": 14, "currency": "USD"}]
+    since = datetime.fromisoformat(month["since"]).astimezone(zone_of("Europe/Moscow"))
     assert (since.day, since.hour) == (1, 0)
 
 
 def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
-    planned.person(BORIS)
-    Talk(planned).ask(1, "Мой вопрос")
-    Talk(planned, user_id=BORIS).ask(2, "Чужой вопрос")
-    with planned.program(ANNA, Scope.ACCOUNT_READ) as anna:
+    planned.add_user(BORIS)
+    Conversation(planned).add_turn(1, "Мой вопрос")
+    Conversation(planned, user_id=BORIS).add_turn(2, "Чужой вопрос")
+    with planned.key_client(ANNA, Scope.ACCOUNT_READ) as anna:
         response = anna.get("/api/user/export")
         secret = anna.headers["Authorization"].removeprefix("Bearer ")
     assert response.json()["user_id"] == ANNA
@@ -110,7 +110,7 @@ def test_all_that_is_kept_of_a_person_is_theirs_to_take_along(planned):
 @pytest.mark.parametrize("path", ["/api/user/usage", "/api/user/export"])
 def test_ones_own_is_for_ones_own_keys_with_the_scope(planned, path):
     assert planned.client.get(path).status_code == 401
-    with planned.program(ANNA, Scope.CHAT_WRITE) as program:
+    with planned.key_client(ANNA, Scope.CHAT_WRITE) as program:
         assert program.get(path).status_code == 403
-    with planned.browser(ANNA) as browser:
+    with planned.browser_client(ANNA) as browser:
         assert browser.get(path).status_code == 200

@@ -1,4 +1,4 @@
-"""Bell: many rings, one deed; no ring lost."""
+"""Debounced webhooks: many calls, one action, no call lost."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def test_rings_at_one_moment_are_one_deed():
 
 def test_a_ring_during_the_deed_leads_to_another_deed():
     deeds = []
-    begun, again, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
+    begun, again, all_done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def play(bell):
         bell.trigger()
         await begun.wait()
         bell.trigger()
         again.set()
-        await done.wait()
+        await all_done.wait()
 
     async def deed():
         begun.set()
         await again.wait()
         deeds.append("done")
-        done.set()
+        all_done.set()
 
     rung(lambda: Debouncer("git", deed, rest_s=0), play)
     assert len(deeds) == 2

@@ -1,4 +1,4 @@
-"""The api over a real database: what it reads, stores and asks."""
+"""The API on a real database: what it reads and stores."""
 
 from __future__ import annotations
 
@@ -57,13 +57,13 @@ def client(settings, writer):
         yield client
 
 
-def waiting_fetches(database):
+def count_waiting_fetches(database):
     requests = Requests(database)
-    found = 0
+    count = 0
     while (request := requests.claim(["fetch"])) is not None:
         requests.finish(request.request_id, RequestState.DONE, {})
-        found += 1
-    return found
+        count += 1
+    return count
 
 
 def test_heartbeats_of_the_database_reach_readyz_and_metrics(client, database):
@@ -93,7 +93,7 @@ def test_at_most_one_fetch_of_hooks_waits(settings, database, writer):
         with serve_app(app) as address, Client(base_url=address) as client:
             for _ in range(20):
                 client.post("/hooks/git")
-        assert waiting_fetches(database) == 1
+        assert count_waiting_fetches(database) == 1
 
 
 def test_a_token_that_is_none_is_refused_without_being_shown(tmp_path, writer):

@@ -1,4 +1,4 @@
-"""The stand-ins that the bot's tests talk to."""
+"""Fixtures of the bot's tests: stand-ins, settings and a running bot."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import RunningBot, add_live_model, settings_of
+from tests.bot.running_bot import RunningBot, bot_settings, add_live_model
 
 
 @pytest.fixture
@@ -24,20 +24,20 @@ def provider():
 
 @pytest.fixture(autouse=True)
 def logs():
-    """Return what is logged; drawing tracebacks for a terminal would take seconds."""
+    """Return the captured log; rendering tracebacks for a terminal would take seconds."""
     with capture_logs() as captured:
         yield captured
 
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider)
+    settings = bot_settings(tmp_path, telegram, provider)
     add_live_model(settings, "stand-in-base")
     return settings
 
 
 @pytest.fixture
 def bot(settings):
-    """A running bot; its settings."""
+    """Run a bot; return its settings."""
     with RunningBot(settings):
         yield settings

@@ -1,43 +1,47 @@
-"""Talking to a running bot, in private chats and in groups."""
+"""Users who talk to a running bot, in private chats and in groups."""
 
 from __future__ import annotations
 
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.running_bot import states
+from tests.bot.running_bot import count_updates_by_state
 
 
-class Talk:
-    """What somebody does; each method waits until the update of it has been dealt with."""
+class ChatUser:
+    """A user's actions; each method waits until the bot has processed the update."""
 
     def __init__(self, telegram, settings, who="anna"):
         self.telegram = telegram
         self.settings = settings
         self.who = who
 
-    def _ended(self):
-        return sum(many for state, many in states(self.settings).items() if state != "waiting")
+    def _count_ended(self):
+        return sum(
+            many
+            for state, many in count_updates_by_state(self.settings).items()
+            if state != "waiting"
+        )
 
-    def _done(self, act, *arguments, count=1, **more):
-        before = self._ended()
-        act(self.who, *arguments, **more)
-        self.telegram.wait_for(lambda: self._ended() >= before + count)
+    def _act(self, act, *arguments, count=1, **options):
+        before = self._count_ended()
+        act(self.who, *arguments, **options)
+        self.telegram.wait_for(lambda: self._count_ended() >= before + count)
         return self.last
 
-    def say(self, words, **more):
-        """Write words or a command; return the bot's newest message."""
-        return self._done(self.telegram.say, words, **more)
+    def say(self, text, **options):
+        """Send a text or a command; return the bot's newest message."""
+        return self._act(self.telegram.say, text, **options)
 
     def start(self, payload=""):
         """Follow a deep link; return the bot's newest message."""
-        return self._done(self.telegram.start_bot, payload)
+        return self._act(self.telegram.start_bot, payload)
 
-    def press(self, data, message_id=0, **more):
+    def press(self, data, message_id=0, **options):
         """Press a button by its data or label; return the bot's newest message.
 
-        The press itself is answered by a call beside that message, which is waited for too.
+        Waits for the answer to the callback query too.
         """
         before = len(self.telegram.calls("answerCallbackQuery"))
-        self._done(self.telegram.press, data, message_id, **more)
+        self._act(self.telegram.press, data, message_id, **options)
         self.telegram.wait_for(lambda: len(self.telegram.calls("answerCallbackQuery")) > before)
         return self.last
 
@@ -48,33 +52,33 @@ class Talk:
 
     @property
     def labels(self):
-        """Return what stands on the buttons of the newest message."""
+        """Return the labels of the newest message's buttons."""
         return [key["text"] for row in self.last.keys for key in row]
 
-    def data(self, verb):
-        """Return the data of the newest message's first button of this verb."""
-        found = [key.get("callback_data", "") for row in self.last.keys for key in row]
-        return next(data for data in found if data.split(":")[0] == verb)
+    def button_data(self, verb):
+        """Return the callback data of the newest message's first button with this verb."""
+        callback_data = [key.get("callback_data", "") for row in self.last.keys for key in row]
+        return next(data for data in callback_data if data.split(":")[0] == verb)
 
-    def behind(self, words):
-        """Return the data of the newest message's first button that says this."""
+    def find_button(self, text):
+        """Return the callback data of the first button whose label contains a text."""
         keys = [key for row in self.last.keys for key in row]
-        return next(key["callback_data"] for key in keys if words in key["text"])
+        return next(key["callback_data"] for key in keys if text in key["text"])
 
     def alerts(self):
-        """Return what was said over the chat, oldest first."""
+        """Return the texts of answered callback queries, oldest first."""
         calls = self.telegram.calls("answerCallbackQuery")
         return [call.arguments["text"] for call in calls if call.arguments.get("text")]
 
 
-NAMED = f"@{BOT_NAME}"
+MENTION = f"@{BOT_NAME}"
 
 
-def talk(telegram, settings, who="anna@study"):
-    return Talk(telegram, settings, who)
+def join_group_chat(telegram, settings, who="anna@study"):
+    return ChatUser(telegram, settings, who)
 
 
-def asked_texts(provider):
-    """Return what the newest call of a model was told by people, in order."""
+def user_messages(provider):
+    """Return the user messages of the newest request to a model, in order."""
     messages = provider.calls("chat.create")[-1].body["messages"]
     return [message["content"] for message in messages if message["role"] == "user"]

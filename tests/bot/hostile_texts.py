@@ -1,17 +1,17 @@
-"""Hostile documents sent to a running bot, one a person, and what must not come of them."""
+"""Hostile documents sent to a running bot, each by its own user, and what they must not change."""
 
 from __future__ import annotations
 
 from merlin.chat.prompt import document_texts, text_outside_documents
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.running_bot import RunningBot, rows, states, texts
+from tests.bot.running_bot import RunningBot, answer_texts, count_updates_by_state, select_rows
 from tests.support.migrated_databases import table_names
 
 FIRST = 4000
 CAPTION = "What is this about?"
-# What a question may change, beside its session; all else stays as it is.
-_OWN = {
+# Tables that a question may change; all others must stay the same.
+_CHANGED_BY_QUESTIONS = {
     "updates",
     "chat_lease",
     "outgoing",
@@ -22,40 +22,43 @@ _OWN = {
     "key_holder",
     "wake",
 }
-_COUNTED = {"chat_session", "model_window"}
-_CHOICES = "dataset, provider, model_id, preset, system, summary, thread_id, is_open"
+_WITH_COUNTERS = {"chat_session", "model_window"}
+_SESSION_CHOICES = "dataset, provider, model_id, preset, system, summary, thread_id, is_open"
 
 
-def all_that_stays(settings):
-    """Return every row of every table that no question may change."""
+def read_unchanging_rows(settings):
+    """Return all rows of the tables that no question may change."""
     with open_database(settings.database, read_only=True) as database:
-        kept = set(table_names(database)) - _OWN - _COUNTED
-        return {name: database.sql(f"SELECT * FROM {name}") for name in kept}  # noqa: S608 - own names
+        names = set(table_names(database)) - _CHANGED_BY_QUESTIONS - _WITH_COUNTERS
+        return {name: database.sql(f"SELECT * FROM {name}") for name in names}  # noqa: S608 - own names
 
 
-def check_hostile(telegram, provider, settings, those):
-    """Send each document by a person of its own; nothing may change, no secret may be shown."""
-    people = range(FIRST, FIRST + len(those))
+def check_hostile_documents(telegram, provider, settings, documents):
+    """Send each document by its own user; nothing may change, no secret may be shown."""
+    people = range(FIRST, FIRST + len(documents))
     with RunningBot(settings):
-        telegram.wait_for(lambda: rows(settings, "SELECT COUNT(*) FROM heartbeat") == [(1,)])
-        # Its number and its name, which it leaves at its start.
-        telegram.wait_for(lambda: rows(settings, "SELECT COUNT(*) FROM setting") == [(2,)])
-        before = all_that_stays(settings)
-        for person, one in zip(people, those, strict=True):
-            upload = Upload(one.name, one.mime, one.content)
+        telegram.wait_for(lambda: select_rows(settings, "SELECT COUNT(*) FROM heartbeat") == [(1,)])
+        # The bot's id and name, which it stores at its start.
+        telegram.wait_for(lambda: select_rows(settings, "SELECT COUNT(*) FROM setting") == [(2,)])
+        before = read_unchanging_rows(settings)
+        for person, document in zip(people, documents, strict=True):
+            upload = Upload(document.name, document.mime, document.content)
             telegram.send_file(person, upload, caption=CAPTION)
-        telegram.wait_for(lambda: states(settings) == {"answered": len(those)}, 30 + len(those))
-        assert all_that_stays(settings) == before
-    chosen = rows(settings, f"SELECT DISTINCT {_CHOICES} FROM chat_session")  # noqa: S608 - own names
+        telegram.wait_for(
+            lambda: count_updates_by_state(settings) == {"answered": len(documents)},
+            30 + len(documents),
+        )
+        assert read_unchanging_rows(settings) == before
+    chosen = select_rows(settings, f"SELECT DISTINCT {_SESSION_CHOICES} FROM chat_session")  # noqa: S608 - own names
     assert chosen == [(None, None, None, "", "", "", 0, 1)]
-    said = [texts(telegram, person) for person in people]
-    assert all(len(each) == 1 for each in said)
-    shown = "\n".join(text for each in said for text in each)
+    answers = [answer_texts(telegram, person) for person in people]
+    assert all(len(texts) == 1 for texts in answers)
+    shown = "\n".join(text for texts in answers for text in texts)
     assert not [secret for secret in _secrets(settings, telegram) if secret in shown]
-    _check_asked(provider, len(those))
+    _check_requests(provider, len(documents))
 
 
-def _check_asked(provider, count):
+def _check_requests(provider, count):
     calls = provider.calls("chat.create")
     assert len(calls) == count
     for call in calls:

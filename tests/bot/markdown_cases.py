@@ -1,4 +1,4 @@
-"""What tests of Markdown share: an answer with everything in it, and what every page must be."""
+"""Helpers of Markdown tests: an answer with every element, and the rules for each page."""
 
 from __future__ import annotations
 
@@ -33,23 +33,23 @@ def marked_text(page, mark):
     )
 
 
-def marks(page):
+def list_marks(page):
     return [(mark.kind, marked_text(page, mark), mark.value) for mark in page.marks]
 
 
-def is_whole(page):
-    """Check all that Telegram asks of a text and its marks."""
+def check_page(page):
+    """Check everything that Telegram requires of a text and its entities."""
     assert page.text == page.text.rstrip()
-    assert [(one.offset, -one.length) for one in page.marks] == sorted(
-        (one.offset, -one.length) for one in page.marks
+    assert [(mark.offset, -mark.length) for mark in page.marks] == sorted(
+        (mark.offset, -mark.length) for mark in page.marks
     )
-    for place, mark in enumerate(page.marks):
+    for position, mark in enumerate(page.marks):
         text = marked_text(page, mark)
         assert mark.length > 0
         assert 0 <= mark.offset <= utf16_length(page.text) - mark.length
         is_indented = mark.kind in ("pre", "blockquote")
         assert text == (text.rstrip() if is_indented else text.strip())
-        for other in page.marks[place + 1 :]:
+        for other in page.marks[position + 1 :]:
             if other.offset < mark.offset + mark.length:
                 assert other.offset + other.length <= mark.offset + mark.length
                 assert mark.kind not in ("code", "pre")

@@ -1,4 +1,4 @@
-"""A running bot between stand-ins: its settings, its rows, words and files sent to it."""
+"""A running bot between stand-ins: settings, database rows, messages and files sent to it."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.support.migrated_databases import fresh_database
 from tests.support.plan_config import make_plan
-from tests.support.process_settings import ProcessSettings, Provider, serve_bot
-from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - part of this world
+from tests.support.process_settings import Provider, ProcessSettings, serve_bot
+from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - imported from here by tests
 from tests.support.waiting import DEADLINE_S, longest
 
 QUICK = Pace(poll_s=5, conflict_s=0.2, private_edit_s=0.05, typing_s=0.5, longest_pause_s=0.2)
 
 
-def settings_of(tmp_path, telegram, provider=None, **more):
+def bot_settings(tmp_path, telegram, provider=None, **changes):
     """Return settings without limits, with the provider if any, and an empty database."""
     services = (Provider("chat", provider.base_url, "sk-of-the-tests"),) if provider else ()
     base = ProcessSettings(
@@ -35,18 +35,18 @@ def settings_of(tmp_path, telegram, provider=None, **more):
         limits=TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0),
         providers=services,
         pace=QUICK,
-        # Its word for who waits long would stand where a test looks for the placeholder.
+        # The notice of a long wait would replace the placeholder that tests look for.
         patience=RetryPolicy(first_pause_s=0.1, busy_notice_s=3600.0),
     )
-    return replace(base, **more)
+    return replace(base, **changes)
 
 
 class RunningBot:
-    """A bot in a thread of its own; `with RunningBot(settings):`."""
+    """A bot in its own thread; `with RunningBot(settings):`."""
 
     def __init__(self, settings):
         self.settings = settings
-        self.told = []
+        self.notifications = []
         self.error = None
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
@@ -56,15 +56,15 @@ class RunningBot:
     def _run(self):
         try:
             with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-                runner.run(serve_bot(self.settings, self._stop, self._hear))
+                runner.run(serve_bot(self.settings, self._stop, self._record_notification))
         except Exception as error:  # noqa: BLE001 - raised again where the test waits
             self.error = error
         finally:
             self._ready.set()
 
-    def _hear(self, word):
-        self.told.append(word)
-        if word == "READY=1":
+    def _record_notification(self, message):
+        self.notifications.append(message)
+        if message == "READY=1":
             self._ready.set()
 
     def __enter__(self):
@@ -82,26 +82,26 @@ class RunningBot:
 
 
 @lru_cache(maxsize=1)
-def _reader(url):
-    # Opened once a test: it looks again and again until something is there.
+def _open_reader(url):
+    # One connection per test: tests poll until a row appears.
     return open_database(url, read_only=True)
 
 
-def rows(settings, sql):
+def select_rows(settings, sql):
     """Return the rows of a SELECT on the bot's database."""
     if settings.database.startswith("sqlite:"):
-        return _reader(settings.database).sql(sql)
+        return _open_reader(settings.database).sql(sql)
     with open_database(settings.database, read_only=True) as database:
         return database.sql(sql)
 
 
-def states(settings):
+def count_updates_by_state(settings):
     """Return how many updates there are in each state."""
-    return dict(rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state"))
+    return dict(select_rows(settings, "SELECT state, COUNT(*) FROM updates GROUP BY state"))
 
 
-class _Jump(selectors.SelectSelector):
-    """A selector that never waits: the waiting is added to the loop's clock."""
+class _JumpingSelector(selectors.SelectSelector):
+    """A selector that never waits: it adds the timeout to the loop's clock instead."""
 
     loop = None
 
@@ -113,11 +113,11 @@ class _Jump(selectors.SelectSelector):
 
 
 class JumpingLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock jumps over every wait; for what has no sockets."""
+    """An event loop whose clock skips every wait; for code without sockets."""
 
     def __init__(self):
         self.jumped_s = 0.0
-        selector = _Jump()
+        selector = _JumpingSelector()
         selector.loop = self
         super().__init__(selector)
 
@@ -125,14 +125,14 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         return self.jumped_s
 
 
-async def passed(seconds):
-    """Let so much of a jumping clock's time pass: in a story of `run_jumping` nobody waits."""
+async def advance_clock(seconds):
+    """Advance the jumping clock inside `run_jumping`; takes no real time."""
     assert isinstance(asyncio.get_running_loop(), JumpingLoop)
     await asyncio.sleep(seconds)
 
 
 def run_jumping(coroutine):
-    """Return what the coroutine returns, run on a clock that jumps."""
+    """Run a coroutine on a jumping clock; return its result."""
     with asyncio.Runner(loop_factory=JumpingLoop) as runner:
         return runner.run(coroutine)
 
@@ -140,59 +140,66 @@ def run_jumping(coroutine):
 VERA = 1003
 
 
-def texts(telegram, who="anna"):
-    return [one.text for one in telegram.answers(who)]
+def answer_texts(telegram, who="anna"):
+    return [answer.text for answer in telegram.answers(who)]
 
 
 def ask(telegram, settings, *questions, who="anna"):
-    """Let a bot answer the questions; return what stands in the chat."""
+    """Let a bot answer the questions; return the bot's messages in the chat."""
     with RunningBot(settings):
         for question in questions:
             telegram.say(who, question)
         wait_until_ended(telegram, settings, len(questions))
-    return texts(telegram, who)
+    return answer_texts(telegram, who)
 
 
 def wait_until_ended(telegram, settings, count):
-    telegram.wait_for(lambda: sum(states(settings).values()) == count, DEADLINE_S + count)
-    telegram.wait_for(lambda: "waiting" not in states(settings), DEADLINE_S + count)
+    telegram.wait_for(
+        lambda: sum(count_updates_by_state(settings).values()) == count, DEADLINE_S + count
+    )
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings), DEADLINE_S + count)
 
 
-def russian(key, **arguments):
+def russian_text(key, **arguments):
     return text("ru", key, **arguments)
 
 
 CHAT = ("chat", "stand-in-chat")
-HEARING = ("chat", "stand-in-transcribe")
+TRANSCRIPTION = ("chat", "stand-in-transcribe")
 SOUND = b"OggS" + bytes(60)
 PHOTO = b"\x89PNG\r\n\x1a\n" + bytes(40)
-PLENTY = make_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
+FIFTY_A_DAY = make_plan("free", {}, dict.fromkeys(Format, Allowance(day=50)))
 
 
-def with_media(settings, **more):
-    """Return the settings with every kind of media switched on, and a plan that counts."""
-    switched_on = {"assistant": CHAT, "transcription": HEARING, "vision": CHAT, "plans": (PLENTY,)}
-    return replace(settings, **switched_on | more)
+def add_media(settings, **changes):
+    """Return the settings with all media formats enabled, and a plan with limits."""
+    switched_on = {
+        "assistant": CHAT,
+        "transcription": TRANSCRIPTION,
+        "vision": CHAT,
+        "plans": (FIFTY_A_DAY,),
+    }
+    return replace(settings, **switched_on | changes)
 
 
-def after(telegram, settings, act, count=1, who="anna"):
-    """Let a bot deal with what `act` sends (`count` updates); return what stands in the chat."""
+def run_and_wait(telegram, settings, act, count=1, who="anna"):
+    """Let a bot process the `count` updates that `act` sends; return its messages in the chat."""
     with RunningBot(settings):
         act()
         wait_until_ended(telegram, settings, count)
-    return texts(telegram, who)
+    return answer_texts(telegram, who)
 
 
-def send(telegram, content, name="a.txt", mime="text/plain", **more):
-    return telegram.send_file("anna", Upload(name, mime, content), **more)
+def send_document(telegram, content, name="a.txt", mime="text/plain", **options):
+    return telegram.send_file("anna", Upload(name, mime, content), **options)
 
 
-def questions(provider):
-    """Return the last message of each question to a model, its images among them."""
+def read_questions(provider):
+    """Return the last message of each request to a model, including its images."""
     return [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
 
 
-def charged(settings):
+def count_charged(settings):
     """Return how many questions of each format were counted."""
     sql = "SELECT format, COUNT(*) FROM quota_use WHERE state = 'charged' GROUP BY format"
-    return dict(rows(settings, sql))
+    return dict(select_rows(settings, sql))

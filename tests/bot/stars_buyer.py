@@ -1,4 +1,4 @@
-"""A bot that sells: its plans, and what the tests of payments ask of its rows."""
+"""A bot that sells plans for Telegram Stars, buyers, and queries of its billing tables."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
 from tests.billing.repositories import billing_rows
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows, settings_of
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 from tests.support.plan_config import make_plans
 
-SAID = {
+PLANS = {
     "free": {
         "title": {"ru": "Бесплатный", "en": "Free"},
         "text": 3,
@@ -46,66 +46,68 @@ SAID = {
         "pack": {"voice": 20},
     },
 }
-_people = itertools.count(6001)
+_user_ids = itertools.count(6001)
 
 
-def selling(tmp_path, telegram, provider=None, **more):
-    """Return the settings of a bot that sells these plans, vera its admin."""
-    made = {"plans": make_plans(SAID), "admins": (VERA.person_id,), **more}
-    return settings_of(tmp_path, telegram, provider, **made)
+def selling_settings(tmp_path, telegram, provider=None, **options):
+    """Return settings of a bot that sells these plans, with vera as admin."""
+    settings = {"plans": make_plans(PLANS), "admins": (VERA.person_id,), **options}
+    return bot_settings(tmp_path, telegram, provider, **settings)
 
 
-class Buyer(Talk):
-    """Somebody new, who buys; English, as all strangers are."""
+class Buyer(ChatUser):
+    """A new user who buys; in English, as new users are by default."""
 
     def __init__(self, telegram, settings, who=0):
-        super().__init__(telegram, settings, str(who or next(_people)))
+        super().__init__(telegram, settings, str(who or next(_user_ids)))
 
     @property
     def user_id(self):
-        """Return who this is."""
+        """Return the user id."""
         return int(self.who)
 
-    def _ended(self):
-        mine = f"SELECT COUNT(*) FROM updates WHERE user_id = {self.user_id} AND state <> 'waiting'"  # noqa: S608 - a number
-        return rows(self.settings, mine)[0][0]
+    def _count_ended(self):
+        query = (
+            f"SELECT COUNT(*) FROM updates WHERE user_id = {self.user_id} AND state <> 'waiting'"  # noqa: S608 - a number
+        )
+        return select_rows(self.settings, query)[0][0]
 
-    def plan(self, part):
-        """Open /plan and there what says this; return the bot's newest message."""
+    def open_plan(self, part):
+        """Open /plan and press the button with this text; return the bot's newest message."""
         self.say("/plan")
-        return self.press(self.behind(part))
+        return self.press(self.find_button(part))
 
     def order(self, part):
-        """Order what says this, and return the purchase's id."""
-        self.plan(part)
-        self.press(self.behind("Buy for"))
+        """Order the plan whose button has this text; return the purchase's id."""
+        self.open_plan(part)
+        self.press(self.find_button("Buy for"))
         return self.purchases()[0].purchase_id
 
-    def pay(self, what=0, **more):
-        """Pay an invoice, the newest for none; wait until the bot has dealt with it."""
-        before = self._ended()
-        self.telegram.pay(self.who, what, **more)
-        # Telegram's question, and then its word that it is paid.
-        self.telegram.wait_for(lambda: self._ended() > before + 1, 40)
-        return self.until("Paid")
+    def pay(self, message_id=0, **options):
+        """Pay an invoice, by default the newest; wait until the bot has processed it."""
+        before = self._count_ended()
+        self.telegram.pay(self.who, message_id, **options)
+        # The pre-checkout query, then the message of the successful payment.
+        self.telegram.wait_for(lambda: self._count_ended() > before + 1, 40)
+        return self.wait_for_text("Paid")
 
-    def until(self, part):
-        """Wait until the newest message says this."""
+    def wait_for_text(self, part):
+        """Wait until the newest message contains this text."""
 
-        def said():
+        def is_shown():
             newest = self.telegram.answers(self.who)[-1:]
             return newest and part in newest[0].text
 
-        self.telegram.wait_for(said, 40)
+        self.telegram.wait_for(is_shown, 40)
         return self.last
 
-    def refused(self, what=0, **more):
-        """Try to pay; return why the bot would not let it happen."""
-        self._done(lambda who: self.telegram.pay(who, what, **more))
+    def try_to_pay(self, message_id=0, **options):
+        """Try to pay; return the bot's reason for the refusal."""
+        self._act(lambda who: self.telegram.pay(who, message_id, **options))
         return self.telegram.calls("answerPreCheckoutQuery")[-1].arguments.get("error_message", "")
 
-    def paid(self):
-        """Return the payments of the ledger that are this person's."""
+    def payments(self):
+        """Return this user's payments in the ledger."""
         return [
             entry
             for entry in ledger(self.settings)
@@ -113,51 +115,51 @@ class Buyer(Talk):
         ]
 
     def purchases(self):
-        """Return this person's purchases, newest first."""
-        return with_books(self.settings, lambda books: books.purchases.of(self.user_id))
+        """Return this user's purchases, newest first."""
+        return query_billing(self.settings, lambda billing: billing.purchases.of(self.user_id))
 
     def terms(self):
-        """Return the plans that this person has for a time."""
-        return with_books(self.settings, lambda books: books.terms.of(self.user_id))
+        """Return this user's plan terms."""
+        return query_billing(self.settings, lambda billing: billing.terms.of(self.user_id))
 
     def renewals(self):
-        """Return what renews itself for this person."""
-        return with_books(self.settings, lambda books: books.renewals.of(self.user_id))
+        """Return this user's renewals."""
+        return query_billing(self.settings, lambda billing: billing.renewals.of(self.user_id))
 
 
 def ledger(settings):
-    """Return the ledger: whose, what, how much, the till's id; oldest first."""
+    """Return the ledger: user, kind, amount, the gateway's id; oldest first."""
     query = (
         "SELECT p.user_id, l.kind, l.amount, l.outside_id FROM ledger l"
         " JOIN purchase p ON p.id = l.purchase_id ORDER BY l.id"
     )
-    return rows(settings, query)
+    return select_rows(settings, query)
 
 
-def with_books(settings, work):
-    """Return what `work` does with the books of the bot's database."""
+def query_billing(settings, query):
+    """Return the result of `query` with the billing repositories of the bot's database."""
     with open_database(settings.database) as database:
         migrate(database)
         database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
-        return database.transact(lambda: work(billing_rows(database)))
+        return database.transact(lambda: query(billing_rows(database)))
 
 
-def change(settings, sql, *values):
-    """Let the bot's rows be other than they are."""
+def change_rows(settings, sql, *values):
+    """Change rows of the bot's database."""
     with open_database(settings.database) as database:
         database.transact(lambda: database.sql(sql, *values))
 
 
-def compared(settings):
-    """Return what the last comparison came to, None before the first one."""
-    found = rows(settings, "SELECT value FROM setting WHERE name = 'stars.reconciled'")
-    return json.loads(found[0][0]) if found else None
+def last_comparison(settings):
+    """Return the result of the last reconciliation, None before the first one."""
+    values = select_rows(settings, "SELECT value FROM setting WHERE name = 'stars.reconciled'")
+    return json.loads(values[0][0]) if values else None
 
 
 def buyer_with_invoice(telegram, settings, part="Twenty voices"):
-    """Return somebody with an invoice before them."""
+    """Return a buyer with an open invoice."""
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
         buyer.order(part)
-        telegram.wait_for(lambda: compared(settings))
+        telegram.wait_for(lambda: last_comparison(settings))
     return buyer

@@ -1,4 +1,4 @@
-"""Address: whom a group's message is for, whatever its JSON holds."""
+"""Whether a group's message is for the bot, for any JSON that Telegram may send."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ pytestmark = pytest.mark.unit
 BOT, NAME, GROUP = 77, "Merlin_bot", -5
 
 
-def group_message(text="", marks=(), **more):
+def group_message(text="", marks=(), **fields):
     entities = [{"type": kind, "offset": start, "length": long} for kind, start, long in marks]
-    message = {"text": text, "entities": entities, "from": {"id": 1}, **more}
+    message = {"text": text, "entities": entities, "from": {"id": 1}, **fields}
     return Update(1, "message", GROUP, 1, "", {"message": message})
 
 
-def read(update):
+def read_address(update):
     return find_addressee(update, BOT, NAME)
 
 
@@ -36,36 +36,40 @@ def read(update):
     ],
 )
 def test_a_mention_is_cut_out_by_utf16_units(text, start, rest):
-    address = read(group_message(text, [("mention", start, 11)]))
+    address = read_address(group_message(text, [("mention", start, 11)]))
     assert (address.is_named, address.text) == (True, rest)
 
 
 def test_a_mention_of_another_bot_or_without_an_entity_names_nobody():
-    assert not read(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
-    assert not read(group_message("@merlin_bot лоб")).is_named
-    assert read(group_message("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
+    assert not read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).is_named
+    assert not read_address(group_message("@merlin_bot лоб")).is_named
+    assert (
+        read_address(group_message("@other_bot лоб", [("mention", 0, 10)])).text == "@other_bot лоб"
+    )
 
 
 def test_the_head_of_a_topic_is_no_message_that_is_replied_to():
     head = {"from": {"id": BOT, "is_bot": True}, "forum_topic_created": {"name": "Лоб"}}
-    address = read(group_message("лоб?", reply_to_message=head))
+    address = read_address(group_message("лоб?", reply_to_message=head))
     assert (address.is_reply, address.is_to_other) == (False, False)
-    assert read(group_message("лоб?", reply_to_message={"from": {"id": BOT}})).is_reply
-    assert read(group_message("лоб?", reply_to_message={"from": {"id": 5}})).is_to_other
+    assert read_address(group_message("лоб?", reply_to_message={"from": {"id": BOT}})).is_reply
+    assert read_address(group_message("лоб?", reply_to_message={"from": {"id": 5}})).is_to_other
 
 
 @pytest.mark.parametrize(
-    "more", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
+    "changes", [{"forward_origin": {}}, {"via_bot": {}}, {"from": {"id": 9, "is_bot": True}}]
 )
-def test_what_others_passed_on_is_relayed(more):
-    assert read(group_message("@merlin_bot лоб", [("mention", 0, 11)], **more)).is_relayed
+def test_what_others_passed_on_is_relayed(changes):
+    assert read_address(
+        group_message("@merlin_bot лоб", [("mention", 0, 11)], **changes)
+    ).is_relayed
 
 
 def test_who_speaks_for_the_group_is_an_anonymous_administrator_and_no_other_chat_is():
     bot = {"from": {"id": 1087968824, "is_bot": True}}
-    own = read(group_message("/settings", sender_chat={"id": GROUP}, **bot))
-    assert (own.is_channel, own.is_anonymous, own.is_relayed) == (True, True, False)
-    assert not read(group_message("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
+    address = read_address(group_message("/settings", sender_chat={"id": GROUP}, **bot))
+    assert (address.is_channel, address.is_anonymous, address.is_relayed) == (True, True, False)
+    assert not read_address(group_message("/settings", sender_chat={"id": -6}, **bot)).is_anonymous
 
 
 def test_a_command_names_its_bot():
@@ -105,4 +109,4 @@ json = st.recursive(
 @given(json)
 def test_no_message_breaks_it(message):
     update = Update(1, "message", GROUP, 1, "", {"message": message})
-    read(update), is_unaddressed(update), named_bot(update)
+    read_address(update), is_unaddressed(update), named_bot(update)

@@ -1,4 +1,4 @@
-"""Answers as people get them: marks, buttons, stop and again, the window, the plan."""
+"""Answers in the chat: formatting, buttons, stop, regenerate, context window, quota."""
 
 from __future__ import annotations
 
@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.bot.running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
+from tests.bot.running_bot import (
+    RunningBot,
+    answer_texts,
+    count_updates_by_state,
+    russian_text,
+    select_rows,
+    wait_until_ended,
+)
 from tests.support.config import make_priced_config
 from tests.support.plan_config import make_plans
 
@@ -20,7 +27,7 @@ def labels(message):
     return [key["text"] for row in message.keys for key in row]
 
 
-def data_of(message, start):
+def find_button_data(message, start):
     return next(
         key["callback_data"]
         for row in message.keys
@@ -51,9 +58,9 @@ def test_words_say_what_the_keys_do_under_the_first_three_answers(telegram, sett
         for count in range(1, 5):
             telegram.say("anna", f"Вопрос {count}")
             wait_until_ended(telegram, settings, count)
-        shown = [labels(answer) for answer in telegram.answers("anna")]
+        shown_labels = [labels(answer) for answer in telegram.answers("anna")]
     worded = ["👍 Хорошо", "👎 Плохо", "✏️ Подсказать ответ", "ℹ️ Откуда ответ", "🔁 Ещё раз"]
-    assert shown == [*[worded] * 3, ["👍", "👎", "✏️", "ℹ️", "🔁"]]
+    assert shown_labels == [*[worded] * 3, ["👍", "👎", "✏️", "ℹ️", "🔁"]]
 
 
 def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
@@ -62,18 +69,20 @@ def test_a_growing_answer_has_a_stop_button_and_stays_as_far_as_it_came(
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.05)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: "слово3" in "".join(texts(telegram)))
+        telegram.wait_for(lambda: "слово3" in "".join(answer_texts(telegram)))
         (growing,) = telegram.answers("anna")
-        assert labels(growing) == [russian("bot-stop")]
+        assert labels(growing) == [russian_text("bot-stop")]
         provider.behave(piece_s=3600.0)
-        telegram.press("anna", data_of(growing, "stop"))
+        telegram.press("anna", find_button_data(growing, "stop"))
         wait_until_ended(telegram, settings, 2)
     (answer,) = telegram.answers("anna")
     assert answer.text.startswith("слово0 слово1 слово2")
     assert "слово399" not in answer.text
-    assert russian("bot-stopped") in answer.text
-    assert telegram.calls("answerCallbackQuery")[0].arguments["text"] == russian("bot-stopping")
-    assert rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
+    assert russian_text("bot-stopped") in answer.text
+    assert telegram.calls("answerCallbackQuery")[0].arguments["text"] == russian_text(
+        "bot-stopping"
+    )
+    assert select_rows(settings, "SELECT state, ending FROM turn") == [("told", "answered")]
 
 
 def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
@@ -81,14 +90,14 @@ def test_nobody_stops_another_person_s_answer(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("boris", "/help")
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"])
-        stop = data_of(telegram.answers("anna")[0], "stop")
+        telegram.wait_for(lambda: answer_texts(telegram) == ["…"])
+        stop = find_button_data(telegram.answers("anna")[0], "stop")
         telegram.wait_for(lambda: telegram.answers("boris"))
         telegram.press("boris", stop, forged=True)
         telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 3)
-    assert "«Вопрос»" in texts(telegram)[0]
+    assert "«Вопрос»" in answer_texts(telegram)[0]
 
 
 def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider, settings):
@@ -99,12 +108,12 @@ def test_a_question_answered_anew_counts_once_in_the_history(telegram, provider,
         wait_until_ended(telegram, settings, 2)
         telegram.say("anna", "Второй")
         wait_until_ended(telegram, settings, 3)
-    asked = [
+    questions = [
         [message["content"] for message in call.body["messages"] if message["role"] == "user"]
         for call in provider.calls("chat.create")
     ]
-    assert asked == [["Первый"], ["Первый"], ["Первый", "Второй"]]
-    assert len(texts(telegram)) == 3
+    assert questions == [["Первый"], ["Первый"], ["Первый", "Второй"]]
+    assert len(answer_texts(telegram)) == 3
 
 
 def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settings):
@@ -112,10 +121,10 @@ def test_another_person_s_answer_is_not_answered_anew(telegram, provider, settin
         telegram.say("boris", "Тайна")
         telegram.say("anna", "/help")
         wait_until_ended(telegram, settings, 2)
-        telegram.press("anna", data_of(telegram.answers("boris")[0], "again"), forged=True)
+        telegram.press("anna", find_button_data(telegram.answers("boris")[0], "again"), forged=True)
         wait_until_ended(telegram, settings, 3)
     assert len(provider.calls("chat.create")) == 1
-    assert not any("Тайна" in told for told in texts(telegram))
+    assert not any("Тайна" in text for text in answer_texts(telegram))
 
 
 def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
@@ -123,19 +132,19 @@ def test_who_writes_on_in_a_full_window_gets_a_new_session_and_is_told(
 ):
     provider.behave(fixed_answer="слово " * 300, context_window=500)
     with RunningBot(settings):
-        telegram.wait_for(lambda: rows(settings, "SELECT tokens FROM model_window"))
+        telegram.wait_for(lambda: select_rows(settings, "SELECT tokens FROM model_window"))
         telegram.say("anna", "Первый")
         wait_until_ended(telegram, settings, 1)
         telegram.say("anna", "Второй")
         wait_until_ended(telegram, settings, 2)
     first, second = telegram.answers("anna")
     assert "100\xa0%" in first.text
-    assert russian("bot-button-sum") in labels(first)
-    assert russian("bot-button-new") in labels(first)
-    assert russian("bot-renewed") in second.text
-    sent = [len(call.body["messages"]) for call in provider.calls("chat.create")]
-    assert sent == [2, 2]
-    assert rows(settings, "SELECT COUNT(*) FROM chat_session") == [(2,)]
+    assert russian_text("bot-button-sum") in labels(first)
+    assert russian_text("bot-button-new") in labels(first)
+    assert russian_text("bot-renewed") in second.text
+    message_counts = [len(call.body["messages"]) for call in provider.calls("chat.create")]
+    assert message_counts == [2, 2]
+    assert select_rows(settings, "SELECT COUNT(*) FROM chat_session") == [(2,)]
 
 
 def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
@@ -143,9 +152,9 @@ def test_the_cost_of_an_answer_is_kept_in_millionths(telegram, settings):
     with RunningBot(dear):
         telegram.say("anna", "Сколько?")
         wait_until_ended(telegram, dear, 1)
-    found = rows(dear, "SELECT input_tokens, output_tokens, cost_micro, currency FROM turn")
-    ((asked, answered, cost, currency),) = found
-    assert (cost, currency) == (asked + 2 * answered, "USD")
+    rows = select_rows(dear, "SELECT input_tokens, output_tokens, cost_micro, currency FROM turn")
+    ((input_tokens, output_tokens, cost, currency),) = rows
+    assert (cost, currency) == (input_tokens + 2 * output_tokens, "USD")
     assert cost > 0
 
 
@@ -161,9 +170,9 @@ def test_a_plan_that_is_used_up_is_told_with_its_button_and_the_model_is_not_ask
     first, second = telegram.answers("anna")
     assert "«Первый»" in first.text
     assert "не засчитан" in second.text
-    assert labels(second) == [russian("bot-button-plan")]
+    assert labels(second) == [russian_text("bot-button-plan")]
     assert len(provider.calls("chat.create")) == 1
-    assert states(limited) == {"answered": 1, "refused": 1}
+    assert count_updates_by_state(limited) == {"answered": 1, "refused": 1}
 
 
 def test_a_question_that_failed_is_given_back(telegram, provider, settings):
@@ -175,8 +184,8 @@ def test_a_question_that_failed_is_given_back(telegram, provider, settings):
         wait_until_ended(telegram, limited, 1)
         telegram.say("anna", "Второй")
         wait_until_ended(telegram, limited, 2)
-    assert "«Второй»" in texts(telegram)[1]
-    assert rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
+    assert "«Второй»" in answer_texts(telegram)[1]
+    assert select_rows(limited, "SELECT state FROM quota_use ORDER BY update_id") == [
         ("returned",),
         ("charged",),
     ]
@@ -202,7 +211,7 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
     provider.behave(think_s=3600.0)
     with RunningBot(settings):
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"])
+        telegram.wait_for(lambda: answer_texts(telegram) == ["…"])
         query = {
             "id": "77",
             "from": {"id": 1001, "is_bot": False, "first_name": "Анна"},
@@ -212,8 +221,8 @@ def test_a_payment_is_declined_at_once_while_an_answer_is_written(telegram, prov
         }
         telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", query))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
-        assert texts(telegram) == ["…"]
+        assert answer_texts(telegram) == ["…"]
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 2)
     (call,) = telegram.calls("answerPreCheckoutQuery")
-    assert call.arguments["error_message"] == russian("pay-refused-unknown")
+    assert call.arguments["error_message"] == russian_text("pay-refused-unknown")

@@ -1,4 +1,4 @@
-"""What nobody should send: a clear sentence, nothing counted, nothing changed, nothing told."""
+"""Invalid input: a clear error message, no quota charge, no change, no leaked data."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.hostile_texts import check_hostile
+from tests.bot.hostile_texts import check_hostile_documents
 from tests.bot.running_bot import (
     PHOTO,
     SOUND,
     RunningBot,
-    after,
-    charged,
-    questions,
-    rows,
-    send,
-    states,
-    texts,
+    add_media,
+    answer_texts,
+    count_charged,
+    count_updates_by_state,
+    read_questions,
+    run_and_wait,
+    select_rows,
+    send_document,
     wait_until_ended,
-    with_media,
 )
 from tests.support.naughty_strings import STRINGS
 from tests.support.prompt_injections import ORDERS, documents
@@ -33,16 +33,16 @@ TEN_HOURS_S = 36_000
 VOICE = {"kind": "voice"}
 
 
-def bomb():
-    return replace_docx_parts(make_docx("а"), extra=bytes(150_000_000))
+def zip_bomb():
+    return docx_with(docx_of("а"), extra=bytes(150_000_000))
 
 
-# What is sent, and how the sentence for the person begins.
+# The file that is sent, and the beginning of the error message.
 BAD = {
     "a voice of ten hours": (SOUND, "v.oga", VOICE | {"seconds": TEN_HOURS_S}, "Запись слишком"),
     "a large voice": (SOUND + bytes(21 * MB), "v.oga", VOICE, "Файл слишком большой"),
     "a voice that is none": (b"MZ\x90\x00" * 9, "v.oga", VOICE, "Такую запись я не разберу"),
-    "a zip bomb": (bomb, "b.docx", {}, "Внутри файла слишком много"),
+    "a zip bomb": (zip_bomb, "b.docx", {}, "Внутри файла слишком много"),
     "a locked pdf": (LOCKED, "тайна.pdf", {}, "Документ закрыт паролем"),
     "21 MB": (b"a" * 21 * MB, "a.txt", {}, "Файл слишком большой"),
     "an empty file": (b" \n\n", "a.txt", {}, "Файл пуст"),
@@ -59,69 +59,71 @@ BAD = {
 @pytest.fixture
 def media(settings, provider):
     provider.behave(context_window=200_000)
-    return with_media(settings)
+    return add_media(settings)
 
 
-@pytest.mark.parametrize("what", BAD)
-def test_what_cannot_be_used_is_told_in_a_sentence_and_not_counted(telegram, provider, media, what):
-    content, name, how, words = BAD[what]
+@pytest.mark.parametrize("case", BAD)
+def test_what_cannot_be_used_is_told_in_a_sentence_and_not_counted(telegram, provider, media, case):
+    content, name, send, expected = BAD[case]
     content = content() if callable(content) else content
     mime = "application/octet-stream"
-    (answer,) = after(telegram, media, lambda: send(telegram, content, name, mime, **how))
-    assert answer.startswith(words)
-    assert charged(media) == {}
-    assert states(media) == {"refused": 1}
-    assert not questions(provider)
+    (answer,) = run_and_wait(
+        telegram, media, lambda: send_document(telegram, content, name, mime, **send)
+    )
+    assert answer.startswith(expected)
+    assert count_charged(media) == {}
+    assert count_updates_by_state(media) == {"refused": 1}
+    assert not read_questions(provider)
 
 
 def test_what_is_told_as_too_much_is_never_fetched(telegram, media):
     def act():
-        send(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
-        send(telegram, b"a" * 21 * MB)
+        send_document(telegram, SOUND, "v.oga", "audio/ogg", kind="voice", seconds=TEN_HOURS_S)
+        send_document(telegram, b"a" * 21 * MB)
 
-    after(telegram, media, act, 2)
+    run_and_wait(telegram, media, act, 2)
     assert not telegram.calls("getFile")
 
 
 def test_a_file_that_telegram_has_deleted_is_told(telegram, media):
-    send(telegram, b"Text.")
+    send_document(telegram, b"Text.")
     telegram.act(lambda _acting: telegram._world.files.clear())
-    (answer,) = after(telegram, media, lambda: None)
+    (answer,) = run_and_wait(telegram, media, lambda: None)
     assert answer.startswith("Этого файла в Telegram больше нет. Пришлите его ещё раз")
-    assert charged(media) == {}
+    assert count_charged(media) == {}
 
 
 def test_a_telegram_that_hands_nothing_out_is_told(telegram, media):
     telegram.faults.add(Fault("getFile", FaultKind.STATUS, times=None, status=502))
-    (answer,) = after(telegram, media, lambda: send(telegram, b"Text."))
+    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"Text."))
     assert answer.startswith("Telegram сейчас не отдаёт")
-    assert charged(media) == {}
+    assert count_charged(media) == {}
 
 
 def test_the_sentence_is_in_the_persons_language(telegram, media):
     with RunningBot(media):
         telegram.send_file(5001, Upload("a.pdf", "application/pdf", LOCKED))
         wait_until_ended(telegram, media, 1)
-    (answer,) = texts(telegram, 5001)
+    (answer,) = answer_texts(telegram, 5001)
     assert answer.startswith("The document is locked with a password")
 
 
 def test_a_million_characters_end_in_clear_sentences(telegram, provider, settings):
     provider.behave(context_window=8000)
-    media = with_media(settings)
+    media = add_media(settings)
     with RunningBot(media):
         parts = telegram.paste("anna", "слово " * 170_000)
         wait_until_ended(telegram, media, len(parts))
-    told = texts(telegram, "anna")
-    assert 1 <= len(told) <= 12
-    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in told), told
-    assert charged(media) == {}
+    texts = answer_texts(telegram, "anna")
+    assert 1 <= len(texts) <= 12
+    assert all(text.startswith(("Вопрос слишком длинный", "Не успеваю")) for text in texts), texts
+    assert count_charged(media) == {}
 
 
 def test_a_document_of_a_million_characters_is_told_in_parts_or_refused(telegram, media):
-    (answer,) = after(telegram, media, lambda: send(telegram, b"word " * 210_000))
+    (answer,) = run_and_wait(telegram, media, lambda: send_document(telegram, b"word " * 210_000))
     assert answer.startswith("Документ слишком длинный: я читаю документы короче 1")
-    assert charged(media) == {}
+    assert count_charged(media) == {}
 
 
 def test_naughty_strings_are_questions_like_others(telegram, provider, media):
@@ -130,8 +132,8 @@ def test_naughty_strings_are_questions_like_others(telegram, provider, media):
         for number, string in enumerate(STRINGS):
             telegram.say(3000 + number, string)
         wait_until_ended(telegram, media, len(STRINGS))
-    assert sorted(questions(provider)) == sorted(STRINGS)
-    assert states(media) == {"answered": len(STRINGS)}
+    assert sorted(read_questions(provider)) == sorted(STRINGS)
+    assert count_updates_by_state(media) == {"answered": len(STRINGS)}
 
 
 def test_naughty_answers_are_shown(telegram, provider, media):
@@ -140,7 +142,7 @@ def test_naughty_answers_are_shown(telegram, provider, media):
             provider.behave(fixed_answer=string)
             telegram.say(3000 + number, "Вопрос")
             wait_until_ended(telegram, media, number + 1)
-    assert all(texts(telegram, 3000 + number) for number in range(len(STRINGS)))
+    assert all(answer_texts(telegram, 3000 + number) for number in range(len(STRINGS)))
 
 
 def test_buttons_of_others_do_nothing(telegram, provider, media):
@@ -148,7 +150,7 @@ def test_buttons_of_others_do_nothing(telegram, provider, media):
     with RunningBot(media):
         telegram.say("anna", "Вопрос Анны")
         telegram.wait_for(lambda: telegram.answers("anna"))
-        ((update_id,),) = rows(media, "SELECT update_id FROM updates")
+        ((update_id,),) = select_rows(media, "SELECT update_id FROM updates")
         telegram.say("boris", "/help")
         telegram.wait_for(lambda: telegram.answers("boris"))
         for data in (f"stop:{update_id}", "again:1", "sum:1", "again:x", "again:", "", "🦔:1"):
@@ -156,13 +158,13 @@ def test_buttons_of_others_do_nothing(telegram, provider, media):
         telegram.wait_for(lambda: len(telegram.calls("answerCallbackQuery")) == 7)
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, media, 9)
-    (answer,) = texts(telegram, "anna")
+    (answer,) = answer_texts(telegram, "anna")
     assert "«Вопрос Анны»" in answer
     assert "[" not in answer
-    assert questions(provider) == ["Вопрос Анны"]
+    assert read_questions(provider) == ["Вопрос Анны"]
 
 
 def test_hostile_documents_change_nothing_though_a_model_obeys(telegram, provider, media):
-    # Each wording and each kind of file once: all hundred are read and quoted in other tests.
+    # Each wording and each kind of file once: other tests read all of them.
     provider.behave(fixed_answer="\n".join(ORDERS))
-    check_hostile(telegram, provider, media, documents()[::11])
+    check_hostile_documents(telegram, provider, media, documents()[::11])

@@ -1,4 +1,4 @@
-"""What Telegram, the provider and people do wrong, and what a person then reads."""
+"""Errors of Telegram, the provider and users, and the messages users get."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from tests.bot.running_bot import (
     QUICK,
     VERA,
     RunningBot,
+    answer_texts,
     ask,
-    rows,
-    russian,
-    states,
-    texts,
+    count_updates_by_state,
+    russian_text,
+    select_rows,
     wait_until_ended,
 )
 
@@ -65,8 +65,8 @@ def test_a_tail_in_doubt_is_repeated_with_a_mark(telegram, provider, settings):
     provider.behave(fixed_answer="слово " * 1000)
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, skip=1))
     _head, tail, again = ask(telegram, settings, "вопрос")
-    assert again == f"{russian('bot-repeat')}\n{tail}"
-    assert rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
+    assert again == f"{russian_text('bot-repeat')}\n{tail}"
+    assert select_rows(settings, "SELECT state, tries FROM outgoing") == [("sent", 2)]
 
 
 def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, settings):
@@ -76,11 +76,11 @@ def test_a_tail_in_doubt_twice_is_left_and_told_to_admins(telegram, provider, se
     )
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: texts(telegram, "vera"))
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
         wait_until_ended(telegram, settings, 1)
-    assert len(texts(telegram)) == 3
-    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
-    assert "не подтвердил" in texts(telegram, "vera")[0]
+    assert len(answer_texts(telegram)) == 3
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+    assert "не подтвердил" in answer_texts(telegram, "vera")[0]
 
 
 def test_a_flooded_chat_holds_up_no_other(telegram, settings):
@@ -92,12 +92,14 @@ def test_a_flooded_chat_holds_up_no_other(telegram, settings):
         telegram.say("anna", "вопрос")
         telegram.wait_for(lambda: not telegram.faults.all())
         telegram.say("boris", "вопрос")
-        telegram.wait_for(lambda: any("«вопрос»" in told for told in texts(telegram, "boris")))
-        assert texts(telegram) == []
-    # The next bot has not been asked to wait.
+        telegram.wait_for(
+            lambda: any("«вопрос»" in text for text in answer_texts(telegram, "boris"))
+        )
+        assert answer_texts(telegram) == []
+    # The next bot has no flood limit to wait for.
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 2)
-    assert "«вопрос»" in texts(telegram)[0]
+    assert "«вопрос»" in answer_texts(telegram)[0]
 
 
 def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, settings):
@@ -107,13 +109,15 @@ def test_a_blocked_bot_drops_what_waits_and_answers_when_let_in_again(telegram, 
         telegram.block("anna")
         telegram.say("anna", "второй")
         wait_until_ended(telegram, settings, 3)
-        assert rows(settings, "SELECT is_reachable FROM users") == [(0,)]
+        assert select_rows(settings, "SELECT is_reachable FROM users") == [(0,)]
         telegram.block("anna", blocked=False)
         telegram.say("anna", "третий")
         wait_until_ended(telegram, settings, 5)
-    assert rows(settings, "SELECT is_reachable FROM users") == [(1,)]
-    assert rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [("unreachable",)]
-    assert "«третий»" in texts(telegram)[-1]
+    assert select_rows(settings, "SELECT is_reachable FROM users") == [(1,)]
+    assert select_rows(settings, "SELECT reason FROM updates WHERE state = 'failed'") == [
+        ("unreachable",)
+    ]
+    assert "«третий»" in answer_texts(telegram)[-1]
 
 
 def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, settings):
@@ -124,7 +128,7 @@ def test_a_deleted_placeholder_gives_way_to_a_new_message(telegram, provider, se
         telegram.delete("anna", placeholder.message_id)
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 1)
-    (answer,) = texts(telegram)
+    (answer,) = answer_texts(telegram)
     assert "«вопрос»" in answer
 
 
@@ -133,9 +137,9 @@ def test_a_second_poller_makes_the_bot_stand_back_and_tell_admins(telegram, sett
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    (told,) = texts(telegram, "vera")
-    assert "токеном" in told
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    (text,) = answer_texts(telegram, "vera")
+    assert "токеном" in text
     assert not telegram.calls("deleteWebhook")
 
 
@@ -151,7 +155,7 @@ def test_telegram_down_and_back_loses_nothing_and_is_told_once(telegram, setting
     events = [log["event"] for log in logs]
     assert events.count("telegram does not answer") == 1
     assert events.count("telegram answers again") == 1
-    assert "«во время»" in texts(telegram)[-1]
+    assert "«во время»" in answer_texts(telegram)[-1]
 
 
 def test_a_wrong_token_is_told_as_such(telegram, settings):
@@ -166,15 +170,17 @@ def test_a_flood_of_one_person_is_refused_kindly_and_once(telegram, provider, se
         for number in range(20):
             telegram.say("anna", f"вопрос {number}")
         telegram.say("boris", "вопрос")
-        telegram.wait_for(lambda: states(settings).get("refused", 0) > 5)
+        telegram.wait_for(lambda: count_updates_by_state(settings).get("refused", 0) > 5)
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 21)
-        telegram.wait_for(lambda: any("Не успеваю" in told for told in texts(telegram)))
-    told = texts(telegram)
-    assert sum("Не успеваю" in text for text in told) == 1
-    counted = states(settings)
+        telegram.wait_for(
+            lambda: any("Не успеваю" in answers for answers in answer_texts(telegram))
+        )
+    answers = answer_texts(telegram)
+    assert sum("Не успеваю" in text for text in answers) == 1
+    counted = count_updates_by_state(settings)
     assert counted["answered"] == 21 - counted["refused"]
-    assert "«вопрос»" in texts(telegram, "boris")[0]
+    assert "«вопрос»" in answer_texts(telegram, "boris")[0]
 
 
 def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, provider, settings):
@@ -186,18 +192,18 @@ def test_a_flood_is_told_of_in_the_language_that_the_person_chose(telegram, prov
         wait_until_ended(telegram, settings, 2)
         for number in range(8):
             telegram.say("anna", f"вопрос {number}")
-        telegram.wait_for(lambda: any("can't keep up" in told for told in texts(telegram)))
-        assert not any("Не успеваю" in told for told in texts(telegram))
+        telegram.wait_for(lambda: any("can't keep up" in text for text in answer_texts(telegram)))
+        assert not any("Не успеваю" in text for text in answer_texts(telegram))
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 10)
 
 
 def test_updates_that_come_again_are_answered_once(telegram, settings):
-    # The batch was handed out, but its way to the bot broke: Telegram sends it again.
+    # The response with the batch was lost, so Telegram sends it again.
     telegram.faults.add(Fault("getUpdates", FaultKind.LAG, seconds=0.1, times=2))
     telegram.faults.add(Fault("getUpdates", FaultKind.CUT, times=2))
-    told = ask(telegram, settings, "первый", "второй")
-    assert ["«первый»" in told[0], "«второй»" in told[1], len(told)] == [True, True, 2]
+    answers = ask(telegram, settings, "первый", "второй")
+    assert ["«первый»" in answers[0], "«второй»" in answers[1], len(answers)] == [True, True, 2]
 
 
 def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, settings):
@@ -205,15 +211,15 @@ def test_who_blocks_while_the_tail_is_sent_gets_no_more(telegram, provider, sett
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403, skip=1))
     (head,) = ask(telegram, settings, "вопрос")
     assert head.startswith("слово")
-    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
-    assert set(rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert set(select_rows(settings, "SELECT state FROM outgoing")) == {("dropped",)}
 
 
 def test_a_text_that_telegram_refuses_is_no_confirmed_answer(telegram, settings):
-    # With its marks and without them.
+    # With entities and without them.
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=400, times=2))
     assert ask(telegram, settings, "/help") == []
-    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unconfirmed")]
 
 
 def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
@@ -223,31 +229,31 @@ def test_a_handler_that_breaks_once_is_tried_again(telegram, settings):
 
 
 def test_a_handler_that_breaks_twice_says_sorry(telegram, settings):
-    # Each try edits twice: with the marks of the text, and without them.
+    # Each attempt edits twice: with entities, and without them.
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=400, times=4))
-    assert ask(telegram, settings, "вопрос") == ["…", russian("bot-failed")]
-    assert states(settings) == {"failed": 1}
+    assert ask(telegram, settings, "вопрос") == ["…", russian_text("bot-failed")]
+    assert count_updates_by_state(settings) == {"failed": 1}
 
 
 def test_sorry_is_said_in_the_placeholder_where_no_answer_was_written(telegram, settings):
     with RunningBot(settings), open_database(settings.database) as other:
-        # What is asked of models breaks, and nothing else does.
+        # Only the queries of the model catalogue fail.
         other.sql("ALTER TABLE serving RENAME TO away")
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
         other.sql("ALTER TABLE away RENAME TO serving")
-    assert texts(telegram) == [russian("bot-failed")]
+    assert answer_texts(telegram) == [russian_text("bot-failed")]
 
 
 def test_a_database_that_breaks_for_a_while_loses_nothing(telegram, settings, logs):
     with RunningBot(settings), open_database(settings.database) as other:
         other.sql("ALTER TABLE updates RENAME TO away")
         telegram.say("anna", "вопрос")
-        said = "updates could not be stored"
-        telegram.wait_for(lambda: [log for log in logs if log["event"] == said])
+        event = "updates could not be stored"
+        telegram.wait_for(lambda: [log for log in logs if log["event"] == event])
         other.sql("ALTER TABLE away RENAME TO updates")
         wait_until_ended(telegram, settings, 1)
-    assert "«вопрос»" in texts(telegram)[0]
+    assert "«вопрос»" in answer_texts(telegram)[0]
 
 
 def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
@@ -261,7 +267,7 @@ def test_a_chat_that_telegram_does_not_know_is_left(telegram, settings):
         }
         telegram.call(lambda: telegram._world.add_update("message", raw))
         wait_until_ended(telegram, settings, 1)
-    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
 
 
 def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegram, settings):
@@ -272,16 +278,16 @@ def test_what_was_stored_under_a_lost_key_is_told_and_stops_nothing_else(telegra
     with RunningBot(settings):
         telegram.say("anna", "второй")
         wait_until_ended(telegram, settings, 2)
-    assert "«второй»" in texts(telegram)[-1]
+    assert "«второй»" in answer_texts(telegram)[-1]
     _store_unread(settings, telegram)
     (settings.state_dir / "text.key").unlink()
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
-    assert texts(telegram)[-1] == russian("bot-failed")
+    assert answer_texts(telegram)[-1] == russian_text("bot-failed")
 
 
 def _store_unread(settings, telegram):
-    """Store an update that nobody works on yet."""
+    """Store an update that no bot has processed."""
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         bot_id = int(telegram.token.partition(":")[0])
@@ -290,9 +296,9 @@ def _store_unread(settings, telegram):
 
 
 def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provider, settings):
-    words = " ".join(f"слово{n}" for n in range(20))
-    provider.behave(fixed_answer=words, piece_s=0.03)
-    # Three calls, of which the placeholder is one, and then none for a quarter of an hour.
+    answer = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=answer, piece_s=0.03)
+    # Three calls including the placeholder, then none for 15 minutes.
     narrow = replace(
         settings,
         limits=TelegramLimits(overall_per_s=0, private_per_s=0.001, group_per_min=0),
@@ -300,18 +306,18 @@ def test_progress_gives_way_near_a_limit_and_the_answer_is_whole(telegram, provi
     )
     with RunningBot(narrow):
         telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
+        telegram.wait_for(lambda: select_rows(settings, "SELECT 1 FROM turn WHERE answer <> ''"))
     assert len(telegram.calls("editMessageText")) <= 2
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 1)
-    assert texts(telegram) == [words]
+    assert answer_texts(telegram) == [answer]
 
 
 def test_a_progress_edit_that_fails_is_followed_by_the_next(telegram, provider, settings):
-    words = " ".join(f"слово{n}" for n in range(20))
-    provider.behave(fixed_answer=words, piece_s=0.02)
+    answer = " ".join(f"слово{n}" for n in range(20))
+    provider.behave(fixed_answer=answer, piece_s=0.02)
     telegram.faults.add(Fault("editMessageText", FaultKind.STATUS, status=500, times=2))
-    assert ask(telegram, settings, "вопрос") == [words]
+    assert ask(telegram, settings, "вопрос") == [answer]
 
 
 def test_no_log_line_holds_the_token(telegram, provider, settings, capfd):
@@ -337,4 +343,4 @@ def test_a_database_that_takes_nothing_for_a_moment_loses_nothing(telegram, sett
             telegram.say("anna", "вопрос")
             telegram.wait_for(lambda: telegram.calls("getUpdates"))
         wait_until_ended(telegram, settings, 1)
-    assert "«вопрос»" in texts(telegram)[0]
+    assert "«вопрос»" in answer_texts(telegram)[0]

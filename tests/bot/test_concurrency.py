@@ -1,4 +1,4 @@
-"""Queues per chat: order within, side by side without, and room for a few."""
+"""Queues per chat: in order within a chat, concurrent across chats, limited in length."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ import pytest
 from merlin.account.users import User
 from merlin.app.inbox import Update
 from merlin.bot.processor import ChatProcessor
-from tests.bot.running_bot import passed, run_jumping
+from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
 
 
-class Story:
-    """Lanes whose work takes one second each, and what happened in them."""
+class LaneRecorder:
+    """Lanes whose tasks take one second each; records what happened."""
 
-    def __init__(self, **more):
+    def __init__(self, **options):
         self.done = []
         self.refused = []
         self.most_at_once = 0
-        self.lanes = ChatProcessor(self.work, self.refuse, **more)
+        self.lanes = ChatProcessor(self.work, self.refuse, **options)
 
     async def work(self, task):
         self.most_at_once = max(self.most_at_once, self.lanes.working)
-        await passed(1)
+        await advance_clock(1)
         self.done.append((task.update.chat_id, task.update.update_id))
 
     async def refuse(self, updates, is_news):
@@ -38,9 +38,9 @@ def messages(chat_id, *numbers, kind="message"):
 
 def test_a_chat_keeps_its_order_and_chats_run_side_by_side():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add([*messages(1, 10, 12, 14), *messages(2, 11, 13)])
-        await passed(3.5)
+        await advance_clock(3.5)
         return story, asyncio.get_running_loop().time()
 
     story, took_s = run_jumping(run())
@@ -52,9 +52,9 @@ def test_a_chat_keeps_its_order_and_chats_run_side_by_side():
 
 def test_no_more_than_so_many_chats_are_worked_on_at_once():
     async def run():
-        story = Story(at_once=3)
+        story = LaneRecorder(at_once=3)
         story.lanes.add([update for chat in range(10) for update in messages(chat, chat)])
-        await passed(5)
+        await advance_clock(5)
         return story
 
     story = run_jumping(run())
@@ -64,12 +64,12 @@ def test_no_more_than_so_many_chats_are_worked_on_at_once():
 
 def test_one_is_worked_on_five_wait_and_the_rest_is_refused_and_told_once():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add(messages(1, *range(8)))
         story.lanes.add(messages(1, 8))
-        await passed(10)
+        await advance_clock(10)
         story.lanes.add(messages(1, *range(20, 27)))
-        await passed(10)
+        await advance_clock(10)
         return story
 
     story = run_jumping(run())
@@ -79,10 +79,10 @@ def test_one_is_worked_on_five_wait_and_the_rest_is_refused_and_told_once():
 
 def test_resumed_updates_and_other_kinds_have_their_room():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add(messages(1, *range(8)), is_resumed=True)
         story.lanes.add(messages(1, 8, kind="my_chat_member"))
-        await passed(10)
+        await advance_clock(10)
         return story
 
     story = run_jumping(run())
@@ -90,7 +90,7 @@ def test_resumed_updates_and_other_kinds_have_their_room():
     assert len(story.done) == 9
 
 
-def presses(chat_id, verb, *numbers):
+def button_presses(chat_id, verb, *numbers):
     body = {"callback_query": {"data": f"{verb}:1"}}
     return [Update(number, "callback_query", chat_id, chat_id, body=body) for number in numbers]
 
@@ -98,9 +98,9 @@ def presses(chat_id, verb, *numbers):
 @pytest.mark.parametrize("verb", ["again", "sum"])
 def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
     async def run():
-        story = Story()
-        story.lanes.add(presses(1, verb, *range(8)))
-        await passed(10)
+        story = LaneRecorder()
+        story.lanes.add(button_presses(1, verb, *range(8)))
+        await advance_clock(10)
         return story
 
     assert run_jumping(run()).refused == [([6, 7], True)]
@@ -108,10 +108,10 @@ def test_buttons_that_ask_a_model_take_room_as_questions_do(verb):
 
 def test_corrections_take_room_and_leaving_never_waits_outside():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add(messages(1, *range(8), kind="edited_message"))
-        story.lanes.add(presses(1, "forget", 8))
-        await passed(10)
+        story.lanes.add(button_presses(1, "forget", 8))
+        await advance_clock(10)
         return story
 
     story = run_jumping(run())
@@ -121,10 +121,12 @@ def test_corrections_take_room_and_leaving_never_waits_outside():
 
 def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button():
     async def run():
-        story = Story()
-        story.lanes.add([*messages(1, 1), *presses(1, "sessions", 2, 3), *presses(1, "stop", 4)])
+        story = LaneRecorder()
+        story.lanes.add(
+            [*messages(1, 1), *button_presses(1, "sessions", 2, 3), *button_presses(1, "stop", 4)]
+        )
         story.lanes.add(messages(1, 5, kind="pre_checkout_query"))
-        await passed(1.5)
+        await advance_clock(1.5)
         return story
 
     assert sorted(run_jumping(run()).done) == [(1, 1), (1, 2), (1, 4)]
@@ -132,14 +134,14 @@ def test_a_payment_and_a_stop_wait_neither_behind_an_answer_nor_behind_a_button(
 
 def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
     async def run():
-        story = Story(most_waiting=1)
+        story = LaneRecorder(most_waiting=1)
         story.lanes.add(messages(1, 1, 2, 3))
         before = story.lanes.unfinished
         story.lanes.add(messages(1, 2), is_resumed=True)
-        await passed(3)
+        await advance_clock(3)
         after = story.lanes.unfinished
         story.lanes.add(messages(1, 1))
-        await passed(3)
+        await advance_clock(3)
         return story, before, after
 
     story, before, after = run_jumping(run())
@@ -150,9 +152,9 @@ def test_what_is_in_hand_is_not_queued_again_and_forgotten_when_it_is_done():
 
 def test_closing_lets_running_work_end_and_leaves_the_rest():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add(messages(1, 1, 2))
-        await passed(0.5)
+        await advance_clock(0.5)
         await story.lanes.close(within_s=5)
         return story
 
@@ -161,9 +163,9 @@ def test_closing_lets_running_work_end_and_leaves_the_rest():
 
 def test_closing_stops_what_takes_too_long():
     async def run():
-        story = Story()
+        story = LaneRecorder()
         story.lanes.add(messages(1, 1))
-        await passed(0.1)
+        await advance_clock(0.1)
         await story.lanes.close(within_s=0.2)
         return story
 
@@ -172,40 +174,40 @@ def test_closing_stops_what_takes_too_long():
 
 def test_what_was_read_with_a_message_is_used_where_it_is_next_and_read_anew_behind_another():
     async def run():
-        seen = []
+        contexts = []
         ended = asyncio.Event()
 
         async def work(task):
-            seen.append((task.update.update_id, task.known))
-            if len(seen) == 3:
+            contexts.append((task.update.update_id, task.known))
+            if len(contexts) == 3:
                 ended.set()
 
         lanes = ChatProcessor(work, no_refusal)
         updates = [*messages(1, 1, 2), *messages(2, 3)]
         lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
         await ended.wait()
-        return seen
+        return contexts
 
-    known = dict(asyncio.run(run()))
-    assert known == {1: (User(1), None), 2: None, 3: (User(2), None)}
+    contexts = dict(asyncio.run(run()))
+    assert contexts == {1: (User(1), None), 2: None, 3: (User(2), None)}
 
 
 def test_what_was_read_with_a_message_is_read_anew_when_its_turn_comes_late():
-    """Whoever waits for the rest of a paste, or for a slot, may have been blocked meanwhile."""
+    """A user who waits for the rest of a paste, or for a slot, may have been blocked meanwhile."""
 
     async def run():
-        seen = {}
+        contexts = {}
 
         async def work(task):
-            seen[task.update.update_id] = task.known
-            await passed(1)
+            contexts[task.update.update_id] = task.known
+            await advance_clock(1)
 
         lanes = ChatProcessor(work, no_refusal, at_once=1)
         paste = Update(1, "message", 1, 1, body={"message": {"text": "а" * 4096, "date": 0}})
         updates = [paste, *messages(2, 2)]
         lanes.add(updates, known=[(User(update.user_id), None) for update in updates])
-        await passed(10)
-        return seen
+        await advance_clock(10)
+        return contexts
 
     assert run_jumping(run()) == {1: None, 2: None}
 

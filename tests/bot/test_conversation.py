@@ -1,4 +1,4 @@
-"""Whole conversations with a running bot, over real HTTP to the stand-ins."""
+"""Complete conversations with a running bot, over real HTTP to the stand-ins."""
 
 from __future__ import annotations
 
@@ -11,8 +11,15 @@ from merlin.core.formatted_text import utf16_length
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.arguments import Upload
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import SYSTEM, RunningBot, add_live_model, rows, settings_of, states
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import (
+    SYSTEM,
+    RunningBot,
+    bot_settings,
+    count_updates_by_state,
+    add_live_model,
+    select_rows,
+)
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
@@ -22,25 +29,25 @@ MODEL = "stand-in-base"
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider)
+    settings = bot_settings(tmp_path, telegram, provider)
     add_live_model(settings, MODEL)
     return settings
 
 
-def texts(telegram, who):
-    return [one.text for one in telegram.answers(who)]
+def texts(telegram, user):
+    return [message.text for message in telegram.answers(user)]
 
 
-def final(telegram, settings, count):
-    """Wait until so many updates have been ended."""
-    telegram.wait_for(lambda: sum(states(settings).values()) == count)
-    telegram.wait_for(lambda: "waiting" not in states(settings))
+def wait_until_answered(telegram, settings, count):
+    """Wait until this many updates have been processed."""
+    telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) == count)
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
 
 def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "Что такое лоб?")
-        final(telegram, settings, 1)
+        wait_until_answered(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == "…"
     assert "«Что такое лоб?»" in answer.text
@@ -51,30 +58,32 @@ def test_a_question_is_answered_by_the_serving_model_in_one_message(telegram, pr
         {"role": "system", "content": SYSTEM},
         {"role": "user", "content": "Что такое лоб?"},
     ]
-    assert states(settings) == {"answered": 1}
+    assert count_updates_by_state(settings) == {"answered": 1}
 
 
 def test_an_answer_grows_by_edits_and_no_edit_says_the_same_twice(telegram, provider, settings):
-    words = " ".join(f"слово{n}" for n in range(400))
-    provider.behave(fixed_answer=words, piece_s=0.1)
+    answer = " ".join(f"слово{n}" for n in range(400))
+    provider.behave(fixed_answer=answer, piece_s=0.1)
     with RunningBot(settings):
         telegram.say("anna", "Расскажи")
-        telegram.wait_for(lambda: any(len(one.versions) > 3 for one in telegram.answers("anna")))
+        telegram.wait_for(
+            lambda: any(len(message.versions) > 3 for message in telegram.answers("anna"))
+        )
         provider.behave(piece_s=0.0)
-        final(telegram, settings, 1)
-    (answer,) = telegram.answers("anna")
-    texts = [version["text"] for version in answer.versions]
+        wait_until_answered(telegram, settings, 1)
+    (message,) = telegram.answers("anna")
+    texts = [version["text"] for version in message.versions]
     assert texts[0] == "…"
-    assert texts[-1] == words
-    assert all(words.startswith(part) for part in texts[1:])
+    assert texts[-1] == answer
+    assert all(answer.startswith(part) for part in texts[1:])
     assert {call.status for call in telegram.calls("editMessageText")} == {200}
 
 
 def test_history_goes_along_until_it_is_cleared(telegram, provider, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
-        for said in ("Первый вопрос", "Второй вопрос", "/clear"):
-            talk.say(said)
+        talk = ChatUser(telegram, settings)
+        for text in ("Первый вопрос", "Второй вопрос", "/clear"):
+            talk.say(text)
         talk.say("Третий вопрос")
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
@@ -89,7 +98,7 @@ def test_commands_speak_the_language_of_the_person(telegram, settings):
         telegram.say("anna", "/nosuch")
         telegram._world.people[english] = _english(telegram, english)
         telegram.say(english, "/start")
-        final(telegram, settings, 4)
+        wait_until_answered(telegram, settings, 4)
     assert texts(telegram, english)[0].startswith("Hi, I'm Merlin")
     russian = texts(telegram, "anna")
     assert russian[0].startswith("Здравствуйте")
@@ -104,23 +113,23 @@ def _english(telegram, person_id):
 def test_info_tells_the_serving_model_its_build_and_its_scores(telegram, settings):
     with RunningBot(settings):
         telegram.say("anna", "/info")
-        final(telegram, settings, 1)
-    (told,) = texts(telegram, "anna")
-    assert "neurotypology-1" in told
-    assert MODEL not in told  # its id at the provider tells people nothing
-    assert "20 ноября, 08:30" in told
-    assert "81,2 из 100" in told
+        wait_until_answered(telegram, settings, 1)
+    (text,) = texts(telegram, "anna")
+    assert "neurotypology-1" in text
+    assert MODEL not in text  # users do not see the provider's model id
+    assert "20 ноября, 08:30" in text
+    assert "81,2 из 100" in text
 
 
 def test_what_is_no_text_gets_an_honest_word(telegram, settings):
     with RunningBot(settings):
         telegram.send_file("anna", Upload("a.oga", "audio/ogg", b"OggS"), kind="voice", seconds=2)
         telegram.send_file("anna", Upload("a.mp4", "video/mp4", b"film"), kind="video")
-        final(telegram, settings, 2)
+        wait_until_answered(telegram, settings, 2)
     voice, film = texts(telegram, "anna")
     assert "Голосовые сообщения здесь не включены" in voice
     assert "Сообщения такого вида я не понимаю" in film
-    assert states(settings) == {"refused": 2}
+    assert count_updates_by_state(settings) == {"refused": 2}
 
 
 def test_a_long_answer_goes_on_in_further_messages_with_nothing_cut(telegram, provider, settings):
@@ -128,21 +137,21 @@ def test_a_long_answer_goes_on_in_further_messages_with_nothing_cut(telegram, pr
     provider.behave(fixed_answer=f"Вот код:\n```python\n{code}\n```\nКонец.")
     with RunningBot(settings):
         telegram.say("anna", "Код?")
-        final(telegram, settings, 1)
-    told = texts(telegram, "anna")
-    assert len(told) > 1
-    assert all(utf16_length(part) <= 4096 for part in told)
+        wait_until_answered(telegram, settings, 1)
+    answers = texts(telegram, "anna")
+    assert len(answers) > 1
+    assert all(utf16_length(part) <= 4096 for part in answers)
     blocks = [part.entities for part in telegram.answers("anna")]
     assert all(any(mark["type"] == "pre" for mark in marks) for marks in blocks)
     assert {mark.get("language") for marks in blocks for mark in marks} == {"python"}
-    lines = [line for part in told for line in part.splitlines() if line.startswith("print")]
+    lines = [line for part in answers for line in part.splitlines() if line.startswith("print")]
     assert "\n".join(lines) == code
 
 
 def test_without_streaming_the_whole_answer_comes_at_once(telegram, tmp_path, provider, settings):
     with RunningBot(replace(settings, streaming="off")):
         telegram.say("anna", "Вопрос без правок")
-        final(telegram, settings, 1)
+        wait_until_answered(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
     assert len(answer.versions) == 1
     assert "«Вопрос без правок»" in answer.text
@@ -157,33 +166,33 @@ def test_the_answer_of_one_chat_waits_for_no_other(telegram, provider, settings)
         for person in people:
             for number in range(3):
                 telegram.say(person, f"вопрос {person}-{number}")
-        # Side by side: every chat has been asked before the first answer is there.
+        # Concurrently: every chat's question is sent before the first answer arrives.
         telegram.wait_for(lambda: len(provider.calls("chat.create")) == len(people))
         provider.behave(think_s=0.0)
-        final(telegram, settings, 60)
+        wait_until_answered(telegram, settings, 60)
     for person in people:
-        told = texts(telegram, person)
-        assert [f"{person}-{n}" in text for n, text in enumerate(told)] == [True] * 3
+        answers = texts(telegram, person)
+        assert [f"{person}-{n}" in text for n, text in enumerate(answers)] == [True] * 3
     first = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")[:20]]
-    assert {said.split("-")[1] for said in first} == {"0"}
+    assert {answer.split("-")[1] for answer in first} == {"0"}
 
 
 def test_the_next_question_goes_to_the_model_that_serves_by_then(telegram, provider, settings):
     with RunningBot(settings):
         telegram.say("anna", "первый")
-        final(telegram, settings, 1)
+        wait_until_answered(telegram, settings, 1)
         add_live_model(settings, "stand-in-chat", number=2)
         telegram.say("anna", "второй")
-        final(telegram, settings, 2)
-    asked = [call.body["model"] for call in provider.calls("chat.create")]
-    assert asked == ["stand-in-base", "stand-in-chat"]
+        wait_until_answered(telegram, settings, 2)
+    model_ids = [call.body["model"] for call in provider.calls("chat.create")]
+    assert model_ids == ["stand-in-base", "stand-in-chat"]
 
 
 def test_the_default_dataset_is_asked_where_several_serve(telegram, provider, settings):
     add_live_model(settings, "stand-in-chat", dataset="python")
     with RunningBot(replace(settings, default_dataset="python")):
         telegram.say("anna", "Что такое список?")
-        final(telegram, settings, 1)
+        wait_until_answered(telegram, settings, 1)
     (call,) = provider.calls("chat.create")
     assert call.body["model"] == "stand-in-chat"
 
@@ -191,9 +200,9 @@ def test_the_default_dataset_is_asked_where_several_serve(telegram, provider, se
 def test_what_people_say_lies_sealed_and_bodies_are_forgotten(telegram, settings, tmp_path):
     with RunningBot(settings):
         telegram.say("anna", "тайное слово")
-        final(telegram, settings, 1)
-    assert rows(settings, "SELECT body FROM updates") == [("",)]
-    ((question, answer),) = rows(settings, "SELECT question, answer FROM turn")
+        wait_until_answered(telegram, settings, 1)
+    assert select_rows(settings, "SELECT body FROM updates") == [("",)]
+    ((question, answer),) = select_rows(settings, "SELECT question, answer FROM turn")
     assert question.startswith("1.")
     assert answer.startswith("1.")
     stored = b"".join(path.read_bytes() for path in tmp_path.glob("merlin.db*"))
@@ -202,11 +211,11 @@ def test_what_people_say_lies_sealed_and_bodies_are_forgotten(telegram, settings
 
 def test_the_bot_tells_the_service_manager_that_it_is_ready_and_lives(settings):
     with RunningBot(settings) as bot:
-        wait_until(lambda: rows(settings, "SELECT process FROM heartbeat"))
-    assert bot.told[0] == "READY=1"
-    assert "WATCHDOG=1" in bot.told
-    assert bot.told[-1] == "STOPPING=1"
-    ((process, step),) = rows(settings, "SELECT process, step FROM heartbeat")
+        wait_until(lambda: select_rows(settings, "SELECT process FROM heartbeat"))
+    assert bot.notifications[0] == "READY=1"
+    assert "WATCHDOG=1" in bot.notifications
+    assert bot.notifications[-1] == "STOPPING=1"
+    ((process, step),) = select_rows(settings, "SELECT process, step FROM heartbeat")
     assert (process, step) == ("bot", "serving")
 
 
@@ -227,9 +236,9 @@ def test_in_webhook_mode_updates_come_by_the_inbox_and_nothing_is_polled(telegra
         database.cipher = load_or_make_key(settings.state_dir, None)
         bot_id = int(telegram.token.partition(":")[0])
         Inbox(database, bot_id).store([read_update(raw)], None)
-        final(telegram, settings, 1)
+        wait_until_answered(telegram, settings, 1)
     (call,) = telegram.calls("setWebhook")
     assert (call.arguments["url"], call.arguments["secret_token"]) == (url, secret)
     assert not telegram.calls("getUpdates")
     assert "«вопрос»" in texts(telegram, "anna")[0]
-    assert rows(settings, "SELECT language_code FROM users") == [("en",)]
+    assert select_rows(settings, "SELECT language_code FROM users") == [("en",)]

@@ -1,4 +1,4 @@
-"""The running bot is the same on SQLite and on a real PostgreSQL."""
+"""The running bot behaves the same on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -6,9 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import (
+    RunningBot,
+    bot_settings,
+    count_updates_by_state,
+    add_live_model,
+    select_rows,
+)
+from tests.support.forked_processes import wait_for_exit, start_bot
 from tests.support.plan_config import make_plans
 from tests.support.waiting import longest
 
@@ -19,30 +25,36 @@ QUESTION = "Что значит лоб?"
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def settings(request, tmp_path, telegram, provider):
-    made = settings_of(tmp_path, telegram, provider)
+    base = bot_settings(tmp_path, telegram, provider)
     if request.param == "postgresql":
         server = request.getfixturevalue("postgresql")
-        made = replace(made, database=server.reset())
-    add_live_model(made, "stand-in-base")
-    return made
+        base = replace(base, database=server.reset())
+    add_live_model(base, "stand-in-base")
+    return base
 
 
 def wait_until_ended(telegram, settings, count):
     telegram.wait_for(
-        lambda: "waiting" not in (found := states(settings)) and sum(found.values()) == count, 20
+        lambda: (
+            "waiting" not in (states := count_updates_by_state(settings))
+            and sum(states.values()) == count
+        ),
+        20,
     )
 
 
-def texts(telegram, who="anna"):
-    return [one.text for one in telegram.answers(who)]
+def texts(telegram, user="anna"):
+    return [message.text for message in telegram.answers(user)]
 
 
 def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, provider, settings):
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         telegram.say("anna", QUESTION)
-        telegram.wait_for(lambda: any(len(one.versions) > 3 for one in telegram.answers("anna")))
+        telegram.wait_for(
+            lambda: any(len(message.versions) > 3 for message in telegram.answers("anna"))
+        )
         provider.behave(piece_s=0.0)
         wait_until_ended(telegram, settings, 1)
         assert talk.last.text.endswith("слово399")
@@ -50,14 +62,14 @@ def test_answers_grow_and_go_on_in_sessions_that_are_listed_and_named(telegram, 
         talk.say("/new")
         talk.say("Второй разговор")
         talk.say("/sessions")
-        talk.press(talk.behind(QUESTION))
-        talk.press(talk.data("session-name"))
+        talk.press(talk.find_button(QUESTION))
+        talk.press(talk.button_data("session-name"))
         talk.say("Лоб")
         talk.say("/sessions")
         assert any("Лоб" in label for label in talk.labels)
     sizes = [len(call.body["messages"]) for call in provider.calls("chat.create")]
     assert sizes == [2, 4, 2]
-    assert states(settings) == {"answered": 9}
+    assert count_updates_by_state(settings) == {"answered": 9}
 
 
 def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
@@ -68,8 +80,8 @@ def test_a_plan_counts_gives_back_and_refuses(telegram, provider, settings):
             telegram.say("anna", f"Вопрос {number}")
         wait_until_ended(telegram, limited, 4)
     assert len(provider.calls("chat.create")) == 2
-    assert states(limited) == {"answered": 2, "refused": 2}
-    charged = rows(limited, "SELECT COUNT(*) FROM quota_use WHERE state = 'charged'")
+    assert count_updates_by_state(limited) == {"answered": 2, "refused": 2}
+    charged = select_rows(limited, "SELECT COUNT(*) FROM quota_use WHERE state = 'charged'")
     assert charged == [(2,)]
 
 
@@ -106,9 +118,7 @@ def test_of_two_bots_that_poll_one_waits_quietly_and_takes_over(telegram, settin
         telegram.wait_for(lambda: b"another bot polls" in logs[1].read_bytes())
         telegram.say("anna", "Первый")
         telegram.wait_for(lambda: "«Первый»" in "".join(texts(telegram)))
-        wait_until_ended(
-            telegram, vera, 1
-        )  # who dies before is followed by one who answers once more
+        wait_until_ended(telegram, vera, 1)  # a kill before this point leads to one more request
         first.kill()
         telegram.say("anna", "Второй")
         telegram.wait_for(lambda: "«Второй»" in "".join(texts(telegram)))

@@ -1,4 +1,4 @@
-"""Dialogs: what the bot asked for is what was sent after it asked, and nothing else."""
+"""Dialogs: only a message sent after the bot's question is the reply to it."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from merlin.app.inbox import DIALOG_LIFETIME, Dialog
 from merlin.core.clock import iso, utc_now
 from merlin.db.database import open_database
 from merlin.db.tables import DIALOG
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, select_rows
 
 NOW = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
 
 
 @pytest.fixture
-def talk(telegram, settings):
+def group_chat(telegram, settings):
     with RunningBot(settings):
-        yield Talk(telegram, settings)
+        yield ChatUser(telegram, settings)
 
 
 @pytest.mark.unit
@@ -39,39 +39,41 @@ def test_a_dialog_awaits_what_comes_after_it_while_it_is_thought_of(update_id, l
 
 
 @pytest.mark.functional
-def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(talk, telegram, provider):
-    talk.say("Что такое лоб?")
-    talk.say("/sessions")
-    talk.press(talk.data("session"))
-    card = talk.last.message_id
+def test_a_question_that_waited_when_a_name_was_asked_for_is_answered(
+    group_chat, telegram, provider
+):
+    group_chat.say("Что такое лоб?")
+    group_chat.say("/sessions")
+    group_chat.press(group_chat.button_data("session"))
+    card = group_chat.last.message_id
     provider.behave(think_s=3600.0)
     telegram.say("anna", "Первый вопрос")
     telegram.wait_for(lambda: len(provider.calls("chat.create")) == 2)
     telegram.say("anna", "Второй вопрос")
-    talk.press("✏️ Переименовать", card)
+    group_chat.press("✏️ Переименовать", card)
     provider.behave(think_s=0.0)
-    telegram.wait_for(lambda: "«Второй вопрос»" in talk.last.text)
+    telegram.wait_for(lambda: "«Второй вопрос»" in group_chat.last.text)
     assert len(provider.calls("chat.create")) == 3
-    # The name is waited for still, and comes now.
-    telegram.wait_for(lambda: _waiting(talk) == 0)
-    assert talk.say("Про лоб").text.startswith("«Про лоб»")
+    # The dialog still waits for the name, which comes now.
+    telegram.wait_for(lambda: _has_dialog(group_chat) == 0)
+    assert group_chat.say("Про лоб").text.startswith("«Про лоб»")
     assert len(provider.calls("chat.create")) == 3
 
 
 @pytest.mark.functional
-def test_a_dialog_is_left_by_the_word_on_its_button_too(talk):
-    talk.say("Что такое лоб?")
-    talk.say("/sessions")
-    talk.press(talk.data("session"))
-    talk.press("✏️ Переименовать")
-    assert talk.say(" отмена").text == "Хорошо, отменено."
-    assert rows(talk.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
-    assert "«отмена»" in talk.say("отмена").text  # with nothing to leave, it is a question
+def test_a_dialog_is_left_by_the_word_on_its_button_too(group_chat):
+    group_chat.say("Что такое лоб?")
+    group_chat.say("/sessions")
+    group_chat.press(group_chat.button_data("session"))
+    group_chat.press("✏️ Переименовать")
+    assert group_chat.say(" отмена").text == "Хорошо, отменено."
+    assert select_rows(group_chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert "«отмена»" in group_chat.say("отмена").text  # with nothing to leave, it is a question
 
 
 @pytest.mark.functional
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("text", "expected"),
     [
         ("/старт", "Команды /старт я не знаю"),
         ("/ new", "Начинаем новый разговор"),
@@ -79,32 +81,32 @@ def test_a_dialog_is_left_by_the_word_on_its_button_too(talk):
         ("//", "Спросите текстом"),
     ],
 )
-def test_a_mistyped_command_is_no_question(talk, provider, words, told):
-    talk.say("Что такое лоб?")
-    assert talk.say(words).text.startswith(told)
+def test_a_mistyped_command_is_no_question(group_chat, provider, text, expected):
+    group_chat.say("Что такое лоб?")
+    assert group_chat.say(text).text.startswith(expected)
     assert len(provider.calls("chat.create")) == 1
-    assert "«/usr/bin — это что?»" in talk.say("/usr/bin — это что?").text
+    assert "«/usr/bin — это что?»" in group_chat.say("/usr/bin — это что?").text
 
 
-def _waiting(talk):
+def _has_dialog(talk):
     sql = "SELECT COUNT(*) FROM updates WHERE state = 'waiting'"
-    return rows(talk.settings, sql)[0][0]
+    return select_rows(talk.settings, sql)[0][0]
 
 
 @pytest.mark.functional
 def test_what_is_written_long_after_a_dialog_is_a_question(telegram, settings):
-    """A question of the next day goes to the model, not to the admins as words on a payment."""
+    """A question of the next day goes to the model, not to the admins as a payment complaint."""
     settings = replace(settings, admins=(1003,))
     with RunningBot(settings):
-        Talk(telegram, settings).say("/paysupport")
-    _age(settings, DIALOG_LIFETIME + timedelta(hours=1))
+        ChatUser(telegram, settings).say("/paysupport")
+    _age_dialogs(settings, DIALOG_LIFETIME + timedelta(hours=1))
     with RunningBot(settings):
-        answer = Talk(telegram, settings).say("Что такое лоб?")
+        answer = ChatUser(telegram, settings).say("Что такое лоб?")
     assert "«Что такое лоб?»" in answer.text
     assert telegram.answers("vera") == []
 
 
-def _age(settings, by):
-    """Let the dialogs be as old as that."""
+def _age_dialogs(settings, by):
+    """Move the time of the dialogs back."""
     with open_database(settings.database) as database:
         assert database.change(DIALOG.update({"at": iso(utc_now() - by)})) == 1

@@ -1,4 +1,4 @@
-"""A bot killed while it erases a person, and started again: nothing of them stays."""
+"""A bot killed while it erases a user's data, and restarted: no data stays."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 
 from merlin.core.killpoint import POINTS
 from merlin.db.database import open_database
-from tests.bot.running_bot import RunningBot, states
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.bot.running_bot import RunningBot, count_updates_by_state
+from tests.support.forked_processes import wait_for_exit, start_bot
 from tests.support.migrated_databases import table_names
 
 pytestmark = pytest.mark.integration
@@ -19,28 +19,28 @@ ALONE = re.compile(r"(?<!\d)1001(?!\d)")
 
 
 def has_traces(settings):
-    """Return whether anna's number stands in any column of the database."""
+    """Return whether anna's id is in any column of the database."""
     with open_database(settings.database, read_only=True) as database:
-        held = [
+        columns = [
             row
             for name in table_names(database)
             for row in database.sql(f"SELECT * FROM {name}")  # noqa: S608 - our own names
         ]
-    return any(ALONE.search(str(value)) for row in held for value in row)
+    return any(ALONE.search(str(value)) for row in columns for value in row)
 
 
 @pytest.mark.parametrize("point", OURS)
 def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point):
     def done(count):
-        telegram.wait_for(lambda: sum(states(settings).values()) >= count)
-        telegram.wait_for(lambda: "waiting" not in states(settings))
+        telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) >= count)
+        telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
     with RunningBot(settings):
         telegram.say("anna", "Что такое лоб?")
         done(1)
         telegram.say("anna", "/delete_me")
         done(2)
-        asked = telegram.answers("anna")[-1]
+        confirmation = telegram.answers("anna")[-1]
         telegram.press("anna", "forget:1")
         done(3)
     telegram.press("anna", "forget:2")
@@ -49,8 +49,12 @@ def test_an_erasure_is_whole_after_a_kill_at(telegram, settings, tmp_path, point
     assert wait_for_exit(child) == 137, log.read_text()
     assert has_traces(settings)
     with RunningBot(settings):
-        # The dead bot's right to poll is its own for some seconds.
+        # The dead bot's polling lease lasts for some seconds.
         telegram.wait_for(lambda: not telegram.pending(), 60)
         telegram.wait_for(lambda: not has_traces(settings))
-    (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
-    assert "Всё удалено" in shown.text
+    (after,) = [
+        message
+        for message in telegram.answers("anna")
+        if message.message_id == confirmation.message_id
+    ]
+    assert "Всё удалено" in after.text

@@ -1,4 +1,4 @@
-"""Examples by buttons: written, found, changed, deleted; forged buttons and odd words."""
+"""Examples by buttons: created, found, changed, deleted; forged buttons and unusual texts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,17 @@ from merlin.dataset.example import parse_example
 from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from tests.bot.admin_chat import ANNA, BORIS, VERA, Editing, changes, grant, shelve, with_admin
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import (
+    ANNA,
+    BORIS,
+    VERA,
+    ExampleEditor,
+    add_admin,
+    grant_role,
+    read_changes,
+    store_dataset,
+)
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 
 pytestmark = pytest.mark.functional
@@ -26,15 +35,15 @@ D = short_hash("trial")
 
 @pytest.fixture
 def settings(settings):
-    made = with_admin(settings)
-    shelve(made)
-    return made
+    with_vera = add_admin(settings)
+    store_dataset(with_vera)
+    return with_vera
 
 
 @pytest.fixture
 def chat(telegram, settings):
     with RunningBot(settings):
-        chat = Editing(telegram, settings)
+        chat = ExampleEditor(telegram, settings)
         chat.say("/examples")
         yield chat
 
@@ -71,13 +80,13 @@ def test_a_card_takes_tags_a_mark_another_wording_and_further_turns(chat):
     assert "те же слова" in chat.say("Один?").text
     assert "🧪 Это раз?" in chat.say("Это раз?").text
     chat.save()
-    change, worded = changes(chat.settings, VERA)[-2:]
+    change, worded = read_changes(chat.settings, VERA)[-2:]
     assert (worded.batch, worded.path) == (change.batch, "trial/examples/это-раз.yaml")
     assert parse_example(worded.text).split == "test"
     assert parse_example(change.text).split is None
     assert (change.kind, change.path) == (ChangeKind.ADD, "trial/examples/один.yaml")
-    said = [(message.role, message.content) for message in parse_example(change.text).messages]
-    assert said == [
+    messages = [(message.role, message.content) for message in parse_example(change.text).messages]
+    assert messages == [
         ("user", "Один?"),
         ("assistant", "Да."),
         ("user", "А два?"),
@@ -95,14 +104,14 @@ def test_a_draft_is_written_on_after_a_look_at_something_else(chat):
         chat.say(command)
     assert "👤 Как дела?\n🤖 Хорошо." in chat.say("Хорошо.").text
     chat.say("/new")
-    assert rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
+    assert select_rows(chat.settings, "SELECT COUNT(*) FROM dialog") == [(0,)]
 
 
 def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
-    chat = Editing(telegram, settings)
+    chat = ExampleEditor(telegram, settings)
     with RunningBot(settings):
         chat.say("/examples")
-        chat.forge(f"ex:add:{D}")
+        chat.press_forged(f"ex:add:{D}")
         chat.say("Где новое?")
     with RunningBot(settings):
         chat.say("Здесь.")
@@ -111,12 +120,12 @@ def test_what_lies_in_the_draft_survives_a_restart(telegram, settings):
 
 
 @pytest.mark.parametrize(
-    "words", ["no", "12:30", "0x10", "- a: [", "a: b # c", "'", "  отступ\n\n\nстрока ", "~", "{}"]
+    "text", ["no", "12:30", "0x10", "- a: [", "a: b # c", "'", "  отступ\n\n\nстрока ", "~", "{}"]
 )
-def test_words_that_are_special_in_yaml_stay_words(chat, words):
-    chat.write(words, words)
+def test_words_that_are_special_in_yaml_stay_words(chat, text):
+    chat.write(text, text)
     example = parse_example(chat.save().text)
-    assert (example.question, example.answer) == (words.strip(), words.strip())
+    assert (example.question, example.answer) == (text.strip(), text.strip())
 
 
 def test_a_name_that_is_a_trick_becomes_a_plain_file(chat):
@@ -135,7 +144,7 @@ def test_a_tag_with_a_line_break_is_two_tags_and_a_tag_of_yaml_stays_a_word(chat
 
 
 def test_a_message_without_words_loses_nothing(chat):
-    chat.forge(f"ex:add:{D}")
+    chat.press_forged(f"ex:add:{D}")
     chat.say("Вопрос?")
     assert (
         "Пришлите текст или текстовый файл в UTF-8. Написанное раньше сохранено"
@@ -159,25 +168,25 @@ def test_a_message_while_a_button_is_awaited_loses_nothing(chat):
 
 
 def test_a_question_of_a_million_characters_is_refused_and_nothing_is_lost(chat):
-    chat.forge(f"ex:add:{D}")
+    chat.press_forged(f"ex:add:{D}")
     long = "слово " * 33_400
     assert "слишком длинно" in chat.send("q.txt", long).text
     assert "Теперь пришлите ответ" in chat.say("Короче?").text
 
 
 def test_a_file_with_errors_cannot_be_saved_even_by_a_forged_button(chat):
-    chat.forge(f"ex:list:{D}:0")
+    chat.press_forged(f"ex:list:{D}:0")
     chat.press("Что значит слово номер 1, понятие бббб?")
     chat.press("📝 Файл целиком")
     chat.say("messages:\n  - user: Раз?\n")
     assert "Сохранить нельзя" in chat.last.text
     assert "💾 Сохранить" not in chat.labels
-    assert "исправьте" in chat.forge("ex:save")
-    assert changes(chat.settings, VERA) == []
+    assert "исправьте" in chat.press_forged("ex:save")
+    assert read_changes(chat.settings, VERA) == []
 
 
 def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
-    blobs = shelve(chat.settings)
+    blobs = store_dataset(chat.settings)
     chat.press("trial · 12 примеров")
     chat.press("🔍 Найти")
     chat.say("слово СЛОВО номер 3")
@@ -195,34 +204,35 @@ def test_an_edit_shows_the_difference_and_carries_what_the_editor_saw(chat):
 
 
 def test_deleting_is_asked_twice(chat):
-    chat.forge(f"ex:one:{D}:{short_hash('q5')}")
+    chat.press_forged(f"ex:one:{D}:{short_hash('q5')}")
     chat.press("🗑 Удалить")
     assert "Удалить пример?" in chat.last.text
-    assert changes(chat.settings, VERA) == []
+    assert read_changes(chat.settings, VERA) == []
     chat.press("🗑 Да, удалить")
-    (change,) = changes(chat.settings, VERA)
+    (change,) = read_changes(chat.settings, VERA)
     assert (change.kind, change.path) == (ChangeKind.DELETE, "trial/examples/q5.yaml")
 
 
 def test_a_list_has_pages_of_eight_and_says_when_nothing_is_found(chat):
-    chat.forge(f"ex:list:{D}:0")
+    chat.press_forged(f"ex:list:{D}:0")
     assert len([label for label in chat.labels if label.startswith("Что")]) == 8
     chat.press("›")
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
-    chat.forge(f"ex:find:{D}")
+    chat.press_forged(f"ex:find:{D}")
     assert "ничего не нашлось" in chat.say("нет такого слова").text
     assert (
-        len([each for each in (chat.say("понятие"), chat.labels)[1] if each.startswith("Что")]) == 8
+        len([label for label in (chat.say("понятие"), chat.labels)[1] if label.startswith("Что")])
+        == 8
     )
     chat.press("›")
     assert len([label for label in chat.labels if label.startswith("Что")]) == 4
 
 
 def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
-    shelve(chat.settings, broken="messages: [")
-    chat.forge(f"ex:one:{D}:{short_hash('broken')}")
+    store_dataset(chat.settings, broken="messages: [")
+    chat.press_forged(f"ex:one:{D}:{short_hash('broken')}")
     assert "✏️ Вопрос" not in chat.labels
-    assert "не читается" in chat.forge(f"ex:edit:{D}:{short_hash('broken')}:q")
+    assert "не читается" in chat.press_forged(f"ex:edit:{D}:{short_hash('broken')}:q")
     chat.press("📝 Файл целиком")
     chat.say("messages:\n  - user: Целый?\n  - assistant: Да.")
     assert chat.save().text == "messages:\n  - user: Целый?\n  - assistant: Да.\n"
@@ -230,8 +240,8 @@ def test_a_broken_file_can_only_be_replaced_as_a_whole(chat):
 
 def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
     long = "Очень длинный ответ. " * 400
-    shelve(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
-    chat.forge(f"ex:one:{D}:{short_hash('long')}")
+    store_dataset(chat.settings, long=f"messages:\n  - user: Длинно?\n  - assistant: {long}\n")
+    chat.press_forged(f"ex:one:{D}:{short_hash('long')}")
     chat.press("✏️ Ответ")
     assert chat.last.message["document"]["file_name"] == "a.txt"
     assert "Правка примера" in chat.send("a.txt", "Коротко.").text
@@ -241,8 +251,13 @@ def test_a_long_text_comes_as_a_file_and_can_be_sent_as_one(chat):
 def test_a_forwarded_chat_is_picked_by_marks(chat):
     chat.press("trial · 12 примеров")
     chat.press("↪️ Из переписки")
-    said = [("anna", "Что это?"), ("boris", "Это лоб."), ("anna", "Спасибо!"), ("boris", "/new")]
-    assert "Кто что сказал?" in chat.forward(*said).text
+    messages = [
+        ("anna", "Что это?"),
+        ("boris", "Это лоб."),
+        ("anna", "Спасибо!"),
+        ("boris", "/new"),
+    ]
+    assert "Кто что сказал?" in chat.forward(*messages).text
     assert chat.labels[:4] == ["👤 Что это?", "🤖 Это лоб.", "👤 Спасибо!", "🤖 /new"]
     assert (
         "Перешлите сообщения с текстом. Всё присланное сохранено" in chat.say("просто слова").text
@@ -256,12 +271,14 @@ def test_a_forwarded_chat_is_picked_by_marks(chat):
 
 
 def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
-    chat.forge(f"ex:add:{D}")
+    chat.press_forged(f"ex:add:{D}")
     chat.forward(("anna", "Что это?"), ("boris", "Лоб."), ("anna", "А то?"), ("boris", "Нос."))
     text = chat.press("Отдельные примеры (2)").text
     assert "➕ Что это?\n🤖 Лоб.\n\n➕ А то?\n🤖 Нос." in text
     chat.press("💾 Сохранить 2 примера")
-    questions = [parse_example(change.text).question for change in changes(chat.settings, VERA)]
+    questions = [
+        parse_example(change.text).question for change in read_changes(chat.settings, VERA)
+    ]
     assert questions == ["Что это?", "А то?"]
 
 
@@ -269,32 +286,32 @@ def test_a_forwarded_chat_becomes_several_examples_at_once(chat):
     "table", ["Что это?\tЛоб.\nА то?\tНос.", "| вопрос | ответ |\n|---|---|\n| Что это? | Лоб. |"]
 )
 def test_a_table_that_is_pasted_instead_of_a_question_is_read(chat, table):
-    chat.forge(f"ex:add:{D}")
+    chat.press_forged(f"ex:add:{D}")
     assert "➕ Что это?\n🤖 Лоб." in chat.say(table).text
-    chat.press(chat.behind("take"))
-    assert parse_example(changes(chat.settings, VERA)[0].text).answer == "Лоб."
+    chat.press(chat.find_action("take"))
+    assert parse_example(read_changes(chat.settings, VERA)[0].text).answer == "Лоб."
 
 
 def test_an_editor_sees_masked_what_the_model_had_answered(chat, telegram, settings):
-    anna = Editing(telegram, settings, "anna")
+    anna = ExampleEditor(telegram, settings, "anna")
     anna.say("Мой телефон +7 999 123-45-67?")
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         proposals = Proposals(database)
         number = proposals.add(ANNA, Draft("Мой телефон [телефон]?", "Какой?", "trial", turn_id=1))
-    chat.forge(f"ex:prop:{number}")
+    chat.press_forged(f"ex:prop:{number}")
     assert "Модель ответила:" in chat.last.text
     assert "[телефон]" in chat.last.text
     assert "999" not in chat.last.text
     assert "📝 Файл целиком" not in chat.labels
-    assert "не действует" in chat.forge("ex:word:y")
+    assert "не действует" in chat.press_forged("ex:word:y")
 
 
 def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
-    shelve(settings, "other")
-    grant(settings, BORIS, Role.TEACHER, "other")
+    store_dataset(settings, "other")
+    grant_role(settings, BORIS, Role.TEACHER, "other")
     with RunningBot(settings):
-        boris = Editing(telegram, settings, "boris")
+        boris = ExampleEditor(telegram, settings, "boris")
         boris.say("/examples")
         assert [label for label in boris.labels if "примеров" in label] == ["other · 12 примеров"]
         for data in (
@@ -302,24 +319,24 @@ def test_a_teacher_reaches_the_own_datasets_alone(telegram, settings):
             f"ex:del:{D}:{short_hash('q1')}",
             f"ex:edit:{D}:{short_hash('q1')}:a",
         ):
-            assert "набора" in boris.forge(data)
-        boris.forge(f"ex:add:{short_hash('other')}")
+            assert "набора" in boris.press_forged(data)
+        boris.press_forged(f"ex:add:{short_hash('other')}")
         boris.say("Мой?")
-        grant(settings, BORIS, Role.STUDENT)
+        grant_role(settings, BORIS, Role.STUDENT)
         assert "Это действие вам больше недоступно" in boris.say("Да.").text
-    assert rows(settings, "SELECT * FROM change") == []
+    assert select_rows(settings, "SELECT * FROM change") == []
 
 
 def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, settings):
-    shelve(settings, "other")
-    grant(settings, BORIS, Role.TEACHER, "trial")
+    store_dataset(settings, "other")
+    grant_role(settings, BORIS, Role.TEACHER, "trial")
     card = "semester: 1\nname: {ru: Иной, en: Other}\nteachers: [boris]\nmaterials: []\n"
     tree = FileTree({"dataset.yaml": DATASET_YAML, "course.yaml": card})
     with RunningBot(settings):
         with open_database(settings.database) as database:
             Accounts(database).set_name(BORIS, "boris", "cli:vera")
             Catalogue(database).index({"other": tree.check("other")}, utc_now())
-        boris = Editing(telegram, settings, "boris")
+        boris = ExampleEditor(telegram, settings, "boris")
         boris.say("/examples")
         boris.press("other · 12 примеров")
         boris.press("➕ Добавить")
@@ -331,17 +348,17 @@ def test_a_teacher_reaches_the_datasets_of_courses_that_name_them(telegram, sett
 def test_a_change_that_waits_is_taken_back_by_its_editor_alone(chat, telegram, settings):
     chat.write()
     change = chat.save()
-    grant(settings, ANNA, Role.EDITOR)
-    anna = Editing(telegram, settings, "anna")
+    grant_role(settings, ANNA, Role.EDITOR)
+    anna = ExampleEditor(telegram, settings, "anna")
     anna.say("/examples")
-    assert "не найдена" in anna.forge(f"ex:drop-yes:{change.change_id}")
-    assert "не найдена" in anna.forge(f"ex:change:{change.change_id}")
+    assert "не найдена" in anna.press_forged(f"ex:drop-yes:{change.change_id}")
+    assert "не найдена" in anna.press_forged(f"ex:change:{change.change_id}")
     chat.press("⏳ Правки")
     chat.press("⏳ Новый пример «Где новое»")
     chat.press("Отозвать правку")
-    assert changes(settings, VERA)[0].state == "waiting"
-    chat.press(chat.behind("drop-yes"))
-    assert changes(settings, VERA)[0].state == "refused"
+    assert read_changes(settings, VERA)[0].state == "waiting"
+    chat.press(chat.find_action("drop-yes"))
+    assert read_changes(settings, VERA)[0].state == "refused"
 
 
 ODD = ["", ":", ":-1", ":99999999999999999999", f":{D}:{D}:{D}", ":яё😀:n", ":1:1:1:1:1:1"]
@@ -351,9 +368,9 @@ WAITING = [f"ex:add:{D}", f"ex:fwd:{D}", f"ex:import:{D}", f"ex:del:{D}:{short_h
 def test_no_button_whatever_its_data_breaks_anything_at_any_step(chat, settings):
     every = [f"ex:{action}" for action in ACTIONS if action != "save"]
     for number, waiting in enumerate(WAITING):
-        for place, data in enumerate(every):
-            if place % len(WAITING) == 0:
-                chat.forge(waiting)
-            chat.forge(data + ODD[(number + place) % len(ODD)])
-    assert rows(settings, "SELECT * FROM updates WHERE state = 'failed'") == []
-    assert changes(settings, VERA) == []
+        for position, data in enumerate(every):
+            if position % len(WAITING) == 0:
+                chat.press_forged(waiting)
+            chat.press_forged(data + ODD[(number + position) % len(ODD)])
+    assert select_rows(settings, "SELECT * FROM updates WHERE state = 'failed'") == []
+    assert read_changes(settings, VERA) == []

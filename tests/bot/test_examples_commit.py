@@ -1,4 +1,4 @@
-"""The dialog that commits, from a button to the commit on the branch and the verdict."""
+"""The editing dialog, from a button to the commit on the branch and the verdict."""
 
 from __future__ import annotations
 
@@ -17,8 +17,17 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.bot.admin_chat import ANNA, BORIS, VERA, Editing, beside, changes, grant, yaml_of
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import (
+    ANNA,
+    BORIS,
+    VERA,
+    ExampleEditor,
+    example_yaml,
+    grant_role,
+    lab_settings,
+    read_changes,
+)
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
 
@@ -45,39 +54,39 @@ def lab(tmp_path, provider):
 
 @pytest.fixture
 def chat(telegram, lab):
-    settings = beside(lab, telegram)
+    settings = lab_settings(lab, telegram)
     with RunningBot(settings):
-        chat = Editing(telegram, settings)
+        chat = ExampleEditor(telegram, settings)
         chat.say("/examples")
         yield chat
 
 
-def example(lab, name):
-    """Return the file of an example as it lies in the checked-out branch, None for none."""
+def read_example(lab, name):
+    """Return the file of an example in the checked-out branch, None if it does not exist."""
     path = lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
     return path.read_text("utf-8") if path.exists() else None
 
 
-def overwrite(lab, name, text):
-    """Write an example's file as somebody else does, beside the bot."""
+def overwrite_example(lab, name, text):
+    """Commit another version of an example's file, beside the bot."""
     path = lab.repository.folder / f"datasets/trial/examples/{name}.yaml"
     path.write_text(text, "utf-8")
 
 
-def subject(lab):
+def commit_subject(lab):
     return lab.repository.git("log", "-1", "--format=%an: %s")
 
 
 def wait_for_commit(chat, lab):
-    """Let the daemon commit and fetch; wait until the editor is told."""
+    """Let the daemon commit and fetch; wait for the message to the editor."""
     lab.tick("changes", "fetch")
-    return chat.until("Сохранено:")
+    return chat.wait_for_text("Сохранено:")
 
 
 def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat, lab):
     lab.until_serving("trial-1")
-    # Told while one is at it, it would be the newest message.
-    chat.until("теперь отвечает trial-1")
+    # A notice during the dialog would become the newest message.
+    chat.wait_for_text("теперь отвечает trial-1")
     chat.say("/admin")
     chat.press("📚 Примеры")
     chat.press("Проба · 12 примеров")
@@ -89,26 +98,26 @@ def test_an_example_added_by_buttons_becomes_a_commit_and_its_verdict_comes(chat
     assert "Тестовых вопросов: 2 из 10" in proof.text
     chat.press("💾 Сохранить")
     assert "Сохраняю" in chat.last.text
-    told = wait_for_commit(chat, lab)
-    assert "Новый пример «Где живёт новый вопрос?»" in told.text
+    text = wait_for_commit(chat, lab)
+    assert "Новый пример «Где живёт новый вопрос?»" in text.text
     head = lab.repository.git("log", "-1", "--format=%an <%ae>%n%(trailers:key=Merlin-Id)")
     assert head.startswith(f"Вера <{VERA}@telegram.invalid>\nMerlin-Id: ")
-    assert "В новом примере." in example(lab, "где-живёт-новый-вопрос")
+    assert "В новом примере." in read_example(lab, "где-живёт-новый-вопрос")
     lab.until_serving("trial-2")
     lab.tick("changes", rounds=2)
-    assert "теперь отвечает trial-2" in chat.until("теперь отвечает").text
+    assert "теперь отвечает trial-2" in chat.wait_for_text("теперь отвечает").text
 
 
-def version_messages(chat, who):
-    """Return what a person was told of the second version."""
-    return [one.text for one in chat.telegram.answers(who) if "trial-2" in one.text]
+def version_messages(chat, user):
+    """Return a user's messages about the second version."""
+    return [message.text for message in chat.telegram.answers(user) if "trial-2" in message.text]
 
 
 def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
-    grant(chat.settings, BORIS, Role.ADMIN)
+    grant_role(chat.settings, BORIS, Role.ADMIN)
     lab.until_serving("trial-1")
-    chat.until("теперь отвечает trial-1")
-    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
+    chat.wait_for_text("теперь отвечает trial-1")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
     wait_for_commit(chat, lab)
@@ -118,66 +127,66 @@ def test_an_admin_who_made_the_edit_hears_of_each_verdict_once(chat, lab):
     chat.telegram.wait_for(lambda: version_messages(chat, "vera"))
     waiting = "SELECT id FROM notice WHERE handed_over_at IS NULL"
     unsent = "SELECT id FROM outgoing WHERE state IN ('pending', 'sending')"
-    for each in (waiting, unsent):
-        wait_until(lambda query=each: not rows(chat.settings, query))
+    for change in (waiting, unsent):
+        wait_until(lambda query=change: not select_rows(chat.settings, query))
     assert len(version_messages(chat, "boris")) == 1
-    (told,) = version_messages(chat, "vera")
-    assert "слово номер 1" in told, "it is told in words of the edit"
+    (text,) = version_messages(chat, "vera")
+    assert "слово номер 1" in text, "it is told in words of the edit"
 
 
-def meanwhile(chat, lab, answer="Моё."):
-    """Edit an example that somebody else changes before the commit; return what is told."""
-    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
+def make_conflict(chat, lab, answer="Моё."):
+    """Edit an example that changes before the commit; return the bot's message."""
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say(answer)
     chat.press("💾 Сохранить")
     lab.repository.example("trial", 1, answer="Чужое.")
     lab.repository.commit()
     lab.tick("changes", "fetch")
-    return chat.until("кто-то другой")
+    return chat.wait_for_text("кто-то другой")
 
 
 def test_a_conflict_is_told_with_both_texts_and_mine_goes_over_theirs(chat, lab):
-    told = meanwhile(chat, lab)
-    assert "assistant: Моё." in told.text
-    assert "assistant: Чужое." in told.text
+    message = make_conflict(chat, lab)
+    assert "assistant: Моё." in message.text
+    assert "assistant: Чужое." in message.text
     assert chat.labels == ["Сохранить мой вариант", "Оставить чужой вариант", "✏️ Объединить"]
     chat.press("Сохранить мой вариант")
     wait_for_commit(chat, lab)
-    assert "assistant: Моё." in example(lab, "q1")
-    assert subject(lab) == "Вера: Edit example q1"
+    assert "assistant: Моё." in read_example(lab, "q1")
+    assert commit_subject(lab) == "Вера: Edit example q1"
 
 
 def test_an_edit_that_the_repository_refuses_is_told_with_its_words_and_tried_again(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short_hash('q1')}:a")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q1')}:a")
     chat.say("Моё.")
     chat.press("💾 Сохранить")
     lab.repository.git("config", "receive.maxInputSize", "1")
     for _ in range(REFUSALS):
         with suppress(SourceError):
             lab.tick("changes")
-    assert "maximum allowed size" in chat.until("она сохранена").text
+    assert "maximum allowed size" in chat.wait_for_text("она сохранена").text
     chat.press("⏳ Правки")
     assert "maximum allowed size" in chat.last.text
     lab.repository.git("config", "--unset", "receive.maxInputSize")
     chat.press("🔁 Повторить")
     assert "Сохраняется" in chat.last.text
     wait_for_commit(chat, lab)
-    assert "assistant: Моё." in example(lab, "q1")
+    assert "assistant: Моё." in read_example(lab, "q1")
 
 
 def test_in_a_conflict_theirs_can_stay(chat, lab):
-    meanwhile(chat, lab)
+    make_conflict(chat, lab)
     chat.press("Оставить чужой вариант")
     assert "Остаётся чужой вариант" in chat.last.text
-    assert changes(chat.settings, VERA)[-1].state == "refused"
-    assert "Этот конфликт правок уже решён" in chat.forge(
-        f"ex:mine:{changes(chat.settings, VERA)[-1].change_id}"
+    assert read_changes(chat.settings, VERA)[-1].state == "refused"
+    assert "Этот конфликт правок уже решён" in chat.press_forged(
+        f"ex:mine:{read_changes(chat.settings, VERA)[-1].change_id}"
     )
-    assert "Чужое." in example(lab, "q1")
+    assert "Чужое." in read_example(lab, "q1")
 
 
 def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
-    meanwhile(chat, lab)
+    make_conflict(chat, lab)
     lab.tick("fetch")
     chat.press("✏️ Объединить")
     assert "Ваш вариант вместо чужого ·" in chat.last.text
@@ -186,29 +195,29 @@ def test_in_a_conflict_the_own_text_can_be_written_anew_over_theirs(chat, lab):
     chat.say("Общее.")
     chat.press("💾 Сохранить")
     wait_for_commit(chat, lab)
-    assert "assistant: Общее." in example(lab, "q1")
+    assert "assistant: Общее." in read_example(lab, "q1")
 
 
 def test_an_edit_is_undone_from_its_notice(chat, lab):
-    before = example(lab, "q2")
-    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
+    before = read_example(lab, "q2")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
     wait_for_commit(chat, lab)
-    chat.forge(f"ex:change:{changes(chat.settings, VERA)[-1].change_id}")
+    chat.press_forged(f"ex:change:{read_changes(chat.settings, VERA)[-1].change_id}")
     commit = lab.repository.git("rev-parse", "--short=10", "HEAD")
     assert f"Сохранено (коммит {commit})." in chat.last.text
     text = chat.press("↩️ Отменить правку").text
     assert text.startswith("Отменяю правку\n\n«Правка примера q2»")
     lab.tick("changes", "fetch")
-    assert example(lab, "q2") == before
+    assert read_example(lab, "q2") == before
 
 
 def test_what_the_check_found_leads_to_its_example(chat, lab):
-    overwrite(lab, "я", yaml_of("Что значит слово номер 1, понятие бббб?", "Иное."))
+    overwrite_example(lab, "я", example_yaml("Что значит слово номер 1, понятие бббб?", "Иное."))
     lab.repository.commit()
     lab.tick("fetch")
-    chat.forge(f"ex:ds:{D}")
+    chat.press_forged(f"ex:ds:{D}")
     chat.press("🔎 Замечания")
     assert "⚠️ я.yaml: " in chat.last.text
     chat.press("я")
@@ -217,17 +226,17 @@ def test_what_the_check_found_leads_to_its_example(chat, lab):
 
 
 def test_the_history_of_an_example_tells_who_wrote_it_when(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Точнее.")
     chat.press("💾 Сохранить")
     wait_for_commit(chat, lab)
     log = lab.repository.git("log", "--reverse", "--format=%h %an", "--abbrev=10")
     first, newest = log.split("\n")
-    chat.forge(f"ex:one:{D}:{short_hash('q2')}")
+    chat.press_forged(f"ex:one:{D}:{short_hash('q2')}")
     chat.press("🕘 История")
-    told = chat.last.text.split("\n")
-    assert told[2].endswith(f"— Вера: Правка примера q2 ({newest.split()[0]})")
-    assert told[3].endswith(f"— {first.split()[1]}: Add examples ({first.split()[0]})")
+    lines = chat.last.text.split("\n")
+    assert lines[2].endswith(f"— Вера: Правка примера q2 ({newest.split()[0]})")
+    assert lines[3].endswith(f"— {first.split()[1]}: Add examples ({first.split()[0]})")
     chat.press("‹ Назад")
     assert "Точнее." in chat.last.text
 
@@ -238,8 +247,8 @@ def test_a_new_example_is_undone_by_deleting_it(chat, lab):
     wait_for_commit(chat, lab)
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
-    assert example(lab, "где-новое") is None
-    assert subject(lab) == "Вера: Revert: Add example где-новое"
+    assert read_example(lab, "где-новое") is None
+    assert commit_subject(lab) == "Вера: Revert: Add example где-новое"
 
 
 CSV = "question,answer,tags\nКто там?,Я.,дверь\nКто там?,Я.,дверь\nГде?,Тут.,\n,Пусто.,\n"
@@ -255,15 +264,15 @@ def test_a_table_is_imported_by_one_commit_and_undone_by_another(chat, lab):
     assert "Строка 5:" in proof.text
     chat.press("💾 Сохранить 2 примера")
     wait_for_commit(chat, lab)
-    assert subject(lab) == "Вера: Import 2 examples into trial"
-    assert "Я." in example(lab, "кто-там")
+    assert commit_subject(lab) == "Вера: Import 2 examples into trial"
+    assert "Я." in read_example(lab, "кто-там")
     chat.press("↩️ Отменить правку")
     assert "«Из файла в trial: 2 примера»? Это изменит 2 файла" in chat.last.text
     assert "🗑 кто-там: Кто там?\n🗑 где: Где?" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
-    assert (example(lab, "кто-там"), example(lab, "где")) == (None, None)
-    assert subject(lab) == "Вера: Revert: Import 2 examples into trial"
+    assert (read_example(lab, "кто-там"), read_example(lab, "где")) == (None, None)
+    assert commit_subject(lab) == "Вера: Revert: Import 2 examples into trial"
 
 
 def workbook(*rows):
@@ -287,18 +296,18 @@ RECORD = {"instruction": "Кто там?", "output": "Я."}
     ],
 )
 def test_files_of_other_programs_are_imported(chat, lab, name, content):
-    chat.forge(f"ex:import:{D}")
+    chat.press_forged(f"ex:import:{D}")
     assert "Новых: 1" in chat.send(name, content).text
     chat.press("💾 Сохранить 1 пример")
     wait_for_commit(chat, lab)
-    assert "- assistant: Я." in example(lab, "кто-там")
+    assert "- assistant: Я." in read_example(lab, "кто-там")
 
 
 def test_an_import_tells_what_it_would_contradict(chat, lab):
-    overwrite(lab, "я", yaml_of("А что?", "То."))
+    overwrite_example(lab, "я", example_yaml("А что?", "То."))
     lab.repository.commit()
     lab.tick("fetch")
-    chat.forge(f"ex:import:{D}")
+    chat.press_forged(f"ex:import:{D}")
     lines = "question,answer\n" + "".join(f"Вопрос {n} о разном?,Ответ {n}.\n" for n in range(7))
     proof = chat.send("words.csv", f"{lines}А что?,Иное.\n")
     assert "➕ Вопрос 4 о разном?\n🤖 Ответ 4.\n\nи ещё 3" in proof.text
@@ -306,11 +315,11 @@ def test_an_import_tells_what_it_would_contradict(chat, lab):
 
 
 def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
-    chat.forge(f"ex:import:{D}")
+    chat.press_forged(f"ex:import:{D}")
     chat.send("words.csv", CSV)
     chat.press("💾 Сохранить 2 примера")
-    told = wait_for_commit(chat, lab)
-    overwrite(lab, "где", yaml_of("Где?", "Здесь, если точно."))
+    text = wait_for_commit(chat, lab)
+    overwrite_example(lab, "где", example_yaml("Где?", "Здесь, если точно."))
     lab.repository.commit()
     lab.tick("fetch")
     chat.press("↩️ Отменить правку")
@@ -319,41 +328,41 @@ def test_undoing_an_import_leaves_what_was_edited_since(chat, lab):
     assert "правили ещё раз (1): examples/где.yaml" in chat.last.text
     chat.press("↩️ Отменить правку")
     lab.tick("changes", "fetch")
-    assert example(lab, "кто-там") is None
-    assert "Здесь, если точно." in example(lab, "где")
-    again = chat.forge(told.keys[0][0]["callback_data"])
+    assert read_example(lab, "кто-там") is None
+    assert "Здесь, если точно." in read_example(lab, "где")
+    again = chat.press_forged(text.keys[0][0]["callback_data"])
     assert "examples/где.yaml с тех пор правили ещё раз" in again
 
 
 def test_an_edit_that_somebody_wrote_over_is_undone_after_a_warning_alone(chat, lab):
-    chat.forge(f"ex:edit:{D}:{short_hash('q2')}:a")
+    chat.press_forged(f"ex:edit:{D}:{short_hash('q2')}:a")
     chat.say("Поспешно.")
     chat.press("💾 Сохранить")
-    told = wait_for_commit(chat, lab)
+    text = wait_for_commit(chat, lab)
     lab.repository.example("trial", 2, answer="Чужое и верное.")
     lab.repository.commit()
     lab.tick("fetch")
-    chat.forge(told.keys[0][0]["callback_data"])
+    chat.press_forged(text.keys[0][0]["callback_data"])
     assert "отмена уберёт и ту правку" in chat.last.text
     assert "-  - assistant: Чужое и верное." in chat.last.text
-    assert len(changes(chat.settings, VERA)) == 1
+    assert len(read_changes(chat.settings, VERA)) == 1
 
 
 def test_edits_before_a_great_import_stay_in_reach(chat, lab):
     chat.write()
     chat.save()
-    chat.forge(f"ex:import:{D}")
+    chat.press_forged(f"ex:import:{D}")
     rows_ = "".join(f"Вопрос {number} об этом?,Ответ {number}.\n" for number in range(90))
     chat.send("many.csv", f"question,answer\n{rows_}")
     chat.press("💾 Сохранить 90 примеров")
-    chat.forge("ex:home")
+    chat.press_forged("ex:home")
     assert "⏳ Правки (2)" in chat.labels
     chat.press("⏳ Правки (2)")
     assert chat.labels[:2] == ["⏳ Из файла в trial: 90 примеров", "⏳ Новый пример «Где новое»"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "said"),
+    ("name", "content", "expected"),
     [
         ("a.jsonl", "{", "Строка 1:"),
         ("a.csv", b"\xff\xfe\x00", "UTF-8"),
@@ -362,16 +371,16 @@ def test_edits_before_a_great_import_stay_in_reach(chat, lab):
         ("a.jsonl", json.dumps({"messages": "нет"}), "с ошибками: 1"),
     ],
 )
-def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, said):
-    chat.forge(f"ex:import:{D}")
-    assert said in chat.send(name, content).text
+def test_a_file_that_is_no_table_of_examples_is_explained(chat, name, content, expected):
+    chat.press_forged(f"ex:import:{D}")
+    assert expected in chat.send(name, content).text
     assert not [label for label in chat.labels if "Сохранить" in label]
-    assert chat.forge("ex:take")
-    assert changes(chat.settings, VERA) == []
+    assert chat.press_forged("ex:take")
+    assert read_changes(chat.settings, VERA) == []
 
 
-def propose(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0):
-    """Let anna propose an example; return its number."""
+def add_proposal(settings, question="Что за лоб?", answer="Верх лица.", dataset="trial", turn=0):
+    """Let anna propose an example; return the proposal's id."""
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         proposals = Proposals(database)
@@ -379,8 +388,8 @@ def propose(settings, question="Что за лоб?", answer="Верх лица.
 
 
 def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat, lab):
-    propose(chat.settings)
-    propose(chat.settings, "Чужое?", dataset="elsewhere")
+    add_proposal(chat.settings)
+    add_proposal(chat.settings, "Чужое?", dataset="elsewhere")
     chat.say("/examples")
     chat.press("💬 Исправления (1)")
     chat.press("Что за лоб?")
@@ -389,94 +398,98 @@ def test_a_correction_is_mended_approved_and_committed_in_the_editors_name(chat,
     chat.say("Верхняя часть лица.")
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
-    assert "Верхняя часть лица." in example(lab, "from-chat/что-за-лоб")
-    assert subject(lab) == "Вера: Add example from-chat/что-за-лоб"
+    assert "Верхняя часть лица." in read_example(lab, "from-chat/что-за-лоб")
+    assert commit_subject(lab) == "Вера: Add example from-chat/что-за-лоб"
 
 
 def test_a_correction_of_a_taught_answer_shows_what_it_replaces(chat, lab):
-    propose(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
-    propose(chat.settings, "Что за нос?")
-    told = "Заменит прежний ответ: Понятие 0 значит ответ 0."
-    chat.forge("ex:queue:0")
+    add_proposal(chat.settings, "Что значит слово номер 0, понятие аааа?", "Ноль.", turn=1)
+    add_proposal(chat.settings, "Что за нос?")
+    label = "Заменит прежний ответ: Понятие 0 значит ответ 0."
+    chat.press_forged("ex:queue:0")
     chat.press("☑️ Сразу несколько")
-    assert told in chat.last.text
-    chat.forge("ex:queue:0")
+    assert label in chat.last.text
+    chat.press_forged("ex:queue:0")
     chat.press("Что значит слово номер 0, понятие аааа?")
-    assert told in chat.last.text
+    assert label in chat.last.text
     chat.press("✅ Принять")
     wait_for_commit(chat, lab)
-    assert example(lab, "q0") is None
+    assert read_example(lab, "q0") is None
 
 
 def test_a_correction_is_declined_with_a_reason_and_decided_once(chat, telegram):
-    anna = Editing(telegram, chat.settings, "anna")
+    anna = ExampleEditor(telegram, chat.settings, "anna")
     anna.say("/start")
-    number = propose(chat.settings)
-    chat.forge("ex:queue:0")
+    number = add_proposal(chat.settings)
+    chat.press_forged("ex:queue:0")
     chat.press("Что за лоб?")
     save = chat.last.message_id
     chat.press("❌ Отклонить")
     assert "Отклонено, текст удалён. Автор исправления прочтёт причину" in chat.say("Неточно.").text
-    assert "«Что за лоб?»" in anna.until("Редактор его не принял: Неточно.").text
-    assert rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
+    assert "«Что за лоб?»" in anna.wait_for_text("Редактор его не принял: Неточно.").text
+    assert select_rows(chat.settings, "SELECT state, change_id FROM proposal") == [("declined", "")]
     chat.press("ex:save", save, forged=True)
-    assert "Это исправление уже рассмотрено" in chat.forge(f"ex:prop:{number}")
-    assert changes(chat.settings, VERA) == []
-    assert rows(chat.settings, "SELECT COUNT(*) FROM notice WHERE arguments LIKE '%лоб%'") == [(0,)]
+    assert "Это исправление уже рассмотрено" in chat.press_forged(f"ex:prop:{number}")
+    assert read_changes(chat.settings, VERA) == []
+    assert select_rows(
+        chat.settings, "SELECT COUNT(*) FROM notice WHERE arguments LIKE '%лоб%'"
+    ) == [(0,)]
 
 
 def test_a_correction_that_is_declined_without_a_reason_is_told_to_nobody(chat):
-    number = propose(chat.settings)
-    chat.forge(f"ex:no:{number}")
+    number = add_proposal(chat.settings)
+    chat.press_forged(f"ex:no:{number}")
     chat.press("Отклонить без причины")
     assert chat.last.text == "Отклонено, текст удалён."
-    found = rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
-    assert found == [(0,)]
+    rows = select_rows(chat.settings, "SELECT COUNT(*) FROM outgoing WHERE key LIKE 'declined:%'")
+    assert rows == [(0,)]
 
 
-def draft(settings, question, answer="Чертёж."):
-    """Let a teacher draft an example."""
+def add_draft(settings, question, answer="Чертёж."):
+    """Add a proposal drafted by a teacher model."""
     cipher = load_or_make_key(settings.state_dir, None)
-    told = {"model_id": "big-model", "origin": "distil", "note": "materials/a.md\n\nДом."}
+    fields = {"model_id": "big-model", "origin": "distil", "note": "materials/a.md\n\nДом."}
     with open_database(settings.database, cipher=cipher) as database:
-        Proposals(database).add_drafts([Draft(question, answer, "trial", currency="USD", **told)])
+        Proposals(database).add_drafts([Draft(question, answer, "trial", currency="USD", **fields)])
 
 
 def test_several_proposals_become_one_commit_but_for_those_with_errors(chat, lab):
-    propose(chat.settings)
-    draft(chat.settings, "Что за план?")
-    draft(chat.settings, "Что за дом?", answer="\x00")
-    chat.forge("ex:queue:0")
+    add_proposal(chat.settings)
+    add_draft(chat.settings, "Что за план?")
+    add_draft(chat.settings, "Что за дом?", answer="\x00")
+    chat.press_forged("ex:queue:0")
     chat.press("☑️ Сразу несколько")
     assert "Что за план?\nЧертёж. · distil: big-model" in chat.last.text
     chat.press("✅ Принять все эти")
-    wanted = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
-    assert chat.last.text == wanted
+    summary = "Одобрено: 2 примера. С ошибками 1 предложение, оно ждёт дальше."
+    assert chat.last.text == summary
     wait_for_commit(chat, lab)
-    assert subject(lab) == "Вера: Import 2 examples into trial"
-    assert "source: chat" in example(lab, "from-chat/что-за-лоб")
-    told = example(lab, "from-teacher/что-за-план")
+    assert commit_subject(lab) == "Вера: Import 2 examples into trial"
+    assert "source: chat" in read_example(lab, "from-chat/что-за-лоб")
+    example_text = read_example(lab, "from-teacher/что-за-план")
     note = "note: |-\n  materials/a.md\n\n  Дом.\n"
-    assert f'\nsource: "distil: big-model"\n{note}' in told
+    assert f'\nsource: "distil: big-model"\n{note}' in example_text
     states = [("committed",), ("committed",), ("waiting",)]
-    wait_until(lambda: rows(chat.settings, "SELECT state FROM proposal ORDER BY id") == states)
+    wait_until(
+        lambda: select_rows(chat.settings, "SELECT state FROM proposal ORDER BY id") == states
+    )
 
 
 def test_several_proposals_are_declined_once_and_only_as_they_were_shown(chat):
     for question in ("Что за план?", "Что за дом?"):
-        draft(chat.settings, question)
-    chat.forge("ex:several:0")
-    assert "Это исправление уже рассмотрено" in chat.forge("ex:all-no:1:2:3")
-    chat.forge("ex:several:0")
+        add_draft(chat.settings, question)
+    chat.press_forged("ex:several:0")
+    assert "Это исправление уже рассмотрено" in chat.press_forged("ex:all-no:1:2:3")
+    chat.press_forged("ex:several:0")
     chat.press("❌ Отклонить все эти")
     assert chat.last.text == "Отклонено: 2 предложения. Текст удалён."
-    assert rows(chat.settings, "SELECT state, note FROM proposal") == [("declined", "")] * 2
-    assert "Это исправление уже рассмотрено" in chat.forge("ex:all-yes:1:2:2")
+    assert select_rows(chat.settings, "SELECT state, note FROM proposal") == [("declined", "")] * 2
+    assert "Это исправление уже рассмотрено" in chat.press_forged("ex:all-yes:1:2:2")
 
 
 def test_a_declined_draft_is_told_to_nobody_even_with_a_reason(chat):
-    draft(chat.settings, "Что за план?")
-    chat.forge("ex:queue:0")
+    add_draft(chat.settings, "Что за план?")
+    chat.press_forged("ex:queue:0")
     chat.press("Что за план?")
     assert "Черновик модели big-model" in chat.last.text
     chat.press("❌ Отклонить")

@@ -1,4 +1,4 @@
-"""Drafts: what an editor wrote is what the file says, whatever it is; kept over restarts."""
+"""Drafts: the file has exactly what the editor wrote; drafts survive restarts."""
 
 from __future__ import annotations
 
@@ -30,21 +30,21 @@ pytestmark = pytest.mark.unit
 SHELF = [FileText("trial", "dataset.yaml", "d", safe_dump(DATASET, allow_unicode=True))]
 
 
-def draft(question, answer, *tags):
+def make_draft(question, answer, *tags):
     return Draft("trial", turns=(("user", question), ("assistant", answer)), tags=tags)
 
 
-@pytest.mark.parametrize("words", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
-def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(words):
-    text = draft(words, f"{words} {words}").file_text()
-    seen = EditChecker().preview("trial", SHELF, {"examples/new.yaml": text})
+@pytest.mark.parametrize("answer", [*STRINGS, "\0", "\ud83d", "no", "12:30", "- [", "ы" * 100_000])
+def test_odd_words_are_in_the_file_as_they_are_or_stand_as_an_error(answer):
+    text = make_draft(answer, f"{answer} {answer}").file_text()
+    preview = EditChecker().preview("trial", SHELF, {"examples/new.yaml": text})
     example = parse_example(text)
     if example is None:
-        assert not seen.is_good
+        assert not preview.is_good
     else:
         assert (example.question, example.answer) == (
-            strip_line_ends(words),
-            strip_line_ends(f"{words} {words}"),
+            strip_line_ends(answer),
+            strip_line_ends(f"{answer} {answer}"),
         )
 
 
@@ -52,37 +52,37 @@ def test_an_example_without_a_pair_is_told_so_where_its_dataset_needs_one():
     recipe = {**DATASET["recipe"], "method": "dpo"}
     spec = safe_dump({**DATASET, "recipe": recipe}, allow_unicode=True)
     shelf = [FileText("trial", "dataset.yaml", "d", spec)]
-    one = draft("Раз?", "Один.")
-    (found,) = (
-        EditChecker().preview("trial", shelf, {"examples/new.yaml": one.file_text()}).findings
+    draft_ = make_draft("Раз?", "Один.")
+    (finding,) = (
+        EditChecker().preview("trial", shelf, {"examples/new.yaml": draft_.file_text()}).findings
     )
-    assert (found.rule, found.severity) == ("no-rejected", Severity.ERROR)
-    for language, words in (("en", "write the worse answer"), ("ru", "допишите под ним худший")):
-        assert words in found.text(language)
-    whole = f"{one.file_text()}rejected: Два.\n"
-    assert EditChecker().preview("trial", shelf, {"examples/new.yaml": whole}).is_good
+    assert (finding.rule, finding.severity) == ("no-rejected", Severity.ERROR)
+    for language, part in (("en", "write the worse answer"), ("ru", "допишите под ним худший")):
+        assert part in finding.text(language)
+    with_rejected = f"{draft_.file_text()}rejected: Два.\n"
+    assert EditChecker().preview("trial", shelf, {"examples/new.yaml": with_rejected}).is_good
 
 
-@pytest.mark.parametrize("words", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
-def test_no_question_leads_out_of_the_folder_of_examples(words):
-    one = Draft("trial", turns=(("user", words), ("assistant", "Да.")))
-    path = f"examples/{free_example_id(one.file_text(), ['new', 'con'])}.yaml"
+@pytest.mark.parametrize("question", [*STRINGS, "../../x", "a/b", "CON", ".git", "\0", "ы" * 9000])
+def test_no_question_leads_out_of_the_folder_of_examples(question):
+    question_draft = Draft("trial", turns=(("user", question), ("assistant", "Да.")))
+    path = f"examples/{free_example_id(question_draft.file_text(), ['new', 'con'])}.yaml"
     assert check_path(f"trial/{path}")
     assert Edit(path, None, "x").kind == "add"
     assert path.count("/") == 1
 
 
 @pytest.mark.parametrize(
-    "one",
+    "original",
     [
         Draft("trial"),
-        draft("Раз?", "Один.", "no"),
+        make_draft("Раз?", "Один.", "no"),
         draft_of_example(view_of(FileText("trial", "examples/a/b.yaml", "b1", None)), is_gone=True),
         Draft("trial", "examples/a.yaml", "b1", "x: y\n", answer="Два.", tags=(), change="c"),
     ],
 )
-def test_a_draft_is_the_same_after_a_restart(one):
-    assert draft_of(json.loads(json.dumps(asdict(one)))) == one
+def test_a_draft_is_the_same_after_a_restart(original):
+    assert draft_of(json.loads(json.dumps(asdict(original)))) == original
 
 
 def test_nothing_is_no_draft():
@@ -91,9 +91,11 @@ def test_nothing_is_no_draft():
 
 
 def test_the_first_question_and_the_last_answer_are_reworded():
-    one = Draft("t", turns=(("user", "а"), ("assistant", "б"), ("user", "в"), ("assistant", "г")))
-    turns = reword_draft(reword_draft(one, "q", "А"), "a", "Г").turns
-    assert [words for _, words in turns] == ["А", "б", "в", "Г"]
+    original = Draft(
+        "t", turns=(("user", "а"), ("assistant", "б"), ("user", "в"), ("assistant", "г"))
+    )
+    turns = reword_draft(reword_draft(original, "q", "А"), "a", "Г").turns
+    assert [text for _, text in turns] == ["А", "б", "в", "Г"]
     broken = Draft("t", "examples/a.yaml", "b", "messages: [")
     assert broken.file_text() == "messages: ["
     with pytest.raises(Refused):
@@ -131,17 +133,17 @@ def forwarded(number, text="слово", date=100, **origin):
 
 def test_what_is_forwarded_at_once_belongs_together():
     first = forwarded(1)
-    plain = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
+    not_forwarded = Update(2, "message", 1, 1, body={"message": {"text": "слово", "date": 100}})
     assert may_continue(first)
     assert is_continuation(forwarded(2, "/new"), first)
     assert not is_continuation(forwarded(2, date=160), first)
     assert not is_continuation(forwarded(2, ""), first)
-    assert not is_continuation(plain, first)
-    assert not is_continuation(first, plain)
+    assert not is_continuation(not_forwarded, first)
+    assert not is_continuation(first, not_forwarded)
 
 
 @pytest.mark.parametrize(
-    ("origin", "who"),
+    ("origin", "expected"),
     [
         ({"sender_user": {"id": 7, "is_bot": True}}, ("user 7", True)),
         ({"sender_user": {"id": 8}}, ("user 8", False)),
@@ -151,5 +153,5 @@ def test_what_is_forwarded_at_once_belongs_together():
         ({}, ("name ", False)),
     ],
 )
-def test_the_author_of_a_forwarded_message_is_known_as_far_as_telegram_says(origin, who):
-    assert author(forwarded(1, **origin)) == who
+def test_the_author_of_a_forwarded_message_is_known_as_far_as_telegram_says(origin, expected):
+    assert author(forwarded(1, **origin)) == expected

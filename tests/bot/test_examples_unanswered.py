@@ -1,4 +1,4 @@
-"""What people asked in vain, in the bot: one tap from an example's answer; dismissed and back."""
+"""Unanswered questions in the bot: made into examples, dismissed and restored."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from merlin.chat.turns import Question, StoredAnswer, Turns
 from merlin.dataset.example import parse_example
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
-from tests.bot.admin_chat import ANNA, Editing, shelve, with_admin
-from tests.bot.running_bot import RunningBot, russian
+from tests.bot.admin_chat import ANNA, ExampleEditor, add_admin, store_dataset
+from tests.bot.running_bot import RunningBot, russian_text
 
 pytestmark = pytest.mark.functional
 
@@ -23,29 +23,29 @@ ASKED = "Куда девать массив?"
 
 @pytest.fixture
 def settings(settings):
-    made = with_admin(settings)
-    shelve(made)
-    with open_database(made.database) as database:
-        database.cipher = load_or_make_key(made.state_dir, None)
+    with_vera = add_admin(settings)
+    store_dataset(with_vera)
+    with open_database(with_vera.database) as database:
+        database.cipher = load_or_make_key(with_vera.state_dir, None)
         sessions = Sessions(database, 7)
         session = sessions.open(ChatPlace(ANNA, ANNA))
         sessions.change(replace(session, dataset="trial"))
         turns = Turns(database, 7)
-        for number, words in enumerate((ASKED, "Когда экзамен?"), 1):
-            turns.ask(Question(session.session_id, number, ANNA, words, number), number)
+        for number, question in enumerate((ASKED, "Когда экзамен?"), 1):
+            turns.ask(Question(session.session_id, number, ANNA, question, number), number)
             turns.write(number, StoredAnswer("Не знаю.", known=False))
             turns.mark_delivered(number)
         Consents(database).give(ANNA, CONSENT_VERSION)
-    return made
+    return with_vera
 
 
 @pytest.fixture
 def chat(telegram, settings):
     with RunningBot(settings):
-        chat = Editing(telegram, settings)
+        chat = ExampleEditor(telegram, settings)
         chat.say("/examples")
         chat.press("trial · 12 примеров")
-        chat.press(russian("examples-unanswered"))
+        chat.press(russian_text("examples-unanswered"))
         yield chat
 
 
@@ -53,24 +53,24 @@ def test_a_question_becomes_an_example_with_its_answer(chat):
     assert chat.labels[:2] == ["1 · Когда экзамен?", f"1 · {ASKED}"]
     assert f"👤 {ASKED}" in chat.press(f"1 · {ASKED}").text
     chat.say("В другой массив.")
-    text = chat.press(russian("page-answers")).text
+    text = chat.press(russian_text("page-answers")).text
     assert "Проверено на 2 последних вопросах людей. Новых ответов: 1, пропадёт: 0" in text
     assert f"➕ {ASKED}\nОтвета нет\n→ В другой массив." in text
-    assert russian("page-answers-estimate") in text
+    assert russian_text("page-answers-estimate") in text
     chat.press("‹ Назад")
     change = chat.save()
-    said = [(message.role, message.content) for message in parse_example(change.text).messages]
-    assert said == [("user", ASKED), ("assistant", "В другой массив.")]
+    messages = [(message.role, message.content) for message in parse_example(change.text).messages]
+    assert messages == [("user", ASKED), ("assistant", "В другой массив.")]
 
 
 def test_a_dismissed_question_is_brought_back(chat):
     chat.press("1 · Когда экзамен?")
-    assert "Когда экзамен?" in chat.press(russian("page-unanswered-dismiss")).text
+    assert "Когда экзамен?" in chat.press(russian_text("page-unanswered-dismiss")).text
     chat.press("‹ Назад")
     assert chat.labels[0] == f"1 · {ASKED}"
     chat.press(f"1 · {ASKED}")
-    chat.press(russian("page-unanswered-dismiss"))
-    chat.press(russian("page-unanswered-restore"))
+    chat.press(russian_text("page-unanswered-dismiss"))
+    chat.press(russian_text("page-unanswered-restore"))
     assert f"👤 {ASKED}" in chat.last.text
     chat.press("‹ Назад")
     assert chat.labels[0] == f"1 · {ASKED}"
@@ -78,6 +78,6 @@ def test_a_dismissed_question_is_brought_back(chat):
 
 def test_a_button_of_a_question_that_is_gone_says_so(chat):
     chat.press("1 · Когда экзамен?")
-    data = chat.data("ex").replace("vain-no", "vain")
+    data = chat.button_data("ex").replace("vain-no", "vain")
     chat.press(f"{data[:-1]}{'0' if data[-1] != '0' else '1'}", forged=True)
-    assert russian("unanswered-gone") in chat.alerts()
+    assert russian_text("unanswered-gone") in chat.alerts()

@@ -1,4 +1,4 @@
-"""What goes wrong between two lanes of a chat, over a kill, and with answers of no sense."""
+"""Faults between two lanes of a chat, after a kill, and with invalid responses."""
 
 from __future__ import annotations
 
@@ -13,9 +13,16 @@ from merlin.bot.application import register
 from merlin.bot.context import BotContext, BotData
 from merlin.db.database import open_database
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows, russian, states, texts, wait_until_ended
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import (
+    RunningBot,
+    answer_texts,
+    count_updates_by_state,
+    russian_text,
+    select_rows,
+    wait_until_ended,
+)
+from tests.support.forked_processes import wait_for_exit, start_bot
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 
@@ -25,18 +32,21 @@ ANNA = 1001
 FLOOD_S = 30
 
 
-def free(settings, **more):
-    """Return settings under a plan that counts."""
+def with_quota(settings, **changes):
+    """Return settings with a plan that has limits."""
     plan = make_plan("free", {"ru": "Даром", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
-    return replace(settings, plans=(plan,), **more)
+    return replace(settings, plans=(plan,), **changes)
 
 
-def uses(settings):
-    return [state for (state,) in rows(settings, "SELECT state FROM quota_use ORDER BY update_id")]
+def count_uses(settings):
+    return [
+        state
+        for (state,) in select_rows(settings, "SELECT state FROM quota_use ORDER BY update_id")
+    ]
 
 
-def flooded(telegram, *methods):
-    """Let Telegram ask anna's chat to wait for much longer than a test lasts."""
+def flood_chat(telegram, *methods):
+    """Let Telegram answer anna's chat with a flood wait longer than the test."""
     for method in methods:
         telegram.faults.add(
             Fault(
@@ -51,16 +61,18 @@ def flooded(telegram, *methods):
 
 
 def button_verbs():
-    """Return the verb of every button that the bot knows."""
-    known = ContextTypes(context=BotContext, bot_data=BotData)
-    application = Application.builder().token("1:a").context_types(known).build()
+    """Return the verb of every button of the bot."""
+    context_types = ContextTypes(context=BotContext, bot_data=BotData)
+    application = Application.builder().token("1:a").context_types(context_types).build()
     register(application)
-    handlers = [each for each in application.handlers[0] if isinstance(each, CallbackQueryHandler)]
+    handlers = [
+        handler for handler in application.handlers[0] if isinstance(handler, CallbackQueryHandler)
+    ]
     patterns = [handler.pattern.pattern for handler in handlers if handler.pattern is not None]
     return {pattern.partition("(")[0].replace("\\", "") for pattern in patterns}
 
 
-def payment():
+def payment_update():
     return {
         "id": "77",
         "from": {"id": ANNA, "is_bot": False, "first_name": "Анна"},
@@ -74,37 +86,37 @@ def test_words_that_answered_a_dialog_are_no_question_after_a_kill(
     telegram, provider, settings, tmp_path
 ):
     with RunningBot(settings):
-        Talk(telegram, settings).say("/system")
-        Talk(telegram, settings).press("system:set")
+        ChatUser(telegram, settings).say("/system")
+        ChatUser(telegram, settings).press("system:set")
     telegram.say("anna", "Отвечай стихами")
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT="answer.sent")
     assert wait_for_exit(child) == 137
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
     assert not provider.calls("chat.create")
-    assert russian("system-set") in texts(telegram)[-1]
+    assert russian_text("system-set") in answer_texts(telegram)[-1]
 
 
 def test_a_question_stays_one_though_a_dialog_was_opened_before_a_kill(
     telegram, provider, settings, tmp_path
 ):
     with RunningBot(settings):
-        Talk(telegram, settings).say("Первый")
-        (session,) = rows(settings, "SELECT id FROM chat_session")[0]
+        ChatUser(telegram, settings).say("Первый")
+        (session,) = select_rows(settings, "SELECT id FROM chat_session")[0]
     provider.behave(think_s=3600.0)
     child = start_bot(settings, tmp_path / "log")
     telegram.say("anna", "Второй")
-    telegram.wait_for(lambda: texts(telegram)[-1] == "…")
-    wait_until(lambda: len(rows(settings, "SELECT id FROM turn")) == 2)
+    telegram.wait_for(lambda: answer_texts(telegram)[-1] == "…")
+    wait_until(lambda: len(select_rows(settings, "SELECT id FROM turn")) == 2)
     telegram.press("anna", f"session-name:{session}", forged=True)
-    wait_until(lambda: rows(settings, "SELECT step FROM dialog"))
+    wait_until(lambda: select_rows(settings, "SELECT step FROM dialog"))
     child.kill()
     child.join()
     provider.behave(think_s=0.0)
     with RunningBot(settings):
         wait_until_ended(telegram, settings, 3)
-    assert any("«Второй»" in told for told in texts(telegram))
-    assert rows(settings, "SELECT step FROM dialog") == [("session-name",)]
+    assert any("«Второй»" in text for text in answer_texts(telegram))
+    assert select_rows(settings, "SELECT step FROM dialog") == [("session-name",)]
 
 
 def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
@@ -113,17 +125,19 @@ def test_a_payment_and_a_stop_wait_for_no_button_that_telegram_lets_wait(
     provider.behave(think_s=3600.0)
     with RunningBot(replace(settings, pace=replace(settings.pace, finish_s=0.1))):
         telegram.say("anna", "Вопрос")
-        telegram.wait_for(lambda: texts(telegram) == ["…"])
-        flooded(telegram, "editMessageText", "sendMessage")
+        telegram.wait_for(lambda: answer_texts(telegram) == ["…"])
+        flood_chat(telegram, "editMessageText", "sendMessage")
         telegram.press("anna", "sessions:0", forged=True)
         telegram.wait_for(lambda: telegram.calls("answerCallbackQuery"))
         stop = telegram.answers("anna")[0].keys[0][0]["callback_data"]
         telegram.press("anna", stop)
-        telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", payment()))
+        telegram.act(lambda acting: acting.world.add_update("pre_checkout_query", payment_update()))
         telegram.wait_for(lambda: telegram.calls("answerPreCheckoutQuery"))
         answers = partial(telegram.calls, "answerCallbackQuery")
-        stopping = russian("bot-stopping")
-        telegram.wait_for(lambda: stopping in [one.arguments.get("text") for one in answers()])
+        stopping = russian_text("bot-stopping")
+        telegram.wait_for(
+            lambda: stopping in [answer.arguments.get("text") for answer in answers()]
+        )
 
 
 def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegram, settings, logs):
@@ -133,65 +147,65 @@ def test_a_database_that_reads_nothing_for_a_moment_leaves_nothing_lying(telegra
         wait_until(lambda: any(log.get("exc_info") for log in logs))
         other.sql("ALTER TABLE away RENAME TO dialog")
         wait_until_ended(telegram, settings, 1)
-    assert "«Вопрос»" in texts(telegram)[-1]
+    assert "«Вопрос»" in answer_texts(telegram)[-1]
 
 
 def test_a_question_of_somebody_who_takes_no_messages_is_given_back(telegram, settings):
-    limited = free(settings)
+    limited = with_quota(settings)
     with RunningBot(limited):
         telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
         telegram.say("anna", "Вопрос")
         wait_until_ended(telegram, limited, 1)
-    assert states(limited) == {"failed": 1}
-    assert uses(limited) == ["returned"]
+    assert count_updates_by_state(limited) == {"failed": 1}
+    assert count_uses(limited) == ["returned"]
 
 
 def test_a_session_deleted_while_it_is_summed_up_costs_nothing(telegram, provider, settings):
-    limited = free(settings)
+    limited = with_quota(settings)
     with RunningBot(limited):
-        talk = Talk(telegram, limited)
+        talk = ChatUser(telegram, limited)
         talk.say("Первый")
-        ((session, turn),) = rows(limited, "SELECT session_id, id FROM turn")
+        ((session, turn),) = select_rows(limited, "SELECT session_id, id FROM turn")
         provider.behave(think_s=3600.0)
         telegram.press("anna", f"sum:{turn}", forged=True)
         wait_until(lambda: len(provider.calls("chat.create")) == 2)
         telegram.press("anna", f"session-drop:{session}", forged=True)
-        wait_until(lambda: deleted(limited))
+        wait_until(lambda: delete_session(limited))
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, limited, 3)
-    assert uses(limited) == ["charged", "returned"]
-    assert texts(telegram)[-1] == russian("sum-failed")
+    assert count_uses(limited) == ["charged", "returned"]
+    assert answer_texts(telegram)[-1] == russian_text("sum-failed")
 
 
-def deleted(settings):
-    return rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
+def delete_session(settings):
+    return select_rows(settings, "SELECT id FROM chat_session WHERE deleted_at <> ''")
 
 
 def test_a_session_deleted_while_its_answer_is_written_loses_no_answer(
     telegram, provider, settings
 ):
-    limited = free(settings)
+    limited = with_quota(settings)
     with RunningBot(limited):
-        talk = Talk(telegram, limited)
+        talk = ChatUser(telegram, limited)
         talk.say("Первый")
-        (session,) = rows(limited, "SELECT id FROM chat_session")[0]
+        (session,) = select_rows(limited, "SELECT id FROM chat_session")[0]
         provider.behave(think_s=3600.0)
         telegram.say("anna", "Второй")
         wait_until(lambda: len(provider.calls("chat.create")) == 2)
         telegram.press("anna", f"session-drop:{session}", forged=True)
-        wait_until(lambda: deleted(limited))
+        wait_until(lambda: delete_session(limited))
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, limited, 3)
-    assert any("«Второй»" in told for told in texts(telegram))
-    assert uses(limited) == ["charged", "charged"]
+    assert any("«Второй»" in text for text in answer_texts(telegram))
+    assert count_uses(limited) == ["charged", "charged"]
 
 
 def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provider, settings):
-    limited = free(settings)
+    limited = with_quota(settings)
     with RunningBot(limited):
-        talk = Talk(telegram, limited)
+        talk = ChatUser(telegram, limited)
         talk.say("Первый")
-        again = talk.data("again")
+        again = talk.button_data("again")
         provider.behave(think_s=3600.0)
         telegram.press("anna", again)
         telegram.press("anna", again, forged=True)
@@ -199,40 +213,40 @@ def test_a_second_press_on_the_same_answer_asks_no_second_time(telegram, provide
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, limited, 3)
     assert len(provider.calls("chat.create")) == 2
-    assert russian("bot-again-done") in talk.alerts()
-    assert uses(limited) == ["charged", "charged"]
+    assert russian_text("bot-again-done") in talk.alerts()
+    assert count_uses(limited) == ["charged", "charged"]
 
 
 def test_an_answer_that_failed_is_asked_again_by_the_older_button(telegram, provider, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Первый")
-        again = talk.data("again")
+        again = talk.button_data("again")
         provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=500, times=3))
         talk.press(again)
         talk.press(again, forged=True)
-    assert "«Первый»" in texts(telegram)[-1]
+    assert "«Первый»" in answer_texts(telegram)[-1]
 
 
 def test_a_button_under_a_file_leads_to_a_new_message(telegram, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Первый")
-        (session,) = rows(settings, "SELECT id FROM chat_session")[0]
+        (session,) = select_rows(settings, "SELECT id FROM chat_session")[0]
         file = talk.press(f"session-file:{session}:md", forged=True)
         message = talk.press("sessions:0", file.message_id, forged=True)
     assert "разговор" in message.text
-    assert states(settings) == {"answered": 3}
+    assert count_updates_by_state(settings) == {"answered": 3}
 
 
 def test_a_bot_that_could_not_learn_its_name_yet_answers(telegram, settings):
     telegram.faults.add(Fault("getMe", FaultKind.STATUS, status=500, times=None))
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Первый")
         message = talk.say("/sessions")
     assert "разговор" in message.text
-    assert states(settings) == {"answered": 2}
+    assert count_updates_by_state(settings) == {"answered": 2}
 
 
 def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provider, settings):
@@ -246,11 +260,11 @@ def test_a_long_growing_answer_is_shown_by_edits_that_all_differ(telegram, provi
 
 def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
     nonsense = ("", ":", ":-1", ":999999999999999:1", ":яё:{$x}", f":{'1:' * 20}")
-    # What these ask of a model or take away is looked at elsewhere.
+    # Verbs that call a model or delete data are tested elsewhere.
     verbs = sorted(button_verbs() - {"again", "sum", "forget"})
     presses = [f"{verb}{rest}" for verb in verbs for rest in nonsense]
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Первый")
         message = {"message_id": talk.last.message_id, "date": 1}
         message["chat"] = {"id": ANNA, "type": "private"}
@@ -264,7 +278,7 @@ def test_no_button_of_nonsense_breaks_a_handler(telegram, settings):
             query = {"id": str(number), "from": sender, "data": data, "message": message}
             telegram.act(partial(_add, query))
         wait_until_ended(telegram, settings, len(presses) + 1)
-    assert "failed" not in states(settings)
+    assert "failed" not in count_updates_by_state(settings)
 
 
 def _add(query, acting):

@@ -1,4 +1,4 @@
-"""Files of people, fetched over real HTTP: whole, bounded, and without a word of the token."""
+"""Files of users, downloaded over real HTTP: complete, limited in size, token never shown."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.functional
 QUICK = {"longest_pause_s": 0.02}
 
 
-def sent(telegram, content, name="лекция.pdf"):
-    """Return the id of a file that anna sends."""
+def send_file(telegram, content, name="лекция.pdf"):
+    """Let anna send a file; return its id."""
     telegram.send_file("anna", Upload(name, "application/octet-stream", content))
     return telegram.log("anna")[-1].message["document"]["file_id"]
 
 
-def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
+def fetch_file(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
     async def run():
         transport = AiohttpRequest()
         await transport.initialize()
@@ -38,38 +38,38 @@ def fetched(telegram, file_id, limit=MEGABYTE, *, token="", patience=QUICK):
     return asyncio.run(run())
 
 
-def refusal_of(telegram, file_id, limit=MEGABYTE):
+def fetch_error(telegram, file_id, limit=MEGABYTE):
     with pytest.raises(Refused) as caught:
-        fetched(telegram, file_id, limit)
+        fetch_file(telegram, file_id, limit)
     assert telegram.token not in repr(caught.value)
     return caught.value
 
 
 def test_a_file_comes_whole(telegram):
     content = bytes(range(256)) * 2000
-    assert fetched(telegram, sent(telegram, content)) == content
+    assert fetch_file(telegram, send_file(telegram, content)) == content
 
 
 def test_a_file_over_the_limit_is_refused(telegram):
-    error = refusal_of(telegram, sent(telegram, b"a" * (MEGABYTE + 1)))
+    error = fetch_error(telegram, send_file(telegram, b"a" * (MEGABYTE + 1)))
     assert error.key == "media-too-large"
     assert text("en", error.key, **error.arguments).startswith("The file is too large: I take")
 
 
 def test_a_file_that_telegram_does_not_hand_out_is_told_with_telegrams_limit(telegram):
-    error = refusal_of(telegram, sent(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
+    error = fetch_error(telegram, send_file(telegram, bytes(20 * MEGABYTE + 1)), 50 * MEGABYTE)
     assert (error.key, error.arguments["megabytes"]) == ("media-too-large", 20)
 
 
 def test_a_file_that_is_gone_is_told(telegram):
-    assert refusal_of(telegram, "no-such-id").key == "media-gone"
+    assert fetch_error(telegram, "no-such-id").key == "media-gone"
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.REFUSE, FaultKind.CUT])
 def test_a_bad_line_is_tried_again(telegram, kind):
-    file_id = sent(telegram, b"whole")
+    file_id = send_file(telegram, b"whole")
     telegram.faults.add(Fault("getFile", kind, times=2))
-    assert fetched(telegram, file_id) == b"whole"
+    assert fetch_file(telegram, file_id) == b"whole"
 
 
 @pytest.mark.parametrize(
@@ -83,12 +83,12 @@ def test_a_bad_line_is_tried_again(telegram, kind):
     ids=lambda value: getattr(value, "kind", getattr(value, "__name__", "")),
 )
 def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error):
-    file_id = sent(telegram, b"a")
+    file_id = send_file(telegram, b"a")
     telegram.faults.add(fault)
-    # Short only where nobody answers.
+    # Short only where no server answers.
     hasty = {**QUICK, "read_s": 0.2}
     with pytest.raises(error) as caught:
-        fetched(telegram, file_id, patience=hasty if error is TimedOut else QUICK)
+        fetch_file(telegram, file_id, patience=hasty if error is TimedOut else QUICK)
     assert telegram.token not in repr(caught.value)
     assert telegram.token not in repr(caught.value.__cause__)
 
@@ -96,27 +96,29 @@ def test_a_line_that_stays_bad_is_told_without_the_token(telegram, fault, error)
 def test_a_closed_port_is_told_without_the_token(telegram):
     telegram.stop()
     with pytest.raises(NotSent) as caught:
-        fetched(telegram, "any")
+        fetch_file(telegram, "any")
     assert telegram.token not in repr(caught.value)
     telegram.start()
 
 
 def test_what_comes_too_slowly_is_given_up(telegram):
-    file_id = sent(telegram, b"a")
+    file_id = send_file(telegram, b"a")
     telegram.faults.add(Fault("getFile", FaultKind.HANG, times=None))
     with pytest.raises(TimedOut):
-        fetched(telegram, file_id, patience={"total_s": 0.1, "longest_pause_s": 0.01, "tries": 2})
+        fetch_file(
+            telegram, file_id, patience={"total_s": 0.1, "longest_pause_s": 0.01, "tries": 2}
+        )
 
 
 def test_no_log_line_holds_the_token(telegram, logs):
     telegram.faults.add(Fault("getFile", FaultKind.DROP, times=1))
-    fetched(telegram, sent(telegram, b"a"))
+    fetch_file(telegram, send_file(telegram, b"a"))
     assert logs
     assert telegram.token not in repr(logs)
 
 
-class Odd:
-    """A Bot API that answers with what it is given, call by call."""
+class ScriptedBotApi:
+    """A Bot API that sends the given responses, call by call."""
 
     def __init__(self, *answers):
         self.answers = list(answers)
@@ -133,15 +135,15 @@ class Odd:
         await writer.wait_closed()
 
 
-def http_answer(body, status="200 OK", length=None):
+def http_response(body, status="200 OK", length=None):
     length = len(body) if length is None else length
-    told = f"Content-Length: {length}\r\n" if length >= 0 else ""
-    return f"HTTP/1.1 {status}\r\n{told}Connection: close\r\n\r\n".encode() + body
+    length_header = f"Content-Length: {length}\r\n" if length >= 0 else ""
+    return f"HTTP/1.1 {status}\r\n{length_header}Connection: close\r\n\r\n".encode() + body
 
 
-def from_odd(*answers, limit=100):
-    """Return what is fetched and what was asked, from a server that answers so."""
-    odd = Odd(*answers)
+def fetch_scripted(*answers, limit=100):
+    """Return the content and the requests of a download with these responses."""
+    odd = ScriptedBotApi(*answers)
 
     async def run():
         server = await asyncio.start_server(odd.serve, "127.0.0.1", 0)
@@ -159,43 +161,43 @@ def from_odd(*answers, limit=100):
     return asyncio.run(run())
 
 
-PATH = http_answer(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
+PATH = http_response(b'{"ok": true, "result": {"file_path": "d/\xd1\x91 #1.pdf"}}')
 
 
 def test_a_path_with_any_letters_is_asked_for():
-    content, asked = from_odd(PATH, http_answer(b"abc"))
+    content, requests = fetch_scripted(PATH, http_response(b"abc"))
     assert content == b"abc"
-    assert asked == ["/bot1:token/getFile?file_id=id", "/file/bot1:token/d/%D1%91%20%231.pdf"]
+    assert requests == ["/bot1:token/getFile?file_id=id", "/file/bot1:token/d/%D1%91%20%231.pdf"]
 
 
 @pytest.mark.parametrize(
     ("answers", "key"),
     [
-        ([PATH, http_answer(b"a" * 101, length=-1)], "media-too-large"),
-        ([PATH, http_answer(b"a" * 101)], "media-too-large"),
-        ([PATH, http_answer(b"", "404 Not Found")], "media-gone"),
-        ([http_answer(b'{"ok": true, "result": {}}')], "media-gone"),
-        ([http_answer(b'{"ok": true, "result": null}')], "media-gone"),
+        ([PATH, http_response(b"a" * 101, length=-1)], "media-too-large"),
+        ([PATH, http_response(b"a" * 101)], "media-too-large"),
+        ([PATH, http_response(b"", "404 Not Found")], "media-gone"),
+        ([http_response(b'{"ok": true, "result": {}}')], "media-gone"),
+        ([http_response(b'{"ok": true, "result": null}')], "media-gone"),
     ],
 )
 def test_odd_answers_that_end_in_a_sentence(answers, key):
     with pytest.raises(Refused) as caught:
-        from_odd(*answers)
+        fetch_scripted(*answers)
     assert caught.value.key == key
 
 
 @pytest.mark.parametrize(
     "answers",
     [
-        [http_answer(b"<html>")],
-        [http_answer(b"[1]")],
-        [http_answer(b"{}", "401 Unauthorized")],
-        [PATH, http_answer(b"", "302 Found")],
-        [PATH, http_answer(b"abc", length=50)],
+        [http_response(b"<html>")],
+        [http_response(b"[1]")],
+        [http_response(b"{}", "401 Unauthorized")],
+        [PATH, http_response(b"", "302 Found")],
+        [PATH, http_response(b"abc", length=50)],
         [b"no http at all\r\n\r\n"],
     ],
 )
 def test_odd_answers_that_may_pass(answers):
     with pytest.raises(NetworkError) as caught:
-        from_odd(*answers)
+        fetch_scripted(*answers)
     assert "token" not in repr(caught.value)

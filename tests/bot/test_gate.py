@@ -1,12 +1,12 @@
-"""A held model in the bot: told with its questions, accepted by an editor, promoted by an admin."""
+"""A held model in the bot: shown with its questions, accepted by editors, promoted by admins."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, Chat, beside, grant
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import ANNA, StaffUser, grant_role, lab_settings
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
@@ -31,18 +31,18 @@ def lab(tmp_path, provider):
 
 @pytest.fixture
 def settings(lab, telegram):
-    settings = beside(lab, telegram)
+    settings = lab_settings(lab, telegram)
     with RunningBot(settings):
         yield settings
 
 
-def serving(lab):
+def serving_version(lab):
     return lab.status()["serving"]["build"]
 
 
 def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
-    vera = Chat(telegram, settings)
-    message = vera.until("trial-2 пока не отвечает людям")
+    vera = StaffUser(telegram, settings)
+    message = vera.wait_for_text("trial-2 пока не отвечает людям")
     assert "✗ Что значит слово номер 20" in message.text
     assert "… и ещё 7" in message.text
     vera.press("🔎 Посмотреть модель")
@@ -54,38 +54,40 @@ def test_an_admin_is_told_and_may_promote_it_as_it_is(settings, telegram, lab):
     assert reply.message_id != before
     (call,) = telegram.calls("sendPhoto")
     assert "trial-2" in call.arguments["caption"]
-    vera.forge("a-model:2")
+    vera.press_forged("a-model:2")
     vera.press("⬆️ Сделать текущей")
     vera.press("a-promote-yes:2")
     lab.tick("serve")
-    vera.until("теперь отвечает trial-2")
-    assert serving(lab) == "trial-2"
-    vera.forge("a-model:2")
+    vera.wait_for_text("теперь отвечает trial-2")
+    assert serving_version(lab) == "trial-2"
+    vera.press_forged("a-model:2")
     assert "остановлена" not in vera.last.text
 
 
 def test_an_editor_accepts_its_answers_after_two_questions_and_it_serves(settings, telegram, lab):
-    grant(settings, ANNA, Role.EDITOR)
-    anna = Chat(telegram, settings, "anna")
+    grant_role(settings, ANNA, Role.EDITOR)
+    anna = StaffUser(telegram, settings, "anna")
     anna.say("/admin")
-    anna.forge("a-model:2")
+    anna.press_forged("a-model:2")
     assert "⬆️ Сделать текущей" not in anna.labels
     anna.press("✅ Принять эти ответы")
     assert "Точно?" in anna.last.text
     assert "✗ Что значит слово номер 20" in anna.last.text
     anna.press("a-accept-yes:2")
     lab.tick("serve", "promote")
-    anna.until("принято 12 ответов trial-2")
-    assert serving(lab) == "trial-2"
-    noted = rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id DESC LIMIT 1")
+    anna.wait_for_text("принято 12 ответов trial-2")
+    assert serving_version(lab) == "trial-2"
+    noted = select_rows(
+        settings, "SELECT by_whom, action, target FROM audit ORDER BY id DESC LIMIT 1"
+    )
     assert noted == [("user:1001", "ask.accept", "dataset:trial")]
-    assert rows(settings, "SELECT DISTINCT by_whom FROM accepted_loss") == [("user:1001",)]
+    assert select_rows(settings, "SELECT DISTINCT by_whom FROM accepted_loss") == [("user:1001",)]
 
 
 def test_a_teacher_of_another_dataset_accepts_nothing(settings, telegram, lab):
-    grant(settings, ANNA, Role.TEACHER, "other")
-    anna = Chat(telegram, settings, "anna")
+    grant_role(settings, ANNA, Role.TEACHER, "other")
+    anna = StaffUser(telegram, settings, "anna")
     anna.say("/admin")
-    anna.forge("a-accept-yes:2")
-    assert rows(settings, "SELECT id FROM request") == []
-    assert serving(lab) == "trial-1"
+    anna.press_forged("a-accept-yes:2")
+    assert select_rows(settings, "SELECT id FROM request") == []
+    assert serving_version(lab) == "trial-1"

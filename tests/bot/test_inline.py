@@ -1,4 +1,4 @@
-"""Inline mode: what stands under `@bot words`, for whom, and without a model."""
+"""Inline mode: results of `@bot query`, for whom, and without a model."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from merlin.db.database import open_database
 from merlin.db.tables import COMMIT, EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows, states
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, count_updates_by_state, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -20,37 +20,44 @@ TAUGHT = (
 )
 
 
-def teach(settings):
-    """Let the serving model's build hold examples."""
+def add_examples(settings):
+    """Add examples to the serving model's build."""
     named = ("parent", "author_name", "author_email", "committed_at", "subject", "message")
     commit = {"sha": "c", "position": 1, "seen_at": "", **dict.fromkeys(named, "")}
     with open_database(settings.database) as database, database.atomic():
         database.put(COMMIT.insert(commit))
-        for place, (question, answer) in enumerate(TAUGHT):
-            said = [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
-            words = f"{question}\n{answer}".lower()
-            text = {"digest": f"d{place}", "messages": json.dumps(said), "words": words}
+        for position, (question, answer) in enumerate(TAUGHT):
+            messages = [
+                {"role": "user", "content": question},
+                {"role": "assistant", "content": answer},
+            ]
+            search_text = f"{question}\n{answer}".lower()
+            text = {
+                "digest": f"d{position}",
+                "messages": json.dumps(messages),
+                "words": search_text,
+            }
             database.put(EXAMPLE_TEXT.insert(text))
             example = {"first_build": 1, "end_build": 2, "dataset": "neurotypology"}
             example |= {"blob": "b", "commit_sha": "c", "author": "a", "split": "train"}
-            example |= {"example_id": f"e{place}", "tokens": 1, "text_digest": f"d{place}"}
+            example |= {"example_id": f"e{position}", "tokens": 1, "text_digest": f"d{position}"}
             database.put(TAUGHT_EXAMPLE.insert(example))
 
 
 @pytest.fixture
 def bot(settings):
-    teach(settings)
+    add_examples(settings)
     with RunningBot(settings):
         yield settings
 
 
-def asked_inline(telegram, settings, query, who="anna@study"):
-    """Type `@bot query`; return what the bot answered."""
+def query_inline(telegram, settings, query, user="anna@study"):
+    """Type `@bot query`; return the bot's results."""
     before = len(telegram.calls("answerInlineQuery"))
-    telegram.ask_inline(who, query)
+    telegram.ask_inline(user, query)
     telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) > before)
-    telegram.wait_for(lambda: "waiting" not in states(settings))
-    return telegram.inline_answer(who.partition("@")[0], query)
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
+    return telegram.inline_answer(user.partition("@")[0], query)
 
 
 def titles(answer):
@@ -58,52 +65,52 @@ def titles(answer):
 
 
 def test_own_answers_and_taught_examples_are_found_without_a_model(telegram, bot, provider):
-    Talk(telegram, bot).say("Что такое лоб и зачем он?")
+    ChatUser(telegram, bot).say("Что такое лоб и зачем он?")
     calls = len(provider.calls("chat.create"))
-    own = asked_inline(telegram, bot, "зачем лоб")
-    assert titles(own) == ["Спросить Merlin", "Что такое лоб и зачем он?"]
-    taught = asked_inline(telegram, bot, "что такое подбородок")
+    found_titles = query_inline(telegram, bot, "зачем лоб")
+    assert titles(found_titles) == ["Спросить Merlin", "Что такое лоб и зачем он?"]
+    taught = query_inline(telegram, bot, "что такое подбородок")
     assert titles(taught) == ["Спросить Merlin", "Что такое подбородок?"]
     assert taught.is_personal
     assert len(provider.calls("chat.create")) == calls
 
 
 def test_nobody_sees_what_somebody_else_was_answered(telegram, bot):
-    Talk(telegram, bot).say("Что такое тайна Анны?")
-    assert titles(asked_inline(telegram, bot, "тайна Анны", "boris")) == ["Спросить Merlin"]
+    ChatUser(telegram, bot).say("Что такое тайна Анны?")
+    assert titles(query_inline(telegram, bot, "тайна Анны", "boris")) == ["Спросить Merlin"]
 
 
 def test_a_found_answer_is_put_into_the_chat_and_asks_nothing(telegram, bot, provider):
-    asked_inline(telegram, bot, "подбородок")
+    query_inline(telegram, bot, "подбородок")
     telegram.choose("anna@study", "подбородок", "taught:0")
-    telegram.wait_for(lambda: states(bot).get("refused") == 1)
-    shown = telegram.log("study")[-1]
-    assert shown.text == "Что такое подбородок?\n\nПодбородок — низ лица."
-    assert [entity["type"] for entity in shown.entities] == ["bold", "bold"]
+    telegram.wait_for(lambda: count_updates_by_state(bot).get("refused") == 1)
+    message = telegram.log("study")[-1]
+    assert message.text == "Что такое подбородок?\n\nПодбородок — низ лица."
+    assert [entity["type"] for entity in message.entities] == ["bold", "bold"]
     assert telegram.answers("study") == []
-    asked_inline(telegram, bot, "подбородки", "anna")
+    query_inline(telegram, bot, "подбородки", "anna")
     telegram.choose("anna", "подбородки", "taught:0")
-    telegram.wait_for(lambda: states(bot).get("refused") == 2)
+    telegram.wait_for(lambda: count_updates_by_state(bot).get("refused") == 2)
     assert provider.calls("chat.create") == []
 
 
 def test_the_button_of_a_question_asks_it_in_the_private_chat(telegram, bot, provider):
-    asked_inline(telegram, bot, "что такое скулы?")
+    query_inline(telegram, bot, "что такое скулы?")
     telegram.choose("anna@study", "что такое скулы?", "ask")
-    shown = telegram.log("study")[-1]
-    (key,) = [key for row in shown.keys for key in row]
+    message = telegram.log("study")[-1]
+    (key,) = [key for row in message.keys for key in row]
     address, _, payload = key["url"].partition("?start=")
     assert address == f"https://t.me/{BOT_NAME}"
     assert len(payload) <= 64
-    telegram.wait_for(lambda: states(bot).get("refused") == 1)
-    said = Talk(telegram, bot, "boris").start(payload)
-    assert "[Вопрос: что такое скулы?]" in said.text
+    telegram.wait_for(lambda: count_updates_by_state(bot).get("refused") == 1)
+    reply = ChatUser(telegram, bot, "boris").start(payload)
+    assert "[Вопрос: что такое скулы?]" in reply.text
     messages = provider.calls("chat.create")[-1].body["messages"]
     assert messages[-1]["content"] == "что такое скулы?"
 
 
 def test_a_link_that_nobody_made_asks_nothing(telegram, bot, provider):
-    talk = Talk(telegram, bot)
+    talk = ChatUser(telegram, bot)
     for payload in ("ask_", "ask_AAAAAAAAAAAAAAAA", "ask_1"):
         talk.start(payload)
     assert "больше не хранится" in talk.last.text
@@ -111,30 +118,30 @@ def test_a_link_that_nobody_made_asks_nothing(telegram, bot, provider):
 
 
 def test_an_empty_query_gets_a_hint(telegram, bot):
-    assert asked_inline(telegram, bot, "").results == ()
+    assert query_inline(telegram, bot, "").results == ()
     (call,) = telegram.calls("answerInlineQuery")
     assert "вопрос" in json.loads(call.arguments["button"])["text"]
-    assert rows(bot, "SELECT COUNT(*) FROM inline_question") == [(0,)]
+    assert select_rows(bot, "SELECT COUNT(*) FROM inline_question") == [(0,)]
 
 
 def test_who_is_blocked_gets_nothing(telegram, bot):
-    Talk(telegram, bot).say("Что такое лоб?")
+    ChatUser(telegram, bot).say("Что такое лоб?")
     with open_database(bot.database) as database, database.atomic():
         database.sql("UPDATE users SET is_blocked = 1")
-    assert asked_inline(telegram, bot, "лоб").results == ()
+    assert query_inline(telegram, bot, "лоб").results == ()
 
 
 @pytest.mark.parametrize("query", ["%", "' OR 1=1 --", "😀" * 120, "_", "?", "\u0000ж"])
 def test_hostile_words_find_nothing_and_break_nothing(telegram, bot, query):
-    assert titles(asked_inline(telegram, bot, query)) == ["Спросить Merlin"]
+    assert titles(query_inline(telegram, bot, query)) == ["Спросить Merlin"]
 
 
 def test_only_the_newest_typed_questions_are_kept_and_they_are_sealed(telegram, bot):
     for number in range(45):
         telegram.ask_inline("anna", f"вопрос {number}")
     telegram.wait_for(lambda: len(telegram.calls("answerInlineQuery")) == 45)
-    (found,) = rows(bot, "SELECT COUNT(*), MIN(id) FROM inline_question")
-    assert found == (40, 6)
+    (row,) = select_rows(bot, "SELECT COUNT(*), MIN(id) FROM inline_question")
+    assert row == (40, 6)
     assert all(
-        "вопрос" not in text for (text,) in rows(bot, "SELECT question FROM inline_question")
+        "вопрос" not in text for (text,) in select_rows(bot, "SELECT question FROM inline_question")
     )

@@ -1,4 +1,4 @@
-"""Inviting: a link of one's own, what it is worth, and what it is not."""
+"""Invitations: the user's own link, its reward, and its limits."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 from merlin.bot.handlers.plans import MAX_INVITED
 from merlin.config.shop import PaymentsConfig
 from merlin.sandbox.telegram.world import BOT_NAME
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows
-from tests.bot.stars_buyer import SAID
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.stars_buyer import PLANS
 from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
@@ -22,56 +22,56 @@ GIFTS = "SELECT user_id, format, amount FROM quota_gift"
 
 @pytest.fixture
 def settings(settings):
-    return replace(settings, plans=make_plans(SAID), selling=PaymentsConfig(invitation=5))
+    return replace(settings, plans=make_plans(PLANS), selling=PaymentsConfig(invitation=5))
 
 
-def follow(telegram, settings, who, payload):
-    return Talk(telegram, settings, who).start(payload)
+def follow_link(telegram, settings, user, payload):
+    return ChatUser(telegram, settings, user).start(payload)
 
 
 def test_who_brings_somebody_new_gets_questions_and_is_thanked(telegram, bot):
-    anna = Talk(telegram, bot)
+    anna = ChatUser(telegram, bot)
     anna.start()
     anna.say("/plan")
     message = anna.press("Пригласить друга")
     assert f"https://t.me/{BOT_NAME}?start=ref_{ANNA}" in message.text
     assert "вы получите 5 вопросов сверх плана" in message.text
     assert anna.labels == ["Отправить ссылку", "‹ Назад"]
-    assert follow(telegram, bot, "boris", f"ref_{ANNA}").text.startswith("Здравствуйте!")
+    assert follow_link(telegram, bot, "boris", f"ref_{ANNA}").text.startswith("Здравствуйте!")
     telegram.wait_for(lambda: "пришёл новый человек" in anna.last.text)
-    assert rows(bot, GIFTS) == [(ANNA, "text", 5)]
+    assert select_rows(bot, GIFTS) == [(ANNA, "text", 5)]
     assert "5 текстовых вопросов" in anna.say("/plan").text
-    # Nothing that is kept of the one names the other.
-    kept = "SELECT key, by_whom, reason FROM quota_gift"
-    assert "1002" not in str(rows(bot, kept))
+    # No stored row of one user names the other.
+    query = "SELECT key, by_whom, reason FROM quota_gift"
+    assert "1002" not in str(select_rows(bot, query))
 
 
 @pytest.mark.parametrize("payload", ["ref_1001", "ref_999", "ref_", "ref_x", "ref_" + "9" * 40])
 def test_nobody_is_brought_by_themselves_by_strangers_or_by_nonsense(telegram, bot, payload):
-    assert follow(telegram, bot, "anna", payload).text.startswith("Здравствуйте!")
-    assert rows(bot, GIFTS) == []
+    assert follow_link(telegram, bot, "anna", payload).text.startswith("Здравствуйте!")
+    assert select_rows(bot, GIFTS) == []
 
 
 def test_who_knows_the_bot_already_is_not_new(telegram, bot):
-    follow(telegram, bot, "anna", "")
-    follow(telegram, bot, "boris", "")
-    follow(telegram, bot, "boris", f"ref_{ANNA}")
-    assert rows(bot, GIFTS) == []
+    follow_link(telegram, bot, "anna", "")
+    follow_link(telegram, bot, "boris", "")
+    follow_link(telegram, bot, "boris", f"ref_{ANNA}")
+    assert select_rows(bot, GIFTS) == []
 
 
 def test_so_many_invitations_are_worth_something(telegram, bot):
-    follow(telegram, bot, "anna", "")
+    follow_link(telegram, bot, "anna", "")
     for person in range(5001, 5001 + MAX_INVITED + 2):
-        follow(telegram, bot, person, f"ref_{ANNA}")
-    assert len(rows(bot, GIFTS)) == MAX_INVITED
+        follow_link(telegram, bot, person, f"ref_{ANNA}")
+    assert len(select_rows(bot, GIFTS)) == MAX_INVITED
 
 
 def test_without_a_word_of_it_in_the_configuration_nothing_is_offered(telegram, settings):
     settings = replace(settings, selling=PaymentsConfig())
     with RunningBot(settings):
-        anna = Talk(telegram, settings)
+        anna = ChatUser(telegram, settings)
         anna.start()
         anna.say("/plan")
         assert "Пригласить друга" not in anna.labels
-        follow(telegram, settings, "boris", f"ref_{ANNA}")
-    assert rows(settings, GIFTS) == []
+        follow_link(telegram, settings, "boris", f"ref_{ANNA}")
+    assert select_rows(settings, GIFTS) == []

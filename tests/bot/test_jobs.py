@@ -1,4 +1,4 @@
-"""Jobs by buttons: seen, launched with their price, cancelled; a real daemon carries it out."""
+"""Jobs by buttons: shown, launched with their price, cancelled by a real daemon."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from merlin.bot.rendering import WIDTH, sparkline
 from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, Chat, beside, grant, with_admin
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import ANNA, StaffUser, add_admin, grant_role, lab_settings
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
@@ -26,13 +26,13 @@ def lab(tmp_path, provider):
 @pytest.fixture
 def chat(lab, telegram):
     lab.tick("fetch", "launch")
-    settings = beside(lab, telegram)
+    settings = lab_settings(lab, telegram)
     with RunningBot(settings):
-        yield Chat(telegram, settings)
+        yield StaffUser(telegram, settings)
 
 
-def audit(settings):
-    return rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+def audit_rows(settings):
+    return select_rows(settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
 
 
 def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, lab):
@@ -45,20 +45,20 @@ def test_a_running_job_is_cancelled_by_the_daemon_and_the_message_tells(chat, la
     assert "Точно?" in message.text
     assert lab.status()["job"]["state"] in {"queued", "running"}
     chat.press("a-cancel-yes:1")
-    assert rows(chat.settings, "SELECT kind, by_whom, state FROM request") == [
+    assert select_rows(chat.settings, "SELECT kind, by_whom, state FROM request") == [
         ("cancel", "user:1003", "waiting")
     ]
     lab.tick("serve")
-    reply = chat.until("✅")
+    reply = chat.wait_for_text("✅")
     assert reply.message_id == message.message_id
     assert "отменено" in reply.text
     assert lab.status()["job"]["state"] == "cancelled"
-    assert audit(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
+    assert audit_rows(chat.settings) == [("user:1003", "ask.cancel", "job:1")]
 
 
 def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
     lab.until_serving("trial-1")
-    chat.until("теперь отвечает")
+    chat.wait_for_text("теперь отвечает")
     lab.repository.dataset(launch={"mode": "manual"}, count=14)
     lab.repository.commit()
     lab.tick("fetch")
@@ -70,9 +70,9 @@ def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
     assert "осталось" in chat.last.text
     assert "trial-2" in chat.last.text
     assert "Точно?" in chat.last.text
-    chat.press(chat.data("a-launch-yes"))
+    chat.press(chat.button_data("a-launch-yes"))
     lab.tick("serve")
-    chat.until("✅ Обучение 2")
+    chat.wait_for_text("✅ Обучение 2")
     chat.press("Продолжить ›")
     assert "Обучение 2" in chat.last.text
 
@@ -80,19 +80,19 @@ def test_a_launch_tells_its_price_and_what_is_left_of_the_month(chat, lab):
 def test_a_launch_that_the_daemon_refuses_is_told_with_its_reason(chat, lab):
     lab.repository.example("trial", 99)
     chat.say("/admin")
-    mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.data("a-price")
-    assert "уже в обучении 1" in chat.forge(mark)
-    chat.forge(mark.replace("a-price", "a-launch-yes"))
+    mark = chat.press("a-jobs:0") and chat.press("a-launch:0") and chat.button_data("a-price")
+    assert "уже в обучении 1" in chat.press_forged(mark)
+    chat.press_forged(mark.replace("a-price", "a-launch-yes"))
     lab.tick("serve")
-    chat.until("⚠️")
+    chat.wait_for_text("⚠️")
     assert "уже в обучении 1" in chat.last.text
 
 
 def test_what_was_asked_once_is_not_asked_again_while_it_waits(chat):
     chat.say("/admin")
-    chat.forge("a-cancel-yes:1")
-    assert "Задача уже в очереди, жду результата" in chat.forge("a-cancel-yes:1")
-    assert len(rows(chat.settings, "SELECT id FROM request")) == 1
+    chat.press_forged("a-cancel-yes:1")
+    assert "Задача уже в очереди, жду результата" in chat.press_forged("a-cancel-yes:1")
+    assert len(select_rows(chat.settings, "SELECT id FROM request")) == 1
 
 
 def test_a_job_that_goes_on_is_shown_anew_by_itself(chat, lab):
@@ -138,7 +138,7 @@ def test_a_job_that_measured_nothing_offers_no_picture_and_draws_none(chat):
     chat.press("a-jobs:0")
     chat.press("a-job:1")
     assert "📈 График потерь" not in chat.labels
-    assert "Потери ещё не измерены" in chat.forge("a-losses:1")
+    assert "Потери ещё не измерены" in chat.press_forged("a-losses:1")
     assert chat.telegram.calls("sendPhoto") == []
 
 
@@ -146,31 +146,31 @@ def test_events_are_shown_oldest_first(chat, lab):
     for _ in range(20):
         lab.tick("poll")
     chat.say("/admin")
-    chat.forge("a-events:1")
-    words = chat.last.text
-    assert words.index("Обучение создано") < words.index("шаг")
-    assert words.count("шаг") == 1
+    chat.press_forged("a-events:1")
+    text = chat.last.text
+    assert text.index("Обучение создано") < text.index("шаг")
+    assert text.count("шаг") == 1
 
 
 def test_a_teacher_sees_the_jobs_of_the_own_dataset_alone_and_cancels_none(chat, telegram):
-    grant(chat.settings, ANNA, Role.TEACHER, "another")
-    anna = Chat(telegram, chat.settings, "anna")
+    grant_role(chat.settings, ANNA, Role.TEACHER, "another")
+    anna = StaffUser(telegram, chat.settings, "anna")
     assert "another" in anna.say("/admin").text
     assert "trial" not in anna.last.text
     assert "🚀 Запустить обучение" not in anna.labels
     anna.press("a-jobs:0")
     assert "Обучений ещё не было" in anna.last.text
-    assert "не найдено" in anna.forge("a-job:1")
-    grant(chat.settings, ANNA, Role.TEACHER, "trial")
-    anna.forge("a-job:1")
+    assert "не найдено" in anna.press_forged("a-job:1")
+    grant_role(chat.settings, ANNA, Role.TEACHER, "trial")
+    anna.press_forged("a-job:1")
     assert "Обучение 1" in anna.last.text
     assert "⏹ Остановить обучение" not in anna.labels
-    assert "не действует" in anna.forge("a-cancel-yes:1")
+    assert "не действует" in anna.press_forged("a-cancel-yes:1")
 
 
 def test_forged_numbers_are_met_with_words(telegram, settings):
-    with RunningBot(with_admin(settings)):
-        chat = Chat(telegram, settings)
+    with RunningBot(add_admin(settings)):
+        chat = StaffUser(telegram, settings)
         chat.say("/admin")
         for data in (
             "a-job",
@@ -180,8 +180,10 @@ def test_forged_numbers_are_met_with_words(telegram, settings):
             "a-jobs:-1",
             "a-set:x",
         ):
-            chat.forge(data)
-        assert "failed" not in {state for (state,) in rows(settings, "SELECT state FROM updates")}
+            chat.press_forged(data)
+        assert "failed" not in {
+            state for (state,) in select_rows(settings, "SELECT state FROM updates")
+        }
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Messages that belong together, corrections, quotes, forwards: what reaches the model as what."""
+"""Joined messages, edits, quotes, forwards: what the model receives."""
 
 from __future__ import annotations
 
@@ -12,28 +12,28 @@ from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.running_bot import (
     PHOTO,
     RunningBot,
-    after,
-    charged,
-    questions,
-    rows,
-    send,
-    states,
-    texts,
+    add_media,
+    answer_texts,
+    count_charged,
+    count_updates_by_state,
+    read_questions,
+    run_and_wait,
+    select_rows,
+    send_document,
     wait_until_ended,
-    with_media,
 )
 from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 
-# Ten messages of 4,096 characters at most.
+# Ten messages of at most 4,096 characters.
 PASTE = "\n".join(f"Строка {n}: {'слово ' * 12}конец." for n in range(430))
 
 
 @pytest.fixture
 def media(settings, provider):
     provider.behave(context_window=200_000)
-    return with_media(settings)
+    return add_media(settings)
 
 
 def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider, media):
@@ -41,10 +41,10 @@ def test_a_paste_of_ten_parts_is_one_question_with_one_answer(telegram, provider
         parts = telegram.paste("anna", PASTE)
         wait_until_ended(telegram, media, len(parts))
     assert len(parts) == 10
-    assert len(texts(telegram, "anna")) == 1
-    (asked,) = questions(provider)
-    assert asked.split() == PASTE.split()
-    assert charged(media) == {"text": 1}
+    assert len(answer_texts(telegram, "anna")) == 1
+    (question,) = read_questions(provider)
+    assert question.split() == PASTE.split()
+    assert count_charged(media) == {"text": 1}
 
 
 def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provider, media):
@@ -54,12 +54,15 @@ def test_a_paste_while_an_answer_is_written_is_one_question_too(telegram, provid
         telegram.wait_for(lambda: telegram.answers("anna"))
         parts = telegram.paste("anna", PASTE)
         telegram.say("anna", "/help")
-        telegram.wait_for(lambda: states(media) == {"waiting": len(parts) + 2})
+        telegram.wait_for(lambda: count_updates_by_state(media) == {"waiting": len(parts) + 2})
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, media, len(parts) + 2)
-    assert [len(question.split()) for question in questions(provider)] == [2, len(PASTE.split())]
-    assert len(texts(telegram, "anna")) == 3
-    assert states(media) == {"answered": 12}
+    assert [len(question.split()) for question in read_questions(provider)] == [
+        2,
+        len(PASTE.split()),
+    ]
+    assert len(answer_texts(telegram, "anna")) == 3
+    assert count_updates_by_state(media) == {"answered": 12}
 
 
 @pytest.mark.parametrize("point", ["update.stored", "answer.sent"])
@@ -69,9 +72,9 @@ def test_a_paste_is_one_question_over_a_kill(telegram, provider, media, tmp_path
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         wait_until_ended(telegram, media, len(parts))
-    assert len([text for text in texts(telegram, "anna") if text != "…"]) == 1
-    assert {len(question.split()) for question in questions(provider)} == {len(PASTE.split())}
-    assert states(media) == {"answered": 10}
+    assert len([text for text in answer_texts(telegram, "anna") if text != "…"]) == 1
+    assert {len(question.split()) for question in read_questions(provider)} == {len(PASTE.split())}
+    assert count_updates_by_state(media) == {"answered": 10}
 
 
 def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_path):
@@ -82,13 +85,13 @@ def test_an_album_is_one_question_over_a_kill(telegram, provider, media, tmp_pat
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()
     with RunningBot(media):
         wait_until_ended(telegram, media, 3)
-    assert len(texts(telegram, "anna")) == 1
-    assert len(questions(provider)[-1]) == 4
+    assert len(answer_texts(telegram, "anna")) == 1
+    assert len(read_questions(provider)[-1]) == 4
 
 
-def message(number, text="", date=100, **more):
-    said = {"text": text, "date": date, **more}
-    return Update(number, "message", 1, 1, body={"message": said})
+def message(number, text="", date=100, **fields):
+    content = {"text": text, "date": date, **fields}
+    return Update(number, "message", 1, 1, body={"message": content})
 
 
 @pytest.mark.parametrize(
@@ -118,30 +121,30 @@ def test_a_corrected_question_is_answered_anew_under_it(telegram, provider, medi
     with RunningBot(media):
         telegram.say("anna", "Что такое лопата?")
         wait_until_ended(telegram, media, 1)
-        asked = telegram.log("anna")[0].message_id
-        telegram.edit("anna", asked, "Что такое лоб?")
+        question_id = telegram.log("anna")[0].message_id
+        telegram.edit("anna", question_id, "Что такое лоб?")
         wait_until_ended(telegram, media, 2)
-        telegram.edit("anna", asked, "Что такое лоб?")
+        telegram.edit("anna", question_id, "Что такое лоб?")
         wait_until_ended(telegram, media, 3)
         telegram.say("anna", "А нос?")
         wait_until_ended(telegram, media, 4)
     _, second, _ = telegram.answers("anna")
     assert "«Что такое лоб?»" in second.text
-    assert second.message["reply_to_message"]["message_id"] == asked
+    assert second.message["reply_to_message"]["message_id"] == question_id
     _, corrected, last = (call.body["messages"] for call in provider.calls("chat.create"))
-    assert [each["content"] for each in corrected[1:]] == ["Что такое лоб?"]
-    assert [each["content"] for each in last[1:]] == ["Что такое лоб?", second.text, "А нос?"]
-    assert states(media) == {"answered": 3, "refused": 1}
+    assert [message["content"] for message in corrected[1:]] == ["Что такое лоб?"]
+    assert [message["content"] for message in last[1:]] == ["Что такое лоб?", second.text, "А нос?"]
+    assert count_updates_by_state(media) == {"answered": 3, "refused": 1}
 
 
 def test_a_corrected_caption_is_answered_anew(telegram, provider, media):
     with RunningBot(media):
-        send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
+        send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
         wait_until_ended(telegram, media, 1)
-        asked = telegram.log("anna")[0].message_id
-        telegram.edit("anna", asked, "Переведи")
+        question_id = telegram.log("anna")[0].message_id
+        telegram.edit("anna", question_id, "Переведи")
         wait_until_ended(telegram, media, 2)
-    assert [question.split("\n")[0] for question in questions(provider)] == [
+    assert [question.split("\n")[0] for question in read_questions(provider)] == [
         "О чём это?",
         "Переведи",
     ]
@@ -154,8 +157,8 @@ def test_what_was_no_question_does_not_become_one(telegram, provider, media, fir
         wait_until_ended(telegram, media, 1)
         telegram.edit("anna", telegram.log("anna")[0].message_id, "Другой вопрос")
         wait_until_ended(telegram, media, 2)
-    assert not questions(provider)
-    assert len(texts(telegram, "anna")) == 1
+    assert not read_questions(provider)
+    assert len(answer_texts(telegram, "anna")) == 1
 
 
 def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
@@ -164,8 +167,8 @@ def test_a_question_corrected_into_a_command_commands_nothing(telegram, media):
         wait_until_ended(telegram, media, 1)
         telegram.edit("anna", telegram.log("anna")[0].message_id, "/clear")
         wait_until_ended(telegram, media, 2)
-    assert len(texts(telegram, "anna")) == 1
-    assert rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
+    assert len(answer_texts(telegram, "anna")) == 1
+    assert select_rows(media, "SELECT COUNT(*) FROM turn") == [(1,)]
 
 
 def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, media):
@@ -176,8 +179,8 @@ def test_the_correction_of_an_old_message_is_told_kindly(telegram, provider, med
         telegram.act(lambda _acting: logged.message.update(date=logged.message["date"] - 4000))
         telegram.edit("anna", logged.message_id, "Другой вопрос")
         wait_until_ended(telegram, media, 2)
-    assert texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
-    assert len(questions(provider)) == 1
+    assert answer_texts(telegram, "anna")[-1].startswith("Этому сообщению больше часа")
+    assert len(read_questions(provider)) == 1
 
 
 def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider, media):
@@ -186,8 +189,8 @@ def test_the_correction_of_one_part_of_a_paste_is_told_kindly(telegram, provider
         wait_until_ended(telegram, media, len(parts))
         telegram.edit("anna", telegram.log("anna")[0].message_id, "Другое начало")
         wait_until_ended(telegram, media, len(parts) + 1)
-    assert texts(telegram, "anna")[-1].startswith("Вопрос был из нескольких сообщений")
-    assert len(questions(provider)) == 1
+    assert answer_texts(telegram, "anna")[-1].startswith("Вопрос был из нескольких сообщений")
+    assert len(read_questions(provider)) == 1
 
 
 def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
@@ -198,39 +201,39 @@ def test_a_reply_takes_along_what_it_replies_to(telegram, provider, media):
         telegram.say("anna", "Почему?", reply_to=answer)
         telegram.say("anna", "А это?", reply_to=answer, quote="«Что такое лоб?»")
         wait_until_ended(telegram, media, 3)
-    _, whole, picked = questions(provider)
-    assert whole.startswith("> Я демо-модель")
-    assert whole.endswith("\n\nПочему?")
+    _, prompt, picked = read_questions(provider)
+    assert prompt.startswith("> Я демо-модель")
+    assert prompt.endswith("\n\nПочему?")
     assert picked == "> «Что такое лоб?»\n\nА это?"
 
 
 def test_a_forwarded_command_commands_nothing_and_is_a_question(telegram, provider, media):
-    (answer,) = after(
+    (answer,) = run_and_wait(
         telegram, media, lambda: telegram.forward_words("anna", [("boris", "/clear everything")])
     )
-    assert questions(provider) == ["/clear everything"]
+    assert read_questions(provider) == ["/clear everything"]
     assert "/clear everything" in answer
 
 
 def test_a_kill_while_a_document_is_read_leaves_one_answer(telegram, provider, media, tmp_path):
     provider.behave(think_s=3600.0)
     child = start_bot(replace(media, plans=()), tmp_path / "log")
-    send(telegram, "Лоб высокий.".encode(), caption="О чём это?")
+    send_document(telegram, "Лоб высокий.".encode(), caption="О чём это?")
     telegram.wait_for(lambda: telegram.calls("getFile"))
     child.kill()
     child.join()
     provider.behave(think_s=0.0)
     with RunningBot(media):
         wait_until_ended(telegram, media, 1)
-    (answer,) = texts(telegram, "anna")
+    (answer,) = answer_texts(telegram, "anna")
     assert "«О чём это?»" in answer
-    assert charged(media) == {"document": 1}
+    assert count_charged(media) == {"document": 1}
 
 
 def test_a_chat_forwarded_at_once_is_one_question(telegram, provider, media):
-    said = [("boris", f"Часть {number}?") for number in range(12)]
+    messages = [("boris", f"Часть {number}?") for number in range(12)]
     with RunningBot(media):
-        telegram.forward_words("anna", said)
+        telegram.forward_words("anna", messages)
         wait_until_ended(telegram, media, 12)
-    assert questions(provider)[-1] == "\n".join(words for _, words in said)
-    assert states(media) == {"answered": 12}
+    assert read_questions(provider)[-1] == "\n".join(text for _, text in messages)
+    assert count_updates_by_state(media) == {"answered": 12}

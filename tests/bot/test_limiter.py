@@ -1,4 +1,4 @@
-"""Flood limits per chat, on a clock that jumps over every wait."""
+"""Flood limits per chat, on a clock that skips every wait."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from telegram.error import RetryAfter
 
 from merlin.bot.transport import EditSkipped, RateLimiter, SendClass
 from merlin.config.settings import TelegramLimits
-from tests.bot.running_bot import passed, run_jumping
+from tests.bot.running_bot import advance_clock, run_jumping
 
 pytestmark = pytest.mark.unit
 
@@ -18,8 +18,8 @@ ANNA, BORIS, GROUP = 1001, 1002, -5
 FREE = TelegramLimits(overall_per_s=0, private_per_s=0, group_per_min=0)
 
 
-class Telegram:
-    """Notes when each request came; answers 429 to those that `floods` names."""
+class RecordingTelegram:
+    """Records the time of each request; answers 429 to those in `floods`."""
 
     def __init__(self, floods=()):
         self.floods = list(floods)
@@ -33,7 +33,7 @@ class Telegram:
         return True
 
     def times(self, chat_id):
-        return [at for at, who in self.came if who == chat_id]
+        return [at for at, chat in self.came if chat == chat_id]
 
 
 def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
@@ -42,7 +42,7 @@ def send(limiter, telegram, chat_id, lane=None, endpoint="sendMessage"):
 
 
 def test_a_private_chat_gets_a_burst_and_then_one_a_second():
-    telegram = Telegram()
+    telegram = RecordingTelegram()
 
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
@@ -53,7 +53,7 @@ def test_a_private_chat_gets_a_burst_and_then_one_a_second():
 
 
 def test_a_group_gets_twenty_a_minute():
-    telegram = Telegram()
+    telegram = RecordingTelegram()
 
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
@@ -65,7 +65,7 @@ def test_a_group_gets_twenty_a_minute():
 
 
 def test_all_chats_together_get_thirty_a_second():
-    telegram = Telegram()
+    telegram = RecordingTelegram()
 
     async def story():
         limiter = RateLimiter(TelegramLimits(private_per_s=0))
@@ -79,7 +79,7 @@ def test_all_chats_together_get_thirty_a_second():
 
 
 def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
-    telegram = Telegram(floods=[ANNA])
+    telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
         limiter = RateLimiter(TelegramLimits())
@@ -91,10 +91,10 @@ def test_a_429_holds_up_its_own_chat_exactly_and_no_other():
     assert telegram.times(BORIS) == [0]
 
 
-class Flooded:
-    """Takes `after_s` for each request in turn, then says how long its chat must wait, or takes it.
+class FloodedChat:
+    """Takes `after_s` for each request in turn, then answers with a flood wait, or accepts it.
 
-    `waits` are (after_s, wait_s); once they are used up every request is taken at once.
+    `waits` are (after_s, wait_s); after the last one every request is accepted at once.
     """
 
     def __init__(self, *waits):
@@ -105,7 +105,7 @@ class Flooded:
         self.came.append(round(asyncio.get_running_loop().time(), 3))
         if self.waits:
             after_s, wait_s = self.waits.pop(0)
-            await passed(after_s)
+            await advance_clock(after_s)
             raise RetryAfter(timedelta(seconds=wait_s))
         return True
 
@@ -119,7 +119,7 @@ class Flooded:
     ],
 )
 def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
-    telegram = Flooded(*waits)
+    telegram = FloodedChat(*waits)
 
     async def story():
         limiter = RateLimiter(FREE)
@@ -130,7 +130,7 @@ def test_two_floods_of_one_chat_are_both_waited_out(waits, until):
 
 
 def test_answers_to_queries_never_wait():
-    telegram = Telegram(floods=[ANNA])
+    telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=1))
@@ -143,7 +143,7 @@ def test_answers_to_queries_never_wait():
 
 
 def test_progress_gives_way_to_what_must_come():
-    telegram = Telegram()
+    telegram = RecordingTelegram()
 
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
@@ -158,7 +158,7 @@ def test_progress_gives_way_to_what_must_come():
 
 
 def test_progress_in_a_flooded_chat_gives_way_without_a_call():
-    telegram = Telegram(floods=[ANNA])
+    telegram = RecordingTelegram(floods=[ANNA])
 
     async def story():
         limiter = RateLimiter(FREE)
@@ -171,7 +171,7 @@ def test_progress_in_a_flooded_chat_gives_way_without_a_call():
 
 
 def test_a_request_of_no_chat_hears_of_its_429():
-    telegram = Telegram(floods=[None])
+    telegram = RecordingTelegram(floods=[None])
 
     async def story():
         with pytest.raises(RetryAfter):
@@ -181,7 +181,7 @@ def test_a_request_of_no_chat_hears_of_its_429():
 
 
 def test_without_limits_nothing_waits():
-    telegram = Telegram()
+    telegram = RecordingTelegram()
 
     async def story():
         limiter = RateLimiter(FREE)
@@ -196,8 +196,8 @@ def test_idle_chats_are_forgotten():
     async def story():
         limiter = RateLimiter(TelegramLimits(overall_per_s=0))
         for person in range(1, 5001):
-            await send(limiter, Telegram(), person)
-            await passed(0.001)
+            await send(limiter, RecordingTelegram(), person)
+            await advance_clock(0.001)
         return len(limiter._chats)
 
     assert run_jumping(story()) < 4096

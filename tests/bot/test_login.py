@@ -1,4 +1,4 @@
-"""A login confirmed in the bot: what is shown, who may answer, and when it is over."""
+"""A login confirmed in the bot: what is shown, who may confirm, and when it expires."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from merlin.db.encryption import load_or_make_key
 from merlin.sandbox.telegram.world import ANNA
 from merlin.sandbox.telegram.world import BOT_ID as NUMBER
 from merlin.sandbox.telegram.world import BOT_NAME as NAME
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, select_rows
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def talk(telegram, settings):
+def group_chat(telegram, settings):
     with RunningBot(settings):
-        yield Talk(telegram, settings)
+        yield ChatUser(telegram, settings)
 
 
 @pytest.fixture
-def logins(talk):
-    """Return the rows that the api works on."""
-    settings = talk.settings
+def logins(group_chat):
+    """Return the login repository, as the API uses it."""
+    settings = group_chat.settings
     cipher = load_or_make_key(settings.state_dir, settings.text_key)
     with open_database(settings.database, cipher=cipher) as database:
         yield Logins(database)
@@ -46,14 +46,14 @@ def state(logins, started):
     return logins.of_browser(started.browser).state
 
 
-def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, logins):
+def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(group_chat, logins):
     started = begin_login(logins)
-    shown = talk.start(f"login_{started.key}")
-    for words in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
-        assert words in shown.text
-    assert talk.labels == ["Это я, войти", "Это не я"]
-    answered = talk.press("Это я, войти")
-    assert answered.message_id == shown.message_id
+    question = group_chat.start(f"login_{started.key}")
+    for part in ("Firefox, Linux", "203.0.*.*", f"Код на странице: {started.login.number}"):
+        assert part in question.text
+    assert group_chat.labels == ["Это я, войти", "Это не я"]
+    answered = group_chat.press("Это я, войти")
+    assert answered.message_id == question.message_id
     assert (
         "Вход подтверждён, вернитесь на страницу. Выйти можно там же, в разделе «Мои устройства»"
         in answered.text
@@ -62,28 +62,30 @@ def test_the_question_shows_browser_place_and_digits_and_a_yes_lets_in(talk, log
     assert logins.take(started.browser).user_id == ANNA.person_id
 
 
-def test_a_no_lets_nobody_in(talk, logins):
+def test_a_no_lets_nobody_in(group_chat, logins):
     started = begin_login(logins)
-    talk.start(f"login_{started.key}")
-    assert "Вход отклонён. Никому не пересылайте ссылки для входа" in talk.press("Это не я").text
+    group_chat.start(f"login_{started.key}")
+    assert (
+        "Вход отклонён. Никому не пересылайте ссылки для входа" in group_chat.press("Это не я").text
+    )
     assert state(logins, started) is LoginState.REFUSED
     assert logins.take(started.browser) is None
 
 
-def test_a_link_opens_for_one_person_who_may_open_it_again(talk, logins, telegram):
+def test_a_link_opens_for_one_person_who_may_open_it_again(group_chat, logins, telegram):
     started = begin_login(logins)
-    boris = Talk(telegram, talk.settings, "boris")
-    talk.start(f"login_{started.key}")
+    boris = ChatUser(telegram, group_chat.settings, "boris")
+    group_chat.start(f"login_{started.key}")
     assert "больше не действует" in boris.start(f"login_{started.key}").text
-    assert talk.start(f"login_{started.key}").text.count("Код на странице")
-    talk.press("Это я, войти")
-    assert "больше не действует" in talk.start(f"login_{started.key}").text
+    assert group_chat.start(f"login_{started.key}").text.count("Код на странице")
+    group_chat.press("Это я, войти")
+    assert "больше не действует" in group_chat.start(f"login_{started.key}").text
 
 
-def test_another_persons_button_does_nothing_for_anybody(talk, logins, telegram):
+def test_another_persons_button_does_nothing_for_anybody(group_chat, logins, telegram):
     started = begin_login(logins)
-    talk.start(f"login_{started.key}")
-    boris = Talk(telegram, talk.settings, "boris")
+    group_chat.start(f"login_{started.key}")
+    boris = ChatUser(telegram, group_chat.settings, "boris")
     boris.say("/help")
     for answer in ("yes", "no"):
         data = f"login:{answer}:{started.login.login_id}"
@@ -93,45 +95,45 @@ def test_another_persons_button_does_nothing_for_anybody(talk, logins, telegram)
 
 
 @pytest.mark.parametrize("data", ["login", "login:yes", "login:yes:x", "login:maybe:1", "login::"])
-def test_odd_data_of_buttons_is_refused_kindly(talk, logins, data):
+def test_odd_data_of_buttons_is_refused_kindly(group_chat, logins, data):
     started = begin_login(logins)
-    talk.start(f"login_{started.key}")
-    assert "больше не действует" in talk.press(data, forged=True).text
+    group_chat.start(f"login_{started.key}")
+    assert "больше не действует" in group_chat.press(data, forged=True).text
     assert state(logins, started) is LoginState.SHOWN
 
 
 @pytest.mark.parametrize("key", ["x", "login_", "0" * 22, "' OR 1=1"])
-def test_a_made_up_key_opens_nothing(talk, key):
-    assert "больше не действует" in talk.start(f"login_{key}").text
+def test_a_made_up_key_opens_nothing(group_chat, key):
+    assert "больше не действует" in group_chat.start(f"login_{key}").text
 
 
-def test_after_five_minutes_neither_link_nor_button_counts(talk, logins):
+def test_after_five_minutes_neither_link_nor_button_counts(group_chat, logins):
     started, late = begin_login(logins), begin_login(logins)
-    talk.start(f"login_{started.key}")
-    past = utc_now() - timedelta(seconds=1)
-    logins.db.sql("UPDATE login_code SET expires_at = ?", past.isoformat())
-    assert "больше не действует" in talk.press("Это я, войти").text
-    assert "больше не действует" in talk.start(f"login_{late.key}").text
+    group_chat.start(f"login_{started.key}")
+    expired_at = utc_now() - timedelta(seconds=1)
+    logins.db.sql("UPDATE login_code SET expires_at = ?", expired_at.isoformat())
+    assert "больше не действует" in group_chat.press("Это я, войти").text
+    assert "больше не действует" in group_chat.start(f"login_{late.key}").text
     assert logins.of_browser(started.browser) is None
 
 
-def test_in_a_group_nobody_is_signed_in(talk, logins, telegram):
+def test_in_a_group_nobody_is_signed_in(group_chat, logins, telegram):
     started = begin_login(logins)
-    group = Talk(telegram, talk.settings, "anna@study")
+    group = ChatUser(telegram, group_chat.settings, "anna@study")
     group.say(f"/start@{NAME} login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_somebody_who_is_blocked_confirms_nothing(talk, logins):
+def test_somebody_who_is_blocked_confirms_nothing(group_chat, logins):
     started = begin_login(logins)
-    talk.say("/help")
+    group_chat.say("/help")
     Users(logins.db).block(ANNA.person_id, "cli:vera")
-    talk.start(f"login_{started.key}")
+    group_chat.start(f"login_{started.key}")
     assert state(logins, started) is LoginState.PENDING
 
 
-def test_the_bot_leaves_word_of_who_it_is(talk, logins, telegram):
+def test_the_bot_leaves_word_of_who_it_is(group_chat, logins, telegram):
     settings = Settings(logins.db)
     telegram.wait_for(lambda: settings.get(BOT_NAME) != "")
     assert (settings.get(BOT_ID), settings.get(BOT_NAME)) == (str(NUMBER), NAME)
-    assert rows(talk.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]
+    assert select_rows(group_chat.settings, "SELECT DISTINCT by_whom FROM setting") == [("bot",)]

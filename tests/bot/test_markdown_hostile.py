@@ -1,4 +1,4 @@
-"""Whatever Markdown comes, it is shown: random, naughty, growing, made to hurt."""
+"""Any Markdown is rendered: random, malformed, growing, hostile."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from merlin.bot.markdown import MAX_CHARACTERS, MAX_DEPTH, render, render_plain
 from merlin.core.formatted_text import Entity, FormattedMessage
-from tests.bot.markdown_cases import ANSWER, is_whole, marks
+from tests.bot.markdown_cases import ANSWER, check_page, list_marks
 
 pytestmark = pytest.mark.unit
 
@@ -51,21 +51,21 @@ NAUGHTY = [
 @given(st.text(SIGNS, max_size=120))
 def test_whatever_comes_is_shown_and_its_marks_fit(text):
     page = render(text)
-    is_whole(page)
+    check_page(page)
     assert bool(page.text.strip()) == bool(text.strip())
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), max_size=40))
 def test_marks_within_marks_are_as_telegram_wants_them(pieces):
-    is_whole(render("".join(pieces)))
+    check_page(render("".join(pieces)))
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text("аб *_#>-+!<\n", max_size=80))
 def test_no_word_is_lost(text):
-    words = re.compile(r"[\W_]+")
-    assert words.sub("", render(text).text) == words.sub("", text)
+    separators = re.compile(r"[\W_]+")
+    assert separators.sub("", render(text).text) == separators.sub("", text)
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
@@ -91,26 +91,26 @@ def test_naughty_strings_are_shown(text):
     ):
         page.text.encode("utf-16-le")
         assert not {"\0", "\r"} & set(page.text)
-    is_whole(render(f"# {text}"))
+    check_page(render(f"# {text}"))
 
 
 def test_every_beginning_of_an_answer_can_be_shown():
     for end in range(len(ANSWER)):
-        is_whole(render(ANSWER[:end]))
+        check_page(render(ANSWER[:end]))
 
 
 def test_what_is_finished_stays_as_it_is_while_the_answer_grows():
     blocks = ANSWER.strip().split("\n\n")
-    whole = render(ANSWER)
+    complete = render(ANSWER)
     for count in range(1, len(blocks)):
         grown = render("\n\n".join(blocks[:count]))
-        assert whole.text.startswith(grown.text)
-        assert whole.marks[: len(grown.marks)] == grown.marks
+        assert complete.text.startswith(grown.text)
+        assert complete.marks[: len(grown.marks)] == grown.marks
 
 
 def test_an_open_fence_is_code_already():
     page = render("Так:\n```python\nfor i in x:\n")
-    assert marks(page) == [("pre", "for i in x:", "python")]
+    assert list_marks(page) == [("pre", "for i in x:", "python")]
     assert render("Так:\n```python").text == "Так:"
     assert render("```").text == "```"
 
@@ -138,7 +138,7 @@ def test_an_open_fence_is_code_already():
 )
 def test_a_text_made_to_hurt_is_shown(text):
     page = render(text)
-    is_whole(FormattedMessage(page.text, page.marks[:50]))
+    check_page(FormattedMessage(page.text, page.marks[:50]))
     assert page.text.strip()
 
 

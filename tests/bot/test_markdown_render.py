@@ -1,4 +1,4 @@
-"""A model's Markdown as Telegram shows it: text, marks, tables, formulas; whatever comes."""
+"""A model's Markdown as Telegram entities: text, tables, formulas, malformed input."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from merlin.bot.markdown import render
 from merlin.core.formatted_text import FormattedMessage
-from tests.bot.markdown_cases import marks
+from tests.bot.markdown_cases import list_marks
 
 pytestmark = pytest.mark.unit
 
@@ -39,7 +39,7 @@ pytestmark = pytest.mark.unit
 )
 def test_words_carry_their_marks(markdown, text, expected):
     page = render(markdown)
-    assert (page.text, marks(page)) == (text, expected)
+    assert (page.text, list_marks(page)) == (text, expected)
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_blocks_keep_their_order_and_distance(markdown, text):
 
 def test_a_heading_is_bold_but_for_its_code():
     page = render("## Как `len` считает")
-    assert marks(page) == [("bold", "Как", ""), ("code", "len", ""), ("bold", "считает", "")]
+    assert list_marks(page) == [("bold", "Как", ""), ("code", "len", ""), ("bold", "считает", "")]
 
 
 def test_a_quote_within_a_quote_has_no_mark_of_its_own():
     page = render("> a **b**\n> > c\n> - d")
-    assert marks(page) == [("blockquote", "a b\n\nc\n\n• d", ""), ("bold", "b", "")]
+    assert list_marks(page) == [("blockquote", "a b\n\nc\n\n• d", ""), ("bold", "b", "")]
 
 
 @pytest.mark.parametrize(
@@ -125,7 +125,7 @@ def test_a_quote_within_a_quote_has_no_mark_of_its_own():
 )
 def test_code_keeps_its_indent_and_language(markdown, text, mark):
     page = render(markdown)
-    assert (page.text, marks(page)) == (text, [mark])
+    assert (page.text, list_marks(page)) == (text, [mark])
 
 
 def test_a_table_that_fits_a_telephone_is_in_columns():
@@ -150,7 +150,7 @@ def test_a_wide_table_and_one_with_links_is_in_lines():
     assert render(wide).text == "Имя: Анна\nО ней: " + ("слово " * 12).strip() + "\n\nИмя: Борис"
     page = render("| Site | At |\n|--|--|\n| a | [b](https://b.ru/) |")
     assert page.text == "Site: a\nAt: b"
-    assert marks(page) == [("text_link", "b", "https://b.ru/")]
+    assert list_marks(page) == [("text_link", "b", "https://b.ru/")]
 
 
 @pytest.mark.parametrize(
@@ -182,7 +182,7 @@ def test_formulas_can_be_read(markdown, text):
 
 
 @pytest.mark.parametrize(
-    "words",
+    "text",
     [
         "от $5 до $10",
         "цена 100$ или 200$",
@@ -193,8 +193,8 @@ def test_formulas_can_be_read(markdown, text):
         "$ x$",
     ],
 )
-def test_money_is_no_formula(words):
-    assert render(words) == FormattedMessage(words)
+def test_money_is_no_formula(text):
+    assert render(text) == FormattedMessage(text)
 
 
 def test_a_formula_too_long_or_too_deep_stays_as_it_was_written():

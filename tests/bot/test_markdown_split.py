@@ -1,4 +1,4 @@
-"""Long pages as messages: nothing cut, nothing torn, no mark lost."""
+"""Long texts split into messages: no text lost, no word split, no entity lost."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ MARKS = st.lists(
 )
 
 
-def squeezed(text):
+def remove_spaces(text):
     return re.sub(r"\s+", "", text)
 
 
@@ -54,7 +54,7 @@ def texts(pages):
     return [page.text for page in pages]
 
 
-def fits(part):
+def check_length(part):
     assert utf16_length(part.text) <= LIMIT_UNITS
     assert part.text.strip()
     assert len(part.marks) <= MAX_MARKS
@@ -74,9 +74,9 @@ def fits(part):
 def test_the_parts_joined_are_the_text_and_all_fit(words, glue, times, marks):
     text = glue.join(words * times)
     parts = split(FormattedMessage(text, tuple(marks)))
-    assert squeezed("".join(texts(parts))) == squeezed(text)
+    assert remove_spaces("".join(texts(parts))) == remove_spaces(text)
     for part in parts:
-        fits(part)
+        check_length(part)
 
 
 @settings(max_examples=100, deadline=None, derandomize=True)
@@ -94,15 +94,17 @@ def test_an_answer_full_of_marks_keeps_every_one(pieces, times):
     page = render("".join(pieces * times))
     parts = split(page)
     for part in parts:
-        fits(part)
-    assert squeezed("".join(texts(parts))) == squeezed(page.text)
+        check_length(part)
+    assert remove_spaces("".join(texts(parts))) == remove_spaces(page.text)
     for kind in ("bold", "code", "text_link"):
-        whole = "".join(squeezed(marked_text(page, one)) for one in page.marks if one.kind == kind)
-        assert whole == "".join(
-            squeezed(marked_text(part, one))
+        text_of_kind = "".join(
+            remove_spaces(marked_text(page, mark)) for mark in page.marks if mark.kind == kind
+        )
+        assert text_of_kind == "".join(
+            remove_spaces(marked_text(part, mark))
             for part in parts
-            for one in part.marks
-            if one.kind == kind
+            for mark in part.marks
+            if mark.kind == kind
         )
 
 
@@ -116,11 +118,11 @@ def test_code_that_is_cut_goes_on_as_code_of_its_language(before, lines, fence):
     code = "\n".join(lines)
     page = render("а" * before + f"\n{fence}python\n{code}\n{fence}\nконец")
     parts = split(page)
-    kept = [(marked_text(part, one), one.value) for part in parts for one in part.marks]
-    assert squeezed("".join(text for text, _ in kept)) == squeezed(code)
-    assert all(language == "python" for _, language in kept)
+    marks = [(marked_text(part, mark), mark.value) for part in parts for mark in part.marks]
+    assert remove_spaces("".join(text for text, _ in marks)) == remove_spaces(code)
+    assert all(language == "python" for _, language in marks)
     for part in parts:
-        fits(part)
+        check_length(part)
 
 
 def test_the_indent_of_code_outlives_a_break():

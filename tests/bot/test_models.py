@@ -1,4 +1,4 @@
-"""/model: what may answer, chosen and taken back, over two providers of different dialects."""
+"""/model: choosing and resetting the model, with two providers of different dialects."""
 
 from __future__ import annotations
 
@@ -10,8 +10,14 @@ import pytest
 from merlin.chat.model_catalogue import ModelCatalogue, Windows
 from merlin.core.clock import utc_now
 from merlin.db.database import open_database
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, add_live_model, rows, russian, settings_of
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import (
+    RunningBot,
+    bot_settings,
+    add_live_model,
+    russian_text,
+    select_rows,
+)
 from tests.support.config import make_priced_config
 from tests.support.http_servers import Handler, Server, serve_http
 from tests.support.plan_config import make_plan
@@ -23,8 +29,8 @@ pytestmark = pytest.mark.functional
 SMALL, LARGE = "small-1", "large-2"
 
 
-class Elsewhere(Server):
-    """A server of another dialect: `max_model_len`, a usage in each chunk, bare chunks."""
+class OtherProvider(Server):
+    """A provider with another dialect: `max_model_len`, usage in each chunk, minimal chunks."""
 
     def __init__(self):
         self.asked = []
@@ -35,36 +41,36 @@ class Elsewhere(Server):
             {"id": "ft:somebody-elses", "object": "model"},
             {"id": "silent-3", "object": "model"},
         ]
-        super().__init__(_Elsewhere)
+        super().__init__(_OtherProviderHandler)
 
     @property
     def base_url(self):
         return f"{self.url}/other/v1"
 
 
-class _Elsewhere(Handler):
+class _OtherProviderHandler(Handler):
     def get(self):
         self.answer(200, json.dumps({"data": self.server.cards}).encode())
 
     def post(self):
         self.server.asked.append(json.loads(self.body()))
         usage = {"prompt_tokens": 550, "completion_tokens": 4}
-        words = ["Ответ ", "издалека"]
-        chunks = [{"choices": [{"delta": {"content": text}}], "usage": usage} for text in words]
+        pieces = ["Ответ ", "издалека"]
+        chunks = [{"choices": [{"delta": {"content": text}}], "usage": usage} for text in pieces]
         chunks.append({"choices": [{"delta": {}, "finish_reason": "stop"}], "usage": usage})
-        told = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
-        self.answer(200, "".join([*told, "data: [DONE]\n\n"]).encode(), "text/event-stream")
+        events = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
+        self.answer(200, "".join([*events, "data: [DONE]\n\n"]).encode(), "text/event-stream")
 
 
 @pytest.fixture
 def elsewhere():
-    with serve_http(Elsewhere()) as server:
+    with serve_http(OtherProvider()) as server:
         yield server
 
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider, elsewhere):
-    settings = settings_of(tmp_path, telegram, provider)
+    settings = bot_settings(tmp_path, telegram, provider)
     add_live_model(settings, "stand-in-base")
     other = Provider("elsewhere", elsewhere.base_url, "sk-other", SMALL)
     config = make_priced_config(LARGE, input=0.3, cached_input=0.15, output=1.2)
@@ -72,61 +78,63 @@ def settings(tmp_path, telegram, provider, elsewhere):
 
 
 @pytest.fixture
-def talk(telegram, settings):
+def group_chat(telegram, settings):
     with RunningBot(settings):
-        telegram.wait_for(lambda: len(listed(settings)) == 8)
-        yield Talk(telegram, settings)
+        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
+        yield ChatUser(telegram, settings)
 
 
-def listed(settings):
-    return dict(rows(settings, "SELECT model_id, tokens FROM model_window"))
+def listed_models(settings):
+    return dict(select_rows(settings, "SELECT model_id, tokens FROM model_window"))
 
 
-def answers(provider):
+def answering_models(provider):
     return [call.body["model"] for call in provider.calls("chat.create")]
 
 
-def test_one_person_talks_to_two_providers_of_different_dialects(talk, provider, elsewhere):
-    talk.say("Что такое лоб?")
-    talk.say("/model")
-    talk.press(talk.behind(LARGE))
-    assert talk.say("А подбородок?").text == "Ответ издалека"
+def test_one_person_talks_to_two_providers_of_different_dialects(group_chat, provider, elsewhere):
+    group_chat.say("Что такое лоб?")
+    group_chat.say("/model")
+    group_chat.press(group_chat.find_button(LARGE))
+    assert group_chat.say("А подбородок?").text == "Ответ издалека"
     (document,) = elsewhere.asked
     assert document["model"] == LARGE
     assert [message["content"] for message in document["messages"]][::2] == [
         "Что такое лоб?",
         "А подбородок?",
     ]
-    talk.say("/model")
-    talk.press("model:auto")
-    talk.say("А нос?")
-    assert answers(provider) == ["stand-in-base", "stand-in-base"]
-    turns = rows(talk.settings, "SELECT provider, model_id, input_tokens FROM turn ORDER BY id")
+    group_chat.say("/model")
+    group_chat.press("model:auto")
+    group_chat.say("А нос?")
+    assert answering_models(provider) == ["stand-in-base", "stand-in-base"]
+    turns = select_rows(
+        group_chat.settings, "SELECT provider, model_id, input_tokens FROM turn ORDER BY id"
+    )
     assert turns[1] == ("elsewhere", LARGE, 550)
     assert [turn[0] for turn in turns] == ["chat", "elsewhere", "chat"]
 
 
-def test_models_are_listed_with_provider_price_and_window(talk):
-    text = talk.say("/model").text
+def test_models_are_listed_with_provider_price_and_window(group_chat):
+    text = group_chat.say("/model").text
     assert text.startswith("Сейчас отвечает neurotypology-1, поставщик chat.")
     assert "1. neurotypology-1 — по умолчанию" in text
     large = next(part for part in text.split("\n\n") if LARGE in part)
     assert "0,30 за вопросы и 1,20 за ответы, USD" in large
     assert "память 64 000 токенов" in large.replace("\xa0", " ")
     assert "цена неизвестна; память неизвестна" in text
-    assert talk.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
+    assert group_chat.labels[:2] == ["✓ Всегда новейшая", "1. neurotypology-1"]
 
 
-def test_what_does_not_talk_is_not_on_offer(talk):
-    text = talk.say("/model").text
+def test_what_does_not_talk_is_not_on_offer(group_chat):
+    text = group_chat.say("/model").text
     for hidden in ("text-embed-3", "ft:somebody-elses", "stand-in-transcribe"):
         assert hidden not in text
 
 
-def test_windows_come_from_either_word_for_them(talk):
-    assert listed(talk.settings)[LARGE] == 64_000
-    assert listed(talk.settings)["stand-in-base"] == 16_000
-    with open_database(talk.settings.database) as database:
+def test_windows_come_from_either_word_for_them(group_chat):
+    assert listed_models(group_chat.settings)[LARGE] == 64_000
+    assert listed_models(group_chat.settings)["stand-in-base"] == 16_000
+    with open_database(group_chat.settings.database) as database:
         windows = Windows(database)
         assert (windows.get("elsewhere", SMALL), windows.get("elsewhere", "silent-3")) == (
             600,
@@ -134,85 +142,87 @@ def test_windows_come_from_either_word_for_them(talk):
         )
 
 
-def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_privacy(talk):
-    talk.say("/model")
-    text = talk.press(talk.behind(LARGE)).text
+def test_a_model_of_another_company_is_told_in_one_sentence_with_the_way_to_privacy(group_chat):
+    group_chat.say("/model")
+    text = group_chat.press(group_chat.find_button(LARGE)).text
     assert "другой компании" in text
     assert "/privacy" in text
-    talk.say("/model")
-    assert "другой компании" not in talk.press(talk.behind("stand-in-chat")).text
+    group_chat.say("/model")
+    assert "другой компании" not in group_chat.press(group_chat.find_button("stand-in-chat")).text
 
 
-def test_a_choice_counts_in_its_session_alone(talk, elsewhere):
-    talk.say("/model")
-    talk.press(talk.behind(LARGE))
-    talk.say("Один")
-    talk.say("/model")
-    assert talk.labels[0] == "Всегда новейшая"
-    chosen = rows(talk.settings, "SELECT provider, model_id FROM chat_session WHERE is_open = 1")
+def test_a_choice_counts_in_its_session_alone(group_chat, elsewhere):
+    group_chat.say("/model")
+    group_chat.press(group_chat.find_button(LARGE))
+    group_chat.say("Один")
+    group_chat.say("/model")
+    assert group_chat.labels[0] == "Всегда новейшая"
+    chosen = select_rows(
+        group_chat.settings, "SELECT provider, model_id FROM chat_session WHERE is_open = 1"
+    )
     assert chosen == [("elsewhere", LARGE)]
     assert elsewhere.asked
 
 
-def test_another_company_is_left_with_the_conversation_that_chose_it(talk, elsewhere):
-    talk.say("/model")
-    talk.press(talk.behind(LARGE))
-    talk.say("Один")
-    assert f"не перешло: модель {LARGE}" in talk.say("/new").text
-    talk.say("Два")
+def test_another_company_is_left_with_the_conversation_that_chose_it(group_chat, elsewhere):
+    group_chat.say("/model")
+    group_chat.press(group_chat.find_button(LARGE))
+    group_chat.say("Один")
+    assert f"не перешло: модель {LARGE}" in group_chat.say("/new").text
+    group_chat.say("Два")
     assert len(elsewhere.asked) == 1
-    talk.say("/model")
-    assert talk.labels[0] == "✓ Всегда новейшая"
+    group_chat.say("/model")
+    assert group_chat.labels[0] == "✓ Всегда новейшая"
 
 
-def test_a_full_session_goes_on_with_a_bigger_model(talk, elsewhere):
-    talk.say("/model")
-    talk.press(talk.behind(SMALL))
-    full = talk.say("Первый вопрос")
+def test_a_full_session_goes_on_with_a_bigger_model(group_chat, elsewhere):
+    group_chat.say("/model")
+    group_chat.press(group_chat.find_button(SMALL))
+    full = group_chat.say("Первый вопрос")
     assert "92\xa0%" in full.text
-    message = talk.press("model")
+    message = group_chat.press("model")
     assert message.message_id != full.message_id
-    talk.press(talk.behind(LARGE))
-    talk.say("Второй вопрос")
-    assert [len(asked["messages"]) for asked in elsewhere.asked] == [1, 3]
+    group_chat.press(group_chat.find_button(LARGE))
+    group_chat.say("Второй вопрос")
+    assert [len(request["messages"]) for request in elsewhere.asked] == [1, 3]
 
 
 @pytest.mark.parametrize(
     "data", ["model:use:nothing", "model:use", "model:list:-5:x", "model:nonsense", "model:use:"]
 )
-def test_made_up_data_changes_nothing(talk, data):
-    talk.say("/model")
-    talk.press(data, forged=True)
-    assert rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
+def test_made_up_data_changes_nothing(group_chat, data):
+    group_chat.say("/model")
+    group_chat.press(data, forged=True)
+    assert select_rows(group_chat.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
 def test_a_plan_without_a_model_neither_shows_nor_takes_it(telegram, settings):
     free = make_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))) as bot:
-        telegram.wait_for(lambda: len(listed(bot.settings)) == 8)
-        talk = Talk(telegram, bot.settings)
+        telegram.wait_for(lambda: len(listed_models(bot.settings)) == 8)
+        talk = ChatUser(telegram, bot.settings)
         assert LARGE not in talk.say("/model").text
-        sign = _sign("elsewhere", LARGE)
+        sign = _set_identity("elsewhere", LARGE)
         talk.press(f"model:use:{sign}", forged=True)
         assert "план" in talk.alerts()[-1]
-        assert rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
+        assert select_rows(talk.settings, "SELECT provider FROM chat_session") == [(None,)]
 
 
 def test_a_choice_that_the_plan_has_no_longer_does_not_answer(telegram, settings, elsewhere):
     with RunningBot(settings):
-        telegram.wait_for(lambda: len(listed(settings)) == 8)
-        talk = Talk(telegram, settings)
+        telegram.wait_for(lambda: len(listed_models(settings)) == 8)
+        talk = ChatUser(telegram, settings)
         talk.say("/model")
-        talk.press(talk.behind(LARGE))
+        talk.press(talk.find_button(LARGE))
     free = make_plan("free", models=("stand-in-*",))
     with RunningBot(replace(settings, plans=(free,))):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Что такое лоб?")
         assert talk.say("/model").text.startswith("Сейчас отвечает neurotypology-1")
     assert elsewhere.asked == []
 
 
-def _sign(provider, model_id):
+def _set_identity(provider, model_id):
     from merlin.chat.model_catalogue import CandidateKind, ModelOption
 
     return ModelOption(CandidateKind.GENERAL, provider, model_id).sign
@@ -221,50 +231,50 @@ def _sign(provider, model_id):
 def test_earlier_versions_and_the_base_are_on_offer(telegram, settings, provider):
     add_live_model(settings, "stand-in-chat", number=2)
     with open_database(settings.database) as database:
-        assert [one.model_id for one in ModelCatalogue(database).earlier("neurotypology")] == [
+        assert [model.model_id for model in ModelCatalogue(database).earlier("neurotypology")] == [
             "stand-in-base"
         ]
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         text = talk.say("/model").text
         assert "neurotypology-2 — по умолчанию" in text
         assert "neurotypology-1 — прежняя версия" in text
         assert "no-such-base — базовая модель" in text
-        talk.press(talk.behind("neurotypology-1"))
+        talk.press(talk.find_button("neurotypology-1"))
         talk.say("Кто отвечает?")
-    assert answers(provider) == ["stand-in-base"]
+    assert answering_models(provider) == ["stand-in-base"]
 
 
 def test_an_earlier_version_is_called_so_with_the_way_to_the_newest(telegram, settings, provider):
     add_live_model(settings, "stand-in-chat", number=2)
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("/model")
-        text = talk.press(talk.behind("neurotypology-1")).text
+        text = talk.press(talk.find_button("neurotypology-1")).text
         assert "прежняя версия: новейшая — neurotypology-2" in text
         assert talk.labels[0] == "Перейти на новейшую"
         assert "neurotypology-2" not in talk.say("Кто отвечает?").text
         talk.say("/model")
         assert "neurotypology-2" in talk.press("model:auto").text
         talk.say("А теперь?")
-    assert answers(provider) == ["stand-in-base", "stand-in-chat"]
+    assert answering_models(provider) == ["stand-in-base", "stand-in-chat"]
 
 
 def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
     telegram, settings, provider
 ):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("/model")
-        assert "Она останется" in talk.press(talk.behind("neurotypology-1")).text
+        assert "Она останется" in talk.press(talk.find_button("neurotypology-1")).text
         talk.say("Первый вопрос")
         with open_database(settings.database) as database:
             insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
-        told = russian("models-newer", model="neurotypology-2")
+        notice = russian_text("models-newer", model="neurotypology-2")
         second = talk.say("Второй вопрос")
-        assert second.text.endswith(told)
+        assert second.text.endswith(notice)
         assert talk.labels[-1] == "Перейти на новейшую"
-        assert told not in talk.say("Третий вопрос").text
+        assert notice not in talk.say("Третий вопрос").text
         talk.say("/model")
         assert talk.labels[0] == "Всегда новейшая"
         message = talk.press("model:newest", second.message_id)
@@ -273,19 +283,21 @@ def test_who_chose_a_version_hears_once_under_an_answer_that_a_newer_one_serves(
         talk.say("Четвёртый вопрос")
         talk.say("/model")
         assert talk.labels[0] == "✓ Всегда новейшая"
-    assert answers(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
+    assert answering_models(provider) == ["stand-in-base"] * 3 + ["stand-in-chat"]
 
 
-def test_a_new_session_has_the_newest_and_hears_of_no_other(talk):
-    assert rows(talk.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''") == [(0,)]
-    talk.say("Первый вопрос")
-    with open_database(talk.settings.database) as database:
+def test_a_new_session_has_the_newest_and_hears_of_no_other(group_chat):
+    assert select_rows(
+        group_chat.settings, "SELECT COUNT(*) FROM chat_session WHERE provider <> ''"
+    ) == [(0,)]
+    group_chat.say("Первый вопрос")
+    with open_database(group_chat.settings.database) as database:
         insert_live_model(database, "stand-in-chat", number=2, since=utc_now())
-    assert "новая версия" not in talk.say("Второй вопрос").text
+    assert "новая версия" not in group_chat.say("Второй вопрос").text
 
 
 def test_without_any_model_that_is_said(telegram, tmp_path):
-    bare = settings_of(tmp_path, telegram)
+    bare = bot_settings(tmp_path, telegram)
     with RunningBot(bare):
-        talk = Talk(telegram, bare)
+        talk = ChatUser(telegram, bare)
         assert "не из чего" in talk.say("/model").text

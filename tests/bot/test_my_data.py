@@ -1,4 +1,4 @@
-"""A person's own data: taken along as a file, erased without a trace, and by nobody else."""
+"""A user's own data: exported as a file, erased completely, by the user only."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ import pytest
 
 from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
-from tests.bot.running_bot import RunningBot, add_live_model, rows, settings_of, states
+from tests.bot.running_bot import (
+    RunningBot,
+    bot_settings,
+    count_updates_by_state,
+    add_live_model,
+    select_rows,
+)
 from tests.support.migrated_databases import table_names
 from tests.support.plan_config import make_plan
 
@@ -21,32 +27,32 @@ PLANS = (make_plan("free", allowances={Format.TEXT: Allowance(day=2)}),)
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider, plans=PLANS)
+    settings = bot_settings(tmp_path, telegram, provider, plans=PLANS)
     add_live_model(settings, "stand-in-base")
     return settings
 
 
-def done(telegram, settings, count):
-    telegram.wait_for(lambda: sum(states(settings).values()) >= count)
-    telegram.wait_for(lambda: "waiting" not in states(settings))
+def wait_until_answered(telegram, settings, count):
+    telegram.wait_for(lambda: sum(count_updates_by_state(settings).values()) >= count)
+    telegram.wait_for(lambda: "waiting" not in count_updates_by_state(settings))
 
 
-def say(telegram, settings, words, who="anna"):
-    before = sum(states(settings).values())
-    telegram.say(who, words)
-    done(telegram, settings, before + 1)
-    return telegram.answers(who)[-1]
+def say(telegram, settings, text, user="anna"):
+    before = sum(count_updates_by_state(settings).values())
+    telegram.say(user, text)
+    wait_until_answered(telegram, settings, before + 1)
+    return telegram.answers(user)[-1]
 
 
 def press(telegram, settings, data):
-    before = sum(states(settings).values())
+    before = sum(count_updates_by_state(settings).values())
     telegram.press("anna", data)
-    done(telegram, settings, before + 1)
+    wait_until_answered(telegram, settings, before + 1)
     return telegram.answers("anna")[-1]
 
 
-def traces(settings):
-    """Return every column of the database in which anna's number stands."""
+def find_traces(settings):
+    """Return every column of the database that contains anna's id."""
     alone = re.compile(rf"(?<!\d){ANNA}(?!\d)")
     with open_database(settings.database, read_only=True) as database:
         return [
@@ -58,13 +64,17 @@ def traces(settings):
 
 
 def erase(telegram, settings):
-    """Let anna press through to the end; return the message that then stands there."""
-    asked = say(telegram, settings, "/delete_me")
+    """Let anna confirm the erasure; return the resulting message."""
+    confirmation = say(telegram, settings, "/delete_me")
     press(telegram, settings, "forget:1")
     telegram.press("anna", "forget:2")
-    telegram.wait_for(lambda: not traces(settings))
-    (shown,) = [one for one in telegram.answers("anna") if one.message_id == asked.message_id]
-    return shown
+    telegram.wait_for(lambda: not find_traces(settings))
+    (after,) = [
+        message
+        for message in telegram.answers("anna")
+        if message.message_id == confirmation.message_id
+    ]
+    return after
 
 
 def test_everything_comes_as_one_file(telegram, settings):
@@ -87,18 +97,18 @@ def test_an_erasure_is_asked_twice_and_leaves_nothing(telegram, settings):
         say(telegram, settings, "Что такое лоб?")
         press(telegram, settings, "rate:up:1")
         say(telegram, settings, "Привет", "boris")
-        asked = say(telegram, settings, "/delete_me")
-        assert "вопросы с ответами: 1" in asked.text
-        assert "оценки: 1" in asked.text
+        confirmation = say(telegram, settings, "/delete_me")
+        assert "вопросы с ответами: 1" in confirmation.text
+        assert "оценки: 1" in confirmation.text
         again = press(telegram, settings, "forget:1")
         assert "Удалить навсегда?" in again.text
-        assert traces(settings)
-        shown = erase(telegram, settings)
-        assert "Всё удалено. Записей было:" in shown.text
-        assert "вопросы с ответами: 1" in shown.text
-        assert shown.keys == []
-    assert traces(settings) == []
-    assert rows(settings, "SELECT user_id FROM turn") == [(1002,)]
+        assert find_traces(settings)
+        after = erase(telegram, settings)
+        assert "Всё удалено. Записей было:" in after.text
+        assert "вопросы с ответами: 1" in after.text
+        assert after.keys == []
+    assert find_traces(settings) == []
+    assert select_rows(settings, "SELECT user_id FROM turn") == [(1002,)]
 
 
 def test_who_comes_back_has_no_new_questions(telegram, settings):
@@ -119,19 +129,19 @@ def test_an_erasure_waits_for_the_answer_that_is_being_written(telegram, provide
         telegram.say("anna", "Расскажи")
         telegram.wait_for(lambda: provider.calls("chat.create"))
         telegram.press("anna", "forget:2")
-        telegram.wait_for(lambda: states(settings).get("waiting") == 2)
-        assert traces(settings)
+        telegram.wait_for(lambda: count_updates_by_state(settings).get("waiting") == 2)
+        assert find_traces(settings)
         provider.behave(piece_s=0.0)
-        telegram.wait_for(lambda: not traces(settings))
-    assert traces(settings) == []
+        telegram.wait_for(lambda: not find_traces(settings))
+    assert find_traces(settings) == []
 
 
 def test_nothing_is_erased_in_a_group_or_by_a_strangers_hand(telegram, settings):
     with RunningBot(settings):
         say(telegram, settings, "Что такое лоб?")
-        shown = say(telegram, settings, "/start", "boris")
-        before = sum(states(settings).values())
-        telegram.press("boris", "forget:2", shown.message_id, forged=True)
+        message = say(telegram, settings, "/start", "boris")
+        before = sum(count_updates_by_state(settings).values())
+        telegram.press("boris", "forget:2", message.message_id, forged=True)
         telegram.wait_for(lambda: "Всё удалено" in telegram.answers("boris")[-1].text)
-        assert sum(states(settings).values()) < before + 1
-    assert rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]
+        assert sum(count_updates_by_state(settings).values()) < before + 1
+    assert select_rows(settings, "SELECT user_id FROM turn") == [(ANNA,)]

@@ -1,4 +1,4 @@
-"""Notices: to the right people, in their language, once."""
+"""Notices: to the right users, in their language, once."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.db.notices import ADMINS, Notices
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.bot.running_bot import RunningBot, rows, settings_of
+from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 
 pytestmark = pytest.mark.functional
 
@@ -24,22 +24,22 @@ BORIS, VERA = 1002, 1003
 
 @pytest.fixture
 def settings(tmp_path, telegram):
-    return replace(settings_of(tmp_path, telegram), admins=(BORIS, VERA))
+    return replace(bot_settings(tmp_path, telegram), admins=(BORIS, VERA))
 
 
-def tell(settings, *notices):
+def add_notices(settings, *notices):
     with open_database(settings.database) as database:
         migrate(database)
         for to, key, arguments in notices:
             Notices(database).tell(to, key, arguments)
 
 
-def texts(telegram, who):
-    return [one.text for one in telegram.answers(who)]
+def texts(telegram, user):
+    return [message.text for message in telegram.answers(user)]
 
 
 def test_a_notice_to_admins_reaches_each_of_them_once(telegram, settings):
-    tell(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
+    add_notices(settings, (ADMINS, "notice-answer-gone", {"provider": "engine", "model": "m"}))
     for _ in range(2):
         with RunningBot(settings):
             telegram.wait_for(lambda: texts(telegram, "boris") and texts(telegram, "vera"))
@@ -49,13 +49,13 @@ def test_a_notice_to_admins_reaches_each_of_them_once(telegram, settings):
 
 def test_a_notice_to_one_person_comes_while_the_bot_runs(telegram, settings):
     with RunningBot(settings):
-        tell(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
+        add_notices(settings, ("1001", "notice-unconfirmed", {"chat": "5"}))
         telegram.wait_for(lambda: texts(telegram, "anna"))
     assert texts(telegram, "boris") == []
 
 
 def test_a_notice_without_a_text_is_told_by_its_key(telegram, settings):
-    tell(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
+    add_notices(settings, (ADMINS, "notice-of-next-year", {"key": "x"}))
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram, "vera"))
     assert "notice-of-next-year" in texts(telegram, "vera")[0]
@@ -63,16 +63,18 @@ def test_a_notice_without_a_text_is_told_by_its_key(telegram, settings):
 
 def test_who_blocked_the_bot_holds_up_nobody(telegram, settings):
     telegram.block("boris")
-    tell(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
         telegram.wait_for(lambda: texts(telegram, "vera"))
-        telegram.wait_for(lambda: ("dropped",) in rows(settings, "SELECT state FROM outgoing"))
+        telegram.wait_for(
+            lambda: ("dropped",) in select_rows(settings, "SELECT state FROM outgoing")
+        )
     assert texts(telegram, "boris") == []
 
 
 def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
     telegram.faults.add(Fault("sendMessage", FaultKind.DROP, only={"chat_id": str(VERA)}))
-    tell(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
+    add_notices(settings, (ADMINS, "notice-answer-spent", {"provider": "p"}))
     with RunningBot(settings):
         telegram.wait_for(lambda: len(texts(telegram, "vera")) == 2)
     first, again = texts(telegram, "vera")
@@ -82,7 +84,7 @@ def test_a_notice_in_doubt_is_repeated_with_a_mark(telegram, settings):
 
 def test_what_a_dead_process_was_sending_is_repeated_with_a_mark(telegram, settings):
     dead = replace(current_owner(), pid=2**22 - 1, started=1)
-    tell(settings)
+    add_notices(settings)
     cipher = load_or_make_key(settings.state_dir, None)
     with open_database(settings.database, cipher=cipher) as database:
         outbox = Outbox(database, bot_id(settings.token))

@@ -1,4 +1,4 @@
-"""People by buttons: found, given roles, plans and questions, shut out; noted, never forged."""
+"""User administration by buttons: search, roles, plans, gifts, blocking; audited, not forgeable."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 
 from merlin.billing.quota import Allowance, Format
 from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, BORIS, VERA, Chat, add_users, grant, with_admin
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, add_admin, add_users, grant_role
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -20,21 +20,21 @@ PLANS = (
 
 @pytest.fixture
 def settings(settings):
-    made = with_admin(settings, plans=PLANS)
-    add_users(made, [ANNA, BORIS])
-    return made
+    with_vera = add_admin(settings, plans=PLANS)
+    add_users(with_vera, [ANNA, BORIS])
+    return with_vera
 
 
 @pytest.fixture
 def chat(telegram, settings):
     with RunningBot(settings):
-        chat = Chat(telegram, settings)
+        chat = StaffUser(telegram, settings)
         chat.say("/admin")
         yield chat
 
 
-def audit(chat):
-    return rows(chat.settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
+def audit_rows(chat):
+    return select_rows(chat.settings, "SELECT by_whom, action, target FROM audit ORDER BY id")
 
 
 def test_people_are_listed_and_found_by_their_number(chat):
@@ -62,91 +62,91 @@ def test_a_long_list_has_pages(chat, settings):
 
 
 def test_a_block_is_asked_twice_ends_answers_and_can_be_lifted(chat, telegram):
-    chat.forge(f"a-user:{ANNA}")
+    chat.press_forged(f"a-user:{ANNA}")
     chat.press("🚫 Закрыть доступ")
     assert "Закрыть доступ" in chat.last.text
-    anna = Chat(telegram, chat.settings, "anna")
+    anna = StaffUser(telegram, chat.settings, "anna")
     assert "«Раз?»" in anna.say("Раз?").text
     chat.press(f"a-block-yes:{ANNA}")
     assert "доступ закрыт" in chat.last.text
     assert "закрыл вам доступ" in anna.say("Два?").text
-    assert "закрыл" in anna.forge("new")
+    assert "закрыл" in anna.press_forged("new")
     assert "закрыл" not in anna.say("/delete_me").text
     chat.press("✅ Открыть доступ")
     assert "«Три?»" in anna.say("Три?").text
-    assert audit(chat) == [
+    assert audit_rows(chat) == [
         (f"user:{VERA}", "user.block", f"user:{ANNA}"),
         (f"user:{VERA}", "user.unblock", f"user:{ANNA}"),
     ]
 
 
 def test_the_other_admins_hear_of_a_block_and_a_role_and_who_did_it_does_not(chat, telegram):
-    grant(chat.settings, BORIS, Role.ADMIN)
-    boris = Chat(telegram, chat.settings, "boris")
+    grant_role(chat.settings, BORIS, Role.ADMIN)
+    boris = StaffUser(telegram, chat.settings, "boris")
     boris.say("/start")
-    Chat(telegram, chat.settings, "anna").say("/start")
-    chat.forge(f"a-block-yes:{ANNA}")
+    StaffUser(telegram, chat.settings, "anna").say("/start")
+    chat.press_forged(f"a-block-yes:{ANNA}")
     assert "доступ закрыт — пользователь 1003" in chat.last.text
-    message = boris.until("Доступ закрыт")
+    message = boris.wait_for_text("Доступ закрыт")
     assert message.text == f"Доступ закрыт: Анна · {ANNA}. Кто: пользователь {VERA}."
     boris.press("👥 Люди")
     assert boris.last.text.startswith(f"🚫 Анна · {ANNA}")
-    chat.forge(f"a-role-yes:{ANNA}:editor")
-    assert "редактор" in boris.until("Роль выдана:").text
-    chat.forge(f"a-role-yes:{ANNA}:admin")
-    boris.until("администратор")
-    # Who is concerned hears of the new role alone; who did it, of nothing.
-    anna = [one.text for one in telegram.answers("anna") if "Роль выдана:" in one.text]
-    sent = rows(chat.settings, "SELECT chat_id FROM outgoing WHERE key LIKE 'notice:%'")
-    assert (anna, VERA in {chat_id for (chat_id,) in sent}) == ([], False)
+    chat.press_forged(f"a-role-yes:{ANNA}:editor")
+    assert "редактор" in boris.wait_for_text("Роль выдана:").text
+    chat.press_forged(f"a-role-yes:{ANNA}:admin")
+    boris.wait_for_text("администратор")
+    # The user is notified of the new role only; the acting admin of nothing.
+    anna = [message.text for message in telegram.answers("anna") if "Роль выдана:" in message.text]
+    rows = select_rows(chat.settings, "SELECT chat_id FROM outgoing WHERE key LIKE 'notice:%'")
+    assert (anna, VERA in {chat_id for (chat_id,) in rows}) == ([], False)
 
 
 def test_nobody_blocks_themselves_or_another_admin(chat, settings):
-    assert "Свои роль и доступ" in chat.forge(f"a-block-yes:{VERA}")
-    grant(settings, BORIS, Role.ADMIN)
-    assert "администратор" in chat.forge(f"a-block-yes:{BORIS}")
-    assert rows(settings, "SELECT user_id FROM users WHERE is_blocked = 1") == []
+    assert "Свои роль и доступ" in chat.press_forged(f"a-block-yes:{VERA}")
+    grant_role(settings, BORIS, Role.ADMIN)
+    assert "администратор" in chat.press_forged(f"a-block-yes:{BORIS}")
+    assert select_rows(settings, "SELECT user_id FROM users WHERE is_blocked = 1") == []
 
 
 def test_a_teacher_gets_a_dataset_and_loses_it_and_is_told(chat, telegram):
-    chat.forge(f"a-user:{BORIS}")
+    chat.press_forged(f"a-user:{BORIS}")
     chat.press("🎓 Роль")
     chat.press("преподаватель")
     chat.press("neurotypology")
     assert "преподаватель (neurotypology)" in chat.last.text
-    chat.press(chat.data("a-role-yes"))
+    chat.press(chat.button_data("a-role-yes"))
     assert "Роль: преподаватель neurotypology" in chat.last.text
-    boris = Chat(telegram, chat.settings, "boris")
-    boris.until("neurotypology")
+    boris = StaffUser(telegram, chat.settings, "boris")
+    boris.wait_for_text("neurotypology")
     assert "⚙️ Обучение" in (boris.say("/admin"), boris.labels)[1]
-    chat.forge(f"a-scopes:{BORIS}:0")
+    chat.press_forged(f"a-scopes:{BORIS}:0")
     chat.press("✅ neurotypology")
-    chat.press(chat.data("a-scope-off-yes"))
-    boris.until("студент")
-    assert [action for _, action, _ in audit(chat)] == ["role.grant", "role.revoke"]
+    chat.press(chat.button_data("a-scope-off-yes"))
+    boris.wait_for_text("студент")
+    assert [action for _, action, _ in audit_rows(chat)] == ["role.grant", "role.revoke"]
 
 
 def test_a_role_is_asked_twice_and_noted(chat, settings):
-    chat.forge(f"a-role:{BORIS}")
+    chat.press_forged(f"a-role:{BORIS}")
     chat.press("редактор")
-    assert rows(settings, "SELECT id FROM role_grant") == []
-    chat.press(chat.data("a-role-yes"))
-    assert rows(settings, "SELECT user_id, role FROM role_grant") == [(BORIS, "editor")]
-    assert audit(chat) == [(f"user:{VERA}", "role.grant", f"user:{BORIS}")]
+    assert select_rows(settings, "SELECT id FROM role_grant") == []
+    chat.press(chat.button_data("a-role-yes"))
+    assert select_rows(settings, "SELECT user_id, role FROM role_grant") == [(BORIS, "editor")]
+    assert audit_rows(chat) == [(f"user:{VERA}", "role.grant", f"user:{BORIS}")]
 
 
 def test_another_plan_is_given_by_its_title(chat, settings):
-    chat.forge(f"a-plan:{ANNA}")
+    chat.press_forged(f"a-plan:{ANNA}")
     chat.press("Полный")
     assert "План: Полный" in chat.last.text
-    assert rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [("full",)]
-    chat.forge(f"a-plan:{ANNA}")
+    assert select_rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [("full",)]
+    chat.press_forged(f"a-plan:{ANNA}")
     chat.press("Бесплатный")
-    assert rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [(None,)]
+    assert select_rows(settings, "SELECT plan FROM users WHERE user_id = 1001") == [(None,)]
 
 
 def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram, settings):
-    chat.forge(f"a-user:{ANNA}")
+    chat.press_forged(f"a-user:{ANNA}")
     chat.press("🎁 Подарить вопросы")
     chat.press("голос")
     chat.say("нисколько")
@@ -154,31 +154,31 @@ def test_questions_are_given_for_some_days_and_the_person_is_told(chat, telegram
     chat.say("12")
     chat.press("30 дней")
     assert "голос — 12" in chat.last.text
-    chat.press(chat.data("a-gift-yes"))
-    Chat(telegram, settings, "anna").until("голос — 12")
-    given = rows(settings, "SELECT user_id, format, amount, by_whom FROM quota_gift")
-    assert given == [(ANNA, "voice", 12, f"user:{VERA}")]
-    assert audit(chat) == [(f"user:{VERA}", "quota.gift", f"user:{ANNA}")]
+    chat.press(chat.button_data("a-gift-yes"))
+    StaffUser(telegram, settings, "anna").wait_for_text("голос — 12")
+    rows = select_rows(settings, "SELECT user_id, format, amount, by_whom FROM quota_gift")
+    assert rows == [(ANNA, "voice", 12, f"user:{VERA}")]
+    assert audit_rows(chat) == [(f"user:{VERA}", "quota.gift", f"user:{ANNA}")]
 
 
 def test_a_gift_that_is_pressed_twice_is_given_once(chat, telegram, settings):
-    chat.forge(f"a-gift-ask:{ANNA}:voice:10:30")
-    data, message_id = chat.data("a-gift-yes"), chat.last.message_id
-    ended = chat._ended()
+    chat.press_forged(f"a-gift-ask:{ANNA}:voice:10:30")
+    data, message_id = chat.button_data("a-gift-yes"), chat.last.message_id
+    ended = chat._count_ended()
     telegram.press("vera", data, message_id)
     telegram.press("vera", data, message_id, forged=True)
-    telegram.wait_for(lambda: chat._ended() == ended + 2)
-    assert rows(settings, "SELECT amount FROM quota_gift") == [(10,)]
-    assert [action for _, action, _ in audit(chat)] == ["quota.gift"]
-    chat.forge(f"a-gift-ask:{ANNA}:voice:10:30")
-    chat.press(chat.data("a-gift-yes"))
-    assert rows(settings, "SELECT amount FROM quota_gift") == [(10,), (10,)]
+    telegram.wait_for(lambda: chat._count_ended() == ended + 2)
+    assert select_rows(settings, "SELECT amount FROM quota_gift") == [(10,)]
+    assert [action for _, action, _ in audit_rows(chat)] == ["quota.gift"]
+    chat.press_forged(f"a-gift-ask:{ANNA}:voice:10:30")
+    chat.press(chat.button_data("a-gift-yes"))
+    assert select_rows(settings, "SELECT amount FROM quota_gift") == [(10,), (10,)]
 
 
 @pytest.mark.parametrize("amount", ["0", "-5", "99999999999", "x"])
 def test_a_forged_amount_gives_nothing(chat, settings, amount):
-    assert "подарить можно" in chat.forge(f"a-gift-yes:{ANNA}:text:{amount}:7")
-    assert rows(settings, "SELECT id FROM quota_gift") == []
+    assert "подарить можно" in chat.press_forged(f"a-gift-yes:{ANNA}:text:{amount}:7")
+    assert select_rows(settings, "SELECT id FROM quota_gift") == []
 
 
 STAFFS_BUTTONS = (
@@ -197,23 +197,23 @@ STAFFS_BUTTONS = (
 
 
 def test_a_student_who_forges_staffs_buttons_changes_and_sees_nothing(chat, telegram, settings):
-    anna = Chat(telegram, settings, "anna")
+    anna = StaffUser(telegram, settings, "anna")
     assert "/examples" in anna.say("/examples").text
     before = anna.say("/admin").text
     assert "Нет такой команды" in before or "/admin" in before
     for data in STAFFS_BUTTONS:
-        assert anna.forge(data) == "Эта кнопка больше не действует.", data
+        assert anna.press_forged(data) == "Эта кнопка больше не действует.", data
     assert anna.last.text == before
-    assert audit(chat) == []
+    assert audit_rows(chat) == []
     for table in ("request", "change", "dialog", "broadcast", "refund", "promo"):
-        assert rows(settings, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - our own
+        assert select_rows(settings, f"SELECT COUNT(*) FROM {table}") == [(0,)]  # noqa: S608 - our own
 
 
 def test_who_loses_the_role_within_a_dialog_changes_nothing(chat, telegram, settings):
-    grant(settings, BORIS, Role.ADMIN)
-    boris = Chat(telegram, settings, "boris")
+    grant_role(settings, BORIS, Role.ADMIN)
+    boris = StaffUser(telegram, settings, "boris")
     boris.say("/admin")
-    boris.forge(f"a-gift-n:{ANNA}:text")
-    grant(settings, BORIS, Role.STUDENT)
+    boris.press_forged(f"a-gift-n:{ANNA}:text")
+    grant_role(settings, BORIS, Role.STUDENT)
     assert "Это действие вам больше недоступно" in boris.say("50").text
-    assert rows(settings, "SELECT id FROM quota_gift") == []
+    assert select_rows(settings, "SELECT id FROM quota_gift") == []

@@ -1,4 +1,4 @@
-"""The model is asked while the placeholder is sent: what fails beside the asking ends it."""
+"""The model is asked while the placeholder is sent: if one fails, the other is cancelled."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.billing.quota import Allowance, Format
 from merlin.bot.answers import run_both
 from merlin.bot.handlers.questions import PLACEHOLDER
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.bot.running_bot import RunningBot, ask, rows, wait_until_ended
+from tests.bot.running_bot import RunningBot, ask, select_rows, wait_until_ended
 from tests.support.plan_config import make_plan
 
 pytestmark = pytest.mark.functional
@@ -27,8 +27,8 @@ def test_a_person_who_takes_no_placeholder_pays_for_no_answer(telegram, provider
     settings = limited(settings)
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, status=403))
     assert ask(telegram, settings, "вопрос") == []
-    assert rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
-    assert rows(settings, "SELECT state FROM quota_use") == [("returned",)]
+    assert select_rows(settings, "SELECT state, reason FROM updates") == [("failed", "unreachable")]
+    assert select_rows(settings, "SELECT state FROM quota_use") == [("returned",)]
 
 
 def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provider, settings):
@@ -40,7 +40,7 @@ def test_an_answer_that_is_whole_first_waits_for_its_placeholder(telegram, provi
     (answer,) = telegram.answers("anna")
     assert answer.versions[0]["text"] == PLACEHOLDER
     assert "«вопрос»" in answer.text
-    assert rows(settings, "SELECT state FROM turn") == [("told",)]
+    assert select_rows(settings, "SELECT state FROM turn") == [("told",)]
 
 
 def test_both_return_what_both_return():
@@ -72,11 +72,11 @@ def test_where_the_first_breaks_the_other_has_ended():
 
 
 def test_where_the_other_breaks_its_error_comes_when_the_first_is_done():
-    done = []
+    steps = []
 
     async def first():
         await asyncio.sleep(0)
-        done.append("first")
+        steps.append("first")
 
     async def breaks():
         raise KeyError
@@ -86,4 +86,4 @@ def test_where_the_other_breaks_its_error_comes_when_the_first_is_done():
             await run_both(first(), breaks())
 
     asyncio.run(story())
-    assert done == ["first"]
+    assert steps == ["first"]

@@ -1,4 +1,4 @@
-"""/plan: what one has, what there is, codes, courses; from a closed format to a voice heard."""
+"""/plan: the user's plan, plans on sale, promo codes, courses, and buying a missing format."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import HEARING, SOUND, RunningBot, add_live_model, rows
-from tests.bot.stars_buyer import SAID, Buyer, change, selling, with_books
+from tests.bot.running_bot import SOUND, TRANSCRIPTION, RunningBot, add_live_model, select_rows
+from tests.bot.stars_buyer import PLANS, Buyer, change_rows, query_billing, selling_settings
 from tests.support.plan_config import make_plans
 
 pytestmark = pytest.mark.functional
@@ -32,42 +32,46 @@ SHOP = PaymentsConfig(yookassa=YooKassaConfig(bot_button=True))
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Let one bot serve all tests of this file; everybody who buys is somebody new."""
+def selling_bot(tmp_path_factory):
+    """One bot for all tests of this file; every buyer is a new user."""
     folder = tmp_path_factory.mktemp("plans")
     with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
-        more = {"transcription": HEARING, "selling": SHOP, "public_url": "https://merlin.example"}
-        plans = make_plans({**SAID, "course": COURSE})
-        settings = selling(folder, telegram, provider, **{**more, "plans": plans})
+        options = {
+            "transcription": TRANSCRIPTION,
+            "selling": SHOP,
+            "public_url": "https://merlin.example",
+        }
+        plans = make_plans({**PLANS, "course": COURSE})
+        settings = selling_settings(folder, telegram, provider, **{**options, "plans": plans})
         add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings, provider
 
 
 @pytest.fixture
-def buyer(world):
-    telegram, settings, _ = world
+def buyer(selling_bot):
+    telegram, settings, _ = selling_bot
     return Buyer(telegram, settings)
 
 
 def add_code(buyer, code, plan, **gives):
     promo = Promo(code, plan, by="user:1003", **gives)
-    with_books(buyer.settings, lambda books: books.promos.add(promo))
+    query_billing(buyer.settings, lambda books: books.promos.add(promo))
 
 
-def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer, world):
-    telegram, settings, _ = world
+def test_a_closed_format_leads_to_the_plans_and_what_is_bought_is_answered(buyer, selling_bot):
+    telegram, settings, _ = selling_bot
     voice = Upload("voice.oga", "audio/ogg", SOUND)
-    refused = buyer._done(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    refused = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
     assert "part of your plan" in refused.text
-    buyer.press(buyer.data("plan"))
-    buyer.press(buyer.behind("Twenty voices"))
+    buyer.press(buyer.button_data("plan"))
+    buyer.press(buyer.find_button("Twenty voices"))
     assert "20 voice questions" in buyer.last.text
-    buyer.press(buyer.behind("Buy for"))
+    buyer.press(buyer.find_button("Buy for"))
     buyer.pay()
-    answered = buyer._done(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
+    answered = buyer._act(lambda who: telegram.send_file(who, voice, kind="voice", seconds=3))
     assert answered.text.startswith("🎙")
-    used = rows(settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'")
+    used = select_rows(settings, "SELECT user_id, state FROM quota_use WHERE format = 'voice'")
     assert used == [(buyer.user_id, "charged")]
     assert "19 voice questions" in buyer.say("/plan").text
 
@@ -88,7 +92,7 @@ def test_the_link_of_the_web_page_leads_to_the_plans(buyer):
 
 
 def test_a_plans_page_tells_it_against_what_one_has(buyer):
-    text = buyer.plan("Plus").text
+    text = buyer.open_plan("Plus").text
     assert "For those who ask a lot." in text
     assert "100 a day (now 3 a day)" in text
     assert "10 a day, up to 100 a month (now not included)" in text
@@ -97,11 +101,11 @@ def test_a_plans_page_tells_it_against_what_one_has(buyer):
 
 
 def test_a_page_that_takes_roubles_is_linked_where_the_operator_wants_it(buyer):
-    buyer.plan("Course")
+    buyer.open_plan("Course")
     links = [key["url"] for row in buyer.last.keys for key in row if "url" in key]
     assert links == ["https://merlin.example/checkout/course"]
     assert "Pay on our site: ₽99" in buyer.labels
-    buyer.plan("Plus")
+    buyer.open_plan("Plus")
     assert not any("url" in key for row in buyer.last.keys for key in row)
 
 
@@ -126,7 +130,7 @@ def test_a_code_lowers_the_price_of_one_order(buyer):
     buyer.press("Enter a promo code")
     text = buyer.say(code.lower()).text
     assert "150 ⭐ instead of 300 ⭐" in text
-    buyer.press(buyer.behind("Buy for 150"))
+    buyer.press(buyer.find_button("Buy for 150"))
     buyer.pay()
     (purchase,) = buyer.purchases()
     assert (purchase.order.amount.minor, purchase.order.promo) == (150, code)
@@ -141,27 +145,27 @@ def test_nobody_guesses_codes_for_long(buyer):
         "None of these codes works. Check with the person who gave you the code, then open /plan"
         in texts[-1]
     )
-    assert (buyer.user_id,) not in rows(buyer.settings, "SELECT user_id FROM dialog")
+    assert (buyer.user_id,) not in select_rows(buyer.settings, "SELECT user_id FROM dialog")
 
 
 def test_what_comes_behind_a_plan_is_told(buyer):
-    with_books(
+    query_billing(
         buyer.settings,
         lambda books: books.terms.add(buyer.user_id, "plus", 10, Source.GIFT, "x", "cli:test"),
     )
     assert ", then “Free”" in buyer.say("/plan").text
-    buyer.plan("Plus")
+    buyer.open_plan("Plus")
     assert "You already have this plan. The new days start on" in buyer.last.text
 
 
 def test_a_course_plan_counts_in_its_course_and_is_told_as_such(buyer):
-    with_books(
+    query_billing(
         buyer.settings,
         lambda books: books.terms.add(buyer.user_id, "course", 10, Source.GIFT, "x", "cli:test"),
     )
     assert "You also have the plan “Course”" in buyer.say("/plan").text
     buyer.say("Question")
-    change(
+    change_rows(
         buyer.settings,
         "UPDATE chat_session SET dataset = 'neurotypology' WHERE user_id = ?",
         buyer.user_id,
@@ -178,29 +182,29 @@ def test_what_is_nearly_gone_is_told_under_the_answer(buyer):
     assert "last question for today" in buyer.say("Three").text
 
 
-def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, world):
-    telegram, _, provider = world
+def test_a_payment_waits_for_no_answer_and_no_flooded_chat(buyer, selling_bot):
+    telegram, _, provider = selling_bot
     buyer.order("Twenty voices")
     askers = [str(7000 + number) for number in range(20)]
     provider.behave(think_s=3600.0)
     flooded = {"status": 429, "retry_after_s": 3, "only": {"chat_id": "7100"}}
     telegram.faults.add(Fault("sendMessage", FaultKind.STATUS, **flooded))
     try:
-        for who in [*askers, buyer.who, "7100"]:
-            telegram.say(who, "Question")
-        telegram.wait_for(lambda: all(telegram.answers(who) for who in askers))
+        for user in [*askers, buyer.who, "7100"]:
+            telegram.say(user, "Question")
+        telegram.wait_for(lambda: all(telegram.answers(user) for user in askers))
         buyer.pay()
-        # All of them are being answered still.
-        assert [telegram.answers(who)[-1].text for who in askers] == ["…"] * len(askers)
+        # All of them are still being answered.
+        assert [telegram.answers(user)[-1].text for user in askers] == ["…"] * len(askers)
     finally:
         provider.behave(think_s=0.0)
         telegram.faults.clear()
-    telegram.wait_for(lambda: all(telegram.answers(who)[-1].text != "…" for who in askers))
+    telegram.wait_for(lambda: all(telegram.answers(user)[-1].text != "…" for user in askers))
 
 
-def test_a_bot_that_sells_nothing_offers_nothing(world, tmp_path):
+def test_a_bot_that_sells_nothing_offers_nothing(selling_bot, tmp_path):
     with TelegramStandIn() as telegram:
-        settings = selling(tmp_path, telegram, plans=make_plans({"free": SAID["free"]}))
+        settings = selling_settings(tmp_path, telegram, plans=make_plans({"free": PLANS["free"]}))
         with RunningBot(replace(settings)):
             buyer = Buyer(telegram, settings)
             assert buyer.say("/plan").keys == []

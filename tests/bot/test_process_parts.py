@@ -1,4 +1,4 @@
-"""The bot's parts: one that breaks begins anew, and a bug that stays is known."""
+"""The bot's background tasks: a failed one restarts, and a persistent bug is reported."""
 
 from __future__ import annotations
 

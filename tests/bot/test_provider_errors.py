@@ -1,4 +1,4 @@
-"""What the bot says and does when the provider of its models is in trouble."""
+"""What the bot says and does when its provider fails."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import (
     VERA,
     RunningBot,
-    add_live_model,
+    answer_texts,
     ask,
-    rows,
-    russian,
-    settings_of,
-    states,
-    texts,
+    bot_settings,
+    count_updates_by_state,
+    add_live_model,
+    russian_text,
+    select_rows,
     wait_until_ended,
 )
 from tests.support.process_settings import Provider
@@ -31,9 +31,9 @@ pytestmark = pytest.mark.functional
 
 def test_a_provider_that_is_down_gets_honest_words(telegram, provider, settings):
     provider.stop()
-    told = ask(telegram, settings, "вопрос")
-    assert told == [russian("bot-busy")]
-    assert states(settings) == {"failed": 1}
+    answers = ask(telegram, settings, "вопрос")
+    assert answers == [russian_text("bot-busy")]
+    assert count_updates_by_state(settings) == {"failed": 1}
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -41,7 +41,7 @@ def test_a_busy_provider_is_asked_again(telegram, provider, settings, status):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=status, times=2))
     (answer,) = ask(telegram, settings, "вопрос")
     assert "«вопрос»" in answer
-    assert rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
+    assert select_rows(settings, "SELECT first_ms IS NOT NULL FROM turn") == [(1,)]
 
 
 def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, settings):
@@ -52,7 +52,7 @@ def test_the_bot_says_how_often_it_was_told_to_ask_less(telegram, provider, sett
         wait_until_ended(telegram, settings, 1)
 
         def told():
-            ((counters,),) = rows(settings, "SELECT counters FROM heartbeat")
+            ((counters,),) = select_rows(settings, "SELECT counters FROM heartbeat")
             return {name: n for name, n in json.loads(counters).items() if name.endswith("_429")}
 
         telegram.wait_for(lambda: told() == {"telegram_429": 1, "chat_429": 2})
@@ -63,7 +63,7 @@ def test_a_stream_that_breaks_leaves_what_came_with_a_mark(telegram, provider, s
     provider.behave(fixed_answer="Начало ответа и его конец.", piece_s=0.02)
     (answer,) = ask(telegram, settings, "вопрос")
     assert answer.startswith("Начало")
-    assert answer.endswith(russian("bot-cut"))
+    assert answer.endswith(russian_text("bot-cut"))
     assert len(provider.calls("chat.create")) == 1
 
 
@@ -72,11 +72,11 @@ def test_a_model_that_is_gone_gives_way_to_the_one_before_it(telegram, provider,
     with RunningBot(replace(settings, admins=(VERA,))):
         telegram.say("anna", "вопрос")
         wait_until_ended(telegram, settings, 1)
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    (answer,) = texts(telegram)
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    (answer,) = answer_texts(telegram)
     assert "«вопрос»" in answer
-    assert answer.endswith(russian("bot-earlier", model="stand-in-base"))
-    assert "ft:deleted" in texts(telegram, "vera")[0]
+    assert answer.endswith(russian_text("bot-earlier", model="stand-in-base"))
+    assert "ft:deleted" in answer_texts(telegram, "vera")[0]
 
 
 def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once(
@@ -90,14 +90,14 @@ def test_a_model_that_fails_again_and_again_gives_way_and_admins_hear_of_it_once
         for number in range(1, 6):
             telegram.say("anna", f"вопрос {number}")
             wait_until_ended(telegram, settings, number)
-        telegram.wait_for(lambda: texts(telegram, "vera"))
-    *busy, third, _, last = texts(telegram)
-    assert busy == [russian("bot-busy")] * 2
+        telegram.wait_for(lambda: answer_texts(telegram, "vera"))
+    *busy, third, _, last = answer_texts(telegram)
+    assert busy == [russian_text("bot-busy")] * 2
     assert "«вопрос 3»" in third
-    assert last.endswith(russian("bot-earlier", model="stand-in-base"))
-    told = rows(settings, "SELECT key FROM notice")
-    assert told == [("notice-answer-failing",)]
-    assert "ft:failing" in texts(telegram, "vera")[0]
+    assert last.endswith(russian_text("bot-earlier", model="stand-in-base"))
+    rows = select_rows(settings, "SELECT key FROM notice")
+    assert rows == [("notice-answer-failing",)]
+    assert "ft:failing" in answer_texts(telegram, "vera")[0]
 
 
 def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_counted(
@@ -114,8 +114,8 @@ def test_where_a_model_on_trial_cannot_answer_the_serving_one_does_and_it_is_cou
             database.transact(lambda: database.change(let_answer))
         telegram.say("anna", "вопрос 2")
         wait_until_ended(telegram, settings, 2)
-    assert all("bot-earlier" not in text and "«вопрос" in text for text in texts(telegram))
-    standings = rows(settings, "SELECT standing FROM turn ORDER BY id")
+    assert all("bot-earlier" not in text and "«вопрос" in text for text in answer_texts(telegram))
+    standings = select_rows(settings, "SELECT standing FROM turn ORDER BY id")
     assert standings == [("serving",), ("serving",)]
     with open_database(settings.database) as database:
         assert count_answers(database) == (0, 1, 1, 0)
@@ -127,26 +127,26 @@ def test_the_daemon_is_asked_once_which_models_there_still_are(telegram, setting
         for number in (1, 2):
             telegram.say("anna", f"вопрос {number}")
             wait_until_ended(telegram, settings, number)
-    asked = rows(settings, "SELECT kind, arguments, by_whom FROM request")
-    assert asked == [("census", '{"model":"ft:deleted"}', "bot")]
+    rows = select_rows(settings, "SELECT kind, arguments, by_whom FROM request")
+    assert rows == [("census", '{"model":"ft:deleted"}', "bot")]
 
 
 def test_without_a_tuned_model_the_general_one_answers_and_says_so(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider)
+    settings = bot_settings(tmp_path, telegram, provider)
     (answer,) = ask(telegram, settings, "вопрос")
-    assert answer.endswith(russian("bot-never-tuned", model="stand-in-chat"))
+    assert answer.endswith(russian_text("bot-never-tuned", model="stand-in-chat"))
     (call,) = provider.calls("chat.create")
     assert [message["role"] for message in call.body["messages"]] == ["user"]
 
 
 def test_with_nobody_to_answer_there_are_honest_words(tmp_path, telegram):
-    settings = settings_of(tmp_path, telegram)
-    assert ask(telegram, settings, "вопрос") == [russian("bot-nobody")]
+    settings = bot_settings(tmp_path, telegram)
+    assert ask(telegram, settings, "вопрос") == [russian_text("bot-nobody")]
 
 
 def test_the_configured_model_goes_before_the_first_listed(tmp_path, telegram, provider):
     named = Provider("chat", provider.base_url, "sk-of-the-tests", "stand-in-base")
-    settings = settings_of(tmp_path, telegram, providers=(named,))
+    settings = bot_settings(tmp_path, telegram, providers=(named,))
     ask(telegram, settings, "вопрос")
     (call,) = provider.calls("chat.create")
     assert call.body["model"] == "stand-in-base"
@@ -157,9 +157,12 @@ def test_a_slow_model_is_waited_for_with_a_word(telegram, provider, settings):
     hasty = replace(settings, patience=RetryPolicy(busy_notice_s=0.1))
     with RunningBot(hasty):
         telegram.say("anna", "вопрос")
-        telegram.wait_for(lambda: texts(telegram) == [russian("bot-waiting")])
+        telegram.wait_for(lambda: answer_texts(telegram) == [russian_text("bot-waiting")])
         provider.behave(think_s=0.0)
         wait_until_ended(telegram, settings, 1)
     (answer,) = telegram.answers("anna")
-    assert [version["text"] for version in answer.versions][:2] == ["…", russian("bot-waiting")]
+    assert [version["text"] for version in answer.versions][:2] == [
+        "…",
+        russian_text("bot-waiting"),
+    ]
     assert "«вопрос»" in answer.text

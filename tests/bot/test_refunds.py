@@ -1,4 +1,4 @@
-"""Admins and money: gifts of plans, purchases, refunds with a reason, codes, the month's sums."""
+"""Payments for admins: gifts, purchases, refunds with a reason, promo codes, monthly sums."""
 
 from __future__ import annotations
 
@@ -13,111 +13,117 @@ from merlin.core.clock import utc_now
 from merlin.core.money import roubles
 from merlin.providers.payments import Gateway, GatewayPayment, Status
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.admin_chat import Chat
-from tests.bot.running_bot import RunningBot, add_live_model, rows
-from tests.bot.stars_buyer import Buyer, ledger, selling, with_books
+from tests.bot.admin_chat import StaffUser
+from tests.bot.running_bot import RunningBot, add_live_model, select_rows
+from tests.bot.stars_buyer import Buyer, ledger, query_billing, selling_settings
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Let one bot serve all tests of this file; everybody who buys is somebody new."""
+def selling_bot(tmp_path_factory):
+    """One bot for all tests of this file; every buyer is a new user."""
     folder = tmp_path_factory.mktemp("refunds")
     with capture_logs(), TelegramStandIn() as telegram:
-        settings = selling(folder, telegram)
+        settings = selling_settings(folder, telegram)
         add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings
 
 
 @pytest.fixture
-def buyer(world):
-    return Buyer(*world)
+def buyer(selling_bot):
+    return Buyer(*selling_bot)
 
 
 @pytest.fixture
-def vera(world):
-    chat = Chat(*world)
+def vera(selling_bot):
+    chat = StaffUser(*selling_bot)
     chat.say("/admin")
     return chat
 
 
-def kinds(buyer):
+def entry_kinds(buyer):
     return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
 def open_purchase(vera, buyer):
-    """Open the newest purchase of somebody, by the buttons that lead there."""
+    """Open a buyer's newest purchase by buttons."""
     vera.press(f"a-user:{buyer.user_id}", forged=True)
     vera.press("Заказы")
-    vera.press(vera.data("a-buy"))
+    vera.press(vera.button_data("a-buy"))
     return vera.last.text
 
 
-def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, world):
-    telegram, settings = world
+def test_stars_go_back_by_an_admin_with_a_reason(buyer, vera, selling_bot):
+    telegram, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
-    shown = open_purchase(vera, buyer)
-    number = re.search(r"Номер заказа: (\w{8})$", shown, re.MULTILINE)[1]
+    card = open_purchase(vera, buyer)
+    number = re.search(r"Номер заказа: (\w{8})$", card, re.MULTILINE)[1]
     vera.press("a-find", forged=True)
     vera.say(f"№ {number}")
-    assert "оплачен" in vera.press(vera.data("a-buy")).text
-    vera.press(vera.data("a-back"))
+    assert "оплачен" in vera.press(vera.button_data("a-buy")).text
+    vera.press(vera.button_data("a-back"))
     assert "причину" in vera.last.text
     vera.say("Купили дважды")
     assert "Вернуть 50 ⭐" in vera.last.text
-    yes = vera.data("a-back-yes")
+    yes = vera.button_data("a-back-yes")
     vera.press(yes)
-    buyer.until("Refunded")
-    assert kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
+    buyer.wait_for_text("Refunded")
+    assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000
     assert "voice questions" not in buyer.say("/plan").text
-    assert vera.forge(yes) == "Эта кнопка больше не действует."
-    noted = rows(settings, "SELECT by_whom, arguments FROM audit WHERE action = 'payment.refund'")
-    assert any(by == "user:1003" and "Купили дважды" in said for by, said in noted)
-    assert len([one for one in telegram.answers(buyer.who) if "Refunded" in one.text]) == 1
+    assert vera.press_forged(yes) == "Эта кнопка больше не действует."
+    noted = select_rows(
+        settings, "SELECT by_whom, arguments FROM audit WHERE action = 'payment.refund'"
+    )
+    assert any(by == "user:1003" and "Купили дважды" in entry for by, entry in noted)
+    assert (
+        len([message for message in telegram.answers(buyer.who) if "Refunded" in message.text]) == 1
+    )
     assert "деньги возвращены" in open_purchase(vera, buyer)
     assert "Купили дважды" in vera.last.text
     assert not any(label.startswith("Вернуть") for label in vera.labels)
 
 
-def test_a_refund_of_a_subscription_ends_it(buyer, vera, world):
-    telegram, _ = world
-    buyer.plan("Always")
-    link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
+def test_a_refund_of_a_subscription_ends_it(buyer, vera, selling_bot):
+    telegram, _ = selling_bot
+    buyer.open_plan("Always")
+    link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
     buyer.pay(link.rsplit("/", 1)[1])
     open_purchase(vera, buyer)
-    vera.press(vera.data("a-back"))
+    vera.press(vera.button_data("a-back"))
     vera.say("Передумал")
-    vera.press(vera.data("a-back-yes"))
+    vera.press(vera.button_data("a-back-yes"))
     telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
-    charge = buyer.paid()[0][3]
+    charge = buyer.payments()[0][3]
     assert telegram.subscriptions()[charge]["is_canceled"]
     assert all(term.ends_at <= utc_now() for term in buyer.terms())
 
 
-def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, world):
-    telegram, settings = world
+def test_a_refund_that_telegram_refuses_is_told_and_revokes_nothing(buyer, selling_bot):
+    telegram, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
     (purchase,) = buyer.purchases()
     telegram.act(lambda acting: acting.world.transactions.clear())
-    grant = with_books(settings, lambda books: books.ledger.entries(purchase.purchase_id))[1]
-    with_books(settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test"))
+    grant = query_billing(settings, lambda books: books.ledger.entries(purchase.purchase_id))[1]
+    query_billing(
+        settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test")
+    )
     states = "SELECT purchase_id, state FROM refund"
     refused = (purchase.purchase_id, "refused")
-    telegram.wait_for(lambda: refused in rows(settings, states))
-    assert kinds(buyer) == [("payment", 50), ("grant", 50)]
-    told = rows(settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'")
-    assert any(purchase.number in said for (said,) in told)
-    # Nobody is to find it in the middle of something else.
-    Chat(telegram, settings).until("Telegram не вернул 50 ⭐")
+    telegram.wait_for(lambda: refused in select_rows(settings, states))
+    assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
+    rows = select_rows(settings, "SELECT arguments FROM notice WHERE key = 'notice-stars-refused'")
+    assert any(purchase.number in arguments for (arguments,) in rows)
+    # So that no background task processes it first.
+    StaffUser(telegram, settings).wait_for_text("Telegram не вернул 50 ⭐")
 
 
-def paid_in_roubles(buyer, *, is_test=False):
-    """Let somebody have paid 299 ₽ for the plan; nobody sends it back here, the api does."""
+def add_paid_purchase(buyer, *, is_test=False):
+    """Add a purchase of 299 ₽; refunds in roubles are sent by the API, not by the bot."""
     promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
     order = Order(buyer.user_id, Gateway.YOOKASSA, promise, roubles(299), is_test=is_test)
 
@@ -128,15 +134,15 @@ def paid_in_roubles(buyer, *, is_test=False):
         )
         return books.ledger.record_payment(purchase.purchase_id, payment)
 
-    return with_books(buyer.settings, work)
+    return query_billing(buyer.settings, work)
 
 
-def test_a_part_of_roubles_goes_back(buyer, vera, world):
-    _, settings = world
+def test_a_part_of_roubles_goes_back(buyer, vera, selling_bot):
+    _, settings = selling_bot
     buyer.say("/start")
-    paid_in_roubles(buyer)
+    add_paid_purchase(buyer)
     open_purchase(vera, buyer)
-    vera.press(vera.data("a-back"))
+    vera.press(vera.button_data("a-back"))
     assert "299\N{NO-BREAK SPACE}₽" in vera.last.text
     for nonsense in ("всё", "300", "0", "-5", "1,999"):
         vera.say(nonsense)
@@ -145,23 +151,23 @@ def test_a_part_of_roubles_goes_back(buyer, vera, world):
     vera.say("Урок не состоялся")
     assert "99,90\N{NO-BREAK SPACE}₽" in vera.last.text
     assert "сократится" in vera.last.text
-    vera.press(vera.data("a-back-yes"))
-    wished = "SELECT amount, reason FROM refund WHERE by_whom = 'user:1003' AND amount = 9990"
-    assert rows(settings, wished) == [(9990, "Урок не состоялся")]
+    vera.press(vera.button_data("a-back-yes"))
+    query = "SELECT amount, reason FROM refund WHERE by_whom = 'user:1003' AND amount = 9990"
+    assert select_rows(settings, query) == [(9990, "Урок не состоялся")]
 
 
-def test_a_refund_is_given_up_by_any_other_button(buyer, vera, world):
-    _, settings = world
+def test_a_refund_is_given_up_by_any_other_button(buyer, vera, selling_bot):
+    _, settings = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
     open_purchase(vera, buyer)
-    vera.press(vera.data("a-back"))
+    vera.press(vera.button_data("a-back"))
     vera.say("Причина")
-    yes = vera.data("a-back-yes")
+    yes = vera.button_data("a-back-yes")
     vera.press("Отмена")
-    assert vera.forge(yes) == "Эта кнопка больше не действует."
+    assert vera.press_forged(yes) == "Эта кнопка больше не действует."
     purchase = buyer.purchases()[0].purchase_id
-    assert (purchase,) not in rows(settings, "SELECT purchase_id FROM refund")
+    assert (purchase,) not in select_rows(settings, "SELECT purchase_id FROM refund")
 
 
 def test_a_plan_is_given_for_some_days_and_told(buyer, vera):
@@ -171,9 +177,9 @@ def test_a_plan_is_given_for_some_days_and_told(buyer, vera):
     vera.press("Плюс")
     vera.press("7 дней")
     assert "на 7 дней" in vera.last.text
-    yes = vera.data("a-term-yes")
+    yes = vera.button_data("a-term-yes")
     vera.press(yes)
-    buyer.until("You got the plan “Plus”")
+    buyer.wait_for_text("You got the plan “Plus”")
     vera.press(yes, forged=True)
     (term,) = buyer.terms()
     assert (term.ends_at - term.starts_at).days == 7
@@ -192,25 +198,25 @@ def test_the_month_and_the_newest_orders_are_shown(buyer, vera):
 
 def test_payments_that_were_tests_are_told_apart(buyer, vera):
     buyer.say("/start")
-    paid_in_roubles(buyer, is_test=True)
+    add_paid_purchase(buyer, is_test=True)
     vera.press("a-pay", forged=True)
     assert "\nЕщё 1 тестовый платёж: в суммы он не входит." in vera.last.text
 
 
-def test_codes_are_made_listed_and_stopped(vera, buyer, world):
-    _, settings = world
+def test_codes_are_made_listed_and_stopped(vera, buyer, selling_bot):
+    _, settings = selling_bot
     vera.press("a-codes:0", forged=True)
     vera.press("Новый промокод")
     vera.press("Плюс")
     for nonsense in ("ЛЕТО", "ЛЕТО 0%", "ЛЕТО 100%", "Л 5", "ЛЕТО 99999", "ЛЕТО 5 0"):
         vera.say(nonsense)
-    assert rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
+    assert select_rows(settings, "SELECT COUNT(*) FROM promo") == [(0,)]
     vera.say("ЛЕТО 20% 100")
     assert "ЛЕТО · −20\xa0%" in vera.labels
     vera.press("ЛЕТО · −20\xa0%")
     assert "лимит: 100" in vera.last.text
     vera.press("Отключить промокод")
-    vera.press(vera.data("a-code-off-yes"))
+    vera.press(vera.button_data("a-code-off-yes"))
     assert "Промокод отключён" in vera.last.text
     buyer.say("/plan")
     buyer.press("Enter a promo code")
@@ -220,11 +226,11 @@ def test_codes_are_made_listed_and_stopped(vera, buyer, world):
     )
 
 
-def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):
+def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, selling_bot):
     buyer.order("Twenty voices")
     buyer.pay()
     buyer.say("/paysupport I was charged twice")
-    message = vera.until("charged twice")
+    message = vera.wait_for_text("charged twice")
     assert "«Двадцать голосовых» · 50 ⭐ · оплачен" in message.text
     vera.press("Заказы этого человека")
     assert str(buyer.user_id) in vera.last.text
@@ -233,6 +239,6 @@ def test_a_letter_about_a_payment_brings_the_orders_along(buyer, vera, world):
 
 def test_an_order_or_a_person_that_is_not_there_is_said(vera):
     for data in ("a-buy:nope", "a-back:1:nope", "a-term:424242", "a-code:nope", "a-back-yes:1"):
-        assert vera.forge(data)
+        assert vera.press_forged(data)
     vera.press("a-buys:424242:0", forged=True)
     assert "Заказов пока нет" in vera.last.text

@@ -1,12 +1,12 @@
-"""Models by buttons: which serves, what served, promote, pin, roll back; a real daemon does it."""
+"""Models by buttons: serving model, history, promote, pin, roll back, with a real daemon."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.core.permissions import Role
-from tests.bot.admin_chat import ANNA, BORIS, VERA, Chat, beside, grant
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, grant_role, lab_settings
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.functional
@@ -27,15 +27,15 @@ def lab(tmp_path, provider):
 
 @pytest.fixture
 def chat(lab, telegram):
-    settings = beside(lab, telegram)
+    settings = lab_settings(lab, telegram)
     with RunningBot(settings):
-        chat = Chat(telegram, settings)
-        chat.until("trial-2")
+        chat = StaffUser(telegram, settings)
+        chat.wait_for_text("trial-2")
         chat.say("/admin")
         yield chat
 
 
-def serving(lab):
+def serving_version(lab):
     return lab.status()["serving"]["build"]
 
 
@@ -68,106 +68,106 @@ def test_scores_on_other_questions_do_not_stand_side_by_side(chat, lab):
     lab.repository.example("trial", 11, answer="Совсем другой ответ.", is_test=True)
     lab.repository.commit()
     lab.until_serving("trial-3")
-    chat.until("теперь отвечает trial-3")
-    chat.forge("a-compare:3:2")
+    chat.wait_for_text("теперь отвечает trial-3")
+    chat.press_forged("a-compare:3:2")
     assert "Тестовые вопросы у них разные (общий 1)" in chat.last.text
     table = chat.last.text.split("\n\n")[-1].splitlines()
     assert [line.split()[0] for line in table] == ["trial-3", "вопросов"]
 
 
 def test_an_earlier_model_is_promoted_by_hand_after_two_questions(chat, lab):
-    chat.forge("a-model:1")
+    chat.press_forged("a-model:1")
     chat.press("⬆️ Сделать текущей")
     assert "Точно?" in chat.last.text
     chat.press("a-promote-yes:1")
-    assert serving(lab) == "trial-2"
+    assert serving_version(lab) == "trial-2"
     lab.tick("serve")
-    chat.until("теперь отвечает trial-1")
-    assert serving(lab) == "trial-1"
-    chat.forge("a-history:" + mark_of(chat))
+    chat.wait_for_text("теперь отвечает trial-1")
+    assert serving_version(lab) == "trial-1"
+    chat.press_forged("a-history:" + press_mark(chat))
     assert "(выбрана вручную, пользователь 1003)" in chat.last.text
-    noted = rows(chat.settings, "SELECT by_whom, action, target FROM audit")
+    noted = select_rows(chat.settings, "SELECT by_whom, action, target FROM audit")
     assert noted == [("user:1003", "ask.promote", "dataset:trial")]
 
 
-def mark_of(chat):
-    chat.forge("a-models")
-    return chat.data("a-set").split(":")[1]
+def press_mark(chat):
+    chat.press_forged("a-models")
+    return chat.button_data("a-set").split(":")[1]
 
 
 def test_a_rollback_names_its_model_and_is_done_once_however_often_it_is_pressed(chat, lab):
-    mark = mark_of(chat)
-    chat.forge(f"a-rollback:{mark}")
+    mark = press_mark(chat)
+    chat.press_forged(f"a-rollback:{mark}")
     assert "trial-1" in chat.last.text
-    yes = chat.data("a-rollback-yes")
+    yes = chat.button_data("a-rollback-yes")
     chat.press(yes)
     lab.tick("serve")
-    chat.until("снова отвечает trial-1")
-    chat.forge(yes)
+    chat.wait_for_text("снова отвечает trial-1")
+    chat.press_forged(yes)
     lab.tick("serve")
-    chat.until("⚠️")
-    assert serving(lab) == "trial-1"
+    chat.wait_for_text("⚠️")
+    assert serving_version(lab) == "trial-1"
 
 
 def test_a_rollback_is_told_to_the_other_admins(chat, lab, telegram):
-    grant(chat.settings, BORIS, Role.ADMIN)
-    boris = Chat(telegram, chat.settings, "boris")
+    grant_role(chat.settings, BORIS, Role.ADMIN)
+    boris = StaffUser(telegram, chat.settings, "boris")
     boris.say("/start")
-    chat.forge(f"a-rollback:{mark_of(chat)}")
-    chat.press(chat.data("a-rollback-yes"))
+    chat.press_forged(f"a-rollback:{press_mark(chat)}")
+    chat.press(chat.button_data("a-rollback-yes"))
     lab.tick("serve")
-    text = boris.until("возвращена прежняя модель trial-1").text
+    text = boris.wait_for_text("возвращена прежняя модель trial-1").text
     assert text == f"trial: возвращена прежняя модель trial-1. Кто: пользователь {VERA}."
-    chat.until("снова отвечает trial-1")
-    chat.forge(f"a-history:{mark_of(chat)}")
+    chat.wait_for_text("снова отвечает trial-1")
+    chat.press_forged(f"a-history:{press_mark(chat)}")
     assert f"пользователь {VERA})" in chat.last.text
 
 
 def test_a_pin_holds_and_is_taken_away(chat, lab):
-    mark = mark_of(chat)
-    chat.forge(f"a-set:{mark}:0")
+    mark = press_mark(chat)
+    chat.press_forged(f"a-set:{mark}:0")
     chat.press("📌 Закрепить")
     chat.press(f"a-pin-yes:{mark}")
     lab.tick("serve")
-    chat.until("закреплена")
+    chat.wait_for_text("закреплена")
     assert lab.status()["serving"]["pinned"]
-    chat.forge(f"a-set:{mark}:0")
+    chat.press_forged(f"a-set:{mark}:0")
     assert "📌 Закреплена" in chat.last.text
     chat.press("📌 Открепить")
     chat.press(f"a-unpin-yes:{mark}")
     lab.tick("serve")
-    chat.until("откреплена")
+    chat.wait_for_text("откреплена")
     assert not lab.status()["serving"]["pinned"]
 
 
 def test_without_a_daemon_the_request_is_kept_and_that_is_said(chat):
-    chat.forge(f"a-unpin-yes:{mark_of(chat)}")
+    chat.press_forged(f"a-unpin-yes:{press_mark(chat)}")
     assert "Служба обучения не запущена" in chat.last.text
-    assert rows(chat.settings, "SELECT state FROM request") == [("waiting",)]
+    assert select_rows(chat.settings, "SELECT state FROM request") == [("waiting",)]
 
 
 def test_a_result_that_came_while_the_bot_was_away_is_told_at_its_start(lab, telegram):
-    settings = beside(lab, telegram)
+    settings = lab_settings(lab, telegram)
     with RunningBot(settings):
-        chat = Chat(telegram, settings)
-        chat.until("trial-2")
+        chat = StaffUser(telegram, settings)
+        chat.wait_for_text("trial-2")
         chat.say("/admin")
-        chat.forge(f"a-pin-yes:{mark_of(chat)}")
+        chat.press_forged(f"a-pin-yes:{press_mark(chat)}")
     lab.tick("serve")
     with RunningBot(settings):
-        chat.until("закреплена")
-    assert rows(settings, "SELECT request_id FROM errand") == []
+        chat.wait_for_text("закреплена")
+    assert select_rows(settings, "SELECT request_id FROM errand") == []
 
 
 def test_an_editor_sees_models_and_switches_none(chat, telegram, lab):
-    grant(chat.settings, ANNA, Role.EDITOR)
-    anna = Chat(telegram, chat.settings, "anna")
+    grant_role(chat.settings, ANNA, Role.EDITOR)
+    anna = StaffUser(telegram, chat.settings, "anna")
     anna.say("/admin")
-    mark = mark_of(anna)
-    anna.forge(f"a-set:{mark}:0")
+    mark = press_mark(anna)
+    anna.press_forged(f"a-set:{mark}:0")
     assert "⏪ Вернуть прежнюю" not in anna.labels
     forged = ("a-promote:1", "a-promote-yes:1", f"a-rollback-yes:{mark}:1", f"a-pin-yes:{mark}")
     for data in forged:
-        assert "не действует" in anna.forge(data)
-    assert rows(chat.settings, "SELECT id FROM request") == []
-    assert serving(lab) == "trial-2"
+        assert "не действует" in anna.press_forged(data)
+    assert select_rows(chat.settings, "SELECT id FROM request") == []
+    assert serving_version(lab) == "trial-2"

@@ -1,4 +1,4 @@
-"""Webhook mode whole: what Telegram pushes to the api is answered once by one of two bots."""
+"""Webhook mode end to end: an update pushed to the API is answered once by one of two bots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
-from tests.bot.running_bot import add_live_model, rows, settings_of, states
+from tests.bot.running_bot import bot_settings, count_updates_by_state, add_live_model, select_rows
 from tests.support.forked_processes import start
 from tests.support.waiting import longest, wait_until
 
@@ -27,15 +27,15 @@ KEY = "KEY_OF_THE_REPLICAS"
 class Replicas:
     """One api and two bots in webhook mode; `with Replicas(…) as replicas:`."""
 
-    def __init__(self, folder, telegram, provider, database, **more):
-        self.settings = settings_of(folder, telegram, provider, database=database)
+    def __init__(self, folder, telegram, provider, database, **options):
+        self.settings = bot_settings(folder, telegram, provider, database=database)
         self.folder = folder
         self.telegram = telegram
         listen = f"127.0.0.1:{free_ports(1)[0]}"
         self.hook = f"http://{listen}/hooks/telegram"
         self.secret = webhook_secret(telegram.token)
         self._path = folder / "config.yaml"
-        said = {
+        fields = {
             "state_dir": str(folder),
             "database": database,
             "providers": [{"name": "chat", "base_url": provider.base_url, "credential": KEY}],
@@ -46,9 +46,9 @@ class Replicas:
                 "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
             },
             "api": {"listen": listen},
-            **more,
+            **options,
         }
-        self._path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        self._path.write_text(yaml.safe_dump(fields), encoding="utf-8")
         self._environment = {"TELEGRAM_BOT_TOKEN": telegram.token, KEY: "sk-of-the-tests"}
         self._children = []
 
@@ -61,12 +61,12 @@ class Replicas:
             for verb, log in zip(verbs, logs, strict=True)
         ]
         _, self.first, self.second = self._children
-        told = "\n".join
+        output = "\n".join
         wait_until(
             lambda: len(self.telegram.calls("setWebhook")) == 2 and self._listens(),
-            # Three programs begin.
+            # Three processes start.
             90,
-            describe=lambda: told(log.read_text()[-2000:] for log in logs),
+            describe=lambda: output(log.read_text()[-2000:] for log in logs),
         )
         return self
 
@@ -86,40 +86,41 @@ class Replicas:
             return False
 
     def push(self, update, secret=None):
-        """POST an update as Telegram does; return the status."""
+        """POST an update as Telegram does; return the HTTP status."""
         headers = {"X-Telegram-Bot-Api-Secret-Token": self.secret if secret is None else secret}
         return httpx.post(self.hook, json=update, headers=headers).status_code
 
     def give(self, bot, chats):
-        """Let this bot hold chats, as if it had claimed them."""
+        """Give this bot the leases of chats, as if it had claimed them."""
         owner = str(read_owner(bot.pid))
         until = iso(utc_now() + timedelta(seconds=LEASE_S))
         with open_database(self.settings.database) as database, database.atomic():
             for chat_id in chats:
-                held = {"chat_id": chat_id, "owner": owner, "until": until}
-                lease = LEASE.insert({"bot_id": bot_id(self.telegram.token), **held})
-                kept = {"conflict_target": (LEASE.bot_id, LEASE.chat_id), "update": held}
-                database.put(lease.on_conflict(**kept))
+                columns = {"chat_id": chat_id, "owner": owner, "until": until}
+                lease = LEASE.insert({"bot_id": bot_id(self.telegram.token), **columns})
+                conflict = {"conflict_target": (LEASE.bot_id, LEASE.chat_id), "update": columns}
+                database.put(lease.on_conflict(**conflict))
 
 
 @pytest.fixture
-def replicas_of(tmp_path, telegram, provider, postgresql):
-    """Return what makes the replicas on one PostgreSQL."""
+def start_replicas(tmp_path, telegram, provider, postgresql):
+    """Return a function that creates replicas on one PostgreSQL."""
     return partial(Replicas, tmp_path, telegram, provider, postgresql.reset())
 
 
 def wait_until_ended(replicas, count, within_s=90):
     replicas.telegram.wait_for(
         lambda: (
-            "waiting" not in (found := states(replicas.settings)) and sum(found.values()) == count
+            "waiting" not in (states := count_updates_by_state(replicas.settings))
+            and sum(states.values()) == count
         ),
         within_s,
     )
 
 
-def whole_answers(telegram, who):
-    """Return the answers of a chat without placeholders that a killed bot left."""
-    return [one.text for one in telegram.answers(who) if one.text != "…"]
+def whole_answers(telegram, user):
+    """Return the answers of a chat, without placeholders left by a killed bot."""
+    return [message.text for message in telegram.answers(user) if message.text != "…"]
 
 
 def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
@@ -140,9 +141,9 @@ def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
         replicas.first.kill()
         wait_until_ended(replicas, 2 * len(people))
     for person in people:
-        said = whole_answers(telegram, person)
-        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(said)] == [True, True]
-    assert states(replicas.settings) == {"answered": 32}
+        answers = whole_answers(telegram, person)
+        assert [f"«вопрос {person}-{n}»" in text for n, text in enumerate(answers)] == [True, True]
+    assert count_updates_by_state(replicas.settings) == {"answered": 32}
 
 
 def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
@@ -170,7 +171,9 @@ def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
         assert "/sessions" in help_
     reached = [call.arguments["text"] for call in telegram.calls("answerCallbackQuery")]
     assert len(reached) == 4
-    assert set(rows(replicas.settings, "SELECT state, reason FROM updates")) == {("answered", "")}
+    assert set(select_rows(replicas.settings, "SELECT state, reason FROM updates")) == {
+        ("answered", "")
+    }
 
 
 def test_two_bots_never_answer_more_than_the_plan_allows(replicas_of, telegram, provider):
@@ -181,14 +184,14 @@ def test_two_bots_never_answer_more_than_the_plan_allows(replicas_of, telegram, 
         for chat in chats:
             telegram.say(chat, "/help")
         wait_until_ended(replicas, len(chats))
-        # The same person in many chats at once, so that both bots reserve for one plan.
+        # One user in many chats at once, so that both bots reserve from one plan.
         replicas.give(replicas.first, chats[::2])
         replicas.give(replicas.second, chats[1::2])
         for chat in chats:
             assert replicas.push(question(chat)) == 200
         wait_until_ended(replicas, 2 * len(chats))
     assert len(provider.calls("chat.create")) == 3
-    assert rows(replicas.settings, "SELECT state FROM quota_use") == [("charged",)] * 3
+    assert select_rows(replicas.settings, "SELECT state FROM quota_use") == [("charged",)] * 3
 
 
 def question(chat_id):

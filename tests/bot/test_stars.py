@@ -1,4 +1,4 @@
-"""Stars: plans and packs are ordered, paid and granted, once, whatever comes twice or wrongly."""
+"""Telegram Stars: plans and packs are ordered, paid and granted once, despite duplicate updates."""
 
 from __future__ import annotations
 
@@ -10,52 +10,54 @@ from structlog.testing import capture_logs
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import RunningBot, add_live_model, rows
-from tests.bot.stars_buyer import Buyer, change, ledger, selling
+from tests.bot.running_bot import RunningBot, add_live_model, select_rows
+from tests.bot.stars_buyer import Buyer, change_rows, ledger, selling_settings
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
-    """Let one bot serve all tests of this file; everybody who buys is somebody new."""
+def selling_bot(tmp_path_factory):
+    """One bot for all tests of this file; every buyer is a new user."""
     folder = tmp_path_factory.mktemp("stars")
     with capture_logs(), TelegramStandIn() as telegram, ProviderStandIn() as provider:
-        settings = selling(folder, telegram, provider)
+        settings = selling_settings(folder, telegram, provider)
         add_live_model(settings, "stand-in-base")
         with RunningBot(settings):
             yield telegram, settings
 
 
 @pytest.fixture
-def buyer(world):
-    return Buyer(*world)
+def buyer(selling_bot):
+    return Buyer(*selling_bot)
 
 
-def kinds(buyer):
+def entry_kinds(buyer):
     return [entry[1:3] for entry in ledger(buyer.settings) if entry[0] == buyer.user_id]
 
 
-def duplicate(telegram, buyer, change=dict):
-    """Let Telegram tell once more of this person's newest payment, changed perhaps."""
-    paid = [one.message for one in telegram.log(buyer.who) if "successful_payment" in one.message]
+def resend_payment(telegram, buyer, change=dict):
+    """Send the update of the buyer's newest payment again, optionally changed."""
+    paid = [
+        sent.message for sent in telegram.log(buyer.who) if "successful_payment" in sent.message
+    ]
     message = {**paid[-1], "successful_payment": {**paid[-1]["successful_payment"]}}
     change(message["successful_payment"])
-    before = buyer._ended()
+    before = buyer._count_ended()
     telegram.act(lambda acting: acting.world.add_update("message", message))
-    telegram.wait_for(lambda: buyer._ended() > before)
+    telegram.wait_for(lambda: buyer._count_ended() > before)
 
 
-def thanks(buyer):
-    return [one for one in buyer.telegram.answers(buyer.who) if "Thank you" in one.text]
+def thank_messages(buyer):
+    return [message for message in buyer.telegram.answers(buyer.who) if "Thank you" in message.text]
 
 
 def test_a_pack_is_paid_and_may_be_asked_at_once(buyer):
     buyer.order("Twenty voices")
-    told = buyer.pay()
-    assert "“Twenty voices”, 50 ⭐" in told.text
+    thanks_message = buyer.pay()
+    assert "“Twenty voices”, 50 ⭐" in thanks_message.text
     assert "20 voice questions" in buyer.say("/plan").text
-    assert kinds(buyer) == [("payment", 50), ("grant", 50)]
+    assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
     assert buyer.telegram.stars(buyer.who) == 4950
 
 
@@ -83,41 +85,51 @@ def test_a_period_adds_to_what_is_there(buyer):
 
 
 def test_two_taps_are_one_order_and_one_invoice(buyer):
-    buyer.plan("Twenty voices")
-    data = buyer.behind("Buy for")
-    shown = buyer.last.message_id
+    buyer.open_plan("Twenty voices")
+    data = buyer.find_button("Buy for")
+    shown_id = buyer.last.message_id
     for _ in range(3):
-        buyer.press(data, shown)
+        buyer.press(data, shown_id)
     assert len(buyer.purchases()) == 1
-    assert len([one for one in buyer.telegram.answers(buyer.who) if "invoice" in one.message]) == 1
+    assert (
+        len(
+            [
+                message
+                for message in buyer.telegram.answers(buyer.who)
+                if "invoice" in message.message
+            ]
+        )
+        == 1
+    )
     assert "The invoice is already in the chat, a little above" in buyer.alerts()[-1]
 
 
-def test_nobody_pays_for_somebody_else(buyer, world):
+def test_nobody_pays_for_somebody_else(buyer, selling_bot):
     purchase_id = buyer.order("Plus")
-    other = Buyer(*world)
+    other = Buyer(*selling_bot)
     other.order("Plus")
     assert (
         "This invoice is for someone else. You weren't charged; get your own in /plan"
-        in other.refused(payload=purchase_id)
+        in other.try_to_pay(payload=purchase_id)
     )
-    assert not buyer.paid()
+    assert not buyer.payments()
 
 
 def test_an_order_is_paid_once(buyer):
     buyer.order("Plus")
     buyer.pay()
-    assert "This order is already paid. You weren't charged again" in buyer.refused()
-    assert len(buyer.paid()) == 1
+    assert "This order is already paid. You weren't charged again" in buyer.try_to_pay()
+    assert len(buyer.payments()) == 1
 
 
 def test_an_invoice_that_is_too_old_is_not_paid(buyer):
     purchase_id = buyer.order("Plus")
-    past = iso(utc_now() - timedelta(minutes=1))
+    expired_at = iso(utc_now() - timedelta(minutes=1))
     sql = "UPDATE purchase SET expires_at = ? WHERE id = ?"
-    change(buyer.settings, sql, past, purchase_id)
+    change_rows(buyer.settings, sql, expired_at, purchase_id)
     assert (
-        "This invoice has expired. You weren't charged; get a new one in /plan" in buyer.refused()
+        "This invoice has expired. You weren't charged; get a new one in /plan"
+        in buyer.try_to_pay()
     )
     buyer.say("/plan")
     assert "expired" in buyer.press("My orders").text
@@ -125,37 +137,37 @@ def test_an_invoice_that_is_too_old_is_not_paid(buyer):
 
 def test_an_order_of_another_price_is_not_paid(buyer):
     purchase_id = buyer.order("Plus")
-    change(buyer.settings, "UPDATE purchase SET amount = 7 WHERE id = ?", purchase_id)
-    assert "price has changed" in buyer.refused()
+    change_rows(buyer.settings, "UPDATE purchase SET amount = 7 WHERE id = ?", purchase_id)
+    assert "price has changed" in buyer.try_to_pay()
 
 
 @pytest.mark.parametrize("payload", ["Order not found", "'; DROP TABLE purchase; --", "0" * 32])
 def test_what_is_no_order_is_not_paid(buyer, payload):
     buyer.order("Plus")
-    assert "Order not found" in buyer.refused(payload=payload)
+    assert "Order not found" in buyer.try_to_pay(payload=payload)
 
 
-def test_what_telegram_tells_twice_is_granted_and_thanked_for_once(buyer, world):
-    telegram, _ = world
+def test_what_telegram_tells_twice_is_granted_and_thanked_for_once(buyer, selling_bot):
+    telegram, _ = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
     for _ in range(5):
-        duplicate(telegram, buyer)
-    assert kinds(buyer) == [("payment", 50), ("grant", 50)]
-    assert len(thanks(buyer)) == 1
+        resend_payment(telegram, buyer)
+    assert entry_kinds(buyer) == [("payment", 50), ("grant", 50)]
+    assert len(thank_messages(buyer)) == 1
 
 
-def test_two_payments_of_one_order_are_both_kept(buyer, world):
-    telegram, _ = world
+def test_two_payments_of_one_order_are_both_kept(buyer, selling_bot):
+    telegram, _ = selling_bot
     buyer.order("Plus")
     buyer.pay()
-    duplicate(telegram, buyer, lambda paid: paid.update(telegram_payment_charge_id="second"))
-    assert len(buyer.paid()) == 2
+    resend_payment(telegram, buyer, lambda paid: paid.update(telegram_payment_charge_id="second"))
+    assert len(buyer.payments()) == 2
     assert len(buyer.terms()) == 2
 
 
 @pytest.mark.parametrize(
-    ("wrong", "known"),
+    ("wrong", "notice_key"),
     [
         ({"total_amount": 1}, "notice-payment-wrong"),
         ({"invoice_payload": "nobody's"}, "notice-stars-unknown"),
@@ -163,34 +175,38 @@ def test_two_payments_of_one_order_are_both_kept(buyer, world):
         ({"total_amount": "all of it"}, "notice-payment-unread"),
     ],
 )
-def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(buyer, world, wrong, known):
-    telegram, settings = world
+def test_a_payment_that_is_no_orders_grants_nothing_and_is_told(
+    buyer, selling_bot, wrong, notice_key
+):
+    telegram, settings = selling_bot
     buyer.order("Plus")
     buyer.pay()
     charge = f"odd-{buyer.user_id}"
     other = {"telegram_payment_charge_id": charge, **wrong}
-    duplicate(telegram, buyer, lambda paid: paid.update(other))
-    assert len(buyer.paid()) == 1
-    told = [
-        said for key, said in rows(settings, "SELECT key, arguments FROM notice") if key == known
+    resend_payment(telegram, buyer, lambda paid: paid.update(other))
+    assert len(buyer.payments()) == 1
+    notices = [
+        arguments
+        for key, arguments in select_rows(settings, "SELECT key, arguments FROM notice")
+        if key == notice_key
     ]
-    assert any(charge in said or str(buyer.user_id) in said for said in told)
+    assert any(charge in arguments or str(buyer.user_id) in arguments for arguments in notices)
 
 
 def test_a_trial_is_had_once(buyer):
-    buyer.plan("Plus")
+    buyer.open_plan("Plus")
     assert "7 days, once" in buyer.last.text
-    data = buyer.behind("Try for free")
+    data = buyer.find_button("Try for free")
     assert "Plan “Plus” until" in buyer.press(data).text
     buyer.press(data, forged=True)
     assert len(buyer.terms()) == 1
-    buyer.plan("Plus")
+    buyer.open_plan("Plus")
     assert "Try for free" not in buyer.labels
 
 
 def test_a_subscription_is_a_link_that_stays_the_same(buyer):
-    buyer.plan("Always")
-    data = buyer.behind("Buy for")
+    buyer.open_plan("Always")
+    data = buyer.find_button("Buy for")
     link = buyer.press(data).keys[0][0]["url"]
     assert buyer.press(data, forged=True).keys[0][0]["url"] == link
     assert len(buyer.purchases()) == 1
@@ -198,49 +214,49 @@ def test_a_subscription_is_a_link_that_stays_the_same(buyer):
 
 
 def slug_of(buyer):
-    buyer.plan("Always")
-    return buyer.press(buyer.behind("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
+    buyer.open_plan("Always")
+    return buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"].rsplit("/", 1)[1]
 
 
-def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, world):
-    telegram, _ = world
+def test_a_subscription_is_renewed_by_telegram_and_stopped_by_its_owner(buyer, selling_bot):
+    telegram, _ = selling_bot
     buyer.pay(slug_of(buyer))
     (renewal,) = buyer.renewals()
     assert renewal.state == "on"
     telegram.renew(buyer.who)
-    # The thanks for it come beside the talk: until they are there, they may be the newest message.
-    telegram.wait_for(lambda: len(thanks(buyer)) == 2)
-    assert len(buyer.paid()) == 2
+    # The thank-you message comes at any time: until it is there, it may become the newest message.
+    telegram.wait_for(lambda: len(thank_messages(buyer)) == 2)
+    assert len(buyer.payments()) == 2
     assert len(buyer.terms()) == 2
     assert buyer.renewals()[0].next_at > renewal.next_at
     text = buyer.say("/plan").text
     assert text.startswith("Plan “Always” auto-renews on ")
     assert text.count("“Always”") == 1
     assert all("Always ·" not in label for label in buyer.labels)
-    buyer.press(buyer.data("renewal"))
+    buyer.press(buyer.button_data("renewal"))
     assert "You keep the days" in buyer.last.text
-    buyer.press(buyer.data("renewal-off"))
+    buyer.press(buyer.button_data("renewal-off"))
     telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
-    assert [one["is_canceled"] for one in telegram.subscriptions().values()][-1]
+    assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()][-1]
     assert "auto-renews" not in buyer.say("/plan").text
 
 
 def test_who_subscribed_does_not_subscribe_twice(buyer):
-    buyer.plan("Always")
-    message, buy = buyer.last.message_id, buyer.data("buy")
+    buyer.open_plan("Always")
+    message, buy = buyer.last.message_id, buyer.button_data("buy")
     buyer.pay(slug_of(buyer))
     buyer.press(buy, message, forged=True)
     assert "This plan already auto-renews. You can turn this off in /plan" in buyer.alerts()[-1]
     assert len(buyer.purchases()) == 1
 
 
-def test_nobody_presses_what_is_somebody_elses(buyer, world):
-    other = Buyer(*world)
+def test_nobody_presses_what_is_somebody_elses(buyer, selling_bot):
+    other = Buyer(*selling_bot)
     slug = slug_of(buyer)
     buyer.pay(slug)
     (renewal,) = buyer.renewals()
     waiting = buyer.order("Plus")
-    shown = other.say("/plan").message_id
+    shown_id = other.say("/plan").message_id
     forged = [
         f"renewal:{renewal.renewal_id}",
         f"renewal-off:{renewal.renewal_id}",
@@ -248,28 +264,28 @@ def test_nobody_presses_what_is_somebody_elses(buyer, world):
     ]
     forged += ["renewal", "renewal-off:x", "order", "order:1", "buy", "buy:x:y", "offer", "try:x"]
     for data in forged:
-        other.press(data, shown, forged=True)
+        other.press(data, shown_id, forged=True)
         assert len(other.telegram.answers(other.who)) == 1
     assert buyer.renewals()[0].state == "on"
     assert not other.purchases()
 
 
-def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, world):
-    telegram, _ = world
+def test_a_refund_by_telegram_itself_takes_back_what_was_granted(buyer, selling_bot):
+    telegram, _ = selling_bot
     buyer.order("Twenty voices")
     buyer.pay()
-    telegram.take_back(buyer.who, buyer.paid()[0][3])
-    buyer.until("Refunded")
+    telegram.take_back(buyer.who, buyer.payments()[0][3])
+    buyer.wait_for_text("Refunded")
     assert "voice questions" not in buyer.say("/plan").text
-    assert kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
+    assert entry_kinds(buyer)[2:] == [("refund", 50), ("revocation", 0)]
 
 
-def test_who_deletes_everything_pays_for_nothing_more(buyer, world):
-    telegram, _ = world
+def test_who_deletes_everything_pays_for_nothing_more(buyer, selling_bot):
+    telegram, _ = selling_bot
     buyer.pay(slug_of(buyer))
-    charge = buyer.paid()[0][3]
+    charge = buyer.payments()[0][3]
     buyer.say("/delete_me")
-    buyer.press(buyer.data("forget"))
+    buyer.press(buyer.button_data("forget"))
     telegram.press(buyer.who, "forget:2")
     telegram.wait_for(lambda: telegram.subscriptions()[charge]["is_canceled"])
     telegram.wait_for(lambda: not buyer.renewals())

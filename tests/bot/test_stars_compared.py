@@ -1,4 +1,4 @@
-"""A bot that was away: what Telegram says of Stars is held against the ledger."""
+"""Reconciliation of Telegram's Star transactions with the ledger after downtime of the bot."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ import pytest
 from merlin.app.reconciliation import is_due
 from merlin.core.clock import iso, utc_now
 from merlin.sandbox.telegram.queries import invoice_of, pay
-from tests.bot.running_bot import RunningBot, rows
+from tests.bot.running_bot import RunningBot, select_rows
 from tests.bot.stars_buyer import (
     Buyer,
     buyer_with_invoice,
-    change,
-    compared,
+    change_rows,
+    last_comparison,
     ledger,
-    selling,
-    with_books,
+    query_billing,
+    selling_settings,
 )
 
 pytestmark = pytest.mark.integration
@@ -27,20 +27,24 @@ pytestmark = pytest.mark.integration
 
 @pytest.fixture
 def settings(tmp_path, telegram):
-    return selling(tmp_path, telegram)
+    return selling_settings(tmp_path, telegram)
 
 
-def times(telegram):
+def list_calls(telegram):
     return len(telegram.calls("getStarTransactions"))
 
 
-def paid_unseen(telegram, buyer):
-    """Let Telegram take Stars of which its bot never hears."""
+def pay_unseen(telegram, buyer):
+    """Let a buyer pay Stars without an update to the bot."""
 
     def act(acting):
         world, person = acting.world, acting.person(buyer.who)
-        sent = [one for one in world.messages[person.chat_id].values() if "invoice" in one.message]
-        update_id = pay(world, person, invoice_of(world, sent[-1]))
+        invoices = [
+            message
+            for message in world.messages[person.chat_id].values()
+            if "invoice" in message.message
+        ]
+        update_id = pay(world, person, invoice_of(world, invoices[-1]))
         world.record("confirm", update_ids=[update_id])
 
     telegram.act(act)
@@ -50,18 +54,18 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
     telegram, settings
 ):
     buyer = buyer_with_invoice(telegram, settings)
-    paid_unseen(telegram, buyer)
+    pay_unseen(telegram, buyer)
     with RunningBot(settings):
-        buyer.until("Paid")
-        # Noted behind the person's message.
-        found = [{"kind": "paid", "charge": buyer.paid()[0][3]}]
-        telegram.wait_for(lambda: compared(settings)["differences"] == found)
-    telegram.take_back(buyer.who, buyer.paid()[0][3])
-    gone = [update["update_id"] for update in telegram.pending()]
-    telegram.act(lambda acting: acting.world.record("confirm", update_ids=gone))
+        buyer.wait_for_text("Paid")
+        # Recorded after the user's message.
+        differences = [{"kind": "paid", "charge": buyer.payments()[0][3]}]
+        telegram.wait_for(lambda: last_comparison(settings)["differences"] == differences)
+    telegram.take_back(buyer.who, buyer.payments()[0][3])
+    update_ids = [update["update_id"] for update in telegram.pending()]
+    telegram.act(lambda acting: acting.world.record("confirm", update_ids=update_ids))
     with RunningBot(settings):
-        buyer.until("Refunded")
-        telegram.wait_for(lambda: compared(settings)["seen"] == 2)
+        buyer.wait_for_text("Refunded")
+        telegram.wait_for(lambda: last_comparison(settings)["seen"] == 2)
     assert [entry[1:3] for entry in ledger(settings)] == [
         ("payment", 50),
         ("grant", 50),
@@ -69,15 +73,15 @@ def test_what_was_paid_and_sent_back_while_a_bot_was_away_is_stored_at_its_start
         ("revocation", 0),
     ]
     with RunningBot(settings):
-        telegram.wait_for(lambda: times(telegram) == 4)
+        telegram.wait_for(lambda: list_calls(telegram) == 4)
     assert len(ledger(settings)) == 4
 
 
 def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.plan("Always")
-        link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
+        buyer.open_plan("Always")
+        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
 
     def act(acting):
         invoice = acting.world.invoices[link.rsplit("/", 1)[1]]
@@ -86,7 +90,7 @@ def test_a_subscription_begun_while_a_bot_was_away_can_be_stopped(telegram, sett
 
     telegram.act(act)
     with RunningBot(settings):
-        buyer.until("Paid")
+        buyer.wait_for_text("Paid")
         assert buyer.renewals()[0].state == "on"
         assert buyer.renewals()[0].method in telegram.subscriptions()
 
@@ -96,15 +100,15 @@ def test_what_nobody_can_explain_is_told_to_the_admins_once(telegram, settings):
     odd = {"id": "gift", "amount": 7, "date": 1795190000}
     person = {"type": "user", "user": {"id": buyer.user_id}, "invoice_payload": "nobody's"}
     out = {"type": "fragment"}
-    more = [{**odd, "source": person}, {**odd, "id": "out", "receiver": out}, {"id": 5}]
-    telegram.act(lambda acting: acting.world.transactions.extend(more))
+    transactions = [{**odd, "source": person}, {**odd, "id": "out", "receiver": out}, {"id": 5}]
+    telegram.act(lambda acting: acting.world.transactions.extend(transactions))
     for _ in range(2):
-        asked = times(telegram)
+        counts = list_calls(telegram)
         with RunningBot(settings):
-            telegram.wait_for(lambda before=asked: times(telegram) > before)
-            telegram.wait_for(lambda: compared(settings)["seen"] == 3)
-    told = rows(settings, "SELECT key FROM notice WHERE to_whom = 'admins' ORDER BY id")
-    assert told == [("notice-stars-unknown",)]
+            telegram.wait_for(lambda before=counts: list_calls(telegram) > before)
+            telegram.wait_for(lambda: last_comparison(settings)["seen"] == 3)
+    rows = select_rows(settings, "SELECT key FROM notice WHERE to_whom = 'admins' ORDER BY id")
+    assert rows == [("notice-stars-unknown",)]
     assert not ledger(settings)
 
 
@@ -113,31 +117,35 @@ def test_a_payment_that_telegram_does_not_list_is_told(telegram, settings):
     with RunningBot(settings):
         buyer.pay()
     telegram.act(lambda acting: acting.world.transactions.clear())
-    past = iso(utc_now() - timedelta(hours=1))
+    expired_at = iso(utc_now() - timedelta(hours=1))
     is_sqlite = settings.database.startswith("sqlite:")
     guard = "ledger_no_update" if is_sqlite else "ledger_stays ON ledger"
-    change(settings, f"DROP TRIGGER {guard}")
-    change(settings, "UPDATE ledger SET at = ?", past)
-    last = compared(settings) | {"at": "2026-01-01T00:00:00.000000Z"}
-    change(settings, "UPDATE setting SET value = ? WHERE name LIKE 'stars.%'", json.dumps(last))
+    change_rows(settings, f"DROP TRIGGER {guard}")
+    change_rows(settings, "UPDATE ledger SET at = ?", expired_at)
+    last = last_comparison(settings) | {"at": "2026-01-01T00:00:00.000000Z"}
+    change_rows(
+        settings, "UPDATE setting SET value = ? WHERE name LIKE 'stars.%'", json.dumps(last)
+    )
     with RunningBot(settings):
-        found = "SELECT COUNT(*) FROM notice WHERE key = 'notice-stars-missing'"
-        telegram.wait_for(lambda: rows(settings, found) == [(1,)])
+        query = "SELECT COUNT(*) FROM notice WHERE key = 'notice-stars-missing'"
+        telegram.wait_for(lambda: select_rows(settings, query) == [(1,)])
 
 
 def test_a_stopped_renewal_reaches_telegram_after_a_silence(telegram, settings):
     with RunningBot(settings):
         buyer = Buyer(telegram, settings)
-        buyer.plan("Always")
-        link = buyer.press(buyer.behind("Buy for")).keys[0][0]["url"]
+        buyer.open_plan("Always")
+        link = buyer.press(buyer.find_button("Buy for")).keys[0][0]["url"]
         buyer.pay(link.rsplit("/", 1)[1])
     (renewal,) = buyer.renewals()
     stop = renewal.renewal_id, buyer.user_id
-    with_books(settings, lambda books: books.renewals.stop(*stop))
+    query_billing(settings, lambda books: books.renewals.stop(*stop))
     assert buyer.renewals()[0].state == "stopping"
     with RunningBot(settings):
         telegram.wait_for(lambda: buyer.renewals()[0].state == "off")
-    assert [one["is_canceled"] for one in telegram.subscriptions().values()] == [True]
+    assert [subscription["is_canceled"] for subscription in telegram.subscriptions().values()] == [
+        True
+    ]
 
 
 def test_stars_are_compared_every_night_also_after_a_clock_was_set_back():

@@ -1,13 +1,19 @@
-"""A bot killed while Stars come or go back, and started again: granted, and sent back, once."""
+"""A bot killed during a Star payment or refund, and restarted: granted and refunded once."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.core import killpoint
-from tests.bot.running_bot import RunningBot, rows
-from tests.bot.stars_buyer import buyer_with_invoice, change, ledger, selling, with_books
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.bot.running_bot import RunningBot, select_rows
+from tests.bot.stars_buyer import (
+    buyer_with_invoice,
+    change_rows,
+    ledger,
+    query_billing,
+    selling_settings,
+)
+from tests.support.forked_processes import wait_for_exit, start_bot
 
 pytestmark = pytest.mark.integration
 
@@ -17,7 +23,7 @@ REFUND = tuple(point for point in killpoint.POINTS if point.startswith("refund."
 
 @pytest.fixture
 def settings(tmp_path, telegram):
-    return selling(tmp_path, telegram)
+    return selling_settings(tmp_path, telegram)
 
 
 @pytest.mark.parametrize("point", PAYMENT)
@@ -28,12 +34,15 @@ def test_a_payment_is_granted_and_thanked_for_once_after_a_kill_at(
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     telegram.pay(buyer.who)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
-    assert len(buyer.paid()) == (0 if point == "payment.before" else 1)
+    assert len(buyer.payments()) == (0 if point == "payment.before" else 1)
     with RunningBot(settings):
-        buyer.until("Paid")
+        buyer.wait_for_text("Paid")
         telegram.wait_for(lambda: not telegram.pending())
     assert [entry[1:3] for entry in ledger(settings)] == [("payment", 50), ("grant", 50)]
-    assert len([one for one in telegram.answers(buyer.who) if "Thank you" in one.text]) == 1
+    assert (
+        len([message for message in telegram.answers(buyer.who) if "Thank you" in message.text])
+        == 1
+    )
 
 
 @pytest.mark.parametrize("point", REFUND)
@@ -42,14 +51,16 @@ def test_stars_go_back_once_after_a_kill_at(telegram, settings, tmp_path, point)
     with RunningBot(settings):
         buyer.pay()
     purchase_id = buyer.purchases()[0].purchase_id
-    grant = with_books(settings, lambda books: books.ledger.entries(purchase_id))[1]
-    with_books(settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test"))
+    grant = query_billing(settings, lambda books: books.ledger.entries(purchase_id))[1]
+    query_billing(
+        settings, lambda books: books.refunds.request(grant.entry_id, None, "x", "cli:test")
+    )
     child = start_bot(settings, tmp_path / "log", MERLIN_CRASH_AT=point)
     assert wait_for_exit(child) == 137, (tmp_path / "log").read_text()[-3000:]
-    # Half a minute passes, until it is nobody's any more.
-    change(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
+    # Half a minute passes until the lease expires.
+    change_rows(settings, "UPDATE refund SET look_at = '2026-01-01' WHERE look_at IS NOT NULL")
     with RunningBot(settings):
-        buyer.until("Refunded")
-        telegram.wait_for(lambda: rows(settings, "SELECT state FROM refund") == [("done",)])
+        buyer.wait_for_text("Refunded")
+        telegram.wait_for(lambda: select_rows(settings, "SELECT state FROM refund") == [("done",)])
     assert [entry[1:3] for entry in ledger(settings)][2:] == [("refund", 50), ("revocation", 0)]
     assert telegram.stars(buyer.who) == 5000

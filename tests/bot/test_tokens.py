@@ -1,4 +1,4 @@
-"""Tokens: the gauge tells the truth, and a summary is believed only when it is checked."""
+"""Tokens: the context indicator is correct, and a summary is used only when it was verified."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from merlin.billing.quota import Allowance, Format
 from merlin.bot.handlers.sessions import share_bar
 from merlin.core.money import format_cost as told_money
-from tests.bot.conversation import Talk
-from tests.bot.running_bot import RunningBot, rows, settings_of
+from tests.bot.conversation import ChatUser
+from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 from tests.support.config import make_config, make_priced_config
-from tests.support.forked_processes import start_bot, wait_for_exit
+from tests.support.forked_processes import wait_for_exit, start_bot
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 
@@ -25,13 +25,13 @@ PRICE = {"input": 1, "output": 2, "training": 0}
 
 
 @pytest.fixture
-def talk(telegram, settings):
+def group_chat(telegram, settings):
     with RunningBot(settings):
-        yield Talk(telegram, settings)
+        yield ChatUser(telegram, settings)
 
 
-def summaries(settings):
-    return rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
+def stored_summaries(settings):
+    return select_rows(settings, "SELECT COUNT(*) FROM chat_session WHERE summary <> ''")[0][0]
 
 
 def test_the_bar_shows_the_used_part():
@@ -44,19 +44,21 @@ def test_the_bar_shows_the_used_part():
 def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=20)})
     config = make_config(models={"stand-in-base": {"context": 8000, "price": PRICE}})
-    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
+    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,), config=config)
     with RunningBot(replace(settings, providers=(model_of(settings),))):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         fresh = talk.say("/t").text
         assert "▱▱▱▱▱▱▱▱▱▱ 0\xa0%" in fresh
         assert "по нашей оценке" in fresh
         assert "этот разговор — пока ничего, сегодня — пока ничего" in fresh
         talk.say("Что такое лоб?")
         text = talk.say("/t").text
-    ((used, _),) = rows(settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn")
+    ((used, _),) = select_rows(
+        settings, "SELECT input_tokens + output_tokens, cost_micro FROM turn"
+    )
     assert f"{used} из 8" in text
     assert "по счёту поставщика" in text
-    ((micro,),) = rows(settings, "SELECT cost_micro FROM turn")
+    ((micro,),) = select_rows(settings, "SELECT cost_micro FROM turn")
     assert micro > 0
     cost = told_money("ru", micro, "USD")
     assert (cost[:2], cost[-1]) == ("0,", "$")
@@ -65,9 +67,9 @@ def test_the_gauge_tells_the_providers_count_the_cost_and_the_plan(tmp_path, tel
     assert "Вопросы: осталось 19 из 20, обновится " in text
 
 
-def test_a_cost_that_nobody_knows_is_left_out(talk):
-    talk.say("Что такое лоб?")
-    text = talk.say("/t").text
+def test_a_cost_that_nobody_knows_is_left_out(group_chat):
+    group_chat.say("Что такое лоб?")
+    text = group_chat.say("/t").text
     assert "из 8" in text or "токенов" in text
     assert "неизвестна" not in text
     assert "этот разговор —" not in text
@@ -79,72 +81,74 @@ def model_of(settings):
 
 def test_the_plans_window_is_the_limit_that_is_shown(tmp_path, telegram, provider):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, window=1000)
-    settings = settings_of(tmp_path, telegram, provider, plans=(plan,))
+    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,))
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         assert "0 из 1" in talk.say("/t").text
         text = talk.say("/plan").text
     assert "Память разговора: до 1" in text
     assert "Вопросы: без ограничений" in text
 
 
-def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(talk, provider):
-    talk.say(QUESTION)
-    talk.say("/t")
+def test_a_checked_summary_is_shown_and_goes_along_in_a_new_session(group_chat, provider):
+    group_chat.say(QUESTION)
+    group_chat.say("/t")
     provider.behave(fixed_answer=SHORT)
-    message = talk.press("Пересказать и продолжить")
+    message = group_chat.press("Пересказать и продолжить")
     assert SHORT in message.text
     assert message.entities[0]["type"] == "expandable_blockquote"
-    talk.say("Во сколько?")
+    group_chat.say("Во сколько?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert f"Ранее в этом разговоре: {SHORT}" in contents
     assert QUESTION not in contents
-    talk.say("/sessions")
-    assert "У вас 2 разговора" in talk.last.text
-    assert any("(продолжение)" in label for label in talk.labels)
+    group_chat.say("/sessions")
+    assert "У вас 2 разговора" in group_chat.last.text
+    assert any("(продолжение)" in label for label in group_chat.labels)
 
 
-def test_who_left_a_session_without_a_warning_may_still_take_it_along(talk, provider):
+def test_who_left_a_session_without_a_warning_may_still_take_it_along(group_chat, provider):
     provider.behave(context_window=600)
-    talk.say(f"{QUESTION} {'Это важно. ' * 40}")
-    assert "Пересказать и продолжить" not in talk.labels
-    left = talk.say(f"А что взять с собой? {'Подумай. ' * 40}")
-    assert "поэтому я начал новый" in left.text
+    group_chat.say(f"{QUESTION} {'Это важно. ' * 40}")
+    assert "Пересказать и продолжить" not in group_chat.labels
+    last_answer = group_chat.say(f"А что взять с собой? {'Подумай. ' * 40}")
+    assert "поэтому я начал новый" in last_answer.text
     provider.behave(fixed_answer=SHORT, context_window=16_000)
-    summed = talk.press("Пересказать прежний и продолжить")
+    summed = group_chat.press("Пересказать прежний и продолжить")
     assert SHORT in summed.text
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
     assert QUESTION in "".join(contents)
-    talk.say("Во сколько?")
-    said = [message["content"] for message in provider.calls("chat.create")[-1].body["messages"]]
-    assert f"Ранее в этом разговоре: {SHORT}" in said
+    group_chat.say("Во сколько?")
+    contents = [
+        message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
+    ]
+    assert f"Ранее в этом разговоре: {SHORT}" in contents
 
 
-def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(talk):
-    """So that the demo shows what the button does."""
-    talk.say(QUESTION)
-    talk.say("/t")
-    text = talk.press("Пересказать и продолжить").text
+def test_the_stand_in_sums_a_talk_up_by_its_first_sentences(group_chat):
+    """The demo uses this to show what the button does."""
+    group_chat.say(QUESTION)
+    group_chat.say("/t")
+    text = group_chat.press("Пересказать и продолжить").text
     assert text.startswith(f"О чём мы говорили:\n\nВопрос: {QUESTION}")
     assert "Вы спросили: «Вопрос:" not in text
 
 
-def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(talk, provider):
-    talk.say(QUESTION)
-    talk.say("/t")
+def test_an_invented_number_is_asked_anew_and_then_all_stays_as_it_was(group_chat, provider):
+    group_chat.say(QUESTION)
+    group_chat.say("/t")
     provider.behave(fixed_answer=INVENTED)
-    message = talk.press("Пересказать и продолжить")
+    message = group_chat.press("Пересказать и продолжить")
     assert "Не получилось" in message.text
     first, second = provider.calls("chat.create")[-2:]
     assert "15" not in first.body["messages"][-1]["content"]
     assert "число 15" in second.body["messages"][-1]["content"]
-    assert summaries(talk.settings) == 0
+    assert stored_summaries(group_chat.settings) == 0
     provider.behave(fixed_answer="")
-    talk.say("Дальше?")
+    group_chat.say("Дальше?")
     contents = [
         message["content"] for message in provider.calls("chat.create")[-1].body["messages"]
     ]
@@ -156,10 +160,10 @@ def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
 ):
     plan = make_plan("free", {"ru": "Бесплатный", "en": "Free"}, {Format.TEXT: Allowance(day=3)})
     config = make_priced_config("stand-in-base", **PRICE)
-    settings = settings_of(tmp_path, telegram, provider, plans=(plan,), config=config)
+    settings = bot_settings(tmp_path, telegram, provider, plans=(plan,), config=config)
     settings = replace(settings, providers=(model_of(settings),))
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say(QUESTION)
         gauge = talk.say("/t")
         provider.behave(fixed_answer=INVENTED)
@@ -171,44 +175,44 @@ def test_a_summary_costs_one_question_of_the_plan_and_its_money_is_counted(
         talk.say("Ещё?")
         talk.press("Пересказать и продолжить", gauge.message_id)
         assert "закончились" in talk.last.text
-    costs = rows(settings, "SELECT cost_micro FROM turn WHERE format = 'summary'")
+    costs = select_rows(settings, "SELECT cost_micro FROM turn WHERE format = 'summary'")
     assert len(costs) == 2
     assert all(micro > 0 for (micro,) in costs)
 
 
-def test_a_second_press_makes_no_second_summary(talk, provider):
-    talk.say(QUESTION)
-    gauge = talk.say("/t")
+def test_a_second_press_makes_no_second_summary(group_chat, provider):
+    group_chat.say(QUESTION)
+    gauge = group_chat.say("/t")
     provider.behave(fixed_answer=SHORT)
-    talk.press("Пересказать и продолжить")
-    asked = len(provider.calls("chat.create"))
-    talk.press("Пересказать и продолжить", gauge.message_id)
-    assert len(provider.calls("chat.create")) == asked
-    assert summaries(talk.settings) == 1
+    group_chat.press("Пересказать и продолжить")
+    call_count = len(provider.calls("chat.create"))
+    group_chat.press("Пересказать и продолжить", gauge.message_id)
+    assert len(provider.calls("chat.create")) == call_count
+    assert stored_summaries(group_chat.settings) == 1
 
 
-def test_a_session_of_somebody_else_is_never_summed_up(talk, telegram, provider):
-    talk.say(QUESTION)
-    talk.say("/t")
-    asked = len(provider.calls("chat.create"))
-    boris = Talk(telegram, talk.settings, "boris")
+def test_a_session_of_somebody_else_is_never_summed_up(group_chat, telegram, provider):
+    group_chat.say(QUESTION)
+    group_chat.say("/t")
+    call_count = len(provider.calls("chat.create"))
+    boris = ChatUser(telegram, group_chat.settings, "boris")
     message = boris.say("/t")
-    boris.press(talk.data("sum"), message.message_id, forged=True)
+    boris.press(group_chat.button_data("sum"), message.message_id, forged=True)
     assert telegram.answers("boris") == [message]
-    assert len(provider.calls("chat.create")) == asked
+    assert len(provider.calls("chat.create")) == call_count
 
 
-def test_the_plan_button_leaves_the_answer_above_it_alone(talk, telegram):
-    answer = talk.say(QUESTION)
-    talk.press("plan", answer.message_id, forged=True)
+def test_the_plan_button_leaves_the_answer_above_it_alone(group_chat, telegram):
+    answer = group_chat.say(QUESTION)
+    group_chat.press("plan", answer.message_id, forged=True)
     assert telegram.answers("anna")[0].text == answer.text
-    assert talk.last.text == "Ограничений нет: спрашивайте сколько угодно."
+    assert group_chat.last.text == "Ограничений нет: спрашивайте сколько угодно."
 
 
 def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
-    settings = settings_of(tmp_path, telegram, provider)
+    settings = bot_settings(tmp_path, telegram, provider)
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say(QUESTION)
         talk.say("/t")
     provider.behave(fixed_answer=SHORT)
@@ -220,6 +224,8 @@ def test_a_kill_on_the_way_leaves_one_new_session(tmp_path, telegram, provider):
     finally:
         child.kill()
     with RunningBot(settings):
-        wait_until(lambda: rows(settings, "SELECT 1 FROM updates WHERE state='waiting'") == [])
-    assert summaries(settings) == 1
+        wait_until(
+            lambda: select_rows(settings, "SELECT 1 FROM updates WHERE state='waiting'") == []
+        )
+    assert stored_summaries(settings) == 1
     assert SHORT in talk.last.text

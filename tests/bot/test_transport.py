@@ -1,4 +1,4 @@
-"""The transport under python-telegram-bot, over real HTTP: what arrives, what may be repeated."""
+"""The transport of python-telegram-bot, over real HTTP: delivery, and what may be retried."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from merlin.sandbox.faults import Fault, FaultKind
 pytestmark = pytest.mark.functional
 
 
-def with_bot(telegram, story, **more):
-    """Return what `story(bot)` returns, with a bot on our transport."""
+def run_with_bot(telegram, story, **options):
+    """Run `story(bot)` with a bot on our transport; return its result."""
 
     async def run():
-        transport = AiohttpRequest(**more)
+        transport = AiohttpRequest(**options)
         bot = Bot(
             telegram.token, telegram.base_url, request=transport, get_updates_request=transport
         )
@@ -33,27 +33,27 @@ def with_bot(telegram, story, **more):
 
 
 def test_a_message_is_sent_and_parsed(telegram):
-    sent = with_bot(telegram, lambda bot: bot.send_message(1001, "Привет, ёж & Co"))
-    assert sent.text == "Привет, ёж & Co"
-    assert [one.text for one in telegram.answers("anna")] == ["Привет, ёж & Co"]
+    message = run_with_bot(telegram, lambda bot: bot.send_message(1001, "Привет, ёж & Co"))
+    assert message.text == "Привет, ёж & Co"
+    assert [answer.text for answer in telegram.answers("anna")] == ["Привет, ёж & Co"]
 
 
 def test_a_file_goes_along_as_multipart(telegram):
     def story(bot):
         return bot.send_document(1001, b"%PDF-1", filename="ёж.pdf", caption="Вот")
 
-    sent = with_bot(telegram, story)
-    assert sent.document.file_name == "ёж.pdf"
-    assert sent.document.file_size == 6
-    assert sent.caption == "Вот"
+    message = run_with_bot(telegram, story)
+    assert message.document.file_name == "ёж.pdf"
+    assert message.document.file_size == 6
+    assert message.caption == "Вот"
 
 
 def test_many_requests_at_once_share_one_session(telegram):
     async def story(bot):
-        sent = await asyncio.gather(*(bot.send_message(1001, f"№ {n}") for n in range(50)))
-        return {message.text for message in sent}
+        messages = await asyncio.gather(*(bot.send_message(1001, f"№ {n}") for n in range(50)))
+        return {message.text for message in messages}
 
-    assert with_bot(telegram, story) == {f"№ {n}" for n in range(50)}
+    assert run_with_bot(telegram, story) == {f"№ {n}" for n in range(50)}
 
 
 @pytest.mark.parametrize(
@@ -71,10 +71,10 @@ def test_many_requests_at_once_share_one_session(telegram):
 )
 def test_what_goes_wrong_is_told_and_sent_once(telegram, fault, error):
     telegram.faults.add(fault)
-    # Short only where nobody answers.
+    # Short only where no server answers.
     hasty = {"read_s": 0.3} if error is TimedOut else {}
     with pytest.raises(error) as caught:
-        with_bot(telegram, lambda bot: bot.send_message(1001, "раз"), **hasty)
+        run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"), **hasty)
     assert not isinstance(caught.value, NotSent)
     assert telegram.token not in repr(caught.value)
     assert len(telegram.answers("anna")) <= 1
@@ -83,7 +83,7 @@ def test_what_goes_wrong_is_told_and_sent_once(telegram, fault, error):
 def test_a_closed_port_means_that_nothing_was_sent(telegram):
     telegram.stop()
     with pytest.raises(NotSent) as caught:
-        with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
+        run_with_bot(telegram, lambda bot: bot.send_message(1001, "раз"))
     assert telegram.token not in repr(caught.value)
     telegram.start()
 
@@ -96,20 +96,20 @@ def test_a_server_that_never_takes_the_connection_means_that_nothing_was_sent(te
         deaf.bind(("127.0.0.1", 0))
         deaf.listen(0)
         port = deaf.getsockname()[1]
-        # Fill the queue of connections that nobody accepts, so that the next one hangs.
+        # Fill the backlog of the listening socket, so that the next connection hangs.
         waiting = [socket.socket() for _ in range(3)]
-        for each in waiting:
-            each.setblocking(False)
-            each.connect_ex(("127.0.0.1", port))
+        for connection in waiting:
+            connection.setblocking(False)
+            connection.connect_ex(("127.0.0.1", port))
         telegram_there = type("There", (), {})()
         telegram_there.token = telegram.token
         telegram_there.base_url = f"http://127.0.0.1:{port}/bot"
         try:
             with pytest.raises(NotSent):
-                with_bot(telegram_there, story)
+                run_with_bot(telegram_there, story)
         finally:
-            for each in waiting:
-                each.close()
+            for connection in waiting:
+                connection.close()
 
 
 def test_before_it_is_opened_nothing_is_sent(telegram):
@@ -127,4 +127,4 @@ def test_a_wrong_token_is_told(telegram):
     wrong.token = "123456789:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
     wrong.base_url = telegram.base_url
     with pytest.raises(InvalidToken):
-        with_bot(wrong, lambda bot: bot.get_me())
+        run_with_bot(wrong, lambda bot: bot.get_me())

@@ -1,4 +1,4 @@
-"""What helps where a model does not know: taught questions that are near."""
+"""Questions the model cannot answer: the bot offers similar taught questions."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from merlin.core.clock import utc_now
 from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
-from tests.bot.conversation import Talk
+from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
+    add_media,
+    bot_settings,
+    count_charged,
     add_live_model,
-    charged,
-    rows,
-    russian,
-    settings_of,
-    with_media,
+    russian_text,
+    select_rows,
 )
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 
@@ -34,49 +34,49 @@ REFUSAL = {"known": False, "confidence": 0.2, "nearest": OFFERS}
 
 @pytest.fixture
 def settings(tmp_path, telegram, provider):
-    made = with_media(settings_of(tmp_path, telegram, provider))
-    add_live_model(made, "stand-in-base")
+    with_media = add_media(bot_settings(tmp_path, telegram, provider))
+    add_live_model(with_media, "stand-in-base")
     provider.behave(fixed_answer=UNKNOWN, extension=REFUSAL)
-    return made
+    return with_media
 
 
 def test_a_tap_asks_an_offered_question_as_if_it_were_typed(telegram, provider, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         refused = talk.say("А если массив двоичный?")
         assert refused.text.startswith(UNKNOWN)
-        assert refused.text.endswith(russian("bot-nearest"))
+        assert refused.text.endswith(russian_text("bot-nearest"))
         assert talk.labels[:2] == [OFFERS[0], f"{LONG[:59]}…"]
         provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
         answered = talk.press("near:1:0", refused.message_id)
         assert answered.text == f"{OFFERS[0]}\n\nДелит пополам."
         assert "near" not in str(answered.keys)
-        # The old buttons go on working.
+        # The old buttons still work.
         assert talk.press("near:1:1", refused.message_id).text.startswith(LONG)
     contents = [call.body["messages"][-1]["content"] for call in provider.calls("chat.create")]
     assert contents == ["А если массив двоичный?", *OFFERS]
-    assert charged(settings) == {"text": 3}
-    assert rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), (1,), (1,)]
-    assert OFFERS[0] not in str(rows(settings, "SELECT nearest FROM turn"))
+    assert count_charged(settings) == {"text": 3}
+    assert select_rows(settings, "SELECT known FROM turn ORDER BY id") == [(0,), (1,), (1,)]
+    assert OFFERS[0] not in str(select_rows(settings, "SELECT nearest FROM turn"))
 
 
 @pytest.mark.parametrize("data", ["near:1:2", "near:99:0", "near:x:0", "near"])
 def test_a_button_of_nothing_says_kindly_that_it_is_old(telegram, provider, settings, data):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         refused = talk.say("А если массив двоичный?")
         talk.press(data, refused.message_id, forged=True)
-        assert talk.alerts() == [russian("bot-button-old")]
+        assert talk.alerts() == [russian_text("bot-button-old")]
     assert len(provider.calls("chat.create")) == 1
 
 
 def test_what_was_offered_to_one_person_is_not_asked_for_another(telegram, provider, settings):
     with RunningBot(settings):
-        Talk(telegram, settings).say("А если массив двоичный?")
-        boris = Talk(telegram, settings, "boris")
-        mine = boris.start()
-        boris.press("near:1:0", mine.message_id, forged=True)
-        assert boris.alerts() == [russian("bot-button-old")]
+        ChatUser(telegram, settings).say("А если массив двоичный?")
+        boris = ChatUser(telegram, settings, "boris")
+        message = boris.start()
+        boris.press("near:1:0", message.message_id, forged=True)
+        assert boris.alerts() == [russian_text("bot-button-old")]
     assert len(provider.calls("chat.create")) == 1
 
 
@@ -90,7 +90,7 @@ LECTURE = "# Поиск\n\nДвоичный поиск делит упорядо
 
 
 def teach_course(settings):
-    """Let the serving dataset have a course with one lecture."""
+    """Add a course with one lecture to the serving dataset."""
     files = {"course.yaml": COURSE, "materials/search.md": LECTURE}
     tree = FileTree({"dataset.yaml": DATASET_YAML, **files})
     with open_database(settings.database) as database:
@@ -103,7 +103,7 @@ def teach_course(settings):
 def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, provider, settings):
     teach_course(settings)
     with RunningBot(replace(settings, grounding=("chat", "stand-in-chat"))):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         composed = talk.say("Как двоичный поиск делит массив?")
         assert "делит упорядоченный массив пополам" in composed.text
         assert "лекция 2 «Двоичный поиск», абзац 1" in composed.text
@@ -111,11 +111,11 @@ def test_an_answer_is_composed_from_the_course_and_says_from_what(telegram, prov
         assert "near" not in str(composed.keys)
         refused = talk.say("Какая завтра погода?")
         assert refused.text.startswith(UNKNOWN)
-    assert rows(settings, "SELECT standing, known FROM turn ORDER BY id") == [
+    assert select_rows(settings, "SELECT standing, known FROM turn ORDER BY id") == [
         ("composed", 1),
         ("serving", 0),
     ]
-    assert charged(settings) == {"text": 2}
+    assert count_charged(settings) == {"text": 2}
 
 
 TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
@@ -123,41 +123,41 @@ TOLD = "SELECT user_id, dataset, turn_id FROM told_question"
 
 def test_the_editors_are_told_after_one_consent_and_a_look_at_the_words(telegram, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         refused = talk.say("Меня зовут Анна Ёлкина, куда девать массив?")
-        assert russian("tell-button") in talk.labels
+        assert russian_text("tell-button") in talk.labels
         assert "учить модель" in talk.press("tell:1", refused.message_id).text
-        assert rows(settings, TOLD) == []
+        assert select_rows(settings, TOLD) == []
         text = talk.press("consent:yes").text
         assert "Меня зовут [имя], куда девать массив?" in text
-        assert rows(settings, TOLD) == []
-        assert talk.press("tell-send:1").text == russian("tell-sent")
-        assert rows(settings, TOLD) == [(1001, "neurotypology", 1)]
-        # Twice is once.
+        assert select_rows(settings, TOLD) == []
+        assert talk.press("tell-send:1").text == russian_text("tell-sent")
+        assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+        # A second press changes nothing.
         talk.press("tell:1", refused.message_id)
         talk.press("tell-send:1")
-        assert rows(settings, TOLD) == [(1001, "neurotypology", 1)]
+        assert select_rows(settings, TOLD) == [(1001, "neurotypology", 1)]
         talk.say("/privacy")
         talk.press("consent:revoke:sure", forged=True)
-        assert rows(settings, TOLD) == []
+        assert select_rows(settings, TOLD) == []
 
 
 def test_without_the_consent_nothing_is_kept_and_nobody_is_asked_again(telegram, settings):
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         refused = talk.say("Куда девать массив?")
         talk.press("tell:1", refused.message_id)
         talk.press("consent:no")
-        assert talk.press("tell:1", refused.message_id).text == russian("tell-no-consent")
+        assert talk.press("tell:1", refused.message_id).text == russian_text("tell-no-consent")
         talk.press("tell-send:1", refused.message_id, forged=True)
-        # What is said next is a question.
+        # The next message is a question.
         assert talk.say("А теперь?").text.startswith(UNKNOWN)
-    assert rows(settings, TOLD) == []
+    assert select_rows(settings, TOLD) == []
 
 
 def test_what_is_known_has_no_such_button(telegram, provider, settings):
     provider.behave(fixed_answer="Делит пополам.", extension={"known": True})
     with RunningBot(settings):
-        talk = Talk(telegram, settings)
+        talk = ChatUser(telegram, settings)
         talk.say("Что такое двоичный поиск?")
-        assert russian("tell-button") not in talk.labels
+        assert russian_text("tell-button") not in talk.labels

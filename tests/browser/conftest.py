@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.browser.chat_browser import Bot, open_chat_page
-from tests.browser.course_browser import Visitor, course_site, visiting
+from tests.browser.course_browser import Visitor, course_site, open_visitor
 from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
 from tests.browser.staff_browser import staff_site
 from tests.support.machine import skip_or_fail
@@ -55,7 +55,7 @@ def courses(tmp_path_factory):
 
 @pytest.fixture
 def visitor(chromium: Browser, courses) -> Iterator[Visitor]:
-    yield from visiting(chromium, courses)
+    yield from open_visitor(chromium, courses)
 
 
 @pytest.fixture(scope="module")
@@ -68,4 +68,4 @@ def staff(tmp_path_factory):
 @pytest.fixture
 def colleague(chromium: Browser, staff) -> Iterator[Visitor]:
     """A visitor of that site."""
-    yield from visiting(chromium, staff)
+    yield from open_visitor(chromium, staff)

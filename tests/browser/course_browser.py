@@ -1,4 +1,4 @@
-"""The course pages as a person finds them: a whole site, and browsers that complain of nothing."""
+"""The course pages in real browsers: a complete site, and a check for browser errors."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from merlin.account.users import Users
 from tests.api.catalogue_files import COURSES
-from tests.api.chat_api import TWO_A_DAY, run_asking_site
-from tests.api.sign_in_data import PUBLIC, with_bot, with_password
+from tests.api.chat_api import TWO_A_DAY, run_chat_api
+from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, set_bot_name, set_password
 from tests.support.waiting import DEADLINE_S, longest
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
-DESK = {"viewport": {"width": 1280, "height": 900}}
-# Chromium's own words when a quick navigation overtakes a view transition, and what it says of
-# answers that a test wants to be refused.
-_FINE = (
+DESKTOP = {"viewport": {"width": 1280, "height": 900}}
+# Chromium's messages when a navigation interrupts a view transition, and those about responses
+# that a test expects to fail.
+_EXPECTED_MESSAGES = (
     *("Transition was", "net::ERR_", "the server responded with a status of"),
     *("htmx:sendError", "htmx:responseError", "htmx:sendAbort", "htmx:afterRequest"),
     "Response Status Error Code",
@@ -28,15 +28,15 @@ _FINE = (
 @contextmanager
 def course_site(folder, **settings):
     """Run a site with many courses, a bot's name and a model that answers on `algorithms`."""
-    with run_asking_site(folder, telegram_keys=(PUBLIC,), **settings) as (site, provider):
-        site.teach(COURSES)
-        with_bot(site)
+    with run_chat_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), **settings) as (site, provider):
+        site.index_courses(COURSES)
+        set_bot_name(site)
         site.provider, site.numbers = provider, count(5000)
         yield site
 
 
 class Visitor:
-    """Opens browsers at one site; `complaints` is what any of them said was wrong."""
+    """Opens browsers at one site; `complaints` are the errors of all of them."""
 
     def __init__(self, chromium: Browser, site) -> None:
         self.chromium = chromium
@@ -44,23 +44,23 @@ class Visitor:
         self.complaints: list[str] = []
         self._contexts: list[BrowserContext] = []
 
-    def person(self, name="Анна", **more) -> int:
-        """Return the number of somebody whom nobody else in the tests is."""
+    def add_user(self, name="Анна", **changes) -> int:
+        """Create a new user; return the id."""
         user_id = next(self.site.numbers)
-        self.site.person(user_id, **more)
+        self.site.add_user(user_id, **changes)
         Users(self.site.db).set_name(user_id, name)
         return user_id
 
     def page(self, user_id: int | None = None, **options) -> Page:
-        """Open a browser, signed in as somebody or as nobody."""
-        context = self.chromium.new_context(**{"locale": "ru-RU", **DESK, **options})
+        """Open a browser, signed in as this user or signed out."""
+        context = self.chromium.new_context(**{"locale": "ru-RU", **DESKTOP, **options})
         self._contexts.append(context)
         if user_id is not None:
-            with self.site.browser(user_id) as client:
+            with self.site.browser_client(user_id) as client:
                 token = client.cookies["merlin"]
             cookies = {"merlin": token}
             if "locale" in options:
-                # Else the account's language would count for more than the browser's.
+                # Otherwise the account's language would take precedence over the browser's.
                 cookies["merlin_language"] = options["locale"][:2]
             context.add_cookies(
                 [
@@ -72,7 +72,7 @@ class Visitor:
         page.set_default_timeout(1000 * longest(DEADLINE_S))
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("dialog", self._refuse)
-        page.on("console", self._hear)
+        page.on("console", self._record_error)
         return page
 
     def open(self, path: str, user_id: int | None = None, **options) -> Page:
@@ -86,69 +86,73 @@ class Visitor:
         for context in self._contexts:
             context.close()
 
-    def _hear(self, said) -> None:
-        if said.type == "error":
-            self.complaints.append(f"{said.text} ({said.location.get('url', '')})")
+    def _record_error(self, message) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _refuse(self, dialog) -> None:
         self.complaints.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
 
-def visiting(chromium: Browser, site) -> Iterator[Visitor]:
-    """Yield a visitor, and fail the test for anything that a browser complained of."""
+def open_visitor(chromium: Browser, site) -> Iterator[Visitor]:
+    """Yield a visitor; fail the test for any browser error."""
     visitor = Visitor(chromium, site)
     yield visitor
     visitor.close()
-    said = [one for one in visitor.complaints if not any(fine in one for fine in _FINE)]
-    assert said == [], said
+    messages = [
+        message
+        for message in visitor.complaints
+        if not any(expected in message for expected in _EXPECTED_MESSAGES)
+    ]
+    assert messages == [], messages
 
 
-def is_at(page: Page, address: str) -> None:
-    """Wait until the page stands at this address of its site; a blank may be written as "+"."""
-    here = (
+def wait_for_address(page: Page, address: str) -> None:
+    """Wait until the page is at this path of its site; a space may be written as "+"."""
+    condition = (
         "wanted => decodeURIComponent(location.pathname + location.search)"
         ".replaceAll('+', ' ') === wanted"
     )
-    page.wait_for_function(here, arg=address)
+    page.wait_for_function(condition, arg=address)
 
 
-def lasting(page: Page) -> Page:
-    """Return the page once nothing goes from it by itself any more: no timer of it runs out."""
+def stop_timers(page: Page) -> Page:
+    """Freeze the page's clock so that none of its timers fires; return the page."""
     page.clock.install(time=0)
     page.clock.pause_at(1)
     return page
 
 
-def sider(page: Page):
+def find_sidebar(page: Page):
     return page.get_by_role("complementary", name="Мои курсы")
 
 
-def cards(page: Page):
+def find_cards(page: Page):
     return page.locator(".card")
 
 
-def in_bar(page: Page):
+def find_menu(page: Page):
     return page.locator("#all > summary")
 
 
 __all__ = [
-    "DESK",
+    "DESKTOP",
     "PHONE",
     "TWO_A_DAY",
     "Visitor",
-    "cards",
     "course_site",
-    "in_bar",
-    "is_at",
-    "lasting",
-    "sider",
-    "visiting",
-    "with_password",
+    "find_cards",
+    "find_menu",
+    "find_sidebar",
+    "open_visitor",
+    "set_password",
+    "stop_timers",
+    "wait_for_address",
 ]
 
 
-def ready(page: Page) -> Page:
-    """Return the page once its script has begun: what it was signed in for is loaded."""
+def wait_until_loaded(page: Page) -> Page:
+    """Wait until the page has loaded and its script runs; return the page."""
     page.wait_for_load_state("networkidle")
     return page

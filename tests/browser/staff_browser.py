@@ -30,16 +30,9 @@ from merlin.providers.base import Answer, Checkpoint, JobEvent
 from merlin.training.jobs import JobState
 from merlin.training.models import questions_of, read_conversations
 from tests.api import catalogue_files
-from tests.api.running_api import running
-from tests.api.staff_api import Keeper
-from tests.db.pipeline_rows import (
-    PipelineRows,
-    make_checked_dataset,
-    make_commit,
-    make_examples,
-    make_finding,
-    make_spec,
-)
+from tests.api.running_api import run_api
+from tests.api.staff_api import Committer
+from tests.db.pipeline_rows import World, checked, commit, examples, finding, spec
 from tests.support.config import make_config
 from tests.support.plan_config import make_plan
 
@@ -93,22 +86,22 @@ def staff_site(folder):
     sunset = utc_now().date() + timedelta(days=40)
     models = {"recall": {"sunset": sunset}}
     config = make_config(providers=[engine], budget={"per_month": 5}, models=models)
-    with running(folder, plans=(PLAN,), config=config) as site:
-        site.teach(COURSES)
+    with run_api(folder, plans=(PLAN,), config=config) as site:
+        site.index_courses(COURSES)
         site.numbers = count(7000)
         people(site)
         pipeline(site)
         talks(site)
-        site.keeper = Keeper(site, COURSES)
+        site.keeper = Committer(site, COURSES)
         yield site
 
 
 def people(site):
     """Let an admin, a teacher and students be known."""
-    site.person(VERA, Role.ADMIN)
-    site.person(BORIS, Role.TEACHER, "algorithms")
+    site.add_user(VERA, Role.ADMIN)
+    site.add_user(BORIS, Role.TEACHER, "algorithms")
     site.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
-    site.person(ANNA)
+    site.add_user(ANNA)
     for number, name in ((VERA, "Вера"), (BORIS, "Борис"), (ANNA, XSS)):
         Users(site.db).set_name(number, name)
     role = {"role": {"key": "role-editor", "arguments": {}}, "scope": f" ({'hci' * 20})"}

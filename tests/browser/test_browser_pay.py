@@ -12,7 +12,7 @@ from playwright.sync_api import expect
 from merlin.account.users import Users
 from merlin.billing.promo_codes import Promo
 from merlin.core.money import roubles
-from tests.api.payment_api import PUBLIC_URL, pressed, shop_pages
+from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.browser.axe_and_screenshots import (
     LANGUAGES,
@@ -24,7 +24,7 @@ from tests.browser.axe_and_screenshots import (
     still,
     turns_of,
 )
-from tests.browser.course_browser import PHONE, Visitor, visiting
+from tests.browser.course_browser import PHONE, Visitor, open_visitor
 
 pytestmark = pytest.mark.integration
 
@@ -37,8 +37,8 @@ NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobi
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
     """A shop for real money, by its own word."""
-    with shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
-        made.till.behave(is_test=False)
+    with run_shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
+        made.yookassa.behave(is_test=False)
         made.site.numbers = count(8000)
         made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
         yield made
@@ -46,7 +46,7 @@ def shop(tmp_path_factory):
 
 @pytest.fixture
 def visitor(chromium, shop):
-    yield from visiting(chromium, shop.site)
+    yield from open_visitor(chromium, shop.site)
 
 
 def at_home(visitor: Visitor, page):
@@ -83,22 +83,24 @@ def checkout(visitor, user_id, **options):
 
 
 def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, shop):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = checkout(visitor, anna)
     expect(page.get_by_role("checkbox")).not_to_be_checked()
     page.get_by_role("button", name="Оплатить 299 ₽").dblclick()
-    page.wait_for_url(f"{shop.till.base_url.removesuffix('/v3')}/pay/*")
+    page.wait_for_url(f"{shop.yookassa.base_url.removesuffix('/v3')}/pay/*")
     page.locator("#pay").click()
     page.wait_for_url("**/orders/*")
     expect(page.get_by_role("status").first).to_contain_text("Спасибо! Оплата 299 ₽ прошла")
     expect(page.get_by_text("План «Плюс» до")).to_be_visible()
     (order,) = orders_of(shop, anna)
-    assert shop.grants(order.purchase_id) == 1
-    assert len([one for one in shop.till.payments() if one["metadata"]["user"] == str(anna)]) == 1
+    assert shop.count_grants(order.purchase_id) == 1
+    assert (
+        len([one for one in shop.yookassa.payments() if one["metadata"]["user"] == str(anna)]) == 1
+    )
 
 
 def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined(visitor, shop):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = checkout(visitor, anna)
     page.get_by_role("button", name="Оплатить 299 ₽").click()
     page.locator("#leave").wait_for()
@@ -123,7 +125,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
 
 def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
+    order_id = press_pay(anna, "voices")
     page = visitor.open(f"/orders/{order_id}", anna.user_id)
     check = page.get_by_role("link", name="Проверить сейчас")
     check.focus()
@@ -131,13 +133,13 @@ def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
         pass
     # Nothing new: what one is about to press stays where it is.
     expect(check).to_be_focused()
-    shop.till.choose(order_id, "paid")
+    shop.yookassa.choose(order_id, "paid")
     expect(page.get_by_text("20 голосовых вопросов до")).to_be_visible()
     expect(check).to_have_count(0)
 
 
 def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = checkout(visitor, anna, java_script_enabled=False, **PHONE)
     page.get_by_text("Есть промокод?").click()
     page.get_by_label("Промокод", exact=True).fill("less20")
@@ -152,9 +154,9 @@ def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
 
 def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
     anna = shop.buyer()
-    order_id = pressed(anna, "voices")
-    shop.till.choose(order_id, "paid")
-    shop.until(order_id, "paid")
+    order_id = press_pay(anna, "voices")
+    shop.yookassa.choose(order_id, "paid")
+    shop.wait_for_state(order_id, "paid")
     page = visitor.open(f"/admin/billing/{order_id}", VERA)
     page.locator("summary", has_text="Вернуть деньги").click()
     page.get_by_label("Сумма, ₽").fill("40")
@@ -172,10 +174,10 @@ def page_paths(shop):
     """Name -> address of every page of the shop, and who opens it; vera is an admin."""
     anna, boris = shop.buyer(), shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
-    paid = pressed(anna, "voices")
-    shop.till.choose(paid, "paid")
-    shop.until(paid, "paid")
-    waits = pressed(anna, "max")
+    paid = press_pay(anna, "voices")
+    shop.yookassa.choose(paid, "paid")
+    shop.wait_for_state(paid, "paid")
+    waits = press_pay(anna, "max")
     lead = f"/orders/{waits}/pay"
     shop.admin.post("/admin/billing/promos", data=CODE)
     return {
@@ -205,7 +207,7 @@ def open_page(page, shop, name, path):
     """Open a page; the one that leads away stays where it is, as by an answer without a page."""
     if name == "leading":
         page.context.route(
-            f"{shop.till.base_url.removesuffix('/v3')}/**", lambda way: way.fulfill(status=204)
+            f"{shop.yookassa.base_url.removesuffix('/v3')}/**", lambda way: way.fulfill(status=204)
         )
     page.goto(shop.site.address + path)
 

@@ -13,7 +13,7 @@ from merlin.account.api_keys import ApiKeys
 from merlin.account.sign_ins import Logins, SignIns
 from merlin.account.users import Users
 from tests.api.sign_in_data import PASSWORD
-from tests.browser.course_browser import is_at, ready, with_password
+from tests.browser.course_browser import set_password, wait_for_address, wait_until_loaded
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +23,7 @@ def part(page, name):
 
 
 def test_the_page_waits_for_a_yes_in_the_bot_and_goes_on_by_itself(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = visitor.open("/sign-in?next=%2F%3Fq%3D%25D0%25B3%25D1%2580")
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
@@ -43,7 +43,7 @@ def test_a_no_in_the_bot_is_told(visitor, courses):
     page = visitor.open("/sign-in")
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
-    anna = visitor.person()
+    anna = visitor.add_user()
     login = Logins(courses.db).show(link.partition("login_")[2], anna)
     Logins(courses.db).settle(login.login_id, anna, is_own=False)
     expect(page.get_by_text("В боте нажали «Это не я».")).to_be_visible()
@@ -54,7 +54,7 @@ def test_a_no_in_the_bot_is_told(visitor, courses):
 )
 def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
     name = f"anna-{abs(hash(evil)) % 10**6}"
-    with_password(courses, visitor.person(), name)
+    set_password(courses, visitor.add_user(), name)
     page = visitor.page()
     page.goto(f"{courses.address}/sign-in?next={evil}")
     page.get_by_label("Логин", exact=True).fill(name)
@@ -64,7 +64,7 @@ def test_signing_in_leads_to_no_other_site(visitor, courses, evil):
 
 
 def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = visitor.open("/me", anna)
     keys = part(page, "Ключи API")
     keys.get_by_text("Новый ключ").click()
@@ -83,7 +83,7 @@ def test_a_key_is_made_shown_once_and_revoked(visitor, courses):
 
 
 def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     other = visitor.open("/me", anna)
     page = visitor.open("/me", anna)
     places = part(page, "Мои устройства")
@@ -91,16 +91,16 @@ def test_another_browser_is_signed_out_from_here_and_then_all(visitor, courses):
     places.get_by_role("button", name=re.compile("Выйти: Firefox")).click()
     expect(places.get_by_role("listitem")).to_have_count(1)
     other.reload()
-    is_at(other, "/sign-in?next=/me")
+    wait_for_address(other, "/sign-in?next=/me")
     places.get_by_text("Выйти везде", exact=True).click()
     places.get_by_role("button", name="Да, выйти везде").click()
-    is_at(page, "/")
+    wait_for_address(page, "/")
     assert SignIns(courses.db).of(anna) == []
 
 
 def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
-    anna = visitor.person()
-    page = ready(visitor.open("/me", anna))
+    anna = visitor.add_user()
+    page = wait_until_loaded(visitor.open("/me", anna))
     place = part(page, "Логин и пароль")
     place.get_by_text("Задать логин и пароль").click()
     place.get_by_label("Логин", exact=True).fill("anna-of-me")
@@ -115,7 +115,7 @@ def test_a_name_and_a_password_are_set_and_refused(visitor, courses):
 
 
 def test_the_language_is_chosen_for_pages_and_bot_and_all_is_downloaded(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = visitor.open("/me", anna)
     page.get_by_label("Язык").select_option("en")
     part(page, "Внешний вид").get_by_role("button", name="Сохранить").click()

@@ -12,7 +12,7 @@ from merlin.account.users import Users
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
 from tests.browser.axe_and_screenshots import faults_of, turns_of
-from tests.browser.course_browser import DESK, PHONE
+from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, finish, measure
 
 pytestmark = pytest.mark.integration
@@ -133,7 +133,7 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
 
 
 def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
-    number = staff.person(next(staff.numbers))
+    number = staff.add_user(next(staff.numbers))
     Users(staff.db).set_name(number, f"Пётр {XSS}")
     page = colleague.open("/admin/users", VERA)
     page.get_by_role("searchbox").fill("Пётр")
@@ -160,7 +160,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
 
 
 def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, staff):
-    number = staff.person(next(staff.numbers))
+    number = staff.add_user(next(staff.numbers))
     Users(staff.db).set_name(number, f"Пётр {XSS}")
     for turn in range(30):
         by = f"user:{VERA}" if turn else "cli:root"
@@ -273,7 +273,7 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
-    page = colleague.page(VERA, locale=language, **DESK)
+    page = colleague.page(VERA, locale=language, **DESKTOP)
     faults = {}
     for place, name, path in turns_of(page_paths(staff), language):
         page.goto(staff.address + path)

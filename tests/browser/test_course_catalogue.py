@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.course_browser import DESK, PHONE, cards, in_bar, is_at
+from tests.browser.course_browser import DESKTOP, PHONE, find_cards, find_menu, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -15,8 +15,8 @@ pytestmark = pytest.mark.integration
 def test_u1_u2_u18_all_courses_stand_by_semester_and_a_click_asks_the_server(visitor):
     page = visitor.open("/")
     expect(page.get_by_role("heading", name="ВСЕ КУРСЫ")).to_be_visible()
-    expect(in_bar(page)).to_contain_text("7")
-    expect(cards(page)).to_have_count(7)
+    expect(find_menu(page)).to_contain_text("7")
+    expect(find_cards(page)).to_have_count(7)
     expect(page.get_by_role("heading", level=3)).to_have_text(
         ["1-й семестр", "2-й семестр", "3-й семестр"]
     )
@@ -25,12 +25,12 @@ def test_u1_u2_u18_all_courses_stand_by_semester_and_a_click_asks_the_server(vis
         ["Алгоритмы и структуры данных", "Программирование на Python"]
     )
     expect(first.locator(".card .chip")).to_have_text(["можно спросить", "только чтение"])
-    in_bar(page).click()
-    expect(cards(page).first).to_be_hidden()
+    find_menu(page).click()
+    expect(find_cards(page).first).to_be_hidden()
     with page.expect_response(re.compile("/courses")) as answer:
-        in_bar(page).click()
+        find_menu(page).click()
     assert answer.value.ok
-    expect(cards(page).first).to_be_visible()
+    expect(find_cards(page).first).to_be_visible()
 
 
 def test_u3_the_list_opens_smoothly_and_at_once_for_who_wants_no_motion(visitor):
@@ -42,10 +42,10 @@ def test_u3_the_list_opens_smoothly_and_at_once_for_who_wants_no_motion(visitor)
 def heights_while_opening(page):
     """Return the heights through which the list goes; they only grow."""
     page.evaluate("document.getElementById('all').open = false")
-    expect(cards(page).first).to_be_hidden()
+    expect(find_cards(page).first).to_be_hidden()
     page.evaluate(WATCH_HEIGHT)
-    in_bar(page).click()
-    expect(cards(page)).to_have_count(7)
+    find_menu(page).click()
+    expect(find_cards(page)).to_have_count(7)
     heights = page.evaluate("window.seen.done")
     assert heights == sorted(heights)
     return heights
@@ -82,14 +82,14 @@ WATCH_HEIGHT = """() => {
 def test_u4_courses_filter_while_one_types(visitor, typed, name, count):
     page = visitor.open("/")
     page.get_by_role("searchbox", name="Найти курс").press_sequentially(typed)
-    expect(in_bar(page)).to_contain_text(count)
-    expect(cards(page)).to_have_count(1)
-    expect(cards(page).get_by_role("link")).to_have_text(name)
+    expect(find_menu(page)).to_contain_text(count)
+    expect(find_cards(page)).to_have_count(1)
+    expect(find_cards(page).get_by_role("link")).to_have_text(name)
     expect(page.locator("mark").first).to_be_visible()
     expect(page.get_by_role("status").filter(has_text="Найден 1 курс")).to_be_attached()
-    is_at(page, f"/?q={typed}")
+    wait_for_address(page, f"/?q={typed}")
     page.reload()
-    expect(cards(page).get_by_role("link")).to_have_text(name)
+    expect(find_cards(page).get_by_role("link")).to_have_text(name)
     expect(page.get_by_role("searchbox")).to_have_value(typed)
 
 
@@ -99,7 +99,7 @@ def test_u4_a_word_only_in_the_description_shows_it(visitor):
     expect(page.locator(".card.why .mini")).to_be_visible()
 
 
-@pytest.mark.parametrize("screen", [DESK, PHONE])
+@pytest.mark.parametrize("screen", [DESKTOP, PHONE])
 def test_u4_a_word_late_in_a_description_is_not_cut_off(visitor, screen):
     page = visitor.open("/?q=графы", **screen)
     expect(page.locator(".card.why mark")).to_be_in_viewport(ratio=1)
@@ -122,11 +122,11 @@ def test_u4_an_answer_that_comes_too_late_is_dropped(visitor):
     with page.expect_request("**/courses?q=%D0%B1"):
         field.press_sequentially("б")
     field.press_sequentially("азы")
-    expect(cards(page)).to_have_count(1)
-    expect(cards(page).get_by_role("link")).to_have_text("Базы данных")
+    expect(find_cards(page)).to_have_count(1)
+    expect(find_cards(page).get_by_role("link")).to_have_text("Базы данных")
     for route in held:
         route.abort()
-    expect(cards(page)).to_have_count(1)
+    expect(find_cards(page)).to_have_count(1)
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
@@ -134,14 +134,14 @@ def test_nothing_found_offers_topics_that_are_found(visitor):
     page = visitor.open("/")
     page.get_by_role("searchbox").press_sequentially("ъъъыыы")
     expect(page.get_by_text("Ничего не нашлось: «ъъъыыы»")).to_be_visible()
-    expect(in_bar(page)).to_contain_text("0 из 7")
+    expect(find_menu(page)).to_contain_text("0 из 7")
     topics = page.locator(".tries").get_by_role("link")
     expect(topics).to_have_count(3)
     topics.first.click()
-    expect(cards(page).locator("mark").first).to_be_attached()
+    expect(find_cards(page).locator("mark").first).to_be_attached()
     page.get_by_role("searchbox").fill("ъъъыыы")
     page.get_by_role("link", name="Показать все курсы").click()
-    expect(cards(page)).to_have_count(7)
+    expect(find_cards(page)).to_have_count(7)
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
@@ -156,12 +156,12 @@ def test_a_list_that_does_not_come_is_told_with_its_case_and_asked_again(visitor
     expect(page.get_by_role("alert")).to_contain_text("Не удалось загрузить курсы")
     expect(page.get_by_role("alert")).to_contain_text("Код ошибки: 7f3k-case")
     page.get_by_role("button", name="Повторить").click()
-    expect(cards(page)).to_have_count(1)
+    expect(find_cards(page)).to_have_count(1)
 
 
 def test_u10_hover_and_focus_show_a_description_that_escape_closes(visitor):
     page = visitor.open("/")
-    card = cards(page).filter(has_text="Базы данных")
+    card = find_cards(page).filter(has_text="Базы данных")
     about = card.locator(".mini")
     expect(about).to_be_hidden()
     card.hover()
@@ -181,7 +181,7 @@ def test_u10_hover_and_focus_show_a_description_that_escape_closes(visitor):
 
 def test_u10_on_a_phone_the_description_stands_on_the_card(visitor):
     page = visitor.open("/", **PHONE)
-    expect(cards(page).filter(has_text="Базы данных").locator(".mini")).to_be_visible()
+    expect(find_cards(page).filter(has_text="Базы данных").locator(".mini")).to_be_visible()
 
 
 def test_what_is_looked_for_is_only_text(visitor):

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from merlin.sandbox.faults import Fault, FaultKind
 from tests.browser.axe_and_screenshots import faults_in
-from tests.browser.course_browser import TWO_A_DAY, course_site, visiting
+from tests.browser.course_browser import TWO_A_DAY, course_site, open_visitor
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ def courses(tmp_path_factory):
 
 @pytest.fixture
 def visitor(chromium, courses):
-    yield from visiting(chromium, courses)
+    yield from open_visitor(chromium, courses)
 
 
 def chat(visitor, user_id=None, **options):
@@ -40,7 +40,7 @@ def answers(page):
 
 def test_a_question_is_answered_judged_and_found_again(visitor, courses):
     courses.provider.behave(fixed_answer="1. Вершины\n2. Рёбра", extension={"known": True})
-    page = chat(visitor, visitor.person())
+    page = chat(visitor, visitor.add_user())
     expect(page.get_by_role("heading", name="О чём спросим?")).to_be_visible()
     expect(page.locator("#left")).to_contain_text("Осталось 2 вопроса")
     expect(page.get_by_text("отвечает algorithms-1")).to_be_visible()
@@ -81,7 +81,7 @@ def test_a_question_is_answered_judged_and_found_again(visitor, courses):
 def test_an_answer_that_takes_its_time_is_stopped_by_escape(visitor, courses):
     courses.provider.faults.add(Fault("*", FaultKind.HANG, times=1, seconds=20.0))
     asked = len(courses.provider.calls("chat.create"))
-    page = chat(visitor, visitor.person())
+    page = chat(visitor, visitor.add_user())
     field(page).fill("Расскажи о графах подробно")
     page.get_by_role("button", name="Отправить").click()
     expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
@@ -96,7 +96,7 @@ def test_an_answer_that_takes_its_time_is_stopped_by_escape(visitor, courses):
 
 
 def test_a_lost_connection_is_told_and_the_question_can_be_sent_again(visitor):
-    page = chat(visitor, visitor.person())
+    page = chat(visitor, visitor.add_user())
     page.route("**/chat", lambda route: route.abort(), times=1)
     field(page).fill("Что такое граф?")
     page.keyboard.press("Enter")
@@ -108,7 +108,7 @@ def test_a_lost_connection_is_told_and_the_question_can_be_sent_again(visitor):
 
 
 def test_shift_and_enter_make_a_line_and_hostile_words_stay_words(visitor):
-    page = chat(visitor, visitor.person())
+    page = chat(visitor, visitor.add_user())
     field(page).press_sequentially("<img src=x onerror=alert(1)>")
     page.keyboard.press("Shift+Enter")
     field(page).press_sequentially("два")

@@ -11,7 +11,7 @@ from playwright.sync_api import expect
 from merlin.account.api_keys import ApiKeys
 from merlin.course.catalogue import Catalogue
 from tests.api.catalogue_files import COURSES
-from tests.browser.course_browser import course_site, visiting
+from tests.browser.course_browser import course_site, open_visitor
 from tests.browser.naughty_markup import PAYLOADS
 
 pytestmark = pytest.mark.integration
@@ -49,7 +49,7 @@ def hostile_course(payloads):
 @pytest.fixture(scope="module")
 def courses(tmp_path_factory):
     with course_site(tmp_path_factory.mktemp("site")) as site:
-        site.teach({**COURSES, "hostile": hostile_course(PAYLOADS)})
+        site.index_courses({**COURSES, "hostile": hostile_course(PAYLOADS)})
         # What no course.yaml may say is shown as words too.
         name, hostile = PAYLOADS[0], site.course_id("hostile")
         with site.database.atomic():
@@ -62,7 +62,7 @@ def courses(tmp_path_factory):
 
 @pytest.fixture
 def visitor(chromium, courses):
-    yield from visiting(chromium, courses)
+    yield from open_visitor(chromium, courses)
 
 
 def test_there_are_a_hundred_of_them():
@@ -72,7 +72,7 @@ def test_there_are_a_hundred_of_them():
 def test_no_page_runs_what_a_course_says(visitor, courses):
     number = courses.course_id("hostile")
     materials = Catalogue(courses.db).materials("hostile")
-    anna = visitor.person(name=PAYLOADS[0])
+    anna = visitor.add_user(name=PAYLOADS[0])
     courses.add_favourite(anna, number)
     ApiKeys(courses.db).make(anna, PAYLOADS[1][:80], ["courses:read"])
     page = visitor.page(anna)
@@ -128,7 +128,7 @@ def test_no_query_runs_and_none_is_a_fault(visitor, courses):
 def test_no_answer_of_the_model_runs(visitor, courses):
     said, nearest = "\n\n".join(PAYLOADS), PAYLOADS[:3]
     courses.provider.behave(fixed_answer=said, extension={"known": False, "nearest": nearest})
-    page = visitor.page(visitor.person())
+    page = visitor.page(visitor.add_user())
     page.add_init_script(NOTE_BREACHES)
     page.goto(f"{courses.address}/courses/{courses.course_id('algorithms')}/chat")
     page.get_by_role("textbox", name="Вопрос").fill("Что?")

@@ -5,7 +5,13 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.course_browser import cards, is_at, lasting, ready, sider
+from tests.browser.course_browser import (
+    find_cards,
+    find_sidebar,
+    stop_timers,
+    wait_for_address,
+    wait_until_loaded,
+)
 
 pytestmark = pytest.mark.integration
 
@@ -34,8 +40,8 @@ def press(page, wanted, key="Enter"):
 
 
 def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
-    anna = visitor.person()
-    page = ready(visitor.open("/", anna))
+    anna = visitor.add_user()
+    page = wait_until_loaded(visitor.open("/", anna))
     assert walk(page, "К содержимому") == ["К содержимому"]
     passed = walk(page, "ВСЕ КУРСЫ")
     assert passed == [
@@ -44,18 +50,18 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
         "ВСЕ КУРСЫ\n7",
     ]
     walk(page, "Базы данных")
-    about = cards(page).filter(has_text="Базы данных").locator(".mini")
+    about = find_cards(page).filter(has_text="Базы данных").locator(".mini")
     expect(about).to_be_visible()
     page.keyboard.press("Escape")
     expect(about).to_be_hidden()
     press(page, "Добавить «Базы данных»", "Space")
-    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")
     press(page, "Лекции")
-    is_at(page, f"/courses/{courses.course_id('databases')}?type=lecture")
+    wait_for_address(page, f"/courses/{courses.course_id('databases')}?type=lecture")
     press(page, "Введение")
     expect(page.get_by_role("heading", level=1)).to_have_text("Введение")
     press(page, "Назад")
@@ -65,25 +71,25 @@ def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
 
 
 def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
         courses.add_favourite(anna, courses.course_id(slug))
-    page = ready(visitor.open("/", anna))
+    page = wait_until_loaded(visitor.open("/", anna))
     walk(page, "Найти курс")
     page.keyboard.type("вероятность")
-    expect(cards(page)).to_have_count(1)
+    expect(find_cards(page)).to_have_count(1)
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.press("Enter")
-    expect(cards(page)).to_have_count(1)
+    expect(find_cards(page)).to_have_count(1)
     page.reload()
-    lasting(ready(page))
+    stop_timers(wait_until_loaded(page))
     press(page, "Убрать «Алгоритмы", "Space")
-    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     page.keyboard.press("Space")
-    expect(sider(page).get_by_role("link")).to_have_count(0)
+    expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
     expect(page.get_by_role("heading", name="Мои курсы")).to_be_focused()
     press(page, "Вернуть")
-    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
 
 
 def test_the_focus_can_be_seen(visitor):

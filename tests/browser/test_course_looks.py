@@ -24,7 +24,7 @@ from tests.browser.axe_and_screenshots import (
     still,
     turns_of,
 )
-from tests.browser.course_browser import DESK, with_password
+from tests.browser.course_browser import DESKTOP, set_password
 
 pytestmark = pytest.mark.integration
 
@@ -60,13 +60,13 @@ def page_paths(site):
 @pytest.fixture(scope="module")
 def anna(courses):
     """A person who has something on every page."""
-    number = courses.person(4001)
+    number = courses.add_user(4001)
     Users(courses.db).set_name(number, "Анна")
     for slug in ("algorithms", "hci"):
         courses.add_favourite(number, courses.course_id(slug))
     ApiKeys(courses.db).make(number, "мой скрипт", ["courses:read", "chat:write"])
-    with_password(courses, number, "anna")
-    courses.browser(number).close()
+    set_password(courses, number, "anna")
+    courses.browser_client(number).close()
     return number
 
 
@@ -97,7 +97,7 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
         page.goto(courses.address + path)
         assert page.evaluate(WIDE) == [], name
         assert page.evaluate(SMALL) == [], name
-    large = visitor.page(anna, **DESK)
+    large = visitor.page(anna, **DESKTOP)
     for name, (path, _) in page_paths(courses).items():
         large.goto(courses.address + path)
         large.evaluate("document.documentElement.style.fontSize = '200%'")
@@ -105,7 +105,7 @@ def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a
 
 
 def test_a_name_as_long_as_telegram_allows_widens_no_page(visitor, courses):
-    page = visitor.page(visitor.person("Н" * 64), **NARROW)
+    page = visitor.page(visitor.add_user("Н" * 64), **NARROW)
     for path in ("/me", "/"):
         page.goto(courses.address + path)
         assert page.evaluate(WIDE) == [], path

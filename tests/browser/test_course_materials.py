@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.course.catalogue import Catalogue
-from tests.browser.course_browser import PHONE, cards, is_at, lasting
+from tests.browser.course_browser import PHONE, find_cards, stop_timers, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -29,9 +29,9 @@ def titles(page):
 
 def test_u5_a_click_on_a_course_opens_all_its_materials(visitor, courses):
     page = visitor.open("/")
-    cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role("link").click()
+    find_cards(page).filter(has_text="Алгоритмы и структуры данных").get_by_role("link").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Алгоритмы и структуры данных")
-    is_at(page, course(courses))
+    wait_for_address(page, course(courses))
     expect(page.get_by_role("heading", level=2)).to_contain_text(
         ["Лекции", "Семинары", "Лабораторные"]
     )
@@ -51,7 +51,7 @@ def test_u7_materials_are_filtered_by_type_with_counts_and_an_address(visitor, c
     expect(titles(page)).to_have_text(
         ["Практика: сортировки", "Практика: хеш-таблица", "Практика: графы"]
     )
-    is_at(page, f"{course(courses)}?type=lab")
+    wait_for_address(page, f"{course(courses)}?type=lab")
     expect(filters.get_by_role("link", name="Лабораторные")).to_have_attribute(
         "aria-current", "true"
     )
@@ -85,7 +85,7 @@ def test_u6_u11_a_click_on_a_material_opens_it_and_back_leads_to_the_list(visito
     expect(article.get_by_role("table")).to_be_visible()
     page.get_by_role("link", name="Назад", exact=True).click()
     expect(titles(page)).to_have_count(9)
-    is_at(page, course(courses))
+    wait_for_address(page, course(courses))
 
 
 def test_u6_a_material_that_is_a_file_names_where_it_opens(visitor, courses):
@@ -115,7 +115,7 @@ def test_code_is_copied(visitor, courses):
     granted = ["clipboard-read", "clipboard-write"]
     page = visitor.page(permissions=granted)
     page.goto(courses.address + material(courses, "Введение в алгоритмы"))
-    lasting(page)
+    stop_timers(page)
     block = page.locator(".code").first
     block.hover()
     block.get_by_role("button", name="Скопировать").click()
@@ -128,7 +128,7 @@ def test_asking_leads_to_the_bot_and_to_the_chat_of_this_course(visitor, courses
     bot = page.get_by_role("link", name="В Telegram")
     expect(bot).to_have_attribute("href", "https://t.me/merlin_test_bot?start=course_algorithms")
     page.get_by_role("link", name="Спросить по курсу").click()
-    is_at(page, f"{course(courses)}/chat")
+    wait_for_address(page, f"{course(courses)}/chat")
     expect(page.get_by_role("link", name="Войти")).to_be_visible()
 
 
@@ -144,4 +144,4 @@ def test_what_is_not_there_is_a_page_that_leads_on(visitor, path):
     page = visitor.open(path)
     expect(page.get_by_role("heading", name="Страница не найдена")).to_be_visible()
     page.get_by_role("link", name="К курсам").click()
-    is_at(page, "/")
+    wait_for_address(page, "/")

@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.account.sign_ins import Logins
-from tests.api.sign_in_data import PASSWORD, with_password
-from tests.browser.course_browser import cards, is_at, sider
+from tests.api.sign_in_data import PASSWORD, set_password
+from tests.browser.course_browser import find_cards, find_sidebar, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -16,14 +16,14 @@ PLAIN = {"java_script_enabled": False}
 
 def test_courses_open_are_found_and_lead_to_materials(visitor):
     page = visitor.open("/", **PLAIN)
-    expect(cards(page)).to_have_count(7)
+    expect(find_cards(page)).to_have_count(7)
     page.locator(".sem > summary").first.click()
-    expect(cards(page).first).to_be_hidden()
+    expect(find_cards(page).first).to_be_hidden()
     page.get_by_role("searchbox").fill("алгоритмов")
     page.get_by_role("searchbox").press("Enter")
-    expect(cards(page)).to_have_count(1)
+    expect(find_cards(page)).to_have_count(1)
     expect(page.locator("mark").first).to_have_text("Алгоритмы")
-    cards(page).get_by_role("link").click()
+    find_cards(page).get_by_role("link").click()
     page.get_by_role("link", name="Лекции").click()
     expect(page.locator(".rows > li")).to_have_count(4)
     page.get_by_role("link", name="Введение в алгоритмы").click()
@@ -31,22 +31,22 @@ def test_courses_open_are_found_and_lead_to_materials(visitor):
     page.get_by_role("link", name="Назад", exact=True).click()
     expect(page.locator(".rows > li")).to_have_count(9)
     page.get_by_role("link", name="Все курсы", exact=True).click()
-    expect(cards(page)).to_have_count(7)
+    expect(find_cards(page)).to_have_count(7)
 
 
 def test_favourites_are_kept_by_plain_forms(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в «Мои курсы»").click()
-    is_at(page, "/")
+    wait_for_address(page, "/")
     expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
-    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
-    sider(page).get_by_role("button", name="Убрать «Базы данных»").click()
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
+    find_sidebar(page).get_by_role("button", name="Убрать «Базы данных»").click()
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
-    expect(sider(page).get_by_role("link")).to_have_count(0)
+    expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
     page.get_by_role("button", name="Вернуть").click()
     # A click waits for no page: only what the next one shows tells that it is there.
-    expect(sider(page).get_by_role("link")).to_have_text(["Базы данных"])
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
     assert courses.favourites(anna) == [courses.course_id("databases")]
     page.reload()
@@ -54,7 +54,7 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
 
 
 def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
-    with_password(courses, visitor.person(), "anna-plain")
+    set_password(courses, visitor.add_user(), "anna-plain")
     page = visitor.open("/?q=сети", **PLAIN)
     page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
     page.get_by_label("Логин", exact=True).fill("anna-plain")
@@ -66,12 +66,12 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
     expect(page.get_by_label("Логин", exact=True)).to_have_value("anna-plain")
     page.get_by_label("Пароль").fill(PASSWORD)
     page.get_by_role("button", name="Войти", exact=True).click()
-    is_at(page, "/?q=сети")
+    wait_for_address(page, "/?q=сети")
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
 def test_a_login_is_confirmed_in_the_bot(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = visitor.open("/sign-in?next=%2F%3Fall%3D1", **PLAIN)
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
@@ -84,10 +84,10 @@ def test_a_login_is_confirmed_in_the_bot(visitor, courses):
     assert page.locator(".number").inner_text().endswith(str(login.number))
     Logins(courses.db).settle(login.login_id, anna, is_own=True)
     page.get_by_role("button", name="Вход подтверждён, продолжить").click()
-    is_at(page, "/?all=1")
+    wait_for_address(page, "/?all=1")
     page.get_by_role("link", name="Мой кабинет: Анна").click()
     page.get_by_role("button", name="Выйти", exact=True).click()
-    is_at(page, "/")
+    wait_for_address(page, "/")
     expect(page.get_by_role("link", name="Войти")).to_be_visible()
 
 
@@ -95,7 +95,7 @@ def test_theme_and_language_are_links_that_are_remembered(visitor):
     page = visitor.open("/", color_scheme="light", **PLAIN)
     page.get_by_role("link", name="Включить тёмную тему").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
-    is_at(page, "/")
+    wait_for_address(page, "/")
     page.get_by_role("link", name="English version").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Courses")
     page.goto(visitor.site.address + "/")
@@ -105,7 +105,7 @@ def test_theme_and_language_are_links_that_are_remembered(visitor):
 
 def test_a_question_is_asked_and_answered(visitor, courses):
     page = visitor.open(
-        f"/courses/{courses.course_id('algorithms')}/chat", visitor.person(), **PLAIN
+        f"/courses/{courses.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN
     )
     page.get_by_role("textbox", name="Вопрос").fill("Что такое граф?")
     page.get_by_role("button", name="Отправить").click()

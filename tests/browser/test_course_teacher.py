@@ -15,7 +15,7 @@ from merlin.course.catalogue import Catalogue
 from merlin.dataset.files import FileIndex
 from merlin.dataset.proposals import Draft, Proposals
 from tests.browser.axe_and_screenshots import faults_of, turns_of
-from tests.browser.course_browser import DESK, PHONE
+from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose
 
 pytestmark = pytest.mark.integration
@@ -332,7 +332,7 @@ def page_paths(staff):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_a_teachers_pages(colleague, staff, language):
-    page = colleague.page(BORIS, locale=language, **DESK)
+    page = colleague.page(BORIS, locale=language, **DESKTOP)
     faults = {}
     for place, name, path in turns_of(page_paths(staff), language):
         page.goto(staff.address + path)

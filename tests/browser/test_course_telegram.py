@@ -11,8 +11,8 @@ from urllib.parse import quote
 import pytest
 from playwright.sync_api import expect
 
-from tests.api.sign_in_data import signed
-from tests.browser.course_browser import cards, is_at, lasting, sider
+from tests.api.sign_in_data import signed_init_data
+from tests.browser.course_browser import find_cards, find_sidebar, stop_timers, wait_for_address
 
 pytestmark = pytest.mark.integration
 
@@ -42,13 +42,13 @@ def launched(visitor, path="/", theme=DARK, user_id=1001, script=None, **options
     """Open a page as Telegram opens it; `script` stands in for Telegram's, None: it never comes."""
     page = visitor.page(viewport={"width": 390, "height": 780}, **options)
     # A script that comes late comes all the same: the page's patience does not run out.
-    lasting(page)
+    stop_timers(page)
     page.add_init_script(BRIDGE)
     if script is None:
         page.route(SCRIPT, lambda route: route.abort())
     else:
         page.route(SCRIPT, lambda route: route.fulfill(body=script, content_type="text/javascript"))
-    said = quote(signed(user_id), safe="")
+    said = quote(signed_init_data(user_id), safe="")
     params = quote(json.dumps(theme), safe="")
     launch = f"tgWebAppData={said}&tgWebAppVersion=8.0&tgWebAppThemeParams={params}"
     page.goto(f"{visitor.site.address}{path}#{launch}")
@@ -62,20 +62,20 @@ def app_calls(page, kind):
 
 
 def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, courses):
-    anna = visitor.person()
+    anna = visitor.add_user()
     page = launched(visitor, "/", user_id=anna)
     page.context.clear_cookies()
     with page.expect_response(
         lambda answer: answer.request.method == "POST" and KEPT in answer.url
     ):
-        cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
-    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+        find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     assert courses.favourites(anna) == [courses.course_id("networks")]
     # No cookie is kept within a frame: the token alone must do.
     page.context.clear_cookies()
-    sider(page).get_by_role("link").click()
-    is_at(page, f"/courses/{courses.course_id('networks')}")
-    expect(sider(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
+    find_sidebar(page).get_by_role("link").click()
+    wait_for_address(page, f"/courses/{courses.course_id('networks')}")
+    expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     assert app_calls(page, "web_app_ready") == [""]
     assert "merlin.token" in page.evaluate("JSON.stringify(sessionStorage)")
 
@@ -124,16 +124,16 @@ def test_telegrams_own_script_is_used_where_it_comes(visitor, courses):
 def test_forged_words_of_telegram_sign_nobody_in(visitor):
     page = visitor.page()
     page.route(SCRIPT, lambda route: route.abort())
-    forged = quote(signed(1001).replace("1001", "1002", 1), safe="")
+    forged = quote(signed_init_data(1001).replace("1001", "1002", 1), safe="")
     page.goto(f"{visitor.site.address}/#tgWebAppData={forged}&tgWebAppVersion=8.0")
     page.wait_for_load_state("networkidle")
     assert page.evaluate("sessionStorage.getItem('merlin.token')") is None
-    is_at(page, "/")
+    wait_for_address(page, "/")
 
 
 def test_the_chat_is_open_to_who_is_signed_in_by_token_alone(visitor, courses):
     number = courses.course_id("algorithms")
-    page = launched(visitor, f"/courses/{number}/chat", user_id=visitor.person())
+    page = launched(visitor, f"/courses/{number}/chat", user_id=visitor.add_user())
     field = page.get_by_role("textbox", name="Вопрос")
     expect(field).to_be_visible()
     page.context.clear_cookies()

@@ -13,7 +13,7 @@ from merlin.dataset.builds import NO_END
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
 from tests.browser.axe_and_screenshots import faults_of, turns_of
-from tests.browser.course_browser import DESK, PHONE
+from tests.browser.course_browser import DESKTOP, PHONE
 from tests.browser.staff_browser import BORIS, VERA, example
 
 pytestmark = pytest.mark.integration
@@ -128,7 +128,7 @@ def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staf
     other = colleague.open(dataset, VERA)
     expect(bar(other)).to_contain_text("1 правка")
     editor = next(staff.numbers)
-    staff.person(editor, Role.EDITOR)
+    staff.add_user(editor, Role.EDITOR)
     stranger = colleague.open(dataset, editor)
     expect(stranger.get_by_text("Последний пришёл")).to_be_visible()
     expect(bar(stranger)).to_have_count(0)
@@ -225,7 +225,7 @@ TABLE = """\
 """
 
 
-@pytest.mark.parametrize("options", [DESK, PLAIN])
+@pytest.mark.parametrize("options", [DESKTOP, PLAIN])
 def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     colleague, staff, dataset, options
 ):
@@ -349,11 +349,11 @@ def page_paths(dataset):
 def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, language):
     staff.keeper.files["empty"] = {}
     remember(staff)
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
         client.post(dataset, data=edit)
         client.post(dataset, data={"question": "Новый?", "answer": "Да."})
-    page = colleague.page(VERA, locale=language, **DESK)
+    page = colleague.page(VERA, locale=language, **DESKTOP)
     faults = {}
     for place, name, path in turns_of(page_paths(dataset), language):
         page.goto(staff.address + path)
@@ -371,7 +371,7 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, 
 @pytest.mark.parametrize("width", [320, 390])
 def test_no_page_of_examples_scrolls_sideways(colleague, staff, dataset, width):
     long = re.sub(r"\s", "", "Оченьдлинноеслово" * 20)
-    with staff.browser(VERA) as client:
+    with staff.browser_client(VERA) as client:
         client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})
     page = colleague.page(VERA, viewport={"width": width, "height": 800})
     for path in page_paths(dataset).values():

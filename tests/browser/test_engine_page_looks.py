@@ -17,7 +17,7 @@ from tests.browser.axe_and_screenshots import (
     still,
     turns_of,
 )
-from tests.browser.course_browser import DESK
+from tests.browser.course_browser import DESKTOP
 from tests.engine.engine_pages import SHOWN, STEPS, serve_pages
 from tests.engine.running_engine import KEY
 from tests.support.waiting import wait_until
@@ -61,7 +61,7 @@ def browse(chromium):
     contexts, complaints = [], []
 
     def opened(pages, path="/", **options):
-        context = chromium.new_context(**{"locale": "ru-RU", **DESK, **options})
+        context = chromium.new_context(**{"locale": "ru-RU", **DESKTOP, **options})
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

@@ -87,7 +87,7 @@ class House:
         self.address = address = around.address
         self.telegram = telegram = around.telegram
         self.provider = around.provider
-        self.till = around.till
+        self.yookassa = around.yookassa
         self.processes = {}
         self.run = None
         self.orders, self.changes, self.requests = {}, {}, []
@@ -108,9 +108,9 @@ class House:
             self.address: "api",
             str(self.lab.folder): "folder",
             self.telegram.page_url.rstrip("/"): "telegram",
-            self.till.base_url: "till",
+            self.yookassa.base_url: "till",
             quote(self.telegram.page_url.rstrip("/"), safe=""): "telegram",
-            urlsplit(self.till.base_url).netloc: "till",
+            urlsplit(self.yookassa.base_url).netloc: "till",
             self.provider.base_url: "provider",
         }
         return Plain(known)
@@ -260,7 +260,7 @@ def _config(around):
         "plans": PLANS,
         "payments": {
             "invitation": 5,
-            "yookassa": {"base_url": around.till.base_url, "test": True, "save_methods": True}
+            "yookassa": {"base_url": around.yookassa.base_url, "test": True, "save_methods": True}
             | {"networks": ["127.0.0.1/32"]},
         },
         "api": {
@@ -314,7 +314,7 @@ def live(house):
     _bought(house)
     _edited(house)
     house.provider.behave(states=["queued", "running"], ending="succeeded")
-    cancelled = house.served("vera", "POST", "/api/jobs/4/cancel")
+    cancelled = house.serve_request("vera", "POST", "/api/jobs/4/cancel")
     house.lab.until_serving("trial-6")
     house.requests.append(cancelled["id"])
     house.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)
@@ -344,7 +344,7 @@ def _asked(house):
 def _bought(house):
     paid = house.call("anna", "POST", "/api/orders", plan="voices")["id"]
     house.call("anna", "POST", f"/api/orders/{paid}/pay")
-    house.till.choose(paid, "paid")
+    house.yookassa.choose(paid, "paid")
     asked = house.browsers["anna"].get
     wait_until(lambda: _good(asked(f"/api/orders/{paid}"))["state"] == "paid")
     waiting = house.call("anna", "POST", "/api/orders", plan="plus")["id"]
