@@ -28,9 +28,9 @@ ADDED = {"question": "Что такое граф?", "answer": "Вершины и
 
 @pytest.fixture
 def committer(site):
-    keeper = Committer(site, FILES)
-    site.index_courses(keeper.files)
-    return keeper
+    committer = Committer(site, FILES)
+    site.index_courses(committer.files)
+    return committer
 
 
 @pytest.fixture

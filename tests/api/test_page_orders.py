@@ -105,11 +105,11 @@ def test_a_silent_till_is_told_and_the_same_order_is_asked_again(shop, fault):
 
 def test_an_order_that_is_opened_without_end_asks_the_gateway_ten_times_a_minute(shop):
     anna = shop.buyer()
-    order_id = pressed(anna)
-    shop.till.faults.add(Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100))
+    order_id = press_pay(anna)
+    shop.yookassa.faults.add(Fault("payments.retrieve", FaultKind.STATUS, status=500, times=100))
     for _ in range(30):
-        assert "Ждём 299 ₽" in words(anna.http.get(f"/orders/{order_id}"))
-    (fault,) = shop.till.faults.all()
+        assert "Ждём 299 ₽" in page_text(anna.http.get(f"/orders/{order_id}"))
+    (fault,) = shop.yookassa.faults.all()
     # One more has come in the meantime, and the worker may have read it too.
     assert 100 - fault.times <= 12
 

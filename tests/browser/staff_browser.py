@@ -92,7 +92,7 @@ def staff_site(folder):
         people(site)
         pipeline(site)
         talks(site)
-        site.keeper = Committer(site, COURSES)
+        site.committer = Committer(site, COURSES)
         yield site
 
 

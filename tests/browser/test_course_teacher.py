@@ -41,18 +41,18 @@ def holding(staff, words, dataset="algorithms"):
 
 def rewrite(staff, dataset, path, before, after):
     """Let another change a file meanwhile."""
-    files = staff.keeper.files[dataset]
+    files = staff.committer.files[dataset]
     assert before in files[path]
     files[path] = files[path].replace(before, after)
-    staff.keeper.commit()
+    staff.committer.commit()
 
 
 def drop_materials(staff, dataset):
     """Let another remove every material of a course meanwhile."""
-    files = staff.keeper.files[dataset]
+    files = staff.committer.files[dataset]
     card = {**yaml.safe_load(files["course.yaml"]), "materials": []}
     files["course.yaml"] = yaml.safe_dump(card, allow_unicode=True)
-    staff.keeper.commit()
+    staff.committer.commit()
 
 
 def subject(page):
@@ -75,7 +75,7 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleagu
     )
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert file_in_git(staff, "materials/lecture-09.md", "neurotypology").text.startswith(
         "# Кучи\n\n**Куча**"
@@ -83,7 +83,7 @@ def test_a_lecture_is_written_checked_saved_and_seen_to_become_a_commit(colleagu
     page.get_by_text("Отменить правку").click()
     page.get_by_role("button", name="Да, отменить").click()
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert "materials/lecture-09.md" not in {
         one.path for one in FileIndex(staff.db).files("neurotypology")
@@ -100,7 +100,7 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staf
     )
     page.get_by_role("button", name="Сохранить").click()
     page.wait_for_url("**/changes/*")
-    staff.keeper.commit()
+    staff.committer.commit()
     page.reload()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     page.goto(staff.address + edit(staff))
@@ -109,7 +109,7 @@ def test_without_a_script_a_material_is_edited_moved_and_removed(colleague, staf
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
     after = page.locator(".edits .what").all_inner_texts()
     assert after[:2] == [before[1], before[0]]
-    staff.keeper.commit()
+    staff.committer.commit()
     page.goto(staff.address + edit(staff))
     row = page.locator(".edits li").filter(has_text="Практика: графы")
     row.get_by_text("Удалить", exact=True).click()
@@ -145,15 +145,15 @@ def test_a_conflict_shows_both_texts_and_mine_goes_over_theirs(colleague, staff)
     path = "materials/seminar-01.md"
     before = file_in_git(staff, path)
     change = propose(staff, path, before.blob, "# Моё\n")
-    staff.keeper.files["algorithms"][path] = f"# Их {XSS}\n"
+    staff.committer.files["algorithms"][path] = f"# Их {XSS}\n"
     page = colleague.open(f"/changes/{change}", BORIS)
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_role("region", name="Ваш вариант")).to_have_text("# Моё\n")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text(f"# Их {XSS}\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert file_in_git(staff, path).text == "# Моё\n"
 
@@ -163,15 +163,15 @@ def test_who_edits_what_another_has_changed_meanwhile_loses_nothing(colleague, s
     page = colleague.open(edit(staff), BORIS)
     page.get_by_role("link", name="Графы и обходы").click()
     page.get_by_label("Текст (Markdown)").fill("# Мои графы\n")
-    staff.keeper.files["algorithms"][path] = "# Их графы\n"
-    staff.keeper.commit()
+    staff.committer.files["algorithms"][path] = "# Их графы\n"
+    staff.committer.commit()
     page.get_by_role("button", name="Сохранить").click()
     expect(page.get_by_role("alert")).to_contain_text("изменил кто-то другой")
     expect(page.get_by_role("region", name="Нынешний вариант")).to_have_text("# Их графы\n")
     expect(page.get_by_role("textbox", name="Текст (Markdown)")).to_have_value("# Мои графы\n")
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_text("Сохранение обычно занимает несколько секунд.")).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_text("Правка сохранена в репозитории.")).to_be_visible()
     assert file_in_git(staff, path).text == "# Мои графы\n"
 
@@ -193,7 +193,7 @@ def test_a_card_that_two_edit_keeps_what_was_typed_and_shows_both(colleague, sta
     page.get_by_role("textbox", name="Название по-русски").fill("Питон")
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     card = file_in_git(staff, "course.yaml", "python").text
     assert "Моё описание" in card
     assert "Питон" in card
@@ -224,7 +224,7 @@ def test_the_card_is_changed_by_the_keyboard_alone(colleague, staff):
     expect(page.get_by_role("button", name="Сохранить карточку")).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.get_by_role("link", name="Правка", exact=True)).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
     expect(page.get_by_text("сохранена")).to_be_visible()
     assert "New words" in file_in_git(staff, "course.yaml").text
 

@@ -35,8 +35,8 @@ def dataset(staff):
         ),
         "examples/broken.yaml": "messages: [\n",
     }
-    staff.keeper.files[name] = dict(files)
-    staff.keeper.commit()
+    staff.committer.files[name] = dict(files)
+    staff.committer.commit()
     return f"/datasets/{name}/examples"
 
 
@@ -48,9 +48,9 @@ def example_texts(staff, base):
 
 def rewrite(staff, base, path, before, after):
     """Let another change a file meanwhile."""
-    files = staff.keeper.files[base.split("/")[2]]
+    files = staff.committer.files[base.split("/")[2]]
     files[path] = files[path].replace(before, after)
-    staff.keeper.commit()
+    staff.committer.commit()
 
 
 def bar(page):
@@ -61,7 +61,7 @@ def save(page, staff):
     """Save all drafts, and let the daemon make the commit."""
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
-    staff.keeper.commit()
+    staff.committer.commit()
 
 
 def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff, dataset):
@@ -81,7 +81,7 @@ def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff,
 
 
 def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, dataset):
-    commits = staff.keeper.commits
+    commits = staff.committer.commits
     page = colleague.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
@@ -98,7 +98,7 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     assert "Стопка" not in str(example_texts(staff, dataset))
     save(page, staff)
     now = example_texts(staff, dataset)
-    assert staff.keeper.commits == commits + 1
+    assert staff.committer.commits == commits + 1
     assert "Стопка тарелок." in now["stack"]
     assert "split: test" in now["stack"]
     assert "queue" not in now
@@ -116,7 +116,7 @@ def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, 
     expect(bar(page)).to_contain_text("1 правка")
     page.keyboard.press("Control+s")
     expect(bar(page)).to_have_count(0)
-    staff.keeper.commit()
+    staff.committer.commit()
     assert "Стопка." in example_texts(staff, dataset)["stack"]
 
 
@@ -176,8 +176,8 @@ def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, datas
     page = colleague.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     page.get_by_role("button", name="Применить правку").click()
-    del staff.keeper.files[dataset.split("/")[2]]["examples/stack.yaml"]
-    staff.keeper.commit()
+    del staff.committer.files[dataset.split("/")[2]]["examples/stack.yaml"]
+    staff.committer.commit()
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
     page.get_by_role("button", name="Сохранить мой вариант").click()
@@ -347,7 +347,7 @@ def page_paths(dataset):
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, language):
-    staff.keeper.files["empty"] = {}
+    staff.committer.files["empty"] = {}
     remember(staff)
     with staff.browser_client(VERA) as client:
         edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
