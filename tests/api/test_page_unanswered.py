@@ -91,11 +91,11 @@ def hidden_value(page, name):
 
 def test_refusals_and_disliked_answers_of_one_question_are_one_group(site, vera):
     add_question(site, ASKED, consents=False)
-    add_question(site, "что такое красно-черные деревья", BORIS, known=None, rating=Rating.DOWN)
+    add_question(site, "что такое красно-черные деревья", BORIS, is_known=None, rating=Rating.DOWN)
     add_question(site, ASKED, BORIS)
     add_question(site, "Меня зовут Борис Ёлкин, когда зачёт?", BORIS)
     add_question(site, "Мой секрет?", consents=False)
-    add_question(site, "Что отвечено, то отвечено?", BORIS, known=True)
+    add_question(site, "Что отвечено, то отвечено?", BORIS, is_known=True)
     text = page_text(vera.get(PAGE))
     assert text.index("когда зачёт?") < text.index(ASKED)
     assert "Ёлкин" not in text
@@ -132,7 +132,7 @@ def test_a_group_becomes_a_draft_and_is_answered_once_an_example_asks_so(site, v
     assert "На этой неделе всё нашлось" in page_text(vera.get(PAGE))
     assert "Дерево" not in page_text(vera.get(PAGE, params={"show": "done"}))
     # A disliked answer to a question of an example: the example is wrong.
-    add_question(site, ASKED, known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
+    add_question(site, ASKED, is_known=True, rating=Rating.DOWN, later=timedelta(minutes=1))
     page = vera.get(PAGE)
     assert "Такой пример уже есть" in page.text
     link = re.search(r'href="(/datasets/trial/examples/one[^"#]*)', page.text)[1]
@@ -178,11 +178,11 @@ def test_liked_answers_are_proposed_as_test_questions_once(site, capsys):
         assert main(["proposals", "tests", "trial", "--json", "--config", str(site.lab.path)]) == 0
         return json.loads(capsys.readouterr().out)
 
-    add_question(site, "Как сложить стопку?", known=True, rating=Rating.UP)
+    add_question(site, "Как сложить стопку?", is_known=True, rating=Rating.UP)
     taught = parse_example(FileIndex(site.database).one("trial", "q3").text).question
-    add_question(site, taught.upper(), known=True, rating=Rating.UP)
-    add_question(site, "Мой секрет?", BORIS, known=True, rating=Rating.UP, consents=False)
-    add_question(site, "Плохо?", known=True, rating=Rating.DOWN)
+    add_question(site, taught.upper(), is_known=True, rating=Rating.UP)
+    add_question(site, "Мой секрет?", BORIS, is_known=True, rating=Rating.UP, consents=False)
+    add_question(site, "Плохо?", is_known=True, rating=Rating.DOWN)
     add_question(site, "Не знаешь?", rating=Rating.UP)
     document = propose()
     assert (document["questions"], document["least"], document["proposed"]) == (2, 10, 1)

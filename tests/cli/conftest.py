@@ -1,4 +1,4 @@
-"""Labs for the commands: what every test begins with is made once a module, and copied."""
+"""Labs for the commands: the initial state is made once per module and copied for each test."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def provider():
 
 
 @pytest.fixture(scope="module")
-def made(provider, tmp_path_factory):
-    """Return what makes a lab the first time and copies it: (prepare, folder) to a lab."""
+def make_lab(provider, tmp_path_factory):
+    """Return a function (prepare, folder) -> lab that prepares a lab once and copies it."""
     folders = {}
 
     def make(prepare, folder):
@@ -35,15 +35,15 @@ def made(provider, tmp_path_factory):
 
 
 @pytest.fixture
-def committed_lab(made, tmp_path):
-    """Return a lab whose repository holds one dataset, which takes pushes."""
-    return made(_commit, tmp_path)
+def committed_lab(make_lab, tmp_path):
+    """Return a lab whose repository has one dataset and accepts pushes."""
+    return make_lab(_commit, tmp_path)
 
 
 @pytest.fixture
-def serving(made, tmp_path):
+def serving(make_lab, tmp_path):
     """Return a lab whose first build serves."""
-    return made(_serve, tmp_path)
+    return make_lab(_serve, tmp_path)
 
 
 def _commit(lab):
@@ -59,11 +59,11 @@ def _serve(lab):
 
 @pytest.fixture
 def run(lab, capsys):
-    """Return what runs a command on the lab: (exit code, what it wrote)."""
+    """Return a function that runs a command on the lab: (exit code, output)."""
 
-    def call(*words):
+    def call(*arguments):
         capsys.readouterr()
-        code = main([*words, "--config", str(lab.path)])
+        code = main([*arguments, "--config", str(lab.path)])
         return code, capsys.readouterr()
 
     return call
@@ -71,10 +71,10 @@ def run(lab, capsys):
 
 @pytest.fixture
 def run_json(run):
-    """Return what runs a command that must succeed, and reads its JSON."""
+    """Return a function that runs a command that must succeed, and returns its JSON."""
 
-    def call(*words):
-        code, captured = run(*words, "--json")
+    def call(*arguments):
+        code, captured = run(*arguments, "--json")
         assert code == 0, captured.err
         return json.loads(captured.out)
 

@@ -1,4 +1,4 @@
-"""`merlin approvals`: the operator sees what waits, and decides it without a second admin."""
+"""`merlin approvals`: the operator lists pending approvals, and decides without a second admin."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A database in which an admin asked for two roles."""
+def folder(tmp_path):
+    """A folder whose database has two roles waiting for approval."""
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     with open_database(f"sqlite://{tmp_path}/state/merlin.db") as database:
         migrate(database)
@@ -33,21 +33,21 @@ def place(tmp_path):
     return tmp_path
 
 
-def run(capsys, place, *words):
+def run(capsys, folder, *arguments):
     capsys.readouterr()
-    code = main(["approvals", *words, "--config", str(place / "config.yaml")])
+    code = main(["approvals", *arguments, "--config", str(folder / "config.yaml")])
     return code, capsys.readouterr()
 
 
-def test_the_operator_lists_approves_and_declines(capsys, place):
-    code, captured = run(capsys, place, "list", "--json")
+def test_the_operator_lists_approves_and_declines(capsys, folder):
+    code, captured = run(capsys, folder, "list", "--json")
     assert (code, [load["number"] for load in json.loads(captured.out)]) == (0, [1, 2])
-    assert "user:1001" in run(capsys, place, "list")[1].out
-    assert run(capsys, place, "approve", "1")[0] == 0
-    assert run(capsys, place, "decline", "2")[0] == 0
-    code, captured = run(capsys, place, "approve", "2")
+    assert "user:1001" in run(capsys, folder, "list")[1].out
+    assert run(capsys, folder, "approve", "1")[0] == 0
+    assert run(capsys, folder, "decline", "2")[0] == 0
+    code, captured = run(capsys, folder, "approve", "2")
     assert (code, "2" in captured.err) == (1, True)
-    with open_database(f"sqlite://{place}/state/merlin.db") as database:
+    with open_database(f"sqlite://{folder}/state/merlin.db") as database:
         assert Roles(database).authority(1001).role is Role.EDITOR
         assert Roles(database).authority(1002).role is Role.STUDENT
         assert Approvals(database).get(2).decided_by.startswith("cli:")

@@ -1,4 +1,4 @@
-"""`merlin billing`: an operator sees what was sold, sends money back, compares with the till."""
+"""`merlin billing`: sales, refunds and reconciliation with the payment gateway."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ pytestmark = pytest.mark.functional
 SHOP_ID, KEY, BACK = "100500", "test_stand-in", "http://127.0.0.1:8701/orders/1"
 
 
-class At:
-    """The shop's counter on a folder's database; `with At(place, shop) as told:`."""
+class BillingDatabase:
+    """Billing on a folder's database; `with BillingDatabase(folder, shop) as services:`."""
 
-    def __init__(self, place, shop):
-        self.place = place
+    def __init__(self, folder, shop):
+        self.folder = folder
         config = YooKassaConfig(base_url=shop.base_url, test=True)
         self.shop = (make_plans(SAID), PaymentsConfig(yookassa=config))
-        self.database = open_database(f"sqlite://{place}/state/merlin.db")
+        self.database = open_database(f"sqlite://{folder}/state/merlin.db")
 
     def __enter__(self):
         migrate(self.database)
-        self.database.cipher = load_or_make_key(self.place / "state", None)
+        self.database.cipher = load_or_make_key(self.folder / "state", None)
         return Counter(self.database, utc_now, self.shop)
 
     def __exit__(self, *_):
@@ -50,7 +50,7 @@ class At:
 
 
 def pay(told, shop, purchase):
-    """Let an order be paid at YooKassa's stand-in, and stored; return the payment's id."""
+    """Pay an order at the YooKassa stand-in and store it; return the payment's id."""
     request = request_of(purchase, BACK, "Плюс")
     asked = with_gateway(shop, lambda gateway: gateway.create(request))
     shop.choose(asked.outside_id, "paid")
@@ -71,8 +71,8 @@ def shop():
 
 
 @pytest.fixture(scope="module")
-def made(shop, tmp_path_factory):
-    """A configuration whose shop sold a plan by card and a pack for Stars."""
+def sold_folder(shop, tmp_path_factory):
+    """A folder whose database has a plan sold by card and a pack sold for Stars."""
     folder = tmp_path_factory.mktemp("made")
     config = {
         "state_dir": "state",
@@ -83,7 +83,7 @@ def made(shop, tmp_path_factory):
     }
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
     (folder / "config.yaml").write_text(text, encoding="utf-8")
-    with At(folder, shop) as told:
+    with BillingDatabase(folder, shop) as told:
         told.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
         pay(told, shop, told.order(contact="anna@example.com"))
         told.bought(BORIS, "voices", STARS)
@@ -91,34 +91,34 @@ def made(shop, tmp_path_factory):
 
 
 @pytest.fixture
-def place(made, tmp_path, monkeypatch):
+def folder(sold_folder, tmp_path, monkeypatch):
     monkeypatch.setenv("YOOKASSA_SHOP_ID", SHOP_ID)
     monkeypatch.setenv("YOOKASSA_SECRET_KEY", KEY)
-    return shutil.copytree(made, tmp_path / "place")
+    return shutil.copytree(sold_folder, tmp_path / "place")
 
 
-def run(capfd, place, *words):
+def run(capfd, folder, *arguments):
     capfd.readouterr()
-    code = main([*words, "--config", str(place / "config.yaml")])
+    code = main([*arguments, "--config", str(folder / "config.yaml")])
     return code, capfd.readouterr()
 
 
-def show_json(capfd, place, *words, code=0):
-    came, captured = run(capfd, place, "billing", *words, "--json")
+def show_json(capfd, folder, *arguments, code=0):
+    came, captured = run(capfd, folder, "billing", *arguments, "--json")
     assert came == code, captured.err
     return json.loads(captured.out)
 
 
-def orders(capfd, place, *words):
-    return show_json(capfd, place, "orders", *words)["orders"]
+def orders(capfd, folder, *arguments):
+    return show_json(capfd, folder, "orders", *arguments)["orders"]
 
 
-def by_card(capfd, place):
-    return next(order["order"] for order in orders(capfd, place) if order["till"] == "yookassa")
+def by_card(capfd, folder):
+    return next(order["order"] for order in orders(capfd, folder) if order["till"] == "yookassa")
 
 
-def test_the_report_sums_by_month_till_and_plan(capfd, place):
-    stars, roubles = show_json(capfd, place, "report")["sums"]
+def test_the_report_sums_by_month_till_and_plan(capfd, folder):
+    stars, roubles = show_json(capfd, folder, "report")["sums"]
     assert (stars["till"], stars["plan"], stars["paid"], stars["net"]) == (
         "stars",
         "voices",
@@ -127,44 +127,44 @@ def test_the_report_sums_by_month_till_and_plan(capfd, place):
     )
     assert (roubles["paid"], roubles["returned"], roubles["test"]) == ("299.90", "0.00", True)
     assert (
-        show_json(capfd, place, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
+        show_json(capfd, folder, "report", "--since", "2001-01-01", "--until", "2002-01-01")["sums"]
         == []
     )
-    code, captured = run(capfd, place, "billing", "report")
+    code, captured = run(capfd, folder, "billing", "report")
     assert code == 0
     assert "299.90 RUB" in captured.out
-    code, captured = run(capfd, place, "billing", "report", "--since", "yesterday")
+    code, captured = run(capfd, folder, "billing", "report", "--since", "yesterday")
     assert code == 2
 
 
-def test_orders_are_listed_by_person_and_state(capfd, place):
-    assert {order["user"] for order in orders(capfd, place)} == {ANNA, BORIS}
-    (mine,) = orders(capfd, place, "--user", str(BORIS), "--state", "paid")
+def test_orders_are_listed_by_person_and_state(capfd, folder):
+    assert {order["user"] for order in orders(capfd, folder)} == {ANNA, BORIS}
+    (mine,) = orders(capfd, folder, "--user", str(BORIS), "--state", "paid")
     assert (mine["plan"], mine["amount"], mine["currency"]) == ("voices", "70", "XTR")
-    assert orders(capfd, place, "--user", str(BORIS), "--state", "refunded") == []
-    assert orders(capfd, place, "--state", "canceled") == []
-    code, captured = run(capfd, place, "billing", "orders")
+    assert orders(capfd, folder, "--user", str(BORIS), "--state", "refunded") == []
+    assert orders(capfd, folder, "--state", "canceled") == []
+    code, captured = run(capfd, folder, "billing", "orders")
     assert (code, "paid" in captured.out) == (0, True)
 
 
-def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, place):
-    order = by_card(capfd, place)
-    document = show_json(capfd, place, "show", order)
+def test_an_order_is_shown_with_its_rows_and_without_the_address(capfd, folder):
+    order = by_card(capfd, folder)
+    document = show_json(capfd, folder, "show", order)
     assert [entry["kind"] for entry in document["ledger"]] == ["payment", "grant"]
     assert document["refunds"] == []
     assert "anna@example.com" not in json.dumps(document)
-    code, plain = run(capfd, place, "billing", "show", order)
-    assert (code, "299.90 RUB" in plain.out) == (0, True)
-    assert show_json(capfd, place, "show", f"№{order[:8].upper()}")["order"] == order
-    code, _ = run(capfd, place, "billing", "show", "nothing")
+    code, output = run(capfd, folder, "billing", "show", order)
+    assert (code, "299.90 RUB" in output.out) == (0, True)
+    assert show_json(capfd, folder, "show", f"№{order[:8].upper()}")["order"] == order
+    code, _ = run(capfd, folder, "billing", "show", "nothing")
     assert code == 1
 
 
-def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
-    order = by_card(capfd, place)
+def test_a_refund_is_written_down_for_who_sends_it(capfd, folder):
+    order = by_card(capfd, folder)
     document = show_json(
         capfd,
-        place,
+        folder,
         "refund",
         order,
         "--reason",
@@ -181,13 +181,13 @@ def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
     )
     assert document["by"].startswith("cli:")
     again, captured = run(
-        capfd, place, "billing", "refund", order, "--reason", "Ещё", "--yes", "--no-wait"
+        capfd, folder, "billing", "refund", order, "--reason", "Ещё", "--yes", "--no-wait"
     )
     assert (again, "in progress" in captured.err) == (1, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("arguments", "code"),
     [
         (("--yes",), 2),
         (("--reason", " ", "--yes"), 1),
@@ -199,26 +199,26 @@ def test_a_refund_is_written_down_for_who_sends_it(capfd, place):
         (("--reason", "x", "--yes", "--grant", "999"), 1),
     ],
 )
-def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, place, words, code):
-    order = by_card(capfd, place)
-    came, _ = run(capfd, place, "billing", "refund", order, *words, "--no-wait")
+def test_a_refund_that_is_not_meant_so_is_not_written_down(capfd, folder, arguments, code):
+    order = by_card(capfd, folder)
+    came, _ = run(capfd, folder, "billing", "refund", order, *arguments, "--no-wait")
     assert came == code
-    assert show_json(capfd, place, "show", order)["refunds"] == []
+    assert show_json(capfd, folder, "show", order)["refunds"] == []
 
 
-def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, place, shop):
-    with At(place, shop) as told:
+def test_an_order_that_nobody_paid_has_nothing_to_send_back(capfd, folder, shop):
+    with BillingDatabase(folder, shop) as told:
         order = told.order(BORIS, "algorithms").purchase_id
-    code, captured = run(capfd, place, "billing", "refund", order, "--reason", "x", "--yes")
+    code, captured = run(capfd, folder, "billing", "refund", order, "--reason", "x", "--yes")
     assert (code, "t paid" in captured.err) == (1, True)
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
-def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
-    order = by_card(capfd, place)
+def test_it_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
+    order = by_card(capfd, folder)
 
     def send():
-        with At(place, shop) as told:
+        with BillingDatabase(folder, shop) as told:
             till = told.billing.purchases.get(order).order.gateway
             (refund,) = wait_until(lambda: told.billing.refunds.claim_due(till, utc_now()))
             if is_refused:
@@ -230,26 +230,26 @@ def test_it_waits_until_the_money_is_sent(capfd, place, shop, is_refused):
     owner = threading.Thread(target=send)
     owner.start()
     code, captured = run(
-        capfd, place, "billing", "refund", order, "--reason", "x", "--yes", "--json"
+        capfd, folder, "billing", "refund", order, "--reason", "x", "--yes", "--json"
     )
     owner.join()
     document = json.loads(captured.out)
     assert (code, document["state"]) == ((1, "refused") if is_refused else (0, "done"))
-    kinds = [entry["kind"] for entry in show_json(capfd, place, "show", order)["ledger"]]
+    kinds = [entry["kind"] for entry in show_json(capfd, folder, "show", order)["ledger"]]
     assert ("revocation" in kinds) is not is_refused
 
 
-def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, place):
-    document = show_json(capfd, place, "reconcile")
+def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, folder):
+    document = show_json(capfd, folder, "reconcile")
     assert document["clean"]
     assert (document["yookassa"]["found"], document["stars"], document["faults"]) == ([], None, [])
     assert document["yookassa"]["payments"] >= 1
-    code, captured = run(capfd, place, "billing", "reconcile")
+    code, captured = run(capfd, folder, "billing", "reconcile")
     assert (code, "differences: 0" in captured.err) == (0, True)
 
 
-def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
-    with At(place, shop) as told:
+def test_every_difference_is_told_and_the_command_fails(capfd, folder, shop):
+    with BillingDatabase(folder, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")
         asked = with_gateway(shop, lambda gateway: gateway.create(request_of(lost, BACK, "x")))
         shop.choose(asked.outside_id, "paid")
@@ -257,26 +257,26 @@ def test_every_difference_is_told_and_the_command_fails(capfd, place, shop):
         stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}
         stars["differences"] = [{"kind": "missing", "charge": "stars-charge-1"}]
         Settings(told.db).put("stars.reconciled", json.dumps(stars), "bot")
-    came = show_json(capfd, place, "reconcile", code=1)
+    came = show_json(capfd, folder, "reconcile", code=1)
     found = {each["till_id"]: each["difference"] for each in came["yookassa"]["found"]}
     assert found == {asked.outside_id: "not-stored", "27ce4017-nobody-paid-this": "not-there"}
     assert came["stars"]["differences"] == stars["differences"]
-    code, captured = run(capfd, place, "billing", "reconcile")
+    code, captured = run(capfd, folder, "billing", "reconcile")
     assert code == 1
     assert "stars-charge-1" in captured.out
     assert "in the ledger, unknown to the payment service" in captured.out
 
 
-def test_a_till_that_is_silent_is_no_difference(capfd, place):
-    config = (place / "config.yaml").read_text("utf-8")
+def test_a_till_that_is_silent_is_no_difference(capfd, folder):
+    config = (folder / "config.yaml").read_text("utf-8")
     free = config.replace("base_url: http://127.0.0.1:", "base_url: http://127.0.0.1:1/v3?")
-    (place / "config.yaml").write_text(free, encoding="utf-8")
-    code, captured = run(capfd, place, "billing", "reconcile")
+    (folder / "config.yaml").write_text(free, encoding="utf-8")
+    code, captured = run(capfd, folder, "billing", "reconcile")
     assert (code, "isn't responding" in captured.err) == (1, True)
 
 
-def test_the_export_is_a_table_for_the_accountant(capfd, place):
-    code, captured = run(capfd, place, "billing", "export")
+def test_the_export_is_a_table_for_the_accountant(capfd, folder):
+    code, captured = run(capfd, folder, "billing", "export")
     assert code == 0
     rows = [*csv.DictReader(io.StringIO(captured.out))]
     assert [(row["kind"], row["paid"], row["vat_code"]) for row in rows] == [
@@ -284,37 +284,37 @@ def test_the_export_is_a_table_for_the_accountant(capfd, place):
         ("payment", "70", ""),
     ]
     assert str(ANNA) not in captured.out
-    target = place / "sales.csv"
-    code, captured = run(capfd, place, "billing", "export", "--csv", str(target), "--excel")
+    target = folder / "sales.csv"
+    code, captured = run(capfd, folder, "billing", "export", "--csv", str(target), "--excel")
     assert (code, captured.out) == (0, "")
     assert target.read_bytes().startswith(b"\xef\xbb\xbfdate;kind;")
     for path, exit_code in ((target / "such", 2), ("/dev/full", 1)):
-        code, captured = run(capfd, place, "billing", "export", "--csv", str(path))
+        code, captured = run(capfd, folder, "billing", "export", "--csv", str(path))
         assert (code, f"{path} can't be written" in captured.err) == (exit_code, True)
 
 
-def test_codes_are_made_listed_and_stopped(capfd, place):
+def test_codes_are_made_listed_and_stopped(capfd, folder):
     document = show_json(
-        capfd, place, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
+        capfd, folder, "promo", "add", "spring", "plus", "--days", "7", "--uses", "5"
     )
     assert (document["code"], document["days"], document["most_uses"]) == ("SPRING", 7, 5)
     show_json(
-        capfd, place, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
+        capfd, folder, "promo", "add", "half", "voices", "--percent", "50", "--until", "2099-01-01"
     )
-    half, spring = show_json(capfd, place, "promo", "list")["promos"]
+    half, spring = show_json(capfd, folder, "promo", "list")["promos"]
     assert (half["percent"], half["ends_at"], spring["uses"]) == (
         50,
         "2098-12-31T21:00:00.000000+00:00",
         0,
     )
-    assert show_json(capfd, place, "promo", "stop", "Half")["stopped"]
-    assert show_json(capfd, place, "promo", "list")["promos"][0]["stopped"]
-    code, captured = run(capfd, place, "billing", "promo", "list")
+    assert show_json(capfd, folder, "promo", "stop", "Half")["stopped"]
+    assert show_json(capfd, folder, "promo", "list")["promos"][0]["stopped"]
+    code, captured = run(capfd, folder, "billing", "promo", "list")
     assert (code, "SPRING" in captured.out) == (0, True)
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("arguments", "code"),
     [
         (("add", "x", "plus", "--days", "7"), 1),
         (("add", "good", "nothing", "--days", "7"), 1),
@@ -327,28 +327,28 @@ def test_codes_are_made_listed_and_stopped(capfd, place):
         (("stop", "good"), 1),
     ],
 )
-def test_a_code_that_cannot_be_is_refused(capfd, place, words, code):
-    came, _ = run(capfd, place, "billing", "promo", *words)
+def test_a_code_that_cannot_be_is_refused(capfd, folder, arguments, code):
+    came, _ = run(capfd, folder, "billing", "promo", *arguments)
     assert came == code
-    assert show_json(capfd, place, "promo", "list")["promos"] == []
+    assert show_json(capfd, folder, "promo", "list")["promos"] == []
 
 
-def test_somebody_is_given_a_plan_for_some_days(capfd, place):
+def test_somebody_is_given_a_plan_for_some_days(capfd, folder):
     code, captured = run(
-        capfd, place, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
+        capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "10", "--json"
     )
     assert code == 0, captured.err
     assert json.loads(captured.out)["plan"] == "plus"
-    _, card = run(capfd, place, "users", "show", str(BORIS), "--json")
+    _, card = run(capfd, folder, "users", "show", str(BORIS), "--json")
     assert json.loads(card.out)["plan"] == "plus"
     for words in ([], [str(BORIS)]):
-        _, listed = run(capfd, place, "users", "list", *words, "--json")
+        _, listed = run(capfd, folder, "users", "list", *words, "--json")
         plans = {user["user"]: user["plan"] for user in json.loads(listed.out)["users"]}
         assert plans[BORIS] == "plus", "the list says what the card says"
     for words in ((str(BORIS), "voices"), (str(BORIS), "nothing"), ("999", "plus")):
-        code, _ = run(capfd, place, "users", "give-plan", *words, "--days", "10")
+        code, _ = run(capfd, folder, "users", "give-plan", *words, "--days", "10")
         assert code == 1
-    code, _ = run(capfd, place, "users", "give-plan", str(BORIS), "plus", "--days", "0")
+    code, _ = run(capfd, folder, "users", "give-plan", str(BORIS), "plus", "--days", "0")
     assert code == 2
 
 

@@ -1,4 +1,4 @@
-"""`merlin verify` and `merlin prune`: builds are what their commits give, and old folders go."""
+"""`merlin verify` and `merlin prune`: builds match their commits, and old folders are removed."""
 
 from __future__ import annotations
 
@@ -35,18 +35,18 @@ def lab(serving):
 
 @pytest.fixture
 def folder(lab):
-    """Return the folder of the build that serves."""
+    """Return the folder of the serving build."""
     return next((lab.config.state_dir / "builds" / "trial").iterdir())
 
 
-def contents(folder):
+def read_folder(folder):
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
-def command(path, *words, **environment):
-    """Run a command in a process of its own, in an environment of its own."""
+def command(path, *arguments, **environment):
+    """Run a command in its own process and environment."""
     return subprocess.run(
-        [sys.executable, "-m", "merlin", *words, "--config", str(path)],
+        [sys.executable, "-m", "merlin", *arguments, "--config", str(path)],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(SRC), KEY: "stand-in", **environment},
         cwd=path.parent,
         capture_output=True,
@@ -57,7 +57,7 @@ def command(path, *words, **environment):
 
 @contextmanager
 def daemon(lab):
-    """Let a real daemon lead meanwhile."""
+    """Run a real daemon that holds the lease."""
     with (lab.folder / "daemon.log").open("wb") as said:
         process = subprocess.Popen(
             [sys.executable, "-m", "merlin", "daemon", "--config", str(lab.path)],
@@ -78,8 +78,8 @@ def is_leading(lab):
         return any(beat.process == "daemon" for beat in Heartbeats(database).all())
 
 
-def written(lab):
-    """Return every file of builds and mirror with its bytes and the moment it was written."""
+def read_files(lab):
+    """Return content and modification time of every file of builds and mirror."""
     state = lab.config.state_dir
     places = (*state.glob("builds/**/*"), *state.glob("mirror.git/**/*"))
     files = [path for path in places if path.is_file()]
@@ -87,13 +87,13 @@ def written(lab):
 
 
 def test_a_build_is_what_its_commit_gives_and_nothing_is_written(lab, folder, run, run_json):
-    before = written(lab)
+    before = read_files(lab)
     code, captured = run("verify", "trial-1")
     assert (code, "trial-1 is the same" in captured.out) == (0, True), captured
     proof = run_json("verify", json.loads((folder / "manifest.json").read_bytes())["digest"][:8])
     assert (proof["build"], proof["state"], proof["files"]) == ("trial-1", "same", [])
     assert proof["made"] == proof["digest"]
-    assert written(lab) == before
+    assert read_files(lab) == before
 
 
 def test_the_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, tmp_path_factory):
@@ -113,7 +113,7 @@ def test_the_same_content_gives_the_same_bytes_elsewhere(lab, folder, provider, 
     built = command(other.path, "build", "trial", "--json", **far)
     assert built.returncode == 0, built.stderr
     theirs = other.config.state_dir / "builds" / "trial" / folder.name
-    assert contents(theirs) == contents(folder)
+    assert read_folder(theirs) == read_folder(folder)
     digest = json.loads((folder / "manifest.json").read_bytes())["digest"]
     proof = command(other.path, "verify", digest[:10], "--json", **far)
     assert (proof.returncode, json.loads(proof.stdout)["made"]) == (0, digest), proof.stderr
@@ -152,7 +152,7 @@ def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(
     lab, folder, run_json, run
 ):
     """A folder of another build in its place proves itself, and is still found."""
-    before = contents(folder)
+    before = read_folder(folder)
     lab.repository.example("trial", 40)
     lab.repository.commit()
     assert run_json("build", "trial")["build"] == "trial-2"
@@ -162,17 +162,17 @@ def test_files_that_agree_with_each_other_but_not_with_the_commit_differ(
     proof = json.loads(run("verify", "trial-1", "--json")[1].out)
     assert (proof["state"], proof["made"] == proof["digest"]) == ("different", True)
     assert run_json("verify", "trial-1", "--restore")["state"] == "same"
-    assert contents(folder) == before
+    assert read_folder(folder) == before
 
 
 def test_a_folder_that_is_gone_is_made_again_when_asked(folder, run, run_json):
-    before = contents(folder)
+    before = read_folder(folder)
     shutil.rmtree(folder)
     code, captured = run("verify", "trial-1")
     assert (code, "--restore" in captured.out, folder.exists()) == (0, True, False)
     code, captured = run("verify", "trial-1", "--restore")
     assert (code, "was rebuilt from commit" in captured.out) == (0, True), captured
-    assert contents(folder) == before
+    assert read_folder(folder) == before
     assert len(run_json("jobs", "list")) == 1
 
 
@@ -196,7 +196,7 @@ def test_a_recipe_that_came_later_does_not_make_a_build_differ(lab, folder, run,
     assert run_json("build", "trial")["build"] == "trial-1"
     first = run_json("verify", "trial-1")
     assert (first["state"], first["commit"] == second) == ("same", False)
-    # The daemon makes a lost folder from the newest commit, with that one's recipe.
+    # The daemon restores a lost folder from the newest commit, with its recipe.
     manifest = json.loads((folder / "manifest.json").read_bytes())
     manifest["recipe"] |= {"suffix": "other", "hyperparameters": {"n_epochs": 2}}
     (folder / "manifest.json").write_text(json.dumps(manifest), "utf-8")
@@ -219,13 +219,13 @@ def test_a_commit_that_the_mirror_lost_is_told(lab, run):
 
 
 def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, run, run_json):
-    before = contents(folder)
+    before = read_folder(folder)
     with daemon(lab) as process:
         assert run_json("verify", "trial-1")["state"] == "same"
         shutil.rmtree(folder)
         code, captured = run("verify", "trial-1", "--restore", "--json")
         assert (code, json.loads(captured.out)["restored"]) == (0, True), captured
-        assert contents(folder) == before
+        assert read_folder(folder) == before
         lab.repository.example("trial", 43)
         lab.repository.commit()
         code, captured = run("prune")
@@ -235,7 +235,7 @@ def test_beside_a_daemon_a_build_is_verified_restored_and_pruned(lab, folder, ru
 
 @pytest.fixture
 def four(lab, run_json):
-    """The first build serves; three came after it, and none of these was trained."""
+    """The first build serves; three later builds were not trained."""
     lab.repository.dataset(launch={"mode": "off"})
     for number in (50, 51, 52):
         lab.repository.example("trial", number)
@@ -250,8 +250,8 @@ def folders(lab):
 
 def test_what_nothing_needs_goes_and_can_be_made_again(four, run, run_json):
     kept = four.config.state_dir / "builds" / "trial"
-    size = {path.name[0]: sum(map(len, contents(path).values())) for path in kept.iterdir()}
-    before = {path.name: contents(path) for path in kept.iterdir()}
+    size = {path.name[0]: sum(map(len, read_folder(path).values())) for path in kept.iterdir()}
+    before = {path.name: read_folder(path) for path in kept.iterdir()}
     dry = run_json("prune", "--dry-run")
     assert (dry["builds"], dry["bytes"]) == (["trial-3", "trial-2"], size["2"] + size["3"])
     assert folders(four) == ["1", "2", "3", "4"]
@@ -262,7 +262,7 @@ def test_what_nothing_needs_goes_and_can_be_made_again(four, run, run_json):
     assert run_json("prune")["builds"] == []
     assert run_json("verify", "trial-2", "--restore")["restored"] is True
     assert run_json("verify", "trial-3", "--restore")["restored"] is True
-    assert {path.name: contents(path) for path in kept.iterdir()} == before
+    assert {path.name: read_folder(path) for path in kept.iterdir()} == before
     assert len(run_json("jobs", "list")) == 1
 
 
@@ -291,7 +291,7 @@ def test_what_waits_is_not_removed_though_it_is_not_the_newest(lab, run_json):
 
 @pytest.mark.parametrize("role", [Role.STUDENT, Role.TEACHER, Role.EDITOR])
 def test_only_an_admin_lets_folders_go(lab, role):
-    """Folders of all datasets lie together, so no scope is enough."""
+    """The folders belong to all datasets, so a role with a scope is not enough."""
     person = Actor.person(1, Authority(role, frozenset({"trial"})))
     with reading_context(lab.config) as ctx:
         for act in (builds.unneeded, builds.prune):
@@ -300,9 +300,9 @@ def test_only_an_admin_lets_folders_go(lab, role):
         assert builds.unneeded(ctx, Actor.person(2, Authority(Role.ADMIN)), 1).builds == []
 
 
-@pytest.mark.parametrize("words", [["--keep", "0"], ["--keep", "few"]])
-def test_a_number_that_is_none_is_wrong_usage(lab, words):
-    assert main(["prune", *words, "--config", str(lab.path)]) == 2
+@pytest.mark.parametrize("arguments", [["--keep", "0"], ["--keep", "few"]])
+def test_a_number_that_is_none_is_wrong_usage(lab, arguments):
+    assert main(["prune", *arguments, "--config", str(lab.path)]) == 2
 
 
 @pytest.mark.parametrize("command_name", ["verify", "show"])

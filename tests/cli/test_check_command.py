@@ -44,14 +44,14 @@ def run(*arguments):
 
 
 def check_result(*arguments):
-    done = run(*arguments, "--format", "json")
-    return done.exit_code, json.loads(done.stdout)
+    result = run(*arguments, "--format", "json")
+    return result.exit_code, json.loads(result.stdout)
 
 
 def test_good_datasets_end_with_zero_and_a_summary(datasets):
-    done = run()
-    assert done.exit_code == 0
-    assert done.stdout == (
+    result = run()
+    assert result.exit_code == 0
+    assert result.stdout == (
         "1 dataset, 61 files, 60 good examples; errors: 0, warnings: 0, notes: 0\n"
     )
 
@@ -70,16 +70,16 @@ def test_paths_in_findings_are_those_of_the_repository_that_was_named(datasets):
 
 def test_a_folder_without_any_dataset_is_told_at_once(datasets):
     (datasets.parent / "photos" / "summer").mkdir(parents=True)
-    done = run("photos")
-    assert isinstance(done.exception, ConfigError)
-    assert done.exception.key == "check-no-dataset"
+    result = run("photos")
+    assert isinstance(result.exception, ConfigError)
+    assert result.exception.key == "check-no-dataset"
 
 
 def test_an_error_ends_with_one_and_a_line_as_linters_write_it(datasets):
     write(datasets, {"neurotypology/examples/bad.yaml": example_yaml(answer='""')})
-    done = run("datasets")
-    assert done.exit_code == 1
-    assert done.stdout.splitlines()[0] == (
+    result = run("datasets")
+    assert result.exit_code == 1
+    assert result.stdout.splitlines()[0] == (
         "datasets/neurotypology/examples/bad.yaml:3:5: error empty-content: "
         "Nothing is said: the answer is empty."
     )
@@ -265,9 +265,9 @@ def test_a_file_that_may_be_run_is_seen_as_git_sees_it(tmp_path):
 
 @pytest.mark.parametrize("name", ["example", "dataset", "course"])
 def test_a_schema_is_printed_and_is_a_schema(name):
-    done = CliRunner().invoke(app, ["schema", name])
-    printed = json.loads(done.stdout)
-    assert done.exit_code == 0
+    result = CliRunner().invoke(app, ["schema", name])
+    printed = json.loads(result.stdout)
+    assert result.exit_code == 0
     assert printed["title"].lower() == name
     Draft202012Validator.check_schema(printed)
 

@@ -1,4 +1,4 @@
-"""`merlin check --fix`: files mended in a repository, so that git can bring back what was."""
+"""`merlin check --fix`: files are fixed only in a git repository, so that changes can be undone."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ def write(folder, files):
         (folder / path).write_text(text, "utf-8", newline="")
 
 
-def git(*words):
-    done = subprocess.run(["git", *words], capture_output=True, check=True)
-    return done.stdout.decode()
+def git(*arguments):
+    result = subprocess.run(["git", *arguments], capture_output=True, check=True)
+    return result.stdout.decode()
 
 
 def contents(repository):
@@ -53,16 +53,16 @@ def contents(repository):
     return {str(path.relative_to(repository)): (content, mode) for path, content, mode in told}
 
 
-def fixed(capsys, *words):
-    code = main(["check", "--fix", "--json", *words])
-    done = capsys.readouterr()
-    assert done.err == ""
-    return code, json.loads(done.out)
+def run_fix(capsys, *arguments):
+    code = main(["check", "--fix", "--json", *arguments])
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    return code, json.loads(captured.out)
 
 
 def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
     before = contents(repository)
-    code, document = fixed(capsys)
+    code, document = run_fix(capsys)
     assert code == 0
     first = "datasets/first"
     assert {fix["path"]: (fix["new_path"], fix["mended"]) for fix in document["fixes"]} == {
@@ -89,17 +89,17 @@ def test_what_needs_no_guessing_is_mended_and_told(repository, capsys):
 
 
 def test_a_second_time_changes_nothing(repository, capsys):
-    fixed(capsys)
+    run_fix(capsys)
     mended = contents(repository)
-    for command in ("status", "add"):  # also before git has heard of it
-        assert fixed(capsys)[1]["fixes"] == []
+    for command in ("status", "add"):  # also before the file is added to git
+        assert run_fix(capsys)[1]["fixes"] == []
         assert contents(repository) == mended
         git(command, ".")
 
 
 def test_git_brings_back_what_was(repository, capsys):
     before = contents(repository)
-    fixed(capsys)
+    run_fix(capsys)
     assert contents(repository) != before
     git("restore", ".")
     git("clean", "-qfd")
@@ -108,18 +108,18 @@ def test_git_brings_back_what_was(repository, capsys):
 
 def test_people_are_told_on_stderr_and_findings_stay_on_stdout(repository, capsys):
     assert main(["check", "--fix", "datasets/first/examples/my folder"]) == 0
-    done = capsys.readouterr()
-    assert done.err == (
+    captured = capsys.readouterr()
+    assert captured.err == (
         "Fixed datasets/first/examples/my folder/два слова.yml -> "
         "datasets/first/examples/my-folder/два-слова.yaml: "
         "invisible characters, blanks at line ends, name\n"
     )
-    assert done.out.startswith("1 dataset, 1 file, 1 good example;")
+    assert captured.out.startswith("1 dataset, 1 file, 1 good example;")
 
 
 def test_only_what_was_asked_for_is_mended(repository, capsys):
     before = contents(repository)
-    fixed(capsys, "datasets/first/dataset.yaml")
+    run_fix(capsys, "datasets/first/dataset.yaml")
     changed = {path for path, told in contents(repository).items() if before.get(path) != told}
     assert changed == {"datasets/first/dataset.yaml"}
 
@@ -130,7 +130,7 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
     with (examples / "face" / "q0000.yaml").open("ab") as file:
         file.write(b"note: mine\n")
     before = contents(repository)
-    code, document = fixed(
+    code, document = run_fix(
         capsys, "datasets/first/examples/new.yaml", "datasets/first/examples/face"
     )
     assert {fix["path"]: fix["left"] for fix in document["fixes"]} == {
@@ -150,7 +150,7 @@ def test_what_git_does_not_hold_as_it_lies_is_left(repository, capsys):
 def test_a_name_that_another_file_has_is_not_taken_from_it(repository, capsys, taken):
     folder = repository / "datasets" / "first" / "examples" / "my-folder"
     write(folder, {taken: example_yaml("Чей?", "Мой.")})
-    _, document = fixed(capsys, "datasets/first/examples/my folder")
+    _, document = run_fix(capsys, "datasets/first/examples/my folder")
     (only,) = document["fixes"]
     assert (only["left"], only["new_path"]) == ("name-taken", only["path"])
     assert only["mended"] == ["invisible-letters", "blanks"]
@@ -162,14 +162,14 @@ def test_two_files_that_would_have_one_name_do_not_swallow_each_other(repository
     examples = repository / "datasets" / "first" / "examples"
     write(examples, {"a b.yaml": example_yaml("Один", "1"), "a  b.yaml": example_yaml("Два", "2")})
     git("add", ".")
-    _, document = fixed(capsys)
+    _, document = run_fix(capsys)
     assert sorted(fix["left"] for fix in document["fixes"] if "/a " in fix["path"]) == [
         "",
         "name-taken",
     ]
-    said = "".join(path.read_text("utf-8") for path in examples.glob("a*b.yaml"))
-    assert "Один" in said
-    assert "Два" in said
+    text = "".join(path.read_text("utf-8") for path in examples.glob("a*b.yaml"))
+    assert "Один" in text
+    assert "Два" in text
 
 
 def test_a_file_that_was_changed_meanwhile_is_left(repository):
@@ -178,8 +178,8 @@ def test_a_file_that_was_changed_meanwhile_is_left(repository):
     entries = work_tree(folder, 1_000_000)[0]
     theirs = f"\ufeff{example_yaml('Чужое', 'слово')}"
     write(folder, {path: theirs})
-    (done,) = fix_files(folder, entries, read_index(folder), lambda each: each == path)
-    assert done == Fix(path, path, left="changed")
+    (result,) = fix_files(folder, entries, read_index(folder), lambda each: each == path)
+    assert result == Fix(path, path, left="changed")
     assert (folder / path).read_text("utf-8") == theirs
 
 
@@ -197,15 +197,15 @@ def test_bytes_that_are_not_those_that_were_read_are_never_replaced(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_is_left_with_the_reason(repository, capsys):
-    name = f"{'a' * 250}.yaml"  # no room for the name of the file that is written beside it
-    place = repository / "datasets" / "first" / "examples" / name
-    write(place.parent, {name: f"\ufeff{example_yaml('Длинное', 'имя')}"})
+    name = f"{'a' * 250}.yaml"  # too long for the name of the temporary file beside it
+    path = repository / "datasets" / "first" / "examples" / name
+    write(path.parent, {name: f"\ufeff{example_yaml('Длинное', 'имя')}"})
     git("add", ".")
-    _, document = fixed(capsys, str(place))
+    _, document = run_fix(capsys, str(path))
     (only,) = document["fixes"]
     assert (only["left"], only["mended"]) == ("unwritable", [])
     assert "File name too long" in only["message"]
-    assert place.read_text("utf-8") == f"\ufeff{example_yaml('Длинное', 'имя')}"
+    assert path.read_text("utf-8") == f"\ufeff{example_yaml('Длинное', 'имя')}"
 
 
 def test_a_file_that_is_gone_by_now_is_no_matter(repository):
@@ -224,7 +224,7 @@ def test_a_link_is_never_followed(repository, capsys, tmp_path_factory):
     examples = repository / "datasets" / "first" / "examples"
     (examples / "link.yml").symlink_to(outside)
     git("add", ".")
-    fixed(capsys)
+    run_fix(capsys)
     assert outside.read_text("utf-8") == "a: b  "
     assert (examples / "link.yml").is_symlink()
 
@@ -249,14 +249,14 @@ def test_where_git_holds_one_of_two_datasets_neither_is_changed(
 
 
 def test_a_dataset_named_twice_is_mended_once(repository, capsys):
-    _, document = fixed(capsys, "datasets", "datasets/first")
+    _, document = run_fix(capsys, "datasets", "datasets/first")
     assert [fix["left"] for fix in document["fixes"]] == [""] * 4
 
 
 def test_a_hook_of_git_leads_to_no_other_index(repository, capsys, monkeypatch):
     monkeypatch.setenv("GIT_INDEX_FILE", str(repository / "elsewhere"))
     monkeypatch.setenv("GIT_DIR", str(repository / "nowhere"))
-    assert len(fixed(capsys)[1]["fixes"]) == 4
+    assert len(run_fix(capsys)[1]["fixes"]) == 4
 
 
 def test_a_commit_cannot_be_mended(repository, capsys):

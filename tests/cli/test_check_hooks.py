@@ -1,4 +1,4 @@
-"""The check in pre-commit, on GitHub and on GitLab: what they read, and that it does its work.
+"""The check in pre-commit, GitHub Actions and GitLab CI: their metadata, and a real run.
 
 Sources: pre-commit's documentation, "Creating new hooks"; GitHub's, "Metadata syntax for GitHub
 Actions"; GitLab's, "CI/CD YAML syntax reference".
@@ -40,7 +40,7 @@ BAD, BLANKS = example_yaml(answer='""'), example_yaml("Два?", "Да.  ")
 
 @pytest.fixture
 def repository(tmp_path, monkeypatch):
-    """A repository in the current folder whose files git holds; a `merlin` is found by its name."""
+    """A git repository in the current folder; `merlin` is on the PATH."""
     programs = tmp_path / "merlin" / "bin"
     programs.mkdir(parents=True)
     (programs / "merlin").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m merlin "$@"\n')
@@ -64,7 +64,7 @@ def write(place, text):
 
 
 def entry(hook):
-    """Run a hook as pre-commit does when it hands no names on."""
+    """Run a hook as pre-commit does with pass_filenames: false."""
     return subprocess.run(shlex.split(HOOKS[hook]["entry"]), capture_output=True)
 
 
@@ -96,16 +96,16 @@ def test_hooks_run_for_the_files_of_datasets(path, is_meant):
 def test_the_hook_refuses_a_commit_with_an_error_and_lets_a_good_one_pass(repository):
     assert entry("merlin-check").returncode == 0
     write(repository / "datasets/first/examples/bad.yaml", BAD)
-    done = entry("merlin-check")
-    assert done.returncode == 1
-    assert b"datasets/first/examples/bad.yaml:3:5: error empty-content" in done.stdout
+    result = entry("merlin-check")
+    assert result.returncode == 1
+    assert b"datasets/first/examples/bad.yaml:3:5: error empty-content" in result.stdout
 
 
 def test_the_hook_that_mends_changes_what_git_holds(repository):
-    place = write(repository / "datasets/first/examples/two.yaml", BLANKS)
+    path = write(repository / "datasets/first/examples/two.yaml", BLANKS)
     subprocess.run(["git", "add", "."], check=True)
     assert entry("merlin-fix").returncode == 0
-    assert place.read_text("utf-8") == example_yaml("Два?", "Да.")
+    assert path.read_text("utf-8") == example_yaml("Два?", "Да.")
 
 
 def test_the_action_has_what_github_wants():
@@ -115,7 +115,7 @@ def test_the_action_has_what_github_wants():
     for step in ACTION["runs"]["steps"]:
         assert ("uses" in step) != ("run" in step)
         assert "run" not in step or step["shell"] == "bash"
-        assert "${{" not in step.get("run", "")  # words of a workflow in a script would be run
+        assert "${{" not in step.get("run", "")  # an expression in a script would be executed
     named = re.findall(r"inputs\.(\w+)", (ROOT / "action.yml").read_text("utf-8"))
     assert set(named) == set(ACTION["inputs"])
     version = ACTION["runs"]["steps"][0]["with"]["python-version"]
@@ -140,24 +140,24 @@ def test_the_action_annotates_the_lines_of_findings(repository, language):
         name: re.sub(r"\$\{\{ inputs\.(\w+) \}\}", lambda found: inputs[found[1]], value)
         for name, value in step["env"].items()
     }
-    done = subprocess.run(
+    result = subprocess.run(
         ["bash", "-e", "-o", "pipefail", "-c", step["run"]],
         env=os.environ | told,
         capture_output=True,
     )
-    assert done.returncode == 1
-    shown = done.stdout.decode()
+    assert result.returncode == 1
+    shown = result.stdout.decode()
     assert "::error file=datasets/first/examples/bad.yaml,line=3,col=5,title=empty-content" in shown
     assert "::error file=datasets/with blank/dataset.yaml,line=1" in shown
     assert "unasked" not in shown
     assert ("Пустая реплика" in shown) == (language == "ru")
 
 
-def snippet(language, words):
-    """Return the one YAML block of the page on datasets that holds some words."""
+def snippet(language, expected):
+    """Return the only YAML block of the datasets page that contains a text."""
     page = (ROOT / "docs" / language / "dataset.md").read_text("utf-8")
     (block,) = [
-        match for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if words in match
+        match for match in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL) if expected in match
     ]
     return yaml.safe_load(block)
 
@@ -169,8 +169,8 @@ def test_the_job_of_the_docs_for_gitlab_finds_what_is_wrong(repository, language
     script = "\n".join(job["script"])
     assert subprocess.run(["bash", "-e", "-c", script], capture_output=True).returncode == 0
     write(repository / "datasets/first/examples/bad.yaml", BAD)
-    done = subprocess.run(["bash", "-e", "-c", script], capture_output=True)
-    assert (done.returncode, b"error empty-content" in done.stdout) == (1, True)
+    result = subprocess.run(["bash", "-e", "-c", script], capture_output=True)
+    assert (result.returncode, b"error empty-content" in result.stdout) == (1, True)
     (report,) = job["artifacts"]["paths"]
     assert json.loads(Path(report).read_text("utf-8"))["examples"] == 60
 

@@ -1,4 +1,4 @@
-"""Commands over a recorded pipeline: what they show, as a table and as JSON, and how they end."""
+"""Commands on a recorded pipeline: output as a table and as JSON, and exit codes."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def test_what_happened_is_shown_as_json(run_json):
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("arguments", "part"),
     [
         (["status"], "trial-1"),
         (["builds"], "trial-1"),
@@ -62,8 +62,8 @@ def test_what_happened_is_shown_as_json(run_json):
         (["models", "history"], "trial-1"),
     ],
 )
-def test_what_happened_is_shown_to_people(run, words, part):
-    code, captured = run(*words)
+def test_what_happened_is_shown_to_people(run, arguments, part):
+    code, captured = run(*arguments)
     assert (code, part in captured.out) == (0, True), captured
 
 
@@ -122,13 +122,13 @@ def test_two_builds_differ_by_their_examples(lab, run_json):
     }
 
 
-def test_a_model_that_was_asked_nothing_has_no_scores(made, tmp_path, capsys):
+def test_a_model_that_was_asked_nothing_has_no_scores(make_lab, tmp_path, capsys):
     def without_tests(lab):
         lab.repository.dataset(tests=0)
         lab.repository.commit()
         lab.until_serving("trial-1")
 
-    lab = made(without_tests, tmp_path / "without")
+    lab = make_lab(without_tests, tmp_path / "without")
     assert main(["models", "list", "--config", str(lab.path)]) == 0
     (row,) = [line for line in capsys.readouterr().out.splitlines() if "trial-1" in line]
     assert row.split()[-1] == "live"
@@ -152,7 +152,7 @@ def test_a_rollback_names_what_serves_now(lab, run_json):
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("arguments", "part"),
     [
         (["show", "trial-9"], "trial-9"),
         (["jobs", "show", "99"], "99"),
@@ -165,14 +165,14 @@ def test_a_rollback_names_what_serves_now(lab, run_json):
         (["ask", "?", "--dataset", "nothing"], "nothing"),
     ],
 )
-def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
-    code, captured = run(*words)
+def test_what_cannot_be_done_is_refused_in_a_sentence(run, arguments, part):
+    code, captured = run(*arguments)
     last = captured.err.strip().splitlines()[-1]
     assert (code, last.startswith("merlin: "), part in last) == (1, True, True), captured.err
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["log", "tria1"],
         ["builds", "--dataset", "tria1"],
@@ -181,11 +181,11 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, words, part):
         ["models", "history", "--dataset", "tria1"],
     ],
 )
-def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, words):
-    code, captured = run(*words)
+def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were(run, arguments):
+    code, captured = run(*arguments)
     assert (code, captured.out) == (1, "")
     assert captured.err == "merlin: dataset tria1 not found; there are: trial\n"
-    assert run(*words[:-1], "trial")[0] == 0
+    assert run(*arguments[:-1], "trial")[0] == 0
 
 
 @pytest.mark.parametrize("question", ["", "  \n"])
@@ -219,9 +219,9 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
             then = now - timedelta(minutes=1)
             Heartbeats(database).beat(Heartbeat("bot", "here", 2, then, then, "polls"))
         assert health_error(lab.config, "daemon") is None
-        filler = fill_disk(state)
-        code, told = run("health", "daemon")
-        assert (code, f"The disk of {state} is full" in told.err) == (1, True)
+        filler = fill(state)
+        code, output = run("health", "daemon")
+        assert (code, f"The disk of {state} is full" in output.err) == (1, True)
         # No restart helps, and a heartbeat that could not be stored says nothing.
         assert [run("health", name, "--alive")[0] for name in ("daemon", "bot")] == [0, 0]
         filler.unlink()
@@ -308,17 +308,17 @@ def test_all_that_are_missing_together_are_named_before_anything_starts(
     other = "{name: other, base_url: 'https://models.example.com/v1', credential: ELSEWHERE_KEY}"
     path.write_text(f"state_dir: s\nproviders: [{engine}, {other}]\n", encoding="utf-8")
     assert main(["run", "--config", str(path)]) == 2
-    told = capfd.readouterr().err.splitlines()
-    assert [line.removeprefix("merlin: ").split()[2] for line in told] == [
+    lines = capfd.readouterr().err.splitlines()
+    assert [line.removeprefix("merlin: ").split()[2] for line in lines] == [
         "MERLIN_ENGINE_KEY",
         "TELEGRAM_BOT_TOKEN",
         "ELSEWHERE_KEY",
     ]
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["jobs", "show", "x"], []])
-def test_wrong_usage_ends_with_two(words):
-    assert main(words) == 2
+@pytest.mark.parametrize("expected", [["nonsense"], ["jobs", "show", "x"], []])
+def test_wrong_usage_ends_with_two(expected):
+    assert main(expected) == 2
 
 
 def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch):
@@ -331,9 +331,9 @@ def test_a_bug_ends_with_three_and_writes_a_report(capsys, tmp_path, monkeypatch
     assert main(["burst"]) == 3
     (report,) = tmp_path.iterdir()
     assert str(report) in capsys.readouterr().err
-    words = report.read_text(encoding="utf-8")
-    assert "ZeroDivisionError" in words
-    assert "sk-abc" not in words
+    text = report.read_text(encoding="utf-8")
+    assert "ZeroDivisionError" in text
+    assert "sk-abc" not in text
 
 
 def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, monkeypatch):
@@ -351,7 +351,7 @@ def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, mo
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ["daemon"],
         ["api"],
@@ -361,13 +361,15 @@ def test_a_bug_is_reported_though_its_folder_cannot_be_made(capsys, tmp_path, mo
         ["engine", "keys", "list"],
     ],
 )
-def test_a_state_that_cannot_be_written_is_told_with_its_path(tmp_path, capsys, monkeypatch, words):
+def test_a_state_that_cannot_be_written_is_told_with_its_path(
+    tmp_path, capsys, monkeypatch, arguments
+):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "long-random-word-of-this-machine")
     monkeypatch.delenv("MERLIN_REPORTS")
     (tmp_path / "state").write_text("restore your backup", "utf-8")
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: state\nrepository: {url: .}\n", "utf-8")
-    assert main([*words, "--config", str(path)]) == 2
+    assert main([*arguments, "--config", str(path)]) == 2
     output = capsys.readouterr().err.splitlines()[-1]
     assert output.startswith(f"merlin: {tmp_path / 'state'}")
     assert "merlin doctor" in output
@@ -381,13 +383,13 @@ def test_a_taken_lead_ends_with_seventy_five():
     assert main(["led"]) == 75
 
 
-def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, capsys):
+def test_a_question_before_any_model_serves_says_where_to_look(make_lab, tmp_path, capsys):
     def without_models(lab):
         lab.repository.dataset()
         lab.repository.commit()
         lab.tick("fetch")
 
-    lab = made(without_models, tmp_path / "early")
+    lab = make_lab(without_models, tmp_path / "early")
     for dataset in ([], ["--dataset", "trial"]):
         assert main(["ask", "?", *dataset, "--config", str(lab.path)]) == 1
         errors = capsys.readouterr().err
@@ -396,7 +398,7 @@ def test_a_question_before_any_model_serves_says_where_to_look(made, tmp_path, c
 
 
 def log_lines(run):
-    """Return the line of each verdict, without the findings below it."""
+    """Return the line of each verdict, without its findings."""
     return [line for line in run("log")[1].out.splitlines() if not line.startswith(" ")]
 
 

@@ -1,4 +1,4 @@
-"""`merlin diff A B --html FILE`: one page that holds all that differs, and runs nothing."""
+"""`merlin diff A B --html FILE`: one page with all differences, without scripts."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ HOSTILE = '</style><script>alert(1)</script><img src=x onerror="alert(2)">{{ 7*7
 
 
 class Page(HTMLParser):
-    """What a page says: its elements, their attributes, the texts of what is marked."""
+    """A parsed page: its elements, their attributes, the marked texts."""
 
-    def __init__(self, words):
+    def __init__(self, expected):
         super().__init__()
         self.tags, self.attributes, self.marked, self.text, self._open = [], [], [], [], []
         self.style = ""
-        self.feed(words)
+        self.feed(expected)
 
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
@@ -70,8 +70,8 @@ def page_of(run, lab):
 @pytest.mark.parametrize(("language", "word"), [("ru", "Изменены"), ("en", "Changed")])
 def test_the_page_tells_what_differs_word_by_word(lab, run, monkeypatch, language, word):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
-    words, output = page_of(run, lab)
-    page = Page(words)
+    message, output = page_of(run, lab)
+    page = Page(message)
     assert ("html", "lang", language) in page.attributes
     assert word in page.text
     assert {"+ q62", "- q60", "~ q61"} <= set(output.splitlines())
@@ -119,22 +119,22 @@ def test_builds_that_are_the_same_differ_in_nothing(lab, run):
 
 
 def test_a_page_that_cannot_be_written_is_told_and_leaves_what_was_there(lab, run):
-    place = lab.folder / "in-its-place"
-    place.write_text("a file", "utf-8")
-    code, captured = run("diff", "trial-1", "trial-2", "--html", str(place / "page.html"))
+    path = lab.folder / "in-its-place"
+    path.write_text("a file", "utf-8")
+    code, captured = run("diff", "trial-1", "trial-2", "--html", str(path / "page.html"))
     assert (code, "in-its-place" in captured.err) == (2, True), captured
-    assert place.read_text("utf-8") == "a file"
+    assert path.read_text("utf-8") == "a file"
 
 
-@pytest.mark.parametrize("words", STRINGS)
-def test_no_text_loses_anything_by_being_compared(words):
-    for old, new in ((words, "слово за словом"), ("", words), (words, words)):
+@pytest.mark.parametrize("expected", STRINGS)
+def test_no_text_loses_anything_by_being_compared(expected):
+    for old, new in ((expected, "слово за словом"), ("", expected), (expected, expected)):
         mine, its = compare_words(old, new)
         assert ("".join(part for part, _ in mine), "".join(part for part, _ in its)) == (old, new)
         one = list(merge_words(old, new))
         assert "".join(part for part, kind in one if kind != "ins") == old
         assert "".join(part for part, kind in one if kind != "del") == new
-    assert [is_other for _, is_other in compare_words(words, words)[0] if is_other] == []
+    assert [is_other for _, is_other in compare_words(expected, expected)[0] if is_other] == []
 
 
 def test_long_texts_are_compared_by_lines_and_the_longest_whole():

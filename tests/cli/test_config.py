@@ -1,4 +1,4 @@
-"""`merlin config check`: every fault at once, at its line, in the person's language."""
+"""`merlin config check`: all errors at once, with line numbers, in the user's language."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ FAULTS = [
 
 @pytest.fixture
 def judge(tmp_path, capsys):
-    """Return what judges a configuration and tells in which words: all but the file's name."""
+    """Return a function that checks a configuration: (exit code, output without the file name)."""
 
     def call(said):
         path = tmp_path / "config.yaml"
@@ -60,21 +60,21 @@ def judge(tmp_path, capsys):
     return call
 
 
-@pytest.mark.parametrize(("said", "words"), FAULTS)
-def test_a_fault_is_told_at_its_line_in_plain_words(judge, said, words):
-    code, told = judge(GOOD + said)
-    assert (code, words in told) == (2, True), told
+@pytest.mark.parametrize(("expected", "expected_text"), FAULTS)
+def test_a_fault_is_told_at_its_line_in_plain_words(judge, expected, expected_text):
+    code, output = judge(GOOD + expected)
+    assert (code, expected_text in output) == (2, True), output
 
 
 def test_all_faults_are_told_at_once_a_line_each(judge):
-    code, told = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
-    lines = told.removeprefix("merlin: ").splitlines()
+    code, output = judge("language: fr\nrepositori: {}\ntelegram: {admins: [vera]}\n")
+    lines = output.removeprefix("merlin: ").splitlines()
     assert (code, len(lines)) == (2, 4)
     assert any("the key state_dir is missing" in line for line in lines)
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("expected", "expected_text"),
     [
         ("state_dir: s\nproviders: [", ":3:1: this isn't YAML"),
         (b"\xff\xfe", ": this isn't a text in UTF-8"),
@@ -82,9 +82,9 @@ def test_all_faults_are_told_at_once_a_line_each(judge):
         ("", ":1: the key state_dir is missing"),
     ],
 )
-def test_what_is_no_configuration_at_all_is_told(judge, said, words):
-    code, told = judge(said)
-    assert (code, words in told) == (2, True), told
+def test_what_is_no_configuration_at_all_is_told(judge, expected, expected_text):
+    code, output = judge(expected)
+    assert (code, expected_text in output) == (2, True), output
 
 
 def test_faults_are_told_in_russian(judge, monkeypatch):

@@ -18,7 +18,7 @@ DATASETS = Path(__file__).parents[2] / "datasets"
 
 @pytest.fixture(scope="module")
 def shipped(tmp_path_factory):
-    """Return a lab whose daemon has looked at the shipped datasets once."""
+    """Return a lab whose daemon has read the shipped datasets once."""
     lab = Lab(tmp_path_factory.mktemp("shipped"), "http://127.0.0.1:9/v1")
     shutil.copytree(DATASETS, lab.repository.folder / "datasets")
     lab.repository.commit()
@@ -27,24 +27,24 @@ def shipped(tmp_path_factory):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"),
+    ("language", "expected"),
     [
         ("ru", ["Алгоритмы и структуры данных", "Программирование на Python", "boris", "открыт"]),
         ("en", ["Algorithms and data structures", "Programming in Python", "boris", "active"]),
     ],
 )
-def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, words):
+def test_courses_are_listed_to_people(shipped, capsys, monkeypatch, language, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["courses", "--config", str(shipped.path)]) == 0
     output = capsys.readouterr().out
-    assert [word for word in words if word not in output] == []
+    assert [word for word in expected if word not in output] == []
 
 
 def test_courses_are_listed_to_programs_with_their_materials(shipped, capsys):
     assert main(["courses", "--json", "--config", str(shipped.path)]) == 0
-    told = {load["course"]: load for load in json.loads(capsys.readouterr().out)}
-    assert set(told) == {"algorithms", "neurotypology", "python"}
-    one = told["algorithms"]
+    lines = {load["course"]: load for load in json.loads(capsys.readouterr().out)}
+    assert set(lines) == {"algorithms", "neurotypology", "python"}
+    one = lines["algorithms"]
     assert (one["semester"], one["active"], one["teachers"]) == (1, True, ["boris"])
     assert len(one["materials"]) == 9
     (lab, *_) = [material for material in one["materials"] if material["type"] == "lab"]

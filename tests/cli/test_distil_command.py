@@ -1,4 +1,4 @@
-"""A teacher drafts examples over HTTP: within a budget, each answer paid once, nothing unread."""
+"""`merlin distil`: a teacher model drafts examples within a budget, and editors approve them."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def provider():
 
 @pytest.fixture
 def lab(provider, tmp_path):
-    # A thousand tokens cost a cent in, and a cent out.
+    # A thousand tokens cost one cent, input and output alike.
     price = {"currency": "USD", "input": 10, "output": 10, "training": 0}
     lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": price}})
     lab.repository.dataset()
@@ -57,7 +57,7 @@ def lab(provider, tmp_path):
 
 @pytest.fixture
 def questions(tmp_path):
-    """Return what writes a file of questions, and says how to distil from it."""
+    """Return a function that writes a file of questions and returns the command's arguments."""
 
     def write(*lines):
         path = tmp_path / "questions.txt"
@@ -67,19 +67,19 @@ def questions(tmp_path):
     return write
 
 
-def waiting(lab):
+def waiting_proposals(lab):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         return Proposals(database).waiting(limit=1000)
 
 
-def drafted(provider):
-    """Return the calls that asked for examples."""
+def draft_calls(provider):
+    """Return the model calls that asked for examples."""
     return [call for call in provider.calls("chat.create") if "response_format" in call.body]
 
 
-def say(provider, *examples):
-    """Let the teacher answer with these examples from now on."""
+def set_teacher_answer(provider, *examples):
+    """Make the teacher model answer with these examples."""
     told = {"examples": [{"questions": list(asked), "answer": said} for *asked, said in examples]}
     provider.behave(fixed_answer=json.dumps(told))
 
@@ -89,16 +89,18 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, r
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["answered"], document["left"], document["proposed"]) == (1, 0, 6)
     assert document["rejected"] == {}
-    (call,) = drafted(provider)
+    (call,) = draft_calls(provider)
     assert TEXT.strip() in call.body["messages"][1]["content"]
     assert 10 * prompt_tokens(call.body["messages"]) < document["spent_micro"] < 40_000
-    first, *_ = waiting(lab)
+    first, *_ = waiting_proposals(lab)
     assert first.draft.question == "Что значит «Цикл повторяет одни и»?"
     assert first.draft.source == "distil: stand-in-chat"
     assert first.draft.note.startswith("materials/loops.md\n\n# Циклы")
     assert first.draft.cost_micro == document["spent_micro"] // 6
     lab.tick()
-    assert lab.status()["serving"]["build"] == "trial-1"  # nothing was trained without an editor
+    assert (
+        lab.status()["serving"]["build"] == "trial-1"
+    )  # nothing is trained without an editor's approval
     run_json("proposals", "approve", "trial", "--all")
     files = sorted((lab.repository.folder / "datasets/trial/examples/from-teacher").iterdir())
     assert len(files) == 6
@@ -106,10 +108,10 @@ def test_a_text_becomes_proposals_that_train_once_an_editor_approved_them(lab, r
     assert kept["source"] == "distil: stand-in-chat"
     assert kept["note"].startswith("materials/loops.md")
     lab.until_serving("trial-2")
-    say(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
+    set_teacher_answer(provider, ("О чём речь?", "Расскажи об этом слове.", "Неважно."))
     document = run_json("distil", "trial", "--from", "examples", *TEACHER, "--budget", "1")
     assert document["answered"] == 8
-    assert {each.draft.split for each in waiting(lab)} == {"test"}
+    assert {each.draft.split for each in waiting_proposals(lab)} == {"test"}
     run_json("proposals", "approve", "trial", "--all")
     worded = yaml.safe_load((files[0].parent / "о-чём-речь.yaml").read_text("utf-8"))
     assert worded["split"] == "test"
@@ -124,18 +126,20 @@ def test_what_was_answered_is_not_asked_again(lab, run_json, provider):
 
 
 def test_given_questions_are_answered_in_several_wordings(lab, run_json, questions):
-    asked = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
-    document = run_json(*asked, "--budget", "1")
+    question_arguments = questions("\ufeffЧто такое рекурсия?", "", "Зачем нужен стек вызовов?")
+    document = run_json(*question_arguments, "--budget", "1")
     assert (document["answered"], document["proposed"]) == (2, 6)
-    drafts = {each.draft.question: each.draft for each in waiting(lab)}
+    drafts = {each.draft.question: each.draft for each in waiting_proposals(lab)}
     assert drafts["Что такое рекурсия?"].note == "questions.txt:1"
     assert drafts["Помоги разобраться: Зачем нужен стек вызовов?"].note == "questions.txt:3"
 
 
 def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run, questions):
-    asked = questions(*(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма")))
-    # One call is expected to take some 4,200 tokens, 0.042 $, and takes a few hundred.
-    code, captured = run(*asked, "--budget", "0.0435", "--json")
+    question_arguments = questions(
+        *(f"Что значит слово {word}?" for word in ("альфа", "бета", "гамма"))
+    )
+    # One call is estimated at about 4,200 tokens, 0.042 $, and uses a few hundred.
+    code, captured = run(*question_arguments, "--budget", "0.0435", "--json")
     assert code == 0
     assert (
         "The budget is used up. To continue, run the command again with a higher --budget"
@@ -144,16 +148,18 @@ def test_the_run_stops_before_the_budget_and_goes_on_with_a_higher_one(lab, run,
     report = json.loads(captured.out)
     assert (report["answered"], report["left"]) == (1, 2)
     assert report["spent_micro"] < 43_500
-    code, captured = run(*asked, "--budget", "0.0435", "--json")
+    code, captured = run(*question_arguments, "--budget", "0.0435", "--json")
     assert json.loads(captured.out)["answered"] == 0
-    code, captured = run(*asked, "--budget", "1", "--json")
+    code, captured = run(*question_arguments, "--budget", "1", "--json")
     assert (json.loads(captured.out)["answered"], json.loads(captured.out)["left"]) == (2, 0)
 
 
 def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, run_json, provider):
     known = lab.repository.folder / "datasets/trial/examples/q1.yaml"
     question = yaml.safe_load(known.read_text("utf-8"))["messages"][0]["user"]
-    say(provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор."))
+    set_teacher_answer(
+        provider, (question, "Что такое цикл", "Что такое цикл?", "Что такое циклы?", "Повтор.")
+    )
     document = run_json("distil", "trial", *MATERIALS, "--budget", "1")
     assert (document["proposed"], document["rejected"]) == (1, {"duplicate": 3})
     path = lab.folder / "known.txt"
@@ -164,7 +170,7 @@ def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, r
 
 
 @pytest.mark.parametrize(
-    "words",
+    "expected",
     [
         "I'm sorry, I cannot help with that.",
         '{"examples": "none"}',
@@ -174,16 +180,16 @@ def test_a_question_that_the_dataset_has_is_neither_paid_for_nor_proposed(lab, r
         '{"examples": [',
     ],
 )
-def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provider, words):
-    provider.behave(fixed_answer=words)
+def test_an_answer_of_another_shape_is_told_and_proposes_nothing(lab, run, provider, expected):
+    provider.behave(fixed_answer=expected)
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert code == 0
     assert "1 answer isn't in the form that was asked for." in captured.err
-    assert waiting(lab) == []
+    assert waiting_proposals(lab) == []
 
 
 def test_drafts_that_the_check_finds_fault_with_are_not_proposed(lab, run_json, provider):
-    say(
+    set_teacher_answer(
         provider,
         ("Кто это?", "Как языковая модель, я не могу ответить."),
         ("Что в коде?", "Вот что:\n```python\nx = 1"),
@@ -213,7 +219,7 @@ def test_a_teacher_that_is_away_costs_nothing_and_the_run_goes_on_later(lab, run
     assert "calls left: 1" in captured.err
     code, captured = run("distil", "trial", *MATERIALS, "--budget", "1")
     assert (code, "spent on them: $0.00" in captured.err) == (0, True)
-    assert len(waiting(lab)) == 6
+    assert len(waiting_proposals(lab)) == 6
 
 
 def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questions, provider):
@@ -223,24 +229,24 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
         "1",
     )
     provider.behave(think_s=0.3)
-    words = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
-    drafting = subprocess.Popen(words, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: len(drafted(provider)) >= 2)
-    provider.behave(think_s=3600.0)  # nothing more is answered before the signal
+    arguments = [sys.executable, "-m", "merlin", *asked, "--config", str(lab.path)]
+    drafting = subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True)
+    wait_until(lambda: len(draft_calls(provider)) >= 2)
+    provider.behave(think_s=3600.0)  # no further answer comes before the signal
     drafting.send_signal(signal.SIGINT)
     provider.behave(think_s=0.0)
-    _, said = drafting.communicate(timeout=longest())
-    answered = len(drafted(provider))
+    _, output = drafting.communicate(timeout=longest())
+    answered = len(draft_calls(provider))
     assert drafting.returncode == 130
-    assert f"calls left: {13 - answered}" in said
-    assert "Traceback" not in said
+    assert f"calls left: {13 - answered}" in output
+    assert "Traceback" not in output
     code, captured = run(*asked, "--json")
     assert (code, json.loads(captured.out)["answered"]) == (0, 13 - answered)
-    assert len(drafted(provider)) == 13
+    assert len(draft_calls(provider)) == 13
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "said"),
+    ("arguments", "code", "expected"),
     [
         (("--from", "questions", *TEACHER, "--budget", "1"), 2, "--from questions"),
         (TEACHER, 2, "--budget"),
@@ -252,9 +258,11 @@ def test_who_is_interrupted_keeps_what_was_answered_and_goes_on(lab, run, questi
         (("--from", "materials", *TEACHER[:2], "--budget", "1"), 1, "--yes"),
     ],
 )
-def test_bad_wishes_are_told_before_anything_is_asked(lab, run, provider, words, code, said):
-    found, captured = run("distil", "trial", *words)
-    assert (found, said in captured.err) == (code, True), captured.err
+def test_bad_wishes_are_told_before_anything_is_asked(
+    lab, run, provider, arguments, code, expected
+):
+    found, captured = run("distil", "trial", *arguments)
+    assert (found, expected in captured.err) == (code, True), captured.err
     assert provider.calls("chat.create") == []
 
 

@@ -1,4 +1,4 @@
-"""`merlin doctor` and `merlin health`: each thing that may be missing, with what to do about it."""
+"""`merlin doctor` and `merlin health`: each possible problem, with advice how to fix it."""
 
 from __future__ import annotations
 
@@ -44,21 +44,21 @@ def telegram():
 
 
 def test_what_keeps_the_reader_of_documents_in_is_said_truly(fresh, capsys, monkeypatch):
-    document = examined(fresh, capsys)
+    document = run_doctor(fresh, capsys)
     assert document["documents"] == (
         True,
         "the document reader has no access to files and network (kernel filter)",
     )
-    # As good as a kernel without a filter: what is tried there cannot be shown.
+    # Simulates a kernel without seccomp, which cannot be tested here.
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    is_good, words = examined(fresh, capsys)["documents"]
+    is_good, message = run_doctor(fresh, capsys)["documents"]
     assert not is_good
-    assert "only Python keeps the document reader" in words
+    assert "only Python keeps the document reader" in message
 
 
 @pytest.fixture
 def fresh(tmp_path, provider, telegram, monkeypatch):
-    """Return a lab that nobody has started yet; its repository holds no commit."""
+    """Return a lab that has never been started; its repository has no commit."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", TOKEN)
     base_url = telegram.page_url.rstrip("/")
     lab = Lab(
@@ -71,19 +71,19 @@ def fresh(tmp_path, provider, telegram, monkeypatch):
 DEFAULT = {"datasets": {"default": "trial"}}
 
 
-def examined(lab, capsys):
-    """Return what the doctor says of each thing: (is it good, in which words)."""
+def run_doctor(lab, capsys):
+    """Run doctor; return for each check (is it good, message)."""
     capsys.readouterr()
     main(["doctor", "--json", "--config", str(lab.path)])
-    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(printed(capsys))}
+    return {load["what"]: (load["good"], load["detail"]) for load in json.loads(read_json(capsys))}
 
 
-def printed(capsys):
+def read_json(capsys):
     return capsys.readouterr().out
 
 
 def test_before_the_first_start_only_what_is_missing_is_wrong(fresh, capsys):
-    document = examined(fresh, capsys)
+    document = run_doctor(fresh, capsys)
     assert {what for what, (good, _) in document.items() if not good} == {"repository"}
     assert "has no branch main: commit something" in document["repository"][1]
     assert document["database"][1].startswith(
@@ -118,7 +118,7 @@ def test_once_merlin_has_run_a_process_that_does_not_answer_is_wrong(fresh, caps
         now = utc_now()
         beat = Heartbeat("daemon", "here", 1, now, now, "", {})
         Heartbeats(database).beat(beat)
-    document = examined(fresh, capsys)
+    document = run_doctor(fresh, capsys)
     assert {name: document[name][0] for name in ("daemon", "bot", "api")} == {
         "daemon": True,
         "bot": False,
@@ -133,26 +133,26 @@ def test_a_repository_is_asked_itself_and_named_by_its_newest_commit(fresh, caps
     body = yaml.safe_load(fresh.path.read_text("utf-8"))
     body["repository"]["push"] = True
     fresh.path.write_text(yaml.safe_dump(body), "utf-8")
-    document = examined(fresh, capsys)
+    document = run_doctor(fresh, capsys)
     good, words = document["repository"]
     assert (good, head[:7] in words) == (True, True)
     assert document["repository.push"] == (True, "the repository takes pushes")
     assert fresh.repository.git("for-each-ref", "--format=%(refname)") == "refs/heads/main"
     (fresh.folder / "repository/.git/objects").rename(fresh.folder / "gone")
-    assert not examined(fresh, capsys)["repository.push"][0]
+    assert not run_doctor(fresh, capsys)["repository.push"][0]
 
 
 def test_a_folder_that_is_no_repository_is_told_with_its_path(fresh, capsys):
     (fresh.folder / "repository" / ".git").rename(fresh.folder / "gone")
-    good, words = examined(fresh, capsys)["repository"]
-    assert (good, str(fresh.folder / "repository") in words) == (False, True)
+    good, message = run_doctor(fresh, capsys)["repository"]
+    assert (good, str(fresh.folder / "repository") in message) == (False, True)
 
 
 def test_a_default_dataset_that_was_never_seen_is_told_with_those_that_were(serving, capsys):
-    said = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
-    serving.path.write_text(said, "utf-8")
-    good, words = examined(serving, capsys)["datasets.default"]
-    assert (good, "it has: trial." in words) == (False, True)
+    text = serving.path.read_text("utf-8") + "datasets: {default: tria1}\n"
+    serving.path.write_text(text, "utf-8")
+    good, message = run_doctor(serving, capsys)["datasets.default"]
+    assert (good, "it has: trial." in message) == (False, True)
 
 
 @pytest.mark.parametrize("token", ["", "no-token", "123456789:AAthisOneNobodyKnows"])
@@ -160,13 +160,13 @@ def test_a_token_that_telegram_cannot_know_is_told_and_never_shown(
     fresh, capsys, monkeypatch, token
 ):
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", token)
-    good, words = examined(fresh, capsys)["telegram"]
-    assert (good, "TELEGRAM_BOT_TOKEN" in words) == (False, True)
-    assert not token or token not in words
+    good, message = run_doctor(fresh, capsys)["telegram"]
+    assert (good, "TELEGRAM_BOT_TOKEN" in message) == (False, True)
+    assert not token or token not in message
 
 
 class LateServer(Handler):
-    """Answers nothing but the time of an hour ago."""
+    """A server whose clock is one hour late."""
 
     def get(self):
         self.answer(404)
@@ -199,16 +199,16 @@ MENDS = {
 }
 
 
-def set_up_in_vain(lab, address, port, monkeypatch):
-    """Let everything that doctor looks at beside what others test be wrong."""
+def break_everything(lab, address, port, monkeypatch):
+    """Break everything that doctor checks and other tests do not cover."""
     key, folder = generate_key(), lab.folder
-    (folder / "key.pem").write_bytes(encode_key(key))
-    (folder / "cert.pem").write_bytes(create_certificate(key))
+    (folder / "key.pem").write_bytes(key_pem(key))
+    (folder / "cert.pem").write_bytes(certificate_pem(key))
     sunset = (utc_now() + timedelta(days=9)).date()
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
         monkeypatch.setenv(name, "any")
-    said = yaml.safe_load(lab.path.read_text("utf-8")) | {
+    settings = yaml.safe_load(lab.path.read_text("utf-8")) | {
         "telegram": {"base_url": address, "admins": [1003]},
         "models": {"stand-in-base": {"sunset": sunset}},
         "budget": {"per_month": 1},
@@ -223,7 +223,7 @@ def set_up_in_vain(lab, address, port, monkeypatch):
         },
         "tracing": {"endpoint": NOWHERE},
     }
-    lab.path.write_text(yaml.safe_dump(said), "utf-8")
+    lab.path.write_text(yaml.safe_dump(settings), "utf-8")
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         Users(database).record_person(User(1003))
@@ -241,39 +241,39 @@ def set_up_in_vain(lab, address, port, monkeypatch):
 def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monkeypatch):
     with serve_http(LateServer) as late, socket.socket() as held:
         held.bind(("127.0.0.1", 0))
-        set_up_in_vain(serving, late.url, held.getsockname()[1], monkeypatch)
-        found = examined(serving, capsys)
+        break_everything(serving, late.url, held.getsockname()[1], monkeypatch)
+        found = run_doctor(serving, capsys)
     wrong = {what: words for what, (good, words) in found.items() if not good}
     assert {what: wrong.get(what) for what, mend in MENDS.items() if mend not in wrong[what]} == {}
     assert len(found) >= 30
 
 
 def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
-    words = ("backup", "--config", str(fresh.path))
-    code, _, said = run_command(*words)
-    assert (code, "othing" in said) == (1, True), said
+    arguments = ("backup", "--config", str(fresh.path))
+    code, _, output = command(*arguments)
+    assert (code, "othing" in output) == (1, True), output
     with opened(fresh.config) as database:
         now = utc_now()
         Heartbeats(database).beat(Heartbeat("daemon", "here", 1, now, now, "", {}))
     note_backup(fresh.config.state_dir, utc_now() - timedelta(days=3))
     own = fresh.path.read_text("utf-8")
     fresh.path.write_text(f"{own}\nbackups: elsewhere\n", "utf-8")
-    assert examined(fresh, capsys)["backup"] == (True, ELSEWHERE)
+    assert run_doctor(fresh, capsys)["backup"] == (True, ELSEWHERE)
     fresh.path.write_text(own, "utf-8")
-    assert "the last backup is from" in examined(fresh, capsys)["backup"][1]
-    assert run_command(*words)[0] == 0
-    assert examined(fresh, capsys)["backup"][0]
+    assert "the last backup is from" in run_doctor(fresh, capsys)["backup"][1]
+    assert command(*arguments)[0] == 0
+    assert run_doctor(fresh, capsys)["backup"][0]
 
 
 def test_updates_that_go_elsewhere_are_told(fresh, capsys):
     call = f"{fresh.config.telegram.base_url}/bot{TOKEN}/setWebhook?url="
     urllib.request.urlopen(f"{call}{NOWHERE}/hook").close()  # noqa: S310 - a stand-in
     try:
-        found = examined(fresh, capsys)["telegram.mode"]
+        found = run_doctor(fresh, capsys)["telegram.mode"]
     finally:
         urllib.request.urlopen(call).close()  # noqa: S310 - a stand-in
     assert "so this bot gets none" in found[1]
-    assert examined(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
+    assert run_doctor(fresh, capsys)["telegram.mode"] == (True, "the bot fetches updates itself")
 
 
 UNITS = """#!/bin/sh
@@ -289,9 +289,9 @@ def test_units_that_systemd_gave_up_are_named(fresh, capsys, monkeypatch, tmp_pa
     monkeypatch.setenv("PATH", str(program.parent), prepend=":")
     failed = program.with_name("systemctl.failed")
     failed.write_text("")
-    assert examined(fresh, capsys)["systemd"][0]
+    assert run_doctor(fresh, capsys)["systemd"][0]
     failed.write_text("merlin-bot.service loaded failed failed Merlin bot\n")
-    assert "systemd gave up on merlin-bot.service" in examined(fresh, capsys)["systemd"][1]
+    assert "systemd gave up on merlin-bot.service" in run_doctor(fresh, capsys)["systemd"][1]
 
 
 @contextmanager
@@ -305,7 +305,7 @@ def away(outside):
 
 def test_services_that_cannot_be_reached_are_told_by_their_names(fresh, capsys, telegram, provider):
     with away(telegram), away(provider):
-        document = examined(fresh, capsys)
+        document = run_doctor(fresh, capsys)
     assert document["telegram"][0] is document["provider stand-in"][0] is False
     assert "Connection refused" in document["telegram"][1]
     assert TOKEN not in document["telegram"][1]
@@ -318,34 +318,34 @@ def test_a_pooler_that_keeps_no_sessions_is_told(fresh, capsys, postgresql):
             (url, True, "of 57 connections in use"),
             (address, False, "Set pool_mode = session"),
         ):
-            said = yaml.safe_load(fresh.path.read_text("utf-8"))
-            fresh.path.write_text(yaml.safe_dump({**said, "database": database}), "utf-8")
-            good, told_words = examined(fresh, capsys)["postgresql"]
+            settings = yaml.safe_load(fresh.path.read_text("utf-8"))
+            fresh.path.write_text(yaml.safe_dump({**settings, "database": database}), "utf-8")
+            good, told_words = run_doctor(fresh, capsys)["postgresql"]
             assert (good, words in told_words) == (is_good, True), told_words
 
 
 def test_a_state_that_cannot_be_written_is_told(fresh, capsys):
     (fresh.folder / "state").write_text("a file in its place", "utf-8")
-    good, words = examined(fresh, capsys)["state_dir"]
+    good, message = run_doctor(fresh, capsys)["state_dir"]
     assert (
         good,
-        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in words,
+        "isn't writable: give it to the user that runs Merlin, or set another state_dir" in message,
     ) == (False, True)
 
 
 @pytest.mark.parametrize(
-    ("language", "idle", "words"),
+    ("language", "idle", "expected"),
     [
         ("ru", "ещё не запускалось", "ни разу не запускался"),
         ("en", "not started yet", "never started"),
     ],
 )
-def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, words):
+def test_both_languages_are_spoken(fresh, capsys, monkeypatch, language, idle, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     assert main(["doctor", "--config", str(fresh.path)]) == 1
-    assert idle in printed(capsys)
+    assert idle in read_json(capsys)
     assert main(["health", "bot", "--config", str(fresh.path)]) == 1
-    assert words in capsys.readouterr().err
+    assert expected in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["github", "gitlab", "gitea"])
@@ -356,8 +356,8 @@ def test_the_token_for_commit_statuses_is_tried(kind, fresh, capsys, monkeypatch
         fresh.path.write_text(yaml.safe_dump(document), encoding="utf-8")
         monkeypatch.setenv("MERLIN_FORGE_TOKEN", FORGE_TOKEN)
         good = (True, f"the token reads the project {PROJECT}")
-        assert examined(fresh, capsys)["repository.statuses"] == good
+        assert run_doctor(fresh, capsys)["repository.statuses"] == good
         monkeypatch.setenv("MERLIN_FORGE_TOKEN", "an-older-token")
-        is_good, words = examined(fresh, capsys)["repository.statuses"]
-        assert (is_good, "may write commit statuses" in words) == (False, True)
-        assert "an-older-token" not in words
+        is_good, message = run_doctor(fresh, capsys)["repository.statuses"]
+        assert (is_good, "may write commit statuses" in message) == (False, True)
+        assert "an-older-token" not in message

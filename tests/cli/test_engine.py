@@ -1,4 +1,4 @@
-"""`merlin engine models`: bases are brought, listed and taken away, in words and in JSON."""
+"""`merlin engine models`: base models are added, listed and removed, as text and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def base(tmp_path):
-    """Return the folder of a base that is whole but for sense: 100 weights."""
+    """Return the folder of a complete but meaningless base model: 100 weights."""
     folder = tmp_path / "bases" / "small"
     folder.mkdir(parents=True)
     header = json.dumps({"a": {"dtype": "F32", "shape": [10, 10], "data_offsets": [0, 400]}})
@@ -31,17 +31,17 @@ def base(tmp_path):
 
 @pytest.fixture
 def merlin(base, tmp_path, capsys):
-    """Return what runs a command of `merlin engine`: (code, stdout, stderr)."""
+    """Return a function that runs `merlin engine`: (exit code, stdout, stderr)."""
     models = {
         "small": {"path": "bases/small", "licence": "MIT"},
         "far": {"hub": "anna/far"},
     }
     path = tmp_path / "config.yaml"
-    said = {"state_dir": "state", "engine": {"models": models}}
-    path.write_text(yaml.safe_dump(said, sort_keys=False), encoding="utf-8")
+    settings = {"state_dir": "state", "engine": {"models": models}}
+    path.write_text(yaml.safe_dump(settings, sort_keys=False), encoding="utf-8")
 
-    def run(*words):
-        code = main(["engine", *words, "--config", str(path)])
+    def run(*arguments):
+        code = main(["engine", *arguments, "--config", str(path)])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 

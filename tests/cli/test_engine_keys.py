@@ -1,4 +1,4 @@
-"""`merlin engine keys`: a key is shown once, counts while the engine runs, and is revoked."""
+"""`merlin engine keys`: a key is shown once, works at once in a running engine, and is revoked."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def keys(tmp_path, capsys, monkeypatch):
-    """Return what runs a command of the group: (code, stdout, stderr)."""
+    """Return a function that runs a command of the group: (exit code, stdout, stderr)."""
     monkeypatch.setenv("MERLIN_LANGUAGE", "en")
     path = tmp_path / "config.yaml"
     path.write_text("state_dir: state\n", encoding="utf-8")
 
-    def run(*words):
-        code = main(["engine", "keys", *words, "--config", str(path)])
+    def run(*arguments):
+        code = main(["engine", "keys", *arguments, "--config", str(path)])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -32,9 +32,9 @@ def keys(tmp_path, capsys, monkeypatch):
 
 
 def test_a_key_is_shown_once_and_opens_the_engine(keys):
-    code, key, said = keys("add", "course")
+    code, key, output = keys("add", "course")
     assert (code, key.strip()[:4]) == (0, "mre_")
-    assert "once" in said
+    assert "once" in output
     with open_engine_clients(keys.config) as clients:
         assert clients.admit(key.strip())[0].name == "course"
     code, listed, _ = keys("list")
@@ -43,8 +43,8 @@ def test_a_key_is_shown_once_and_opens_the_engine(keys):
 
 
 def test_the_list_tells_limits_and_use(keys):
-    words = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
-    document = json.loads(keys("add", "course", *words, "--json")[1])
+    arguments = ("--per-minute", "5", "--tokens", "1000", "--jobs", "2", "--megabytes", "3")
+    document = json.loads(keys("add", "course", *arguments, "--json")[1])
     with open_engine_clients(keys.config) as clients:
         reservation = TokenReservation(clients, clients.admit(document["key"])[0], 0)
         reservation.take()
@@ -68,8 +68,8 @@ def test_a_revoked_key_opens_nothing_and_its_name_may_have_another(keys):
 
 def test_what_cannot_be_done_says_what_to_do(keys):
     keys("add", "course")
-    code, _, said = keys("add", "course")
-    assert (code, "Revoke it first" in said) == (1, True)
-    code, _, said = keys("revoke", "nobody")
-    assert (code, "merlin engine keys list" in said) == (1, True)
+    code, _, output = keys("add", "course")
+    assert (code, "Revoke it first" in output) == (1, True)
+    code, _, output = keys("revoke", "nobody")
+    assert (code, "merlin engine keys list" in output) == (1, True)
     assert keys("add", " ")[0] == 1

@@ -1,4 +1,4 @@
-"""`merlin engine jobs|status`: a running engine as the command line tells it."""
+"""`merlin engine jobs|status`: the state of a running engine on the command line."""
 
 from __future__ import annotations
 
@@ -27,21 +27,21 @@ def pages(tmp_path_factory):
         yield made
 
 
-def configured(folder, port):
+def write_config(folder, port):
     path = folder / "config.yaml"
-    said = {"state_dir": "state", "engine": {"listen": f"127.0.0.1:{port}"}}
-    path.write_text(yaml.safe_dump(said), encoding="utf-8")
+    settings = {"state_dir": "state", "engine": {"listen": f"127.0.0.1:{port}"}}
+    path.write_text(yaml.safe_dump(settings), encoding="utf-8")
     return path
 
 
 @pytest.fixture
 def merlin(pages, tmp_path, capsys, monkeypatch):
-    """Return what runs a command of `merlin engine`: (code, stdout, stderr)."""
+    """Return a function that runs `merlin engine`: (exit code, stdout, stderr)."""
     monkeypatch.setenv("MERLIN_ENGINE_KEY", KEY)
     monkeypatch.setenv("MERLIN_LANGUAGE", "ru")
 
-    def run(*words, port=pages.client.port):
-        code = main(["engine", *words, "--config", str(configured(tmp_path, port))])
+    def run(*arguments, port=pages.client.port):
+        code = main(["engine", *arguments, "--config", str(write_config(tmp_path, port))])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -77,7 +77,7 @@ def test_status_tells_bases_queues_and_the_machine(merlin):
 
 
 def test_who_names_no_running_engine_hears_what_to_do(merlin):
-    with socket.socket() as taken:  # and listened on by nobody
+    with socket.socket() as taken:  # bound, but not listening
         taken.bind(("127.0.0.1", 0))
         code, out, err = merlin("jobs", port=taken.getsockname()[1])
     assert (code, out) == (1, "")
@@ -97,7 +97,7 @@ def test_watching_and_json_do_not_go_together(merlin):
 
 
 def test_watching_goes_on_until_it_is_interrupted(pages, tmp_path):
-    path = configured(tmp_path, pages.client.port)
+    path = write_config(tmp_path, pages.client.port)
     command = [sys.executable, "-m", "merlin", "engine", "jobs", "--watch", "--config", str(path)]
     completed = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=_environment()

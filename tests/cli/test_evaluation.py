@@ -1,4 +1,4 @@
-"""`merlin eval`: two models of one repository, compared by the answers that were kept."""
+"""`merlin eval`: two models of one repository, compared by their stored answers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ENOUGH = 40
 
 
 def _write(lab, tests):
-    """Write a dataset whose test questions are answered with yes; four of them with no."""
+    """Write a dataset whose test questions are answered with yes, four of them with no."""
     lab.repository.dataset(count=12, tests=0)
     for number in range(20, 20 + tests):
         lab.repository.example("trial", number, answer=NO if number < 24 else YES, is_test=True)
@@ -25,7 +25,7 @@ def _write(lab, tests):
 
 
 def _train(lab, provider, build, answer):
-    """Let a new build serve whose model answers every test question so."""
+    """Train and promote a new build whose model gives this answer to every test question."""
     provider.behave(fixed_answer=answer)
     lab.repository.example("trial", 1, answer=f"Слово для {build}.")
     lab.repository.commit(f"Make {build}")
@@ -41,14 +41,14 @@ def quiet(provider):
 
 @pytest.fixture
 def count_questions(provider):
-    """Return what counts the questions since this test began."""
+    """Return a function that counts the questions since this test began."""
     before = len(provider.calls("chat.create"))
     return lambda: len(provider.calls("chat.create")) - before
 
 
 @pytest.fixture(scope="module")
 def prepare(provider):
-    """Return what makes two models: one that always says yes, then one that always says no."""
+    """Return a function that trains two models: one always says yes, the next always no."""
 
     def two(lab):
         _write(lab, TESTS)
@@ -59,8 +59,8 @@ def prepare(provider):
 
 
 @pytest.fixture
-def lab(made, prepare, tmp_path):
-    return made(prepare, tmp_path)
+def lab(make_lab, prepare, tmp_path):
+    return make_lab(prepare, tmp_path)
 
 
 def change(lab, query):
@@ -133,17 +133,17 @@ def test_the_first_model_has_nothing_before_it(lab, run, run_json):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"),
+    ("language", "expected"),
     [
         ("en", ("trial-2 is worse than trial-1", "40 questions were right before", "similarity")),
         ("ru", ("Модель trial-2 хуже, чем trial-1", "На 40 вопросов прежняя модель", "сходство")),
     ],
 )
-def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language, words):
+def test_both_languages_say_which_one_is_better(lab, run, monkeypatch, language, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, captured = run("eval", "trial-2")
     assert code == 0
-    for each in words:
+    for each in expected:
         assert each in captured.out
 
 
@@ -162,9 +162,9 @@ def test_a_full_score_says_that_it_tells_nothing(lab, provider, run, run_json):
     document = run_json("eval", "trial-3")
     assert document["is_full"]
     assert document["comparison"]["now"]["questions"] == ENOUGH, "four were changed"
-    code, words = run("eval", "trial-3")
+    code, output = run("eval", "trial-3")
     assert code == 0
-    assert "All 44 answers are right, so this score tells nothing" in words.out
+    assert "All 44 answers are right, so this score tells nothing" in output.out
 
 
 def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, run_json):
@@ -178,9 +178,9 @@ def test_fewer_than_forty_common_questions_are_too_few(lab, provider, run, run_j
     _train(lab, provider, "trial-4", YES)
     comparison = run_json("eval", "trial-4", "--against", "trial-1")["comparison"]
     assert (comparison["now"]["questions"], comparison["verdict"]) == (39, "few")
-    code, words = run("eval", "trial-4", "--against", "trial-1")
+    code, output = run("eval", "trial-4", "--against", "trial-1")
     assert code == 0
-    assert "Not enough questions to tell" in words.out
+    assert "Not enough questions to tell" in output.out
 
 
 def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, run_json):
@@ -192,13 +192,13 @@ def test_too_few_test_questions_are_told_with_what_to_do(lab, provider, run, run
         "reason": "",
         "arguments": {},
     }
-    _, words = run("eval", "trial-2")
-    assert "are needed to judge a model" not in words.err
+    _, output = run("eval", "trial-2")
+    assert "are needed to judge a model" not in output.err
     lab.repository.dataset(count=12, tests=0, gate="not_worse", split={"test": 0, "min_test": 50})
     _train(lab, provider, "trial-3", NO)
-    _, words = run("eval", "trial-3")
-    assert "only 44 test questions; 50 are needed to judge a model" in words.err
-    assert ", so the gate stops no model" in words.err
+    _, output = run("eval", "trial-3")
+    assert "only 44 test questions; 50 are needed to judge a model" in output.err
+    assert ", so the gate stops no model" in output.err
 
 
 def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, run_json):
@@ -209,19 +209,19 @@ def test_a_held_model_says_why_and_what_accepts_it(lab, provider, run, run_json)
     gate = run_json("eval", "trial-3")["gate"]
     assert (gate["held"], gate["reason"]) == (True, "gate-lost")
     assert len(gate["arguments"]["lost"]) == 4
-    _, words = run("eval", "trial-3")
-    assert "gets 4 test questions wrong that trial-2 gets right" in words.err
-    assert "merlin models accept trial-3" in words.err
-    _, words = run("status")
-    assert "stopped by the test" in words.out
-    code, words = run("models", "accept", "trial-3")
+    _, output = run("eval", "trial-3")
+    assert "gets 4 test questions wrong that trial-2 gets right" in output.err
+    assert "merlin models accept trial-3" in output.err
+    _, output = run("status")
+    assert "stopped by the test" in output.out
+    code, output = run("models", "accept", "trial-3")
     assert code == 0
-    assert "trial-3: 4 answers accepted" in words.err
+    assert "trial-3: 4 answers accepted" in output.err
     lab.tick("promote")
     assert lab.status()["serving"]["build"] == "trial-3"
-    code, words = run("models", "accept", "trial-3")
+    code, output = run("models", "accept", "trial-3")
     assert code == 1
-    assert "nothing to accept" in words.err
+    assert "nothing to accept" in output.err
 
 
 def test_answers_that_were_not_kept_are_told_as_such(lab, run, run_json):
@@ -272,8 +272,8 @@ def test_a_judge_decides_about_answers_in_other_words_and_is_asked_once(
     assert "found right" in again.out + again.err
     later = run_json("eval", "trial-2")
     assert later["scores"]["right"] == 4, "without a judge as before"
-    said = {"judge": "stand-in/stand-in-chat", "votes": 3, "right": 3}
-    assert [answer["judged"] for answer in later["answers"]].count(said) == ENOUGH
+    settings = {"judge": "stand-in/stand-in-chat", "votes": 3, "right": 3}
+    assert [answer["judged"] for answer in later["answers"]].count(settings) == ENOUGH
 
 
 def test_a_judge_that_agrees_changes_nothing(lab, run_json, provider):

@@ -1,4 +1,4 @@
-"""Examples from the command line: each change a commit, nothing half done, everything told."""
+"""`merlin example`: each change is one commit, all or nothing, with clear output."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ def count(lab):
 
 def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
     answer = "Прямо.\r\nИ налево."
-    words = ("--question", "Где тут новый выход?", "--answer", answer, "--tag", "way")
-    document = run_json("example", "add", "trial", *words)
+    arguments = ("--question", "Где тут новый выход?", "--answer", answer, "--tag", "way")
+    document = run_json("example", "add", "trial", *arguments)
     assert document["example"] == "где-тут-новый-выход"
     assert document["commit"] == lab.repository.git("rev-parse", "HEAD")
     assert (document["tokens"] > 10, document["next_training"]["examples"] > 10) == (True, True)
@@ -61,9 +61,9 @@ def test_an_added_example_is_a_commit_in_ones_own_name(lab, run_json):
 
 
 def test_a_preview_tells_what_would_change_and_commits_nothing(lab, run_json, run):
-    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
+    arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.", "--preview")
     before = count(lab)
-    assert run_json("example", "add", "trial", *words) == {
+    assert run_json("example", "add", "trial", *arguments) == {
         "asked": 0,
         "changes": [],
         "is_estimate": True,
@@ -74,9 +74,9 @@ def test_a_preview_tells_what_would_change_and_commits_nothing(lab, run_json, ru
 
 def test_an_edit_that_the_repository_refused_is_tried_again(lab, run_json, run):
     lab.tick("fetch")
-    words = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
+    arguments = ("--question", "Где тут новый выход?", "--answer", "Прямо.")
     lab.repository.git("config", "receive.denyCurrentBranch", "refuse")
-    code, captured = run("example", "add", "trial", *words, "--id", "new")
+    code, captured = run("example", "add", "trial", *arguments, "--id", "new")
     assert (code, "waits" in captured.err) == (1, True)
     with opened(lab.config) as database:
         rows = changes_of(lab, database)
@@ -150,8 +150,8 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
     lab, run, run_json, tmp_path, monkeypatch
 ):
     monkeypatch.delenv(KEY)
-    words = ("--question", "Где выход?", "--answer", "Прямо.")
-    code, captured = run("example", "add", "trial", *words)
+    arguments = ("--question", "Где выход?", "--answer", "Прямо.")
+    code, captured = run("example", "add", "trial", *arguments)
     assert code == 0, captured.err
     assert f"{KEY} is missing" in captured.err
     assert lab.status()["verdict"] == "built"
@@ -165,7 +165,7 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "part"),
+    ("arguments", "code", "part"),
     [
         (["add", "trial"], 2, "--question and --answer"),
         (["add", "trial", "--question", "a"], 2, "--question and --answer"),
@@ -180,10 +180,12 @@ def test_an_example_is_added_and_an_import_is_tried_without_any_provider_s_key(
         (["edit", "q1"], 1, "no-such-editor"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_changes_nothing(lab, run, words, code, part, monkeypatch):
+def test_what_cannot_be_done_is_told_and_changes_nothing(
+    lab, run, arguments, code, part, monkeypatch
+):
     monkeypatch.setenv("VISUAL", "no-such-editor")
-    got, captured = run("example", *words)
-    assert (got, part in captured.err) == (code, True), captured.err
+    exit_code, captured = run("example", *arguments)
+    assert (exit_code, part in captured.err) == (code, True), captured.err
     assert (count(lab), lab.repository.git("status", "--porcelain")) == ("1", "")
 
 
@@ -386,15 +388,15 @@ def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run,
     lab.tick("fetch")
     folder = tmp_path / "out"
     folder.mkdir()
-    words = ("--as", "huggingface", "--language", "ru", "--license", "mit")
-    code, captured = run("export", "trial", "--to", str(folder), *words)
+    arguments = ("--as", "huggingface", "--language", "ru", "--license", "mit")
+    code, captured = run("export", "trial", "--to", str(folder), *arguments)
     assert (code, "12 examples written" in captured.err, captured.out) == (0, True, "")
     card = next(yaml.safe_load_all((folder / "README.md").read_text("utf-8")))
     assert (card["language"], card["license"]) == (["ru"], "mit")
 
 
 @pytest.mark.parametrize(
-    "words",
+    "arguments",
     [
         ("--as", "huggingface"),
         ("--as", "openai", "--license", "mit", "--to", "x"),
@@ -402,9 +404,9 @@ def test_a_repository_for_hugging_face_has_the_card_that_was_asked_for(lab, run,
         ("--to", "x", "-o", "y"),
     ],
 )
-def test_options_that_exclude_each_other_are_told(lab, run, words, tmp_path, monkeypatch):
+def test_options_that_exclude_each_other_are_told(lab, run, arguments, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    code, captured = run("export", "trial", *words)
+    code, captured = run("export", "trial", *arguments)
     assert (code, "--to FOLDER" in captured.err, (tmp_path / "x").exists()) == (2, True, False)
 
 

@@ -1,4 +1,4 @@
-"""`merlin init`: a repository that can be worked with at once, or nothing and a reason."""
+"""`merlin init`: a repository that is ready to use, or an error and no files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`merlin key`: a new key for people's words, under a running process, stopped and begun again."""
+"""`merlin key`: rotation of the text key with running processes, interrupted and resumed."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def soon(monkeypatch):
 
 
 @pytest.fixture
-def place(tmp_path):
-    """A configuration whose database holds sealed words in three tables."""
+def folder(tmp_path):
+    """A folder whose database has encrypted texts in three tables."""
     (tmp_path / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     cipher = load_or_make_key(tmp_path / "state", None)
     with open_place(tmp_path, cipher) as database:
@@ -49,8 +49,8 @@ def place(tmp_path):
     return tmp_path
 
 
-def open_place(place, cipher=None):
-    return open_database(f"sqlite://{place}/state/merlin.db", cipher=cipher)
+def open_place(folder, cipher=None):
+    return open_database(f"sqlite://{folder}/state/merlin.db", cipher=cipher)
 
 
 def fill(database, cipher):
@@ -65,9 +65,9 @@ def fill(database, cipher):
         database.add_many(PRESET, presets)
 
 
-def read(place, cipher):
-    """Return the words as a process with this cipher reads them."""
-    with open_place(place, cipher) as database:
+def read_texts(folder, cipher):
+    """Return the texts as a process with this cipher reads them."""
+    with open_place(folder, cipher) as database:
         name = Users(database).get(1001).shown_name
         dialog = Dialogs(database, 7).get(-5, 1001)
         rows = database.rows(PRESET.select(PRESET.prompt).order_by(PRESET.id))
@@ -77,66 +77,66 @@ def read(place, cipher):
 WORDS = ("Анна", {"words": "лоб"}, [f"роль {number}" for number in range(COUNT)])
 
 
-def run(capsys, place, verb):
+def run(capsys, folder, verb):
     capsys.readouterr()
-    code = main(["key", verb, "--json", "--config", str(place / "config.yaml")])
+    code = main(["key", verb, "--json", "--config", str(folder / "config.yaml")])
     captured = capsys.readouterr()
     return code, json.loads(captured.out) if captured.out else captured.err
 
 
-def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, place):
-    running = load_or_make_key(place / "state", None)
+def test_every_text_is_sealed_anew_and_the_old_key_is_dropped(capsys, folder):
+    running = load_or_make_key(folder / "state", None)
     old = running.newest
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
     assert document["key"] != old
-    code, listed = run(capsys, place, "list")
+    code, listed = run(capsys, folder, "list")
     assert listed == {"keys": [{"key": document["key"], "state": "seals", "sealed": 2 * COUNT + 3}]}
-    assert read(place, load_or_make_key(place / "state", None)) == WORDS
-    # A process that began before the change reads on.
-    assert read(place, running) == WORDS
+    assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
+    # A process started before the rotation can still read.
+    assert read_texts(folder, running) == WORDS
     assert running.newest == document["key"]
 
 
-def begun(path):
-    """Leave a change where every process seals by the new key and nothing is sealed anew yet."""
+def begin_key_change(path):
+    """Begin a rotation: the new key is in use, and nothing is re-encrypted yet."""
     keyring.promote_key(path, keyring.add_key(path))
 
 
-def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, place):
-    begun(place / "state" / "text.key")
-    half = load_or_make_key(place / "state", None)
+def test_a_change_that_was_cut_off_goes_on_with_the_same_key(capsys, folder):
+    begin_key_change(folder / "state" / "text.key")
+    half = load_or_make_key(folder / "state", None)
 
     def stop(done, _total):
         if done > 200:
             raise KeyboardInterrupt
 
-    with open_place(place, half) as database, pytest.raises(KeyboardInterrupt):
+    with open_place(folder, half) as database, pytest.raises(KeyboardInterrupt):
         keyring.Reencryption(database).run(stop)
-    assert read(place, half) == WORDS
-    code, listed = run(capsys, place, "list")
+    assert read_texts(folder, half) == WORDS
+    code, listed = run(capsys, folder, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "opens"]
     assert all(key["sealed"] for key in listed["keys"])
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["key"], document["dropped"]) == (0, half.newest, True)
-    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+    assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
-def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, place):
-    path = place / "state" / "text.key"
+def test_a_key_whose_change_was_cut_off_before_it_sealed_goes(capsys, folder):
+    path = folder / "state" / "text.key"
     left = keyring.add_key(path)
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"]) == (0, 0)
     assert document["key"] != left
     assert keyring.key_ids(path, None) == [document["key"]]
-    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+    assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
 class Process:
-    """What a process does with keys: it seals all the time, and says which keys it holds."""
+    """A process that encrypts all the time, and reports which keys it holds."""
 
-    def __init__(self, place, cipher, name="bot"):
-        self._place, self._cipher, self._name = place, cipher, name
+    def __init__(self, folder, cipher, name="bot"):
+        self._place, self._cipher, self._name = folder, cipher, name
         self._is_over = threading.Event()
         self._is_seen = threading.Event()
         self._thread = threading.Thread(target=self._run)
@@ -163,7 +163,7 @@ class Process:
                 self.said.append(words)
 
     def heard(self):
-        """Return what somebody who begins now reads of it."""
+        """Return what a newly started process reads of its texts."""
         cipher = load_or_make_key(self._place / "state", None)
         with open_place(self._place, cipher) as database:
             rows = Dialogs(database, 7)
@@ -171,60 +171,60 @@ class Process:
         return [each and each.said["words"] for each in found]
 
 
-def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, place, monkeypatch):
+def test_what_a_process_seals_while_the_key_changes_stays_readable(capsys, folder, monkeypatch):
     monkeypatch.setattr(keyring, "LOOK_S", cipher_module.LOOK_S)
-    with Process(place, load_or_make_key(place / "state", None)) as process:
-        code, document = run(capsys, place, "rotate")
+    with Process(folder, load_or_make_key(folder / "state", None)) as process:
+        code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"], document["dropped"]) == (0, 0, True)
     assert process.heard() == process.said
-    assert read(place, load_or_make_key(place / "state", None)) == WORDS
+    assert read_texts(folder, load_or_make_key(folder / "state", None)) == WORDS
 
 
 def test_a_process_that_does_not_read_the_new_key_is_named_and_nothing_is_lost(
-    capsys, place, monkeypatch
+    capsys, folder, monkeypatch
 ):
     monkeypatch.setattr(keyring, "CONFIRM_S", 1.0)
-    path = place / "state" / "text.key"
-    before, cipher = path.read_bytes(), load_or_make_key(place / "state", None)
-    # Without a look at the file: as good as one that it may not open.
+    path = folder / "state" / "text.key"
+    before, cipher = path.read_bytes(), load_or_make_key(folder / "state", None)
+    # It does not reload the file, as if it had no permission.
     deaf = Cipher(dict(cipher._raw), cipher.newest)
-    with Process(place, deaf, "daemon") as process:
-        code, said = run(capsys, place, "rotate")
+    with Process(folder, deaf, "daemon") as process:
+        code, output = run(capsys, folder, "rotate")
     assert code == 1
-    assert "daemon" in said
-    assert str(path) in said
+    assert "daemon" in output
+    assert str(path) in output
     assert path.read_bytes() == before
     assert process.heard() == process.said
-    assert read(place, cipher) == WORDS
+    assert read_texts(folder, cipher) == WORDS
 
 
 def test_a_process_that_seals_by_another_key_is_named_before_anything_changes(
-    capsys, place, monkeypatch
+    capsys, folder, monkeypatch
 ):
     monkeypatch.setattr(keyring, "CONFIRM_S", 0.2)
-    path, given = place / "state" / "text.key", base64.urlsafe_b64encode(new_key()).decode()
+    path, given = folder / "state" / "text.key", base64.urlsafe_b64encode(new_key()).decode()
     before = path.read_bytes()
-    with Process(place, load_or_make_key(place / "state", given)):
-        code, said = run(capsys, place, "rotate")
+    with Process(folder, load_or_make_key(folder / "state", given)):
+        code, output = run(capsys, folder, "rotate")
     assert code == 1
-    assert "MERLIN_TEXT_KEY" in said
+    assert "MERLIN_TEXT_KEY" in output
     assert path.read_bytes() == before
 
 
-def test_a_process_that_has_ended_is_not_waited_for(capsys, place):
+def test_a_process_that_has_ended_is_not_waited_for(capsys, folder):
     deaf = Cipher({"a": new_key()}, "a")
-    with open_place(place, deaf) as database:
+    with open_place(folder, deaf) as database:
         keyring.KeyHolders(database).tell("bot", utc_now() - timedelta(minutes=1))
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["dropped"]) == (0, True)
 
 
-def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, place):
-    require_root("give a file to another user")
-    path = place / "state" / "text.key"
+def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, folder):
+    need_root("give a file to another user")
+    path = folder / "state" / "text.key"
     os.chown(path, 65534, 65533)
     path.chmod(0o640)
-    code, _ = run(capsys, place, "rotate")
+    code, _ = run(capsys, folder, "rotate")
     now = path.stat()
     assert (code, now.st_uid, now.st_gid, stat.S_IMODE(now.st_mode)) == (0, 65534, 65533, 0o640)
 
@@ -238,8 +238,8 @@ def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
 
 
 def test_a_key_file_that_could_not_be_read_is_tried_again():
-    require_root("become another user")
-    # Its owner is mended without a change of its content; of pytest's folders nobody sees a file.
+    need_root("become another user")
+    # The owner is corrected without changing the content; other users cannot read pytest's folders.
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder) / "text.key"
@@ -255,19 +255,19 @@ def test_a_key_file_that_could_not_be_read_is_tried_again():
         assert cipher.holds == tuple(keyring.key_ids(path, None))
 
 
-def test_a_change_of_keys_is_noted(capsys, place):
-    _, document = run(capsys, place, "rotate")
-    with open_place(place) as database:
+def test_a_change_of_keys_is_noted(capsys, folder):
+    _, document = run(capsys, folder, "rotate")
+    with open_place(folder) as database:
         (entry,) = Audit(database).newest()
     assert (entry.action, entry.target) == ("key.rotate", f"key:{document['key']}")
     assert entry.by.startswith("cli:")
 
 
-def test_words_written_in_between_are_not_overwritten(place):
-    cipher = load_or_make_key(place / "state", None)
-    begun(place / "state" / "text.key")
-    newer = load_or_make_key(place / "state", None)
-    with open_place(place, newer) as database:
+def test_words_written_in_between_are_not_overwritten(folder):
+    cipher = load_or_make_key(folder / "state", None)
+    begin_key_change(folder / "state" / "text.key")
+    newer = load_or_make_key(folder / "state", None)
+    with open_place(folder, newer) as database:
         work = keyring.Reencryption(database)
         rows = database.rows(PRESET.select(PRESET.id, PRESET.prompt).limit(1))
         other = PRESET.update({"prompt": cipher.seal("другое")}).where(PRESET.id == rows[0]["id"])
@@ -279,32 +279,32 @@ def test_words_written_in_between_are_not_overwritten(place):
     assert newer.open(stored) == "другое"
 
 
-def test_what_no_key_opens_is_told_and_stays(capsys, place):
-    (place / "state" / "text.key").unlink()
-    code, document = run(capsys, place, "rotate")
+def test_what_no_key_opens_is_told_and_stays(capsys, folder):
+    (folder / "state" / "text.key").unlink()
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["unreadable"]) == (0, 2 * COUNT + 3)
-    code, listed = run(capsys, place, "list")
+    code, listed = run(capsys, folder, "list")
     assert [key["state"] for key in listed["keys"]] == ["seals", "missing"]
 
 
-def test_a_credential_says_itself_which_key_seals(capsys, place, monkeypatch):
+def test_a_credential_says_itself_which_key_seals(capsys, folder, monkeypatch):
     old = base64.urlsafe_b64encode(new_key()).decode()
     monkeypatch.setenv("MERLIN_TEXT_KEY", old)
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["dropped"]) == (0, False)
-    code, said = run(capsys, place, "rotate")
+    code, output = run(capsys, folder, "rotate")
     assert code == 1
-    assert "MERLIN_TEXT_KEY" in said
+    assert "MERLIN_TEXT_KEY" in output
     new = new_key()
     monkeypatch.setenv("MERLIN_TEXT_KEY", f"{base64.urlsafe_b64encode(new).decode()},{old}")
-    code, document = run(capsys, place, "rotate")
+    code, document = run(capsys, folder, "rotate")
     assert (code, document["key"]) == (0, key_id(new))
 
 
-def test_the_progress_is_told_to_people(capsys, place):
+def test_the_progress_is_told_to_people(capsys, folder):
     capsys.readouterr()
-    assert main(["key", "rotate", "--config", str(place / "config.yaml")]) == 0
+    assert main(["key", "rotate", "--config", str(folder / "config.yaml")]) == 0
     captured = capsys.readouterr()
     assert f"{2 * COUNT + 3}" in captured.err
-    assert main(["key", "list", "--config", str(place / "config.yaml")]) == 0
+    assert main(["key", "list", "--config", str(folder / "config.yaml")]) == 0
     assert f"{2 * COUNT + 3}" in capsys.readouterr().out

@@ -20,7 +20,7 @@ def lab(serving):
 
 @pytest.fixture
 def store_answer(lab):
-    """Return what stores an answer of the live model to anna; it gives its number."""
+    """Return a function that stores an answer of the serving model to anna; it returns the id."""
 
     def answer(said, number=1):
         model = lab.status()["serving"]["model"]
@@ -88,13 +88,13 @@ def test_an_answer_that_was_composed_names_the_nearest_as_no_source(run, run_jso
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("arguments", "expected"),
     [
         (("impact", "nothing"), "no version of a dataset holds the example nothing"),
         (("impact", "q3", "--dataset", "other"), "no version of a dataset holds"),
         (("why", "77"), "answer 77 not found"),
     ],
 )
-def test_what_is_not_there_is_told(run, words, told):
-    code, captured = run(*words)
-    assert (code, told in captured.err) == (1, True), captured
+def test_what_is_not_there_is_told(run, arguments, expected):
+    code, captured = run(*arguments)
+    assert (code, expected in captured.err) == (1, True), captured

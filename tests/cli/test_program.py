@@ -31,10 +31,10 @@ def test_a_line_of_help_says_what_its_command_says(word):
     assert COMMANDS[word][1] == ("" if command.hidden else command.help)
 
 
-def run_into(output, *words):
-    """Run a command whose output goes to this file."""
+def run_into(output, *arguments):
+    """Run a command with this file as standard output."""
     given = {"stdout": output, "stderr": subprocess.PIPE, "text": True, "check": False}
-    return subprocess.run([sys.executable, "-m", "merlin", *words], **given)
+    return subprocess.run([sys.executable, "-m", "merlin", *arguments], **given)
 
 
 def test_an_output_that_cannot_be_written_is_no_bug():
@@ -51,11 +51,11 @@ def test_a_reader_that_leaves_early_is_told_nothing():
     assert (ended.returncode, ended.stderr) == (1, "")
 
 
-def options(command, words):
-    """Return the options of a command and of all below it: by the command's words."""
-    found = {words: {param.name for param in command.params if not param.hidden}}
+def collect_options(command, expected):
+    """Return the options of a command and of its subcommands, by the name of the command."""
+    found = {expected: {param.name for param in command.params if not param.hidden}}
     for word, each in getattr(command, "commands", {}).items():
-        found |= options(each, f"{words} {word}".strip())
+        found |= collect_options(each, f"{expected} {word}".strip())
     return found
 
 
@@ -63,7 +63,7 @@ def test_every_command_and_option_has_its_line_in_russian():
     lines = dict(russian_help())
     wanted = {"": {"version", "config", "install_completion", "show_completion"}}
     for word in COMMANDS:
-        wanted |= options(load_command(word), word)
+        wanted |= collect_options(load_command(word), word)
     assert set(lines.pop(PANELS_IN_RUSSIAN)) == set(PANELS)
     assert set(lines.pop(TYPER)) <= set(vars(rich_utils))
     assert lines.pop(ERRORS)
@@ -80,23 +80,27 @@ def test_every_command_and_option_has_its_line_in_russian():
 
 
 def test_the_help_speaks_russian_where_the_person_does():
-    output = called("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
+    output = run_merlin("jobs", "show", "-h", MERLIN_LANGUAGE="ru").stdout
     assert "Показать одно обучение" in output
     assert "Показать эту справку" in output
     assert "Аргументы" in output
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "expected"),
     [
         (["--bogus"], "Нет параметра --bogus."),
         (["jobs", "show"], "Не хватает аргумента job."),
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )
-def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(words, said):
-    done = called(*words, MERLIN_LANGUAGE="ru")
-    assert (done.returncode, said in done.stderr, "Ошибка" in done.stderr) == (2, True, True)
+def test_a_wrong_option_is_told_in_russian_where_the_person_speaks_it(arguments, expected):
+    result = run_merlin(*arguments, MERLIN_LANGUAGE="ru")
+    assert (result.returncode, expected in result.stderr, "Ошибка" in result.stderr) == (
+        2,
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("argument", ["--help", "--version"])
@@ -105,9 +109,9 @@ def test_the_first_help_and_the_version_import_no_command(argument):
         "import json, sys; from merlin.cli import main; main(sys.argv[1:]);"
         "json.dump([*sys.modules], sys.stderr)"
     )
-    words = [sys.executable, "-c", code, argument]
-    done = subprocess.run(words, capture_output=True, check=True)
-    imported = {name for name in json.loads(done.stderr) if name.startswith("merlin.")}
+    arguments = [sys.executable, "-c", code, argument]
+    result = subprocess.run(arguments, capture_output=True, check=True)
+    imported = {name for name in json.loads(result.stderr) if name.startswith("merlin.")}
     assert imported == {"merlin.cli", "merlin.cli.commands"}
 
 
@@ -121,9 +125,9 @@ def test_every_command_stands_in_one_panel_of_the_help():
     assert sum(map(len, PANELS.values())) == len(COMMANDS)
 
 
-def called(*words, **environment):
+def run_merlin(*arguments, **environment):
     return subprocess.run(
-        [sys.executable, "-m", "merlin", *words],
+        [sys.executable, "-m", "merlin", *arguments],
         env={**os.environ, "MERLIN_LANGUAGE": "en", **environment},
         capture_output=True,
         text=True,
@@ -131,17 +135,17 @@ def called(*words, **environment):
     )
 
 
-@pytest.mark.parametrize("words", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
-def test_short_help_is_help(words):
-    assert called(*words).stdout == called(*words[:-1], "--help").stdout != ""
+@pytest.mark.parametrize("arguments", [("-h",), ("jobs", "-h"), ("jobs", "show", "-h")])
+def test_short_help_is_help(arguments):
+    assert run_merlin(*arguments).stdout == run_merlin(*arguments[:-1], "--help").stdout != ""
 
 
 def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_path):
     path = str(tmp_path / "none.yaml")
     for done in (
-        called("--config", path, "config", "check"),
-        called("config", "check", MERLIN_CONFIG=path),
-        called("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
+        run_merlin("--config", path, "config", "check"),
+        run_merlin("config", "check", MERLIN_CONFIG=path),
+        run_merlin("config", "check", "--config", path, MERLIN_CONFIG="elsewhere.yaml"),
     ):
         assert done.returncode == 2
         assert path in done.stderr
@@ -151,6 +155,6 @@ def test_the_configuration_is_named_before_the_word_or_by_the_environment(tmp_pa
     ("typed", "place", "proposed"), [("merlin jo", "1", "jobs"), ("merlin jobs sh", "2", "show")]
 )
 def test_the_shell_completes_words_of_commands(typed, place, proposed):
-    # As the script of --show-completion calls it.
+    # As the script from --show-completion calls it.
     asked = {"_MERLIN_COMPLETE": "complete_bash", "COMP_WORDS": typed, "COMP_CWORD": place}
-    assert called(**asked).stdout.split() == [proposed]
+    assert run_merlin(**asked).stdout.split() == [proposed]

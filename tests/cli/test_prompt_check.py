@@ -45,22 +45,22 @@ def _build_untested(lab):
 
 @pytest.fixture(autouse=True)
 def quiet(provider):
-    """Let the stand-in, which the whole module asks, behave anew before each test."""
+    """Reset the stand-in, which is shared by the module, before each test."""
     provider.faults.clear()
     provider.behave(fixed_answer="", think_s=0.0)
 
 
 @pytest.fixture
-def lab(made, tmp_path):
-    """Return a lab whose build serves; its base has a price."""
-    lab = made(_serve, tmp_path)
+def lab(make_lab, tmp_path):
+    """Return a lab with a serving build whose base model has a price."""
+    lab = make_lab(_serve, tmp_path)
     configure(lab, models={"stand-in-base": BASE})
     return lab
 
 
 @pytest.fixture
 def count_questions(provider):
-    """Return what counts the questions since this test began."""
+    """Return a function that counts the questions since this test began."""
     before = len(provider.calls("chat.create"))
     return lambda: len(provider.calls("chat.create")) - before
 
@@ -71,7 +71,7 @@ def configure(lab, **keys):
     lab.path.write_text(yaml.safe_dump({**document, **keys}), "utf-8")
 
 
-def kept_lines(lab):
+def stored_lines(lab):
     lines = (lab.folder / "state" / ANSWERS_FILE).read_text("utf-8").split("\n")
     return [json.loads(line) for line in lines if line]
 
@@ -125,10 +125,10 @@ def test_a_few_questions_are_too_few_to_tell(lab, run_json, count_questions):
 
 def test_answers_can_be_cut_off(lab, run_json, count_questions, provider):
     provider.behave(fixed_answer="Слово за словом. " * 50)
-    told = run_json("prompt-check", "trial", "--yes", "--answer-tokens", "5")
+    document = run_json("prompt-check", "trial", "--yes", "--answer-tokens", "5")
     assert count_questions() == ASKED
-    assert all(len(each["answer"].encode()) <= 20 for each in kept_lines(lab))
-    assert run_json("prompt-check", "trial", "--answer-tokens", "5") == told
+    assert all(len(each["answer"].encode()) <= 20 for each in stored_lines(lab))
+    assert run_json("prompt-check", "trial", "--answer-tokens", "5") == document
     run_json("prompt-check", "trial", "--yes")
     assert count_questions() == 2 * ASKED
 
@@ -179,7 +179,7 @@ def test_a_budget_that_ends_keeps_what_was_answered(lab, run, count_questions, p
     assert code == 1
     assert "budget is used up" in captured.err
     answered = count_questions()
-    assert 0 < answered == len(kept_lines(lab)) < ASKED
+    assert 0 < answered == len(stored_lines(lab)) < ASKED
     code, captured = run("prompt-check", "trial", "--yes", "--budget", "100")
     assert (code, count_questions()) == (0, ASKED)
 
@@ -191,7 +191,7 @@ def test_a_provider_that_goes_away_loses_nothing(lab, run, count_questions, prov
     assert "are saved" in captured.err
     assert "Traceback" not in captured.err
     provider.faults.clear()
-    assert count_questions() == len(kept_lines(lab)) == 9
+    assert count_questions() == len(stored_lines(lab)) == 9
     assert run("prompt-check", "trial", "--yes")[0] == 0
     assert count_questions() == ASKED
 
@@ -214,16 +214,16 @@ def test_a_provider_that_is_away_is_told(lab, run):
 
 def test_who_is_interrupted_goes_on_where_it_stopped(lab, run, count_questions, provider):
     provider.behave(think_s=0.3)
-    words = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
-    command = [sys.executable, "-m", "merlin", *words]
+    arguments = ["prompt-check", "trial", "--yes", "--config", str(lab.path)]
+    command = [sys.executable, "-m", "merlin", *arguments]
     asking = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     wait_until(lambda: count_questions() >= 3)
     asking.send_signal(signal.SIGINT)
-    _, said = asking.communicate(timeout=longest())
+    _, output = asking.communicate(timeout=longest())
     assert asking.returncode == 130
-    assert "are saved" in said
-    assert "Traceback" not in said
-    assert len({each["digest"] for each in kept_lines(lab)}) == count_questions() < ASKED
+    assert "are saved" in output
+    assert "Traceback" not in output
+    assert len({each["digest"] for each in stored_lines(lab)}) == count_questions() < ASKED
     assert run("prompt-check", "trial", "--yes")[0] == 0
     assert count_questions() == ASKED
 
@@ -247,7 +247,7 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("arguments", "expected"),
     [
         (["--base", "stand-in"], "PROVIDER/MODEL"),
         (["--base", "nobody/model"], "“nobody”"),
@@ -255,10 +255,10 @@ def test_a_key_that_only_the_second_model_needs_is_named_before_the_first_is_pai
         (["--base", "stand-in/nothing"], "nothing"),
     ],
 )
-def test_a_base_that_cannot_be_asked_is_told(lab, run, words, said):
-    code, captured = run("prompt-check", "trial", "--yes", *words)
+def test_a_base_that_cannot_be_asked_is_told(lab, run, arguments, expected):
+    code, captured = run("prompt-check", "trial", "--yes", *arguments)
     assert code == 1
-    assert said in captured.err
+    assert expected in captured.err
 
 
 def test_another_base_can_be_named(lab, run_json):
@@ -273,8 +273,8 @@ def test_a_dataset_that_is_not_there_is_told(lab, run):
     assert "others" in captured.err
 
 
-def test_without_test_questions_there_is_nothing_to_compare(made, tmp_path, request):
-    lab = made(_build_untested, tmp_path)
+def test_without_test_questions_there_is_nothing_to_compare(make_lab, tmp_path, request):
+    lab = make_lab(_build_untested, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert code == 1
     assert "split: test" in captured.err
@@ -289,8 +289,8 @@ def test_what_nobody_consents_to_any_more_goes_to_no_provider(lab, run, count_qu
     assert "consent" in captured.err
 
 
-def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, request, provider):
-    lab = made(_build_only, tmp_path)
+def test_before_any_training_the_prompts_alone_are_compared(make_lab, tmp_path, request, provider):
+    lab = make_lab(_build_only, tmp_path)
     code, captured = _run(lab, request, "prompt-check", "trial", "--yes")
     assert (
         code,
@@ -299,21 +299,21 @@ def test_before_any_training_the_prompts_alone_are_compared(made, tmp_path, requ
     assert "trained model" not in captured.out
 
 
-def _run(lab, request, *words):
+def _run(lab, request, *arguments):
     from merlin.cli import main
 
     capsys = request.getfixturevalue("capsys")
-    code = main([*words, "--config", str(lab.path)])
+    code = main([*arguments, "--config", str(lab.path)])
     return code, capsys.readouterr()
 
 
 # `merlin check --ask-base`.
 
 
-def ask_base(lab, run, *words):
+def ask_base(lab, run, *arguments):
     """Return the exit code, the findings of the rule, and what was said."""
-    place = str(lab.repository.folder)
-    code, captured = run("check", place, "--ask-base", "--json", *words)
+    path = str(lab.repository.folder)
+    code, captured = run("check", path, "--ask-base", "--json", *arguments)
     findings = json.loads(captured.out)["findings"] if captured.out else []
     return (
         code,
@@ -324,12 +324,12 @@ def ask_base(lab, run, *words):
 
 def test_examples_that_the_base_knows_are_told(lab, run, count_questions, provider):
     provider.behave(fixed_answer="Понятие 5 значит ответ 35, как известно.")
-    code, (finding,), said = ask_base(lab, run, "--yes")
+    code, (finding,), output = ask_base(lab, run, "--yes")
     assert (code, count_questions()) == (0, 36 - TESTS)
     assert finding["path"].endswith("datasets/trial/examples/q5.yaml")
     assert (finding["line"], finding["severity"]) == (2, "note")
     assert "stand-in-base" in finding["message"]
-    assert "24 questions to ask. Estimated price: $" in said
+    assert "24 questions to ask. Estimated price: $" in output
 
 
 def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
@@ -341,15 +341,15 @@ def test_unchanged_examples_are_not_asked_again(lab, run, count_questions):
     assert (code, count_questions()) == (0, 36 - TESTS)  # the question is the same
     path = lab.repository.folder / "datasets/trial/examples/q3.yaml"
     path.write_text(path.read_text("utf-8").replace("Что значит", "Что же значит"), "utf-8")
-    code, _, said = ask_base(lab, run)
+    code, _, output = ask_base(lab, run)
     assert code == 1
-    assert "1 question to ask" in said
+    assert "1 question to ask" in output
     assert count_questions() == 36 - TESTS
 
 
 def test_only_what_was_named_is_asked(lab, run, count_questions):
-    place = lab.repository.folder / "datasets/trial/examples/q7.yaml"
-    code, _ = run("check", str(place), "--ask-base", "--yes")
+    path = lab.repository.folder / "datasets/trial/examples/q7.yaml"
+    code, _ = run("check", str(path), "--ask-base", "--yes")
     assert (code, count_questions()) == (0, 1)
     code, _ = run("check", str(lab.repository.folder), "--ask-base", "--yes", "--limit", "3")
     assert code == 0
@@ -360,7 +360,7 @@ def test_the_answers_of_a_base_can_be_cut_off(lab, run, count_questions, provide
     provider.behave(fixed_answer="Слово за словом. " * 50)
     code, _, _ = ask_base(lab, run, "--yes", "--answer-tokens", "5")
     assert (code, count_questions()) == (0, 36 - TESTS)
-    assert all(len(each["answer"].encode()) <= 20 for each in kept_lines(lab))
+    assert all(len(each["answer"].encode()) <= 20 for each in stored_lines(lab))
 
 
 def test_a_commit_can_be_asked_about(lab, run, count_questions, provider):

@@ -38,9 +38,9 @@ def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, run_json
     assert (told[0]["source"], told[0]["cost"]) == ("distil: big", "0.0012 USD")
     code, table = run("proposals", "list", "trial")
     assert (code, "Что такое ж?" in table.out) == (0, True)
-    done = run_json("proposals", "approve", "trial", "--all")
-    assert (done["approved"], done["left"]) == ([first, second], 1)
-    assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
+    result = run_json("proposals", "approve", "trial", "--all")
+    assert (result["approved"], result["left"]) == ([first, second], 1)
+    assert result["commit"] == lab.repository.git("rev-parse", "HEAD")
     told = lab.repository.git("log", "-1", "--format=%an %s")
     assert told == "boris Import 2 examples into trial"
     assert [each["proposal"] for each in run_json("proposals", "list", "trial")] == [third]
@@ -48,8 +48,8 @@ def test_all_that_wait_become_one_commit_but_for_those_with_errors(lab, run_json
 
 def test_named_ones_are_declined_and_the_rest_waits(run_json, proposed):
     assert run_json("proposals", "decline", "trial", str(proposed[0]), "999") == {"declined": 1}
-    left = [each["proposal"] for each in run_json("proposals", "list", "trial")]
-    assert left == proposed[1:]
+    document = [each["proposal"] for each in run_json("proposals", "list", "trial")]
+    assert document == proposed[1:]
 
 
 def test_a_command_that_names_nothing_says_what_it_needs(run, proposed):
@@ -75,11 +75,11 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     lab.repository.example("trial", 10, answer=old, is_test=True)
     lab.repository.commit()
     lab.tick("fetch")
-    asked = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
+    text = parse_example((lab.repository.folder / "datasets/trial/examples/q3.yaml").read_text())
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         # One word more, and what is not taught word for word is added beside it, as ever.
-        for turn, words in enumerate((asked.question.upper(), f"{asked.question} Да?"), 1):
+        for turn, words in enumerate((text.question.upper(), f"{text.question} Да?"), 1):
             Proposals(database).add(7, Draft(words, new, "trial", turn))
     first, second = run_json("proposals", "list", "trial")
     assert (first["replaces"], first["tests"]) == ({"q3": old}, ["q10"])
@@ -87,8 +87,8 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     code, table = run("proposals", "list", "trial")
     assert (code, "Test question q10 still expects" in table.out + table.err) == (0, True)
     before = taught(lab)
-    done = run_json("proposals", "approve", "trial", str(first["proposal"]))
-    assert done["commit"] == lab.repository.git("rev-parse", "HEAD")
+    result = run_json("proposals", "approve", "trial", str(first["proposal"]))
+    assert result["commit"] == lab.repository.git("rev-parse", "HEAD")
     after = taught(lab)
     (added,) = after.keys() - before.keys()
     assert (before.keys() - after.keys(), after[added].answer) == ({"q3"}, new)
@@ -96,7 +96,7 @@ def test_a_correction_replaces_what_taught_the_old_answer_and_a_withdrawal_takes
     assert subject == f"Replace example q3 with from-chat/{added}"
     assert format_subject(subject, "ru").endswith("» вместо q3")
     lessons = [each.messages for each in after.values() if each.split is None]
-    assert train_and_answer((lessons, [asked.question])) == [new]
+    assert train_and_answer((lessons, [text.question])) == [new]
     lab.tick("fetch")
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)

@@ -32,9 +32,9 @@ def run(capsys, monkeypatch):
     """Return what runs the command: (exit code, stdout, stderr)."""
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
 
-    def call(*words):
+    def call(*arguments):
         capsys.readouterr()
-        code = main(["provider", "test", *words])
+        code = main(["provider", "test", *arguments])
         captured = capsys.readouterr()
         return code, captured.out, captured.err
 
@@ -52,17 +52,17 @@ def test_whole_suite_passes_and_ends_with_exit_code_0(run, url):
 
 
 @pytest.mark.parametrize(
-    ("language", "words"),
+    ("language", "expected"),
     [
         ("ru", ["что доказывает", "отдаёт файл байт в байт", "прошла"]),
         ("en", ["what it proves", "returns a file byte for byte", "passed"]),
     ],
 )
-def test_results_are_a_table_in_both_languages(run, url, monkeypatch, language, words):
+def test_results_are_a_table_in_both_languages(run, url, monkeypatch, language, expected):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     code, out, err = run(url, "--only", "files.content")
     assert code == 0
-    assert [word for word in words if word not in out] == []
+    assert [word for word in expected if word not in out] == []
     assert out.splitlines()[-1].startswith("files.content")
     assert "files.upload" in err
 
@@ -83,7 +83,7 @@ def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeyp
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "told"),
+    ("arguments", "code", "expected"),
     [
         (["http://127.0.0.1:9/v1"], 1, "cannot be reached"),
         (["127.0.0.1:9"], 2, "isn't a server URL"),
@@ -92,10 +92,10 @@ def test_without_a_key_where_one_is_needed_the_command_says_so(run, url, monkeyp
         (["http://127.0.0.1:9", "--timeout-s", "0"], 2, "--timeout-s"),
     ],
 )
-def test_what_cannot_be_checked_is_one_clear_error(run, words, code, told):
-    got, out, err = run(*words)
-    assert (got, out) == (code, "")
-    assert told in err
+def test_what_cannot_be_checked_is_one_clear_error(run, arguments, code, expected):
+    exit_code, out, err = run(*arguments)
+    assert (exit_code, out) == (code, "")
+    assert expected in err
     assert "Traceback" not in err
 
 

@@ -12,10 +12,10 @@ from merlin.dataset.rules import RULES
 pytestmark = pytest.mark.functional
 
 
-def run_rules(capsys, *words):
-    code = main(["rules", *words])
-    done = capsys.readouterr()
-    return code, done.out, done.err
+def run_rules(capsys, *arguments):
+    code = main(["rules", *arguments])
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 @pytest.mark.parametrize(("language", "word"), [("ru", "строгость"), ("en", "severity")])
@@ -32,11 +32,11 @@ def test_every_rule_has_its_line(capsys, monkeypatch, language, word):
 def test_one_rule_is_told_with_its_example_and_what_to_do(capsys, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     rule = RULES["near-duplicate"]
-    code, shown, _ = run_rules(capsys, rule.name)
+    code, output, _ = run_rules(capsys, rule.name)
     assert code == 0
     for words in (rule.meaning(language), rule.advice(language), rule.path, "near-duplicate:"):
-        assert words in shown
-    assert [line.strip() for line in rule.example.splitlines() if line.strip() not in shown] == []
+        assert words in output
+    assert [line.strip() for line in rule.example.splitlines() if line.strip() not in output] == []
 
 
 def test_an_error_is_not_said_to_be_switched_off(capsys):
@@ -45,15 +45,15 @@ def test_an_error_is_not_said_to_be_switched_off(capsys):
 
 
 def test_json_holds_every_rule(capsys):
-    code, shown, _ = run_rules(capsys, "--json")
-    assert (code, [load["rule"] for load in json.loads(shown)]) == (0, list(RULES))
-    (leak,) = [load for load in json.loads(shown) if load["rule"] == "leak"]
+    code, output, _ = run_rules(capsys, "--json")
+    assert (code, [load["rule"] for load in json.loads(output)]) == (0, list(RULES))
+    (leak,) = [load for load in json.loads(output) if load["rule"] == "leak"]
     assert json.loads(run_rules(capsys, "leak", "--json")[1]) == leak
     assert (leak["severity"], leak["can_be_off"]) == ("error", False)
 
 
 def test_an_unknown_rule_names_the_nearest_one(capsys):
-    code, shown, said = run_rules(capsys, "near-duplicat")
-    assert (code, shown) == (1, "")
-    assert "is near-duplicate meant?" in said
+    code, output, message = run_rules(capsys, "near-duplicat")
+    assert (code, output) == (1, "")
+    assert "is near-duplicate meant?" in message
     assert "there is no rule zebra; all" in run_rules(capsys, "zebra")[2]

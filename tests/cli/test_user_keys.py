@@ -10,36 +10,36 @@ import pytest
 from merlin.account.api_keys import ApiKeys, Scope, is_secret
 from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
+from tests.cli.user_commands import make_config
 from tests.cli.user_commands import run as given
-from tests.cli.user_commands import settled
 
 pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def place(tmp_path):
-    return settled(tmp_path)
+def folder(tmp_path):
+    return make_config(tmp_path)
 
 
 @pytest.fixture
-def run(place, capsys):
-    return partial(given, capsys, place, "key")
+def run(folder, capsys):
+    return partial(given, capsys, folder, "key")
 
 
-def find_key(place, secret):
-    url, cipher = f"sqlite://{place}/state/merlin.db", load_or_make_key(place / "state", None)
+def find_key(folder, secret):
+    url, cipher = f"sqlite://{folder}/state/merlin.db", load_or_make_key(folder / "state", None)
     with open_database(url, read_only=True, cipher=cipher) as database:
         key = ApiKeys(database).find(secret)
         who = database.sql("SELECT by_whom FROM audit WHERE action = 'key.give'")
     return key, who
 
 
-def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(place, run):
+def test_a_key_is_made_and_its_secret_stands_alone_on_the_output(folder, run):
     code, captured = run("1001", "--scope", "chat:write", "--scope", "account:read", "--days", "30")
     secret = captured.out.strip()
     assert code == 0
     assert is_secret(secret)
-    key, who = find_key(place, secret)
+    key, who = find_key(folder, secret)
     assert (key.user_id, key.scopes) == (1001, {Scope.CHAT_WRITE, Scope.ACCOUNT_READ})
     assert key.expires_at is not None
     assert who[0][0].startswith("cli:")
@@ -53,7 +53,7 @@ def test_the_key_is_told_as_json(run):
 
 
 @pytest.mark.parametrize(
-    ("words", "code"),
+    ("arguments", "code"),
     [
         (["1001", "--scope", "jobs:admin"], 1),
         (["1002", "--scope", "chat:write"], 1),
@@ -62,9 +62,9 @@ def test_the_key_is_told_as_json(run):
         (["1001", "--scope", "chat:write", "--label", "x" * 81], 1),
     ],
 )
-def test_what_cannot_be_is_refused_and_no_key_made(place, run, words, code):
-    found_code, captured = run(*words)
+def test_what_cannot_be_is_refused_and_no_key_made(folder, run, arguments, code):
+    found_code, captured = run(*arguments)
     assert found_code == code
     assert captured.out == ""
-    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+    with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
         assert database.sql("SELECT * FROM api_key") == []

@@ -26,7 +26,7 @@ plans:
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory):
+def template_folder(tmp_path_factory):
     """A configuration whose database knows anna, boris and vera."""
     folder = tmp_path_factory.mktemp("made")
     (folder / "config.yaml").write_text(CONFIG, encoding="utf-8")
@@ -41,17 +41,17 @@ def made(tmp_path_factory):
 
 
 @pytest.fixture
-def place(made, tmp_path):
-    return shutil.copytree(made, tmp_path / "place")
+def folder(template_folder, tmp_path):
+    return shutil.copytree(template_folder, tmp_path / "place")
 
 
-def audit(place):
-    with open_database(f"sqlite://{place}/state/merlin.db", read_only=True) as database:
+def audit(folder):
+    with open_database(f"sqlite://{folder}/state/merlin.db", read_only=True) as database:
         return Audit(database).newest()
 
 
-def test_people_are_listed_newest_first(place, capsys):
-    document = show_json(capsys, place, "list")
+def test_people_are_listed_newest_first(folder, capsys):
+    document = show_json(capsys, folder, "list")
     assert document["count"] == 3
     assert [(user["name"], user["role"], user["plan"]) for user in document["users"]] == [
         ("Vera", "admin", "free"),
@@ -60,46 +60,46 @@ def test_people_are_listed_newest_first(place, capsys):
     ]
 
 
-def test_people_are_found_by_a_part_of_their_name(place, capsys):
-    assert [user["user"] for user in show_json(capsys, place, "list", "ann")["users"]] == [1001]
-    assert show_json(capsys, place, "list", "nobody")["users"] == []
-    assert [user["user"] for user in show_json(capsys, place, "list", "--limit", "1")["users"]] == [
-        1003
-    ]
+def test_people_are_found_by_a_part_of_their_name(folder, capsys):
+    assert [user["user"] for user in show_json(capsys, folder, "list", "ann")["users"]] == [1001]
+    assert show_json(capsys, folder, "list", "nobody")["users"] == []
+    assert [
+        user["user"] for user in show_json(capsys, folder, "list", "--limit", "1")["users"]
+    ] == [1003]
 
 
-def test_a_role_is_given(place, capsys):
-    assert show_json(capsys, place, "role", "1002", "teacher", "--scope", "face") == {
+def test_a_role_is_given(folder, capsys):
+    assert show_json(capsys, folder, "role", "1002", "teacher", "--scope", "face") == {
         "user": 1002,
         "role": "teacher",
         "scopes": ["face"],
     }
-    assert show_json(capsys, place, "role", "1002", "editor")["role"] == "editor"
-    assert show_json(capsys, place, "role", "1002", "student")["role"] == "student"
-    (newest, *_) = audit(place)
+    assert show_json(capsys, folder, "role", "1002", "editor")["role"] == "editor"
+    assert show_json(capsys, folder, "role", "1002", "student")["role"] == "student"
+    (newest, *_) = audit(folder)
     assert (newest.action, newest.target, newest.by[:4]) == ("role.grant", "user:1002", "cli:")
 
 
-def test_a_person_is_blocked_and_answered_again(place, capsys):
-    assert show_json(capsys, place, "block", "1001")["blocked"] is True
-    assert show_json(capsys, place, "show", "1001")["blocked"] is True
-    assert show_json(capsys, place, "block", "1001", "--undo")["blocked"] is False
-    assert [entry.action for entry in audit(place)] == ["user.unblock", "user.block"]
+def test_a_person_is_blocked_and_answered_again(folder, capsys):
+    assert show_json(capsys, folder, "block", "1001")["blocked"] is True
+    assert show_json(capsys, folder, "show", "1001")["blocked"] is True
+    assert show_json(capsys, folder, "block", "1001", "--undo")["blocked"] is False
+    assert [entry.action for entry in audit(folder)] == ["user.unblock", "user.block"]
 
 
-def test_a_plan_is_given(place, capsys):
-    show_json(capsys, place, "plan", "1001", "full")
-    document = show_json(capsys, place, "show", "1001")
+def test_a_plan_is_given(folder, capsys):
+    show_json(capsys, folder, "plan", "1001", "full")
+    document = show_json(capsys, folder, "show", "1001")
     assert (document["plan"], document["left"]["text"]["limit"]) == ("full", None)
 
 
-def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
+def test_a_gift_is_given_and_shown_with_what_is_left(folder, capsys):
     given = show_json(
-        capsys, place, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
+        capsys, folder, "gift", "1001", "voice", "5", "--days", "30", "--reason", "thanks"
     )
     assert (given["amount"], given["reason"], given["used"]) == (5, "thanks", 0)
     assert given["expires_at"]
-    document = show_json(capsys, place, "show", "1001")
+    document = show_json(capsys, folder, "show", "1001")
     assert document["left"]["voice"]["remaining"] == 5
     assert document["left"]["text"]["remaining"] == 20
     assert document["left"]["photo"]["remaining"] is None
@@ -108,7 +108,7 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "part"),
+    ("arguments", "part"),
     [
         (["list"], "Anna"),
         (["show", "1003"], "20 a day"),
@@ -120,13 +120,13 @@ def test_a_gift_is_given_and_shown_with_what_is_left(place, capsys):
         (["gift", "1001", "photo", "2", "--days", "1"], "until"),
     ],
 )
-def test_what_is_done_is_told_to_people(place, capsys, words, part):
-    code, captured = run(capsys, place, *words)
+def test_what_is_done_is_told_to_people(folder, capsys, arguments, part):
+    code, captured = run(capsys, folder, *arguments)
     assert (code, part in captured.out + captured.err) == (0, True), captured
 
 
 @pytest.mark.parametrize(
-    ("words", "code", "part"),
+    ("arguments", "code", "part"),
     [
         (["show", "7"], 1, "7"),
         (["block", "7"], 1, "7"),
@@ -143,17 +143,17 @@ def test_what_is_done_is_told_to_people(place, capsys, words, part):
         (["role", "9" * 30, "editor"], 2, "9"),
     ],
 )
-def test_what_cannot_be_done_is_told_and_changes_nothing(place, capsys, words, code, part):
-    before = len(audit(place))
-    ended, captured = run(capsys, place, *words)
+def test_what_cannot_be_done_is_told_and_changes_nothing(folder, capsys, arguments, code, part):
+    before = len(audit(folder))
+    ended, captured = run(capsys, folder, *arguments)
     assert (ended, part in captured.err) == (code, True), captured
-    assert len(audit(place)) == before
+    assert len(audit(folder)) == before
 
 
-def test_names_stay_hidden_without_their_key(place, capsys):
-    (place / "state" / "text.key").unlink()
-    assert {user["name"] for user in show_json(capsys, place, "list")["users"]} == {""}
-    assert not (place / "state" / "text.key").exists()
+def test_names_stay_hidden_without_their_key(folder, capsys):
+    (folder / "state" / "text.key").unlink()
+    assert {user["name"] for user in show_json(capsys, folder, "list")["users"]} == {""}
+    assert not (folder / "state" / "text.key").exists()
 
 
 def test_before_anything_was_recorded_the_command_says_so(tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""`merlin users …` as tests give it: a place with one person, a command, what it showed."""
+"""Helpers to run `merlin users …`: a database with one user, a command, its output."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 
 
-def settled(folder):
-    """Write a configuration into the folder, and a database that knows anna; return the folder."""
+def make_config(folder):
+    """Write a configuration and a database with anna into the folder; return the folder."""
     (folder / "config.yaml").write_text("state_dir: state\n", encoding="utf-8")
     with open_database(f"sqlite://{folder}/state/merlin.db") as database:
         migrate(database)
@@ -19,15 +19,15 @@ def settled(folder):
     return folder
 
 
-def run(capsys, place, *words):
-    """Return how a command ended, and what it wrote."""
+def run(capsys, folder, *arguments):
+    """Run a command; return its exit code and output."""
     capsys.readouterr()
-    code = main(["users", *words, "--config", str(place / "config.yaml")])
+    code = main(["users", *arguments, "--config", str(folder / "config.yaml")])
     return code, capsys.readouterr()
 
 
-def show_json(capsys, place, *words):
+def show_json(capsys, folder, *arguments):
     """Return the JSON of a command that must succeed."""
-    code, captured = run(capsys, place, *words, "--json")
+    code, captured = run(capsys, folder, *arguments, "--json")
     assert code == 0, captured.err
     return json.loads(captured.out)
