@@ -210,16 +210,16 @@ def two_apis(request, tmp_path, postgresql):
     url, allowed = postgresql.reset(), api_config(request.param)
     with (
         run_api(tmp_path, url, listening=allowed) as first_site,
-        run_api(tmp_path, url, listening=allowed) as two,
+        run_api(tmp_path, url, listening=allowed) as second_site,
     ):
-        for site in (first_site, two):
+        for site in (first_site, second_site):
             site.app.state.limits.clock = site.app.state.login_throttle.clock = lambda: 0.0
             set_bot_name(site)
-        yield first_site, two
+        yield first_site, second_site
 
 
-def test_several_apis_on_postgresql_count_calls_together(two):
-    first, other = two
+def test_several_apis_on_postgresql_count_calls_together(two_apis):
+    first, other = two_apis
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
     assert statuses(first.client, "/api/user", 4) == [401] * 4
     wait_until(lambda: (first.db.sql(full_in)[0][0] or 0) > 50)
@@ -229,26 +229,31 @@ def test_several_apis_on_postgresql_count_calls_together(two):
     assert 429 in statuses(other.client, "/api/user", 2)
 
 
-@pytest.mark.parametrize("two", [NOT_LIMITED.limits], indirect=True)
-def test_several_apis_on_postgresql_count_logins_begun_together(two):
+@pytest.mark.parametrize("two_apis", [NOT_LIMITED.limits], indirect=True)
+def test_several_apis_on_postgresql_count_logins_begun_together(two_apis):
+    database = two_apis[0].db
     full_in = "SELECT MAX(at) - extract(epoch FROM now())::float8 FROM throttle"
-    with signed_out_browser(two[0]) as first, signed_out_browser(two[1]) as second:
+    with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
         begun = [first.post("/api/auth/start").status_code for _ in range(19)]
-        wait_until(lambda: (two[0].db.sql(full_in)[0][0] or 0) > 50)
+        wait_until(lambda: (database.sql(full_in)[0][0] or 0) > 50)
         begun.append(second.post("/api/auth/start").status_code)
-        wait_until(lambda: two[0].db.sql(full_in)[0][0] > 57)
+        wait_until(lambda: database.sql(full_in)[0][0] > 57)
         # Alone it would have allowed nineteen more.
         assert second.post("/api/auth/start").status_code == 429
     assert begun == [200] * 20
 
 
-def test_several_apis_on_postgresql_count_guesses_together(two):
-    with signed_out_browser(two[0]) as first, signed_out_browser(two[1]) as second:
+def test_several_apis_on_postgresql_count_guesses_together(two_apis):
+    database = two_apis[0].db
+    with signed_out_browser(two_apis[0]) as first, signed_out_browser(two_apis[1]) as second:
         assert [
             sign_in_by_password(browser, "boris").status_code for browser in (first, second, first)
         ] == [401] * 3
-        assert two[0].db.sql("SELECT failures FROM throttle WHERE failures > 0") == [(3,), (3,)]
-        two[0].db.sql("UPDATE throttle SET failures = 20")  # a delay longer than the test
+        assert database.sql("SELECT failures FROM throttle WHERE failures > 0") == [
+            (3,),
+            (3,),
+        ]
+        two_apis[0].db.sql("UPDATE throttle SET failures = 20")  # a delay longer than the test
         assert [
             sign_in_by_password(browser, "boris").status_code for browser in (first, second)
         ] == [429] * 2

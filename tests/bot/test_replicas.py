@@ -124,11 +124,11 @@ def whole_answers(telegram, user):
 
 
 def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
-    replicas_of, telegram, provider
+    start_replicas, telegram, provider
 ):
     people = range(2001, 2017)
     provider.behave(think_s=0.4)
-    with replicas_of() as replicas:
+    with start_replicas() as replicas:
         forged = {"update_id": 1, "message": {"chat": {"id": 1}, "text": "чужое"}}
         assert replicas.push(forged, secret="no-secret") == 401
 
@@ -147,11 +147,11 @@ def test_each_question_is_answered_once_and_in_order_though_a_bot_is_killed(
 
 
 def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
-    replicas_of, telegram, provider
+    start_replicas, telegram, provider
 ):
     people = (2001, 2002, 2003, 2004)
     provider.behave(fixed_answer=" ".join(f"слово{n}" for n in range(400)), piece_s=0.1)
-    with replicas_of() as replicas:
+    with start_replicas() as replicas:
         replicas.give(replicas.first, people[:2])
         replicas.give(replicas.second, people[2:])
         for person in people:
@@ -176,10 +176,10 @@ def test_a_stop_and_what_is_said_meanwhile_reach_the_bot_that_writes(
     }
 
 
-def test_two_bots_never_answer_more_than_the_plan_allows(replicas_of, telegram, provider):
+def test_two_bots_never_answer_more_than_the_plan_allows(start_replicas, telegram, provider):
     plans = {"free": {"title": {"ru": "Даром", "en": "Free"}, "text": {"day": 3}}}
     provider.behave(think_s=0.3)
-    with replicas_of(plans=plans) as replicas:
+    with start_replicas(plans=plans) as replicas:
         chats = range(2001, 2013)
         for chat in chats:
             telegram.say(chat, "/help")
