@@ -11,7 +11,7 @@ import pytest
 
 from merlin.core.permissions import Role
 from tests.api.running_api import BORIS, run_api
-from tests.support.markdown_pages import page
+from tests.support.markdown_pages import read_page
 
 pytestmark = pytest.mark.functional
 
@@ -30,7 +30,7 @@ def environment(tmp_path_factory):
 
 def run_commands(language, environment):
     """Return the output of each command of the page, parsed as JSON; None for empty output."""
-    (block,) = BLOCK.findall(page("docs", language, "api.md").text)
+    (block,) = BLOCK.findall(read_page("docs", language, "api.md").text)
     documents = []
     for command in block.replace("\\\n", " ").splitlines():
         process = subprocess.run(

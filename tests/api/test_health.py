@@ -20,7 +20,7 @@ from tests.api.chat_api import Conversation
 from tests.api.running_api import NOT_LIMITED, run_api
 from tests.support.metrics_page import metric_value
 from tests.support.serving_models import insert_live_model
-from tests.support.small_disk import fill, small_disk
+from tests.support.small_disk import fill_disk, small_disk
 from tests.support.waiting import wait_until
 
 functional = pytest.mark.functional
@@ -213,7 +213,7 @@ def probe(site):
 def test_an_api_is_not_ready_while_the_disk_is_full_and_goes_on_showing_pages(tmp_path):
     with small_disk(tmp_path / "state", "32m"), run_api(tmp_path / "state") as site:
         assert probe(site) == "ok"
-        filler = fill(tmp_path / "state")
+        filler = fill_disk(tmp_path / "state")
         assert probe(site) == "full"
         filler.unlink()
         assert probe(site) == "ok"

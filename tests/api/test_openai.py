@@ -147,7 +147,7 @@ def test_a_promotion_counts_with_the_next_question(tmp_path):
 
 def test_the_commit_of_the_build_is_told(tmp_path):
     with run_chat_api(tmp_path) as (site, _), chat_client(site) as client:
-        came_from(site.database, "c0ffee" * 6, "algorithms")
+        insert_commit_of_build(site.database, "c0ffee" * 6, "algorithms")
         response = ask(client, QUESTION)
         assert response.headers["merlin-commit"] == "c0ffee" * 6
         assert response.json()["merlin"]["commit"] == "c0ffee" * 6
@@ -176,9 +176,9 @@ def test_an_answer_holds_no_null_that_the_protocol_does_not_know(client):
     body = chat_request(QUESTION, model="merlin/networks")
     document = client.post("/chat/completions", json=body).json()
     options = {"stream": True, "stream_options": {"include_usage": True}}
-    streamed = events(client.post("/chat/completions", json={**body, **options}).text)
+    streamed = parse_events(client.post("/chat/completions", json={**body, **options}).text)
     assert len(streamed) > 2
-    assert wrong_nulls([document, *streamed]) == set()
+    assert find_wrong_nulls([document, *streamed]) == set()
 
 
 @pytest.mark.parametrize(

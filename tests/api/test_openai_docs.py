@@ -31,7 +31,7 @@ def environment(tmp_path_factory):
 
 
 def code_block(language, kind):
-    text = page("docs", language, "openai-api.md").text
+    text = read_page("docs", language, "openai-api.md").text
     (code,) = re.findall(BLOCK.format(kind=kind), text, re.MULTILINE | re.DOTALL)
     return code
 

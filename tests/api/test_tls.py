@@ -89,9 +89,9 @@ def test_what_is_no_certificate_is_told_so(files, content):
 
 
 def test_another_certificates_key_and_one_with_a_password_are_told_so(files):
-    (files / "other.pem").write_bytes(key_pem(generate_key()))
+    (files / "other.pem").write_bytes(encode_key(generate_key()))
     assert read_error(files / "cert.pem", files / "other.pem").key == "tls-mismatch"
-    (files / "shut.pem").write_bytes(key_pem(generate_key(), b"secret"))
+    (files / "shut.pem").write_bytes(encode_key(generate_key(), b"secret"))
     assert read_error(files / "cert.pem", files / "shut.pem").key == "tls-mismatch"
 
 

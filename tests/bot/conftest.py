@@ -7,7 +7,7 @@ from structlog.testing import capture_logs
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.bot.running_bot import RunningBot, bot_settings, add_live_model
+from tests.bot.running_bot import RunningBot, add_live_model, bot_settings
 
 
 @pytest.fixture

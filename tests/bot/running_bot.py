@@ -17,7 +17,7 @@ from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.support.migrated_databases import fresh_database
 from tests.support.plan_config import make_plan
-from tests.support.process_settings import Provider, ProcessSettings, serve_bot
+from tests.support.process_settings import ProcessSettings, Provider, serve_bot
 from tests.support.serving_models import AT, SYSTEM, add_live_model  # noqa: F401 - imported from here by tests
 from tests.support.waiting import DEADLINE_S, longest
 

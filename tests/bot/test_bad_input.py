@@ -34,7 +34,7 @@ VOICE = {"kind": "voice"}
 
 
 def zip_bomb():
-    return docx_with(docx_of("а"), extra=bytes(150_000_000))
+    return replace_docx_parts(make_docx("а"), extra=bytes(150_000_000))
 
 
 # The file that is sent, and the beginning of the error message.

@@ -10,7 +10,7 @@ from merlin.db.database import open_database
 from merlin.db.notices import ADMINS, Notices
 from tests.bot.admin_chat import ANNA, BORIS, VERA, StaffUser, add_admin, add_users
 from tests.bot.running_bot import RunningBot, select_rows
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.functional
 

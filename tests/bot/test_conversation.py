@@ -15,9 +15,9 @@ from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     SYSTEM,
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
 from tests.support.waiting import wait_until

@@ -10,8 +10,8 @@ from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.tables import COURSE, TAUGHT_EXAMPLE
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import RunningBot, bot_settings, add_live_model, select_rows
-from tests.support.serving_models import holds
+from tests.bot.running_bot import RunningBot, add_live_model, bot_settings, select_rows
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 

@@ -9,12 +9,12 @@ import pytest
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plans
 from tests.support.waiting import longest
 

@@ -9,7 +9,7 @@ import pytest
 from merlin.core.killpoint import POINTS
 from merlin.db.database import open_database
 from tests.bot.running_bot import RunningBot, count_updates_by_state
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.migrated_databases import table_names
 
 pytestmark = pytest.mark.integration

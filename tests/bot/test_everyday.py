@@ -15,8 +15,8 @@ from merlin.db.database import open_database
 from merlin.db.tables import COURSE
 from merlin.sandbox.telegram.world import ANNA, BORIS, VERA
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import AT, RunningBot, bot_settings, add_live_model, select_rows
-from tests.support.serving_models import holds
+from tests.bot.running_bot import AT, RunningBot, add_live_model, bot_settings, select_rows
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 

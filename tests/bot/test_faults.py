@@ -22,7 +22,7 @@ from tests.bot.running_bot import (
     select_rows,
     wait_until_ended,
 )
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 

@@ -12,9 +12,9 @@ from tests.bot.running_bot import (
     PHOTO,
     SOUND,
     RunningBot,
+    add_live_model,
     add_media,
     bot_settings,
-    add_live_model,
     select_rows,
 )
 from tests.support.plan_config import make_plan

@@ -9,9 +9,9 @@ from merlin.sandbox.telegram.world import SEMINAR, STUDY
 from tests.bot.conversation import MENTION, join_group_chat, user_messages
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
 from tests.support.plan_config import make_plan

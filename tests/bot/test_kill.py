@@ -9,7 +9,7 @@ import pytest
 
 from merlin.core import killpoint
 from tests.bot.running_bot import RunningBot, count_updates_by_state
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
 

@@ -13,7 +13,7 @@ from merlin.core.permissions import Role
 from merlin.db.database import open_database
 from merlin.sandbox.telegram.arguments import Upload
 from tests.bot.conversation import ChatUser
-from tests.bot.running_bot import PHOTO, RunningBot, bot_settings, add_live_model, select_rows
+from tests.bot.running_bot import PHOTO, RunningBot, add_live_model, bot_settings, select_rows
 from tests.support.process_settings import Provider
 
 pytestmark = pytest.mark.functional

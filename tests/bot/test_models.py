@@ -13,8 +13,8 @@ from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
-    bot_settings,
     add_live_model,
+    bot_settings,
     russian_text,
     select_rows,
 )

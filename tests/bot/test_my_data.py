@@ -11,9 +11,9 @@ from merlin.billing.quota import Allowance, Format
 from merlin.db.database import open_database
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
 from tests.support.migrated_databases import table_names

@@ -13,9 +13,9 @@ from merlin.db.encryption import load_or_make_key
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
 from tests.support.plan_config import make_plan

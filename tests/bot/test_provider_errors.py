@@ -14,11 +14,11 @@ from merlin.sandbox.faults import Fault, FaultKind
 from tests.bot.running_bot import (
     VERA,
     RunningBot,
+    add_live_model,
     answer_texts,
     ask,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     russian_text,
     select_rows,
     wait_until_ended,

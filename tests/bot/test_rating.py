@@ -8,12 +8,12 @@ from merlin.db.database import open_database
 from merlin.db.tables import EXAMPLE_TEXT, PROPOSAL
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     bot_settings,
     count_updates_by_state,
-    add_live_model,
     select_rows,
 )
-from tests.support.serving_models import holds
+from tests.support.serving_models import insert_example
 
 pytestmark = pytest.mark.functional
 

@@ -15,7 +15,7 @@ from merlin.core.clock import iso, utc_now
 from merlin.core.server import free_ports
 from merlin.db.database import open_database
 from merlin.db.tables import LEASE
-from tests.bot.running_bot import bot_settings, count_updates_by_state, add_live_model, select_rows
+from tests.bot.running_bot import add_live_model, bot_settings, count_updates_by_state, select_rows
 from tests.support.forked_processes import start
 from tests.support.waiting import longest, wait_until
 

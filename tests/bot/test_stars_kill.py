@@ -13,7 +13,7 @@ from tests.bot.stars_buyer import (
     query_billing,
     selling_settings,
 )
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 
 pytestmark = pytest.mark.integration
 

@@ -12,7 +12,7 @@ from merlin.core.money import format_cost as told_money
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 from tests.support.config import make_config, make_priced_config
-from tests.support.forked_processes import wait_for_exit, start_bot
+from tests.support.forked_processes import start_bot, wait_for_exit
 from tests.support.plan_config import make_plan
 from tests.support.waiting import wait_until
 

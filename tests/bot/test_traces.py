@@ -16,11 +16,11 @@ PRIVATE = [QUESTION, "лоб", "anna", "Anna", "Анна", "sk-of-the-tests"]
 
 
 def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provider, settings):
-    with received() as spans, RunningBot(settings):
+    with collect_spans() as spans, RunningBot(settings):
         answer = ChatUser(telegram, settings).say(QUESTION)
     (update,) = spans.named("update")
     turn = ("update", "turn")
-    assert attributes(update)["merlin.kind"] == "message"
+    assert span_attributes(update)["merlin.kind"] == "message"
     (chat_span,) = spans.named("chat")
     assert spans.path(chat_span) == (*turn, "answer", "chat")
     (send_span,), edits = spans.named("sendMessage"), spans.named("editMessageText")
@@ -32,7 +32,7 @@ def test_an_answer_is_one_trace_from_its_update_to_the_last_edit(telegram, provi
     assert chat_span.events[0].name == "first_token"
     assert sorted(times) == times
     assert edits[-1].end_time_unix_nano <= update.end_time_unix_nano
-    document = attributes(chat_span)
+    document = span_attributes(chat_span)
     assert (document["gen_ai.request.model"], document["gen_ai.usage.output_tokens"] > 0) == (
         "stand-in-base",
         True,

@@ -13,10 +13,10 @@ from merlin.db.database import open_database
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import (
     RunningBot,
+    add_live_model,
     add_media,
     bot_settings,
     count_charged,
-    add_live_model,
     russian_text,
     select_rows,
 )

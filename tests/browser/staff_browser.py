@@ -32,7 +32,14 @@ from merlin.training.models import questions_of, read_conversations
 from tests.api import catalogue_files
 from tests.api.running_api import run_api
 from tests.api.staff_api import Committer
-from tests.db.pipeline_rows import World, checked, commit, examples, finding, spec
+from tests.db.pipeline_rows import (
+    PipelineRows,
+    make_checked_dataset,
+    make_commit,
+    make_examples,
+    make_finding,
+    make_spec,
+)
 from tests.support.config import make_config
 from tests.support.plan_config import make_plan
 

@@ -219,7 +219,7 @@ def test_a_process_that_can_store_nothing_is_not_well(lab, run):
             then = now - timedelta(minutes=1)
             Heartbeats(database).beat(Heartbeat("bot", "here", 2, then, then, "polls"))
         assert health_error(lab.config, "daemon") is None
-        filler = fill(state)
+        filler = fill_disk(state)
         code, output = run("health", "daemon")
         assert (code, f"The disk of {state} is full" in output.err) == (1, True)
         # No restart helps, and a heartbeat that could not be stored says nothing.

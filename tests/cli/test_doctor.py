@@ -202,8 +202,8 @@ MENDS = {
 def break_everything(lab, address, port, monkeypatch):
     """Break everything that doctor checks and other tests do not cover."""
     key, folder = generate_key(), lab.folder
-    (folder / "key.pem").write_bytes(key_pem(key))
-    (folder / "cert.pem").write_bytes(certificate_pem(key))
+    (folder / "key.pem").write_bytes(encode_key(key))
+    (folder / "cert.pem").write_bytes(create_certificate(key))
     sunset = (utc_now() + timedelta(days=9)).date()
     monkeypatch.delenv("TELEGRAM_BOT_TOKEN", raising=False)
     for name in ("TELEGRAM_LOGIN_SECRET", "YOOKASSA_SHOP_ID", "YOOKASSA_SECRET_KEY"):
@@ -250,7 +250,7 @@ def test_each_thing_that_is_wrong_is_told_with_what_to_do(serving, capsys, monke
 
 def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_start(fresh, capsys):
     arguments = ("backup", "--config", str(fresh.path))
-    code, _, output = command(*arguments)
+    code, _, output = run_command(*arguments)
     assert (code, "othing" in output) == (1, True), output
     with opened(fresh.config) as database:
         now = utc_now()
@@ -261,7 +261,7 @@ def test_a_backup_is_told_by_its_age_and_asked_for_in_vain_before_the_first_star
     assert run_doctor(fresh, capsys)["backup"] == (True, ELSEWHERE)
     fresh.path.write_text(own, "utf-8")
     assert "the last backup is from" in run_doctor(fresh, capsys)["backup"][1]
-    assert command(*arguments)[0] == 0
+    assert run_command(*arguments)[0] == 0
     assert run_doctor(fresh, capsys)["backup"][0]
 
 

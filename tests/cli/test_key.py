@@ -220,7 +220,7 @@ def test_a_process_that_has_ended_is_not_waited_for(capsys, folder):
 
 
 def test_the_key_file_stays_whose_it_is_when_root_changes_it(capsys, folder):
-    need_root("give a file to another user")
+    require_root("give a file to another user")
     path = folder / "state" / "text.key"
     os.chown(path, 65534, 65533)
     path.chmod(0o640)
@@ -238,7 +238,7 @@ def test_a_key_that_root_makes_belongs_to_the_owner_of_its_folder(tmp_path):
 
 
 def test_a_key_file_that_could_not_be_read_is_tried_again():
-    need_root("become another user")
+    require_root("become another user")
     # The owner is corrected without changing the content; other users cannot read pytest's folders.
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
