@@ -184,7 +184,7 @@ def test_metrics_show_a_dead_process_as_down_and_none_of_its_counters(watched):
 
 @pytest.mark.integration
 def test_a_silent_database_is_told_by_probes_and_metrics(tmp_path, postgresql):
-    url = postgresql.make()
+    url = postgresql.create()
     with run_api(tmp_path, url) as site:
         with postgresql.stopped():
             assert site.client.get("/healthz").json() == {"status": "ok"}

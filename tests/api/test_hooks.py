@@ -101,7 +101,7 @@ def test_without_webhook_mode_there_is_no_telegram_hook(run_client, missing):
 
 
 def test_a_silent_database_loses_no_update_and_no_hook(tmp_path, postgresql):
-    url = postgresql.make()
+    url = postgresql.create()
     with run_api(tmp_path, url, token=TOKEN, webhook_secret=SECRET) as site:
         with postgresql.stopped():
             refused = site.client.post("/hooks/telegram", json=UPDATE, headers=HEADERS)
