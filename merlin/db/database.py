@@ -574,9 +574,10 @@ def require_room(folder: Path) -> None:
     """Raise DatabaseAway if the disk of a folder is full.
 
     SQLite writes into the room that its log has already: small writes succeed on a full disk for a
-    while, large ones do not.
+    while, large ones do not. A folder that does not exist yet is judged by its nearest parent.
     """
-    if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
+    existing = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if shutil.disk_usage(existing).free < MIN_FREE_BYTES:
         raise DatabaseAway("the disk is full", "store-no-room", folder=str(folder))
 
 

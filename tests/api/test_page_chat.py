@@ -66,7 +66,7 @@ def test_a_talk_is_kept_by_its_first_question_and_goes_on(openai_site, client):
     first = ask(site, client)
     talk = re.search(r"/chat/(\d+)$", first.url.path)[1]
     assert "Граф — это <em>вершины</em> и рёбра." in first.text
-    again = ask(site, client, "А дерево?", messages=talk)
+    again = ask(site, client, "А дерево?", talk=talk)
     assert again.url.path == first.url.path
     (call,) = provider.calls("chat.create")[-1:]
     assert [message["content"] for message in call.body["messages"]][-3::2] == [

@@ -262,7 +262,7 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
         ("state_dir: s\ndatabase: 'postgresql:///x?host=db.example.com'", "verify-full"),
         ("state_dir: s\ndatabase: 'postgresql://localhost/x?hostaddr=192.0.2.1'", "verify-full"),
         ("state_dir: s\ndatabase: 'postgresql://db/x?lang=en'", "no address of PostgreSQL"),
-        ("state_dir: s\nengine: {listen: nowhere}", "host:port"),
+        ("state_dir: s\nengine: {listen: nowhere}", "127.0.0.1:8701"),
     ],
 )
 def test_a_wrong_configuration_ends_with_two_and_names_the_fault(tmp_path, capsys, yaml, part):
