@@ -167,7 +167,7 @@ class Outside:
 
     telegram: TelegramStandIn
     provider: ProviderStandIn
-    till: YooKassaStandIn
+    yookassa: YooKassaStandIn
     address: str
 
 
@@ -314,7 +314,7 @@ def live(house):
     _bought(house)
     _edited(house)
     house.provider.behave(states=["queued", "running"], ending="succeeded")
-    cancelled = house.serve_request("vera", "POST", "/api/jobs/4/cancel")
+    cancelled = house.served("vera", "POST", "/api/jobs/4/cancel")
     house.lab.until_serving("trial-6")
     house.requests.append(cancelled["id"])
     house.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)

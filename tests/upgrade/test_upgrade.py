@@ -111,7 +111,7 @@ def test_an_order_that_waited_can_be_paid(house):
     assert paid["state"] == "paid"
     waiting = f"/api/orders/{states['waiting-order']}"
     house.call("anna", "POST", f"{waiting}/pay")
-    house.till.choose(states["waiting-order"], "paid")
+    house.yookassa.choose(states["waiting-order"], "paid")
     wait_until(lambda: house.call("anna", "GET", waiting)["state"] == "paid")
 
 
