@@ -63,7 +63,7 @@ def test_u8_u9_u12_u13_u14_plus_adds_a_course_to_the_sider_without_a_reload(visi
     expect(find_sidebar(page).get_by_role("link")).to_have_text([NETWORKS])
     expect(message(page)).to_have_text(f"Курс «{NETWORKS}» добавлен в «Мои курсы».")
     assert page.evaluate("window.isTheSame")
-    assert courses.favourites(anna) == [number]
+    assert courses.favourite_ids(anna) == [number]
     find_sidebar(page).get_by_role("link").click()
     wait_for_address(page, f"/courses/{number}")
 
@@ -82,12 +82,12 @@ def test_u15_u16_minus_takes_it_away_and_undo_brings_it_back(visitor, courses):
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Алгоритмы и структуры данных"])
     expect(message(page)).to_contain_text(f"Курс «{NETWORKS}» убран из «Моих курсов».")
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "false")
-    assert courses.favourites(anna) == [courses.course_id("algorithms")]
+    assert courses.favourite_ids(anna) == [courses.course_id("algorithms")]
     expect(find_sidebar(page).get_by_role("button")).to_be_focused()
     with page.expect_response("**/api/user/courses"):
         page.get_by_role("button", name="Вернуть").click()
     expect(find_sidebar(page).get_by_role("link")).to_have_count(2)
-    assert number in courses.favourites(anna)
+    assert number in courses.favourite_ids(anna)
 
 
 def test_u17_favourites_are_asked_for_on_page_load(visitor, courses):
@@ -134,7 +134,7 @@ def test_quick_presses_end_as_the_last_one_said(visitor, courses):
         for _ in range(5):
             star(page, NETWORKS).click()
     expect(star(page, NETWORKS)).to_have_attribute("aria-pressed", "true")
-    assert courses.favourites(anna) == [courses.course_id("networks")]
+    assert courses.favourite_ids(anna) == [courses.course_id("networks")]
 
 
 def test_who_is_not_signed_in_is_asked_to_and_comes_back_with_the_course(visitor, courses):
@@ -165,4 +165,4 @@ def test_on_a_phone_all_of_it_is_under_the_thumb(visitor, courses):
     assert area == "-5px 36"
     find_sidebar(page).get_by_role("button").tap()
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
-    wait_until(lambda: courses.favourites(anna) == [])
+    wait_until(lambda: courses.favourite_ids(anna) == [])

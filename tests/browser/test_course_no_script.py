@@ -48,7 +48,7 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
     # A click waits for no page: only what the next one shows tells that it is there.
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
-    assert courses.favourites(anna) == [courses.course_id("databases")]
+    assert courses.favourite_ids(anna) == [courses.course_id("databases")]
     page.reload()
     expect(page.locator("#toast")).to_be_empty()
 

@@ -70,7 +70,7 @@ def test_one_is_signed_in_without_telegrams_script_and_keeps_courses(visitor, co
     ):
         find_cards(page).filter(has_text="Компьютерные сети").get_by_role("button").click()
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
-    assert courses.favourites(anna) == [courses.course_id("networks")]
+    assert courses.favourite_ids(anna) == [courses.course_id("networks")]
     # No cookie is kept within a frame: the token alone must do.
     page.context.clear_cookies()
     find_sidebar(page).get_by_role("link").click()

@@ -117,7 +117,7 @@ def test_processes_end_with_the_one_that_was_killed(tmp_path):
     code = (
         "import os, sys; from functools import partial; sys.path += sys.argv[2:];"
         "os.sched_getaffinity = lambda _pid: {0, 1};"
-        "from test_process_pool import live_until_parent_ends;"
+        "from tests.core.test_process_pool import live_until_parent_ends;"
         "from merlin.core.process_pool import map_many;"
         "[*map_many(partial(live_until_parent_ends, sys.argv[1], os.getpid()), range(1000))]"
     )

@@ -85,8 +85,8 @@ def test_signs_are_taken_as_they_are(catalogue, letters):
 
 def test_only_so_many_are_returned(catalogue):
     catalogue.teach({f"graph-{n:02d}": make_course(f"Графы {n}") for n in range(12)})
-    assert len(catalogue.found("графы", most=5)) == 5
-    assert len(catalogue.found("раф", most=5)) == 5
+    assert len(catalogue.found("графы", limit=5)) == 5
+    assert len(catalogue.found("раф", limit=5)) == 5
 
 
 def test_materials_are_found_by_title_kind_and_lesson(catalogue):
@@ -136,7 +136,7 @@ def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
     catalogue.teach(judged_courses())
     everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
     for query in hostile(1000):
-        found = catalogue.search(query, most=100)
+        found = catalogue.search(query, limit=100)
         assert len(found.hits) <= len(everything)
     for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
         assert catalogue.found(query) == []
