@@ -127,8 +127,7 @@ def _fill_database(db: Database) -> None:
         session |= dict.fromkeys(("provider", "model_id", "title", "preset", "system"), "")
         db.add(SESSION, session | {"is_full": 0, "thread_id": 0, "summary": ""})
         texts = db.cipher.seal("Каков ответ 7?"), db.cipher.seal(_answer(7))
-        percent = "%" if db.dialect == "sqlite" else "%%"
-        db.sql(_TURNS[db.dialect] + _FILL.replace("%", percent), *texts)
+        db.sql(_TURNS[db.dialect] + _FILL, *texts)
     db.sql("ANALYZE")
 
 
