@@ -21,6 +21,7 @@ from merlin.cli.options import DEFAULT, AsJson, ConfigPath, configuration
 from merlin.cli.output import format_cell, print_json, print_message
 from merlin.config import Config
 from merlin.core.errors import ConfigError, NotFound, ProviderError, Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.messages import Message
 from merlin.providers.base import Answer
 from merlin.training.models import Model, ModelState
@@ -59,7 +60,7 @@ def _ask_model(
     the default dataset, else of any dataset. Raises ConfigError for an empty question, NotFound,
     ProviderError, and Refused for a revoked model.
     """
-    if not question.strip():
+    if is_blank(question):
         raise ConfigError("no question", "ask-empty")
     with reading_context(config) as ctx:
         catalogue = ModelCatalogue(ctx.db)

@@ -223,6 +223,7 @@ def user(content=QUESTION, role="user"):
         ({"messages": [user(role="system")]}, "messages[0].role"),
         ({"messages": [user(), user("да", "assistant")]}, "messages[1].role"),
         ({"messages": [user("  ")]}, "messages[0].content"),
+        ({"messages": [user("\u200b\u2800")]}, "messages[0].content"),
         ({"messages": [user(None)]}, "messages[0].content"),
         ({"messages": [user(5)]}, "messages[0].content"),
         ({"messages": [user([{"type": "text"}])]}, "messages[0].content[0]"),

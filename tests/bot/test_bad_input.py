@@ -136,6 +136,14 @@ def test_naughty_strings_are_questions_like_others(telegram, provider, media):
     assert count_updates_by_state(media) == {"answered": len(STRINGS)}
 
 
+def test_a_question_that_cannot_be_seen_asks_nobody(telegram, provider, media):
+    with RunningBot(media):
+        telegram.say(1001, "\u2800\u200b")
+        wait_until_ended(telegram, media, 1)
+    assert (count_updates_by_state(media), count_charged(media)) == ({"refused": 1}, {})
+    assert not read_questions(provider)
+
+
 def test_naughty_answers_are_shown(telegram, provider, media):
     with RunningBot(media):
         for number, string in enumerate(STRINGS):

@@ -188,7 +188,7 @@ def test_a_list_of_a_dataset_that_was_never_seen_is_refused_with_those_that_were
     assert run(*arguments[:-1], "trial")[0] == 0
 
 
-@pytest.mark.parametrize("question", ["", "  \n"])
+@pytest.mark.parametrize("question", ["", "  \n", "\u200b\u2800"])
 def test_an_empty_question_asks_nobody(run, question):
     code, captured = run("ask", question)
     assert (code, "write one in quotes" in captured.err) == (2, True)

@@ -43,6 +43,7 @@ from merlin.chat.canary import count_answer
 from merlin.chat.model_catalogue import Candidate, ModelCatalogue, ModelRequest, first_candidate
 from merlin.chat.sessions import fits_window
 from merlin.core import i18n
+from merlin.core.formatted_text import is_blank
 from merlin.core.log import get_logger
 from merlin.core.messages import DEFAULT_SAMPLING, Image, Message, SamplingParams
 from merlin.dataset.layout import is_valid_name
@@ -292,7 +293,7 @@ def question_of(
     last = f"messages[{len(read.messages) - 1}]"
     if not conversation or conversation[-1].role != "user":
         raise field_error(language, f"{last}.role", "no-question")
-    if not conversation[-1].content.strip() and not conversation[-1].images:
+    if is_blank(conversation[-1].content) and not conversation[-1].images:
         raise field_error(language, f"{last}.content", "empty-question")
     dataset = dataset_of_name(read.model or ALONE, default)
     question = Question(read.model, dataset, conversation, system.strip(), read.sampling)

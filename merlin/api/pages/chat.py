@@ -55,6 +55,7 @@ from merlin.chat.grounding import source_name
 from merlin.chat.turns import TurnState
 from merlin.core.clock import in_zone
 from merlin.core.errors import NotFound, Refused
+from merlin.core.formatted_text import is_blank
 from merlin.core.i18n import text
 from merlin.core.permissions import Permission
 from merlin.core.web.assets import NEVER_KEPT, local_address, seen_other
@@ -155,8 +156,9 @@ async def ask(
     if again:
         old = await context.read(course_chat.find_question, again)
         question_text, session_id, message_id = old.text, old.session_id, old.message_id
-    if not question_text or len(question_text) > MAX_CHARACTERS:
-        wrong = context.say("question-too-long", limit=MAX_CHARACTERS) if question_text else ""
+    is_empty = is_blank(question_text)
+    if is_empty or len(question_text) > MAX_CHARACTERS:
+        wrong = "" if is_empty else context.say("question-too-long", limit=MAX_CHARACTERS)
         return await _render_refusal(context, course, session_id, q, wrong)
     place = course_chat.place_of(context.actor, course)
     question = ChatQuestion(

@@ -49,7 +49,7 @@ from merlin.chat.prompt import Prompt, text_outside_documents
 from merlin.chat.sessions import VOICE, WindowCounter, build_session_title
 from merlin.chat.turns import Question, StoredAnswer, Turn, with_author
 from merlin.core.errors import MerlinError
-from merlin.core.formatted_text import FormattedMessage, utf16_length
+from merlin.core.formatted_text import FormattedMessage, is_blank, utf16_length
 from merlin.core.killpoint import kill_point
 from merlin.core.messages import Message
 from merlin.core.tracing import open_span
@@ -79,7 +79,7 @@ async def answer_message(context: BotContext) -> None:
     elif context.attachment is not None and context.is_private:
         text = context.translate("media-other")
         await context.reply(text, UpdateState.REFUSED, f"not served: {context.attachment.kind}")
-    elif context.text:
+    elif not is_blank(context.text):
         await answer_question(context)
     else:
         await context.finish_silently(UpdateState.REFUSED, "not served: no words")
@@ -553,12 +553,12 @@ async def _is_changed(context: BotContext, turn: Turn) -> bool:
     """Return whether the user's text differs from the question that was answered."""
     if context.attachment is not None:
         return (
-            bool(context.text)
+            not is_blank(context.text)
             and text_outside_documents(turn.question.text).strip() != context.text
         )
     edited, before = (await read_text(context)).text, turn.question.text
     is_part = utf16_length(before) > LONG_UNITS and before.startswith(edited)
-    return bool(context.text) and edited != before and not is_part
+    return not is_blank(context.text) and edited != before and not is_part
 
 
 def _refusal(context: BotContext, turn: Turn) -> str:
