@@ -26,6 +26,7 @@ from merlin.config.faults import (
     at,
     broken,
     in_file,
+    too_deep,
     unfulfilled,
     unreadable_scalar,
     unsound,
@@ -211,21 +212,22 @@ def load(path: Path) -> Config:
     """Return the configuration at `path`. Raises ConfigError with every fault found."""
     try:
         text = path.read_text(encoding="utf-8")
-        root = yaml.compose(text, Loader=yaml.CSafeLoader)
     except OSError as error:
         key = "config-absent" if isinstance(error, FileNotFoundError) else "config-unreadable"
         arguments = {"path": str(path), "reason": error.strerror or str(error)}
         raise ConfigError(f"{path}: {error.strerror}", key, **arguments) from error
     except UnicodeDecodeError as error:
         raise wrong([{"key": "config-no-utf8", "arguments": {"place": str(path)}}]) from error
-    except yaml.YAMLError as error:
-        raise wrong([broken(path, error)]) from error
-    if faults := unsound(path, root):
-        raise wrong(faults)
+    root = None
     try:
+        if fault := too_deep(path, text):
+            raise wrong([fault])
+        root = yaml.compose(text, Loader=yaml.CSafeLoader)
+        if faults := unsound(path, root):
+            raise wrong(faults)
         document = yaml.load(text, Loader=yaml.CSafeLoader)
     except yaml.YAMLError as error:
-        raise wrong([broken(path, error)]) from error
+        raise wrong([broken(path, text, error)]) from error
     except ValueError as error:
         raise wrong([unreadable_scalar(path, root, error)]) from error
     try:

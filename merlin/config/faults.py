@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from merlin.core.errors import ConfigError
 from merlin.core.i18n import text
+from merlin.core.yaml_problems import describe_yaml_error
 
 # A text by its key, as `core.text` fills it into another one; a plain string stays as it is.
 Fault = Mapping[str, object] | str
@@ -73,6 +74,24 @@ def unfulfilled(
     ]
 
 
+def too_deep(path: Path, content: str) -> Fault | None:
+    """Return what is nested too deeply. Raises YAMLError.
+
+    libyaml emits events without recursion; composing 50 kB of brackets overflows its stack.
+    """
+    depth = 0
+    event: Any
+    for event in yaml.parse(content, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _MAX_DEPTH:
+            place = f"{path}:{event.start_mark.line + 1}"
+            return _fault(place, "none", _text("finding-too-deep", limit=_MAX_DEPTH))
+    return None
+
+
 def unsound(path: Path, root: yaml.Node | None) -> list[Fault]:
     """Return the keys that occur twice, and what is nested too deeply or by aliases without end."""
     left = [(root, 0)] if root is not None else []
@@ -116,8 +135,8 @@ def unreadable_scalar(path: Path, root: yaml.Node | None, error: ValueError) -> 
                 constructor.construct_object(node)
             except ValueError:
                 place = f"{path}:{node.start_mark.line + 1}:{node.start_mark.column + 1}"
-                return _text("config-no-yaml", place=place, reason=_cut(str(error)))
-    return _text("config-no-yaml", place=str(path), reason=_cut(str(error)))
+                return _fault(place, "none", _text("config-no-value", value=_cut(node.value)))
+    return _fault(str(path), "none", _text("error-plain", message=_cut(str(error))))
 
 
 def wrong(faults: Sequence[Fault]) -> ConfigError:
@@ -136,12 +155,11 @@ def in_file(path: Path, fault: Fault) -> Fault:
     return _fault(str(path), "none", fault)
 
 
-def broken(path: Path, error: yaml.YAMLError) -> Fault:
+def broken(path: Path, content: str, error: yaml.YAMLError) -> Fault:
     """Return why a file is no YAML, and where."""
-    mark = getattr(error, "problem_mark", None)
-    place = f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path)
-    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return {"key": "config-no-yaml", "arguments": {"place": place, "reason": reason}}
+    line, column, problem, words = describe_yaml_error(error, content)
+    what = _text("finding-yaml-syntax", problem=problem, words=_cut(words))
+    return _fault(f"{path}:{line}:{column}", "none", what)
 
 
 def _message(

@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from merlin.core.yaml_problems import describe_yaml_error
 from merlin.dataset.finding import Finding, shorten
 
 MAX_BYTES = 1_000_000
@@ -31,25 +32,6 @@ MAX_EVENTS = 10_000
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 _CONTROL_OR_CR = re.compile(_CONTROL.pattern[:-1] + "\r]")
 _BOM = "\ufeff"
-
-# libyaml's message -> the selector of the Fluent text; other messages stay English.
-_PROBLEMS = {
-    "mapping values are not allowed in this context": "colon",
-    "could not find expected ':'": "no-colon",
-    "did not find expected key": "key",
-    "did not find expected '-' indicator": "dash",
-    "block sequence entries are not allowed in this context": "list",
-    "did not find expected ',' or ']'": "bracket",
-    "did not find expected ',' or '}'": "brace",
-    "did not find expected node content": "end",
-    "found unexpected end of stream": "end",
-    "did not find expected comment or line break": "after-mark",
-    "found character that cannot start any token": "start",
-    "found a tab character that violates indentation": "tab",
-    "found a tab character where an indentation space is expected": "tab",
-    "found unknown escape character": "escape",
-    "found invalid Unicode character escape code": "unicode",
-}
 
 
 @dataclass(slots=True)
@@ -135,16 +117,9 @@ def _parse_tree(content: bytes) -> Node:
 
 
 def _syntax_finding(error: yaml.YAMLError, content: bytes) -> Finding:
-    mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-    line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
-    message = getattr(error, "problem", None) or str(error)
-    problem = _PROBLEMS.get(message, "other")
-    lines = content.decode("utf-8").splitlines() if problem == "start" else []
-    if line <= len(lines) and lines[line - 1][column - 1 : column] == "\t":
-        problem = "tab"
-    return Finding(
-        "", line, column, "yaml-syntax", arguments={"problem": problem, "words": shorten(message)}
-    )
+    line, column, problem, words = describe_yaml_error(error, content.decode("utf-8"))
+    arguments: dict[str, str | int] = {"problem": problem, "words": shorten(words)}
+    return Finding("", line, column, "yaml-syntax", arguments=arguments)
 
 
 def _reject(event: Any, rule: str, **arguments: str | int) -> None:

@@ -5,7 +5,7 @@ config-fault =
         [none] { $place }: { $what }
        *[other] { $place }: { $name }: { $what }
     }
-config-no-yaml = { $place }: this isn't YAML: { $reason }
+config-no-value = { $value } isn't a possible date or number
 config-no-utf8 = { $place }: this isn't a text in UTF-8
 config-too-many = more than { $limit } values, aliases written out
 config-unknown-key =

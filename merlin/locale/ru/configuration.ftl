@@ -5,7 +5,7 @@ config-fault =
         [none] { $place }: { $what }
        *[other] { $place }: { $name }: { $what }
     }
-config-no-yaml = { $place }: это не YAML: { $reason }
+config-no-value = такой даты или числа не бывает: { $value }
 config-no-utf8 = { $place }: это не текст в UTF-8
 config-too-many = больше { $limit } значений, если расписать ссылки YAML
 config-unknown-key =
