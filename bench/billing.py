@@ -67,13 +67,12 @@ def run_histories(numbers: range) -> tuple[int, list[str]]:
     import random
 
     from merlin.core.log import set_up_logging
-    from merlin.db.encryption import Cipher
-    from tests.billing.random_histories import History, shop_of
+    from tests.billing.random_histories import History, open_shop
 
     set_up_logging("bench", quiet=True)
     steps, wrong = 0, list[str]()
     with _sqlite() as url, _open_database(url) as database:
-        world = shop_of(database, Cipher({"k": b"k" * 32}, "k"), ManualClock())
+        world = open_shop(database, ManualClock())
         for number in numbers:
             rng = random.Random(SEED + number)  # noqa: S311 - a measurement's own dice
             try:
@@ -85,16 +84,17 @@ def run_histories(numbers: range) -> tuple[int, list[str]]:
                         steps += 1
             except AssertionError as fault:
                 wrong.append(f"history {number}: {fault}")
-        wrong += world.faults()
+        wrong += world.find_faults()
     return steps, wrong
 
 
 @contextmanager
 def _open_database(url: str) -> Iterator[Database]:
     from merlin.db.database import open_database
+    from merlin.db.encryption import Cipher
     from merlin.db.migrations import migrate
 
-    with open_database(url) as database:
+    with open_database(url, cipher=Cipher({"k": b"k" * 32}, "k")) as database:
         migrate(database)
         yield database
 
@@ -114,14 +114,14 @@ def _postgresql() -> Iterator[str]:
 
 
 def _storm(name: str, url: str) -> None:
-    from tests.billing.payment_storm import storm
+    from tests.billing.payment_storm import run_storm
 
     started_at = time.monotonic()
     with _open_database(url):
-        outcome = storm(url, SEED, THREADS, PAYMENTS, MAX_AMOUNT, KILLS)
+        outcome = run_storm(url, SEED, THREADS, PAYMENTS, MAX_AMOUNT, KILLS)
     seconds = time.monotonic() - started_at
     print(
-        f"{name}: {THREADS} threads, {PAYMENTS} payments reported {outcome['tellings']} times,"
+        f"{name}: {THREADS} threads, {PAYMENTS} payments reported {outcome['notifications']} times,"
         f" {KILLS} SIGKILLs: {outcome['grants']} grants, {outcome['given']} given,"
-        f" {outcome['paid']} of {outcome['wanted']} minor units, {seconds:.0f} s"
+        f" {outcome['paid']} of {outcome['ordered']} minor units, {seconds:.0f} s"
     )

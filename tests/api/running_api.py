@@ -23,7 +23,7 @@ from merlin.dataset.files import FileIndex
 from merlin.db.database import open_database
 from merlin.db.migrations import migrate
 from merlin.db.writer import Store
-from tests.billing.repositories import billing_rows
+from tests.billing.repositories import open_billing
 from tests.support.dataset_tree import DATASET_YAML, FileTree
 from tests.support.http_servers import serve_app
 from tests.support.migrated_databases import fresh_database
@@ -95,7 +95,7 @@ class Site:
 
     @property
     def billing(self):
-        return billing_rows(self.services.db)
+        return open_billing(self.services.db)
 
     def index_courses(self, datasets):
         """Index these files in the catalogue: dataset -> path -> text."""

@@ -22,7 +22,7 @@ ADMIN = Actor.person(VERA, Authority(Role.ADMIN))
 
 @pytest.mark.parametrize("actor", [STUDENT, EDITOR, Actor()])
 def test_only_admins_see_and_change_payments_of_others(shop, actor):
-    purchase, _ = shop.bought()
+    purchase, _ = shop.buy()
     ctx, now = shop.ctx, shop.clock()
     details = payments.show_payment(ctx, ADMIN, purchase.purchase_id)
     grant = payments.grant_to_refund(details)
@@ -50,7 +50,7 @@ def test_nobody_orders_but_somebody_who_is_known(shop):
 
 
 def test_a_renewal_is_stopped_by_its_owner_alone_and_noted_once(shop):
-    renewal_id, anna = shop.renewal(), Actor.person(ANNA, Authority())
+    renewal_id, anna = shop.start_renewal(), Actor.person(ANNA, Authority())
     with pytest.raises(NotFound):
         shop.db.transact(lambda: plans.stop_renewal(shop.ctx, STUDENT, renewal_id))
     shop.db.transact(lambda: plans.stop_renewal(shop.ctx, anna, renewal_id))

@@ -36,10 +36,13 @@ def purchase_state(shop, purchase):
 
 
 def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
-    payment = shop.seen(purchase, "out")
-    assert [shop.settle(purchase, payment).value for _ in range(4)] == ["paid", *["nothing"] * 3]
-    assert shop.kinds() == ["payment", "grant"]
-    assert shop.told(ANNA) == ["notice-paid"]
+    payment = shop.make_payment(purchase, "out")
+    assert [shop.apply_payment(purchase, payment).value for _ in range(4)] == [
+        "paid",
+        *["nothing"] * 3,
+    ]
+    assert shop.list_kinds() == ["payment", "grant"]
+    assert shop.list_notices(ANNA) == ["notice-paid"]
 
 
 @pytest.mark.parametrize(
@@ -56,21 +59,21 @@ def test_a_payment_is_settled_once_however_often_it_is_read(shop, purchase):
     ],
 )
 def test_a_payment_that_is_not_the_orders_grants_nothing(shop, purchase, forged, differs):
-    payment = replace(shop.seen(purchase, "out"), **forged)
+    payment = replace(shop.make_payment(purchase, "out"), **forged)
     for _ in range(2):
-        assert shop.settle(purchase, payment) is Outcome.WRONG
-    assert shop.entries() == []
+        assert shop.apply_payment(purchase, payment) is Outcome.WRONG
+    assert shop.list_entries() == []
     assert purchase_state(shop, purchase) is PurchaseState.PENDING
-    assert shop.told("admins") == ["notice-payment-wrong"]
-    (notice,) = shop.notices.newest("admins", 5)
+    assert shop.list_notices("admins") == ["notice-payment-wrong"]
+    (notice,) = shop.billing.notices.newest("admins", 5)
     assert notice.arguments["differs"] == differs
-    assert shop.told(ANNA) == []
+    assert shop.list_notices(ANNA) == []
 
 
 def test_what_says_that_it_succeeded_and_is_not_paid_grants_nothing(shop, purchase):
-    payment = replace(shop.seen(purchase, "out"), is_paid=False)
-    assert shop.settle(purchase, payment) is Outcome.NOTHING
-    assert shop.entries() == []
+    payment = replace(shop.make_payment(purchase, "out"), is_paid=False)
+    assert shop.apply_payment(purchase, payment) is Outcome.NOTHING
+    assert shop.list_entries() == []
 
 
 STEPS = {
@@ -86,22 +89,27 @@ def test_in_whatever_order_four_states_are_read_money_is_granted_once(shop, purc
     payments = []
     for name in order:
         status, more = STEPS[name]
-        payments.append(shop.settle(purchase, shop.seen(purchase, "out", status, **more)))
+        payments.append(
+            shop.apply_payment(purchase, shop.make_payment(purchase, "out", status, **more))
+        )
     assert purchase_state(shop, purchase) is PurchaseState.PAID
-    assert shop.kinds() == ["payment", "grant"]
+    assert shop.list_kinds() == ["payment", "grant"]
     # The ledger has no record of the refund yet: a person must check refunds.
     assert Outcome.RETURNED in payments
-    assert shop.faults() == []
+    assert shop.find_faults() == []
 
 
 def test_who_pays_nothing_in_time_hears_nothing_and_a_refusal_is_told_in_words(shop, purchase):
-    canceled = shop.seen(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
-    assert shop.settle(purchase, canceled) is Outcome.CANCELED
-    assert shop.told(ANNA) == []
+    canceled = shop.make_payment(purchase, "out", Status.CANCELED, reason="expired_on_confirmation")
+    assert shop.apply_payment(purchase, canceled) is Outcome.CANCELED
+    assert shop.list_notices(ANNA) == []
     other_order = shop.order()
-    refused = shop.seen(other_order, "out-2", Status.CANCELED, reason="insufficient_funds")
-    assert [shop.settle(other_order, refused).value for _ in range(2)] == ["canceled", "nothing"]
-    (notice,) = shop.notices.newest(str(ANNA), 5)
+    refused = shop.make_payment(other_order, "out-2", Status.CANCELED, reason="insufficient_funds")
+    assert [shop.apply_payment(other_order, refused).value for _ in range(2)] == [
+        "canceled",
+        "nothing",
+    ]
+    (notice,) = shop.billing.notices.newest(str(ANNA), 5)
     assert notice.key == "notice-payment-canceled"
     assert notice.arguments["reason"]["key"] == "payment-reason-insufficient-funds"
     assert notice.arguments["amount"] == "299.90 RUB"
@@ -119,13 +127,13 @@ def test_an_order_that_nobody_pays_expires_in_its_time(shop, purchase, clock):
     assert expire(shop.ctx, purchase)
     assert not expire(shop.ctx, purchase)
     assert purchase_state(shop, purchase) is PurchaseState.EXPIRED
-    assert shop.settle(purchase, shop.seen(purchase, "out")) is Outcome.PAID
+    assert shop.apply_payment(purchase, shop.make_payment(purchase, "out")) is Outcome.PAID
     assert purchase_state(shop, purchase) is PurchaseState.PAID
 
 
 def test_what_somebody_who_left_paid_is_believed_and_told_to_admins(shop, purchase, clock):
-    payment = shop.seen(purchase, "out")
+    payment = shop.make_payment(purchase, "out")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert shop.settle(purchase, payment) is Outcome.PAID
-    assert shop.told("admins") == ["notice-paid-nobody"]
-    assert shop.faults() == []
+    assert shop.apply_payment(purchase, payment) is Outcome.PAID
+    assert shop.list_notices("admins") == ["notice-paid-nobody"]
+    assert shop.find_faults() == []

@@ -1,4 +1,4 @@
-"""A shop for the tests: plans that are sold, and its books on real rows under a still clock."""
+"""A shop for tests: plans for sale, and what customers, gateways and admins do on one database."""
 
 from __future__ import annotations
 
@@ -11,12 +11,11 @@ from merlin.app import settlement
 from merlin.app import shop as acts
 from merlin.app.actor import Actor
 from merlin.app.context import Context
-from merlin.billing.ledger import EntryKind, Ledger, find_inconsistencies
+from merlin.billing.ledger import EntryKind, find_inconsistencies
 from merlin.billing.quota import Quotas, plan_of
 from merlin.billing.subscriptions import Renewal, RenewalState
 from merlin.config.shop import PaymentsConfig, YooKassaConfig
 from merlin.core.permissions import Authority
-from merlin.db.notices import Notices
 from merlin.providers.payments import (
     Gateway,
     GatewayPayment,
@@ -24,13 +23,13 @@ from merlin.providers.payments import (
     PaymentRequest,
     Status,
 )
-from tests.billing.repositories import billing_rows
+from tests.billing.repositories import open_billing
 from tests.support.config import make_config
 from tests.support.plan_config import make_plans
 
 ANNA, BORIS, VERA = 1001, 1002, 1003
 STARS, YOOKASSA = Gateway.STARS, Gateway.YOOKASSA
-SAID = {
+PLAN_SETTINGS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20, "voice": 0},
     "plus": {
         "title": {"ru": "Плюс", "en": "Plus"},
@@ -55,12 +54,12 @@ SAID = {
         "courses": ["algorithms"],
     },
 }
-PLANS = make_plans(SAID)
-SHOP = (PLANS, PaymentsConfig(yookassa=YooKassaConfig(save_methods=True)))
+PLANS = make_plans(PLAN_SETTINGS)
+PRICES_AND_GATEWAYS = (PLANS, PaymentsConfig(yookassa=YooKassaConfig(save_methods=True)))
 
 
-def request_of(purchase, return_url="", description="", **more):
-    """Return what a gateway is asked for to have an order paid."""
+def make_payment_request(purchase, return_url="", description="", **more):
+    """Return the request that asks a gateway for the payment of an order."""
     order = purchase.order
     return PaymentRequest(
         purchase_id=purchase.purchase_id,
@@ -74,66 +73,68 @@ def request_of(purchase, return_url="", description="", **more):
     )
 
 
-class Counter:
-    """The counter of a shop: what buyers, tills and admins do, on the rows of one database."""
+class Shop:
+    """Orders, payments, refunds, trials and renewals on one database."""
 
-    def __init__(self, database, clock, shop=SHOP):
-        plans, payments = shop
+    def __init__(self, database, clock, prices_and_gateways=PRICES_AND_GATEWAYS):
+        plans, payments = prices_and_gateways
         self.db = database
         self.clock = clock
-        self.shop = shop
-        said = {"plans": {plan.name: plan for plan in plans}}
-        said |= {"payments": payments or PaymentsConfig()}
-        config = make_config().model_copy(update=said)
+        update = {
+            "plans": {plan.name: plan for plan in plans},
+            "payments": payments or PaymentsConfig(),
+        }
+        config = make_config().model_copy(update=update)
         self.ctx = Context(config=config, db=database, clock=clock)
-        self.billing = billing_rows(database, clock)
-        self.notices = Notices(database, clock)
+        self.billing = open_billing(database, clock)
         self.users = Users(database, clock)
-        # The rows themselves tell more than the Protocol.
-        self.ledger = Ledger(database, clock)
         self._numbers = count(1)
 
-    def order(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
-        who = Actor.person(user_id, Authority())
-        return self.db.transact(lambda: acts.place_order(self.ctx, who, plan, till, **more))
+    def order(self, user_id=ANNA, plan="plus", gateway=YOOKASSA, **more):
+        actor = Actor.person(user_id, Authority())
+        return self.db.transact(lambda: acts.place_order(self.ctx, actor, plan, gateway, **more))
 
-    def seen(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
-        """Return the payment as YooKassa tells it when all is well."""
-        said = {"is_paid": status is Status.SUCCEEDED, "amount": purchase.order.amount}
-        said |= {"is_test": False, "purchase_id": purchase.purchase_id}
-        said |= {"user_id": str(purchase.user_id), "at": self.clock()}
-        return GatewayPayment(outside_id, status, **{**said, **more})
+    def make_payment(self, purchase, outside_id, status=Status.SUCCEEDED, **more):
+        """Return the payment that a gateway reports for an order."""
+        values = {
+            "is_paid": status is Status.SUCCEEDED,
+            "amount": purchase.order.amount,
+            "is_test": False,
+            "purchase_id": purchase.purchase_id,
+            "user_id": str(purchase.user_id),
+            "at": self.clock(),
+        }
+        return GatewayPayment(outside_id, status, **{**values, **more})
 
-    def settle(self, purchase, seen):
-        return self.db.transact(lambda: settlement.apply_payment(self.ctx, purchase, seen))
+    def apply_payment(self, purchase, payment):
+        return self.db.transact(lambda: settlement.apply_payment(self.ctx, purchase, payment))
 
     def pay(self, purchase, outside_id=""):
-        """Let a purchase be paid; return its grant, None for a payment that is known."""
+        """Pay a purchase; return its grant, None if the payment was stored before."""
         outside_id = outside_id or f"pay-{next(self._numbers)}"
-        paid = self.seen(purchase, outside_id)
-        return self.db.transact(lambda: settlement.grant_paid(self.ctx, purchase, paid))
+        payment = self.make_payment(purchase, outside_id)
+        return self.db.transact(lambda: settlement.grant_paid(self.ctx, purchase, payment))
 
-    def bought(self, user_id=ANNA, plan="plus", till=YOOKASSA, **more):
-        """Order and pay; return the purchase as it then is, and the grant."""
-        purchase = self.order(user_id, plan, till, **more)
+    def buy(self, user_id=ANNA, plan="plus", gateway=YOOKASSA, **more):
+        """Order and pay; return the paid purchase and the grant."""
+        purchase = self.order(user_id, plan, gateway, **more)
         grant = self.pay(purchase)
         return self.billing.purchases.get(purchase.purchase_id), grant
 
-    def give_back(self, grant, minor=None, outside_id=""):
-        """Let money go back at the till; return the ledger's row."""
+    def refund(self, grant, minor=None, outside_id=""):
+        """Store a refund made by the gateway, by default of the whole rest; return its entry."""
         amount = self.billing.ledger.remaining_amount(grant.entry_id)
         amount = amount if minor is None else type(amount)(minor, amount.currency)
         outside_id = outside_id or f"back-{next(self._numbers)}"
-        paid = self.payment_of(grant)
-        returned = GatewayRefund(outside_id, paid.outside_id, amount, True, self.clock())
-        return self.db.transact(lambda: settlement.apply_refund(self.ctx, grant.gateway, returned))
+        refund = self.make_refund(self.find_payment(grant).outside_id, outside_id, amount)
+        return self.db.transact(lambda: settlement.apply_refund(self.ctx, grant.gateway, refund))
 
-    def returned(self, payment_id, outside_id, amount):
-        """Return what a gateway says of money that it sent back."""
+    def make_refund(self, payment_id, outside_id, amount):
+        """Return a refund as a gateway reports it."""
         return GatewayRefund(outside_id, payment_id, amount, True, self.clock())
 
-    def granted(self, code):
-        """Return how many payments were granted something for a code, and how many nothing."""
+    def count_grants(self, code):
+        """Return how many payments with a promo code got what they bought, and how many did not."""
         query = (
             "SELECT COUNT(*) FROM ledger JOIN purchase ON purchase.id = ledger.purchase_id"
             " WHERE ledger.kind = 'grant' AND promo = ? AND ledger.reason {} ''"
@@ -141,63 +142,65 @@ class Counter:
         counts = [self.db.sql(query.format(sign), code)[0][0] for sign in ("=", "<>")]
         return tuple(counts)
 
-    def payment_of(self, grant):
+    def find_payment(self, grant):
+        """Return the ledger's entry of the payment behind a grant."""
         entries = self.billing.ledger.entries(grant.purchase_id)
         return next(entry for entry in entries if entry.entry_id == grant.refers)
 
-    def trial(self, user_id=ANNA, plan="plus"):
-        """Begin a trial; return its days."""
-        who = Actor.person(user_id, Authority())
-        return self.db.transact(lambda: plan_acts.start_trial(self.ctx, who, plan))
+    def start_trial(self, user_id=ANNA, plan="plus"):
+        """Start a trial; return its days."""
+        actor = Actor.person(user_id, Authority())
+        return self.db.transact(lambda: plan_acts.start_trial(self.ctx, actor, plan))
 
-    def renewal(self, user_id=ANNA, till=YOOKASSA, days=30):
-        """Let a plan renew itself; return the renewal's id."""
+    def start_renewal(self, user_id=ANNA, gateway=YOOKASSA, days=30):
+        """Store a consent to renew a plan; return the renewal's id."""
         now = self.clock()
         next_at = now + timedelta(days=days)
-        new = Renewal(0, user_id, "plus", till, "card-1", RenewalState.ON, now, next_at)
-        return self.billing.renewals.begin(new)
+        renewal = Renewal(0, user_id, "plus", gateway, "card-1", RenewalState.ON, now, next_at)
+        return self.billing.renewals.begin(renewal)
 
-    def entries(self):
+    def list_entries(self):
         far = timedelta(days=40_000)
         rows = self.billing.ledger.list_period(self.clock() - far, self.clock() + far)
         return [entry for entry, _ in rows]
 
-    def kinds(self):
-        return [entry.kind.value for entry in self.entries()]
+    def list_kinds(self):
+        return [entry.kind.value for entry in self.list_entries()]
 
-    def faults(self):
-        return [*find_inconsistencies(self.entries())]
+    def find_faults(self):
+        return [*find_inconsistencies(self.list_entries())]
 
-    def sums(self):
-        """Return what was paid and what went back, in minor units by currency."""
-        told = {}
-        for entry in self.entries():
+    def sum_amounts(self):
+        """Return the sums of payments and refunds by currency, in minor units."""
+        sums = {}
+        for entry in self.list_entries():
             if entry.kind in {EntryKind.PAYMENT, EntryKind.REFUND}:
                 key = (entry.kind.value, entry.amount.currency.value)
-                told[key] = told.get(key, 0) + entry.amount.minor
-        return told
+                sums[key] = sums.get(key, 0) + entry.amount.minor
+        return sums
 
-    def told(self, to):
-        return [notice.key for notice in self.notices.newest(str(to), 100)][::-1]
+    def list_notices(self, to):
+        """Return the keys of the notices to a person or group, oldest first."""
+        return [notice.key for notice in self.billing.notices.newest(str(to), 100)][::-1]
 
-    def plans(self, user_id=ANNA):
+    def list_plans(self, user_id=ANNA):
         user = self.users.get(user_id)
         return list(user.terms) if user else []
 
 
-def quota_left(shop, kind, user_id=ANNA):
+def show_quota(shop, kind, user_id=ANNA):
     user = shop.users.get(user_id)
     plan = plan_of(shop.ctx.plans, user.plans if user else ())
     quotas = Quotas(shop.db, 1, shop.clock)
     return quotas.left(user_id, plan, UTC)[kind]
 
 
-def terms(shop, user_id=ANNA):
-    """Return the terms of somebody as days from now, oldest first."""
+def list_terms(shop, user_id=ANNA):
+    """Return begin and end of each term of a person, in days from now, oldest first."""
     now = shop.clock()
-    found = sorted(shop.billing.terms.of(user_id), key=lambda each: each.term_id)
-    return [((term.starts_at - now).days, (term.ends_at - now).days) for term in found]
+    terms = sorted(shop.billing.terms.of(user_id), key=lambda term: term.term_id)
+    return [((term.starts_at - now).days, (term.ends_at - now).days) for term in terms]
 
 
-def state(shop, purchase):
+def read_state(shop, purchase):
     return shop.billing.purchases.get(purchase.purchase_id).state

@@ -1,4 +1,4 @@
-"""The repositories of billing over one database, for tests that look into them."""
+"""The repositories of billing on one database, for tests that read and write rows directly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from merlin.db.audit import Audit
 from merlin.db.notices import Notices
 
 
-def billing_rows(database, clock=utc_now):
-    """Return the repositories by what they hold."""
+def open_billing(database, clock=utc_now):
+    """Return the repositories of billing by subject."""
     return SimpleNamespace(
         purchases=Purchases(database, clock),
         ledger=Ledger(database, clock),

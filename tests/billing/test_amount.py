@@ -1,4 +1,4 @@
-"""Amounts: whole kopecks and Stars, read and written without ever being a fraction."""
+"""Amounts in whole kopecks and Stars: read, formatted, and refused."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ def test_kopecks_are_written_and_read_back_as_they_were(minor):
 
 
 @given(st.decimals(0, 10**9, places=2))
-def test_two_decimals_are_exact_as_text_and_as_yaml_reads_them(said):
-    assert roubles(str(said)).minor == said * 100
-    assert roubles(float(str(said))).minor == said * 100
+def test_two_decimals_are_exact_as_text_and_as_yaml_reads_them(number):
+    assert roubles(str(number)).minor == number * 100
+    assert roubles(float(str(number))).minor == number * 100
 
 
 @pytest.mark.parametrize(
-    "said", ["0.001", 299.999, "-1", -0.01, "nan", "inf", float("inf"), "", "12,5", 1e13, "1e99"]
+    "number", ["0.001", 299.999, "-1", -0.01, "nan", "inf", float("inf"), "", "12,5", 1e13, "1e99"]
 )
-def test_what_is_no_amount_is_refused(said):
+def test_what_is_no_amount_is_refused(number):
     with pytest.raises(ValueError, match=r"amount|kopecks|range"):
-        roubles(said)
+        roubles(number)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Where a receipt goes: addresses and numbers as people write them, nonsense refused."""
+"""Contacts for receipts: e-mail addresses and phone numbers as people write them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("text", "contact"),
     [
         ("anna@example.com", "anna@example.com"),
         ("  Anna.B+bot@mail.example.com ", "Anna.B+bot@mail.example.com"),
@@ -21,12 +21,12 @@ pytestmark = pytest.mark.unit
         ("8\u2011916\u2013123\u201445\u00a067", "79161234567"),
     ],
 )
-def test_what_people_write_is_understood(said, kept):
-    assert normalise_contact(said) == kept
+def test_what_people_write_is_understood(text, contact):
+    assert normalise_contact(text) == contact
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         *("", " ", "anna", "anna@", "@example.com", "anna@example", "anna@@example.com"),
         *("anna@exa mple.com", "a..b@example.com", "anna@example.com\nbcc: boris@example.com"),
@@ -35,5 +35,5 @@ def test_what_people_write_is_understood(said, kept):
         "a" * 300 + "@example.com",
     ],
 )
-def test_what_is_no_address_is_refused(said):
-    assert normalise_contact(said) == ""
+def test_what_is_no_address_is_refused(text):
+    assert normalise_contact(text) == ""

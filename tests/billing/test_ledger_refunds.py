@@ -1,4 +1,4 @@
-"""The ledger: what goes back takes back what it paid for, once, and never more than was paid."""
+"""Refunds in the ledger: each takes back what it paid for, once; never more than was paid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.quota import Format
 from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Currency
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, quota_left, state, terms
+from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, list_terms, read_state, show_quota
 
 pytestmark = pytest.mark.integration
 
@@ -20,113 +20,113 @@ MONTH = timedelta(days=30)
 
 
 def test_all_of_the_money_back_takes_all_of_the_plan_back_once(shop, clock):
-    purchase, grant = shop.bought()
+    purchase, grant = shop.buy()
     clock.move(86_400)
-    assert shop.give_back(grant, outside_id="back") is not None
-    assert shop.kinds() == [*PAID, "refund", "revocation"]
-    assert state(shop, purchase) is PurchaseState.REFUNDED
-    assert shop.plans() == []
-    assert terms(shop) == [(-1, 0)]
-    assert shop.told(ANNA) == ["notice-paid", "notice-refunded"]
-    assert again(shop, grant, "back") is None
-    assert shop.kinds() == [*PAID, "refund", "revocation"]
-    assert shop.told(ANNA) == ["notice-paid", "notice-refunded"]
-    assert shop.faults() == []
+    assert shop.refund(grant, outside_id="back") is not None
+    assert shop.list_kinds() == [*PAID, "refund", "revocation"]
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED
+    assert shop.list_plans() == []
+    assert list_terms(shop) == [(-1, 0)]
+    assert shop.list_notices(ANNA) == ["notice-paid", "notice-refunded"]
+    assert record_again(shop, grant, "back") is None
+    assert shop.list_kinds() == [*PAID, "refund", "revocation"]
+    assert shop.list_notices(ANNA) == ["notice-paid", "notice-refunded"]
+    assert shop.find_faults() == []
 
 
-def again(shop, grant, outside_id):
-    """Tell the ledger once more of a refund."""
-    paid = shop.payment_of(grant)
-    returned = shop.returned(paid.outside_id, outside_id, grant.amount)
-    return shop.billing.ledger.record_refund(grant.gateway, returned)
+def record_again(shop, grant, outside_id):
+    """Record the same refund once more."""
+    payment = shop.find_payment(grant)
+    refund = shop.make_refund(payment.outside_id, outside_id, grant.amount)
+    return shop.billing.ledger.record_refund(grant.gateway, refund)
 
 
 def test_a_part_of_the_money_takes_a_part_of_the_time(shop, clock):
-    purchase, grant = shop.bought()
+    purchase, grant = shop.buy()
     clock.move(3 * 86_400)
-    shop.give_back(grant, grant.amount.minor // 2)
-    assert terms(shop) == [(-3, 12)]
-    assert state(shop, purchase) is PurchaseState.REFUNDED_IN_PART
-    shop.give_back(grant, grant.amount.minor // 4)
-    assert terms(shop)[0][1] in {4, 5}
-    assert shop.plans() == ["plus"]
-    shop.give_back(grant, grant.amount.minor // 5)
-    assert terms(shop) == [(-3, 0)]
-    assert state(shop, purchase) is PurchaseState.REFUNDED_IN_PART
-    assert shop.kinds().count("revocation") == 0
-    shop.give_back(grant)
-    assert shop.kinds().count("revocation") == 1
-    assert state(shop, purchase) is PurchaseState.REFUNDED
-    assert shop.faults() == []
+    shop.refund(grant, grant.amount.minor // 2)
+    assert list_terms(shop) == [(-3, 12)]
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED_IN_PART
+    shop.refund(grant, grant.amount.minor // 4)
+    assert list_terms(shop)[0][1] in {4, 5}
+    assert shop.list_plans() == ["plus"]
+    shop.refund(grant, grant.amount.minor // 5)
+    assert list_terms(shop) == [(-3, 0)]
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED_IN_PART
+    assert shop.list_kinds().count("revocation") == 0
+    shop.refund(grant)
+    assert shop.list_kinds().count("revocation") == 1
+    assert read_state(shop, purchase) is PurchaseState.REFUNDED
+    assert shop.find_faults() == []
 
 
 def test_a_pack_stays_until_all_of_its_money_is_back(shop):
-    _, grant = shop.bought(plan="voices")
-    shop.give_back(grant, 100)
-    assert quota_left(shop, Format.VOICE).gifts == 10
-    shop.give_back(grant)
-    assert quota_left(shop, Format.VOICE).gifts == 0
-    assert shop.faults() == []
+    _, grant = shop.buy(plan="voices")
+    shop.refund(grant, 100)
+    assert show_quota(shop, Format.VOICE).gifts == 10
+    shop.refund(grant)
+    assert show_quota(shop, Format.VOICE).gifts == 0
+    assert shop.find_faults() == []
 
 
 def test_a_refund_ends_the_gifts_of_its_own_grant_alone(shop):
-    _, first = shop.bought(plan="voices")
-    shop.bought(plan="voices")
-    shop.bought(BORIS, "voices")
-    shop.give_back(first)
-    assert quota_left(shop, Format.VOICE).gifts == 10
-    assert quota_left(shop, Format.VOICE, BORIS).gifts == 10
+    _, first = shop.buy(plan="voices")
+    shop.buy(plan="voices")
+    shop.buy(BORIS, "voices")
+    shop.refund(first)
+    assert show_quota(shop, Format.VOICE).gifts == 10
+    assert show_quota(shop, Format.VOICE, BORIS).gifts == 10
 
 
 def test_what_was_bought_behind_moves_up_into_the_gap(shop, clock):
-    _, first = shop.bought()
-    shop.bought()
-    shop.bought()
+    _, first = shop.buy()
+    shop.buy()
+    shop.buy()
     clock.move(5 * 86_400)
-    shop.give_back(first)
-    assert terms(shop) == [(-5, 0), (0, 30), (30, 60)]
-    assert shop.plans() == ["plus"]
+    shop.refund(first)
+    assert list_terms(shop) == [(-5, 0), (0, 30), (30, 60)]
+    assert shop.list_plans() == ["plus"]
 
 
 def test_a_refund_of_what_has_not_begun_leaves_what_runs(shop, clock):
-    shop.bought()
-    _, second = shop.bought()
-    shop.bought()
+    shop.buy()
+    _, second = shop.buy()
+    shop.buy()
     clock.move(5 * 86_400)
-    shop.give_back(second)
-    assert terms(shop) == [(-5, 25), (25, 25), (25, 55)]
+    shop.refund(second)
+    assert list_terms(shop) == [(-5, 25), (25, 25), (25, 55)]
 
 
 def test_a_refund_of_what_is_over_moves_nothing(shop, clock):
-    _, first = shop.bought()
+    _, first = shop.buy()
     clock.move(40 * 86_400)
-    shop.bought()
-    shop.give_back(first)
-    assert terms(shop) == [(-40, -10), (0, 30)]
-    assert shop.plans() == ["plus"]
+    shop.buy()
+    shop.refund(first)
+    assert list_terms(shop) == [(-40, -10), (0, 30)]
+    assert shop.list_plans() == ["plus"]
 
 
 def test_more_than_was_paid_never_goes_back(shop):
-    _, grant = shop.bought()
-    shop.give_back(grant, 20_000)
+    _, grant = shop.buy()
+    shop.refund(grant, 20_000)
     for minor in (grant.amount.minor, 9_991, 0, -1):
         with pytest.raises(Refused) as refused:
-            shop.give_back(grant, minor)
+            shop.refund(grant, minor)
         assert refused.value.key == "billing-refund-too-much"
     stars = replace(grant.amount, minor=1, currency=Currency.XTR)
-    returned = shop.returned(shop.payment_of(grant).outside_id, "r", stars)
+    refund = shop.make_refund(shop.find_payment(grant).outside_id, "r", stars)
     with pytest.raises(Refused):
-        shop.billing.ledger.record_refund(YOOKASSA, returned)
+        shop.billing.ledger.record_refund(YOOKASSA, refund)
     assert shop.billing.ledger.remaining_amount(grant.entry_id).minor == 9_990
-    assert shop.faults() == []
+    assert shop.find_faults() == []
 
 
 def test_a_refund_of_an_unknown_payment_is_refused(shop):
-    _, grant = shop.bought(till=STARS)
-    payment = shop.payment_of(grant)
-    for till, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):
-        returned = shop.returned(outside_id, "r", grant.amount)
+    _, grant = shop.buy(gateway=STARS)
+    payment = shop.find_payment(grant)
+    for gateway, outside_id in ((STARS, "unknown"), (YOOKASSA, payment.outside_id)):
+        refund = shop.make_refund(outside_id, "r", grant.amount)
         with pytest.raises(NotFound):
-            shop.billing.ledger.record_refund(till, returned)
+            shop.billing.ledger.record_refund(gateway, refund)
     with pytest.raises(NotFound):
         shop.billing.ledger.remaining_amount(payment.entry_id + 100)

@@ -1,4 +1,4 @@
-"""Plans as the config says them: formats, models, the one that counts."""
+"""Plans of the configuration: formats, models, and which plan of a person counts."""
 
 from __future__ import annotations
 
@@ -63,24 +63,24 @@ def test_the_first_plan_is_everybodys():
     assert plan_of((), ["full"]) is UNLIMITED
 
 
-def config_of(tmp_path, text):
+def load_config(tmp_path, text):
     path = tmp_path / "config.yaml"
     path.write_text(f"state_dir: s\n{text}", encoding="utf-8")
     return load(path)
 
 
 def test_without_plans_nothing_is_limited(tmp_path):
-    config = config_of(tmp_path, "")
+    config = load_config(tmp_path, "")
     assert (config.plans, config.timezone) == ({}, "UTC")
 
 
 def test_plans_keep_the_order_of_the_file(tmp_path):
-    said = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
-    assert [*config_of(tmp_path, said).plans] == ["zero", "all"]
+    text = "plans: {zero: {title: {ru: а, en: a}}, all: {title: {ru: б, en: b}, text: 5}}"
+    assert [*load_config(tmp_path, text).plans] == ["zero", "all"]
 
 
 @pytest.mark.parametrize(
-    "said",
+    "text",
     [
         "plans: {}",
         "plans: {free: {}}",
@@ -96,14 +96,14 @@ def test_plans_keep_the_order_of_the_file(tmp_path):
         "timezone: ''",
     ],
 )
-def test_a_wrong_plan_or_zone_is_told(tmp_path, said):
+def test_a_wrong_plan_or_zone_is_told(tmp_path, text):
     with pytest.raises(ConfigError, match=r"plans|timezone"):
-        config_of(tmp_path, said)
+        load_config(tmp_path, text)
 
 
 def test_a_number_that_is_whole_counts_as_one(tmp_path):
-    said = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
-    (plan,) = config_of(tmp_path, said).plans.values()
+    text = "plans: {free: {title: {ru: а, en: a}, text: 20.0, voice: {month: 3.0}, window: 512.0}}"
+    (plan,) = load_config(tmp_path, text).plans.values()
     numbers = [
         allowance_of(plan, Format.TEXT).day,
         allowance_of(plan, Format.VOICE).month,

@@ -1,8 +1,9 @@
-"""Promo codes: so many people, each once; a lower price is held by the order that has it."""
+"""Promo codes: used once a person, by a limited number of people; an open order holds its use."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -15,7 +16,7 @@ from merlin.billing.purchases import PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
 from merlin.providers.payments import Status
-from tests.billing.plan_shop import ANNA, BORIS, STARS, VERA, YOOKASSA, Counter
+from tests.billing.plan_shop import ANNA, BORIS, STARS, VERA, YOOKASSA, Shop
 
 pytestmark = pytest.mark.integration
 
@@ -26,14 +27,14 @@ HALF = Promo("HALF", "plus", percent=50, by="cli:vera")
 
 @pytest.fixture
 def shop(database, clock):
-    counter = Counter(database, clock)
-    counter.users.record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
+    shop = Shop(database, clock)
+    shop.users.record_authors([User(user_id, "ru") for user_id in (ANNA, BORIS, VERA)])
     for promo in (WEEK, HALF):
-        counter.billing.promos.add(promo)
-    return counter
+        shop.billing.promos.add(promo)
+    return shop
 
 
-def refused_as(call, *arguments, **named):
+def refusal_key(call, *arguments, **named):
     with pytest.raises(Refused) as refused:
         call(*arguments, **named)
     return refused.value.key
@@ -43,18 +44,18 @@ def give_up(shop, purchase, state=PurchaseState.CANCELED, **how):
     return shop.billing.purchases.give_up(purchase.purchase_id, state, **how)
 
 
-def uses(shop, code="HALF"):
+def count_uses(shop, code="HALF"):
     return next(promo.uses for promo in shop.billing.promos.all() if promo.code == code)
 
 
 def test_a_code_gives_days_to_each_once(shop):
     redeem = shop.billing.promos.redeem
     assert redeem(ANNA, " week-2026 ").days == 7
-    assert shop.plans() == ["plus"]
-    assert refused_as(redeem, ANNA, "WEEK-2026") == "promo-used"
+    assert shop.list_plans() == ["plus"]
+    assert refusal_key(redeem, ANNA, "WEEK-2026") == "promo-used"
     assert redeem(BORIS, "WEEK-2026").plan == "plus"
     assert len(shop.billing.terms.of(ANNA)) == 1
-    assert uses(shop, "WEEK-2026") == 2
+    assert count_uses(shop, "WEEK-2026") == 2
 
 
 def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
@@ -62,21 +63,21 @@ def test_a_code_that_is_used_up_over_stopped_or_unknown_says_so(shop, clock):
     promos.add(Promo("ONE", "plus", days=1, most_uses=1))
     promos.add(Promo("TODAY", "plus", days=1, ends_at=clock() + DAY))
     promos.redeem(ANNA, "ONE")
-    assert refused_as(promos.redeem, BORIS, "ONE") == "promo-used-up"
+    assert refusal_key(promos.redeem, BORIS, "ONE") == "promo-used-up"
     clock.move(86_400)
-    assert refused_as(promos.redeem, ANNA, "TODAY") == "promo-over"
+    assert refusal_key(promos.redeem, ANNA, "TODAY") == "promo-over"
     promos.stop("week-2026", "cli:vera")
-    assert refused_as(promos.redeem, ANNA, "WEEK-2026") == "promo-unknown"
+    assert refusal_key(promos.redeem, ANNA, "WEEK-2026") == "promo-unknown"
     for code in ("NOTHING", "", "x' OR 1=1 --"):
-        assert refused_as(promos.redeem, ANNA, code) == "promo-unknown"
+        assert refusal_key(promos.redeem, ANNA, code) == "promo-unknown"
     with pytest.raises(NotFound):
         promos.stop("WEEK-2026", "cli:vera")
 
 
 def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
-    assert refused_as(shop.billing.promos.redeem, ANNA, "HALF") == "promo-is-percent"
-    assert refused_as(shop.order, promo="WEEK-2026") == "promo-is-days"
-    assert refused_as(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
+    assert refusal_key(shop.billing.promos.redeem, ANNA, "HALF") == "promo-is-percent"
+    assert refusal_key(shop.order, promo="WEEK-2026") == "promo-is-days"
+    assert refusal_key(shop.order, plan="voices", promo="HALF") == "promo-other-plan"
 
 
 @pytest.mark.parametrize(
@@ -92,39 +93,39 @@ def test_a_code_of_one_kind_is_not_taken_for_the_other(shop):
     ],
 )
 def test_a_code_that_gives_nothing_sound_is_refused(shop, fault):
-    said = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
-    assert refused_as(shop.billing.promos.add, Promo(**said)) == "promo-wrong"
+    values = {"code": "SOUND", "plan": "plus", "days": 7, **fault}
+    assert refusal_key(shop.billing.promos.add, Promo(**values)) == "promo-wrong"
 
 
 def test_a_code_is_made_once_and_is_a_code(shop, clock):
     add = shop.billing.promos.add
-    assert refused_as(add, Promo("week-2026", "plus", days=1)) == "promo-there"
+    assert refusal_key(add, Promo("week-2026", "plus", days=1)) == "promo-there"
     for code in ("", "ab", "with space", "-x-", "a" * 33, "a\nb"):
-        assert refused_as(add, Promo(code, "plus", days=1)) == "promo-no-code"
+        assert refusal_key(add, Promo(code, "plus", days=1)) == "promo-no-code"
     add(Promo("ёлка_24", "plus", days=1))
     assert shop.billing.promos.redeem(ANNA, "Ёлка_24").code == "ЁЛКА_24"
     past = Promo("PAST", "plus", days=1, ends_at=clock())
-    assert refused_as(add, past) == "promo-wrong"
+    assert refusal_key(add, past) == "promo-wrong"
 
 
 def test_the_price_is_lower_and_the_use_is_held_by_the_order(shop):
     purchase = shop.order(promo="half")
     assert (purchase.order.amount.minor, purchase.order.promo) == (14_995, "HALF")
     assert shop.order(promo="HALF") == purchase
-    assert uses(shop) == 1
+    assert count_uses(shop) == 1
     shop.pay(purchase)
-    assert refused_as(shop.order, promo="HALF") == "promo-used"
-    assert uses(shop) == 1
+    assert refusal_key(shop.order, promo="HALF") == "promo-used"
+    assert count_uses(shop) == 1
 
 
 @pytest.mark.parametrize("ended", [PurchaseState.CANCELED, PurchaseState.EXPIRED])
 def test_an_order_that_is_given_up_frees_its_use(shop, ended):
     purchase = shop.order(promo="HALF")
     assert give_up(shop, purchase, ended)
-    assert uses(shop) == 0
+    assert count_uses(shop) == 0
     again = shop.order(promo="HALF")
     assert again.purchase_id != purchase.purchase_id
-    assert uses(shop) == 1
+    assert count_uses(shop) == 1
 
 
 def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
@@ -133,71 +134,72 @@ def test_an_order_that_is_too_old_frees_its_use_for_a_new_one(shop, clock):
     new = shop.order(promo="HALF")
     assert new.purchase_id != old.purchase_id
     assert shop.billing.purchases.get(old.purchase_id).state is PurchaseState.EXPIRED
-    assert uses(shop) == 1
+    assert count_uses(shop) == 1
 
 
 def test_who_changes_the_till_or_the_address_keeps_the_code(shop):
-    made = [
+    orders = [
         shop.order(promo="HALF", contact="anna@example.com"),
         shop.order(promo="HALF", contact="other@example.com"),
-        shop.order(promo="HALF", till=STARS),
+        shop.order(promo="HALF", gateway=STARS),
     ]
-    states = [shop.billing.purchases.get(each.purchase_id).state for each in made]
+    states = [shop.billing.purchases.get(order.purchase_id).state for order in orders]
     assert [state.value for state in states] == ["canceled", "canceled", "created"]
-    assert made[-1].order.amount.minor == 100
-    assert uses(shop) == 1
+    assert orders[-1].order.amount.minor == 100
+    assert count_uses(shop) == 1
 
 
 def test_money_that_is_held_keeps_the_code_for_good(shop):
     purchase = shop.order(promo="HALF")
     assert shop.billing.purchases.mark_held(purchase.purchase_id)
-    assert refused_as(shop.order, promo="HALF", till=STARS) == "promo-used"
+    assert refusal_key(shop.order, promo="HALF", gateway=STARS) == "promo-used"
 
 
 def test_what_was_given_up_and_paid_all_the_same_has_used_the_code(shop):
     purchase = shop.order(promo="HALF")
     give_up(shop, purchase)
     shop.pay(purchase)
-    assert refused_as(shop.order, promo="HALF") == "promo-used"
-    assert uses(shop) == 1
+    assert refusal_key(shop.order, promo="HALF") == "promo-used"
+    assert count_uses(shop) == 1
 
 
-def begun(shop, **order):
-    """Order with the code LAST, and open the page of YooKassa."""
+def start_payment(shop, **order):
+    """Order with the code LAST, and create the payment at YooKassa."""
     purchase = shop.order(promo="LAST", **order)
-    asking, number = shop.billing.purchases, purchase.purchase_id
-    assert asking.claim_call(number, shop.clock(), timedelta(seconds=15))
-    assert asking.mark_pending(number, f"out-{number}", "https://pay", shop.clock() + DAY)
+    purchases, purchase_id = shop.billing.purchases, purchase.purchase_id
+    assert purchases.claim_call(purchase_id, shop.clock(), timedelta(seconds=15))
+    next_poll = shop.clock() + DAY
+    assert purchases.mark_pending(purchase_id, f"out-{purchase_id}", "https://pay", next_poll)
     return purchase
 
 
 @pytest.fixture
 def last(shop):
-    """Give the shop a code that one person may use."""
+    """Return the shop with a code that one person may use."""
     shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=1))
     return shop
 
 
 def test_a_one_use_code_is_used_once_however_many_of_its_orders_are_paid(last):
-    made = [begun(last, contact=f"{number}@example.com") for number in range(3)]
-    grants = [last.pay(each) for each in made]
+    orders = [start_payment(last, contact=f"{number}@example.com") for number in range(3)]
+    grants = [last.pay(order) for order in orders]
     assert [grant.is_empty for grant in grants] == [False, True, True]
     assert len(last.billing.terms.of(ANNA)) == 1
-    assert last.told(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
-    assert last.told("admins") == ["notice-code-taken-admins"] * 2
-    for purchase, grant in zip(made[1:], grants[1:], strict=True):
+    assert last.list_notices(ANNA) == ["notice-paid", "notice-code-taken", "notice-code-taken"]
+    assert last.list_notices("admins") == ["notice-code-taken-admins"] * 2
+    for purchase, grant in zip(orders[1:], grants[1:], strict=True):
         (refund,) = last.billing.refunds.of(purchase.purchase_id)
         assert (refund.grant_id, refund.amount) == (grant.entry_id, purchase.order.amount)
-        returned = last.returned(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
-        assert last.billing.refunds.mark_done(refund.refund_id, returned) is not None
-    assert uses(last, "LAST") == 1
-    assert last.plans() == ["plus"]
-    assert last.faults() == []
+        sent = last.make_refund(refund.payment_id, "back-1" + refund.refund_id, refund.amount)
+        assert last.billing.refunds.mark_done(refund.refund_id, sent) is not None
+    assert count_uses(last, "LAST") == 1
+    assert last.list_plans() == ["plus"]
+    assert last.find_faults() == []
 
 
 def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
-    first = begun(last)
-    second = begun(last, contact="a@example.com")
+    first = start_payment(last)
+    second = start_payment(last, contact="a@example.com")
     assert not last.pay(first).is_empty
     assert last.billing.purchases.get(second.purchase_id).state is PurchaseState.CANCELED
     assert not last.billing.promos.may_take(second)
@@ -205,77 +207,76 @@ def test_the_first_payment_has_the_code_and_ends_the_order_that_held_it(last):
 
 
 def test_an_order_in_stars_that_is_paid_twice_uses_its_code_once(last):
-    purchase = last.order(promo="LAST", till=STARS)
+    purchase = last.order(promo="LAST", gateway=STARS)
     assert [last.pay(purchase).is_empty for _ in range(2)] == [False, True]
     assert len(last.billing.terms.of(ANNA)) == 1
 
 
 def test_a_use_is_held_as_long_as_its_order_can_be_paid(last):
-    purchase = begun(last)
+    purchase = start_payment(last)
     assert give_up(last, purchase)
-    assert refused_as(last.order, BORIS, promo="LAST") == "promo-used-up"
-    canceled = last.seen(purchase, f"out-{purchase.purchase_id}", Status.CANCELED)
-    last.settle(purchase, canceled)
+    assert refusal_key(last.order, BORIS, promo="LAST") == "promo-used-up"
+    canceled = last.make_payment(purchase, f"out-{purchase.purchase_id}", Status.CANCELED)
+    last.apply_payment(purchase, canceled)
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"
 
 
 def test_a_use_is_held_by_whichever_of_the_orders_can_be_paid(last):
-    first = begun(last)
-    second = last.order(promo="LAST", till=STARS)
+    first = start_payment(last)
+    second = last.order(promo="LAST", gateway=STARS)
     assert give_up(last, second)
-    assert refused_as(last.order, BORIS, promo="LAST") == "promo-used-up"
+    assert refusal_key(last.order, BORIS, promo="LAST") == "promo-used-up"
     assert not last.pay(first).is_empty
 
 
 def test_a_use_is_free_once_nobody_looks_at_its_order_any_more(last, clock):
-    purchase = begun(last)
+    purchase = start_payment(last)
     while purchase.look_at is not None:
         clock.now = max(clock.now, purchase.look_at)
         last.billing.purchases.claim_due(clock())
         settlement.expire(last.ctx, purchase)
         purchase = last.billing.purchases.get(purchase.purchase_id)
-    assert uses(last, "LAST") == 0
+    assert count_uses(last, "LAST") == 0
     assert last.order(BORIS, promo="LAST").order.promo == "LAST"
 
 
 def test_what_is_paid_after_the_use_was_anothers_goes_back(last):
-    purchase = begun(last)
+    purchase = start_payment(last)
     give_up(last, purchase, is_closed=True)
     assert not last.pay(last.order(BORIS, promo="LAST")).is_empty
     assert last.pay(purchase).is_empty
     assert last.billing.terms.of(ANNA) == []
-    assert last.told(ANNA) == ["notice-code-taken"]
-    assert uses(last, "LAST") == 1
+    assert last.list_notices(ANNA) == ["notice-code-taken"]
+    assert count_uses(last, "LAST") == 1
 
 
 def test_those_who_pay_at_once_are_as_many_as_the_code_says(url, cipher, clock):
     people = range(2001, 2007)
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
+        shop = Shop(database, clock)
         shop.billing.promos.add(Promo("LAST", "plus", percent=90, most_uses=2))
-        orders = [begun(shop, user_id=person) for person in people[:2]]
+        orders = [start_payment(shop, user_id=person) for person in people[:2]]
         for order in orders:
             give_up(shop, order, is_closed=True)
         for user_id in people[2:]:
-            orders += [begun(shop, user_id=user_id, contact=word) for word in ("", "a@example.com")]
+            orders += [
+                start_payment(shop, user_id=user_id, contact=text) for text in ("", "a@example.com")
+            ]
             give_up(shop, orders[-1], is_closed=True)
             give_up(shop, orders[-2], is_closed=True)
-    gate, paid = threading.Barrier(len(orders)), []
+    gate = threading.Barrier(len(orders))
 
     def pay(purchase):
-        with open_database(url, cipher=cipher) as mine:
+        with open_database(url, cipher=cipher) as connection:
             gate.wait()
-            paid.append(Counter(mine, clock).pay(purchase, f"pay-{purchase.purchase_id}"))
+            return Shop(connection, clock).pay(purchase, f"pay-{purchase.purchase_id}")
 
-    threads = [threading.Thread(target=pay, args=(order,)) for order in orders]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(each.is_empty for each in paid) == [False] * 2 + [True] * (len(orders) - 2)
+    with ThreadPoolExecutor(len(orders)) as pool:
+        grants = list(pool.map(pay, orders))
+    assert sorted(grant.is_empty for grant in grants) == [False] * 2 + [True] * (len(orders) - 2)
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
-        assert (uses(shop, "LAST"), shop.faults()) == (2, [])
+        shop = Shop(database, clock)
+        assert (count_uses(shop, "LAST"), shop.find_faults()) == (2, [])
 
 
 def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(shop):
@@ -283,60 +284,49 @@ def test_a_code_looks_usable_to_who_holds_it_and_to_nobody_beyond_its_number(sho
     promos.add(Promo("LAST", "plus", percent=10, most_uses=1))
     shop.order(promo="LAST")
     assert promos.find(ANNA, "LAST", "plus").percent == 10
-    assert refused_as(promos.find, BORIS, "LAST") == "promo-used-up"
-    assert shop.order(promo="LAST", till=STARS).order.amount.minor == 180
-
-
-def test_a_price_is_never_nothing(shop):
-    shop.billing.promos.add(Promo("CHEAP", "plus", percent=99))
-    assert shop.order(promo="CHEAP", till=STARS).order.amount.minor == 2
-    assert shop.order(BORIS, promo="CHEAP").order.amount.minor == 299
+    assert refusal_key(promos.find, BORIS, "LAST") == "promo-used-up"
+    assert shop.order(promo="LAST", gateway=STARS).order.amount.minor == 180
 
 
 @pytest.mark.parametrize("people", [[ANNA] * 4, [1, 2, 3, 4, 5, 6]])
 def test_those_who_use_a_code_at_once_are_as_many_as_it_says(url, cipher, clock, people):
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
+        shop = Shop(database, clock)
         shop.billing.promos.add(Promo("THREE", "plus", percent=30, most_uses=3))
-    gate, made = threading.Barrier(len(people)), []
+    gate = threading.Barrier(len(people))
 
     def order(user_id):
-        with open_database(url, cipher=cipher) as mine:
+        with open_database(url, cipher=cipher) as connection:
             gate.wait()
             try:
-                made.append(Counter(mine, clock).order(user_id, promo="THREE").purchase_id)
+                return Shop(connection, clock).order(user_id, promo="THREE").purchase_id
             except Refused as refused:
-                made.append(refused.key)
+                return refused.key
 
-    threads = [threading.Thread(target=order, args=(person,)) for person in people]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    orders = {each for each in made if each != "promo-used-up"}
-    assert len(made) == len(people)
+    with ThreadPoolExecutor(len(people)) as pool:
+        orders = set(pool.map(order, people)) - {"promo-used-up"}
     assert len(orders) == (1 if len(set(people)) == 1 else 3)
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
-        assert uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
+        shop = Shop(database, clock)
+        assert count_uses(shop, "THREE") == len(orders) == len(shop.billing.purchases.newest())
 
 
 def test_a_code_is_not_had_again_by_deleting_everything(shop, clock):
     shop.billing.promos.redeem(ANNA, "WEEK-2026")
-    shop.bought(promo="HALF")
+    shop.buy(promo="HALF")
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
     clock.move(100 * 86_400)
     shop.users.record_authors([User(ANNA, "ru")])
-    assert refused_as(shop.billing.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
-    assert refused_as(shop.order, promo="HALF") == "promo-used"
-    assert (uses(shop), uses(shop, "WEEK-2026")) == (1, 1)
-    assert shop.plans() == []
+    assert refusal_key(shop.billing.promos.redeem, ANNA, "WEEK-2026") == "promo-used"
+    assert refusal_key(shop.order, promo="HALF") == "promo-used"
+    assert (count_uses(shop), count_uses(shop, "WEEK-2026")) == (1, 1)
+    assert shop.list_plans() == []
     PersonalRecords(shop.db, clock).forget(BORIS, clock() + DAY)
     assert shop.billing.promos.redeem(BORIS, "WEEK-2026").days == 7
 
 
 def test_all_codes_are_listed_newest_first(shop):
-    shop.order(promo="HALF", till=YOOKASSA)
+    shop.order(promo="HALF", gateway=YOOKASSA)
     shop.billing.promos.stop("HALF", "cli:vera")
     half, week = shop.billing.promos.all()
     assert (half.code, half.uses, half.stopped) == ("HALF", 1, True)

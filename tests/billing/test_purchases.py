@@ -1,8 +1,9 @@
-"""Purchases: a button pressed twice buys once, states never go back, silent tills are looked at."""
+"""Purchases: one order for a repeated request, states never go back, silent gateways are polled."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,18 +11,14 @@ import pytest
 from merlin.billing.purchases import MAX_OPEN, POLL_DURATION, PurchaseState
 from merlin.core.errors import NotFound, Refused
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Counter
+from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop, read_state
 
 pytestmark = pytest.mark.integration
 
-PATIENCE = timedelta(seconds=30)
+CALL_TIMEOUT = timedelta(seconds=30)
 
 
-def state(shop, purchase):
-    return shop.billing.purchases.get(purchase.purchase_id).state
-
-
-def due(shop):
+def claim_due(shop):
     is_any = shop.billing.purchases.is_due(shop.clock())
     purchase_ids = [
         purchase.purchase_id for purchase in shop.billing.purchases.claim_due(shop.clock())
@@ -30,10 +27,10 @@ def due(shop):
     return purchase_ids
 
 
-def begun(shop, outside_id="out-1"):
-    """Return an order whose payment was asked for."""
+def start_payment(shop, outside_id="out-1"):
+    """Return an order whose payment was created at the gateway."""
     purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, shop.clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, shop.clock(), CALL_TIMEOUT)
     later = shop.clock() + timedelta(minutes=1)
     assert shop.billing.purchases.mark_pending(
         purchase.purchase_id, outside_id, "https://pay", later
@@ -44,25 +41,20 @@ def begun(shop, outside_id="out-1"):
 def test_a_button_pressed_twice_buys_once(shop):
     first = shop.order(contact="anna@example.com")
     assert shop.order(contact="anna@example.com") == first
-    others = [shop.order(contact="b@example.com"), shop.order(till=STARS), shop.order(BORIS)]
+    others = [shop.order(contact="b@example.com"), shop.order(gateway=STARS), shop.order(BORIS)]
     assert len({first.purchase_id, *(other.purchase_id for other in others)}) == 4
 
 
 def test_two_processes_that_order_at_once_make_one_purchase(url, cipher, clock):
-    ids, gate = [], threading.Barrier(6)
+    gate = threading.Barrier(6)
 
-    def order():
+    def order(_):
         with open_database(url, cipher=cipher) as database:
             gate.wait()
-            ids.append(Counter(database, clock).order().purchase_id)
+            return Shop(database, clock).order().purchase_id
 
-    threads = [threading.Thread(target=order) for _ in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(ids) == 6
-    assert len(set(ids)) == 1
+    with ThreadPoolExecutor(6) as pool:
+        assert len(set(pool.map(order, range(6)))) == 1
 
 
 def test_an_old_order_is_not_taken_for_a_new_one(shop, clock):
@@ -103,16 +95,16 @@ def test_where_the_receipt_goes_is_sealed_in_the_row(shop):
 
 def test_one_of_two_who_ask_the_till_does(shop, clock):
     purchase_id = shop.order().purchase_id
-    asking = shop.billing.purchases.claim_call
-    assert asking(purchase_id, clock(), PATIENCE)
-    assert not asking(purchase_id, clock(), PATIENCE)
+    claim = shop.billing.purchases.claim_call
+    assert claim(purchase_id, clock(), CALL_TIMEOUT)
+    assert not claim(purchase_id, clock(), CALL_TIMEOUT)
     clock.move(31)
-    assert asking(purchase_id, clock(), PATIENCE)
-    assert not asking("0" * 32, clock(), PATIENCE)
+    assert claim(purchase_id, clock(), CALL_TIMEOUT)
+    assert not claim("0" * 32, clock(), CALL_TIMEOUT)
 
 
 def test_what_the_till_said_is_kept_once(shop, clock):
-    purchase = begun(shop)
+    purchase = start_payment(shop)
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
         purchase.purchase_id, "out-2", "https://other", later
@@ -126,164 +118,161 @@ def test_what_the_till_said_is_kept_once(shop, clock):
 
 
 def test_states_never_go_back(shop, clock):
-    purchase = begun(shop)
-    asking, purchases = shop.billing.purchases, shop.billing.purchases
-    assert asking.mark_held(purchase.purchase_id)
-    assert not asking.mark_held(purchase.purchase_id)
-    assert not asking.claim_call(purchase.purchase_id, clock() + PATIENCE, PATIENCE)
+    purchase = start_payment(shop)
+    purchases = shop.billing.purchases
+    assert purchases.mark_held(purchase.purchase_id)
+    assert not purchases.mark_held(purchase.purchase_id)
+    assert not purchases.claim_call(purchase.purchase_id, clock() + CALL_TIMEOUT, CALL_TIMEOUT)
     shop.pay(purchase, "out-1")
     for ended in (PurchaseState.CANCELED, PurchaseState.EXPIRED):
         assert not purchases.give_up(purchase.purchase_id, ended)
-    assert not asking.mark_held(purchase.purchase_id)
-    assert state(shop, purchase) is PurchaseState.PAID
+    assert not purchases.mark_held(purchase.purchase_id)
+    assert read_state(shop, purchase) is PurchaseState.PAID
 
 
 def test_what_was_given_up_and_paid_all_the_same_is_paid(shop):
-    purchase = begun(shop)
+    purchase = start_payment(shop)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     assert shop.pay(purchase, "out-1") is not None
-    assert state(shop, purchase) is PurchaseState.PAID
-    assert shop.plans() == ["plus"]
+    assert read_state(shop, purchase) is PurchaseState.PAID
+    assert shop.list_plans() == ["plus"]
 
 
 def test_an_order_is_found_by_a_payment_of_which_nobody_heard_the_answer(shop):
     purchase = shop.order()
     shop.pay(purchase, "out-9")
-    found = shop.billing.purchases.find_by_payment(YOOKASSA, "out-9")
-    assert found.purchase_id == purchase.purchase_id
+    found_purchase = shop.billing.purchases.find_by_payment(YOOKASSA, "out-9")
+    assert found_purchase.purchase_id == purchase.purchase_id
 
 
 def test_a_silent_till_is_looked_at_less_and_less_often(shop, clock):
-    looks = all_looks(shop, begun(shop), clock)
-    assert [minutes for _, minutes in looks][:4] == [1, 5, 30, 360]
-    assert max(minutes for _, minutes in looks) == 360
+    polls = list_polls(shop, start_payment(shop), clock)
+    assert [minutes for _, minutes in polls][:4] == [1, 5, 30, 360]
+    assert max(minutes for _, minutes in polls) == 360
 
 
 def test_an_order_is_looked_at_when_it_ends_and_no_longer_than_some_days(shop, clock):
-    purchase = begun(shop)
-    looks = [at for at, _ in all_looks(shop, purchase, clock)]
-    assert purchase.expires_at in looks
-    assert max(looks) <= purchase.created_at + POLL_DURATION + timedelta(hours=7)
+    purchase = start_payment(shop)
+    polls = [at for at, _ in list_polls(shop, purchase, clock)]
+    assert purchase.expires_at in polls
+    assert max(polls) <= purchase.created_at + POLL_DURATION + timedelta(hours=7)
 
 
-def all_looks(shop, purchase, clock):
-    """Return when a till that says nothing is looked at, and after how many minutes."""
-    looks = []
+def list_polls(shop, purchase, clock):
+    """Return when a silent gateway is polled, and how many minutes after the poll before."""
+    polls = []
     while at := shop.billing.purchases.get(purchase.purchase_id).look_at:
-        looks.append((at, (at - clock()).total_seconds() / 60))
+        polls.append((at, (at - clock()).total_seconds() / 60))
         clock.now = at - timedelta(seconds=1)
-        assert due(shop) == []
+        assert claim_due(shop) == []
         clock.now = at
-        assert due(shop) == [purchase.purchase_id]
-    return looks
+        assert claim_due(shop) == [purchase.purchase_id]
+    return polls
 
 
 def test_nobody_looks_twice_at_the_same_time(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
+        shop = Shop(database, clock)
         for number in range(12):
             shop.order(user_id=2000 + number)
     clock.move(25 * 3600)
-    found, gate = [], threading.Barrier(4)
+    gate = threading.Barrier(4)
 
-    def look():
-        with open_database(url, cipher=cipher) as mine:
+    def poll(_):
+        with open_database(url, cipher=cipher) as connection:
             gate.wait()
-            found.extend(due(Counter(mine, clock)))
+            return claim_due(Shop(connection, clock))
 
-    threads = [threading.Thread(target=look) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(found) == len(set(found)) == 12
+    with ThreadPoolExecutor(4) as pool:
+        claimed = [purchase_id for ids in pool.map(poll, range(4)) for purchase_id in ids]
+    assert len(claimed) == len(set(claimed)) == 12
 
 
 def test_an_order_that_was_never_asked_for_ends_without_more_looks(shop, clock):
-    purchase = shop.order(till=STARS)
+    purchase = shop.order(gateway=STARS)
     clock.move(24 * 3600)
-    assert due(shop) == [purchase.purchase_id]
+    assert claim_due(shop) == [purchase.purchase_id]
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.EXPIRED)
     clock.move(24 * 3600)
-    assert due(shop) == []
+    assert claim_due(shop) == []
     assert not shop.billing.purchases.is_due(shop.clock())
 
 
 def test_who_gives_up_a_payment_that_was_begun_is_looked_after(shop, clock):
-    purchase = begun(shop)
+    purchase = start_payment(shop)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     clock.move(3600)
-    assert due(shop) == [purchase.purchase_id]
+    assert claim_due(shop) == [purchase.purchase_id]
 
 
 def test_what_the_till_itself_canceled_is_not_looked_at(shop, clock):
-    purchase = begun(shop)
+    purchase = start_payment(shop)
     reason = "insufficient_funds"
     give_up, canceled = shop.billing.purchases.give_up, PurchaseState.CANCELED
     assert give_up(purchase.purchase_id, canceled, reason, is_closed=True)
     clock.move(24 * 3600)
-    assert due(shop) == []
+    assert claim_due(shop) == []
     assert shop.billing.purchases.get(purchase.purchase_id).reason == reason
 
 
 def test_an_answer_that_comes_after_the_end_is_known_and_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
     assert shop.billing.purchases.give_up(purchase.purchase_id, PurchaseState.CANCELED)
     later = clock() + timedelta(minutes=1)
     assert not shop.billing.purchases.mark_pending(
         purchase.purchase_id, "out-1", "https://pay", later
     )
-    assert state(shop, purchase) is PurchaseState.CANCELED
+    assert read_state(shop, purchase) is PurchaseState.CANCELED
     assert shop.billing.purchases.find_by_payment(YOOKASSA, "out-1") is not None
     clock.move(61)
-    assert due(shop) == [purchase.purchase_id]
+    assert claim_due(shop) == [purchase.purchase_id]
 
 
 def test_after_a_clock_was_set_back_an_order_may_be_asked_for_and_is_looked_at(shop, clock):
     purchase = shop.order()
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
     clock.move(-86_400)
-    assert due(shop) == []
+    assert claim_due(shop) == []
     shop.billing.purchases.make_due(clock())
-    assert due(shop) == [purchase.purchase_id]
-    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
-    assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), PATIENCE)
+    assert claim_due(shop) == [purchase.purchase_id]
+    assert shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
+    assert not shop.billing.purchases.claim_call(purchase.purchase_id, clock(), CALL_TIMEOUT)
 
 
 def test_a_hint_brings_the_next_look_forward_and_never_back(shop, clock):
-    purchase = begun(shop)
-    look = shop.billing.purchases.poll_at
-    assert look(purchase.purchase_id, clock())
-    assert not look(purchase.purchase_id, clock() + timedelta(hours=1))
-    assert due(shop) == [purchase.purchase_id]
+    purchase = start_payment(shop)
+    poll_at = shop.billing.purchases.poll_at
+    assert poll_at(purchase.purchase_id, clock())
+    assert not poll_at(purchase.purchase_id, clock() + timedelta(hours=1))
+    assert claim_due(shop) == [purchase.purchase_id]
     shop.pay(purchase, "out-1")
     clock.move(24 * 3600)
-    assert due(shop) == []
-    assert look(purchase.purchase_id, clock())
-    assert due(shop) == [purchase.purchase_id]
+    assert claim_due(shop) == []
+    assert poll_at(purchase.purchase_id, clock())
+    assert claim_due(shop) == [purchase.purchase_id]
 
 
 def test_lists_show_the_newest_first_page_by_page(shop, clock):
-    made = []
+    ids = []
     for number in range(5):
         clock.move(0 if number == 2 else 1)
-        made.append(shop.order(contact=f"{number}@example.com").purchase_id)
+        ids.append(shop.order(contact=f"{number}@example.com").purchase_id)
     rows = shop.billing.purchases
-    assert [each.purchase_id for each in rows.of(ANNA)][:2] == made[::-1][:2]
-    page = [each.purchase_id for each in rows.newest(3)]
-    rest = [each.purchase_id for each in rows.newest(3, before=page[-1])]
-    assert sorted(page + rest) == sorted(made)
-    rows.give_up(made[0], PurchaseState.EXPIRED)
-    assert [each.purchase_id for each in rows.newest(state="expired")] == [made[0]]
+    assert [purchase.purchase_id for purchase in rows.of(ANNA)][:2] == ids[::-1][:2]
+    page = [purchase.purchase_id for purchase in rows.newest(3)]
+    rest = [purchase.purchase_id for purchase in rows.newest(3, before=page[-1])]
+    assert sorted(page + rest) == sorted(ids)
+    rows.give_up(ids[0], PurchaseState.EXPIRED)
+    assert [purchase.purchase_id for purchase in rows.newest(state="expired")] == [ids[0]]
     assert rows.of(BORIS) == []
-    for whose, found in (
+    for query, count in (
         (str(ANNA), 5),
-        (f" № {rows.get(made[2]).number.upper()} ", 1),
-        (made[2], 1),
-        *((words, 0) for words in (str(BORIS), made[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")),
+        (f" № {rows.get(ids[2]).number.upper()} ", 1),
+        (ids[2], 1),
+        *((query, 0) for query in (str(BORIS), ids[2][:7], "9" * 30, "№", "a' OR 1=1 --", "😀")),
     ):
-        assert len(rows.newest(whose=whose)) == found, whose
+        assert len(rows.newest(whose=query)) == count, query
 
 
 def test_an_unknown_purchase_is_said_to_be_unknown(shop):

@@ -1,4 +1,4 @@
-"""Quotas: each question counts once, nobody asks more than there is, and the rows say it all."""
+"""Quotas in the database: each question counts once, and the limits hold."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from merlin.billing.quota import (
     Period,
     Quotas,
     Reserved,
-    UseState,
 )
 from merlin.core.clock import zone_of
 from merlin.core.errors import Refused
@@ -44,15 +43,15 @@ def reserve_question(quotas, update_id, kind=TEXT, user_id=ANNA, plan=FREE, zone
     return quotas.reserve(user_id, update_id, kind, plan, zone)
 
 
-def quota_left(quotas, kind=TEXT, plan=FREE, zone=UTC):
+def show_quota(quotas, kind=TEXT, plan=FREE, zone=UTC):
     return quotas.left(ANNA, plan, zone)[kind]
 
 
-def give(quotas, kind=TEXT, amount=1, **more):
+def give_gift(quotas, kind=TEXT, amount=1, **more):
     return quotas.gifts.give(Gift(ANNA, kind, amount, "user:1003", **more))
 
 
-def uses(database):
+def list_use_states(database):
     return [row["state"] for row in database.rows(QUOTA_USE.select().order_by(QUOTA_USE.id))]
 
 
@@ -61,31 +60,31 @@ def test_questions_are_reserved_until_the_day_is_used_up(quotas, clock):
         Reserved(1, TEXT),
         Reserved(2, TEXT),
     ]
-    spent = reserve_question(quotas, 3)
-    assert isinstance(spent, Left)
-    assert (spent.used, spent.limit, spent.period) == (2, 2, Period.DAY)
-    assert spent.resets_at == clock().replace(hour=0) + timedelta(days=1)
+    refusal = reserve_question(quotas, 3)
+    assert isinstance(refusal, Left)
+    assert (refusal.used, refusal.limit, refusal.period) == (2, 2, Period.DAY)
+    assert refusal.resets_at == clock().replace(hour=0) + timedelta(days=1)
 
 
 def test_the_same_update_is_reserved_once(quotas, database):
     first = reserve_question(quotas, 1)
     quotas.charge(1)
     assert [reserve_question(quotas, 1), reserve_question(quotas, 1, VOICE)] == [first, first]
-    assert quota_left(quotas).used == 1
-    assert uses(database) == ["charged"]
+    assert show_quota(quotas).used == 1
+    assert list_use_states(database) == ["charged"]
 
 
 def test_the_same_update_of_another_bot_is_another_question(quotas, database, clock):
     reserve_question(quotas, 1)
     reserve_question(Quotas(database, BOT + 1, clock), 1)
-    assert quota_left(quotas).used == 2
+    assert show_quota(quotas).used == 2
 
 
 def test_a_failed_question_is_given_back(quotas):
     for number in (1, 2):
         reserve_question(quotas, number)
     quotas.give_back(1)
-    assert quota_left(quotas).remaining == 1
+    assert show_quota(quotas).remaining == 1
     assert reserve_question(quotas, 3) == Reserved(3, TEXT)
 
 
@@ -98,19 +97,19 @@ def test_the_first_of_charged_and_returned_stays(quotas, database):
     quotas.charge(2)
     quotas.charge(99)
     quotas.give_back(99)
-    assert uses(database) == ["charged", "returned"]
+    assert list_use_states(database) == ["charged", "returned"]
 
 
 def test_what_was_given_back_is_judged_anew(quotas, database):
     reserve_question(quotas, 1)
     quotas.give_back(1)
     assert reserve_question(quotas, 1) == Reserved(1, TEXT)
-    assert (uses(database), quota_left(quotas).used) == (["reserved"], 1)
+    assert (list_use_states(database), show_quota(quotas).used) == (["reserved"], 1)
     quotas.give_back(1)
     for number in (2, 3):
         reserve_question(quotas, number)
     assert isinstance(reserve_question(quotas, 1), Left)
-    assert uses(database)[0] == "returned"
+    assert list_use_states(database)[0] == "returned"
 
 
 def test_the_next_day_begins_at_the_persons_own_midnight(quotas, clock):
@@ -120,15 +119,15 @@ def test_the_next_day_begins_at_the_persons_own_midnight(quotas, clock):
     assert isinstance(reserve_question(quotas, 3, zone=MOSCOW), Left)
     clock.move(360)
     assert reserve_question(quotas, 3, zone=MOSCOW) == Reserved(3, TEXT)
-    assert quota_left(quotas, zone=MOSCOW).period is Period.MONTH
+    assert show_quota(quotas, zone=MOSCOW).period is Period.MONTH
 
 
 def test_a_month_ends_too(quotas, clock):
     for number in range(3):
         reserve_question(quotas, number)
         clock.move(86_400)
-    spent = reserve_question(quotas, 9)
-    assert (spent.period, spent.resets_at.day) == (Period.MONTH, 1)
+    refusal = reserve_question(quotas, 9)
+    assert (refusal.period, refusal.resets_at.day) == (Period.MONTH, 1)
     clock.move(8 * 86_400)
     assert reserve_question(quotas, 9) == Reserved(9, TEXT)
 
@@ -136,49 +135,49 @@ def test_a_month_ends_too(quotas, clock):
 def test_a_journey_round_the_world_gains_no_question_of_a_day(quotas, clock):
     plan = make_plan("free", allowances={TEXT: Allowance(day=2)})
     zones = ["Pacific/Kiritimati", "UTC", "Pacific/Pago_Pago", "Asia/Tokyo"] * 6
-    given = [
+    results = [
         reserve_question(quotas, number, plan=plan, zone=zone_of(name))
         for number, name in enumerate(zones)
     ]
-    days = len({"2026-11-19", "2026-11-20"})  # the days that it is somewhere at nine in London
-    assert sum(isinstance(each, Reserved) for each in given) == 2 * days
+    days = len({"2026-11-19", "2026-11-20"})  # the two local dates on Earth at nine in London
+    assert sum(isinstance(result, Reserved) for result in results) == 2 * days
 
 
 def test_a_format_that_the_plan_does_not_have_is_refused(quotas):
-    spent = reserve_question(quotas, 1, VOICE)
-    assert (spent.limit, spent.remaining) == (0, 0)
+    refusal = reserve_question(quotas, 1, VOICE)
+    assert (refusal.limit, refusal.remaining) == (0, 0)
 
 
 def test_without_plans_nothing_is_counted(quotas, database):
     assert reserve_question(quotas, 1, VOICE, plan=UNLIMITED) == Reserved(1, VOICE)
     quotas.charge(1)
-    assert uses(database) == []
-    assert quota_left(quotas, plan=UNLIMITED).remaining is None
+    assert list_use_states(database) == []
+    assert show_quota(quotas, plan=UNLIMITED).remaining is None
 
 
 def test_a_format_without_limit_is_counted_and_never_refused(quotas):
     for number in range(5):
         reserve_question(quotas, number, Format.PHOTO)
-    photos = quota_left(quotas, Format.PHOTO)
+    photos = show_quota(quotas, Format.PHOTO)
     assert (photos.used, photos.limit, photos.remaining) == (5, None, None)
 
 
 def test_a_gift_is_used_after_the_plan(quotas):
-    gift_id = give(quotas, amount=2)
-    taken = [reserve_question(quotas, number) for number in range(5)]
-    assert [getattr(each, "gift_id", "spent") for each in taken] == [
+    gift_id = give_gift(quotas, amount=2)
+    results = [reserve_question(quotas, number) for number in range(5)]
+    assert [getattr(result, "gift_id", "spent") for result in results] == [
         None,
         None,
         gift_id,
         gift_id,
         "spent",
     ]
-    assert (quota_left(quotas).remaining, quotas.gifts.all(ANNA)[0].used) == (0, 2)
+    assert (show_quota(quotas).remaining, quotas.gifts.all(ANNA)[0].used) == (0, 2)
 
 
 def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
-    give(quotas, VOICE)
-    assert quota_left(quotas, VOICE).remaining == 1
+    give_gift(quotas, VOICE)
+    assert show_quota(quotas, VOICE).remaining == 1
     assert isinstance(reserve_question(quotas, 1, VOICE), Reserved)
     assert isinstance(reserve_question(quotas, 2, VOICE), Left)
     quotas.give_back(1)
@@ -186,24 +185,24 @@ def test_a_gift_opens_a_format_that_the_plan_does_not_have(quotas):
 
 
 def test_the_gift_that_ends_first_is_used_first(quotas, clock):
-    forever = give(quotas, VOICE)
-    later = give(quotas, VOICE, expires_at=clock() + timedelta(days=9))
-    soon = give(quotas, VOICE, expires_at=clock() + timedelta(days=1))
-    taken = [reserve_question(quotas, number, VOICE).gift_id for number in range(3)]
-    assert taken == [soon, later, forever]
+    forever = give_gift(quotas, VOICE)
+    later = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=9))
+    soon = give_gift(quotas, VOICE, expires_at=clock() + timedelta(days=1))
+    gift_ids = [reserve_question(quotas, number, VOICE).gift_id for number in range(3)]
+    assert gift_ids == [soon, later, forever]
 
 
 def test_an_expired_gift_gives_nothing(quotas, clock):
-    give(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
+    give_gift(quotas, VOICE, 5, expires_at=clock() + timedelta(hours=1))
     reserve_question(quotas, 1, VOICE)
     clock.move(3600)
     assert isinstance(reserve_question(quotas, 2, VOICE), Left)
-    assert quota_left(quotas, VOICE).remaining == 0
+    assert show_quota(quotas, VOICE).remaining == 0
     assert [gift.used for gift in quotas.gifts.all(ANNA)] == [1]
 
 
 def test_a_gift_is_noted_in_the_audit(quotas, database):
-    give(quotas, VOICE, 5, reason="за помощь")
+    give_gift(quotas, VOICE, 5, reason="за помощь")
     (entry,) = Audit(database).newest()
     assert (entry.action, entry.by, entry.target) == ("quota.gift", "user:1003", "user:1001")
     assert entry.arguments == {"format": "voice", "amount": 5, "reason": "за помощь"}
@@ -211,43 +210,43 @@ def test_a_gift_is_noted_in_the_audit(quotas, database):
 
 def test_a_gift_of_one_key_is_given_once(quotas, database):
     with ThreadPoolExecutor(8) as pool:
-        ids = set(pool.map(lambda _: give(quotas, VOICE, 5, key="update:7"), range(8)))
-    assert (len(ids), quota_left(quotas, VOICE).gifts) == (1, 5)
+        ids = set(pool.map(lambda _: give_gift(quotas, VOICE, 5, key="update:7"), range(8)))
+    assert (len(ids), show_quota(quotas, VOICE).gifts) == (1, 5)
     assert len(Audit(database).newest()) == 1
-    give(quotas, VOICE)
-    give(quotas, VOICE)
-    assert quota_left(quotas, VOICE).gifts == 7
+    give_gift(quotas, VOICE)
+    give_gift(quotas, VOICE)
+    assert show_quota(quotas, VOICE).gifts == 7
 
 
 @pytest.mark.parametrize("amount", [0, -1, MAX_GIFT + 1])
 def test_a_gift_of_nothing_or_of_everything_is_refused(quotas, amount):
     with pytest.raises(Refused):
-        give(quotas, amount=amount)
+        give_gift(quotas, amount=amount)
     assert quotas.gifts.all(ANNA) == []
 
 
 def test_a_settlement_is_undone_with_the_transaction_around_it(quotas, database):
     reserve_question(quotas, 1)
 
-    def half():
+    def charge_and_fail():
         quotas.charge(1)
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        database.transact(half)
-    assert uses(database) == ["reserved"]
+        database.transact(charge_and_fail)
+    assert list_use_states(database) == ["reserved"]
 
 
 @pytest.mark.parametrize("is_known", [True, False])
 def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
-    """Each thread has a Database of its own, as each replica of the bot has."""
+    """Each thread has its own Database, as each replica of the bot has."""
     plan = make_plan("free", allowances={TEXT: Allowance(day=10)})
     replicas = [open_database(url) for _ in range(4)]
     if is_known:
         Users(replicas[0]).record_authors([User(ANNA, "ru")])
     Quotas(replicas[0], BOT).gifts.give(Gift(ANNA, TEXT, 3, "user:1003"))
 
-    def work(number):
+    def reserve_all(number):
         quotas = Quotas(replicas[number], BOT)
         return [
             quotas.reserve(ANNA, update_id, TEXT, plan, UTC)
@@ -255,22 +254,18 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
         ]
 
     with ThreadPoolExecutor(len(replicas)) as pool:
-        given = list(pool.map(work, range(len(replicas))))
+        results = list(pool.map(reserve_all, range(len(replicas))))
     counted = Quotas(replicas[0], BOT).left(ANNA, plan, UTC)[TEXT]
-    reserved = {each.update_id for some in given for each in some if isinstance(each, Reserved)}
+    reserved = {
+        result.update_id
+        for replica_results in results
+        for result in replica_results
+        if isinstance(result, Reserved)
+    }
     assert (len(reserved), counted.used, counted.gifts) == (13, 10, 0)
     assert replicas[0].value(USER.select(USER.user_id)) in (ANNA, None)
     for replica in replicas:
         replica.close()
-
-
-def test_the_states_of_a_use_are_those_that_rows_have(quotas, database):
-    for number in (1, 2):
-        reserve_question(quotas, number)
-    quotas.charge(1)
-    quotas.give_back(2)
-    reserve_question(quotas, 3)
-    assert set(uses(database)) == set(UseState)
 
 
 def test_what_is_reserved_again_is_not_abandoned_while_it_is_answered(quotas, clock):
@@ -282,7 +277,7 @@ def test_what_is_reserved_again_is_not_abandoned_while_it_is_answered(quotas, cl
     clock.move(600)
     reserve_question(quotas, 1)
     assert quotas.give_back_before(clock()) == 0
-    assert quota_left(quotas).used == 1
+    assert show_quota(quotas).used == 1
 
 
 def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, database, clock):
@@ -295,5 +290,5 @@ def test_what_was_reserved_long_ago_and_never_settled_is_given_back(quotas, data
     clock.move(600)
     assert quotas.give_back_before(clock()) == 1
     assert quotas.give_back_before(clock()) == 0
-    assert quota_left(quotas).used == 1
+    assert show_quota(quotas).used == 1
     assert other.give_back_before(clock()) == 1

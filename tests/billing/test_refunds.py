@@ -1,8 +1,9 @@
-"""Refunds: the wish is written before anybody sends money, and money goes back once."""
+"""Refunds: the request is stored before money is sent; money is refunded once."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,86 +15,88 @@ from merlin.core.errors import NotFound, Refused
 from merlin.core.money import Amount, Currency
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, Counter
+from tests.billing.plan_shop import ANNA, STARS, YOOKASSA, Shop
 
 pytestmark = pytest.mark.integration
 
 VERA = "user:1003"
 
 
-def want(shop, grant, minor=None, key=""):
+def request_refund(shop, grant, minor=None, key=""):
     amount = None if minor is None else Amount(minor, grant.amount.currency)
     return shop.billing.refunds.request(grant.entry_id, amount, "Не подошло", VERA, key)
 
 
-def sent(shop, refund, outside_id="back"):
-    """Return what the till says once the money went back."""
-    return shop.returned(refund.payment_id, outside_id, refund.amount)
+def report_refund(shop, refund, outside_id="back"):
+    """Return the refund as the gateway reports it."""
+    return shop.make_refund(refund.payment_id, outside_id, refund.amount)
 
 
-def due(shop, till=YOOKASSA):
-    is_any = shop.billing.refunds.is_due(till, shop.clock())
-    refund_ids = [refund.refund_id for refund in shop.billing.refunds.claim_due(till, shop.clock())]
+def claim_due(shop, gateway=YOOKASSA):
+    is_any = shop.billing.refunds.is_due(gateway, shop.clock())
+    refund_ids = [
+        refund.refund_id for refund in shop.billing.refunds.claim_due(gateway, shop.clock())
+    ]
     assert is_any or not refund_ids
     return refund_ids
 
 
-def refused_as(call):
+def refusal_key(call):
     with pytest.raises(Refused) as refused:
         call()
     return refused.value.key
 
 
 def test_a_wish_is_stored_noted_and_carried_out(shop):
-    purchase, grant = shop.bought()
-    refund = want(shop, grant)
+    purchase, grant = shop.buy()
+    refund = request_refund(shop, grant)
     assert (refund.state, refund.amount, refund.user_id) == ("wanted", grant.amount, ANNA)
-    assert refund.payment_id == shop.payment_of(grant).outside_id
-    assert shop.kinds() == ["payment", "grant"]
-    (taken,) = shop.billing.refunds.claim_due(YOOKASSA, shop.clock())
-    assert taken.refund_id == refund.refund_id
-    assert shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund)) is not None
+    assert refund.payment_id == shop.find_payment(grant).outside_id
+    assert shop.list_kinds() == ["payment", "grant"]
+    (claimed,) = shop.billing.refunds.claim_due(YOOKASSA, shop.clock())
+    assert claimed.refund_id == refund.refund_id
+    assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is not None
     (done,) = shop.billing.refunds.of(purchase.purchase_id)
     assert (done.state, done.outside_id, done.by) == (RefundState.DONE, "back", VERA)
-    assert shop.kinds() == ["payment", "grant", "refund", "revocation"]
+    assert shop.list_kinds() == ["payment", "grant", "refund", "revocation"]
     assert [entry.action for entry in Audit(shop.db).newest(9)] == ["payment.refund"]
-    assert due(shop) == []
+    assert claim_due(shop) == []
     assert not shop.billing.refunds.is_due(YOOKASSA, shop.clock())
-    assert shop.faults() == []
+    assert shop.find_faults() == []
 
 
 def test_the_ledger_names_nobody(shop):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
-    entry = shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund))
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    entry = shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
     assert (entry.by, entry.reason) == ("user", "")
 
 
 def test_money_that_went_back_twice_in_the_telling_goes_back_once(shop):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
-    told = sent(shop, refund)
-    entries = [shop.billing.refunds.mark_done(refund.refund_id, told) for _ in range(3)]
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    report = report_refund(shop, refund)
+    entries = [shop.billing.refunds.mark_done(refund.refund_id, report) for _ in range(3)]
     assert [entry is not None for entry in entries] == [True, False, False]
-    assert shop.kinds().count("refund") == 1
-    assert shop.sums() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
+    assert shop.list_kinds().count("refund") == 1
+    assert shop.sum_amounts() == {("payment", "RUB"): 29_990, ("refund", "RUB"): 29_990}
 
 
 def test_a_refund_heard_of_first_from_the_till_is_not_stored_again(shop):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
-    shop.give_back(grant, outside_id="back")
-    assert shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund)) is None
-    assert shop.kinds().count("refund") == 1
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    shop.refund(grant, outside_id="back")
+    assert shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund)) is None
+    assert shop.list_kinds().count("refund") == 1
     assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.DONE
 
 
 def test_the_same_key_is_the_same_wish(shop):
-    _, grant = shop.bought()
-    first = want(shop, grant, key="button-1")
-    assert want(shop, grant, key="button-1").refund_id == first.refund_id
-    shop.billing.refunds.mark_done(first.refund_id, sent(shop, first))
-    again = want(shop, grant, key="button-1")
+    _, grant = shop.buy()
+    first = request_refund(shop, grant, key="button-1")
+    assert request_refund(shop, grant, key="button-1").refund_id == first.refund_id
+    shop.billing.refunds.mark_done(first.refund_id, report_refund(shop, first))
+    again = request_refund(shop, grant, key="button-1")
     assert (again.refund_id, again.state) == (first.refund_id, RefundState.DONE)
     assert len(shop.billing.refunds.of(grant.purchase_id)) == 1
 
@@ -101,97 +104,101 @@ def test_the_same_key_is_the_same_wish(shop):
 @pytest.mark.parametrize("key", ["", "button-1"])
 def test_of_two_admins_who_refund_at_once_one_does(url, cipher, clock, key):
     with open_database(url, cipher=cipher) as database:
-        _, grant = Counter(database, clock).bought()
-    gate, ids = threading.Barrier(4), []
+        _, grant = Shop(database, clock).buy()
+    gate = threading.Barrier(4)
 
-    def refund():
-        with open_database(url, cipher=cipher) as mine:
+    def refund(_):
+        with open_database(url, cipher=cipher) as connection:
             gate.wait()
             try:
-                ids.append(want(Counter(mine, clock), grant, key=key).refund_id)
+                return request_refund(Shop(connection, clock), grant, key=key).refund_id
             except Refused as refused:
-                ids.append(refused.key)
+                return refused.key
 
-    threads = [threading.Thread(target=refund) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(4) as pool:
+        results = list(pool.map(refund, range(4)))
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
+        shop = Shop(database, clock)
         (stored,) = shop.billing.refunds.of(grant.purchase_id)
-    others = [each for each in ids if each != stored.refund_id]
+    others = [result for result in results if result != stored.refund_id]
     assert others == ([] if key else ["billing-refund-under-way"] * 3)
 
 
 def test_what_cannot_go_back_is_refused_with_a_reason(shop):
-    _, grant = shop.bought()
+    _, grant = shop.buy()
     for minor in (29_991, 0, -5):
-        assert refused_as(lambda minor=minor: want(shop, grant, minor)) == "billing-refund-too-much"
+        assert (
+            refusal_key(lambda minor=minor: request_refund(shop, grant, minor))
+            == "billing-refund-too-much"
+        )
     stars = Amount(5, Currency.XTR)
-    wrong = shop.billing.refunds.request
-    assert refused_as(lambda: wrong(grant.entry_id, stars, "", VERA)) == "billing-refund-too-much"
-    want(shop, grant, 1)
-    assert refused_as(lambda: want(shop, grant, 1)) == "billing-refund-under-way"
+    request = shop.billing.refunds.request
+    assert (
+        refusal_key(lambda: request(grant.entry_id, stars, "", VERA)) == "billing-refund-too-much"
+    )
+    request_refund(shop, grant, 1)
+    assert refusal_key(lambda: request_refund(shop, grant, 1)) == "billing-refund-under-way"
     with pytest.raises(NotFound):
         shop.billing.refunds.request(grant.refers, None, "", VERA)
 
 
 def test_parts_go_back_until_nothing_is_left(shop):
-    _, grant = shop.bought()
+    _, grant = shop.buy()
     for number, minor in enumerate((10_000, 19_989, None)):
-        refund = want(shop, grant, minor)
-        shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund, f"back-{number}"))
+        refund = request_refund(shop, grant, minor)
+        shop.billing.refunds.mark_done(
+            refund.refund_id, report_refund(shop, refund, f"back-{number}")
+        )
     assert refund.amount.minor == 1
-    assert refused_as(lambda: want(shop, grant)) == "billing-refund-done"
-    assert shop.kinds()[2:] == ["refund", "refund", "refund", "revocation"]
-    assert shop.faults() == []
+    assert refusal_key(lambda: request_refund(shop, grant)) == "billing-refund-done"
+    assert shop.list_kinds()[2:] == ["refund", "refund", "refund", "revocation"]
+    assert shop.find_faults() == []
 
 
 def test_stars_go_back_whole(shop):
-    _, grant = shop.bought(till=STARS)
-    assert refused_as(lambda: want(shop, grant, 199)) == "billing-refund-stars"
-    assert want(shop, grant).amount == grant.amount
-    assert due(shop) == []
-    assert len(due(shop, STARS)) == 1
+    _, grant = shop.buy(gateway=STARS)
+    assert refusal_key(lambda: request_refund(shop, grant, 199)) == "billing-refund-stars"
+    assert request_refund(shop, grant).amount == grant.amount
+    assert claim_due(shop) == []
+    assert len(claim_due(shop, STARS)) == 1
 
 
 def test_stars_of_somebody_who_left_have_nowhere_to_go(shop, clock):
-    _, stars = shop.bought(till=STARS)
-    _, roubles = shop.bought()
+    _, stars = shop.buy(gateway=STARS)
+    _, roubles = shop.buy()
     PersonalRecords(shop.db, clock).forget(ANNA, clock() + timedelta(hours=24))
-    assert refused_as(lambda: want(shop, stars)) == "billing-refund-left"
-    assert want(shop, roubles).user_id == 0
+    assert refusal_key(lambda: request_refund(shop, stars)) == "billing-refund-left"
+    assert request_refund(shop, roubles).user_id == 0
 
 
 def test_a_silent_till_is_asked_again_with_patience(shop, clock):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
-    assert due(shop) == [refund.refund_id]
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    assert claim_due(shop) == [refund.refund_id]
     for seconds in (30, 60, 300, 1800, 21_600, 21_600):
         clock.move(seconds - 1)
-        assert due(shop) == []
+        assert claim_due(shop) == []
         clock.move(1)
-        assert due(shop) == [refund.refund_id]
+        assert claim_due(shop) == [refund.refund_id]
     assert shop.billing.refunds.of(grant.purchase_id)[0].state is RefundState.SENDING
 
 
 def test_what_the_till_refuses_may_be_wanted_again(shop):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
     assert shop.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
     assert not shop.billing.refunds.mark_refused(refund.refund_id, "again")
     (row,) = shop.billing.refunds.of(grant.purchase_id)
     assert (row.state, row.trouble) == (RefundState.REFUSED, "insufficient_funds")
-    assert due(shop) == []
-    assert want(shop, grant).refund_id != refund.refund_id
+    assert claim_due(shop) == []
+    assert request_refund(shop, grant).refund_id != refund.refund_id
     assert shop.billing.purchases.get(grant.purchase_id).state is PurchaseState.PAID
 
 
 def test_what_is_done_is_not_refused_any_more(shop):
-    _, grant = shop.bought()
-    refund = want(shop, grant)
-    shop.billing.refunds.mark_done(refund.refund_id, sent(shop, refund))
+    _, grant = shop.buy()
+    refund = request_refund(shop, grant)
+    shop.billing.refunds.mark_done(refund.refund_id, report_refund(shop, refund))
     assert not shop.billing.refunds.mark_refused(refund.refund_id, "late")
     with pytest.raises(NotFound):
-        shop.billing.refunds.mark_done("nothing", sent(shop, refund))
+        shop.billing.refunds.mark_done("nothing", report_refund(shop, refund))

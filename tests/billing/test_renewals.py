@@ -1,8 +1,9 @@
-"""Renewals: paid again in time, three tries a day apart, never twice, told before."""
+"""Renewals: announced before, tried three times a day apart, never paid twice."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -12,75 +13,75 @@ from merlin.billing.purchases import PurchaseState
 from merlin.billing.subscriptions import RenewalState
 from merlin.core.errors import NotFound
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Counter
+from tests.billing.plan_shop import ANNA, BORIS, STARS, YOOKASSA, Shop
 
 pytestmark = pytest.mark.integration
 
 DAY = timedelta(days=1)
 
 
-def due(shop):
+def claim_due(shop):
     return shop.billing.renewals.claim_due(shop.clock())
 
 
 def order_renewal(shop, renewal):
-    """Return the purchase by which a renewal is paid."""
+    """Return the order that a try of a renewal places."""
     return shop.db.transact(lambda: place_renewal_order(shop.ctx, renewal, renewal.tries))
 
 
 def test_it_is_due_a_day_before_the_plan_ends_and_a_day_later_again(shop, clock):
-    shop.renewal()
+    shop.start_renewal()
     days = []
     for hour in range(0, 40 * 24, 6):
-        days += [hour / 24] * len(due(shop))
+        days += [hour / 24] * len(claim_due(shop))
         clock.move(6 * 3600)
     assert days == [29, 30, 31]
 
 
 def test_after_a_long_sleep_a_day_lies_between_the_tries(shop, clock):
-    shop.renewal()
+    shop.start_renewal()
     clock.move(50 * 86_400)
     days = []
     for hour in range(0, 10 * 24, 6):
-        days += [hour / 24] * len(due(shop))
+        days += [hour / 24] * len(claim_due(shop))
         clock.move(6 * 3600)
     assert days == [0, 1, 2]
 
 
 def test_once_paid_it_is_due_after_the_next_term(shop, clock):
-    renewal_id = shop.renewal()
+    renewal_id = shop.start_renewal()
     clock.move(29 * 86_400)
-    assert len(due(shop)) == 1
+    assert len(claim_due(shop)) == 1
     shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
     (renewal,) = shop.billing.renewals.of(ANNA)
     assert renewal.tries == 0
     clock.move(29 * 86_400)
-    assert due(shop) == []
+    assert claim_due(shop) == []
     clock.move(86_400)
-    assert len(due(shop)) == 1
+    assert len(claim_due(shop)) == 1
 
 
 def test_what_renews_itself_in_stars_is_never_due_here(shop, clock):
-    shop.renewal(till=STARS)
+    shop.start_renewal(gateway=STARS)
     clock.move(40 * 86_400)
-    assert due(shop) == []
+    assert claim_due(shop) == []
 
 
 def test_nobody_pays_for_somebody_elses_no(shop, clock):
-    renewal_id = shop.renewal()
+    renewal_id = shop.start_renewal()
     assert not shop.billing.renewals.stop(renewal_id, BORIS)
     assert shop.billing.renewals.stop(renewal_id, ANNA)
     assert not shop.billing.renewals.stop(renewal_id, ANNA)
     clock.move(29 * 86_400)
-    assert due(shop) == []
+    assert claim_due(shop) == []
     assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.OFF
 
 
 def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
-    first = shop.renewal()
+    first = shop.start_renewal()
     shop.billing.renewals.stop(first, ANNA, RenewalState.FAILED)
     clock.move(86_400)
-    assert shop.renewal() == first
+    assert shop.start_renewal() == first
     (renewal,) = shop.billing.renewals.of(ANNA)
     assert (renewal.state, renewal.tries) == (RenewalState.ON, 0)
     assert renewal.consented_at == clock()
@@ -90,10 +91,10 @@ def test_a_new_consent_takes_the_place_of_the_old_one(shop, clock):
 
 
 def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
-    renewal_id = shop.renewal()
+    renewal_id = shop.start_renewal()
     remind = shop.billing.renewals.claim_reminders
     assert remind(clock() + 26 * DAY) == []
-    assert [each.renewal_id for each in remind(clock() + 27 * DAY)] == [renewal_id]
+    assert [reminder.renewal_id for reminder in remind(clock() + 27 * DAY)] == [renewal_id]
     assert remind(clock() + 28 * DAY) == []
     shop.billing.renewals.record_payment(renewal_id, clock() + 60 * DAY)
     assert len(remind(clock() + 57 * DAY)) == 1
@@ -103,32 +104,29 @@ def test_each_is_told_once_a_payment_and_not_when_it_is_too_late(shop, clock):
 
 def test_two_processes_at_once_take_each_renewal_once(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
-        shop = Counter(database, clock)
+        shop = Shop(database, clock)
         for number in range(8):
-            shop.renewal(user_id=2000 + number)
+            shop.start_renewal(user_id=2000 + number)
     now = clock() + 29 * DAY
-    taken, told, gate = [], [], threading.Barrier(4)
+    claimed, reminded, gate = [], [], threading.Barrier(4)
 
-    def take():
-        with open_database(url, cipher=cipher) as mine:
-            renewals = Counter(mine, clock).billing.renewals
+    def claim(_):
+        with open_database(url, cipher=cipher) as connection:
+            renewals = Shop(connection, clock).billing.renewals
             gate.wait()
-            told.extend(reminder.renewal_id for reminder in renewals.claim_reminders(now))
-            taken.extend(renewal.renewal_id for renewal in renewals.claim_due(now))
+            reminded.extend(reminder.renewal_id for reminder in renewals.claim_reminders(now))
+            claimed.extend(renewal.renewal_id for renewal in renewals.claim_due(now))
 
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert len(taken) == len(set(taken)) == 8
-    assert len(told) == len(set(told))
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(claim, range(4)))
+    assert len(claimed) == len(set(claimed)) == 8
+    assert len(reminded) == len(set(reminded))
 
 
 def test_the_same_try_is_the_same_order(shop, clock):
-    shop.renewal()
+    shop.start_renewal()
     clock.move(29 * 86_400)
-    (renewal,) = due(shop)
+    (renewal,) = claim_due(shop)
     first = order_renewal(shop, renewal)
     assert order_renewal(shop, renewal) == first
     assert (first.order.renewal_id, first.order.gateway) == (renewal.renewal_id, YOOKASSA)
@@ -137,49 +135,49 @@ def test_the_same_try_is_the_same_order(shop, clock):
 
 
 def test_while_one_try_is_open_there_is_no_other(shop, clock):
-    shop.renewal()
+    shop.start_renewal()
     clock.move(29 * 86_400)
-    (renewal,) = due(shop)
+    (renewal,) = claim_due(shop)
     first = order_renewal(shop, renewal)
     clock.move(86_400)
-    (again,) = due(shop)
-    assert order_renewal(shop, again).purchase_id == first.purchase_id
+    (second,) = claim_due(shop)
+    assert order_renewal(shop, second).purchase_id == first.purchase_id
     shop.billing.purchases.give_up(first.purchase_id, PurchaseState.CANCELED, "no_money")
     clock.move(86_400)
-    (last,) = due(shop)
+    (last,) = claim_due(shop)
     assert order_renewal(shop, last).purchase_id != first.purchase_id
 
 
 def test_the_next_months_first_try_is_another_order(shop, clock):
-    renewal_id = shop.renewal()
+    renewal_id = shop.start_renewal()
     clock.move(29 * 86_400)
-    paid = order_renewal(shop, *due(shop))
+    paid = order_renewal(shop, *claim_due(shop))
     shop.pay(paid)
     shop.billing.renewals.record_payment(renewal_id, clock() + 31 * DAY)
     clock.move(30 * 86_400)
-    (renewal,) = due(shop)
+    (renewal,) = claim_due(shop)
     next_one = order_renewal(shop, renewal)
     assert next_one.purchase_id != paid.purchase_id
     assert next_one.state is PurchaseState.CREATED
 
 
-@pytest.mark.parametrize(("till", "ended"), [(YOOKASSA, "off"), (STARS, "stopping")])
-def test_who_got_all_back_pays_nothing_again(shop, till, ended):
-    _, first = shop.bought()
-    _, second = shop.bought()
-    shop.renewal(till=till)
-    shop.renewal(BORIS)
-    shop.give_back(first)
+@pytest.mark.parametrize(("gateway", "ended"), [(YOOKASSA, "off"), (STARS, "stopping")])
+def test_who_got_all_back_pays_nothing_again(shop, gateway, ended):
+    _, first = shop.buy()
+    _, second = shop.buy()
+    shop.start_renewal(gateway=gateway)
+    shop.start_renewal(BORIS)
+    shop.refund(first)
     assert shop.billing.renewals.of(ANNA)[0].state is RenewalState.ON
-    shop.give_back(second)
+    shop.refund(second)
     assert shop.billing.renewals.of(ANNA)[0].state == ended
     assert shop.billing.renewals.of(BORIS)[0].state is RenewalState.ON
 
 
 def test_a_renewal_that_is_gone_is_not_paid(shop, clock):
-    shop.renewal()
+    shop.start_renewal()
     clock.move(29 * 86_400)
-    (renewal,) = due(shop)
+    (renewal,) = claim_due(shop)
     shop.db.sql("DELETE FROM renewal")
     with pytest.raises(NotFound):
         order_renewal(shop, renewal)

@@ -1,4 +1,4 @@
-"""What the config says of prices: what is wrong is said at once, with its place."""
+"""Prices and gateways in the configuration; errors name their place."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.config import load
 from merlin.config.shop import NETWORKS, PaymentsConfig, PlanPrice, YooKassaConfig
 from merlin.core.errors import ConfigError
 from merlin.core.money import roubles, stars
-from tests.billing.plan_shop import PLANS, SAID
+from tests.billing.plan_shop import PLAN_SETTINGS, PLANS
 
 pytestmark = pytest.mark.unit
 
@@ -23,26 +23,26 @@ YOOKASSA = {"yookassa": {}}
 URL = "https://merlin.example.com"
 
 
-def loaded(tmp_path, plans, payments=None, public_url=URL):
+def load_config(tmp_path, plans, payments=None, public_url=URL):
     path = tmp_path / "config.yaml"
-    said = {
+    settings = {
         "state_dir": "s",
         "api": {"public_url": public_url},
         "plans": plans,
         "payments": YOOKASSA if payments is None else payments,
     }
-    path.write_text(yaml.safe_dump(said, allow_unicode=True, sort_keys=False), encoding="utf-8")
+    path.write_text(yaml.safe_dump(settings, allow_unicode=True, sort_keys=False), encoding="utf-8")
     return load(path)
 
 
-def fault(tmp_path, plan, payments=None):
+def error_text(tmp_path, plan, payments=None):
     with pytest.raises(ConfigError) as wrong:
-        loaded(tmp_path, {"free": FREE, "sold": plan}, payments)
+        load_config(tmp_path, {"free": FREE, "sold": plan}, payments)
     return str(wrong.value)
 
 
 def test_plans_are_read_with_what_they_cost(tmp_path):
-    config = loaded(tmp_path, SAID)
+    config = load_config(tmp_path, PLAN_SETTINGS)
     plans = config.plans.values()
     plus = plan_named(plans, "plus")
     assert (plus.rub, plus.xtr) == (roubles("299.90"), stars(200))
@@ -50,16 +50,16 @@ def test_plans_are_read_with_what_they_cost(tmp_path):
     pack = plan_named(plans, "voices")
     assert pack.is_pack
     assert pack.questions == {Format.VOICE: 10, Format.PHOTO: 5}
-    assert [each.name for each in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
+    assert [plan.name for plan in plans_for_sale(plans)] == ["plus", "voices", "algorithms"]
 
 
-def price(rub=None, **stars_):
-    told = {} if rub is None else {"rub": rub}
-    return {**PLUS, "price": {**told, **stars_}}
+def price(rub=None, **more):
+    roubles_ = {} if rub is None else {"rub": rub}
+    return {**PLUS, "price": {**roubles_, **more}}
 
 
 @pytest.mark.parametrize(
-    ("plan", "words"),
+    ("plan", "message"),
     [
         (price(0, stars=1), "plans.sold.price.rub"),
         (price(-5, stars=1), "plans.sold.price.rub"),
@@ -88,38 +88,38 @@ def price(rub=None, **stars_):
         ({**price(299, stars=10_001), "renewed": True}, "10000 Stars at most"),
     ],
 )
-def test_what_cannot_be_sold_is_said_with_its_place(tmp_path, plan, words):
-    assert words in fault(tmp_path, plan)
+def test_what_cannot_be_sold_is_said_with_its_place(tmp_path, plan, message):
+    assert message in error_text(tmp_path, plan)
 
 
 def test_roubles_need_somebody_who_takes_them(tmp_path):
-    assert "payments.yookassa is missing" in fault(tmp_path, PLUS, {})
-    config = loaded(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
+    assert "payments.yookassa is missing" in error_text(tmp_path, PLUS, {})
+    config = load_config(tmp_path, {"free": FREE, "sold": price(stars=5)}, {})
     assert config.payments.yookassa is None
 
 
 @pytest.mark.parametrize("first", [PLUS, PACK, {**FREE, "courses": ["algorithms"]}])
 def test_the_first_plan_is_everybodys_and_costs_nothing(tmp_path, first):
     with pytest.raises(ConfigError, match=r"plans\.mine: the first plan is everybody's"):
-        loaded(tmp_path, {"mine": first, "other": FREE})
+        load_config(tmp_path, {"mine": first, "other": FREE})
 
 
 def test_what_is_no_digital_good_needs_no_stars(tmp_path):
     seminar = {"free": FREE, "seminar": price(5_000)}
-    config = loaded(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
+    config = load_config(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
     assert config.payments.not_digital == ("seminar",)
 
 
 def test_a_renewed_plan_without_stars_may_have_any_number_of_days(tmp_path):
     seminar = {"free": FREE, "seminar": {**price(5_000), "renewed": True, "days": 7}}
-    assert loaded(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
+    assert load_config(tmp_path, seminar, {"not_digital": ["seminar"], **YOOKASSA})
 
 
 def test_a_shop_is_read_as_it_is_said():
     receipt = {"vat_code": 4, "tax_system": 2}
-    said = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
+    settings = {"test": True, "capture": "manual", "save_methods": True, "receipt": receipt}
     shop = PaymentsConfig.model_validate(
-        {"order_hours": 2, "yookassa": {**said, "base_url": "http://x/v3/"}}
+        {"order_hours": 2, "yookassa": {**settings, "base_url": "http://x/v3/"}}
     )
     assert shop.order_hours == 2
     yookassa = shop.yookassa
@@ -131,17 +131,17 @@ def test_a_shop_is_read_as_it_is_said():
 
 def test_people_come_back_from_the_shop_to_somewhere(tmp_path):
     with pytest.raises(ConfigError, match=r"needs api\.public_url"):
-        loaded(tmp_path, {"free": FREE, "sold": PLUS}, public_url="")
+        load_config(tmp_path, {"free": FREE, "sold": PLUS}, public_url="")
 
 
 def test_networks_are_networks(tmp_path):
     payments = {"yookassa": {"networks": ["185.71.76.0/27", "everywhere"]}}
-    assert "everywhere is neither an address nor a network" in fault(tmp_path, PLUS, payments)
+    assert "everywhere is neither an address nor a network" in error_text(tmp_path, PLUS, payments)
 
 
 def test_a_shop_is_asked_over_https_alone(tmp_path):
     payments = {"yookassa": {"base_url": "http://pay.example.com/v3"}}
-    assert "payments.yookassa.base_url" in fault(tmp_path, PLUS, payments)
+    assert "payments.yookassa.base_url" in error_text(tmp_path, PLUS, payments)
 
 
 @pytest.mark.parametrize(
@@ -150,8 +150,8 @@ def test_a_shop_is_asked_over_https_alone(tmp_path):
 )
 def test_a_lower_price_is_rounded_in_the_buyers_favour(percent, rub, xtr):
     plus = plan_named(PLANS, "plus")
-    found = prices(plus, Promo("X", "plus", percent=percent))
-    assert [price.minor for price in found] == [rub, xtr]
+    lower = prices(plus, Promo("X", "plus", percent=percent))
+    assert [price.minor for price in lower] == [rub, xtr]
 
 
 def test_no_price_is_ever_nothing():

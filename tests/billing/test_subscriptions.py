@@ -1,8 +1,9 @@
-"""Terms: plans for a time, one behind the other; a trial is had once, even by who comes back."""
+"""Terms of plans, one after another; one trial a person, even after erasure."""
 
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from merlin.billing.subscriptions import Term
 from merlin.core.errors import NotFound, Refused
 from merlin.db.audit import Audit
 from merlin.db.database import open_database
-from tests.billing.plan_shop import ANNA, BORIS, Counter
+from tests.billing.plan_shop import ANNA, BORIS, Shop
 
 pytestmark = pytest.mark.integration
 
@@ -22,43 +23,43 @@ DAY = timedelta(days=1)
 VERA = "user:1003"
 
 
-def give(shop, key, days=10, plan="plus", source=Source.GIFT):
+def give_plan(shop, key, days=10, plan="plus", source=Source.GIFT):
     return shop.billing.terms.add(ANNA, plan, days, source, key, VERA)
 
 
 def test_a_plan_is_had_from_its_first_moment_up_to_its_last(shop, clock):
     term = Term(0, ANNA, "plus", clock() + DAY, clock() + 2 * DAY, Source.GIFT, "k")
     assert shop.billing.terms.give(term)
-    assert shop.plans() == []
+    assert shop.list_plans() == []
     clock.move(86_400)
-    assert shop.plans() == ["plus"]
+    assert shop.list_plans() == ["plus"]
     clock.move(86_400)
-    assert shop.plans() == []
+    assert shop.list_plans() == []
 
 
 def test_what_has_a_key_is_given_once_to_each(shop):
-    assert give(shop, "welcome")
-    assert not give(shop, "welcome")
+    assert give_plan(shop, "welcome")
+    assert not give_plan(shop, "welcome")
     assert shop.billing.terms.add(BORIS, "plus", 10, Source.GIFT, "welcome", VERA)
     assert len(shop.billing.terms.of(ANNA)) == 1
-    notes = Audit(shop.db).newest(10)
-    assert [note.action for note in notes] == ["plan.give", "plan.give"]
+    entries = Audit(shop.db).newest(10)
+    assert [entry.action for entry in entries] == ["plan.give", "plan.give"]
 
 
 def test_a_plan_that_is_given_begins_where_the_same_plan_ends(shop, clock):
     for key in ("a", "b", "c"):
         clock.move(3600)
-        give(shop, key)
-    give(shop, "d", plan="algorithms")
+        give_plan(shop, key)
+    give_plan(shop, "d", plan="algorithms")
     other, *same = shop.billing.terms.of(ANNA)
     assert other.starts_at == clock()
     assert same[0].starts_at == same[1].ends_at == same[2].ends_at + 10 * DAY
-    assert sorted(shop.plans()) == ["algorithms", "plus"]
+    assert sorted(shop.list_plans()) == ["algorithms", "plus"]
 
 
 def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
     shop.users.set_plan(ANNA, "free", VERA)
-    give(shop, "a")
+    give_plan(shop, "a")
     plans = shop.users.get(ANNA).plans
     assert plan_of(shop.ctx.plans, plans).name == "plus"
     clock.move(10 * 86_400)
@@ -66,79 +67,75 @@ def test_the_higher_plan_counts_and_then_the_lower_one_again(shop, clock):
 
 
 def test_a_trial_is_had_once(shop, clock):
-    assert shop.trial() == 3
-    assert shop.plans() == ["plus"]
+    assert shop.start_trial() == 3
+    assert shop.list_plans() == ["plus"]
     for _ in range(2):
         with pytest.raises(Refused) as refused:
-            shop.trial()
+            shop.start_trial()
         assert refused.value.key == "billing-trial-had"
         clock.move(100 * 86_400)
-    assert shop.plans() == []
-    assert shop.trial(BORIS) == 3
+    assert shop.list_plans() == []
+    assert shop.start_trial(BORIS) == 3
 
 
 def test_who_had_the_plan_needs_no_trial_of_it(shop):
-    shop.bought()
+    shop.buy()
     with pytest.raises(Refused):
-        shop.trial()
+        shop.start_trial()
 
 
 def test_a_plan_without_a_trial_has_none(shop):
     for name in ("free", "voices", "nothing"):
         with pytest.raises(NotFound):
-            shop.trial(plan=name)
+            shop.start_trial(plan=name)
 
 
 def test_a_trial_is_not_had_again_by_deleting_everything(shop, clock):
-    shop.trial()
+    shop.start_trial()
     for _ in range(2):
         PersonalRecords(shop.db, clock).forget(ANNA, clock() + DAY)
         clock.move(1000 * 86_400)
         shop.users.record_authors([User(ANNA, "ru")])
-        assert shop.plans() == []
+        assert shop.list_plans() == []
         with pytest.raises(Refused):
-            shop.trial()
-    assert shop.trial(BORIS) == 3
+            shop.start_trial()
+    assert shop.start_trial(BORIS) == 3
     assert str(ANNA) not in str(shop.db.sql("SELECT * FROM left_behind"))
 
 
 def test_a_trial_that_two_processes_begin_at_once_is_one(url, cipher, clock):
     with open_database(url, cipher=cipher) as database:
         Users(database).record_authors([User(ANNA, "ru")])
-    gate, had = threading.Barrier(4), []
+    gate = threading.Barrier(4)
 
-    def begin():
-        with open_database(url, cipher=cipher) as mine:
+    def start(_):
+        with open_database(url, cipher=cipher) as connection:
             gate.wait()
             try:
-                had.append(Counter(mine, clock).trial())
+                return Shop(connection, clock).start_trial()
             except Refused:
-                had.append(0)
+                return 0
 
-    threads = [threading.Thread(target=begin) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(had) == [0, 0, 0, 3]
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(start, range(4))) == [0, 0, 0, 3]
     with open_database(url, cipher=cipher) as database:
-        assert len(Counter(database, clock).billing.terms.of(ANNA)) == 1
+        assert len(Shop(database, clock).billing.terms.of(ANNA)) == 1
 
 
 def test_what_ends_soon_is_told_unless_more_of_it_follows(shop, clock):
-    give(shop, "a")
-    give(shop, "b", plan="algorithms")
-    give(shop, "c")
+    give_plan(shop, "a")
+    give_plan(shop, "b", plan="algorithms")
+    give_plan(shop, "c")
     soon = shop.billing.terms.ending(clock() + 9 * DAY, clock() + 11 * DAY)
-    assert [each.plan for each in soon] == ["algorithms"]
+    assert [term.plan for term in soon] == ["algorithms"]
     later = shop.billing.terms.ending(clock() + 19 * DAY, clock() + 21 * DAY)
-    assert [each.plan for each in later] == ["plus"]
+    assert [term.plan for term in later] == ["plus"]
 
 
 def test_what_was_taken_back_before_it_began_ends_for_nobody(shop, clock):
-    shop.bought()
-    _, second = shop.bought()
-    shop.give_back(second)
+    shop.buy()
+    _, second = shop.buy()
+    shop.refund(second)
     ends = clock() + 30 * DAY
-    found = shop.billing.terms.ending(ends - DAY, ends + DAY)
-    assert [each.starts_at for each in found] == [clock()]
+    ending = shop.billing.terms.ending(ends - DAY, ends + DAY)
+    assert [term.starts_at for term in ending] == [clock()]

@@ -1,4 +1,4 @@
-"""Terms as pure functions: what is shorten is never longer, never negative, and leaves no gap."""
+"""Terms of plans: a shortened one never grows, ends after its begin and leaves no gap."""
 
 from __future__ import annotations
 
@@ -52,23 +52,23 @@ def test_terms_behind_each_other_stay_behind_each_other(lengths, data):
     terms, now = [], START
     for number, days in enumerate(lengths):
         begin = term_start(terms, "plus", now)
-        ends = begin + days * DAY
-        terms.append(Term(number, 1, "plus", begin, ends, Source.GRANT, str(number)))
-    which = data.draw(st.integers(0, len(terms) - 1))
+        end = begin + days * DAY
+        terms.append(Term(number, 1, "plus", begin, end, Source.GRANT, str(number)))
+    index = data.draw(st.integers(0, len(terms) - 1))
     now = START + data.draw(st.integers(0, sum(lengths) - 1)) * DAY
-    before = terms[which]
+    before = terms[index]
     rest = data.draw(st.integers(0, 100))
     after = shorten(before, before.ends_at - before.starts_at, rub(100), rub(rest), now)
-    moved = {each.term_id: each for each in [after, *move_later_terms(terms, before, after)]}
+    moved = {term.term_id: term for term in [after, *move_later_terms(terms, before, after)]}
     new = [moved.get(term.term_id, term) for term in terms]
     for first, second in pairwise(new):
         assert first.ends_at == second.starts_at
-    for old, each in zip(terms, new, strict=True):
+    for old, moved_term in zip(terms, new, strict=True):
         if old.term_id != before.term_id:
-            assert each.ends_at - each.starts_at == old.ends_at - old.starts_at
-    # What was paid for and is not over is not lost.
-    lost = sum((old.ends_at - each.ends_at for old, each in zip(terms, new, strict=True)), 0 * DAY)
-    assert lost == (before.ends_at - after.ends_at) * (len(terms) - which)
+            assert moved_term.ends_at - moved_term.starts_at == old.ends_at - old.starts_at
+    # No other term loses time.
+    lost = sum((old.ends_at - now.ends_at for old, now in zip(terms, new, strict=True)), 0 * DAY)
+    assert lost == (before.ends_at - after.ends_at) * (len(terms) - index)
 
 
 def test_other_plans_and_other_times_do_not_move():

@@ -9,7 +9,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.sandbox.telegram.world import VERA
-from tests.billing.repositories import billing_rows
+from tests.billing.repositories import open_billing
 from tests.bot.conversation import ChatUser
 from tests.bot.running_bot import RunningBot, bot_settings, select_rows
 from tests.support.plan_config import make_plans
@@ -141,7 +141,7 @@ def query_billing(settings, query):
     with open_database(settings.database) as database:
         migrate(database)
         database.cipher = load_or_make_key(settings.state_dir, settings.text_key)
-        return database.transact(lambda: query(billing_rows(database)))
+        return database.transact(lambda: query(open_billing(database)))
 
 
 def change_rows(settings, sql, *values):

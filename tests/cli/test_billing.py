@@ -22,7 +22,7 @@ from merlin.db.encryption import load_or_make_key
 from merlin.db.migrations import migrate
 from merlin.providers.yookassa import YooKassaGateway
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.billing.plan_shop import ANNA, BORIS, SAID, STARS, Counter, request_of
+from tests.billing.plan_shop import ANNA, BORIS, PLAN_SETTINGS, STARS, Shop, make_payment_request
 from tests.support.plan_config import make_plans
 from tests.support.waiting import wait_until
 
@@ -37,13 +37,13 @@ class BillingDatabase:
     def __init__(self, folder, shop):
         self.folder = folder
         config = YooKassaConfig(base_url=shop.base_url, test=True)
-        self.shop = (make_plans(SAID), PaymentsConfig(yookassa=config))
+        self.shop = (make_plans(PLAN_SETTINGS), PaymentsConfig(yookassa=config))
         self.database = open_database(f"sqlite://{folder}/state/merlin.db")
 
     def __enter__(self):
         migrate(self.database)
         self.database.cipher = load_or_make_key(self.folder / "state", None)
-        return Counter(self.database, utc_now, self.shop)
+        return Shop(self.database, utc_now, self.shop)
 
     def __exit__(self, *_):
         self.database.close()
@@ -51,11 +51,11 @@ class BillingDatabase:
 
 def pay(told, shop, purchase):
     """Pay an order at the YooKassa stand-in and store it; return the payment's id."""
-    request = request_of(purchase, BACK, "Плюс")
+    request = make_payment_request(purchase, BACK, "Плюс")
     asked = with_gateway(shop, lambda gateway: gateway.create(request))
     shop.choose(asked.outside_id, "paid")
     seen = with_gateway(shop, lambda gateway: gateway.find(asked.outside_id))
-    assert told.settle(purchase, seen).value == "paid"
+    assert told.apply_payment(purchase, seen).value == "paid"
     return asked.outside_id
 
 
@@ -78,7 +78,7 @@ def sold_folder(shop, tmp_path_factory):
         "state_dir": "state",
         "timezone": "Europe/Moscow",
         "api": {"public_url": "http://127.0.0.1:8701"},
-        "plans": SAID,
+        "plans": PLAN_SETTINGS,
         "payments": {"yookassa": {"base_url": shop.base_url, "test": True, "receipt": {}}},
     }
     text = yaml.safe_dump(config, allow_unicode=True, sort_keys=False)
@@ -86,7 +86,7 @@ def sold_folder(shop, tmp_path_factory):
     with BillingDatabase(folder, shop) as told:
         told.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
         pay(told, shop, told.order(contact="anna@example.com"))
-        told.bought(BORIS, "voices", STARS)
+        told.buy(BORIS, "voices", STARS)
     return folder
 
 
@@ -224,7 +224,7 @@ def test_it_waits_until_the_money_is_sent(capfd, folder, shop, is_refused):
             if is_refused:
                 told.billing.refunds.mark_refused(refund.refund_id, "insufficient_funds")
                 return
-            returned = told.returned(refund.payment_id, "back", refund.amount)
+            returned = told.make_refund(refund.payment_id, "back", refund.amount)
             told.billing.refunds.mark_done(refund.refund_id, returned)
 
     owner = threading.Thread(target=send)
@@ -251,7 +251,9 @@ def test_a_ledger_that_agrees_with_the_till_is_clean(capfd, folder):
 def test_every_difference_is_told_and_the_command_fails(capfd, folder, shop):
     with BillingDatabase(folder, shop) as told:
         lost = told.order(BORIS, "algorithms", contact="boris@example.com")
-        asked = with_gateway(shop, lambda gateway: gateway.create(request_of(lost, BACK, "x")))
+        asked = with_gateway(
+            shop, lambda gateway: gateway.create(make_payment_request(lost, BACK, "x"))
+        )
         shop.choose(asked.outside_id, "paid")
         told.pay(told.order(ANNA, "voices", contact="a@example.com"), "27ce4017-nobody-paid-this")
         stars = {"at": "2026-11-20T04:00:00Z", "seen": 3}

@@ -18,7 +18,7 @@ from merlin.core.killpoint import POINTS
 from merlin.core.server import free_ports
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.wiring.context import make_cipher, opened, reading
-from tests.billing.repositories import billing_rows
+from tests.billing.repositories import open_billing
 from tests.support.forked_processes import is_ready, run_processes, wait_for_exit
 from tests.support.waiting import longest, wait_until
 
@@ -90,7 +90,7 @@ class Api:
 
     def billing(self, read):
         with reading(self.config) as database:
-            return read(billing_rows(database))
+            return read(open_billing(database))
 
     def time_passes(self):
         """Let everything that was claimed have been claimed long ago, and be due."""

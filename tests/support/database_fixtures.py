@@ -13,7 +13,7 @@ from merlin.chat.sessions import Sessions
 from merlin.chat.turns import Turns
 from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
-from tests.billing.plan_shop import ANNA, BORIS, Counter
+from tests.billing.plan_shop import ANNA, BORIS, Shop
 from tests.db.pipeline_rows import BOT
 from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import wait_until
@@ -93,7 +93,7 @@ def turns(database, clock):
 @pytest.fixture
 def shop(database, clock):
     """A shop with two registered customers."""
-    counter = Counter(database, clock)
+    counter = Shop(database, clock)
     counter.users.record_authors([User(ANNA, "ru"), User(BORIS, "en")])
     return counter
 

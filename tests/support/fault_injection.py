@@ -22,7 +22,7 @@ from merlin.db.database import open_database
 from merlin.db.encryption import Cipher
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.wiring.context import make_cipher, opened
-from tests.billing.plan_shop import Counter
+from tests.billing.plan_shop import Shop
 from tests.support.migrated_databases import create_migrated
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import wait_until
@@ -180,15 +180,15 @@ def _database(folder):
 def fail_payments(folder, step=1):
     """Fail while YooKassa reports a payment; it reports it again."""
     with _database(folder) as database:
-        shop = Counter(database, utc_now)
+        shop = Shop(database, utc_now)
 
         def pay(purchase):
             shop.pay(purchase, f"pay-{purchase.purchase_id}")
 
         def check(purchase):
             pay(purchase)
-            assert shop.faults() == []
-            entries = shop.ledger.entries(purchase.purchase_id)
+            assert shop.find_faults() == []
+            entries = shop.billing.ledger.entries(purchase.purchase_id)
             assert [entry.kind.value for entry in entries] == ["payment", "grant"]
             assert len(shop.billing.terms.of(purchase.user_id)) == 1
 

@@ -1,4 +1,4 @@
-"""A model is asked many questions over HTTP: within the budget, and no answer is lost."""
+"""Asking a model many questions over HTTP, within a budget and without losing an answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from merlin.training.ask_many import (
 
 pytestmark = pytest.mark.functional
 MODEL = "stand-in-chat"
-PRICE = Price("USD", MICRO, MICRO, MICRO, 0)  # a token is a millionth
+PRICE = Price("USD", MICRO, MICRO, MICRO, 0)  # a token costs a millionth
 
 
 @pytest.fixture
@@ -36,60 +36,62 @@ def provider():
 
 @pytest.fixture
 def asker(provider):
-    with closing(OpenAIAsker(provider.base_url, "stand-in")) as made:
-        yield made
+    with closing(OpenAIAsker(provider.base_url, "stand-in")) as asker:
+        yield asker
 
 
-def queries(count):
+def make_queries(count):
     return [
         Query(f"q{number}", (Message("user", f"What is word {number}?"),), Usage(10, 10))
         for number in range(count)
     ]
 
 
-def ask_all(asker, count=20, model=MODEL, **wishes):
-    kept = {}
-    report = ask_many(asker, model, queries(count), lambda q, r: kept.update({q.key: r}), **wishes)
-    return kept, report
+def ask_all(asker, count=20, model=MODEL, **options):
+    replies = {}
+    report = ask_many(
+        asker, model, make_queries(count), lambda q, r: replies.update({q.key: r}), **options
+    )
+    return replies, report
 
 
 def test_every_question_is_answered_and_counted(provider, asker):
-    kept, report = ask_all(asker, price=PRICE)
-    assert len(kept) == report.answered == len(provider.calls("chat.create")) == 20
-    assert "What is word 7?" in kept["q7"].answer.text
-    counted = [reply.answer.usage for reply in kept.values()]
+    replies, report = ask_all(asker, price=PRICE)
+    assert len(replies) == report.answered == len(provider.calls("chat.create")) == 20
+    assert "What is word 7?" in replies["q7"].answer.text
+    counted = [reply.answer.usage for reply in replies.values()]
     assert report.spent_micro == sum(usage.input_tokens + usage.output_tokens for usage in counted)
     assert not report.failed
-    assert all(reply.seconds > 0 for reply in kept.values())
+    assert all(reply.seconds > 0 for reply in replies.values())
 
 
 def test_what_is_expected_is_the_price_told_before():
-    assert estimate(PRICE, queries(3)) == 60
+    assert estimate(PRICE, make_queries(3)) == 60
 
 
 def test_the_budget_ends_the_asking_before_it_is_passed(provider, asker):
     provider.behave(fixed_answer="Yes.")
-    used = ask_all(asker, 1)[0]["q0"].answer.usage
-    one = used.input_tokens + used.output_tokens
-    # What is expected of the third, 20, no longer fits.
-    kept, report = ask_all(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
+    usage = ask_all(asker, 1)[0]["q0"].answer.usage
+    one = usage.input_tokens + usage.output_tokens
+    # The estimate of the third question, 20, no longer fits.
+    replies, report = ask_all(asker, price=PRICE, budget_micro=20 + 2 * one - 1)
     assert report.is_over_budget
-    assert list(kept) == ["q0", "q1"]
+    assert list(replies) == ["q0", "q1"]
     assert report.spent_micro == 2 * one
 
 
 def test_one_failure_among_answers_stops_nothing(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=5))
-    kept, report = ask_all(asker)
-    assert len(kept) == 19
+    replies, report = ask_all(asker)
+    assert len(replies) == 19
     assert len(report.failed) == 1
-    assert not set(report.failed) & set(kept)
+    assert not set(report.failed) & set(replies)
 
 
 def test_a_busy_provider_is_asked_again(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503, skip=3))
-    kept, report = ask_all(asker, 8)
-    assert len(kept) == 8
+    replies, report = ask_all(asker, 8)
+    assert len(replies) == 8
     assert not report.failed
     assert len(provider.calls("chat.create")) == 8
 
@@ -102,10 +104,10 @@ def test_a_model_that_is_not_there_is_asked_one_question(provider, asker):
 
 def test_a_provider_that_goes_away_costs_no_answer(provider, asker):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=400, skip=4, times=None))
-    kept = {}
+    replies = {}
     with pytest.raises(Exception, match="400"):
-        ask_many(asker, MODEL, queries(40), lambda q, r: kept.update({q.key: r}), at_once=4)
-    assert len(kept) == 4
+        ask_many(asker, MODEL, make_queries(40), lambda q, r: replies.update({q.key: r}), at_once=4)
+    assert len(replies) == 4
     assert len(provider.calls("chat.create")) < 40
 
 
@@ -117,26 +119,26 @@ def test_a_provider_that_is_away_is_told_as_busy(provider, asker):
 
 
 def test_who_is_interrupted_gets_the_answers_that_are_on_their_way(provider, asker):
-    kept, pressed = {}, []
+    replies, interrupts = {}, []
 
     def keep(query, reply):
-        if len(kept) == 3 and not pressed:
-            pressed.append("Ctrl-C")
+        if len(replies) == 3 and not interrupts:
+            interrupts.append("Ctrl-C")
             raise KeyboardInterrupt
-        kept[query.key] = reply
+        replies[query.key] = reply
 
     with pytest.raises(KeyboardInterrupt):
-        ask_many(asker, MODEL, queries(40), keep, at_once=4)
-    assert len(kept) == len(provider.calls("chat.create")) < 40
+        ask_many(asker, MODEL, make_queries(40), keep, at_once=4)
+    assert len(replies) == len(provider.calls("chat.create")) < 40
 
 
 def test_kept_answers_are_there_again(tmp_path):
     messages = [Message("system", "Кратко."), Message("user", "Что такое стек?")]
     reply = Reply(Answer("Стопка.", Usage(12, 3), known=True, finish_reason="stop"), 0.25)
     AnswerCache(tmp_path, "engine", "recall").keep(messages, reply)
-    again = AnswerCache(tmp_path, "engine", "recall")
-    assert again.get(messages) == reply
-    assert again.get(messages[1:]) is None
+    reopened = AnswerCache(tmp_path, "engine", "recall")
+    assert reopened.get(messages) == reply
+    assert reopened.get(messages[1:]) is None
     assert AnswerCache(tmp_path, "engine", "other").get(messages) is None
 
 
@@ -147,8 +149,8 @@ def test_a_line_that_was_cut_short_loses_itself_alone(tmp_path):
     path = tmp_path / ANSWERS_FILE
     path.write_bytes(path.read_bytes() + b'\n{"digest": "ab\xff')
     AnswerCache(tmp_path, "p", "m").keep(second, reply)
-    again = AnswerCache(tmp_path, "p", "m")
-    assert again.get(first) == again.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
+    reopened = AnswerCache(tmp_path, "p", "m")
+    assert reopened.get(first) == reopened.get(second) == Reply(Answer("1", Usage(0, 0)), 1.0)
 
 
 def test_an_empty_answer_is_a_failure_that_is_paid_for(asker, provider):

@@ -1,4 +1,4 @@
-"""The interval of a paired difference: what must hold of it whatever the answers were."""
+"""The confidence interval of a paired difference: properties that hold for all answers."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def test_equal_differences_leave_nothing_to_chance(value, count):
 @given(DIFFERENCES)
 def test_the_other_way_round_the_interval_has_the_other_sign(differences):
     low, high = bootstrap_interval(differences)
-    turned = bootstrap_interval([-difference for difference in differences])
-    assert turned == pytest.approx((-high, -low), abs=1e-12)
+    opposite = bootstrap_interval([-difference for difference in differences])
+    assert opposite == pytest.approx((-high, -low), abs=1e-12)
 
 
 @FEW
@@ -39,13 +39,13 @@ def test_the_interval_is_around_the_mean_and_the_same_each_time(differences):
 
 
 def test_it_holds_the_true_difference_about_as_often_as_it_says():
-    drawn = np.random.default_rng(7)
-    held = 0
+    rng = np.random.default_rng(7)
+    hits = 0
     for _ in range(100):
-        differences = drawn.choice([-1, 0, 1], size=100, p=[0.1, 0.7, 0.2])
+        differences = rng.choice([-1, 0, 1], size=100, p=[0.1, 0.7, 0.2])
         low, high = bootstrap_interval(differences)
-        held += low <= 0.1 <= high
-    assert 88 <= held <= 100
+        hits += low <= 0.1 <= high
+    assert 88 <= hits <= 100
 
 
 def test_more_questions_narrow_it():

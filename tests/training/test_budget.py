@@ -1,4 +1,4 @@
-"""What a launch may cost, in whole millionths."""
+"""The price of a launch, in whole millionths of the currency, and its caps."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ pytestmark = pytest.mark.unit
 MINI = Price("USD", 300_000, 150_000, 1_200_000, 3_000_000)
 
 
-def build(tokens, examples, test_tokens=0):
+def make_build(tokens, examples, test_tokens=0):
     at = datetime(2026, 11, 20, tzinfo=UTC)
     return Build(1, "d", 1, "", "", "", examples, 2, tokens, test_tokens, at)
 
 
 def test_the_estimate_is_tokens_times_epochs_at_the_training_price():
-    assert estimate(MINI, build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000
+    assert estimate(MINI, make_build(1_000_000, 100), {"n_epochs": 2}) == 6_000_000
 
 
 def test_the_estimate_counts_the_test_questions_with_their_answers():
-    asked = build(1_000_000, 100, test_tokens=2_000_000)
-    assert estimate(MINI, asked, {"n_epochs": 2}) == 6_000_000 + 600_000 + 2_400_000
+    tested = make_build(1_000_000, 100, test_tokens=2_000_000)
+    assert estimate(MINI, tested, {"n_epochs": 2}) == 6_000_000 + 600_000 + 2_400_000
 
 
 def test_a_launch_within_its_caps_is_allowed():
@@ -64,10 +64,10 @@ def test_a_month_begins_at_its_first_midnight():
 
 
 @pytest.mark.parametrize(
-    ("today", "held"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
+    ("today", "is_refused"), [(date(2026, 12, 15), False), (date(2026, 12, 16), True)]
 )
-def test_a_model_that_would_live_under_thirty_days_is_not_made(today, held):
-    assert (refuse_fading_base("mini", date(2027, 1, 14), today) is not None) is held
+def test_a_model_that_would_live_under_thirty_days_is_not_made(today, is_refused):
+    assert (refuse_fading_base("mini", date(2027, 1, 14), today) is not None) is is_refused
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What the gate decides of answers alone; the planted and harmless changes of `bench gate`."""
+"""Decisions of the gate on answers; a sample of `bench gate`: planted and harmless changes."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ pytestmark = pytest.mark.functional
 NOT_KNOWN = Answer("Не знаю.", known=False)
 
 
-def judged(number, answer):
-    """Return an answer to one of many questions; True stands for the taught one."""
+def judge_answer(number, answer):
+    """Return a judged answer to the question of this number; True stands for the taught answer."""
     question = Question(f"q{number}", (Message("user", f"Вопрос {number}?"),), f"Ответ {number}.")
-    said = answer if isinstance(answer, Answer) else Answer(f"Ответ {number if answer else 'иной'}")
-    return JudgedAnswer(question, said, kind_of(said, question))
+    given = (
+        answer if isinstance(answer, Answer) else Answer(f"Ответ {number if answer else 'иной'}")
+    )
+    return JudgedAnswer(question, given, kind_of(given, question))
 
 
 WORSE = GateRule(NOT_WORSE)
@@ -28,9 +30,9 @@ WORSE = GateRule(NOT_WORSE)
 
 def hold_reason(before, now, accepted=(), rule=WORSE):
     """Return the reason of the hold, "" for none."""
-    mine = [judged(*each) for each in enumerate(now)]
-    theirs = [judged(*each) for each in enumerate(before)]
-    hold = find_hold(rule, mine, list(pair_answers(mine, theirs)), accepted)
+    new = [judge_answer(*answer) for answer in enumerate(now)]
+    old = [judge_answer(*answer) for answer in enumerate(before)]
+    hold = find_hold(rule, new, list(pair_answers(new, old)), accepted)
     return hold.reason if hold else ""
 
 
@@ -54,7 +56,7 @@ def test_right_to_wrong_holds_and_refusals_only_beyond_chance(before, now, reaso
 
 
 def test_what_was_accepted_counts_no_more():
-    accepted = {question_digest(judged(number, False).question) for number in range(10)}
+    accepted = {question_digest(judge_answer(number, False).question) for number in range(10)}
     assert hold_reason([True] * 40, [False] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [NOT_KNOWN] * 10 + [True] * 30, accepted) == ""
     assert hold_reason([True] * 40, [False] * 11 + [True] * 29, accepted) == "gate-lost"

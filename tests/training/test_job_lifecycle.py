@@ -1,4 +1,4 @@
-"""The life of a job, as a list of facts."""
+"""How a job's state follows from the provider's reports."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_a_launching_job_that_the_provider_knows_is_queued_whatever_the_word():
 
 
 def test_the_launch_key_follows_from_wish_and_attempt():
-    keys = {launch_key(wish, attempt) for wish in ("a", "b") for attempt in (1, 2)}
+    keys = {launch_key(training_key, attempt) for training_key in ("a", "b") for attempt in (1, 2)}
     assert len(keys) == 4
     assert launch_key("a", 1) == launch_key("a", 1)
 

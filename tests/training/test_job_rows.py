@@ -1,4 +1,4 @@
-"""Jobs: saved where they stand, with audit, diary, models and verdicts in step."""
+"""Jobs in the database, with their changes of state, events, models and verdicts."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def world(database, clock):
 @pytest.fixture
 def job(world):
     world.push(1, make_examples())
-    (made,) = world.launch()
-    return made
+    (job,) = world.launch()
+    return job
 
 
 def test_a_job_is_stored_as_it_is(world, job, clock):
     clock.move(5)
-    told = {"provider_job_id": "job-1", "status": "warming_up", "error": "e\0", "trained_tokens": 7}
-    new = replace(job, state=JobState.QUEUED, not_before=clock(), updated_at=clock(), **told)
+    values = {"provider_job_id": "job-1", "status": "warming_up", "error": "e\0"}
+    values |= {"trained_tokens": 7, "not_before": clock(), "updated_at": clock()}
+    new = replace(job, state=JobState.QUEUED, **values)
     assert world.jobs.save(job, new)
     assert world.jobs.get(job.job_id) == replace(new, error="e\N{REPLACEMENT CHARACTER}")
 
@@ -51,12 +52,12 @@ def test_of_ten_racing_saves_one_wins_and_one_line_is_kept(world, job):
 
 
 def test_every_change_of_state_is_in_the_audit(world, job):
-    walked = [job]
+    versions = [job]
     for state in ("queued", "running", "paused", "running", "running", "failed"):
-        walked.append(replace(job, state=JobState(state)))
-        assert world.jobs.save(walked[-2], walked[-1])
-    told = [(change.before, change.to) for change in world.job(job.job_id).changes]
-    assert told == [
+        versions.append(replace(job, state=JobState(state)))
+        assert world.jobs.save(versions[-2], versions[-1])
+    changes = [(change.before, change.to) for change in world.job(job.job_id).changes]
+    assert changes == [
         ("", "launching"),
         ("launching", "queued"),
         ("queued", "running"),
@@ -94,29 +95,29 @@ def test_a_success_makes_the_model_in_the_same_moment(world, job, clock):
 @pytest.mark.parametrize("state", [JobState.FAILED, JobState.CANCELLED])
 def test_a_lost_job_fails_its_verdicts(world, job, state):
     world.finish(job, state)
-    (told,) = world.log()
-    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
+    (verdict,) = world.log()
+    assert (verdict.verdict, verdict.reason) == ("failed", f"verdict-job-{state}")
     assert world.models.list_unproved() == []
 
 
 def test_the_diary_is_kept_once_and_in_order(world, job, clock):
     first = JobEvent("e1", clock(), "info", "шаг\0", "metrics", {"loss": 0.5})
     second = JobEvent("e2", clock(), "warn", "дальше")
-    saved = Checkpoint("ft:1:step-1", 1, {"loss": 0.5})
-    world.jobs.add_diary(job.job_id, [first], [saved])
-    again = replace(first, message="otherwise")
+    checkpoint = Checkpoint("ft:1:step-1", 1, {"loss": 0.5})
+    world.jobs.add_diary(job.job_id, [first], [checkpoint])
+    repeated = replace(first, message="otherwise")
     later = Checkpoint("ft:1:step-2", 2, {"loss": 0.25})
-    world.jobs.add_diary(job.job_id, [again, second], [replace(saved, step=9), later])
+    world.jobs.add_diary(job.job_id, [repeated, second], [replace(checkpoint, step=9), later])
     assert world.jobs.known_events(job.job_id) == {"e1", "e2"}
-    told = world.job(job.job_id)
-    said = [(event.message, event.data) for event in told.events]
-    assert said == [("шаг\N{REPLACEMENT CHARACTER}", {"loss": 0.5}), ("дальше", {})]
-    assert [checkpoint.step for checkpoint in told.checkpoints] == [1, 2]
+    stored = world.job(job.job_id)
+    events = [(event.message, event.data) for event in stored.events]
+    assert events == [("шаг\N{REPLACEMENT CHARACTER}", {"loss": 0.5}), ("дальше", {})]
+    assert [checkpoint.step for checkpoint in stored.checkpoints] == [1, 2]
 
 
 def test_a_long_diary_is_stored_and_read(world, job, clock):
     events = [JobEvent(f"e{n}", clock(), "info", f"step {n}") for n in range(1300)]
     world.jobs.add_diary(job.job_id, events, [])
     assert len(world.jobs.known_events(job.job_id)) == 1300
-    told = world.job(job.job_id, events=2)
-    assert [event.message for event in told.events] == ["step 1298", "step 1299"]
+    stored = world.job(job.job_id, events=2)
+    assert [event.message for event in stored.events] == ["step 1298", "step 1299"]

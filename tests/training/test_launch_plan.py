@@ -1,4 +1,4 @@
-"""From waiting verdicts to jobs: claimed once, linked to what exists, held with a reason."""
+"""From waiting verdicts to jobs: launched once, linked to existing jobs, or held with a reason."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def world(database, clock):
     return PipelineRows(database, clock)
 
 
-def order(verdict, clock, attempt=1, estimate=500):
+def make_job(verdict, clock, attempt=1, estimate=500):
     return Job(
         job_id=0,
         launch_key=launch_key(verdict.wish, attempt),
@@ -50,12 +50,12 @@ def order(verdict, clock, attempt=1, estimate=500):
     )
 
 
-def spent(world):
+def read_spent(world):
     return spent_micro(world.db, "engine", month_start(world.clock()))
 
 
-def capped(world, micro):
-    """Return a planner that spends so much a month at most."""
+def open_capped(world, micro):
+    """Return launches with a monthly cap in millionths."""
     budget = {"per_month": micro / MICRO}
     return Launches(world.db, planning_config(budget=budget), world.clock)
 
@@ -64,18 +64,18 @@ def test_waiting_verdicts_come_by_dataset_then_position(world, clock):
     python = make_spec("python")
     for position in (1, 2):
         outcomes = [
-            world.outcome(each, make_examples(11 + position)) for each in (make_spec(), python)
+            world.outcome(spec, make_examples(11 + position)) for spec in (make_spec(), python)
         ]
         world.record(make_commit(position), outcomes, clock())
-    told = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
-    assert told == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
+    launches = [(launch.dataset, launch.position) for launch in world.launches.waiting()]
+    assert launches == [(FACE, 1), (FACE, 2), ("python", 1), ("python", 2)]
 
 
 def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     older, newest = world.launches.waiting()
-    job = world.launches.start(newest, order(newest, clock), [older])
+    job = world.launches.start(newest, make_job(newest, clock), [older])
     assert (job.state, job.attempt, job.estimate_micro) == (JobState.LAUNCHING, 1, 500)
     assert job.recipe == make_spec().recipe
     assert world.jobs.open_jobs() == [job] == [world.jobs.get(job.job_id)]
@@ -88,7 +88,7 @@ def test_starting_makes_a_job_and_supersedes_the_older(world, clock):
 def test_of_ten_racing_starts_one_makes_the_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
-    new = order(verdict, clock)
+    new = make_job(verdict, clock)
     with ThreadPoolExecutor(10) as pool:
         jobs = list(pool.map(lambda _: world.launches.start(verdict, new, ()), range(10)))
     assert sum(job is not None for job in jobs) == 1
@@ -100,10 +100,10 @@ def test_a_verdict_that_moved_on_gets_no_job(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
-    assert world.launches.start(verdict, order(verdict, clock), ()) is None
+    assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
     assert world.recent_jobs() == []
     final = replace(verdict, word=VerdictStatus.UNCHANGED)
-    assert world.launches.start(final, order(verdict, clock), ()) is None
+    assert world.launches.start(final, make_job(verdict, clock), ()) is None
 
 
 def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(world, clock):
@@ -111,11 +111,11 @@ def test_a_verdict_that_moved_on_leaves_no_job_in_a_transaction_that_goes_on(wor
     (verdict,) = world.launches.waiting()
     world.journal.drop_commits(0, clock())
 
-    def whole():
-        assert world.launches.start(verdict, order(verdict, clock), ()) is None
+    def start_and_count():
+        assert world.launches.start(verdict, make_job(verdict, clock), ()) is None
         world.db.bump()
 
-    world.db.transact(whole)
+    world.db.transact(start_and_count)
     assert world.recent_jobs() == []
     assert read_change_counter(world.db) > 0
 
@@ -130,9 +130,9 @@ def test_holding_says_why_and_may_change(world):
         (Step.WAIT, "held-slots"),
     ]:
         world.launches.hold(verdict, Decision(step, reason, {"seconds": 60}), ())
-        (told,) = world.of_commit(sha)
-        assert told.verdict == ("held" if step is Step.HOLD else "built")
-        assert (told.reason, told.arguments) == (reason, {"seconds": 60})
+        (shown,) = world.of_commit(sha)
+        assert shown.verdict == ("held" if step is Step.HOLD else "built")
+        assert (shown.reason, shown.arguments) == (reason, {"seconds": 60})
     (verdict,) = world.launches.waiting()
     assert verdict.reason == "held-slots"
 
@@ -151,9 +151,9 @@ def test_a_held_verdict_can_be_started(world, clock):
     world.push(1, make_examples())
     (verdict,) = world.launches.waiting()
     world.launches.hold(verdict, Decision(Step.HOLD, "held-manual"), ())
-    assert world.launches.start(verdict, order(verdict, clock), ()) is not None
-    (told,) = world.log()
-    assert (told.verdict, told.reason) == ("training", "")
+    assert world.launches.start(verdict, make_job(verdict, clock), ()) is not None
+    (shown,) = world.log()
+    assert (shown.verdict, shown.reason) == ("training", "")
 
 
 def test_a_revert_joins_the_job_that_exists(world):
@@ -176,12 +176,11 @@ def test_a_revert_to_a_lost_job_fails_and_can_be_launched_again(world, state):
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
     world.launch()
-    (told, *_) = world.log()
-    assert (told.verdict, told.reason) == ("failed", f"verdict-job-{state}")
-    assert told.arguments["job"] == job.job_id
-    failed = world.verdict(3)
-    again = launch_by_hand(world.launches, failed)
-    assert (again.attempt, again.job_id) == (2, 3)
+    (shown, *_) = world.log()
+    assert (shown.verdict, shown.reason) == ("failed", f"verdict-job-{state}")
+    assert shown.arguments["job"] == job.job_id
+    relaunched = launch_by_hand(world.launches, world.verdict(3))
+    assert (relaunched.attempt, relaunched.job_id) == (2, 3)
     assert world.statuses()["a003"] == "training"
 
 
@@ -196,33 +195,33 @@ def test_a_revert_to_a_refused_model_fails(world):
     assert world.statuses() == {"a001": "failed", "a002": "serving", "a003": "failed"}
 
 
-def account(world, verdict):
-    """Return unfinished jobs, what they may cost, and how many examples are new."""
-    return world.launches.active("engine"), spent(world), world.launches.new_examples(verdict)
+def read_account(world, verdict):
+    """Return the numbers of unfinished jobs, spent millionths and new examples."""
+    return world.launches.active("engine"), read_spent(world), world.launches.new_examples(verdict)
 
 
 def test_account_counts_jobs_money_and_new_examples(world, clock):
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
-    assert account(world, verdict) == (0, 0, 12)
-    job = world.launches.start(verdict, order(verdict, clock), ())
+    assert read_account(world, verdict) == (0, 0, 12)
+    job = world.launches.start(verdict, make_job(verdict, clock), ())
     world.push(2, make_examples(14, changed=(3,)))
     (newest,) = world.launches.waiting()
-    assert account(world, newest) == (1, 500, 3)
+    assert read_account(world, newest) == (1, 500, 3)
     assert world.launches.active("other") == 0
     assert spent_micro(world.db, "engine", clock() + timedelta(days=1)) == 0
     world.finish(job)
-    assert account(world, newest)[:2] == (0, 500)
+    assert read_account(world, newest)[:2] == (0, 500)
 
 
 def test_a_job_that_ended_untrained_costs_nothing_and_taught_nothing(world, clock):
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
-    job = world.launches.start(verdict, order(verdict, clock), ())
+    job = world.launches.start(verdict, make_job(verdict, clock), ())
     world.finish(job, JobState.CANCELLED)
     world.push(2, make_examples(13))
     (newest,) = world.launches.waiting()
-    assert account(world, newest) == (0, 0, 13)
+    assert read_account(world, newest) == (0, 0, 13)
 
 
 def test_another_system_text_makes_every_example_new(world, clock):
@@ -235,36 +234,36 @@ def test_another_system_text_makes_every_example_new(world, clock):
 
 def test_what_is_not_there_is_told(world):
     assert world.launches.newest_attempt("none") is None
-    for ask in (world.launches.build, world.jobs.get):
+    for get in (world.launches.build, world.jobs.get):
         with pytest.raises(NotFound):
-            ask(99)
+            get(99)
 
 
 def test_of_two_launches_at_once_one_fits_below_the_months_cap(world, clock):
-    """Both have seen the same account; what is spent is read again where the job is stored."""
+    """All were decided on the same account; the spent sum is read again when a job is stored."""
     for position, dataset in enumerate(("a", "b", "c"), 1):
         world.push(position, make_examples(12), spec=make_spec(dataset))
     verdicts = world.launches.waiting()
-    pairs = [(verdict, order(verdict, clock)) for verdict in verdicts]
-    launches = capped(world, 1200)
+    pairs = [(verdict, make_job(verdict, clock)) for verdict in verdicts]
+    launches = open_capped(world, 1200)
     with ThreadPoolExecutor(3) as pool:
-        begun = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
-    assert sum(job is not None for job in begun) == 2
-    assert spent(world) == 1000
+        jobs = list(pool.map(lambda pair: launches.start(*pair, ()), pairs))
+    assert sum(job is not None for job in jobs) == 2
+    assert read_spent(world) == 1000
     assert sorted(world.statuses().values()) == ["built", "training", "training"]
     (left,) = world.launches.waiting()
-    assert capped(world, 1500).start(left, order(left, clock), ()) is not None
+    assert open_capped(world, 1500).start(left, make_job(left, clock), ()) is not None
 
 
 def test_a_launch_of_a_month_before_leaves_the_cap_alone(world, clock):
     world.push(1, make_examples(12))
     (verdict,) = world.launches.waiting()
-    launches = capped(world, 500)
-    assert launches.start(verdict, order(verdict, clock), ())
+    launches = open_capped(world, 500)
+    assert launches.start(verdict, make_job(verdict, clock), ())
     clock.move(31 * 86_400)
     world.push(2, make_examples(13))
     (newest,) = world.launches.waiting()
-    assert launches.start(newest, order(newest, clock), ())
+    assert launches.start(newest, make_job(newest, clock), ())
 
 
 def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
@@ -275,16 +274,16 @@ def test_a_launch_by_hand_beyond_the_cap_says_which(world, clock):
     prices = {"recall": {"input": 0, "output": 0, "training": price.training_micro / MICRO}}
     config = planning_config(prices=prices, budget={"per_month": cost / MICRO})
 
-    class Meanwhile(Launches):
-        """Another launch takes the month's money between the decision and the reservation."""
+    class RacingLaunches(Launches):
+        """Another launch spends the month's budget between the decision and the reservation."""
 
         def start(self, verdict, job, older):
             world.push(2, make_examples(13), spec=make_spec("other"))
-            (other,) = [each for each in self.waiting() if each.dataset == "other"]
-            super().start(other, order(other, clock, estimate=cost), ())
+            (other,) = [waiting for waiting in self.waiting() if waiting.dataset == "other"]
+            super().start(other, make_job(other, clock, estimate=cost), ())
             return super().start(verdict, job, older)
 
-    launches = Meanwhile(world.db, config, clock)
+    launches = RacingLaunches(world.db, config, clock)
     with pytest.raises(Refused) as caught:
         launch_by_hand(launches, verdict)
     assert caught.value.key == "held-month-cap"
@@ -314,9 +313,9 @@ def test_a_revert_to_a_model_that_is_gone_fails_and_is_trained_anew_by_hand(worl
     world.serve(2, make_examples(13))
     world.push(3, make_examples(12))
     world.launch()
-    (told, *_) = world.log()
-    assert (told.verdict, told.reason) == ("failed", "verdict-model-gone")
-    assert told.arguments["model"] == gone.model_id
+    (shown, *_) = world.log()
+    assert (shown.verdict, shown.reason) == ("failed", "verdict-model-gone")
+    assert shown.arguments["model"] == gone.model_id
     assert launch_by_hand(world.launches, world.verdict(3)).attempt == 2
 
 
@@ -337,14 +336,14 @@ def test_a_serving_verdict_is_launched_again_only_when_its_model_is_gone(world):
 
 def test_a_launch_beyond_the_providers_unfinished_jobs_stores_nothing(world, clock):
     python = make_spec("python")
-    for position, each in ((1, make_spec()), (2, python)):
-        world.record(make_commit(position), [world.outcome(each, make_examples())], clock())
+    for position, spec in ((1, make_spec()), (2, python)):
+        world.record(make_commit(position), [world.outcome(spec, make_examples())], clock())
     first, second = world.launches.waiting()
-    one, two = order(first, clock), order(second, clock)
+    first_job, second_job = make_job(first, clock), make_job(second, clock)
     launches = Launches(world.db, planning_config(active_jobs=1), clock)
-    job = launches.start(first, one, ())
+    job = launches.start(first, first_job, ())
     assert job is not None
-    assert launches.start(second, two, ()) is None
+    assert launches.start(second, second_job, ()) is None
     assert [job.dataset for job in world.recent_jobs()] == [FACE]
     world.finish(job)
-    assert launches.start(second, two, ()) is not None
+    assert launches.start(second, second_job, ()) is not None

@@ -1,4 +1,4 @@
-"""Which models are there, by list and by answer: missed twice they are gone, listed again good."""
+"""The model inventory: a model missing twice is gone; listed again it is good."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ pytestmark = pytest.mark.functional
 
 
 class Provider:
-    """One service as a census sees it: what it lists, what it answers with, what it says then."""
+    """A provider that lists some models and answers with some."""
 
     def __init__(self, *listed):
         self.listed = set(listed)
         self.answering = set(listed)
-        self.trouble = None
+        self.error = None
         self.asked = []
 
     def models(self):
-        if self.trouble:
-            raise self.trouble
+        if self.error:
+            raise self.error
         return [ModelCard(name) for name in sorted(self.listed)]
 
     def ask(self, model_id, *_):
@@ -38,142 +38,146 @@ class Provider:
             raise ModelGone("no such model", status=404)
         return Answer("Стопка.")
 
-    def lose(self, name):
+    def remove(self, name):
         self.listed.discard(name)
         self.answering.discard(name)
 
 
-class Town:
-    """A census over the models of one database, with a clock that is moved by hand."""
+class Inventory:
+    """The model inventory of one database, with a manual clock."""
 
     def __init__(self, database):
         self.db = database
         self.now = AT + timedelta(days=1)
 
-    def begin(self, *names, settle_s=0.0, others=()):
-        """Let these models of one provider be good, and `others` of a provider without a name."""
+    def start(self, *names, settle_s=0.0, others=()):
+        """Store these good models of the configured provider, and `others` of an unknown one."""
         self.provider = Provider(*names)
         for name, provider in [*((name, "p") for name in names), *((name, "q") for name in others)]:
             insert_live_model(self.db, name, dataset=name, provider=provider)
             insert_example(self.db, f"лицо/{name}", dataset=name)
-        clock = lambda: self.now  # noqa: E731
-        one = TrainingProvider(*(self.provider, self.provider, self.db, None, clock, settle_s, 1.0))
-        self.census = ModelInventory(Models(self.db, clock), {"p": one})
+
+        def clock():
+            return self.now
+
+        configured = (self.provider, self.provider, self.db, None, clock, settle_s, 1.0)
+        providers = {"p": TrainingProvider(*configured)}
+        self.inventory = ModelInventory(Models(self.db, clock), providers)
         return self
 
-    def states(self):
+    def list_states(self):
         return [model.state.value for model in Models(self.db).list_good_or_gone()]
 
-    def look(self, seconds=60.0, times=1):
+    def update(self, seconds=60.0, times=1):
         changed = []
         for _ in range(times):
             self.now += timedelta(seconds=seconds)
-            changed = self.census.update()
-        return [(each.model_id, each.state.value) for each in changed]
+            changed = self.inventory.update()
+        return [(model.model_id, model.state.value) for model in changed]
 
 
 @pytest.fixture
-def town(tmp_path):
+def inventory(tmp_path):
     url = fresh_database(tmp_path / "merlin.db")
     with open_database(url) as database:
-        yield Town(database)
+        yield Inventory(database)
 
 
-def test_a_listed_model_stays_and_is_never_asked(town):
-    town.begin("a", "b")
-    assert town.look(times=3) == []
-    assert (town.states(), town.provider.asked) == (["good", "good"], [])
+def test_a_listed_model_stays_and_is_never_asked(inventory):
+    inventory.start("a", "b")
+    assert inventory.update(times=3) == []
+    assert (inventory.list_states(), inventory.provider.asked) == (["good", "good"], [])
 
 
-def test_a_model_missed_twice_is_gone_and_the_others_stay(town):
-    town.begin("a", "b")
-    town.provider.lose("a")
-    assert town.look() == []
-    assert town.look() == [("a", "gone")]
-    assert town.states() == ["gone", "good"]
-    assert town.look(times=3) == []
+def test_a_model_missed_twice_is_gone_and_the_others_stay(inventory):
+    inventory.start("a", "b")
+    inventory.provider.remove("a")
+    assert inventory.update() == []
+    assert inventory.update() == [("a", "gone")]
+    assert inventory.list_states() == ["gone", "good"]
+    assert inventory.update(times=3) == []
 
 
-def test_two_misses_lie_at_least_the_settling_time_apart(town):
-    town.begin("a", settle_s=150.0)
-    town.provider.lose("a")
-    assert town.look(times=3) == []
-    assert town.look() == [("a", "gone")]
+def test_two_misses_lie_at_least_the_settling_time_apart(inventory):
+    inventory.start("a", settle_s=150.0)
+    inventory.provider.remove("a")
+    assert inventory.update(times=3) == []
+    assert inventory.update() == [("a", "gone")]
 
 
-def test_a_young_model_is_not_missed_yet(town):
-    town.begin("a", settle_s=3600.0)
-    town.now = AT
-    town.provider.lose("a")
-    town.look(times=50)
-    assert town.provider.asked == []
+def test_a_young_model_is_not_missed_yet(inventory):
+    inventory.start("a", settle_s=3600.0)
+    inventory.now = AT
+    inventory.provider.remove("a")
+    inventory.update(times=50)
+    assert inventory.provider.asked == []
 
 
-def test_a_miss_is_forgotten_when_the_model_is_seen_again(town):
-    town.begin("a")
-    town.provider.listed.clear()
-    town.provider.answering.clear()
-    town.look()
-    town.provider.listed.add("a")
-    town.look()
-    town.provider.listed.clear()
-    assert town.look() == []
-    assert town.look() == [("a", "gone")]
+def test_a_miss_is_forgotten_when_the_model_is_seen_again(inventory):
+    inventory.start("a")
+    inventory.provider.listed.clear()
+    inventory.provider.answering.clear()
+    inventory.update()
+    inventory.provider.listed.add("a")
+    inventory.update()
+    inventory.provider.listed.clear()
+    assert inventory.update() == []
+    assert inventory.update() == [("a", "gone")]
 
 
-def test_a_model_that_is_listed_again_is_good_again(town):
-    town.begin("a")
-    town.provider.lose("a")
-    town.look(times=2)
-    town.provider.listed.add("a")
-    assert town.look() == [("a", "good")]
+def test_a_model_that_is_listed_again_is_good_again(inventory):
+    inventory.start("a")
+    inventory.provider.remove("a")
+    inventory.update(times=2)
+    inventory.provider.listed.add("a")
+    assert inventory.update() == [("a", "good")]
 
 
-def test_a_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(town):
-    town.begin("a")
-    town.provider.listed.clear()
-    town.look(times=20)
-    assert (town.states(), town.provider.asked) == (["good"], ["a"])
-    town.look(seconds=ANSWERED.total_seconds())
-    assert len(town.provider.asked) == 2
+def test_a_server_that_lists_no_tuned_models_loses_none_and_is_asked_once_a_day(inventory):
+    inventory.start("a")
+    inventory.provider.listed.clear()
+    inventory.update(times=20)
+    assert (inventory.list_states(), inventory.provider.asked) == (["good"], ["a"])
+    inventory.update(seconds=ANSWERED.total_seconds())
+    assert len(inventory.provider.asked) == 2
 
 
-def test_a_doubt_lets_a_model_be_asked_at_once(town):
-    town.begin("a", "b")
-    town.provider.listed.clear()
-    town.look()
-    town.provider.lose("a")
-    town.census.check_again("a")
-    assert town.look() == []
-    assert town.look() == [("a", "gone")]
-    assert town.states() == ["gone", "good"]
+def test_a_doubt_lets_a_model_be_asked_at_once(inventory):
+    inventory.start("a", "b")
+    inventory.provider.listed.clear()
+    inventory.update()
+    inventory.provider.remove("a")
+    inventory.inventory.check_again("a")
+    assert inventory.update() == []
+    assert inventory.update() == [("a", "gone")]
+    assert inventory.list_states() == ["gone", "good"]
 
 
 @pytest.mark.parametrize(
-    "trouble",
+    "error",
     [ProviderBusy("away"), ProviderError("no", status=401), ProviderError("x", status=404)],
 )
-def test_a_provider_in_trouble_says_nothing_of_its_models(town, trouble):
-    town.begin("a")
-    town.provider.lose("a")
-    town.provider.trouble = trouble
-    assert town.look(times=5) == []
-    town.provider.trouble = None
-    town.provider.ask = lambda *_: (_ for _ in ()).throw(trouble)
-    assert town.look(times=5) == []
-    assert town.states() == ["good"]
+def test_a_provider_in_trouble_says_nothing_of_its_models(inventory, error):
+    inventory.start("a")
+    inventory.provider.remove("a")
+    inventory.provider.error = error
+    assert inventory.update(times=5) == []
+    inventory.provider.error = None
+    inventory.provider.ask = lambda *_: (_ for _ in ()).throw(error)
+    assert inventory.update(times=5) == []
+    assert inventory.list_states() == ["good"]
 
 
-def test_models_of_a_provider_that_nobody_names_are_left_alone(town):
-    town.begin("a", others=["b"])
-    town.look(times=3)
-    assert town.states() == ["good", "good"]
+def test_models_of_a_provider_that_nobody_names_are_left_alone(inventory):
+    inventory.start("a", others=["b"])
+    inventory.update(times=3)
+    assert inventory.list_states() == ["good", "good"]
 
 
-def test_only_so_many_models_are_asked_at_one_look(town):
-    town.begin(*(f"m{number}" for number in range(MAX_ASKED + 5)))
-    town.provider.listed.clear()
-    town.look()
-    assert len(town.provider.asked) == MAX_ASKED
-    town.look()
-    assert len(set(town.provider.asked)) == MAX_ASKED + 5
+def test_only_so_many_models_are_asked_at_one_look(inventory):
+    inventory.start(*(f"m{number}" for number in range(MAX_ASKED + 5)))
+    inventory.provider.listed.clear()
+    inventory.update()
+    assert len(inventory.provider.asked) == MAX_ASKED
+    inventory.update()
+    assert len(set(inventory.provider.asked)) == MAX_ASKED + 5

@@ -1,4 +1,4 @@
-"""What comparing prompts with a tuned model comes to: right answers, examples shown, verdict."""
+"""Comparing prompts with a tuned model: right answers, nearest examples, the verdict."""
 
 from __future__ import annotations
 
@@ -57,25 +57,25 @@ def test_an_answer_is_right_that_says_what_was_taught(answer, reference, expecte
     assert is_right(answer, reference) is expected
 
 
-def talk(question, answer="Ответ."):
+def make_conversation(question, answer="Ответ."):
     return (Message("system", "Кратко."), Message("user", question), Message("assistant", answer))
 
 
 def test_the_nearest_example_stands_last_and_the_system_text_first():
     train = [
-        ("a", talk("Как работает стек?", "Стопкой.")),
-        ("b", talk("Что такое граф?", "Вершины и рёбра.")),
-        ("c", talk("Зачем нужны кавычки?", "Для строк.")),
+        ("a", make_conversation("Как работает стек?", "Стопкой.")),
+        ("b", make_conversation("Что такое граф?", "Вершины и рёбра.")),
+        ("c", make_conversation("Зачем нужны кавычки?", "Для строк.")),
     ]
-    said = NearestExamples(train).prompt(talk("Граф — что такое?")[:2], 2)
-    assert [each.role for each in said] == ["system", *["user", "assistant"] * 2, "user"]
-    assert said[-2].content == "Вершины и рёбра."
-    assert said[-1].content == "Граф — что такое?"
+    messages = NearestExamples(train).prompt(make_conversation("Граф — что такое?")[:2], 2)
+    assert [message.role for message in messages] == ["system", *["user", "assistant"] * 2, "user"]
+    assert messages[-2].content == "Вершины и рёбра."
+    assert messages[-1].content == "Граф — что такое?"
 
 
 def test_without_taught_examples_the_question_stands_alone():
-    asked = talk("Что такое граф?")[:2]
-    assert NearestExamples([]).prompt(asked, 3) == asked
+    question = make_conversation("Что такое граф?")[:2]
+    assert NearestExamples([]).prompt(question, 3) == question
 
 
 def test_a_part_of_the_questions_is_always_the_same_part():
@@ -86,31 +86,32 @@ def test_a_part_of_the_questions_is_always_the_same_part():
     assert len(sample_ids(names, None)) == 50
 
 
-def report(prompt, examples, tuned=None, words=WORDS):
-    """Return the report of answers by variant; each is word -> answer."""
+def compare(prompt, examples, tuned=None, words=WORDS):
+    """Return the report on the answers of each variant: word -> answer."""
     questions = [
         Question(word, (Message("user", f"Что такое {word}?"),), RIGHT[word]) for word in words
     ]
     at = datetime(2026, 11, 22, tzinfo=UTC)
     build = Build(1, "trial", 1, "d", "f", "", 20, len(words), 1, 1, at)
     subject = Subject(build, RECIPE, [], questions, None)
-    every = [("prompt", prompt), ("examples", examples)]
-    every += [("tuned", tuned)] if tuned is not None else []
+    answers_by_variant = [("prompt", prompt), ("examples", examples)]
+    answers_by_variant += [("tuned", tuned)] if tuned is not None else []
     queries = [
         Query(question.example_id, question.messages, Usage(10, 10)) for question in questions
     ]
     variants = [
-        VariantQueries(variant, "engine", str(variant), PRICE, queries) for variant, _ in every
+        VariantQueries(variant, "engine", str(variant), PRICE, queries)
+        for variant, _ in answers_by_variant
     ]
     replies = [
-        {word: Reply(Answer(text, Usage(5, 2)), 0.5) for word, text in said.items()}
-        for _, said in every
+        {word: Reply(Answer(text, Usage(5, 2)), 0.5) for word, text in variant_answers.items()}
+        for _, variant_answers in answers_by_variant
     ]
     return compare_variants(subject, variants, replies)
 
 
-def answers(right, words=WORDS):
-    """Return answers of which the first `right` are as taught."""
+def make_answers(right, words=WORDS):
+    """Return word -> answer, of which the first `right` are as taught."""
     return {word: RIGHT[word] if place < right else WRONG for place, word in enumerate(words)}
 
 
@@ -127,41 +128,43 @@ def answers(right, words=WORDS):
     ],
 )
 def test_the_verdict_says_whether_tuning_pays(prompt, examples, tuned, verdict):
-    found = report(answers(prompt), answers(examples), None if tuned is None else answers(tuned))
-    assert found.verdict == verdict
-    assert [variant.right for variant in found.variants[:2]] == [prompt, examples]
+    report = compare(
+        make_answers(prompt), make_answers(examples), None if tuned is None else make_answers(tuned)
+    )
+    assert report.verdict == verdict
+    assert [variant.right for variant in report.variants[:2]] == [prompt, examples]
 
 
 def test_figures_are_of_one_question_and_of_a_thousand_answers():
-    found = report(answers(0), answers(10))
-    alone, helped = found.variants
+    report = compare(make_answers(0), make_answers(10))
+    alone, with_examples = report.variants
     assert (alone.input_tokens, alone.seconds, alone.cost_micro) == (5, 0.5, 7 * 1000)
-    assert (alone.chrf < 20, helped.chrf) == (True, 100.0)
-    assert found.ahead is None
+    assert (alone.chrf < 20, with_examples.chrf) == (True, 100.0)
+    assert report.ahead is None
 
 
 def test_only_what_all_answered_is_compared():
-    short = answers(10)
-    del short[WORDS[0]]
-    found = report(short, answers(10), answers(10))
-    assert (found.questions, found.left_out, found.verdict) == (9, 1, "few")
+    incomplete = make_answers(10)
+    del incomplete[WORDS[0]]
+    report = compare(incomplete, make_answers(10), make_answers(10))
+    assert (report.questions, report.left_out, report.verdict) == (9, 1, "few")
     with pytest.raises(Refused):
-        report({}, answers(10))
+        compare({}, make_answers(10))
 
 
 @pytest.fixture
 def load(tmp_path):
-    """Return what loads a configuration with an engine and these keys."""
+    """Return a function that loads a configuration with two providers and these keys."""
 
-    def loaded(**keys):
+    def load_config(**keys):
         providers = [
             {"name": name, "base_url": "http://127.0.0.1:1/v1"} for name in ("engine", "big")
         ]
-        said = {"state_dir": "s", "providers": providers, **keys}
-        (tmp_path / "config.yaml").write_text(yaml.safe_dump(said), "utf-8")
+        settings = {"state_dir": "s", "providers": providers, **keys}
+        (tmp_path / "config.yaml").write_text(yaml.safe_dump(settings), "utf-8")
         return config.load(tmp_path / "config.yaml")
 
-    return loaded
+    return load_config
 
 
 def test_the_base_is_the_recipe_s_or_the_named_one(load):
