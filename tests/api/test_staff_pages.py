@@ -16,7 +16,7 @@ from merlin.dataset.proposals import Draft, Proposals
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests
 from merlin.db.tables import COMMIT
-from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose, staff_site
+from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, propose_change, run_staff_site
 
 pytestmark = pytest.mark.integration
 
@@ -27,10 +27,10 @@ KEEPING = ("/admin/users", "/admin/health", "/admin/billing")
 
 @pytest.fixture(scope="module")
 def staff(tmp_path_factory):
-    with staff_site(tmp_path_factory.mktemp("staff")) as site:
+    with run_staff_site(tmp_path_factory.mktemp("staff")) as site:
         site.add_user(CLARA, Role.TEACHER, "hci")
         site.add_user(EDITOR, Role.EDITOR)
-        site.change = propose(site, "materials/rights.md", None, "# Право\n")
+        site.change = propose_change(site, "materials/rights.md", None, "# Право\n")
         yield site
 
 

@@ -1,9 +1,9 @@
-"""How pages are looked at: widths, lights, and what axe-core finds wrong there.
+"""Checks by axe-core and screenshots of pages, by language, width and colour scheme.
 
-With LOOKS=all each page is looked at in each language and light at each width, which takes minutes
-and makes all pictures; else in one language and one of the four ways, another one for each page
-after the other. SHOTS_FOLDER names a folder for a picture of each look (`make screens`), and
-KEEP_SHOTS=1 writes those that the docs show anew.
+With LOOKS=all each page is checked in each language, width and colour scheme, which takes minutes
+and makes all screenshots. Without it each page is checked in one language and one of the four
+views, which rotate over the list of pages. SHOTS_FOLDER names a folder for the screenshots
+(`make screens`); KEEP_SHOTS=1 copies those that the docs show to docs/pictures.
 """
 
 from __future__ import annotations
@@ -18,51 +18,55 @@ from pathlib import Path
 
 PICTURES = Path(__file__).parents[2] / "docs" / "pictures"
 AXE = (files("axe_playwright_python") / "axe.min.js").read_text("utf-8")
-# All that axe knows in light; in dark what a colour can change, unless every way is looked at.
+# All rules in the light scheme; in the dark one only those that depend on colours.
 RULES = {
     "light": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "dark": {"type": "rule", "values": ["color-contrast", "link-in-text-block"]},
 }
 LANGUAGES = ("ru", "en")
-WAYS = tuple(product((1280, 360), ("light", "dark")))
-# Ids that are there twice, an icon's among them: `<use>` would draw the wrong thing.
-CLASHES = """() => {
+VIEWS = tuple(product((1280, 360), ("light", "dark")))
+# Ids that occur twice; `<use>` would draw the wrong icon.
+DUPLICATE_IDS = """() => {
   const ids = [...document.querySelectorAll("[id]")].map((it) => it.id);
   return ids.filter((id, place) => ids.indexOf(id) !== place);
 }"""
 
 
-def is_whole():
-    """Return whether every page is looked at in every way."""
+def is_complete():
+    """Return whether every page is checked in every view."""
     return os.environ.get("LOOKS") == "all"
 
 
-def looks_of(place):
-    """Return the ways in which the page at this place of a list is looked at."""
-    return WAYS if is_whole() else WAYS[place % len(WAYS) :][:1]
+def choose_views(index):
+    """Return the views in which the page at this index of a list is checked."""
+    return VIEWS if is_complete() else VIEWS[index % len(VIEWS) :][:1]
 
 
-def turns_of(pages, language):
-    """Return the place, name and address of each page that is looked at in this language."""
-    every = [(place, *named) for place, named in enumerate(pages.items())]
-    turn = LANGUAGES.index(language)
-    return every if is_whole() else [one for one in every if (one[0] + one[0] // 4) % 2 == turn]
+def choose_pages(pages, language):
+    """Return the index, name and path of each page that is checked in this language."""
+    indexed = [(index, *item) for index, item in enumerate(pages.items())]
+    remainder = LANGUAGES.index(language)
+    return (
+        indexed
+        if is_complete()
+        else [page for page in indexed if (page[0] + page[0] // 4) % 2 == remainder]
+    )
 
 
-def faults_in(page, name, width, theme):
-    """Return what axe finds at this width in this light, by name, and what is too wide."""
+def find_faults(page, name, width, theme):
+    """Return what axe finds in this view, and whether the page is too wide."""
     page.set_viewport_size({"width": width, "height": 800})
     page.emulate_media(color_scheme=theme)
     if not page.evaluate("Boolean(window.axe)"):
         page.evaluate(f"{AXE};null")
-    if is_whole() or "SHOTS_FOLDER" in os.environ:
+    if is_complete() or "SHOTS_FOLDER" in os.environ:
         language = page.locator("html").get_attribute("lang")
-        named = name if language == "ru" else f"{name}-{language}"
-        made = pictures_folder() / f"{named}-{width}-{theme}.png"
-        page.screenshot(path=made, animations="disabled", caret="hide", full_page=True)
-    rules = RULES["light" if is_whole() else theme]
-    asked = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
-    document = page.evaluate("(asked) => axe.run(document, asked)", asked)
+        picture = name if language == "ru" else f"{name}-{language}"
+        path = get_pictures_folder() / f"{picture}-{width}-{theme}.png"
+        page.screenshot(path=path, animations="disabled", caret="hide", full_page=True)
+    rules = RULES["light" if is_complete() else theme]
+    options = {"runOnly": rules, "resultTypes": ["violations"], "preload": False}
+    document = page.evaluate("(options) => axe.run(document, options)", options)
     faults = {
         f"{name} {width} {theme}: {fault['id']}": [node["html"][:160] for node in fault["nodes"]]
         for fault in document["violations"]
@@ -72,28 +76,27 @@ def faults_in(page, name, width, theme):
     return faults
 
 
-def faults_of(page, name, place):
-    """Return what is wrong with the page that is open, the `place`-th of a list."""
+def find_faults_in_views(page, name, index):
+    """Return what is wrong with the open page in the views of its index in a list."""
     page.emulate_media(reduced_motion="reduce")
     faults = {}
-    for width, theme in looks_of(place):
-        faults |= faults_in(page, name, width, theme)
-    if page.evaluate(CLASHES):
-        faults[f"{name}: ids"] = page.evaluate(CLASHES)
+    for width, theme in choose_views(index):
+        faults |= find_faults(page, name, width, theme)
+    if page.evaluate(DUPLICATE_IDS):
+        faults[f"{name}: ids"] = page.evaluate(DUPLICATE_IDS)
     return faults
 
 
-def still(page):
-    """Let nothing move, so that every picture is the same and axe sees whole colours."""
+def stop_motion(page):
+    """Stop animations and replace changing texts, so that screenshots are reproducible."""
     page.emulate_media(reduced_motion="reduce")
     page.mouse.move(0, 0)
     page.wait_for_load_state("networkidle")
-    # A picture of the same page is the same tomorrow.
-    page.evaluate(FREEZE)
+    page.evaluate(FIXED_TEXTS)
 
 
-# Moments and secrets' beginnings, as they were on one day.
-FREEZE = """() => {
+# Replaces dates, times, keys and digests by fixed ones.
+FIXED_TEXTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let at = walker.nextNode(); at; at = walker.nextNode()) {
     at.data = at.data.replace(/\\d+ [a-zа-я]+, \\d\\d:\\d\\d/gi, "20 ноя, 12:00");
@@ -105,39 +108,39 @@ FREEZE = """() => {
 
 
 @cache
-def pictures_folder():
-    """Return where the pictures of this run go."""
+def get_pictures_folder():
+    """Return the folder for the screenshots of this run."""
     folder = Path(os.environ.get("SHOTS_FOLDER") or tempfile.mkdtemp())
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def missing_pictures(names):
-    """Return which pictures of these pages the docs show and this run did not make.
+def find_missing_pictures(names):
+    """Return which pictures of these pages in the docs this run did not make.
 
-    With KEEP_SHOTS=1 those that it made become the docs'.
+    With KEEP_SHOTS=1 copy those that it made to the docs.
     """
-    folder = pictures_folder()
-    made, shown = _pictured(folder, names), _pictured(PICTURES, names)
+    folder = get_pictures_folder()
+    made, shown = _find_pictures(folder, names), _find_pictures(PICTURES, names)
     if os.environ.get("KEEP_SHOTS") == "1":
         for name in made & shown:
             shutil.copyfile(folder / name, PICTURES / name)
-    return shown - made if is_whole() else set()
+    return shown - made if is_complete() else set()
 
 
-def _pictured(folder, names):
-    every = {one.name for one in folder.glob("*.png")}
-    return {one for one in every if one.rsplit("-", 2)[0] in names}
+def _find_pictures(folder, names):
+    files = {path.name for path in folder.glob("*.png")}
+    return {file for file in files if file.rsplit("-", 2)[0] in names}
 
 
-# What stands out beyond the window, but for what scrolls within itself.
-WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
+# Elements wider than the window, except those that scroll by themselves.
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? []
   : [...document.querySelectorAll("body *")]
     .filter((it) => it.getBoundingClientRect().right > innerWidth + 1)
     .filter((it) => !it.closest(".sider ul, pre, .scroll"))
     .map((it) => it.outerHTML.slice(0, 120))"""
 
-SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]
+TOO_SMALL = """() => [...document.querySelectorAll("button, .btn, summary, .seg a")]
   .filter((it) => it.checkVisibility({visibilityProperty: true}))
   .filter((it) => !it.matches(".skip, .fav, .small"))
   .filter((it) => it.getBoundingClientRect().height < 40)

@@ -1,4 +1,4 @@
-"""The bot that the test plays, and the page as a person finds it."""
+"""The chat page in a browser, and a bot that the test drives through the Bot API."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ ANNA, VERA = 1001, 1003
 
 
 class Bot:
-    """The bot's side: its calls, and what it has not yet read."""
+    """The bot: it calls the Bot API and reads its updates."""
 
     def __init__(self, standin: TelegramStandIn) -> None:
         self.standin = standin
@@ -25,8 +25,8 @@ class Bot:
         body = json.dumps(fields).encode()
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(url, body, headers)  # noqa: S310 - the stand-in's address
-        with urllib.request.urlopen(request, timeout=longest()) as answer:  # noqa: S310 - as above
-            return json.loads(answer.read())["result"]
+        with urllib.request.urlopen(request, timeout=longest()) as response:  # noqa: S310 - as above
+            return json.loads(response.read())["result"]
 
     def say(self, chat_id: int, text: str, **fields: object) -> int:
         return self.call("sendMessage", chat_id=chat_id, text=text, **fields)["message_id"]
@@ -34,7 +34,7 @@ class Bot:
     def edit(self, message_id: int, text: str, **fields: object) -> None:
         self.call("editMessageText", chat_id=ANNA, message_id=message_id, text=text, **fields)
 
-    def next_update(self) -> dict:
+    def read_update(self) -> dict:
         def newest() -> dict:
             pending = self.standin.pending()
             return dict(pending[-1]) if pending else {}
@@ -47,34 +47,34 @@ class Bot:
 def open_chat_page(
     chromium: Browser, telegram: TelegramStandIn, width: int = 1280, **options: object
 ) -> Iterator[Page]:
-    """Open the page, and fail the test for anything that the browser complained of."""
+    """Yield the open chat page; fail the test for any browser error."""
     context = chromium.new_context(viewport={"width": width, "height": 800}, **options)
     page = context.new_page()
     page.set_default_timeout(1000 * longest(DEADLINE_S))
-    complaints: list[str] = []
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"dialog: {dialog.message}"))
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
     page.on(
         "console",
-        lambda said: (
-            complaints.append(said.text)
-            if said.type == "error" and "net::ERR_" not in said.text
+        lambda message: (
+            errors.append(message.text)
+            if message.type == "error" and "net::ERR_" not in message.text
             else None
         ),
     )
-    # What the page reads at first is read before the bot changes it.
+    # The page reads the menu before the test changes it.
     with page.expect_response("**/control/menu?*"):
         page.goto(telegram.page_url)
     expect(page.get_by_role("button", name="Начать", exact=True)).to_be_visible()
     yield page
     context.close()
-    # Chromium's own word when a quick navigation overtakes a view transition.
-    assert [one for one in complaints if not one.startswith("Transition was")] == []
+    # Chromium says "Transition was" when a navigation interrupts a view transition.
+    assert [text for text in errors if not text.startswith("Transition was")] == []
 
 
-def field(page: Page):
+def find_field(page: Page):
     return page.get_by_role("textbox", name="Сообщение", exact=True)
 
 
-def bubbles(page: Page):
+def find_messages(page: Page):
     return page.locator(".log:not([hidden]) .msg")

@@ -1,4 +1,4 @@
-"""A real Chromium for the pages; skipped with a word where there is none."""
+"""Fixtures of the browser tests: Chromium and the sites it opens; skipped without Chromium."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.browser.chat_browser import Bot, open_chat_page
-from tests.browser.course_browser import Visitor, course_site, open_visitor
+from tests.browser.course_browser import Visitor, open_visitor, run_course_site
 from tests.browser.installed_chromium import ARGUMENTS, CHROMIUM
-from tests.browser.staff_browser import staff_site
+from tests.browser.staff_browser import run_staff_site
 from tests.support.machine import skip_or_fail
 from tests.support.waiting import DEADLINE_S, longest
 
 
-# A module long, not a session: while playwright's own event loop stands in this thread, no other
-# test could call asyncio.run.
+# Scope "module", not "session": while Playwright's event loop runs in this thread, no other test
+# can call asyncio.run.
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    reason = f"no {CHROMIUM}: the pages are not looked at (apt-get install chromium-headless-shell)"
+    reason = f"no {CHROMIUM}: browser tests need it (apt-get install chromium-headless-shell)"
     skip_or_fail(None if CHROMIUM.exists() else reason)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=ARGUMENTS)
-        # A busy machine draws late; nothing here waits longer than it must.
+        # A busy machine renders late; the limit costs nothing where the page is ready earlier.
         expect.set_options(timeout=1000 * longest(DEADLINE_S))
         yield browser
         browser.close()
@@ -47,25 +47,25 @@ def page(chromium: Browser, telegram: TelegramStandIn) -> Iterator[Page]:
 
 
 @pytest.fixture(scope="module")
-def courses(tmp_path_factory):
-    """A site that the tests of one module share; each test is somebody else there."""
-    with course_site(tmp_path_factory.mktemp("site")) as site:
+def course_site(tmp_path_factory):
+    """A site shared by the tests of one module; each test adds its own users."""
+    with run_course_site(tmp_path_factory.mktemp("site")) as site:
         yield site
 
 
 @pytest.fixture
-def visitor(chromium: Browser, courses) -> Iterator[Visitor]:
-    yield from open_visitor(chromium, courses)
+def visitor(chromium: Browser, course_site) -> Iterator[Visitor]:
+    yield from open_visitor(chromium, course_site)
 
 
 @pytest.fixture(scope="module")
-def staff(tmp_path_factory):
-    """A site whose pipeline has been at work for some hours."""
-    with staff_site(tmp_path_factory.mktemp("staff")) as site:
+def staff_site(tmp_path_factory):
+    """A site with jobs, models, verdicts and people, shared by the tests of one module."""
+    with run_staff_site(tmp_path_factory.mktemp("staff")) as site:
         yield site
 
 
 @pytest.fixture
-def colleague(chromium: Browser, staff) -> Iterator[Visitor]:
-    """A visitor of that site."""
-    yield from open_visitor(chromium, staff)
+def staff_visitor(chromium: Browser, staff_site) -> Iterator[Visitor]:
+    """A visitor of `staff_site`."""
+    yield from open_visitor(chromium, staff_site)

@@ -10,8 +10,8 @@ from playwright.sync_api import Browser, BrowserContext, Page
 
 from merlin.account.users import Users
 from tests.api.catalogue_files import COURSES
-from tests.api.chat_api import TWO_A_DAY, run_chat_api
-from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, set_bot_name, set_password
+from tests.api.chat_api import run_chat_api
+from tests.api.sign_in_data import TELEGRAM_PUBLIC_KEY, set_bot_name
 from tests.support.waiting import DEADLINE_S, longest
 
 PHONE = {"viewport": {"width": 360, "height": 780}, "has_touch": True, "is_mobile": True}
@@ -26,8 +26,8 @@ _EXPECTED_MESSAGES = (
 
 
 @contextmanager
-def course_site(folder, **settings):
-    """Run a site with many courses, a bot's name and a model that answers on `algorithms`."""
+def run_course_site(folder, **settings):
+    """Run a site with seven courses, a bot name and a model that answers in `algorithms`."""
     with run_chat_api(folder, telegram_keys=(TELEGRAM_PUBLIC_KEY,), **settings) as (site, provider):
         site.index_courses(COURSES)
         set_bot_name(site)
@@ -36,12 +36,12 @@ def course_site(folder, **settings):
 
 
 class Visitor:
-    """Opens browsers at one site; `complaints` are the errors of all of them."""
+    """Opens browsers at one site and collects the errors of their pages."""
 
     def __init__(self, chromium: Browser, site) -> None:
         self.chromium = chromium
         self.site = site
-        self.complaints: list[str] = []
+        self.errors: list[str] = []
         self._contexts: list[BrowserContext] = []
 
     def add_user(self, name="Анна", **changes) -> int:
@@ -70,7 +70,7 @@ class Visitor:
             )
         page = context.new_page()
         page.set_default_timeout(1000 * longest(DEADLINE_S))
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.on("dialog", self._refuse)
         page.on("console", self._record_error)
         return page
@@ -88,10 +88,10 @@ class Visitor:
 
     def _record_error(self, message) -> None:
         if message.type == "error":
-            self.complaints.append(f"{message.text} ({message.location.get('url', '')})")
+            self.errors.append(f"{message.text} ({message.location.get('url', '')})")
 
     def _refuse(self, dialog) -> None:
-        self.complaints.append(f"dialog: {dialog.message}")
+        self.errors.append(f"dialog: {dialog.message}")
         dialog.dismiss()
 
 
@@ -102,7 +102,7 @@ def open_visitor(chromium: Browser, site) -> Iterator[Visitor]:
     visitor.close()
     messages = [
         message
-        for message in visitor.complaints
+        for message in visitor.errors
         if not any(expected in message for expected in _EXPECTED_MESSAGES)
     ]
     assert messages == [], messages
@@ -134,22 +134,6 @@ def find_cards(page: Page):
 
 def find_menu(page: Page):
     return page.locator("#all > summary")
-
-
-__all__ = [
-    "DESKTOP",
-    "PHONE",
-    "TWO_A_DAY",
-    "Visitor",
-    "course_site",
-    "find_cards",
-    "find_menu",
-    "find_sidebar",
-    "open_visitor",
-    "set_password",
-    "stop_timers",
-    "wait_for_address",
-]
 
 
 def wait_until_loaded(page: Page) -> Page:

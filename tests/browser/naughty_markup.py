@@ -1,4 +1,4 @@
-"""A hundred ways to smuggle a script into a page."""
+"""Inputs that try to run a script in a page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What teachers and admins look at: jobs with losses, models, verdicts, people, questions.
+"""A site for the staff pages: jobs with losses, models, verdicts, people, questions.
 
-Names and words of others try to be markup here, so that every test of these pages is one of that.
+Names, messages and questions contain markup, so every test of these pages also checks escaping.
 """
 
 from __future__ import annotations
@@ -44,15 +44,14 @@ from tests.support.config import make_config
 from tests.support.plan_config import make_plan
 
 BORIS, VERA, ANNA = 1002, 1003, 1001
-COLLEAGUE = 1009  # another admin, who is away
+OTHER_ADMIN = 1009
 XSS = "<img src=x onerror=alert(1)>\"'</script><script>alert(2)</script>"
 PLAN = make_plan("student", {"ru": "Студент", "en": "Student"}, {Format.TEXT: Allowance(day=20)})
-# A thousandth of a dollar a million tokens.
 EPOCHS, STEPS = 4, 120
 
 
-class Past:
-    """A clock that begins some hours ago and goes on when it is told to."""
+class ManualClock:
+    """A clock that starts nine hours ago and advances only by `move`."""
 
     def __init__(self):
         self.now = utc_now() - timedelta(hours=9)
@@ -64,16 +63,20 @@ class Past:
         self.now += timedelta(seconds=seconds * 60)
 
 
-def example(question, answer, tags=""):
-    """Return an example's file."""
-    said = f"tags: [{tags}]\n" if tags else ""
-    return f"messages:\n  - user: {question!r}\n  - assistant: {answer!r}\n{said}"
+def make_example_file(question, answer, tags=""):
+    """Return the text of an example's file."""
+    tags_line = f"tags: [{tags}]\n" if tags else ""
+    return f"messages:\n  - user: {question!r}\n  - assistant: {answer!r}\n{tags_line}"
 
 
 EXAMPLES = {
-    "examples/graphs/bfs.yaml": example("Что такое обход в ширину?", "Соседи раньше дальних."),
-    "examples/graphs/dfs.yaml": example("Что такое обход в глубину?", "Сначала вглубь.", "графы"),
-    "examples/xss/one.yaml": example(f"Что значит {XSS}?".replace("'", ""), "Это текст."),
+    "examples/graphs/bfs.yaml": make_example_file(
+        "Что такое обход в ширину?", "Соседи раньше дальних."
+    ),
+    "examples/graphs/dfs.yaml": make_example_file(
+        "Что такое обход в глубину?", "Сначала вглубь.", "графы"
+    ),
+    "examples/xss/one.yaml": make_example_file(f"Что значит {XSS}?".replace("'", ""), "Это текст."),
 }
 COURSES = {
     **catalogue_files.COURSES,
@@ -82,12 +85,12 @@ COURSES = {
 
 
 @contextmanager
-def staff_site(folder):
-    """Run a site whose pipeline has been at work for some hours."""
+def run_staff_site(folder):
+    """Run a site with people, jobs, models, verdicts and questions."""
     engine = {
         "name": "engine",
         "base_url": "http://127.0.0.1:1/v1",
-        "limits": {"active_jobs": 2},  # one runs, another may be launched
+        "limits": {"active_jobs": 2},  # one runs, one more can be launched
         "prices": {"recall": {"input": 0, "output": 0, "training": 0.001}},
     }
     sunset = utc_now().date() + timedelta(days=40)
@@ -96,15 +99,15 @@ def staff_site(folder):
     with run_api(folder, plans=(PLAN,), config=config) as site:
         site.index_courses(COURSES)
         site.numbers = count(7000)
-        people(site)
-        pipeline(site)
-        talks(site)
+        add_people(site)
+        fill_pipeline(site)
+        ask_questions(site)
         site.committer = Committer(site, COURSES)
         yield site
 
 
-def people(site):
-    """Let an admin, a teacher and students be known."""
+def add_people(site):
+    """Add an admin, a teacher, a student, two approvals that wait and two heartbeats."""
     site.add_user(VERA, Role.ADMIN)
     site.add_user(BORIS, Role.TEACHER, "algorithms")
     site.roles.grant(BORIS, Role.TEACHER, "cli:vera", "neurotypology")
@@ -113,63 +116,63 @@ def people(site):
         Users(site.db).set_name(number, name)
     role = {"role": {"key": "role-editor", "arguments": {}}, "scope": f" ({'hci' * 20})"}
     model = {"model": f"ft:recall:merlin:{'algo' * 12}:4162915f"}
-    waiting = Approvals(site.database)
-    for act, subject, asker, told in (
-        ("grant", f"user:{ANNA}", COLLEAGUE, role),
+    approvals = Approvals(site.database)
+    for action, subject, proposer, details in (
+        ("grant", f"user:{ANNA}", OTHER_ADMIN, role),
         ("promote", "dataset:algorithms", VERA, model),
     ):
-        waiting.propose(ApprovalNeeded(act, subject, asker, {"user_id": ANNA}, told))
-    beats = Heartbeats(site.database)
+        approvals.propose(ApprovalNeeded(action, subject, proposer, {"user_id": ANNA}, details))
+    heartbeats = Heartbeats(site.database)
     now = utc_now()
-    beats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
-    beats.beat(
+    heartbeats.beat(Heartbeat("daemon", "merlin-1", 7, now - timedelta(hours=9), now, "polls"))
+    heartbeats.beat(
         Heartbeat("bot", "merlin-1", 8, now - timedelta(hours=9), now - timedelta(minutes=5), "")
     )
 
 
-def pipeline(site):
-    """Let models serve, a job run, one fail, one commit be rejected and one be held."""
-    world = site.world = PipelineRows(site.database, Past())
-    told = make_spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
-    world.serve(1, make_examples(12), spec=told)
-    world.serve(2, make_examples(14), spec=told)
-    keep_answers(world)
-    world.push(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
-    (job,) = world.launch()
-    world.jobs.save(job, _moved(world, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
-    world.push(4, make_examples(16), spec=told)
-    (job,) = world.launch()
-    world.jobs.save(job, _moved(world, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
+def fill_pipeline(site):
+    """Record two models that served, a failed job, a running job and a rejected commit."""
+    rows = site.rows = PipelineRows(site.database, ManualClock())
+    spec = make_spec("algorithms", hyperparameters={"n_epochs": EPOCHS})
+    rows.serve(1, make_examples(12), spec=spec)
+    rows.serve(2, make_examples(14), spec=spec)
+    store_test_answers(rows)
+    rows.push(3, make_examples(15), spec=make_spec("python"), author=XSS[:40])
+    (job,) = rows.launch()
+    rows.jobs.save(job, _change_job(rows, job, JobState.FAILED, error=f"insufficient_quota {XSS}"))
+    rows.push(4, make_examples(16), spec=spec)
+    (job,) = rows.launch()
+    rows.jobs.save(job, _change_job(rows, job, JobState.RUNNING, provider_job_id="ftjob-81c2"))
     site.job_id = job.job_id
-    measure(site, range(1, 70))
-    made, at = make_commit(5, message=XSS), world.clock()
-    seen = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
-    told = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
-    world.record(made, [Outcome("hci", VerdictStatus.REJECTED, seen, **told)], at)
-    site.rejected = made.sha
+    add_losses(site, range(1, 70))
+    commit, at = make_commit(5, message=XSS), rows.clock()
+    checked = make_checked_dataset(make_spec("hci"), (), (make_finding(),))
+    reason = {"reason": "verdict-rejected", "arguments": {"errors": 1, "good": 0}}
+    rows.record(commit, [Outcome("hci", VerdictStatus.REJECTED, checked, **reason)], at)
+    site.rejected = commit.sha
 
 
-def keep_answers(world):
-    """Let the first model have known every test question, and the second one of them no more."""
-    for model in world.models.list_good_or_gone():
-        test = read_conversations(world.db, model.build_id, "test")
-        for place, question in enumerate(questions_of(test)):
-            is_lost = model.model_id.endswith("2") and not place
+def store_test_answers(rows):
+    """Store test answers: the first model answers all questions, the second fails one."""
+    for model in rows.models.list_good_or_gone():
+        test = read_conversations(rows.db, model.build_id, "test")
+        for index, question in enumerate(questions_of(test)):
+            is_lost = model.model_id.endswith("2") and not index
             answer = Answer(f"{XSS} {'долго ' * 60}" if is_lost else question.reference)
-            world.models.keep_answer(model, question.example_id, answer)
+            rows.models.keep_answer(model, question.example_id, answer)
 
 
-def _moved(world, job, state, **more):
-    return replace(job, state=state, updated_at=world.clock(), **more)
+def _change_job(rows, job, state, **changes):
+    return replace(job, state=state, updated_at=rows.clock(), **changes)
 
 
-def measure(site, steps):
-    """Let the running job tell its losses at these steps, and a checkpoint after each epoch."""
-    world = site.world
+def add_losses(site, steps):
+    """Add the running job's losses at these steps, and a checkpoint after each epoch."""
+    rows = site.rows
     events = [
         JobEvent(
             event_id=f"e{step}",
-            at=world.clock(),
+            at=rows.clock(),
             level="info",
             message=f"Step {step}",
             kind="metrics",
@@ -183,38 +186,38 @@ def measure(site, steps):
         for step in steps
     ]
     if 1 in steps:
-        events.append(JobEvent("note", world.clock(), "info", XSS))
-    saved = [
+        events.append(JobEvent("note", rows.clock(), "info", XSS))
+    checkpoints = [
         Checkpoint(f"ft:ckpt-{step}", step, {"valid_loss": 0.6 + 2.2 * math.exp(-step / 22)})
         for step in steps
         if step % (STEPS // EPOCHS) == 0
     ]
-    world.jobs.add_diary(site.job_id, events, saved)
+    rows.jobs.add_diary(site.job_id, events, checkpoints)
 
 
-def finish(site):
-    """Let the running job succeed."""
-    world = site.world
-    old = world.jobs.get(site.job_id)
-    world.jobs.save(old, _moved(world, old, JobState.SUCCEEDED, model_id="ft:algorithms:last"))
+def finish_job(site):
+    """Mark the running job as succeeded."""
+    rows = site.rows
+    job = rows.jobs.get(site.job_id)
+    rows.jobs.save(job, _change_job(rows, job, JobState.SUCCEEDED, model_id="ft:algorithms:last"))
 
 
-def talks(site):
-    """Let students ask, and not like some answers; one of them allows the use of their words."""
+def ask_questions(site):
+    """Ask nine questions as a student who consents to their use; dislike each third answer."""
     Consents(site.db).give(ANNA, "2026-11-22")
     sessions, turns = Sessions(site.database, 1), Turns(site.database, 1)
     session = sessions.open(ChatPlace(ANNA, ANNA))
     sessions.change(replace(session, dataset="algorithms"))
     for number in range(1, 10):
-        asked = Question(session.session_id, number, ANNA, f"Что такое {XSS}? ({number})")
-        turn = turns.ask(asked, 1)
+        question = Question(session.session_id, number, ANNA, f"Что такое {XSS}? ({number})")
+        turn = turns.ask(question, 1)
         turns.write(number, StoredAnswer("Не знаю.", model_id="ft:algorithms:1"))
         if number % 3 == 0:
             Ratings(site.database, 1).rate(turn.turn_id, ANNA, Rating.DOWN)
 
 
-def propose(site, path, before, text, by=BORIS, dataset="algorithms"):
-    """Ask for a change of one file in somebody's name; return its id."""
+def propose_change(site, path, before, text, by=BORIS, dataset="algorithms"):
+    """Submit a change of one file in this user's name; return its id."""
     change_request = ChangeRequest(telegram_editor(by, "Борис"), str(by), utc_now())
     changes = make_changes(dataset, [Edit(path, before, text)], change_request)
     Changes(site.db).put(changes)

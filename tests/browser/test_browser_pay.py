@@ -1,4 +1,4 @@
-"""Buying by a real browser: from the plans to the till's page and back to what is true."""
+"""Buying in a browser: from the plans to the payment page and back to the paid order."""
 
 from __future__ import annotations
 
@@ -16,32 +16,40 @@ from tests.api.payment_api import PUBLIC_URL, press_pay, run_shop_pages
 from tests.api.running_api import VERA
 from tests.browser.axe_and_screenshots import (
     LANGUAGES,
-    SMALL,
-    WIDE,
-    faults_of,
-    is_whole,
-    missing_pictures,
-    still,
-    turns_of,
+    TOO_SMALL,
+    TOO_WIDE,
+    choose_pages,
+    find_faults_in_views,
+    find_missing_pictures,
+    is_complete,
+    stop_motion,
 )
 from tests.browser.course_browser import PHONE, Visitor, open_visitor
 
 pytestmark = pytest.mark.integration
 
 SHOWN = ("plans", "checkout", "order", "billing")
-# Made of the same parts as others: these are looked at when all are.
-ALIKE = {"plans-of-nobody", "checkout-stars", "plan-lost", "terms", "orders", "leading", "me"}
+# Made of the same parts as other pages: checked only with LOOKS=all.
+REPEATED_PARTS = {
+    "plans-of-nobody",
+    "checkout-stars",
+    "plan-lost",
+    "terms",
+    "orders",
+    "leading",
+    "me",
+}
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory):
-    """A shop for real money, by its own word."""
-    with run_shop_pages(tmp_path_factory.mktemp("market"), test=False) as made:
-        made.yookassa.behave(is_test=False)
-        made.site.numbers = count(8000)
-        made.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
-        yield made
+    """A shop whose configuration says that payments are real."""
+    with run_shop_pages(tmp_path_factory.mktemp("market"), test=False) as pages:
+        pages.yookassa.behave(is_test=False)
+        pages.site.numbers = count(8000)
+        pages.billing.promos.add(Promo("LESS20", "plus", percent=20, by="cli:vera"))
+        yield pages
 
 
 @pytest.fixture
@@ -49,32 +57,34 @@ def visitor(chromium, shop):
     yield from open_visitor(chromium, shop.site)
 
 
-def at_home(visitor: Visitor, page):
-    """Let the public address, at which the till lets people come back, be the site's own."""
-    home = visitor.site.address
+def redirect_to_site(visitor: Visitor, page):
+    """Redirect the public address, to which the payment page returns, to the site."""
+    address = visitor.site.address
 
-    def lead(route):
-        address = route.request.url.replace(PUBLIC_URL, home)
-        route.fulfill(status=302, headers={"Location": address})
+    def redirect(route):
+        location = route.request.url.replace(PUBLIC_URL, address)
+        route.fulfill(status=302, headers={"Location": location})
 
-    def answer(route):
-        # Chromium without a window asks nobody where a redirection leads.
-        told = route.fetch(max_redirects=0)
-        headers = {name: value.replace(PUBLIC_URL, home) for name, value in told.headers.items()}
-        route.fulfill(response=told, headers=headers)
+    def rewrite_location(route):
+        # Playwright does not intercept redirects: rewrite the Location header here.
+        response = route.fetch(max_redirects=0)
+        headers = {
+            name: value.replace(PUBLIC_URL, address) for name, value in response.headers.items()
+        }
+        route.fulfill(response=response, headers=headers)
 
-    page.context.route(f"{PUBLIC_URL}/**", lead)
-    page.context.route("**/pay/*", answer)
+    page.context.route(f"{PUBLIC_URL}/**", redirect)
+    page.context.route("**/pay/*", rewrite_location)
     return page
 
 
-def orders_of(shop, user_id):
+def list_orders(shop, user_id):
     return shop.billing.purchases.of(user_id)
 
 
-def checkout(visitor, user_id, **options):
-    """Go from the plans to the page of "Plus", and fill it in."""
-    page = at_home(visitor, visitor.open("/plans", user_id, **options))
+def open_checkout(visitor, user_id, **options):
+    """Go from the plans to the checkout of "Plus" and fill it in; return the page."""
+    page = redirect_to_site(visitor, visitor.open("/plans", user_id, **options))
     page.get_by_role("listitem").filter(has_text="Плюс").get_by_role(
         "link", name=re.compile("^Купить")
     ).click()
@@ -84,7 +94,7 @@ def checkout(visitor, user_id, **options):
 
 def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, shop):
     anna = visitor.add_user()
-    page = checkout(visitor, anna)
+    page = open_checkout(visitor, anna)
     expect(page.get_by_role("checkbox")).not_to_be_checked()
     page.get_by_role("button", name="Оплатить 299 ₽").dblclick()
     page.wait_for_url(f"{shop.yookassa.base_url.removesuffix('/v3')}/pay/*")
@@ -92,19 +102,19 @@ def test_from_the_plans_to_the_till_and_back_to_an_order_that_is_paid(visitor, s
     page.wait_for_url("**/orders/*")
     expect(page.get_by_role("status").first).to_contain_text("Спасибо! Оплата 299 ₽ прошла")
     expect(page.get_by_text("План «Плюс» до")).to_be_visible()
-    (order,) = orders_of(shop, anna)
+    (order,) = list_orders(shop, anna)
     assert shop.count_grants(order.purchase_id) == 1
-    assert (
-        len([one for one in shop.yookassa.payments() if one["metadata"]["user"] == str(anna)]) == 1
-    )
+    assert [payment["metadata"]["user"] for payment in shop.yookassa.payments()].count(
+        str(anna)
+    ) == 1
 
 
 def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined(visitor, shop):
     anna = visitor.add_user()
-    page = checkout(visitor, anna)
+    page = open_checkout(visitor, anna)
     page.get_by_role("button", name="Оплатить 299 ₽").click()
     page.locator("#leave").wait_for()
-    # Back leads to the page of buying, not to one that leads away again.
+    # Back leads to the checkout, not to a page that redirects again.
     page.go_back()
     expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
     expect(page.get_by_role("button", name="Оплатить 299 ₽")).to_be_enabled()
@@ -120,7 +130,7 @@ def test_who_leaves_the_till_comes_back_pays_later_and_hears_why_it_was_declined
     ).to_be_visible()
     page.get_by_role("link", name="Купить снова").click()
     expect(page.get_by_role("heading", name="Оформление заказа: Плюс")).to_be_visible()
-    assert len(orders_of(shop, anna)) == 1
+    assert len(list_orders(shop, anna)) == 1
 
 
 def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
@@ -131,7 +141,7 @@ def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
     check.focus()
     with page.expect_response("**/live?*"):
         pass
-    # Nothing new: what one is about to press stays where it is.
+    # Nothing changed: the focused link stays focused.
     expect(check).to_be_focused()
     shop.yookassa.choose(order_id, "paid")
     expect(page.get_by_text("20 голосовых вопросов до")).to_be_visible()
@@ -140,7 +150,7 @@ def test_an_open_page_learns_by_itself_that_it_is_paid(visitor, shop):
 
 def test_without_a_script_the_whole_road_is_the_same(visitor, shop):
     anna = visitor.add_user()
-    page = checkout(visitor, anna, java_script_enabled=False, **PHONE)
+    page = open_checkout(visitor, anna, java_script_enabled=False, **PHONE)
     page.get_by_text("Есть промокод?").click()
     page.get_by_label("Промокод", exact=True).fill("less20")
     page.get_by_role("button", name="Применить промокод").click()
@@ -171,15 +181,14 @@ def test_an_admin_sends_money_back_after_saying_so_twice(visitor, shop):
 
 @pytest.fixture(scope="module")
 def page_paths(shop):
-    """Name -> address of every page of the shop, and who opens it; vera is an admin."""
+    """Name -> path and user of every page of the shop."""
     anna, boris = shop.buyer(), shop.buyer()
     Users(shop.db).set_name(boris.user_id, "Борис")
     paid = press_pay(anna, "voices")
     shop.yookassa.choose(paid, "paid")
     shop.wait_for_state(paid, "paid")
-    waits = press_pay(anna, "max")
-    lead = f"/orders/{waits}/pay"
-    shop.admin.post("/admin/billing/promos", data=CODE)
+    unpaid = press_pay(anna, "max")
+    shop.admin.post("/admin/billing/promos", data=PROMO)
     return {
         "plans": ("/plans", anna.user_id),
         "plans-of-nobody": ("/plans", None),
@@ -187,7 +196,7 @@ def page_paths(shop):
         "checkout-wrong": ("/checkout/plus?code=NO", boris.user_id),
         "checkout-stars": ("/checkout/course", boris.user_id),
         "order": (f"/orders/{paid}", anna.user_id),
-        "order-waits": (f"/orders/{waits}", anna.user_id),
+        "order-waits": (f"/orders/{unpaid}", anna.user_id),
         "orders": ("/orders", anna.user_id),
         "order-lost": (f"/orders/{paid}", boris.user_id),
         "plan-lost": ("/checkout/nothing", boris.user_id),
@@ -196,18 +205,19 @@ def page_paths(shop):
         "billing": ("/admin/billing", VERA),
         "payment": (f"/admin/billing/{paid}", VERA),
         "promos": ("/admin/billing/promos", VERA),
-        "leading": (lead, anna.user_id),
+        "leading": (f"/orders/{unpaid}/pay", anna.user_id),
     }
 
 
-CODE = {"code": "AUTUMN", "plan": "plus", "gives": "percent", "number": 10}
+PROMO = {"code": "AUTUMN", "plan": "plus", "gives": "percent", "number": 10}
 
 
 def open_page(page, shop, name, path):
-    """Open a page; the one that leads away stays where it is, as by an answer without a page."""
+    """Open a page; the one that redirects to the payment page stays, by an empty response."""
     if name == "leading":
         page.context.route(
-            f"{shop.yookassa.base_url.removesuffix('/v3')}/**", lambda way: way.fulfill(status=204)
+            f"{shop.yookassa.base_url.removesuffix('/v3')}/**",
+            lambda route: route.fulfill(status=204),
         )
     page.goto(shop.site.address + path)
 
@@ -215,17 +225,17 @@ def open_page(page, shop, name, path):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_axe_finds_no_fault_on_any_page_of_the_shop(visitor, shop, page_paths, language):
     faults, pages = {}, {}
-    for place, name, (path, user_id) in turns_of(page_paths, language):
-        if name in ALIKE and not is_whole():
+    for index, name, (path, user_id) in choose_pages(page_paths, language):
+        if name in REPEATED_PARTS and not is_complete():
             continue
         page = pages.get(user_id) or visitor.page(user_id, locale=language)
         pages[user_id] = page
         open_page(page, shop, name, path)
-        still(page)
-        faults |= faults_of(page, name, place)
+        stop_motion(page)
+        faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
-        assert missing_pictures(SHOWN) == set()
+        assert find_missing_pictures(SHOWN) == set()
 
 
 def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop, page_paths):
@@ -233,5 +243,5 @@ def test_nothing_of_the_shop_is_too_wide_or_too_small_for_a_thumb(visitor, shop,
     for name, (path, user_id) in page_paths.items():
         page = pages.get(user_id) or pages.setdefault(user_id, visitor.page(user_id, **NARROW))
         open_page(page, shop, name, path)
-        assert page.evaluate(WIDE) == [], name
-        assert page.evaluate(SMALL) == [], name
+        assert page.evaluate(TOO_WIDE) == [], name
+        assert page.evaluate(TOO_SMALL) == [], name

@@ -10,33 +10,33 @@ from playwright.sync_api import expect
 from merlin.core.errors import MerlinError
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.browser.chat_browser import ANNA, VERA, bubbles, field
+from tests.browser.chat_browser import ANNA, VERA, find_field, find_messages
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
 
 def test_a_person_types_and_sees_the_answer_stream(page, bot):
-    field(page).fill("Какие черты лица отвечают за глубину фиксации?")
+    find_field(page).fill("Какие черты лица отвечают за глубину фиксации?")
     page.keyboard.press("Enter")
-    message = bot.next_update()["message"]
+    message = bot.read_update()["message"]
     assert (message["from"]["id"], message["text"][:5]) == (ANNA, "Какие")
-    expect(field(page)).to_have_value("")
-    expect(bubbles(page).first).to_contain_text("Какие черты лица")
+    expect(find_field(page)).to_have_value("")
+    expect(find_messages(page).first).to_contain_text("Какие черты лица")
     sent = bot.say(ANNA, "…")
     expect(page.get_by_role("img", name="Готовлю ответ")).to_be_visible()
     page.evaluate(WATCH_CARETS)
     bot.edit(sent, "Черты лица, отвечающие")
-    # Not by wait_for_function: the page's policy forbids it to look a second time.
+    # wait_for_function is refused by the page's content security policy.
     wait_until(lambda: page.evaluate("carets.includes('Черты лица, отвечающие, true')"))
     bot.edit(sent, "Черты лица, отвечающие за глубину фиксации, — это\n1. Форма лба.")
-    expect(bubbles(page).last.locator(".text")).to_contain_text("1. Форма лба.")
-    expect(bubbles(page)).to_have_count(2)
+    expect(find_messages(page).last.locator(".text")).to_contain_text("1. Форма лба.")
+    expect(find_messages(page)).to_have_count(2)
     expect(page.locator(".caret, [aria-busy]")).to_have_count(0)
 
 
-# Remember each text that ended in a caret, and whether readers were told to wait; a caret is
-# gone so soon that a slow machine could miss it.
+# Records each text that ended in a caret, and whether it was marked as busy: a caret disappears
+# so soon that a slow machine could miss it.
 WATCH_CARETS = """() => {
   window.carets = [];
   new MutationObserver(() => {
@@ -48,23 +48,23 @@ WATCH_CARETS = """() => {
 
 
 def test_enter_with_shift_makes_a_line_and_the_button_sends(page, bot):
-    field(page).press_sequentially("раз")
+    find_field(page).press_sequentially("раз")
     page.keyboard.press("Shift+Enter")
-    field(page).press_sequentially("два")
+    find_field(page).press_sequentially("два")
     page.get_by_role("button", name="Отправить", exact=True).click()
-    assert bot.next_update()["message"]["text"] == "раз\nдва"
+    assert bot.read_update()["message"]["text"] == "раз\nдва"
 
 
 def test_a_long_text_goes_in_parts_as_clients_send_it(page, bot, telegram):
-    field(page).fill("я" * 5000)
+    find_field(page).fill("я" * 5000)
     page.keyboard.press("Enter")
-    expect(bubbles(page)).to_have_count(2)
-    assert [len(one.text) for one in telegram.log("anna")] == [4096, 904]
+    expect(find_messages(page)).to_have_count(2)
+    assert [len(message.text) for message in telegram.log("anna")] == [4096, 904]
 
 
 def test_the_start_button_begins_the_chat(page, bot):
     page.get_by_role("button", name="Начать").click()
-    message = bot.next_update()["message"]
+    message = bot.read_update()["message"]
     assert message["entities"] == [{"type": "bot_command", "offset": 0, "length": 6}]
     expect(page.get_by_role("button", name="Начать")).to_have_count(0)
 
@@ -73,7 +73,7 @@ def test_a_pressed_key_reaches_the_bot_and_its_word_is_shown(page, bot):
     keys = [[{"text": "👍 Верно", "callback_data": "good"}, {"text": "👎", "callback_data": "bad"}]]
     sent = bot.say(ANNA, "Ответ", reply_markup={"inline_keyboard": keys})
     page.get_by_role("button", name="👍 Верно").click()
-    query = bot.next_update()["callback_query"]
+    query = bot.read_update()["callback_query"]
     assert (query["data"], query["message"]["message_id"]) == ("good", sent)
     bot.call("answerCallbackQuery", callback_query_id=query["id"], text="Спасибо!")
     expect(page.locator("#toast")).to_have_text("Спасибо!")
@@ -82,31 +82,31 @@ def test_a_pressed_key_reaches_the_bot_and_its_word_is_shown(page, bot):
 
 
 def test_each_person_has_an_own_chat_and_an_own_draft(page, bot):
-    field(page).fill("недописано")
+    find_field(page).fill("недописано")
     vera = page.get_by_role("button", name=re.compile("Вера, администратор"))
     bot.say(VERA, "neurotypology-8 обучена")
     expect(vera.locator(".fresh")).to_be_visible()
     vera.click()
     expect(vera).to_have_attribute("aria-pressed", "true")
     expect(vera.locator(".fresh")).to_be_hidden()
-    expect(bubbles(page)).to_have_text([re.compile("neurotypology-8 обучена")])
-    expect(field(page)).to_have_value("")
-    field(page).fill("/status")
+    expect(find_messages(page)).to_have_text([re.compile("neurotypology-8 обучена")])
+    expect(find_field(page)).to_have_value("")
+    find_field(page).fill("/status")
     page.keyboard.press("Enter")
-    assert bot.next_update()["message"]["from"]["id"] == VERA
+    assert bot.read_update()["message"]["from"]["id"] == VERA
     page.get_by_role("button", name=re.compile("Анна, студентка")).click()
-    expect(field(page)).to_have_value("недописано")
+    expect(find_field(page)).to_have_value("недописано")
 
 
 def test_a_file_and_the_sample_voice_are_sent(page, bot, tmp_path):
     notes = tmp_path / "конспект-семинар-2.txt"
     notes.write_text("Глубина фиксации. " * 100, encoding="utf-8")
     page.locator("#chosen-file").set_input_files(notes)
-    assert bot.next_update()["message"]["document"]["file_name"] == "конспект-семинар-2.txt"
+    assert bot.read_update()["message"]["document"]["file_name"] == "конспект-семинар-2.txt"
     expect(page.get_by_role("link", name="конспект-семинар-2.txt")).to_be_visible()
-    expect(bubbles(page)).to_have_count(1)
+    expect(find_messages(page)).to_have_count(1)
     page.get_by_role("button", name="Отправить пример голосового сообщения").click()
-    voice = bot.next_update()["message"]["voice"]
+    voice = bot.read_update()["message"]["voice"]
     assert (voice["mime_type"], voice["duration"]) == ("audio/ogg", 4)
     play = page.get_by_role("button", name="Слушать: голосовое сообщение, 0:04")
     play.click()
@@ -117,7 +117,7 @@ def test_a_photo_is_shown(page, bot, telegram, tmp_path):
     picture = tmp_path / "pixel.png"
     picture.write_bytes(bytes.fromhex(PIXEL))
     page.locator("#chosen-file").set_input_files(picture)
-    assert bot.next_update()["message"]["photo"]
+    assert bot.read_update()["message"]["photo"]
     image = page.get_by_role("img", name="Фото")
     expect(image).to_be_visible()
     wait_until(lambda: page.evaluate("document.querySelector('.bub img').naturalWidth === 1"))
@@ -133,10 +133,10 @@ PIXEL = (
 def test_hostile_text_is_only_text(page, bot):
     evil = "<script>alert(1)</script><img src=x onerror=alert(2)>"
     bot.say(ANNA, evil)
-    field(page).fill(evil)
+    find_field(page).fill(evil)
     page.keyboard.press("Enter")
-    expect(bubbles(page)).to_have_count(2)
-    expect(bubbles(page).first.locator(".text")).to_have_text(evil)
+    expect(find_messages(page)).to_have_count(2)
+    expect(find_messages(page).first.locator(".text")).to_have_text(evil)
     assert page.locator(".log img, .log script").count() == 0
 
 
@@ -158,21 +158,21 @@ def test_entities_become_elements_and_hostile_links_do_not(page, bot):
 
 def test_deleted_messages_go_and_typing_is_shown(page, bot, telegram):
     sent = bot.say(ANNA, "лишнее")
-    expect(bubbles(page)).to_have_count(1)
+    expect(find_messages(page)).to_have_count(1)
     bot.call("sendChatAction", chat_id=ANNA, action="typing")
     expect(page.get_by_role("img", name="Бот печатает")).to_be_visible()
     bot.say(ANNA, "вот")
     expect(page.get_by_role("img", name="Бот печатает")).to_have_count(0)
     telegram.delete("anna", sent)
-    expect(bubbles(page)).to_have_count(1)
+    expect(find_messages(page)).to_have_count(1)
 
 
 def test_a_lost_connection_is_told_and_mended(page, bot, telegram):
     bot.say(ANNA, "до")
-    expect(bubbles(page)).to_have_count(1)
+    expect(find_messages(page)).to_have_count(1)
     telegram.stop()
     expect(page.locator("#offline")).to_contain_text("Связь с демо прервалась. Пробуем снова")
-    field(page).fill("не уйдёт")
+    find_field(page).fill("не уйдёт")
     page.keyboard.press("Enter")
     expect(page.get_by_role("alert")).to_contain_text("Не отправлено: демо не отвечает.")
     telegram.start()
@@ -180,22 +180,22 @@ def test_a_lost_connection_is_told_and_mended(page, bot, telegram):
     bot.say(ANNA, "после")
     expect(page.locator(".log").first).to_contain_text("после")
     page.get_by_role("button", name="Повторить").click()
-    assert bot.next_update()["message"]["text"] == "не уйдёт"
+    assert bot.read_update()["message"]["text"] == "не уйдёт"
 
 
 def test_what_was_not_sent_can_be_sent_again(page, bot, telegram):
     page.route("**/control/send", lambda route: route.abort(), times=1)
-    field(page).fill("привет")
+    find_field(page).fill("привет")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Повторить").click()
-    # Once it is there: while the bot is asked, Playwright lets no call of the page pass.
+    # Wait for it first: while the bot reads updates, Playwright passes no call of the page.
     expect(page.locator(".msg.me:not(.broken)")).to_contain_text("привет")
-    assert bot.next_update()["message"]["text"] == "привет"
+    assert bot.read_update()["message"]["text"] == "привет"
     expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
-    way = {
+    pipeline = {
         "dataset": "neurotypology",
         "commit": "4f2a91c0deadbeef",
         "subject": "Новый пример",
@@ -211,20 +211,20 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
     }
     context = chromium.new_context(viewport={"width": 1280, "height": 800})
     page = context.new_page()
-    said = {"body": way}
+    state = {"body": pipeline}
 
-    def read(_language):
-        if "gone" in said:
+    def read_pipeline(_language):
+        if "error" in state:
             raise MerlinError("the database is gone")
-        return said["body"]
+        return state["body"]
 
-    with TelegramStandIn(read_pipeline=read) as standin:
+    with TelegramStandIn(read_pipeline=read_pipeline) as standin:
         page.goto(standin.page_url)
         expect(page.locator(".steps [aria-current=step]")).to_contain_text("Эпоха 3 из 4")
         expect(page.get_by_role("progressbar", name="Обучение")).to_have_attribute("value", "68")
         expect(page.locator(".chatside .panel")).to_contain_text("neurotypology-7")
         assert page.locator(".steps li").count() == 6
-        # On a phone it is a drawer under the one bar, whose menu says who writes and where.
+        # On a phone it is a drawer; the menu in the bar chooses person and chat.
         page.set_viewport_size({"width": 390, "height": 800})
         expect(page.locator(".chatside")).to_be_hidden()
         page.get_by_role("button", name="Эпоха 3 из 4").click()
@@ -232,15 +232,15 @@ def test_a_commits_way_is_drawn_and_follows(chromium, telegram):
         page.get_by_role("combobox").select_option("Борис: Учебная группа")
         expect(page.get_by_role("log")).to_contain_text("Здесь будет чат группы")
         page.set_viewport_size({"width": 1280, "height": 800})
-        said["body"] = {**way, "commit": "", "serving": None}
+        state["body"] = {**pipeline, "commit": "", "serving": None}
         expect(page.locator(".chatside")).to_contain_text("Коммитов пока нет")
-        said["gone"] = True
+        state["error"] = True
         expect(page.locator(".chatside")).to_contain_text("не отвечает")
         context.close()
 
 
 def test_a_faulty_bot_api_does_not_trouble_the_page(page, telegram):
     telegram.faults.add(Fault("*", FaultKind.DROP, times=None))
-    field(page).fill("привет")
+    find_field(page).fill("привет")
     page.keyboard.press("Enter")
-    expect(bubbles(page)).to_have_count(1)
+    expect(find_messages(page)).to_have_count(1)

@@ -1,4 +1,4 @@
-"""How the chat page looks, sounds and is reached: themes, languages, keys, sizes, no script."""
+"""The chat page's themes, languages, keyboard access, labels, contrast and sizes, and no script."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.chat_browser import ANNA, bubbles, field, open_chat_page
+from tests.browser.chat_browser import ANNA, find_field, find_messages, open_chat_page
 
 pytestmark = pytest.mark.integration
 
 
 def test_dark_mode_is_chosen_and_remembered(page):
-    def ground():
+    def read_background():
         return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
-    assert ground() == "rgb(246, 245, 241)"
+    assert read_background() == "rgb(246, 245, 241)"
     page.get_by_role("button", name="Включить тёмную тему").click()
-    assert ground() == "rgb(17, 22, 27)"
+    assert read_background() == "rgb(17, 22, 27)"
     page.reload()
-    assert ground() == "rgb(17, 22, 27)"
+    assert read_background() == "rgb(17, 22, 27)"
     expect(page.get_by_role("button", name="Включить светлую тему")).to_be_visible()
 
 
@@ -53,7 +53,7 @@ def test_the_keyboard_alone_is_enough(page, bot):
     page.keyboard.press("Enter")
     page.keyboard.type("привет")
     page.keyboard.press("Enter")
-    assert bot.next_update()["message"]["text"] == "привет"
+    assert bot.read_update()["message"]["text"] == "привет"
 
 
 NAME_OF_FOCUS = """() => {
@@ -62,30 +62,28 @@ NAME_OF_FOCUS = """() => {
 }"""
 
 
-@pytest.mark.parametrize(
-    ("width", "scheme"), [(360, "light"), (390, "dark"), (768, "light"), (1280, "dark")]
-)
+@pytest.mark.parametrize(("width", "scheme"), [(360, "light"), (1280, "dark")])
 def test_nothing_is_cut_off_unnamed_or_too_pale(chromium, telegram, bot, width, scheme):
     for page in open_chat_page(chromium, telegram, width, color_scheme=scheme):
         keys = [[{"text": "Верно", "callback_data": "a"}, {"text": "Нет", "callback_data": "b"}]]
         bot.say(ANNA, "слово" * 60, reply_markup={"inline_keyboard": keys})
         telegram.say("anna", "Какие черты лица отвечают за глубину фиксации?")
-        say_richly(bot)
+        send_rich_message(bot)
         expect(page.locator("#offline")).to_have_text("")
-        expect(bubbles(page)).to_have_count(3)
-        bubbles(page).nth(1).hover()
-        bubbles(page).nth(1).get_by_role("button", name="Действия с сообщением").click()
-        bubbles(page).nth(1).get_by_role("button", name="Ответить").click()
+        expect(find_messages(page)).to_have_count(3)
+        find_messages(page).nth(1).hover()
+        find_messages(page).nth(1).get_by_role("button", name="Действия с сообщением").click()
+        find_messages(page).nth(1).get_by_role("button", name="Ответить").click()
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        # What the empty field says of itself stands in one line.
-        assert field(page).evaluate("it => it.offsetHeight") == 44
+        # The field's placeholder fits one line.
+        assert find_field(page).evaluate("it => it.offsetHeight") == 44
         assert page.evaluate(UNNAMED) == []
-        assert page.evaluate(PALE) == []
-        assert page.evaluate(SMALL) == []
-        keep_for_the_eye(page, f"chat-{width}-{scheme}")
+        assert page.evaluate(LOW_CONTRAST) == []
+        assert page.evaluate(TOO_SMALL) == []
+        save_screenshot(page, f"chat-{width}-{scheme}")
 
 
-def say_richly(bot):
+def send_rich_message(bot):
     text = "Жирно, курсив и спойлер. /help\nprint(1)\nцитата"
     entities = [
         {"type": "bold", "offset": 0, "length": 5},
@@ -95,20 +93,20 @@ def say_richly(bot):
         {"type": "blockquote", "offset": 40, "length": 6},
     ]
     styles = ("primary", "success", "danger")
-    keys = [[{"text": one, "callback_data": one, "style": one} for one in styles]]
+    keys = [[{"text": style, "callback_data": style, "style": style} for style in styles]]
     keys.append([{"text": "Скопировать код", "copy_text": {"text": "print(1)"}}])
     keys.append([{"text": "Открыть курс", "url": "https://example.com/"}])
     bot.call("setMyCommands", commands=[{"command": "help", "description": "Помощь"}])
     bot.say(ANNA, text, entities=entities, reply_markup={"inline_keyboard": keys})
 
 
-# Buttons, links and fields without a name that a screen reader could say.
+# Buttons, links and fields without an accessible name.
 UNNAMED = """() => [...document.querySelectorAll("button, a, textarea, input:not([type=file])")]
   .filter((it) => !(it.ariaLabel || it.innerText.trim() || it.labels?.length))
   .map((it) => it.outerHTML)"""
 
-# Texts whose contrast with the nearest painted ground is under 4.5 (WCAG 2.2, SC 1.4.3).
-PALE = """() => {
+# Texts whose contrast with the nearest background is under 4.5 (WCAG 2.2, SC 1.4.3).
+LOW_CONTRAST = """() => {
   const parts = (color) => color.match(/[\\d.]+/g).map(Number);
   const light = (color) => {
     const [r, g, b] = parts(color).slice(0, 3).map((v) => v / 255)
@@ -132,17 +130,15 @@ PALE = """() => {
     .map((it) => it.outerHTML);
 }"""
 
-# Things to press that are smaller than a finger wants: 40 px (WCAG 2.2, SC 2.5.8, asks for 24,
-# and lets words within a text be as small as the text).
-SMALL = """() => [...document.querySelectorAll("button, .btn")]
+# Buttons lower than 40 px (WCAG 2.2, SC 2.5.8, asks for 24 px, except within a text).
+TOO_SMALL = """() => [...document.querySelectorAll("button, .btn")]
   .filter((it) => it.checkVisibility({visibilityProperty: true}) && !it.matches(".skip, .command"))
   .filter((it) => it.getBoundingClientRect().height < 40)
   .map((it) => it.outerHTML)"""
 
 
-def keep_for_the_eye(page: Page, name: str) -> None:
-    """Keep a screenshot where SHOTS_FOLDER names a folder."""
-
+def save_screenshot(page: Page, name: str) -> None:
+    """Save a screenshot if SHOTS_FOLDER names a folder."""
     folder = os.environ.get("SHOTS_FOLDER")
     if folder:
         page.screenshot(path=str(Path(folder) / f"{name}.png"))

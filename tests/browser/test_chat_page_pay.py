@@ -1,4 +1,4 @@
-"""Stars on the chat page: an invoice, what is asked before it is paid, links to subscriptions."""
+"""Stars on the chat page: invoices, the confirmation before paying, links to subscriptions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_an_invoice_is_paid_after_a_question_and_shows_that_it_is(page, bot, tel
     assert not telegram.pending()
     page.get_by_role("button", name="⭐ 50").click()
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    pre_checkout_query = bot.next_update()["pre_checkout_query"]
+    pre_checkout_query = bot.read_update()["pre_checkout_query"]
     assert pre_checkout_query["invoice_payload"] == "order-1"
     bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], ok=True)
     expect(page.locator(".invoice")).to_contain_text("Оплачено звёздами")
@@ -39,15 +39,15 @@ def test_a_refused_payment_says_why(page, bot):
     bot.call("sendInvoice", **INVOICE)
     page.get_by_role("button", name="⭐ 50").click()
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    pre_checkout_query = bot.next_update()["pre_checkout_query"]
+    pre_checkout_query = bot.read_update()["pre_checkout_query"]
     refusal = {"ok": False, "error_message": "Счёт устарел"}
     bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], **refusal)
     expect(page.locator("#alert-text")).to_have_text("Счёт устарел")
 
 
 def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, telegram):
-    said = {name: value for name, value in INVOICE.items() if name != "chat_id"}
-    link = bot.call("createInvoiceLink", subscription_period=2592000, **said)
+    invoice = {name: value for name, value in INVOICE.items() if name != "chat_id"}
+    link = bot.call("createInvoiceLink", subscription_period=2592000, **invoice)
     page.goto(link)
     expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
     page.get_by_role("button", name="Отменить").click()
@@ -57,14 +57,14 @@ def test_a_link_to_a_subscription_opens_and_is_paid_and_renewed(page, bot, teleg
     expect(page.locator("#pay")).to_contain_text("каждые 30 дней")
     assert len(page.context.pages) == 1
     page.get_by_role("button", name="Заплатить ⭐ 50").click()
-    pre_checkout_query = bot.next_update()["pre_checkout_query"]
+    pre_checkout_query = bot.read_update()["pre_checkout_query"]
     bot.call("answerPreCheckoutQuery", pre_checkout_query_id=pre_checkout_query["id"], ok=True)
-    first = bot.next_update()["message"]["successful_payment"]
+    first = bot.read_update()["message"]["successful_payment"]
     assert first["is_first_recurring"]
     page.get_by_role("button", name="Продлить сейчас").click()
-    again = bot.next_update()["message"]["successful_payment"]
-    assert again["is_recurring"]
-    assert again["subscription_expiration_date"] > first["subscription_expiration_date"]
+    renewal = bot.read_update()["message"]["successful_payment"]
+    assert renewal["is_recurring"]
+    assert renewal["subscription_expiration_date"] > first["subscription_expiration_date"]
 
 
 def test_a_link_to_no_invoice_says_so(page, telegram):

@@ -1,4 +1,4 @@
-"""What people do on the chat page besides typing: answer, correct, forward, react, gather."""
+"""The chat page beyond typing: replies, edits, forwards, reactions, groups, files."""
 
 from __future__ import annotations
 
@@ -9,75 +9,75 @@ from playwright.sync_api import expect
 
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.world import SEMINAR, STUDY
-from tests.browser.chat_browser import ANNA, bubbles, field
+from tests.browser.chat_browser import ANNA, find_field, find_messages
 
 pytestmark = pytest.mark.integration
 
 KEYS = {"inline_keyboard": [[{"text": "Спросить", "callback_data": "ask"}]]}
 
 
-def open_acts(bubble):
-    bubble.hover()
-    bubble.get_by_role("button", name="Действия с сообщением").click()
+def open_actions(message):
+    message.hover()
+    message.get_by_role("button", name="Действия с сообщением").click()
 
 
-def do(bubble, name):
-    open_acts(bubble)
-    bubble.get_by_role("button", name=name, exact=True).click()
+def choose_action(message, name):
+    open_actions(message)
+    message.get_by_role("button", name=name, exact=True).click()
 
 
-def tab(page, name):
+def find_chat_tab(page, name):
     return page.locator("#chats").get_by_role("button", name=name, exact=True)
 
 
 def test_a_message_of_the_bot_is_answered(page, bot):
     sent = bot.say(ANNA, "Форма лба.")
-    do(bubbles(page).first, "Ответить")
+    choose_action(find_messages(page).first, "Ответить")
     expect(page.locator("#context")).to_contain_text("Форма лба.")
     page.keyboard.type("почему?")
     page.keyboard.press("Enter")
-    assert bot.next_update()["message"]["reply_to_message"]["message_id"] == sent
+    assert bot.read_update()["message"]["reply_to_message"]["message_id"] == sent
     expect(page.locator("#context")).to_be_empty()
-    expect(bubbles(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
+    expect(find_messages(page).last.locator("blockquote.reply")).to_have_text("Форма лба.")
 
 
 def test_an_own_message_is_corrected_and_marked(page, bot, telegram):
     telegram.say("anna", "превет")
-    assert bot.next_update()["message"]["text"] == "превет"
-    do(bubbles(page).first, "Изменить")
-    expect(field(page)).to_have_value("превет")
-    field(page).fill("привет")
+    assert bot.read_update()["message"]["text"] == "превет"
+    choose_action(find_messages(page).first, "Изменить")
+    expect(find_field(page)).to_have_value("превет")
+    find_field(page).fill("привет")
     page.keyboard.press("Enter")
-    assert bot.next_update()["edited_message"]["text"] == "привет"
-    expect(bubbles(page)).to_have_count(1)
-    expect(bubbles(page).first).to_contain_text("изменено")
+    assert bot.read_update()["edited_message"]["text"] == "привет"
+    expect(find_messages(page)).to_have_count(1)
+    expect(find_messages(page).first).to_contain_text("изменено")
 
 
 def test_a_correction_can_be_given_up(page, telegram):
     telegram.say("anna", "превет")
-    do(bubbles(page).first, "Изменить")
+    choose_action(find_messages(page).first, "Изменить")
     page.keyboard.press("Escape")
     expect(page.locator("#context")).to_be_empty()
-    expect(field(page)).to_have_value("")
+    expect(find_field(page)).to_have_value("")
 
 
 def test_several_messages_are_forwarded_to_another_chat(page, bot, telegram):
     bot.say(ANNA, "Форма лба.")
     telegram.say("anna", "Спасибо")
-    expect(bubbles(page)).to_have_count(2)
-    do(bubbles(page).first, "Переслать")
-    do(bubbles(page).last, "Переслать")
+    expect(find_messages(page)).to_have_count(2)
+    choose_action(find_messages(page).first, "Переслать")
+    choose_action(find_messages(page).last, "Переслать")
     expect(page.locator("#context")).to_contain_text("Переслать 2")
-    tab(page, "Учебная группа").click()
+    find_chat_tab(page, "Учебная группа").click()
     page.get_by_role("button", name="Отправить", exact=True).click()
-    expect(bubbles(page)).to_have_count(2)
-    expect(bubbles(page).first).to_contain_text("Переслано от: Merlin")
-    assert [one.text for one in telegram.log("study")] == ["Форма лба.", "Спасибо"]
+    expect(find_messages(page)).to_have_count(2)
+    expect(find_messages(page).first).to_contain_text("Переслано от: Merlin")
+    assert [message.text for message in telegram.log("study")] == ["Форма лба.", "Спасибо"]
 
 
 def test_a_reaction_is_put_and_seen(page, bot, telegram):
     bot.say(ANNA, "Форма лба.")
-    open_acts(bubbles(page).first)
+    open_actions(find_messages(page).first)
     page.get_by_role("button", name="Отметить: 👍").click()
     expect(page.locator(".reaction")).to_have_text("👍")
     assert telegram.log("anna")[0].reactions == {ANNA: "👍"}
@@ -86,9 +86,9 @@ def test_a_reaction_is_put_and_seen(page, bot, telegram):
 def test_an_alert_of_the_bot_waits_to_be_read(page, bot):
     bot.say(ANNA, "?", reply_markup=KEYS)
     page.get_by_role("button", name="Спросить").click()
-    query = bot.next_update()["callback_query"]
-    words = {"text": "Осталось 2 вопроса", "show_alert": True}
-    bot.call("answerCallbackQuery", callback_query_id=query["id"], **words)
+    query = bot.read_update()["callback_query"]
+    alert = {"text": "Осталось 2 вопроса", "show_alert": True}
+    bot.call("answerCallbackQuery", callback_query_id=query["id"], **alert)
     expect(page.get_by_role("dialog")).to_contain_text("Осталось 2 вопроса")
     page.get_by_role("button", name="Понятно").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
@@ -125,7 +125,7 @@ def test_a_spoiler_is_shown_when_asked_for(page, bot):
 def test_a_command_in_a_text_is_sent_when_pressed(page, bot):
     bot.say(ANNA, "Наберите /help или 1/2")
     page.get_by_role("button", name="/help", exact=True).click()
-    assert bot.next_update()["message"]["text"] == "/help"
+    assert bot.read_update()["message"]["text"] == "/help"
 
 
 def test_the_menu_offers_the_commands_of_the_place(page, bot):
@@ -133,48 +133,48 @@ def test_the_menu_offers_the_commands_of_the_place(page, bot):
     bot.call("setMyCommands", commands=commands, language_code="ru")
     page.get_by_role("button", name="Команды бота").click()
     page.get_by_role("button", name="/help Помощь").click()
-    assert bot.next_update()["message"]["text"] == "/help"
-    tab(page, "Учебная группа").click()
+    assert bot.read_update()["message"]["text"] == "/help"
+    find_chat_tab(page, "Учебная группа").click()
     expect(page.get_by_role("button", name="Команды бота")).to_be_visible()
-    field(page).fill("/he")
+    find_field(page).fill("/he")
     page.get_by_role("button", name="/help Помощь").click()
-    assert bot.next_update()["message"]["text"] == "/help@merlin_stand_in_bot"
+    assert bot.read_update()["message"]["text"] == "/help@merlin_stand_in_bot"
 
 
 def test_a_group_shows_who_says_what(page, bot, telegram):
     bot.call("sendMessage", chat_id=STUDY.group_id, text="Добрый день")
     telegram.say("boris@study", "Здравствуйте")
-    expect(tab(page, "Учебная группа новое")).to_be_visible()
-    tab(page, "Учебная группа новое").click()
-    expect(bubbles(page)).to_have_text([re.compile("Merlin"), re.compile("Борис")])
-    field(page).fill("/ask@merlin_stand_in_bot вопрос")
+    expect(find_chat_tab(page, "Учебная группа новое")).to_be_visible()
+    find_chat_tab(page, "Учебная группа новое").click()
+    expect(find_messages(page)).to_have_text([re.compile("Merlin"), re.compile("Борис")])
+    find_field(page).fill("/ask@merlin_stand_in_bot вопрос")
     page.keyboard.press("Enter")
-    assert bot.next_update()["message"]["chat"]["id"] == STUDY.group_id
-    expect(bubbles(page).last).to_have_class("msg me")
+    assert bot.read_update()["message"]["chat"]["id"] == STUDY.group_id
+    expect(find_messages(page).last).to_have_class("msg me")
     page.get_by_role("button", name=re.compile("Борис, преподаватель")).click()
-    tab(page, "Учебная группа новое").click()
-    expect(bubbles(page).nth(1)).to_have_class("msg me")
+    find_chat_tab(page, "Учебная группа новое").click()
+    expect(find_messages(page).nth(1)).to_have_class("msg me")
 
 
 def test_a_topic_is_made_and_talked_in(page, bot):
     page.get_by_role("button", name="Новая тема: Семинар с темами").click()
-    expect(tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
+    expect(find_chat_tab(page, "# Тема 1")).to_have_attribute("aria-pressed", "true")
     expect(page.locator(".log:not([hidden]) .service")).to_have_text("Новая тема: Тема 1")
-    field(page).fill("/ask вопрос")
+    find_field(page).fill("/ask вопрос")
     page.keyboard.press("Enter")
-    expect(bubbles(page)).to_have_count(1)
-    message = bot.next_update()["message"]
+    expect(find_messages(page)).to_have_count(1)
+    message = bot.read_update()["message"]
     assert (message["chat"]["id"], message["is_topic_message"]) == (SEMINAR.group_id, True)
 
 
 def test_results_of_inline_mode_are_offered_and_sent(page, bot, telegram):
-    field(page).fill("@merlin_stand_in_bot лоб")
-    query = bot.next_update()["inline_query"]
+    find_field(page).fill("@merlin_stand_in_bot лоб")
+    query = bot.read_update()["inline_query"]
     content = {"message_text": "Форма лба"}
     article = {"type": "article", "id": "1", "title": "Ответ", "input_message_content": content}
     bot.call("answerInlineQuery", inline_query_id=query["id"], results=[article])
     page.get_by_role("button", name="Ответ", exact=True).click()
-    expect(bubbles(page).first).to_contain_text("через @merlin_stand_in_bot")
+    expect(find_messages(page).first).to_contain_text("через @merlin_stand_in_bot")
     assert telegram.log("anna")[0].text == "Форма лба"
 
 
@@ -182,20 +182,20 @@ def test_an_album_goes_with_its_caption(page, bot, telegram, tmp_path):
     pictures = [tmp_path / f"{name}.png" for name in "аб"]
     for picture in pictures:
         picture.write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x10\0\0\0\x10")
-    field(page).fill("доска")
+    find_field(page).fill("доска")
     page.locator("#chosen-file").set_input_files(pictures)
-    expect(bubbles(page)).to_have_count(2)
-    sent = [one.message for one in telegram.log("anna")]
-    assert len({one["media_group_id"] for one in sent}) == 1
+    expect(find_messages(page)).to_have_count(2)
+    sent = [entry.message for entry in telegram.log("anna")]
+    assert len({message["media_group_id"] for message in sent}) == 1
     assert sent[0]["caption"] == "доска"
 
 
 def test_a_file_is_downloaded_whole(page, telegram):
     telegram.send_file("anna", Upload("мой.csv", "text/csv", b"a,b\n"))
-    with page.expect_download() as coming:
-        bubbles(page).last.get_by_role("link", name="мой.csv").click()
-    assert coming.value.suggested_filename == "мой.csv"
-    assert coming.value.path().read_bytes() == b"a,b\n"
+    with page.expect_download() as download:
+        find_messages(page).last.get_by_role("link", name="мой.csv").click()
+    assert download.value.suggested_filename == "мой.csv"
+    assert download.value.path().read_bytes() == b"a,b\n"
 
 
 def test_a_draft_is_shown_with_its_marks(page, bot, telegram):

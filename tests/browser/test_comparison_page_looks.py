@@ -1,4 +1,4 @@
-"""The page of `merlin diff --html` in a browser, from its file: its style holds, nothing runs."""
+"""The page of `merlin diff --html` in a browser: no accessibility fault, and no script runs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import expect
 
 from merlin.cli import main
-from tests.browser.axe_and_screenshots import CLASHES, LANGUAGES, WAYS, faults_in
+from tests.browser.axe_and_screenshots import DUPLICATE_IDS, LANGUAGES, VIEWS, find_faults
 from tests.support.pipeline_lab import Lab
 
 pytestmark = pytest.mark.integration
@@ -15,38 +15,38 @@ HOSTILE = '</style><script>document.title="run"</script><img src=x onerror="docu
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
-    made = Lab(tmp_path_factory.mktemp("lab"), "http://127.0.0.1:9/v1")
-    made.repository.dataset()
-    made.repository.example("trial", 61, answer="Слово старое стоит здесь.")
-    made.repository.commit()
-    made.tick("fetch")
-    made.repository.dataset(system="Отвечай длинно.")
-    made.repository.example("trial", 61, answer="Слово новое стоит здесь. " + "длинное" * 60)
-    (made.repository.folder / "datasets/trial/examples/q3.yaml").unlink()
-    path = made.repository.folder / "datasets/trial/examples" / f"{'long-' * 12}name.yaml"
+    lab = Lab(tmp_path_factory.mktemp("lab"), "http://127.0.0.1:9/v1")
+    lab.repository.dataset()
+    lab.repository.example("trial", 61, answer="Слово старое стоит здесь.")
+    lab.repository.commit()
+    lab.tick("fetch")
+    lab.repository.dataset(system="Отвечай длинно.")
+    lab.repository.example("trial", 61, answer="Слово новое стоит здесь. " + "длинное" * 60)
+    (lab.repository.folder / "datasets/trial/examples/q3.yaml").unlink()
+    path = lab.repository.folder / "datasets/trial/examples" / f"{'long-' * 12}name.yaml"
     path.write_text(f"messages:\n  - user: '{HOSTILE}'\n  - assistant: Так.\n", "utf-8")
-    made.repository.commit()
-    made.tick("fetch")
-    return made
+    lab.repository.commit()
+    lab.tick("fetch")
+    return lab
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_page_has_no_fault_in_any_light_at_any_width(chromium, lab, monkeypatch, language):
     monkeypatch.setenv("MERLIN_LANGUAGE", language)
     path = lab.folder / f"{language}.html"
-    told = ["diff", "trial-1", "trial-2", "--html", str(path), "--config", str(lab.path)]
-    assert main(told) == 0
-    # axe is a script, which the page forbids; what its own policy does is looked at first.
+    arguments = ["diff", "trial-1", "trial-2", "--html", str(path), "--config", str(lab.path)]
+    assert main(arguments) == 0
+    # First with the page's own policy, which forbids scripts, so axe as well.
     with chromium.new_context() as context:
-        page, said = context.new_page(), []
-        page.on("console", lambda message: said.append(message.text))
+        page, console_messages = context.new_page(), []
+        page.on("console", lambda message: console_messages.append(message.text))
         page.goto(path.as_uri())
         expect(page).to_have_title("trial-1 → trial-2 · Merlin")
         expect(page.get_by_text(HOSTILE)).to_be_visible()
         expect(page.locator("ins").last).to_have_css("text-decoration-line", "underline")
-        assert (said, page.evaluate(CLASHES)) == ([], [])
+        assert (console_messages, page.evaluate(DUPLICATE_IDS)) == ([], [])
     with chromium.new_context(bypass_csp=True, reduced_motion="reduce") as context:
         page = context.new_page()
         page.goto(path.as_uri())
-        faults = [faults_in(page, "comparison", width, theme) for width, theme in WAYS]
-        assert faults == [{}] * len(WAYS)
+        faults = [find_faults(page, "comparison", width, theme) for width, theme in VIEWS]
+        assert faults == [{}] * len(VIEWS)

@@ -1,4 +1,4 @@
-"""An admin watches the training, and acts: by mouse, by keyboard and without a script."""
+"""The admin pages: live training, and actions by mouse, by keyboard and without JavaScript."""
 
 from __future__ import annotations
 
@@ -11,42 +11,42 @@ from playwright.sync_api import expect
 from merlin.account.users import Users
 from merlin.db.audit import Audit
 from merlin.db.requests import RequestKind, Requests, RequestState
-from tests.browser.axe_and_screenshots import faults_of, turns_of
+from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE
-from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, finish, measure
+from tests.browser.staff_browser import ANNA, BORIS, VERA, XSS, add_losses, finish_job
 
 pytestmark = pytest.mark.integration
 
 
-def asked_of_daemon(staff, kind):
-    """Return what was asked of the daemon in vera's name."""
-    every = Requests(staff.db).of(f"user:{VERA}")
-    return [one for one in every if one.kind == kind.value]
+def list_requests(staff_site, kind):
+    """Return the requests of this kind that vera made to the daemon."""
+    requests = Requests(staff_site.db).of(f"user:{VERA}")
+    return [request for request in requests if request.kind == kind.value]
 
 
-def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(colleague, staff):
-    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
+def test_a_running_job_is_redrawn_and_what_was_opened_stays_open(staff_visitor, staff_site):
+    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     picture = page.get_by_role("img", name="Потери обучения algorithms-3")
     expect(picture).to_be_visible()
     page.locator("summary", has_text="Таблица потерь").click()
     first = page.locator("#losses tbody tr").first.locator("td").first
     expect(first).to_have_text("69")
     line = page.locator("polyline.l:not(.t)").get_attribute("points")
-    measure(staff, range(70, 91))
+    add_losses(staff_site, range(70, 91))
     expect(first).to_have_text("90")
     expect(page.get_by_text("эпоха 3 из 4")).to_be_visible()
     assert page.locator("polyline.l:not(.t)").get_attribute("points") != line
     assert page.locator(".chart path.d").count() == 3
-    told = page.locator("#loss-told").text_content()
-    assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", told)
+    summary = page.locator("#loss-told").text_content()
+    assert re.search(r"Потери на тесте: от 1,\d\d до 0,\d\d к шагу 90", summary)
 
 
-def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, staff):
-    page = colleague.open("/admin/board", VERA)
+def test_the_board_says_what_needs_somebody_and_follows_a_training(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/board", VERA)
     expect(page.locator(".cares")).to_contain_text("recall отключат через 40 дней")
     line = page.locator(".slip", has_text="algorithms-3").locator(".spark polyline:not(.t)")
     before = line.get_attribute("points")
-    measure(staff, range(91, 94))
+    add_losses(staff_site, range(91, 94))
     expect(line).not_to_have_attribute("points", before)
     page.get_by_role("link", name="Требуют внимания").click()
     expect(page.locator("[aria-labelledby^=of-hci] .slip.bad")).to_contain_text("отклонён")
@@ -62,8 +62,8 @@ def test_the_board_says_what_needs_somebody_and_follows_a_training(colleague, st
     expect(page.get_by_text("связи нет")).to_have_count(0)
 
 
-def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, staff):
-    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
+def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(staff_visitor, staff_site):
+    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
     summary = page.locator("summary", has_text="Остановить")
     summary.focus()
     page.keyboard.press("Enter")
@@ -77,27 +77,29 @@ def test_a_job_is_stopped_by_the_keyboard_after_it_was_asked_twice(colleague, st
     expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
     page.keyboard.press("Enter")
     page.get_by_role("button", name="Да, остановить").dblclick()
-    expect(page.get_by_text(f"Остановить обучение {staff.job_id}")).to_be_visible()
-    (asked,) = asked_of_daemon(staff, RequestKind.CANCEL)
-    Requests(staff.db).claim([RequestKind.CANCEL])
-    Requests(staff.db).finish(
-        asked.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
+    expect(page.get_by_text(f"Остановить обучение {staff_site.job_id}")).to_be_visible()
+    (request,) = list_requests(staff_site, RequestKind.CANCEL)
+    Requests(staff_site.db).claim([RequestKind.CANCEL])
+    Requests(staff_site.db).finish(
+        request.request_id, RequestState.FAILED, {"key": "cancel-final", "arguments": {"job": "4"}}
     )
     expect(page.get_by_text("обучение 4 уже завершено")).to_be_visible()
-    audited = [one.action for one in Audit(staff.db).newest(50, f"job:{staff.job_id}")]
+    audited = [
+        entry.action for entry in Audit(staff_site.db).newest(50, f"job:{staff_site.job_id}")
+    ]
     assert audited == ["ask.cancel"]
 
 
-def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, staff):
-    page = colleague.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
+def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/models", VERA, java_script_enabled=False, **PHONE)
     page.get_by_text("Вернуть прежнюю", exact=True).click()
     page.get_by_role("button", name="Да, вернуть").click()
     expect(page.get_by_text("Вернуть прежнюю модель: algorithms")).to_be_visible()
     page.get_by_text("Закрепить", exact=True).click()
     page.get_by_role("button", name="Да, закрепить").click()
     expect(page.get_by_text("Закрепить модель: algorithms")).to_be_visible()
-    assert len(asked_of_daemon(staff, RequestKind.ROLLBACK)) == 1
-    assert len(asked_of_daemon(staff, RequestKind.PIN)) == 1
+    assert len(list_requests(staff_site, RequestKind.ROLLBACK)) == 1
+    assert len(list_requests(staff_site, RequestKind.PIN)) == 1
     for name in ("algorithms-1", "algorithms-2"):
         page.get_by_label(f"Выбрать {name} для сравнения").check()
     page.get_by_role("button", name="Сравнить две").click()
@@ -107,19 +109,19 @@ def test_without_a_script_a_model_is_rolled_back_pinned_and_compared(colleague, 
     expect(page.get_by_text("Таких вопросов нет.")).to_be_visible()
 
 
-def test_training_is_launched_after_a_look_at_its_price(colleague, staff):
-    page = colleague.open("/admin/jobs", VERA)
+def test_training_is_launched_after_a_look_at_its_price(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/jobs", VERA)
     page.get_by_label("Набор").select_option("python")
     page.get_by_role("button", name="Рассчитать стоимость").click()
     page.wait_for_url("**/admin/jobs?launch=python*")
     expect(page.get_by_text("Примерная стоимость, около")).to_be_visible()
     page.get_by_role("button", name=re.compile("Запустить обучение: меньше")).click()
     expect(page.get_by_text("Обучить python")).to_be_visible()
-    assert len(asked_of_daemon(staff, RequestKind.LAUNCH)) == 1
+    assert len(list_requests(staff_site, RequestKind.LAUNCH)) == 1
 
 
-def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
-    page = colleague.open("/admin/verdicts", VERA)
+def test_a_commit_is_followed_step_by_step_to_what_answers(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/verdicts", VERA)
     page.get_by_role("link", name="a002000").click()
     steps = page.locator(".steps li")
     expect(steps).to_have_count(6)
@@ -127,15 +129,15 @@ def test_a_commit_is_followed_step_by_step_to_what_answers(colleague, staff):
     expect(page.locator("[aria-current=step]")).to_have_count(1)
     page.get_by_role("link", name="Версия algorithms-2").click()
     expect(page.get_by_role("heading", name="Сравнение с algorithms-1")).to_be_visible()
-    page.goto(f"{staff.address}/admin/verdicts?commit={staff.rejected}")
+    page.goto(f"{staff_site.address}/admin/verdicts?commit={staff_site.rejected}")
     expect(page.get_by_text("examples/x.yaml, строка 3")).to_be_visible()
     expect(page.get_by_text(XSS, exact=True)).to_be_visible()
 
 
-def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
-    number = staff.add_user(next(staff.numbers))
-    Users(staff.db).set_name(number, f"Пётр {XSS}")
-    page = colleague.open("/admin/users", VERA)
+def test_people_are_found_given_a_role_questions_and_shut_out(staff_visitor, staff_site):
+    number = staff_site.add_user(next(staff_site.numbers))
+    Users(staff_site.db).set_name(number, f"Пётр {XSS}")
+    page = staff_visitor.open("/admin/users", VERA)
     page.get_by_role("searchbox").fill("Пётр")
     page.keyboard.press("Enter")
     page.get_by_role("link", name="Пётр").click()
@@ -144,7 +146,7 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_label("Курс преподавателя").select_option("hci")
     page.get_by_role("button", name="Да, выдать роль").click()
     expect(page.get_by_text("Сохранено.")).to_be_visible()
-    assert staff.roles.authority(number).scopes == {"hci"}
+    assert staff_site.roles.authority(number).scopes == {"hci"}
     page.get_by_text("Выбрать вопросы", exact=True).click()
     page.get_by_label("Сколько").fill("7")
     page.get_by_role("button", name="Да, подарить").dblclick()
@@ -153,20 +155,20 @@ def test_people_are_found_given_a_role_questions_and_shut_out(colleague, staff):
     page.get_by_text("Закрыть доступ", exact=True).click()
     page.get_by_role("button", name="Да, закрыть").click()
     expect(page.get_by_text("доступ закрыт", exact=True)).to_be_visible()
-    audited = {one.action for one in Audit(staff.db).newest(50, f"user:{number}")}
+    audited = {entry.action for entry in Audit(staff_site.db).newest(50, f"user:{number}")}
     assert {"role.grant", "quota.gift"} <= audited
-    page.goto(f"{staff.address}/admin/users/{VERA}")
+    page.goto(f"{staff_site.address}/admin/users/{VERA}")
     expect(page.get_by_text("Вашу роль может сменить другой администратор.")).to_be_visible()
 
 
-def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, staff):
-    number = staff.add_user(next(staff.numbers))
-    Users(staff.db).set_name(number, f"Пётр {XSS}")
+def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(staff_visitor, staff_site):
+    number = staff_site.add_user(next(staff_site.numbers))
+    Users(staff_site.db).set_name(number, f"Пётр {XSS}")
     for turn in range(30):
         by = f"user:{VERA}" if turn else "cli:root"
-        Users(staff.db).block(number, by)
-        Users(staff.db).block(number, by, is_blocked=False)
-    page = colleague.open("/admin/audit", VERA, java_script_enabled=False, **PHONE)
+        Users(staff_site.db).block(number, by)
+        Users(staff_site.db).block(number, by, is_blocked=False)
+    page = staff_visitor.open("/admin/audit", VERA, java_script_enabled=False, **PHONE)
     rows = page.locator("tbody tr")
     expect(rows).to_have_count(50)
     expect(rows.first).to_contain_text("доступ открыт")
@@ -181,49 +183,49 @@ def test_the_whole_log_is_read_in_parts_in_words_and_of_one_person(colleague, st
     expect(page.get_by_text("Записей нет.")).to_be_visible()
 
 
-def test_links_of_the_header_are_for_those_who_may(colleague, staff):
-    def rooms(user_id):
-        page = colleague.open("/", user_id)
+def test_links_of_the_header_are_for_those_who_may(staff_visitor, staff_site):
+    def read_links(user_id):
+        page = staff_visitor.open("/", user_id)
         return page.get_by_role("navigation", name="Разделы").get_by_role("link").all_inner_texts()
 
-    assert rooms(None) == ["Курсы"]
-    assert rooms(ANNA) == ["Курсы"]
-    assert rooms(BORIS) == ["Курсы", "Преподавание", "Управление"]
-    page = colleague.open("/admin/board", BORIS)
+    assert read_links(None) == ["Курсы"]
+    assert read_links(ANNA) == ["Курсы"]
+    assert read_links(BORIS) == ["Курсы", "Преподавание", "Управление"]
+    page = staff_visitor.open("/admin/board", BORIS)
     names = page.get_by_role("navigation", name="Разделы управления").get_by_role("link")
     assert names.all_inner_texts() == ["Путь", "Обучение", "Модели", "Версии", "Коммиты"]
     expect(page.get_by_text("python-1")).to_have_count(0)
 
 
-def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(colleague, staff):
-    page = colleague.open("/admin/billing", VERA)
+def test_money_says_that_nobody_bought_yet_apart_from_nothing_found(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/billing", VERA)
     expect(page.get_by_role("heading", name="Заказов пока нет")).to_be_visible()
     page.get_by_placeholder("ID или № заказа").fill(str(ANNA))
     page.get_by_role("button", name="Показать").click()
     expect(page.get_by_role("heading", name="Таких заказов нет")).to_be_visible()
 
 
-def test_health_tells_who_is_silent_and_what_goes_dark(colleague, staff):
-    page = colleague.open("/admin/health", VERA)
+def test_health_tells_who_is_silent_and_what_goes_dark(staff_visitor, staff_site):
+    page = staff_visitor.open("/admin/health", VERA)
     expect(page.locator(".procs li").first).to_contain_text("Ботнет сигнала")
     expect(page.get_by_text("через 40 дней")).to_be_visible()
 
 
-def page_paths(staff):
+def list_pages(staff_site):
     return {
         "home": "/admin/board",
-        "story": f"/admin/board?commit={staff.rejected}",
+        "story": f"/admin/board?commit={staff_site.rejected}",
         "jobs": "/admin/jobs",
         "launch": "/admin/jobs?launch=python",
-        "job": f"/admin/jobs/{staff.job_id}",
-        "failed": f"/admin/jobs/{staff.job_id - 1}",
+        "job": f"/admin/jobs/{staff_site.job_id}",
+        "failed": f"/admin/jobs/{staff_site.job_id - 1}",
         "models": "/admin/models",
         "test": "/admin/models/algorithms-2/evaluation?against=algorithms-1",
         "first-test": "/admin/models/algorithms-1/evaluation",
         "builds": "/admin/builds",
         "build": "/admin/builds/algorithms-2",
         "verdicts": "/admin/verdicts",
-        "verdict": f"/admin/verdicts?commit={staff.rejected}",
+        "verdict": f"/admin/verdicts?commit={staff_site.rejected}",
         "no-verdict": "/admin/verdicts?commit=ffff",
         "users": "/admin/users",
         "nobody": "/admin/users?query=ъъъъ",
@@ -236,8 +238,8 @@ def page_paths(staff):
     }
 
 
-# What stands out beyond the padding of its panel, but for what scrolls within itself.
-OUT = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((panel) => {
+# Elements that reach into the padding of their panel, except those that scroll by themselves.
+OUT_OF_PANEL = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((panel) => {
   const padding = parseFloat(getComputedStyle(panel).paddingRight);
   const edge = panel.getBoundingClientRect().right - padding;
   return [...panel.querySelectorAll("p, dd, td, .chip, .btn, progress, h2, h3, .num")]
@@ -248,22 +250,26 @@ OUT = """() => [...document.querySelectorAll(".panel, .rows > li")].flatMap((pan
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(colleague, staff, language):
-    page = colleague.page(VERA, locale=language, **PHONE)
-    for name, path in page_paths(staff).items():
-        page.goto(staff.address + path)
-        assert page.evaluate(OUT) == [], name
-    page.goto(f"{staff.address}/admin/models")
+def test_on_a_phone_nothing_leaves_its_panel_and_names_have_room(
+    staff_visitor, staff_site, language
+):
+    page = staff_visitor.page(VERA, locale=language, **PHONE)
+    for _, name, path in choose_pages(list_pages(staff_site), language):
+        page.goto(staff_site.address + path)
+        assert page.evaluate(OUT_OF_PANEL) == [], name
+    page.goto(f"{staff_site.address}/admin/models")
     names = page.locator(".rows.models > li > div:not(.ends)")
-    assert min(each.bounding_box()["width"] for each in names.all()) > 180
-    page.goto(f"{staff.address}/admin/builds")
+    assert min(name.bounding_box()["width"] for name in names.all()) > 180
+    page.goto(f"{staff_site.address}/admin/builds")
     expect(page.locator("tr", has_text="algorithms-1").locator("td").last).to_be_in_viewport(
         ratio=1
     )
 
 
-def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colleague, staff):
-    page = colleague.open(f"/admin/jobs/{staff.job_id - 1}", VERA)
+def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(
+    staff_visitor, staff_site
+):
+    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id - 1}", VERA)
     page.get_by_role("link", name="Обучить ещё раз").click()
     expect(page.get_by_role("heading", name="python-1")).to_be_visible()
     expect(
@@ -272,19 +278,19 @@ def test_from_a_job_that_failed_one_press_leads_to_what_another_would_cost(colle
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_an_admins_pages(colleague, staff, language):
-    page = colleague.page(VERA, locale=language, **DESKTOP)
+def test_axe_finds_no_fault_on_an_admins_pages(staff_visitor, staff_site, language):
+    page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     faults = {}
-    for place, name, path in turns_of(page_paths(staff), language):
-        page.goto(staff.address + path)
+    for index, name, path in choose_pages(list_pages(staff_site), language):
+        page.goto(staff_site.address + path)
         assert page.locator("html").get_attribute("lang") == language
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        faults |= faults_of(page, name, place)
+        faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 
 
-def test_a_job_that_ends_is_followed_no_longer(colleague, staff):
-    page = colleague.open(f"/admin/jobs/{staff.job_id}", VERA)
-    finish(staff)
+def test_a_job_that_ends_is_followed_no_longer(staff_visitor, staff_site):
+    page = staff_visitor.open(f"/admin/jobs/{staff_site.job_id}", VERA)
+    finish_job(staff_site)
     expect(page.get_by_role("status").filter(has_text="Обучение: завершено")).to_be_attached()
     expect(page.locator("[hx-get]")).to_have_count(0)

@@ -1,4 +1,4 @@
-"""The whole road by keyboard alone: U1–U17 without a mouse."""
+"""U1–U17 by keyboard alone."""
 
 from __future__ import annotations
 
@@ -22,60 +22,60 @@ FOCUS = """() => {
 }"""
 
 
-def walk(page, wanted, most=40):
-    """Press Tab until the focus stands on what is wanted; return what it passed."""
-    passed = []
-    for _ in range(most):
+def tab_to(page, wanted, limit=40):
+    """Press Tab until the focused element has this text in its name; return all names."""
+    names = []
+    for _ in range(limit):
         page.keyboard.press("Tab")
         name = page.evaluate(FOCUS)
-        passed.append(name)
+        names.append(name)
         if wanted in name:
-            return passed
-    raise AssertionError(f"{wanted!r} is not reached: {passed}")
+            return names
+    raise AssertionError(f"{wanted!r} is not reached: {names}")
 
 
-def press(page, wanted, key="Enter"):
-    walk(page, wanted)
+def tab_and_press(page, wanted, key="Enter"):
+    tab_to(page, wanted)
     page.keyboard.press(key)
 
 
-def test_from_the_catalogue_to_a_material_and_back(visitor, courses):
+def test_from_the_catalogue_to_a_material_and_back(visitor, course_site):
     anna = visitor.add_user()
     page = wait_until_loaded(visitor.open("/", anna))
-    assert walk(page, "К содержимому") == ["К содержимому"]
-    passed = walk(page, "ВСЕ КУРСЫ")
-    assert passed == [
+    assert tab_to(page, "К содержимому") == ["К содержимому"]
+    names = tab_to(page, "ВСЕ КУРСЫ")
+    assert names == [
         *("Merlin, на главную", "Курсы", "EN: English version", "Включить тёмную тему"),
         *("Мой кабинет: Анна", "Найти курс"),
         "ВСЕ КУРСЫ\n7",
     ]
-    walk(page, "Базы данных")
+    tab_to(page, "Базы данных")
     about = find_cards(page).filter(has_text="Базы данных").locator(".mini")
     expect(about).to_be_visible()
     page.keyboard.press("Escape")
     expect(about).to_be_hidden()
-    press(page, "Добавить «Базы данных»", "Space")
+    tab_and_press(page, "Добавить «Базы данных»", "Space")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("добавлен в «Мои курсы»")
     page.keyboard.press("Shift+Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", level=1)).to_have_text("Базы данных")
-    press(page, "Лекции")
-    wait_for_address(page, f"/courses/{courses.course_id('databases')}?type=lecture")
-    press(page, "Введение")
+    tab_and_press(page, "Лекции")
+    wait_for_address(page, f"/courses/{course_site.course_id('databases')}?type=lecture")
+    tab_and_press(page, "Введение")
     expect(page.get_by_role("heading", level=1)).to_have_text("Введение")
-    press(page, "Назад")
+    tab_and_press(page, "Назад")
     expect(page.locator(".rows > li")).to_have_count(1)
-    press(page, "Убрать «Базы данных»", "Space")
+    tab_and_press(page, "Убрать «Базы данных»", "Space")
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
 
 
-def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
+def test_something_is_looked_for_and_the_sider_is_emptied(visitor, course_site):
     anna = visitor.add_user()
     for slug in ("algorithms", "networks"):
-        courses.add_favourite(anna, courses.course_id(slug))
+        course_site.add_favourite(anna, course_site.course_id(slug))
     page = wait_until_loaded(visitor.open("/", anna))
-    walk(page, "Найти курс")
+    tab_to(page, "Найти курс")
     page.keyboard.type("вероятность")
     expect(find_cards(page)).to_have_count(1)
     expect(page.get_by_role("searchbox")).to_be_focused()
@@ -83,12 +83,12 @@ def test_something_is_looked_for_and_the_sider_is_emptied(visitor, courses):
     expect(find_cards(page)).to_have_count(1)
     page.reload()
     stop_timers(wait_until_loaded(page))
-    press(page, "Убрать «Алгоритмы", "Space")
+    tab_and_press(page, "Убрать «Алгоритмы", "Space")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
     page.keyboard.press("Space")
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
     expect(page.get_by_role("heading", name="Мои курсы")).to_be_focused()
-    press(page, "Вернуть")
+    tab_and_press(page, "Вернуть")
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Компьютерные сети"])
 
 

@@ -1,7 +1,4 @@
-"""How the pages look: no fault that axe-core knows, nothing cut off, quick to come, and pictures.
-
-Where the pictures go and which there are, `axe_looks` says.
-"""
+"""The course pages: checks by axe-core, sizes, weight of the first load, themes, screenshots."""
 
 from __future__ import annotations
 
@@ -14,17 +11,18 @@ from playwright.sync_api import expect
 from merlin.account.api_keys import ApiKeys
 from merlin.account.users import Users
 from merlin.course.catalogue import Catalogue
+from tests.api.sign_in_data import set_password
 from tests.browser.axe_and_screenshots import (
-    CLASHES,
-    SMALL,
-    WIDE,
-    faults_in,
-    looks_of,
-    missing_pictures,
-    still,
-    turns_of,
+    DUPLICATE_IDS,
+    TOO_SMALL,
+    TOO_WIDE,
+    choose_pages,
+    choose_views,
+    find_faults,
+    find_missing_pictures,
+    stop_motion,
 )
-from tests.browser.course_browser import DESKTOP, set_password
+from tests.browser.course_browser import DESKTOP
 
 pytestmark = pytest.mark.integration
 
@@ -32,12 +30,12 @@ SHOWN = ("front", "catalogue", "found", "course", "material", "chat", "sign-in",
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
 
 
-def page_paths(site):
-    """Return name -> address of every page, and whether somebody is signed in there."""
+def list_pages(site):
+    """Return name -> path of every page, and whether it is opened signed in."""
     course = site.course_id("algorithms")
     materials = Catalogue(site.db).materials("algorithms")
-    text = next(one.material_id for one in materials if one.text)
-    file = next(one.material_id for one in materials if one.file_url)
+    text = next(material.material_id for material in materials if material.text)
+    file = next(material.material_id for material in materials if material.file_url)
     return {
         "front": ("/", False),
         "catalogue": ("/", True),
@@ -58,88 +56,84 @@ def page_paths(site):
 
 
 @pytest.fixture(scope="module")
-def anna(courses):
-    """A person who has something on every page."""
-    number = courses.add_user(4001)
-    Users(courses.db).set_name(number, "Анна")
+def anna(course_site):
+    """A user with favourites, an API key and a password."""
+    user_id = course_site.add_user(4001)
+    Users(course_site.db).set_name(user_id, "Анна")
     for slug in ("algorithms", "hci"):
-        courses.add_favourite(number, courses.course_id(slug))
-    ApiKeys(courses.db).make(number, "мой скрипт", ["courses:read", "chat:write"])
-    set_password(courses, number, "anna")
-    courses.browser_client(number).close()
-    return number
+        course_site.add_favourite(user_id, course_site.course_id(slug))
+    ApiKeys(course_site.db).make(user_id, "мой скрипт", ["courses:read", "chat:write"])
+    set_password(course_site, user_id, "anna")
+    course_site.browser_client(user_id).close()
+    return user_id
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, courses, anna, language):
+def test_axe_finds_no_fault_on_any_page_in_any_light(visitor, course_site, anna, language):
     faults = {}
-    seen = {
+    pages = {
         signed: visitor.page(anna if signed else None, locale=language) for signed in (False, True)
     }
-    for place, name, (path, signed) in turns_of(page_paths(courses), language):
-        page = seen[signed]
-        page.goto(courses.address + path)
-        still(page)
+    for index, name, (path, signed) in choose_pages(list_pages(course_site), language):
+        page = pages[signed]
+        page.goto(course_site.address + path)
+        stop_motion(page)
         assert page.locator("html").get_attribute("lang") == language
-        for width, theme in looks_of(place):
-            faults |= faults_in(page, name, width, theme)
-        assert page.evaluate(CLASHES) == [], name
+        for width, theme in choose_views(index):
+            faults |= find_faults(page, name, width, theme)
+        assert page.evaluate(DUPLICATE_IDS) == [], name
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
-        assert missing_pictures(SHOWN) == set()
+        assert find_missing_pictures(SHOWN) == set()
 
 
 def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a_thumb(
-    visitor, courses, anna
+    visitor, course_site, anna
 ):
     page = visitor.page(anna, **NARROW)
-    for name, (path, _) in page_paths(courses).items():
-        page.goto(courses.address + path)
-        assert page.evaluate(WIDE) == [], name
-        assert page.evaluate(SMALL) == [], name
+    for name, (path, _) in list_pages(course_site).items():
+        page.goto(course_site.address + path)
+        assert page.evaluate(TOO_WIDE) == [], name
+        assert page.evaluate(TOO_SMALL) == [], name
     large = visitor.page(anna, **DESKTOP)
-    for name, (path, _) in page_paths(courses).items():
-        large.goto(courses.address + path)
+    for name, (path, _) in list_pages(course_site).items():
+        large.goto(course_site.address + path)
         large.evaluate("document.documentElement.style.fontSize = '200%'")
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-def test_a_name_as_long_as_telegram_allows_widens_no_page(visitor, courses):
+def test_a_name_as_long_as_telegram_allows_widens_no_page(visitor, course_site):
     page = visitor.page(visitor.add_user("Н" * 64), **NARROW)
     for path in ("/me", "/"):
-        page.goto(courses.address + path)
-        assert page.evaluate(WIDE) == [], path
+        page.goto(course_site.address + path)
+        assert page.evaluate(TOO_WIDE) == [], path
 
 
-def test_the_first_load_is_light_and_asks_nobody_else(visitor, courses):
+def test_the_first_load_is_light_and_asks_nobody_else(visitor, course_site):
     page = visitor.page()
     sizes, hosts = {}, set()
 
-    def note(call):
-        answer = call.response()
-        hosts.add(answer.url.split("/")[2])
-        kind = answer.url.split("?")[0].rpartition(".")[2]
-        kind = kind if kind in {"js", "css", "svg"} else "html"
-        sizes[kind] = sizes.get(kind, 0) + call.sizes()["responseBodySize"]
-
-    calls = []
-    page.on("requestfinished", lambda call: calls.extend([call]))
-    page.goto(courses.address + "/")
+    requests = []
+    page.on("requestfinished", lambda request: requests.extend([request]))
+    page.goto(course_site.address + "/")
     page.wait_for_load_state("networkidle")
-    for call in calls:
-        note(call)
-    assert hosts == {courses.address.removeprefix("http://")}
+    for request in requests:
+        hosts.add(request.url.split("/")[2])
+        kind = request.url.split("?")[0].rpartition(".")[2]
+        kind = kind if kind in {"js", "css", "svg"} else "html"
+        sizes[kind] = sizes.get(kind, 0) + request.sizes()["responseBodySize"]
+    assert hosts == {course_site.address.removeprefix("http://")}
     assert sizes["html"] <= 10_000
     assert sizes["css"] <= 6_000
     assert sizes["js"] <= 22_500
     assert sum(sizes.values()) <= 40_000
 
 
-def test_nothing_jumps_while_a_page_comes(visitor, courses, anna):
+def test_nothing_jumps_while_a_page_comes(visitor, course_site, anna):
     page = visitor.page(anna)
     page.add_init_script(WATCH_SHIFTS)
-    for path in ("/", "/", f"/courses/{courses.course_id('algorithms')}"):
-        page.goto(courses.address + path)
+    for path in ("/", "/", f"/courses/{course_site.course_id('algorithms')}"):
+        page.goto(course_site.address + path)
         page.wait_for_load_state("networkidle")
         assert page.evaluate("window.shifted") <= 0.02, path
 
@@ -154,11 +148,11 @@ new PerformanceObserver((list) => {
 
 def test_theme_follows_the_system_until_the_person_chooses(visitor):
     page = visitor.open("/", color_scheme="dark")
-    ground = "getComputedStyle(document.body).backgroundColor"
-    assert page.evaluate(ground) == "rgb(17, 22, 27)"
+    background = "getComputedStyle(document.body).backgroundColor"
+    assert page.evaluate(background) == "rgb(17, 22, 27)"
     page.get_by_role("link", name="Включить светлую тему").click()
-    assert page.evaluate(ground) == "rgb(246, 245, 241)"
+    assert page.evaluate(background) == "rgb(246, 245, 241)"
     expect(page.get_by_role("link", name="Включить тёмную тему")).to_be_focused()
     page.reload()
-    assert page.evaluate(ground) == "rgb(246, 245, 241)"
+    assert page.evaluate(background) == "rgb(246, 245, 241)"
     assert re.search("merlin_theme=light", page.evaluate("document.cookie"))

@@ -1,4 +1,4 @@
-"""The whole road without JavaScript: U2, U4–U9, U11, favourites, signing in, asking."""
+"""U2, U4–U9, U11, favourites, signing in and asking without JavaScript."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_courses_open_are_found_and_lead_to_materials(visitor):
     expect(find_cards(page)).to_have_count(7)
 
 
-def test_favourites_are_kept_by_plain_forms(visitor, courses):
+def test_favourites_are_kept_by_plain_forms(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/", anna, **PLAIN)
     page.get_by_role("button", name="Добавить «Базы данных» в «Мои курсы»").click()
@@ -45,16 +45,16 @@ def test_favourites_are_kept_by_plain_forms(visitor, courses):
     expect(page.locator("#toast")).to_contain_text("» убран из «Моих курсов»")
     expect(find_sidebar(page).get_by_role("link")).to_have_count(0)
     page.get_by_role("button", name="Вернуть").click()
-    # A click waits for no page: only what the next one shows tells that it is there.
+    # A click does not wait for the next page: wait for its content.
     expect(find_sidebar(page).get_by_role("link")).to_have_text(["Базы данных"])
     expect(page.locator("#toast")).to_contain_text("Курс «Базы данных» добавлен в «Мои курсы».")
-    assert courses.favourite_ids(anna) == [courses.course_id("databases")]
+    assert course_site.favourite_ids(anna) == [course_site.course_id("databases")]
     page.reload()
     expect(page.locator("#toast")).to_be_empty()
 
 
-def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
-    set_password(courses, visitor.add_user(), "anna-plain")
+def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, course_site):
+    set_password(course_site, visitor.add_user(), "anna-plain")
     page = visitor.open("/?q=сети", **PLAIN)
     page.get_by_role("button", name="Добавить «Компьютерные сети»").click()
     page.get_by_label("Логин", exact=True).fill("anna-plain")
@@ -70,19 +70,19 @@ def test_who_is_not_signed_in_signs_in_and_comes_back(visitor, courses):
     expect(page.get_by_role("link", name="Мой кабинет: Анна")).to_be_visible()
 
 
-def test_a_login_is_confirmed_in_the_bot(visitor, courses):
+def test_a_login_is_confirmed_in_the_bot(visitor, course_site):
     anna = visitor.add_user()
     page = visitor.open("/sign-in?next=%2F%3Fall%3D1", **PLAIN)
     page.get_by_role("button", name="Войти через Telegram").click()
     link = page.get_by_role("link", name="Открыть бота").get_attribute("href")
     key = link.partition("login_")[2]
-    # The next page says the same as this one.
+    # The next page has the same text as this one.
     with page.expect_navigation():
         page.get_by_role("button", name="Вход подтверждён, продолжить").click()
     expect(page.get_by_text("Ждём, когда вы откроете бота.")).to_be_visible()
-    login = Logins(courses.db).show(key, anna)
+    login = Logins(course_site.db).show(key, anna)
     assert page.locator(".number").inner_text().endswith(str(login.number))
-    Logins(courses.db).settle(login.login_id, anna, is_own=True)
+    Logins(course_site.db).settle(login.login_id, anna, is_own=True)
     page.get_by_role("button", name="Вход подтверждён, продолжить").click()
     wait_for_address(page, "/?all=1")
     page.get_by_role("link", name="Мой кабинет: Анна").click()
@@ -103,9 +103,9 @@ def test_theme_and_language_are_links_that_are_remembered(visitor):
     expect(page.get_by_role("link", name="Switch to the light theme")).to_be_visible()
 
 
-def test_a_question_is_asked_and_answered(visitor, courses):
+def test_a_question_is_asked_and_answered(visitor, course_site):
     page = visitor.open(
-        f"/courses/{courses.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN
+        f"/courses/{course_site.course_id('algorithms')}/chat", visitor.add_user(), **PLAIN
     )
     page.get_by_role("textbox", name="Вопрос").fill("Что такое граф?")
     page.get_by_role("button", name="Отправить").click()

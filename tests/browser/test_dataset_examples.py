@@ -1,4 +1,4 @@
-"""An editor finds, changes and saves examples of a dataset, with a script and without one."""
+"""An editor finds, changes and saves examples of a dataset, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from merlin.core.permissions import Role
 from merlin.dataset.builds import NO_END
 from merlin.dataset.files import FileIndex
 from merlin.db.tables import EXAMPLE_TEXT, TAUGHT_EXAMPLE
-from tests.browser.axe_and_screenshots import faults_of, turns_of
+from tests.browser.axe_and_screenshots import choose_pages, find_faults_in_views
 from tests.browser.course_browser import DESKTOP, PHONE
-from tests.browser.staff_browser import BORIS, VERA, example
+from tests.browser.staff_browser import BORIS, VERA, make_example_file
 
 pytestmark = pytest.mark.integration
 
@@ -23,49 +23,49 @@ PLAIN = {"java_script_enabled": False, **PHONE}
 
 
 @pytest.fixture
-def dataset(staff):
-    """A dataset without a course, each time another one; its page's address."""
-    name = f"plain-{next(staff.numbers)}"
+def dataset(staff_site):
+    """The path of the examples page of a new dataset without a course."""
+    name = f"plain-{next(staff_site.numbers)}"
     files = {
-        "examples/stack.yaml": example(
+        "examples/stack.yaml": make_example_file(
             "Что такое стек?", "Последний пришёл, первый ушёл.", "структуры"
         ),
-        "examples/queue.yaml": example(
+        "examples/queue.yaml": make_example_file(
             "Что такое очередь?", "Первый пришёл, первый ушёл.", "структуры"
         ),
         "examples/broken.yaml": "messages: [\n",
     }
-    staff.committer.files[name] = dict(files)
-    staff.committer.commit()
+    staff_site.committer.files[name] = dict(files)
+    staff_site.committer.commit()
     return f"/datasets/{name}/examples"
 
 
-def example_texts(staff, base):
+def read_examples(staff_site, base):
     """Return id -> text of a dataset's examples."""
-    files = FileIndex(staff.db).files(base.split("/")[2])
+    files = FileIndex(staff_site.db).files(base.split("/")[2])
     return {file.example_id: file.text for file in files if file.path.startswith("examples/")}
 
 
-def rewrite(staff, base, path, before, after):
-    """Let another change a file meanwhile."""
-    files = staff.committer.files[base.split("/")[2]]
+def commit_change(staff_site, base, path, before, after):
+    """Commit a change of a file by somebody else."""
+    files = staff_site.committer.files[base.split("/")[2]]
     files[path] = files[path].replace(before, after)
-    staff.committer.commit()
+    staff_site.committer.commit()
 
 
-def bar(page):
+def find_drafts_bar(page):
     return page.get_by_role("region", name="Несохранённые правки")
 
 
-def save(page, staff):
-    """Save all drafts, and let the daemon make the commit."""
+def save_drafts(page, staff_site):
+    """Save all drafts and make the commit as the daemon does."""
     page.get_by_role("button", name="Сохранить одним коммитом").click()
     expect(page.get_by_text("сохраняется", exact=False).first).to_be_visible()
-    staff.committer.commit()
+    staff_site.committer.commit()
 
 
-def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff, dataset):
-    page = colleague.open("/teach", VERA)
+def test_a_dataset_without_a_course_is_found_and_narrowed_down(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open("/teach", VERA)
     page.locator(f'h2 a[href="{dataset}"]').click()
     expect(page.locator(".exs .ex")).to_have_count(3)
     expect(page.get_by_text("не читается")).to_be_visible()
@@ -80,9 +80,9 @@ def test_a_dataset_without_a_course_is_found_and_narrowed_down(colleague, staff,
     expect(page.locator(".exs .ex")).to_have_count(3)
 
 
-def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, dataset):
-    commits = staff.committer.commits
-    page = colleague.open(dataset, VERA, **PLAIN)
+def test_two_edits_a_new_one_and_a_removal_become_one_commit(staff_visitor, staff_site, dataset):
+    commits = staff_site.committer.commits
+    page = staff_visitor.open(dataset, VERA, **PLAIN)
     page.get_by_role("link", name="Что такое стек?").click()
     page.get_by_label("Ответ").fill("Стопка тарелок.")
     page.get_by_label("Часть").select_option("test")
@@ -94,69 +94,73 @@ def test_two_edits_a_new_one_and_a_removal_become_one_commit(colleague, staff, d
     page.get_by_label("Ответ").fill("Дерево, где родитель не меньше детей.")
     page.get_by_label("Теги").fill("деревья, кучи")
     page.get_by_role("button", name="Применить правку").click()
-    expect(bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
-    assert "Стопка" not in str(example_texts(staff, dataset))
-    save(page, staff)
-    now = example_texts(staff, dataset)
-    assert staff.committer.commits == commits + 1
-    assert "Стопка тарелок." in now["stack"]
-    assert "split: test" in now["stack"]
-    assert "queue" not in now
-    assert sum("родитель" in (text or "") for text in now.values()) == 1
-    page.goto(staff.address + dataset)
-    expect(bar(page)).to_have_count(0)
+    expect(find_drafts_bar(page)).to_contain_text("3 правки: 1 изменён, 1 новый, 1 удалён")
+    assert "Стопка" not in str(read_examples(staff_site, dataset))
+    save_drafts(page, staff_site)
+    texts = read_examples(staff_site, dataset)
+    assert staff_site.committer.commits == commits + 1
+    assert "Стопка тарелок." in texts["stack"]
+    assert "split: test" in texts["stack"]
+    assert "queue" not in texts
+    assert sum("родитель" in (text or "") for text in texts.values()) == 1
+    page.goto(staff_site.address + dataset)
+    expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_by_the_keyboard_alone_an_example_is_edited_and_saved(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_by_the_keyboard_alone_an_example_is_edited_and_saved(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").focus()
     page.keyboard.press("Control+A")
     page.keyboard.type("Стопка.")
     page.keyboard.press("Control+Enter")
-    expect(bar(page)).to_contain_text("1 правка")
+    expect(find_drafts_bar(page)).to_contain_text("1 правка")
     page.keyboard.press("Control+s")
-    expect(bar(page)).to_have_count(0)
-    staff.committer.commit()
-    assert "Стопка." in example_texts(staff, dataset)["stack"]
+    expect(find_drafts_bar(page)).to_have_count(0)
+    staff_site.committer.commit()
+    assert "Стопка." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_a_draft_waits_for_its_editor_and_is_seen_by_nobody_else(
+    staff_visitor, staff_site, dataset
+):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     page.get_by_role("button", name="Применить правку").click()
-    expect(bar(page)).to_be_visible()
-    other = colleague.open(dataset, VERA)
-    expect(bar(other)).to_contain_text("1 правка")
-    editor = next(staff.numbers)
-    staff.add_user(editor, Role.EDITOR)
-    stranger = colleague.open(dataset, editor)
+    expect(find_drafts_bar(page)).to_be_visible()
+    other = staff_visitor.open(dataset, VERA)
+    expect(find_drafts_bar(other)).to_contain_text("1 правка")
+    editor = next(staff_site.numbers)
+    staff_site.add_user(editor, Role.EDITOR)
+    stranger = staff_visitor.open(dataset, editor)
     expect(stranger.get_by_text("Последний пришёл")).to_be_visible()
-    expect(bar(stranger)).to_have_count(0)
+    expect(find_drafts_bar(stranger)).to_have_count(0)
     other.get_by_text("Сбросить", exact=True).click()
     other.get_by_role("button", name="Да, сбросить").click()
-    expect(bar(other)).to_have_count(0)
+    expect(find_drafts_bar(other)).to_have_count(0)
     expect(other.get_by_text("Последний пришёл")).to_be_visible()
 
 
-def test_an_edit_that_says_the_same_is_no_draft(colleague, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_an_edit_that_says_the_same_is_no_draft(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_role("button", name="Применить правку").click()
     expect(page.locator(".exs .ex")).to_have_count(3)
-    expect(bar(page)).to_have_count(0)
+    expect(find_drafts_bar(page)).to_have_count(0)
 
 
-def test_another_wording_has_the_same_answer_and_tags(colleague, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_another_wording_has_the_same_answer_and_tags(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_role("link", name="Ещё формулировка").click()
     expect(page.get_by_label("Вопрос")).to_have_value("")
     expect(page.get_by_label("Ответ")).to_have_value("Последний пришёл, первый ушёл.")
     expect(page.get_by_label("Теги")).to_have_value("структуры")
 
 
-def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(
+    staff_visitor, staff_site, dataset
+):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
-    rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
+    commit_change(staff_site, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
     page.get_by_role("button", name="Применить правку").click()
     alert = page.get_by_role("alert")
     expect(alert).to_contain_text("Раньше вас сохранили другую правку")
@@ -168,35 +172,37 @@ def test_what_another_saved_before_is_shown_beside_and_lost_by_nobody(colleague,
     page.get_by_role("textbox", name="Ответ").fill("Моё и их.")
     page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("alert")).to_have_count(0)
-    save(page, staff)
-    assert "Моё и их." in example_texts(staff, dataset)["stack"]
+    save_drafts(page, staff_site)
+    assert "Моё и их." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_mine_goes_over_theirs_and_over_what_was_removed(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
+def test_mine_goes_over_theirs_and_over_what_was_removed(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
     page.get_by_label("Ответ").fill("Моё.")
     page.get_by_role("button", name="Применить правку").click()
-    del staff.committer.files[dataset.split("/")[2]]["examples/stack.yaml"]
-    staff.committer.commit()
+    del staff_site.committer.files[dataset.split("/")[2]]["examples/stack.yaml"]
+    staff_site.committer.commit()
     page.reload()
     expect(page.get_by_role("alert")).to_contain_text("кто-то удалил")
     page.get_by_role("button", name="Сохранить мой вариант").click()
     expect(page.get_by_role("alert")).to_have_count(0)
-    save(page, staff)
-    assert "Моё." in example_texts(staff, dataset)["stack"]
+    save_drafts(page, staff_site)
+    assert "Моё." in read_examples(staff_site, dataset)["stack"]
 
 
-def test_an_example_that_another_has_changed_is_not_removed_unseen(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=stack", VERA)
-    rewrite(staff, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
+def test_an_example_that_another_has_changed_is_not_removed_unseen(
+    staff_visitor, staff_site, dataset
+):
+    page = staff_visitor.open(f"{dataset}/one?example=stack", VERA)
+    commit_change(staff_site, dataset, "examples/stack.yaml", "Последний пришёл", "Их слова")
     page.get_by_role("button", name="Удалить").click()
     page.get_by_role("button", name="Оставить чужой вариант").click()
-    expect(bar(page)).to_have_count(0)
-    assert "Их слова" in example_texts(staff, dataset)["stack"]
+    expect(find_drafts_bar(page)).to_have_count(0)
+    assert "Их слова" in read_examples(staff_site, dataset)["stack"]
 
 
-def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/new", VERA)
+def test_what_the_check_refuses_stays_a_draft_with_its_reason(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое стек?")
     page.get_by_label("Ответ").fill("Знак \u0007 внутри.")
     page.get_by_role("button", name="Применить правку").click()
@@ -207,14 +213,14 @@ def test_what_the_check_refuses_stays_a_draft_with_its_reason(colleague, staff, 
     expect(page.get_by_role("alert")).to_have_text("Нужны и вопрос, и ответ.")
 
 
-def test_a_broken_file_says_so_and_is_written_anew(colleague, staff, dataset):
-    page = colleague.open(f"{dataset}/one?example=broken", VERA)
+def test_a_broken_file_says_so_and_is_written_anew(staff_visitor, staff_site, dataset):
+    page = staff_visitor.open(f"{dataset}/one?example=broken", VERA)
     expect(page.get_by_role("alert")).to_contain_text("не читается")
     page.get_by_label("Вопрос").fill("Что такое дек?")
     page.get_by_label("Ответ").fill("Очередь с двух сторон.")
     page.get_by_role("button", name="Применить правку").click()
-    save(page, staff)
-    assert "с двух сторон" in example_texts(staff, dataset)["broken"]
+    save_drafts(page, staff_site)
+    assert "с двух сторон" in read_examples(staff_site, dataset)["broken"]
 
 
 TABLE = """\
@@ -227,9 +233,9 @@ TABLE = """\
 
 @pytest.mark.parametrize("options", [DESKTOP, PLAIN])
 def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
-    colleague, staff, dataset, options
+    staff_visitor, staff_site, dataset, options
 ):
-    page = colleague.open(dataset, VERA, **options)
+    page = staff_visitor.open(dataset, VERA, **options)
     page.get_by_role("link", name="Вставить таблицу").click()
     page.get_by_label("Строки из Excel").fill(TABLE)
     page.get_by_role("button", name="Посмотреть строки").click()
@@ -241,98 +247,105 @@ def test_a_pasted_table_is_judged_row_by_row_and_taken_into_edits(
     expect(rows.nth(3)).to_contain_text("с ошибкой")
     rows.nth(2).get_by_role("checkbox").check()
     page.get_by_role("button", name="Добавить отмеченные в правки").click()
-    expect(bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
-    save(page, staff)
-    now = example_texts(staff, dataset)
-    assert "Совсем другой ответ." in now["queue"]
-    assert "tags: [структуры]" in now["queue"]
-    assert any("Очередь с двух сторон." in (text or "") for text in now.values())
+    expect(find_drafts_bar(page)).to_contain_text("2 правки: 1 изменён, 1 новый")
+    save_drafts(page, staff_site)
+    texts = read_examples(staff_site, dataset)
+    assert "Совсем другой ответ." in texts["queue"]
+    assert "tags: [структуры]" in texts["queue"]
+    assert any("Очередь с двух сторон." in (text or "") for text in texts.values())
 
 
-@pytest.mark.parametrize(
-    ("table", "count"),
-    [
+def test_tables_of_many_forms_are_read(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/paste", VERA)
+    for table, count in (
         ("| вопрос | ответ |\n|---|:--|\n| Чей лес? | Мой \\| ваш. |\n", 1),
         ('question,answer\n"Где, лес?",Тут.\n', 1),
         ("Где лес?;Тут.;деревья\nЧто лес?;Деревья.;\n", 2),
         ('{"messages":[{"role":"user","content":"a"},{"role":"assistant","content":"b"}]}', 1),
-    ],
-)
-def test_tables_of_many_forms_are_read(colleague, dataset, table, count):
-    page = colleague.open(f"{dataset}/paste", VERA)
-    page.get_by_label("Строки из Excel").fill(table)
-    page.get_by_role("button", name="Посмотреть строки").click()
-    expect(page.locator(".paste .chip.ok")).to_have_count(count)
-
-
-def test_what_is_no_table_or_too_much_loses_nothing(colleague, dataset):
-    page = colleague.open(f"{dataset}/paste", VERA)
-    for words, told in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
-        page.get_by_label("Строки из Excel").fill(words)
+    ):
+        page.get_by_label("Строки из Excel").fill(table)
         page.get_by_role("button", name=re.compile("Посмотреть")).click()
-        expect(page.get_by_text(told).first).to_be_visible()
-        expect(page.get_by_label("Строки из Excel")).to_have_value(words)
+        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
+        expect(page.locator(".paste .chip.ok")).to_have_count(count)
 
 
-def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(colleague, dataset):
-    page = colleague.open(f"{dataset}/new", VERA)
+def test_what_is_no_table_or_too_much_loses_nothing(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/paste", VERA)
+    for table, message in (("просто слова", "с ошибкой"), ("а\tб\n" * 501, "больше 500 строк")):
+        page.get_by_label("Строки из Excel").fill(table)
+        page.get_by_role("button", name=re.compile("Посмотреть")).click()
+        expect(page.get_by_text(message).first).to_be_visible()
+        expect(page.get_by_label("Строки из Excel")).to_have_value(table)
+
+
+def test_who_was_signed_out_while_writing_signs_in_beside_and_loses_nothing(staff_visitor, dataset):
+    page = staff_visitor.open(f"{dataset}/new", VERA)
     page.get_by_label("Вопрос").fill("Что такое лес?")
     page.get_by_label("Ответ").fill("Много деревьев.")
-    (kept,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"]
+    (cookie,) = [cookie for cookie in page.context.cookies() if cookie["name"] == "merlin"]
     page.context.clear_cookies(name="merlin")
     page.get_by_role("button", name="Применить правку").click()
     expect(page.get_by_role("heading", name="Войдите ещё раз")).to_be_visible()
-    beside = page.get_by_role("link", name="Войти в новой вкладке")
-    expect(beside).to_have_attribute("target", "_blank")
-    page.context.add_cookies([kept])
+    link = page.get_by_role("link", name="Войти в новой вкладке")
+    expect(link).to_have_attribute("target", "_blank")
+    page.context.add_cookies([cookie])
     page.reload()
-    expect(bar(page)).to_contain_text("1 правка")
+    expect(find_drafts_bar(page)).to_contain_text("1 правка")
     expect(page.get_by_text("Много деревьев.")).to_be_visible()
 
 
-def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(colleague, staff):
-    course = staff.course_id("algorithms")
-    page = colleague.open(f"/courses/{course}/questions", BORIS, **PLAIN)
-    asked = page.locator("li.panel .said").first.inner_text()
+def test_a_question_that_was_answered_badly_becomes_an_example_by_one_press(
+    staff_visitor, staff_site
+):
+    course_id = staff_site.course_id("algorithms")
+    page = staff_visitor.open(f"/courses/{course_id}/questions", BORIS, **PLAIN)
+    question = page.locator("li.panel .said").first.inner_text()
     page.get_by_role("button", name="Добавить пример").first.click()
-    expect(page.get_by_label("Вопрос")).to_have_value(asked)
+    expect(page.get_by_label("Вопрос")).to_have_value(question)
     expect(page.get_by_label("Ответ")).to_have_value("")
     assert page.url.endswith("/examples/new")
     page.get_by_label("Ответ").fill("Это разметка.")
     page.get_by_role("button", name="Применить правку").click()
-    save(page, staff)
-    assert any("Это разметка." in (text or "") for text in example_texts(staff, BASE).values())
+    save_drafts(page, staff_site)
+    assert any("Это разметка." in (text or "") for text in read_examples(staff_site, BASE).values())
 
 
-def test_old_addresses_of_a_courses_examples_lead_on(colleague, staff):
-    course = staff.course_id("algorithms")
-    page = colleague.open(f"/courses/{course}/examples/one?example=graphs%2Fbfs", BORIS)
+def test_old_addresses_of_a_courses_examples_lead_on(staff_visitor, staff_site):
+    course_id = staff_site.course_id("algorithms")
+    page = staff_visitor.open(f"/courses/{course_id}/examples/one?example=graphs%2Fbfs", BORIS)
     assert page.url.endswith(f"{BASE}/one?example=graphs%2Fbfs")
     expect(page.get_by_label("Вопрос")).to_have_value("Что такое обход в ширину?")
 
 
-def remember(staff):
-    """Let two builds have taught an example in different words."""
-    builds = staff.db.sql("SELECT id FROM build WHERE dataset = 'algorithms' ORDER BY id LIMIT 2")
-    ((sha,),) = staff.db.sql("SELECT sha FROM seen_commit LIMIT 1")
+def add_trained_example(staff_site):
+    """Record two builds that trained an example with different answers."""
+    builds = staff_site.db.sql(
+        "SELECT id FROM build WHERE dataset = 'algorithms' ORDER BY id LIMIT 2"
+    )
+    ((sha,),) = staff_site.db.sql("SELECT sha FROM seen_commit LIMIT 1")
     (first,), (second,) = builds
-    ends = ((first, second, "Соседи раньше других."), (second, NO_END, "Соседи раньше дальних."))
-    for begin, end, answer in ends:
-        said = [{"role": "user", "content": "Что это?"}, {"role": "assistant", "content": answer}]
-        text = {"digest": f"said-{begin}", "messages": json.dumps(said), "words": ""}
-        staff.db.add_missing(EXAMPLE_TEXT, [text])
-        row = {"dataset": "algorithms", "example_id": "graphs/bfs", "first_build": begin}
+    answers = ((first, second, "Соседи раньше других."), (second, NO_END, "Соседи раньше дальних."))
+    for first_id, end_id, answer in answers:
+        messages = [
+            {"role": "user", "content": "Что это?"},
+            {"role": "assistant", "content": answer},
+        ]
+        text = {"digest": f"said-{first_id}", "messages": json.dumps(messages), "words": ""}
+        staff_site.db.add_missing(EXAMPLE_TEXT, [text])
+        row = {"dataset": "algorithms", "example_id": "graphs/bfs", "first_build": first_id}
         row |= {
-            "end_build": end,
+            "end_build": end_id,
             "blob": "b",
             "commit_sha": sha,
             "author": "boris",
             "split": "train",
         }
-        staff.db.add_missing(TAUGHT_EXAMPLE, [row | {"tokens": 9, "text_digest": text["digest"]}])
+        staff_site.db.add_missing(
+            TAUGHT_EXAMPLE, [row | {"tokens": 9, "text_digest": text["digest"]}]
+        )
 
 
-def page_paths(dataset):
+def list_pages(dataset):
     return {
         "examples-list": BASE,
         "examples-one": f"{BASE}/one?example=xss%2Fone",
@@ -346,17 +359,17 @@ def page_paths(dataset):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, language):
-    staff.committer.files["empty"] = {}
-    remember(staff)
-    with staff.browser_client(VERA) as client:
+def test_axe_finds_no_fault_on_the_pages_of_examples(staff_visitor, staff_site, dataset, language):
+    staff_site.committer.files["empty"] = {}
+    add_trained_example(staff_site)
+    with staff_site.browser_client(VERA) as client:
         edit = {"example": "stack", "question": "Что?", "answer": "То.", "revision": "0" * 40}
         client.post(dataset, data=edit)
         client.post(dataset, data={"question": "Новый?", "answer": "Да."})
-    page = colleague.page(VERA, locale=language, **DESKTOP)
+    page = staff_visitor.page(VERA, locale=language, **DESKTOP)
     faults = {}
-    for place, name, path in turns_of(page_paths(dataset), language):
-        page.goto(staff.address + path)
+    for index, name, path in choose_pages(list_pages(dataset), language):
+        page.goto(staff_site.address + path)
         assert page.locator("html").get_attribute("lang") == language
         if name == "examples-paste":
             page.locator("textarea").fill(TABLE)
@@ -364,16 +377,15 @@ def test_axe_finds_no_fault_on_the_pages_of_examples(colleague, staff, dataset, 
         if name == "examples-history":
             expect(page.locator("ins")).to_have_text("дальних")
         page.evaluate("document.querySelectorAll('details').forEach(it => it.open = true)")
-        faults |= faults_of(page, name, place)
+        faults |= find_faults_in_views(page, name, index)
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
 
 
-@pytest.mark.parametrize("width", [320, 390])
-def test_no_page_of_examples_scrolls_sideways(colleague, staff, dataset, width):
+def test_no_page_of_examples_scrolls_sideways(staff_visitor, staff_site, dataset):
     long = re.sub(r"\s", "", "Оченьдлинноеслово" * 20)
-    with staff.browser_client(VERA) as client:
+    with staff_site.browser_client(VERA) as client:
         client.post(dataset, data={"question": long, "answer": long, "tags": long[:60]})
-    page = colleague.page(VERA, viewport={"width": width, "height": 800})
-    for path in page_paths(dataset).values():
-        page.goto(staff.address + path)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+    page = staff_visitor.page(VERA, viewport={"width": 320, "height": 800})
+    for path in list_pages(dataset).values():
+        page.goto(staff_site.address + path)
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, path

@@ -1,4 +1,4 @@
-"""The engine's pages in a browser: no fault that axe-core knows, live parts, and pictures."""
+"""The engine's pages in a browser: checks by axe-core, live updates, sizes and screenshots."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.axe_and_screenshots import (
-    CLASHES,
-    SMALL,
-    WIDE,
-    faults_in,
-    looks_of,
-    missing_pictures,
-    still,
-    turns_of,
+    DUPLICATE_IDS,
+    TOO_SMALL,
+    TOO_WIDE,
+    choose_pages,
+    choose_views,
+    find_faults,
+    find_missing_pictures,
+    stop_motion,
 )
 from tests.browser.course_browser import DESKTOP
 from tests.engine.engine_pages import SHOWN, STEPS, serve_pages
@@ -25,8 +25,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.integration
 
 SHOTS = ("engine", "engine-job", "engine-sign-in")
-# What the console says of answers and silences that a test wants.
-FINE = (
+# Console messages about failures that a test causes.
+EXPECTED_MESSAGES = (
     "Transition was",
     "the server responded",
     "net::ERR_",
@@ -34,8 +34,8 @@ FINE = (
     "htmx:afterRequest",
 )
 NARROW = {"viewport": {"width": 320, "height": 700}, "has_touch": True, "is_mobile": True}
-# What is another one at every run: ids, sizes and shares of this machine.
-STEADY = """() => {
+# Replaces what differs in every run: ids, durations, sizes and shares of this machine.
+FIXED_TEXTS = """() => {
   const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
   for (let at = walker.nextNode(); at; at = walker.nextNode()) {
     at.data = at.data.replace(/(ftjob-|file-)[0-9a-f]{24}/g, "$1c0ffee12c0ffee12c0ffee12");
@@ -49,23 +49,23 @@ STEADY = """() => {
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    with serve_pages(tmp_path_factory.mktemp("engine")) as made:
-        wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
-        made.client.ask("recall")
-        yield made
+    with serve_pages(tmp_path_factory.mktemp("engine")) as engine:
+        wait_until(lambda: len(engine.client.losses(engine.jobs["running"])) >= SHOWN)
+        engine.client.ask("recall")
+        yield engine
 
 
 @pytest.fixture
-def browse(chromium):
-    """Return what opens a page of an engine, signed in, and fails for anything it complains of."""
-    contexts, complaints = [], []
+def open_page(chromium):
+    """Return a function that opens a page of an engine, signed in; fail for any browser error."""
+    contexts, errors = [], []
 
-    def opened(pages, path="/", **options):
+    def open_page(pages, path="/", **options):
         context = chromium.new_context(**{"locale": "ru-RU", **DESKTOP, **options})
         contexts.append(context)
         page = context.new_page()
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda said: said.type == "error" and complaints.append(said.text))
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("console", lambda it: it.type == "error" and errors.append(it.text))
         page.goto(pages.address + "/sign-in")
         page.get_by_label("Ключ движка").or_(page.get_by_label("The engine's key")).fill(KEY)
         page.locator("main button").click()
@@ -74,15 +74,14 @@ def browse(chromium):
             page.goto(pages.address + path)
         return page
 
-    yield opened
+    yield open_page
     for context in contexts:
         context.close()
-    said = [one for one in complaints if not any(fine in one for fine in FINE)]
-    assert said == []
+    assert [text for text in errors if not any(known in text for known in EXPECTED_MESSAGES)] == []
 
 
-def page_paths(engine):
-    """Return the pages that are looked at, by the names of their pictures."""
+def list_pages(engine):
+    """Return the paths of the checked pages by the names of their screenshots."""
     jobs = engine.jobs
     return {
         "engine": "/",
@@ -94,59 +93,59 @@ def page_paths(engine):
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
-def test_axe_finds_no_fault_on_any_page_in_any_light(browse, engine, language):
+def test_axe_finds_no_fault_on_any_page_in_any_light(open_page, engine, language):
     faults = {}
-    page = browse(engine, locale=language)
-    # Nothing comes anew while the page is looked at.
+    page = open_page(engine, locale=language)
+    # No live update while the page is checked.
     for part in ("**/live*", "**/machine"):
         page.route(part, lambda call: call.fulfill(status=204))
-    # The last page ends the visit.
-    places = {**page_paths(engine), "engine-sign-in": "/sign-in"}
-    for place, name, path in turns_of(places, language):
+    # The last page signs out.
+    pages = {**list_pages(engine), "engine-sign-in": "/sign-in"}
+    for index, name, path in choose_pages(pages, language):
         if name == "engine-sign-in":
             page.locator("header form button").click()
             page.wait_for_url("**/sign-in")
         else:
             page.goto(engine.address + path)
-        still(page)
-        page.evaluate(STEADY)
-        for width, theme in looks_of(place):
-            faults |= faults_in(page, name, width, theme)
-        assert page.evaluate(CLASHES) == [], name
+        stop_motion(page)
+        page.evaluate(FIXED_TEXTS)
+        for width, theme in choose_views(index):
+            faults |= find_faults(page, name, width, theme)
+        assert page.evaluate(DUPLICATE_IDS) == [], name
     assert faults == {}, json.dumps(faults, ensure_ascii=False, indent=1)
     if language == "ru":
-        assert missing_pictures(SHOTS) == set()
+        assert find_missing_pictures(SHOTS) == set()
 
 
 def test_nothing_is_too_wide_with_large_letters_or_on_a_phone_or_too_small_for_a_thumb(
-    browse, engine
+    open_page, engine
 ):
-    page, large = browse(engine, **NARROW), browse(engine)
-    for name, path in page_paths(engine).items():
+    page, large = open_page(engine, **NARROW), open_page(engine)
+    for name, path in list_pages(engine).items():
         page.goto(engine.address + path)
-        assert page.evaluate(WIDE) == [], name
-        assert page.evaluate(SMALL) == [], name
+        assert page.evaluate(TOO_WIDE) == [], name
+        assert page.evaluate(TOO_SMALL) == [], name
         large.goto(engine.address + path)
         large.evaluate("document.documentElement.style.fontSize = '200%'")
         assert large.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
 
 
-def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(browse, tmp_path):
+def test_the_board_grows_a_curve_and_moves_a_job_to_the_finished_ones(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
-        page = browse(engine)
+        page = open_page(engine)
         card = page.get_by_role("region", name="neurotypology-8")
         expect(card.get_by_text(f"шаг {SHOWN} из {STEPS}")).to_be_visible()
         engine.trainer.steps.release(21)
         expect(card.get_by_text(f"шаг 100 из {STEPS}")).to_be_visible()
         engine.trainer.finish()
-        over = page.get_by_role("region", name="Завершено")
-        expect(over.get_by_role("link", name="neurotypology-8")).to_be_visible()
+        finished = page.get_by_role("region", name="Завершено")
+        expect(finished.get_by_role("link", name="neurotypology-8")).to_be_visible()
         expect(page.get_by_text("Сейчас ничего не обучается")).to_be_visible()
 
 
-def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(browse, tmp_path):
+def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
-        page = browse(engine, f"/jobs/{engine.jobs['running']}")
+        page = open_page(engine, f"/jobs/{engine.jobs['running']}")
         page.get_by_text("Остановить обучение", exact=True).click()
         page.get_by_role("link", name="Нет").click()
         expect(page.get_by_role("button", name="Да, остановить")).to_be_hidden()
@@ -156,9 +155,9 @@ def test_a_job_is_stopped_after_a_second_question_and_its_page_says_so(browse, t
         expect(page.get_by_role("button", name="Приостановить")).to_have_count(0)
 
 
-def test_a_page_left_open_says_that_the_engine_fell_silent(browse, tmp_path):
+def test_a_page_left_open_says_that_the_engine_fell_silent(open_page, tmp_path):
     with serve_pages(tmp_path, is_empty=True) as engine:
-        page = browse(engine)
+        page = open_page(engine)
         expect(page.locator("#lost")).to_be_empty()
         page.route("**/*", lambda call: call.abort())
         expect(page.locator("#lost")).to_contain_text("Движок не отвечает")
@@ -166,9 +165,9 @@ def test_a_page_left_open_says_that_the_engine_fell_silent(browse, tmp_path):
         expect(page.locator("#lost")).to_be_empty()
 
 
-def test_without_a_script_the_pages_show_and_do_the_same(browse, tmp_path):
+def test_without_a_script_the_pages_show_and_do_the_same(open_page, tmp_path):
     with serve_pages(tmp_path) as engine:
-        page = browse(engine, f"/jobs/{engine.jobs['running']}", java_script_enabled=False)
+        page = open_page(engine, f"/jobs/{engine.jobs['running']}", java_script_enabled=False)
         expect(page.locator("svg.chart polyline").first).to_be_visible()
         page.get_by_role("button", name="Приостановить").click()
         expect(page.locator("#live .chip")).to_have_text("на паузе")
