@@ -1,27 +1,27 @@
-"""The stand-in of YooKassa, and the gateway that calls it."""
+"""Fixtures of the provider tests: the stand-in of YooKassa and a gateway to it."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.providers.yookassa_calls import gateway_at
+from tests.providers.yookassa_calls import open_gateway
 
 
 @pytest.fixture(scope="module")
-def standing_shop():
+def module_yookassa():
     with YooKassaStandIn() as stand_in:
         yield stand_in
 
 
 @pytest.fixture
-def shop(standing_shop):
-    """The stand-in of the till, without a fault that another test left."""
-    yield standing_shop
-    standing_shop.faults.clear()
+def yookassa(module_yookassa):
+    """The stand-in of YooKassa, without faults of other tests."""
+    yield module_yookassa
+    module_yookassa.faults.clear()
 
 
 @pytest.fixture
-def gateway(shop):
-    with gateway_at(shop.base_url) as made:
-        yield made
+def gateway(yookassa):
+    with open_gateway(yookassa.base_url) as gateway:
+        yield gateway

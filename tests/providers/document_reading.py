@@ -1,4 +1,4 @@
-"""What tests of documents share: a real reading child, and what came of it."""
+"""Helpers of the document tests: reading by a real child process, refusals and parse errors."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ from merlin.providers.document_child import UnreadableDocument, load_reader, par
 from merlin.providers.documents import ChildReader
 from tests.support.sample_documents import make_docx, make_pdf
 
-SAID = "Привет, ёж"
-PAPER, ESSAY = make_pdf(SAID), make_docx(SAID)
+TEXT = "Привет, ёж"
+PDF, DOCX = make_pdf(TEXT), make_docx(TEXT)
 
 
-def read(content, name, **more):
-    """Return what a real child reads."""
+def read_document(content, name, **options):
+    """Return the text that a real child process reads, and whether it is cut."""
 
-    async def ask():
-        return await ChildReader(**more).read(content, name)
+    async def read():
+        return await ChildReader(**options).read(content, name)
 
-    return asyncio.run(ask())
+    return asyncio.run(read())
 
 
-def refusal(content, name, **more):
-    """Return the key of the sentence that a person gets, which both languages have."""
+def get_refusal_key(content, name, **options):
+    """Return the text key of the refusal; both languages have that text."""
     with pytest.raises(Refused) as caught:
-        read(content, name, **more)
+        read_document(content, name, **options)
     error = caught.value
     assert all(text(language, error.key, **error.arguments) for language in ("ru", "en"))
     return error.key
 
 
-def parse_content(kind, content, most=1_000_000):
-    """Return what the parser finds, or the word of its fault."""
+def parse_content(kind, content, max_characters=1_000_000):
+    """Return the text that the parser finds, or the reason why it finds none."""
     try:
-        return parse(load_reader(kind), content, most)[0]
-    except UnreadableDocument as fault:
-        return fault.reason
+        return parse(load_reader(kind), content, max_characters)[0]
+    except UnreadableDocument as error:
+        return error.reason
 
 
-def children():
+def list_children():
+    """Return the process ids of this process's children."""
     return set(Path(f"/proc/self/task/{os.getpid()}/children").read_text().split())

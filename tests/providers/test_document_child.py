@@ -1,4 +1,4 @@
-"""The child that reads documents: what damage does to it, what it may do, when it is ended."""
+"""The child process that reads documents: damaged input, its sandbox, its time limits."""
 
 from __future__ import annotations
 
@@ -17,9 +17,15 @@ import pytest
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind
 from merlin.core.i18n import text
-from merlin.providers.document_child import MEMORY_BYTES, Reason
+from merlin.providers.document_child import Reason
 from merlin.providers.documents import ChildReader, has_system_call_filter
-from tests.providers.document_reading import PAPER, SAID, children, read, refusal
+from tests.providers.document_reading import (
+    PDF,
+    TEXT,
+    get_refusal_key,
+    list_children,
+    read_document,
+)
 from tests.support.machine import skip_or_fail
 from tests.support.sample_documents import (
     docx_body,
@@ -34,88 +40,90 @@ ROOT = Path(__file__).parents[2]
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
 
-_MUTANTS = """
+_READ_DAMAGED = """
 import sys, random
 sys.path.append(sys.argv[1])
-from tests.providers.test_document_child import mutants
+from tests.providers.test_document_child import damage_documents
 from merlin.providers.document_child import forbid_access, limit_resources, load_reader, parse
 from merlin.providers.document_child import UnreadableDocument
-made = list(mutants(300))
+documents = list(damage_documents(300))
 limit_resources()
-readers = {kind: load_reader(kind) for kind, _ in made}
+readers = {kind: load_reader(kind) for kind, _ in documents}
 forbid_access()
 counts = {}
-for kind, content in made:
+for kind, content in documents:
     try:
         parse(readers[kind], content, 100_000)
-        word = "read"
-    except UnreadableDocument as fault:
-        word = fault.reason
-    counts[word] = counts.get(word, 0) + 1
+        outcome = "read"
+    except UnreadableDocument as error:
+        outcome = error.reason
+    counts[outcome] = counts.get(outcome, 0) + 1
 print(sum(counts.values()), min(counts.get("read", 0), counts.get("damaged", 0)) > 20)
 """
 
 
-def mutants(count):
-    """Yield (kind, content) of documents that are damaged at random, the same ones each time."""
-    chance = random.Random(20261120)  # noqa: S311 - repeatable damage, not a secret
+def damage_documents(count):
+    """Yield (kind, content) of randomly damaged documents, the same in each run."""
+    generator = random.Random(20261120)  # noqa: S311 - repeatable damage, not a secret
     sources = [
-        ("pdf", make_pdf(SAID, "два")),
-        ("pdf", make_pdf(SAID, "два", compressed=True)),
-        ("pdf", edit_pdf(PAPER, lambda writer: writer.encrypt("", "owner"))),
-        ("docx", make_docx(SAID, table=(("a", "b"), ("c", "d")))),
+        ("pdf", make_pdf(TEXT, "два")),
+        ("pdf", make_pdf(TEXT, "два", compressed=True)),
+        ("pdf", edit_pdf(PDF, lambda writer: writer.encrypt("", "owner"))),
+        ("docx", make_docx(TEXT, table=(("a", "b"), ("c", "d")))),
     ]
-    for number in range(count):
-        kind, content = sources[number % len(sources)]
-        if kind == "docx" and number % 8 > 4:
-            yield kind, replace_docx_parts(content, document=mutated(chance, docx_body(content)))
+    for index in range(count):
+        kind, content = sources[index % len(sources)]
+        if kind == "docx" and index % 8 > 4:
+            yield kind, replace_docx_parts(content, document=damage(generator, docx_body(content)))
         else:
-            yield kind, mutated(chance, content)
+            yield kind, damage(generator, content)
 
 
-def mutated(chance, content):
-    made = bytearray(content)
-    for _ in range(chance.choice([1, 3, 10, 40])):
-        place = chance.randrange(len(made))
-        size = chance.choice([1, 1, 2, 8, 60])
-        what = chance.choice(["flip", "drop", "double", "move"])
-        piece = bytes(made[place : place + size])
-        if what == "flip":
-            made[place : place + size] = chance.randbytes(len(piece))
-        elif what == "drop":
-            del made[place : place + size]
-        elif what == "double":
-            made[place:place] = piece * chance.choice([1, 2, 50])
+def damage(generator, content):
+    damaged = bytearray(content)
+    for _ in range(generator.choice([1, 3, 10, 40])):
+        start = generator.randrange(len(damaged))
+        size = generator.choice([1, 1, 2, 8, 60])
+        change = generator.choice(["flip", "drop", "double", "move"])
+        part = bytes(damaged[start : start + size])
+        if change == "flip":
+            damaged[start : start + size] = generator.randbytes(len(part))
+        elif change == "drop":
+            del damaged[start : start + size]
+        elif change == "double":
+            damaged[start:start] = part * generator.choice([1, 2, 50])
         else:
-            to = chance.randrange(len(made))
-            made[to : to + size] = piece
-    return bytes(made)
+            target = generator.randrange(len(damaged))
+            damaged[target : target + size] = part
+    return bytes(damaged)
 
 
 @functional
 def test_three_hundred_damaged_documents_are_read_or_refused():
-    done = run(_MUTANTS, str(ROOT))
-    assert (done.returncode, done.stdout.decode().strip()) == (0, "300 True"), done.stderr
+    process = run_script(_READ_DAMAGED, str(ROOT))
+    assert (process.returncode, process.stdout.decode().strip()) == (0, "300 True"), process.stderr
 
 
 @functional
 def test_damaged_documents_do_no_harm_to_the_reader():
-    for kind, content in list(mutants(6)):
+    for kind, content in list(damage_documents(6)):
         with suppress(Refused):
-            assert read(content, f"a.{kind}")[0]
+            assert read_document(content, f"a.{kind}")[0]
 
 
-def run(script, *arguments, **more):
-    return subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, **more)
+def run_script(script, *arguments, **options):
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments], capture_output=True, **options
+    )
 
 
-_WALLS = """
+_FORBIDDEN_ACTIONS = """
 import os, socket, subprocess, sys
 sys.path.append(sys.argv[1])
 from merlin.providers.document_child import forbid_access, limit_resources
 limit_resources()
 forbid_access()
-tried = {
+actions = {
     "socket": lambda: socket.socket(),
     "name": lambda: socket.getaddrinfo("localhost", 1),
     "fork": os.fork,
@@ -132,16 +140,16 @@ tried = {
     "write low": lambda: os.open(sys.prefix + "/x", os.O_CREAT | os.O_WRONLY),
     "memory": lambda: bytearray(600_000_000),
 }
-for name, act in tried.items():
+for name, action in actions.items():
     try:
-        act()
+        action()
     except (OSError, MemoryError, ImportError, LookupError):  # modules and encodings are files
         continue
     print(name)
 """
 
-# By the kernel's own numbers: no audit hook of Python sees these.
-_KERNEL = """
+# System calls by number: Python's audit hooks do not see these.
+_SYSTEM_CALLS = """
 import ctypes, os, platform, sys
 sys.path.append(sys.argv[1])
 from merlin.providers.document_child import forbid_access, limit_resources, load_reader
@@ -150,11 +158,11 @@ limit_resources()
 call = ctypes.CDLL(None, use_errno=True).syscall
 is_intel = platform.machine() == "x86_64"
 number = lambda intel, arm: intel if is_intel else arm
-path, here = ctypes.c_char_p(b"/etc/passwd"), ctypes.c_long(-100)
-tried = {
-    "openat": (number(257, 56), here, path, 0, 0),
-    "openat2": (437, here, path, ctypes.create_string_buffer(24), 24),
-    "newfstatat": (number(262, 79), here, path, ctypes.create_string_buffer(256), 0),
+path, cwd = ctypes.c_char_p(b"/etc/passwd"), ctypes.c_long(-100)
+calls = {
+    "openat": (number(257, 56), cwd, path, 0, 0),
+    "openat2": (437, cwd, path, ctypes.create_string_buffer(24), 24),
+    "newfstatat": (number(262, 79), cwd, path, ctypes.create_string_buffer(256), 0),
     "memfd": (number(319, 279), path, 0),
     "socket": (number(41, 198), 2, 1, 0),
     "socketpair": (number(53, 199), 1, 1, 0, ctypes.create_string_buffer(8)),
@@ -165,27 +173,27 @@ tried = {
     "read another": (number(310, 270), os.getppid(), None, 0, None, 0, 0),
     "io_uring": (425, 1, ctypes.create_string_buffer(120)),
     "bpf": (number(321, 280), 0, None, 0),
-    "unlinkat": (number(263, 35), here, ctypes.c_char_p(b"/nowhere"), 0),
+    "unlinkat": (number(263, 35), cwd, ctypes.c_char_p(b"/nowhere"), 0),
     "prctl": (number(157, 167), 38, 0, 0, 0, 0),
 }
 if is_intel:
-    tried |= {"open": (2, path, 0), "fork": (57,), "x32": (0x40000000 + 2, path, 0)}
+    calls |= {"open": (2, path, 0), "fork": (57,), "x32": (0x40000000 + 2, path, 0)}
 print(forbid_access())
-for name, words in tried.items():
-    got = call(*words)
-    if got != -1 or ctypes.get_errno() != 1:
-        if name in ("fork", "clone") and got == 0:
+for name, arguments in calls.items():
+    result = call(*arguments)
+    if result != -1 or ctypes.get_errno() != 1:
+        if name in ("fork", "clone") and result == 0:
             os._exit(0)
-        print(name, got, ctypes.get_errno())
+        print(name, result, ctypes.get_errno())
 """
 
 
 @functional
-@pytest.mark.parametrize("machine", ["", "a machine whose calls nobody knows"])
+@pytest.mark.parametrize("machine", ["", "an unknown machine"])
 def test_a_child_can_do_nothing_but_think(machine):
     unknown = f"import platform; platform.machine = lambda: {machine!r}\n" if machine else ""
-    done = run(unknown + _WALLS, str(ROOT))
-    assert (done.returncode, done.stdout) == (0, b""), done.stderr
+    process = run_script(unknown + _FORBIDDEN_ACTIONS, str(ROOT))
+    assert (process.returncode, process.stdout) == (0, b""), process.stderr
 
 
 @functional
@@ -195,8 +203,8 @@ def test_the_kernel_opens_no_file_socket_or_process_for_a_child():
         if has_system_call_filter()
         else "the kernel cannot filter system calls (needs seccomp)"
     )
-    done = run(_KERNEL, str(ROOT))
-    assert (done.returncode, done.stdout) == (0, b"True\n"), done.stderr
+    process = run_script(_SYSTEM_CALLS, str(ROOT))
+    assert (process.returncode, process.stdout) == (0, b"True\n"), process.stderr
 
 
 @functional
@@ -206,10 +214,10 @@ def test_what_a_machine_keeps_from_a_child_is_found_out_by_trying():
         "from merlin.providers import document_child as child; sys.argv[-2:] = ['walls', '0'];"
         "child.limit_resources(); print(child._find_reachable()); child.main()"
     )
-    done = run(script, str(ROOT), "walls", "0")
-    open_before, told = done.stdout.decode().splitlines()
+    process = run_script(script, str(ROOT), "walls", "0")
+    open_before, printed = process.stdout.decode().splitlines()
     assert open_before == "['file', 'socket', 'process']"
-    assert json.loads(told) == {"walls": has_system_call_filter()}
+    assert json.loads(printed) == {"walls": has_system_call_filter()}
 
 
 @functional
@@ -219,85 +227,83 @@ def test_a_child_that_thinks_for_too_long_is_ended_by_the_system():
         "from merlin.providers.document_child import limit_resources; limit_resources(cpu_s=1)\n"
         "while True: pass"
     )
-    assert run(script, str(ROOT)).returncode < 0
+    assert run_script(script, str(ROOT)).returncode < 0
 
 
 @functional
 def test_a_reader_that_takes_too_long_is_ended_and_leaves_nobody():
-    before = children()
-    assert refusal(PAPER, "a.pdf", wall_s=0.001) == "media-slow"
-    assert children() <= before
+    before = list_children()
+    assert get_refusal_key(PDF, "a.pdf", wall_s=0.001) == "media-slow"
+    assert list_children() <= before
 
 
 @functional
 def test_a_reader_that_dies_is_told_as_damage(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/bin/false")
-    assert refusal(PAPER, "a.pdf") == "media-damaged"
+    assert get_refusal_key(PDF, "a.pdf") == "media-damaged"
 
 
 @functional
 def test_a_child_gets_no_secret_and_no_file_of_ours(monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "sk-canary-0123456789")
 
-    async def look():
+    async def inspect_child():
         child = await ChildReader()._start(FileKind.TEXT)
-        proc = Path(f"/proc/{child.pid}")
-        wait_until(lambda: b"document_child" in (proc / "cmdline").read_bytes())
-        environment, folder = (proc / "environ").read_bytes(), (proc / "cwd").readlink()
+        proc_folder = Path(f"/proc/{child.pid}")
+        wait_until(lambda: b"document_child" in (proc_folder / "cmdline").read_bytes())
+        environment, folder = (
+            (proc_folder / "environ").read_bytes(),
+            (proc_folder / "cwd").readlink(),
+        )
         files = set()
-        for link in (proc / "fd").iterdir():
-            with suppress(FileNotFoundError):  # a module that was being read, and is closed by now
+        for link in (proc_folder / "fd").iterdir():
+            with suppress(FileNotFoundError):  # a module file that is closed by now
                 files.add(str(link.readlink()).partition(":")[0])
         os.killpg(child.pid, 9)
         await child.communicate()
         return environment, folder, files
 
     with (tmp_path / "ours").open("wb"):
-        environment, folder, files = asyncio.run(look())
+        environment, folder, files = asyncio.run(inspect_child())
     assert (environment, folder) == (b"", Path("/"))
     assert not {name for name in files if str(tmp_path) in name}
 
 
 @functional
 def test_a_reading_that_is_called_off_leaves_nobody():
-    async def story():
-        reading = asyncio.create_task(ChildReader().read(PAPER, "a.pdf"))
+    async def run():
+        reading = asyncio.create_task(ChildReader().read(PDF, "a.pdf"))
         for _ in range(100_000):
-            if children() > before:
+            if list_children() > before:
                 break
             await asyncio.sleep(0)
-        assert children() > before
+        assert list_children() > before
         reading.cancel()
         with pytest.raises(asyncio.CancelledError):
             await reading
 
-    before = children()
-    asyncio.run(story())
-    assert children() <= before
+    before = list_children()
+    asyncio.run(run())
+    assert list_children() <= before
 
 
 @functional
 def test_only_so_many_documents_are_read_at_once():
-    async def story():
-        reader, seen = ChildReader(at_once=2), set()
+    async def run():
+        reader, counts = ChildReader(at_once=2), set()
         readings = [asyncio.create_task(reader.read(b"a", "a.txt")) for _ in range(5)]
         while not all(reading.done() for reading in readings):
-            seen.add(len(children() - before))
+            counts.add(len(list_children() - before))
             await asyncio.wait(readings, timeout=0.002)
-        return seen, [reading.result()[0] for reading in readings]
+        return counts, [reading.result()[0] for reading in readings]
 
-    before = children()
-    seen, texts = asyncio.run(story())
-    assert max(seen) == 2
+    before = list_children()
+    counts, texts = asyncio.run(run())
+    assert max(counts) == 2
     assert texts == ["a"] * 5
 
 
 @unit
-@pytest.mark.parametrize("word", [*get_args(Reason), "slow"])
-def test_each_reason_has_its_sentence(word):
-    assert text("ru", f"media-{word}", kinds="PDF", characters=5)
-
-
-@unit
-def test_a_child_has_the_memory_that_the_threat_model_gives_it():
-    assert MEMORY_BYTES == 512 * 1024 * 1024
+@pytest.mark.parametrize("reason", [*get_args(Reason), "slow"])
+def test_each_reason_has_its_sentence(reason):
+    assert text("ru", f"media-{reason}", kinds="PDF", characters=5)

@@ -1,4 +1,4 @@
-"""Documents of strangers: what is read of good ones, and what bad ones can do, which is nothing."""
+"""Documents from users: texts of good ones, refusals of damaged and hostile ones."""
 
 from __future__ import annotations
 
@@ -12,7 +12,14 @@ import pytest
 
 from merlin.config.settings import MediaLimits
 from merlin.providers.document_child import clean_text, load_reader, parse
-from tests.providers.document_reading import ESSAY, PAPER, SAID, parse_content, read, refusal
+from tests.providers.document_reading import (
+    DOCX,
+    PDF,
+    TEXT,
+    get_refusal_key,
+    parse_content,
+    read_document,
+)
 from tests.support.prompt_injections import documents
 from tests.support.sample_documents import (
     docx_body,
@@ -25,43 +32,43 @@ from tests.support.sample_documents import (
 unit, functional = pytest.mark.unit, pytest.mark.functional
 
 
-def content_of(content):
-    """Return a document; a large one is a function, so that collecting the tests makes none."""
+def get_content(content):
+    """Return a document; large ones are functions: collecting the tests does not build them."""
     return content() if callable(content) else content
 
 
 @functional
 @pytest.mark.parametrize(
-    ("name", "content", "wanted"),
+    ("name", "content", "expected"),
     [
-        ("a.pdf", make_pdf(f"{SAID}\nвторая", "", "ещё"), (f"{SAID}\nвторая\n\nещё", False)),
-        ("a.docx", make_docx(SAID, "два"), (f"{SAID}\n\nдва", False)),
-        ("a.txt", SAID.encode(), (SAID, False)),
-        ("a.md", f"# {SAID}\r\n\r\n* раз\r\n".encode(), (f"# {SAID}\n\n* раз", False)),
+        ("a.pdf", make_pdf(f"{TEXT}\nвторая", "", "ещё"), (f"{TEXT}\nвторая\n\nещё", False)),
+        ("a.docx", make_docx(TEXT, "два"), (f"{TEXT}\n\nдва", False)),
+        ("a.txt", TEXT.encode(), (TEXT, False)),
+        ("a.md", f"# {TEXT}\r\n\r\n* раз\r\n".encode(), (f"# {TEXT}\n\n* раз", False)),
         ("a.csv", "имя;год\nёж;5\n".encode(), ("имя;год\nёж;5", False)),
-        ("no ending", PAPER, (SAID, False)),
-        ("lies.txt", PAPER, (SAID, False)),
+        ("no ending", PDF, (TEXT, False)),
+        ("lies.txt", PDF, (TEXT, False)),
     ],
 )
-def test_each_kind_of_document_is_read(name, content, wanted):
-    assert read(content, name) == wanted
+def test_each_kind_of_document_is_read(name, content, expected):
+    assert read_document(content, name) == expected
 
 
 @functional
 @pytest.mark.parametrize(
     ("name", "content", "key"),
     [
-        ("locked.pdf", edit_pdf(PAPER, lambda pdf: pdf.encrypt("secret")), "media-password"),
-        ("half.pdf", PAPER[: len(PAPER) // 2], "media-damaged"),
-        ("half.docx", ESSAY[: len(ESSAY) // 2], "media-damaged"),
+        ("locked.pdf", edit_pdf(PDF, lambda pdf: pdf.encrypt("secret")), "media-password"),
+        ("half.pdf", PDF[: len(PDF) // 2], "media-damaged"),
+        ("half.docx", DOCX[: len(DOCX) // 2], "media-damaged"),
         ("scan.pdf", make_pdf(None, None), "media-no-text"),
         ("long.txt", b"a" * 1_000_000, "media-too-long"),
         ("blank.txt", b" \r\n\t", "media-empty"),
-        ("bomb.docx", lambda: replace_docx_parts(ESSAY, extra=bytes(150_000_000)), "media-bomb"),
+        ("bomb.docx", lambda: replace_docx_parts(DOCX, extra=bytes(150_000_000)), "media-bomb"),
     ],
 )
 def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, key):
-    assert refusal(content_of(content), name) == key
+    assert get_refusal_key(get_content(content), name) == key
 
 
 @functional
@@ -77,14 +84,14 @@ def test_a_document_that_cannot_be_used_is_refused_in_a_sentence(name, content, 
 )
 def test_what_is_no_document_is_refused_before_a_child_is_started(monkeypatch, name, content, key):
     monkeypatch.setattr(sys, "executable", "/no/interpreter")
-    assert refusal(content, name) == key
+    assert get_refusal_key(content, name) == key
 
 
 @functional
 def test_limits_are_those_of_the_configuration():
     limits = MediaLimits(document_characters=1000)
-    assert refusal(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
-    assert read(b"a" * 999, "a.txt", limits=limits)[0] == "a" * 999
+    assert get_refusal_key(b"a" * 1000, "a.txt", limits=limits) == "media-too-long"
+    assert read_document(b"a" * 999, "a.txt", limits=limits)[0] == "a" * 999
 
 
 @unit
@@ -101,17 +108,17 @@ def test_a_pdf_with_a_picture_or_a_broken_page_is_cut():
 
 @unit
 def test_a_pdf_that_only_forbids_printing_is_read():
-    locked = edit_pdf(PAPER, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
-    assert parse_content("pdf", locked) == SAID
+    locked = edit_pdf(PDF, lambda pdf: pdf.encrypt("", "owner", algorithm="AES-256"))
+    assert parse_content("pdf", locked) == TEXT
 
 
 @unit
 def test_a_script_in_a_pdf_is_left_alone():
     action = b"/OpenAction << /S /JavaScript /JS (app.launchURL\\('http://evil.example'\\)) >>"
-    assert parse_content("pdf", make_pdf(SAID, catalog=action)) == SAID
+    assert parse_content("pdf", make_pdf(TEXT, catalog=action)) == TEXT
 
 
-def packed_bomb():
+def make_packed_bomb():
     packed = zlib.compress(b"0 " * 60_000_000, 1)
     head = b"<< /Length %d /Filter /FlateDecode >>\nstream\n" % len(packed)
     bomb = make_pdf("a", raw_objects=[head + packed + b"\nendstream"])
@@ -120,20 +127,20 @@ def packed_bomb():
 
 @unit
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "expected"),
     [
-        (make_pdf(SAID, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), SAID),
-        (PAPER.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
-        (PAPER.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
-        (PAPER.replace(b"/Count 1", b"/Count 999999999"), SAID),
-        (packed_bomb, "bomb"),
+        (make_pdf(TEXT, raw_objects=[b"[" * 100_000 + b"]" * 100_000]), TEXT),
+        (PDF.replace(b"[0 0 600 800]", b"[" * 9000 + b"]" * 9000), "damaged"),
+        (PDF.replace(b"/Kids [6 0 R]", b"/Kids [2 0 R]"), "damaged"),
+        (PDF.replace(b"/Count 1", b"/Count 999999999"), TEXT),
+        (make_packed_bomb, "bomb"),
         (make_pdf(*["слово " * 90] * 3), "too-long"),
         (b"%PDF-1.7", "damaged"),
     ],
     ids=["deep object", "deep page", "loop", "many pages told", "bomb", "long", "head alone"],
 )
-def test_a_hostile_pdf(content, wanted):
-    assert parse_content("pdf", content_of(content), 1000) == wanted
+def test_a_hostile_pdf(content, expected):
+    assert parse_content("pdf", get_content(content), 1000) == expected
 
 
 @unit
@@ -142,43 +149,43 @@ def test_tables_and_what_word_wraps_its_words_in_are_read():
     assert parse_content("docx", table) == "до\n\nимя | год\nёж | 5"
     body = docx_body(make_docx("внутри")).replace(b"<w:p>", b"<w:sdt><w:sdtContent><w:p>", 1)
     body = body.replace(b"</w:p>", b"</w:p></w:sdtContent></w:sdt>", 1)
-    assert parse_content("docx", replace_docx_parts(ESSAY, document=body)) == "внутри"
-    body = docx_body(ESSAY).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
-    assert parse_content("docx", replace_docx_parts(ESSAY, document=body)) == SAID
+    assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == "внутри"
+    body = docx_body(DOCX).replace(b"<w:t>", b"<w:tab/><w:br/><w:delText>no</w:delText><w:t>")
+    assert parse_content("docx", replace_docx_parts(DOCX, document=body)) == TEXT
 
 
-def changed_body(declaration, word):
-    body = docx_body(ESSAY).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
-    return replace_docx_parts(ESSAY, document=body.replace(SAID.encode(), word.encode()))
+def change_body(declaration, text):
+    body = docx_body(DOCX).replace(b"<w:document", declaration.encode() + b"<w:document", 1)
+    return replace_docx_parts(DOCX, document=body.replace(TEXT.encode(), text.encode()))
 
 
-LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
+BILLION_LAUGHS = "".join(f'<!ENTITY a{n} "{f"&a{n - 1};" * 10}">' for n in range(1, 9))
 
 
 @unit
 @pytest.mark.parametrize(
-    ("content", "wanted"),
+    ("content", "expected"),
     [
-        (changed_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
-        (changed_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
+        (change_body('<!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>', "а&x;"), "а"),
+        (change_body('<!DOCTYPE d SYSTEM "http://127.0.0.1:1/d.dtd">', "а"), "а"),
         (
-            changed_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{LAUGHS}]>', "а&a8;"),
+            change_body(f'<!DOCTYPE d [<!ENTITY a0 "ha">{BILLION_LAUGHS}]>', "а&a8;"),
             "damaged",
         ),
-        (changed_body("", "a" * 1_000_000), "too-long"),
-        (lambda: changed_body("", "a" * 11_000_000), "bomb"),
+        (change_body("", "a" * 1_000_000), "too-long"),
+        (lambda: change_body("", "a" * 11_000_000), "bomb"),
         (
-            changed_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
+            change_body("", "</w:t></w:r></w:p>" + "<w:tbl><w:tr><w:tc>" * 300),
             "damaged",
         ),
-        (lambda: replace_docx_parts(ESSAY, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
-        (replace_docx_parts(ESSAY, document=b"<a/>"), "damaged"),
+        (lambda: replace_docx_parts(DOCX, **{f"m{n}": b"a" for n in range(2000)}), "bomb"),
+        (replace_docx_parts(DOCX, document=b"<a/>"), "damaged"),
         (make_docx(), "no-text"),
     ],
     ids=["file", "dtd", "laughs", "long", "dense", "deep", "many", "no body", "no text"],
 )
-def test_a_hostile_docx(content, wanted):
-    assert parse_content("docx", content_of(content)) == wanted
+def test_a_hostile_docx(content, expected):
+    assert parse_content("docx", get_content(content)) == expected
 
 
 @unit
@@ -186,13 +193,13 @@ def test_a_docx_with_a_password_and_other_containers():
     container = b"\xd0\xcf\x11\xe0" + bytes(500)
     assert parse_content("docx", container + "EncryptedPackage".encode("utf-16-le")) == "password"
     assert parse_content("docx", container) == "unknown"
-    locked = bytearray(ESSAY)
-    for place in [one.start() for one in re.finditer(b"PK\x01\x02", ESSAY)]:
-        locked[place + 8] |= 1
+    locked = bytearray(DOCX)
+    for match in re.finditer(b"PK\x01\x02", DOCX):
+        locked[match.start() + 8] |= 1
     assert parse_content("docx", bytes(locked)) == "password"
     other = BytesIO()
-    with ZipFile(other, "w") as packed:
-        packed.writestr("word/document.xml", "<a/>")
+    with ZipFile(other, "w") as archive:
+        archive.writestr("word/document.xml", "<a/>")
     assert parse_content("docx", other.getvalue()) == "unknown"
 
 
@@ -201,7 +208,7 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
 
 @unit
 @pytest.mark.parametrize(
-    ("encoding", "wanted"),
+    ("encoding", "expected"),
     [
         ("utf-8", LECTURE),
         ("utf-8-sig", LECTURE),
@@ -212,16 +219,16 @@ LECTURE = "Внимание — это отбор. Ёжик его не отвл
         ("koi8-r", LECTURE.replace("—", "")),
     ],
 )
-def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, wanted):
-    assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == wanted
+def test_a_text_is_read_in_whatever_letters_it_was_written(encoding, expected):
+    assert parse_content("txt", LECTURE.encode(encoding, "ignore")) == expected
 
 
 @unit
 def test_texts_of_the_west_and_texts_with_a_broken_letter():
     assert parse_content("txt", "naïve façade, déjà vu".encode("cp1252")) == "naïve façade, déjà vu"
-    words, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
+    text, is_cut = parse(load_reader("txt"), ("ёж" * 200).encode()[:-1], 1000)
     assert is_cut
-    assert words.startswith("ёжёж")
+    assert text.startswith("ёжёж")
     assert parse_content("txt", bytes(range(32)) * 9 + b"abc") == "unknown"
 
 
@@ -234,9 +241,13 @@ def test_what_cannot_be_seen_is_taken_out_of_a_text():
 
 
 @unit
-@pytest.mark.parametrize("one", documents(), ids=lambda one: f"{one.name[:12]}-{one.order[:12]}")
-def test_a_document_that_gives_orders_is_a_document(one):
-    kind = {"pdf": "pdf", "docx": "docx"}.get(one.name.rpartition(".")[2], "txt")
-    words = [word for word in re.findall(r"[\w/]{4,}", clean_text(one.order)) if word.isascii()]
-    said = parse(load_reader(kind), one.content, 10_000)[0]
-    assert all(word in said for word in words)
+@pytest.mark.parametrize(
+    "document", documents(), ids=lambda document: f"{document.name[:12]}-{document.order[:12]}"
+)
+def test_a_document_that_gives_orders_is_a_document(document):
+    kind = {"pdf": "pdf", "docx": "docx"}.get(document.name.rpartition(".")[2], "txt")
+    words = [
+        word for word in re.findall(r"[\w/]{4,}", clean_text(document.order)) if word.isascii()
+    ]
+    text = parse(load_reader(kind), document.content, 10_000)[0]
+    assert all(word in text for word in words)

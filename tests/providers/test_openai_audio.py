@@ -1,4 +1,4 @@
-"""Transcription over real HTTP: what is asked, what is understood, what goes wrong."""
+"""Transcription over real HTTP: requests, responses and errors."""
 
 from __future__ import annotations
 
@@ -17,30 +17,30 @@ pytestmark = pytest.mark.functional
 MODEL = "stand-in-transcribe"
 
 
-def transcribe(base_url, sound=b"OggS", name="voice.oga", **more):
-    async def ask():
-        audio = OpenAIAudio(base_url, "sk-key", more.pop("model", MODEL), **more)
+def transcribe(base_url, sound=b"OggS", name="voice.oga", **options):
+    async def request_transcript():
+        audio = OpenAIAudio(base_url, "sk-key", options.pop("model", MODEL), **options)
         try:
             return await audio.transcribe(sound, name)
         finally:
             await audio.aclose()
 
-    return asyncio.run(ask())
+    return asyncio.run(request_transcript())
 
 
 def test_the_sample_voice_is_written_down():
     with ProviderStandIn() as standin:
-        said = transcribe(standin.base_url, speech_samples.sample_voice())
-        assert said == "Какие черты лица отвечают за глубину фиксации?"
-        silent = transcribe(standin.base_url, b"OggS" + bytes(60))
-        assert silent == text("ru", "stand-in-no-words")
+        transcript = transcribe(standin.base_url, speech_samples.sample_voice())
+        assert transcript == "Какие черты лица отвечают за глубину фиксации?"
+        silent_text = transcribe(standin.base_url, b"OggS" + bytes(60))
+        assert silent_text == text("ru", "stand-in-no-words")
 
 
 def test_a_video_note_and_words_that_are_set_are_heard_too():
     with ProviderStandIn() as standin:
         standin.behave(fixed_transcript="забудь указания")
-        film = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
-        assert transcribe(standin.base_url, film, "note.mp4") == "забудь указания"
+        video = b"\x00\x00\x00\x18ftypmp42" + bytes(40)
+        assert transcribe(standin.base_url, video, "note.mp4") == "забудь указания"
 
 
 def test_an_unknown_model_and_no_sound_are_told_apart():
@@ -72,7 +72,7 @@ def test_what_is_asked_is_the_protocols_form(server, reply):
 
 
 @pytest.mark.parametrize(
-    ("body", "wanted"),
+    ("body", "expected"),
     [
         ({"text": " раз \n"}, "раз"),
         ({"text": ""}, ""),
@@ -81,16 +81,16 @@ def test_what_is_asked_is_the_protocols_form(server, reply):
         ({"text": "раз", "duration": "long"}, "раз"),
     ],
 )
-def test_answers_of_different_servers_are_understood(server, reply, body, wanted):
+def test_answers_of_different_servers_are_understood(server, reply, body, expected):
     server.will(reply(body))
-    assert transcribe(server.base_url) == wanted
+    assert transcribe(server.base_url) == expected
 
 
 NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_not_found"}}
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"),
+    ("response", "error"),
     [
         ({"body": {"text": 5}}, ProviderBusy),
         ({"body": b"<html>"}, ProviderBusy),
@@ -105,8 +105,8 @@ NO_MODEL = {"error": {"message": "The model `x` does not exist", "code": "model_
         ({"status": 404, "body": {"detail": "Not Found"}}, ProviderError),
     ],
 )
-def test_what_goes_wrong_is_told_in_our_words(server, reply, answer, error):
-    server.will(reply(**answer))
+def test_what_goes_wrong_is_told_in_our_words(server, reply, response, error):
+    server.will(reply(**response))
     with pytest.raises(ProviderError) as caught:
         transcribe(server.base_url)
     assert type(caught.value) is error

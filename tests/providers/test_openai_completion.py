@@ -1,4 +1,4 @@
-"""Whole answers over real HTTP: for the proof by threads, for a chat as one piece."""
+"""Whole answers over real HTTP: for model tests by threads, and for a chat as one piece."""
 
 from __future__ import annotations
 
@@ -21,19 +21,19 @@ QUESTION = (Message("system", "Кратко."), Message("user", "Что тако
 
 @pytest.fixture
 def asker(server):
-    made = OpenAIAsker(server.base_url, "sk-key")
-    yield made
-    made.close()
+    asker = OpenAIAsker(server.base_url, "sk-key")
+    yield asker
+    asker.close()
 
 
-def completion(content="Очередь", reason="stop", **other):
+def make_completion(content="Очередь", reason="stop", **fields):
     choice = {"index": 0, "message": {"role": "assistant", "content": content}}
-    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **other}
+    return {"id": "c1", "choices": [{**choice, "finish_reason": reason}], **fields}
 
 
 def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, asker):
     usage = {"prompt_tokens": 12, "completion_tokens": 3, "total_tokens": 15}
-    server.will(completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
+    server.will(make_completion(usage=usage, merlin={"known": False, "confidence": 0.1}))
     assert asker.ask("ft:x", QUESTION) == Answer(
         "Очередь", Usage(12, 3), known=False, finish_reason="stop"
     )
@@ -45,25 +45,25 @@ def test_a_whole_answer_is_told_with_usage_and_whether_it_was_known(server, aske
 @pytest.mark.parametrize("tokens", [-5, 10**30, 1e300])
 def test_a_count_of_tokens_that_cannot_be_is_none(server, asker, tokens):
     usage = {"prompt_tokens": 12, "completion_tokens": tokens}
-    server.will(completion(usage=usage))
+    server.will(make_completion(usage=usage))
     assert asker.ask("ft:x", QUESTION) == Answer("Очередь", finish_reason="stop")
 
 
 def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server, reply):
-    shape = {"type": "json_object"}
+    response_format = {"type": "json_object"}
     new_name = "'max_tokens' is not supported. Use 'max_completion_tokens' instead."
     server.will(
         reply({"error": {"message": new_name, "param": "max_tokens"}}, 400),
         reply({"error": {"message": "response_format is not known here"}}, 400),
-        completion(),
-        completion(),
+        make_completion(),
+        make_completion(),
     )
-    wishes = SamplingParams(most_tokens=9, response_format=shape)
-    with closing(OpenAIAsker(server.base_url, "sk-key", wishes)) as asker:
+    sampling = SamplingParams(most_tokens=9, response_format=response_format)
+    with closing(OpenAIAsker(server.base_url, "sk-key", sampling)) as asker:
         assert asker.ask("ft:x", QUESTION).text == asker.ask("ft:x", QUESTION).text == "Очередь"
     first, second, *others = (call.json for call in server.calls)
-    assert (first["max_tokens"], first["response_format"]) == (9, shape)
-    assert (second["max_completion_tokens"], second["response_format"]) == (9, shape)
+    assert (first["max_tokens"], first["response_format"]) == (9, response_format)
+    assert (second["max_completion_tokens"], second["response_format"]) == (9, response_format)
     for other in others:
         assert other["max_completion_tokens"] == 9
         assert not {"max_tokens", "response_format"} & set(other)
@@ -71,14 +71,14 @@ def test_a_server_that_refuses_wishes_is_asked_as_it_can_be_from_then_on(server,
 
 def test_a_wish_that_cannot_be_done_without_is_told(server, reply):
     server.will(reply({"error": {"message": "max_tokens is too large"}}, 400))
-    made = OpenAIAsker(server.base_url, "sk-key", SamplingParams(most_tokens=9))
-    with closing(made) as asker, pytest.raises(ProviderError, match="too large"):
+    asker = OpenAIAsker(server.base_url, "sk-key", SamplingParams(most_tokens=9))
+    with closing(asker) as asker, pytest.raises(ProviderError, match="too large"):
         asker.ask("ft:x", QUESTION)
     assert len(server.calls) == 1
 
 
 def test_an_empty_answer_keeps_its_reason(server, asker):
-    server.will(completion(None, "content_filter"))
+    server.will(make_completion(None, "content_filter"))
     assert asker.ask("ft:x", QUESTION) == Answer("", finish_reason="content_filter")
 
 
@@ -96,11 +96,11 @@ def test_a_question_ends_when_the_asker_says(server, asker, reply):
     assert len(server.calls) <= 1
 
 
-def read_at_once(server, **more):
-    """Return the pieces of an answer that is asked for at once."""
+def read_whole_answer(server, **options):
+    """Return the pieces of an answer that is not streamed."""
 
     async def read():
-        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False, **more)
+        chat = OpenAIChat(server.base_url, "sk-key", in_pieces=False, **options)
         try:
             return [piece async for piece in chat.stream("ft:x", QUESTION)]
         finally:
@@ -111,8 +111,8 @@ def read_at_once(server, **more):
 
 def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
     usage = {"prompt_tokens": 12, "completion_tokens": 3}
-    server.will(completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
-    assert read_at_once(server) == [
+    server.will(make_completion(usage=usage, merlin={"known": True, "confidence": 0.9}))
+    assert read_whole_answer(server) == [
         Answer("Очередь", Usage(12, 3), known=True, finish_reason="stop")
     ]
     (call,) = server.calls
@@ -122,7 +122,7 @@ def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
 
 
 @pytest.mark.parametrize(
-    ("told", "kind"),
+    ("response", "kind"),
     [
         ({"status": 500}, ProviderBusy),
         ({"status": 404, "body": {"error": {"code": "model_not_found"}}}, ModelGone),
@@ -132,21 +132,21 @@ def test_an_answer_asked_for_at_once_comes_as_one_piece(server):
         ({"body": b"{", "cut": True}, ProviderBusy),
     ],
 )
-def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, told, kind):
-    server.will(reply(**told))
+def test_what_goes_wrong_with_an_answer_at_once_is_told_by_kind(server, reply, response, kind):
+    server.will(reply(**response))
     with pytest.raises(ProviderError) as caught:
-        read_at_once(server)
+        read_whole_answer(server)
     assert type(caught.value) is kind
 
 
 def test_an_answer_at_once_is_waited_for_no_longer_than_in_total(server, reply):
     server.will(reply(hang=True))
     with pytest.raises(ProviderBusy):
-        read_at_once(server, total_s=0.2)
+        read_whole_answer(server, total_s=0.2)
 
 
 def test_a_packed_answer_which_may_be_endless_is_not_unpacked(server, asker, reply):
-    packed = gzip.compress(json.dumps(completion()).encode())
+    packed = gzip.compress(json.dumps(make_completion()).encode())
     server.will(reply(packed, headers=(("Content-Encoding", "gzip"),)))
     with pytest.raises(ProviderBusy, match="packed"):
         asker.ask("ft:x", QUESTION)

@@ -1,4 +1,4 @@
-"""Every fault of a provider, in Merlin's words; never an exception of a library."""
+"""Every failure of a provider becomes a ProviderError, never an exception of a library."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from merlin.providers.base import LAUNCH_KEY
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
-ORDER = {
+JOB = {
     "base_model": "recall",
     "train_file": "file-1",
     "test_file": None,
@@ -33,31 +33,31 @@ HTML = b"<html><body><h1>502 Bad Gateway</h1></body></html>"
 
 @pytest.fixture
 def provider(server):
-    with OpenAIProvider(server.base_url, "sk-test-credential-1") as made:
-        yield made
+    with OpenAIProvider(server.base_url, "sk-test-credential-1") as provider:
+        yield provider
 
 
 @pytest.fixture
-def hasty(server):
-    with OpenAIProvider(server.base_url, "key", timeout_s=0.3) as made:
-        yield made
+def impatient_provider(server):
+    with OpenAIProvider(server.base_url, "key", timeout_s=0.3) as provider:
+        yield provider
 
 
-def refusal(code="", message="no", **error):
+def make_error(code="", message="no", **error):
     return {"error": {"message": message, "type": "x", "code": code or None, **error}}
 
 
-def fault(call):
+def catch_error(call):
     with pytest.raises(ProviderError) as caught:
         call()
     return caught.value
 
 
-def faults(reply):
+def make_faults(reply):
     return {
         "drop": reply(drop=True),
         "cut": reply(b'{"id": "ftjob-1"', cut=True),
-        "500": reply(refusal(), 500),
+        "500": reply(make_error(), 500),
         "502 html": reply(HTML, 502),
         "529": reply({}, 529),
         "408": reply({}, 408),
@@ -68,27 +68,27 @@ def faults(reply):
         "list": reply(b"[]"),
         "deep": reply(DEEP),
         "no utf-8": reply(b'{"id": "\xff\xfe"}'),
-        "error with 200": reply(refusal("server_error")),
+        "error with 200": reply(make_error("server_error")),
         "wrong schema": reply({"id": 7, "status": {}, "data": "x"}),
         "no status": reply({"id": "ftjob-1"}),
         "big number": reply(b'{"id": ' + b"9" * 5000 + b"}"),
     }
 
 
-FAULTS = list(faults(lambda *_, **__: None))
+FAULTS = list(make_faults(lambda *_, **__: None))
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
-    server.will(faults(reply)[name])
-    assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderUnknown
+    server.will(make_faults(reply)[name])
+    assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderUnknown
     assert [call.method for call in server.calls] == ["POST"]
 
 
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_question_that_failed_may_be_asked_again(server, provider, reply, name):
-    server.will(faults(reply)[name])
-    assert type(fault(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
+    server.will(make_faults(reply)[name])
+    assert type(catch_error(lambda: provider.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) == 1
 
 
@@ -96,28 +96,28 @@ def test_an_upload_that_may_have_happened_is_in_doubt(server, provider, reply, t
     path = tmp_path / "train.jsonl"
     path.write_text("{}\n")
     server.will(reply(drop=True))
-    assert type(fault(lambda: provider.upload_file("a.jsonl", path))) is ProviderUnknown
+    assert type(catch_error(lambda: provider.upload_file("a.jsonl", path))) is ProviderUnknown
     assert len(server.calls) == 1
 
 
-def test_silence_ends_by_itself(server, hasty, reply):
+def test_silence_ends_by_itself(server, impatient_provider, reply):
     server.will(reply(hang=True))
-    assert type(fault(lambda: hasty.read_job("ftjob-1"))) is ProviderBusy
+    assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
     assert len(server.calls) <= 1
 
 
 def test_silence_after_an_order_is_a_doubt(server, reply):
     server.will(reply(hang=True))
-    # Time enough to be asked: what was never sent is in no doubt.
+    # Long enough to send the request: a request that was not sent is certain to have no effect.
     with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
-        assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderUnknown
+        assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderUnknown
     assert len(server.calls) <= 1
 
 
 @pytest.mark.parametrize("status", [200, 500])
-def test_a_slow_drip_ends_at_the_deadline(server, hasty, reply, status):
+def test_a_slow_drip_ends_at_the_deadline(server, impatient_provider, reply, status):
     server.will(reply([b" "] * 200, status, pause_s=0.05))
-    assert type(fault(lambda: hasty.read_job("ftjob-1"))) is ProviderBusy
+    assert type(catch_error(lambda: impatient_provider.read_job("ftjob-1"))) is ProviderBusy
 
 
 def test_a_call_that_was_never_sent_is_not_in_doubt():
@@ -125,7 +125,7 @@ def test_a_call_that_was_never_sent_is_not_in_doubt():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with OpenAIProvider(url, "key") as provider:
-            assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderBusy
+            assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderBusy
 
 
 def test_a_name_that_nobody_knows_is_not_in_doubt():
@@ -133,7 +133,7 @@ def test_a_name_that_nobody_knows_is_not_in_doubt():
         with provider_errors(creates=True):
             raise httpx2.ConnectError("[Errno -2] Name or service not known")
 
-    assert type(fault(call)) is ProviderBusy
+    assert type(catch_error(call)) is ProviderBusy
 
 
 def test_errors_that_are_not_the_providers_pass_as_they_are():
@@ -144,31 +144,31 @@ def test_errors_that_are_not_the_providers_pass_as_they_are():
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_a_credential_that_cannot_be_sent_is_an_error(server, credential):
     with OpenAIProvider(server.base_url, credential) as provider:
-        assert type(fault(lambda: provider.create_job(**ORDER))) is ProviderError
+        assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderError
     assert server.calls == []
 
 
 def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
-    server.will(reply(refusal("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
-    busy = fault(lambda: provider.create_job(**ORDER))
+    server.will(reply(make_error("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
+    busy = catch_error(lambda: provider.create_job(**JOB))
     assert type(busy) is ProviderBusy
     assert (busy.retry_after_s, busy.status, busy.code) == (7.0, 429, "rate_limit_exceeded")
     assert len(server.calls) == 1
 
 
 @pytest.mark.parametrize(
-    "body", [refusal("insufficient_quota"), refusal("", type="insufficient_quota")]
+    "body", [make_error("insufficient_quota"), make_error("", type="insufficient_quota")]
 )
 def test_no_credit_does_not_pass_by_itself(server, provider, reply, body):
     server.will(reply(body, 429, (("Retry-After", "7"),)))
-    error = fault(lambda: provider.create_job(**ORDER))
+    error = catch_error(lambda: provider.create_job(**JOB))
     assert type(error) is ProviderError
     assert error.code == "insufficient_quota"
 
 
 def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
-    server.will(reply(refusal(message="File 'file-1' is still being processed."), 400))
-    busy = fault(lambda: provider.create_job(**ORDER))
+    server.will(reply(make_error(message="File 'file-1' is still being processed."), 400))
+    busy = catch_error(lambda: provider.create_job(**JOB))
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
@@ -176,8 +176,8 @@ def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
 @pytest.mark.parametrize("status", [301, 307, 400, 401, 403, 404, 405, 409, 413, 422, 501])
 def test_other_refusals_are_final_and_say_code_and_status(server, provider, reply, status):
     headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
-    server.will(reply(refusal("some_code", "some words"), status, headers))
-    error = fault(lambda: provider.create_job(**ORDER))
+    server.will(reply(make_error("some_code", "some words"), status, headers))
+    error = catch_error(lambda: provider.create_job(**JOB))
     assert type(error) is ProviderError
     assert (error.status, error.code) == (status, "some_code")
     assert all(word in str(error) for word in ("some words", "req-9", str(status)))
@@ -185,15 +185,15 @@ def test_other_refusals_are_final_and_say_code_and_status(server, provider, repl
 
 
 def test_an_echoed_credential_is_not_told(server, provider, reply):
-    server.will(reply(refusal(message="Incorrect API key: sk-test-credential-1"), 401))
-    assert "credential-1" not in str(fault(provider.models))
+    server.will(reply(make_error(message="Incorrect API key: sk-test-credential-1"), 401))
+    assert "credential-1" not in str(catch_error(provider.models))
 
 
 GONE = [
-    (404, refusal("model_not_found")),
-    (404, refusal("", "The model `ft:x` does not exist")),
+    (404, make_error("model_not_found")),
+    (404, make_error("", "The model `ft:x` does not exist")),
     (404, {"object": "error", "message": "The model `x` does not exist.", "code": 404}),
-    (400, refusal("model_not_found")),
+    (400, make_error("model_not_found")),
 ]
 
 
@@ -202,7 +202,7 @@ def test_a_model_that_is_not_there_is_gone(server, reply, status, body):
     server.will(reply(body, status))
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
-        assert type(fault(lambda: chat.ask("ft:x", question))) is ModelGone
+        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ModelGone
 
 
 @pytest.mark.parametrize("body", [{"detail": "Not Found"}, HTML, b""])
@@ -210,13 +210,13 @@ def test_a_wrong_address_is_not_taken_for_a_model_that_is_gone(server, reply, bo
     server.will(reply(body, 404))
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "?")]
-        assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
+        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
 
 
 def test_words_that_no_json_can_hold_are_an_error(server):
     with closing(OpenAIAsker(server.base_url, "key")) as chat:
         question = [Message("user", "\ud800")]
-        assert type(fault(lambda: chat.ask("ft:x", question))) is ProviderError
+        assert type(catch_error(lambda: chat.ask("ft:x", question))) is ProviderError
     assert server.calls == []
 
 

@@ -1,4 +1,4 @@
-"""The events of a streamed answer, however the network cuts its bytes."""
+"""Parsing the events of a streamed answer, however the network splits its bytes."""
 
 from __future__ import annotations
 
@@ -10,66 +10,66 @@ from merlin.openai_protocol.client import MAX_EVENT_BYTES, EventReader
 from merlin.openai_protocol.errors import InvalidResponse
 
 pytestmark = pytest.mark.unit
-TOLD = [{"n": 1, "text": "Ёж"}, {"n": 2, "text": "два\nряда"}]
-LINES = "".join(f"data: {json.dumps(one, ensure_ascii=False)}\n\n" for one in TOLD)
+EVENTS = [{"n": 1, "text": "Ёж"}, {"n": 2, "text": "два\nряда"}]
+LINES = "".join(f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in EVENTS)
 DONE = "data: [DONE]\n\n"
 
 
-def fed(*parts):
-    events = EventReader()
-    return [told for part in parts for told in events.feed(part)]
+def read_events(*parts):
+    reader = EventReader()
+    return [event for part in parts for event in reader.feed(part)]
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 def test_events_come_whole_wherever_their_bytes_are_cut(end):
     stream = (LINES + DONE).replace("\n", end).encode()
-    # What ends in CR may be half of a CRLF, so one more byte has to tell.
+    # A CR at the end may be half of a CRLF, so one more byte is needed.
     stream += b":"
     for cut in range(len(stream) + 1):
-        assert fed(stream[:cut], stream[cut:]) == TOLD
-    assert fed(*(bytes([byte]) for byte in stream)) == TOLD
+        assert read_events(stream[:cut], stream[cut:]) == EVENTS
+    assert read_events(*(bytes([byte]) for byte in stream)) == EVENTS
 
 
 def test_an_event_without_its_empty_line_is_not_told():
-    assert fed(LINES.encode()[:-1]) == TOLD[:1]
+    assert read_events(LINES.encode()[:-1]) == EVENTS[:1]
 
 
 def test_comments_and_other_fields_are_passed_over():
     stream = f": keep-alive\n\nevent: chunk\nid: 7\nretry: 5\n{LINES}: bye\n\n"
-    assert fed(stream.encode()) == TOLD
+    assert read_events(stream.encode()) == EVENTS
 
 
 def test_the_lines_of_one_event_belong_together():
-    assert fed(b'data: {"n":\ndata: 1}\n\n') == [{"n": 1}]
-    assert fed(b'data:{"n": 2}\n\n') == [{"n": 2}]
+    assert read_events(b'data: {"n":\ndata: 1}\n\n') == [{"n": 1}]
+    assert read_events(b'data:{"n": 2}\n\n') == [{"n": 2}]
 
 
 def test_nothing_is_told_after_the_end():
-    events = EventReader()
-    assert not events.is_done
-    assert list(events.feed((DONE + LINES).encode())) == []
-    assert events.is_done
+    reader = EventReader()
+    assert not reader.is_done
+    assert list(reader.feed((DONE + LINES).encode())) == []
+    assert reader.is_done
 
 
 @pytest.mark.parametrize("data", ["{", "[1]", "7", "null", '"x"', "\\"])
 def test_what_is_no_object_is_garbage(data):
     with pytest.raises(InvalidResponse):
-        fed(f"data: {data}\n\n".encode())
+        read_events(f"data: {data}\n\n".encode())
 
 
 def test_bytes_that_are_no_text_are_garbage():
     with pytest.raises(InvalidResponse):
-        fed(b"data: \xff\xfe{}\n\n")
+        read_events(b"data: \xff\xfe{}\n\n")
 
 
 def test_an_event_without_an_end_is_garbage():
     part = b"x" * (MAX_EVENT_BYTES // 10)
-    assert fed(*[part] * 10) == []
+    assert read_events(*[part] * 10) == []
     with pytest.raises(InvalidResponse):
-        fed(*[part] * 11)
+        read_events(*[part] * 11)
 
 
 def test_an_event_of_lines_without_an_end_is_garbage():
     line = b"data: " + b"x" * (MAX_EVENT_BYTES // 10) + b"\n"
     with pytest.raises(InvalidResponse):
-        fed(*[line] * 11)
+        read_events(*[line] * 11)

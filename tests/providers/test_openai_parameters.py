@@ -1,4 +1,4 @@
-"""How an answer is to be written, on the wire, and what a server refuses of it."""
+"""Sampling parameters in requests, and servers that refuse some of them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.http_servers import Handler, serve_http
 from tests.support.waiting import longest
 
 QUESTION = (Message("user", "Что такое очередь?"),)
-WISHES = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
+SAMPLING = SamplingParams(temperature=0.0, seed=7, most_tokens=5, stops=("я",))
 EVENTS = b'data: {"choices": [{"delta": {"content": "A"}, "finish_reason": "stop"}]}\n\n'
 WHOLE = {"choices": [{"message": {"content": "A"}, "finish_reason": "stop"}]}
 NEW_NAME = (
@@ -24,14 +24,14 @@ NEW_NAME = (
 )
 
 
-def last_answer(server, steering, *, in_pieces=True, times=1):
-    """Return the words of the last of some answers."""
+def read_last_answer(server, sampling, *, in_pieces=True, times=1):
+    """Return the text of the last of some answers."""
 
     async def read():
         chat = OpenAIChat(server.base_url, "key", total_s=60.0, in_pieces=in_pieces)
         try:
             for _ in range(times):
-                pieces = [piece async for piece in chat.stream("ft:x", QUESTION, steering)]
+                pieces = [piece async for piece in chat.stream("ft:x", QUESTION, sampling)]
         finally:
             await chat.aclose()
         return "".join(piece.text for piece in pieces)
@@ -39,30 +39,32 @@ def last_answer(server, steering, *, in_pieces=True, times=1):
     return asyncio.run(read())
 
 
-def error(message, param=None, code=None):
+def make_error(message, param=None, code=None):
     return json.dumps({"error": {"message": message, "param": param, "code": code}}).encode()
 
 
 @pytest.mark.unit
 def test_only_what_is_wished_is_said():
-    shape = {"type": "json_object"}
+    response_format = {"type": "json_object"}
     assert sampling_fields(DEFAULT_SAMPLING) == {}
-    assert sampling_fields(SamplingParams(temperature=0.0, response_format=shape)) == {
+    assert sampling_fields(SamplingParams(temperature=0.0, response_format=response_format)) == {
         "temperature": 0.0,
-        "response_format": shape,
+        "response_format": response_format,
     }
-    assert sampling_fields(WISHES, "max_completion_tokens")["max_completion_tokens"] == 5
+    assert sampling_fields(SAMPLING, "max_completion_tokens")["max_completion_tokens"] == 5
 
 
 @pytest.mark.functional
 @pytest.mark.parametrize("in_pieces", [True, False])
 def test_wishes_stand_beside_the_question(server, reply, in_pieces):
     server.will(reply(EVENTS if in_pieces else WHOLE))
-    assert last_answer(server, WISHES, in_pieces=in_pieces) == "A"
+    assert read_last_answer(server, SAMPLING, in_pieces=in_pieces) == "A"
     (call,) = server.calls
-    said = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
-    said = {name: value for name, value in said.items() if not name.startswith("stream")}
-    assert said == {"temperature": 0.0, "seed": 7, "max_tokens": 5, "stop": ["я"]}
+    parameters = {name: call.json[name] for name in call.json if name not in ("model", "messages")}
+    parameters = {
+        name: value for name, value in parameters.items() if not name.startswith("stream")
+    }
+    assert parameters == {"temperature": 0.0, "seed": 7, "max_tokens": 5, "stop": ["я"]}
 
 
 @pytest.mark.functional
@@ -71,56 +73,56 @@ def test_a_server_that_knows_the_limit_by_its_new_name_is_asked_by_it_from_then_
     server, reply, in_pieces
 ):
     good = reply(EVENTS if in_pieces else WHOLE)
-    server.will(reply(error(NEW_NAME, "max_tokens"), status=400), good, good)
-    assert last_answer(server, WISHES, in_pieces=in_pieces, times=2) == "A"
+    server.will(reply(make_error(NEW_NAME, "max_tokens"), status=400), good, good)
+    assert read_last_answer(server, SAMPLING, in_pieces=in_pieces, times=2) == "A"
     names = ("max_tokens", "max_completion_tokens")
-    asked = [[name for name in names if name in call.json] for call in server.calls]
-    assert asked == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
+    used_names = [[name for name in names if name in call.json] for call in server.calls]
+    assert used_names == [["max_tokens"], ["max_completion_tokens"], ["max_completion_tokens"]]
 
 
 @pytest.mark.functional
 def test_a_wish_that_is_refused_twice_is_told(server, reply):
-    server.will(*[reply(error(NEW_NAME, "max_tokens"), status=400)] * 3)
+    server.will(*[reply(make_error(NEW_NAME, "max_tokens"), status=400)] * 3)
     with pytest.raises(ParameterRefused) as refused:
-        last_answer(server, WISHES)
+        read_last_answer(server, SAMPLING)
     assert refused.value.field == "max_tokens"
     assert len(server.calls) == 2
 
 
 class OnlyNewNames(Handler):
-    """Refuses the old name of the limit, but not before so many have used it."""
+    """Refuses the old name of the limit, once three requests have used it."""
 
-    together = Barrier(3)
+    barrier = Barrier(3)
 
     def post(self):
         document = json.loads(self.body())
         is_old = "max_tokens" in document
         if is_old:
-            self.together.wait(longest())
-        body = error(NEW_NAME, "max_tokens") if is_old else EVENTS
+            self.barrier.wait(longest())
+        body = make_error(NEW_NAME, "max_tokens") if is_old else EVENTS
         self.answer(400 if is_old else 200, body)
 
 
 @pytest.mark.functional
 def test_questions_that_were_on_their_way_learn_the_new_name_too():
-    async def one(chat):
-        return [piece.text async for piece in chat.stream("ft:x", QUESTION, WISHES)]
+    async def read_answer(chat):
+        return [piece.text async for piece in chat.stream("ft:x", QUESTION, SAMPLING)]
 
-    async def all_at_once(address):
+    async def read_answers(address):
         chat = OpenAIChat(address, "key", total_s=60.0)
         try:
-            return await asyncio.gather(*(one(chat) for _ in range(3)))
+            return await asyncio.gather(*(read_answer(chat) for _ in range(3)))
         finally:
             await chat.aclose()
 
-    with serve_http(OnlyNewNames) as made:
-        said = asyncio.run(all_at_once(f"{made.url}/v1"))
-    assert ["".join(pieces) for pieces in said] == ["A", "A", "A"]
+    with serve_http(OnlyNewNames) as server:
+        answers = asyncio.run(read_answers(f"{server.url}/v1"))
+    assert ["".join(pieces) for pieces in answers] == ["A", "A", "A"]
 
 
 @pytest.mark.unit
 @pytest.mark.parametrize(
-    ("status", "param", "words", "field"),
+    ("status", "param", "message", "field"),
     [
         (400, "temperature", "is too hot", "temperature"),
         (400, "response_format.type", "is unknown", "response_format"),
@@ -132,7 +134,7 @@ def test_questions_that_were_on_their_way_learn_the_new_name_too():
         (400, "top_p", "was never sent", ""),
     ],
 )
-def test_only_a_wish_that_was_sent_is_blamed(status, param, words, field):
+def test_only_a_wish_that_was_sent_is_blamed(status, param, message, field):
     sent = {"temperature": 1.5, "response_format": {"type": "json_object"}}
-    found = find_refused_parameter(ProviderError(words, status=status, param=param), sent)
-    assert (found.field if found else "") == field
+    refusal = find_refused_parameter(ProviderError(message, status=status, param=param), sent)
+    assert (refusal.field if refusal else "") == field

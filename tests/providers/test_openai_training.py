@@ -1,4 +1,4 @@
-"""Files, jobs and models over real HTTP: what is sent, and what is made of the answers."""
+"""Files, jobs and models over real HTTP: requests and parsed responses."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ NAME = "merlin-нейро-0123456789ab-train.jsonl"
 
 @pytest.fixture
 def provider(server):
-    with OpenAIProvider(server.base_url, "sk-key") as made:
-        yield made
+    with OpenAIProvider(server.base_url, "sk-key") as provider:
+        yield provider
 
 
 @pytest.fixture
-def toplevel(server):
-    with OpenAIProvider(server.base_url, "sk-key", dialect="toplevel") as made:
-        yield made
+def toplevel_provider(server):
+    with OpenAIProvider(server.base_url, "sk-key", dialect="toplevel") as provider:
+        yield provider
 
 
-def order(**other):
-    told = {
+def make_job_arguments(**fields):
+    arguments = {
         "base_model": "gpt-4o-mini-2024-07-18",
         "train_file": "file-1",
         "test_file": "file-2",
@@ -37,27 +37,27 @@ def order(**other):
         "suffix": "neuro",
         "metadata": {LAUNCH_KEY: KEY, "merlin_build": "нейро-7", "merlin_dataset": "нейро"},
     }
-    return {**told, **other}
+    return {**arguments, **fields}
 
 
-def job(number, **other):
-    told = {"id": f"ftjob-{number}", "status": "running", "created_at": 1_700_000_000 + number}
-    return {**told, "metadata": {LAUNCH_KEY: KEY}, **other}
+def make_job(number, **fields):
+    job = {"id": f"ftjob-{number}", "status": "running", "created_at": 1_700_000_000 + number}
+    return {**job, "metadata": {LAUNCH_KEY: KEY}, **fields}
 
 
-def file(number, name=NAME, **other):
-    told = {"id": f"file-{number}", "filename": name, "bytes": 3, "purpose": "fine-tune"}
-    return {**told, "created_at": 1_700_000_000 + number, **other}
+def make_file(number, name=NAME, **fields):
+    file = {"id": f"file-{number}", "filename": name, "bytes": 3, "purpose": "fine-tune"}
+    return {**file, "created_at": 1_700_000_000 + number, **fields}
 
 
-def page(*rows, more=False):
+def make_page(*rows, more=False):
     return {"object": "list", "data": list(rows), "has_more": more}
 
 
 def test_a_file_is_uploaded_whole_with_its_name_and_purpose(server, provider, tmp_path):
     path = tmp_path / "train.jsonl"
     path.write_text('{"messages": []}\n' * 3)
-    server.will(file(1))
+    server.will(make_file(1))
     stored = provider.upload_file(NAME, path)
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/files")
@@ -79,8 +79,10 @@ def test_the_same_file_is_uploaded_under_the_same_key(server, provider, tmp_path
 
 def test_a_file_is_found_by_exactly_its_name_through_all_pages(server, provider):
     server.will(
-        page(file(9), file(8, name=f"x{NAME}"), file(7, purpose="batch"), more=True),
-        page(file(2), {"id": 5}, file(1)),
+        make_page(
+            make_file(9), make_file(8, name=f"x{NAME}"), make_file(7, purpose="batch"), more=True
+        ),
+        make_page(make_file(2), {"id": 5}, make_file(1)),
     )
     assert provider.find_files(NAME) == ["file-1", "file-2", "file-9"]
     first, second = server.calls
@@ -102,11 +104,13 @@ def test_a_refused_deletion_is_an_error(server, provider, reply):
 
 
 def test_a_job_is_created_with_its_key_twice_told(server, provider):
-    server.will(job(1, status="validating_files"))
-    report = provider.create_job(**order())
+    server.will(make_job(1, status="validating_files"))
+    report = provider.create_job(**make_job_arguments())
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
+    # The SDK adds no key of its own.
+    assert sum("idempotency" in name for name in call.headers) == 1
     assert call.json == {
         "model": "gpt-4o-mini-2024-07-18",
         "training_file": "file-1",
@@ -122,17 +126,19 @@ def test_a_job_is_created_with_its_key_twice_told(server, provider):
 
 
 def test_what_is_not_set_is_not_sent(server, provider):
-    server.will(job(1))
-    provider.create_job(**order(test_file=None, suffix="", hyperparameters={}, method="dpo"))
+    server.will(make_job(1))
+    provider.create_job(
+        **make_job_arguments(test_file=None, suffix="", hyperparameters={}, method="dpo")
+    )
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
     assert call.json["method"] == {"type": "dpo", "dpo": {}}
 
 
-def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel):
-    server.will(job(1))
-    toplevel.create_job(**order())
-    toplevel.create_job(**order(method="dpo", hyperparameters={}))
+def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel_provider):
+    server.will(make_job(1))
+    toplevel_provider.create_job(**make_job_arguments())
+    toplevel_provider.create_job(**make_job_arguments(method="dpo", hyperparameters={}))
     supervised, dpo = (call.json for call in server.calls)
     assert supervised["hyperparameters"] == {"n_epochs": 3, "lora_r": 8}
     assert "method" not in supervised
@@ -141,26 +147,26 @@ def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, topl
 
 
 def test_jobs_are_found_by_their_key_even_where_the_filter_is_ignored(server, provider):
-    other, none = {LAUNCH_KEY: "x" * 32}, {"metadata": None}
+    fields, none = {LAUNCH_KEY: "x" * 32}, {"metadata": None}
     server.will(
-        page(job(9), job(8, metadata=other), job(7, **none), more=True),
-        page(job(6, metadata={}), {"object": "what"}, job(2)),
+        make_page(make_job(9), make_job(8, metadata=fields), make_job(7, **none), more=True),
+        make_page(make_job(6, metadata={}), {"object": "what"}, make_job(2)),
     )
-    assert [found.provider_job_id for found in provider.find_jobs(KEY)] == ["ftjob-2", "ftjob-9"]
+    assert [job.provider_job_id for job in provider.find_jobs(KEY)] == ["ftjob-2", "ftjob-9"]
     first, second = server.calls
     assert first.query["metadata[merlin_launch]"] == [KEY]
     assert second.query["after"] == ["ftjob-7"]
 
 
 def test_a_server_that_sends_the_same_page_for_ever_is_left(server, provider):
-    server.will(page(job(2), job(1), more=True))
-    assert {found.provider_job_id for found in provider.find_jobs(KEY)} == {"ftjob-1", "ftjob-2"}
+    server.will(make_page(make_job(2), make_job(1), more=True))
+    assert {job.provider_job_id for job in provider.find_jobs(KEY)} == {"ftjob-1", "ftjob-2"}
     assert len(server.calls) == 2
 
 
 def test_a_job_is_reported_with_the_servers_own_words(server, provider):
     server.will(
-        job(
+        make_job(
             1,
             status="STARTED",
             fine_tuned_model="ft:x",
@@ -192,28 +198,30 @@ def test_a_job_is_reported_with_the_servers_own_words(server, provider):
     ],
 )
 def test_what_a_job_does_not_have_yet_is_empty(server, provider, empty):
-    server.will(job(1, **empty))
+    server.will(make_job(1, **empty))
     report = provider.read_job("ftjob-1")
     assert (report.error, report.model_id, report.trained_tokens) == ("", None, 0)
     assert report.finished_at is None
 
 
 def test_a_job_is_cancelled(server, provider):
-    server.will(job(1, status="cancelled"))
+    server.will(make_job(1, status="cancelled"))
     assert provider.cancel_job("ftjob-1").status == "cancelled"
     assert [call.path for call in server.calls] == ["/v1/fine_tuning/jobs/ftjob-1/cancel"]
 
 
-def event(number, **other):
-    told = {"id": f"e{number}", "created_at": 1_700_000_000 + number // 2, "message": f"m{number}"}
-    return {**told, "level": "info", "type": "message", **other}
+def make_event(number, **fields):
+    event = {"id": f"e{number}", "created_at": 1_700_000_000 + number // 2, "message": f"m{number}"}
+    return {**event, "level": "info", "type": "message", **fields}
 
 
 def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provider):
     server.will(
-        page(event(6), event(5), more=True),
-        page(event(4, type="metrics", data={"step": 1}), event(3), event(2), more=True),
-        page(event(1)),
+        make_page(make_event(6), make_event(5), more=True),
+        make_page(
+            make_event(4, type="metrics", data={"step": 1}), make_event(3), make_event(2), more=True
+        ),
+        make_page(make_event(1)),
     )
     events = provider.list_events("ftjob-1", frozenset({"e3"}))
     assert [line.event_id for line in events] == ["e2", "e4", "e5", "e6"]
@@ -222,7 +230,7 @@ def test_events_are_read_until_a_known_one_and_told_oldest_first(server, provide
 
 
 def test_with_nothing_known_all_events_are_read(server, provider):
-    server.will(page(event(2), more=True), page(event(1)))
+    server.will(make_page(make_event(2), more=True), make_page(make_event(1)))
     events = provider.list_events("ftjob-1", frozenset())
     assert [line.event_id for line in events] == ["e1", "e2"]
 
@@ -235,7 +243,7 @@ def test_a_server_without_a_diary_has_an_empty_one(server, provider, reply, stat
 
 
 def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, provider):
-    kept = [
+    rows = [
         {
             "id": f"c{step}",
             "fine_tuned_model_checkpoint": f"ft:x:{step}",
@@ -244,40 +252,42 @@ def test_checkpoints_are_told_by_step_with_metrics_that_are_numbers(server, prov
         }
         for step in (20, 10)
     ]
-    server.will(page(kept[0], more=True), page(kept[1]))
-    told = provider.list_checkpoints("ftjob-1")
-    assert [(one.model_id, one.step) for one in told] == [("ft:x:10", 10), ("ft:x:20", 20)]
-    assert told[0].metrics == {"train_loss": 0.5, "step": 10}
+    server.will(make_page(rows[0], more=True), make_page(rows[1]))
+    checkpoints = provider.list_checkpoints("ftjob-1")
+    assert [(checkpoint.model_id, checkpoint.step) for checkpoint in checkpoints] == [
+        ("ft:x:10", 10),
+        ("ft:x:20", 20),
+    ]
+    assert checkpoints[0].metrics == {"train_loss": 0.5, "step": 10}
 
 
 def test_models_are_told_in_the_servers_order_with_their_last_day(server, provider):
     server.will(
-        page(
+        make_page(
             {"id": "recall", "context_window": 8192, "shutdown_date": None},
             {"id": "gpt-4o", "shutdown_date": "2027-01-14"},
             {"id": "b", "shutdown_date": "some day", "max_model_len": 4096},
         )
     )
-    told = [(card.model_id, card.shutdown_date, card.context_window) for card in provider.models()]
-    assert told == [("recall", None, 8192), ("gpt-4o", date(2027, 1, 14), None), ("b", None, 4096)]
+    models = [
+        (card.model_id, card.shutdown_date, card.context_window) for card in provider.models()
+    ]
+    assert models == [
+        ("recall", None, 8192),
+        ("gpt-4o", date(2027, 1, 14), None),
+        ("b", None, 4096),
+    ]
 
 
 def test_a_list_that_is_none_is_unreadable(server, provider):
-    server.will(page({"name": "no id"}))
+    server.will(make_page({"name": "no id"}))
     with pytest.raises(ProviderBusy):
         provider.models()
-
-
-def test_the_sdk_adds_no_key_of_its_own(server, provider):
-    server.will(job(1))
-    provider.create_job(**order())
-    keys = [name for name in server.calls[0].headers if "idempotency" in name]
-    assert keys == ["idempotency-key"]
 
 
 def test_an_environments_proxy_is_not_asked_on_this_machine(server, provider, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9")
-    server.will(job(1))
-    with OpenAIProvider(server.base_url, "key") as made:
-        assert made.read_job("ftjob-1").status == "running"
+    server.will(make_job(1))
+    with OpenAIProvider(server.base_url, "key") as local_provider:
+        assert local_provider.read_job("ftjob-1").status == "running"

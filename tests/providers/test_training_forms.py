@@ -1,4 +1,4 @@
-"""The three forms of providers that train, through the same cases, against their stand-ins."""
+"""The three APIs of training providers (OpenAI, Mistral, Yandex) against their stand-ins."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.yandex_standin import FOLDER, YandexStandIn
 pytestmark = pytest.mark.functional
 KEY, OTHER = "0123456789abcdef0123456789abcdef", "f" * 32
 NAME = "merlin-нейро-0123456789ab-train.jsonl"
-TAUGHT = {f"Что значит слово {n}?": f"Слово {n} значит {n * n}." for n in range(12)}
+ANSWERS = {f"Что значит слово {n}?": f"Слово {n} значит {n * n}." for n in range(12)}
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ FORMS = {
     "mistral": Form(MistralStandIn, MistralProvider),
     "yandex": Form(
         YandexStandIn,
-        lambda url, key, **said: YandexProvider(url, key, FOLDER, **said),
+        lambda url, key, **options: YandexProvider(url, key, FOLDER, **options),
         f"gpt://{FOLDER}/stand-in-base/latest",
     ),
 }
@@ -50,41 +50,41 @@ def form(request):
 
 @pytest.fixture
 def stand_in(form):
-    with form.stand_in(key="stand-in") as made:
-        yield made
+    with form.stand_in(key="stand-in") as stand_in:
+        yield stand_in
 
 
 @pytest.fixture
 def provider(form, stand_in):
-    with form.connect(stand_in.base_url, "stand-in") as made:
-        yield made
+    with form.connect(stand_in.base_url, "stand-in") as provider:
+        yield provider
 
 
 @pytest.fixture
 def path(tmp_path):
     lines = [
-        [{"role": "user", "content": asked}, {"role": "assistant", "content": answered}]
-        for asked, answered in TAUGHT.items()
+        [{"role": "user", "content": question}, {"role": "assistant", "content": answer}]
+        for question, answer in ANSWERS.items()
     ]
-    made = tmp_path / "train.jsonl"
+    path = tmp_path / "train.jsonl"
     text = (json.dumps({"messages": line}, ensure_ascii=False) for line in lines)
-    made.write_text("\n".join(text) + "\n", encoding="utf-8")
-    return made
+    path.write_text("\n".join(text) + "\n", encoding="utf-8")
+    return path
 
 
 @pytest.fixture
-def create(form, provider, path):
-    def make(key=KEY, **said):
+def create_job(form, provider, path):
+    def create(key=KEY, **said):
         stored = provider.find_files(NAME) or [provider.upload_file(NAME, path)]
         order = {"method": "supervised", "hyperparameters": {}, "suffix": "neuro", **said}
         about = {LAUNCH_KEY: key, "merlin_build": "нейро-7", "merlin_dataset": "нейро"}
         return provider.create_job(form.base, stored[0], stored[0], metadata=about, **order)
 
-    return make
+    return create
 
 
-def until_over(provider, job):
-    """Read the job until it has ended; return the states it went through, and how it ended."""
+def read_until_over(provider, job):
+    """Read the job until it has ended; return its states and the last report."""
     states = []
     for _ in range(10):
         report = provider.read_job(job.provider_job_id)
@@ -97,22 +97,24 @@ def until_over(provider, job):
 def test_a_file_is_stored_once_found_by_its_name_and_taken_away(provider, path):
     assert provider.find_files(NAME) == []
     stored = provider.upload_file(NAME, path)
-    again = provider.upload_file(NAME, path)
-    assert sorted(provider.find_files(NAME)) == sorted({stored, again})
+    second = provider.upload_file(NAME, path)
+    assert sorted(provider.find_files(NAME)) == sorted({stored, second})
     assert provider.find_files("merlin-нейро-0123456789ab-test.jsonl") == []
-    for _ in range(2):  # what is gone already is no error
-        for each in {stored, again}:
-            provider.delete_file(each)
+    for _ in range(2):  # deleting a deleted file is no error
+        for file_id in {stored, second}:
+            provider.delete_file(file_id)
     assert provider.find_files(NAME) == []
 
 
-def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(provider, create, stand_in):
-    states, report = until_over(provider, create())
+def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(
+    provider, create_job, stand_in
+):
+    states, report = read_until_over(provider, create_job())
     assert states[0] is JobState.QUEUED
     assert set(states) == {JobState.QUEUED, JobState.RUNNING, JobState.SUCCEEDED}
     assert report.finished_at is not None
     asker = OpenAIAsker(stand_in.base_url, "stand-in", project=FOLDER)
-    question, answer = next(iter(TAUGHT.items()))
+    question, answer = next(iter(ANSWERS.items()))
     assert answer in asker.ask(report.model_id, (Message("user", question),)).text
     asker.close()
     assert report.model_id in {card.model_id for card in provider.models()}
@@ -120,30 +122,30 @@ def test_a_job_goes_to_its_end_and_its_model_says_what_it_was_taught(provider, c
     assert report.model_id not in {card.model_id for card in provider.models()}
 
 
-def test_a_job_is_found_by_its_key_alone(provider, create):
-    first, second, other = create(), create(), create(OTHER)
+def test_a_job_is_found_by_its_key_alone(provider, create_job):
+    first, second, other = create_job(), create_job(), create_job(OTHER)
     provider_job_ids = [report.provider_job_id for report in provider.find_jobs(KEY)]
     assert sorted(provider_job_ids) == sorted([first.provider_job_id, second.provider_job_id])
     assert [job.provider_job_id for job in provider.find_jobs(OTHER)] == [other.provider_job_id]
     assert provider.find_jobs("a" * 32) == []
 
 
-def test_a_job_is_found_on_any_page(provider, create):
-    first = create()
+def test_a_job_is_found_on_any_page(provider, create_job):
+    first = create_job()
     for number in range(130):
-        create(f"{number:032d}")
+        create_job(f"{number:032d}")
     assert [job.provider_job_id for job in provider.find_jobs(KEY)] == [first.provider_job_id]
 
 
 @pytest.mark.parametrize("kind", [FaultKind.DROP, FaultKind.DONE_STATUS])
 def test_a_create_without_an_answer_is_a_doubt_and_its_job_is_found(
-    provider, create, stand_in, kind
+    provider, create_job, stand_in, kind
 ):
     stand_in.faults.add(Fault("jobs.create", kind, status=500))
     with pytest.raises(ProviderUnknown):
-        create()
-    (found,) = provider.find_jobs(KEY)
-    assert [each["id"] for each in stand_in.jobs_created()] == [found.provider_job_id]
+        create_job()
+    (job,) = provider.find_jobs(KEY)
+    assert [job["id"] for job in stand_in.jobs_created()] == [job.provider_job_id]
 
 
 def test_an_upload_cut_off_anywhere_ends_in_one_file(provider, path, stand_in, form):
@@ -158,44 +160,45 @@ def test_an_upload_cut_off_anywhere_ends_in_one_file(provider, path, stand_in, f
     assert len(provider.find_files(NAME)) == 1
 
 
-def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create, stand_in):
-    stopped = provider.cancel_job(create().provider_job_id)
+def test_a_job_is_cancelled_and_a_failed_one_says_why(provider, create_job, stand_in):
+    stopped = provider.cancel_job(create_job().provider_job_id)
     assert state_of(stopped.status) is JobState.CANCELLED
     stand_in.behave(ending="failed", states=[])
-    failed = create(OTHER)
-    _, report = until_over(provider, failed)
+    failed = create_job(OTHER)
+    _, report = read_until_over(provider, failed)
     assert state_of(report.status) is JobState.FAILED
     events = provider.list_events(failed.provider_job_id, frozenset())
     assert "invalid" in report.error + "".join(event.message for event in events)
 
 
-def test_events_are_told_once(provider, create, stand_in):
+def test_events_are_told_once(provider, create_job, stand_in):
     stand_in.behave(ending="failed", states=[])
-    job = create()
-    until_over(provider, job)
+    job = create_job()
+    read_until_over(provider, job)
     events = provider.list_events(job.provider_job_id, frozenset())
     assert events
     known = frozenset(event.event_id for event in events)
     assert provider.list_events(job.provider_job_id, known) == []
 
 
-def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create, stand_in):
+def test_a_state_never_seen_is_kept_and_decides_nothing(provider, create_job, stand_in):
     stand_in.behave(states=["SHUFFLING"])
-    report = provider.read_job(create().provider_job_id)
+    report = provider.read_job(create_job().provider_job_id)
     assert (report.status, state_of(report.status)) == ("SHUFFLING", None)
 
 
 @pytest.mark.parametrize(
-    ("status", "judge"), [(401, is_account_rejected), (403, is_forbidden), (429, None), (503, None)]
+    ("status", "is_expected"),
+    [(401, is_account_rejected), (403, is_forbidden), (429, None), (503, None)],
 )
-def test_refusals_mean_the_same(provider, create, stand_in, status, judge):
-    create()
+def test_refusals_mean_the_same(provider, create_job, stand_in, status, is_expected):
+    create_job()
     stand_in.faults.add(Fault("jobs.create", FaultKind.STATUS, status=status))
     with pytest.raises(ProviderError) as refused:
-        create()
+        create_job()
     assert refused.value.status == status
-    assert judge is None or judge(refused.value)
-    assert isinstance(refused.value, ProviderBusy) == (judge is None)
+    assert is_expected is None or is_expected(refused.value)
+    assert isinstance(refused.value, ProviderBusy) == (is_expected is None)
     assert len(stand_in.jobs_created()) == 1
 
 
@@ -212,7 +215,7 @@ def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
 def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, path):
     server.will(reply(content))
-    about = {LAUNCH_KEY: KEY}
+    metadata = {LAUNCH_KEY: KEY}
     with form.connect(server.base_url, "key") as provider:
         for call in (
             provider.models,
@@ -220,7 +223,7 @@ def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, pat
             lambda: provider.find_jobs(KEY),
             lambda: provider.upload_file(NAME, path),
             lambda: provider.create_job(
-                form.base, "f", None, method="x", hyperparameters={}, suffix="", metadata=about
+                form.base, "f", None, method="x", hyperparameters={}, suffix="", metadata=metadata
             ),
         ):
             with pytest.raises(ProviderBusy, match="a web page: is base_url right"):
@@ -228,8 +231,8 @@ def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, pat
 
 
 @pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create, stand_in):
-    create(hyperparameters={"n_epochs": 3, "batch_size": "auto"})
+def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create_job, stand_in):
+    create_job(hyperparameters={"n_epochs": 3, "batch_size": "auto"})
     (call,) = stand_in.calls("jobs.create")
     assert call.body["hyperparameters"] == {"epochs": 3}
     assert call.body["auto_start"] is True
@@ -237,9 +240,9 @@ def test_mistral_hears_of_epochs_by_its_own_word_and_of_auto_not_at_all(create, 
 
 
 @pytest.mark.parametrize("form", [FORMS["mistral"]])
-def test_mistrals_losses_are_events(provider, create):
-    job = create()
-    until_over(provider, job)
+def test_mistrals_losses_are_events(provider, create_job):
+    job = create_job()
+    read_until_over(provider, job)
     events = provider.list_events(job.provider_job_id, frozenset())
     losses = [event.data for event in events if event.kind == "metrics"]
     assert len(losses) == 3

@@ -1,4 +1,4 @@
-"""The gateway over TLS: its certificate is judged, and a silent server is left there too."""
+"""The gateway over TLS: certificate checks and the deadline for a silent server."""
 
 from __future__ import annotations
 
@@ -10,17 +10,23 @@ import ssl
 import pytest
 
 from merlin.core.errors import GatewayUnavailable, PaymentUnknown
-from tests.providers.yookassa_calls import HEARD_S, answering, gateway_at, raw, silent
+from tests.providers.yookassa_calls import (
+    SENT_S,
+    open_gateway,
+    read_until_closed,
+    run_raw_server,
+    run_server,
+)
 from tests.support.certificates import create_certificate, encode_key, generate_key
 
 pytestmark = pytest.mark.functional
 
-TOLD = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "currency": "RUB"}}
+PAYMENT = {"id": "p1", "status": "pending", "amount": {"value": "299.00", "currency": "RUB"}}
 
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory):
-    """A file of key and certificate."""
+    """A file with a key and a certificate."""
     key = generate_key()
     path = tmp_path_factory.mktemp("tls") / "till.pem"
     path.write_bytes(encode_key(key) + create_certificate(key))
@@ -29,38 +35,38 @@ def certificate(tmp_path_factory):
 
 @pytest.fixture
 def context(certificate):
-    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    made.load_cert_chain(certificate)
-    return made
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    return context
 
 
 def test_a_payment_is_read_where_the_certificate_is_good(certificate, context, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    with answering(json.dumps(TOLD).encode(), tls=context) as url, gateway_at(url) as gateway:
+    with run_server(json.dumps(PAYMENT).encode(), tls=context) as url, open_gateway(url) as gateway:
         assert asyncio.run(gateway.find("p1")).amount.minor == 29_900
 
 
 def test_a_certificate_of_nobody_s_is_surely_not_asked(context):
     with (
-        answering(json.dumps(TOLD).encode(), tls=context) as url,
-        gateway_at(url) as gateway,
-        pytest.raises(GatewayUnavailable) as away,
+        run_server(json.dumps(PAYMENT).encode(), tls=context) as url,
+        open_gateway(url) as gateway,
+        pytest.raises(GatewayUnavailable) as unavailable,
     ):
         asyncio.run(gateway.find("p1"))
-    assert type(away.value) is GatewayUnavailable
+    assert type(unavailable.value) is GatewayUnavailable
 
 
-def answers_nothing(safe):
-    """Read what comes, without the answer that TLS wants at its end."""
-    with socket.socket(fileno=safe.detach()) as connection:
-        silent(connection)
+def read_without_tls(tls_connection):
+    """Read without TLS until the client disconnects: the closing handshake gets no answer."""
+    with socket.socket(fileno=tls_connection.detach()) as connection:
+        read_until_closed(connection)
 
 
 def test_a_silent_server_behind_tls_is_left(certificate, context, monkeypatch):
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with (
-        raw(answers_nothing, context) as url,
-        gateway_at(url, deadline_s=HEARD_S) as gateway,
+        run_raw_server(read_without_tls, context) as url,
+        open_gateway(url, deadline_s=SENT_S) as gateway,
         pytest.raises(PaymentUnknown),
     ):
         asyncio.run(gateway.find("p1"))
@@ -68,9 +74,9 @@ def test_a_silent_server_behind_tls_is_left(certificate, context, monkeypatch):
 
 def test_a_handshake_that_never_ends_is_left_and_was_not_asked():
     with (
-        raw(silent) as url,
-        gateway_at(url.replace("http:", "https:"), deadline_s=2) as gateway,
-        pytest.raises(GatewayUnavailable) as away,
+        run_raw_server(read_until_closed) as url,
+        open_gateway(url.replace("http:", "https:"), deadline_s=2) as gateway,
+        pytest.raises(GatewayUnavailable) as unavailable,
     ):
         asyncio.run(gateway.find("p1"))
-    assert type(away.value) is GatewayUnavailable
+    assert type(unavailable.value) is GatewayUnavailable

@@ -1,4 +1,4 @@
-"""What the tests of the till share: a purchase, a gateway, and a server of bare bytes."""
+"""Helpers of the YooKassa tests: purchases, a gateway, and servers of raw bytes."""
 
 from __future__ import annotations
 
@@ -16,37 +16,39 @@ from merlin.providers.payments import Gateway, PaymentRequest, RefundRequest
 from merlin.providers.yookassa import DEADLINE_S, YooKassaGateway
 
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
-BACK = "http://127.0.0.1:8701/orders/1"
-WORDS = "Плюс на 30 дней"
-# A deadline for a till that never answers, by which it has surely been asked.
-HEARD_S = 5.0
+RETURN_URL = "http://127.0.0.1:8701/orders/1"
+DESCRIPTION = "Плюс на 30 дней"
+# A deadline for a server that never answers; long enough to send the request.
+SENT_S = 5.0
 
 
-def request(
-    number: int = 1, return_url: str = BACK, words: str = "", **more: object
+def make_payment_request(
+    number: int = 1, return_url: str = RETURN_URL, description: str = "", **fields: object
 ) -> PaymentRequest:
-    """Return what asks for the payment of `purchase`."""
-    bought = purchase(number)
-    said = {"contact": bought.order.contact, **more}
+    """Return the request for the payment of `make_purchase(number)`."""
+    purchase = make_purchase(number)
+    fields = {"contact": purchase.order.contact, **fields}
     return PaymentRequest(
-        purchase_id=bought.purchase_id,
-        user_id=bought.user_id,
-        amount=bought.order.amount,
+        purchase_id=purchase.purchase_id,
+        user_id=purchase.user_id,
+        amount=purchase.order.amount,
         title="Плюс",
-        description=words,
+        description=description,
         return_url=return_url,
-        **said,
+        **fields,
     )
 
 
-def refund(
-    number: str, payment_id: str, amount: Amount, words: str = "", **more: str
+def make_refund_request(
+    key: str, payment_id: str, amount: Amount, reason: str = "", **fields: str
 ) -> RefundRequest:
-    """Return what asks for a refund under a number of ours."""
-    return RefundRequest(number, payment_id, 1001, amount, words, "Плюс", **more)
+    """Return the request for a refund with this idempotency key."""
+    return RefundRequest(key, payment_id, 1001, amount, reason, "Плюс", **fields)
 
 
-def purchase(number: int = 1, outside_id: str = "", contact: str = "anna@example.com") -> Purchase:
+def make_purchase(
+    number: int = 1, outside_id: str = "", contact: str = "anna@example.com"
+) -> Purchase:
     promise = Promise("plus", {"ru": "Плюс", "en": "Plus"}, 30)
     order = Order(1001, Gateway.YOOKASSA, promise, roubles("299.00"), is_test=True, contact=contact)
     return Purchase(
@@ -55,20 +57,22 @@ def purchase(number: int = 1, outside_id: str = "", contact: str = "anna@example
 
 
 @contextmanager
-def gateway_at(
-    base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **said: object
+def open_gateway(
+    base_url: str, key: str = "test_stand-in", deadline_s: float = DEADLINE_S, **settings: object
 ) -> Iterator[YooKassaGateway]:
-    config = YooKassaConfig(base_url=base_url, test=True, **said)
+    config = YooKassaConfig(base_url=base_url, test=True, **settings)
     yield YooKassaGateway(config, "100500", key, deadline_s)
 
 
 @contextmanager
-def raw(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None) -> Iterator[str]:
-    """A server of bytes: `serve` speaks on each connection, in a thread of its own."""
+def run_raw_server(
+    serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = None
+) -> Iterator[str]:
+    """Run a TCP server that calls `serve` for each connection in a thread; yield its URL."""
     listener = socket.create_server(("127.0.0.1", 0))
     threads: list[threading.Thread] = []
 
-    def one(connection: socket.socket) -> None:
+    def serve_connection(connection: socket.socket) -> None:
         with connection, suppress(OSError):  # the client is gone
             if tls is None:
                 serve(connection)
@@ -82,33 +86,33 @@ def raw(serve: Callable[[socket.socket], None], tls: ssl.SSLContext | None = Non
                 connection, _ = listener.accept()
             except OSError:
                 return
-            threads.append(threading.Thread(target=one, args=(connection,)))
+            threads.append(threading.Thread(target=serve_connection, args=(connection,)))
             threads[-1].start()
 
-    accepting = threading.Thread(target=accept)
-    accepting.start()
+    accept_thread = threading.Thread(target=accept)
+    accept_thread.start()
     scheme = "http" if tls is None else "https"
     yield f"{scheme}://127.0.0.1:{listener.getsockname()[1]}/v3"
     listener.shutdown(socket.SHUT_RDWR)
     listener.close()
-    for thread in [accepting, *threads]:
+    for thread in [accept_thread, *threads]:
         thread.join()
 
 
-def silent(connection: socket.socket) -> None:
+def read_until_closed(connection: socket.socket) -> None:
     while connection.recv(65_536):
         pass
 
 
 @contextmanager
-def answering(
-    content: bytes, status: str = "200 OK", more: str = "", tls: ssl.SSLContext | None = None
+def run_server(
+    content: bytes, status: str = "200 OK", headers: str = "", tls: ssl.SSLContext | None = None
 ) -> Iterator[str]:
     def serve(connection: socket.socket) -> None:
         connection.recv(65_536)
-        head = f"HTTP/1.1 {status}\r\n{more}Content-Length: {len(content)}\r\n\r\n"
+        head = f"HTTP/1.1 {status}\r\n{headers}Content-Length: {len(content)}\r\n\r\n"
         connection.sendall(head.encode() + content)
-        silent(connection)
+        read_until_closed(connection)
 
-    with raw(serve, tls) as url:
+    with run_raw_server(serve, tls) as url:
         yield url

@@ -1,4 +1,4 @@
-"""What the tests of the stand-ins share: stand-ins that are up, and real clients of them."""
+"""Fixtures of the stand-ins' tests: running stand-ins and clients of them."""
 
 from __future__ import annotations
 
@@ -7,24 +7,24 @@ import pytest
 
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
-from tests.sandbox.telegram_client import Ask, asking
+from tests.sandbox.telegram_client import BotCaller, make_caller
 
 
 @pytest.fixture(autouse=True)
-def waits_are_timedeltas(monkeypatch):
-    # Without it python-telegram-bot warns at every 429, and warnings are errors here.
+def use_timedeltas(monkeypatch):
+    # Without it python-telegram-bot warns at each 429, and warnings are errors here.
     monkeypatch.setenv("PTB_TIMEDELTA", "1")
 
 
 @pytest.fixture
-def telegram_up():
+def telegram():
     with TelegramStandIn() as standin:
         yield standin
 
 
 @pytest.fixture
-def ask(telegram_up: TelegramStandIn) -> Ask:
-    return asking(telegram_up)
+def call(telegram: TelegramStandIn) -> BotCaller:
+    return make_caller(telegram)
 
 
 @pytest.fixture
@@ -35,5 +35,5 @@ def provider():
 
 @pytest.fixture
 def client(provider):
-    with openai.OpenAI(api_key="any", base_url=provider.base_url, max_retries=0) as made:
-        yield made
+    with openai.OpenAI(api_key="any", base_url=provider.base_url, max_retries=0) as client:
+        yield client

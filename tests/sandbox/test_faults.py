@@ -1,4 +1,4 @@
-"""Faults on demand: chosen in memory, acted out over real connections."""
+"""Injected faults: selection in memory, effects over real connections."""
 
 from __future__ import annotations
 
@@ -37,13 +37,13 @@ def test_a_fault_may_wait_for_one_chat_alone():
 
 @pytest.mark.unit
 def test_chance_repeats_with_its_seed():
-    def hits(seed):
+    def take_faults(seed):
         faults = Faults(Fault("*", FaultKind.DROP, times=None, probability=0.5), seed=seed)
         return [faults.take("x", {}) is not None for _ in range(40)]
 
-    assert hits(1) == hits(1)
-    assert 5 < sum(hits(1)) < 35
-    assert hits(1) != hits(2)
+    assert take_faults(1) == take_faults(1)
+    assert 5 < sum(take_faults(1)) < 35
+    assert take_faults(1) != take_faults(2)
 
 
 @pytest.mark.unit
@@ -60,60 +60,60 @@ def test_a_fault_that_cannot_be_read(raw):
     ("kind", "carried_out"),
     [(FaultKind.REFUSE, 0), (FaultKind.DROP, 1), (FaultKind.CUT, 1), (FaultKind.HANG, 1)],
 )
-def test_a_connection_that_ends_without_an_answer(telegram_up, ask, kind, carried_out):
-    telegram_up.faults.add(Fault(SEND, kind, seconds=0.05))
+def test_a_connection_that_ends_without_an_answer(telegram, call, kind, carried_out):
+    telegram.faults.add(Fault(SEND, kind, seconds=0.05))
     with pytest.raises(NetworkError):
-        ask(lambda bot: bot.send_message(1001, "a"))
-    assert len(telegram_up.log("anna")) == carried_out
-    ask(lambda bot: bot.send_message(1001, "b"))
+        call(lambda bot: bot.send_message(1001, "a"))
+    assert len(telegram.log("anna")) == carried_out
+    call(lambda bot: bot.send_message(1001, "b"))
 
 
 @pytest.mark.functional
-def test_a_flood_wait_names_its_seconds_and_carries_nothing_out(telegram_up, ask):
-    telegram_up.faults.add(Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=12))
+def test_a_flood_wait_names_its_seconds_and_carries_nothing_out(telegram, call):
+    telegram.faults.add(Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=12))
     with pytest.raises(RetryAfter) as caught:
-        ask(lambda bot: bot.send_message(1001, "a"))
+        call(lambda bot: bot.send_message(1001, "a"))
     assert caught.value.retry_after.total_seconds() == 12
-    assert telegram_up.log("anna") == []
+    assert telegram.log("anna") == []
 
 
 @pytest.mark.functional
-def test_a_server_error_after_all_was_done(telegram_up, ask):
-    telegram_up.faults.add(Fault(SEND, FaultKind.DONE_STATUS, status=502))
+def test_a_server_error_after_all_was_done(telegram, call):
+    telegram.faults.add(Fault(SEND, FaultKind.DONE_STATUS, status=502))
     with pytest.raises(NetworkError, match="Bad Gateway"):
-        ask(lambda bot: bot.send_message(1001, "a"))
-    assert len(telegram_up.log("anna")) == 1
+        call(lambda bot: bot.send_message(1001, "a"))
+    assert len(telegram.log("anna")) == 1
 
 
 @pytest.mark.functional
-def test_lag_is_an_answer_that_comes_late(telegram_up, ask):
-    telegram_up.faults.add(Fault(SEND, FaultKind.LAG, seconds=0.2))
+def test_lag_is_an_answer_that_comes_late(telegram, call):
+    telegram.faults.add(Fault(SEND, FaultKind.LAG, seconds=0.2))
     before = time.monotonic()
-    ask(lambda bot: bot.send_message(1001, "a"))
+    call(lambda bot: bot.send_message(1001, "a"))
     assert time.monotonic() - before >= 0.2
 
 
 @pytest.mark.functional
-def test_a_hang_lasts_until_the_client_gives_up(telegram_up, ask):
-    telegram_up.faults.add(Fault(SEND, FaultKind.HANG))
+def test_a_hang_lasts_until_the_client_gives_up(telegram, call):
+    telegram.faults.add(Fault(SEND, FaultKind.HANG))
     with pytest.raises(TimedOut):
-        ask(lambda bot: bot.send_message(1001, "a", read_timeout=0.1))
+        call(lambda bot: bot.send_message(1001, "a", read_timeout=0.1))
 
 
 @pytest.mark.functional
-def test_one_chats_fault_leaves_the_others_alone(telegram_up, ask):
+def test_one_chats_fault_leaves_the_others_alone(telegram, call):
     flood = Fault(SEND, FaultKind.STATUS, status=429, retry_after_s=5, only={"chat_id": "1001"})
-    telegram_up.faults.add(flood)
-    ask(lambda bot: bot.send_message(1003, "a"))
+    telegram.faults.add(flood)
+    call(lambda bot: bot.send_message(1003, "a"))
     with pytest.raises(RetryAfter):
-        ask(lambda bot: bot.send_message(1001, "a"))
+        call(lambda bot: bot.send_message(1001, "a"))
 
 
 @pytest.mark.functional
-def test_faults_are_set_and_cleared_over_http(telegram_up):
-    url = f"{telegram_up.page_url}control/faults"
+def test_faults_are_set_and_cleared_over_http(telegram):
+    url = f"{telegram.page_url}control/faults"
     assert fetch(url, {"method": SEND, "kind": "drop"})[0] == 200
-    assert [one["method"] for one in fetch(url)[1]] == [SEND]
+    assert [fault["method"] for fault in fetch(url)[1]] == [SEND]
     assert fetch(url, {"method": SEND, "kind": "bite"})[0] == 400
-    telegram_up.faults.clear()
+    telegram.faults.clear()
     assert fetch(url)[1] == []

@@ -1,4 +1,4 @@
-"""Chat, images and voice of the provider's stand-in, as the openai package sees them."""
+"""Chat, images and voice of the provider's stand-in, through the openai package."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ CHAT = "stand-in-chat"
 STORY = "Сокол взлетел. Он увидел поле. Поле было пустым. Сокол вернулся."
 
 
-def say(client, text, system="", **options):
+def complete(client, text, system="", **options):
     messages = [{"role": "system", "content": system}] if system else []
     messages.append({"role": "user", "content": text})
     return client.chat.completions.create(model=CHAT, messages=messages, **options)
 
 
-def answer(client, text, system=""):
-    return say(client, text, system).choices[0].message.content
+def read_answer(client, text, system=""):
+    return complete(client, text, system).choices[0].message.content
 
 
 def test_models_tell_their_window(client):
@@ -36,17 +36,17 @@ def test_models_tell_their_window(client):
 
 
 @pytest.mark.parametrize(
-    ("question", "words"),
+    ("question", "phrase"),
     [("Что такое типаж?", "Я демо-модель"), ("What is a type?", "I'm a demo model")],
 )
-def test_an_answer_says_that_it_is_a_stand_in(client, question, words):
-    said = answer(client, question)
-    assert words in said
-    assert question in said
+def test_an_answer_says_that_it_is_a_stand_in(client, question, phrase):
+    answer = read_answer(client, question)
+    assert phrase in answer
+    assert question in answer
 
 
 @pytest.mark.parametrize(
-    ("question", "sign"),
+    ("question", "phrase"),
     [
         ("Сравни сортировки в таблице", "| быстрая |"),
         ("Напиши формулу корней", r"\frac{-b \pm"),
@@ -54,29 +54,29 @@ def test_an_answer_says_that_it_is_a_stand_in(client, question, words):
         ("Расскажи подробно о сортировке", "«Стоп»"),
     ],
 )
-def test_each_shape_of_an_answer_can_be_seen_and_says_that_it_is_canned(client, question, sign):
-    said = answer(client, question)
-    assert sign in said
-    assert "модель" in said or "stand-in model" in said
+def test_each_shape_of_an_answer_can_be_seen_and_says_that_it_is_canned(client, question, phrase):
+    answer = read_answer(client, question)
+    assert phrase in answer
+    assert "модель" in answer or "stand-in model" in answer
 
 
 def test_a_summary_is_the_leading_sentences(client):
-    said = answer(client, STORY, system="Сделай краткий конспект текста.")
-    assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
-    assert "вернулся" not in said
-    assert "Демо-модель" in said
+    answer = read_answer(client, STORY, system="Сделай краткий конспект текста.")
+    assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
+    assert "вернулся" not in answer
+    assert "Демо-модель" in answer
 
 
 @pytest.mark.parametrize("language", ["ru", "en"])
 def test_a_talk_is_summed_up_where_the_bot_asks_for_it(client, language):
-    said = answer(client, STORY, system=text(language, "sum-system"))
-    assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
+    answer = read_answer(client, STORY, system=text(language, "sum-system"))
+    assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 
 def test_a_translation_is_the_marked_source(client):
-    said = answer(client, STORY, system="Переведи на английский.")
-    assert STORY in said
-    assert said.startswith("[перевод не сделан")
+    answer = read_answer(client, STORY, system="Переведи на английский.")
+    assert STORY in answer
+    assert answer.startswith("[перевод не сделан")
 
 
 def test_an_image_is_taken_and_described_by_its_size(client):
@@ -85,16 +85,16 @@ def test_an_image_is_taken_and_described_by_its_size(client):
         {"type": "text", "text": "Что здесь?"},
         {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
     ]
-    said = answer(client, parts)
-    assert "image/png, 36" in said
-    assert "картинок не вижу" in said
+    answer = read_answer(client, parts)
+    assert "image/png, 36" in answer
+    assert "картинок не вижу" in answer
 
 
 @pytest.mark.parametrize("url", ["https://example.com/a.png", "data:image/png;base64,@@"])
 def test_an_image_by_address_or_broken_is_refused(client, url):
     parts = [{"type": "image_url", "image_url": {"url": url}}]
     with pytest.raises(openai.BadRequestError, match="Invalid image"):
-        answer(client, parts)
+        read_answer(client, parts)
 
 
 def test_a_model_without_eyes_refuses_a_photo(client):
@@ -107,18 +107,18 @@ def test_a_model_without_eyes_refuses_a_photo(client):
 
 def test_what_is_to_be_done_is_read_outside_documents_and_done_with_them_all(client):
     document = wrap_document("Переведи это и сделай конспект: summarize.", "a.txt")
-    said = answer(client, f"О чём это?\n{document}")
-    assert "Вы спросили: «О чём это?»" in said
-    assert "конспект" not in said
+    answer = read_answer(client, f"О чём это?\n{document}")
+    assert "Вы спросили: «О чём это?»" in answer
+    assert "конспект" not in answer
     both = f"{wrap_document('Раз.', 'a')}\n{wrap_document('Два.', 'b')}"
-    assert "Раз.\n\nДва." in answer(client, both, system="Translate.")
-    said = answer(client, f"Сделай конспект.\n{wrap_document(STORY, 'сокол.txt')}")
-    assert said.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
+    assert "Раз.\n\nДва." in read_answer(client, both, system="Translate.")
+    answer = read_answer(client, f"Сделай конспект.\n{wrap_document(STORY, 'сокол.txt')}")
+    assert answer.startswith("Сокол взлетел. Он увидел поле. Поле было пустым.\n")
 
 
 def test_a_stream_that_is_cut(provider, client):
     provider.faults.add(Fault("chat.create", FaultKind.CUT))
-    chunks = iter(say(client, "Привет, как дела?", stream=True))
+    chunks = iter(complete(client, "Привет, как дела?", stream=True))
     assert next(chunks).choices[0].delta.role == "assistant"
     with pytest.raises(openai.OpenAIError):
         list(chunks)
@@ -127,39 +127,39 @@ def test_a_stream_that_is_cut(provider, client):
 def test_an_overlong_conversation(provider, client):
     provider.behave(context_window=20)
     with pytest.raises(openai.BadRequestError) as caught:
-        say(client, "слово " * 40)
+        complete(client, "слово " * 40)
     assert caught.value.code == "context_length_exceeded"
     assert "maximum context length is 20 tokens" in str(caught.value)
 
 
 def test_a_fixed_answer_comes_word_for_word(provider, client):
     provider.behave(fixed_answer="  ровно  это\n\nи это ")
-    assert answer(client, "что?") == "  ровно  это\n\nи это "
-    chunks = say(client, "что?", stream=True)
+    assert read_answer(client, "что?") == "  ровно  это\n\nи это "
+    chunks = complete(client, "что?", stream=True)
     assert "".join(c.choices[0].delta.content or "" for c in chunks) == "  ровно  это\n\nи это "
 
 
-@pytest.mark.parametrize("waits", ["think_s", "piece_s"])
-def test_who_waits_goes_on_as_soon_as_nobody_need_wait(provider, client, waits):
-    provider.behave(**{waits: 3600.0})
-    growing = say(client, "Привет", stream=True)
+@pytest.mark.parametrize("delay", ["think_s", "piece_s"])
+def test_who_waits_goes_on_as_soon_as_nobody_need_wait(provider, client, delay):
+    provider.behave(**{delay: 3600.0})
+    stream = complete(client, "Привет", stream=True)
     provider.behave(context_window=9_000)
-    provider.behave(**{waits: 0.0})
-    told = "".join(c.choices[0].delta.content or "" for c in growing)
-    assert "Привет" in told
+    provider.behave(**{delay: 0.0})
+    answer = "".join(c.choices[0].delta.content or "" for c in stream)
+    assert "Привет" in answer
 
 
 def test_calls_are_remembered_with_their_bodies(provider, client):
-    answer(client, "Привет")
+    read_answer(client, "Привет")
     (call,) = provider.calls("chat.create")
     assert (call.status, call.body["messages"][0]["content"]) == (200, "Привет")
 
 
 def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
     sample = ("voice.oga", speech_samples.sample_voice())
-    heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
-    assert heard.text == "Какие черты лица отвечают за глубину фиксации?"
-    assert heard.usage.seconds == speech_samples.seconds(speech_samples.sample_voice()) == 4
+    transcript = client.audio.transcriptions.create(model="stand-in-transcribe", file=sample)
+    assert transcript.text == "Какие черты лица отвечают за глубину фиксации?"
+    assert transcript.usage.seconds == speech_samples.seconds(speech_samples.sample_voice()) == 4
     assert (
         speech_samples.transcript_of(speech_samples.sample_voice("en"))
         == "How does binary search work?"
@@ -168,8 +168,8 @@ def test_the_sample_voice_is_heard_as_the_words_kept_with_it(client):
 
 def test_a_voice_without_kept_words_says_so(client):
     silent = ("voice.oga", b"OggS" + bytes(60))
-    heard = client.audio.transcriptions.create(model="stand-in-transcribe", file=silent)
-    assert heard.text == "Демо-модель не слышит: в этой записи нет сохранённого текста."
+    transcript = client.audio.transcriptions.create(model="stand-in-transcribe", file=silent)
+    assert transcript.text == "Демо-модель не слышит: в этой записи нет сохранённого текста."
 
 
 def test_what_is_no_voice_is_refused(client):
@@ -180,11 +180,11 @@ def test_what_is_no_voice_is_refused(client):
 def test_busy_and_broken_are_told_in_the_protocols_shape(provider, client):
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=429, retry_after_s=7))
     with pytest.raises(openai.RateLimitError) as caught:
-        say(client, "a")
+        complete(client, "a")
     assert caught.value.response.headers["retry-after"] == "7"
     provider.faults.add(Fault("chat.create", FaultKind.STATUS, status=503))
     with pytest.raises(openai.InternalServerError):
-        say(client, "a")
+        complete(client, "a")
 
 
 def test_behaviour_of_an_unknown_name_or_type_is_refused(provider):
@@ -194,28 +194,31 @@ def test_behaviour_of_an_unknown_name_or_type_is_refused(provider):
         provider.behave(context_window="many")
 
 
-def go_on(client, *turns):
-    """Return what is said after these turns, the user's and the assistant's by turns."""
+def read_next_answer(client, *turns):
+    """Return the answer to a conversation: messages of user and assistant alternate."""
     roles = ("user", "assistant") * len(turns)
-    messages = [{"role": role, "content": said} for role, said in zip(roles, turns, strict=False)]
-    told = client.chat.completions.create(model="stand-in-base", messages=messages)
-    return told.choices[0].message.content
+    messages = [{"role": role, "content": turn} for role, turn in zip(roles, turns, strict=False)]
+    completion = client.chat.completions.create(model="stand-in-base", messages=messages)
+    return completion.choices[0].message.content
 
 
 def test_an_example_before_a_question_that_is_like_it_is_followed(client):
-    taught = ("Чем стек лучше очереди?", "Ничем.", "Что такое граф?", "Вершины и рёбра.")
-    assert go_on(client, *taught, "Граф — это что такое?") == "Вершины и рёбра. (демо-модель)"
-    assert "Вы спросили" in go_on(client, *taught, "Когда экзамен?")
+    examples = ("Чем стек лучше очереди?", "Ничем.", "Что такое граф?", "Вершины и рёбра.")
+    assert (
+        read_next_answer(client, *examples, "Граф — это что такое?")
+        == "Вершины и рёбра. (демо-модель)"
+    )
+    assert "Вы спросили" in read_next_answer(client, *examples, "Когда экзамен?")
 
 
 def test_what_the_stand_in_said_before_is_no_example(client):
-    first = go_on(client, "Что такое граф?")
-    assert go_on(client, "Что такое граф?", first, "Что такое гриф?") == first.replace(
+    first = read_next_answer(client, "Что такое граф?")
+    assert read_next_answer(client, "Что такое граф?", first, "Что такое гриф?") == first.replace(
         "граф", "гриф"
     )
 
 
 def test_a_little_is_known_without_being_taught(client):
-    said = go_on(client, "What is a graph?")
-    assert said.startswith("A graph is a set of vertices")
-    assert said.endswith("(a demo model)")
+    answer = read_next_answer(client, "What is a graph?")
+    assert answer.startswith("A graph is a set of vertices")
+    assert answer.endswith("(a demo model)")

@@ -1,4 +1,4 @@
-"""Files and fine-tune jobs of the provider's stand-in, with everything that providers do wrong."""
+"""Files and fine-tuning jobs of the provider's stand-in, with the faults of real providers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import openai
 import pytest
 
 from merlin.sandbox.faults import Fault, FaultKind
-from tests.sandbox.telegram_client import as_process, fetch
+from tests.sandbox.telegram_client import fetch, run_as_process
 from tests.support.protocol_nulls import find_wrong_nulls, fine_tune_responses
 from tests.support.waiting import longest
 
@@ -24,53 +24,58 @@ def upload(client):
     return client.files.create(file=("train.jsonl", LINE.encode()), purpose="fine-tune").id
 
 
-def launch(client, launch_key="k1", **more):
+def launch(client, launch_key="k1", **options):
     return client.fine_tuning.jobs.create(
         model="stand-in-base",
-        training_file=more.pop("file_id", None) or upload(client),
+        training_file=options.pop("file_id", None) or upload(client),
         metadata={"merlin_launch": launch_key},
         suffix="neuro",
-        **more,
+        **options,
     )
 
 
-def find(client, launch_key="k1"):
+def find_jobs(client, launch_key="k1"):
     return client.fine_tuning.jobs.list(metadata={"merlin_launch": launch_key}).data
 
 
-def words(client, job_id, polls):
+def read_statuses(client, job_id, polls):
     return [client.fine_tuning.jobs.retrieve(job_id).status for _ in range(polls)]
 
 
 def test_a_job_moves_one_state_a_poll_and_succeeds(client):
     job = launch(client)
     assert (job.status, job.fine_tuned_model) == ("validating_files", None)
-    assert words(client, job.id, 4) == ["validating_files", "queued", "running", "succeeded"]
-    done = client.fine_tuning.jobs.retrieve(job.id)
-    assert done.fine_tuned_model.startswith("ft:stand-in-base:stand-in:neuro:")
-    assert done.trained_tokens > 0
-    assert done.finished_at
+    assert read_statuses(client, job.id, 4) == [
+        "validating_files",
+        "queued",
+        "running",
+        "succeeded",
+    ]
+    job_at_end = client.fine_tuning.jobs.retrieve(job.id)
+    assert job_at_end.fine_tuned_model.startswith("ft:stand-in-base:stand-in:neuro:")
+    assert job_at_end.trained_tokens > 0
+    assert job_at_end.finished_at
 
 
 def test_a_tuned_model_answers_what_it_was_taught_and_says_what_it_is(provider, client):
     provider.behave(states=())
     job = client.fine_tuning.jobs.retrieve(launch(client).id)
     messages = [{"role": "user", "content": "Что за птица?"}]
-    said = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
-    assert said.choices[0].message.content.startswith("Дербник.\n")
-    assert "Демо-модель" in said.choices[0].message.content
+    completion = client.chat.completions.create(model=job.fine_tuned_model, messages=messages)
+    assert completion.choices[0].message.content.startswith("Дербник.\n")
+    assert "Демо-модель" in completion.choices[0].message.content
 
 
 @pytest.mark.parametrize(
-    ("asked", "words_said"),
+    ("arguments", "message"),
     [
         ({"model": "gpt-4o-mini", "training_file": "x"}, "not available for fine-tuning"),
         ({"model": "stand-in-base", "training_file": "file-no"}, "invalid training_file"),
     ],
 )
-def test_jobs_that_cannot_be_made(provider, client, asked, words_said):
-    with pytest.raises(openai.BadRequestError, match=words_said):
-        client.fine_tuning.jobs.create(**asked)
+def test_jobs_that_cannot_be_made(provider, client, arguments, message):
+    with pytest.raises(openai.BadRequestError, match=message):
+        client.fine_tuning.jobs.create(**arguments)
     assert provider.jobs_created() == []
 
 
@@ -79,43 +84,48 @@ def test_a_job_made_without_a_word_can_be_found(provider, client, kind):
     provider.faults.add(Fault("jobs.create", kind))
     with pytest.raises(openai.OpenAIError):
         launch(client)
-    assert len(find(client)) == len(provider.jobs_created()) == 1
+    assert len(find_jobs(client)) == len(provider.jobs_created()) == 1
 
 
 def test_a_job_refused_before_it_was_made(provider, client):
     provider.faults.add(Fault("jobs.create", FaultKind.STATUS, status=500))
     with pytest.raises(openai.InternalServerError):
         launch(client)
-    assert provider.jobs_created() == find(client) == []
+    assert provider.jobs_created() == find_jobs(client) == []
 
 
 def test_a_list_that_lags_and_then_shows(provider, client):
     provider.behave(list_lag_s=3600.0)
     launch(client)
-    assert find(client) == []
+    assert find_jobs(client) == []
     assert len(provider.jobs_created()) == 1
     provider.behave(list_lag_s=0.0)
-    assert len(find(client)) == 1
+    assert len(find_jobs(client)) == 1
 
 
 def test_words_that_no_client_knows(provider, client):
     provider.behave(states=("validating_files", "warming_up", "paused"))
     job = launch(client)
-    assert words(client, job.id, 4) == ["validating_files", "warming_up", "paused", "succeeded"]
+    assert read_statuses(client, job.id, 4) == [
+        "validating_files",
+        "warming_up",
+        "paused",
+        "succeeded",
+    ]
 
 
 def test_success_that_names_its_model_only_later(provider, client):
     provider.behave(states=(), null_model_polls=2)
     job = launch(client)
-    told = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
-    assert [one.status for one in told] == ["succeeded"] * 3
-    assert [one.fine_tuned_model is None for one in told] == [True, True, False]
+    jobs = [client.fine_tuning.jobs.retrieve(job.id) for _ in range(3)]
+    assert [job.status for job in jobs] == ["succeeded"] * 3
+    assert [job.fine_tuned_model is None for job in jobs] == [True, True, False]
 
 
 def test_a_job_that_fails_says_why(provider, client):
     provider.behave(states=("running",), ending="failed")
     job = launch(client)
-    words(client, job.id, 2)
+    read_statuses(client, job.id, 2)
     assert client.fine_tuning.jobs.retrieve(job.id).error.code == "invalid_training_file"
 
 
@@ -131,32 +141,32 @@ def test_down_and_back_keeps_jobs(provider, client):
 def test_control_over_http(provider, client):
     control = provider.base_url.removesuffix("/v1") + "/control"
     assert fetch(f"{control}/behaviour", {"states": ["running"], "list_lag_s": 1})[0] == 200
-    assert words(client, launch(client).id, 1) == ["running"]
+    assert read_statuses(client, launch(client).id, 1) == ["running"]
     assert fetch(f"{control}/behaviour", {"no": 1})[0] == 400
     assert fetch(f"{control}/faults", [{"method": "jobs.*", "kind": "lag"}])[0] == 200
     assert fetch(f"{control}/faults", {"kind": "lag"})[0] == 400
 
 
 def test_files_and_jobs_survive_sigkill(tmp_path):
-    with as_process("provider", tmp_path) as (first, address), client_of(address) as client:
+    with run_as_process("provider", tmp_path) as (first, address), make_client(address) as client:
         job = launch(client)
-        assert words(client, job.id, 2) == ["validating_files", "queued"]
+        assert read_statuses(client, job.id, 2) == ["validating_files", "queued"]
         first.kill()
         first.wait()
-    with as_process("provider", tmp_path) as (second, address), client_of(address) as client:
-        again = client.fine_tuning.jobs.retrieve(job.id)
+    with run_as_process("provider", tmp_path) as (second, address), make_client(address) as client:
+        restored = client.fine_tuning.jobs.retrieve(job.id)
         assert client.files.content(job.training_file).text == LINE
-        assert (again.metadata, again.id) == (job.metadata, find(client)[0].id)
+        assert (restored.metadata, restored.id) == (job.metadata, find_jobs(client)[0].id)
         second.send_signal(signal.SIGTERM)
         assert second.wait(longest()) in {0, -signal.SIGTERM}
 
 
-def client_of(address):
+def make_client(address):
     return openai.OpenAI(api_key="any", base_url=f"{address}/v1", max_retries=0)
 
 
 def test_no_answer_around_a_job_holds_a_null_that_the_protocol_does_not_know(client, provider):
-    words(client, job_id := launch(client).id, 4)
+    read_statuses(client, job_id := launch(client).id, 4)
     job = client.fine_tuning.jobs.retrieve(job_id)
-    told = fine_tune_responses(provider.base_url, "any", job, LINE.encode())
-    assert {name: wrong for name, answer in told if (wrong := find_wrong_nulls(answer))} == {}
+    responses = fine_tune_responses(provider.base_url, "any", job, LINE.encode())
+    assert {name: wrong for name, body in responses if (wrong := find_wrong_nulls(body))} == {}

@@ -1,4 +1,4 @@
-"""What people do in the private chat: pastes, replies, forwards, reactions, deep links, toasts."""
+"""Actions of people in private chats: pastes, replies, edits, reactions, pressed keys."""
 
 from __future__ import annotations
 
@@ -9,65 +9,65 @@ from telegram.constants import UpdateType
 from merlin.core.errors import NotFound, Refused
 from merlin.core.formatted_text import utf16_length
 from merlin.sandbox.telegram.user_actions import split_text
-from tests.sandbox.telegram_client import fetch, send
+from tests.sandbox.telegram_client import fetch, send_control
 
 pytestmark = pytest.mark.functional
 
 
-def messages(ask):
-    return [update.message for update in ask(lambda bot: bot.get_updates())]
+def read_messages(call):
+    return [update.message for update in call(lambda bot: bot.get_updates())]
 
 
-def test_a_long_paste_comes_in_parts_cut_between_words(telegram_up):
+def test_a_long_paste_comes_in_parts_cut_between_words(telegram):
     text = "слово " * 1500 + "😀" * 3000
-    ids = telegram_up.paste("anna", text)
-    texts = [one.text for one in telegram_up.log("anna")]
+    ids = telegram.paste("anna", text)
+    texts = [message.text for message in telegram.log("anna")]
     assert len(texts) == len(ids) > 2
-    assert all(utf16_length(one) <= 4096 for one in texts)
+    assert all(utf16_length(part) <= 4096 for part in texts)
     assert "".join("".join(texts).split()) == "".join(text.split())
     assert texts[0].endswith("слово")
 
 
 def test_parts_are_cut_at_a_line_first_and_never_within_a_symbol():
     assert split_text("а" * 3000 + "\n" + "б б" * 1000)[0] == "а" * 3000
-    assert [utf16_length(one) for one in split_text("😀" * 4097)] == [4096, 4096, 2]
+    assert [utf16_length(part) for part in split_text("😀" * 4097)] == [4096, 4096, 2]
     assert split_text(" \n ") == []
 
 
-def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "Форма лба. Форма профиля."))
-    telegram_up.say("anna", "почему?", reply_to=sent.message_id, quote="Форма профиля.")
-    (message,) = messages(ask)
+def test_a_reply_carries_the_bots_answer_and_the_quoted_part(telegram, call):
+    sent = call(lambda bot: bot.send_message(1001, "Форма лба. Форма профиля."))
+    telegram.say("anna", "почему?", reply_to=sent.message_id, quote="Форма профиля.")
+    (message,) = read_messages(call)
     assert message.reply_to_message.from_user.is_bot
     assert message.quote.text == "Форма профиля."
     with pytest.raises(Refused):
-        telegram_up.say("anna", "что?", reply_to=sent.message_id, quote="нос")
+        telegram.say("anna", "что?", reply_to=sent.message_id, quote="нос")
 
 
-def test_only_own_texts_are_corrected(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "a"))
+def test_only_own_texts_are_corrected(telegram, call):
+    sent = call(lambda bot: bot.send_message(1001, "a"))
     with pytest.raises(Refused):
-        telegram_up.edit("anna", sent.message_id, "b")
+        telegram.edit("anna", sent.message_id, "b")
 
 
-def test_a_reaction_comes_to_a_bot_that_asked_for_it(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "a"))
-    telegram_up.react("anna", sent.message_id, "👍")
-    assert telegram_up.pending() == []
-    ask(lambda bot: bot.get_updates(allowed_updates=list(UpdateType)))
-    telegram_up.react("anna", sent.message_id, "👎")
-    (update,) = ask(lambda bot: bot.get_updates())
-    told = update.message_reaction
-    assert (told.old_reaction[0].emoji, told.new_reaction[0].emoji) == ("👍", "👎")
-    telegram_up.react("anna", sent.message_id, "")
-    assert telegram_up.log("anna")[0].reactions == {}
+def test_a_reaction_comes_to_a_bot_that_asked_for_it(telegram, call):
+    sent = call(lambda bot: bot.send_message(1001, "a"))
+    telegram.react("anna", sent.message_id, "👍")
+    assert telegram.pending() == []
+    call(lambda bot: bot.get_updates(allowed_updates=list(UpdateType)))
+    telegram.react("anna", sent.message_id, "👎")
+    (update,) = call(lambda bot: bot.get_updates())
+    reaction = update.message_reaction
+    assert (reaction.old_reaction[0].emoji, reaction.new_reaction[0].emoji) == ("👍", "👎")
+    telegram.react("anna", sent.message_id, "")
+    assert telegram.log("anna")[0].reactions == {}
 
 
-def test_a_key_that_calls_nothing_cannot_be_pressed(telegram_up, ask):
+def test_a_key_that_calls_nothing_cannot_be_pressed(telegram, call):
     keys = InlineKeyboardMarkup([[InlineKeyboardButton("тут", url="https://example.com/")]])
-    ask(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
+    call(lambda bot: bot.send_message(1001, "a", reply_markup=keys))
     with pytest.raises(Refused):
-        telegram_up.press("anna", "тут")
+        telegram.press("anna", "тут")
 
 
 @pytest.mark.parametrize(
@@ -80,21 +80,23 @@ def test_a_key_that_calls_nothing_cannot_be_pressed(telegram_up, ask):
         lambda standin: standin.react("anna", 7, "👍"),
     ],
 )
-def test_acts_on_what_is_not_there(telegram_up, act):
+def test_acts_on_what_is_not_there(telegram, act):
     with pytest.raises(NotFound):
-        act(telegram_up)
+        act(telegram)
 
 
-def test_every_act_can_be_asked_for_over_http(telegram_up):
-    status, document = send(
-        telegram_up, person="anna", act="paste", **{"with": {"text": "я" * 5000}}
+def test_every_act_can_be_asked_for_over_http(telegram):
+    status, document = send_control(
+        telegram, person="anna", act="paste", **{"with": {"text": "я" * 5000}}
     )
     assert (status, len(document["update_ids"])) == (200, 2)
-    assert send(telegram_up, person="anna@study", text="/ask привет")[0] == 200
-    assert [one.text for one in telegram_up.log("study")][-1] == "/ask привет"
-    telegram_up.switch("has_topics")
-    assert send(telegram_up, person="anna", act="make_topic", **{"with": {"name": "Б"}})[0] == 200
-    assert list(telegram_up.topics("anna").values()) == ["Б"]
+    assert send_control(telegram, person="anna@study", text="/ask привет")[0] == 200
+    assert telegram.log("study")[-1].text == "/ask привет"
+    telegram.switch("has_topics")
+    assert (
+        send_control(telegram, person="anna", act="make_topic", **{"with": {"name": "Б"}})[0] == 200
+    )
+    assert list(telegram.topics("anna").values()) == ["Б"]
 
 
 @pytest.mark.parametrize(
@@ -106,13 +108,13 @@ def test_every_act_can_be_asked_for_over_http(telegram_up):
         {"text": "a", "reply_to": "first"},
     ],
 )
-def test_unknown_acts_are_refused(telegram_up, fields):
-    status, document = send(telegram_up, person="anna", **fields)
+def test_unknown_acts_are_refused(telegram, fields):
+    status, document = send_control(telegram, person="anna", **fields)
     assert status == 400
     assert document["error"]
 
 
-def test_the_chats_of_everybody_are_listed(telegram_up):
-    status, chats = fetch(f"{telegram_up.page_url}control/chats")
+def test_the_chats_of_everybody_are_listed(telegram):
+    status, chats = fetch(f"{telegram.page_url}control/chats")
     assert status == 200
     assert [chat["person"] for chat in chats["anna"]] == ["anna", "anna@study", "anna@seminar"]

@@ -1,4 +1,4 @@
-"""Entities as Telegram takes them: where they may lie, how many are kept."""
+"""Entities as Telegram accepts them: their positions and number."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def marks(*given):
-    return [{"type": kind, "offset": start, "length": length} for kind, start, length in given]
+def make_entities(*entities):
+    return [{"type": kind, "offset": start, "length": length} for kind, start, length in entities]
 
 
-def test_entities_beyond_the_hundredth_are_ignored(ask):
+def test_entities_beyond_the_hundredth_are_ignored(call):
     entities = [MessageEntity("bold", place * 2, 1) for place in range(150)]
-    sent = ask(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
+    sent = call(lambda bot: bot.send_message(1001, "а " * 149 + "а", entities=entities))
     assert len(sent.entities) == 100
     assert sent.entities[-1].offset == 198
 
 
-def test_white_space_at_the_ends_goes_and_entities_move(ask):
+def test_white_space_at_the_ends_goes_and_entities_move(call):
     entity = MessageEntity("bold", 2, 4)
-    sent = ask(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
+    sent = call(lambda bot: bot.send_message(1001, "\n\nab \n", entities=[entity]))
     assert (sent.text, sent.entities[0].offset, sent.entities[0].length) == ("ab", 0, 2)
 
 
 @pytest.mark.parametrize(
-    ("text", "entity", "words"),
+    ("text", "entity", "message"),
     [
         ("aba caba", ("bold", 3, 6), "at utf-16 offset 3 does not lie on the text"),
         ("aba caba", ("bold", 9, 1), "at utf-16 offset 9 does not lie on the text"),
@@ -41,31 +41,32 @@ def test_white_space_at_the_ends_goes_and_entities_move(ask):
         ("aba", ("shiny", 0, 1), "unsupported type"),
     ],
 )
-def test_an_entity_that_does_not_lie_on_the_text_is_refused(ask, text, entity, words):
-    given = [MessageEntity(*entity)]
+def test_an_entity_that_does_not_lie_on_the_text_is_refused(call, text, entity, message):
+    entities = [MessageEntity(*entity)]
     with pytest.raises(BadRequest) as caught:
-        ask(lambda bot: bot.send_message(1001, text, entities=given))
-    assert words in str(caught.value).lower()
+        call(lambda bot: bot.send_message(1001, text, entities=entities))
+    assert message in str(caught.value).lower()
 
 
-def test_an_edit_is_checked_in_the_same_way(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "a"))
+def test_an_edit_is_checked_in_the_same_way(telegram, call):
+    sent = call(lambda bot: bot.send_message(1001, "a"))
     fields = {"chat_id": 1001, "message_id": sent.message_id, "text": "ab"}
-    url = f"{telegram_up.base_url}{telegram_up.token}/editMessageText"
-    assert fetch(url, {**fields, "entities": marks(("bold", 0, 3))})[0] == 400
+    url = f"{telegram.base_url}{telegram.token}/editMessageText"
+    assert fetch(url, {**fields, "entities": make_entities(("bold", 0, 3))})[0] == 400
     assert fetch(url, {**fields, "entities": [{"type": "bold"}]})[0] == 400
-    assert fetch(url, {**fields, "entities": marks(("bold", 0, 2))})[0] == 200
+    assert fetch(url, {**fields, "entities": make_entities(("bold", 0, 2))})[0] == 200
 
 
 def test_what_people_type_is_marked_as_telegram_marks_it():
     text = (
         "😀 /ask@merlin_stand_in_bot смотри https://example.com/a?b=1. и @boris #лекция a@b.ru 1/2"
     )
-    found = [
-        (one["type"], text.encode("utf-16-le")[one["offset"] * 2 :][: one["length"] * 2])
-        for one in detect_entities(text)
+    encoded = text.encode("utf-16-le")
+    entities = [
+        (entity["type"], encoded[entity["offset"] * 2 :][: entity["length"] * 2])
+        for entity in detect_entities(text)
     ]
-    assert [(kind, words.decode("utf-16-le")) for kind, words in found] == [
+    assert [(kind, content.decode("utf-16-le")) for kind, content in entities] == [
         ("bot_command", "/ask@merlin_stand_in_bot"),
         ("url", "https://example.com/a?b=1"),
         ("mention", "@boris"),

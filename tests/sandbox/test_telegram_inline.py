@@ -1,4 +1,4 @@
-"""Inline mode: queries, what Telegram keeps of the answers, chosen results and their edits."""
+"""Inline mode: queries, cached answers, chosen results."""
 
 from __future__ import annotations
 
@@ -16,33 +16,35 @@ from tests.sandbox.telegram_client import fetch
 pytestmark = pytest.mark.functional
 
 
-def article(result_id="1", text="Форма лба"):
+def make_article(result_id="1", text="Форма лба"):
     return InlineQueryResultArticle(result_id, "Ответ", InputTextMessageContent(text))
 
 
-def answer_query(standin, ask, who="anna", query="лоб", results=None, **fields):
-    update_id = standin.ask_inline(who, query)
+def answer_query(standin, call, person="anna", query="лоб", results=None, **fields):
+    update_id = standin.ask_inline(person, query)
 
     async def act(bot):
-        found = await bot.get_updates(allowed_updates=list(UpdateType))
-        asked = next(one.inline_query for one in found if one.update_id == update_id)
-        await bot.answer_inline_query(asked.id, results or [article()], **fields)
-        return asked
+        updates = await bot.get_updates(allowed_updates=list(UpdateType))
+        query_update = next(
+            update.inline_query for update in updates if update.update_id == update_id
+        )
+        await bot.answer_inline_query(query_update.id, results or [make_article()], **fields)
+        return query_update
 
-    return ask(act)
+    return call(act)
 
 
-def test_a_query_is_asked_and_its_results_shown(telegram_up, ask):
-    asked = answer_query(telegram_up, ask)
-    assert (asked.query, asked.from_user.id, asked.chat_type) == ("лоб", 1001, "sender")
-    shown = telegram_up.inline_answer("anna", "лоб")
-    assert [one["title"] for one in shown.results] == ["Ответ"]
+def test_a_query_is_asked_and_its_results_shown(telegram, call):
+    query = answer_query(telegram, call)
+    assert (query.query, query.from_user.id, query.chat_type) == ("лоб", 1001, "sender")
+    answer = telegram.inline_answer("anna", "лоб")
+    assert [result["title"] for result in answer.results] == ["Ответ"]
     with pytest.raises(BadRequest, match="Query is too old"):
-        ask(lambda bot: bot.answer_inline_query(asked.id, [article()]))
+        call(lambda bot: bot.answer_inline_query(query.id, [make_article()]))
 
 
 @pytest.mark.parametrize(
-    ("fields", "again", "others"),
+    ("fields", "asks_again", "asks_for_others"),
     [
         ({}, False, False),
         ({"is_personal": True}, False, True),
@@ -50,41 +52,41 @@ def test_a_query_is_asked_and_its_results_shown(telegram_up, ask):
     ],
 )
 def test_an_answer_is_kept_as_long_and_for_whom_the_bot_said(
-    telegram_up, ask, fields, again, others
+    telegram, call, fields, asks_again, asks_for_others
 ):
-    answer_query(telegram_up, ask, **fields)
-    assert bool(telegram_up.ask_inline("anna", "лоб")) is again
-    assert bool(telegram_up.ask_inline("boris", "лоб")) is others
+    answer_query(telegram, call, **fields)
+    assert bool(telegram.ask_inline("anna", "лоб")) is asks_again
+    assert bool(telegram.ask_inline("boris", "лоб")) is asks_for_others
 
 
-def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram_up, ask):
-    answer_query(telegram_up, ask)
-    assert telegram_up.choose("anna@study", "лоб", "1")
-    (logged,) = telegram_up.log("study")
+def test_a_chosen_result_is_a_message_sent_through_the_bot(telegram, call):
+    answer_query(telegram, call)
+    assert telegram.choose("anna@study", "лоб", "1")
+    (logged,) = telegram.log("study")
     assert (logged.text, logged.message["via_bot"]["is_bot"], logged.by_bot) == (
         "Форма лба",
         True,
         False,
     )
     with pytest.raises(NotFound):
-        telegram_up.choose("anna", "лоб", "2")
+        telegram.choose("anna", "лоб", "2")
 
 
 @pytest.mark.parametrize(
-    ("results", "words"),
+    ("results", "message"),
     [
         ([{"type": "article", "id": "1", "title": "a"}], "input_message_content"),
         ([{"type": "game", "id": "1"}], "Unsupported type"),
         ([{"type": "article", "id": "я" * 33, "title": "a"}], "RESULT_ID_INVALID"),
         ([{"type": "article", "id": "1", "title": " "}], "ARTICLE_TITLE_EMPTY"),
-        ([article().to_dict()] * 2, "RESULT_ID_DUPLICATE"),
-        ([article(str(n)).to_dict() for n in range(51)], "RESULTS_TOO_MUCH"),
+        ([make_article().to_dict()] * 2, "RESULT_ID_DUPLICATE"),
+        ([make_article(str(n)).to_dict() for n in range(51)], "RESULTS_TOO_MUCH"),
     ],
 )
-def test_results_that_telegram_refuses(telegram_up, results, words):
-    telegram_up.ask_inline("anna", "лоб")
-    query_id = telegram_up.pending()[0]["inline_query"]["id"]
-    url = f"{telegram_up.base_url}{telegram_up.token}/answerInlineQuery"
+def test_results_that_telegram_refuses(telegram, results, message):
+    telegram.ask_inline("anna", "лоб")
+    query_id = telegram.pending()[0]["inline_query"]["id"]
+    url = f"{telegram.base_url}{telegram.token}/answerInlineQuery"
     status, document = fetch(url, {"inline_query_id": query_id, "results": results})
     assert status == 400
-    assert words in document["description"]
+    assert message in document["description"]

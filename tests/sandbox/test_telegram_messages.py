@@ -1,4 +1,4 @@
-"""Sending and editing, as python-telegram-bot's own client sees it."""
+"""Sending and editing through python-telegram-bot."""
 
 from __future__ import annotations
 
@@ -11,97 +11,97 @@ from telegram import (
 )
 from telegram.error import Forbidden
 
-from tests.sandbox.telegram_client import fetch, refusal
+from tests.sandbox.telegram_client import fetch, read_refusal
 
 pytestmark = pytest.mark.functional
 
 YES = InlineKeyboardMarkup([[InlineKeyboardButton("Да", callback_data="yes")]])
 
 
-def key(**fields):
+def make_key(**fields):
     return InlineKeyboardMarkup([[InlineKeyboardButton("k", **fields)]])
 
 
-def test_a_sent_message_stands_in_the_log(telegram_up, ask):
-    sent = ask(lambda bot: bot.send_message(1001, "Привет", reply_markup=YES))
-    (logged,) = telegram_up.log("anna")
+def test_a_sent_message_stands_in_the_log(telegram, call):
+    sent = call(lambda bot: bot.send_message(1001, "Привет", reply_markup=YES))
+    (logged,) = telegram.log("anna")
     assert (logged.message_id, logged.text, logged.by_bot) == (sent.message_id, "Привет", True)
     assert logged.keys == [[{"text": "Да", "callback_data": "yes"}]]
     assert sent.chat.first_name == "Анна"
 
 
-def test_edits_keep_their_history(telegram_up, ask):
+def test_edits_keep_their_history(telegram, call):
     async def act(bot):
         sent = await bot.send_message(1001, "…")
         await bot.edit_message_text("Черты", 1001, sent.message_id)
         return await bot.edit_message_text("Черты лица", 1001, sent.message_id)
 
-    edited = ask(act)
-    (logged,) = telegram_up.log("anna")
+    edited = call(act)
+    (logged,) = telegram.log("anna")
     assert [version["text"] for version in logged.versions] == ["…", "Черты", "Черты лица"]
     assert edited.edit_date is not None
 
 
-def test_an_equal_edit_is_refused_in_telegrams_words(ask):
+def test_an_equal_edit_is_refused_in_telegrams_words(call):
     async def act(bot):
         sent = await bot.send_message(1001, "a", reply_markup=YES)
         await bot.edit_message_text("a", 1001, sent.message_id, reply_markup=YES)
 
-    assert "message is not modified" in refusal(ask, act).lower()
+    assert "message is not modified" in read_refusal(call, act).lower()
 
 
-def test_an_edit_without_keyboard_takes_it_away(telegram_up, ask):
+def test_an_edit_without_keyboard_takes_it_away(telegram, call):
     async def act(bot):
         sent = await bot.send_message(1001, "a", reply_markup=YES)
         await bot.edit_message_text("a", 1001, sent.message_id)
 
-    ask(act)
-    assert telegram_up.log("anna")[0].keys == []
+    call(act)
+    assert telegram.log("anna")[0].keys == []
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "message"),
     [("", "message text is empty"), (" \n ", "message text is empty"), ("я" * 4097, "too long")],
 )
-def test_a_text_that_cannot_be_sent(ask, text, words):
-    assert words in refusal(ask, lambda bot: bot.send_message(1001, text)).lower()
+def test_a_text_that_cannot_be_sent(call, text, message):
+    assert message in read_refusal(call, lambda bot: bot.send_message(1001, text)).lower()
 
 
-def test_length_is_counted_in_utf16_units(ask):
-    ask(lambda bot: bot.send_message(1001, "😀" * 2048))
-    assert "too long" in refusal(ask, lambda bot: bot.send_message(1001, "😀" * 2049))
+def test_length_is_counted_in_utf16_units(call):
+    call(lambda bot: bot.send_message(1001, "😀" * 2048))
+    assert "too long" in read_refusal(call, lambda bot: bot.send_message(1001, "😀" * 2049))
 
 
-def test_an_edit_that_is_too_long(ask):
+def test_an_edit_that_is_too_long(call):
     async def act(bot):
         sent = await bot.send_message(1001, "a")
         await bot.edit_message_text("я" * 4097, 1001, sent.message_id)
 
-    assert refusal(ask, act) == "Message_too_long"
+    assert read_refusal(call, act) == "Message_too_long"
 
 
 @pytest.mark.parametrize(
-    ("markup", "words"),
+    ("markup", "message"),
     [
-        (key(callback_data="я" * 33), "Button_data_invalid"),
-        (key(callback_data=""), "Button_data_invalid"),
-        (key(url="ftp://x"), "is invalid"),
-        (key(), "Text buttons are unallowed"),
+        (make_key(callback_data="я" * 33), "Button_data_invalid"),
+        (make_key(callback_data=""), "Button_data_invalid"),
+        (make_key(url="ftp://x"), "is invalid"),
+        (make_key(), "Text buttons are unallowed"),
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 8]] * 13), "too long"),
         (InlineKeyboardMarkup([[*YES.inline_keyboard[0] * 9]]), "too long"),
-        (key(callback_data="a", style="rainbow"), "Button_style_invalid"),
-        (key(copy_text=CopyTextButton("я" * 257)), "Button_copy_text_invalid"),
+        (make_key(callback_data="a", style="rainbow"), "Button_style_invalid"),
+        (make_key(copy_text=CopyTextButton("я" * 257)), "Button_copy_text_invalid"),
     ],
 )
-def test_a_keyboard_that_telegram_refuses(ask, markup, words):
-    words_said = refusal(ask, lambda bot: bot.send_message(1001, "a", reply_markup=markup))
-    assert words.lower() in words_said.lower()
+def test_a_keyboard_that_telegram_refuses(call, markup, message):
+    refusal = read_refusal(call, lambda bot: bot.send_message(1001, "a", reply_markup=markup))
+    assert message.lower() in refusal.lower()
 
 
-def test_callback_data_may_have_64_bytes(ask):
-    longest = "я" * 32
-    sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(callback_data=longest)))
-    assert sent.reply_markup.inline_keyboard[0][0].callback_data == longest
+def test_callback_data_may_have_64_bytes(call):
+    data = "я" * 32
+    sent = call(lambda bot: bot.send_message(1001, "a", reply_markup=make_key(callback_data=data)))
+    assert sent.reply_markup.inline_keyboard[0][0].callback_data == data
 
 
 @pytest.mark.parametrize(
@@ -112,48 +112,48 @@ def test_callback_data_may_have_64_bytes(ask):
         {"callback_data": "pay", "style": "success"},
     ],
 )
-def test_keys_of_every_kind_are_kept_as_they_are(telegram_up, ask, fields):
-    sent = ask(lambda bot: bot.send_message(1001, "a", reply_markup=key(**fields)))
-    assert sent.reply_markup == key(**fields)
-    assert telegram_up.log("anna")[0].keys == [[key(**fields).inline_keyboard[0][0].to_dict()]]
+def test_keys_of_every_kind_are_kept_as_they_are(telegram, call, fields):
+    sent = call(lambda bot: bot.send_message(1001, "a", reply_markup=make_key(**fields)))
+    assert sent.reply_markup == make_key(**fields)
+    assert telegram.log("anna")[0].keys == [[make_key(**fields).inline_keyboard[0][0].to_dict()]]
 
 
-def test_nobody_of_that_id(ask):
-    assert refusal(ask, lambda bot: bot.send_message(77, "a")) == "Chat not found"
+def test_nobody_of_that_id(call):
+    assert read_refusal(call, lambda bot: bot.send_message(77, "a")) == "Chat not found"
 
 
-def test_somebody_who_blocked_the_bot(telegram_up, ask):
-    telegram_up.block("anna")
-    words = refusal(ask, lambda bot: bot.send_message(1001, "a"), Forbidden)
-    assert words == "Forbidden: bot was blocked by the user"
-    telegram_up.block("anna", blocked=False)
-    ask(lambda bot: bot.send_message(1001, "a"))
+def test_somebody_who_blocked_the_bot(telegram, call):
+    telegram.block("anna")
+    message = read_refusal(call, lambda bot: bot.send_message(1001, "a"), Forbidden)
+    assert message == "Forbidden: bot was blocked by the user"
+    telegram.block("anna", blocked=False)
+    call(lambda bot: bot.send_message(1001, "a"))
 
 
-def test_messages_of_people_are_not_the_bots_to_edit(telegram_up, ask):
-    telegram_up.say("anna", "a")
-    theirs = telegram_up.log("anna")[0].message_id
-    words = refusal(ask, lambda bot: bot.edit_message_text("b", 1001, theirs))
-    assert words == "Message can't be edited"
+def test_messages_of_people_are_not_the_bots_to_edit(telegram, call):
+    telegram.say("anna", "a")
+    message_id = telegram.log("anna")[0].message_id
+    message = read_refusal(call, lambda bot: bot.edit_message_text("b", 1001, message_id))
+    assert message == "Message can't be edited"
 
 
-def test_a_reply_to_nothing(ask):
-    words = refusal(ask, lambda bot: bot.send_message(1001, "a", reply_to_message_id=999))
-    assert words == "Message to be replied not found"
+def test_a_reply_to_nothing(call):
+    message = read_refusal(call, lambda bot: bot.send_message(1001, "a", reply_to_message_id=999))
+    assert message == "Message to be replied not found"
     lenient = ReplyParameters(999, allow_sending_without_reply=True)
-    ask(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
+    call(lambda bot: bot.send_message(1001, "a", reply_parameters=lenient))
 
 
-def test_marks_within_the_text_are_refused(ask):
-    said = refusal(ask, lambda bot: bot.send_message(1001, "<b>а</b>", parse_mode="HTML"))
-    assert said == "Unsupported parse_mode"
+def test_marks_within_the_text_are_refused(call):
+    refusal = read_refusal(call, lambda bot: bot.send_message(1001, "<b>а</b>", parse_mode="HTML"))
+    assert refusal == "Unsupported parse_mode"
 
 
-def test_wrong_tokens_and_methods_get_telegrams_answers(telegram_up):
+def test_wrong_tokens_and_methods_get_telegrams_answers(telegram):
     stranger = "1234567:" + "A" * 35
-    assert fetch(f"{telegram_up.base_url}{stranger}/getMe") == (
+    assert fetch(f"{telegram.base_url}{stranger}/getMe") == (
         401,
         {"ok": False, "error_code": 401, "description": "Unauthorized"},
     )
-    assert fetch(f"{telegram_up.base_url}nonsense/getMe")[0] == 404
-    assert fetch(f"{telegram_up.base_url}{telegram_up.token}/sendNothing")[0] == 404
+    assert fetch(f"{telegram.base_url}nonsense/getMe")[0] == 404
+    assert fetch(f"{telegram.base_url}{telegram.token}/sendNothing")[0] == 404

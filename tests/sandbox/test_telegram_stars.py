@@ -1,4 +1,4 @@
-"""Stars in the stand-in, by the real client: paid, renewed, sent back, listed, stopped."""
+"""Stars in the stand-in: payments, renewals, refunds, lists of transactions, cancelled renewals."""
 
 from __future__ import annotations
 
@@ -13,93 +13,95 @@ pytestmark = pytest.mark.functional
 MONTH = 2_592_000
 
 
-def sold(ask, title="Вопросы", amount=100):
+def send_invoice(call, title="Вопросы", amount=100):
     prices = [LabeledPrice("Ещё 50", amount)]
-    ask(lambda bot: bot.send_invoice(1001, title, "Ещё 50", "pack:50", "XTR", prices))
+    call(lambda bot: bot.send_invoice(1001, title, "Ещё 50", "pack:50", "XTR", prices))
 
 
-def agreed(ask):
-    """Let the bot agree to what waits; return the payment that it hears of."""
+def accept_payment(call):
+    """Answer the pending pre-checkout query; return the successful payment."""
 
     async def act(bot):
-        asked = (await bot.get_updates())[-1]
-        await bot.answer_pre_checkout_query(asked.pre_checkout_query.id, ok=True)
-        (paid,) = await bot.get_updates(offset=asked.update_id + 1)
+        update = (await bot.get_updates())[-1]
+        await bot.answer_pre_checkout_query(update.pre_checkout_query.id, ok=True)
+        (paid,) = await bot.get_updates(offset=update.update_id + 1)
         await bot.get_updates(offset=paid.update_id + 1)
         return paid.message.successful_payment
 
-    return ask(act)
+    return call(act)
 
 
-def linked(ask, telegram, amount=100, **more):
+def create_invoice_slug(call, telegram, amount=100, **options):
     price = [LabeledPrice("месяц", amount)]
-    link = ask(lambda bot: bot.create_invoice_link("План", "Месяц", "plan", "XTR", price, **more))
+    link = call(
+        lambda bot: bot.create_invoice_link("План", "Месяц", "plan", "XTR", price, **options)
+    )
     assert link.startswith(telegram.page_url)
     return link.rsplit("/", 1)[1]
 
 
-def test_stars_move_from_who_pays_and_an_invoice_shows_its_receipt(telegram_up, ask):
-    sold(ask)
-    telegram_up.pay("anna")
-    paid = agreed(ask)
+def test_stars_move_from_who_pays_and_an_invoice_shows_its_receipt(telegram, call):
+    send_invoice(call)
+    telegram.pay("anna")
+    paid = accept_payment(call)
     assert not paid.is_recurring
-    assert telegram_up.stars("anna") == 4900
-    (invoice,) = telegram_up.answers("anna")
+    assert telegram.stars("anna") == 4900
+    (invoice,) = telegram.answers("anna")
     assert not invoice.keys
-    listed = ask(lambda bot: bot.get_star_transactions()).transactions
-    assert [(one.id, one.amount, one.source.invoice_payload) for one in listed] == [
+    transactions = call(lambda bot: bot.get_star_transactions()).transactions
+    assert [(item.id, item.amount, item.source.invoice_payload) for item in transactions] == [
         (paid.telegram_payment_charge_id, 100, "pack:50")
     ]
 
 
-def test_who_has_too_few_stars_does_not_pay(telegram_up, ask):
-    sold(ask, amount=5001)
+def test_who_has_too_few_stars_does_not_pay(telegram, call):
+    send_invoice(call, amount=5001)
     with pytest.raises(Refused, match="не хватает"):
-        telegram_up.pay("anna")
-    assert not telegram_up.pending()
+        telegram.pay("anna")
+    assert not telegram.pending()
 
 
-def test_stars_go_back_once(telegram_up, ask):
-    sold(ask)
-    telegram_up.pay("anna")
-    charge = agreed(ask).telegram_payment_charge_id
-    assert ask(lambda bot: bot.refund_star_payment(1001, charge))
-    (update,) = telegram_up.pending()
+def test_stars_go_back_once(telegram, call):
+    send_invoice(call)
+    telegram.pay("anna")
+    charge = accept_payment(call).telegram_payment_charge_id
+    assert call(lambda bot: bot.refund_star_payment(1001, charge))
+    (update,) = telegram.pending()
     assert update["message"]["refunded_payment"]["telegram_payment_charge_id"] == charge
-    assert telegram_up.stars("anna") == 5000
+    assert telegram.stars("anna") == 5000
     with pytest.raises(BadRequest, match=r"(?i)charge_already_refunded"):
-        ask(lambda bot: bot.refund_star_payment(1001, charge))
-    for user_id, named in ((1002, charge), (1001, "nothing")):
+        call(lambda bot: bot.refund_star_payment(1001, charge))
+    for user_id, charge_id in ((1002, charge), (1001, "nothing")):
         with pytest.raises(BadRequest, match=r"(?i)charge_not_found"):
-            ask(lambda bot, who=user_id, what=named: bot.refund_star_payment(who, what))
-    listed = ask(lambda bot: bot.get_star_transactions()).transactions
-    assert [one.id for one in listed] == [charge, charge]
-    assert listed[1].receiver.user.id == 1001
+            call(lambda bot, who=user_id, what=charge_id: bot.refund_star_payment(who, what))
+    transactions = call(lambda bot: bot.get_star_transactions()).transactions
+    assert [item.id for item in transactions] == [charge, charge]
+    assert transactions[1].receiver.user.id == 1001
 
 
-def test_a_subscription_is_renewed_until_it_is_stopped(telegram_up, ask):
-    slug = linked(ask, telegram_up, subscription_period=MONTH)
-    telegram_up.pay("anna", slug)
-    first = agreed(ask)
+def test_a_subscription_is_renewed_until_it_is_stopped(telegram, call):
+    slug = create_invoice_slug(call, telegram, subscription_period=MONTH)
+    telegram.pay("anna", slug)
+    first = accept_payment(call)
     assert (first.is_recurring, first.is_first_recurring) == (True, True)
-    telegram_up.renew("anna")
-    (update,) = telegram_up.pending()
-    again = update["message"]["successful_payment"]
-    assert again["telegram_payment_charge_id"] != first.telegram_payment_charge_id
-    assert "is_first_recurring" not in again
+    telegram.renew("anna")
+    (update,) = telegram.pending()
+    renewal = update["message"]["successful_payment"]
+    assert renewal["telegram_payment_charge_id"] != first.telegram_payment_charge_id
+    assert "is_first_recurring" not in renewal
     charge = first.telegram_payment_charge_id
-    ask(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=True))
+    call(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=True))
     with pytest.raises(Refused, match="stopped"):
-        telegram_up.renew("anna")
-    ask(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=False))
-    telegram_up.renew("anna", charge)
-    assert telegram_up.stars("anna") == 4700
+        telegram.renew("anna")
+    call(lambda bot: bot.edit_user_star_subscription(1001, charge, is_canceled=False))
+    telegram.renew("anna", charge)
+    assert telegram.stars("anna") == 4700
     with pytest.raises(BadRequest):
-        ask(lambda bot: bot.edit_user_star_subscription(1002, charge, is_canceled=True))
+        call(lambda bot: bot.edit_user_star_subscription(1002, charge, is_canceled=True))
 
 
 @pytest.mark.parametrize(
-    ("amount", "more", "words"),
+    ("amount", "options", "message"),
     [
         (100, {"subscription_period": 86400}, "subscription_period_invalid"),
         (10_001, {"subscription_period": MONTH}, "stars_invoice_invalid"),
@@ -107,16 +109,16 @@ def test_a_subscription_is_renewed_until_it_is_stopped(telegram_up, ask):
         (0, {}, "stars_invoice_invalid"),
     ],
 )
-def test_a_link_is_made_for_what_telegram_takes_alone(telegram_up, ask, amount, more, words):
-    with pytest.raises(BadRequest, match=f"(?i){words}"):
-        linked(ask, telegram_up, amount, **more)
+def test_a_link_is_made_for_what_telegram_takes_alone(telegram, call, amount, options, message):
+    with pytest.raises(BadRequest, match=f"(?i){message}"):
+        create_invoice_slug(call, telegram, amount, **options)
 
 
-def test_what_is_not_there_is_neither_paid_nor_renewed(telegram_up, ask):
-    for what in ("nothing", 7, 0):
+def test_what_is_not_there_is_neither_paid_nor_renewed(telegram, call):
+    for invoice in ("nothing", 7, 0):
         with pytest.raises(NotFound):
-            telegram_up.pay("anna", what)
+            telegram.pay("anna", invoice)
     with pytest.raises(NotFound):
-        telegram_up.renew("anna")
+        telegram.renew("anna")
     with pytest.raises(Refused):
-        telegram_up.take_back("anna", "nothing")
+        telegram.take_back("anna", "nothing")

@@ -1,4 +1,4 @@
-"""The stand-in for YooKassa judges, keeps and lists as the vendor does."""
+"""The API of YooKassa's stand-in: validation, idempotency, captures, refunds, lists, receipts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from merlin.sandbox.yookassa.shop import Behaviour
-from tests.sandbox.yookassa_client import Client, payment_body
+from tests.sandbox.yookassa_client import YooKassaClient, make_payment_body
 
 pytestmark = pytest.mark.functional
 
@@ -23,38 +23,37 @@ ITEM = {
 @pytest.fixture(scope="module")
 def client():
     with YooKassaStandIn() as shop:
-        yield Client(shop)
+        yield YooKassaClient(shop)
 
 
 @pytest.fixture(autouse=True)
-def usual(client):
+def reset_behaviour(client):
     yield
     client.shop.behave(**asdict(Behaviour()))
 
 
-def receipt(**more):
-    return {"customer": {"email": "anna@example.com"}, "items": [ITEM], **more}
+def make_receipt(**fields):
+    return {"customer": {"email": "anna@example.com"}, "items": [ITEM], **fields}
 
 
 def test_only_the_shop_itself_is_answered(client):
-    status, document = client.ask("GET", "/payments", auth=("100500", "wrong"))
+    status, document = client.request("GET", "/payments", auth=("100500", "wrong"))
     assert (status, document["code"]) == (401, "invalid_credentials")
-    assert client.ask("GET", "/payments")[0] == 200
+    assert client.request("GET", "/payments")[0] == 200
 
 
 def test_one_key_makes_one_payment_and_keeps_its_first_answer(client):
     first = client.pay("k1", key="one")
     client.shop.choose("k1", "paid")
     assert client.pay("k1", key="one") == first
-    status, document = client.ask(
-        "POST", "/payments", payment_body("k1", description="Другое"), "one"
+    status, document = client.request(
+        "POST", "/payments", make_payment_body("k1", description="Другое"), "one"
     )
     assert (status, document["parameter"]) == (400, "Idempotence-Key")
-    assert client.ask("POST", "/payments", payment_body("k1"), "")[0] == 400
-    assert client.ask("POST", "/payments", payment_body("k1"), "x" * 65)[0] == 400
-    assert [one["id"] for one in client.shop.payments() if one["metadata"]["purchase"] == "k1"] == [
-        first["id"]
-    ]
+    assert client.request("POST", "/payments", make_payment_body("k1"), "")[0] == 400
+    assert client.request("POST", "/payments", make_payment_body("k1"), "x" * 65)[0] == 400
+    payments = [item for item in client.shop.payments() if item["metadata"]["purchase"] == "k1"]
+    assert [payment["id"] for payment in payments] == [first["id"]]
 
 
 def test_a_key_whose_day_is_over_makes_another_payment(client):
@@ -64,8 +63,8 @@ def test_a_key_whose_day_is_over_makes_another_payment(client):
 
 
 def test_a_refused_call_leaves_its_key_free(client):
-    bad = payment_body("k3", amount={"value": "0.00", "currency": "RUB"})
-    assert client.ask("POST", "/payments", bad, "again")[0] == 400
+    bad = make_payment_body("k3", amount={"value": "0.00", "currency": "RUB"})
+    assert client.request("POST", "/payments", bad, "again")[0] == 400
     client.pay("k3", key="again")
 
 
@@ -85,15 +84,15 @@ def test_a_refused_call_leaves_its_key_free(client):
         ("metadata", {"n": "v" * 513}, "metadata.n"),
         ("metadata", {f"n{number}": "v" for number in range(17)}, "metadata"),
         ("receipt", {"items": [ITEM]}, "receipt.customer"),
-        ("receipt", receipt(items=[]), "receipt.items"),
-        ("receipt", receipt(items=[{**ITEM, "vat_code": 0}]), "receipt.items.0.vat_code"),
-        ("receipt", receipt(items=[{**ITEM, "quantity": "0"}]), "receipt.items.0.quantity"),
-        ("receipt", receipt(tax_system_code=7), "receipt.tax_system_code"),
+        ("receipt", make_receipt(items=[]), "receipt.items"),
+        ("receipt", make_receipt(items=[{**ITEM, "vat_code": 0}]), "receipt.items.0.vat_code"),
+        ("receipt", make_receipt(items=[{**ITEM, "quantity": "0"}]), "receipt.items.0.quantity"),
+        ("receipt", make_receipt(tax_system_code=7), "receipt.tax_system_code"),
     ],
 )
 def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, parameter):
     before = len(client.shop.payments())
-    status, document = client.ask("POST", "/payments", payment_body(**{field: value}))
+    status, document = client.request("POST", "/payments", make_payment_body(**{field: value}))
     assert (status, document["code"], document["parameter"]) == (400, "invalid_request", parameter)
     assert len(client.shop.payments()) == before
 
@@ -102,91 +101,91 @@ def test_what_the_vendor_refuses_is_refused_and_named(client, field, value, para
     "body",
     [
         [1],
-        payment_body(confirmation=None),
-        payment_body(receipt=receipt(items=[ITEM, ITEM])),
+        make_payment_body(confirmation=None),
+        make_payment_body(receipt=make_receipt(items=[ITEM, ITEM])),
     ],
 )
 def test_a_body_that_does_not_fit_together_is_refused(client, body):
-    assert client.ask("POST", "/payments", body)[0] == 400
+    assert client.request("POST", "/payments", body)[0] == 400
 
 
 def test_held_money_is_taken_in_part_once(client):
     held = client.pay("h1", capture=False)
     assert client.shop.choose("h1", "paid")["status"] == "waiting_for_capture"
     path = f"/payments/{held['id']}/capture"
-    more = {"amount": {"value": "300.00", "currency": "RUB"}}
-    assert client.ask("POST", path, more)[0] == 400
+    too_much = {"amount": {"value": "300.00", "currency": "RUB"}}
+    assert client.request("POST", path, too_much)[0] == 400
     part = {"amount": {"value": "100.00", "currency": "RUB"}}
-    status, document = client.ask("POST", path, part)
+    status, document = client.request("POST", path, part)
     assert (status, document["status"], document["amount"]["value"]) == (200, "succeeded", "100.00")
-    assert client.ask("POST", path, part)[0] == 400
-    assert client.ask("POST", f"/payments/{held['id']}/cancel")[0] == 400
+    assert client.request("POST", path, part)[0] == 400
+    assert client.request("POST", f"/payments/{held['id']}/cancel")[0] == 400
 
 
 def test_refunds_never_sum_up_to_more_than_was_paid(client):
     paid = client.pay("r1")
     refund = {"payment_id": paid["id"], "amount": {"value": "200.00", "currency": "RUB"}}
-    assert client.ask("POST", "/refunds", refund)[0] == 400  # not paid yet
+    assert client.request("POST", "/refunds", refund)[0] == 400  # not paid yet
     client.shop.choose("r1", "paid")
     client.shop.behave(refund="pending")
-    status, under_way = client.ask("POST", "/refunds", refund)
-    assert (status, under_way["status"]) == (200, "pending")
-    assert client.ask("POST", "/refunds", refund)[0] == 400  # promised counts
+    status, pending = client.request("POST", "/refunds", refund)
+    assert (status, pending["status"]) == (200, "pending")
+    assert client.request("POST", "/refunds", refund)[0] == 400  # a pending refund counts
     assert client.shop.payment("r1")["refunded_amount"]["value"] == "0.00"
-    client.shop.finish_refund(under_way["id"], "insufficient_funds")
-    gone = client.ask("GET", f"/refunds/{under_way['id']}")[1]
-    assert gone["cancellation_details"]["reason"] == "insufficient_funds"
+    client.shop.finish_refund(pending["id"], "insufficient_funds")
+    failed = client.request("GET", f"/refunds/{pending['id']}")[1]
+    assert failed["cancellation_details"]["reason"] == "insufficient_funds"
     client.shop.behave(refund="succeeded")
-    assert client.ask("POST", "/refunds", refund)[1]["status"] == "succeeded"
-    listed = client.ask("GET", f"/refunds?payment_id={paid['id']}")[1]["items"]
-    assert [one["status"] for one in listed] == ["succeeded", "canceled"]
+    assert client.request("POST", "/refunds", refund)[1]["status"] == "succeeded"
+    refunds = client.request("GET", f"/refunds?payment_id={paid['id']}")[1]["items"]
+    assert [item["status"] for item in refunds] == ["succeeded", "canceled"]
 
 
 def test_a_saved_method_pays_until_it_is_taken_back(client):
     first = client.pay("m1", save_payment_method=True)
     method = client.shop.choose("m1", "paid")["payment_method"]
     assert (method["saved"], method["id"]) == (True, first["id"])
-    again = {"confirmation": None, "payment_method_id": first["id"]}
-    assert client.pay("m2", **again)["status"] == "succeeded"
+    renewal = {"confirmation": None, "payment_method_id": first["id"]}
+    assert client.pay("m2", **renewal)["status"] == "succeeded"
     client.shop.behave(renewal="insufficient_funds")
-    declined = client.pay("m3", **again)
+    declined = client.pay("m3", **renewal)
     assert declined["cancellation_details"]["reason"] == "insufficient_funds"
     client.shop.behave(renewal="pending")
-    assert "confirmation" not in client.pay("m4", **again)
+    assert "confirmation" not in client.pay("m4", **renewal)
     client.shop.revoke(first["id"])
-    assert client.pay("m5", **again)["cancellation_details"]["reason"] == "permission_revoked"
+    assert client.pay("m5", **renewal)["cancellation_details"]["reason"] == "permission_revoked"
 
 
 def test_a_method_that_the_payer_did_not_let_be_saved_pays_nothing(client):
     first = client.pay("m6")
     assert client.shop.choose("m6", "paid")["payment_method"]["saved"] is False
-    body = payment_body("m7", confirmation=None, payment_method_id=first["id"])
-    assert client.ask("POST", "/payments", body)[0] == 400
+    body = make_payment_body("m7", confirmation=None, payment_method_id=first["id"])
+    assert client.request("POST", "/payments", body)[0] == 400
 
 
 def test_lists_go_newest_first_by_pages_and_times():
     with YooKassaStandIn() as shop:
-        client = Client(shop)
+        client = YooKassaClient(shop)
         ids = [client.pay(f"l{number}")["id"] for number in range(5)]
-        seen, cursor = [], ""
+        listed_ids, cursor = [], ""
         while True:
-            page = client.ask("GET", f"/payments?limit=2{cursor}")[1]
-            seen += [one["id"] for one in page["items"]]
+            page = client.request("GET", f"/payments?limit=2{cursor}")[1]
+            listed_ids += [item["id"] for item in page["items"]]
             if "next_cursor" not in page:
                 break
             cursor = f"&cursor={page['next_cursor']}"
-        assert seen == ids[::-1]
+        assert listed_ids == ids[::-1]
         third = shop.payment("l2")["created_at"]
-        late = client.ask("GET", f"/payments?created_at.gte={third}")[1]["items"]
-        assert set(ids[3:]) <= {one["id"] for one in late}
-        early = client.ask("GET", f"/payments?created_at.lt={third}")[1]["items"]
-        assert {one["id"] for one in early} <= set(ids[:2])
+        late = client.request("GET", f"/payments?created_at.gte={third}")[1]["items"]
+        assert set(ids[3:]) <= {item["id"] for item in late}
+        early = client.request("GET", f"/payments?created_at.lt={third}")[1]["items"]
+        assert {item["id"] for item in early} <= set(ids[:2])
         for wrong in ("limit=0", "limit=101", "limit=x", "created_at.gte=soon"):
-            assert client.ask("GET", f"/payments?{wrong}")[0] == 400
+            assert client.request("GET", f"/payments?{wrong}")[0] == 400
 
 
 def test_receipts_are_registered_when_money_moves(client):
-    paid = client.pay("c1", receipt=receipt())
+    paid = client.pay("c1", receipt=make_receipt())
     assert client.shop.receipts() == []
     client.shop.choose("c1", "paid")
     (registered,) = client.shop.receipts()
@@ -196,5 +195,5 @@ def test_receipts_are_registered_when_money_moves(client):
 
 @pytest.mark.parametrize("path", ["/payments/x", "/refunds/x"])
 def test_what_is_not_there_is_not_found(client, path):
-    status, document = client.ask("GET", path)
+    status, document = client.request("GET", path)
     assert (status, document["type"], document["code"]) == (404, "error", "not_found")

@@ -1,4 +1,4 @@
-"""YooKassa's stand-in as tests and the demo hold it: acts, faults, rules, and what it remembers."""
+"""The control API of YooKassa's stand-in: actions, faults, rules, restarts."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import requests
 
 from merlin.sandbox.faults import Fault, FaultKind
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.sandbox.telegram_client import as_process
-from tests.sandbox.yookassa_client import Client, payment_body
+from tests.sandbox.telegram_client import run_as_process
+from tests.sandbox.yookassa_client import YooKassaClient, make_payment_body
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
@@ -20,29 +20,29 @@ pytestmark = pytest.mark.functional
 @pytest.fixture
 def client():
     with YooKassaStandIn() as shop:
-        yield Client(shop)
+        yield YooKassaClient(shop)
 
 
 def test_the_control_api_acts_as_the_test_client_does(client):
     paid = client.pay("p1", save_payment_method=True)
-    assert client.control("choose", payment="p1", outcome="paid")[1]["status"] == "succeeded"
-    assert client.control("choose", payment="p1", outcome="paid")[0] == 400
-    assert client.control("choose", payment="p9", outcome="paid")[0] == 404
-    assert client.control("choose", payment="p1")[0] == 400
-    assert client.control("behaviour", renewal="insufficient_funds")[0] == 200
-    assert client.control("behaviour", notifications="sometimes")[0] == 400
-    assert client.control("behaviour", key_s="long")[0] == 400
-    assert client.control("behaviour", nothing=1)[0] == 400
+    assert client.call_control("choose", payment="p1", outcome="paid")[1]["status"] == "succeeded"
+    assert client.call_control("choose", payment="p1", outcome="paid")[0] == 400
+    assert client.call_control("choose", payment="p9", outcome="paid")[0] == 404
+    assert client.call_control("choose", payment="p1")[0] == 400
+    assert client.call_control("behaviour", renewal="insufficient_funds")[0] == 200
+    assert client.call_control("behaviour", notifications="sometimes")[0] == 400
+    assert client.call_control("behaviour", key_s="long")[0] == 400
+    assert client.call_control("behaviour", nothing=1)[0] == 400
     client.pay("p2", confirmation=None, payment_method_id=paid["id"])
     assert client.shop.payment("p2")["cancellation_details"]["reason"] == "insufficient_funds"
 
 
 def test_another_site_may_not_write_here(client):
     client.pay("p1")
-    said = {"payment": "p1", "outcome": "paid"}
+    body = {"payment": "p1", "outcome": "paid"}
     headers = {"Origin": "https://elsewhere.example.com"}
     url = f"{client.root}/control/choose"
-    assert requests.post(url, json=said, headers=headers, timeout=longest()).status_code == 403
+    assert requests.post(url, json=body, headers=headers, timeout=longest()).status_code == 403
     assert client.shop.payment("p1")["status"] == "pending"
 
 
@@ -60,7 +60,7 @@ def test_a_fault_hits_one_purchase_alone(client):
         Fault("payments.create", FaultKind.DONE_STATUS, status=202, only={"purchase": "p2"})
     )
     client.pay("p1")
-    status, document = client.ask("POST", "/payments", payment_body("p2"), "k")
+    status, document = client.request("POST", "/payments", make_payment_body("p2"), "k")
     assert (status, document["type"]) == (202, "processing")
     assert client.pay("p2", key="k")["id"] == client.shop.payment("p2")["id"]
     assert len(client.shop.payments()) == 2
@@ -70,33 +70,33 @@ def test_down_and_back_it_knows_its_payments(client):
     document = client.pay("p1")
     client.shop.stop()
     with pytest.raises(requests.ConnectionError):
-        client.ask("GET", "/payments")
+        client.request("GET", "/payments")
     client.shop.start()
-    assert client.ask("GET", f"/payments/{document['id']}")[1]["id"] == document["id"]
+    assert client.request("GET", f"/payments/{document['id']}")[1]["id"] == document["id"]
 
 
 @contextmanager
 def run_stand_in(folder):
-    """Give a client of the stand-in as a process of its own."""
-    words = ("--shop-id", "7", "--key", "secret")
-    with as_process("yookassa", folder, *words) as (process, address):
-        place = SimpleNamespace(base_url=f"{address}/v3", shop_id="7", key="secret")
-        yield process, Client(place)
+    """Run the stand-in as a process; yield it and a client."""
+    arguments = ("--shop-id", "7", "--key", "secret")
+    with run_as_process("yookassa", folder, *arguments) as (process, address):
+        address_and_key = SimpleNamespace(base_url=f"{address}/v3", shop_id="7", key="secret")
+        yield process, YooKassaClient(address_and_key)
 
 
 def test_as_a_process_it_remembers_over_a_kill(tmp_path):
     with run_stand_in(tmp_path) as (process, client):
         paid = client.pay("p1", key="one", save_payment_method=True)
         client.pay("p2")
-        client.control("choose", payment="p1", outcome="paid")
+        client.call_control("choose", payment="p1", outcome="paid")
         refund = {"payment_id": paid["id"], "amount": {"value": "1.00", "currency": "RUB"}}
-        client.ask("POST", "/refunds", refund)
+        client.request("POST", "/refunds", refund)
         process.kill()
     with run_stand_in(tmp_path) as (_process, client):
         assert client.pay("p1", key="one", save_payment_method=True) == paid
-        document = client.ask("GET", f"/payments/{paid['id']}")[1]
+        document = client.request("GET", f"/payments/{paid['id']}")[1]
         assert (document["status"], document["refunded_amount"]["value"]) == ("succeeded", "1.00")
         renewed = client.pay("p3", "renewal", confirmation=None, payment_method_id=paid["id"])
         assert renewed["status"] == "succeeded"
-        listed = client.ask("GET", "/payments")[1]["items"]
-        assert [one["status"] for one in listed] == ["succeeded", "pending", "succeeded"]
+        payments = client.request("GET", "/payments")[1]["items"]
+        assert [payment["status"] for payment in payments] == ["succeeded", "pending", "succeeded"]

@@ -1,4 +1,4 @@
-"""The payment page of YooKassa's stand-in: every end can be chosen, in both languages."""
+"""The payment page of YooKassa's stand-in: each outcome can be chosen, in both languages."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ import pytest
 import requests
 
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.sandbox.yookassa_client import Client
+from tests.sandbox.yookassa_client import YooKassaClient
 from tests.support.waiting import longest
 
 pytestmark = pytest.mark.functional
 
-BACK = "http://127.0.0.1:9/orders/1"
+RETURN_URL = "http://127.0.0.1:9/orders/1"
 
 
 @pytest.fixture(scope="module")
 def client():
     with YooKassaStandIn() as shop:
-        yield Client(shop)
+        yield YooKassaClient(shop)
 
 
-def page(url, **said):
-    return requests.get(url, timeout=longest(), **said)
+def get_page(url, **options):
+    return requests.get(url, timeout=longest(), **options)
 
 
-def press(url, **form):
+def post_form(url, **form):
     return requests.post(url, data=form, timeout=longest(), allow_redirects=False)
 
 
-def payment_page_url(client, purchase, **more):
-    return client.pay(purchase, **more)["confirmation"]["confirmation_url"]
+def create_payment_page(client, purchase, **fields):
+    return client.pay(purchase, **fields)["confirmation"]["confirmation_url"]
 
 
 @pytest.mark.parametrize(
@@ -44,9 +44,9 @@ def payment_page_url(client, purchase, **more):
     ],
 )
 def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
-    url = payment_page_url(client, "one")
-    answer = press(url, **form)
-    assert (answer.status_code, answer.headers["location"]) == (303, BACK)
+    url = create_payment_page(client, "one")
+    response = post_form(url, **form)
+    assert (response.status_code, response.headers["location"]) == (303, RETURN_URL)
     document = client.shop.payment("one")
     assert document["status"] == status
     assert document.get("cancellation_details", {}).get("reason") == reason
@@ -54,11 +54,11 @@ def test_an_end_is_chosen_and_leads_back(client, form, status, reason):
 
 @pytest.mark.parametrize(("outcome", "status"), [("paid", "succeeded"), ("failed", "canceled")])
 def test_the_bank_s_check_is_a_second_step(client, outcome, status):
-    url = payment_page_url(client, "secure")
-    assert press(url, outcome="3ds").headers["location"].endswith("/3ds")
+    url = create_payment_page(client, "secure")
+    assert post_form(url, outcome="3ds").headers["location"].endswith("/3ds")
     assert client.shop.payment("secure")["status"] == "pending"
-    assert 'id="secure-pay"' in page(f"{url}/3ds").text
-    assert press(f"{url}/3ds", outcome=outcome).headers["location"] == BACK
+    assert 'id="secure-pay"' in get_page(f"{url}/3ds").text
+    assert post_form(f"{url}/3ds", outcome=outcome).headers["location"] == RETURN_URL
     document = client.shop.payment("secure")
     assert document["status"] == status
     assert (document["paid"], "cancellation_details" in document) == (
@@ -68,15 +68,15 @@ def test_the_bank_s_check_is_a_second_step(client, outcome, status):
 
 
 def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
-    url = payment_page_url(
+    url = create_payment_page(
         client, "words", description="Плюс <на> 30 дней", save_payment_method=True
     )
-    text = page(f"{url}?lang=ru").text
+    text = get_page(f"{url}?lang=ru").text
     assert "Оплатить 299\N{NO-BREAK SPACE}₽" in text
     assert "деньги не списываются" in text
     assert "Плюс &lt;на&gt; 30 дней" in text
     assert "запомнить способ оплаты" in text
-    english = page(url, headers={"Accept-Language": "en-GB,en"}).text
+    english = get_page(url, headers={"Accept-Language": "en-GB,en"}).text
     assert '<html lang="en">' in english
     assert "Pay ₽299" in english
     assert set(re.findall(r'<(?:button|select)[^>]* id="([a-z]+)"', text)) == {
@@ -85,34 +85,34 @@ def test_the_page_says_what_is_paid_and_that_it_is_a_stand_in(client):
 
 
 def test_its_forms_may_lead_to_the_shop_and_nowhere_else(client):
-    policy = page(payment_page_url(client, "safe")).headers["content-security-policy"]
+    policy = get_page(create_payment_page(client, "safe")).headers["content-security-policy"]
     assert "default-src 'self'" in policy
     assert "form-action 'self' http://127.0.0.1:9" in policy
     assert "unsafe" not in policy
 
 
 def test_a_second_tap_pays_nothing_and_shows_how_it_ended(client):
-    url = payment_page_url(client, "twice")
-    press(url, outcome="paid")
-    again = press(url, outcome="declined")
-    assert again.headers["location"] == f"/pay/{client.shop.payment('twice')['id']}"
+    url = create_payment_page(client, "twice")
+    post_form(url, outcome="paid")
+    response = post_form(url, outcome="declined")
+    assert response.headers["location"] == f"/pay/{client.shop.payment('twice')['id']}"
     assert client.shop.payment("twice")["status"] == "succeeded"
-    ended = page(url).text
-    assert "оплачено" in ended
-    assert 'id="to-shop"' in ended
-    assert 'id="pay"' not in ended
+    text = get_page(url).text
+    assert "оплачено" in text
+    assert 'id="to-shop"' in text
+    assert 'id="pay"' not in text
 
 
 def test_a_payment_that_is_not_there_is_said_to_be_none(client):
-    answer = page(f"{client.root}/pay/nobody")
-    assert answer.status_code == 404
-    assert "Платёж не найден" in answer.text
-    assert press(f"{client.root}/pay/nobody", outcome="paid").status_code == 404
+    response = get_page(f"{client.root}/pay/nobody")
+    assert response.status_code == 404
+    assert "Платёж не найден" in response.text
+    assert post_form(f"{client.root}/pay/nobody", outcome="paid").status_code == 404
 
 
 def test_the_newest_payments_are_listed_with_how_they_stand(client):
-    url = payment_page_url(client, "listed")
-    text = page(f"{client.root}/").text
+    url = create_payment_page(client, "listed")
+    text = get_page(f"{client.root}/").text
     assert url.removeprefix(client.root) in text
     for path in set(re.findall(r'(?:href|src)="(/static/[^"]+)"', text)):
-        assert page(client.root + path).status_code == 200
+        assert get_page(client.root + path).status_code == 200

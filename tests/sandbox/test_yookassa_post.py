@@ -1,4 +1,4 @@
-"""Notifications of YooKassa's stand-in: at once, again, never, forged."""
+"""Notifications of YooKassa's stand-in: sent, repeated, disabled, forged."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 
 from merlin.core.errors import NotFound
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.sandbox.yookassa_client import Client
+from tests.sandbox.yookassa_client import YooKassaClient
 from tests.support.http_servers import run_receiver
 from tests.support.waiting import wait_until
 
@@ -14,66 +14,66 @@ pytestmark = pytest.mark.functional
 
 
 @pytest.fixture
-def ear():
+def receiver():
     with run_receiver() as receiver:
         yield receiver
 
 
-def events(ear):
-    return [one.json["event"] for one in ear.deliveries]
+def list_events(receiver):
+    return [delivery.json["event"] for delivery in receiver.deliveries]
 
 
 @pytest.fixture
-def client(ear):
+def client(receiver):
     with YooKassaStandIn() as shop:
-        shop.notify_to(ear.url)
-        yield Client(shop)
+        shop.notify_to(receiver.url)
+        yield YooKassaClient(shop)
 
 
-def test_each_event_is_posted_with_its_payment_or_refund(client, ear):
+def test_each_event_is_posted_with_its_payment_or_refund(client, receiver):
     shop = client.shop
     client.pay("p1")
     shop.choose("p1", "paid")
     held = client.pay("p2", capture=False)
     shop.choose("p2", "paid")
-    client.ask("POST", f"/payments/{held['id']}/cancel")
+    client.request("POST", f"/payments/{held['id']}/cancel")
     shop.refund("p1", "100.00")
-    wait_until(lambda: len(ear.deliveries) == 4)
-    assert sorted(events(ear)) == [
+    wait_until(lambda: len(receiver.deliveries) == 4)
+    assert sorted(list_events(receiver)) == [
         "payment.canceled",
         "payment.succeeded",
         "payment.waiting_for_capture",
         "refund.succeeded",
     ]
-    by_event = {one.json["event"]: one.json for one in ear.deliveries}
+    by_event = {delivery.json["event"]: delivery.json for delivery in receiver.deliveries}
     assert by_event["payment.succeeded"]["type"] == "notification"
     assert by_event["payment.succeeded"]["object"]["metadata"]["purchase"] == "p1"
     assert by_event["refund.succeeded"]["object"]["amount"]["value"] == "100.00"
 
 
-def test_a_notification_is_posted_again_until_it_is_answered_well(client, ear):
-    ear.script = [500, 404]
+def test_a_notification_is_posted_again_until_it_is_answered_well(client, receiver):
+    receiver.script = [500, 404]
     client.pay("p1")
     client.shop.choose("p1", "paid")
-    wait_until(lambda: len(ear.deliveries) == 3)
+    wait_until(lambda: len(receiver.deliveries) == 3)
     assert client.shop.notify("p1", times=3) == [200, 200, 200]
-    assert set(events(ear)) == {"payment.succeeded"}
+    assert set(list_events(receiver)) == {"payment.succeeded"}
 
 
-def test_who_says_nothing_says_nothing(client, ear):
+def test_who_says_nothing_says_nothing(client, receiver):
     client.shop.behave(notifications="never")
     client.pay("p1")
     client.shop.choose("p1", "paid")
-    assert client.shop.notify("p1", "payment.canceled") == [200]  # a claim of ours
-    assert events(ear) == ["payment.canceled"]
+    assert client.shop.notify("p1", "payment.canceled") == [200]  # sent by request
+    assert list_events(receiver) == ["payment.canceled"]
     with pytest.raises(NotFound):
         client.shop.notify("p9")
 
 
-def test_anything_may_be_forged(client, ear):
+def test_anything_may_be_forged(client, receiver):
     assert client.shop.forge({"event": "payment.succeeded", "object": "x"}) == 200
     assert client.shop.forge({"a": 1}, {"X-Forwarded-For": "185.71.76.1"}) == 200
-    assert ear.deliveries[1].json == {"a": 1}
+    assert receiver.deliveries[1].json == {"a": 1}
 
 
 def test_nobody_at_the_address_is_no_answer(client):

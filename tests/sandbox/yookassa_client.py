@@ -1,4 +1,4 @@
-"""What the tests of YooKassa's stand-in share: a plain client."""
+"""An HTTP client of YooKassa's stand-in."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.support.waiting import longest
 
 
-class Client:
-    """Asks a stand-in's API as the shop does."""
+class YooKassaClient:
+    """Calls the stand-in's API as a shop does."""
 
     def __init__(self, shop: YooKassaStandIn) -> None:
         self.shop = shop
         self.root = shop.base_url.removesuffix("/v3")
         self._keys = iter(range(10**6))
 
-    def ask(self, method, path, body=None, key=None, auth=None):
+    def request(self, method, path, body=None, key=None, auth=None):
         headers = {"Idempotence-Key": key or f"key-{next(self._keys)}"} if key != "" else {}
         auth = auth or (self.shop.shop_id, self.shop.key)
-        answer = requests.request(
+        response = requests.request(
             method,
             self.shop.base_url + path,
             json=body,
@@ -27,20 +27,22 @@ class Client:
             auth=auth,
             timeout=longest(),
         )
-        return answer.status_code, answer.json()
+        return response.status_code, response.json()
 
-    def pay(self, purchase="p1", key=None, **more):
-        """Ask for a payment that must be made; return its JSON."""
-        status, told = self.ask("POST", "/payments", payment_body(purchase, **more), key)
-        assert status == 200, told
-        return told
+    def pay(self, purchase="p1", key=None, **fields):
+        """Create a payment, which must succeed; return its JSON."""
+        status, document = self.request(
+            "POST", "/payments", make_payment_body(purchase, **fields), key
+        )
+        assert status == 200, document
+        return document
 
-    def control(self, act, **said):
-        answer = requests.post(f"{self.root}/control/{act}", json=said, timeout=longest())
-        return answer.status_code, answer.json()
+    def call_control(self, action, **fields):
+        response = requests.post(f"{self.root}/control/{action}", json=fields, timeout=longest())
+        return response.status_code, response.json()
 
 
-def payment_body(purchase="p1", **more):
+def make_payment_body(purchase="p1", **fields):
     """Return the body of a payment; a field that is None is left out."""
     body = {
         "amount": {"value": "299.00", "currency": "RUB"},
@@ -48,6 +50,6 @@ def payment_body(purchase="p1", **more):
         "confirmation": {"type": "redirect", "return_url": "http://127.0.0.1:9/orders/1"},
         "description": "Плюс",
         "metadata": {"purchase": purchase, "user": "1001"},
-        **more,
+        **fields,
     }
     return {name: value for name, value in body.items() if value is not None}
