@@ -15,7 +15,7 @@ def test_a_hundred_histories_keep_money_plans_and_questions_right(database, cloc
     """Fewer on PostgreSQL, where each call goes over a socket; `bench billing` runs thousands."""
     rng = random.Random(20261120)  # noqa: S311 - a repeatable sample
     shop, histories = open_shop(database, clock), []
-    for number in range(80 if database.dialect == "sqlite" else 20):
+    for number in range(40 if database.dialect == "sqlite" else 10):
         with database.atomic():
             history = History(rng, shop, 5000 + number)
             for _ in range(3):

@@ -1,4 +1,4 @@
-"""Search over real databases: judged queries, hostile ones, and an index that follows commits."""
+"""Search in both databases: judged queries, hostile queries, and an index updated by commits."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def catalogue(database):
     return CourseCatalogue(database)
 
 
-def recall(catalogue, group):
-    """Return the mean share of the judged courses among the first ten, and what was missed."""
+def measure_recall(catalogue, group):
+    """Return the mean share of the expected courses among the first ten, and the missed queries."""
     shares, missed = [], []
-    for query, wanted in JUDGED[group].items():
+    for query, expected in JUDGED[group].items():
         found = catalogue.found(str(query))
-        shares.append(len(set(wanted) & set(found)) / len(wanted))
+        shares.append(len(set(expected) & set(found)) / len(expected))
         if shares[-1] < 1:
             missed.append(query)
     return sum(shares) / len(shares), missed
@@ -39,8 +39,8 @@ def test_two_hundred_judged_queries_find_their_courses(catalogue):
     catalogue.teach(judged_courses())
     assert sum(len(JUDGED[group]) for group in JUDGED if group != "courses") >= 200
     for group, least in (("forms", 0.95), ("prefixes", 0.95), ("typos", 0.8), ("keyboard", 1.0)):
-        reached, missed = recall(catalogue, group)
-        assert reached >= least, missed
+        recall, missed = measure_recall(catalogue, group)
+        assert recall >= least, missed
 
 
 def test_a_name_counts_more_than_a_description(catalogue):
@@ -79,8 +79,8 @@ def test_signs_are_taken_as_they_are(catalogue, letters):
     catalogue.teach(
         {"a": make_course(f"Курс {letters} здесь"), "b": make_course("Курс 501 aXb x OR 1")}
     )
-    kinds = catalogue.index.containing(letters.casefold(), "course", 10)
-    assert kinds == [(catalogue.rows.course("a").course_id, 0)]
+    hits = catalogue.index.containing(letters.casefold(), "course", 10)
+    assert hits == [(catalogue.rows.course("a").course_id, 0)]
 
 
 def test_only_so_many_are_returned(catalogue):
@@ -115,7 +115,7 @@ def test_what_says_the_same_is_not_written_again(catalogue, database):
     before = database.rows(SEARCH_ENTRY.select().order_by(SEARCH_ENTRY.id))
     catalogue.teach({"python": PYTHON})
     after = database.rows(SEARCH_ENTRY.select().order_by(SEARCH_ENTRY.id))
-    # Only what differed is as the course says it again.
+    # Only the row that differed is written again.
     assert [row["id"] for row in after] == [row["id"] for row in before]
     assert [one == other for one, other in zip(before, after, strict=True)] == [False, True, True]
 
@@ -123,19 +123,19 @@ def test_what_says_the_same_is_not_written_again(catalogue, database):
 def test_a_commit_that_is_not_recorded_changes_nothing_that_is_found(catalogue, database):
     catalogue.teach({"python": PYTHON})
 
-    def cut_off():
+    def teach_and_fail():
         catalogue.teach({"python": make_course("Змея")})
         raise KeyError
 
     with pytest.raises(KeyError):
-        database.transact(cut_off)
+        database.transact(teach_and_fail)
     assert (catalogue.found("питон"), catalogue.found("змея")) == (["python"], [])
 
 
 def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
     catalogue.teach(judged_courses())
     everything = {f"-{catalogue.rows.course(slug).course_id}" for slug in judged_courses()}
-    for query in hostile(1000):
+    for query in make_hostile_queries(300):
         found = catalogue.search(query, limit=100)
         assert len(found.hits) <= len(everything)
     for query in ('name: "алгоритмы"', "алгоритмы NOT химия", "NEAR(алгоритмы химия)"):
@@ -144,20 +144,20 @@ def test_no_query_is_an_error_or_a_language_of_its_own(catalogue):
     assert catalogue.found("алгоритмы' OR '1'='1") == []
 
 
-def hostile(count):
-    """Yield queries made of what databases could take as more than words."""
-    dealt = random.Random(20)  # noqa: S311 - the same queries each time
+def make_hostile_queries(count):
+    """Yield queries of signs and words that a database could take for syntax."""
+    rng = random.Random(20)  # noqa: S311 - the same queries each time
     signs = [*"\"'*()^:{}[]-+&|!<>%_?\\;,.~@#\0\x1b\ud800\u202e\u0301", "NEAR(", "OR", "AND", "NOT"]
     words = ["алгоритм", "граф", "data", "c++", "1e5", "3.14", "а", "ё", "\U0001f600", "Ǆ", "ﬁ"]
     for _ in range(count):
-        yield dealt.choice(["", " "]).join(dealt.choices(signs + words, k=dealt.randint(1, 12)))
+        yield rng.choice(["", " "]).join(rng.choices(signs + words, k=rng.randint(1, 12)))
 
 
 def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
     with open_database(empty_url) as database:
         migrate(database)
         catalogue = CourseCatalogue(database).teach({"python": PYTHON})
-        undo(database)
+        undo_migration(database)
         migrate(database, STEPS)
         assert database.value(COURSE_INDEX.select(COURSE_INDEX.is_whole)) == 0
         assert Catalogue(database).course("python").counts["lecture"] == 2
@@ -166,8 +166,8 @@ def test_a_database_with_courses_is_looked_through_for_their_words(empty_url):
         assert Catalogue(database).is_whole()
 
 
-def undo(database):
-    """Take step 12 back."""
+def undo_migration(database):
+    """Undo migration 12."""
     virtual = ("search_stem", "search_letter") if database.dialect == "sqlite" else ()
     for table in (*virtual, "search_entry"):
         database.sql(f"DROP TABLE {table}")

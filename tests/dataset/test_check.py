@@ -1,4 +1,4 @@
-"""The whole check of one dataset: what bad input gets, and that nothing goes missing."""
+"""The check of a whole dataset: findings of bad input, and every file accounted for."""
 
 from __future__ import annotations
 
@@ -164,9 +164,9 @@ def test_without_a_limit_for_the_base_model_length_is_free(limits):
 def test_a_blob_that_the_repository_does_not_have_is_a_finding():
     tree = FileTree(make_good_files(60))
     entries = [*tree.entries, Entry("examples/gone.yaml", "0" * 40, "100644", 10)]
-    lost = {"0" * 40}
+    missing = {"0" * 40}
     checked = check(
-        "neurotypology", entries, lambda blobs: tree.read(b for b in blobs if b not in lost)
+        "neurotypology", entries, lambda blobs: tree.read(b for b in blobs if b not in missing)
     )
     assert only_finding(checked, "unreadable").path == "examples/gone.yaml"
     assert checked.rejected == 1
@@ -178,24 +178,25 @@ def test_the_order_of_entries_changes_nothing():
         "examples/a.yaml": example_yaml(),
         "examples/b.yaml": example_yaml(),
     }
-    forth, back = FileTree(files), FileTree(dict(reversed(files.items())))
-    assert forth.check() == back.check()
+    reverse = dict(reversed(files.items()))
+    assert FileTree(files).check() == FileTree(reverse).check()
 
 
 def test_many_files_are_read_by_processes_to_the_same_result(monkeypatch):
-    dice = random.Random(5)  # noqa: S311 - repeatable on purpose
-    bad = {f"examples/z{n:03d}.yaml": mutate(dice, dice.choice(GOOD)) for n in range(300)}
+    rng = random.Random(5)  # noqa: S311 - repeatable on purpose
+    bad = {f"examples/z{n:03d}.yaml": mutate(rng, rng.choice(GOOD)) for n in range(300)}
     tree = FileTree({**make_good_files(5_000), **bad})
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
-    here = tree.check()
+    checked = tree.check()
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-    assert tree.check() == here
-    assert make_build(tree.check()).digest == make_build(here).digest
+    by_two = tree.check()
+    assert by_two == checked
+    assert make_build(by_two).digest == make_build(checked).digest
     once = check_once("neurotypology", tree.entries, tree.read)
-    assert once == replace(here, examples=(), duplicates=())
-    assert [*once.good_paths()] == [example.path for example in here.examples]
-    assert len(here.examples) > 5_000
-    assert here.rejected > 200
+    assert once == replace(checked, examples=(), duplicates=())
+    assert [*once.good_paths()] == [example.path for example in checked.examples]
+    assert len(checked.examples) > 5_000
+    assert checked.rejected > 200
 
 
 def test_an_empty_dataset_is_findings_not_a_crash():

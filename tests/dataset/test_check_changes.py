@@ -1,4 +1,4 @@
-"""A commit judged by what it changed is judged as the whole dataset would be."""
+"""Checking only what a commit changed leads to the same result as checking the whole dataset."""
 
 from __future__ import annotations
 
@@ -64,8 +64,8 @@ changes = st.dictionaries(
 specs = st.one_of(st.just("as before"), st.none(), st.sampled_from(SPECS))
 
 
-def moves(old, new):
-    """Return what leads from one tree to another, as `git diff-tree` does."""
+def diff_trees(old, new):
+    """Return the entries that differ between two trees, as `git diff-tree` does."""
     before, after = ({entry.path: entry for entry in tree.entries} for tree in (old, new))
     return {
         path: after.get(path)
@@ -74,19 +74,19 @@ def moves(old, new):
     }
 
 
-def facts(checked):
+def summarise(checked):
     return (checked.good, checked.duplicate, checked.rejected, checked.findings, checked.spec)
 
 
-def lines(checked):
-    """Return what a build of it writes, None where there may be none."""
+def read_build(checked):
+    """Return manifest and files of its build, None if it cannot be built."""
     if not checked.is_buildable:
         return None
     content = make_build(checked)
     return content.manifest, [read_build_file(content, side) for side in ("train", "test")]
 
 
-def taught(index):
+def list_good(index):
     """Return id -> blob and side of the good examples."""
     rows = index.rows("SELECT id, blob, side FROM example WHERE status = 'good'")
     return {example_id: tuple(row) for example_id, *row in rows}
@@ -96,7 +96,7 @@ def check_everything(tree, index):
     return check_whole("neurotypology", index, tree.entries, tree.read, limit_tokens=LIMITS)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.integers(0, 14), st.lists(st.tuples(changes, specs), min_size=1, max_size=5))
 def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
     files = make_good_files(number)
@@ -104,34 +104,38 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
         tree = FileTree(files)
         check_everything(tree, index)
         for edits, spec in steps:
-            before, known = tree, taught(index)
+            tree_before, good_before = tree, list_good(index)
             index.forget_moved()
             files = {**files, **edits, **({} if spec == "as before" else {"dataset.yaml": spec})}
             files = {path: text for path, text in files.items() if text is not None}
             tree = FileTree(files)
             followed = check_changes(
-                "neurotypology", index, moves(before, tree), tree.read, limit_tokens=LIMITS
+                "neurotypology",
+                index,
+                diff_trees(tree_before, tree),
+                tree.read,
+                limit_tokens=LIMITS,
             )
             if followed is None:
                 index.clear()
                 followed = check_everything(tree, index)
-                index.mark_moved(known)
+                index.mark_moved(good_before)
             with ExampleIndex() as other:
                 anew = check_everything(tree, other)
-                assert facts(followed) == facts(anew)
-                assert lines(followed) == lines(anew)
-                assert taught(index) == taught(other)
-            looked_at = tree.check(limit_tokens=LIMITS)
-            assert facts(looked_at) == facts(followed)
-            assert lines(looked_at) == lines(followed)
-            now = taught(index)
-            moved = {each.id: each.blob for some in index.moved() for each in some}
-            for name in known.keys() | now.keys():
-                if known.get(name) != now.get(name):
-                    assert moved[name] == now.get(name, (None,))[0]
+                assert summarise(followed) == summarise(anew)
+                assert read_build(followed) == read_build(anew)
+                assert list_good(index) == list_good(other)
+            checked = tree.check(limit_tokens=LIMITS)
+            assert summarise(checked) == summarise(followed)
+            assert read_build(checked) == read_build(followed)
+            good = list_good(index)
+            moved = {row.id: row.blob for rows in index.moved() for row in rows}
+            for name in good_before.keys() | good.keys():
+                if good_before.get(name) != good.get(name):
+                    assert moved[name] == good.get(name, (None,))[0]
 
 
-def test_only_what_changed_is_read_and_moves():
+def test_only_what_changed_is_read_and_diff_trees():
     old = FileTree(make_good_files(60))
     new = FileTree(
         {**make_good_files(60), "examples/face/q0007.yaml": example_yaml("Новый вопрос о лице")}
@@ -140,11 +144,11 @@ def test_only_what_changed_is_read_and_moves():
         check_everything(old, index)
         index.forget_moved()
         checked = check_changes(
-            "neurotypology", index, moves(old, new), new.read, limit_tokens=LIMITS
+            "neurotypology", index, diff_trees(old, new), new.read, limit_tokens=LIMITS
         )
         assert len(new.read_blobs) == 1
         assert checked.good == 60
-        assert [each.id for some in index.moved() for each in some] == ["face/q0007"]
+        assert [row.id for rows in index.moved() for row in rows] == ["face/q0007"]
 
 
 def test_more_files_than_the_limit_are_read_whole():
@@ -152,12 +156,12 @@ def test_more_files_than_the_limit_are_read_whole():
     limits = Limits(files=60)
     with ExampleIndex() as index:
         check_whole("neurotypology", index, old.entries, old.read, limits)
-        assert check_changes("neurotypology", index, moves(old, new), new.read, limits) is None
+        assert check_changes("neurotypology", index, diff_trees(old, new), new.read, limits) is None
         index.clear()
-        cut = check_whole("neurotypology", index, new.entries, new.read, limits)
-        assert (cut.good, cut.rejected) == (60, 1)
-        # One that is over the limit counts again when another goes.
-        assert check_changes("neurotypology", index, moves(new, old), old.read, limits) is None
+        limited = check_whole("neurotypology", index, new.entries, new.read, limits)
+        assert (limited.good, limited.rejected) == (60, 1)
+        # A file over the limit counts again when another is removed.
+        assert check_changes("neurotypology", index, diff_trees(new, old), old.read, limits) is None
 
 
 def test_an_index_stands_where_it_was_kept(tmp_path):
@@ -167,7 +171,7 @@ def test_an_index_stands_where_it_was_kept(tmp_path):
         index.keep("c1", "t1")
         index.remove(["examples/face/q0001.yaml"])
     with open_index(path) as index:
-        assert (index.commit_read, index.state("tree"), len(taught(index))) == ("c1", "t1", 60)
+        assert (index.commit_read, index.state("tree"), len(list_good(index))) == ("c1", "t1", 60)
 
 
 @pytest.mark.parametrize("content", [b"", b"no database", b"SQLite format 3\x00" + bytes(5000)])

@@ -1,4 +1,4 @@
-"""What can be mended without guessing, and that nothing else is touched."""
+"""What the fix corrects, and what it leaves alone."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import pytest
 from merlin.dataset.example import read_example
 from merlin.dataset.fix import fix_text
 from merlin.dataset.lint import INVISIBLE
-from tests.dataset.test_hostile_files import GOOD
 from tests.support.dataset_tree import example_yaml
+from tests.support.file_mutations import GOOD
 
 pytestmark = pytest.mark.unit
 
 BREAK = "messages:\n  - user: Стих?\n  - assistant: |\n      Раз{}\n      два.{}\n"
 
 
-def mended(text):
+def fix(text):
     after, names = fix_text(text.encode())
     return after.decode(), names
 
@@ -38,10 +38,10 @@ def mended(text):
         (BREAK.format(" ", "   "), BREAK.format("", ""), ("blanks",)),
     ],
 )
-def test_it_is_mended(before, after, names):
-    told, done = mended(before)
-    assert told == after
-    assert names is None or done == names
+def test_it_is_fix(before, after, names):
+    text, applied = fix(before)
+    assert text == after
+    assert names is None or applied == names
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_it_is_mended(before, after, names):
     ],
 )
 def test_it_is_left(text):
-    assert mended(text) == (text, ())
+    assert fix(text) == (text, ())
 
 
 def test_what_is_no_utf8_is_left():
@@ -68,41 +68,41 @@ def test_what_is_no_utf8_is_left():
 
 
 def test_a_broken_file_gets_the_line_ends_that_are_no_part_of_what_it_says():
-    assert mended("\ufeffa: [ \r\n") == ("a: [ \n", ("bom", "line-ends"))
+    assert fix("\ufeffa: [ \r\n") == ("a: [ \n", ("bom", "line-ends"))
 
 
 def test_a_line_break_of_markdown_stays_where_other_blanks_go():
     text = BREAK.format("  ", " ")
-    assert mended(text) == (BREAK.format("  ", ""), ("blanks",))
+    assert fix(text) == (BREAK.format("  ", ""), ("blanks",))
 
 
 def test_a_million_blanks_are_no_matter():
-    assert mended(f"a: b{' ' * 900_000}c\n")[1] == ()
+    assert fix(f"a: b{' ' * 900_000}c\n")[1] == ()
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(20))
 def test_words_stay_and_a_second_time_changes_nothing(seed):
-    """Blanks, invisible letters, CRs and line ends put anywhere: what is seen stays."""
-    choose = random.Random(seed)  # noqa: S311 - a test's own chance
+    """Blanks, invisible letters, CRs and line ends inserted anywhere: the visible text stays."""
+    rng = random.Random(seed)  # noqa: S311 - repeatable on purpose
     for good in (*GOOD, BREAK.format("  ", ""), example_yaml()):
         text = good
-        for _ in range(choose.randint(1, 6)):
-            at = choose.randint(0, len(text))
-            text = (
-                text[:at] + choose.choice(["  ", " ", "\t", "\u200b", "\r", "\ufeff"]) + text[at:]
-            )
+        for _ in range(rng.randint(1, 6)):
+            at = rng.randint(0, len(text))
+            text = text[:at] + rng.choice(["  ", " ", "\t", "\u200b", "\r", "\ufeff"]) + text[at:]
         after, names = fix_text(text.encode())
         assert fix_text(after) == (after, ())
         assert bool(names) == (after != text.encode())
-        before, mended_example = read_example(text.encode())[0], read_example(after)[0]
+        before, fixed_example = read_example(text.encode())[0], read_example(after)[0]
         if before is not None:
-            assert visible_messages(mended_example) == visible_messages(before)
+            assert visible_messages(fixed_example) == visible_messages(before)
 
 
 def visible_messages(example):
-    """Return what people see of an example."""
-    said = [
+    """Return the visible text of an example."""
+    messages = [
         (message.role, INVISIBLE.sub("", message.content), message.extra)
         for message in example.messages
     ]
-    return [(role, [line.rstrip() for line in words.splitlines()], x) for role, words, x in said]
+    return [
+        (role, [line.rstrip() for line in words.splitlines()], x) for role, words, x in messages
+    ]

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(scope="module")
 def scores():
-    return measure(rounds=5)
+    return measure(rounds=2)
 
 
 def test_nearly_every_planted_fault_is_found(scores):

@@ -1,4 +1,4 @@
-"""An edit is judged by the real checker, against its dataset, before anybody commits it."""
+"""Preview of an edit: the checker's findings for it and for its dataset, before a commit."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ def preview_edits(name, files, edits):
     return EditChecker().preview(name, files, edits)
 
 
-def text_of(question, answer="Да."):
+def example_text(question, answer="Да."):
     return f"messages:\n  - user: {question}\n  - assistant: {answer}\n"
 
 
-def files(count=12):
-    said = [
+def make_files(count=12):
+    examples = [
         FileText(
             "trial",
             f"examples/q{n:02d}.yaml",
             f"{n:040d}",
-            text_of(f"Что {n}-{chr(1072 + n) * 3}?"),
+            example_text(f"Что {n}-{chr(1072 + n) * 3}?"),
         )
         for n in range(count)
     ]
-    return [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS), *said]
+    return [FileText("trial", "dataset.yaml", "f" * 40, SETTINGS), *examples]
 
 
 def rules(findings):
@@ -48,63 +48,80 @@ def rules(findings):
 
 
 def test_a_good_example_has_tokens_and_no_findings():
-    seen = preview_edits("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
-    assert seen.is_good
-    assert (seen.findings, seen.around) == ((), ())
-    assert seen.added == 1
-    assert seen.tokens["examples/new.yaml"] == seen.added_tokens > 10
+    preview = preview_edits(
+        "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
+    )
+    assert preview.is_good
+    assert (preview.findings, preview.around) == ((), ())
+    assert preview.added == 1
+    assert preview.tokens["examples/new.yaml"] == preview.added_tokens > 10
 
 
 def test_a_broken_example_is_told_with_line_and_column():
-    seen = preview_edits("trial", files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"})
-    assert not seen.is_good
-    assert [(finding.rule, finding.line) for finding in seen.findings] == [
+    preview = preview_edits(
+        "trial", make_files(), {"examples/new.yaml": "messages:\n  - user: Где?\n"}
+    )
+    assert not preview.is_good
+    assert [(finding.rule, finding.line) for finding in preview.findings] == [
         ("last-not-assistant", 2)
     ]
-    assert seen.tokens == {}
+    assert preview.tokens == {}
 
 
 def test_what_an_edit_does_to_others_is_told_around():
-    tested = FileText("trial", "examples/t.yaml", "e" * 40, text_of("Где?") + "split: test\n")
-    seen = preview_edits("trial", [*files(), tested], {"examples/n.yaml": text_of("Где?", "Тут.")})
-    assert rules(seen.around) == [("examples/t.yaml", "leak")]
+    test_file = FileText(
+        "trial", "examples/t.yaml", "e" * 40, example_text("Где?") + "split: test\n"
+    )
+    preview = preview_edits(
+        "trial", [*make_files(), test_file], {"examples/n.yaml": example_text("Где?", "Тут.")}
+    )
+    assert rules(preview.around) == [("examples/t.yaml", "leak")]
 
 
 def test_a_deletion_may_leave_too_few():
-    seen = preview_edits("trial", files(10), {"examples/q00.yaml": None})
-    assert seen.is_good
-    assert rules(seen.around) == [("examples", "too-few-examples")]
-    assert (seen.added, seen.added_tokens < 0) == (-1, True)
+    preview = preview_edits("trial", make_files(10), {"examples/q00.yaml": None})
+    assert preview.is_good
+    assert rules(preview.around) == [("examples", "too-few-examples")]
+    assert (preview.added, preview.added_tokens < 0) == (-1, True)
 
 
 def test_an_edit_is_counted_as_its_difference():
     path = "examples/q00.yaml"
-    seen = preview_edits("trial", files(), {path: text_of("Что 0-ааа?", "Да, и ещё много слов.")})
-    assert seen.added == 0
-    assert 0 < seen.added_tokens < seen.tokens[path]
+    preview = preview_edits(
+        "trial", make_files(), {path: example_text("Что 0-ааа?", "Да, и ещё много слов.")}
+    )
+    assert preview.added == 0
+    assert 0 < preview.added_tokens < preview.tokens[path]
 
 
 def test_bytes_that_are_no_text_are_still_a_finding_of_their_file():
-    odd = FileText("trial", "examples/odd.yaml", "d" * 40, None)
-    seen = preview_edits("trial", [*files(), odd], {"examples/odd.yaml": text_of("Где новое?")})
-    assert seen.is_good
+    binary = FileText("trial", "examples/odd.yaml", "d" * 40, None)
+    preview = preview_edits(
+        "trial", [*make_files(), binary], {"examples/odd.yaml": example_text("Где новое?")}
+    )
+    assert preview.is_good
 
 
 def test_a_name_that_is_not_allowed_is_told():
-    seen = preview_edits("trial", files(), {"examples/a b.yaml": text_of("Где?")})
-    assert rules(seen.findings) == [("examples/a b.yaml", "bad-name")]
+    preview = preview_edits("trial", make_files(), {"examples/a b.yaml": example_text("Где?")})
+    assert rules(preview.findings) == [("examples/a b.yaml", "bad-name")]
 
 
 def test_the_price_of_the_next_training_is_that_of_the_build_and_the_edit():
-    seen = preview_edits("trial", files(), {"examples/new.yaml": text_of("Где новое?")})
+    preview = preview_edits(
+        "trial", make_files(), {"examples/new.yaml": example_text("Где новое?")}
+    )
     build = Build(1, "trial", 1, "d", "f", "s", 10, 2, 1000, 100, utc_now())
     price = Price("USD", 0, 0, 0, 25_000_000)
-    told = forecast_training(build, seen, lambda _: price)
-    assert (told.examples, told.tokens) == (11, 1000 + seen.added_tokens)
-    assert told.billed == 2 * told.tokens
-    assert told.cost_micro == told.billed * 25
-    assert forecast_training(build, seen, lambda _: None).cost_micro is None
-    assert forecast_training(None, preview_edits("trial", files()[1:], {}), lambda _: price) is None
+    forecast = forecast_training(build, preview, lambda _: price)
+    assert (forecast.examples, forecast.tokens) == (11, 1000 + preview.added_tokens)
+    assert forecast.billed == 2 * forecast.tokens
+    assert forecast.cost_micro == forecast.billed * 25
+    assert forecast_training(build, preview, lambda _: None).cost_micro is None
+    assert (
+        forecast_training(None, preview_edits("trial", make_files()[1:], {}), lambda _: price)
+        is None
+    )
 
 
 def test_a_difference_is_shown_line_by_line():
@@ -115,27 +132,27 @@ def test_a_difference_is_shown_line_by_line():
 
 
 def test_a_checker_that_knows_the_dataset_says_what_a_new_one_says():
-    dice, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
-    here = {file.path: file for file in files(30)}
-    paths = [*sorted(here), "examples/new.yaml", "examples/t.yaml"]
+    rng, checker = random.Random(3), EditChecker()  # noqa: S311 - repeatable on purpose
+    files = {file.path: file for file in make_files(30)}
+    paths = [*sorted(files), "examples/new.yaml", "examples/t.yaml"]
     texts = [
         *(
-            text_of(f"Что {n}-{chr(1072 + n) * 3}?", dice.choice(("Да.", "Нет.")))
+            example_text(f"Что {n}-{chr(1072 + n) * 3}?", rng.choice(("Да.", "Нет.")))
             for n in range(12)
         ),
-        text_of("Что 3-ггг") + "split: test\n",
+        example_text("Что 3-ггг") + "split: test\n",
         SETTINGS.replace("recall", "recall, method: dpo"),
         SETTINGS + "split: {test: 0.5}\n",
         "messages: []\n",
         None,
     ]
-    for step in range(120):
-        edits = {path: dice.choice(texts) for path in dice.sample(paths, dice.randint(1, 3))}
+    for step in range(25):
+        edits = {path: rng.choice(texts) for path in rng.sample(paths, rng.randint(1, 3))}
         for name in ("trial", f"other-{step % 6}"):
-            seen = checker.preview(name, [*here.values()], edits, {"recall": 40})
-            assert seen == EditChecker().preview(name, [*here.values()], edits, {"recall": 40})
-        if dice.random() < 0.5:  # the edits are committed
-            here |= {
+            preview = checker.preview(name, [*files.values()], edits, {"recall": 40})
+            assert preview == EditChecker().preview(name, [*files.values()], edits, {"recall": 40})
+        if rng.random() < 0.5:  # the edits are committed
+            files |= {
                 path: FileText("trial", path, f"{step}-{path}", text)
                 for path, text in edits.items()
                 if text is not None

