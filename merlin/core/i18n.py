@@ -19,6 +19,7 @@ from fluent.runtime.resolver import MAX_PART_LENGTH, Message
 from fluent.syntax import FluentParser
 
 from merlin.core.clock import in_zone
+from merlin.core.reasons import REASONS
 
 _NBSP = "\u00a0"
 
@@ -43,6 +44,7 @@ _LOCALE = Path(__file__).parents[1] / "locale"
 
 # A message starts at the beginning of a line; references to others are in braces.
 _KEY = re.compile(r"^([a-zA-Z][\w-]*) *=", re.MULTILINE)
+_REASON_ARGUMENTS = frozenset({"reason", "words"})
 _REFERENCE = re.compile(r"\{ *([a-zA-Z][\w-]*) *\}")
 
 
@@ -127,6 +129,9 @@ def _format_text(language: str, key: str, arguments: Mapping[str, object]) -> st
     if pattern is None:
         raise KeyError(key)
     values = {name: _format_argument(language, value) for name, value in arguments.items()}
+    for name in _REASON_ARGUMENTS & arguments.keys():
+        reason = REASONS.get(str(arguments[name]))
+        values[name] = text(language, f"reason-{reason}") if reason else values[name]
     filled, errors = messages.bundle.format_pattern(pattern, values)
     if errors:
         raise ValueError(f"text {key}: {errors[0]}")

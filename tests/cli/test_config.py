@@ -120,4 +120,4 @@ def test_where_there_is_none_it_is_said_how_to_make_one(tmp_path, capsys, monkey
 
 def test_a_folder_in_its_place_is_told(tmp_path, capsys):
     assert main(["config", "check", "--config", str(tmp_path)]) == 2
-    assert "can't be read: Is a directory" in capsys.readouterr().err
+    assert "can't be read: it's a folder" in capsys.readouterr().err

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import re
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
 from merlin.core.clock import from_iso, iso
-from merlin.core.i18n import language_of, text
+from merlin.core.i18n import keys, language_of, text
 from merlin.core.money import Price, format_cost, format_cost_plainly
+from merlin.core.reasons import REASONS
 
 pytestmark = pytest.mark.unit
 
@@ -33,6 +36,26 @@ def test_an_argument_of_any_length_is_told_as_far_as_there_is_room():
     assert content.startswith("The provider refused: xxx")
     assert content.endswith("x…")
     assert len(content) < 3000
+
+
+@pytest.mark.parametrize(
+    "wrong", ["", "{a", '{"a" 1}', "[1 2]", "1 2", '"a', '"\n"', r'"\q"', "[1,]"]
+)
+def test_the_reason_of_a_library_is_told_in_russian(wrong):
+    with pytest.raises(json.JSONDecodeError) as error:
+        json.loads(wrong)
+    told = text("ru", "finding-import-json", words=error.value.msg)
+    assert not re.search("[a-z]{3}", told), told
+
+
+def test_the_reason_of_the_operating_system_is_told_in_russian(tmp_path):
+    with pytest.raises(IsADirectoryError) as error:
+        tmp_path.read_bytes()
+    assert (
+        text("ru", "config-unreadable", path="a", reason=error.value.strerror)
+        == "a не читается: это папка"
+    )
+    assert {f"reason-{name}" for name in REASONS.values()} <= keys("ru")
 
 
 def test_a_missing_text_or_argument_is_an_error():

@@ -1,7 +1,7 @@
 # Findings of the check. Key: finding-<rule>.
 
 finding-too-large = The file is too large: { $size } bytes, the limit is { $limit }.
-finding-not-utf8 = The file isn't UTF-8: byte { $byte }.
+finding-not-utf8 = The file isn't UTF-8: byte { $byte }. Save it as UTF-8 (in Excel: “CSV UTF-8”).
 finding-bom = The file starts with a byte order mark (BOM). Save it as UTF-8 without BOM.
 finding-control-character = The control character { $code } isn't allowed in text.
 finding-yaml-syntax = YAML is broken: { $problem ->

@@ -5,7 +5,7 @@ finding-too-large = Файл слишком велик: { $size ->
         [few] { $size } байта
        *[many] { $size } байт
     } при допустимых { $limit }.
-finding-not-utf8 = Файл не в кодировке UTF-8: встретился байт { $byte }.
+finding-not-utf8 = Файл не в кодировке UTF-8: встретился байт { $byte }. Сохраните его в UTF-8 (в Excel: «CSV UTF-8»).
 finding-bom = Файл начинается с метки порядка байтов (BOM). Сохраните его как UTF-8 без BOM.
 finding-control-character = Управляющий символ { $code } в тексте недопустим.
 finding-yaml-syntax = Ошибка в записи YAML: { $problem ->

@@ -1,0 +1,27 @@
+# Reasons of the operating system, of parsers and of SQLite (merlin/core/reasons.py)
+reason-no-file = it doesn't exist
+reason-is-folder = it's a folder
+reason-no-folder = a part of the path isn't a folder
+reason-no-permission = no permission
+reason-disk-full = the disk is full
+reason-read-only = it's read-only
+reason-exists = it already exists
+reason-loop = a symbolic link leads to itself
+reason-long-name = the name is too long
+reason-disk-error = the disk reports an error
+reason-many-files = too many files are open
+reason-address-used = another program uses this address
+reason-no-address = this machine has no such address
+reason-refused = nothing answers there
+reason-json-value = a value is missing
+reason-json-key = a key in double quotes is missing
+reason-json-comma = a comma or a closing bracket is missing
+reason-json-colon = a colon is missing after the key
+reason-json-extra = something follows the end
+reason-json-string = a quote isn't closed
+reason-json-control = a line end or control character inside a text
+reason-json-escape = unknown backslash sequence
+reason-json-last-comma = a comma before the closing bracket
+reason-too-deep = nested too deeply
+reason-csv-end = a quote isn't closed
+reason-no-zip = it's damaged, has a password or is an old .xls

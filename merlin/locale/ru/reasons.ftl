@@ -1,0 +1,27 @@
+# Причины от операционной системы, разбора файлов и SQLite (merlin/core/reasons.py)
+reason-no-file = такого файла или папки нет
+reason-is-folder = это папка
+reason-no-folder = часть пути — не папка
+reason-no-permission = нет прав
+reason-disk-full = на диске нет места
+reason-read-only = запись запрещена
+reason-exists = такой файл уже есть
+reason-loop = символическая ссылка ведёт на себя
+reason-long-name = слишком длинное имя
+reason-disk-error = ошибка диска
+reason-many-files = открыто слишком много файлов
+reason-address-used = этот адрес занят другой программой
+reason-no-address = у этой машины нет такого адреса
+reason-refused = там никто не отвечает
+reason-json-value = не хватает значения
+reason-json-key = не хватает ключа в двойных кавычках
+reason-json-comma = не хватает запятой или закрывающей скобки
+reason-json-colon = после ключа не хватает двоеточия
+reason-json-extra = после конца есть что-то ещё
+reason-json-string = не закрыта кавычка
+reason-json-control = внутри текста конец строки или управляющий символ
+reason-json-escape = такого обозначения с обратной чертой нет
+reason-json-last-comma = запятая перед закрывающей скобкой
+reason-too-deep = слишком глубокая вложенность
+reason-csv-end = не закрыта кавычка
+reason-no-zip = он повреждён, закрыт паролем или в прежнем виде .xls
