@@ -51,7 +51,7 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
     assert "20 голосовых вопросов в день, не больше 300 в месяц" in page
     assert "31 вопрос с фотографией в месяц" in page
     assert "2 вопроса с документом в день" in page
-    assert "299 ₽ или 200 ⭐" in page
+    assert "299 ₽ или 200 звёзд Telegram" in page
     assert "1 499,90 ₽" in page
     assert "Вопросы любого вида без ограничений" in page
     assert "Только по курсам: Алгоритмы и структуры данных" in page
@@ -61,7 +61,7 @@ def test_plans_say_what_they_bring_in_words_and_what_they_cost(shop):
         )
     )
     assert "2 questions with a document a day" in text
-    assert "₽299 or 200 ⭐" in text
+    assert "₽299 or 200 Telegram Stars" in text
 
 
 def test_what_is_sold_for_stars_alone_leads_to_the_bot(shop):

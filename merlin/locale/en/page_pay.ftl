@@ -122,6 +122,10 @@ page-order-made = Created
 page-order-kind = Shop
 page-order-test = test, no real money
 page-till-yookassa = YooKassa
+page-stars = { $count ->
+        [one] Telegram Star
+       *[other] Telegram Stars
+    }
 page-till-stars = Telegram Stars
 page-order-created = waiting for payment
 page-order-asking = waiting for payment

@@ -128,6 +128,11 @@ page-order-made = Создан
 page-order-kind = Магазин
 page-order-test = тестовый, без настоящих денег
 page-till-yookassa = ЮKassa
+page-stars = { $count ->
+        [one] звезда Telegram
+        [few] звезды Telegram
+       *[other] звёзд Telegram
+    }
 page-till-stars = звёзды Telegram
 page-order-created = ждёт оплаты
 page-order-asking = ждёт оплаты
