@@ -1,4 +1,4 @@
-"""Real repositories, made by git itself."""
+"""Repositories made by git, and mirrors of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.git.repository import GitSource
 
 
 class Remote:
-    """A repository with a work tree, as an editor has it."""
+    """An editor's repository with a work tree, or a bare one."""
 
     def __init__(self, path, *, bare=False):
         self.path = path
@@ -29,11 +29,11 @@ class Remote:
         self.git("init", "--quiet", "--initial-branch=main", *(["--bare"] if bare else []))
 
     def git(self, *arguments, feed=b""):
-        done = subprocess.run(
+        completed = subprocess.run(
             ["git", *arguments], cwd=self.path, env=self.env, input=feed, capture_output=True
         )
-        assert done.returncode == 0, done.stderr.decode()
-        return done.stdout.decode("utf-8", "replace").strip()
+        assert completed.returncode == 0, completed.stderr.decode()
+        return completed.stdout.decode("utf-8", "replace").strip()
 
     def commit(self, message="change", **files):
         """Write datasets/neuro/<name>.yaml for each file and commit; return the id."""
@@ -48,19 +48,19 @@ class Remote:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
 
-    def tree(self, *lines):
-        """Make a tree of `git mktree` lines, whatever they say; return its id."""
+    def make_tree(self, *lines):
+        """Make a tree of any `git mktree` lines; return its id."""
         return self.git("mktree", "-z", feed=b"".join(line + b"\0" for line in lines))
 
-    def blob(self, content):
+    def make_blob(self, content):
         return self.git("hash-object", "-w", "--stdin", feed=content)
 
-    def publish(self, top, message="made by hand"):
-        """Commit a tree by its id and make it main's head; return the commit's id."""
+    def publish(self, tree, message="made by hand"):
+        """Commit a tree by its id on main; return the commit's id."""
         parents = ["-p", "main"] if self.git("branch", "--list", "main") else []
-        made = self.git("commit-tree", top, *parents, "-m", message)
-        self.git("update-ref", "refs/heads/main", made)
-        return made
+        commit = self.git("commit-tree", tree, *parents, "-m", message)
+        self.git("update-ref", "refs/heads/main", commit)
+        return commit
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What may be shown to git, and what not."""
+"""Branches, folders and settings that are passed to git, and those that are refused."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def test_other_branch_names_are_refused(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "directory"),
     [("datasets", "datasets"), ("a/b/", "a/b"), ("", ""), (".", ""), ("данные", "данные")],
 )
-def test_folders_of_the_repository_pass(name, told):
-    assert mirror.check_directory(name) == told
+def test_folders_of_the_repository_pass(name, directory):
+    assert mirror.check_directory(name) == directory
 
 
 @pytest.mark.parametrize(
@@ -56,8 +56,8 @@ def test_the_file_protocol_is_open_for_a_local_repository_alone():
 
 
 def test_the_settings_file_names_that_one_repository_and_nothing_else():
-    told = mirror.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
-    assert told == (
+    config = mirror.git_config_text(parse_remote_url('/srv/my "sets"\\x'))
+    assert config == (
         "[safe]\n"
         '\tdirectory = "/srv/my \\"sets\\"\\\\x"\n'
         '\tdirectory = "/srv/my \\"sets\\"\\\\x/.git"\n'
@@ -66,16 +66,16 @@ def test_the_settings_file_names_that_one_repository_and_nothing_else():
 
 
 def test_a_password_is_in_no_address_and_in_no_printed_form():
-    place = parse_remote_url("https://vera:s3cr%65t@example.com/sets")
-    assert place.secret == "vera:s3cret"
-    assert "s3cret" not in f"{place!r}{place.url}"
+    remote = parse_remote_url("https://vera:s3cr%65t@example.com/sets")
+    assert remote.secret == "vera:s3cret"
+    assert "s3cret" not in f"{remote!r}{remote.url}"
     assert "s3cret" not in mirror.format_stderr(
-        "fatal: could not read vera:s3cret and s3cret", place
+        "fatal: could not read vera:s3cret and s3cret", remote
     )
 
 
 def test_what_git_said_is_short_and_one_line():
-    place = parse_remote_url("/srv/sets")
-    text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, place)
+    remote = parse_remote_url("/srv/sets")
+    text = mirror.format_stderr("hint: x\nfatal: a\x1b[31m\nerror: " + "b" * 900, remote)
     assert text.startswith("fatal: a?[31m / error: bbb")
     assert len(text) == 500

@@ -1,4 +1,4 @@
-"""A repository behind HTTP: passwords, silence, redirects."""
+"""Fetching over HTTP: passwords, silent servers, redirects."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ pytestmark = pytest.mark.functional
 
 
 class Folder(Server):
-    """Serves a folder; `secret` is what it asks for, `moved_to` where it sends everybody."""
+    """Serves a folder, with basic authentication or a redirect to `moved_to`."""
 
     def __init__(self, folder, secret="", moved_to=""):
         self.folder, self.secret, self.moved_to = folder, secret, moved_to
-        self.may_answer, self.asked = Event(), Event()
+        self.may_answer, self.has_request = Event(), Event()
         self.may_answer.set()
-        self.seen = []
+        self.credentials = []
         super().__init__(Handler)
 
 
@@ -35,15 +35,15 @@ class Handler(SimpleHTTPRequestHandler):
 
     def do_GET(self):
         server = self.server
-        server.seen.append(self.headers.get("Authorization", ""))
-        server.asked.set()
+        server.credentials.append(self.headers.get("Authorization", ""))
+        server.has_request.set()
         server.may_answer.wait(longest())
-        wanted = "Basic " + base64.b64encode(server.secret.encode()).decode()
+        expected = "Basic " + base64.b64encode(server.secret.encode()).decode()
         if server.moved_to:
             self.send_response(302)
             self.send_header("Location", server.moved_to + self.path)
             self.end_headers()
-        elif server.secret and self.headers.get("Authorization") != wanted:
+        elif server.secret and self.headers.get("Authorization") != expected:
             self.send_error(401)
         else:
             super().do_GET()
@@ -53,16 +53,16 @@ class Handler(SimpleHTTPRequestHandler):
 
 
 @contextmanager
-def serving(folder, **how):
-    with serve_http(Folder(folder, **how)) as server:
+def serve_folder(folder, **options):
+    with serve_http(Folder(folder, **options)) as server:
         try:
             yield server
         finally:
             server.may_answer.set()
 
 
-def url(server, who=""):
-    return f"http://{who}127.0.0.1:{server.server_port}/.git"
+def make_url(server, credentials=""):
+    return f"http://{credentials}127.0.0.1:{server.server_port}/.git"
 
 
 @pytest.fixture
@@ -72,44 +72,37 @@ def head(remote):
     return head
 
 
-def test_a_repository_is_fetched_by_http_from_the_loopback(remote, make_source, head):
-    with serving(remote.path) as server:
-        source = make_source(url(server))
-        assert source.fetch() == head
-        assert [entry.path for entry in source.entries(head, "neuro")] == ["a.yaml"]
-
-
 def test_a_password_opens_the_repository_and_stands_in_no_file(remote, make_source, head, tmp_path):
-    with serving(remote.path, secret="vera:s3cret-w0rd") as server:
-        assert make_source(url(server, "vera:s3cret-w0rd@")).fetch() == head
+    with serve_folder(remote.path, secret="vera:s3cret-w0rd") as server:
+        assert make_source(make_url(server, "vera:s3cret-w0rd@")).fetch() == head
     for path in (tmp_path / "state").rglob("*"):
         assert path.is_dir() or b"s3cret" not in path.read_bytes()
 
 
 def test_a_wrong_password_is_an_error_that_does_not_tell_it(remote, make_source, head):
-    with serving(remote.path, secret="vera:right-word") as server:
-        source = make_source(url(server, "vera:wr0ng-word@"))
+    with serve_folder(remote.path, secret="vera:right-word") as server:
+        source = make_source(make_url(server, "vera:wr0ng-word@"))
         with pytest.raises(SourceError) as caught:
             source.fetch()
     assert "wr0ng-word" not in f"{caught.value} {caught.value.arguments}"
 
 
 def test_a_password_follows_no_redirect(remote, make_source, head):
-    with serving(remote.path) as elsewhere:
-        away = f"http://127.0.0.1:{elsewhere.server_port}"
-        with serving(remote.path, moved_to=away) as server, pytest.raises(SourceError):
-            make_source(url(server, "vera:s3cret-w0rd@")).fetch()
-        assert elsewhere.seen == []
+    with serve_folder(remote.path) as elsewhere:
+        other_url = f"http://127.0.0.1:{elsewhere.server_port}"
+        with serve_folder(remote.path, moved_to=other_url) as server, pytest.raises(SourceError):
+            make_source(make_url(server, "vera:s3cret-w0rd@")).fetch()
+        assert elsewhere.credentials == []
 
 
 def test_a_password_stands_in_no_command_line(remote, make_source, head):
-    with serving(remote.path, secret="vera:s3cret-w0rd") as server:
+    with serve_folder(remote.path, secret="vera:s3cret-w0rd") as server:
         server.may_answer.clear()
-        source = make_source(url(server, "vera:s3cret-w0rd@"))
+        source = make_source(make_url(server, "vera:s3cret-w0rd@"))
         fetching = Thread(target=source.fetch)
         fetching.start()
-        assert server.asked.wait(longest())
-        lines = command_lines()
+        assert server.has_request.wait(longest())
+        lines = list_command_lines()
         server.may_answer.set()
         fetching.join()
     assert any("ls-remote" in line for line in lines)
@@ -117,16 +110,18 @@ def test_a_password_stands_in_no_command_line(remote, make_source, head):
 
 
 def test_a_server_that_never_answers_is_left_and_no_child_stays(remote, make_source, head):
-    with serving(remote.path) as server:
+    with serve_folder(remote.path) as server:
         server.may_answer.clear()
         with pytest.raises(SourceError) as caught:
-            make_source(url(server), timeout_s=0.3).fetch()
+            make_source(make_url(server), timeout_s=0.3).fetch()
         assert caught.value.key == "git-slow"
-        # What was killed may take its time to be gone.
-        wait_until(lambda: not any(str(server.server_port) in line for line in command_lines()))
+        # A killed process may take a moment to end.
+        wait_until(
+            lambda: not any(str(server.server_port) in line for line in list_command_lines())
+        )
 
 
-def command_lines():
+def list_command_lines():
     completed = subprocess.run(
         ["ps", "-u", str(os.getuid()), "-ww", "-o", "args="], capture_output=True
     )
@@ -134,14 +129,14 @@ def command_lines():
 
 
 def test_the_mirror_is_usable_after_a_server_fell_silent(remote, make_source, head, tmp_path):
-    with serving(remote.path) as server:
-        source = make_source(url(server))
+    with serve_folder(remote.path) as server:
+        source = make_source(make_url(server))
         source.fetch()
         newer = remote.commit(a="2")
         remote.git("update-server-info")
         server.may_answer.clear()
         with pytest.raises(SourceError):
-            make_source(url(server), timeout_s=0.3).fetch()
+            make_source(make_url(server), timeout_s=0.3).fetch()
         assert source.dataset_trees(head)
         server.may_answer.set()
         assert source.fetch() == newer

@@ -1,4 +1,4 @@
-"""A damaged mirror is noticed, moved aside and cloned anew; nobody has to help."""
+"""A damaged mirror is detected, moved aside and cloned again without help."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def read_all(source, head):
     }
 
 
-def spoil(mirror, suffix):
-    """Turn bytes over in the middle of the mirror's file of that kind."""
+def damage(mirror, suffix):
+    """Invert bytes in the middle of the mirror's pack file with this suffix."""
     (path,) = mirror.glob(f"objects/pack/*{suffix}")
     path.chmod(0o600)
     content = bytearray(path.read_bytes())
@@ -39,7 +39,7 @@ def spoil(mirror, suffix):
     path.write_bytes(content)
 
 
-def broken_mirrors(mirror):
+def list_broken_mirrors(mirror):
     return list(mirror.parent.glob("mirror.git.broken-*"))
 
 
@@ -50,13 +50,13 @@ def test_a_damaged_object_is_an_error_once_and_whole_after_the_next_fetch(
     texts = {f"n{number}": sha256(b"%d" % number).hexdigest() * 9 for number in range(20)}
     head = remote.commit(**texts)
     source.fetch()
-    spoil(mirror, suffix)
+    damage(mirror, suffix)
     with pytest.raises(SourceError) as caught:
         read_all(source, head)
     assert caught.value.key == "git-unreadable"
     assert source.fetch() == head
     assert read_all(source, head) == {f"{name}.yaml": text.encode() for name, text in texts.items()}
-    assert len(broken_mirrors(mirror)) == 1
+    assert len(list_broken_mirrors(mirror)) == 1
 
 
 def test_a_mirror_without_objects_is_made_anew(remote, source, mirror):
@@ -109,7 +109,7 @@ def test_a_repository_that_cannot_be_reached_moves_no_mirror(remote, source, mir
     remote.path.rename(tmp_path / "away")
     with pytest.raises(SourceError):
         source.fetch()
-    assert broken_mirrors(mirror) == []
+    assert list_broken_mirrors(mirror) == []
     assert read_all(source, head) == {"a.yaml": b"1"}
 
 
@@ -119,7 +119,7 @@ def test_only_the_newest_two_damaged_mirrors_are_kept(remote, source, mirror):
         assert source.fetch() == head
         (mirror / "config").write_text("[broken")
     assert source.fetch() == head
-    assert len(broken_mirrors(mirror)) == 2
+    assert len(list_broken_mirrors(mirror)) == 2
 
 
 def test_a_file_in_the_mirrors_place_is_an_error_and_stays(remote, source, mirror):
@@ -145,7 +145,7 @@ def test_a_git_that_does_not_run_condemns_no_mirror(
         patched.setenv("PATH", f"{fake.parent}:{os.environ['PATH']}")
         with pytest.raises(SourceError):
             source.fetch()
-    assert broken_mirrors(mirror) == []
+    assert list_broken_mirrors(mirror) == []
     assert source.fetch() == head
     assert not (mirror / "merlin.suspect").exists()
 

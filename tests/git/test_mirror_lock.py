@@ -1,4 +1,4 @@
-"""One writer at a time, and the leftovers of a dead one removed."""
+"""The mirror's lock: one writer at a time; files left by a killed writer are removed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def mirror(tmp_path):
     return tmp_path / "mirror.git"
 
 
-def leftovers(mirror):
+def list_leftovers(mirror):
     return [name for name in LEFTOVERS if (mirror / name).exists()]
 
 
@@ -38,20 +38,20 @@ def test_a_second_writer_waits_and_then_says_who_is_in_the_way(mirror):
 def test_files_of_a_living_writer_are_left_alone(mirror):
     with lock_mirror(mirror), pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
-    assert leftovers(mirror) == list(LEFTOVERS)
+    assert list_leftovers(mirror) == list(LEFTOVERS)
 
 
 def test_a_writer_that_ended_well_leaves_nothing_to_sweep(mirror):
     for _ in range(2):
         with lock_mirror(mirror):
             pass
-    assert leftovers(mirror) == list(LEFTOVERS)
+    assert list_leftovers(mirror) == list(LEFTOVERS)
 
 
 def test_what_a_dead_writer_left_is_removed(mirror):
     (mirror / "merlin.lock").write_text("4711")
     with lock_mirror(mirror):
-        assert leftovers(mirror) == []
+        assert list_leftovers(mirror) == []
     assert (mirror / "merlin.lock").read_text() == ""
 
 
@@ -59,7 +59,7 @@ def test_a_writer_that_failed_makes_the_next_one_sweep(mirror):
     with pytest.raises(RuntimeError), lock_mirror(mirror):
         raise RuntimeError
     with lock_mirror(mirror):
-        assert leftovers(mirror) == []
+        assert list_leftovers(mirror) == []
 
 
 def test_the_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
@@ -70,10 +70,10 @@ def test_the_child_of_a_dead_writer_keeps_the_lock_until_it_ends(mirror):
         raise RuntimeError
     with pytest.raises(SourceError), lock_mirror(mirror, wait_s=0):
         pass
-    assert leftovers(mirror) == list(LEFTOVERS)
+    assert list_leftovers(mirror) == list(LEFTOVERS)
     child.communicate()
     with lock_mirror(mirror):
-        assert leftovers(mirror) == []
+        assert list_leftovers(mirror) == []
 
 
 def test_a_mirror_moved_aside_is_not_the_one_that_is_held(mirror):

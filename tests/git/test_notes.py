@@ -1,4 +1,4 @@
-"""Notes about commits: written once, pushed, and joined with what others wrote."""
+"""Notes on commits: written once, pushed, and merged with notes of others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from merlin.core.errors import SourceError
 pytestmark = pytest.mark.functional
 
 
-def note_in(repository, commit):
+def read_note(repository, commit):
     return repository.git("notes", "--ref", "merlin", "show", commit)
 
 
@@ -56,7 +56,7 @@ def test_a_note_is_pushed(remote, make_source):
     source.fetch()
     source.note(head, "serving")
     source.share_notes()
-    assert note_in(remote, head) == "serving"
+    assert read_note(remote, head) == "serving"
 
 
 def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
@@ -69,8 +69,8 @@ def test_notes_of_others_are_kept_and_ours_are_added(remote, make_source):
     remote.git("notes", "--ref", "merlin", "add", "-f", "-m", "theirs too", second)
     source.note(second, "ours, later")
     source.share_notes()
-    assert note_in(remote, first) == "theirs"
-    assert note_in(remote, second) == "ours, later"
+    assert read_note(remote, first) == "theirs"
+    assert read_note(remote, second) == "ours, later"
 
 
 def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
@@ -81,7 +81,7 @@ def test_a_new_mirror_takes_the_notes_over(remote, make_source, mirror_git):
     assert mirror_git("notes", "--ref", "merlin", "show", head) == "from an older mirror"
     source.note(head, "serving")
     source.share_notes()
-    assert note_in(remote, head) == "serving"
+    assert read_note(remote, head) == "serving"
 
 
 def test_notes_begun_apart_are_joined(remote, make_source):
@@ -91,8 +91,8 @@ def test_notes_begun_apart_are_joined(remote, make_source):
     remote.git("notes", "--ref", "merlin", "add", "-m", "begun elsewhere", first)
     source.note(second, "serving")
     source.share_notes()
-    assert note_in(remote, first) == "begun elsewhere"
-    assert note_in(remote, second) == "serving"
+    assert read_note(remote, first) == "begun elsewhere"
+    assert read_note(remote, second) == "serving"
 
 
 def test_a_push_that_failed_is_made_up_for_by_the_next(remote, make_source, tmp_path):
@@ -105,7 +105,7 @@ def test_a_push_that_failed_is_made_up_for_by_the_next(remote, make_source, tmp_
         source.share_notes()
     (tmp_path / "away").rename(remote.path)
     source.share_notes()
-    assert note_in(remote, head) == "serving"
+    assert read_note(remote, head) == "serving"
 
 
 def test_a_note_to_an_unknown_commit_is_an_error(remote, source):

@@ -1,9 +1,8 @@
-"""Those who push from one machine take turns; nobody is ever kept from pushing."""
+"""Pushes from one machine take turns; a lock that cannot be used prevents no push."""
 
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 import pytest
 
@@ -32,18 +31,18 @@ def test_one_has_the_turn_and_the_next_gets_it():
 def test_a_folder_that_others_may_change_is_not_used(folder):
     with wait_for_turn("a", 0) as first:
         assert first
-    (made,) = folder.iterdir()
-    made.chmod(0o777)
+    (locks,) = folder.iterdir()
+    locks.chmod(0o777)
     with wait_for_turn("a", 0) as second:
         assert not second
 
 
 def test_a_file_in_the_folders_place_keeps_nobody_from_pushing(folder):
     with wait_for_turn("a", 0):
-        (made,) = folder.iterdir()
-    for path in made.iterdir():
+        (locks,) = folder.iterdir()
+    for path in locks.iterdir():
         path.unlink()
-    made.rmdir()
-    Path(made).write_text("x", encoding="utf-8")
-    with wait_for_turn("a", 0) as came:
-        assert not came
+    locks.rmdir()
+    locks.write_text("x", encoding="utf-8")
+    with wait_for_turn("a", 0) as has_turn:
+        assert not has_turn

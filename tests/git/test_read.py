@@ -1,4 +1,4 @@
-"""Trees, commits' words and bytes as the mirror holds them, hostile ones among them."""
+"""Trees, commit messages and blobs read from the mirror, hostile ones included."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from merlin.git.repository import GitSource
 pytestmark = pytest.mark.functional
 
 
-def texts(source, head, dataset="neuro"):
+def read_texts(source, head, dataset="neuro"):
     entries = source.entries(head, dataset)
     contents = dict(source.read(entry.blob for entry in entries))
     return {entry.path: contents[entry.blob].decode() for entry in entries}
@@ -30,12 +30,12 @@ def test_only_folders_that_hold_something_are_datasets(remote, source):
 
 
 def test_an_empty_tree_is_no_dataset(remote, source):
-    kept = remote.tree(b"100644 blob %s\tx.yaml" % remote.blob(b"x").encode())
-    empty = remote.tree()
-    sets = remote.tree(
-        b"040000 tree %s\tempty" % empty.encode(), b"040000 tree %s\tkept" % kept.encode()
+    full = remote.make_tree(b"100644 blob %s\tx.yaml" % remote.make_blob(b"x").encode())
+    empty = remote.make_tree()
+    sets = remote.make_tree(
+        b"040000 tree %s\tempty" % empty.encode(), b"040000 tree %s\tkept" % full.encode()
     )
-    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets.encode()))
+    head = remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets.encode()))
     source.fetch()
     assert list(source.dataset_trees(head)) == ["kept"]
 
@@ -49,20 +49,20 @@ def test_a_repository_without_the_directory_has_no_datasets(remote, source):
 
 
 @pytest.mark.parametrize(
-    ("directory", "found"), [("", ["datasets"]), ("datasets/neuro", ["examples"])]
+    ("directory", "datasets"), [("", ["datasets"]), ("datasets/neuro", ["examples"])]
 )
-def test_the_directory_may_be_the_top_or_deeper(remote, tmp_path, directory, found):
+def test_the_directory_may_be_the_top_or_deeper(remote, tmp_path, directory, datasets):
     remote.write("datasets/neuro/examples/a.yaml", "x")
     head = remote.commit()
     source = GitSource(str(remote.path), "main", directory, tmp_path / "mirror.git")
     source.fetch()
-    assert list(source.dataset_trees(head)) == found
+    assert list(source.dataset_trees(head)) == datasets
 
 
 def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
-    blob = remote.blob(b"/etc/passwd").encode()
+    blob = remote.make_blob(b"/etc/passwd").encode()
     commit = remote.commit("to be a submodule").encode()
-    examples = remote.tree(
+    examples = remote.make_tree(
         b"100755 blob %s\texec.yaml" % blob,
         b"120000 blob %s\tlink.yaml" % blob,
         b"160000 commit %s\tsubmodule" % commit,
@@ -75,12 +75,12 @@ def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
         "ёж.yaml".encode(),
         b"\xff.yaml",
     )
-    neuro = remote.tree(
+    neuro = remote.make_tree(
         b"040000 tree %s\texamples" % examples,
         *(b"100644 blob %s\t%s" % (blob, name) for name in names),
     ).encode()
-    sets = remote.tree(b"040000 tree %s\tneuro" % neuro).encode()
-    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets))
+    sets = remote.make_tree(b"040000 tree %s\tneuro" % neuro).encode()
+    head = remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets))
     source.fetch()
     entries = source.entries(head, "neuro")
     modes = {entry.path: (entry.mode, entry.size) for entry in entries}
@@ -96,7 +96,7 @@ def test_entries_of_every_mode_are_listed_and_never_followed(remote, source):
 
 def test_what_differs_between_two_trees_leads_from_one_listing_to_the_other(remote, source):
     commit = remote.commit("to be a submodule").encode()
-    blobs = [remote.blob(words).encode() for words in (b"one", b"two", b"larger")]
+    blobs = [remote.make_blob(content).encode() for content in (b"one", b"two", b"larger")]
     old = [
         *(b"100644 blob %s\t%s" % (blobs[0], name) for name in (b"a b.yaml", b"\xff.yaml")),
         b"120000 blob %s\tlink.yaml" % blobs[1],
@@ -110,16 +110,16 @@ def test_what_differs_between_two_trees_leads_from_one_listing_to_the_other(remo
     ]
     heads, trees = [], []
     for leaves in (old, new):
-        neuro = remote.tree(*leaves)
-        sets = remote.tree(b"040000 tree %s\tneuro" % neuro.encode())
-        heads.append(remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets.encode())))
+        neuro = remote.make_tree(*leaves)
+        sets = remote.make_tree(b"040000 tree %s\tneuro" % neuro.encode())
+        heads.append(remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets.encode())))
         trees.append(neuro)
         source.fetch()
     before, after = ({entry.path: entry for entry in source.entries(at, "neuro")} for at in heads)
     changes = source.changes(*trees)
     assert set(changes) == {"a b.yaml", "\udcff.yaml", "link.yaml", "line\nbreak.yaml"}
-    led = {path: entry for path, entry in {**before, **changes}.items() if entry is not None}
-    assert led == after
+    merged = {path: entry for path, entry in {**before, **changes}.items() if entry is not None}
+    assert merged == after
     assert source.changes(trees[0], trees[0]) == {}
 
 
@@ -132,27 +132,27 @@ def test_a_tree_that_is_gone_is_compared_with_nothing(remote, source):
 
 
 def test_a_dataset_with_a_hostile_name_is_reached_by_that_name(remote, source):
-    blob = remote.blob(b"x").encode()
+    blob = remote.make_blob(b"x").encode()
     name = b"--upload-pack=\xff"
-    inner = remote.tree(b"100644 blob %s\tx.yaml" % blob).encode()
-    sets = remote.tree(b"040000 tree %s\t%s" % (inner, name)).encode()
-    head = remote.publish(remote.tree(b"040000 tree %s\tdatasets" % sets))
+    inner = remote.make_tree(b"100644 blob %s\tx.yaml" % blob).encode()
+    sets = remote.make_tree(b"040000 tree %s\t%s" % (inner, name)).encode()
+    head = remote.publish(remote.make_tree(b"040000 tree %s\tdatasets" % sets))
     source.fetch()
-    (told,) = source.dataset_trees(head)
-    assert told == name.decode("utf-8", "surrogateescape")
-    assert [entry.path for entry in source.entries(head, told)] == ["x.yaml"]
+    (dataset,) = source.dataset_trees(head)
+    assert dataset == name.decode("utf-8", "surrogateescape")
+    assert [entry.path for entry in source.entries(head, dataset)] == ["x.yaml"]
 
 
 def test_words_that_are_no_utf8_are_shown_with_a_mark(remote, source):
-    tree = remote.tree().encode()
+    tree = remote.make_tree().encode()
     person = b"\xff\xfe <vera@example.com> 99999999999999 +0000"
     raw = b"tree %s\nauthor %s\ncommitter %s\n\ncaf\xe9\n" % (tree, person, person)
     head = remote.git("hash-object", "-t", "commit", "-w", "--stdin", feed=raw)
     remote.git("update-ref", "refs/heads/main", head)
     source.fetch()
-    (told,) = source.commits_since(head, ())
-    assert (told.subject, told.author_name) == ("caf\ufffd", "\ufffd\ufffd")
-    assert told.committed_at.year in (1970, 9999)
+    (commit,) = source.commits_since(head, ())
+    assert (commit.subject, commit.author_name) == ("caf\ufffd", "\ufffd\ufffd")
+    assert commit.committed_at.year in (1970, 9999)
 
 
 def test_a_message_in_an_old_encoding_is_read_right(remote, source):
@@ -162,21 +162,20 @@ def test_a_message_in_an_old_encoding_is_read_right(remote, source):
     assert source.commits_since(head, ())[0].subject == "Вопрос"
 
 
-@pytest.mark.parametrize("message", ["Вопрос", "Odd", "Even"])
-@pytest.mark.parametrize("encoding", ["UTF-16", "UTF-32", "unicode_escape", "no-such", "\\xff"])
-def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source, encoding, message):
+def test_a_commit_whose_declared_encoding_is_not_its_own_is_read(remote, source):
+    """Whatever encoding a commit declares; messages of an odd and an even number of bytes."""
     first = remote.commit("first", a="1")
-    remote.git("config", "i18n.commitEncoding", encoding)
-    head = remote.commit(message, a="2")
+    expected = []
+    for encoding in ("UTF-16", "UTF-32", "unicode_escape", "no-such", "\\xff"):
+        for message in ("Вопрос", "Odd", "Even"):
+            remote.git("config", "i18n.commitEncoding", encoding)
+            expected.append((remote.commit(message), message, "Вера"))
     remote.git("config", "--unset", "i18n.commitEncoding")
-    last = remote.commit("last", a="3")
+    expected.append((remote.commit("last"), "last", "Вера"))
     source.fetch()
-    commits = source.commits_since(last, {first})
-    assert [(commit.sha, commit.subject, commit.author_name) for commit in commits] == [
-        (head, message, "Вера"),
-        (last, "last", "Вера"),
-    ]
-    assert [commit.parent for commit in commits] == [first, head]
+    commits = source.commits_since(expected[-1][0], {first})
+    assert [(commit.sha, commit.subject, commit.author_name) for commit in commits] == expected
+    assert [commit.parent for commit in commits] == [first, *(sha for sha, _, _ in expected[:-1])]
     assert all(commit.is_readable and commit.committed_at.year > 2000 for commit in commits)
 
 
@@ -194,13 +193,13 @@ def test_a_commit_with_a_message_of_megabytes_is_marked_and_the_next_one_is_read
 
 
 def test_many_blobs_come_in_the_order_asked(remote, source):
-    wanted = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
-    head = remote.commit(**wanted)
+    files = {f"n{number}": f"text {number}\n" * (number % 50) for number in range(400)}
+    head = remote.commit(**files)
     source.fetch()
     blobs = [entry.blob for entry in source.entries(head, "neuro")]
-    asked = [*blobs[::-1], *blobs]
-    assert [blob for blob, _ in source.read(iter(asked))] == asked
-    assert texts(source, head) == {f"{name}.yaml": text for name, text in wanted.items()}
+    requested = [*blobs[::-1], *blobs]
+    assert [blob for blob, _ in source.read(iter(requested))] == requested
+    assert read_texts(source, head) == {f"{name}.yaml": text for name, text in files.items()}
 
 
 def test_reading_nothing_yields_nothing(source):
@@ -222,10 +221,10 @@ def test_a_reader_that_stops_early_leaves_no_process(remote, source):
 def test_a_blob_over_the_limit_is_listed_and_not_read(remote, source):
     head = remote.commit(small="x", large="x" * 2_000_001)
     source.fetch()
-    sizes = {entry.path: entry for entry in source.entries(head, "neuro")}
-    assert sizes["large.yaml"].size == 2_000_001
+    entries = {entry.path: entry for entry in source.entries(head, "neuro")}
+    assert entries["large.yaml"].size == 2_000_001
     with pytest.raises(SourceError) as caught:
-        list(source.read([sizes["small.yaml"].blob, sizes["large.yaml"].blob]))
+        list(source.read([entries["small.yaml"].blob, entries["large.yaml"].blob]))
     assert caught.value.key == "git-large"
 
 

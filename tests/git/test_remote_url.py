@@ -1,4 +1,4 @@
-"""Which addresses of a repository pass, and which are refused."""
+"""Addresses of repositories: accepted and refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("url", "protocol", "told"),
+    ("url", "protocol", "shown"),
     [
         ("https://example.com/anna/sets.git", "https", "https://example.com/anna/sets.git"),
         ("https://example.com:8443/sets", "https", "https://example.com:8443/sets"),
@@ -30,10 +30,10 @@ pytestmark = pytest.mark.unit
         ("/srv/при/../меры", "file", "/srv/меры"),
     ],
 )
-def test_addresses_of_the_three_kinds_pass(url, protocol, told):
-    place = parse_remote_url(url)
-    assert (place.protocol, place.url) == (protocol, told)
-    assert (place.folder is not None) == (protocol == "file")
+def test_addresses_of_the_three_kinds_pass(url, protocol, shown):
+    remote = parse_remote_url(url)
+    assert (remote.protocol, remote.url) == (protocol, shown)
+    assert (remote.folder is not None) == (protocol == "file")
 
 
 HOSTILE_URLS = [

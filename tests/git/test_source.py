@@ -1,4 +1,4 @@
-"""The datasets' repository as an editor changes it, read through the mirror."""
+"""A repository that editors change, read through its mirror."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.support.machine import skip_or_fail
 pytestmark = pytest.mark.functional
 
 
-def texts(source, head, dataset="neuro"):
+def read_texts(source, head, dataset="neuro"):
     entries = source.entries(head, dataset)
     contents = dict(source.read(entry.blob for entry in entries))
     return {entry.path: contents[entry.blob].decode() for entry in entries}
@@ -25,7 +25,7 @@ def texts(source, head, dataset="neuro"):
 def test_the_first_fetch_brings_the_head(remote, source):
     head = remote.commit(a="раз")
     assert source.fetch() == head
-    assert texts(source, head) == {"a.yaml": "раз"}
+    assert read_texts(source, head) == {"a.yaml": "раз"}
 
 
 def test_a_fetch_with_nothing_new_says_so_and_writes_nothing(remote, source, tmp_path):
@@ -45,12 +45,12 @@ def test_new_commits_are_told_with_author_time_and_words(remote, source):
     first = remote.commit("first", a="1")
     second = remote.commit("Добавлен вопрос\n\nС телом.\n", b="2")
     head = source.fetch()
-    (told,) = source.commits_since(head, {first})
-    assert (told.sha, told.parent, told.position) == (second, first, 2)
-    assert (told.author_name, told.author_email) == ("Вера", "vera@example.com")
-    assert (told.subject, told.message) == ("Добавлен вопрос", "Добавлен вопрос\n\nС телом.")
-    assert told.committed_at.tzinfo is UTC
-    assert abs(told.committed_at - utc_now()) < timedelta(hours=1)
+    (commit,) = source.commits_since(head, {first})
+    assert (commit.sha, commit.parent, commit.position) == (second, first, 2)
+    assert (commit.author_name, commit.author_email) == ("Вера", "vera@example.com")
+    assert (commit.subject, commit.message) == ("Добавлен вопрос", "Добавлен вопрос\n\nС телом.")
+    assert commit.committed_at.tzinfo is UTC
+    assert abs(commit.committed_at - utc_now()) < timedelta(hours=1)
 
 
 def test_the_line_is_oldest_first_after_the_newest_known_commit(remote, source):
@@ -94,7 +94,7 @@ def test_merged_commits_are_not_on_the_line(remote, source):
     ]
     assert commits[1].position == 3
     assert side not in {commit.sha for commit in commits}
-    assert texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
+    assert read_texts(source, head) == {"a.yaml": "1", "b.yaml": "2", "c.yaml": "3"}
 
 
 def test_a_forced_push_is_followed(remote, source):
@@ -104,7 +104,7 @@ def test_a_forced_push_is_followed(remote, source):
     remote.git("reset", "--quiet", "--hard", "HEAD~1")
     head = remote.commit("instead", c="3")
     assert source.fetch() == head
-    assert texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
+    assert read_texts(source, old) == {"a.yaml": "1", "b.yaml": "2"}
 
 
 def test_a_reset_to_an_older_commit_is_followed(remote, source):
@@ -120,7 +120,7 @@ def test_a_deleted_branch_has_no_head_and_the_old_one_stays_readable(remote, sou
     source.fetch()
     remote.git("branch", "--move", "main", "renamed")
     assert source.fetch() is None
-    assert texts(source, old) == {"a.yaml": "1"}
+    assert read_texts(source, old) == {"a.yaml": "1"}
     remote.git("branch", "--move", "renamed", "main")
     assert source.fetch() == old
 
@@ -170,16 +170,16 @@ def test_a_repository_that_is_not_there_is_an_error_that_passes(remote, make_sou
 def test_a_tree_that_could_do_harm_is_refused_and_the_old_head_stays(remote, source, name):
     old = remote.commit(a="1")
     source.fetch()
-    evil = remote.tree(
+    harmful = remote.make_tree(
         b"040000 tree %s\t%s" % (remote.git("rev-parse", "main^{tree}").encode(), name)
     )
-    head = remote.publish(evil)
+    head = remote.publish(harmful)
     for _ in range(2):
         with pytest.raises(SourceError) as caught:
             source.fetch()
         assert caught.value.key == "git-refused"
         assert head in str(caught.value)
-    assert texts(source, old) == {"a.yaml": "1"}
+    assert read_texts(source, old) == {"a.yaml": "1"}
     remote.git("update-ref", "refs/heads/main", old)
     assert source.fetch() == old
 
@@ -208,19 +208,19 @@ def test_what_the_environment_says_to_git_is_not_heard(remote, source, tmp_path,
     monkeypatch.setenv("GIT_CONFIG_PARAMETERS", "broken")
     head = remote.commit(a="1")
     assert source.fetch() == head
-    assert texts(source, head) == {"a.yaml": "1"}
+    assert read_texts(source, head) == {"a.yaml": "1"}
 
 
 @pytest.mark.parametrize("name", ["", "HEAD", "--all", "main", "a" * 39, "A" * 40, "a" * 40 + "\n"])
 def test_what_is_no_object_id_never_reaches_git(source, name):
-    for ask in (
+    for call in (
         lambda: source.commits_since(name, ()),
         lambda: source.dataset_trees(name),
         lambda: list(source.read([name])),
         lambda: source.note(name, "text"),
     ):
         with pytest.raises(SourceError) as caught:
-            ask()
+            call()
         assert caught.value.key == "git-name"
 
 
@@ -246,4 +246,4 @@ def test_a_process_killed_at_a_fetch_is_followed_by_one_that_fetches(
     remote.commit(a="3")
     assert source.fetch() == remote.git("rev-parse", "main")
     assert not any(path.exists() for path in leftovers)
-    assert texts(source, head) == {"a.yaml": "2"}
+    assert read_texts(source, head) == {"a.yaml": "2"}
