@@ -1,11 +1,8 @@
-"""The table of roles and what they may do, as the program itself asks it.
-
-Made from `merlin.core.permissions.PERMISSIONS` alone.
-"""
+"""The table of roles and what they may do, as `Authority.may` answers."""
 
 from __future__ import annotations
 
-from merlin.core.permissions import PERMISSIONS, Permission, Role
+from merlin.core.permissions import Authority, Permission, Role
 
 MEANINGS = {
     Permission.ASK: "ask questions, keep favourites, see and delete their own data",
@@ -33,10 +30,10 @@ def role_table() -> str:
 
 
 def _mark(role: Role, permission: Permission) -> str:
-    if permission not in PERMISSIONS[role]:
+    authority = Authority(role, frozenset({"own"}) if role is Role.TEACHER else frozenset())
+    if not authority.may(permission, "own"):
         return "–"
-    is_scoped = role is Role.TEACHER and permission not in PERMISSIONS[Role.STUDENT]
-    return "◐" if is_scoped else "●"
+    return "●" if authority.may(permission, "other") else "◐"
 
 
 def _row(*cells: object) -> str:

@@ -18,7 +18,7 @@ from merlin.chat.prompt import (
 from merlin.config.settings import MediaLimits
 from merlin.core.errors import Refused
 from merlin.core.file_kind import FileKind, detect_kind, image_mime
-from tests.support.prompt_injections import ORDERS, documents
+from tests.support.prompt_injections import documents
 from tests.support.sample_documents import make_docx, make_pdf
 
 pytestmark = pytest.mark.unit
@@ -206,7 +206,3 @@ def test_a_million_letters_are_cut_at_once():
 def test_no_token_at_all_is_no_limit():
     with pytest.raises(ValueError, match="at least 1"):
         split_text("a", 0)
-
-
-def test_every_order_is_another():
-    assert len(set(ORDERS)) == 10

@@ -48,12 +48,12 @@ class FirstWordModel:
 
 
 def test_the_parts_stand_in_their_order_and_a_few_are_told_at_once():
-    teller = FirstWordModel()
-    short = teller.short(100, 100)
+    model = FirstWordModel()
+    short = model.short(100, 100)
     assert (short.parts, short.read) == (20, 20)
     assert short.text.split() == [str(number) for number in range(20)]
-    assert teller.most_at_once == 3
-    assert teller.progress_calls == [(done, 20) for done in range(21)]
+    assert model.most_at_once == 3
+    assert model.progress_calls == [(done, 20) for done in range(21)]
 
 
 def test_no_more_than_so_many_parts_are_read():
@@ -62,11 +62,11 @@ def test_no_more_than_so_many_parts_are_read():
 
 
 def test_what_is_short_but_too_long_is_told_again():
-    teller = FirstWordModel(lambda part: part[: len(part) // 3])
-    short = teller.short(100, 150)
+    model = FirstWordModel(lambda part: part[: len(part) // 3])
+    short = model.short(100, 150)
     assert fits_into(short.text, 150)
     assert short.text.startswith("0 слово")
-    assert {count for _, count in teller.progress_calls} == {20}
+    assert {count for _, count in model.progress_calls} == {20}
 
 
 def test_what_nobody_makes_shorter_is_cut():
@@ -79,10 +79,10 @@ def test_a_part_that_fails_ends_all_others():
     def condense(part):
         raise LookupError(part)
 
-    teller = FirstWordModel(condense)
+    model = FirstWordModel(condense)
     with pytest.raises(LookupError):
-        teller.short(100, 100)
-    assert teller.progress_calls == [(0, 20)]
+        model.short(100, 100)
+    assert model.progress_calls == [(0, 20)]
 
 
 def test_no_text_is_short_already():

@@ -1,4 +1,4 @@
-"""Inbox, outbox, sessions and turns, on SQLite and on a real PostgreSQL."""
+"""Inbox, outbox, sessions and turns, on SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OTHER = replace(ME, host="elsewhere")
 DEAD = replace(ME, pid=2**22 - 1, started=1)
 
 
-def updates(chat_id, *numbers, text="вопрос"):
+def make_updates(chat_id, *numbers, text="вопрос"):
     return [
         Update(number, "message", chat_id, chat_id, "ru", {"update_id": number, "text": text})
         for number in numbers
@@ -39,7 +39,7 @@ def ids(updates_):
 
 
 def test_an_update_is_stored_once_and_handed_out_once(inbox):
-    batch = updates(5, 1, 2)
+    batch = make_updates(5, 1, 2)
     assert inbox.store(batch, ME) == batch
     assert inbox.store(batch, ME) == []
     assert inbox.claim(ME, 10) == []
@@ -48,13 +48,13 @@ def test_an_update_is_stored_once_and_handed_out_once(inbox):
 
 def test_bots_do_not_share_updates(inbox, database, clock):
     other_bot = Inbox(database, BOT + 1, clock)
-    inbox.store(updates(5, 1), ME)
-    assert ids(other_bot.store(updates(5, 1), OTHER)) == [1]
+    inbox.store(make_updates(5, 1), ME)
+    assert ids(other_bot.store(make_updates(5, 1), OTHER)) == [1]
     assert inbox.waiting() == other_bot.waiting() == 1
 
 
 def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
-    inbox.store(updates(5, 1, text="тайна"), ME)
+    inbox.store(make_updates(5, 1, text="тайна"), ME)
     ((body,),) = database.sql("SELECT body FROM updates")
     assert "тайна" not in body
     inbox.finish(ME, 5, [1], UpdateState.REFUSED, "why")
@@ -63,7 +63,7 @@ def test_bodies_lie_sealed_and_are_forgotten_at_the_end(inbox, database):
 
 
 def test_a_final_state_stays(inbox, database):
-    inbox.store(updates(5, 1), ME)
+    inbox.store(make_updates(5, 1), ME)
     inbox.finish(ME, 5, [1], UpdateState.ANSWERED)
     inbox.finish(ME, 5, [1], UpdateState.FAILED, "late")
     assert database.sql("SELECT state, reason FROM updates") == [("answered", "")]
@@ -72,26 +72,26 @@ def test_a_final_state_stays(inbox, database):
 def test_a_webhook_s_update_wakes_whoever_serves_and_is_claimed(inbox, database):
     wake = partial(read_change_counter, database)
     before = wake()
-    assert inbox.store(updates(5, 1, 2), None) == []
+    assert inbox.store(make_updates(5, 1, 2), None) == []
     assert wake() > before
     assert ids(inbox.claim(ME, 10)) == [1, 2]
 
 
 def test_a_chat_is_held_until_nothing_waits_in_it(inbox):
-    inbox.store(updates(5, 1, 2), ME)
-    inbox.store(updates(5, 3), None)
+    inbox.store(make_updates(5, 1, 2), ME)
+    inbox.store(make_updates(5, 3), None)
     assert inbox.claim(OTHER, 10) == []
     inbox.finish(ME, 5, [1, 2], UpdateState.ANSWERED)
     assert inbox.claim(OTHER, 10) == []
     inbox.finish(ME, 5, [3], UpdateState.ANSWERED)
-    inbox.store(updates(5, 4), None)
+    inbox.store(make_updates(5, 4), None)
     assert ids(inbox.claim(OTHER, 10)) == [4]
 
 
 def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(inbox):
-    inbox.store(updates(5, 1), ME)
-    inbox.store([*updates(5, 4), *updates(6, 9)], None)
-    inbox.store(updates(5, 3), OTHER)
+    inbox.store(make_updates(5, 1), ME)
+    inbox.store([*make_updates(5, 4), *make_updates(6, 9)], None)
+    inbox.store(make_updates(5, 3), OTHER)
     assert ids(inbox.arrived(ME, {1}, 10)) == [3, 4]
     assert ids(inbox.arrived(ME, {1}, 1)) == [3]
     assert inbox.arrived(ME, {1, 3, 4}, 10) == []
@@ -101,7 +101,7 @@ def test_what_others_store_in_a_held_chat_comes_to_its_holder_once_and_in_order(
 
 
 def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
-    inbox.store(updates(5, 1), OTHER)
+    inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S - 1)
     assert inbox.claim(ME, 10) == []
     inbox.renew(OTHER)
@@ -112,54 +112,54 @@ def test_a_lease_runs_out_unless_it_is_renewed(inbox, clock):
 
 
 def test_the_lease_of_a_dead_process_here_is_void_at_once(inbox):
-    inbox.store(updates(5, 1), DEAD)
+    inbox.store(make_updates(5, 1), DEAD)
     assert ids(inbox.claim(ME, 10)) == [1]
     assert inbox.claim(OTHER, 10) == []
 
 
 def test_a_fresh_update_takes_over_an_idle_chat_of_a_dead_process(inbox):
-    inbox.store(updates(5, 1), DEAD)
+    inbox.store(make_updates(5, 1), DEAD)
     inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
-    assert ids(inbox.store(updates(5, 2), ME)) == [2]
+    assert ids(inbox.store(make_updates(5, 2), ME)) == [2]
 
 
 def test_older_waiting_updates_of_a_chat_come_before_fresh_ones(inbox):
-    inbox.store(updates(5, 1, 2), DEAD)
-    assert inbox.store(updates(5, 3), ME) == []
+    inbox.store(make_updates(5, 1, 2), DEAD)
+    assert inbox.store(make_updates(5, 3), ME) == []
     assert ids(inbox.claim(ME, 10)) == [1, 2, 3]
 
 
 def test_chats_are_claimed_a_few_at_a_time(inbox):
     for chat_id in range(1, 6):
-        inbox.store(updates(chat_id, chat_id * 10, chat_id * 10 + 1), None)
+        inbox.store(make_updates(chat_id, chat_id * 10, chat_id * 10 + 1), None)
     first = inbox.claim(ME, 2)
     assert {update.chat_id for update in first} == {1, 2}
     assert len(inbox.claim(OTHER, 10)) == 6
 
 
 def test_a_stop_lets_every_chat_go(inbox):
-    inbox.store([*updates(5, 1), *updates(6, 2)], ME)
+    inbox.store([*make_updates(5, 1), *make_updates(6, 2)], ME)
     inbox.release(ME)
     assert ids(inbox.claim(OTHER, 10)) == [1, 2]
 
 
 def test_a_late_end_does_not_free_a_chat_that_another_holds(inbox, clock):
-    inbox.store(updates(5, 1), OTHER)
+    inbox.store(make_updates(5, 1), OTHER)
     clock.move(LEASE_S + 1)
     inbox.claim(ME, 10)
     inbox.finish(OTHER, 5, [1], UpdateState.ANSWERED)
-    inbox.store(updates(5, 2), None)
+    inbox.store(make_updates(5, 2), None)
     assert inbox.claim(OTHER, 10) == []
 
 
-def letters(*keys, chat_id=5, update_id=1):
+def make_messages(*keys, chat_id=5, update_id=1):
     return [
         OutgoingMessage(key, chat_id, FormattedMessage(f"текст {key}"), update_id) for key in keys
     ]
 
 
 def test_a_letter_is_stored_once_and_sealed(outbox, database):
-    first = outbox.put(letters("a", "b"))
+    first = outbox.put(make_messages("a", "b"))
     second = outbox.put([OutgoingMessage("a", 5, FormattedMessage("другой"), 1)])
     assert [row.letter.page.text for row in first] == ["текст a", "текст b"]
     assert second == first[:1]
@@ -168,7 +168,7 @@ def test_a_letter_is_stored_once_and_sealed(outbox, database):
 
 
 def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, database):
-    (row,) = outbox.put(letters("a"))
+    (row,) = outbox.put(make_messages("a"))
     assert outbox.begin(row.outgoing_id, ME)
     assert not outbox.begin(row.outgoing_id, OTHER)
     outbox.settle(row.outgoing_id, OutgoingState.SENT, 77)
@@ -179,7 +179,7 @@ def test_a_letter_is_begun_by_one_and_forgotten_when_it_was_sent(outbox, databas
 
 
 def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
-    (row,) = outbox.put(letters("a"))
+    (row,) = outbox.put(make_messages("a"))
     for _ in range(2):
         assert outbox.begin(row.outgoing_id, ME)
         outbox.settle(row.outgoing_id, OutgoingState.UNKNOWN)
@@ -188,7 +188,7 @@ def test_doubt_is_tried_once_more_and_never_a_third_time(outbox):
 
 
 def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, database):
-    rows = outbox.put([*letters("a"), *letters("notice", update_id=None)])
+    rows = outbox.put([*make_messages("a"), *make_messages("notice", update_id=None)])
     for _ in range(2):  # the process is killed twice while sending
         for row in rows:
             assert outbox.begin(row.outgoing_id, DEAD)
@@ -196,7 +196,7 @@ def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, databa
         outbox.list_unprompted(ME, 10)
     assert database.sql("SELECT state, body FROM outgoing") == [("unknown", "")] * 2
     for key in ("c", "d"):
-        (row,) = outbox.put(letters(key))
+        (row,) = outbox.put(make_messages(key))
         for _ in range(2):  # the connection breaks while sending
             assert database.sql("SELECT body FROM outgoing WHERE key = ?", key) != [("",)]
             outbox.begin(row.outgoing_id, ME)
@@ -207,22 +207,22 @@ def test_a_message_in_doubt_twice_is_settled_and_its_text_deleted(outbox, databa
 
 
 def test_what_was_surely_not_sent_costs_no_try(outbox):
-    (row,) = outbox.put(letters("a"))
+    (row,) = outbox.put(make_messages("a"))
     outbox.begin(row.outgoing_id, ME)
     outbox.settle(row.outgoing_id, OutgoingState.PENDING)
     assert outbox.of_update(1)[0].tries == 0
 
 
 def test_who_takes_an_update_up_finds_what_was_being_sent_in_doubt(outbox):
-    first, _second = outbox.put(letters("a", "b"))
+    first, _second = outbox.put(make_messages("a", "b"))
     outbox.begin(first.outgoing_id, DEAD)
     states = outbox.of_update(1)
     assert [row.state for row in states] == [OutgoingState.UNKNOWN, OutgoingState.PENDING]
 
 
 def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
-    outbox.put(letters("answer"))
-    rows = outbox.put(letters("notice", "mine", "theirs", "left", update_id=None))
+    outbox.put(make_messages("answer"))
+    rows = outbox.put(make_messages("notice", "mine", "theirs", "left", update_id=None))
     for row, owner in zip(rows[1:], (ME, OTHER, DEAD), strict=True):
         outbox.begin(row.outgoing_id, owner)
     loose = outbox.list_unprompted(ME, 10)
@@ -232,8 +232,8 @@ def test_loose_letters_are_those_of_no_update_that_nobody_alive_sends(outbox):
 
 
 def test_a_chat_s_waiting_letters_are_dropped(outbox):
-    outbox.put(letters("a", "b"))
-    outbox.put(letters("c", chat_id=6, update_id=2))
+    outbox.put(make_messages("a", "b"))
+    outbox.put(make_messages("c", chat_id=6, update_id=2))
     assert outbox.drop(5) == 2
     assert {row.state for row in outbox.of_update(1)} == {OutgoingState.DROPPED}
     assert outbox.of_update(2)[0].state is OutgoingState.PENDING

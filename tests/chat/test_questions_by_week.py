@@ -1,4 +1,4 @@
-"""Days of questions, summed up to weeks."""
+"""Counts of questions by day, summed by week."""
 
 from __future__ import annotations
 

@@ -37,43 +37,49 @@ AT = iso(datetime(2026, 11, 20, 8, 30, tzinfo=UTC))
 GENERAL = [("engine", None), ("openai", "gpt")]
 
 
-class Stock:
-    """Builds and models of datasets, put on the shelf one after another."""
+class ModelRows:
+    """Builds and models of datasets in the database."""
 
     def __init__(self, database):
         self.db = database
         self.numbers = {}
 
-    def model(self, dataset, state="good"):
-        """Add the next build of a dataset with its model; return its row."""
+    def add_model(self, dataset, state="good"):
+        """Add the next build of a dataset with its model; return the model's row number."""
         number = self.numbers[dataset] = self.numbers.get(dataset, 0) + 1
-        text = {"folder": "", "train": 60, "test": 12, "train_tokens": 1, "test_tokens": 1}
+        counts = {"folder": "", "train": 60, "test": 12, "train_tokens": 1, "test_tokens": 1}
         name = f"{dataset}-{number}"
-        build = {"dataset": dataset, "number": number, "digest": name, **text, "created_at": AT}
+        build = {"dataset": dataset, "number": number, "digest": name, **counts, "created_at": AT}
         build_id = self.db.add(BUILD, {**build, "system": f"S {name}", "manifest": "{}"})
         job_id = self.db.add(JOB, self._job(dataset, build_id))
-        made = {"provider": "engine", "model_id": f"ft:{name}", "dataset": dataset, "note": ""}
+        model = {"provider": "engine", "model_id": f"ft:{name}", "dataset": dataset, "note": ""}
         state_of = {"state": state, "probes": 0, "not_before": None, "created_at": AT}
-        return self.db.add(MODEL, {**made, **state_of, "build_id": build_id, "job_id": job_id})
+        return self.db.add(MODEL, {**model, **state_of, "build_id": build_id, "job_id": job_id})
 
     def _job(self, dataset, build_id):
-        known = {"launch_key": f"{build_id}", "wish": "", "dataset": dataset, "build_id": build_id}
+        identity = {
+            "launch_key": f"{build_id}",
+            "wish": "",
+            "dataset": dataset,
+            "build_id": build_id,
+        }
         recipe = json.dumps({"provider": "engine", "base_model": "recall"})
         states = {"state": "succeeded", "status": "succeeded", "recipe": recipe, "error": ""}
         counted = {"attempt": 1, "trained_tokens": 0, "estimate_micro": 0, "currency": "USD"}
         named = {"provider": "engine", "provider_job_id": "j", "model_id": None}
         times = {"not_before": None, "created_at": AT, "updated_at": AT}
-        return {**known, **states, **counted, **named, **times}
+        return {**identity, **states, **counted, **named, **times}
 
     def serve(self, model_row):
         """Let a model serve; return its id."""
         row = self.db.row(MODEL.select().where(MODEL.id == model_row))
-        here = SERVING.dataset == row["dataset"]
-        self.db.change(SERVING.delete().where(here))
+        self.db.change(SERVING.delete().where(SERVING.dataset == row["dataset"]))
         serving = {"dataset": row["dataset"], "model_row": model_row, "since": AT, "position": 1}
         self.db.put(SERVING.insert({**serving, "is_pinned": 0}))
-        told = {"from_model": None, "why": "newest", "by_whom": "merlin", "at": AT}
-        self.db.add(PROMOTION, {"dataset": row["dataset"], "to_model": row["model_id"], **told})
+        promotion = {"from_model": None, "why": "newest", "by_whom": "merlin", "at": AT}
+        self.db.add(
+            PROMOTION, {"dataset": row["dataset"], "to_model": row["model_id"], **promotion}
+        )
         return row["model_id"]
 
     def teach(self, *pairs):
@@ -89,55 +95,55 @@ class Stock:
             ]
             text = {"digest": name, "messages": json.dumps(messages), "words": ""}
             self.db.put(EXAMPLE_TEXT.insert(text))
-            taught = {"dataset": "face", "example_id": name, "blob": "b", "split": split}
+            example = {"dataset": "face", "example_id": name, "blob": "b", "split": split}
             by = {"commit_sha": "c", "author": "anna", "tokens": 1, "text_digest": name}
             builds = {"first_build": 1, "end_build": 2}
-            self.db.put(TAUGHT_EXAMPLE.insert({**taught, **by, **builds}))
+            self.db.put(TAUGHT_EXAMPLE.insert({**example, **by, **builds}))
 
 
 @pytest.fixture
-def stock(tmp_path):
+def rows(tmp_path):
     url = fresh_database(tmp_path / "merlin.db")
     with open_database(url) as database:
-        yield Stock(database)
+        yield ModelRows(database)
 
 
-def route(stock, dataset=None, chosen=None, general=GENERAL, **more):
+def route(rows, dataset=None, chosen=None, general=GENERAL, **more):
     async def run():
-        wish = ModelRequest(dataset, chosen, general, **more)
-        shelf = ModelCatalogue(stock.db)
-        first = first_candidate(shelf, wish)
-        return [choice async for choice in candidates(shelf, store, wish, first)]
+        request = ModelRequest(dataset, chosen, general, **more)
+        catalogue = ModelCatalogue(rows.db)
+        first = first_candidate(catalogue, request)
+        return [choice async for choice in candidates(catalogue, store, request, first)]
 
-    store = Store(stock.db)
+    store = Store(rows.db)
     try:
         return asyncio.run(run())
     finally:
         store.close()
 
 
-def standings(found):
-    return [(choice.standing.value, choice.provider, choice.model_id) for choice in found]
+def list_candidates(chain):
+    return [(choice.standing.value, choice.provider, choice.model_id) for choice in chain]
 
 
-def test_where_nothing_serves_the_general_models_answer_alone(stock):
-    assert standings(route(stock)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
-    assert route(stock, general=[]) == []
+def test_where_nothing_serves_the_general_models_answer_alone(rows):
+    assert list_candidates(route(rows)) == [("alone", "engine", None), ("alone", "openai", "gpt")]
+    assert route(rows, general=[]) == []
 
 
-def test_the_serving_model_goes_first_with_exactly_the_text_it_was_trained_with(stock):
-    stock.serve(stock.model("face"))
-    first = route(stock)[0]
+def test_the_serving_model_goes_first_with_exactly_the_text_it_was_trained_with(rows):
+    rows.serve(rows.add_model("face"))
+    first = route(rows)[0]
     assert (first.standing, first.model_id) == (CandidateKind.SERVING, "ft:face-1")
     assert [(m.role, m.content) for m in first.before] == [("system", "S face-1")]
 
 
-def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(stock):
-    rows = [stock.model("face") for _ in range(3)]
-    for row in (rows[0], rows[1], rows[0], rows[2]):
-        stock.serve(row)
-    stock.model("face")  # never served
-    assert standings(route(stock)) == [
+def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(rows):
+    first, second, third = (rows.add_model("face") for _ in range(3))
+    for row in (first, second, first, third):
+        rows.serve(row)
+    rows.add_model("face")  # never served
+    assert list_candidates(route(rows)) == [
         ("serving", "engine", "ft:face-3"),
         ("earlier", "engine", "ft:face-1"),
         ("earlier", "engine", "ft:face-2"),
@@ -147,73 +153,73 @@ def test_the_chain_goes_from_earlier_models_to_the_base_to_general_ones(stock):
     ]
 
 
-def test_a_model_that_is_gone_is_not_in_the_chain(stock):
-    old, new = stock.model("face", state="gone"), stock.model("face")
-    stock.serve(old)
-    stock.serve(new)
-    assert "earlier" not in [standing for standing, _, _ in standings(route(stock))]
+def test_a_model_that_is_gone_is_not_in_the_chain(rows):
+    old, new = rows.add_model("face", state="gone"), rows.add_model("face")
+    rows.serve(old)
+    rows.serve(new)
+    assert "earlier" not in [standing for standing, _, _ in list_candidates(route(rows))]
 
 
-def test_the_base_is_shown_a_few_taught_examples(stock):
-    stock.serve(stock.model("face"))
-    stock.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
-    (base,) = [choice for choice in route(stock) if choice.standing is CandidateKind.BASE]
+def test_the_base_is_shown_a_few_taught_examples(rows):
+    rows.serve(rows.add_model("face"))
+    rows.teach(("b", "train", "Второй"), ("a", "train", "Первый"), ("c", "test", "Проверка"))
+    (base,) = [choice for choice in route(rows) if choice.standing is CandidateKind.BASE]
     contents = [message.content for message in base.before]
     assert contents == ["S face-1", "Первый", "Первый!", "Второй", "Второй!"]
 
 
-def test_a_person_s_own_model_goes_before_the_serving_one(stock):
-    old = stock.serve(stock.model("face"))
-    stock.serve(stock.model("face"))
-    assert standings(route(stock, chosen=("engine", old)))[:2] == [
+def test_a_person_s_own_model_goes_before_the_serving_one(rows):
+    old = rows.serve(rows.add_model("face"))
+    rows.serve(rows.add_model("face"))
+    assert list_candidates(route(rows, chosen=("engine", old)))[:2] == [
         ("chosen", "engine", "ft:face-1"),
         ("serving", "engine", "ft:face-2"),
     ]
     for chosen in ("ft:face-1", "ft:face-2"):
-        asked = [model for _, _, model in standings(route(stock, chosen=("engine", chosen)))]
+        asked = [model for _, _, model in list_candidates(route(rows, chosen=("engine", chosen)))]
         assert asked.count(chosen) == 1, "who could not answer is not asked again"
-    general = route(stock, chosen=("openai", "gpt"))[0]
+    general = route(rows, chosen=("openai", "gpt"))[0]
     assert (general.provider, general.model_id, general.before) == ("openai", "gpt", ())
 
 
-def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(stock):
-    stock.serve(stock.model("face"))
-    tried = stock.model("face")
+def test_a_model_that_is_tried_goes_before_the_serving_one_for_its_people(rows):
+    rows.serve(rows.add_model("face"))
+    tried = rows.add_model("face")
     counts = dict.fromkeys(("answers", "failures", "serving_answers", "serving_failures"), 0)
     canary = {"dataset": "face", "model_row": tried, "share": 0.5, "least": 1, **counts}
-    stock.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
-    chains = {user: route(stock, user_id=user) for user in range(1, 60)}
-    seen = {tuple(standings(chain))[:2] for chain in chains.values()}
+    rows.db.put(CANARY.insert({**canary, "since": AT, "until": AT}))
+    chains = {user: route(rows, user_id=user) for user in range(1, 60)}
+    seen = {tuple(list_candidates(chain))[:2] for chain in chains.values()}
     base = ("base", "engine", "recall")
     serving = ("serving", "engine", "ft:face-1")
     assert seen == {(("canary", "engine", "ft:face-2"), serving), (serving, base)}
     assert {chain[0].canary for chain in chains.values()} == {tried}
     first = next(chain[0] for chain in chains.values() if chain[0].standing is CandidateKind.CANARY)
     assert [message.content for message in first.before] == ["S face-2"]
-    assert route(stock, user_id=0)[0].standing is CandidateKind.SERVING
+    assert route(rows, user_id=0)[0].standing is CandidateKind.SERVING
 
 
-def test_a_session_s_own_text_is_answered_by_general_models_alone(stock):
-    stock.serve(stock.model("face"))
-    found = route(stock, system="Переводи", assistant=("openai", "gpt"))
-    assert standings(found) == [
+def test_a_session_s_own_text_is_answered_by_general_models_alone(rows):
+    rows.serve(rows.add_model("face"))
+    chain = route(rows, system="Переводи", assistant=("openai", "gpt"))
+    assert list_candidates(chain) == [
         ("chosen", "openai", "gpt"),
         ("general", "engine", None),
     ]
-    assert {message.content for choice in found for message in choice.before} == {"Переводи"}
+    assert {message.content for choice in chain for message in choice.before} == {"Переводи"}
 
 
-def test_the_dataset_that_served_first_is_the_default_one(stock):
-    stock.serve(stock.model("python"))
-    stock.serve(stock.model("algorithms"))
-    stock.serve(stock.model("python"))
-    assert route(stock)[0].model_id == "ft:python-2"
-    assert route(stock, "algorithms")[0].model_id == "ft:algorithms-1"
-    assert standings(route(stock, "face"))[0][0] == "alone"
+def test_the_dataset_that_served_first_is_the_default_one(rows):
+    rows.serve(rows.add_model("python"))
+    rows.serve(rows.add_model("algorithms"))
+    rows.serve(rows.add_model("python"))
+    assert route(rows)[0].model_id == "ft:python-2"
+    assert route(rows, "algorithms")[0].model_id == "ft:algorithms-1"
+    assert list_candidates(route(rows, "face"))[0][0] == "alone"
 
 
-def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(stock):
-    stock.serve(stock.model("python"))
-    stock.serve(stock.model("algorithms"))
-    told = ModelCatalogue(stock.db).all_serving()
-    assert [each.model.build_version for each in told] == ["python-1", "algorithms-1"]
+def test_every_serving_model_is_told_in_the_order_in_which_datasets_first_served(rows):
+    rows.serve(rows.add_model("python"))
+    rows.serve(rows.add_model("algorithms"))
+    serving = ModelCatalogue(rows.db).all_serving()
+    assert [row.model.build_version for row in serving] == ["python-1", "algorithms-1"]

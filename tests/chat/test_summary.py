@@ -1,4 +1,4 @@
-"""A summary is believed only when it is short and invents neither numbers nor names."""
+"""A summary is accepted only if it is short and invents neither numbers nor names."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ from merlin.core.messages import Message
 
 pytestmark = pytest.mark.unit
 
-SAID = (
+CONVERSATION = (
     "Вопрос: Когда Анна Петровна едет в Казань и за сколько?\n\n"
     "Ответ: 14 мая в 10:30, билет стоит 1 500 рублей, поезд 042. Потом позвонит Ковалёву."
 )
 
 
 def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
-    # Going through it for each of them would take minutes.
-    many = " ".join(f"и Анна{'а' * (n % 7)} взяла {n}" for n in range(5000))
-    assert check_summary(f"Сказано: {many}", " ".join([many] * 5)) is None
+    # One pass for each of them would take minutes.
+    long = " ".join(f"и Анна{'а' * (n % 7)} взяла {n}" for n in range(5000))
+    assert check_summary(f"Сказано: {long}", " ".join([long] * 5)) is None
 
 
 @pytest.mark.parametrize(
@@ -44,11 +44,11 @@ def test_a_long_talk_full_of_numbers_and_names_is_gone_through_but_once():
     ],
 )
 def test_what_was_said_is_believed(summary):
-    assert check_summary(summary, SAID) is None
+    assert check_summary(summary, CONVERSATION) is None
 
 
 @pytest.mark.parametrize(
-    ("summary", "doubt"),
+    ("summary", "problem"),
     [
         ("", SummaryProblem("empty")),
         (" \n", SummaryProblem("empty")),
@@ -58,39 +58,39 @@ def test_what_was_said_is_believed(summary):
         ("Анна едет к Борису в Казань.", SummaryProblem("name", "Борису")),
     ],
 )
-def test_what_was_not_said_is_not_believed(summary, doubt):
-    assert check_summary(summary, SAID) == doubt
+def test_what_was_not_said_is_not_believed(summary, problem):
+    assert check_summary(summary, CONVERSATION) == problem
 
 
 def test_a_long_talk_may_have_a_longer_summary():
-    said = "слово " * 1000
-    assert check_summary("слово " * 200, said) is None
-    assert check_summary("слово " * 300, said) == SummaryProblem("long")
+    conversation = "слово " * 1000
+    assert check_summary("слово " * 200, conversation) is None
+    assert check_summary("слово " * 300, conversation) == SummaryProblem("long")
 
 
 def test_parts_hold_the_whole_talk_in_order_and_none_is_too_big():
     talk = [Message("user" if n % 2 == 0 else "assistant", f"речь {n} " * 30) for n in range(20)]
     talk.append(Message("user", "я" * 5000))
-    found = split_conversation(talk, 500, ("В", "О"))
-    assert all(0 < len(part.encode()) <= 500 * BYTES_PER_TOKEN for part in found)
-    joined = "".join(found)
+    parts = split_conversation(talk, 500, ("В", "О"))
+    assert all(0 < len(part.encode()) <= 500 * BYTES_PER_TOKEN for part in parts)
+    joined = "".join(parts)
     assert [joined.index(f"речь {n} ") for n in range(20)] == sorted(
         joined.index(f"речь {n} ") for n in range(20)
     )
     assert joined.count("я") == 5000
-    assert found[0].startswith("В: речь 0")
+    assert parts[0].startswith("В: речь 0")
     assert split_conversation([], 500, ("В", "О")) == []
 
 
-class Scripted:
-    """A model that says what it was told to say; remembers what it was asked."""
+class ScriptedModel:
+    """A model with scripted replies that records its questions."""
 
     def __init__(self, *replies: Reply) -> None:
         self.replies = list(replies)
-        self.asked: list[str] = []
+        self.questions: list[str] = []
 
     async def __call__(self, message: Message) -> Reply:
-        self.asked.append(message.content)
+        self.questions.append(message.content)
         return self.replies.pop(0)
 
 
@@ -98,7 +98,9 @@ def whole_reply(words: str) -> Reply:
     return Reply(Ending.WHOLE, words)
 
 
-def summed(model: Scripted, talk: Sequence[Message], earlier: str = "", room: int = 4000) -> str:
+def summarize_talk(
+    model: ScriptedModel, talk: Sequence[Message], earlier: str = "", room: int = 4000
+) -> str:
     return asyncio.run(summarize(model, "ru", talk, earlier, room))[0]
 
 
@@ -106,34 +108,34 @@ TALK = (Message("user", "Когда поезд?"), Message("assistant", "14 ма
 
 
 def test_a_summary_that_passes_is_taken_at_once():
-    model = Scripted(whole_reply("Поезд 14 мая."))
-    assert summed(model, TALK) == "Поезд 14 мая."
-    assert model.asked == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
+    model = ScriptedModel(whole_reply("Поезд 14 мая."))
+    assert summarize_talk(model, TALK) == "Поезд 14 мая."
+    assert model.questions == ["Вопрос: Когда поезд?\n\nОтвет: 14 мая."]
 
 
 def test_a_doubtful_one_is_asked_anew_with_the_reason_and_then_given_up():
-    model = Scripted(whole_reply("Поезд 15 мая."), whole_reply("Поезд 14 мая."))
-    assert summed(model, TALK) == "Поезд 14 мая."
-    assert "15" in model.asked[1]
-    model = Scripted(whole_reply("Поезд 15 мая."), Reply(Ending.EMPTY))
-    assert summed(model, TALK) == ""
+    model = ScriptedModel(whole_reply("Поезд 15 мая."), whole_reply("Поезд 14 мая."))
+    assert summarize_talk(model, TALK) == "Поезд 14 мая."
+    assert "15" in model.questions[1]
+    model = ScriptedModel(whole_reply("Поезд 15 мая."), Reply(Ending.EMPTY))
+    assert summarize_talk(model, TALK) == ""
 
 
 def test_what_breaks_off_is_no_summary():
-    assert summed(Scripted(Reply(Ending.CUT, "Поезд 14")), TALK) == ""
-    assert summed(Scripted(Reply(Ending.NOBODY)), TALK) == ""
+    assert summarize_talk(ScriptedModel(Reply(Ending.CUT, "Поезд 14")), TALK) == ""
+    assert summarize_talk(ScriptedModel(Reply(Ending.NOBODY)), TALK) == ""
 
 
 def test_a_long_talk_is_summed_up_piece_by_piece_with_what_is_known():
     talk = [Message("user", f"{'а' * 700} {n}") for n in (1, 2)]
-    model = Scripted(whole_reply("Было 1."), whole_reply("Было 1 и 2."))
-    assert summed(model, talk, "Ранее: 0.", room=400) == "Было 1 и 2."
-    assert model.asked[0].startswith("Ранее: 0.")
-    assert model.asked[1].startswith("Было 1.")
+    model = ScriptedModel(whole_reply("Было 1."), whole_reply("Было 1 и 2."))
+    assert summarize_talk(model, talk, "Ранее: 0.", room=400) == "Было 1 и 2."
+    assert model.questions[0].startswith("Ранее: 0.")
+    assert model.questions[1].startswith("Было 1.")
 
 
 def test_a_talk_of_too_many_pieces_is_left_alone():
     talk = [Message("user", "а" * 90) for _ in range(MAX_PARTS + 1)]
-    model = Scripted()
-    assert summed(model, talk, room=50) == ""
-    assert model.asked == []
+    model = ScriptedModel()
+    assert summarize_talk(model, talk, room=50) == ""
+    assert model.questions == []

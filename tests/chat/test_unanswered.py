@@ -1,4 +1,4 @@
-"""Questions asked in vain, grouped by what they ask, whoever asked them and however often."""
+"""Unanswered questions, grouped by their meaning."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def unanswered(number, words, *reasons, is_shown=True, hour=None):
 
 def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
     heap, hashed = "What is a heap?", "What is a hash?"
-    told = [
+    questions = [
         unanswered(1, "Что такое красно-чёрное дерево?", Reason.REFUSED),
         unanswered(2, heap, Reason.REFUSED),
         unanswered(3, "что такое красно-черные деревья", Reason.DISLIKED),
@@ -28,14 +28,14 @@ def test_forms_of_one_question_are_one_group_and_others_of_its_key_are_not():
         unanswered(5, "Что такое красно-чёрное дерево?", Reason.REFUSED, is_shown=False),
         unanswered(6, heap, Reason.REFUSED),
     ]
-    first, second, third = group_questions(told[::-1])
+    first, second, third = group_questions(questions[::-1])
     assert [question.turn_id for question in first.questions] == [6, 2]
     assert [question.turn_id for question in second.questions] == [5, 3, 1]
     assert [question.turn_id for question in third.questions] == [4]
     assert first.wordings == [(heap, 2)]
-    assert second.wordings == [(told[2].words, 1), (told[0].words, 1)]
+    assert second.wordings == [(questions[2].words, 1), (questions[0].words, 1)]
     assert (second.count(Reason.REFUSED), second.count(Reason.DISLIKED)) == (2, 1)
-    assert (second.last(), second.last(Reason.DISLIKED)) == (told[4].at, told[2].at)
+    assert (second.last(), second.last(Reason.DISLIKED)) == (questions[4].at, questions[2].at)
     assert second.last(Reason.TOLD) is None
 
 
@@ -47,12 +47,12 @@ def test_words_of_nobody_who_allows_it_are_not_shown():
 
 def test_a_turn_that_was_told_counts_once():
     refused = [unanswered(2, "Куда?", Reason.REFUSED), unanswered(1, "Кто?", Reason.REFUSED)]
-    told = [
+    reported = [
         unanswered(2, "Куда?", Reason.TOLD),
         unanswered(0, "Где?", Reason.TOLD),
         unanswered(9, "О?", Reason.TOLD),
     ]
-    joined = merge_questions(refused, told)
-    assert [question.words for question in joined] == ["Куда?", "Кто?", "Где?", "О?"]
-    assert joined[0].reasons == {Reason.REFUSED, Reason.TOLD}
+    merged = merge_questions(refused, reported)
+    assert [question.words for question in merged] == ["Куда?", "Кто?", "Где?", "О?"]
+    assert merged[0].reasons == {Reason.REFUSED, Reason.TOLD}
     assert group_questions([]) == []

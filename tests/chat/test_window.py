@@ -1,4 +1,4 @@
-"""How full a model's window is, and who knows how large it is."""
+"""How full a model's context window is, and where its size comes from."""
 
 from __future__ import annotations
 
@@ -59,6 +59,8 @@ def test_the_provider_knows_best_then_the_configuration_then_caution():
 
 
 def test_a_refusal_tells_the_limit_or_less_than_was_sent():
-    said = "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
-    assert limit_from_refusal(said, TALK) == 2048
+    refusal = (
+        "This model's maximum context length is 2048 tokens, however you requested 5000 tokens"
+    )
+    assert limit_from_refusal(refusal, TALK) == 2048
     assert 0 < limit_from_refusal("too long", TALK) < count_window_tokens(TALK)

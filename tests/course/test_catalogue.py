@@ -1,4 +1,4 @@
-"""What a course is called, when a commit says something of it, and which material is which."""
+"""Titles of courses, commits that change them, and materials matched after an edit."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from merlin.dataset.spec import MaterialSpec
 pytestmark = pytest.mark.unit
 
 
-def course(**changes):
+def make_course(**changes):
     name = {"ru": "Питон", "en": "Python"}
     return replace(Course(1, "python", 1, name, {"ru": "Основы.", "en": ""}), **changes)
 
@@ -26,10 +26,10 @@ def lecture(number, title="Введение", **changes):
     )
 
 
-def known(*specs):
+def make_materials(*specs):
     return [
-        Material(number, each.lesson, each.kind, each.title, each.text, each.file_url)
-        for number, each in enumerate(specs, 1)
+        Material(number, spec.lesson, spec.kind, spec.title, spec.text, spec.file_url)
+        for number, spec in enumerate(specs, 1)
     ]
 
 
@@ -37,32 +37,32 @@ def known(*specs):
     ("language", "title"), [("ru", "Питон"), ("en", "Python"), ("de", "Питон")]
 )
 def test_a_course_has_a_title_in_every_language(language, title):
-    assert course().title(language) == title
+    assert make_course().title(language) == title
 
 
 def test_a_missing_text_is_said_in_the_language_that_has_one():
-    assert course().about("en") == "Основы."
-    assert course(description={}).about("ru") == ""
-    assert course(name={}).title("ru") == course().dataset == "python"
+    assert make_course().about("en") == "Основы."
+    assert make_course(description={}).about("ru") == ""
+    assert make_course(name={}).title("ru") == make_course().dataset == "python"
 
 
-def checked(*findings):
+def make_checked(*findings):
     return CheckedDataset("python", None, None, 0, 0, 0, findings)
 
 
 @pytest.mark.parametrize(
-    ("dataset", "what", "told"),
+    ("dataset", "checked", "is_changed"),
     [
         ("python", None, True),
-        ("python", checked(), True),
-        ("python", checked(Finding("examples/a.yaml", 1, 1, "empty-file")), True),
-        ("python", checked(Finding("course.yaml", 1, 1, "x", Severity.WARNING)), True),
-        ("python", checked(Finding("course.yaml", 1, 1, "missing-text")), False),
-        ("my course", checked(), False),
+        ("python", make_checked(), True),
+        ("python", make_checked(Finding("examples/a.yaml", 1, 1, "empty-file")), True),
+        ("python", make_checked(Finding("course.yaml", 1, 1, "x", Severity.WARNING)), True),
+        ("python", make_checked(Finding("course.yaml", 1, 1, "missing-text")), False),
+        ("my course", make_checked(), False),
     ],
 )
-def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, what, told):
-    assert has_course_change(dataset, what) is told
+def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, checked, is_changed):
+    assert has_course_change(dataset, checked) is is_changed
 
 
 @pytest.mark.parametrize(
@@ -76,15 +76,18 @@ def test_a_broken_course_file_and_a_bad_name_say_nothing(dataset, what, told):
     ],
 )
 def test_a_material_is_known_again_after_an_edit(changes):
-    before = known(lecture(1), lecture(2, "Списки"))
+    before = make_materials(lecture(1), lecture(2, "Списки"))
     assert match_materials(before, [replace(lecture(2, "Списки"), **changes), lecture(1)]) == [2, 1]
 
 
 def test_what_is_new_has_no_id_and_no_id_is_given_twice():
-    before = known(lecture(1))
+    before = make_materials(lecture(1))
     assert match_materials(before, [lecture(1), lecture(1), lecture(7, "Графы")]) == [1, None, None]
     assert match_materials([], [lecture(1)]) == [None]
 
 
 def test_twins_keep_their_order():
-    assert match_materials(known(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [1, 2]
+    assert match_materials(make_materials(lecture(1), lecture(1)), [lecture(1), lecture(1)]) == [
+        1,
+        2,
+    ]

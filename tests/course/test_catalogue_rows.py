@@ -1,4 +1,4 @@
-"""Courses in the database: they follow each commit, and nothing else."""
+"""Courses in the database: updated by commits alone."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def rows(database):
 
 
 def card(**changes):
-    whole = CourseSpec(2, NAMES, {"ru": "Черты.", "en": "Traits."}, True, ("boris",), TEXTS)
-    return replace(whole, **changes)
+    spec = CourseSpec(2, NAMES, {"ru": "Черты.", "en": "Traits."}, True, ("boris",), TEXTS)
+    return replace(spec, **changes)
 
 
 def course_outcome(course, *findings, dataset=FACE):
@@ -57,13 +57,13 @@ def course_outcome(course, *findings, dataset=FACE):
 
 
 def push(world, position, course, *findings, dataset=FACE):
-    """Record a commit whose course.yaml says this; it needs no build."""
-    seen = course_outcome(course, *findings, dataset=dataset)
-    outcome = Outcome(dataset, VerdictStatus.REJECTED, seen)
+    """Record a commit with this course.yaml; it needs no build."""
+    checked = course_outcome(course, *findings, dataset=dataset)
+    outcome = Outcome(dataset, VerdictStatus.REJECTED, checked)
     world.record(make_commit(position), [outcome], AT)
 
 
-def numbers(rows):
+def material_ids(rows):
     return {material.title("en"): material.material_id for material in rows.materials(FACE)}
 
 
@@ -73,21 +73,21 @@ def test_a_commit_brings_a_course_into_the_catalogue(world, rows):
     assert course == rows.course(FACE)
     assert (course.slug, course.semester, course.title("en")) == (FACE, 2, "Neurotypology")
     assert (course.teachers, course.materials, course.is_active) == (("boris",), 3, True)
-    told = [
+    materials = [
         (material.kind, material.lesson, material.title("ru")) for material in rows.materials(FACE)
     ]
-    assert told == [("lecture", 1, "Ёлка"), ("lecture", 2, "Лоб"), ("lab", 1, "Опыт")]
+    assert materials == [("lecture", 1, "Ёлка"), ("lecture", 2, "Лоб"), ("lab", 1, "Опыт")]
     assert rows.materials(FACE)[2].file_url == "https://example.com/1.pdf"
 
 
 def test_ids_stay_through_edits(world, rows):
     push(world, 1, card())
-    course_id, before = rows.course(FACE).course_id, numbers(rows)
+    course_id, before = rows.course(FACE).course_id, material_ids(rows)
     renamed = replace(TEXTS[0], title={"ru": "Лоб", "en": "Forehead"}, lesson=3)
     materials = (TEXTS[2], renamed, TEXTS[1])
     push(world, 2, card(name={"ru": "Иначе", "en": "Else"}, materials=materials))
     assert rows.course(FACE).course_id == course_id
-    assert numbers(rows) == {
+    assert material_ids(rows) == {
         "Tree": before["Tree"],
         "Forehead": before["Brow"],
         "Lab": before["Lab"],
@@ -134,19 +134,19 @@ def test_courses_come_by_semester_then_slug(world, rows):
 def test_a_commit_that_is_not_recorded_changes_no_course(world, rows, database):
     push(world, 1, card())
 
-    def cut_off():
+    def push_and_fail():
         push(world, 2, card(semester=7))
         raise KeyError
 
     with pytest.raises(KeyError):
-        database.transact(cut_off)
+        database.transact(push_and_fail)
     assert rows.course(FACE).semester == 2
 
 
 def test_a_course_that_nobody_wrote_is_told(rows):
-    for ask in (rows.course, rows.materials):
+    for get in (rows.course, rows.materials):
         with pytest.raises(NotFound):
-            ask("nothing")
+            get("nothing")
 
 
 def test_the_catalogue_is_made_anew_from_all_datasets(world, rows):

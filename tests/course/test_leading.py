@@ -1,4 +1,4 @@
-"""Whose course it is."""
+"""Who leads a course."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
 
 
 @pytest.mark.parametrize(
-    ("standing", "name", "is_led"),
+    ("authority", "name", "is_led"),
     [
         (Authority(), "", False),
         (Authority(), "boris", False),
@@ -28,5 +28,5 @@ TEACHER_ELSEWHERE = Authority(Role.TEACHER, frozenset({"networks"}))
         (Authority(Role.ADMIN), "", True),
     ],
 )
-def test_teachers_lead_what_they_were_given_and_what_names_them(standing, name, is_led):
-    assert leads(standing, name, COURSE) is is_led
+def test_teachers_lead_what_they_were_given_and_what_names_them(authority, name, is_led):
+    assert leads(authority, name, COURSE) is is_led

@@ -1,4 +1,4 @@
-"""Words, the vocabulary, what a query asks for, and where in a text it was found."""
+"""Words, the vocabulary, terms of a query, and the matches to highlight in a text."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def vocabulary():
     return Vocabulary(TEXTS)
 
 
-class Shelf:
-    """An index of one text, which notes what it was asked."""
+class OneTextIndex:
+    """An index of one text that counts how often its texts are read."""
 
     def __init__(self, *hits):
         self.hits = hits
-        self.read = 0
+        self.reads = 0
 
     def rank_hits(self, terms, _kind, most):
         is_known = all(set(term.stems) & {stem("алгоритмы")} for term in terms)
@@ -41,12 +41,12 @@ class Shelf:
         return list(self.hits)[:most] if letters in TEXTS[0] else []
 
     def texts(self):
-        self.read += 1
+        self.reads += 1
         return TEXTS
 
 
 @pytest.mark.parametrize(
-    ("said", "compared"),
+    ("text", "folded"),
     [
         ("  ЁЛКА\tи \n пень ", "елка и пень"),
         ("е\u0308лка", "елка"),
@@ -57,12 +57,12 @@ class Shelf:
         ("", ""),
     ],
 )
-def test_letter_case_yo_accents_and_blanks_make_no_difference(said, compared):
-    assert fold(said) == compared
+def test_letter_case_yo_accents_and_blanks_make_no_difference(text, folded):
+    assert fold(text) == folded
 
 
 @pytest.mark.parametrize(
-    ("text", "its"),
+    ("text", "words"),
     [
         ("c++ и c# не c", ["cplusplus", "и", "csharp", "не", "c"]),
         ('"a" NEAR(b) col:c*', ["a", "NEAR", "b", "col", "c"]),
@@ -71,8 +71,8 @@ def test_letter_case_yo_accents_and_blanks_make_no_difference(said, compared):
         ("я" * 100, ["я" * 64]),
     ],
 )
-def test_words_are_letters_and_digits_alone(text, its):
-    assert split_words(text) == its
+def test_words_are_letters_and_digits_alone(text, words):
+    assert split_words(text) == words
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
 
 
 @pytest.mark.parametrize(
-    ("said", "meant"),
+    ("query", "corrected"),
     [
         ("алгаритмы", [("алгоритмы",)]),
         ("лагоритмы", [("алгоритмы",)]),
@@ -116,44 +116,44 @@ def test_the_last_word_may_be_half_typed_and_small_ones_say_nothing():
         ("фдпщкшерьы", [("algorithms",)]),
     ],
 )
-def test_one_slip_of_the_finger_and_the_wrong_keyboard_are_put_right(vocabulary, said, meant):
-    assert vocabulary.corrections(said, 8) == meant
+def test_one_slip_of_the_finger_and_the_wrong_keyboard_are_put_right(vocabulary, query, corrected):
+    assert vocabulary.corrections(query, 8) == corrected
 
 
-@pytest.mark.parametrize("said", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
-def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, said):
-    assert vocabulary.corrections(said, 8) is None
+@pytest.mark.parametrize("query", ["алгоритм", "алг", "данными", "ломоносов", "abc", "sq", "", "!"])
+def test_what_is_known_or_like_nothing_known_is_left_as_it_is(vocabulary, query):
+    assert vocabulary.corrections(query, 8) is None
 
 
 def test_the_words_are_learnt_once_for_each_version():
-    version, shelf, cache = 1, Shelf((1, 0)), VersionCache()
+    version, index, cache = 1, OneTextIndex((1, 0)), VersionCache()
 
-    def words():
-        return cache.read(version, lambda: Vocabulary(shelf.texts()))
+    def read_vocabulary():
+        return cache.read(version, lambda: Vocabulary(index.texts()))
 
     for _ in range(3):
-        assert search(shelf, words, "алгаритмы").suggestion == "алгоритмы"
-    assert shelf.read == 1
+        assert search(index, read_vocabulary, "алгаритмы").suggestion == "алгоритмы"
+    assert index.reads == 1
     version = 2
-    search(shelf, words, "алгаритмы")
-    assert shelf.read == 2
+    search(index, read_vocabulary, "алгаритмы")
+    assert index.reads == 2
 
 
 def test_a_query_that_finds_enough_is_not_put_right():
-    shelf = Shelf((1, 0), (2, 0), (3, 0))
-    found = search(shelf, lambda: Vocabulary(shelf.texts()), "алгоритм")
-    assert (found.hits, found.suggestion, shelf.read) == (((1, 0), (2, 0), (3, 0)), "", 0)
+    index = OneTextIndex((1, 0), (2, 0), (3, 0))
+    result = search(index, lambda: Vocabulary(index.texts()), "алгоритм")
+    assert (result.hits, result.suggestion, index.reads) == (((1, 0), (2, 0), (3, 0)), "", 0)
 
 
 @pytest.mark.parametrize("query", ["", "   ", "\0", "\u0301"])
 def test_a_query_of_nothing_finds_nothing(query):
-    assert search(Shelf((1, 0)), lambda: Vocabulary(TEXTS), query) == SearchResult()
+    assert search(OneTextIndex((1, 0)), lambda: Vocabulary(TEXTS), query) == SearchResult()
 
 
-def marked(text, query, *more):
+def highlight(text, query, *more):
     letters = fold(query)
-    found = SearchResult(terms=(*parse_terms(letters), *more), letters=letters)
-    return [text[start:end] for start, end in highlight_spans(text, found)]
+    result = SearchResult(terms=(*parse_terms(letters), *more), letters=letters)
+    return [text[start:end] for start, end in highlight_spans(text, result)]
 
 
 @pytest.mark.parametrize(
@@ -174,11 +174,11 @@ def marked(text, query, *more):
     ],
 )
 def test_what_was_found_is_marked_in_the_text_as_it_stands(text, query, parts):
-    assert marked(text, query) == parts
+    assert highlight(text, query) == parts
 
 
 def test_what_was_meant_is_marked_too():
-    assert marked("Алгоритмы", "алгаритмы", Term((stem("алгоритмы"),))) == ["Алгоритмы"]
+    assert highlight("Алгоритмы", "алгаритмы", Term((stem("алгоритмы"),))) == ["Алгоритмы"]
 
 
 def test_every_word_of_a_text_has_its_place():
