@@ -314,7 +314,7 @@ def find_grounding(ctx: Context, dataset: str, question: str, language: str) -> 
     composer = Candidate(
         CandidateKind.COMPOSED, *choice.pair, (grounding_prompt(sources, language),)
     )
-    return Grounding(composer, sources) if sources else None
+    return (composer, sources) if sources else None
 
 
 def cost_of(ctx: Context, reply: Reply) -> Cost | None:

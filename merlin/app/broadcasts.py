@@ -65,16 +65,6 @@ class Broadcast:
         return f"broadcast:{self.broadcast_id}:"
 
 
-@dataclass(frozen=True, slots=True)
-class DeliveryCounts:
-    """Delivery counts so far; `failed`: refused, or delivery is unknown."""
-
-    sent: int = 0
-    blocked: int = 0
-    failed: int = 0
-    waiting: int = 0
-
-
 _BROADCASTS = RowMap(
     Broadcast, columns={"broadcast_id": "id", "text": "body"}, sealed=BROADCAST.sealed
 )
@@ -208,12 +198,15 @@ class Broadcasts(BotRepository):
                 return
             cursor = users[-1]["user_id"]
 
-    def count_deliveries(self, broadcast_id: int) -> DeliveryCounts:
-        """Return the delivery counts."""
+    def count_deliveries(self, broadcast_id: int) -> Counter[str]:
+        """Return the number of messages that are sent, blocked, failed and waiting.
+
+        `failed`: refused, or delivery is unknown.
+        """
         query = OUTGOING.select(OUTGOING.state, OUTGOING.tries, USER.is_reachable)
         query = query.join(USER, JOIN.LEFT_OUTER, on=(USER.user_id == OUTGOING.chat_id))
         rows = self.db.rows(query.where(self._messages(broadcast_id)))
-        return DeliveryCounts(**Counter(map(_delivery_field, rows)))
+        return Counter(map(_delivery_state, rows))
 
     @transaction
     def end(self, broadcast_id: int) -> bool:
@@ -281,8 +274,7 @@ def _can_receive() -> Any:
     return (USER.is_reachable == 1) & (USER.is_blocked == 0)
 
 
-def _delivery_field(row: Row) -> str:
-    """Return the field of `DeliveryCounts` that counts this message."""
+def _delivery_state(row: Row) -> str:
     if row["state"] == OutgoingState.SENT.value:
         return "sent"
     if row["state"] == OutgoingState.DROPPED.value:

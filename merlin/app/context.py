@@ -69,7 +69,7 @@ class Context:
     answerers: Mapping[str, OpenAIChat] = field(default_factory=dict)
     courses: VersionCache[ActiveCourses] = field(default_factory=VersionCache)
     vocabulary: VersionCache[Vocabulary] = field(default_factory=VersionCache)
-    passages: PassageCache = field(default_factory=PassageCache)
+    passages: PassageCache = field(default_factory=VersionCache)
     checker: EditChecker = field(default_factory=EditChecker)
     commit_wait_s: float = 5.0
     teach: Teach | None = None

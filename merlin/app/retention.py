@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime, timedelta
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 from typing import Any
 
@@ -36,70 +36,67 @@ GONE_DAYS = 30
 _NO_ARGUMENTS = "{}"
 
 
-class OldRows(Repository):
-    """Deletes the expired rows of each table."""
+def delete_old_rows(
+    db: Database, retention: Retention, now: datetime, batch_size: int = BATCH_SIZE
+) -> int:
+    """Delete at most `batch_size` expired rows of each table; return the number deleted."""
+    deleted = sum(
+        db.run_in_transaction(partial(_delete, db, table, condition, batch_size))
+        for table, condition in _expired_rows(retention, now)
+    )
+    return deleted + db.run_in_transaction(partial(_clear_notices, db, retention, now, batch_size))
 
-    def __init__(self, db: Database, retention: Retention, clock: Clock = utc_now) -> None:
-        super().__init__(db, clock)
-        self._retention = retention
 
-    def sweep(self, batch_size: int = BATCH_SIZE) -> int:
-        """Delete at most `batch_size` expired rows of each table; return the number deleted."""
-        deleted = sum(
-            self._delete(table, condition, batch_size) for table, condition in self._expired_rows()
-        )
-        return deleted + self._clear_notices(batch_size)
+def _delete(db: Database, table: Table, condition: Any, batch_size: int) -> int:
+    keys = [getattr(table, name) for name in table.row_key]
+    count = 0
+    for row in db.rows(table.select(*keys).where(condition).limit(batch_size)):
+        row_key = [getattr(table, name) == value for name, value in row.items()]
+        count += db.change(table.delete().where(*row_key))
+    return count
 
-    @transaction
-    def _delete(self, table: Table, condition: Any, batch_size: int) -> int:
-        keys = [getattr(table, name) for name in table.row_key]
-        count = 0
-        for row in self.db.rows(table.select(*keys).where(condition).limit(batch_size)):
-            row_key = [getattr(table, name) == value for name, value in row.items()]
-            count += self.db.change(table.delete().where(*row_key))
-        return count
 
-    def _expired_rows(self) -> Iterator[tuple[Table, Any]]:
-        """Yield each table with the condition of its expired rows."""
-        days = self._retention
-        yield from _deleted_sessions(iso(self._clock() - UNDO))
-        if before := self._before(days.updates_days):
-            yield from _finished_rows(before)
-        if before := self._before(days.outgoing_days):
-            yield t.OUTGOING, t.OUTGOING.settled_at < before
-            # The row of a one-time notice is kept: it prevents sending the notice again.
-            yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
-        if before := self._before(days.turns_days):
-            # Turns of web pages (bot 0) are never resumed, whatever their state.
-            is_over = (t.TURN.state == TurnState.TOLD.value) | (t.TURN.bot_id == 0)
-            yield t.TURN, is_over & (t.TURN.asked_at < before)
-            yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
-            unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
-            yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
-        if before := self._before(days.audit_days):
-            yield t.AUDIT, t.AUDIT.at < before
-            yield t.APPROVAL, t.APPROVAL.decided_at < before
-        uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < self._before(USES_DAYS))
-        yield t.QUOTA_USE, uses
-        yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < self._before(GONE_DAYS)
-        yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < self._before(GONE_DAYS)
-        yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(self._clock())
+def _expired_rows(retention: Retention, now: datetime) -> Iterator[tuple[Table, Any]]:
+    """Yield each table with the condition of its expired rows."""
+    yield from _deleted_sessions(iso(now - UNDO))
+    if before := _before(now, retention.updates_days):
+        yield from _finished_rows(before)
+    if before := _before(now, retention.outgoing_days):
+        yield t.OUTGOING, t.OUTGOING.settled_at < before
+        # The row of a one-time notice is kept: it prevents sending the notice again.
+        yield t.NOTICE, t.NOTICE.once.is_null() & (t.NOTICE.handed_over_at < before)
+    if before := _before(now, retention.turns_days):
+        # Turns of web pages (bot 0) are never resumed, whatever their state.
+        is_over = (t.TURN.state == TurnState.TOLD.value) | (t.TURN.bot_id == 0)
+        yield t.TURN, is_over & (t.TURN.asked_at < before)
+        yield t.TOLD_QUESTION, t.TOLD_QUESTION.at < before
+        unused = (t.SESSION.touched_at != "") & (t.SESSION.touched_at < before)
+        yield t.SESSION, unused & (t.SESSION.is_open == 0) & t.SESSION.id.not_in(_with_turns())
+    if before := _before(now, retention.audit_days):
+        yield t.AUDIT, t.AUDIT.at < before
+        yield t.APPROVAL, t.APPROVAL.decided_at < before
+    uses = t.QUOTA_USE.gift_id.is_null() & (t.QUOTA_USE.at < _before(now, USES_DAYS))
+    yield t.QUOTA_USE, uses
+    yield t.GROUP_SETTING, t.GROUP_SETTING.gone_at < _before(now, GONE_DAYS)
+    yield t.INLINE_QUESTION, t.INLINE_QUESTION.at < _before(now, GONE_DAYS)
+    yield t.LEFT_BEHIND, t.LEFT_BEHIND.until < iso(now)
 
-    def _before(self, days: int) -> str:
-        """Return the time `days` ago as ISO text, "" for 0."""
-        return iso(self._clock() - timedelta(days=days)) if days else ""
 
-    @transaction
-    def _clear_notices(self, batch_size: int) -> int:
-        """Clear the arguments and recipients of old one-time notices."""
-        before = self._before(self._retention.outgoing_days)
-        if not before:
-            return 0
-        old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NO_ARGUMENTS)
-        rows = self.db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
-        ids = [row["id"] for row in rows]
-        update = t.NOTICE.update({"arguments": _NO_ARGUMENTS, "to_whom": ""})
-        return self.db.change(update.where(t.NOTICE.id.in_(ids))) if ids else 0
+def _before(now: datetime, days: int) -> str:
+    """Return the time `days` ago as ISO text, "" for 0."""
+    return iso(now - timedelta(days=days)) if days else ""
+
+
+def _clear_notices(db: Database, retention: Retention, now: datetime, batch_size: int) -> int:
+    """Clear the arguments and recipients of old one-time notices."""
+    before = _before(now, retention.outgoing_days)
+    if not before:
+        return 0
+    old = (t.NOTICE.handed_over_at < before) & (t.NOTICE.arguments != _NO_ARGUMENTS)
+    rows = db.rows(t.NOTICE.select(t.NOTICE.id).where(old).limit(batch_size))
+    ids = [row["id"] for row in rows]
+    update = t.NOTICE.update({"arguments": _NO_ARGUMENTS, "to_whom": ""})
+    return db.change(update.where(t.NOTICE.id.in_(ids))) if ids else 0
 
 
 class RemovableFiles(Repository):

@@ -147,31 +147,29 @@ _PUNCTUATION = " \t\u00a0«»\"'“”„()[]*_`#>•–—-"
 _OWN_NAMES = frozenset({"merlin"})
 
 
-@dataclass(frozen=True, slots=True)
-class SummaryProblem:
-    """Why a summary is rejected, and the word that shows it, "" for none."""
-
-    flaw: Literal["empty", "long", "number", "name"]
-    word: str = ""
+Flaw = Literal["empty", "long", "number", "name"]
 
 
-def check_summary(summary: str, message: str) -> SummaryProblem | None:
-    """Return the reason to reject `summary` of `message`, or None."""
+def check_summary(summary: str, message: str) -> tuple[Flaw, str] | None:
+    """Return the reason to reject `summary` of `message` and the word that shows it, or None.
+
+    The word is "" for a flaw of the whole summary.
+    """
     if not summary.strip():
-        return SummaryProblem("empty")
+        return "empty", ""
     if len(summary) > summary_limit(message):
-        return SummaryProblem("long")
+        return "long", ""
     known_numbers = {*_NUMBER.findall(message), *_NUMBER.findall(_DIGIT_SPACE.sub("", message))}
     numbers = _NUMBER.findall(_DIGIT_SPACE.sub("", _LIST_SIGN.sub("", summary)))
     number = next((candidate for candidate in numbers if candidate not in known_numbers), None)
     if number is not None:
-        return SummaryProblem("number", number)
+        return "number", number
     folded = message.casefold()
     # The surplus of Latin over Cyrillic letters, counted once: long texts take a moment.
     latin_lead = len(_LATIN.findall(folded)) - len(_CYRILLIC.findall(folded))
     for name in _names(summary):
         if not _contains_name(name, folded, latin_lead):
-            return SummaryProblem("name", name)
+            return "name", name
     return None
 
 
@@ -253,7 +251,8 @@ async def _summarize_piece(ask: Ask, language: str, message: str, replies: list[
         problem = check_summary(reply.text, message)
         if problem is None:
             return reply.text
-        log.info("a summary is not believed", flaw=problem.flaw)
+        flaw, word = problem
+        log.info("a summary is not believed", flaw=flaw)
         limit = str(summary_limit(message))
-        hint = text(language, f"sum-again-{problem.flaw}", word=problem.word, most=limit)
+        hint = text(language, f"sum-again-{flaw}", word=word, most=limit)
     return ""

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, tzinfo
 from enum import StrEnum
+from functools import partial
 from statistics import median
 
 from peewee import fn
@@ -26,7 +27,7 @@ from merlin.core.clock import from_iso, in_zone, iso
 from merlin.core.errors import NotFound
 from merlin.core.money import MICRO, Amount, Cost, Currency
 from merlin.core.permissions import Permission
-from merlin.db.database import Repository, Row, transaction
+from merlin.db.database import Database, Row
 from merlin.db.tables import HOUR_FIGURE, RATING, TURN
 from merlin.db.values import RowMap
 from merlin.training.launch_plan import job_costs
@@ -129,68 +130,67 @@ def start_of_hour(at: datetime) -> datetime:
 _FIGURES = RowMap(HourFigures)
 
 
-class HourlyFigures(Repository):
-    """The figures of hours, one row each."""
+def read_hours(db: Database, since: datetime) -> list[HourFigures]:
+    """Return the figures of the hours since a time, oldest first."""
+    query = HOUR_FIGURE.select().where(HOUR_FIGURE.hour >= iso(since)).order_by(HOUR_FIGURE.hour)
+    return _FIGURES.read_all(db.rows(query))
 
-    def since(self, at: datetime) -> list[HourFigures]:
-        """Return the figures of the hours since a time, oldest first."""
-        query = HOUR_FIGURE.select().where(HOUR_FIGURE.hour >= iso(at)).order_by(HOUR_FIGURE.hour)
-        return _FIGURES.read_all(self.db.rows(query))
 
-    def update(self) -> None:
-        """Compute the figures of hours that are not over, and of those without a row."""
-        now = self._clock()
-        this_hour, oldest = start_of_hour(now), start_of_hour(now - RETENTION)
-        newest = self.db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
-        first_hour = self._first_turn() if newest is None else from_iso(newest)
-        hour = max(min(first_hour or this_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
-        for _ in range(_MAX_HOURS_AT_ONCE):
-            if hour > this_hour:
-                break
-            self._store(hour)
-            hour += HOUR
-        self.db.change(HOUR_FIGURE.delete().where(HOUR_FIGURE.hour < iso(oldest)))
+def update_hours(db: Database, now: datetime) -> None:
+    """Compute the figures of hours that are not over, and of those without a row."""
+    this_hour, oldest = start_of_hour(now), start_of_hour(now - RETENTION)
+    newest = db.value(HOUR_FIGURE.select(fn.MAX(HOUR_FIGURE.hour)))
+    first_hour = _first_turn(db) if newest is None else from_iso(newest)
+    hour = max(min(first_hour or this_hour, start_of_hour(now - _MAX_ANSWER_TIME)), oldest)
+    for _ in range(_MAX_HOURS_AT_ONCE):
+        if hour > this_hour:
+            break
+        db.run_in_transaction(partial(_store, db, hour))
+        hour += HOUR
+    db.change(HOUR_FIGURE.delete().where(HOUR_FIGURE.hour < iso(oldest)))
 
-    def _first_turn(self) -> datetime | None:
-        oldest = self.db.value(TURN.select(fn.MIN(TURN.asked_at)))
-        return None if oldest is None else start_of_hour(from_iso(oldest))
 
-    @transaction
-    def _store(self, hour: datetime) -> None:
-        values = _FIGURES.write(self._count(hour), self.db)
-        self.db.upsert(HOUR_FIGURE, {"hour": values.pop("hour")}, values)
+def _first_turn(db: Database) -> datetime | None:
+    oldest = db.value(TURN.select(fn.MIN(TURN.asked_at)))
+    return None if oldest is None else start_of_hour(from_iso(oldest))
 
-    def _count(self, hour: datetime) -> HourFigures:
-        begin, end = iso(hour), iso(hour + HOUR)
-        query = TURN.select(
-            *(TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
-            *(TURN.provider, TURN.cost_micro, TURN.currency),
-        ).where((TURN.asked_at >= begin) & (TURN.asked_at < end) & (TURN.written_at > ""))
-        failures, times, spent = Counter[str](), Counter[str](), Counter[str]()
-        unknown = 0
-        for row in self.db.rows(query):
-            if row["currency"]:
-                spent[row["currency"]] += row["cost_micro"]
-            outcome = outcome_of(row)
-            if outcome is Outcome.FAILED:
-                failures[row["provider"]] += 1
-            elif outcome is not None:
-                times[time_class(seconds_of(row))] += 1
-                unknown += outcome is Outcome.REFUSED
-        is_rated = (RATING.at >= begin) & (RATING.at < end)
-        count = fn.COUNT(RATING.user_id).alias("count")
-        rating_query = RATING.select(RATING.value, count).where(is_rated).group_by(RATING.value)
-        ratings = {row["value"]: int(row["count"]) for row in self.db.rows(rating_query)}
-        return HourFigures(
-            hour,
-            answers=times.total(),
-            unknown=unknown,
-            liked=ratings.get(Rating.UP, 0),
-            disliked=ratings.get(Rating.DOWN, 0),
-            failures=failures,
-            times=times,
-            spent=spent,
-        )
+
+def _store(db: Database, hour: datetime) -> None:
+    values = _FIGURES.write(_count(db, hour), db)
+    db.upsert(HOUR_FIGURE, {"hour": values.pop("hour")}, values)
+
+
+def _count(db: Database, hour: datetime) -> HourFigures:
+    begin, end = iso(hour), iso(hour + HOUR)
+    query = TURN.select(
+        *(TURN.asked_at, TURN.written_at, TURN.ending, TURN.known),
+        *(TURN.provider, TURN.cost_micro, TURN.currency),
+    ).where((TURN.asked_at >= begin) & (TURN.asked_at < end) & (TURN.written_at > ""))
+    failures, times, spent = Counter[str](), Counter[str](), Counter[str]()
+    unknown = 0
+    for row in db.rows(query):
+        if row["currency"]:
+            spent[row["currency"]] += row["cost_micro"]
+        outcome = outcome_of(row)
+        if outcome is Outcome.FAILED:
+            failures[row["provider"]] += 1
+        elif outcome is not None:
+            times[time_class(seconds_of(row))] += 1
+            unknown += outcome is Outcome.REFUSED
+    is_rated = (RATING.at >= begin) & (RATING.at < end)
+    count = fn.COUNT(RATING.user_id).alias("count")
+    rating_query = RATING.select(RATING.value, count).where(is_rated).group_by(RATING.value)
+    ratings = {row["value"]: int(row["count"]) for row in db.rows(rating_query)}
+    return HourFigures(
+        hour,
+        answers=times.total(),
+        unknown=unknown,
+        liked=ratings.get(Rating.UP, 0),
+        disliked=ratings.get(Rating.DOWN, 0),
+        failures=failures,
+        times=times,
+        spent=spent,
+    )
 
 
 _DAY, _WEEK = timedelta(days=1), timedelta(days=7)
@@ -254,9 +254,8 @@ def trends(ctx: Context, actor: Actor, span: Span, zone: tzinfo) -> Trends:
     now = ctx.clock()
     this_hour = start_of_hour(now)
     first_hour = this_hour - HOUR * (span.hours - 1)
-    hours = HourlyFigures(ctx.db, ctx.clock)
     since = min(first_hour, this_hour - _WEEK * _WEEKS)
-    by_hour = {figure.hour: figure for figure in hours.since(since)}
+    by_hour = {figure.hour: figure for figure in read_hours(ctx.db, since)}
     span_hours = [first_hour + HOUR * number for number in range(span.hours)]
     figures = [by_hour.get(hour, HourFigures(hour)) for hour in span_hours]
     points = [*_points(figures, span.step_hours, zone)]

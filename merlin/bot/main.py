@@ -22,7 +22,7 @@ from merlin.account.users import Users
 from merlin.app.groups import Groups
 from merlin.app.inbox import RENEW_S, Inbox, Update
 from merlin.app.payment_worker import PaymentWorker
-from merlin.app.retention import OldRows
+from merlin.app.retention import delete_old_rows
 from merlin.app.texts import BOT_ID, BOT_NAME, Settings
 from merlin.bot.application import create_application, register
 from merlin.bot.bot_api import BotApi, Files
@@ -55,8 +55,10 @@ BATCH_PAUSE_S = 0.05
 def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
     """Return a function that follows corrections, and deletes old rows once a minute."""
     followed = ProposalFollower(services.db)
-    old = OldRows(services.db, services.config.retention)
     due = 0.0
+
+    def delete_batch() -> int:
+        return delete_old_rows(services.db, services.config.retention, services.clock())
 
     async def tidy() -> None:
         nonlocal due
@@ -67,7 +69,7 @@ def housekeeping(services: BotServices) -> Callable[[], Awaitable[None]]:
             return
         due = clock() + HOUSEKEEPING_EVERY_S
         await services.store.do(Approvals(services.db, services.clock).expire)
-        while count := await services.store.do(old.sweep):
+        while count := await services.store.do(delete_batch):
             total += count
             await asyncio.sleep(BATCH_PAUSE_S)
         if total:

@@ -15,6 +15,7 @@ after a restart the user presses the button again.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -26,7 +27,6 @@ from merlin.app.broadcasts import (
     Broadcast,
     Broadcasts,
     BroadcastState,
-    DeliveryCounts,
     broadcasts_of,
 )
 from merlin.app.outbox import OutgoingMessage, OutgoingState, QueuedMessage, Target, WaitingRequests
@@ -71,7 +71,7 @@ def _enqueue_batch(services: BotServices, broadcasts: Broadcasts, broadcast: Bro
 def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: Broadcast) -> None:
     """Send the report to the sender, once no message is pending."""
     counts = broadcasts.count_deliveries(broadcast.broadcast_id)
-    if counts.waiting or not broadcasts.end(broadcast.broadcast_id):
+    if counts["waiting"] or not broadcasts.end(broadcast.broadcast_id):
         return
     ended = broadcasts.get(broadcast.broadcast_id) or broadcast
     if not ended.by_user:  # the sender has deleted their data
@@ -83,18 +83,19 @@ def _finish_broadcast(services: BotServices, broadcasts: Broadcasts, broadcast: 
     services.db.bump()
 
 
-def broadcast_report(broadcast: Broadcast, delivered: DeliveryCounts, language: str) -> str:
+def broadcast_report(broadcast: Broadcast, delivered: Counter[str], language: str) -> str:
     """Return the progress or the result of a broadcast as text."""
+    sent, blocked, failed = (delivered[state] for state in ("sent", "blocked", "failed"))
     return text(
         language,
         "cast-report",
         number=broadcast.broadcast_id,
         state=broadcast.state.value,
         total=broadcast.total,
-        sent=delivered.sent,
-        blocked=delivered.blocked,
-        failed=delivered.failed,
-        left=max(broadcast.total - delivered.sent - delivered.blocked - delivered.failed, 0),
+        sent=sent,
+        blocked=blocked,
+        failed=failed,
+        left=max(broadcast.total - sent - blocked - failed, 0),
     )
 
 

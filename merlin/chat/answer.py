@@ -163,14 +163,8 @@ class AnswerObserver:
         """Handle a delay without any text."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grounding:
-    """The composing model and its sources; its `before` messages contain them."""
-
-    composer: Candidate
-    sources: Sequence[Source]
-
-
+# The composing model and its sources; its `before` messages contain them.
+Grounding = tuple[Candidate, Sequence[Source]]
 # Finds the sources of a composed answer, None if there is no match.
 Ground = Callable[[], Awaitable[Grounding | None]]
 
@@ -335,11 +329,13 @@ class AnswerService:
         grounding = await ground()
         if grounding is None:
             return reply
-        composer, sources = only_candidate(grounding.composer), grounding.sources
+        composer, sources = grounding
         showing = _ComposedObserver(observer, sources)
         # The sampling parameters of the tuned model do not apply to the composing one.
         default_sampling = SamplingParams(most_tokens=sampling.most_tokens)
-        composed = await self._first_reply(composer, conversation, showing, stop, default_sampling)
+        composed = await self._first_reply(
+            only_candidate(composer), conversation, showing, stop, default_sampling
+        )
         cited, body = read_citations(composed.text, sources)
         if not (cited and body):
             return replace(reply, faults=(*reply.faults, *composed.faults))

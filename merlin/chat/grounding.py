@@ -89,19 +89,17 @@ def split_passages(markdown: str) -> Iterator[tuple[int, str]]:
         yield first, pending
 
 
-class PassageCache:
-    """The passages of each dataset's course, rebuilt when the catalogue changes."""
+# The passages of each dataset's course at one version of the catalogue.
+PassageCache = VersionCache[dict[str, Passages]]
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._caches: dict[str, VersionCache[Passages]] = {}
 
-    def read(self, db: Database, dataset: str) -> Passages:
-        """Return the passages of a dataset's course; none where it has no course."""
-        catalogue = Catalogue(db)
-        with self._lock:
-            cache = self._caches.setdefault(dataset, VersionCache())
-        return cache.read(catalogue.version(), lambda: Passages(_materials(catalogue, dataset)))
+def _read_passages(db: Database, cache: PassageCache, dataset: str) -> Passages:
+    """Return the passages of a dataset's course; none where it has no course."""
+    catalogue = Catalogue(db)
+    passages: dict[str, Passages] = cache.read(catalogue.version(), dict)
+    if dataset not in passages:
+        passages[dataset] = Passages(_materials(catalogue, dataset))
+    return passages[dataset]
 
 
 def _materials(catalogue: Catalogue, dataset: str) -> list[tuple[Material, str]]:
@@ -123,7 +121,9 @@ def find_passage(db: Database, cache: PassageCache, dataset: str, question: str)
     With `_MIN_STEM_SHARE` nearly all passages found for the shipped examples were right.
     """
     stems = _stems(question)
-    for material, paragraph, passage in cache.read(db, dataset).nearest(stems, 1) if stems else ():
+    if not stems:
+        return None
+    for material, paragraph, passage in _read_passages(db, cache, dataset).nearest(stems, 1):
         passage_stems = set(map(stem, split_words(fold(passage))))
         if sum(word_stem in passage_stems for word_stem in stems) >= _MIN_STEM_SHARE * len(stems):
             return Source(1, passage, material=material, paragraph=paragraph)
@@ -140,7 +140,9 @@ def find_sources(db: Database, cache: PassageCache, dataset: str, question: str)
         if example := parse_example(entry):
             excerpt = f"{example.question}\n{example.answer}"[:MAX_CHARACTERS]
             sources.append(Source(len(sources) + 1, excerpt, question=example.question))
-    for material, paragraph, passage in cache.read(db, dataset).nearest(stems, MAX_PASSAGES):
+    for material, paragraph, passage in _read_passages(db, cache, dataset).nearest(
+        stems, MAX_PASSAGES
+    ):
         excerpt = passage[:MAX_CHARACTERS]
         sources.append(Source(len(sources) + 1, excerpt, material=material, paragraph=paragraph))
     return sources

@@ -123,7 +123,7 @@ _SESSIONS = RowMap(Session, columns={"session_id": "id"}, sealed=SESSION.sealed)
 
 
 def delete_session(db: Database, session_id: int, now: datetime) -> None:
-    """Close a session and hide it; `OldRows` deletes it with its turns after UNDO."""
+    """Close a session and hide it; `delete_old_rows` deletes it with its turns after UNDO."""
     deleted = SESSION.update({"is_open": 0, "deleted_at": iso(now)})
     db.change(deleted.where(SESSION.id == session_id))
 

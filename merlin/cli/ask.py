@@ -103,14 +103,14 @@ def _ask(config: Config, provider: str, model_id: str, messages: Sequence[Messag
 
 def _compose_answer(config: Config, grounding: Grounding, question: str) -> Mapping[str, object]:
     """Return the fields that a composed answer replaces; empty if it cites no source or fails."""
-    composer = grounding.composer
+    composer, sources = grounding
     messages = [*composer.before, Message("user", question)]
     try:
         reply = _ask(config, composer.provider, str(composer.model_id), messages)
     except ProviderError as trouble:
         print_message("ask-not-composed", model=composer.model_id, reason=str(trouble))
         return {}
-    cited, content = read_citations(reply.text, grounding.sources)
+    cited, content = read_citations(reply.text, sources)
     if not (cited and content):
         return {}
     names = [source_name(source, language()) for source in cited]

@@ -56,13 +56,14 @@ def health_problem(beats: Sequence[Heartbeat], now: datetime) -> MerlinError | N
     return MerlinError(f"silent since {at}", "ill-still", at=at)
 
 
-# What /readyz says of a database that stores nothing, by the key of the error.
+# What /readyz says of a database that stores nothing, by the key of the error; otherwise "silent".
 _DATABASE_STATES = {
     "store-full": "full",
     "store-no-room": "full",
     "store-read-only": "read-only",
-    "ill-database": "silent",
 }
+# The key of the error that explains this state; otherwise "ill-database".
+_STATE_ERRORS = {"full": "store-full", "read-only": "store-read-only"}
 
 
 def readiness_state(key: str) -> str:
@@ -72,7 +73,7 @@ def readiness_state(key: str) -> str:
 
 def readiness_error_key(state: str) -> str:
     """Return the key of the error that /readyz reports as `state`."""
-    return next((key for key, each in _DATABASE_STATES.items() if each == state), "ill-database")
+    return _STATE_ERRORS.get(state, "ill-database")
 
 
 def describe_step(language: str, step: str) -> str:

@@ -15,7 +15,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from merlin.app.trends import HourlyFigures
+from merlin.app.trends import update_hours
 from merlin.chat.canary import Canaries
 from merlin.config import needed_repository
 from merlin.core.errors import DatasetError, MerlinError, NotFound, SourceError
@@ -336,7 +336,7 @@ class NoteWriter:
 
 def count_hours(services: DaemonServices) -> bool:
     """Update this hour's figures of answers, for the trends."""
-    HourlyFigures(services.db, services.clock).update()
+    update_hours(services.db, services.clock())
     return False
 
 

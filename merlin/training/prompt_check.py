@@ -177,10 +177,8 @@ def build_variants(
     sampled = set(sample_ids([question.example_id for question in subject.questions], limit))
     questions = [question for question in subject.questions if question.example_id in sampled]
     system_only = [_query(question, question.messages) for question in questions]
-    nearest = NearestExamples(subject.train)
-    with_examples = [
-        _query(question, nearest.prompt(question.messages, shown)) for question in questions
-    ]
+    prompts = prepend_nearest(subject.train, [each.messages for each in questions], shown)
+    with_examples = list(map(_query, questions, prompts))
     price = config.price(*base)
     variants = [
         VariantQueries("prompt", *base, price, system_only),
@@ -201,24 +199,23 @@ def _query(question: Question, messages: tuple[Message, ...]) -> Query:
     return Query(question.example_id, messages, Usage(count_messages(messages), total))
 
 
-class NearestExamples:
-    """Taught conversations, searchable by similarity of their first questions."""
+def prepend_nearest(
+    train: Conversations, conversations: Sequence[Sequence[Message]], count: int
+) -> Iterator[tuple[Message, ...]]:
+    """Yield each conversation after the `count` most similar examples, the most similar last.
 
-    def __init__(self, train: Conversations) -> None:
-        self._taught = [messages for _, messages in train if _first_question(messages)]
-        self._questions = [_first_question(messages) for messages in self._taught]
-
-    def prompt(self, messages: Sequence[Message], count: int) -> tuple[Message, ...]:
-        """Return the messages after the `count` most similar examples, the most similar last."""
-        nearest = nearest_questions(_first_question(messages), self._questions, count)
+    They are compared by their first questions.
+    """
+    taught = [messages for _, messages in train if _first_question(messages)]
+    taught_questions = [_first_question(messages) for messages in taught]
+    for messages in conversations:
+        nearest = nearest_questions(_first_question(messages), taught_questions, count)
         shown = [
-            example_message
-            for place in reversed(nearest)
-            for example_message in self._taught[place]
+            example_message for place in reversed(nearest) for example_message in taught[place]
         ]
         head = [message for message in messages if message.role == "system"]
         conversation = [message for message in (*shown, *messages) if message.role != "system"]
-        return (*head, *conversation)
+        yield (*head, *conversation)
 
 
 def _first_question(messages: Sequence[Message]) -> str:

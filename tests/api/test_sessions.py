@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from merlin.account.api_keys import Scope
-from merlin.app.retention import OldRows
+from merlin.app.retention import delete_old_rows
 from merlin.chat.sessions import UNDO
 from merlin.config.settings import Retention
 from merlin.core.clock import utc_now
@@ -113,7 +113,7 @@ def test_a_deleted_session_is_gone_and_its_words_after_the_undo(site, anna):
     assert anna.delete(path).status_code == 404
     assert anna.get(f"/api/user/turns/{turn_id}/rating").status_code == 404
     later = utc_now() + UNDO + timedelta(seconds=1)
-    while OldRows(site.database, Retention(), clock=lambda: later).sweep():
+    while delete_old_rows(site.database, Retention(), later):
         pass
     assert site.database.sql("SELECT * FROM turn") == []
 

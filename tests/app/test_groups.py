@@ -9,7 +9,7 @@ import pytest
 from merlin.app.groups import MAX_STORED_QUESTIONS, Group, GroupMode, Groups, InlineQueries
 from merlin.app.inbox import current_owner
 from merlin.app.outbox import Outbox, OutgoingMessage, OutgoingState, Target
-from merlin.app.retention import OldRows
+from merlin.app.retention import delete_old_rows
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
 from merlin.config.settings import Retention
@@ -50,13 +50,12 @@ def test_choices_are_kept_and_told_to_no_other_bot(groups, database):
 def test_choices_outlive_the_bots_absence_for_thirty_days(groups, database, clock):
     groups.put(CHOSEN)
     groups.mark_left(OLD)
-    sweeping = OldRows(database, Retention(), clock)
     clock.move(29 * 24 * 3600)
-    sweeping.sweep()
+    delete_old_rows(database, Retention(), clock())
     assert groups.get(OLD) == replace(CHOSEN, is_gone=True)
     groups.mark_left(OLD)
     clock.move(2 * 24 * 3600)
-    sweeping.sweep()
+    delete_old_rows(database, Retention(), clock())
     assert groups.get(OLD) is None
 
 

@@ -12,7 +12,7 @@ from merlin.app import course_chat, sessions
 from merlin.app.actor import Actor
 from merlin.app.ask import ChatQuestion
 from merlin.app.context import Context
-from merlin.app.retention import OldRows
+from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import SUMMARY, UNDO, ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -176,15 +176,14 @@ def test_a_deleted_session_takes_its_turns_and_ratings_along_in_a_while(
     for act, number in ((anna.delete, deleted_chat.session.session_id), (anna.get_turn, turn_id)):
         with pytest.raises(NotFound):
             act(number)
-    old = OldRows(database, Retention(), clock=clock)
     clock.move(UNDO.total_seconds())
-    assert not old.sweep()
+    assert not delete_old_rows(database, Retention(), clock())
     anna.restore(deleted_chat.session.session_id)
     assert anna.get_turn(turn_id).rating is Rating.UP
     assert deleted_chat.delete()
     assert not deleted_chat.delete()
     clock.move(UNDO.total_seconds() + 1)
-    while old.sweep(batch_size=1):
+    while delete_old_rows(database, Retention(), clock(), batch_size=1):
         pass
     assert database.sql("SELECT turn_id FROM rating") == [(kept_turn,)]
     assert [turn.id for turn in anna.recent(10)] == [kept_chat.session.session_id]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from merlin.app.inbox import UpdateState
-from merlin.app.retention import OldRows
+from merlin.app.retention import delete_old_rows
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace, Sessions
 from merlin.chat.turns import Question, StoredAnswer, Turns
@@ -47,11 +47,11 @@ def old_rows(database, clock):
 
 
 def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old_rows):
-    rows = OldRows(database, Retention(turns_days=90, audit_days=365), clock)
-    assert rows.sweep() == 0
+    retention = Retention(turns_days=90, audit_days=365)
+    assert delete_old_rows(database, retention, clock()) == 0
     clock.move(31 * DAY_S)
     # Three finished updates, a deleted notice and an emptied one.
-    assert rows.sweep() == 5
+    assert delete_old_rows(database, retention, clock()) == 5
     assert [row["state"] for row in database.rows(UPDATE.select())] == ["waiting"]
     kept = database.rows(NOTICE.select().order_by(NOTICE.id))
     assert [(row["once"], row["arguments"] != "{}") for row in kept] == [
@@ -61,22 +61,21 @@ def test_what_was_finished_long_ago_goes_and_the_rest_stays(database, clock, old
     Notices(database, clock).tell("1001", "notice-learnt", {}, "sunset:1")
     assert len(database.rows(NOTICE.select())) == 2
     clock.move(60 * DAY_S)
-    assert rows.sweep() == 3
+    assert delete_old_rows(database, retention, clock()) == 3
     assert database.rows(RATING.select()) == []
     assert len(database.rows(SESSION.select())) == 1
     clock.move(300 * DAY_S)
-    assert rows.sweep() == 1
-    assert rows.sweep() == 0
+    assert delete_old_rows(database, retention, clock()) == 1
+    assert delete_old_rows(database, retention, clock()) == 0
 
 
 def test_nothing_goes_where_the_operator_keeps_for_ever(database, clock, old_rows):
     ever = Retention.model_construct(updates_days=0, outgoing_days=0, audit_days=0)
-    rows = OldRows(database, ever, clock)
     clock.move(3650 * DAY_S)
-    assert rows.sweep() == 0
+    assert delete_old_rows(database, ever, clock()) == 0
 
 
 def test_a_sweep_takes_a_handful_at_once(database, clock, old_rows):
-    rows = OldRows(database, Retention(), clock)
     clock.move(31 * DAY_S)
-    assert [rows.sweep(batch_size=2) for _ in range(3)] == [4, 1, 0]
+    counts = [delete_old_rows(database, Retention(), clock(), batch_size=2) for _ in range(3)]
+    assert counts == [4, 1, 0]

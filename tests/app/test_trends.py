@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from merlin.app.inbox import UpdateState
-from merlin.app.trends import HOUR, HourFigures, HourlyFigures, quantile, sum_figures, time_class
+from merlin.app.trends import (
+    HOUR,
+    HourFigures,
+    quantile,
+    read_hours,
+    sum_figures,
+    time_class,
+    update_hours,
+)
 from merlin.chat.feedback import Rating, Ratings
 from merlin.chat.sessions import ChatPlace
 from merlin.chat.turns import Question, StoredAnswer
@@ -35,15 +43,14 @@ def ask(sessions, turns, clock):
 
 
 def test_each_hour_tells_answers_times_failures_ratings_and_money(database, clock, ask):
-    figures = HourlyFigures(database, clock)
-    figures.update()
+    update_hours(database, clock())
     answer = StoredAnswer("Да.", provider="openai", cost_micro=120, currency="USD")
     liked = ask(1, 2, answer)
     ask(2, 2, StoredAnswer("Не знаю.", known=False))
     ask(3, 9, StoredAnswer("", ending=UpdateState.FAILED, provider="openai"))
     Ratings(database, BOT, clock).rate(liked, ANNA, Rating.UP)
-    figures.update()
-    (hour,) = figures.since(NINE)
+    update_hours(database, clock())
+    (hour,) = read_hours(database, NINE)
     assert (hour.hour, hour.answers, hour.unknown, hour.liked, hour.disliked) == (NINE, 2, 1, 1, 0)
     assert (hour.failures, hour.spent) == ({"openai": 1}, {"USD": 120})
     assert quantile(hour.times, 0.5) == pytest.approx(2, rel=0.05)
@@ -51,11 +58,10 @@ def test_each_hour_tells_answers_times_failures_ratings_and_money(database, cloc
 
 def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, ask):
     clock.move(3590)
-    figures = HourlyFigures(database, clock)
-    figures.update()
+    update_hours(database, clock())
     ask(1, 30, StoredAnswer("Да."))
-    figures.update()
-    assert [(figure.hour, figure.answers) for figure in figures.since(NINE)] == [
+    update_hours(database, clock())
+    assert [(figure.hour, figure.answers) for figure in read_hours(database, NINE)] == [
         (NINE, 1),
         (NINE + HOUR, 0),
     ]
@@ -64,12 +70,11 @@ def test_an_answer_that_comes_after_its_hour_is_counted_in_it(database, clock, a
 def test_what_was_missed_is_counted_later_and_what_is_old_goes(database, clock, ask):
     ask(1, 1, StoredAnswer("Да."))
     clock.move(5 * 3600)
-    figures = HourlyFigures(database, clock)
-    figures.update()
-    assert [figure.answers for figure in figures.since(NINE)] == [1, 0, 0, 0, 0, 0]
+    update_hours(database, clock())
+    assert [figure.answers for figure in read_hours(database, NINE)] == [1, 0, 0, 0, 0, 0]
     clock.move(91 * 24 * 3600)
-    figures.update()
-    assert all(figure.hour > NINE + 5 * HOUR for figure in figures.since(NINE))
+    update_hours(database, clock())
+    assert all(figure.hour > NINE + 5 * HOUR for figure in read_hours(database, NINE))
 
 
 @given(some.lists(some.floats(0.001, 600), min_size=1), some.sampled_from([0.5, 0.95]))

@@ -17,12 +17,12 @@ from merlin.providers.base import Answer
 from merlin.training.ask_many import Query, Reply
 from merlin.training.models import Question
 from merlin.training.prompt_check import (
-    NearestExamples,
     Subject,
     VariantQueries,
     choose_base,
     compare_variants,
     is_right,
+    prepend_nearest,
     sample_ids,
 )
 
@@ -67,7 +67,7 @@ def test_the_nearest_example_stands_last_and_the_system_text_first():
         ("b", make_conversation("Что такое граф?", "Вершины и рёбра.")),
         ("c", make_conversation("Зачем нужны кавычки?", "Для строк.")),
     ]
-    messages = NearestExamples(train).prompt(make_conversation("Граф — что такое?")[:2], 2)
+    (messages,) = prepend_nearest(train, [make_conversation("Граф — что такое?")[:2]], 2)
     assert [message.role for message in messages] == ["system", *["user", "assistant"] * 2, "user"]
     assert messages[-2].content == "Вершины и рёбра."
     assert messages[-1].content == "Граф — что такое?"
@@ -75,7 +75,7 @@ def test_the_nearest_example_stands_last_and_the_system_text_first():
 
 def test_without_taught_examples_the_question_stands_alone():
     question = make_conversation("Что такое граф?")[:2]
-    assert NearestExamples([]).prompt(question, 3) == question
+    assert list(prepend_nearest([], [question], 3)) == [question]
 
 
 def test_a_part_of_the_questions_is_always_the_same_part():
