@@ -62,14 +62,6 @@ class AskedAlready(MerlinError):
 
 
 @dataclass(frozen=True, slots=True)
-class Starters:
-    """Questions to begin with; pass `before` to get other ones."""
-
-    questions: Sequence[str]
-    before: int
-
-
-@dataclass(frozen=True, slots=True)
 class AnswerSource:
     """Where an answer comes from: training examples as (id, question).
 
@@ -102,13 +94,15 @@ class CourseSession:
 class CourseChat:
     """A course's chat: the serving model, the user's sessions, the open one or starters.
 
-    A question older than `oldest_pending` will not be answered any more.
+    `starters` are questions to begin with; `before` gets other ones. A question older than
+    `oldest_pending` will not be answered any more.
     """
 
     serving: Serving | None
     sessions: Sequence[SessionView]
     session: CourseSession | None
-    starters: Starters
+    starters: Sequence[str]
+    before: int
     has_consent: bool
     oldest_pending: datetime
 
@@ -134,14 +128,15 @@ def read_chat(
 ) -> CourseChat:
     """Return a course's chat; `session_id` 0: no session is open. Raises NotFound."""
     serving = ModelCatalogue(ctx.db).serving(course.dataset)
-    session, questions = None, Starters([], 0)
+    session, questions, following = None, list[str](), 0
     if session_id:
         session = read_session(ctx, actor, course, session_id, source_of)
     elif serving is not None:
-        questions = starters(ctx, actor, course.dataset, before)
+        questions, following = find_starters(ctx, actor, course.dataset, before)
     recent_sessions = list_sessions(ctx, actor, course) if actor.user_id else []
     consent = proposals.has_consent(ctx, actor)
-    return CourseChat(serving, recent_sessions, session, questions, consent, _oldest_pending(ctx))
+    pending = _oldest_pending(ctx)
+    return CourseChat(serving, recent_sessions, session, questions, following, consent, pending)
 
 
 def _oldest_pending(ctx: Context) -> datetime:
@@ -197,8 +192,13 @@ def _answer_source(ctx: Context, actor: Actor, turn: TurnView) -> AnswerSource |
     return AnswerSource(turn.id, examples, bool(source.said_by), may_edit, passage)
 
 
-def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Starters:
-    """Return questions of a dataset, newest change first; after the last, the first again."""
+def find_starters(
+    ctx: Context, actor: Actor, dataset: str, before: int = 0
+) -> tuple[list[str], int]:
+    """Return questions of a dataset, newest change first, and `before` for the next ones.
+
+    After the last ones come the first again.
+    """
     train_examples = ExampleFilter(split="train")
     entries = ExampleEntries(ctx.db).find(dataset, train_examples, _STARTER_EXAMPLES, before)
     questions: list[str] = []
@@ -207,10 +207,10 @@ def starters(ctx: Context, actor: Actor, dataset: str, before: int = 0) -> Start
         if example and len(example.question) <= MAX_STARTER_LENGTH:
             questions.append(example.question)
         if len(questions) == STARTERS:
-            return Starters(questions, entry.number)
+            return questions, entry.number
     if before and not questions:
-        return starters(ctx, actor, dataset)
-    return Starters(questions, 0)
+        return find_starters(ctx, actor, dataset)
+    return questions, 0
 
 
 def find_question(ctx: Context, actor: Actor, turn_id: int) -> Question:

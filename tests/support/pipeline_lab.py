@@ -155,7 +155,8 @@ class Lab:
     def status(self, dataset="trial"):
         """Return the dataset's record of `merlin status --json`."""
         with reading_context(self.config) as ctx:
-            return dataset_record(status(ctx, Actor.operator()).datasets[dataset])
+            datasets, _ = status(ctx, Actor.operator())
+            return dataset_record(datasets[dataset])
 
 
 def run_command(*arguments):
