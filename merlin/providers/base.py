@@ -84,6 +84,23 @@ class ModelCard:
     context_window: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewJob:
+    """A job to start.
+
+    `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` contains
+    `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
+    """
+
+    base_model: str
+    train_file: str
+    test_file: str | None
+    method: str
+    hyperparameters: Mapping[str, object]
+    suffix: str
+    metadata: Mapping[str, str]
+
+
 class TrainingApi(Protocol):
     """The API of a training provider: files, jobs, models."""
 
@@ -96,22 +113,8 @@ class TrainingApi(Protocol):
     def delete_file(self, file_id: str) -> None:
         """Remove a stored file; no error if it does not exist."""
 
-    def create_job(
-        self,
-        base_model: str,
-        train_file: str,
-        test_file: str | None,
-        *,
-        method: str,
-        hyperparameters: Mapping[str, object],
-        suffix: str,
-        metadata: Mapping[str, str],
-    ) -> JobReport:
-        """Start a job. Also sends the launch key as Idempotency-Key, for servers that support it.
-
-        `hyperparameters` go under `method.<method>.hyperparameters`; `metadata` contains
-        `merlin_launch` (the launch key), `merlin_build` (version) and `merlin_dataset`.
-        """
+    def create_job(self, new_job: NewJob) -> JobReport:
+        """Start a job. Also sends the launch key as Idempotency-Key, where servers support it."""
 
     def find_jobs(self, launch_key: str) -> list[JobReport]:
         """Return the jobs whose metadata contains `launch_key`, oldest first.

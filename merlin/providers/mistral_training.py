@@ -22,6 +22,7 @@ from merlin.providers.base import (
     JobEvent,
     JobReport,
     ModelCard,
+    NewJob,
 )
 from merlin.providers.openai_chat import Json
 from merlin.providers.openai_training import (
@@ -52,29 +53,21 @@ class MistralProvider(OpenAIProvider):
                 return
         raise InvalidResponse("the list has no end")
 
-    def create_job(
-        self,
-        base_model: str,
-        train_file: str,
-        test_file: str | None,
-        *,
-        method: str,
-        hyperparameters: Mapping[str, object],
-        suffix: str,
-        metadata: Mapping[str, str],
-    ) -> JobReport:
-        """Start a job; see TrainingApi. The launch key replaces `suffix`."""
-        del method, suffix  # there is only one method, which has no name
+    def create_job(self, new_job: NewJob) -> JobReport:
+        """Start a job; see TrainingApi. The launch key replaces `suffix`.
+
+        There is only one method, which has no name.
+        """
         body = {
-            "model": base_model,
-            "training_files": [{"file_id": train_file, "weight": 1}],
-            "validation_files": [test_file] if test_file else None,
+            "model": new_job.base_model,
+            "training_files": [{"file_id": new_job.train_file, "weight": 1}],
+            "validation_files": [new_job.test_file] if new_job.test_file else None,
             "hyperparameters": {
                 _NAMES.get(name, name): value
-                for name, value in hyperparameters.items()
+                for name, value in new_job.hyperparameters.items()
                 if value != "auto"
             },
-            "suffix": metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
+            "suffix": new_job.metadata[LAUNCH_KEY][:MAX_SUFFIX_LENGTH],
             "auto_start": True,
         }
         with provider_errors(creates=True):

@@ -40,6 +40,7 @@ from merlin.providers.base import (
     JobEvent,
     JobReport,
     ModelCard,
+    NewJob,
 )
 from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_chat import (
@@ -283,26 +284,16 @@ class OpenAIProvider:
         with ignore_missing():
             self._files.delete(file_id)
 
-    def create_job(
-        self,
-        base_model: str,
-        train_file: str,
-        test_file: str | None,
-        *,
-        method: str,
-        hyperparameters: Mapping[str, object],
-        suffix: str,
-        metadata: Mapping[str, str],
-    ) -> JobReport:
+    def create_job(self, new_job: NewJob) -> JobReport:
         with provider_errors(creates=True):
             raw = self._jobs.create(
-                model=base_model,
-                training_file=train_file,
-                validation_file=test_file or openai.omit,
-                suffix=suffix or openai.omit,
-                metadata=dict(metadata),
-                extra_headers={"Idempotency-Key": metadata[LAUNCH_KEY]},
-                extra_body=self._method_fields(method, dict(hyperparameters)),
+                model=new_job.base_model,
+                training_file=new_job.train_file,
+                validation_file=new_job.test_file or openai.omit,
+                suffix=new_job.suffix or openai.omit,
+                metadata=dict(new_job.metadata),
+                extra_headers={"Idempotency-Key": new_job.metadata[LAUNCH_KEY]},
+                extra_body=self._method_fields(new_job.method, dict(new_job.hyperparameters)),
             )
             return self._report(json_object(raw.content))
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
@@ -28,6 +27,7 @@ from merlin.providers.base import (
     JobEvent,
     JobReport,
     ModelCard,
+    NewJob,
 )
 from merlin.providers.http import build_http_client, build_timeout
 from merlin.providers.openai_chat import Json, parse_model_card, read_rows, require_text
@@ -111,33 +111,26 @@ class YandexProvider:
         with ignore_missing():
             self._call("DELETE", f"{_DATASETS}/{file_id}")
 
-    def create_job(
-        self,
-        base_model: str,
-        train_file: str,
-        test_file: str | None,
-        *,
-        method: str,
-        hyperparameters: Mapping[str, object],
-        suffix: str,
-        metadata: Mapping[str, str],
-    ) -> JobReport:
-        """Start a task; see TrainingApi. Raises ProviderBusy while a dataset is being validated."""
-        del method  # there is only one
+    def create_job(self, new_job: NewJob) -> JobReport:
+        """Start a task; see TrainingApi. Raises ProviderBusy while a dataset is being validated.
+
+        There is only one method.
+        """
+        train_file, test_file = new_job.train_file, new_job.test_file
         for dataset in filter(None, (train_file, test_file)):
             self._require_ready(dataset)
-        key = metadata[LAUNCH_KEY]
+        key = new_job.metadata[LAUNCH_KEY]
         requested = {
             _NAMES.get(name, name): value
-            for name, value in hyperparameters.items()
+            for name, value in new_job.hyperparameters.items()
             if value != "auto"
         }
         body = {
-            "baseModelUri": base_model,
+            "baseModelUri": new_job.base_model,
             "trainDatasets": [{"datasetId": train_file, "weight": 1.0}],
             "validationDatasets": [{"datasetId": test_file, "weight": 1.0}] if test_file else [],
             "textToTextCompletion": {"seed": str(_seed(key)), "lora": {}, **requested},
-            "name": suffix,
+            "name": new_job.suffix,
             "labels": {LAUNCH_KEY: key},
         }
         operation = self._call("POST", _TUNING, body=body, creates=True)

@@ -26,7 +26,7 @@ from merlin.core.killpoint import kill_point
 from merlin.core.log import get_logger
 from merlin.dataset.builds import SHORT_DIGEST_LENGTH, Build
 from merlin.db.intents import Intent, Intents, IntentState
-from merlin.providers.base import LAUNCH_KEY, JobReport, is_account_rejected, is_forbidden
+from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob, is_account_rejected, is_forbidden
 from merlin.training.jobs import (
     FINAL,
     FORBIDDEN,
@@ -124,10 +124,10 @@ def _create(
 ) -> JobReport:
     def create() -> str:
         recipe = job.recipe
-        report = provider.api.create_job(
-            recipe.base_model,
-            train,
-            test,
+        new_job = NewJob(
+            base_model=recipe.base_model,
+            train_file=train,
+            test_file=test,
             method=recipe.method,
             hyperparameters=recipe.hyperparameters,
             suffix=recipe.suffix,
@@ -137,6 +137,7 @@ def _create(
                 "merlin_dataset": build.dataset,
             },
         )
+        report = provider.api.create_job(new_job)
         kill_point("launch.sent")
         return report.provider_job_id
 

@@ -14,7 +14,7 @@ from merlin.core.clock import utc_now
 from merlin.core.errors import ModelGone, ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
 from merlin.openai_protocol.errors import retry_after_s
-from merlin.providers.base import LAUNCH_KEY
+from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider, provider_errors
 
 pytestmark = pytest.mark.functional
@@ -81,7 +81,7 @@ FAULTS = list(make_faults(lambda *_, **__: None))
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_create_that_may_have_happened_is_in_doubt_after_one_post(server, provider, reply, name):
     server.will(make_faults(reply)[name])
-    assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderUnknown
+    assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
     assert [call.method for call in server.calls] == ["POST"]
 
 
@@ -110,7 +110,7 @@ def test_silence_after_an_order_is_a_doubt(server, reply):
     server.will(reply(hang=True))
     # Long enough to send the request: a request that was not sent is certain to have no effect.
     with OpenAIProvider(server.base_url, "key", timeout_s=5.0) as provider:
-        assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderUnknown
+        assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderUnknown
     assert len(server.calls) <= 1
 
 
@@ -125,7 +125,7 @@ def test_a_call_that_was_never_sent_is_not_in_doubt():
         taken.bind(("127.0.0.1", 0))  # bound, not listening: refuses
         url = f"http://127.0.0.1:{taken.getsockname()[1]}/v1"
         with OpenAIProvider(url, "key") as provider:
-            assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderBusy
+            assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderBusy
 
 
 def test_a_name_that_nobody_knows_is_not_in_doubt():
@@ -144,13 +144,13 @@ def test_errors_that_are_not_the_providers_pass_as_they_are():
 @pytest.mark.parametrize("credential", ["two\nlines", "ключ"])
 def test_a_credential_that_cannot_be_sent_is_an_error(server, credential):
     with OpenAIProvider(server.base_url, credential) as provider:
-        assert type(catch_error(lambda: provider.create_job(**JOB))) is ProviderError
+        assert type(catch_error(lambda: provider.create_job(NewJob(**JOB)))) is ProviderError
     assert server.calls == []
 
 
 def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
     server.will(reply(make_error("rate_limit_exceeded"), 429, (("Retry-After", "7"),)))
-    busy = catch_error(lambda: provider.create_job(**JOB))
+    busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
     assert (busy.retry_after_s, busy.status, busy.code) == (7.0, 429, "rate_limit_exceeded")
     assert len(server.calls) == 1
@@ -161,14 +161,14 @@ def test_too_many_calls_is_busy_with_the_time_to_wait(server, provider, reply):
 )
 def test_no_credit_does_not_pass_by_itself(server, provider, reply, body):
     server.will(reply(body, 429, (("Retry-After", "7"),)))
-    error = catch_error(lambda: provider.create_job(**JOB))
+    error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(error) is ProviderError
     assert error.code == "insufficient_quota"
 
 
 def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
     server.will(reply(make_error(message="File 'file-1' is still being processed."), 400))
-    busy = catch_error(lambda: provider.create_job(**JOB))
+    busy = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(busy) is ProviderBusy
     assert busy.retry_after_s
 
@@ -177,7 +177,7 @@ def test_a_file_that_is_not_ready_yet_passes_by_itself(server, provider, reply):
 def test_other_refusals_are_final_and_say_code_and_status(server, provider, reply, status):
     headers = (("x-request-id", "req-9"), ("Location", f"{server.base_url}/elsewhere"))
     server.will(reply(make_error("some_code", "some words"), status, headers))
-    error = catch_error(lambda: provider.create_job(**JOB))
+    error = catch_error(lambda: provider.create_job(NewJob(**JOB)))
     assert type(error) is ProviderError
     assert (error.status, error.code) == (status, "some_code")
     assert all(word in str(error) for word in ("some words", "req-9", str(status)))

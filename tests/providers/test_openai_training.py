@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from merlin.core.errors import ProviderBusy, ProviderError
-from merlin.providers.base import LAUNCH_KEY, JobReport
+from merlin.providers.base import LAUNCH_KEY, JobReport, NewJob
 from merlin.providers.openai_training import OpenAIProvider
 
 pytestmark = pytest.mark.functional
@@ -105,7 +105,7 @@ def test_a_refused_deletion_is_an_error(server, provider, reply):
 
 def test_a_job_is_created_with_its_key_twice_told(server, provider):
     server.will(make_job(1, status="validating_files"))
-    report = provider.create_job(**make_job_arguments())
+    report = provider.create_job(NewJob(**make_job_arguments()))
     (call,) = server.calls
     assert (call.method, call.path) == ("POST", "/v1/fine_tuning/jobs")
     assert call.headers["idempotency-key"] == KEY
@@ -128,7 +128,7 @@ def test_a_job_is_created_with_its_key_twice_told(server, provider):
 def test_what_is_not_set_is_not_sent(server, provider):
     server.will(make_job(1))
     provider.create_job(
-        **make_job_arguments(test_file=None, suffix="", hyperparameters={}, method="dpo")
+        NewJob(**make_job_arguments(test_file=None, suffix="", hyperparameters={}, method="dpo"))
     )
     (call,) = server.calls
     assert set(call.json) == {"model", "training_file", "metadata", "method"}
@@ -137,8 +137,8 @@ def test_what_is_not_set_is_not_sent(server, provider):
 
 def test_the_older_dialect_has_its_hyperparameters_beside_the_model(server, toplevel_provider):
     server.will(make_job(1))
-    toplevel_provider.create_job(**make_job_arguments())
-    toplevel_provider.create_job(**make_job_arguments(method="dpo", hyperparameters={}))
+    toplevel_provider.create_job(NewJob(**make_job_arguments()))
+    toplevel_provider.create_job(NewJob(**make_job_arguments(method="dpo", hyperparameters={})))
     supervised, dpo = (call.json for call in server.calls)
     assert supervised["hyperparameters"] == {"n_epochs": 3, "lora_r": 8}
     assert "method" not in supervised

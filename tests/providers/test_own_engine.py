@@ -11,7 +11,7 @@ from merlin.config.engine import EngineSettings
 from merlin.core.errors import ModelGone, ProviderError
 from merlin.core.messages import Message, ParameterRefused, SamplingParams, Usage
 from merlin.engine.main import create_app
-from merlin.providers.base import LAUNCH_KEY
+from merlin.providers.base import LAUNCH_KEY, NewJob
 from merlin.providers.openai_chat import OpenAIChat
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from tests.support.http_servers import serve_app
@@ -78,7 +78,7 @@ def job_arguments(file_id):
 
 @pytest.fixture(scope="module")
 def finished_job(provider, job_arguments):
-    job_id = provider.create_job(**job_arguments).provider_job_id
+    job_id = provider.create_job(NewJob(**job_arguments)).provider_job_id
 
     def read_if_over():
         report = provider.read_job(job_id)
@@ -93,7 +93,9 @@ def test_an_uploaded_file_is_found_by_its_name(provider, file_id):
 
 
 def test_a_job_is_found_by_its_launch_key_and_made_once(provider, job_arguments, finished_job):
-    assert provider.create_job(**job_arguments).provider_job_id == finished_job.provider_job_id
+    assert (
+        provider.create_job(NewJob(**job_arguments)).provider_job_id == finished_job.provider_job_id
+    )
     jobs = provider.find_jobs("0123456789abcdef")
     assert [job.provider_job_id for job in jobs] == [finished_job.provider_job_id]
     assert jobs[0].metadata["merlin_build"] == "neuro-1"
@@ -117,7 +119,7 @@ def test_why_a_job_failed_comes_in_the_language_that_is_asked_for(address, job_a
             "test_file": None,
             "metadata": {LAUNCH_KEY: "bad"},
         }
-        job_id = russian.create_job(**bad).provider_job_id
+        job_id = russian.create_job(NewJob(**bad)).provider_job_id
         report_of_failure = wait_until(
             lambda: (report := russian.read_job(job_id)).status == "failed" and report
         )
@@ -225,7 +227,7 @@ def test_a_deleted_model_is_gone_with_its_weights_and_deleting_it_again_is_no_er
     provider, asker, job_arguments, folder
 ):
     arguments = job_arguments | {"metadata": {LAUNCH_KEY: "to be deleted"}}
-    job_id = provider.create_job(**arguments).provider_job_id
+    job_id = provider.create_job(NewJob(**arguments)).provider_job_id
     report = wait_until(lambda: (job := provider.read_job(job_id)).status == "succeeded" and job)
     names = [checkpoint.model_id for checkpoint in provider.list_checkpoints(job_id)] + [
         report.model_id

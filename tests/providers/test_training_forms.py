@@ -9,7 +9,7 @@ import pytest
 
 from merlin.core.errors import ProviderBusy, ProviderError, ProviderUnknown
 from merlin.core.messages import Message
-from merlin.providers.base import LAUNCH_KEY, is_account_rejected, is_forbidden
+from merlin.providers.base import LAUNCH_KEY, NewJob, is_account_rejected, is_forbidden
 from merlin.providers.mistral_training import MistralProvider
 from merlin.providers.openai_training import OpenAIAsker, OpenAIProvider
 from merlin.providers.yandex_training import YandexProvider
@@ -78,7 +78,8 @@ def create_job(form, provider, path):
         stored = provider.find_files(NAME) or [provider.upload_file(NAME, path)]
         order = {"method": "supervised", "hyperparameters": {}, "suffix": "neuro", **said}
         about = {LAUNCH_KEY: key, "merlin_build": "нейро-7", "merlin_dataset": "нейро"}
-        return provider.create_job(form.base, stored[0], stored[0], metadata=about, **order)
+        files = {"train_file": stored[0], "test_file": stored[0]}
+        return provider.create_job(NewJob(base_model=form.base, **files, metadata=about, **order))
 
     return create
 
@@ -222,9 +223,7 @@ def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, pat
             lambda: provider.read_job("job-1"),
             lambda: provider.find_jobs(KEY),
             lambda: provider.upload_file(NAME, path),
-            lambda: provider.create_job(
-                form.base, "f", None, method="x", hyperparameters={}, suffix="", metadata=metadata
-            ),
+            lambda: provider.create_job(NewJob(base_model=form.base, **files, **order)),
         ):
             with pytest.raises(ProviderBusy, match="a web page: is base_url right"):
                 call()
@@ -271,10 +270,11 @@ def test_what_yandex_cannot_be_taught_is_refused_before_anything_is_sent(
 def test_a_dataset_that_is_validated_still_lets_the_job_wait(server, reply, form):
     server.will(reply({"dataset": {"status": "VALIDATING"}}))
     order = {"method": "supervised", "hyperparameters": {}, "suffix": "", "metadata": {}}
+    files = {"train_file": "ds-1", "test_file": None}
     with form.connect(server.base_url, "key") as provider:
         with pytest.raises(ProviderBusy) as busy:
-            provider.create_job(form.base, "ds-1", None, **order)
+            provider.create_job(NewJob(base_model=form.base, **files, **order))
         assert busy.value.retry_after_s
         server.will(reply({"dataset": {"status": "INVALID", "validationError": ["line 3"]}}))
         with pytest.raises(ProviderError, match="line 3"):
-            provider.create_job(form.base, "ds-1", None, **order)
+            provider.create_job(NewJob(base_model=form.base, **files, **order))
