@@ -392,7 +392,7 @@ def show_quota(
     """Return the actor's plan for questions about a dataset, time zone, and remaining quota."""
     user = Users(ctx.db, ctx.clock).get(actor.user_id) or User(actor.user_id)
     plan, zone = plan_of(ctx.plans, user.plans, dataset), user.time_zone(ctx.config.timezone)
-    return plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).left(user.user_id, plan, zone)
+    return plan, zone, Quotas(ctx.db, ctx.bot_id, ctx.clock).read_left(user.user_id, plan, zone)
 
 
 def find_asker(
@@ -426,7 +426,7 @@ def find_low_quota(ctx: Context, asker: Asker, kind: Format) -> Left | None:
     if asker.plan is UNLIMITED or not is_limited(allowance_of(asker.plan, kind)):
         return None
     quotas = Quotas(ctx.db, ctx.bot_id, ctx.clock)
-    left = quotas.left(asker.user_id, asker.plan, asker.zone)[kind]
+    left = quotas.read_left(asker.user_id, asker.plan, asker.zone)[kind]
     return left if left.remaining is not None and left.remaining <= LOW_QUOTA else None
 
 

@@ -243,7 +243,7 @@ def builds_with(
 ) -> tuple[str, str] | None:
     """Return the first and the last build with an example, or None. Raises NotFound."""
     require_editing(ctx, actor, dataset)
-    return FileIndex(ctx.db).taught(dataset, example_id)
+    return FileIndex(ctx.db).find_build_range(dataset, example_id)
 
 
 def free_id(

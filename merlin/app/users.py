@@ -116,7 +116,7 @@ def details(ctx: Context, actor: Actor, user_id: int, entries: int = _ENTRIES) -
         _view(ctx, user),
         zone=user.zone or ctx.config.timezone,
         terms_seen=user.terms_seen,
-        left=quotas.left(user_id, plan, zone),
+        left=quotas.read_left(user_id, plan, zone),
         gifts=quotas.gifts.all(user_id),
         consents=Consents(ctx.db).of(user_id),
         entries=audit_log(ctx, actor, person_reference(user_id), entries),

@@ -66,10 +66,10 @@ def prices(plan: Plan, promo: Promo | None) -> tuple[Amount | None, Amount | Non
     At least one kopeck or one Star.
     """
     percent = promo.percent if promo is not None else 0
-    return _discounted(plan.rub, percent), _discounted(plan.xtr, percent)
+    return _discount(plan.rub, percent), _discount(plan.xtr, percent)
 
 
-def _discounted(price: Amount | None, percent: int) -> Amount | None:
+def _discount(price: Amount | None, percent: int) -> Amount | None:
     if price is None or not percent:
         return price
     # Rounded in the buyer's favour.

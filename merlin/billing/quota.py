@@ -251,7 +251,7 @@ class Gifts(Repository):
         first = min(rows, key=lambda row: (row["expires_at"] or "~", row["id"]), default=None)
         return None if first is None else int(first["id"])
 
-    def unused(self, user_id: int) -> Mapping[Format, int]:
+    def count_unused(self, user_id: int) -> Mapping[Format, int]:
         """Return the remaining questions of each format in valid gifts."""
         sums: dict[Format, int] = {}
         for row in self.db.rows(self._open(user_id)):
@@ -344,7 +344,7 @@ class Quotas(BotRepository):
                 return Reserved(update_id, Format(stored), gift_id)
         now, allowance = today(self._clock(), zone), allowance_of(plan, kind)
         scope, gift_id = scope_of(plan), None
-        used = self._used(user_id, now, scope) if is_limited(allowance) else {}
+        used = self._read_used(user_id, now, scope) if is_limited(allowance) else {}
         left = left_of(kind, allowance, used.get(kind, Used()), now)
         if left.remaining == 0:
             gift_id = self.gifts.open_gift(user_id, kind)
@@ -372,10 +372,13 @@ class Quotas(BotRepository):
             self.give_back(update_id)
         return len(found)
 
-    def left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
+    def read_left(self, user_id: int, plan: Plan, zone: tzinfo) -> Mapping[Format, Left]:
         """Return the remaining quota of every format."""
         now = today(self._clock(), zone)
-        used, gifts = self._used(user_id, now, scope_of(plan)), self.gifts.unused(user_id)
+        used, gifts = (
+            self._read_used(user_id, now, scope_of(plan)),
+            self.gifts.count_unused(user_id),
+        )
         return {
             kind: left_of(
                 kind, allowance_of(plan, kind), used.get(kind, Used()), now, gifts.get(kind, 0)
@@ -383,7 +386,7 @@ class Quotas(BotRepository):
             for kind in Format
         }
 
-    def _used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
+    def _read_used(self, user_id: int, now: Today, scope: str) -> Mapping[Format, Used]:
         """Return the questions counted for the plan, by format."""
         rows = self.db.sql(_USES, now.day, user_id, now.month, scope)
         # Use before a deletion was counted for the plans that everybody may have.

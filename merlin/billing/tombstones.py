@@ -44,7 +44,7 @@ class Tombstones(Repository):
         now = iso(self._clock())
         rows = (row for mark in marks for row in self.db.rows(_VALID_ROWS(mark=mark, now=now)))
         kept = {row["format"]: row for row in rows}
-        for row in self._used(user_id):
+        for row in self._list_covered(user_id):
             earlier = kept.get(row["format"], {})
             for span in ("day", "month"):
                 if earlier.get(span) == row[span]:  # an earlier erasure in the same day or month
@@ -61,7 +61,7 @@ class Tombstones(Repository):
         for fact in facts:
             self._put(marks[0], {"format": fact, **_NOTHING}, _ALWAYS)
 
-    def _used(self, user_id: int) -> list[Row]:
+    def _list_covered(self, user_id: int) -> list[Row]:
         """Return what the plan covered in the person's newest day and month, by format."""
         paid = (
             (QUOTA_USE.user_id == user_id)

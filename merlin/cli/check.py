@@ -157,7 +157,7 @@ def check_paths(
         for folder in to_check
     ]
     moved = [
-        folder.moved({file_fix.path: file_fix.new_path for file_fix in file_fixes})
+        folder.follow_renames({file_fix.path: file_fix.new_path for file_fix in file_fixes})
         for folder, file_fixes in zip(to_check, fixes, strict=True)
     ]
     shown_fixes = [

@@ -194,7 +194,7 @@ def make_build(checked: CheckedDataset, place: Path | None = None) -> BuildConte
         "dataset": checked.name,
         "digest": digest,
         "sha256": hashes,
-        **_counted(checked, index, spec),
+        **_count_examples(checked, index, spec),
         "system": spec.system,
         "recipe": spec.recipe.as_json(),
     }
@@ -206,7 +206,9 @@ def build_digest(train_sha256: str, test_sha256: str) -> str:
     return hashlib.sha256(f"train {train_sha256}\ntest {test_sha256}\n".encode()).hexdigest()
 
 
-def _counted(checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec) -> dict[str, Any]:
+def _count_examples(
+    checked: CheckedDataset, index: ExampleIndex, spec: DatasetSpec
+) -> dict[str, Any]:
     limit = TokenLimit(spec.system, None)
     found = index.sides()
     sides = {side: found.get(side, (0, 0, 0)) for side in (TRAIN, TEST)}

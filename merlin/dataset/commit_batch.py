@@ -252,7 +252,7 @@ class GitBranch:
             return {}
         files = sorted({self._path(change.path) for change in batch.changes})
         folders = {str(folder) for path in files for folder in PurePosixPath(path).parents}
-        for path in self._blocked(head, sorted(folders - {"."})):
+        for path in self._find_obstacles(head, sorted(folders - {"."})):
             raise _in_the_way(path)
         found = self._entries(head, files)
         for path, (mode, _) in found.items():
@@ -261,7 +261,7 @@ class GitBranch:
         self._refuse_removed(head, batch)
         return found
 
-    def _blocked(self, head: str, folders: Sequence[str]) -> Iterator[str]:
+    def _find_obstacles(self, head: str, folders: Sequence[str]) -> Iterator[str]:
         """Yield those of the folders in whose place there is something else."""
         feed = "".join(f"{head}:{folder}\n" for folder in folders).encode()
         object_types = (

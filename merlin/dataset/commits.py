@@ -290,7 +290,7 @@ def follow_examples(db: Database, dataset: str, commit: Commit, index: ExampleIn
 
     Written in portions. After an interruption the same call leads to the same rows.
     """
-    for moved in index.moved():
+    for moved in index.list_moved():
         origins = _read_origins(db, dataset, [each.id for each in moved])
         gone = [each.id for each in moved if each.blob is None and each.id in origins]
         changed = {
@@ -358,7 +358,7 @@ def store_taught_examples(db: Database, build_id: int, dataset: str, content: Bu
     newest = BUILD.select(BUILD.system).where((BUILD.dataset == dataset) & (BUILD.id < build_id))
     before = db.value(newest.order_by(BUILD.id.desc()))
     limit = TokenLimit(system, None)
-    for moved in content.index.moved():
+    for moved in content.index.list_moved():
         ids = [each.id for each in moved]
         standing = {
             name: Taught(*row) for name, *row in _named_rows(db, _STANDING, ids, dataset, NO_END)

@@ -453,7 +453,7 @@ class ExampleIndex:
         rows = ((example_id,) for example_id in example_ids)
         self._db.executemany("INSERT OR IGNORE INTO moved VALUES (?)", rows)
 
-    def moved(self) -> Iterator[list[MovedExample]]:
+    def list_moved(self) -> Iterator[list[MovedExample]]:
         """Yield the examples marked as moved since `forget_moved`, by id, in batches."""
         after = ""
         while True:

@@ -302,7 +302,7 @@ class FileIndex(Repository):
         )
         return None if found is None else str(found)
 
-    def taught(self, dataset: str, example_id: str) -> tuple[str, str] | None:
+    def find_build_range(self, dataset: str, example_id: str) -> tuple[str, str] | None:
         """Return the first and the last build that contains an example, None for none."""
         numbers = fn.MIN(BUILD.number).alias("first"), fn.MAX(BUILD.number).alias("last")
         holds = select_whole_builds(*numbers).join(

@@ -367,7 +367,7 @@ def dataset_spec(name: str, value: Mapping[str, Any]) -> DatasetSpec:
     recipe = {"suffix": name[:64] if name.isascii() else "", **value["recipe"]}
     return DatasetSpec(
         name=name,
-        title=_localised(value["title"]),
+        title=_localise(value["title"]),
         # YAML's `|` appends a line end that is not part of the text.
         system=value["system"].rstrip("\n"),
         recipe=Recipe(**recipe),
@@ -388,15 +388,15 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
     """Return the course from JSON that is valid by the schema `course`."""
     return CourseSpec(
         semester=value["semester"],
-        name=_localised(value["name"]),
-        description=_localised(value.get("description", {})),
+        name=_localise(value["name"]),
+        description=_localise(value.get("description", {})),
         active=value.get("active", True),
         teachers=tuple(value.get("teachers", ())),
         materials=tuple(
             MaterialSpec(
                 lesson=each["lesson"],
                 kind=each["type"],
-                title=_localised(each["title"]),
+                title=_localise(each["title"]),
                 text=each.get("text", ""),
                 file_url=each.get("file_url", ""),
             )
@@ -405,7 +405,7 @@ def course_spec(value: Mapping[str, Any]) -> CourseSpec:
     )
 
 
-def _localised(value: Mapping[str, str]) -> Localised:
+def _localise(value: Mapping[str, str]) -> Localised:
     # A missing language falls back to the other one.
     russian, english = value.get("ru", ""), value.get("en", "")
     return {"ru": russian or english, "en": english or russian}

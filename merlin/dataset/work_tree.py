@@ -47,7 +47,7 @@ class Folder:
             or escape_unprintable(path).startswith(f"{known}/")
         )
 
-    def moved(self, renamed: Mapping[str, str]) -> Folder:
+    def follow_renames(self, renamed: Mapping[str, str]) -> Folder:
         """Return the same folder after files were renamed; `renamed`: old path -> new path."""
         depth = self.only.count("/") + 1
         for path, new in renamed.items():

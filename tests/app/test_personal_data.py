@@ -258,13 +258,13 @@ def test_deleting_everything_gives_no_new_questions(database, people, clock):
     quotas.give_back(2)
     people.forget(ANNA, until(clock))
     assert database.rows(QUOTA_USE.select()) == []
-    assert quotas.left(ANNA, plan, UTC)[Format.TEXT].used == 1
+    assert quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used == 1
     ask(3)
     people.forget(ANNA, until(clock))
     people.forget(ANNA, until(clock))
     ask(4)
     assert isinstance(ask(5), Left)
-    assert quotas.left(BORIS, plan, UTC)[Format.TEXT].used == 0
+    assert quotas.read_left(BORIS, plan, UTC)[Format.TEXT].used == 0
     (row,) = database.rows(LEFT_BEHIND.select())
     assert str(ANNA) not in str(row)
     clock.move(24 * 3600)
@@ -281,7 +281,7 @@ def quota_user(database, clock, allowance):
             quotas.reserve(ANNA, next(numbers), Format.TEXT, plan, UTC) for _ in range(count)
         ]
         assert not any(isinstance(reservation, Left) for reservation in reservations)
-        return quotas.left(ANNA, plan, UTC)[Format.TEXT].used
+        return quotas.read_left(ANNA, plan, UTC)[Format.TEXT].used
 
     return ask
 

@@ -192,7 +192,7 @@ def show_quota(shop, kind, user_id=ANNA):
     user = shop.users.get(user_id)
     plan = plan_of(shop.ctx.plans, user.plans if user else ())
     quotas = Quotas(shop.db, 1, shop.clock)
-    return quotas.left(user_id, plan, UTC)[kind]
+    return quotas.read_left(user_id, plan, UTC)[kind]
 
 
 def list_terms(shop, user_id=ANNA):

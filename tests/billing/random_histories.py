@@ -438,7 +438,7 @@ class History:
             assert first_ends <= second_starts
 
     def _check_quota(self, plan):
-        quotas = self.quotas.left(self.user_id, plan, self.zone)
+        quotas = self.quotas.read_left(self.user_id, plan, self.zone)
         for kind in (Format.TEXT, Format.VOICE):
             allowance, (of_day, of_month) = allowance_of(plan, kind), self.count_used(kind, plan)
             left, gifts = quotas[kind], sum(self.find_gifts(kind).values())

@@ -147,9 +147,9 @@ def test_a_course_plan_counts_for_its_course_alone(shop):
     for update_id in range(3):
         quotas.reserve(ANNA, update_id, Format.TEXT, course, UTC)
     quotas.reserve(ANNA, 9, Format.TEXT, free, UTC)
-    assert quotas.left(ANNA, course, UTC)[Format.TEXT].remaining == 47
-    assert quotas.left(ANNA, free, UTC)[Format.TEXT].remaining == 19
-    assert quotas.left(ANNA, UNLIMITED, UTC)[Format.TEXT].limit is None
+    assert quotas.read_left(ANNA, course, UTC)[Format.TEXT].remaining == 47
+    assert quotas.read_left(ANNA, free, UTC)[Format.TEXT].remaining == 19
+    assert quotas.read_left(ANNA, UNLIMITED, UTC)[Format.TEXT].limit is None
 
 
 @pytest.mark.parametrize("sql", ["UPDATE ledger SET amount = 1", "DELETE FROM ledger"])

@@ -44,7 +44,7 @@ def reserve_question(quotas, update_id, kind=TEXT, user_id=ANNA, plan=FREE, zone
 
 
 def show_quota(quotas, kind=TEXT, plan=FREE, zone=UTC):
-    return quotas.left(ANNA, plan, zone)[kind]
+    return quotas.read_left(ANNA, plan, zone)[kind]
 
 
 def give_gift(quotas, kind=TEXT, amount=1, **more):
@@ -255,7 +255,7 @@ def test_two_processes_at_once_never_exceed_the_limit(url, is_known):
 
     with ThreadPoolExecutor(len(replicas)) as pool:
         results = list(pool.map(reserve_all, range(len(replicas))))
-    counted = Quotas(replicas[0], BOT).left(ANNA, plan, UTC)[TEXT]
+    counted = Quotas(replicas[0], BOT).read_left(ANNA, plan, UTC)[TEXT]
     reserved = {
         result.update_id
         for replica_results in results

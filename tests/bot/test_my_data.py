@@ -84,7 +84,7 @@ def test_everything_comes_as_one_file(telegram, settings):
         message = say(telegram, settings, "/export")
     document = message.message["document"]
     assert document["file_name"] == f"merlin-{ANNA}.json"
-    body = json.loads(telegram.downloaded(document["file_id"]))
+    body = json.loads(telegram.download(document["file_id"]))
     assert body["user_id"] == ANNA
     (turn,) = body["tables"]["turn"]
     assert turn["question"] == "Что такое лоб?"

@@ -85,13 +85,13 @@ def test_a_session_is_taken_along_as_text_and_as_json(group_chat, telegram):
     card = group_chat.last.message_id
     group_chat.press("📄 Сохранить текстом", card)
     document = group_chat.last.message["document"]
-    exported = telegram.downloaded(document["file_id"]).decode()
+    exported = telegram.download(document["file_id"]).decode()
     assert document["file_name"].endswith(".md")
     assert exported.startswith("# Что такое лоб?\n")
     assert "## Вы · " in exported
     assert "**stand-in-base**" in exported
     group_chat.press("Сохранить как JSON", card)
-    content = json.loads(telegram.downloaded(group_chat.last.message["document"]["file_id"]))
+    content = json.loads(telegram.download(group_chat.last.message["document"]["file_id"]))
     (turn,) = content["turns"]
     assert turn["question"] == "Что такое лоб?"
     assert turn["model"] == "stand-in-base"

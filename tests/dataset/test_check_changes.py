@@ -129,7 +129,7 @@ def test_a_change_leads_to_what_the_whole_dataset_leads_to(number, steps):
             assert summarise(checked) == summarise(followed)
             assert read_build(checked) == read_build(followed)
             good = list_good(index)
-            moved = {row.id: row.blob for rows in index.moved() for row in rows}
+            moved = {row.id: row.blob for rows in index.list_moved() for row in rows}
             for name in good_before.keys() | good.keys():
                 if good_before.get(name) != good.get(name):
                     assert moved[name] == good.get(name, (None,))[0]
@@ -148,7 +148,7 @@ def test_only_what_changed_is_read_and_diff_trees():
         )
         assert len(new.read_blobs) == 1
         assert checked.good == 60
-        assert [row.id for rows in index.moved() for row in rows] == ["face/q0007"]
+        assert [row.id for rows in index.list_moved() for row in rows] == ["face/q0007"]
 
 
 def test_more_files_than_the_limit_are_read_whole():

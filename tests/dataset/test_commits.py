@@ -216,7 +216,7 @@ def assert_nothing_is_seen(world):
     assert (world.statuses(), journal.latest(FACE), journal.next_number(FACE)) == ({}, None, 1)
     assert world.recent_builds() == []
     assert FileIndex(world.db).newest_build(FACE) is None
-    assert FileIndex(world.db).taught(FACE, "лицо/вопрос-003") is None
+    assert FileIndex(world.db).find_build_range(FACE, "лицо/вопрос-003") is None
 
 
 def test_what_a_commit_will_lead_to_is_not_seen_before_it_is_recorded(world, clock):

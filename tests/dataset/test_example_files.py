@@ -44,9 +44,9 @@ def test_the_builds_that_hold_an_example_are_named(books, database, clock):
     world.push(1, make_examples(12))
     world.push(2, make_examples(13))
     newest, first = make_examples(13)[-1].id, make_examples(12)[0].id
-    assert books.taught(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
-    assert books.taught(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
-    assert books.taught(FACE, "none") is None
+    assert books.find_build_range(FACE, first) == (f"{FACE}-1", f"{FACE}-2")
+    assert books.find_build_range(FACE, newest) == (f"{FACE}-2", f"{FACE}-2")
+    assert books.find_build_range(FACE, "none") is None
 
 
 def test_the_commits_that_wrote_an_example_are_told_newest_first(books, database, clock):

@@ -216,7 +216,8 @@ def test_a_wrong_key_and_a_job_that_is_not_there(form, stand_in, provider):
 @pytest.mark.parametrize("content", [b"<!DOCTYPE html><title>Hi</title>", b"\n <html>"])
 def test_a_web_page_instead_of_json_is_told_so(form, server, reply, content, path):
     server.will(reply(content))
-    metadata = {LAUNCH_KEY: KEY}
+    files = {"train_file": "f", "test_file": None}
+    order = {"method": "x", "hyperparameters": {}, "suffix": "", "metadata": {LAUNCH_KEY: KEY}}
     with form.connect(server.base_url, "key") as provider:
         for call in (
             provider.models,

@@ -33,7 +33,7 @@ def test_voices_and_photos_have_their_fields(telegram, call):
     voice, photo, note = (update.message for update in call(lambda bot: bot.get_updates()))
     assert (voice.voice.duration.seconds, voice.voice.mime_type) == (7, "audio/ogg")
     assert [(size.width, size.height) for size in photo.photo] == [(90, 30), (300, 100)]
-    assert telegram.downloaded(photo.photo[-1].file_id) == PIXELS
+    assert telegram.download(photo.photo[-1].file_id) == PIXELS
     assert (note.video_note.duration.seconds, note.video_note.file_size) == (5, 4)
 
 

@@ -63,7 +63,7 @@ def left_lines(context: BotContext, plan: Plan) -> list[str]:
     """
     if plan is UNLIMITED:
         return []
-    of_format = context.quotas.left(context.user_id, plan, context.zone)
+    of_format = context.quotas.read_left(context.user_id, plan, context.zone)
     found = [of_format[kind] for kind in Format if kind in of_format]
     resets = [left.resets_at for left in found if left.limit]
     if len(set(resets)) != 1 or len(resets) == 1:

@@ -176,7 +176,7 @@ class FrontPage(StandIn):
         return steps
 
     def _addresses(self) -> list[dict[str, Any]]:
-        place, open_ports = self._place, set(self._place.ports.taken())
+        place, open_ports = self._place, set(self._place.ports.list_taken())
         api, ports = place.api_url, place.ports
         rows = (
             ("ask", "bot", ports.chat, place.chat_url),
@@ -198,7 +198,7 @@ class FrontPage(StandIn):
         language = self._language(request)
         people = {candidate.name: candidate for candidate in people_of(language)}
         person = people.get(request.path_params["person"])
-        open_ports = await run_in_threadpool(self._place.ports.taken)
+        open_ports = await run_in_threadpool(self._place.ports.list_taken)
         if person is None or self._place.ports.api not in open_ports:
             return RedirectResponse("/", 303)  # the front page shows which service does not respond
         wants_corrections = request.query_params.get("to") == "corrections"

@@ -146,7 +146,7 @@ class Ports:
         """Return free ports."""
         return cls(*free_ports(len(fields(cls))))
 
-    def taken(self) -> list[int]:
+    def list_taken(self) -> list[int]:
         """Return the ports that are in use."""
         taken = []
         for port in astuple(self):
@@ -247,7 +247,7 @@ def prepare_demo(
     demo; an existing one keeps its own. Raises Refused when ports are in use, the folder cannot be
     created or holds something else, or another demo runs in it.
     """
-    if taken := ports.taken():
+    if taken := ports.list_taken():
         raise Refused(f"ports {taken} are taken", "demo-ports", ports=", ".join(map(str, taken)))
     place = Place(folder.resolve(), ports)
     _make_folder(folder)

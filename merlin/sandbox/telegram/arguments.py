@@ -64,7 +64,7 @@ class Arguments:
         """Return a Boolean; Telegram accepts true, yes and 1 in any case."""
         return str(self.values.get(name, "")).lower() in {"true", "yes", "1"}
 
-    def parsed(self, name: str) -> Any:
+    def parse(self, name: str) -> Any:
         """Return an object or list, sent as JSON or as JSON within a form; None when absent."""
         value = self.values.get(name)
         if not isinstance(value, str):
@@ -205,7 +205,7 @@ def normalised_text(arguments: Arguments, name: str = "text") -> tuple[str, list
     text = arguments.text(name).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
     if arguments.text("parse_mode"):
         raise bad_request("unsupported parse_mode")
-    entities: list[Entity] = arguments.parsed(_ENTITY_FIELDS[name]) or []
+    entities: list[Entity] = arguments.parse(_ENTITY_FIELDS[name]) or []
     _check_entities(entities, text)
     # White space inside the first entity is not removed, so code keeps its indentation.
     first = min((entity["offset"] for entity in entities), default=len(text))
@@ -289,7 +289,7 @@ _COMMAND = re.compile(r"[a-z0-9_]{1,32}")
 
 def _menu_setting(arguments: Arguments) -> str:
     """Return the setting's name for the commands of the call's scope and language."""
-    scope = arguments.parsed("scope") or {"type": "default"}
+    scope = arguments.parse("scope") or {"type": "default"}
     ids = [scope[name] for name in ("chat_id", "user_id") if name in scope]
     return _commands_setting(arguments.text("language_code"), scope["type"], *ids)
 
@@ -300,7 +300,7 @@ def _commands_setting(language: str, kind: str, *ids: object) -> str:
 
 async def set_my_commands(world: World, arguments: Arguments) -> bool:
     """Answer setMyCommands."""
-    commands = arguments.parsed("commands")
+    commands = arguments.parse("commands")
     if len(commands) > MAX_COMMANDS:
         raise bad_request("BOT_COMMANDS_TOO_MUCH")
     if not all(

@@ -29,7 +29,7 @@ def post(
 ) -> dict[str, Any]:
     """Post a message of the bot; return it. `keys` is the default inline keyboard."""
     chat = target_chat(world, arguments)
-    markup = inline_keyboard(arguments.parsed("reply_markup")) or keys
+    markup = inline_keyboard(arguments.parse("reply_markup")) or keys
     reply = _requested_reply(world, chat, arguments)
     thread = _thread_id(world, chat, arguments)
     fields = thread_fields(world, chat, thread, reply.get("reply_to_message"))
@@ -38,7 +38,7 @@ def post(
 
 
 def _requested_reply(world: World, chat: Chat, arguments: Arguments) -> dict[str, Any]:
-    parameters = arguments.parsed("reply_parameters") or {}
+    parameters = arguments.parse("reply_parameters") or {}
     if not parameters:
         return {}
     logged = world.messages.get(chat.chat_id, {}).get(parameters["message_id"])
@@ -162,7 +162,7 @@ def _replace_content(
     world: World, arguments: Arguments, old: LoggedMessage, content: dict[str, Any]
 ) -> dict[str, Any]:
     """Replace a message's content and keyboard. Raises BotApiError when nothing changes."""
-    markup = inline_keyboard(arguments.parsed("reply_markup"))
+    markup = inline_keyboard(arguments.parse("reply_markup"))
     names = {*_CONTENT_FIELDS, "reply_markup", "edit_date"}
     unchanged = {name: value for name, value in old.message.items() if name not in names}
     new = {**unchanged, **content, **({"reply_markup": markup} if markup else {})}

@@ -64,7 +64,7 @@ async def answer_inline_query(world: World, arguments: Arguments) -> bool:
     """Answer answerInlineQuery."""
     query_id = arguments.text("inline_query_id")
     query = find_open_query(world, query_id, "inline_query", INLINE_TIMEOUT_S)
-    raw = arguments.parsed("results")
+    raw = arguments.parse("results")
     if len(raw) > MAX_RESULTS:
         raise bad_request("RESULTS_TOO_MUCH")
     results = tuple(_checked_result(result) for result in raw)
@@ -274,7 +274,7 @@ def _checked_price(arguments: Arguments, max_amount: int) -> int:
         raise bad_request("INVOICE_PAYLOAD_INVALID")
     if arguments.text("currency") != "XTR":
         raise bad_request("CURRENCY_INVALID")
-    prices = arguments.parsed("prices")
+    prices = arguments.parse("prices")
     amount = int(prices[0]["amount"])
     if len(prices) != 1 or arguments.text("provider_token") or not 1 <= amount <= max_amount:
         raise bad_request("STARS_INVOICE_INVALID")

@@ -193,7 +193,7 @@ class Updates:
 
 def store_allowed_updates(world: World, arguments: Arguments) -> None:
     """Store which kinds of updates the bot wants; an empty list restores the default."""
-    allowed = arguments.parsed("allowed_updates")
+    allowed = arguments.parse("allowed_updates")
     if allowed is None:
         return
     kinds = [str(kind) for kind in allowed] or list(DEFAULT_UPDATES)
@@ -392,7 +392,7 @@ class TelegramStandIn(StandIn):
         """Run a function with the people's actions in the server's thread."""
         return self._access(lambda: function(self._actions))
 
-    def downloaded(self, file_id: str) -> bytes:
+    def download(self, file_id: str) -> bytes:
         """Return the bytes of a file that was sent."""
         return self._access(lambda: self._world.content(file_id))
 
