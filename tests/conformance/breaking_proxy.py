@@ -1,4 +1,4 @@
-"""Our engine behind a proxy that breaks one thing at a time, for the suite to find."""
+"""The engine behind a proxy that breaks one thing at a time, for the conformance suite to find."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ KEY = "key-of-the-engine"
 
 
 @dataclass(frozen=True)
-class Call:
-    """What a client asks, and what is answered to it."""
+class Request:
+    """A request of a client."""
 
     method: str
     path: str
@@ -36,23 +36,25 @@ class Call:
         is_json = self.headers.get("content-type") == "application/json"
         return json.loads(self.body) if self.body and is_json else {}
 
-    def asking(self, **other):
-        """Return the call with other fields in its JSON; None leaves one out."""
-        told = {name: value for name, value in {**self.json, **other}.items() if value is not None}
-        return replace(self, body=json.dumps(told).encode())
+    def with_json(self, **other):
+        """Return the request with other fields in its JSON; None removes a field."""
+        document = {
+            name: value for name, value in {**self.json, **other}.items() if value is not None
+        }
+        return replace(self, body=json.dumps(document).encode())
 
-    def without(self, *names):
-        """Return the call without what its query asks under these beginnings."""
-        kept = tuple(pair for pair in self.query if not pair[0].startswith(names))
-        return replace(self, query=kept)
+    def without_query(self, *names):
+        """Return the request without the query parameters with these prefixes."""
+        query = tuple(pair for pair in self.query if not pair[0].startswith(names))
+        return replace(self, query=query)
 
     def with_headers(self, **other):
         return replace(self, headers={**self.headers, **other})
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What goes back; `body` is the whole of it, streams too."""
+class Response:
+    """A response; `body` is complete, also of a stream."""
 
     status: int
     headers: dict
@@ -63,121 +65,121 @@ class Answer:
         is_json = self.headers.get("content-type") == "application/json"
         return json.loads(self.body) if is_json else {}
 
-    def saying(self, **other):
-        """Return the answer with other fields in its JSON."""
+    def with_json(self, **other):
+        """Return the response with other fields in its JSON."""
         return replace(self, body=json.dumps({**self.json, **other}).encode())
 
-    def events(self, change):
-        """Return a streamed answer whose every event went through `change`; None drops it."""
+    def map_events(self, change):
+        """Return a streamed response with `change` applied to each event; None drops an event."""
         events = [change(event) for event in self.body.decode().split("\n\n") if event]
         return replace(self, body="".join(f"{e}\n\n" for e in events if e is not None).encode())
 
 
-def make_answer(status, told, kind="application/json"):
-    body = told.encode() if isinstance(told, str) else json.dumps(told).encode()
-    return Answer(status, {"content-type": kind}, body)
+def make_response(status, content, content_type="application/json"):
+    body = content.encode() if isinstance(content, str) else json.dumps(content).encode()
+    return Response(status, {"content-type": content_type}, body)
 
 
-def _unchanged(told, *_more):
-    return told
+def _keep_unchanged(value, *_rest):
+    return value
 
 
 class Proxy:
-    """An application around the engine's; `before` changes or answers calls, `after` answers.
+    """An ASGI application around the engine's.
 
-    `gates` are opened for jobs that it said to have stopped without asking the engine to.
+    `change_request` changes or answers requests, `change_response` changes responses. `gates` are
+    opened for jobs that a changed answer reports as stopped though the engine runs them.
     """
 
     def __init__(self, app, gates):
         self._app = app
         self._gates = gates
-        self.mend()
+        self.reset()
 
-    def mend(self):
-        self.before = self.after = _unchanged
-        self.calls = []
+    def reset(self):
+        self.change_request = self.change_response = _keep_unchanged
+        self.requests = []
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        call = self.before(await _call_of(scope, receive))
-        if isinstance(call, Call):
-            self.calls.append(call)
-            answer = self.after(await self._asked(scope, call), call)
+        request = self.change_request(await _read_request(scope, receive))
+        if isinstance(request, Request):
+            self.requests.append(request)
+            response = self.change_response(await self._forward(scope, request), request)
         else:
-            answer = call
-            self._let_go_on(scope["path"], answer)
-        await send_answer(answer, send)
+            response = request
+            self._open_gate(scope["path"], response)
+        await send_response(response, send)
 
-    def _let_go_on(self, path, answer):
-        if path.endswith(("/cancel", "/pause")) and answer.status == 200:
+    def _open_gate(self, path, response):
+        if path.endswith(("/cancel", "/pause")) and response.status == 200:
             self._gates[path.split("/")[-2]].set()
 
-    async def _asked(self, scope, call):
-        came, headers = [], {**call.headers, "content-length": str(len(call.body))}
-        told = {
+    async def _forward(self, scope, request):
+        messages, headers = [], {**request.headers, "content-length": str(len(request.body))}
+        changed_scope = {
             **scope,
-            "method": call.method,
-            "path": call.path,
-            "query_string": urlencode(call.query).encode(),
-            "headers": _on_the_wire(headers),
+            "method": request.method,
+            "path": request.path,
+            "query_string": urlencode(request.query).encode(),
+            "headers": _encode_headers(headers),
         }
-        body = iter([{"type": "http.request", "body": call.body, "more_body": False}])
+        body = iter([{"type": "http.request", "body": request.body, "more_body": False}])
 
         async def receive():
             message = next(body, None)
             return message or await asyncio.Event().wait()
 
-        async def keep(message):
-            came.append(message)
+        async def collect(message):
+            messages.append(message)
 
-        await self._app(told, receive, keep)
-        head = {name.decode(): value.decode("latin-1") for name, value in came[0]["headers"]}
-        content = b"".join(message.get("body", b"") for message in came[1:])
-        return Answer(came[0]["status"], head, content)
+        await self._app(changed_scope, receive, collect)
+        head = {name.decode(): value.decode("latin-1") for name, value in messages[0]["headers"]}
+        content = b"".join(message.get("body", b"") for message in messages[1:])
+        return Response(messages[0]["status"], head, content)
 
 
-async def _call_of(scope, receive):
-    body, more = b"", True
-    while more:
+async def _read_request(scope, receive):
+    body, has_more = b"", True
+    while has_more:
         message = await receive()
         body += message.get("body", b"")
-        more = message.get("more_body", False)
+        has_more = message.get("more_body", False)
     headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
     query = tuple(parse_qsl(scope["query_string"].decode(), keep_blank_values=True))
-    return Call(scope["method"], scope["path"], query, headers, body)
+    return Request(scope["method"], scope["path"], query, headers, body)
 
 
-def _on_the_wire(headers):
+def _encode_headers(headers):
     return [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
 
 
-async def send_answer(answer, send):
-    """Send an answer as an application does."""
-    headers = {**answer.headers, "content-length": str(len(answer.body))}
-    told = _on_the_wire(headers)
-    await send({"type": "http.response.start", "status": answer.status, "headers": told})
-    await send({"type": "http.response.body", "body": answer.body})
+async def send_response(response, send):
+    """Send a response as an ASGI application does."""
+    headers = _encode_headers({**response.headers, "content-length": str(len(response.body))})
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 @contextmanager
-def proxied(folder, wrap=Proxy):
-    """Serve an engine in a thread behind a proxy; give the proxy, which knows its `url`."""
+def run_proxy(folder, wrap=Proxy):
+    """Run an engine behind a proxy in a thread; yield the proxy, which has a `url`."""
     settings, gates = EngineSettings(folder, "127.0.0.1", 0, KEY), defaultdict(threading.Event)
 
-    def gate_of(task):
-        # Otherwise the long job might be done before it is paused or cancelled.
+    def get_gate(task):
+        # The long job must not be over before it is paused or cancelled.
         is_long = task.hyperparameters["n_epochs"] == LONG_EPOCHS
         return gates[task.folder.name] if is_long else None
 
-    proxy = wrap(create_app(settings, bases=pausable_bases(settings, gate_of)), gates)
+    proxy = wrap(create_app(settings, bases=pausable_bases(settings, get_gate)), gates)
     with serve_app(proxy) as proxy.url:
         yield proxy
 
 
-def results(url, *names, key=KEY, keep=False, timeout_s=None):
-    """Make the checks of these names and what they need; return name → outcome."""
+def run_suite(url, *names, key=KEY, keep=False, timeout_s=None):
+    """Run the checks of these names and what they require; return name → outcome."""
     server = connect(url, key, None, timeout_s or longest())
     try:
         outcomes = run_checks(server, select_checks(names, keep=keep), lambda _outcome: None)

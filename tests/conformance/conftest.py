@@ -1,21 +1,21 @@
-"""A real engine behind a proxy that breaks one thing at a time."""
+"""Fixtures: a real engine behind a proxy that breaks one thing at a time."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.conformance.breaking_proxy import proxied
+from tests.conformance.breaking_proxy import run_proxy
 
 
 @pytest.fixture(scope="module")
 def engine(tmp_path_factory):
-    """A proxy before a real engine: what the conformance suite is tried on."""
-    with proxied(tmp_path_factory.mktemp("engine")) as made:
-        yield made
+    """A proxy in front of a real engine."""
+    with run_proxy(tmp_path_factory.mktemp("engine")) as proxy:
+        yield proxy
 
 
 @pytest.fixture
 def proxy(engine):
-    """The same, changing nothing until a test says what."""
-    engine.mend()
+    """The proxy without changes of other tests."""
+    engine.reset()
     return engine

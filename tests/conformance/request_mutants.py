@@ -1,10 +1,10 @@
-"""Mutants that change what the engine is asked, each with the checks that must find it."""
+"""Functions that change requests, each with the checks that must find the change."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from tests.conformance.breaking_proxy import make_answer
+from tests.conformance.breaking_proxy import make_response
 
 CHAT, JOBS, FILES, MODELS = (
     f"/v1/{path}" for path in ("chat/completions", "fine_tuning/jobs", "files", "models")
@@ -12,169 +12,199 @@ CHAT, JOBS, FILES, MODELS = (
 HTML = "<html><body>Nothing here</body></html>"
 
 
-def is_of_a_job(call, verb=""):
-    return call.path.startswith(f"{JOBS}/") and call.path.endswith(verb)
+def is_job_request(request, suffix=""):
+    return request.path.startswith(f"{JOBS}/") and request.path.endswith(suffix)
 
 
-def no_metadata_filter(call):
-    return call.without("metadata") if call.path == JOBS else call
+def ignore_metadata_filter(request):
+    return request.without_query("metadata") if request.path == JOBS else request
 
 
-def no_limit(call):
-    return call.without("limit")
+def ignore_limit(request):
+    return request.without_query("limit")
 
 
-def no_after(call):
-    return call.without("after")
+def ignore_after(request):
+    return request.without_query("after")
 
 
-def no_purpose_filter(call):
-    return call.without("purpose")
+def ignore_purpose(request):
+    return request.without_query("purpose")
 
 
-def any_model_answers(call):
-    return call.asking(model="recall") if call.path == CHAT else call
+def accept_any_model(request):
+    return request.with_json(model="recall") if request.path == CHAT else request
 
 
-def endless_answers(call):
-    return call.asking(max_tokens=None) if call.path == CHAT else call
+def ignore_max_tokens(request):
+    return request.with_json(max_tokens=None) if request.path == CHAT else request
 
 
-def no_stop(call):
-    return call.asking(stop=None) if call.path == CHAT else call
+def ignore_stop(request):
+    return request.with_json(stop=None) if request.path == CHAT else request
 
 
-def one_choice(call):
-    return call.asking(n=None) if call.path == CHAT else call
+def ignore_n(request):
+    return request.with_json(n=None) if request.path == CHAT else request
 
 
-def no_stream_usage(call):
-    return call.asking(stream_options=None) if call.path == CHAT else call
+def ignore_stream_options(request):
+    return request.with_json(stream_options=None) if request.path == CHAT else request
 
 
-def messages_do_not_matter(call):
-    if call.path != CHAT:
-        return call
-    return call.asking(messages=[{"role": "user", "content": "Что это?"}])
+def ignore_messages(request):
+    if request.path != CHAT:
+        return request
+    return request.with_json(messages=[{"role": "user", "content": "Что это?"}])
 
 
-def no_idempotency(call):
-    return replace(call, headers={n: v for n, v in call.headers.items() if "idempot" not in n})
-
-
-def no_key_needed(call):
-    return call.with_headers(authorization="Bearer key-of-the-engine")
-
-
-def any_base(call):
-    return call.asking(model="recall") if (call.method, call.path) == ("POST", JOBS) else call
-
-
-def any_epochs(call):
-    is_order = (call.method, call.path) == ("POST", JOBS)
-    return call.asking(method=None) if is_order else call
-
-
-def any_upload(call):
-    if (call.method, call.path) != ("POST", FILES):
-        return call
-    body = call.body.replace(b"no-such-purpose", b"fine-tune")
-    return replace(call, body=body.replace(b"examples.csv", b"examples.jsonl"))
-
-
-def other_metadata(call):
-    is_order = (call.method, call.path) == ("POST", JOBS)
-    return call.asking(metadata=None) if is_order else call
-
-
-def other_seed(call):
-    return call.asking(seed=8) if (call.method, call.path) == ("POST", JOBS) else call
-
-
-def no_suffix(call):
-    return call.asking(suffix=None) if (call.method, call.path) == ("POST", JOBS) else call
-
-
-def files_are_not_there(call):
-    return make_answer(404, {"detail": "Not Found"}) if call.path.startswith(FILES) else call
-
-
-def no_checkpoints(call):
-    is_one = is_of_a_job(call, "/checkpoints")
-    return make_answer(404, {"detail": "Not Found"}) if is_one else call
-
-
-def no_pause(call):
-    return (
-        make_answer(405, {"detail": "Method Not Allowed"}) if is_of_a_job(call, "/pause") else call
+def ignore_idempotency_key(request):
+    return replace(
+        request, headers={n: v for n, v in request.headers.items() if "idempot" not in n}
     )
 
 
-def events_are_empty(call):
+def ignore_api_key(request):
+    return request.with_headers(authorization="Bearer key-of-the-engine")
+
+
+def accept_any_base_model(request):
     return (
-        make_answer(200, {"object": "list", "data": []}) if is_of_a_job(call, "/events") else call
+        request.with_json(model="recall")
+        if (request.method, request.path) == ("POST", JOBS)
+        else request
     )
 
 
-def cancels_are_not_done(call):
-    if is_of_a_job(call, "/cancel"):
-        job = {"id": call.path.split("/")[-2], "object": "fine_tuning.job", "status": "cancelled"}
-        return make_answer(200, job)
-    return call
+def ignore_method(request):
+    is_job_creation = (request.method, request.path) == ("POST", JOBS)
+    return request.with_json(method=None) if is_job_creation else request
 
 
-def pauses_are_not_done(call):
-    if is_of_a_job(call, "/pause"):
-        job = {"id": call.path.split("/")[-2], "object": "fine_tuning.job", "status": "paused"}
-        return make_answer(200, job)
-    return call
+def accept_any_file(request):
+    if (request.method, request.path) != ("POST", FILES):
+        return request
+    body = request.body.replace(b"no-such-purpose", b"fine-tune")
+    return replace(request, body=body.replace(b"examples.csv", b"examples.jsonl"))
 
 
-def deletes_are_not_done(call):
-    if call.method == "DELETE":
-        return make_answer(200, {"id": call.path.rsplit("/", 1)[1], "deleted": True})
-    return call
+def ignore_metadata(request):
+    is_job_creation = (request.method, request.path) == ("POST", JOBS)
+    return request.with_json(metadata=None) if is_job_creation else request
 
 
-def crashes_on_bad_json(call):
+def change_seed(request):
     return (
-        make_answer(500, "Internal Server Error", "text/plain") if call.body[:2] == b"{n" else call
+        request.with_json(seed=8) if (request.method, request.path) == ("POST", JOBS) else request
     )
 
 
-def page_for_unknown_calls(call):
-    return make_answer(200, HTML, "text/html") if "no-such-call" in call.path else call
+def ignore_suffix(request):
+    return (
+        request.with_json(suffix=None)
+        if (request.method, request.path) == ("POST", JOBS)
+        else request
+    )
 
 
-ASKED = [
-    (no_metadata_filter, {"jobs.filter": "missing"}),
-    (no_limit, {"files.paging": "missing", "jobs.paging": "missing", "events.paging": "missing"}),
-    (no_after, {"files.paging": "failed", "jobs.paging": "failed", "events.paging": "failed"}),
-    (no_purpose_filter, {"files.filter": "missing"}),
-    (any_model_answers, {"chat.unknown_model": "failed", "tuned.delete": "failed"}),
-    (endless_answers, {"chat.max_tokens": "failed", "stream.max_tokens": "failed"}),
-    (no_stop, {"chat.stop": "failed"}),
-    (one_choice, {"chat.n": "missing"}),
-    (no_stream_usage, {"stream.usage": "missing"}),
-    (messages_do_not_matter, {"chat.empty": "failed", "chat.role": "failed"}),
-    (no_idempotency, {"idempotency.create": "missing", "cancel.race": "passed"}),
-    (no_key_needed, {"errors.no_key": "missing", "errors.wrong_key": "missing"}),
-    (any_base, {"jobs.unknown_model": "failed"}),
-    (any_epochs, {"jobs.hyperparameter": "failed", "jobs.hyperparameters": "failed"}),
-    (any_upload, {"files.purpose": "failed", "files.not_jsonl": "failed"}),
-    (other_metadata, {"jobs.metadata": "missing", "jobs.filter": "missing"}),
-    (other_seed, {"jobs.seed": "failed"}),
-    (no_suffix, {"jobs.suffix": "failed"}),
+def remove_files_api(request):
+    return (
+        make_response(404, {"detail": "Not Found"}) if request.path.startswith(FILES) else request
+    )
+
+
+def remove_checkpoints_api(request):
+    is_checkpoints = is_job_request(request, "/checkpoints")
+    return make_response(404, {"detail": "Not Found"}) if is_checkpoints else request
+
+
+def remove_pause_api(request):
+    return (
+        make_response(405, {"detail": "Method Not Allowed"})
+        if is_job_request(request, "/pause")
+        else request
+    )
+
+
+def empty_events(request):
+    return (
+        make_response(200, {"object": "list", "data": []})
+        if is_job_request(request, "/events")
+        else request
+    )
+
+
+def skip_cancel(request):
+    if is_job_request(request, "/cancel"):
+        job = {
+            "id": request.path.split("/")[-2],
+            "object": "fine_tuning.job",
+            "status": "cancelled",
+        }
+        return make_response(200, job)
+    return request
+
+
+def skip_pause(request):
+    if is_job_request(request, "/pause"):
+        job = {"id": request.path.split("/")[-2], "object": "fine_tuning.job", "status": "paused"}
+        return make_response(200, job)
+    return request
+
+
+def skip_delete(request):
+    if request.method == "DELETE":
+        return make_response(200, {"id": request.path.rsplit("/", 1)[1], "deleted": True})
+    return request
+
+
+def crash_on_bad_json(request):
+    return (
+        make_response(500, "Internal Server Error", "text/plain")
+        if request.body[:2] == b"{n"
+        else request
+    )
+
+
+def answer_unknown_calls_with_html(request):
+    return make_response(200, HTML, "text/html") if "no-such-call" in request.path else request
+
+
+REQUEST_MUTANTS = [
+    (ignore_metadata_filter, {"jobs.filter": "missing"}),
     (
-        files_are_not_there,
+        ignore_limit,
+        {"files.paging": "missing", "jobs.paging": "missing", "events.paging": "missing"},
+    ),
+    (ignore_after, {"files.paging": "failed", "jobs.paging": "failed", "events.paging": "failed"}),
+    (ignore_purpose, {"files.filter": "missing"}),
+    (accept_any_model, {"chat.unknown_model": "failed", "tuned.delete": "failed"}),
+    (ignore_max_tokens, {"chat.max_tokens": "failed", "stream.max_tokens": "failed"}),
+    (ignore_stop, {"chat.stop": "failed"}),
+    (ignore_n, {"chat.n": "missing"}),
+    (ignore_stream_options, {"stream.usage": "missing"}),
+    (ignore_messages, {"chat.empty": "failed", "chat.role": "failed"}),
+    (ignore_idempotency_key, {"idempotency.create": "missing", "cancel.race": "passed"}),
+    (ignore_api_key, {"errors.no_key": "missing", "errors.wrong_key": "missing"}),
+    (accept_any_base_model, {"jobs.unknown_model": "failed"}),
+    (ignore_method, {"jobs.hyperparameter": "failed", "jobs.hyperparameters": "failed"}),
+    (accept_any_file, {"files.purpose": "failed", "files.not_jsonl": "failed"}),
+    (ignore_metadata, {"jobs.metadata": "missing", "jobs.filter": "missing"}),
+    (change_seed, {"jobs.seed": "failed"}),
+    (ignore_suffix, {"jobs.suffix": "failed"}),
+    (
+        remove_files_api,
         {"files.upload": "missing", "jobs.create": "missing", "events.list": "missing"},
     ),
-    (no_checkpoints, {"checkpoints.list": "missing", "checkpoints.usable": "missing"}),
-    (no_pause, {"pause.pause": "missing", "pause.resume": "missing", "cancel.cancel": "passed"}),
-    (events_are_empty, {"events.list": "failed", "events.order": "failed"}),
-    (cancels_are_not_done, {"cancel.cancel": "failed", "cancel.late": "failed"}),
-    (pauses_are_not_done, {"pause.pause": "failed", "pause.resume": "failed"}),
-    (deletes_are_not_done, {"files.delete": "failed", "tuned.delete": "failed"}),
-    (crashes_on_bad_json, {"errors.not_json": "failed"}),
-    (page_for_unknown_calls, {"errors.unknown_call": "failed"}),
+    (remove_checkpoints_api, {"checkpoints.list": "missing", "checkpoints.usable": "missing"}),
+    (
+        remove_pause_api,
+        {"pause.pause": "missing", "pause.resume": "missing", "cancel.cancel": "passed"},
+    ),
+    (empty_events, {"events.list": "failed", "events.order": "failed"}),
+    (skip_cancel, {"cancel.cancel": "failed", "cancel.late": "failed"}),
+    (skip_pause, {"pause.pause": "failed", "pause.resume": "failed"}),
+    (skip_delete, {"files.delete": "failed", "tuned.delete": "failed"}),
+    (crash_on_bad_json, {"errors.not_json": "failed"}),
+    (answer_unknown_calls_with_html, {"errors.unknown_call": "failed"}),
 ]

@@ -1,4 +1,4 @@
-"""The conformance suite finds what is broken: one thing at a time, at our own engine."""
+"""The conformance suite finds each single fault in an otherwise correct engine."""
 
 from __future__ import annotations
 
@@ -7,90 +7,95 @@ import threading
 
 import pytest
 
-from tests.conformance.breaking_proxy import Proxy, make_answer, proxied, results, send_answer
+from tests.conformance.breaking_proxy import (
+    Proxy,
+    make_response,
+    run_proxy,
+    run_suite,
+    send_response,
+)
 from tests.conformance.request_mutants import (
-    ASKED,
     CHAT,
     HTML,
     JOBS,
-    is_of_a_job,
-    no_checkpoints,
-    no_idempotency,
+    REQUEST_MUTANTS,
+    ignore_idempotency_key,
+    is_job_request,
+    remove_checkpoints_api,
 )
-from tests.conformance.response_mutants import ANSWERED, every_job_fails, every_refusal_is_a_bug
+from tests.conformance.response_mutants import RESPONSE_MUTANTS, change_errors_to_500, fail_jobs
 
 pytestmark = pytest.mark.integration
-# The first stream of `stream.disconnect` is the second of its run.
+# The first stream of `stream.disconnect` is the second stream of the run.
 STREAMS = 2
 
 
-def named(value):
+def get_name(value):
     return value.__name__ if callable(value) else ""
 
 
-def results_of(proxy, wanted):
-    found = results(proxy.url, *wanted)
-    return {name: found[name].result for name in wanted}
+def run_checks(proxy, names):
+    outcomes = run_suite(proxy.url, *names)
+    return {name: outcomes[name].result for name in names}
 
 
-@pytest.mark.parametrize(("mutant", "wanted"), ASKED, ids=named)
-def test_suite_finds_a_server_that_does_not_listen(proxy, mutant, wanted):
-    assert results_of(proxy, wanted) == dict.fromkeys(wanted, "passed")
-    proxy.before = mutant
-    assert results_of(proxy, wanted) == wanted
+@pytest.mark.parametrize(("mutant", "expected"), REQUEST_MUTANTS, ids=get_name)
+def test_suite_finds_a_server_that_does_not_listen(proxy, mutant, expected):
+    proxy.change_request = mutant
+    assert run_checks(proxy, expected) == expected
 
 
-@pytest.mark.parametrize(("mutant", "wanted"), ANSWERED, ids=named)
-def test_suite_finds_a_server_that_answers_wrongly(proxy, mutant, wanted):
-    proxy.after = mutant
-    assert results_of(proxy, wanted) == wanted
+@pytest.mark.parametrize(("mutant", "expected"), RESPONSE_MUTANTS, ids=get_name)
+def test_suite_finds_a_server_that_answers_wrongly(proxy, mutant, expected):
+    proxy.change_response = mutant
+    assert run_checks(proxy, expected) == expected
 
 
 def test_suite_finds_states_that_run_backwards(proxy):
     states = iter(["running", "queued"])
 
-    def backwards(answer, call):
-        is_look = call.method == "GET" and call.path.startswith(f"{JOBS}/ftjob")
-        state = next(states, None) if is_look else None
-        return answer.saying(status=state) if state else answer
+    def change_state(response, request):
+        is_read = request.method == "GET" and request.path.startswith(f"{JOBS}/ftjob")
+        state = next(states, None) if is_read else None
+        return response.with_json(status=state) if state else response
 
-    proxy.after = backwards
-    assert results_of(proxy, ["jobs.succeed"]) == {"jobs.succeed": "failed"}
+    proxy.change_response = change_state
+    assert run_checks(proxy, ["jobs.succeed"]) == {"jobs.succeed": "failed"}
 
 
 def test_suite_finds_a_cancel_that_the_end_of_the_job_belies(proxy):
-    lied = []
+    paths = []
 
-    def lying(call):
-        if not is_of_a_job(call, "/cancel"):
-            return call
-        if not lied or lied[0] == call.path:
-            lied.append(call.path)
-            return call
-        job = {"id": call.path.split("/")[-2], "status": "cancelled"}
-        return make_answer(200, job)
+    def skip_later_cancels(request):
+        if not is_job_request(request, "/cancel"):
+            return request
+        if not paths or paths[0] == request.path:
+            paths.append(request.path)
+            return request
+        job = {"id": request.path.split("/")[-2], "status": "cancelled"}
+        return make_response(200, job)
 
-    proxy.before = lying
-    wanted = {"cancel.cancel": "passed", "cancel.race": "failed"}
-    assert results_of(proxy, wanted) == wanted
+    proxy.change_request = skip_later_cancels
+    expected = {"cancel.cancel": "passed", "cancel.race": "failed"}
+    assert run_checks(proxy, expected) == expected
 
 
 def test_suite_finds_a_server_that_one_caller_fills(proxy):
-    lock, inside = threading.Lock(), []
+    lock, requests = threading.Lock(), []
 
-    def crowded(call):
-        if call.path != CHAT:
-            return call
+    def fail_each_fourth(request):
+        if request.path != CHAT:
+            return request
         with lock:
-            inside.append(call)
-            return call if len(inside) % 4 else make_answer(500, HTML, "text/html")
+            requests.append(request)
+            return request if len(requests) % 4 else make_response(500, HTML, "text/html")
 
-    proxy.before = crowded
-    assert results_of(proxy, ["chat.concurrent"]) == {"chat.concurrent": "failed"}
+    proxy.change_request = fail_each_fourth
+    assert run_checks(proxy, ["chat.concurrent"]) == {"chat.concurrent": "failed"}
 
 
-class Frail(Proxy):
-    """Serves nobody else once a client has left in the middle of a stream."""
+class FragileProxy(Proxy):
+    """Answers nothing else once a client has disconnected in the middle of a stream."""
 
     streams = 0
 
@@ -98,7 +103,7 @@ class Frail(Proxy):
         if self.streams < STREAMS:
             await super().__call__(scope, receive, self._cut(send))
         else:
-            await send_answer(make_answer(500, HTML, "text/html"), send)
+            await send_response(make_response(500, HTML, "text/html"), send)
 
     def _cut(self, send):
         async def cut(message):
@@ -113,28 +118,28 @@ class Frail(Proxy):
 
 
 def test_suite_finds_a_server_that_a_leaving_client_breaks(tmp_path):
-    with proxied(tmp_path, Frail) as frail:
-        wanted = {"stream.chunks": "passed", "stream.disconnect": "failed"}
-        assert results_of(frail, wanted) == wanted
+    with run_proxy(tmp_path, FragileProxy) as proxy:
+        expected = {"stream.chunks": "passed", "stream.disconnect": "failed"}
+        assert run_checks(proxy, expected) == expected
 
 
 def test_a_busy_server_may_put_questions_off(proxy):
-    inside = []
+    requests = []
     error = {"message": "later", "type": "requests", "param": None, "code": "rate_limit_exceeded"}
 
-    def busy(call):
-        if call.path == CHAT:
-            inside.append(call)
-        is_late = len(inside) > 3
-        return make_answer(429, {"error": error}) if is_late and call.path == CHAT else call
+    def refuse_after_three(request):
+        if request.path == CHAT:
+            requests.append(request)
+        is_late = len(requests) > 3
+        return make_response(429, {"error": error}) if is_late and request.path == CHAT else request
 
-    proxy.before = busy
-    assert results_of(proxy, ["chat.concurrent"]) == {"chat.concurrent": "passed"}
+    proxy.change_request = refuse_after_three
+    assert run_checks(proxy, ["chat.concurrent"]) == {"chat.concurrent": "passed"}
 
 
 def test_details_name_the_call_the_status_and_the_words(proxy):
-    proxy.after = every_refusal_is_a_bug
-    outcome = results(proxy.url, "files.unknown")["files.unknown"]
+    proxy.change_response = change_errors_to_500
+    outcome = run_suite(proxy.url, "files.unknown")["files.unknown"]
     assert outcome.key == "provider-test-status"
     assert outcome.arguments["status"] == "500"
     assert outcome.arguments["call"].startswith("GET /v1/files/file-")
@@ -142,18 +147,20 @@ def test_details_name_the_call_the_status_and_the_words(proxy):
 
 
 def test_a_check_whose_need_failed_fails_by_name_and_one_whose_need_is_missing_is_missing(proxy):
-    proxy.after = every_job_fails
-    outcome = results(proxy.url, "events.list")["events.list"]
+    proxy.change_response = fail_jobs
+    outcome = run_suite(proxy.url, "events.list")["events.list"]
     assert (outcome.result, outcome.arguments) == ("failed", {"name": "jobs.succeed"})
-    proxy.mend()
-    proxy.before = no_checkpoints
-    outcome = results(proxy.url, "checkpoints.order")["checkpoints.order"]
+    proxy.reset()
+    proxy.change_request = remove_checkpoints_api
+    outcome = run_suite(proxy.url, "checkpoints.order")["checkpoints.order"]
     assert (outcome.result, outcome.arguments) == ("missing", {"name": "checkpoints.list"})
 
 
 def test_a_server_without_idempotency_gets_three_jobs_at_most(proxy):
-    proxy.before = no_idempotency
-    results(proxy.url)
-    orders = [call for call in proxy.calls if (call.method, call.path) == ("POST", JOBS)]
-    taken = [json.loads(call.body) for call in orders]
-    assert sum("method" in order for order in taken) - 1 == 3  # one of them is refused
+    proxy.change_request = ignore_idempotency_key
+    run_suite(proxy.url)
+    orders = [
+        request for request in proxy.requests if (request.method, request.path) == ("POST", JOBS)
+    ]
+    bodies = [json.loads(request.body) for request in orders]
+    assert sum("method" in body for body in bodies) - 1 == 3  # one of them is refused

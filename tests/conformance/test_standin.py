@@ -1,21 +1,21 @@
-"""The stand-in of a provider keeps to the protocol: the suite finds nothing wrong with it."""
+"""The conformance suite finds no fault in the stand-in of a provider."""
 
 from __future__ import annotations
 
 import pytest
 
 from merlin.sandbox.provider.app import ProviderStandIn
-from tests.conformance.breaking_proxy import KEY, results
+from tests.conformance.breaking_proxy import KEY, run_suite
 
 pytestmark = pytest.mark.integration
 
-# What many servers of the protocol lack, and the stand-in too.
+# Optional features that the stand-in lacks.
 LACKING = {"webhooks", "pause", "idempotency.create", "chat.n", "tuned.delete"}
 
 
 def test_the_suite_finds_nothing_wrong_with_the_stand_in():
     with ProviderStandIn(key=KEY) as provider:
-        found = results(provider.base_url)
-    assert [one for one in found.values() if one.result == "failed"] == []
-    missing = {name for name, one in found.items() if one.result == "missing"}
+        outcomes = run_suite(provider.base_url)
+    assert [outcome for outcome in outcomes.values() if outcome.result == "failed"] == []
+    missing = {name for name, outcome in outcomes.items() if outcome.result == "missing"}
     assert {name for name in missing if not LACKING & {name, name.partition(".")[0]}} == set()

@@ -1,4 +1,4 @@
-"""The conformance suite finds webhooks that are unsigned, lost, renamed, or told too much of."""
+"""The conformance suite finds webhooks that are unsigned, lost, renamed or disclose secrets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from tests.conformance.breaking_proxy import make_answer, results
+from tests.conformance.breaking_proxy import make_response, run_suite
 from tests.support.http_servers import Handler, Server, serve_http
 
 pytestmark = pytest.mark.integration
@@ -16,19 +16,19 @@ TRIES = 2
 LATER = 503
 
 
-class Meddler(Server):
-    """Stands between the engine and the receiver: every delivery goes through `change`.
+class DeliveryProxy(Server):
+    """A proxy between the engine and the receiver; `change` is applied to each delivery.
 
-    `change` takes (number of the try, headers) and returns the headers to send on, or None to
-    keep the delivery to itself. What is put off is sent again at once.
+    `change` takes (number of the attempt, headers) and returns the headers to forward, or None to
+    drop the delivery. A deferred delivery is repeated at once.
     """
 
     def __init__(self):
         self.target = ""
         self.change = lambda _number, headers: headers
-        super().__init__(_Meddling)
+        super().__init__(_DeliveryHandler)
 
-    def pass_on(self, body, headers):
+    def forward(self, body, headers):
         for number in range(TRIES):
             changed = self.change(number, headers)
             if changed is None or _post(self.target, body, changed) != LATER:
@@ -36,48 +36,50 @@ class Meddler(Server):
 
 
 def _post(url, body, headers):
-    told = {name: headers[name] for name in headers if name.startswith(("webhook-", "content-t"))}
+    forwarded = {
+        name: headers[name] for name in headers if name.startswith(("webhook-", "content-t"))
+    }
     try:
-        with urlopen(Request(url, body, told)) as answer:  # noqa: S310 - our own receiver
-            return answer.status
+        with urlopen(Request(url, body, forwarded)) as response:  # noqa: S310 - our own receiver
+            return response.status
     except HTTPError as error:
         error.close()
         return error.code
 
 
-class _Meddling(Handler):
+class _DeliveryHandler(Handler):
     def post(self):
-        self.server.pass_on(self.body(), {n.lower(): v for n, v in self.headers.items()})
+        self.server.forward(self.body(), {n.lower(): v for n, v in self.headers.items()})
         self.answer(200)
 
 
 @pytest.fixture
-def meddler(proxy):
-    """A meddler that the proxy leads the engine's deliveries to."""
-    with serve_http(Meddler()) as made:
+def delivery_proxy(proxy):
+    """A delivery proxy to which the engine's webhooks are redirected."""
+    with serve_http(DeliveryProxy()) as proxy_server:
 
-        def led_astray(call):
-            if (call.method, call.path) != ("POST", ENDPOINTS):
-                return call
-            made.target = call.json["url"]
-            return call.asking(url=made.url)
+        def change_url(request):
+            if (request.method, request.path) != ("POST", ENDPOINTS):
+                return request
+            proxy_server.target = request.json["url"]
+            return request.with_json(url=proxy_server.url)
 
-        def covered_up(answer, call):
-            is_one = call.path.startswith(ENDPOINTS) and "url" in answer.json
-            return answer.saying(url=made.target) if is_one else answer
+        def restore_url(response, request):
+            is_one = request.path.startswith(ENDPOINTS) and "url" in response.json
+            return response.with_json(url=proxy_server.target) if is_one else response
 
-        proxy.before, proxy.after = led_astray, covered_up
-        yield made
-
-
-def results_of(proxy, *names):
-    found = results(proxy.url, *names, timeout_s=5)
-    return {name: found[name].result for name in names}
+        proxy.change_request, proxy.change_response = change_url, restore_url
+        yield proxy_server
 
 
-def test_honest_deliveries_pass(proxy, meddler):
-    found = results(proxy.url, "webhooks")
-    assert {one.result for one in found.values()} == {"passed"}
+def run_checks(proxy, *names):
+    outcomes = run_suite(proxy.url, *names, timeout_s=5)
+    return {name: outcomes[name].result for name in names}
+
+
+def test_honest_deliveries_pass(proxy, delivery_proxy):
+    outcomes = run_suite(proxy.url, "webhooks")
+    assert {outcome.result for outcome in outcomes.values()} == {"passed"}
 
 
 @pytest.mark.parametrize(
@@ -92,21 +94,21 @@ def test_honest_deliveries_pass(proxy, meddler):
     ],
     ids=["lost", "unsigned", "old", "bare", "not-repeated", "renamed"],
 )
-def test_suite_finds_deliveries_that_are_wrong(proxy, meddler, change, failed):
-    meddler.change = change
-    assert results_of(proxy, failed) == {failed: "failed"}
+def test_suite_finds_deliveries_that_are_wrong(proxy, delivery_proxy, change, failed):
+    delivery_proxy.change = change
+    assert run_checks(proxy, failed) == {failed: "failed"}
 
 
-def test_suite_finds_a_secret_that_does_not_sign(proxy, meddler):
-    cover = proxy.after
+def test_suite_finds_a_secret_that_does_not_sign(proxy, delivery_proxy):
+    restore_url = proxy.change_response
 
-    def other_secret(answer, call):
-        answer = cover(answer, call)
-        is_new = "signing_secret" in answer.json
-        return answer.saying(signing_secret="whsec_bWVybGlu") if is_new else answer
+    def change_secret(response, request):
+        response = restore_url(response, request)
+        is_new = "signing_secret" in response.json
+        return response.with_json(signing_secret="whsec_bWVybGlu") if is_new else response
 
-    proxy.after = other_secret
-    assert results_of(proxy, "webhooks.signed", "webhooks.forged") == {
+    proxy.change_response = change_secret
+    assert run_checks(proxy, "webhooks.signed", "webhooks.forged") == {
         "webhooks.signed": "failed",
         "webhooks.forged": "failed",
     }
@@ -115,33 +117,33 @@ def test_suite_finds_a_secret_that_does_not_sign(proxy, meddler):
 def test_suite_finds_a_secret_that_is_told_again(proxy):
     secrets = []
 
-    def telling(answer, call):
-        if "signing_secret" in answer.json:
-            secrets.append(answer.json["signing_secret"])
-        is_look = call.method == "GET" and call.path.startswith(f"{ENDPOINTS}/")
-        return answer.saying(signing_secret=secrets[0]) if is_look else answer
+    def add_secret(response, request):
+        if "signing_secret" in response.json:
+            secrets.append(response.json["signing_secret"])
+        is_read = request.method == "GET" and request.path.startswith(f"{ENDPOINTS}/")
+        return response.with_json(signing_secret=secrets[0]) if is_read else response
 
-    proxy.after = telling
-    assert results_of(proxy, "webhooks.list") == {"webhooks.list": "failed"}
+    proxy.change_response = add_secret
+    assert run_checks(proxy, "webhooks.list") == {"webhooks.list": "failed"}
 
 
 def test_suite_finds_an_endpoint_that_is_not_deleted(proxy):
-    def staying(call):
-        is_end = call.method == "DELETE" and call.path.startswith(ENDPOINTS)
-        return make_answer(200, {"deleted": True}) if is_end else call
+    def skip_delete(request):
+        is_delete = request.method == "DELETE" and request.path.startswith(ENDPOINTS)
+        return make_response(200, {"deleted": True}) if is_delete else request
 
-    proxy.before = staying
-    assert results_of(proxy, "webhooks.delete") == {"webhooks.delete": "failed"}
+    proxy.change_request = skip_delete
+    assert run_checks(proxy, "webhooks.delete") == {"webhooks.delete": "failed"}
 
 
 def test_a_server_that_takes_no_receiver_on_this_machine_has_no_webhooks_to_check(proxy):
     error = {"message": "https only", "type": "invalid_request_error", "param": "url", "code": None}
 
-    def refusing(call):
-        is_new = (call.method, call.path) == ("POST", ENDPOINTS)
-        return make_answer(400, {"error": error}) if is_new else call
+    def refuse_endpoint(request):
+        is_new = (request.method, request.path) == ("POST", ENDPOINTS)
+        return make_response(400, {"error": error}) if is_new else request
 
-    proxy.before = refusing
-    document = results(proxy.url, "webhooks.create", "webhooks.list")
-    assert {one.result for one in document.values()} == {"missing"}
-    assert "https only" in document["webhooks.create"].arguments["words"]
+    proxy.change_request = refuse_endpoint
+    outcomes = run_suite(proxy.url, "webhooks.create", "webhooks.list")
+    assert {outcome.result for outcome in outcomes.values()} == {"missing"}
+    assert "https only" in outcomes["webhooks.create"].arguments["words"]

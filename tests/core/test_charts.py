@@ -1,4 +1,4 @@
-"""Losses as they are read, and the PNG of them: of the asked size, in both themes."""
+"""Charts of losses and scores: PNG of the requested size, in both themes; reading losses."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from merlin.core.score_charts import Score, plot_scores, plot_scores_png
 
 pytestmark = pytest.mark.unit
 
-WORDS = ("ru", "neurotypology-8")
+LANGUAGE_AND_TITLE = ("ru", "neurotypology-8")
 TRAIN = [(step, 3 - step / 50) for step in range(1, 101)]
 TEST = [(25, 2.8), (50, 2.4), (75, 2.0), (100, 1.6)]
 
@@ -25,27 +25,30 @@ def open_picture(content):
     return picture.convert("RGB")
 
 
-def count(picture, colour, most_off=24):
-    """Return how many pixels are of a colour, or nearly so."""
-    wanted = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
+def count_pixels(picture, colour, tolerance=24):
+    """Return how many pixels have this colour, or nearly so."""
+    expected = tuple(int(colour[index : index + 2], 16) for index in (1, 3, 5))
     pixels = picture.get_flattened_data()
     return sum(
-        max(abs(a - b) for a, b in zip(pixel, wanted, strict=True)) <= most_off for pixel in pixels
+        max(abs(a - b) for a, b in zip(pixel, expected, strict=True)) <= tolerance
+        for pixel in pixels
     )
 
 
-def ground(colours):
-    return tuple(int(colours.ground[place : place + 2], 16) for place in (1, 3, 5))
+def get_background(colours):
+    return tuple(int(colours.ground[index : index + 2], 16) for index in (1, 3, 5))
 
 
 @pytest.mark.parametrize("dark", [False, True])
 def test_picture_has_the_asked_size_and_both_lines_in_the_colours_of_its_light(dark):
     colours = DARK if dark else LIGHT
-    picture = open_picture(plot_png(TRAIN, TEST, *WORDS, width=640, height=360, dark=dark))
+    picture = open_picture(
+        plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE, width=640, height=360, dark=dark)
+    )
     assert picture.size == (640, 360)
-    assert picture.getpixel((1, 1)) == ground(colours)
-    assert count(picture, colours.train) > 500
-    assert count(picture, colours.test) > 300
+    assert picture.getpixel((1, 1)) == get_background(colours)
+    assert count_pixels(picture, colours.train) > 500
+    assert count_pixels(picture, colours.test) > 300
 
 
 SCORES = [
@@ -56,11 +59,11 @@ SCORES = [
 
 
 def test_the_picture_of_scores_tells_what_serves_from_what_is_looked_at():
-    picture = open_picture(plot_scores_png(SCORES, *WORDS))
+    picture = open_picture(plot_scores_png(SCORES, *LANGUAGE_AND_TITLE))
     assert picture.size == (1280, 720)
-    assert count(picture, LIGHT.good) > 300
-    assert count(picture, LIGHT.warn) > 300
-    assert count(picture, LIGHT.train) > 300
+    assert count_pixels(picture, LIGHT.good) > 300
+    assert count_pixels(picture, LIGHT.warn) > 300
+    assert count_pixels(picture, LIGHT.train) > 300
 
 
 def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
@@ -75,19 +78,19 @@ def test_scores_of_pages_begin_below_the_lowest_bar_and_end_at_100():
 
 
 def test_without_a_test_file_there_is_one_line():
-    picture = open_picture(plot_png(TRAIN, [], *WORDS, width=640, height=360))
-    assert count(picture, LIGHT.train) > 500
-    assert count(picture, LIGHT.test) == 0
+    picture = open_picture(plot_png(TRAIN, [], *LANGUAGE_AND_TITLE, width=640, height=360))
+    assert count_pixels(picture, LIGHT.train) > 500
+    assert count_pixels(picture, LIGHT.test) == 0
 
 
 def test_before_the_first_loss_the_picture_says_that_there_is_none():
-    told = open_picture(plot_png([], [], *WORDS, width=640, height=360))
-    assert count(told.crop((200, 160, 440, 200)), LIGHT.pale) > 100
+    picture = open_picture(plot_png([], [], *LANGUAGE_AND_TITLE, width=640, height=360))
+    assert count_pixels(picture.crop((200, 160, 440, 200)), LIGHT.pale) > 100
 
 
 def test_a_single_loss_is_a_dot():
-    picture = open_picture(plot_png([(1, 2.0)], [], *WORDS, width=640, height=360))
-    assert count(picture, LIGHT.train) > 40
+    picture = open_picture(plot_png([(1, 2.0)], [], *LANGUAGE_AND_TITLE, width=640, height=360))
+    assert count_pixels(picture, LIGHT.train) > 40
 
 
 def test_russian_letters_are_drawn_each_in_its_own_shape():
@@ -97,10 +100,10 @@ def test_russian_letters_are_drawn_each_in_its_own_shape():
 
 
 @pytest.mark.parametrize(
-    "words", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
+    "title", ["n" * 500, "", "model\nof two lines", "модель 🦅", "\x00\ud800\u202e"]
 )
-def test_any_title_makes_a_picture(words):
-    assert open_picture(plot_png(TRAIN, TEST, "en", words, width=640, height=360)).size == (
+def test_any_title_makes_a_picture(title):
+    assert open_picture(plot_png(TRAIN, TEST, "en", title, width=640, height=360)).size == (
         640,
         360,
     )
@@ -110,12 +113,14 @@ def test_any_title_makes_a_picture(words):
     "train", [[(0, 0.0)], [(5, 1e-9)], [(1, 1e9), (2, 3.0)], [(1, 1.0)] * 2, [(0.5, 0.1), (1, 0.1)]]
 )
 def test_odd_losses_still_are_a_picture(train):
-    assert open_picture(plot_png(train, train, *WORDS, width=640, height=360)).size == (640, 360)
+    assert open_picture(
+        plot_png(train, train, *LANGUAGE_AND_TITLE, width=640, height=360)
+    ).size == (640, 360)
 
 
 def test_the_same_losses_make_the_same_bytes_and_few_of_them():
-    first = plot_png(TRAIN, TEST, *WORDS)
-    assert first == plot_png(TRAIN, TEST, *WORDS)
+    first = plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE)
+    assert first == plot_png(TRAIN, TEST, *LANGUAGE_AND_TITLE)
     assert len(first) < 40_000
 
 
@@ -136,8 +141,8 @@ def test_losses_are_told_by_step_and_checkpoints_know_better():
         (2, {"train_loss": 1.25, "full_valid_loss": 1.75}),
         (4, {}),
     ]
-    told = read_losses(events, checkpoints)
-    assert told == {"train": [(1, 3.0), (2, 1.25)], "test": [(2, 1.75)]}
+    losses = read_losses(events, checkpoints)
+    assert losses == {"train": [(1, 3.0), (2, 1.25)], "test": [(2, 1.75)]}
 
 
 def test_a_job_that_measured_nothing_has_no_losses():
@@ -151,8 +156,8 @@ def test_the_mean_of_an_epoch_does_not_stand_among_the_losses_of_steps():
         {"step": 2, "epoch": 1, "train_loss": 2.0, "valid_loss": 1.5},
     ]
     checkpoints = [(2, {"step": 2, "train_loss": 2.0})]
-    told = read_losses(events, checkpoints)
-    assert told == {"train": [(1, 3.0), (2, 1.0)], "test": [(2, 1.5)]}
+    losses = read_losses(events, checkpoints)
+    assert losses == {"train": [(1, 3.0), (2, 1.0)], "test": [(2, 1.5)]}
 
 
 def test_epochs_alone_are_the_losses_where_no_step_told_its_own():

@@ -1,4 +1,4 @@
-"""The server's side of a connection: nobody holds one for ever, and small answers do not wait."""
+"""Limits of connections on the server: timeouts, sizes, connections per address and in total."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.functional
 
-# So slow a caller is slow on any machine; whoever is not ends long before.
+# Short, but longer than a client that is not slow needs on any machine.
 SHORT = ConnectionLimits(head_s=0.5, body_s=0.5, answer_s=1)
 SMALL = ConnectionLimits(per_address=5, in_all=8)
 HELLO = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
@@ -38,30 +38,30 @@ HALF_HEAD = b"GET / HTTP/1.1\r\nHost: x\r\n"
 HALF_BODY = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf"
 
 
-async def length(request):
+async def answer_length(request):
     return PlainTextResponse(str(len(await request.body())))
 
 
-async def endless(_request):
-    async def pieces():
+async def answer_endlessly(_request):
+    async def generate():
         while True:
             await asyncio.sleep(0)
             yield b"a" * 65536
 
-    return StreamingResponse(pieces())
+    return StreamingResponse(generate())
 
 
-async def long(request):
-    """Answer once the test says so."""
-    await asyncio.to_thread(request.app.state.goes_on.wait)
+async def answer_late(request):
+    """Answer once `may_answer` is set."""
+    await asyncio.to_thread(request.app.state.may_answer.wait)
     return PlainTextResponse("at last")
 
 
-class Served:
-    """One server: its port, its connections, what its application waits for."""
+class RunningServer:
+    """A running server: its port, its connections, the event that its application waits for."""
 
     def __init__(self, app, port, connections):
-        self.port, self.connections, self.goes_on = port, connections, app.state.goes_on
+        self.port, self.connections, self.may_answer = port, connections, app.state.may_answer
 
     def connect(self, *pieces, source="127.0.0.1"):
         address = ("127.0.0.1", self.port)
@@ -72,21 +72,21 @@ class Served:
             connection.sendall(piece)
         return connection
 
-    def told(self, *pieces, source="127.0.0.1"):
-        """Return all that is answered to these bytes, until the connection is closed."""
+    def exchange(self, *pieces, source="127.0.0.1"):
+        """Send these bytes; return everything received until the connection is closed."""
         with self.connect(*pieces, source=source) as connection:
-            return rest_of(connection)
+            return read_rest(connection)
 
     def metrics(self):
         return metrics_page(self.connections.metrics("merlin", "http")).decode()
 
 
-def ended_count(served, reason):
+def count_ended(served, reason):
     return metric_value(served.metrics(), "merlin_http_connections_ended_total", reason=reason)
 
 
-def rest_of(connection):
-    """Return what comes until the connection is closed; "" where it was reset."""
+def read_rest(connection):
+    """Return everything received until the connection is closed; "" after a reset."""
     try:
         return b"".join(iter(lambda: connection.recv(65536), b""))
     except ConnectionResetError:
@@ -94,64 +94,64 @@ def rest_of(connection):
 
 
 @contextmanager
-def serve_here(limits=DEFAULT_LIMITS, trusted=()):
-    """Serve as the processes do, on their socket and the api's loop."""
+def run_server(limits=DEFAULT_LIMITS, trusted=()):
+    """Run a server as the processes do, on the same socket and event loop."""
     routes = [
-        Route("/", length, methods=["GET", "POST"]),
-        Route("/endless", endless),
-        Route("/long", long),
+        Route("/", answer_length, methods=["GET", "POST"]),
+        Route("/endless", answer_endlessly),
+        Route("/long", answer_late),
     ]
     app = Starlette(routes=routes)
-    app.state.goes_on = threading.Event()
+    app.state.may_answer = threading.Event()
     connections = Connections(limits, trusted)
     ready = threading.Event()
     with listen("api.listen", "127.0.0.1", 0) as listener:
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off")
-        server = Server(config, ready.set, connections)
-        thread = threading.Thread(target=uvloop.run, args=(server.serve([listener]),))
+        uvicorn_server = Server(config, ready.set, connections)
+        thread = threading.Thread(target=uvloop.run, args=(uvicorn_server.serve([listener]),))
         thread.start()
         try:
             assert ready.wait(longest())
-            yield Served(app, listener.getsockname()[1], connections)
+            yield RunningServer(app, listener.getsockname()[1], connections)
         finally:
-            app.state.goes_on.set()
-            server.should_exit = server.force_exit = True
+            app.state.may_answer.set()
+            uvicorn_server.should_exit = uvicorn_server.force_exit = True
             thread.join()
 
 
 @pytest.fixture(scope="module")
-def usual():
-    with serve_here() as server:
+def server():
+    with run_server() as server:
         yield server
 
 
 @pytest.fixture
-def short():
-    with serve_here(SHORT) as server:
+def impatient_server():
+    with run_server(SHORT) as server:
         yield server
 
 
 @pytest.fixture
-def small():
-    with serve_here(SMALL, trusted=["127.0.0.1"]) as server:
+def small_server():
+    with run_server(SMALL, trusted=["127.0.0.1"]) as server:
         yield server
 
 
-def test_answers_do_not_wait_for_more(usual):
-    with usual.connect(HELLO) as connection:
-        assert rest_of(connection).endswith(b"0")
-    with usual.connect(HALF_HEAD):
-        wait_until(lambda: len(usual.connections) == 1)
-        (held,) = usual.connections.open
-        own = held.transport.get_extra_info("socket")
-        assert own.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+def test_answers_do_not_wait_for_more(server):
+    with server.connect(HELLO) as connection:
+        assert read_rest(connection).endswith(b"0")
+    with server.connect(HALF_HEAD):
+        wait_until(lambda: len(server.connections) == 1)
+        (open_connection,) = server.connections.open
+        tcp_socket = open_connection.transport.get_extra_info("socket")
+        assert tcp_socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
-def one_too_many(head):
-    """Return so much of a head that its last byte is too many.
+def cut_head(head):
+    """Return the part of a head that is one byte too long.
 
-    A connection closed with bytes that nobody has read is reset, and the reset may overtake the
-    answer.
+    With more bytes, which the server does not read, the connection would be reset, and the reset
+    may overtake the response.
     """
     return head[: MAX_HEAD_BYTES + 1]
 
@@ -160,17 +160,17 @@ def one_too_many(head):
     "line",
     [b"X: " + b"a" * MAX_HEAD_BYTES, b"\r\n".join([b"X: a"] * (MAX_HEAD_BYTES // 5))],
 )
-def test_a_head_without_end_is_refused(usual, line):
-    assert usual.told(one_too_many(HALF_HEAD + line)).startswith(b"HTTP/1.1 400 ")
+def test_a_head_without_end_is_refused(server, line):
+    assert server.exchange(cut_head(HALF_HEAD + line)).startswith(b"HTTP/1.1 400 ")
 
 
-def test_an_address_without_end_is_refused(usual):
+def test_an_address_without_end_is_refused(server):
     address = b"GET /" + b"a" * MAX_HEAD_BYTES
-    assert usual.told(one_too_many(address)).startswith(b"HTTP/1.1 400 ")
+    assert server.exchange(cut_head(address)).startswith(b"HTTP/1.1 400 ")
 
 
-def test_bodies_and_further_heads_are_counted_apart(usual):
-    connection = http.client.HTTPConnection("127.0.0.1", usual.port, timeout=longest())
+def test_bodies_and_further_heads_are_counted_apart(server):
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=longest())
     for size in (0, 500_000, 3):
         head = {"X": "a" * (MAX_HEAD_BYTES * 3 // 4)}
         connection.request("POST", "/", b"b" * size, head)
@@ -178,77 +178,81 @@ def test_bodies_and_further_heads_are_counted_apart(usual):
     connection.close()
 
 
-@pytest.mark.parametrize(("half", "reason"), [(HALF_HEAD, "head"), (HALF_BODY, "body")])
-def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(short, half, reason):
+@pytest.mark.parametrize(("part", "reason"), [(HALF_HEAD, "head"), (HALF_BODY, "body")])
+def test_a_head_or_body_that_does_not_come_to_its_end_is_ended(impatient_server, part, reason):
     with capture_logs() as logs:
-        assert short.told(half).startswith(b"HTTP/1.1 408 ")
-    told = [line for line in logs if line["event"] == "connections ended"]
-    assert [(line["reason"], line["address"]) for line in told] == [(reason, "127.0.0.1")]
-    assert ended_count(short, reason) == 1
-    wait_until(lambda: metric_value(short.metrics(), "merlin_http_connections") == 0)
+        assert impatient_server.exchange(part).startswith(b"HTTP/1.1 408 ")
+    events = [line for line in logs if line["event"] == "connections ended"]
+    assert [(line["reason"], line["address"]) for line in events] == [(reason, "127.0.0.1")]
+    assert count_ended(impatient_server, reason) == 1
+    wait_until(lambda: metric_value(impatient_server.metrics(), "merlin_http_connections") == 0)
 
 
-def test_a_second_call_that_is_half_sent_is_ended_too(short):
+def test_a_second_call_that_is_half_sent_is_ended_too(impatient_server):
     first = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
-    with short.connect(first) as connection:
+    with impatient_server.connect(first) as connection:
         assert b" 200 OK" in connection.recv(65536)
         connection.sendall(HALF_HEAD)
-        assert rest_of(connection).startswith(b"HTTP/1.1 408 ")
+        assert read_rest(connection).startswith(b"HTTP/1.1 408 ")
 
 
-def test_who_sends_nothing_at_all_is_ended_without_a_word(short):
-    assert short.told() == b""
+def test_who_sends_nothing_at_all_is_ended_without_a_word(impatient_server):
+    assert impatient_server.exchange() == b""
 
 
-def test_an_answer_that_takes_longer_than_a_head_may_is_waited_for(short):
-    with short.connect(HELLO.replace(b"/ ", b"/long ")) as slow:
-        assert short.told(HALF_HEAD).startswith(b"HTTP/1.1 408 ")
-        short.goes_on.set()
-        assert rest_of(slow).endswith(b"at last")
+def test_an_answer_that_takes_longer_than_a_head_may_is_waited_for(impatient_server):
+    with impatient_server.connect(HELLO.replace(b"/ ", b"/long ")) as slow:
+        assert impatient_server.exchange(HALF_HEAD).startswith(b"HTTP/1.1 408 ")
+        impatient_server.may_answer.set()
+        assert read_rest(slow).endswith(b"at last")
 
 
-def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(short):
+def test_a_body_that_comes_steadily_may_take_longer_than_one_that_does_not(impatient_server):
     size = 64 * SHORT.body_bytes_per_s
     head = f"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
-    with short.connect(head.encode(), b"b" * (size - 1)) as steady:
-        assert short.told(HALF_BODY).startswith(b"HTTP/1.1 408 ")
+    with impatient_server.connect(head.encode(), b"b" * (size - 1)) as steady:
+        assert impatient_server.exchange(HALF_BODY).startswith(b"HTTP/1.1 408 ")
         steady.sendall(b"b")
-        assert rest_of(steady).endswith(str(size).encode())
+        assert read_rest(steady).endswith(str(size).encode())
 
 
-def test_an_answer_that_nobody_takes_is_ended(short):
-    with short.connect(HELLO.replace(b"/ ", b"/endless ")):
-        wait_until(lambda: ended_count(short, "answer") == 1)
-        wait_until(lambda: len(short.connections) == 0)
+def test_an_answer_that_nobody_takes_is_ended(impatient_server):
+    with impatient_server.connect(HELLO.replace(b"/ ", b"/endless ")):
+        wait_until(lambda: count_ended(impatient_server, "answer") == 1)
+        wait_until(lambda: len(impatient_server.connections) == 0)
 
 
-def test_one_address_has_so_many_connections_and_others_have_theirs(small):
-    with ExitStack() as held:
+def test_one_address_has_so_many_connections_and_others_have_theirs(small_server):
+    with ExitStack() as stack:
         for _ in range(5):
-            held.enter_context(small.connect(HALF_HEAD, source="127.0.0.2"))
-        wait_until(lambda: len(small.connections) == 5)
-        refused = small.told(source="127.0.0.2")
+            stack.enter_context(small_server.connect(HALF_HEAD, source="127.0.0.2"))
+        wait_until(lambda: len(small_server.connections) == 5)
+        refused = small_server.exchange(source="127.0.0.2")
         assert refused.startswith(b"HTTP/1.1 503 ")
-        assert small.told(HELLO, source="127.0.0.3").endswith(b"0")
-        assert ended_count(small, "address") == 1
-    wait_until(lambda: len(small.connections) == 0)
-    assert small.told(HELLO, source="127.0.0.2").endswith(b"0")
+        assert small_server.exchange(HELLO, source="127.0.0.3").endswith(b"0")
+        assert count_ended(small_server, "address") == 1
+    wait_until(lambda: len(small_server.connections) == 0)
+    assert small_server.exchange(HELLO, source="127.0.0.2").endswith(b"0")
 
 
-def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(small):
-    with ExitStack() as held:
-        waiting = [held.enter_context(small.connect(HALF_HEAD)) for _ in range(8)]
-        wait_until(lambda: len(small.connections) == 8)
-        assert small.told(HELLO).endswith(b"0")
-        assert rest_of(waiting[0]).startswith(b"HTTP/1.1 408 ")
-        assert ended_count(small, "total") == 1
+def test_where_all_connections_are_held_the_longest_half_open_one_gives_way(small_server):
+    with ExitStack() as stack:
+        connections = [stack.enter_context(small_server.connect(HALF_HEAD)) for _ in range(8)]
+        wait_until(lambda: len(small_server.connections) == 8)
+        assert small_server.exchange(HELLO).endswith(b"0")
+        assert read_rest(connections[0]).startswith(b"HTTP/1.1 408 ")
+        assert count_ended(small_server, "total") == 1
 
 
-def test_who_is_being_answered_gives_way_to_nobody(small):
-    with ExitStack() as held:
-        ask = HELLO.replace(b"/ ", b"/long ")
-        asking = [held.enter_context(small.connect(ask)) for _ in range(8)]
-        wait_until(lambda: sum(not each.is_waiting for each in small.connections.open) == 8)
-        assert small.told().startswith(b"HTTP/1.1 503 ")
-        small.goes_on.set()
-        assert all(rest_of(each).endswith(b"at last") for each in asking)
+def test_who_is_being_answered_gives_way_to_nobody(small_server):
+    with ExitStack() as stack:
+        head = HELLO.replace(b"/ ", b"/long ")
+        connections = [stack.enter_context(small_server.connect(head)) for _ in range(8)]
+        wait_until(
+            lambda: (
+                sum(not connection.is_waiting for connection in small_server.connections.open) == 8
+            )
+        )
+        assert small_server.exchange().startswith(b"HTTP/1.1 503 ")
+        small_server.may_answer.set()
+        assert all(read_rest(connection).endswith(b"at last") for connection in connections)

@@ -1,4 +1,4 @@
-"""Files that are whole or not there; locks with one holder at a time."""
+"""Files that are written completely or not at all; locks with one holder."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ HOLDER = (
 KILLED = HOLDER + "assert try_lock(Path(sys.argv[1])) is not None; os.kill(os.getpid(), 9)"
 
 
-def open_files(path):
-    """Return how many of this process's descriptors are of a file."""
+def count_open_files(path):
+    """Return how many file descriptors of this process refer to a file."""
     files = Path("/proc/self/fd").iterdir()
-    # One that was closed meanwhile leads nowhere.
+    # realpath of a closed descriptor does not match.
     return sum(os.path.realpath(file) == str(path.resolve()) for file in files)
 
 
@@ -54,9 +54,9 @@ def test_of_two_that_ask_one_gets_it_until_it_lets_go(tmp_path):
     assert first is not None
     assert durable_files.try_lock(tmp_path / "lock") is None
     os.close(first)
-    again = durable_files.try_lock(tmp_path / "lock")
-    assert again is not None
-    os.close(again)
+    second = durable_files.try_lock(tmp_path / "lock")
+    assert second is not None
+    os.close(second)
 
 
 def test_a_killed_process_holds_nothing(tmp_path):
@@ -70,7 +70,7 @@ def test_a_killed_process_holds_nothing(tmp_path):
 def test_a_refused_lock_leaves_no_open_file(tmp_path):
     held = durable_files.try_lock(tmp_path / "lock")
     assert [durable_files.try_lock(tmp_path / "lock") for _ in range(3)] == [None] * 3
-    assert open_files(tmp_path / "lock") == 1
+    assert count_open_files(tmp_path / "lock") == 1
     os.close(held)
 
 

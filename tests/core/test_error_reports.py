@@ -1,4 +1,4 @@
-"""What Sentry hears of an error: where it happened, and nothing that anybody wrote."""
+"""Reports to Sentry have the place of an error, and no texts of users or secrets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ with observe_process(Config(state_dir=Path(), database="sqlite:///none"), "bot")
 def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
     with run_receiver() as sentry:
         dsn = sentry.url.replace("http://", "http://a-public-key@").replace("/hook", "/42")
-        ended = subprocess.run(
+        process = subprocess.run(
             [sys.executable, "-c", PROGRAM],
             env={**os.environ, "MERLIN_SENTRY_DSN": dsn},
             capture_output=True,
@@ -51,22 +51,22 @@ def test_an_error_is_reported_with_its_place_and_without_texts_and_keys():
         )
     assert {call.path for call in sentry.deliveries} == {"/api/42/envelope/"}
     bodies = [zlib.decompress(call.body, 47).decode() for call in sentry.deliveries]
-    told = "\n".join(bodies)
-    assert "an update could not be handled" in told
-    assert '"type":"ValueError"' in told.replace(": ", ":")
-    assert '"function":"answer"' in told.replace(": ", ":")
-    assert "an error of library" in told
+    report = "\n".join(bodies)
+    assert "an update could not be handled" in report
+    assert '"type":"ValueError"' in report.replace(": ", ":")
+    assert '"function":"answer"' in report.replace(": ", ":")
+    assert "an error of library" in report
     for secret in ("лоб", "\\u043b\\u043e\\u0431", TOKEN, TOKEN.partition(":")[2], "a warning"):
-        assert secret not in told
-    # The log still tells all of it, but for the token.
-    assert "Что такое лоб?" in ended.stderr
-    assert ended.stderr.count("Traceback") == 1
+        assert secret not in report
+    # The log still has everything but the token.
+    assert "Что такое лоб?" in process.stderr
+    assert process.stderr.count("Traceback") == 1
 
 
 def test_a_wrong_dsn_is_told_by_the_name_of_its_variable(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_SENTRY_DSN", "no-dsn-at-all")
     config = Config(state_dir=tmp_path, database="sqlite:///none")
-    wrong = pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN")
-    with wrong as told, observe_process(config, "api"):
+    expected_error = pytest.raises(ConfigError, match="MERLIN_SENTRY_DSN")
+    with expected_error as error, observe_process(config, "api"):
         pass
-    assert "no-dsn-at-all" not in f"{told.value}{text('en', told.value.key)}"
+    assert "no-dsn-at-all" not in f"{error.value}{text('en', error.value.key)}"

@@ -29,10 +29,10 @@ TOKEN = "123456789:AAabcdefghijklmnopqrstuvwxyz012345"
     ],
 )
 def test_what_looks_like_a_secret_is_hidden(text):
-    shown = redact(text)
-    assert "[hidden]" in shown
+    hidden = redact(text)
+    assert "[hidden]" in hidden
     for secret in (TOKEN, "sk-proj", "mrl_abc", "abc.def", "anna:secret"):
-        assert secret not in shown
+        assert secret not in hidden
 
 
 def test_a_known_secret_of_any_shape_is_hidden():
@@ -51,39 +51,39 @@ PROGRAM = (
 
 
 def test_a_log_line_is_json_with_its_process_and_no_secret():
-    ended = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=dict(os.environ)
     )
-    lines = [json.loads(line) for line in ended.stderr.splitlines()]
+    lines = [json.loads(line) for line in process.stderr.splitlines()]
     assert [line["event"] for line in lines] == ["sent", "old way [hidden]", "failed"]
     assert lines[0]["process"] == "bot"
     assert lines[0]["level"] == "warning"
-    assert TOKEN not in ended.stderr
-    assert "sk-abc" not in ended.stderr
+    assert TOKEN not in process.stderr
+    assert "sk-abc" not in process.stderr
     assert "ValueError" in lines[2]["exception"]
 
 
 def test_at_a_terminal_log_lines_are_readable_without_secrets_and_without_control_characters():
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     subprocess.run(
         [sys.executable, "-c", PROGRAM],
         stdout=subprocess.DEVNULL,
-        stderr=theirs,
+        stderr=child_end,
         env={**os.environ, "NO_COLOR": "1"},
         check=True,
     )
-    os.close(theirs)
-    said = _all_of(ours)
-    assert "{" not in said
-    assert "[warning  ] sent" in said
-    assert "process=bot" in said
-    assert "ValueError: [hidden]" in said
+    os.close(child_end)
+    output = _read_terminal(terminal)
+    assert "{" not in output
+    assert "[warning  ] sent" in output
+    assert "process=bot" in output
+    assert "ValueError: [hidden]" in output
     for secret in (TOKEN, "sk-abc", "\x1b"):
-        assert secret not in said
+        assert secret not in output
 
 
-def _all_of(terminal):
-    said = b""
+def _read_terminal(terminal):
+    content = b""
     while True:
         try:
             part = os.read(terminal, 65536)
@@ -91,22 +91,22 @@ def _all_of(terminal):
             break
         if not part:
             break
-        said += part
+        content += part
     os.close(terminal)
-    return said.decode()
+    return content.decode()
 
 
 def test_a_test_that_logs_a_secret_fails(request):
-    (ours,) = [
+    (make_report,) = [
         hookimpl.function
         for hookimpl in request.config.hook.pytest_runtest_makereport.get_hookimpls()
         if hookimpl.plugin_name.endswith("tests/conftest.py")
     ]
-    for said, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
-        hook = ours()
+    for word, outcome in (("a word", "passed"), (CREDENTIALS["MERLIN_FORGE_TOKEN"], "failed")):
+        hook = make_report()
         next(hook)
-        sections = [("Captured stderr call", f"asked with {said}")]
-        told = pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", sections)
-        with pytest.raises(StopIteration) as end:
-            hook.send(told)
-        assert end.value.value.outcome == outcome
+        sections = [("Captured stderr call", f"asked with {word}")]
+        report = pytest.TestReport("a", ("a", 1, "a"), {}, "passed", None, "call", sections)
+        with pytest.raises(StopIteration) as result:
+            hook.send(report)
+        assert result.value.value.outcome == outcome

@@ -1,4 +1,4 @@
-"""Messages as the protocol writes them, with pictures and without."""
+"""Messages as JSON of the protocol, with and without images."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ pytestmark = pytest.mark.unit
 
 
 def test_a_message_of_words_is_written_as_ever():
-    said = Message("user", "Привет", {"weight": 1, "name": "anna"}).as_json()
-    assert list(said.items()) == [
+    document = Message("user", "Привет", {"weight": 1, "name": "anna"}).as_json()
+    assert list(document.items()) == [
         ("role", "user"),
         ("content", "Привет"),
         ("name", "anna"),
@@ -25,8 +25,8 @@ def test_pictures_go_along_as_parts():
     picture = Image(b"\xff\xd8\xff", "image/jpeg")
     url = "data:image/jpeg;base64," + base64.b64encode(b"\xff\xd8\xff").decode()
     document = Message("user", "Что это?", images=(picture, picture)).as_json()
-    shown = {"type": "image_url", "image_url": {"url": url}}
-    assert document["content"] == [{"type": "text", "text": "Что это?"}, shown, shown]
+    part = {"type": "image_url", "image_url": {"url": url}}
+    assert document["content"] == [{"type": "text", "text": "Что это?"}, part, part]
 
 
 def test_a_picture_without_words_has_no_part_of_words():

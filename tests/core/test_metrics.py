@@ -1,4 +1,4 @@
-"""Metrics as the page that Prometheus reads."""
+"""The metrics page that Prometheus reads."""
 
 from __future__ import annotations
 

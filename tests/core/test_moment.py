@@ -1,4 +1,4 @@
-"""Moments as people say them."""
+"""Dates and times as texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    ("language", "zone", "words"),
+    ("language", "zone", "expected"),
     [
         ("ru", "Europe/Moscow", "20 ноября 2026, 13:12"),
         ("en", "Europe/Moscow", "20 November 2026, 13:12"),
@@ -26,8 +26,8 @@ AT = datetime(2026, 11, 20, 10, 12, tzinfo=UTC)
         ("ru", "Pacific/Kiritimati", "21 ноября 2026, 00:12"),
     ],
 )
-def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, words):
-    assert format_moment(AT, ZoneInfo(zone), language) == words
+def test_a_moment_is_told_in_the_language_and_the_zone(language, zone, expected):
+    assert format_moment(AT, ZoneInfo(zone), language) == expected
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "UTC", "America/Los_Angeles"])
@@ -52,9 +52,9 @@ def test_the_last_second_of_time_is_shown_by_commands_on_a_machine_of_any_zone(m
 def test_every_month_has_its_name_and_a_brief_one():
     for language in ("ru", "en"):
         months = {
-            show(AT.replace(month=month), UTC, language)
+            format_month(AT.replace(month=month), UTC, language)
             for month in range(1, 13)
-            for show in (format_moment, format_moment_briefly)
+            for format_month in (format_moment, format_moment_briefly)
         }
         assert len(months) == 24
 

@@ -1,4 +1,4 @@
-"""Optional imports: a library does without what is hidden meanwhile, and has it back afterwards."""
+"""Optional imports: a library is imported without hidden modules, which can be imported later."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ with without_modules(*sys.argv[1:]):
 was_loaded = sys.modules.get("psycopg") is not None
 import psycopg
 
-told = [each.__module__.partition(".")[0] for each in database.DRIVER_ERRORS]
-print(json.dumps([was_loaded, told]))
+modules = [error.__module__.partition(".")[0] for error in database.DRIVER_ERRORS]
+print(json.dumps([was_loaded, modules]))
 """
 
 
 @pytest.mark.parametrize(
-    ("hidden", "loaded", "known"),
+    ("hidden", "loaded", "drivers"),
     [
         (["psycopg"], False, ["peewee", "sqlite3"]),
         ([], True, ["peewee", "sqlite3", "psycopg"]),
     ],
 )
-def test_only_the_driver_in_use_is_loaded_and_the_other_may_be_later(hidden, loaded, known):
-    words = [sys.executable, "-c", PROGRAM, *hidden]
-    done = subprocess.run(words, capture_output=True, text=True, check=True)
-    assert json.loads(done.stdout) == [loaded, known]
+def test_only_the_driver_in_use_is_loaded_and_the_other_may_be_later(hidden, loaded, drivers):
+    command = [sys.executable, "-c", PROGRAM, *hidden]
+    process = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(process.stdout) == [loaded, drivers]

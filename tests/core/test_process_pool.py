@@ -1,4 +1,4 @@
-"""The pool by real processes: order, deaths on either side, and where there is one processor."""
+"""The process pool: order of results, killed processes, machines with one processor."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ def double(number):
     return 2 * number
 
 
-def pid_of(_number):
+def get_pid(_number):
     return os.getpid()
 
 
-def die_elsewhere(pid, at, number):
-    if number == at and os.getpid() != pid:
+def die_in_child(pid, fatal_number, number):
+    if number == fatal_number and os.getpid() != pid:
         os.kill(os.getpid(), signal.SIGKILL)
     return number
 
 
-def refuse(at, number):
-    if number == at:
+def refuse(refused_number, number):
+    if number == refused_number:
         raise LookupError(number)
     return number
 
@@ -50,8 +50,8 @@ def live_until_parent_ends(folder, parent, _number):
     wait_until(lambda: os.getppid() != parent)
 
 
-def is_there(pid):
-    """Return whether a process lives; a dead one may wait for whoever inherited it."""
+def is_running(pid):
+    """Return whether a process runs; a zombie does not."""
     try:
         return Path(f"/proc/{pid}/stat").read_text("utf-8").rpartition(")")[2].split()[0] != "Z"
     except (FileNotFoundError, ProcessLookupError):
@@ -64,37 +64,37 @@ def test_results_come_in_the_order_of_the_items(count):
 
 
 def test_few_items_are_done_here():
-    assert {*map_many(pid_of, MANY, len(MANY))} == {os.getpid()}
+    assert {*map_many(get_pid, MANY, len(MANY))} == {os.getpid()}
 
 
 def test_two_other_processes_do_the_work_and_are_gone_afterwards():
-    pids = {*map_many(pid_of, MANY)}
+    pids = {*map_many(get_pid, MANY)}
     assert len(pids) == 2
     assert os.getpid() not in pids
-    assert not any(map(is_there, pids))
+    assert not any(map(is_running, pids))
 
 
 def test_processes_are_gone_when_nobody_wants_the_rest():
-    results = map_many(pid_of, MANY)
+    results = map_many(get_pid, MANY)
     pids = {*islice(results, 200)}
-    assert all(map(is_there, pids))
+    assert all(map(is_running, pids))
     results.close()
-    assert not any(map(is_there, pids))
+    assert not any(map(is_running, pids))
 
 
 def test_one_processor_does_the_work_itself(monkeypatch):
     monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
-    assert {*map_many(pid_of, MANY)} == {os.getpid()}
+    assert {*map_many(get_pid, MANY)} == {os.getpid()}
 
 
 def test_processes_that_cannot_be_started_are_done_without(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    assert {*map_many(pid_of, MANY)} == {os.getpid()}
+    assert {*map_many(get_pid, MANY)} == {os.getpid()}
 
 
 @pytest.mark.parametrize("at", [0, 49, 500, 999])
 def test_the_work_of_a_process_that_dies_is_done_here(at):
-    assert [*map_many(partial(die_elsewhere, os.getpid(), at), MANY)] == [*MANY]
+    assert [*map_many(partial(die_in_child, os.getpid(), at), MANY)] == [*MANY]
 
 
 def test_an_exception_of_the_function_is_raised_here():
@@ -121,14 +121,14 @@ def test_processes_end_with_the_one_that_was_killed(tmp_path):
         "from merlin.core.process_pool import map_many;"
         "[*map_many(partial(live_until_parent_ends, sys.argv[1], os.getpid()), range(1000))]"
     )
-    words = [sys.executable, "-c", code, str(tmp_path), *filter(None, sys.path)]
-    with subprocess.Popen(words) as parent:
+    command = [sys.executable, "-c", code, str(tmp_path), *filter(None, sys.path)]
+    with subprocess.Popen(command) as parent:
         try:
             wait_until(lambda: len([*tmp_path.iterdir()]) == 2)
         finally:
             parent.kill()
     pids = [path.name for path in tmp_path.iterdir()]
-    wait_until(lambda: not any(map(is_there, pids)))
+    wait_until(lambda: not any(map(is_running, pids)))
 
 
 def test_nothing_is_imported_from_the_folder_that_a_command_is_called_in(tmp_path):
@@ -139,8 +139,10 @@ def test_nothing_is_imported_from_the_folder_that_a_command_is_called_in(tmp_pat
         "import json, operator; from merlin.core.process_pool import map_many;"
         "print(json.dumps([*map_many(operator.neg, range(3))]))"
     )
-    words = [sys.executable, "-P", "-c", code]
+    command = [sys.executable, "-P", "-c", code]
     environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
-    done = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, check=True)
-    assert json.loads(done.stdout) == [0, -1, -2]
+    process = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, check=True
+    )
+    assert json.loads(process.stdout) == [0, -1, -2]
     assert not (tmp_path / "taken").exists()

@@ -1,4 +1,4 @@
-"""Token buckets and throttles: how much fits, how long one waits, and that memory has an end."""
+"""Token buckets and throttles: capacity, waits, bounded memory."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_of_a_bucket_that_holds_one_no_second_is_asked():
 def test_a_bucket_never_lets_more_through_than_burst_and_pace(per_s, burst, gaps):
     bucket = TokenBucket(per_s, burst)
     now = 0.0
-    places = []
+    times = []
     for gap in gaps:
         now += gap
-        places.append(now + bucket.reserve(now))
-    for number, place in enumerate(places):
-        within = sum(place <= other <= place + 1 for other in places[number:])
-        assert within <= burst + per_s + 1
+        times.append(now + bucket.reserve(now))
+    for index, time in enumerate(times):
+        count = sum(time <= other_time <= time + 1 for other_time in times[index:])
+        assert count <= burst + per_s + 1
 
 
 def test_one_does_not_use_up_anothers():

@@ -1,4 +1,4 @@
-"""What our HTTP servers do alike: an address, a start and an end, a sign of life."""
+"""Common parts of the HTTP servers: listening, the watchdog of systemd, free ports."""
 
 from __future__ import annotations
 
@@ -13,22 +13,17 @@ from merlin.core.server import free_ports, listen, notify_watchdog
 pytestmark = pytest.mark.unit
 
 
-def test_the_socket_sends_small_answers_at_once():
-    with listen("api.listen", "127.0.0.1", 0) as listener:
-        assert listener.proto == socket.IPPROTO_TCP
-
-
 @pytest.mark.parametrize("is_well", [True, False])
 def test_a_sign_of_life_is_given_only_while_the_work_lives(is_well):
-    given = []
+    beats = []
 
-    async def live():
-        telling = asyncio.create_task(notify_watchdog(lambda: given.append(1), lambda: is_well))
+    async def run():
+        task = asyncio.create_task(notify_watchdog(lambda: beats.append(1), lambda: is_well))
         await asyncio.sleep(0)
-        telling.cancel()
+        task.cancel()
 
-    asyncio.run(live())
-    assert given == [1] * is_well
+    asyncio.run(run())
+    assert beats == [1] * is_well
 
 
 def test_a_taken_address_is_told_with_the_setting_it_came_from():

@@ -1,4 +1,4 @@
-"""What a process tells systemd, heard by a socket such as systemd's."""
+"""Notifications to systemd, received by a socket like systemd's."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ pytestmark = pytest.mark.functional
 
 @pytest.fixture(params=["file", "abstract"])
 def listener(request, tmp_path, monkeypatch):
-    shown = str(tmp_path / "n") if request.param == "file" else f"@merlin-test-{tmp_path}"[:90]
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
-        line.bind(shown.replace("@", "\0", 1) if shown[0] == "@" else shown)
-        line.settimeout(longest())
-        monkeypatch.setenv("NOTIFY_SOCKET", shown)
-        yield line
+    address = str(tmp_path / "n") if request.param == "file" else f"@merlin-test-{tmp_path}"[:90]
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(address.replace("@", "\0", 1) if address[0] == "@" else address)
+        receiver.settimeout(longest())
+        monkeypatch.setenv("NOTIFY_SOCKET", address)
+        yield receiver
 
 
 def test_words_reach_systemd_in_one_message(listener):
@@ -27,10 +27,10 @@ def test_words_reach_systemd_in_one_message(listener):
     assert listener.recv(1000).decode() == "READY=1\nSTATUS=работает хорошо"
 
 
-@pytest.mark.parametrize("word", [server.WATCHDOG, server.STOPPING])
-def test_single_words_reach_systemd(listener, word):
-    assert server.notify(word)
-    assert listener.recv(1000).decode() == word
+@pytest.mark.parametrize("message", [server.WATCHDOG, server.STOPPING])
+def test_single_words_reach_systemd(listener, message):
+    assert server.notify(message)
+    assert listener.recv(1000).decode() == message
 
 
 @pytest.mark.parametrize("address", [None, "", "relative", "/no/such/socket", "@nobody-listens"])

@@ -1,4 +1,4 @@
-"""Texts by key and language; amounts in whole millionths."""
+"""Texts by key and language, prices and amounts, times."""
 
 from __future__ import annotations
 
@@ -91,5 +91,5 @@ def test_times_are_stored_in_utc_and_read_back():
 
 def test_an_argument_may_be_a_text_itself():
     reason = {"key": "verdict-rejected", "arguments": {"errors": 2, "good": 1}}
-    told = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
-    assert "2 ошибки, без ошибок 1 пример" in told
+    content = text("ru", "notice-rejected", dataset="trial", commit="abc", reason=reason)
+    assert "2 ошибки, без ошибок 1 пример" in content

@@ -1,4 +1,4 @@
-"""Texts as UTF-16 has them."""
+"""Lengths and offsets in UTF-16."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ def test_the_length_is_that_of_the_text_in_utf_16(text):
 
 @given(st.text(st.characters(exclude_categories=["Cs"])))
 def test_places_say_where_each_character_begins(text):
-    places = utf16_offsets(text)
-    assert list(places) == [utf16_length(text[:place]) for place in range(len(text) + 1)]
+    offsets = utf16_offsets(text)
+    assert list(offsets) == [utf16_length(text[:index]) for index in range(len(text) + 1)]
 
 
 def test_half_a_surrogate_pair_counts_as_one():
