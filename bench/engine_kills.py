@@ -23,12 +23,12 @@ _CHILD = b"merlin.engine.trainers.lora.trainer"
 
 def run(_: Sequence[str] = ()) -> None:
     """Print the loss without a kill, a row for each kill, and the number of equal losses."""
-    from tests.engine.tiny_base import LEARNING, planted, tiny_base
+    from tests.engine.tiny_base import LEARNING, get_tiny_base, write_examples
 
     rng = random.Random(SEED)  # noqa: S311 - the same points every time
-    models = {BASE: {"path": str(tiny_base())}}
+    models = {BASE: {"path": str(get_tiny_base())}}
     with tempfile.TemporaryDirectory() as temporary, run_engine(models) as rig:
-        file = rig.upload(planted(Path(temporary) / "facts.jsonl"))
+        file = rig.upload(write_examples(Path(temporary) / "facts.jsonl"))
         started_at = time.monotonic()
         unbroken = _loss(rig, rig.create_job(BASE, file, SEED, LEARNING))
         duration_s = time.monotonic() - started_at

@@ -19,19 +19,19 @@ DEMAND_S, AIM_S = 3.0, 1.5
 def run() -> None:
     """Print the 95th percentile of all kills, and of each service."""
     from tests.support.machine import download_wheels
-    from tests.systemd.installed import PROCESSES, serving_machine, why_not
+    from tests.systemd.installed import PROCESSES, find_obstacle, run_machine
 
-    if (reason := why_not()) is not None:
+    if (reason := find_obstacle()) is not None:
         sys.exit(reason)
     away: dict[str, list[float]] = {process: [] for process in PROCESSES}
     with tempfile.TemporaryDirectory() as folder:
         packages = Path(folder, "packages")
         packages.mkdir()
-        with serving_machine(Path(folder), download_wheels(packages)) as machine:
+        with run_machine(Path(folder), download_wheels(packages)) as machine:
             for _ in range(ROUNDS):
                 for process in PROCESSES:
                     machine.kill(process)
-                    away[process].append(machine.away_s(process))
+                    away[process].append(machine.get_downtime_s(process))
                     # systemd stops restarting a service that ends too often.
                     machine.box.systemctl("reset-failed", f"merlin-{process}")
     by_process = ", ".join(

@@ -37,12 +37,12 @@ def run(arguments: Sequence[str] = ()) -> None:
 def run_seed(seed: int) -> str:
     """Run the simulation of one seed; return the fault, "" for none."""
     from merlin.core.log import set_up_logging
-    from tests.e2e.pipeline_simulation import live
+    from tests.e2e.pipeline_simulation import simulate
 
     set_up_logging("bench", quiet=True)
     with tempfile.TemporaryDirectory() as folder:
         try:
-            live(Path(folder), seed)
+            simulate(Path(folder), seed)
         except Exception as error:  # noqa: BLE001 - told with its seed
             return f"seed {seed}: {error!r}"
     return ""

@@ -12,12 +12,12 @@ SEEDS = (1,)
 
 def run() -> None:
     """Print for each seed the number of jobs, launch keys and kills."""
-    from tests.e2e.pipeline_storm import weather
+    from tests.e2e.pipeline_storm import run_storm
 
     for seed in SEEDS:
         with tempfile.TemporaryDirectory() as folder:
             started_at = time.monotonic()
-            jobs, kills = weather(Path(folder), COMMITS, seed)
+            jobs, kills = run_storm(Path(folder), COMMITS, seed)
             keys = {job["asked"]["metadata"]["merlin_launch"] for job in jobs}
             seconds = time.monotonic() - started_at
             print(

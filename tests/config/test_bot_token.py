@@ -1,4 +1,4 @@
-"""What follows from the bot's token."""
+"""The bot's id and the webhook secret, derived from the token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_what_is_no_token_is_refused_without_being_shown(token):
 
 
 def test_the_word_of_the_webhook_is_one_that_telegram_takes_and_hides_the_token():
-    word = webhook_secret(TOKEN)
-    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", word)
-    assert TOKEN not in word
-    assert word == webhook_secret(TOKEN) != webhook_secret(TOKEN + "x")
+    secret = webhook_secret(TOKEN)
+    assert re.fullmatch(r"[A-Za-z0-9_-]{1,256}", secret)
+    assert TOKEN not in secret
+    assert secret == webhook_secret(TOKEN) != webhook_secret(TOKEN + "x")

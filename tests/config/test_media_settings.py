@@ -1,4 +1,4 @@
-"""config.yaml about voices, photos and documents: what it fills in, what it refuses."""
+"""Settings of voices, photos and documents in config.yaml: defaults and refused values."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def test_models_that_hear_and_see_are_named(write_settings):
         vision={"provider": "engine", "model": "see-1"},
         limits={"photo_mb": 1},
     )
-    hears, sees = config.named_models
-    assert (hears[0], hears[1].pair) == ("transcription", ("engine", "hear-1"))
-    assert (sees[0], sees[1].pair) == ("vision", ("engine", "see-1"))
+    transcription, vision = config.named_models
+    assert (transcription[0], transcription[1].pair) == ("transcription", ("engine", "hear-1"))
+    assert (vision[0], vision[1].pair) == ("vision", ("engine", "see-1"))
     assert config.chat.limits.photo_bytes == MEGABYTE
 
 
 @pytest.mark.parametrize(
-    ("chat", "words"),
+    ("chat", "message"),
     [
         ({"transcription": {"provider": "no", "model": "a"}}, "no isn't one of providers"),
         ({"vision": {"provider": "engine"}}, "the key model is missing"),
@@ -57,14 +57,14 @@ def test_models_that_hear_and_see_are_named(write_settings):
         ({"limits": {"video_s": 5}}, "video_s: unknown key"),
     ],
 )
-def test_what_is_wrong_is_told(write_settings, chat, words):
-    with pytest.raises(ConfigError, match=words):
+def test_what_is_wrong_is_told(write_settings, chat, message):
+    with pytest.raises(ConfigError, match=message):
         write_settings(**chat)
 
 
 def test_the_shipped_configuration_knows_the_last_day_of_whisper():
     models = load(Path(__file__).parents[2] / "config.yaml").models
-    ends = models["whisper-1"].sunset
-    assert ends == date(2027, 2, 26)
-    assert reached_warning(ends, date(2026, 11, 20)) is None
-    assert reached_warning(ends, date(2027, 2, 1)) == 30
+    sunset = models["whisper-1"].sunset
+    assert sunset == date(2027, 2, 26)
+    assert reached_warning(sunset, date(2026, 11, 20)) is None
+    assert reached_warning(sunset, date(2027, 2, 1)) == 30

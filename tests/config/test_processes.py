@@ -1,4 +1,4 @@
-"""Which processes a configuration wants."""
+"""Which processes a configuration requires, and which credentials they need."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from tests.support.machine import require_root
 pytestmark = pytest.mark.unit
 
 
-def wanted(tmp_path, *lines):
+def list_processes(tmp_path, *lines):
     path = tmp_path / "config.yaml"
     path.write_text("\n".join(["state_dir: state", *lines]), encoding="utf-8")
     return process_names(load(path))
 
 
 @pytest.mark.parametrize(
-    ("listen", "url", "is_wanted"),
+    ("listen", "url", "is_expected"),
     [
         ("127.0.0.1:8702", "http://127.0.0.1:8702/v1", True),
         ("0.0.0.0:8702", "http://localhost:8702/v1", True),
@@ -32,44 +32,46 @@ def wanted(tmp_path, *lines):
         ("127.0.0.1:8702", "https://api.example.com/v1", False),
     ],
 )
-def test_the_engine_runs_where_a_provider_points_at_it(tmp_path, listen, url, is_wanted):
+def test_the_engine_runs_where_a_provider_points_at_it(tmp_path, listen, url, is_expected):
     providers = f"providers: [{{name: x, base_url: '{url}'}}]"
-    found = wanted(tmp_path, providers, f"engine: {{listen: {listen}}}")
-    assert ("engine" in found) is is_wanted
+    processes = list_processes(tmp_path, providers, f"engine: {{listen: {listen}}}")
+    assert ("engine" in processes) is is_expected
 
 
 def test_without_a_repository_there_is_no_daemon(tmp_path):
-    assert wanted(tmp_path) == ["bot", "api"]
-    assert wanted(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
+    assert list_processes(tmp_path) == ["bot", "api"]
+    assert list_processes(tmp_path, "repository: {url: .}") == ["daemon", "bot", "api"]
 
 
 @pytest.fixture
-def whole_config(tmp_path):
+def complete_config(tmp_path):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
     return load(path)
 
 
-def told_credentials(sections):
-    """Yield the names that a schema gives, as defaults or examples, to keys that name a secret."""
+def list_credentials(sections):
+    """Yield the defaults and examples of the keys of a schema that name a secret."""
     for section in sections:
         for document in section.get("properties", {}).values():
             if "Name of the environment variable" in document.get("description", ""):
                 yield from {document.get("default"), *document["examples"]} - {None}
 
 
-def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(whole_config):
-    told = set(told_credentials(schema()["$defs"].values()))
-    asked = {name for process in PROCESSES for name in credentials_of(whole_config, process)}
-    assert told
-    assert told <= asked == CREDENTIALS.keys()
+def test_every_credential_of_the_schema_is_asked_for_where_everything_is_switched_on(
+    complete_config,
+):
+    in_schema = set(list_credentials(schema()["$defs"].values()))
+    requested = {name for process in PROCESSES for name in credentials_of(complete_config, process)}
+    assert in_schema
+    assert in_schema <= requested == CREDENTIALS.keys()
 
 
-def test_run_names_every_credential_that_is_missing_at_once(whole_config, monkeypatch):
+def test_run_names_every_credential_that_is_missing_at_once(complete_config, monkeypatch):
     for name in CREDENTIALS:
         monkeypatch.delenv(name, raising=False)
     with pytest.raises(ConfigError) as caught:
-        need_credentials(whole_config)
+        need_credentials(complete_config)
     optional = {"MERLIN_TEXT_KEY", "PGPASSWORD", "MERLIN_PING_URL", "MERLIN_SENTRY_DSN"}
     assert {name for name in CREDENTIALS if name in str(caught.value)} == (
         CREDENTIALS.keys() - optional
@@ -109,5 +111,5 @@ def test_a_credential_in_a_folder_closed_to_us_is_as_good_as_none(tmp_path, monk
 )
 def test_a_process_loads_no_library_that_is_anothers(module, foreign):
     script = f"import sys, {module}; print(*{foreign} & sys.modules.keys())"
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
-    assert done.stdout.split() == []
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True)
+    assert process.stdout.split() == []

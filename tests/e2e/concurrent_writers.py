@@ -1,8 +1,7 @@
-"""Writers at once: processes that submit changes of one dataset, while somebody pushes by hand.
+"""Concurrent writers: processes submit changes of one dataset while commits are pushed by git.
 
 `write_at_once(folder, writers, count, seed)` runs them beside a daemon until all is committed,
-proves what is on the branch and returns the figures. Used by a test with few and by
-`bench/changes.py`.
+checks the branch and returns figures. Used by a test with few writers and by `bench/changes.py`.
 """
 
 from __future__ import annotations
@@ -30,21 +29,22 @@ from tests.support.forked_processes import FORKS, run_processes
 from tests.support.pipeline_lab import KEY, Lab
 from tests.support.waiting import wait_until
 
-# So many commits of others come between two that are pushed by hand.
-BETWEEN = 8
+# Number of changes between two commits that are pushed by git.
+CHANGES_PER_PUSH = 8
 LONG_S = 600
 
-LATER = {"api-problem-busy-file-detail", "api-problem-unseen-commit-detail"}
+# Refusals after which a writer tries again.
+TRY_LATER = {"api-problem-busy-file-detail", "api-problem-unseen-commit-detail"}
 
 
 def write_at_once(folder, writers, count, seed):
-    """Return seconds, commits by hand, and how often a writer was told that others are at it.
+    """Return seconds, the number of commits by git, and how often a writer had to try later.
 
     Each of the writers submits `count` changes; the order of each follows from the seed.
     """
     with ProviderStandIn(folder / "provider", key="stand-in") as provider:
-        url = {"url": "shared.git", "interval_s": 0.2}
-        lab = Lab(folder, provider.base_url, repository=url)
+        repository = {"url": "shared.git", "interval_s": 0.2}
+        lab = Lab(folder, provider.base_url, repository=repository)
         lab.repository.dataset(launch={"mode": "manual"})
         lab.repository.commit()
         subprocess.run(
@@ -53,24 +53,24 @@ def write_at_once(folder, writers, count, seed):
         lab.repository.git("remote", "add", "origin", "../shared.git")
         lab.repository.git("fetch", "-q")
         lab.tick("fetch")
-        begun = time.monotonic()
+        started = time.monotonic()
         with (
             run_processes(lab.path, "daemon", **{KEY: "stand-in"}),
             ProcessPoolExecutor(writers, mp_context=FORKS) as pool,
         ):
             jobs = [pool.submit(submit_all, lab, number, count, seed) for number in range(writers)]
-            by_hand = push_by_hand(lab, jobs, writers * count // BETWEEN)
-            told = [job.result() for job in jobs]
-            made = [change_id for ids, _ in told for change_id in ids]
-            wait_until(lambda: not waiting(lab), LONG_S, (folder / "daemon.log").read_text)
-            seconds = time.monotonic() - begun
-        prove(lab, made, writers * count, by_hand)
-    return seconds, by_hand, sum(refused for _, refused in told)
+            by_hand = push_by_hand(lab, jobs, writers * count // CHANGES_PER_PUSH)
+            results = [job.result() for job in jobs]
+            change_ids = [change_id for ids, _ in results for change_id in ids]
+            wait_until(lambda: not list_pending(lab), LONG_S, (folder / "daemon.log").read_text)
+            seconds = time.monotonic() - started
+        check_branch(lab, change_ids, writers * count, by_hand)
+    return seconds, by_hand, sum(refused for _, refused in results)
 
 
 def submit_all(lab, number, count, seed):
-    """Submit the changes of one writer; return their ids, and how often others were at it."""
-    names = [f"writer-{number}/{each:03d}" for each in range(count)]
+    """Submit the changes of one writer; return their ids, and how often it had to try later."""
+    names = [f"writer-{number}/{index:03d}" for index in range(count)]
     random.Random(seed + number).shuffle(names)  # noqa: S311 - an order, no secret
     with opened(lab.config) as database, closing(Store(database)) as store:
         database.cipher = make_cipher(lab.config)
@@ -80,36 +80,33 @@ def submit_all(lab, number, count, seed):
 
 
 async def _submit(ctx, actor, names):
-    made, refused = [], 0
-    while len(made) < len(names):
-        name = names[len(made)]
+    change_ids, refused = [], 0
+    while len(change_ids) < len(names):
+        name = names[len(change_ids)]
         text = f"messages:\n  - user: Что такое {name}?\n  - assistant: Это {name}.\n"
         edits = CourseEdits((Edit(f"examples/{name}.yaml", None, text),), "")
         make = partial(lambda edits, _: edits, edits)
         try:
-            made.append((await changes.submit(ctx, actor, "trial", make, name)).id)
+            change_ids.append((await changes.submit(ctx, actor, "trial", make, name)).id)
         except Refused as error:
-            if error.key not in (
-                "api-problem-busy-file-detail",
-                "api-problem-unseen-commit-detail",
-            ):
+            if error.key not in TRY_LATER:
                 raise
             refused += 1
-    return made, refused
+    return change_ids, refused
 
 
 def push_by_hand(lab, jobs, commits):
-    """Commit and push with plain git, each commit once the jobs made some; return how many."""
+    """Commit and push by git, each time after some changes were committed; return the number."""
     git = lab.repository.git
     for number in range(commits):
-        wanted = number * (BETWEEN + 1) + 1
+        needed = number * (CHANGES_PER_PUSH + 1) + 1
 
-        def is_turn(wanted=wanted):
+        def is_turn(needed=needed):
             for job in jobs:
                 if job.done():
-                    job.result()  # raises what went wrong there
+                    job.result()  # raises the exception of the process
             git("fetch", "-q")
-            return int(git("rev-list", "--count", "origin/main")) > wanted
+            return int(git("rev-list", "--count", "origin/main")) > needed
 
         wait_until(is_turn, LONG_S)
         lab.repository.example("trial", 1000 + number)
@@ -120,40 +117,40 @@ def push_by_hand(lab, jobs, commits):
 
 
 def is_pushed(lab):
-    words = ["git", "push", "-q", "origin", "HEAD:main"]
-    done = subprocess.run(words, cwd=lab.repository.folder, capture_output=True, check=False)
-    return done.returncode == 0
+    command = ["git", "push", "-q", "origin", "HEAD:main"]
+    process = subprocess.run(command, cwd=lab.repository.folder, capture_output=True, check=False)
+    return process.returncode == 0
 
 
-def waiting(lab):
+def list_pending(lab):
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
         return Changes(database).list_pending("trial")
 
 
-def prove(lab, made, wanted, by_hand):
-    """Prove that each change is on the branch once, and stored so, with all that others pushed."""
+def check_branch(lab, change_ids, expected_count, by_hand):
+    """Check that each change is on the branch once and recorded, beside the commits by git."""
 
-    def git(*words):
-        return lab.repository.git("--git-dir=../shared.git", *words).splitlines()
+    def git(*arguments):
+        return lab.repository.git("--git-dir=../shared.git", *arguments).splitlines()
 
     git("fsck", "--strict")
     trailer = "%H %(trailers:key=Merlin-Id,valueonly,separator=%x20)|%s"
     log = [line.partition("|")[::2] for line in git("log", f"--format={trailer}", "main")]
-    ids = Counter(change_id for each, _ in log for change_id in each.split()[1:])
-    assert len(set(made)) == wanted
-    assert ids == Counter(made), "each change once"
+    ids = Counter(change_id for fields, _ in log for change_id in fields.split()[1:])
+    assert len(set(change_ids)) == expected_count
+    assert ids == Counter(change_ids), "each change once"
     subjects = Counter(subject for _, subject in log)
     assert all(subjects[f"By hand {number}"] == 1 for number in range(by_hand))
-    assert len(log) == 1 + wanted + by_hand
-    commits = {each.split()[1]: each.split()[0] for each, _ in log if " " in each.strip()}
+    assert len(log) == 1 + expected_count + by_hand
+    commits = {fields.split()[1]: fields.split()[0] for fields, _ in log if " " in fields.strip()}
     with opened(lab.config) as database:
         database.cipher = make_cipher(lab.config)
-        stored = [Changes(database).get(each) for each in made]
-    assert all(each.state is ChangeState.COMMITTED for each in stored)
-    assert {each.change_id: each.commit for each in stored} == commits
-    lying = set(git("ls-tree", "-r", "--name-only", "main"))
-    examples = {f"datasets/{each.path}" for each in stored}
+        stored = [Changes(database).get(change_id) for change_id in change_ids]
+    assert all(change.state is ChangeState.COMMITTED for change in stored)
+    assert {change.change_id: change.commit for change in stored} == commits
+    paths = set(git("ls-tree", "-r", "--name-only", "main"))
+    examples = {f"datasets/{change.path}" for change in stored}
     examples |= {f"datasets/trial/examples/q{1000 + number}.yaml" for number in range(by_hand)}
-    assert examples <= lying
-    assert len(lying) == 13 + wanted + by_hand
+    assert examples <= paths
+    assert len(paths) == 13 + expected_count + by_hand

@@ -1,4 +1,4 @@
-"""A lab whose processes run apart: a daemon, a bot and an engine over one repository."""
+"""A lab for separate processes: a daemon, a bot and an engine over one repository."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""A life of the pipeline from a seed: commits, ticks in any order, faults, a clock that jumps.
+"""A random simulation of the pipeline: commits, ticks in any order, faults, a jumping clock.
 
-The same seed gives the same order and the same faults. Payments have theirs in
+The same seed gives the same order and the same faults. Payments are simulated in
 `billing/random_histories.py`.
 """
 
@@ -20,21 +20,21 @@ from merlin.sandbox.faults import FaultKind
 from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.training.jobs import Jobs
 from merlin.training.launch_plan import Launches
-from tests.e2e.pipeline_storm import faults
+from tests.e2e.pipeline_storm import make_faults
 from tests.support.fault_injection import FAULTS
 from tests.support.pipeline_lab import Lab
 
 TICKS = ("fetch", "files", "launch", "poll", "prove", "promote", "note")
-STEPS, SOMETIMES, FAR = 40, 0.2, 150
+STEPS, PROBABILITY, MAX_OPERATION = 40, 0.2, 150
 JUMPS_S = (1, 1, 1, 30, 30, 3600, -3600, -86_400)
-# In calm all that was begun ends within three hours: after the clock was set back a job is looked
-# at again after one. It ends sooner where the newest build serves, no job is open, and a round of
-# all ticks moves nothing.
+# Without faults everything ends within three hours: after the clock was set back a job is polled
+# again after one. The simulation ends sooner if the newest build serves, no job is open, and a
+# round of all ticks changes nothing.
 CALM_ROUNDS, ROUND_S = 36, 300
 
 
 class ManualClock:
-    """A clock that is moved by hand."""
+    """A clock that advances only by `move`."""
 
     def __init__(self):
         self.now = utc_now()
@@ -43,45 +43,49 @@ class ManualClock:
         return self.now
 
     def move(self, seconds):
-        """Go on by so many seconds, or back."""
+        """Move the clock by so many seconds, which may be negative."""
         self.now += timedelta(seconds=seconds)
 
 
 @contextmanager
-def _ticks(lab, clock):
+def _run_ticks(lab, clock):
     with lab.services() as services:
-        providers = {name: replace(each, clock=clock) for name, each in services.providers.items()}
+        providers = {
+            name: replace(provider, clock=clock) for name, provider in services.providers.items()
+        }
         launches = Launches(services.db, services.config, clock=clock)
         builds = replace(services.build_settings, clock=clock)
-        clocked = {"clock": clock, "providers": providers, "build_settings": builds}
-        ticks = ticks_of(replace(services, launches=launches, **clocked), TickCounts())
+        changed = {"clock": clock, "providers": providers, "build_settings": builds}
+        ticks = ticks_of(replace(services, launches=launches, **changed), TickCounts())
         yield {tick.name: tick.run for tick in ticks}, services.db
 
 
-def live(folder, seed, steps=STEPS):
-    """Live so many steps, then in calm until the newest build serves; assert that all is well."""
-    chance, numbers = random.Random(seed), count(100)  # noqa: S311 - the same for the same seed
+def simulate(folder, seed, steps=STEPS):
+    """Run so many random steps, then ticks without faults; check that the newest build serves."""
+    generator, numbers = random.Random(seed), count(100)  # noqa: S311 - the same for the same seed
     clock = ManualClock()
     with ProviderStandIn(folder / "provider", key="stand-in", seed=seed) as provider:
         lab = Lab(folder, provider.base_url)
         lab.repository.dataset()
         lab.repository.commit()
-        provider.faults.add(*(fault for fault in faults() if fault.kind is not FaultKind.LAG))
-        with _ticks(lab, clock) as (ticks, database):
+        provider.faults.add(*(fault for fault in make_faults() if fault.kind is not FaultKind.LAG))
+        with _run_ticks(lab, clock) as (ticks, database):
             for _ in range(steps):
-                if chance.random() < SOMETIMES:
+                if generator.random() < PROBABILITY:
                     lab.repository.example("trial", next(numbers))
                     lab.repository.commit()
-                fails_at = chance.randrange(1, FAR) if chance.random() < SOMETIMES else 0
+                fails_at = (
+                    generator.randrange(1, MAX_OPERATION) if generator.random() < PROBABILITY else 0
+                )
                 with FAULTS.on(fails_at), suppress(Exception):  # as the schedule does
-                    ticks[chance.choice(TICKS)]()
-                clock.move(chance.choice(JUMPS_S))
+                    ticks[generator.choice(TICKS)]()
+                clock.move(generator.choice(JUMPS_S))
             provider.faults.clear()
-            wanted = (lab.repository.git("rev-parse", "HEAD"), "serving")
+            expected = (lab.repository.git("rev-parse", "HEAD"), "serving")
             for _ in range(CALM_ROUNDS):
                 has_moved = [ticks[name]() for name in TICKS]
                 document = lab.status()
-                is_served = (document["commit"], document["verdict"]) == wanted
+                is_served = (document["commit"], document["verdict"]) == expected
                 if is_served and not any(has_moved) and not Jobs(database).open_jobs():
                     break
                 clock.move(ROUND_S)
@@ -89,10 +93,10 @@ def live(folder, seed, steps=STEPS):
             builds = {
                 f"{row['number']}-{row['digest'][:12]}" for row in database.rows(BUILD.select())
             }
-            known = {row["launch_key"] for row in database.rows(JOB.select())}
+            launch_keys = {row["launch_key"] for row in database.rows(JOB.select())}
         jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
         keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
         assert len(keys) == len(set(keys)), f"seed {seed}: a job was made twice"
-        assert set(keys) <= known, f"seed {seed}: a job that nobody knows"
-        left = {path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()}
-        assert left == builds, f"seed {seed}: {left ^ builds}"
+        assert set(keys) <= launch_keys, f"seed {seed}: a job that nobody knows"
+        folders = {path.name for path in (lab.config.state_dir / "builds" / "trial").iterdir()}
+        assert folders == builds, f"seed {seed}: {folders ^ builds}"

@@ -1,4 +1,4 @@
-"""What the tests of processes that run apart wait for, and what their lab teaches."""
+"""Waits and questions of the tests with separate processes."""
 
 from __future__ import annotations
 
@@ -10,41 +10,41 @@ from tests.support.waiting import longest, wait_until
 SERVE_S = 60
 
 
-def serves(lab, build):
-    """Wait until another process lets this build serve."""
+def wait_for_serving(lab, build):
+    """Wait until this build serves."""
 
-    def looked():
+    def is_serving():
         try:
             serving = lab.status()["serving"]
         except (MerlinError, KeyError):
             return False
         return bool(serving) and serving["build"] == build
 
-    wait_until(looked, SERVE_S, lambda: (lab.folder / "daemon.log").read_text()[-3000:])
+    wait_until(is_serving, SERVE_S, lambda: (lab.folder / "daemon.log").read_text()[-3000:])
 
 
-def question(number):
+def make_question(number):
     return f"Что значит слово номер {number}, понятие {chr(0x430 + number % 32) * 4}?"
 
 
-def wait_for_answer(telegram, words):
-    """Return the bot's newest message once it holds these words."""
+def wait_for_answer(telegram, text):
+    """Return the bot's newest message once it contains this text."""
 
-    def look():
+    def find_answer():
         answers = telegram.answers("anna")
-        return answers[-1] if answers and words in answers[-1].text else None
+        return answers[-1] if answers and text in answers[-1].text else None
 
-    return telegram.wait_for(look, timeout_s=SERVE_S)
+    return telegram.wait_for(find_answer, timeout_s=SERVE_S)
 
 
-def engine_is_up(lab):
-    """Wait until the engine answers: whoever asks before is told that it does not."""
+def wait_for_engine(lab):
+    """Wait until the engine answers; before, the bot says that it does not."""
     address = lab.config.providers[0].base_url.removesuffix("/v1")
 
-    def looked():
+    def is_up():
         try:
             return httpx.get(f"{address}/healthz", timeout=longest()).is_success
         except httpx.TransportError:
             return False
 
-    wait_until(looked, SERVE_S, lambda: (lab.folder / "engine.log").read_text()[-3000:])
+    wait_until(is_up, SERVE_S, lambda: (lab.folder / "engine.log").read_text()[-3000:])

@@ -1,4 +1,4 @@
-"""Bot and api as processes of their own over one database, and a browser that is signed in."""
+"""A signed-in HTTP client of an API process, beside a bot process."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tests.support.waiting import longest, wait_until
 
 
 @contextmanager
-def browser_at(address, folder):
-    """Give a browser once the api answers and the bot has left word of its name."""
+def open_browser(address, folder):
+    """Yield an HTTP client once the API answers and the bot has recorded its name."""
     with httpx.Client(base_url=address, headers={"Origin": address}, timeout=longest()) as browser:
         wait_until(lambda: _is_up(folder, browser), 60)
         yield browser
@@ -31,12 +31,12 @@ def _is_up(folder, browser):
 
 
 def sign_in(telegram, browser):
-    """Sign anna in; return how it began, and who is signed in."""
+    """Sign anna in through the bot; return the responses of the start and the end."""
     body = browser.post("/api/auth/start").json()
     (payload,) = parse_qs(urlsplit(body["url"]).query)["start"]
     telegram.start_bot("anna", payload)
     number = f"Код на странице: {body['number']}"
-    telegram.wait_for(lambda: any(number in said.text for said in telegram.answers("anna")), 30)
+    telegram.wait_for(lambda: any(number in answer.text for answer in telegram.answers("anna")), 30)
     telegram.press("anna", "Это я, войти")
     wait_until(lambda: browser.get("/api/auth/wait").json()["state"] == "confirmed", 30)
     return body, browser.post("/api/auth/wait").json()

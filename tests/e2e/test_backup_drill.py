@@ -1,4 +1,4 @@
-"""The drill: a backup under a working daemon, restored elsewhere, where everything goes on."""
+"""A backup while a daemon writes, restored elsewhere, where the pipeline continues."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.support.pipeline_lab import KEY, Lab, provider_entry, run_command
 
 pytestmark = pytest.mark.integration
 ELSEWHERE = "postgresql://nobody@127.0.0.1:9/nothing"
-# Rows that say who lives now; the rest says what has happened.
-OF_THE_MOMENT = {"heartbeat", "wake"}
+# Tables of the running processes; all others are compared.
+TRANSIENT_TABLES = {"heartbeat", "wake"}
 
 
-def contents(url):
-    """Return the rows of every table, in no order."""
+def read_tables(url):
+    """Return the rows of each table, sorted."""
     with open_database(url, read_only=True) as database:
-        every = {table.__name__ for table in all_tables()}
-        names = {name for name in every - OF_THE_MOMENT if database.has_table(name)}
+        tables = {table.__name__ for table in all_tables()}
+        names = {name for name in tables - TRANSIENT_TABLES if database.has_table(name)}
         return {name: sorted(map(str, database.sql(f"SELECT * FROM {name}"))) for name in names}  # noqa: S608
 
 
@@ -32,50 +32,52 @@ def test_what_was_backed_up_at_work_goes_on_elsewhere(kind, tmp_path, request, m
     addresses = [{"database": server.create()} if server else {} for _ in range(2)]
     monkeypatch.setenv(KEY, "stand-in")
     with ProviderStandIn(key="stand-in") as provider:
-        here = Lab(tmp_path / "here", provider.base_url, **addresses[0])
-        here.repository.dataset()
-        here.repository.commit()
-        here.until_serving("trial-1")
-        before, is_done = contents(here.config.database), threading.Event()
+        original = Lab(tmp_path / "here", provider.base_url, **addresses[0])
+        original.repository.dataset()
+        original.repository.commit()
+        original.until_serving("trial-1")
+        before, is_done = read_tables(original.config.database), threading.Event()
 
         def write():
-            with open_database(here.config.database) as database:
+            with open_database(original.config.database) as database:
                 while not is_done.is_set():
                     database.transact(database.bump)
 
-        writing = threading.Thread(target=write)
-        writing.start()
+        writer = threading.Thread(target=write)
+        writer.start()
         try:
-            code, _, said = run_command("backup", "--with-key", "--config", str(here.path))
+            code, _, errors = run_command("backup", "--with-key", "--config", str(original.path))
         finally:
             is_done.set()
-            writing.join()
-        assert code == 0, said
-        (archive,) = Path(here.config.state_dir / "backups").iterdir()
-        place = str(here.repository.folder)
-        there = Lab(
+            writer.join()
+        assert code == 0, errors
+        (archive,) = Path(original.config.state_dir / "backups").iterdir()
+        repository_path = str(original.repository.folder)
+        restored = Lab(
             tmp_path / "there",
             "",
-            repository={"url": place, "interval_s": 0.2},
+            repository={"url": repository_path, "interval_s": 0.2},
             providers=[provider_entry("openai", provider.base_url)],
             **addresses[1],
         )
-        there.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
-        code, _, said = run_command("restore", str(archive), "--config", str(there.path))
-        assert code == 0, said
-        assert contents(there.config.database) == before
-        refused = ("restore", str(archive), "--config")
-        code, _, said = run_command(*refused, str(there.path))
-        assert (code, ("isn't empty" if server else "--replace") in said) == (1, True), said
-        other = Lab(tmp_path / "other", "", **({} if server else {"database": ELSEWHERE}))
-        other.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
-        code, _, said = run_command(*refused, str(other.path))
-        assert (code, f"backup is of {kind}" in said) == (1, True), said
-        code, answer, said = run_command("ask", "Что такое понятие?", "--config", str(there.path))
-        assert (code, bool(answer)) == (0, True), said
-        here.repository.example("trial", 40)
-        here.repository.commit()
-        there.until_serving("trial-2")
+        restored.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
+        code, _, errors = run_command("restore", str(archive), "--config", str(restored.path))
+        assert code == 0, errors
+        assert read_tables(restored.config.database) == before
+        arguments = ("restore", str(archive), "--config")
+        code, _, errors = run_command(*arguments, str(restored.path))
+        assert (code, ("isn't empty" if server else "--replace") in errors) == (1, True), errors
+        other_lab = Lab(tmp_path / "other", "", **({} if server else {"database": ELSEWHERE}))
+        other_lab.config.state_dir.joinpath("merlin.db").unlink(missing_ok=True)
+        code, _, errors = run_command(*arguments, str(other_lab.path))
+        assert (code, f"backup is of {kind}" in errors) == (1, True), errors
+        code, answer, errors = run_command(
+            "ask", "Что такое понятие?", "--config", str(restored.path)
+        )
+        assert (code, bool(answer)) == (0, True), errors
+        original.repository.example("trial", 40)
+        original.repository.commit()
+        restored.until_serving("trial-2")
         assert len(provider.jobs_created()) == 2
     for address in addresses if server else ():
         server.drop(address["database"])

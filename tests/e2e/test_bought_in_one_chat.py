@@ -1,4 +1,4 @@
-"""The whole road in one chat: a limit, the plans, our checkout, the till, and the answer."""
+"""A purchase from one chat: a limit, the plans, the checkout, the payment page, the answer."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from merlin.sandbox.speech_samples import SAMPLE_MIME, sample_voice
 from merlin.sandbox.telegram.arguments import Upload
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
-from tests.e2e.signed_in_browser import browser_at, sign_in
+from tests.e2e.signed_in_browser import open_browser, sign_in
 from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest
@@ -41,51 +41,51 @@ def telegram():
 
 
 @pytest.fixture
-def till():
+def yookassa():
     with YooKassaStandIn() as stand_in:
         yield stand_in
 
 
 @pytest.fixture
-def address(tmp_path, telegram, till, monkeypatch):
-    """Run the bot and the api over one database; give the api's address."""
+def address(tmp_path, telegram, yookassa, monkeypatch):
+    """Run the bot and the API over one database; yield the API's address."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", telegram.token)
-    monkeypatch.setenv("YOOKASSA_SHOP_ID", till.shop_id)
-    monkeypatch.setenv("YOOKASSA_SECRET_KEY", till.key)
+    monkeypatch.setenv("YOOKASSA_SHOP_ID", yookassa.shop_id)
+    monkeypatch.setenv("YOOKASSA_SECRET_KEY", yookassa.key)
     (port,), page = free_ports(1), telegram.page_url.rstrip("/")
-    public = f"http://127.0.0.1:{port}"
-    shop = {"base_url": till.base_url, "test": True, "bot_button": True, "receipt": {}}
+    public_url = f"http://127.0.0.1:{port}"
+    shop = {"base_url": yookassa.base_url, "test": True, "bot_button": True, "receipt": {}}
     shop["networks"] = ["127.0.0.1/32"]
-    till.notify_to(f"{public}/hooks/payment")
+    yookassa.notify_to(f"{public_url}/hooks/payment")
     with ProviderStandIn() as provider:
         lab = Lab(
             tmp_path,
             provider.base_url,
-            api={"listen": f"127.0.0.1:{port}", "public_url": public},
+            api={"listen": f"127.0.0.1:{port}", "public_url": public_url},
             telegram={"base_url": page, "link_url": page},
             chat={"assistant": ASSISTANT, "transcription": LISTENER},
             plans=PLANS,
             payments={"yookassa": shop},
         )
         with run_processes(lab.path, "bot", "api"):
-            yield public
+            yield public_url
 
 
-def newest(telegram, part):
-    """Return the bot's newest message, once it says this."""
+def wait_for_answer(telegram, part):
+    """Return the bot's newest message once it contains this text."""
     telegram.wait_for(
         lambda: any(part in answer.text for answer in telegram.answers("anna")[-1:]), 30
     )
     return telegram.answers("anna")[-1]
 
 
-def key_of(message, part):
-    """Return the button that says this."""
+def find_button(message, part):
+    """Return the button whose label contains this text."""
     keys = [key for row in message.keys for key in row]
     return next(key for key in keys if part in key["text"])
 
 
-def speak(telegram):
+def send_voice(telegram):
     telegram.send_file("anna", Upload("v.oga", SAMPLE_MIME, sample_voice()), kind="voice")
 
 
@@ -93,19 +93,19 @@ def find_on_page(pattern, page):
     return unescape(re.search(pattern, page.text)[1])
 
 
-def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, tmp_path):
-    with browser_at(address, tmp_path) as browser:
+def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, yookassa, tmp_path):
+    with open_browser(address, tmp_path) as browser:
         sign_in(telegram, browser)
-        # A voice is not part of the free plan; one tap leads to what there is.
-        speak(telegram)
-        newest(telegram, "олосов")
+        # The free plan has no voice messages; a button leads to the plans.
+        send_voice(telegram)
+        wait_for_answer(telegram, "олосов")
         telegram.press("anna", "plan")
-        offered = newest(telegram, "Бесплатный")
-        telegram.press("anna", key_of(offered, "Плюс")["callback_data"])
-        checkout = key_of(newest(telegram, "200 ⭐"), "₽")["url"]
+        plans = wait_for_answer(telegram, "Бесплатный")
+        telegram.press("anna", find_button(plans, "Плюс")["callback_data"])
+        checkout = find_button(wait_for_answer(telegram, "200 ⭐"), "₽")["url"]
         assert checkout == f"{address}/checkout/plus"
 
-        # Our own page takes the order, the till the money, and the order's page says so.
+        # The checkout creates the order, the payment page pays it, the order page shows it.
         page = browser.get(checkout)
         assert "299" in page.text
         form = {
@@ -114,13 +114,15 @@ def test_from_a_limit_to_the_answer_that_was_paid_for(address, telegram, till, t
         }
         page = browser.post(checkout, data=form, follow_redirects=True)
         pay_url = find_on_page(r'http-equiv="refresh" content="0;url=([^"]+)"', page)
-        assert pay_url.startswith(till.base_url.removesuffix("/v3"))
-        back = httpx.post(pay_url, data={"outcome": "paid"}, timeout=longest()).headers["location"]
-        assert "прошла, всё уже доступно" in browser.get(back).text
-        (payment,) = till.payments()
+        assert pay_url.startswith(yookassa.base_url.removesuffix("/v3"))
+        order_url = httpx.post(pay_url, data={"outcome": "paid"}, timeout=longest()).headers[
+            "location"
+        ]
+        assert "прошла, всё уже доступно" in browser.get(order_url).text
+        (payment,) = yookassa.payments()
         assert (payment["status"], payment["amount"]["value"]) == ("succeeded", "299.00")
 
-        # The same chat hears of it, and the same voice is answered.
-        newest(telegram, "299")
-        speak(telegram)
-        newest(telegram, "🎙")
+        # The chat gets a notice, and the same voice message is answered.
+        wait_for_answer(telegram, "299")
+        send_voice(telegram)
+        wait_for_answer(telegram, "🎙")

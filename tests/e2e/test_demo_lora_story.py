@@ -1,4 +1,4 @@
-"""`merlin demo --engine lora` from its first line to its invitation, on a base of no size."""
+"""`merlin demo --engine lora` from its first line to its invitation, on a tiny base model."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest
 from merlin.core.i18n import text
 from merlin.core.server import free_ports
 from merlin.engine.model_store.store import ModelCard, digest_files, sha256_of
-from tests.engine.tiny_base import english_base
+from tests.engine.tiny_base import get_english_base
 from tests.engine.torch_here import needs_torch  # noqa: F401 - a fixture
 from tests.support.waiting import longest
 
@@ -30,17 +30,17 @@ sys.exit(run_demo(Path("demo"), int(sys.argv[1]), "en", Path(sys.argv[2])))
 
 
 @pytest.fixture
-def unpacked_before(tmp_path):
-    """Return a cache in which a tiny base stands as what these weights were unpacked to."""
+def unpacked_weights(tmp_path):
+    """Return weights, and a cache in which a tiny base is their unpacked form."""
     weights, library = tmp_path / "small.gguf", tmp_path / "cache" / "merlin" / "bases"
     weights.write_bytes(b"weights")
-    place = library / "smollm2"
-    shutil.copytree(english_base(), place)
-    config = json.loads((place / "config.json").read_text("utf-8"))
-    # It seldom ends an answer by itself, and is asked every test question: a window that the
-    # longest example just fits into ends it soon.
+    folder = library / "smollm2"
+    shutil.copytree(get_english_base(), folder)
+    config = json.loads((folder / "config.json").read_text("utf-8"))
+    # The tiny model seldom ends an answer by itself: a window that just fits the longest example
+    # ends it.
     window = {**config, "max_position_embeddings": WINDOW}
-    (place / "config.json").write_text(json.dumps(window), "utf-8")
+    (folder / "config.json").write_text(json.dumps(window), "utf-8")
     ModelCard(
         source=str(weights),
         revision="main",
@@ -48,13 +48,13 @@ def unpacked_before(tmp_path):
         licence="Apache-2.0",
         parameters=1,
         context=2048,
-        files=digest_files(place),
-    ).write(place)
+        files=digest_files(folder),
+    ).write(folder)
     return weights, tmp_path / "cache"
 
 
-def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, tmp_path):
-    weights, cache = unpacked_before
+def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_weights, tmp_path):
+    weights, cache = unpacked_weights
     (port,) = free_ports(1)
     with subprocess.Popen(
         [sys.executable, "-c", DEMO, str(port), str(weights)],
@@ -63,18 +63,18 @@ def test_the_language_model_is_told_of_until_it_invites_to_ask(unpacked_before, 
         stdout=subprocess.PIPE,
         text=True,
     ) as demo:
-        said = []
+        lines = []
         for line in demo.stdout:
-            said.append(line)
+            lines.append(line)
             if line.startswith(("Try it", "✘")):
                 break
         demo.send_signal(signal.SIGINT)
         demo.communicate(timeout=longest())
-    story = "".join(said)
-    assert "committed sixty English questions" in story
-    epochs = [line for line in said if line.startswith("● the language model: epoch")]
+    output = "".join(lines)
+    assert "committed sixty English questions" in output
+    epochs = [line for line in lines if line.startswith("● the language model: epoch")]
     assert [line.split(",")[0][-6:] for line in epochs] == [f"{n} of 6" for n in range(1, 7)]
     serving = f"✔ {text('en', 'demo-step-serving')}"
-    assert serving in story[: story.index(epochs[-1])], "the bot answers while it learns"
-    assert "send /course to the bot, choose “Questions in English”" in said[-1]
+    assert serving in output[: output.index(epochs[-1])], "the bot answers during the training"
+    assert "send /course to the bot, choose “Questions in English”" in lines[-1]
     assert demo.returncode == 0

@@ -1,4 +1,4 @@
-"""Bot and api as processes of their own: somebody signs a browser in by a yes in the bot."""
+"""Bot and API as separate processes: a browser is signed in by a confirmation in the bot."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from merlin.sandbox.demo.place import Ports
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.telegram.world import ANNA
-from tests.e2e.signed_in_browser import browser_at, sign_in
+from tests.e2e.signed_in_browser import open_browser, sign_in
 from tests.support.forked_processes import run_processes
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest
@@ -24,7 +24,7 @@ def telegram():
 
 @pytest.fixture
 def address(tmp_path, telegram, monkeypatch):
-    """Run the bot and the api over one database; give the api's address."""
+    """Run the bot and the API over one database; yield the API's address."""
     monkeypatch.setenv("TELEGRAM_BOT_TOKEN", telegram.token)
     port, page = Ports.free().api, telegram.page_url.rstrip("/")
     lab = Lab(
@@ -39,9 +39,9 @@ def address(tmp_path, telegram, monkeypatch):
 
 
 def test_a_browser_is_signed_in_by_a_yes_in_the_bot(address, telegram, tmp_path):
-    with browser_at(address, tmp_path) as browser:
-        began, ended = sign_in(telegram, browser)
-        assert began["url"].startswith(telegram.page_url)
-        assert httpx.get(began["url"], timeout=longest()).status_code == 200
-        assert ended["signed_in"]["user"]["id"] == ANNA.person_id
+    with open_browser(address, tmp_path) as browser:
+        start, end = sign_in(telegram, browser)
+        assert start["url"].startswith(telegram.page_url)
+        assert httpx.get(start["url"], timeout=longest()).status_code == 200
+        assert end["signed_in"]["user"]["id"] == ANNA.person_id
         assert browser.get("/api/user").json()["has_telegram"]

@@ -1,10 +1,10 @@
-"""A few commits through a storm: one job each, none lost, none doubled."""
+"""A few commits under faults and kills: one job each, none lost, none repeated."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.e2e.pipeline_storm import weather
+from tests.e2e.pipeline_storm import run_storm
 
 pytestmark = pytest.mark.load
 
@@ -12,7 +12,7 @@ COMMITS, SEED, STILL_S = 2, 20261120, 3.0
 
 
 def test_each_commit_gets_one_job_whatever_breaks(tmp_path):
-    jobs, kills = weather(tmp_path, COMMITS, SEED, STILL_S)
+    jobs, kills = run_storm(tmp_path, COMMITS, SEED, STILL_S)
     keys = [job["asked"]["metadata"]["merlin_launch"] for job in jobs]
     assert len(jobs) == len(set(keys)) == COMMITS
     assert kills > 0

@@ -1,4 +1,4 @@
-"""The tutorial is run command by command, as it stands on its page, by a real shell."""
+"""The commands of the tutorial's page, run one by one in a real shell."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ pytestmark = pytest.mark.load
 
 ROOT = Path(__file__).parents[2]
 BLOCK = re.compile(r"^```console\n(.*?)^```", re.MULTILINE | re.DOTALL)
-# What is only looked at may be looked at again until it says what the page says.
-LOOKS = ("merlin status", "merlin ask", "merlin diff")
+# Commands that only read are repeated until their output is that of the page.
+READING_COMMANDS = ("merlin status", "merlin ask", "merlin diff")
 
 
 @dataclass
 class Step:
-    """A command of the page and the lines that it says there; "…" stands for any words."""
+    """A command of the page and its output there; "…" stands for any text."""
 
     command: str
-    said: list[str] = field(default_factory=list)
+    expected: list[str] = field(default_factory=list)
 
-    def is_said(self, told):
-        patterns = (".*".join(map(re.escape, line.split("…"))) for line in self.said)
-        return all(re.search(pattern, told) for pattern in patterns)
+    def matches(self, output):
+        patterns = (".*".join(map(re.escape, line.split("…"))) for line in self.expected)
+        return all(re.search(pattern, output) for pattern in patterns)
 
 
-def steps_of(page):
+def parse_steps(page):
     steps = []
     for block in BLOCK.findall(page):
         for line in block.splitlines():
@@ -45,12 +45,12 @@ def steps_of(page):
             elif line.startswith("> "):
                 steps[-1].command += f"\n{line[2:]}"
             else:
-                steps[-1].said.append(re.sub(r" (?=…)", "", line))
+                steps[-1].expected.append(re.sub(r" (?=…)", "", line))
     return steps
 
 
 class Shell:
-    """A shell that goes on between commands; what it starts in the background ends with it."""
+    """A shell that runs all commands; its background processes end with it."""
 
     def __init__(self, folder, language):
         programs = Path(sys.executable).parent
@@ -72,39 +72,42 @@ class Shell:
         self._shell.communicate("kill $(jobs -p)\nwait\n", timeout=longest())
 
     def run(self, command):
-        """Return what a command said."""
+        """Return the output of a command."""
         self._shell.stdin.write(f"{command}\necho ended\n")
         self._shell.stdin.flush()
         return "".join(iter(self._shell.stdout.readline, "ended\n"))
 
-    def says(self, step):
-        return step.is_said(self.run(step.command))
+    def is_expected(self, step):
+        return step.matches(self.run(step.command))
 
 
-def page(language):
+def read_page(language):
     return (ROOT / "docs" / language / "tutorial.md").read_text("utf-8")
 
 
 def test_each_command_says_what_the_page_says(tmp_path):
-    steps = steps_of(page("en"))
+    steps = parse_steps(read_page("en"))
     with Shell(tmp_path, "en") as shell:
         for step in steps:
-            if step.command.startswith(LOOKS):
-                wait_until(partial(shell.says, step), describe=partial(repr, step))
+            if step.command.startswith(READING_COMMANDS):
+                wait_until(partial(shell.is_expected, step), describe=partial(repr, step))
             else:
-                told = shell.run(step.command)
-                assert step.is_said(told), (step, told)
+                output = shell.run(step.command)
+                assert step.matches(output), (step, output)
             if step.command.endswith("> config.yaml"):
-                # Another engine may run on this machine.
+                # The default port may be in use on this machine.
                 (port,) = free_ports(1)
                 shell.run(f"sed -i s/8702/{port}/ config.yaml")
                 shell.run(f"echo 'engine: {{listen: 127.0.0.1:{port}}}' >> config.yaml")
 
 
 def test_every_language_has_the_same_commands():
-    """What stands in quotes is in the language of the page, and so is what goes into files."""
+    """Quoted texts and contents of files are in the language of the page, the rest is equal."""
     pages = [
-        [re.sub('".*?"', "", step.command.partition("\n")[0]) for step in steps_of(page(language))]
+        [
+            re.sub('".*?"', "", step.command.partition("\n")[0])
+            for step in parse_steps(read_page(language))
+        ]
         for language in LANGUAGES
     ]
     assert len(pages[0]) > 20

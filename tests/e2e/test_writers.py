@@ -1,10 +1,10 @@
-"""Writers and somebody with plain git at once: each change becomes one commit."""
+"""Concurrent writers and commits by git: each change becomes one commit."""
 
 from __future__ import annotations
 
 import pytest
 
-from tests.e2e.concurrent_writers import BETWEEN, write_at_once
+from tests.e2e.concurrent_writers import CHANGES_PER_PUSH, write_at_once
 
 pytestmark = pytest.mark.load
 
@@ -13,4 +13,4 @@ WRITERS, CHANGES, SEED = 8, 5, 20261122
 
 def test_changes_of_writers_at_once_are_each_committed_once(tmp_path):
     _, by_hand, _ = write_at_once(tmp_path, WRITERS, CHANGES, SEED)
-    assert by_hand == WRITERS * CHANGES // BETWEEN
+    assert by_hand == WRITERS * CHANGES // CHANGES_PER_PUSH

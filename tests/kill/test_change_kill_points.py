@@ -1,4 +1,4 @@
-"""The daemon dies on the way from an edit to its commit; the branch gets exactly one."""
+"""The daemon is killed between an edit and its commit; the branch gets exactly one commit."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
-OURS = [point for point in POINTS if point.startswith("change.")]
+KILL_POINTS = [point for point in POINTS if point.startswith("change.")]
 TEXT = "messages:\n  - user: Где новый вопрос?\n  - assistant: Здесь.\n"
 
 
-def changes_of(lab, database):
+def open_changes(lab, database):
     database.cipher = make_cipher(lab.config)
     return Changes(database)
 
 
-def ask(lab):
+def submit_changes(lab):
     edits = [Edit(f"examples/{name}.yaml", None, TEXT.replace("новый", name)) for name in "ab"]
     change_request = ChangeRequest(telegram_editor(7, "Борис"), "7", datetime.now(UTC))
     changes = make_changes("trial", edits, change_request, "Import 2 examples")
     with opened(lab.config) as database:
-        changes_of(lab, database).put(changes)
+        open_changes(lab, database).put(changes)
     return changes[0].change_id
 
 
-def state(lab, change_id):
+def get_change(lab, change_id):
     with opened(lab.config) as database:
-        return changes_of(lab, database).get(change_id)
+        return open_changes(lab, database).get(change_id)
 
 
-@pytest.mark.parametrize("point", OURS)
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_one_commit_after_a_death_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url)
         lab.repository.dataset()
         lab.repository.commit()
         lab.repository.git("config", "receive.denyCurrentBranch", "updateInstead")
-        change_id = ask(lab)
+        change_id = submit_changes(lab)
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
         log = tmp_path / "daemon.log"
 
@@ -57,15 +57,17 @@ def test_one_commit_after_a_death_at(point, tmp_path):
         second = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
         try:
             wait_until(
-                lambda: state(lab, change_id).state is ChangeState.COMMITTED,
+                lambda: get_change(lab, change_id).state is ChangeState.COMMITTED,
                 describe=lambda: log.read_text()[-3000:],
             )
         finally:
             second.terminate()
             second.join()
 
-        made = lab.repository.git("log", "--format=%H", "--grep", f"Merlin-Id: {change_id}").split()
-        assert made == [state(lab, change_id).commit]
+        commits = lab.repository.git(
+            "log", "--format=%H", "--grep", f"Merlin-Id: {change_id}"
+        ).split()
+        assert commits == [get_change(lab, change_id).commit]
         assert lab.repository.git("rev-list", "--count", "HEAD") == "2"
         assert lab.repository.git("show", "--format=", "--name-only").split() == [
             "datasets/trial/examples/a.yaml",

@@ -1,4 +1,4 @@
-"""The daemon dies at each named point once; after the restart there is one job and one model."""
+"""The daemon is killed once at each kill point; afterwards there is one job and one model."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from tests.support.waiting import Deadline, wait_until
 
 pytestmark = pytest.mark.integration
 
-# Those of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py, those
-# of the bot and the engine in
-# tests/bot/test_kill.py and tests/engine.
-OTHERS = (
+# Kill points of edits are in test_change_kill_points.py, of statuses in test_status_kill_points.py,
+# of the bot and the engine in tests/bot/test_kill.py and tests/engine.
+OTHER_PREFIXES = (
     "change.",
     "update.",
     "placeholder.",
@@ -37,11 +36,11 @@ OTHERS = (
     "restore.",
     "status.",
 )
-POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHERS))
+POINTS = tuple(point for point in killpoint.POINTS if not point.startswith(OTHER_PREFIXES))
 SERVE_S = 180
 
 
-def daemon(lab, **environment):
+def start_daemon(lab, **environment):
     log = lab.folder / "daemon.log"
     return start("daemon", lab.path, log, **{KEY: "stand-in", **environment})
 
@@ -53,16 +52,16 @@ def is_noted(lab):
 
 def is_done(lab):
     try:
-        # The note comes last, and takes a sixth of the time of a whole status.
+        # The note is written last, and is read in a sixth of the time of a status.
         return is_noted(lab) and bool(lab.status()["serving"])
     except (MerlinError, KeyError):
         return False
 
 
 def run_until_done(lab, **environment):
-    """Start the daemon again whenever it dies; return how often it was killed by the point."""
+    """Restart the daemon whenever it dies; return how often it was killed."""
     deaths, deadline = 0, Deadline(SERVE_S)
-    process = daemon(lab, **environment)
+    process = start_daemon(lab, **environment)
     try:
         while not process.is_alive() or not is_done(lab):
             assert not deadline.is_over(), (lab.folder / "daemon.log").read_text()[-3000:]
@@ -70,14 +69,14 @@ def run_until_done(lab, **environment):
             if not process.is_alive():
                 assert process.exitcode == 137, (lab.folder / "daemon.log").read_text()[-3000:]
                 deaths += 1
-                process = daemon(lab, **environment)
+                process = start_daemon(lab, **environment)
     finally:
         process.terminate()
         process.join()
     return deaths
 
 
-# Of another form than OpenAI's only the calls that train differ.
+# Other APIs than OpenAI's differ only in uploads and launches.
 CASES = [
     *(("openai", point) for point in POINTS),
     *(
@@ -100,11 +99,11 @@ def test_one_job_and_one_model_after_a_death_at(form, point, tmp_path):
         assert deaths == 1, f"{point} was not reached"
         document = lab.status()
         assert (document["verdict"], document["serving"]["build"]) == ("serving", "trial-1")
-        alive = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
-        assert len(alive) == 1
+        jobs = [job for job in provider.jobs_created() if job["status"] != "cancelled"]
+        assert len(jobs) == 1
         assert len(provider.files()) == 2
-        left = list((lab.config.state_dir / "builds" / "trial").iterdir())
-        assert len(left) == 1
+        folders = list((lab.config.state_dir / "builds" / "trial").iterdir())
+        assert len(folders) == 1
 
 
 @pytest.mark.parametrize(
@@ -121,21 +120,21 @@ def test_what_nobody_needs_is_removed_once_and_the_rest_stays_after_a_death_at(p
         lab.repository.commit()
         lab.until_serving("trial-2")
         with opened(lab.config) as database:
-            then = "2020-01-01T00:00:00.000Z"
-            database.change(BUILD.update({"created_at": then}))
-            database.change(JOB.update({"updated_at": then}))
+            old_time = "2020-01-01T00:00:00.000Z"
+            database.change(BUILD.update({"created_at": old_time}))
+            database.change(JOB.update({"updated_at": old_time}))
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
-        process = daemon(lab, **crash)
+        process = start_daemon(lab, **crash)
         process.join(SERVE_S)
         assert process.exitcode == 137
-        process = daemon(lab, **crash)
+        process = start_daemon(lab, **crash)
         try:
             wait_until(lambda: is_removed(lab))
         finally:
             process.terminate()
             process.join()
         assert sorted(file["filename"] for file in provider.files()) == sorted(
-            f"merlin-trial-{digest(lab, 2)}-{split}.jsonl" for split in ("train", "test")
+            f"merlin-trial-{get_digest(lab, 2)}-{split}.jsonl" for split in ("train", "test")
         )
 
 
@@ -145,6 +144,6 @@ def is_removed(lab):
         return [row["state"] for row in database.rows(removals)] == ["done"]
 
 
-def digest(lab, number):
+def get_digest(lab, number):
     with reading(lab.config) as database:
         return database.value(BUILD.select(BUILD.digest).where(BUILD.number == number))[:12]

@@ -1,4 +1,4 @@
-"""A distil run dies; begun again it goes on where it was, and pays for no answer twice."""
+"""A distil run is killed; started again it continues, and pays for no answer twice."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from tests.support.pipeline_lab import KEY, Lab
 
 pytestmark = pytest.mark.integration
 
-OURS = [point for point in POINTS if point.startswith("distil.")]
+KILL_POINTS = [point for point in POINTS if point.startswith("distil.")]
 PRICE = {"currency": "USD", "input": 10, "output": 10, "training": 0}
 QUESTIONS = ["Что такое рекурсия?", "Зачем нужен стек вызовов?", "Где лежит куча?"]
-# Only an answer that nobody could write down is asked for again.
+# Only the answer that could not be recorded is requested again.
 CALLS = {"distil.intended": 3, "distil.sent": 4, "distil.recorded": 3}
 
 
-@pytest.mark.parametrize("point", OURS)
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
     with ProviderStandIn(key="stand-in") as provider:
         lab = Lab(tmp_path, provider.base_url, models={"stand-in-chat": {"price": PRICE}})
@@ -29,17 +29,13 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
         lab.repository.commit()
         file, log = tmp_path / "questions.txt", tmp_path / "distil.log"
         file.write_text("\n".join(QUESTIONS), "utf-8")
-        words = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
-        words += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
+        arguments = ["distil", "trial", str(file), "--from", "questions", "--budget", "1", "--yes"]
+        arguments += ["--teacher", "stand-in/stand-in-chat", "--config", str(lab.path)]
         crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(tmp_path / "crashed")}
 
-        assert (
-            wait_for_exit(start_function(run_command, words, log, {KEY: "stand-in", **crash}))
-            == 137
-        ), log.read_text()
-        assert (
-            wait_for_exit(start_function(run_command, words, log, {KEY: "stand-in", **crash})) == 0
-        ), log.read_text()
+        for code in (137, 0):
+            process = start_function(run_command, arguments, log, {KEY: "stand-in", **crash})
+            assert wait_for_exit(process) == code, log.read_text()
 
         contents = [call.body["messages"][1]["content"] for call in provider.calls("chat.create")]
     assert (len(contents), len(set(contents))) == (CALLS[point], 3)
@@ -50,7 +46,7 @@ def test_each_answer_is_proposed_once_after_a_death_at(point, tmp_path):
     assert len(drafts) == len({draft.question for draft in drafts}) == 9
     assert {call.state for call in calls} == {IntentState.DONE}
     spent = [int(call.outside_id) for call in calls]
-    # What was in doubt counts as spent, at what the call was expected to cost.
+    # A call without a recorded answer counts as spent, at its estimated cost.
     doubt = 0 if point == "distil.recorded" else 40_000
     assert max(spent) > doubt
     assert sum(spent) < doubt + 40_000

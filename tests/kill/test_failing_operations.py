@@ -1,7 +1,7 @@
 """The n-th operation fails (full disk, lost database, no program, no connection): nothing is lost.
 
-What one fault leaves behind meets the next one, of another commit, edit, payment or update.
-`python -m bench operations` lets every operation fail; here each of so many does.
+The state after one fault is the start of the next, with another commit, edit, payment or update.
+`python -m bench operations` lets every operation fail; this test every n-th.
 """
 
 from __future__ import annotations
@@ -16,6 +16,6 @@ STEPS = {fail_commits: 199, fail_edits: 29, fail_payments: 5, fail_updates: 1}
 
 
 @only_sqlite
-@pytest.mark.parametrize("way", STEPS)
-def test_all_ends_well_after_any_operation_failed(way, tmp_path):
-    assert way(tmp_path, STEPS[way]) > 1
+@pytest.mark.parametrize("fail_operations", STEPS)
+def test_all_ends_well_after_any_operation_failed(fail_operations, tmp_path):
+    assert fail_operations(tmp_path, STEPS[fail_operations]) > 1

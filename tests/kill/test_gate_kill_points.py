@@ -1,4 +1,4 @@
-"""The daemon dies where a model is held; after the restart it is held and told once."""
+"""The daemon is killed while it holds a model; after the restart it is held and reported once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.integration
 YES, NO = "Да, всё именно так и есть.", "Нет, никогда такого не было."
 
 
-def held_reasons(lab):
+def list_reasons(lab):
     """Return the reasons of the verdicts, oldest first."""
     with reading(lab.config) as database:
         rows = database.rows(VERDICT.select().order_by(VERDICT.id))
@@ -43,10 +43,10 @@ def test_a_model_is_held_and_told_once_after_a_death_at(point, tmp_path):
         process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
         process.join(60)
         assert process.exitcode == 137, log.read_text()[-3000:]
-        assert held_reasons(lab) == ["", "" if point == "gate.judged" else "gate-lost"]
+        assert list_reasons(lab) == ["", "" if point == "gate.judged" else "gate-lost"]
         process = start("daemon", lab.path, log, **{KEY: "stand-in", **crash})
         try:
-            wait_until(lambda: held_reasons(lab) == ["", "gate-lost"], describe=log.read_text)
+            wait_until(lambda: list_reasons(lab) == ["", "gate-lost"], describe=log.read_text)
         finally:
             process.terminate()
             process.join()

@@ -1,4 +1,4 @@
-"""The api dies on the way of a question: nothing stays reserved, and nothing is charged twice."""
+"""The API is killed while it answers: nothing stays reserved, nothing is charged twice."""
 
 from __future__ import annotations
 
@@ -23,27 +23,27 @@ from tests.support.waiting import longest, wait_until
 
 pytestmark = pytest.mark.integration
 
-OURS = [point for point in POINTS if point.startswith("door.")]
+KILL_POINTS = [point for point in POINTS if point.startswith("door.")]
 ANNA, KEY = 1001, "STAND_IN_KEY"
-ASKED = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
+BODY = {"model": "merlin/trial", "messages": [{"role": "user", "content": "Что такое граф?"}]}
 ELEVEN_MINUTES = timedelta(minutes=11)
 
 
-class Api:
-    """One api in a process of its own, with a model that serves and a plan that counts."""
+class ApiProcess:
+    """An API process with a serving model and a plan with a limit."""
 
     def __init__(self, folder, provider_url):
         self.folder = folder
         (port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
-        said = {
+        config = {
             "state_dir": "state",
             "api": {"listen": f"127.0.0.1:{port}"},
             "providers": [{"name": "chat", "base_url": provider_url, "credential": KEY}],
             "plans": {"student": {"title": {"ru": "Студент", "en": "Student"}, "text": 5}},
         }
         self.path = folder / "config.yaml"
-        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.config = load(self.path)
         with opened(self.config) as database:
             insert_live_model(database, "stand-in-chat", dataset="trial")
@@ -53,38 +53,38 @@ class Api:
             _, self.key = keys.make(ANNA, "test", [Scope.CHAT_WRITE])
 
     @contextmanager
-    def running(self, **environment):
-        """Run the api until the end of the block, where it may have died."""
+    def run(self, **environment):
+        """Run the API until the end of the block; it may have been killed by then."""
         log = self.folder / "api.log"
         with run_processes(self.path, "api", **{KEY: "stand-in", **environment}) as (process,):
             wait_until(lambda: is_ready(self.address), describe=lambda: log.read_text()[-3000:])
             yield process
 
     def ask(self, *, stream=False, **headers):
-        said = {"Authorization": f"Bearer {self.key}", **headers}
+        headers = {"Authorization": f"Bearer {self.key}", **headers}
         address = f"{self.address}/v1/chat/completions"
         return httpx.post(
-            address, json={**ASKED, "stream": stream}, headers=said, timeout=longest()
+            address, json={**BODY, "stream": stream}, headers=headers, timeout=longest()
         )
 
-    def dies_at(self, point, **said):
-        """Let the api die at a point of a question that is asked like this."""
-        with self.running(MERLIN_CRASH_AT=point) as process:
+    def ask_and_kill(self, point, **options):
+        """Ask a question with these options while the API is killed at a kill point."""
+        with self.run(MERLIN_CRASH_AT=point) as process:
             with pytest.raises(httpx.TransportError):
-                self.ask(**said)
+                self.ask(**options)
             assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
-    def uses(self):
-        """Return how many questions stand in which state."""
+    def count_uses(self):
+        """Return the number of questions by state."""
         with reading(self.config) as database:
             return dict(database.sql("SELECT state, COUNT(*) FROM quota_use GROUP BY state"))
 
-    def time_passes(self):
-        """Let everything have happened eleven minutes earlier."""
+    def age_records(self):
+        """Move all recorded times eleven minutes back."""
         with opened(self.config) as database, database.atomic():
-            then = iso(utc_now() - ELEVEN_MINUTES)
-            database.sql("UPDATE quota_use SET at = ?", then)
-            database.sql("UPDATE idempotency SET at = ?", then)
+            earlier = iso(utc_now() - ELEVEN_MINUTES)
+            database.sql("UPDATE quota_use SET at = ?", earlier)
+            database.sql("UPDATE idempotency SET at = ?", earlier)
 
 
 @pytest.fixture
@@ -93,39 +93,42 @@ def provider():
         yield provider
 
 
-@pytest.mark.parametrize("point", OURS)
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_nothing_stays_reserved_after_a_death_at(point, tmp_path, provider):
-    api = Api(tmp_path, provider.base_url)
-    api.dies_at(point)
+    api = ApiProcess(tmp_path, provider.base_url)
+    api.ask_and_kill(point)
     is_charged = point == "door.answered"
-    assert api.uses() == {"charged" if is_charged else "reserved": 1}
-    api.time_passes()
-    with api.running():
-        wait_until(lambda: api.uses() == {"charged" if is_charged else "returned": 1})
+    assert api.count_uses() == {"charged" if is_charged else "reserved": 1}
+    api.age_records()
+    with api.run():
+        wait_until(lambda: api.count_uses() == {"charged" if is_charged else "returned": 1})
 
 
-@pytest.mark.parametrize("point", OURS)
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_a_named_question_is_charged_once_after_a_death_at(point, tmp_path, provider):
-    api, named = Api(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
-    api.dies_at(point, **named)
-    with api.running():
-        assert api.ask(**named).status_code == 409
-        api.time_passes()
-        response = api.ask(**named)
+    api, options = ApiProcess(tmp_path, provider.base_url), {"Idempotency-Key": "one"}
+    api.ask_and_kill(point, **options)
+    with api.run():
+        assert api.ask(**options).status_code == 409
+        api.age_records()
+        response = api.ask(**options)
         assert response.status_code == 200
-        again = api.ask(**named)
-        assert again.headers["idempotency-replayed"] == "true"
-        assert again.content == response.content
-    assert api.uses() == {"charged": 1}
+        repeated = api.ask(**options)
+        assert repeated.headers["idempotency-replayed"] == "true"
+        assert repeated.content == response.content
+    assert api.count_uses() == {"charged": 1}
 
 
-@pytest.mark.parametrize("point", OURS)
+@pytest.mark.parametrize("point", KILL_POINTS)
 def test_a_named_stream_is_charged_once_after_a_death_at(point, tmp_path, provider):
-    api, named = Api(tmp_path, provider.base_url), {"stream": True, "Idempotency-Key": "one"}
-    api.dies_at(point, **named)
-    with api.running():
-        assert api.ask(**named).status_code == 409
-        api.time_passes()
-        assert api.ask(**named).content.endswith(b"[DONE]\n\n")
-        assert api.ask(**named).headers["idempotency-replayed"] == "true"
-    assert api.uses() == {"charged": 1}
+    api, options = (
+        ApiProcess(tmp_path, provider.base_url),
+        {"stream": True, "Idempotency-Key": "one"},
+    )
+    api.ask_and_kill(point, **options)
+    with api.run():
+        assert api.ask(**options).status_code == 409
+        api.age_records()
+        assert api.ask(**options).content.endswith(b"[DONE]\n\n")
+        assert api.ask(**options).headers["idempotency-replayed"] == "true"
+    assert api.count_uses() == {"charged": 1}

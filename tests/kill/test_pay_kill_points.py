@@ -1,4 +1,4 @@
-"""The api dies at every step of a payment and of its refund: one payment, one grant, one refund."""
+"""The API is killed at each step of a payment: one payment, one grant, one refund."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.support.waiting import longest, wait_until
 pytestmark = pytest.mark.integration
 
 ANNA, VERA = 1001, 1003
-OURS = [point for point in POINTS if point.startswith(("pay.", "payment.", "refund."))]
+KILL_POINTS = [point for point in POINTS if point.startswith(("pay.", "payment.", "refund."))]
 PLANS = {
     "free": {"title": {"ru": "Бесплатный", "en": "Free"}, "text": 20},
     "plus": {
@@ -37,24 +37,24 @@ PLANS = {
 }
 
 
-class Api:
-    """An api in a process of its own that sells a plan at a stand-in, to anna."""
+class ApiProcess:
+    """An API process that sells a plan to anna through YooKassa's stand-in."""
 
     def __init__(self, folder, shop):
         self.folder = folder
         self.shop = shop
         (port,) = free_ports(1)
         self.address = f"http://127.0.0.1:{port}"
-        till = {"base_url": shop.base_url, "test": True, "networks": ["127.0.0.0/8"]}
-        said = {
+        yookassa = {"base_url": shop.base_url, "test": True, "networks": ["127.0.0.0/8"]}
+        config = {
             "state_dir": "state",
             "api": {"listen": f"127.0.0.1:{port}", "public_url": self.address},
             "telegram": {"admins": [VERA]},
             "plans": PLANS,
-            "payments": {"yookassa": till},
+            "payments": {"yookassa": yookassa},
         }
         self.path = folder / "config.yaml"
-        self.path.write_text(yaml.safe_dump(said), encoding="utf-8")
+        self.path.write_text(yaml.safe_dump(config), encoding="utf-8")
         self.config = load(self.path)
         shop.notify_to(f"{self.address}/hooks/payment")
         with opened(self.config) as database:
@@ -62,12 +62,13 @@ class Api:
             Users(database).record_authors([User(ANNA), User(VERA)])
             sign_ins = SignIns(database)
             self.tokens = {
-                who: sign_ins.open(who, SignInMethod.CODE, "Firefox")[1] for who in (ANNA, VERA)
+                user_id: sign_ins.open(user_id, SignInMethod.CODE, "Firefox")[1]
+                for user_id in (ANNA, VERA)
             }
 
     @contextmanager
-    def running(self, point=""):
-        """Run the api until the end of the block, where it may have died at a point."""
+    def run(self, point=""):
+        """Run the API until the end of the block; it may have been killed by then."""
         log = self.folder / "api.log"
         secrets = {"YOOKASSA_SHOP_ID": self.shop.shop_id, "YOOKASSA_SECRET_KEY": self.shop.key}
         with run_processes(self.path, "api", MERLIN_CRASH_AT=point, **secrets) as (process,):
@@ -76,88 +77,88 @@ class Api:
             )
             yield process
 
-    def dies_at(self, point, deed):
-        """Let the api die at a point while `deed` is done."""
-        with self.running(point) as process:
+    def kill_during(self, point, act):
+        """Perform `act` while the API is killed at a kill point."""
+        with self.run(point) as process:
             with suppress(httpx.TransportError):
-                deed()
+                act()
             assert wait_for_exit(process) == 137, (self.folder / "api.log").read_text()[-3000:]
 
-    def post(self, who, path, **body):
-        headers = {"Cookie": f"merlin={self.tokens[who]}", "Origin": self.address}
+    def post(self, user_id, path, **body):
+        headers = {"Cookie": f"merlin={self.tokens[user_id]}", "Origin": self.address}
         address = f"{self.address}{path}"
         return httpx.post(address, json=body, headers=headers, timeout=longest())
 
-    def billing(self, read):
+    def read_billing(self, read):
         with reading(self.config) as database:
             return read(open_billing(database))
 
-    def time_passes(self):
-        """Let everything that was claimed have been claimed long ago, and be due."""
-        then = iso(utc_now() - timedelta(minutes=5))
+    def age_records(self):
+        """Move all claims five minutes back, so that they are due."""
+        earlier = iso(utc_now() - timedelta(minutes=5))
         with opened(self.config) as database, database.atomic():
-            database.sql("UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", then)
+            database.sql("UPDATE purchase SET asked_at = ? WHERE asked_at IS NOT NULL", earlier)
             for table in ("purchase", "refund"):
-                database.sql(f"UPDATE {table} SET look_at = ? WHERE look_at IS NOT NULL", then)  # noqa: S608 - our own names
+                database.sql(f"UPDATE {table} SET look_at = ? WHERE look_at IS NOT NULL", earlier)  # noqa: S608 - our own names
 
 
-def state(api, order_id):
-    return api.billing(lambda books: books.purchases.get(order_id).state.value)
+def get_state(api, order_id):
+    return api.read_billing(lambda rows: rows.purchases.get(order_id).state.value)
 
 
-def kinds(api, order_id):
-    entries = api.billing(lambda books: books.ledger.entries(order_id))
+def list_entry_kinds(api, order_id):
+    entries = api.read_billing(lambda rows: rows.ledger.entries(order_id))
     assert list(find_inconsistencies(entries)) == []
     return [entry.kind for entry in entries]
 
 
 def test_an_order_survives_every_death_on_its_way(tmp_path):
-    assert len(OURS) == 8
+    assert len(KILL_POINTS) == 8
     with YooKassaStandIn() as shop:
-        api = Api(tmp_path, shop)
-        with api.running():
+        api = ApiProcess(tmp_path, shop)
+        with api.run():
             order_id = api.post(ANNA, "/api/orders", plan="plus").json()["id"]
-        _asked(api, order_id)
-        _paid(api, order_id)
-        _returned(api, order_id)
+        _kill_while_asking(api, order_id)
+        _kill_while_paying(api, order_id)
+        _kill_while_refunding(api, order_id)
         assert (len(shop.payments()), len(shop.refunds())) == (1, 1)
         assert shop.payments()[0]["refunded_amount"]["value"] == "299.00"
 
 
-def _asked(api, order_id):
+def _kill_while_asking(api, order_id):
     path = f"/api/orders/{order_id}/pay"
     for point in ("pay.intended", "pay.sent"):
-        api.dies_at(point, lambda: api.post(ANNA, path))
-        assert state(api, order_id) == "asking"
-        api.time_passes()
-    api.dies_at("pay.recorded", lambda: None)
-    assert state(api, order_id) == "pending"
+        api.kill_during(point, lambda: api.post(ANNA, path))
+        assert get_state(api, order_id) == "asking"
+        api.age_records()
+    api.kill_during("pay.recorded", lambda: None)
+    assert get_state(api, order_id) == "pending"
     assert len(api.shop.payments()) == 1
 
 
-def _paid(api, order_id):
+def _kill_while_paying(api, order_id):
     api.shop.choose(order_id, "paid")
     for point in ("payment.before", "payment.after"):
-        api.time_passes()
-        api.dies_at(point, lambda: None)
+        api.age_records()
+        api.kill_during(point, lambda: None)
         is_paid = point == "payment.after"
-        assert state(api, order_id) == ("paid" if is_paid else "pending")
-    assert kinds(api, order_id) == [EntryKind.PAYMENT, EntryKind.GRANT]
-    terms = api.billing(lambda books: books.terms.of(ANNA))
+        assert get_state(api, order_id) == ("paid" if is_paid else "pending")
+    assert list_entry_kinds(api, order_id) == [EntryKind.PAYMENT, EntryKind.GRANT]
+    terms = api.read_billing(lambda rows: rows.terms.of(ANNA))
     assert len(terms) == 1
 
 
-def _returned(api, order_id):
+def _kill_while_refunding(api, order_id):
     path = f"/api/payments/{order_id}/refund"
-    api.dies_at("refund.intended", lambda: api.post(VERA, path, reason="не подошло"))
+    api.kill_during("refund.intended", lambda: api.post(VERA, path, reason="не подошло"))
     assert api.shop.refunds() == []
     for point in ("refund.sent", "refund.recorded"):
-        api.time_passes()
-        api.dies_at(point, lambda: None)
+        api.age_records()
+        api.kill_during(point, lambda: None)
         assert len(api.shop.refunds()) == 1
-    assert state(api, order_id) == "refunded"
-    with api.running():
-        known = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REVOCATION]
-        assert kinds(api, order_id) == known
-    (refund,) = api.billing(lambda books: books.refunds.of(order_id))
+    assert get_state(api, order_id) == "refunded"
+    with api.run():
+        expected = [EntryKind.PAYMENT, EntryKind.GRANT, EntryKind.REFUND, EntryKind.REVOCATION]
+        assert list_entry_kinds(api, order_id) == expected
+    (refund,) = api.read_billing(lambda rows: rows.refunds.of(order_id))
     assert (refund.state.value, refund.by) == ("done", f"user:{VERA}")

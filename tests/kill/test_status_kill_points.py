@@ -1,4 +1,4 @@
-"""The daemon dies right after a status was sent; after the restart the forge shows it."""
+"""The daemon is killed right after it sent a status; after the restart the forge shows it."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ def test_a_status_is_shown_and_recorded_after_a_death_at_status_sent(kind, tmp_p
         lab.repository.dataset()
         path.write_text("broken: [\n", encoding="utf-8")
         commit = lab.repository.commit()
-        told = {
+        environment = {
             KEY: "stand-in",
             "MERLIN_FORGE_TOKEN": TOKEN,
             "MERLIN_CRASH_AT": "status.sent",
             "MERLIN_CRASH_MARK": str(tmp_path / "crashed"),
         }
         log = tmp_path / "daemon.log"
-        process = start("daemon", lab.path, log, **told)
+        process = start("daemon", lab.path, log, **environment)
         process.join(60)
         assert process.exitcode == 137
         assert not is_recorded(lab)
-        process = start("daemon", lab.path, log, **told)
+        process = start("daemon", lab.path, log, **environment)
         try:
             wait_until(lambda: is_recorded(lab))
         finally:

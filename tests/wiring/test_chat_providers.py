@@ -1,4 +1,4 @@
-"""The providers that answer people: with their credentials, and without those that have none."""
+"""The providers that answer questions: with credentials, and without providers that have none."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from merlin.wiring.context import create_chat_clients
 
 pytestmark = pytest.mark.unit
 
-SAID = """\
+CONFIG = """\
 state_dir: state
 providers:
   - {name: here, base_url: "http://127.0.0.1:1/v1", credential: HERE_KEY, model: small}
@@ -22,7 +22,7 @@ providers:
 @pytest.fixture
 def config(tmp_path, monkeypatch):
     monkeypatch.setenv("HERE_KEY", "sk-here")
-    (tmp_path / "config.yaml").write_text(SAID, encoding="utf-8")
+    (tmp_path / "config.yaml").write_text(CONFIG, encoding="utf-8")
     return load(tmp_path / "config.yaml")
 
 
@@ -32,14 +32,14 @@ def test_a_process_that_cannot_do_without_one_is_told_which_is_missing(config):
 
 
 def test_a_process_that_can_do_without_asks_those_that_have_a_credential(config):
-    found = create_chat_clients(config, requires_all=False)
-    assert Context(config=config, db=None, answerers=found).general == [("here", "small")]
+    clients = create_chat_clients(config, requires_all=False)
+    assert Context(config=config, db=None, answerers=clients).general == [("here", "small")]
 
 
 def test_providers_keep_the_order_of_the_config(config, monkeypatch):
     monkeypatch.setenv("THERE_KEY", "sk-there")
-    found = create_chat_clients(config)
-    assert Context(config=config, db=None, answerers=found).general == [
+    clients = create_chat_clients(config)
+    assert Context(config=config, db=None, answerers=clients).general == [
         ("here", "small"),
         ("there", None),
     ]

@@ -1,4 +1,4 @@
-"""An edit of the command line meets a running daemon, somebody else's edit, a deaf daemon."""
+"""Edits by the command line: with a running daemon, and in conflict with another edit."""
 
 from __future__ import annotations
 
@@ -30,49 +30,48 @@ def lab(tmp_path):
 
 
 @pytest.fixture
-def said():
+def keys():
+    """The keys of the messages that `report` received."""
     return []
 
 
 @pytest.fixture
-def say(said):
-    def told(key, **_arguments):
-        said.append(key)
-
-    return told
+def report(keys):
+    return lambda key, **_arguments: keys.append(key)
 
 
-def test_a_running_daemon_makes_the_commit(lab, say, said):
+def test_a_running_daemon_makes_the_commit(lab, report, keys):
     daemon = start("daemon", lab.path, lab.folder / "daemon.log", **{KEY: "stand-in"})
     try:
-        # Its own id stands there when the lead is its own, not before.
+        # The lock names its holder only once the daemon holds it.
         wait_until(Lead(lab.config.state_dir, lab.config.database).holder)
-        with edit_session(lab.config, say) as session:
+        with edit_session(lab.config, report) as session:
             change_id = session.commit(
                 "trial", [Edit("examples/new.yaml", None, TEXT)], "", ("", "")
             )
             change = session.wait(change_id)
         assert change.commit == lab.repository.git("rev-parse", "HEAD")
-        assert "no-daemon" not in said
-        seen = lambda: lab.status()["commit"] == change.commit  # noqa: E731
-        wait_until(seen)
+        assert "no-daemon" not in keys
+        wait_until(lambda: lab.status()["commit"] == change.commit)
     finally:
         daemon.terminate()
         daemon.join()
 
 
-def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, say):
-    with edit_session(lab.config, say) as session:
-        known = examples.get(session.ctx, session.actor, "trial", "q3")
+def test_an_edit_over_somebody_elses_is_shown_and_taken_back(lab, report):
+    with edit_session(lab.config, report) as session:
+        example = examples.get(session.ctx, session.actor, "trial", "q3")
         lab.repository.example("trial", 3, answer="Чужой ответ.")
         head = lab.repository.commit()
-        change_id = session.commit("trial", [Edit(known.path, known.revision, TEXT)], "", ("", ""))
+        change_id = session.commit(
+            "trial", [Edit(example.path, example.revision, TEXT)], "", ("", "")
+        )
         with pytest.raises(MerlinError) as caught:
             session.wait(change_id)
         assert caught.value.key == "change-in-conflict"
         assert "Чужой ответ." in caught.value.arguments["difference"]
         assert changes.get(session.ctx, session.actor, change_id).state is ChangeState.REFUSED
-        with pytest.raises(MerlinError) as again:
+        with pytest.raises(MerlinError) as repeated:
             session.wait(change_id)
-        assert again.value.key == "change-was-refused"
+        assert repeated.value.key == "change-was-refused"
     assert lab.repository.git("rev-parse", "HEAD") == head

@@ -1,4 +1,4 @@
-"""The engine's settings are what the configuration says, and one entry of a base is enough."""
+"""The engine's settings from the configuration; one entry of a base model is enough."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ FREE = {"input": 0, "output": 0, "training": 0}
 def write_settings(tmp_path, monkeypatch):
     monkeypatch.setenv("MERLIN_ENGINE_KEY", "k")
 
-    def write(engine, **other):
+    def write(engine, **sections):
         path = tmp_path / "config.yaml"
-        whole = {"state_dir": "state", "engine": engine, **other}
-        path.write_text(yaml.safe_dump(whole, sort_keys=False), encoding="utf-8")
+        document = {"state_dir": "state", "engine": engine, **sections}
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
         return load(path)
 
     return write
@@ -97,11 +97,11 @@ def test_every_key_reaches_the_settings(write_settings, monkeypatch, tmp_path):
 
 def test_a_base_of_the_engine_counts_as_a_model_of_the_table(write_settings):
     base = {**HUB, "price": FREE, "context": 4096, "training_example": 512, "sunset": "2030-01-01"}
-    known = write_settings({"models": {"qwen": base}}).base_models["qwen"]
-    assert (known.context, known.training_example) == (4096, 512)
-    assert known.sunset == date(2030, 1, 1)
-    assert known.price is not None
-    assert known.price.training_micro == 0
+    model = write_settings({"models": {"qwen": base}}).base_models["qwen"]
+    assert (model.context, model.training_example) == (4096, 512)
+    assert model.sunset == date(2030, 1, 1)
+    assert model.price is not None
+    assert model.price.training_micro == 0
 
 
 def test_what_the_table_says_of_a_base_counts_more(write_settings):
@@ -129,7 +129,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(write_setting
 
 
 @pytest.mark.parametrize(
-    ("engine", "fault"),
+    ("engine", "message"),
     [
         ({"models": {"a": {}}}, "engine.models.a: give either path"),
         ({"models": {"a": {**HUB, "path": "x"}}}, "engine.models.a: give either path"),
@@ -155,7 +155,7 @@ def test_who_only_looks_at_the_bases_needs_no_key_of_their_servers(write_setting
         ),
     ],
 )
-def test_a_fault_is_told_by_its_key(write_settings, engine, fault):
+def test_a_fault_is_told_by_its_key(write_settings, engine, message):
     with pytest.raises(ConfigError) as raised:
         write_settings(engine)
-    assert fault in str(raised.value)
+    assert message in str(raised.value)

@@ -1,4 +1,4 @@
-"""Where the forge is, told by the address of the repository, and what of it must be configured."""
+"""The forge's API address follows from the repository's URL; what must be configured."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def test_the_forge_follows_from_the_repository(kind, url, address, monkeypatch):
 
 def test_url_and_project_may_be_told(monkeypatch):
     monkeypatch.setenv("FORGE", "a-token-of-a-forge")
-    said = {
+    statuses = {
         "kind": "gitea",
         "url": "https://x.example/api/v1/",
         "project": "a/b",
         "credential": "FORGE",
     }
-    forge = create_forge(make_config(repository={"url": "/srv/datasets", "statuses": said}))
+    forge = create_forge(make_config(repository={"url": "/srv/datasets", "statuses": statuses}))
     forge.close()
     assert forge.url == "https://x.example/api/v1/repos/a/b"
 
@@ -56,7 +56,7 @@ def test_without_statuses_there_is_no_forge():
 
 
 @pytest.mark.parametrize(
-    ("url", "said", "key"),
+    ("url", "statuses", "key"),
     [
         ("/srv/datasets", {}, "config-no-forge"),
         ("file:///srv/datasets", {"project": "a/b"}, "config-no-forge"),
@@ -68,9 +68,9 @@ def test_without_statuses_there_is_no_forge():
         ("git@github.com:school/it.git", {"project": "a b"}, "config-wrong-form"),
     ],
 )
-def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, said, key, tmp_path):
+def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, statuses, key, tmp_path):
     path = tmp_path / "config.yaml"
-    repository = {"url": url, "statuses": {"kind": "gitea", **said}}
+    repository = {"url": url, "statuses": {"kind": "gitea", **statuses}}
     path.write_text(yaml.safe_dump({"state_dir": "state", "repository": repository}), "utf-8")
     with pytest.raises(ConfigError) as error:
         load(path)
@@ -79,6 +79,6 @@ def test_what_cannot_be_meant_is_a_fault_of_the_configuration(url, said, key, tm
 
 def test_the_token_is_needed(monkeypatch):
     monkeypatch.delenv("MERLIN_FORGE_TOKEN", raising=False)
-    said = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
+    repository = {"url": "git@github.com:school/it.git", "statuses": {"kind": "github"}}
     with pytest.raises(ConfigError, match="MERLIN_FORGE_TOKEN"):
-        create_forge(make_config(repository=said))
+        create_forge(make_config(repository=repository))

@@ -1,4 +1,4 @@
-"""The supervisor starts Merlin itself, wherever it is started."""
+"""The supervisor: starts Merlin from any folder, survives a wrong token, reports damage."""
 
 from __future__ import annotations
 
@@ -24,24 +24,24 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def signals():
-    kept = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+def restore_signals():
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
     yield
-    for number, handler in kept.items():
+    for number, handler in handlers.items():
         signal.signal(number, handler)
 
 
-@pytest.mark.usefixtures("signals")
+@pytest.mark.usefixtures("restore_signals")
 def test_a_folder_called_merlin_is_not_taken_for_the_package(tmp_path, monkeypatch):
     (tmp_path / "merlin").mkdir()
     monkeypatch.chdir(tmp_path)
-    said = tmp_path / "said"
+    log = tmp_path / "said"
     deadline = Deadline(60)
-    with said.open("wb") as out:
+    with log.open("wb") as out:
         Supervisor([Child("version", ["--version"])], out).run(
-            lambda: not said.stat().st_size and not deadline.is_over()
+            lambda: not log.stat().st_size and not deadline.is_over()
         )
-    assert said.read_text().splitlines()[0] == __version__
+    assert log.read_text().splitlines()[0] == __version__
 
 
 @pytest.fixture
@@ -59,27 +59,25 @@ def lab(tmp_path):
 
 
 def test_a_wrong_bot_token_ends_neither_daemon_nor_api(lab, tmp_path):
-    said = tmp_path / "said"
+    log = tmp_path / "said"
     token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-telegram-does-not-know"}
     command = [sys.executable, "-P", "-m", "merlin", "run", "--config", str(lab.path)]
-    with said.open("wb") as out:
+    with log.open("wb") as out:
         process = subprocess.Popen(command, env={**os.environ, **token}, stdout=out, stderr=out)
     try:
-        wait_until(
-            lambda: "cannot run as it is set up" in said.read_text(), describe=said.read_text
-        )
+        wait_until(lambda: "cannot run as it is set up" in log.read_text(), describe=log.read_text)
         for name in ("daemon", "api"):
             wait_until(
-                lambda name=name: health_error(lab.config, name) is None, describe=said.read_text
+                lambda name=name: health_error(lab.config, name) is None, describe=log.read_text
             )
-        assert "TELEGRAM_BOT_TOKEN" in said.read_text()
+        assert "TELEGRAM_BOT_TOKEN" in log.read_text()
         assert process.poll() is None
     finally:
         process.terminate()
         assert process.wait(longest(60)) == 0
 
 
-@pytest.mark.usefixtures("signals")
+@pytest.mark.usefixtures("restore_signals")
 def test_where_no_child_can_run_the_supervisor_ends_with_two(tmp_path):
     wrong = ["config", "check", "--config", str(tmp_path / "nowhere.yaml")]
     assert Supervisor([Child("a", wrong), Child("b", wrong)]).run() == 2
@@ -93,14 +91,14 @@ def test_a_damaged_database_starts_nothing_and_the_person_reads_what_to_do(lab, 
         page = database.execute("PRAGMA page_size").fetchone()[0]
         unused = "SELECT rootpage FROM sqlite_schema WHERE name = 'broadcast'"
         number = database.execute(unused).fetchone()[0]
-    with path.open("r+b") as file:  # no start reads this table
+    with path.open("r+b") as file:  # this table is not read at start
         file.seek((number - 1) * page)
         file.write(b"\x5a" * page)
-    said = tmp_path / "said"
+    log = tmp_path / "said"
     token = {"TELEGRAM_BOT_TOKEN": "4242:AAE-a-token-that-is-not-asked-for"}
-    process = start(verb, lab.path, said, **token)
+    process = start(verb, lab.path, log, **token)
     code = wait_for_exit(process)
     process.kill()
-    assert code == 1, said.read_text()
-    assert f"merlin: The database {path} is damaged" in said.read_text()
-    assert "Traceback" not in said.read_text()
+    assert code == 1, log.read_text()
+    assert f"merlin: The database {path} is damaged" in log.read_text()
+    assert "Traceback" not in log.read_text()

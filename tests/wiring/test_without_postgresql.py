@@ -1,4 +1,4 @@
-"""Processes on SQLite load no driver of another database."""
+"""Processes on SQLite do not load the driver of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ pytestmark = pytest.mark.integration
 
 PROGRAM = """
 import sys
-sys.modules["psycopg"] = None  # to import it fails from here on
+sys.modules["psycopg"] = None  # importing it fails
 import merlin.wiring.api, merlin.wiring.bot, merlin.wiring.daemon
 """
 
 
 def test_every_process_is_loaded_without_the_driver_of_postgresql():
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    process = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True)
+    assert process.returncode == 0, process.stderr

@@ -1,4 +1,4 @@
-"""Who asks YooKassa is made of two credentials."""
+"""The gateway to YooKassa needs two credentials."""
 
 from __future__ import annotations
 
