@@ -1,4 +1,4 @@
-"""The page of ASVS 5.0: each requirement of levels 1 and 2 once, and what it names exists."""
+"""The page of ASVS 5.0: each requirement of levels 1 and 2 once, and existing tests and pages."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ def test_each_requirement_of_both_levels_stands_there_once_in_its_chapter():
     assert Counter(level for level, _ in ALL) == {"l1": 70, "l2": 183}
     assert len({number for _, number in ALL}) == len(ALL)
     for chapter in chapters():
-        told = [number for row in chapter["rows"] for _, number in requirements(row)]
-        assert {f"V{number.split('.')[0]}" for number in told} == {chapter["id"]}
+        numbers = [number for row in chapter["rows"] for _, number in requirements(row)]
+        assert {f"V{number.split('.')[0]}" for number in numbers} == {chapter["id"]}
 
 
 def test_each_test_that_proves_a_requirement_exists():
-    named = {test for row in ROWS for test in row.get("tests", ())}
-    for row in named:
-        path, _, name = row.partition("::")
-        assert f"def {name}(" in (ROOT / "tests" / path).read_text("utf-8"), row
+    tests = {test for row in ROWS for test in row.get("tests", ())}
+    for test in tests:
+        path, _, name = test.partition("::")
+        assert f"def {name}(" in (ROOT / "tests" / path).read_text("utf-8"), test
 
 
 def test_a_row_has_one_state_and_words_in_both_languages():

@@ -1,4 +1,4 @@
-"""The drawing of the database is the database."""
+"""The page of the database matches the schema."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.integration
 
 
 def test_the_drawing_names_tables_that_there_are():
-    drawn = re.findall(
+    relations = re.findall(
         r"^    (\w+) \S+ (\w+) :", read_page("docs", "database.md").text, re.MULTILINE
     )
-    assert drawn
-    assert {name for line in drawn for name in line} <= set(TABLES)
+    assert relations
+    assert {name for line in relations for name in line} <= set(TABLES)
 
 
 def test_the_page_shows_every_table_as_the_migrations_make_it():
@@ -34,5 +34,7 @@ def test_every_table_says_what_one_row_is():
 def test_the_tables_of_the_code_have_the_columns_of_the_schema(tmp_path):
     with open_database(f"sqlite://{tmp_path}/merlin.db") as database:
         migrate(database)
-        made = {name: {column.name for column in columns(database, name)} for name in TABLES}
-    assert made == {name: set(table._columns) for name, table in TABLES.items()}
+        schema_columns = {
+            name: {column.name for column in columns(database, name)} for name in TABLES
+        }
+    assert schema_columns == {name: set(table._columns) for name, table in TABLES.items()}

@@ -1,4 +1,4 @@
-"""Documentation that cannot rot: what exists is named, what is named exists, in both languages."""
+"""The documentation names what exists, all of it, in both languages."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ LANGUAGES = ("en", "ru")
 NAMES = sorted(path.name for path in (ROOT / "docs" / "en").glob("*.md"))
 PAGES = all_pages()
 PATH = re.compile(r"(?:merlin|tests|docs|systemd|deploy|datasets|bench|\.ci)/\S*")
-# A command within a sentence; what follows its verbs may be words of the sentence.
+# A command within a sentence; the words after its verbs may belong to the sentence.
 WORD = r"[a-z]+(?:-[a-z]+)*"
-TOLD = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
+MENTIONED_COMMAND = re.compile(rf"\bmerlin ({WORD}(?: {WORD})*)")
 unit = pytest.mark.unit
 
 
@@ -46,30 +46,30 @@ EXISTING = {
 }
 
 
-def named_commands(text):
+def find_named_commands(text):
     """Yield (command, options) for each `merlin …` in a text; "…" stands for any verb."""
-    for words in re.findall(r"(?:^|[\s/])merlin ([^|;>&#]+)", text):
-        tokens = [token for token in words.split() if token != "…"]
+    for arguments in re.findall(r"(?:^|[\s/])merlin ([^|;>&#]+)", text):
+        tokens = [token for token in arguments.split() if token != "…"]
         verbs = [token for token in tokens[:3] if re.fullmatch(WORD, token)]
         if verbs:
             yield verbs, {token.split("=")[0] for token in tokens if token.startswith("--")}
 
 
-def command_of(verbs):
-    """Return the words of the command that is meant, None where there is no such command."""
-    for most in range(len(verbs), 0, -1):
-        words = " ".join(verbs[:most])
-        if words in EXISTING or (most == len(verbs) and is_group(words)):
+def find_command(verbs):
+    """Return the name of the command, None where there is no such command."""
+    for count in range(len(verbs), 0, -1):
+        words = " ".join(verbs[:count])
+        if words in EXISTING or (count == len(verbs) and is_command_group(words)):
             return words
     return None
 
 
-def is_group(words):
+def is_command_group(words):
     return any(name.startswith(f"{words} ") for name in EXISTING)
 
 
-def codes_and_commands(one):
-    return [*one.codes, *one.commands]
+def list_codes(page):
+    return [*page.codes, *page.commands]
 
 
 @unit
@@ -101,57 +101,59 @@ def sample():
 @pytest.mark.functional
 def test_printed_sample_is_a_configuration_to_start_with(sample, tmp_path):
     (tmp_path / "config.yaml").write_text(sample, "utf-8")
-    told = config.load(tmp_path / "config.yaml")
-    assert told.repository.url == str(tmp_path / "merlin-datasets")
-    assert process_names(told) == ["engine", "daemon", "bot", "api"]
-    assert [told.plans, told.telegram.admins, told.named_models] == [{}, (), ()]
+    loaded = config.load(tmp_path / "config.yaml")
+    assert loaded.repository.url == str(tmp_path / "merlin-datasets")
+    assert process_names(loaded) == ["engine", "daemon", "bot", "api"]
+    assert [loaded.plans, loaded.telegram.admins, loaded.named_models] == [{}, (), ()]
 
 
 @pytest.mark.functional
 def test_every_key_of_the_printed_sample_may_be_set_as_it_is_shown(sample, tmp_path):
-    every = re.sub(r"^( *)#(?=\S)", r"\1", sample, flags=re.MULTILINE)
-    (tmp_path / "config.yaml").write_text(every, "utf-8")
+    config_text = re.sub(r"^( *)#(?=\S)", r"\1", sample, flags=re.MULTILINE)
+    (tmp_path / "config.yaml").write_text(config_text, "utf-8")
     assert config.load(tmp_path / "config.yaml").payments.yookassa
-    shown = {line.strip().partition(":")[0] for line in every.splitlines() if ":" in line}
+    names = {line.strip().partition(":")[0] for line in config_text.splitlines() if ":" in line}
     keys = {re.sub(r"\[\]", "", path).rpartition(".")[2] for path, _, _ in CONFIG_KEYS}
-    assert {key for key in keys if not key.startswith("<")} <= shown
+    assert {key for key in keys if not key.startswith("<")} <= names
 
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_dataset_page_names_every_key_of_the_three_files(language):
-    told = read_page("docs", language, "dataset.md").keys
+    keys = read_page("docs", language, "dataset.md").keys
     dataset, example, course = (
         json.loads(schema_text(name)) for name in ("dataset", "example", "course")
     )
-    wanted = {path for path, _, _ in keys_of(dataset, dataset) if path.split(".")[0] != "title"}
-    wanted -= {path for path in wanted if "<model>" in path}
-    assert wanted | {"title"} | set(example["properties"]) | set(course["properties"]) <= set(told)
+    expected = {path for path, _, _ in keys_of(dataset, dataset) if path.split(".")[0] != "title"}
+    expected -= {path for path in expected if "<model>" in path}
+    assert expected | {"title"} | set(example["properties"]) | set(course["properties"]) <= set(
+        keys
+    )
 
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_docs_site_tells_of_every_command_and_its_options(language):
     parts = re.split(r"^## merlin (.+)$", commands_told(language), flags=re.MULTILINE)
-    told = dict(zip(parts[1::2], parts[2::2], strict=True))
-    assert list(told) == list(EXISTING)
+    texts = dict(zip(parts[1::2], parts[2::2], strict=True))
+    assert list(texts) == list(EXISTING)
     for words, options in EXISTING.items():
-        named = {name for name in options if name.startswith("-") and name != "--help"}
-        assert named <= set(re.findall(r"`(-\S+?)`", told[words])), words
+        options_of_command = {name for name in options if name.startswith("-") and name != "--help"}
+        assert options_of_command <= set(re.findall(r"`(-\S+?)`", texts[words])), words
 
 
 @unit
 def test_the_docs_site_shows_its_parts_where_pages_name_them():
-    named = {part for one in PAGES for part in re.findall(r"<!-- built: (\w+) -->", one.text)}
-    assert named == set(PARTS)
+    parts = {part for page in PAGES for part in re.findall(r"<!-- built: (\w+) -->", page.text)}
+    assert parts == set(PARTS)
 
 
 @unit
 def test_named_command_exists_with_its_options():
-    for one in PAGES:
-        for text in codes_and_commands(one):
-            for verbs, options in named_commands(text):
-                command = command_of(verbs)
+    for page in PAGES:
+        for text in list_codes(page):
+            for verbs, options in find_named_commands(text):
+                command = find_command(verbs)
                 assert command, f"merlin {' '.join(verbs)}"
                 assert options <= EXISTING.get(command, set()), text
 
@@ -160,44 +162,46 @@ def test_named_command_exists_with_its_options():
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_command_that_a_text_tells_people_to_give_exists(language):
     paths = sorted((ROOT / "merlin" / "locale" / language).glob("*.ftl"))
-    told = [found for path in paths for found in TOLD.findall(path.read_text("utf-8"))]
-    assert told
-    assert not [words for words in told if command_of(words.split()[:3]) is None]
+    mentioned = [
+        found for path in paths for found in MENTIONED_COMMAND.findall(path.read_text("utf-8"))
+    ]
+    assert mentioned
+    assert not [words for words in mentioned if find_command(words.split()[:3]) is None]
 
 
 @unit
 def test_named_make_target_exists():
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
-    texts = [text for one in PAGES for text in codes_and_commands(one)]
+    texts = [text for page in PAGES for text in list_codes(page)]
     assert {found for text in texts for found in re.findall(r"\bmake (\w+)", text)} <= targets
 
 
 @unit
 def test_named_path_exists():
-    for one in PAGES:
-        named = [code for code in one.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
+    for page in PAGES:
+        paths = [code for code in page.codes if PATH.fullmatch(code) and not set("<*") & set(code)]
         # A test is named after its file: `tests/docs/test_docs.py::test_named_path_exists`.
-        for path, _, test in (code.partition("::") for code in named):
+        for path, _, test in (code.partition("::") for code in paths):
             assert (ROOT / path).exists(), path
             assert not test or f"def {test}(" in (ROOT / path).read_text("utf-8"), test
 
 
 @unit
 def test_link_leads_somewhere():
-    for one in PAGES:
-        for link in one.links:
+    for page in PAGES:
+        for link in page.links:
             if link.startswith(("https://", "http://")):
                 continue
             target, _, anchor = link.partition("#")
-            place = (one.path.parent / target).resolve() if target else one.path
-            assert place.exists(), link
-            assert not anchor or anchor in read_page(place).anchors, link
+            target_path = (page.path.parent / target).resolve() if target else page.path
+            assert target_path.exists(), link
+            assert not anchor or anchor in read_page(target_path).anchors, link
 
 
 @unit
 def test_every_picture_of_the_docs_is_shown_by_a_page():
-    shown_there = {(one.path.parent / link).resolve() for one in PAGES for link in one.links}
-    assert set((ROOT / "docs" / "pictures").glob("*/*")) <= shown_there
+    shown = {(page.path.parent / link).resolve() for page in PAGES for link in page.links}
+    assert set((ROOT / "docs" / "pictures").glob("*/*")) <= shown
 
 
 @unit
@@ -220,8 +224,8 @@ def test_readme_begins_with_the_demo_and_the_tests(name):
 
 @unit
 def test_named_measurement_exists():
-    for one in PAGES:
-        for text in codes_and_commands(one):
+    for page in PAGES:
+        for text in list_codes(page):
             for name, row in re.findall(r"python -m bench ([a-z]+)(?: ([a-z]+))?", text):
                 assert name in (*bench.NAMES, *bench.WITH_ARGUMENTS), text
                 rows = import_module(f"bench.{name}")
@@ -229,7 +233,7 @@ def test_named_measurement_exists():
                 assert not row or row in known, text
 
 
-def routes_of(routers, prefix=""):
+def list_routes(routers, prefix=""):
     return {
         f"{method} {prefix if '/v1' not in route.path else ''}{route.path.replace(':path', '')}"
         for router in routers
@@ -241,11 +245,13 @@ def routes_of(routers, prefix=""):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_api_page_names_exactly_the_routes_that_there_are(language):
-    told = {key for key in read_page("docs", language, "api.md").keys if " /" in key}
-    calls = {
-        f"{verb.upper()} {path}" for path, verbs in described()["paths"].items() for verb in verbs
+    named = {key for key in read_page("docs", language, "api.md").keys if " /" in key}
+    routes = {
+        f"{method.upper()} {path}"
+        for path, methods in described()["paths"].items()
+        for method in methods
     }
-    assert told == calls | routes_of([openapi.router]) | {
+    assert named == routes | list_routes([openapi.router]) | {
         "GET /openapi.json",
         "GET /",
         "GET /api/docs",
@@ -255,20 +261,20 @@ def test_api_page_names_exactly_the_routes_that_there_are(language):
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_engine_page_names_exactly_the_routes_that_there_are(language):
-    told = {key for key in read_page("docs", language, "engine.md").keys if " /" in key}
+    named = {key for key in read_page("docs", language, "engine.md").keys if " /" in key}
     routers = [
         import_module(f"{engine_routes.__name__}.{name}").router
         for _, name, _ in iter_modules(engine_routes.__path__)
     ]
-    watching = [engine_status.router, engine_pages.router]
-    assert told == routes_of(routers, "/v1") | routes_of(watching)
+    other_routers = [engine_status.router, engine_pages.router]
+    assert named == list_routes(routers, "/v1") | list_routes(other_routers)
 
 
 @unit
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_bot_page_names_exactly_the_commands_that_there_are(language):
-    told = {key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")}
-    assert told == {f"/{name}" for name in COMMANDS}
+    named = {key for key in read_page("docs", language, "bot.md").keys if key.startswith("/")}
+    assert named == {f"/{name}" for name in COMMANDS}
 
 
 @unit

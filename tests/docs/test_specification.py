@@ -1,4 +1,4 @@
-"""The specification names every item of the list, and tests that there are."""
+"""The specification names a test for every item, and only tests that exist."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ ITEMS = [
 
 
 def test_every_item_is_there_and_names_a_test_that_exists():
-    told = {item: ROWS[item] for item in ITEMS}
+    rows = {item: ROWS[item] for item in ITEMS}
     assert [
-        item for item, words in told.items() if "`tests/" not in words and "the same" not in words
+        item for item, row in rows.items() if "`tests/" not in row and "the same" not in row
     ] == []
 
 
 def test_a_named_test_exists():
-    for named in set(re.findall(r"`(tests/[^`]+)`", PAGE)):
-        path, _, test = named.partition("::")
+    for reference in set(re.findall(r"`(tests/[^`]+)`", PAGE)):
+        path, _, test = reference.partition("::")
         assert (ROOT / path).exists()
-        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), named
+        assert not test or f"def {test}(" in (ROOT / path).read_text(encoding="utf-8"), reference

@@ -1,17 +1,17 @@
-"""Somebody's private chat with a bot of another process: what they do, and what changes then."""
+"""A person's private chat with a bot in another process: actions and the changed messages."""
 
 from __future__ import annotations
 
 from merlin.db.database import open_database
 
-ENDED = "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
-NOTICES = "SELECT COUNT(*) FROM notice WHERE handed_over_at IS NULL"
-ON_THE_WAY = "SELECT COUNT(*) FROM outgoing WHERE state NOT IN ('sent', 'dropped')"
+PROCESSED_UPDATES = "SELECT COUNT(*) FROM updates WHERE user_id = ? AND state <> 'waiting'"
+UNSENT_NOTICES = "SELECT COUNT(*) FROM notice WHERE handed_over_at IS NULL"
+UNSENT_MESSAGES = "SELECT COUNT(*) FROM outgoing WHERE state NOT IN ('sent', 'dropped')"
 IDS = {"anna": 1001, "boris": 1002, "vera": 1003}
 
 
 class Person:
-    """One of the people; each act waits until the bot has dealt with it."""
+    """A person; each action waits until the bot has processed it."""
 
     def __init__(self, telegram, name, database):
         self.telegram = telegram
@@ -22,48 +22,52 @@ class Person:
         with open_database(self._database, read_only=True) as database:
             return database.sql(query, *values)[0][0]
 
-    def _ended(self):
-        return self._count(ENDED, IDS[self.name])
+    def _count_processed(self):
+        return self._count(PROCESSED_UPDATES, IDS[self.name])
 
-    def do(self, act, *said, **more):
-        """Do something of the stand-in's; return the newest message of the bot."""
-        before = self._ended()
-        act(self.name, *said, **more)
-        self.telegram.wait_for(lambda: self._ended() > before and not self._count(ON_THE_WAY))
+    def do(self, act, *arguments, **options):
+        """Perform an action of the stand-in; return the bot's newest message."""
+        before = self._count_processed()
+        act(self.name, *arguments, **options)
+        self.telegram.wait_for(
+            lambda: self._count_processed() > before and not self._count(UNSENT_MESSAGES)
+        )
         return self.newest
 
-    def has_all(self):
-        """Return whether the bot has nothing left to send, to anybody."""
-        return not self._count(NOTICES) and not self._count(ON_THE_WAY)
+    def has_sent_all(self):
+        """Return whether the bot has sent all messages, to everyone."""
+        return not self._count(UNSENT_NOTICES) and not self._count(UNSENT_MESSAGES)
 
-    def say(self, words):
-        return self.do(self.telegram.say, words)
+    def say(self, text):
+        return self.do(self.telegram.say, text)
 
     def press(self, data, *, forged=False):
-        """Press a button of the newest message, or one that is not there."""
-        answered = len(self.telegram.calls("answerCallbackQuery"))
+        """Press a button of the newest message; if `forged`, one that the message need not have."""
+        answers_before = len(self.telegram.calls("answerCallbackQuery"))
         self.do(self.telegram.press, data, self.newest.message_id if forged else 0, forged=forged)
-        self.telegram.wait_for(lambda: len(self.telegram.calls("answerCallbackQuery")) > answered)
+        self.telegram.wait_for(
+            lambda: len(self.telegram.calls("answerCallbackQuery")) > answers_before
+        )
         return self.newest
 
     @property
     def newest(self):
         return self.telegram.answers(self.name)[-1]
 
-    def messages(self):
-        """Return every message of the bot's in the chat, gone ones too."""
-        return [each for each in self.telegram.log(self.name) if each.by_bot]
+    def list_messages(self):
+        """Return all messages of the bot in the chat, also deleted ones."""
+        return [entry for entry in self.telegram.log(self.name) if entry.by_bot]
 
     @staticmethod
-    def state(message):
-        """Return what differs once a message has been edited or deleted."""
+    def get_state(message):
+        """Return a value that changes when the message is edited or deleted."""
         return len(message.versions), message.deleted_at
 
-    def seen(self):
-        """Return how each message of the bot's is by now."""
-        return {message.message_id: self.state(message) for message in self.messages()}
+    def get_states(self):
+        """Return the state of each message of the bot by id."""
+        return {message.message_id: self.get_state(message) for message in self.list_messages()}
 
-    def alerts(self):
-        """Return what was said over chats, oldest first."""
+    def list_alerts(self):
+        """Return the texts of answered callback queries, oldest first."""
         calls = self.telegram.calls("answerCallbackQuery")
         return [call.arguments.get("text", "") for call in calls]

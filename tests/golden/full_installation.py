@@ -1,7 +1,7 @@
-"""One world with something of everything, made by what people and programs do from outside.
+"""An installation with data of every kind, made through its surfaces.
 
 boris commits a course and a dataset, two builds serve, one job fails and one is cancelled; anna
-asks, rates, buys; boris edits; vera administers. Bot and api are processes of their own.
+asks, rates, buys; boris edits; vera administers. Bot and API are separate processes.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from merlin.sandbox.provider.app import ProviderStandIn
 from merlin.sandbox.telegram.server import TelegramStandIn
 from merlin.sandbox.yookassa.server import YooKassaStandIn
 from tests.golden.bot_chats import Person
-from tests.golden.normalise import Plain
+from tests.golden.normalise import Normaliser
 from tests.support.frozen_day import fixed_day, start
 from tests.support.pipeline_lab import Lab
 from tests.support.waiting import longest, wait_until
@@ -79,15 +79,15 @@ PLANS = {
 QUESTION = "Что значит слово номер {0}, понятие {1}?"
 
 
-class House:
-    """The world: `get` asks the api as somebody, `people` talk with the bot."""
+class Installation:
+    """A running installation: HTTP clients and chats with the bot by person."""
 
-    def __init__(self, lab, around):
+    def __init__(self, lab, stand_ins):
         self.lab = lab
-        self.address = address = around.address
-        self.telegram = telegram = around.telegram
-        self.provider = around.provider
-        self.yookassa = around.yookassa
+        self.address = address = stand_ins.address
+        self.telegram = telegram = stand_ins.telegram
+        self.provider = stand_ins.provider
+        self.yookassa = stand_ins.yookassa
         self.processes = {}
         self.run = None
         self.orders, self.changes, self.requests = {}, {}, []
@@ -99,8 +99,8 @@ class House:
             for name in ("nobody", *PEOPLE.values())
         }
 
-    def plain(self):
-        """Return what normalises one answer of this world."""
+    def make_normaliser(self):
+        """Return a normaliser for one response of this installation."""
         known = {
             **self._commits,
             **self.orders,
@@ -113,11 +113,11 @@ class House:
             urlsplit(self.yookassa.base_url).netloc: "till",
             self.provider.base_url: "provider",
         }
-        return Plain(known)
+        return Normaliser(known)
 
     @cached_property
     def _commits(self):
-        """Return the repository's commits: how each is written, whole and short, and its name."""
+        """Return placeholder names by commit hash, whole and abbreviated."""
         shas = self.lab.repository.git("rev-list", "--reverse", "HEAD").split()
         return {
             sha[:length]: f"commit-{number}"
@@ -126,44 +126,44 @@ class House:
         }
 
     def sign_in(self, name):
-        """Sign somebody's browser in by a yes in the bot."""
+        """Sign a person's HTTP client in by a confirmation in the bot."""
         browser, person = self.browsers[name], self.people[name]
-        document = _good(browser.post("/api/auth/start"))
+        document = _read_json(browser.post("/api/auth/start"))
         (payload,) = parse_qs(urlsplit(document["url"]).query)["start"]
         person.do(self.telegram.start_bot, payload)
         person.press(person.newest.keys[0][0]["callback_data"])
-        wait_until(lambda: _good(browser.post("/api/auth/wait"))["state"] == "confirmed")
+        wait_until(lambda: _read_json(browser.post("/api/auth/wait"))["state"] == "confirmed")
 
-    def call(self, name, verb, path, **said):
-        """Ask the api as somebody for what must succeed; return its JSON."""
-        return _good(self.browsers[name].request(verb, path, json=said or None))
+    def call(self, name, verb, path, **fields):
+        """Call the API as a person; return the JSON of the successful response."""
+        return _read_json(self.browsers[name].request(verb, path, json=fields or None))
 
-    def served(self, name, verb, path, **said):
-        """The same for what the daemon does: let it, and return what the request says then."""
-        document = self.call(name, verb, path, **said)
+    def call_daemon(self, name, verb, path, **fields):
+        """Call the API for a request to the daemon, run the daemon's tick, return the request."""
+        document = self.call(name, verb, path, **fields)
         self.lab.tick("serve")
         return self.call(name, "GET", f"/api/requests/{document['id']}")
 
 
-def _good(answer):
-    assert answer.is_success, (answer.status_code, answer.text)
-    return answer.json() if answer.content else None
+def _read_json(response):
+    assert response.is_success, (response.status_code, response.text)
+    return response.json() if response.content else None
 
 
 @contextmanager
-def house(folder, environment):
-    """Make the world in a folder; `environment` is where its credentials are set."""
-    with fixed_day() as by, outside(folder, environment) as around:
-        lab = lab_of(folder, around)
-        make_pipeline(lab, around.provider)
-        with running(lab, around, by) as made:
-            live(made)
-            yield made
+def run_installation(folder, environment):
+    """Run the installation in a folder; set its credentials in `environment`."""
+    with fixed_day() as by, run_stand_ins(folder, environment) as stand_ins:
+        lab = make_lab(folder, stand_ins)
+        make_pipeline(lab, stand_ins.provider)
+        with run_bot_and_api(lab, stand_ins, by) as installation:
+            act_as_people(installation)
+            yield installation
 
 
 @dataclass(frozen=True)
-class Outside:
-    """What is there beside Merlin: stand-ins, and the address that the api has."""
+class StandIns:
+    """The stand-ins beside Merlin, and the API's address."""
 
     telegram: TelegramStandIn
     provider: ProviderStandIn
@@ -172,49 +172,55 @@ class Outside:
 
 
 @contextmanager
-def outside(folder, environment):
-    """Start the stand-ins, which remember in a folder of their own what they may."""
-    kept = folder / "outside"
+def run_stand_ins(folder, environment):
+    """Run the stand-ins; their state is kept in a folder."""
+    state_folder = folder / "outside"
     with (
-        TelegramStandIn(kept / "telegram") as telegram,
-        ProviderStandIn(kept / "provider", key="stand-in") as provider,
-        YooKassaStandIn() as till,
+        TelegramStandIn(state_folder / "telegram") as telegram,
+        ProviderStandIn(state_folder / "provider", key="stand-in") as provider,
+        YooKassaStandIn() as yookassa,
     ):
         for role in ("AUTHOR", "COMMITTER"):
             environment[f"GIT_{role}_DATE"] = GIT_DAY
         environment["LOGNAME"] = "vera"
         environment["TELEGRAM_BOT_TOKEN"] = telegram.token
-        environment["YOOKASSA_SHOP_ID"], environment["YOOKASSA_SECRET_KEY"] = till.shop_id, till.key
+        environment["YOOKASSA_SHOP_ID"], environment["YOOKASSA_SECRET_KEY"] = (
+            yookassa.shop_id,
+            yookassa.key,
+        )
         (port,) = free_ports(1)
-        till.notify_to(f"http://127.0.0.1:{port}/hooks/payment")
-        yield Outside(telegram, provider, till, f"http://127.0.0.1:{port}")
+        yookassa.notify_to(f"http://127.0.0.1:{port}/hooks/payment")
+        yield StandIns(telegram, provider, yookassa, f"http://127.0.0.1:{port}")
 
 
 @contextmanager
-def running(lab, around, by):
-    """Run bot and api beside a lab, and give the world as it is then."""
+def run_bot_and_api(lab, stand_ins, by):
+    """Run bot and API beside a lab; yield the installation."""
     with ExitStack() as stack:
-        made = House(lab, around)
+        installation = Installation(lab, stand_ins)
 
-        def run(verb, **more):
+        def run(verb, **options):
             log = lab.folder / f"{verb}.log"
-            process = start(by, verb, lab.path, log, **os.environ, **more)
-            made.processes[verb] = process
+            process = start(by, verb, lab.path, log, **os.environ, **options)
+            installation.processes[verb] = process
             stack.callback(process.join)
             stack.callback(process.terminate)
 
-        made.run = run
+        installation.run = run
         for verb in ("bot", "api"):
             run(verb)
-        for browser in made.browsers.values():
+        for browser in installation.browsers.values():
             stack.enter_context(browser)
-        wait_until(lambda: _is_up(made), 60, lambda: _logs(lab.folder))
-        yield made
+        wait_until(lambda: _is_up(installation), 60, lambda: _logs(lab.folder))
+        yield installation
 
 
-def _is_up(house):
+def _is_up(installation):
     try:
-        return house.browsers["nobody"].get("/readyz").is_success and house.telegram.is_polled()
+        return (
+            installation.browsers["nobody"].get("/readyz").is_success
+            and installation.telegram.is_polled()
+        )
     except httpx.TransportError:
         return False
 
@@ -223,14 +229,14 @@ def _logs(folder):
     return "\n".join(path.read_text()[-2000:] for path in Path(folder).glob("*.log"))
 
 
-def lab_of(folder, around, **more):
-    """Return the lab of a folder, its configuration written anew: addresses differ each time."""
-    return Lab(folder, around.provider.base_url, **_config(around) | more)
+def make_lab(folder, stand_ins, **sections):
+    """Return the lab of a folder with a new configuration: addresses differ in each run."""
+    return Lab(folder, stand_ins.provider.base_url, **_config(stand_ins) | sections)
 
 
-def _config(around):
-    asked = {"provider": "stand-in", "model": "stand-in-chat"}
-    page = around.telegram.page_url.rstrip("/")
+def _config(stand_ins):
+    model = {"provider": "stand-in", "model": "stand-in-chat"}
+    page = stand_ins.telegram.page_url.rstrip("/")
     return {
         "models": {
             "stand-in-base": {
@@ -247,12 +253,12 @@ def _config(around):
             "limits": {"overall_per_s": 0, "private_per_s": 0, "group_per_min": 0},
         },
         "chat": {
-            "assistant": asked,
+            "assistant": model,
             "presets": {
                 "tutor": {
                     "title": {"ru": "Репетитор", "en": "Tutor"},
                     "prompt": "Спрашивай.",
-                    "model": asked,
+                    "model": model,
                 }
             },
         },
@@ -260,12 +266,16 @@ def _config(around):
         "plans": PLANS,
         "payments": {
             "invitation": 5,
-            "yookassa": {"base_url": around.yookassa.base_url, "test": True, "save_methods": True}
+            "yookassa": {
+                "base_url": stand_ins.yookassa.base_url,
+                "test": True,
+                "save_methods": True,
+            }
             | {"networks": ["127.0.0.1/32"]},
         },
         "api": {
-            "listen": urlsplit(around.address).netloc,
-            "public_url": around.address,
+            "listen": urlsplit(stand_ins.address).netloc,
+            "public_url": stand_ins.address,
             "limits": {"anonymous_per_min": 0, "person_per_min": 0},
         },
         "daemon": {"tick_s": 0.05, "quiet_s": 0},
@@ -273,7 +283,7 @@ def _config(around):
 
 
 def make_pipeline(lab, provider):
-    """Let two builds serve, one job fail, one be cancelled, one commit be refused."""
+    """Make two serving builds, a failed job, a job that will be cancelled, a rejected commit."""
     repository = lab.repository
     repository.dataset()
     folder = repository.folder / "datasets" / "trial"
@@ -302,71 +312,73 @@ def make_pipeline(lab, provider):
     lab.tick("fetch")
 
 
-def live(house):
-    """Let people do what they do."""
+def act_as_people(installation):
+    """Perform the actions of all people."""
     for name, language in (("anna", "ru"), ("boris", "en"), ("vera", "ru")):
-        house.people[name].say("/start")
-        house.people[name].press(f"lang:{language}", forged=True)
-        house.sign_in(name)
-    _command(house, "users", "role", "1002", "teacher", "--scope", "trial")
-    _command(house, "users", "name", "1002", "boris")
-    _asked(house)
-    _bought(house)
-    _edited(house)
-    house.provider.behave(states=["queued", "running"], ending="succeeded")
-    cancelled = house.served("vera", "POST", "/api/jobs/4/cancel")
-    house.lab.until_serving("trial-6")
-    house.requests.append(cancelled["id"])
-    house.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)
-    # What waits a minute for company is told by a bot that starts anew, in one message.
-    house.processes["bot"].terminate()
-    house.processes["bot"].join()
-    house.run("bot", group_s=0.0)
-    wait_until(house.people["vera"].has_all, 60)
+        installation.people[name].say("/start")
+        installation.people[name].press(f"lang:{language}", forged=True)
+        installation.sign_in(name)
+    _command(installation, "users", "role", "1002", "teacher", "--scope", "trial")
+    _command(installation, "users", "name", "1002", "boris")
+    _ask_and_rate(installation)
+    _buy(installation)
+    _edit_examples(installation)
+    installation.provider.behave(states=["queued", "running"], ending="succeeded")
+    cancelled = installation.call_daemon("vera", "POST", "/api/jobs/4/cancel")
+    installation.lab.until_serving("trial-6")
+    installation.requests.append(cancelled["id"])
+    installation.call("vera", "POST", "/api/promos", code="LETO", plan="plus", percent=20)
+    # Notices are grouped for a minute; a restarted bot with group_s=0 sends them in one message.
+    installation.processes["bot"].terminate()
+    installation.processes["bot"].join()
+    installation.run("bot", group_s=0.0)
+    wait_until(installation.people["vera"].has_sent_all, 60)
 
 
-def _command(house, *words):
+def _command(installation, *words):
     from merlin.cli import main
 
-    assert main([*words, "--config", str(house.lab.path)]) == 0
+    assert main([*words, "--config", str(installation.lab.path)]) == 0
 
 
-def _asked(house):
-    anna = house.people["anna"]
+def _ask_and_rate(installation):
+    anna = installation.people["anna"]
     anna.say(QUESTION.format(3, "гггг"))
     data = [key.get("callback_data", "") for row in anna.newest.keys for key in row]
-    anna.press(next(each for each in data if each.startswith("rate:down")))
-    house.call("anna", "POST", "/api/user/courses", course_id=1)
-    document = house.call("anna", "POST", "/api/user/keys", label="её бот", scopes=["chat:write"])
-    house.key = document["secret"]
-
-
-def _bought(house):
-    paid = house.call("anna", "POST", "/api/orders", plan="voices")["id"]
-    house.call("anna", "POST", f"/api/orders/{paid}/pay")
-    house.yookassa.choose(paid, "paid")
-    asked = house.browsers["anna"].get
-    wait_until(lambda: _good(asked(f"/api/orders/{paid}"))["state"] == "paid")
-    waiting = house.call("anna", "POST", "/api/orders", plan="plus")["id"]
-    house.orders = {paid: "paid-order", waiting: "waiting-order"}
-
-
-def _edited(house):
-    """Let one edit of boris's be committed, and one meet another's."""
-    place = "/api/datasets/trial/examples"
-    document = house.call("boris", "GET", f"{place}/q5")
-    first = house.call(
-        "boris", "PUT", f"{place}/q4", answer="Иначе.", revision=_revision(house, "q4")
+    anna.press(next(item for item in data if item.startswith("rate:down")))
+    installation.call("anna", "POST", "/api/user/courses", course_id=1)
+    document = installation.call(
+        "anna", "POST", "/api/user/keys", label="её бот", scopes=["chat:write"]
     )
-    house.lab.tick("changes", "fetch")
-    second = house.call(
-        "boris", "PUT", f"{place}/q5", answer="И это иначе.", revision=document["revision"]
+    installation.key = document["secret"]
+
+
+def _buy(installation):
+    paid = installation.call("anna", "POST", "/api/orders", plan="voices")["id"]
+    installation.call("anna", "POST", f"/api/orders/{paid}/pay")
+    installation.yookassa.choose(paid, "paid")
+    get_page = installation.browsers["anna"].get
+    wait_until(lambda: _read_json(get_page(f"/api/orders/{paid}"))["state"] == "paid")
+    waiting = installation.call("anna", "POST", "/api/orders", plan="plus")["id"]
+    installation.orders = {paid: "paid-order", waiting: "waiting-order"}
+
+
+def _edit_examples(installation):
+    """Make an edit that is committed, and one in conflict with another commit."""
+    path = "/api/datasets/trial/examples"
+    document = installation.call("boris", "GET", f"{path}/q5")
+    first = installation.call(
+        "boris", "PUT", f"{path}/q4", answer="Иначе.", revision=_revision(installation, "q4")
     )
-    house.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
-    house.lab.repository.commit("Explain 5 better")
-    house.lab.tick("changes", "fetch")
-    house.changes = {first["id"]: "committed-change", second["id"]: "conflict-change"}
+    installation.lab.tick("changes", "fetch")
+    second = installation.call(
+        "boris", "PUT", f"{path}/q5", answer="И это иначе.", revision=document["revision"]
+    )
+    installation.lab.repository.example("trial", 5, answer="Понятие 5 значит то.")
+    installation.lab.repository.commit("Explain 5 better")
+    installation.lab.tick("changes", "fetch")
+    installation.changes = {first["id"]: "committed-change", second["id"]: "conflict-change"}
 
 
-def _revision(house, example):
-    return house.call("boris", "GET", f"/api/datasets/trial/examples/{example}")["revision"]
+def _revision(installation, example):
+    return installation.call("boris", "GET", f"/api/datasets/trial/examples/{example}")["revision"]

@@ -1,6 +1,6 @@
-"""Answers without what differs from run to run: a value is the same placeholder wherever it stands.
+"""Normalised responses: values that differ between runs become placeholders.
 
-Also pages as lines of their elements and words, and the files that answers are compared with.
+Also pages as lines of their elements and texts, and the golden files to compare with.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lxml import html
 FILES = Path(__file__).parent / "files"
 RENEW = "make golden"
 MAX_LINES = 120
-# Read before any test begins: within one nothing of the surroundings is left.
+# Read at import: within a test the environment is replaced.
 IS_WRITTEN = os.environ.get("MERLIN_GOLDEN") == "write"
 _MONTHS = (
     "янв|фев|мар|апр|мая|июн|июл|авг|сен|окт|ноя|дек"
@@ -35,10 +35,10 @@ _RULES = (
     ("token", r"(?<![\w/.-])(?=[\w-]*[a-z])(?=[\w-]*[A-Z])(?=[\w-]*\d)[\w-]{20,}"),
 )
 _PATTERN = re.compile("|".join(f"(?P<{name}>{rule})" for name, rule in _RULES))
-# Which moment it was is another one each time, and so is how many there were.
+# Kinds whose values and number differ in each run: placeholders without a number.
 _UNCOUNTED = {"asset", "time", "date", "clock", "lasting", "secret"}
-# What a run says of itself: numbers of its processes and messages.
-_OF_THE_RUN = {
+# JSON keys whose values differ in each run.
+_RUN_KEYS = {
     *(
         "age_s",
         "bytes",
@@ -54,43 +54,43 @@ _OF_THE_RUN = {
 }
 
 
-class Plain:
-    """Normalises one answer; `known` are values of the world and what they are called."""
+class Normaliser:
+    """Normalises one response; `known` are placeholders by value."""
 
     def __init__(self, known):
-        self._known = sorted(known.items(), key=lambda each: -len(each[0]))
+        self._known = sorted(known.items(), key=lambda item: -len(item[0]))
         self._names = {}
 
-    def text(self, words):
+    def text(self, text):
         for value, name in self._known:
-            words = words.replace(value, f"<{name}>")
-        return _PATTERN.sub(self._placeholder, words)
+            text = text.replace(value, f"<{name}>")
+        return _PATTERN.sub(self._placeholder, text)
 
-    def _placeholder(self, found):
-        kind = next(name for name, _ in _RULES if found[name] is not None)
+    def _placeholder(self, match):
+        kind = next(name for name, _ in _RULES if match[name] is not None)
         if kind in _UNCOUNTED:
             return f"<{kind}>"
-        return self._names.setdefault(found[0], f"<{kind}-{len(self._names) + 1}>")
+        return self._names.setdefault(match[0], f"<{kind}-{len(self._names) + 1}>")
 
-    def json(self, said):
-        """Return a JSON document as text: one line an entry, keys in order of their names."""
-        return json.dumps(self._json(said), ensure_ascii=False, indent=1, sort_keys=True)
+    def json(self, document):
+        """Return a JSON document as text: one line an entry, sorted keys."""
+        return json.dumps(self._normalise(document), ensure_ascii=False, indent=1, sort_keys=True)
 
-    def _json(self, said):
-        if isinstance(said, dict):
-            return {self.text(key): self._value(key, value) for key, value in said.items()}
-        if isinstance(said, list):
-            return [self._json(each) for each in said]
-        return self.text(said) if isinstance(said, str) else said
+    def _normalise(self, value):
+        if isinstance(value, dict):
+            return {self.text(key): self._value(key, value) for key, value in value.items()}
+        if isinstance(value, list):
+            return [self._normalise(item) for item in value]
+        return self.text(value) if isinstance(value, str) else value
 
     def _value(self, key, value):
-        if key in _OF_THE_RUN and (value or isinstance(value, float)):
+        if key in _RUN_KEYS and (value or isinstance(value, float)):
             return "<of the run>"
-        if key == "outgoing" and isinstance(value, list):  # whose message was first is chance
+        if key == "outgoing" and isinstance(value, list):  # the order of messages varies
             return sorted({name for row in value for name in row})
-        told = self._json(value)
-        # In the order of ids that are made by chance.
-        return sorted(told, key=json.dumps) if key == "purchase" else told
+        normalised = self._normalise(value)
+        # The original order is that of random ids.
+        return sorted(normalised, key=json.dumps) if key == "purchase" else normalised
 
 
 _ATTRIBUTES = (
@@ -101,45 +101,45 @@ _ATTRIBUTES = (
 _FAMILIES = ("aria-", "hx-", "data-", "sse-")
 
 
-# What is shorter is written each time.
+# Shorter parts are written each time.
 _LONG_LINES = 4
 
 
 class Pages:
-    """Writes pages as lines: an element with what it is and does, its words; a part only once."""
+    """Writes pages as lines of elements, attributes and texts; each repeated part only once."""
 
     def __init__(self):
         self._parts = set()
 
-    def lines(self, words):
-        """Return the lines of a page; of a part that stood in an earlier one alike, its name."""
-        _, short = self._lines(html.document_fromstring(words))
+    def lines(self, page):
+        """Return the lines of a page; a part that an earlier page had is one line."""
+        _, short = self._lines(html.document_fromstring(page))
         return short
 
-    def words(self, words):
-        """Return the words of a page alone, also those that are only heard."""
-        page = html.document_fromstring(words).xpath("//title | //main | //dialog | //template")
-        said = [each for part in page for each in part.xpath(_SAID)]
-        lines = [line for line in map(_words, said) if line]
-        return self._once(lines, lines)
+    def texts(self, text):
+        """Return only the texts of a page, also those for screen readers."""
+        page = html.document_fromstring(text).xpath("//title | //main | //dialog | //template")
+        texts = [text for part in page for text in part.xpath(_TEXTS)]
+        lines = [line for line in map(_strip_text, texts) if line]
+        return self._shorten(lines, lines)
 
     def _lines(self, element):
-        """Return an element's lines, whole and with the parts that were there before named."""
-        if not isinstance(element.tag, str) or element.tag in _UNSEEN:
+        """Return an element's lines: complete, and with repeated parts shortened."""
+        if not isinstance(element.tag, str) or element.tag in _SKIPPED_TAGS:
             return [], []
         opening = " ".join([f"<{element.tag}", *_attributes(element)])
-        whole = [f"{opening}> {_words(element.text)}".rstrip()]
+        whole = [f"{opening}> {_strip_text(element.text)}".rstrip()]
         short = [*whole]
         for child in element:
-            tail = [f" {words}"] if (words := _words(child.tail)) else []
-            for all_of_it, more in zip((whole, short), self._lines(child), strict=True):
-                all_of_it.extend([*(f" {line}" for line in more), *tail])
-        # An element that holds one thing alone is one line.
+            tail = [f" {text}"] if (text := _strip_text(child.tail)) else []
+            for target, child_lines in zip((whole, short), self._lines(child), strict=True):
+                target.extend([*(f" {line}" for line in child_lines), *tail])
+        # An element with a single short child is one line.
         if len(whole) == 2 and whole[0].endswith(">"):
             whole = short = [f"{whole[0]}{whole[1].strip()}"]
-        return whole, self._once(whole, short)
+        return whole, self._shorten(whole, short)
 
-    def _once(self, whole, short):
+    def _shorten(self, whole, short):
         key = "\n".join(whole)
         if key in self._parts and len(whole) >= _LONG_LINES:
             opening = re.match(r"<\w+( id=\S+)?", whole[0])
@@ -148,8 +148,8 @@ class Pages:
         return short
 
 
-_SAID = ".//text() | .//@aria-label | .//@placeholder | .//@title"
-_UNSEEN = {"svg", "meta", "link", "style", "script"}
+_TEXTS = ".//text() | .//@aria-label | .//@placeholder | .//@title"
+_SKIPPED_TAGS = {"svg", "meta", "link", "style", "script"}
 
 
 def _attributes(element):
@@ -158,50 +158,50 @@ def _attributes(element):
             yield f'{name}="{value}"' if value else name
 
 
-def _words(text):
+def _strip_text(text):
     return re.sub(r"\s+", " ", text or "").strip()
 
 
-def compare_roles(surface, told):
-    """Compare what each role is told, one file a role; what stood before alike is named."""
-    faults, before = [], {}
-    for role, entries in told.items():
-        here, short = {}, {}
+def compare_roles(surface, entries_by_role):
+    """Compare the entries of each role, one file a role; repeated entries are shortened."""
+    errors, before = [], {}
+    for role, entries in entries_by_role.items():
+        headings, short = {}, {}
         for heading, entry in entries.items():
             is_long = entry.count("\n") >= _LONG_LINES
-            same = here.get(entry) if is_long else None
+            same = headings.get(entry) if is_long else None
             short[heading] = before.get((heading, entry)) or same or entry
-            here.setdefault(entry, f"as {heading}")
+            headings.setdefault(entry, f"as {heading}")
         before = {**dict.fromkeys(entries.items(), f"as {role}"), **before}
         try:
             compare(f"{surface}.{role}", short)
-        except AssertionError as fault:
-            faults.append(str(fault))
-    assert not faults, "\n\n".join(faults)
+        except AssertionError as error:
+            errors.append(str(error))
+    assert not errors, "\n\n".join(errors)
 
 
 def compare(name, entries):
     """Compare entries, a text by its heading, with a file; with MERLIN_GOLDEN=write, write it."""
-    told = "".join(f"### {heading}\n{entries[heading]}\n" for heading in entries)
-    told = told.replace("\r", "\\r")  # lines of CSV end so, and files are read without it
+    actual = "".join(f"### {heading}\n{entries[heading]}\n" for heading in entries)
+    actual = actual.replace("\r", "\\r")  # CSV lines end with CR, which reading a text file drops
     path = FILES / f"{name}.txt"
     if IS_WRITTEN:
         FILES.mkdir(exist_ok=True)
-        path.write_text(told, "utf-8")
+        path.write_text(actual, "utf-8")
         return
-    wanted = path.read_text("utf-8") if path.exists() else ""
-    if told != wanted:
-        raise AssertionError(_difference(path, wanted, told))
+    expected = path.read_text("utf-8") if path.exists() else ""
+    if actual != expected:
+        raise AssertionError(_difference(path, expected, actual))
 
 
-def _difference(path, wanted, told):
-    old, new = wanted.splitlines(), told.splitlines()
+def _difference(path, expected, actual):
+    old, new = expected.splitlines(), actual.splitlines()
     lines = list(difflib.unified_diff(old, new, "wanted", "answered", lineterm="", n=3))
-    where = _heading(old, new)
+    heading = _heading(old, new)
     left_out = max(0, len(lines) - MAX_LINES)
     return "\n".join(
         [
-            f"{path.name} differs, first under {where!r}. If that is as it should be: {RENEW}",
+            f"{path.name} differs, first under {heading!r}. If that is as it should be: {RENEW}",
             *lines[:MAX_LINES],
             *([f"… and {left_out} lines more"] if left_out else []),
         ]
@@ -211,8 +211,8 @@ def _difference(path, wanted, told):
 def _heading(old, new):
     """Return the last heading before the first line that differs."""
     heading = ""
-    for one, other in zip_longest(old, new, fillvalue=""):
-        if one != other:
+    for old_line, new_line in zip_longest(old, new, fillvalue=""):
+        if old_line != new_line:
             break
-        heading = one.removeprefix("### ") if one.startswith("### ") else heading
+        heading = old_line.removeprefix("### ") if old_line.startswith("### ") else heading
     return heading

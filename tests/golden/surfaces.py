@@ -1,4 +1,4 @@
-"""What each surface of the world answers: entries by their headings, already normalised."""
+"""The responses of each surface of an installation: normalised entries by heading."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.support.pipeline_lab import run_command
 
 ROLES = {"anonymous": "nobody", **PEOPLE}
 HEADERS = ("location", "cache-control", "content-language", "vary", "link", "retry-after")
-# What the parts of a path are called, where there is something at it.
+# Queries of paths that take one.
 QUERIES = {
     "/api/search": ["?query=слово"],
     "/api/courses/search": ["?query=слово", "?query=ничего"],
@@ -42,36 +42,36 @@ QUERIES = {
     "/api/users": ["", "?query=anna"],
     "/sign-in": ["", "?next=/me"],
 }
-# Figures of a run; the description has a page of its own; what browsers load.
+# Metrics, the API description and static files are not compared.
 LEFT_OUT = {"/metrics", "/openapi.json", "/static/{name}", "/api/docs/{name}"}
 
 
-def routes():
-    """Return the paths of every GET route, as the application has them."""
+def list_routes():
+    """Return the paths of all GET routes of the application."""
     services = ApiServices(config=make_config(), db=None, store=Store())
-    found = create_app(services).routes
-    return sorted({route.path for route in found if "GET" in route.methods} - LEFT_OUT)
+    routes = create_app(services).routes
+    return sorted({route.path for route in routes if "GET" in route.methods} - LEFT_OUT)
 
 
 def is_of_api(path):
     return path.startswith(("/api", "/v1")) or path in {"/healthz", "/readyz"}
 
 
-def addresses(house, path):
-    """Return the addresses of a route: one for each thing in the world that it can be about."""
+def list_addresses(installation, path):
+    """Yield the addresses of a route, one for each combination of existing things."""
     names = [name.partition(":")[0] for _, name, _, _ in Formatter().parse(path) if name]
     bare = path.replace(":path", "")
-    for values in product(*(_homes(house, path)[name] for name in names)):
-        told = bare.format(**dict(zip(names, map(quote, map(str, values)), strict=True)))
-        yield from (told + query for query in QUERIES.get(path, [""]))
+    for values in product(*(_list_values(installation, path)[name] for name in names)):
+        address = bare.format(**dict(zip(names, map(quote, map(str, values)), strict=True)))
+        yield from (address + query for query in QUERIES.get(path, [""]))
 
 
-def _homes(house, path):
-    orders = list(house.orders)
+def _list_values(installation, path):
+    orders = list(installation.orders)
     return {
         "course_id": [1],
         "material_id": [1],
-        "change_id": list(house.changes),
+        "change_id": list(installation.changes),
         "dataset": ["trial", "broken"],
         "example_id": ["q3"],
         "version": ["trial-2"],
@@ -79,154 +79,156 @@ def _homes(house, path):
         "new": ["trial-2"],
         "job_id": [2, 3, 4],
         "model_id": [1],
-        "request_id": house.requests,
-        "number": house.requests,
+        "request_id": installation.requests,
+        "number": installation.requests,
         "user_id": [1001, 1002],
         "turn_id": [1],
         "session_id": [1],
-        "name": [_name_in(path)],
+        "name": [_get_name(path)],
         "order_id": orders,
         "purchase_id": orders,
     }
 
 
-def _name_in(path):
-    named = {"checkout": "plus", "evaluation": "trial-2"}
-    return next((name for word, name in named.items() if word in path), "merlin/trial")
+def _get_name(path):
+    names = {"checkout": "plus", "evaluation": "trial-2"}
+    return next((name for part, name in names.items() if part in path), "merlin/trial")
 
 
-def answers(house, role, pages=None, *, of_api, language="ru", is_whole=True):
-    """Return what every GET route of the api, or of the pages, answers to a role.
+def read_responses(installation, role, pages=None, *, of_api, language="ru", is_whole=True):
+    """Return the responses of all GET routes of the API, or of the pages, to a role.
 
-    Of pages their elements too, or where they are not wanted whole, their words; of what `pages`
-    has had already, the first line.
+    Pages are given by elements, or unless `is_whole` by texts; parts that `pages` has already had
+    are one line.
     """
-    browser, pages = house.browsers[ROLES[role]], pages or Pages()
-    told = {}
-    for path in routes():
+    browser, pages = installation.browsers[ROLES[role]], pages or Pages()
+    entries = {}
+    for path in list_routes():
         if is_of_api(path) == of_api:
-            for address in addresses(house, path):
+            for address in list_addresses(installation, path):
                 headers = {"Accept-Language": language, "Cookie": _cookies(browser, language)}
-                answer = browser.get(address, headers=headers)
-                told[house.plain().text(address)] = _answer(house.plain(), pages, answer, is_whole)
-    return told
+                response = browser.get(address, headers=headers)
+                entries[installation.make_normaliser().text(address)] = _format_response(
+                    installation.make_normaliser(), pages, response, is_whole
+                )
+    return entries
 
 
 def _cookies(browser, language):
-    held = {**dict(browser.cookies.items()), "merlin_language": language}
-    return "; ".join(f"{name}={value}" for name, value in held.items())
+    cookies = {**dict(browser.cookies.items()), "merlin_language": language}
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
 
 
-def _answer(plain, pages, answer, is_whole):
-    kind = answer.headers.get("content-type", "")
-    told = [f"{name}: {answer.headers[name]}" for name in HEADERS if name in answer.headers]
-    lines = [plain.text(each) for each in (f"{answer.status_code} {kind}", *told)]
-    return "\n".join([*lines, *_body(plain, pages, kind, answer, is_whole)])
+def _format_response(normaliser, pages, response, is_whole):
+    kind = response.headers.get("content-type", "")
+    headers = [f"{name}: {response.headers[name]}" for name in HEADERS if name in response.headers]
+    lines = [normaliser.text(line) for line in (f"{response.status_code} {kind}", *headers)]
+    return "\n".join([*lines, *_format_body(normaliser, pages, kind, response, is_whole)])
 
 
-def _body(plain, pages, kind, answer, is_whole):
-    if not answer.content:
+def _format_body(normaliser, pages, kind, response, is_whole):
+    if not response.content:
         return []
     if "json" in kind:
-        said, here = plain.json(answer.json()), plain.text(answer.request.url.path)
-        return [said.replace(f'"{here}"', '"<here>"')]
+        content, path = normaliser.json(response.json()), normaliser.text(response.request.url.path)
+        return [content.replace(f'"{path}"', '"<here>"')]
     if kind.startswith("text/html"):
-        here = quote(answer.request.url.path)
-        said = re.sub(rf'(href="|value="){re.escape(here)}(?=[?"])', r"\1<here>", answer.text)
-        words = plain.text(said)
-        return pages.lines(words) if is_whole else pages.words(words)
-    return [plain.text(answer.text)] if kind.startswith("text/") else ["<bytes>"]
+        path = quote(response.request.url.path)
+        content = re.sub(rf'(href="|value="){re.escape(path)}(?=[?"])', r"\1<here>", response.text)
+        text = normaliser.text(content)
+        return pages.lines(text) if is_whole else pages.texts(text)
+    return [normaliser.text(response.text)] if kind.startswith("text/") else ["<bytes>"]
 
 
-# What the bot is told in every walk, whatever its menu offers.
+# Commands from which the screens of the bot are reached.
 COMMANDS = (
     *("start", "help", "info", "terms", "paysupport", "plan", "lang", "sessions", "model"),
     *("course", "preset", "system", "tokens", "privacy", "settings", "t", "cancel"),
     *("examples", "admin", "export", "delete_me", "no_such_command"),
 )
-# Pressed, these would make the next screens another world's, or wait for what nobody does here.
-ACTS = re.compile(
+# Buttons that are not pressed: they would change the data of other screens, or wait.
+NOT_PRESSED = re.compile(
     r"-yes(:|$)|^(lang|zone|new|new-instead|forget|cancel|stop|login|buy|again|try|rate|fix-send)(:|$)"
     r"|^(a-unblock|a-plan-set|session-(open|drop)|sum|ex:(save|drop|undo|retry|mine|theirs|take|word|tags))"
     r"|^(model|course|preset|own|system|order|renewal):(set|choose|drop|clear|save|off|pair)"
 )
-# Of buttons that do the same with another thing so many are pressed.
-MAX_ALIKE = 3
+# Of buttons that differ only in their object so many are pressed.
+MAX_SIMILAR = 3
 FAMILIES = {"ex", "model", "course", "preset", "own", "consent", "system"}
 
 
-def screens(house, role):
-    """Return every screen of the bot that buttons lead to from its commands."""
-    person = house.people[PEOPLE[role]]
-    told, waiting, met, alike = {}, [f"/{name}" for name in COMMANDS], set(), Counter()
-    while waiting:
-        act = waiting.pop(0)
-        shown, buttons = _screen(house, person, act)
-        told[_free(told, house.plain().text(act))] = shown
+def walk_screens(installation, role):
+    """Return all screens of the bot that are reached by buttons from its commands."""
+    person = installation.people[PEOPLE[role]]
+    screens, queue, known, counts = {}, [f"/{name}" for name in COMMANDS], set(), Counter()
+    while queue:
+        act = queue.pop(0)
+        screen, buttons = _read_screen(installation, person, act)
+        screens[_make_unique(screens, installation.make_normaliser().text(act))] = screen
         for data in buttons:
-            if data not in met and not ACTS.search(data):
-                met.add(data)
-                alike[_verb(data)] += 1
-                if alike[_verb(data)] <= MAX_ALIKE:
-                    waiting.append(data)
-    return told
+            if data not in known and not NOT_PRESSED.search(data):
+                known.add(data)
+                counts[_get_action(data)] += 1
+                if counts[_get_action(data)] <= MAX_SIMILAR:
+                    queue.append(data)
+    return screens
 
 
-def _verb(data):
-    """Return what a button does, without what it does it with."""
-    words = data.split(":")
-    return ":".join(words[: 2 if words[0] in FAMILIES else 1])
+def _get_action(data):
+    """Return the action of a button without its object."""
+    parts = data.split(":")
+    return ":".join(parts[: 2 if parts[0] in FAMILIES else 1])
 
 
-def _free(told, heading):
-    """Return a heading that is not there yet: two buttons may differ by what is left out."""
-    return heading if heading not in told else f"{heading} ({len(told)})"
+def _make_unique(entries, heading):
+    """Return a heading that is not in use: two buttons may differ only in normalised parts."""
+    return heading if heading not in entries else f"{heading} ({len(entries)})"
 
 
-def _screen(house, person, act):
-    before, alerts = person.seen(), len(person.alerts())
+def _read_screen(installation, person, act):
+    before, alerts = person.get_states(), len(person.list_alerts())
     if act.startswith("/"):
         person.say(act)
     else:
         person.press(act, forged=True)
     changed = [
         message
-        for message in person.messages()
-        if person.state(message) != before.get(message.message_id)
+        for message in person.list_messages()
+        if person.get_state(message) != before.get(message.message_id)
     ]
-    plain = house.plain()
-    lines = [f"alert: {plain.text(alert)}" for alert in person.alerts()[alerts:] if alert]
+    normaliser = installation.make_normaliser()
+    lines = [f"alert: {normaliser.text(alert)}" for alert in person.list_alerts()[alerts:] if alert]
     for message in changed:
-        lines += _message(plain, message)
-    return "\n".join(lines), _data(changed)
+        lines += _format_message(normaliser, message)
+    return "\n".join(lines), _list_callback_data(changed)
 
 
-def _message(plain, message):
-    said = message.message
-    kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in said]
+def _format_message(normaliser, message):
+    content = message.message
+    kinds = [kind for kind in ("photo", "document", "invoice", "voice") if kind in content]
     yield "gone" if message.deleted_at else f"message: {' '.join(kinds)}".rstrip(": ")
-    yield plain.text(message.text)
+    yield normaliser.text(message.text)
     marks = [
         f"{entity['type']} {entity['offset']}+{entity['length']}" for entity in message.entities
     ]
     yield from [f"marks: {', '.join(marks)}"] if marks else []
     for row in message.keys:
-        yield " ".join(f"[{plain.text(_key(key))}]" for key in row)
+        yield " ".join(f"[{normaliser.text(_format_button(key))}]" for key in row)
 
 
-def _key(key):
-    does = [f"{name}={value}" for name, value in sorted(key.items()) if name != "text"]
-    return " ".join([key["text"], "|", *does])
+def _format_button(key):
+    fields = [f"{name}={value}" for name, value in sorted(key.items()) if name != "text"]
+    return " ".join([key["text"], "|", *fields])
 
 
-def _data(messages):
+def _list_callback_data(messages):
     keys = [
         key for message in messages if not message.deleted_at for row in message.keys for key in row
     ]
     return [key["callback_data"] for key in keys if "callback_data" in key]
 
 
-READING = (
+READING_COMMANDS = (
     *("status --json", "status", "builds --json", "builds", "show trial-2 --json", "show trial-2"),
     *("diff trial-1 trial-2 --json", "diff trial-1 trial-2", "log --json", "log trial"),
     *("courses --json", "courses", "jobs list --json", "jobs list", "jobs show 3 --json"),
@@ -246,33 +248,35 @@ READING = (
 )
 
 
-def commands(house):
-    """Return what the commands that read say, and the help of every command."""
-    told = {}
-    for words in READING:
-        plain, paid = house.plain(), next(iter(house.orders))
-        given = [] if words.startswith("schema") else ["--config", str(house.lab.path)]
-        code, out, err = run_command(*words.format(paid=paid).split(), *given)
-        shown = plain.json(json.loads(out)) if "--json" in words else plain.text(out)
-        told[f"merlin {words}"] = f"{shown.rstrip()}\n{plain.text(err)}exit {code}"
-    verbs = [
-        verb
+def run_commands(installation):
+    """Return the output of the reading commands, and the help of every command."""
+    entries = {}
+    for command in READING_COMMANDS:
+        normaliser, paid = installation.make_normaliser(), next(iter(installation.orders))
+        config_option = (
+            [] if command.startswith("schema") else ["--config", str(installation.lab.path)]
+        )
+        code, out, err = run_command(*command.format(paid=paid).split(), *config_option)
+        output = normaliser.json(json.loads(out)) if "--json" in command else normaliser.text(out)
+        entries[f"merlin {command}"] = f"{output.rstrip()}\n{normaliser.text(err)}exit {code}"
+    names = [
+        name
         for word in command_line.COMMANDS
-        for verb in _verbs(command_line.load_command(word), word)
+        for name in _list_commands(command_line.load_command(word), word)
     ]
-    for each in sorted(["", *verbs]):
-        out = run_command(*each.split(), "--help")[1]
-        told[f"{' '.join(['merlin', *each.split()])} --help"] = _unboxed(out)
-    return told
+    for name in sorted(["", *names]):
+        out = run_command(*name.split(), "--help")[1]
+        entries[f"{' '.join(['merlin', *name.split()])} --help"] = _strip_frames(out)
+    return entries
 
 
-def _verbs(command, name):
+def _list_commands(command, name):
     yield name
-    for each, verb in getattr(command, "commands", {}).items():
-        yield from _verbs(verb, f"{name} {each}")
+    for subname, subcommand in getattr(command, "commands", {}).items():
+        yield from _list_commands(subcommand, f"{name} {subname}")
 
 
-def _unboxed(words):
-    """Return a help without its frame and columns."""
-    lines = (" ".join(re.sub("[│╭╮╰╯─]", " ", line).split()) for line in words.splitlines())
+def _strip_frames(text):
+    """Return a help text without its frames and columns."""
+    lines = (" ".join(re.sub("[│╭╮╰╯─]", " ", line).split()) for line in text.splitlines())
     return "\n".join(line for line in lines if line)

@@ -1,4 +1,4 @@
-"""What every surface answers, compared with the files beside: nothing of it changes by accident."""
+"""The responses of every surface, compared with golden files."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import os
 import pytest
 from structlog.testing import capture_logs
 
-from tests.golden.full_installation import PEOPLE, house
+from tests.golden.full_installation import PEOPLE, run_installation
 from tests.golden.normalise import Pages, compare, compare_roles
-from tests.golden.surfaces import ROLES, answers, commands, screens
+from tests.golden.surfaces import ROLES, read_responses, run_commands, walk_screens
 from tests.support.frozen_day import restore_environment
 from tests.support.migrated_databases import only_sqlite
 
@@ -17,50 +17,59 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def world(tmp_path_factory):
+def module_installation(tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
-    told = {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "MERLIN_LANGUAGE": "en"}
-    # Each test's own surroundings come later than this world.
+    environment = {"HOME": str(home), "GIT_CONFIG_NOSYSTEM": "1", "MERLIN_LANGUAGE": "en"}
     for role in ("AUTHOR", "COMMITTER"):
-        told |= {f"GIT_{role}_NAME": "boris", f"GIT_{role}_EMAIL": "boris@example.com"}
+        environment |= {f"GIT_{role}_NAME": "boris", f"GIT_{role}_EMAIL": "boris@example.com"}
     with restore_environment():
-        os.environ |= {**told, "MERLIN_REPORTS": str(home), "COLUMNS": "160", "NO_COLOR": "1"}
-        with capture_logs(), house(tmp_path_factory.mktemp("house"), os.environ) as made:
-            yield made, dict(os.environ)
+        os.environ |= {
+            **environment,
+            "MERLIN_REPORTS": str(home),
+            "COLUMNS": "160",
+            "NO_COLOR": "1",
+        }
+        with (
+            capture_logs(),
+            run_installation(tmp_path_factory.mktemp("house"), os.environ) as installation,
+        ):
+            yield installation, dict(os.environ)
 
 
 @pytest.fixture
-def here(world, monkeypatch):
-    """The world, with the surroundings that it was made in."""
-    made, surroundings = world
-    for name, value in surroundings.items():
+def installation(module_installation, monkeypatch):
+    """The installation, with the environment in which it was made."""
+    installation, environment = module_installation
+    for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    return made
+    return installation
 
 
-def test_the_api_answers_each_role_as_before(here):
-    compare_roles("api", {role: answers(here, role, of_api=True) for role in ROLES})
+def test_the_api_answers_each_role_as_before(installation):
+    compare_roles("api", {role: read_responses(installation, role, of_api=True) for role in ROLES})
 
 
-def test_the_pages_answer_each_role_as_before(here):
+def test_the_pages_answer_each_role_as_before(installation):
     pages = Pages()
-    compare_roles("pages", {role: answers(here, role, pages, of_api=False) for role in ROLES})
+    compare_roles(
+        "pages", {role: read_responses(installation, role, pages, of_api=False) for role in ROLES}
+    )
 
 
-def test_the_pages_say_the_same_in_english_as_before(here):
+def test_the_pages_say_the_same_in_english_as_before(installation):
     pages = Pages()
-    told = {
-        role: answers(here, role, pages, of_api=False, language="en", is_whole=False)
+    entries = {
+        role: read_responses(installation, role, pages, of_api=False, language="en", is_whole=False)
         for role in ("anonymous", "admin")
     }
-    compare_roles("pages-in-english", told)
+    compare_roles("pages-in-english", entries)
 
 
 @only_sqlite
-def test_the_commands_that_read_say_the_same_as_before(here):
-    compare("commands", commands(here))
+def test_the_commands_that_read_say_the_same_as_before(installation):
+    compare("commands", run_commands(installation))
 
 
-# The last one: a walk through buttons leaves dialogs behind.
-def test_the_screens_of_the_bot_are_the_same_as_before(here):
-    compare_roles("bot", {role: screens(here, role) for role in PEOPLE})
+# The last test: pressing buttons leaves open dialogs.
+def test_the_screens_of_the_bot_are_the_same_as_before(installation):
+    compare_roles("bot", {role: walk_screens(installation, role) for role in PEOPLE})

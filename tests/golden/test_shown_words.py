@@ -1,4 +1,4 @@
-"""What people read on any surface, by the files beside: no ids, no raw states, no bare times."""
+"""The golden files show no ids, no raw states and no times without a zone."""
 
 from __future__ import annotations
 
@@ -24,38 +24,40 @@ _STATES = (
     *(PurchaseState, RefundState, RenewalState, Role, ChangeState, ProposalState),
     *(VerdictStatus, RequestState, JobState, ModelState),
 )
-RAW = re.compile(rf"\b({'|'.join(sorted({each.value for one in _STATES for each in one}))})\b")
+RAW = re.compile(
+    rf"\b({'|'.join(sorted({state.value for states in _STATES for state in states}))})\b"
+)
 MACHINE = re.compile(r"--json|--help|export|schema|/me/data|\.json")
-# A time whose zone is not behind it; what is asked under /lang is the zone.
+# A time without its zone behind it.
 TIME = re.compile(r"<(?:clock|time)>(?! ?\([A-Z]+\)| UTC)")
 
 
-def entries(name):
-    """Return what a surface answers by its heading, without what programs read."""
+def read_entries(name):
+    """Return the entries of a surface by heading, except those for programs."""
     parts = re.split(r"^### ", (FILES / f"{name}.txt").read_text("utf-8"), flags=re.MULTILINE)[1:]
-    told = dict(part.split("\n", 1) for part in parts)
+    entries = dict(part.split("\n", 1) for part in parts)
     return {
-        heading: words
-        for heading, words in told.items()
-        if not MACHINE.search(heading) and "application/json" not in words.split("\n", 1)[0]
+        heading: text
+        for heading, text in entries.items()
+        if not MACHINE.search(heading) and "application/json" not in text.split("\n", 1)[0]
     }
 
 
-# Elements with their attributes; names of things of the world; headers of the answer; commands.
-UNREAD = re.compile(
+# Elements with their attributes; placeholders of orders; response headers; commands.
+NOT_READ = re.compile(
     r'^(?:\s*<[a-z]\w*(?: [\w-]+(?:="[^"]*")?)*>)+|<(?:paid|waiting)-\w+>|^[a-z-]+: .*|/\w+'
 )
-# A provider's own words for a failure.
+# A provider's error code.
 QUOTED = "invalid_training_file"
 
 
-def shown(name):
-    """Return the lines that people read, each behind its heading."""
-    for heading, words in entries(name).items():
-        for line in words.split("\n"):
+def list_lines(name):
+    """Yield (heading, line) for the lines that people read."""
+    for heading, text in read_entries(name).items():
+        for line in text.split("\n"):
             if not re.match("marks: |as ", line):
-                # Of a button its label.
-                yield heading, UNREAD.sub("", re.sub(r" \| [^\]]*\]", "]", line))
+                # Only the label of a button.
+                yield heading, NOT_READ.sub("", re.sub(r" \| [^\]]*\]", "]", line))
 
 
 RUSSIAN = ("bot.student", "bot.admin", "pages.anonymous", "pages.student", "pages.admin")
@@ -63,33 +65,37 @@ RUSSIAN = ("bot.student", "bot.admin", "pages.anonymous", "pages.student", "page
 
 @pytest.mark.parametrize("name", RUSSIAN)
 def test_no_state_is_said_by_its_english_word_in_russian(name):
-    assert [each for each in shown(name) if RAW.search(each[1]) and QUOTED not in each[1]] == []
+    assert [
+        item for item in list_lines(name) if RAW.search(item[1]) and QUOTED not in item[1]
+    ] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin", "pages.student"])
 def test_no_internal_id_is_shown(name):
-    assert [each for each in shown(name) if re.search("<(id|token)-", each[1])] == []
+    assert [item for item in list_lines(name) if re.search("<(id|token)-", item[1])] == []
 
 
 @pytest.mark.parametrize("name", ["bot.student", "bot.teacher", "bot.admin"])
 def test_a_screen_names_a_zone_that_the_person_did_not_choose_once(name):
-    told: dict[str, list[str]] = {}
-    for heading, line in shown(name):
+    lines_by_heading: dict[str, list[str]] = {}
+    for heading, line in list_lines(name):
         if not heading.startswith(("/lang", "lang", "zone")) and "<clock>" in line:
-            told.setdefault(heading, []).append(line)
-    assert [heading for heading, lines in told.items() if "(UTC)" not in "".join(lines)] == []
+            lines_by_heading.setdefault(heading, []).append(line)
+    assert [
+        heading for heading, lines in lines_by_heading.items() if "(UTC)" not in "".join(lines)
+    ] == []
 
 
 def test_every_time_of_a_command_names_its_zone():
-    assert [each for each in shown("commands") if TIME.search(each[1])] == []
+    assert [item for item in list_lines("commands") if TIME.search(item[1])] == []
 
 
 @pytest.mark.parametrize("role", ["anonymous", "student", "teacher", "admin"])
 def test_a_page_with_times_names_their_zone(role):
-    pages = entries(f"pages.{role}")
-    bare = [
+    pages = read_entries(f"pages.{role}")
+    headings_without_zone = [
         heading
-        for heading, words in pages.items()
-        if "<html" in words and "<clock>" in words and 'class="zone' not in words
+        for heading, text in pages.items()
+        if "<html" in text and "<clock>" in text and 'class="zone' not in text
     ]
-    assert bare == []
+    assert headings_without_zone == []

@@ -1,4 +1,4 @@
-"""Every action that the audit is told of has words in both languages."""
+"""Every action of the audit has texts in both languages."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ SOURCES = Path(__file__).parents[2] / "merlin"
 ACTION = re.compile(r"[a-z]+(-[a-z]+)*\.[a-z]+(-[a-z]+)*")
 
 
-def audited_actions(path):
-    """Yield the actions that a file tells an audit of, by the texts within its `note` calls."""
+def find_audit_actions(path):
+    """Yield the actions that a source file records: the strings in its `note` calls of an audit."""
     source = path.read_text("utf-8")
     tree = ast.parse(source)
-    named = {
+    constants = {
         target.id: node.value.value
         for node in tree.body
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
@@ -33,16 +33,16 @@ def audited_actions(path):
         if not is_note or "audit" not in (ast.get_source_segment(source, node.func) or "").lower():
             continue
         for part in ast.walk(node.args[1]):
-            said = named.get(part.id) if isinstance(part, ast.Name) else None
-            said = part.value if isinstance(part, ast.Constant) else said
-            if isinstance(said, str) and ACTION.fullmatch(said):
-                yield said
+            action = constants.get(part.id) if isinstance(part, ast.Name) else None
+            action = part.value if isinstance(part, ast.Constant) else action
+            if isinstance(action, str) and ACTION.fullmatch(action):
+                yield action
 
 
 def test_every_action_has_words():
-    told = {action for path in SOURCES.rglob("*.py") for action in audited_actions(path)}
-    assert {"role.grant", "user.unblock", "paysupport.ask"} <= told
-    asked = {f"ask.{kind.value}" for kind in RequestKind}
-    wanted = {f"audit-{action.replace('.', '-')}" for action in told | asked}
+    actions = {action for path in SOURCES.rglob("*.py") for action in find_audit_actions(path)}
+    assert {"role.grant", "user.unblock", "paysupport.ask"} <= actions
+    requests = {f"ask.{kind.value}" for kind in RequestKind}
+    expected = {f"audit-{action.replace('.', '-')}" for action in actions | requests}
     for language in LANGUAGES:
-        assert wanted - set(keys(language)) == set()
+        assert expected - set(keys(language)) == set()

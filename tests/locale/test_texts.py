@@ -1,8 +1,9 @@
-"""Every text exists in both languages, under the same keys, with the same arguments."""
+"""Every text exists in both languages with the same arguments, in the words of docs/en/words.md."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -16,14 +17,14 @@ LOCALE = Path(__file__).parents[2] / "merlin" / "locale"
 TOPICS = sorted(path.name for path in (LOCALE / "ru").glob("*.ftl"))
 
 
-def entries(language, topic):
+def read_entries(language, topic):
     resource = parse((LOCALE / language / topic).read_text("utf-8"))
     return [entry for entry in resource.body if not isinstance(entry, ast.BaseComment)]
 
 
-def arguments(entry):
+def find_arguments(entry):
     """Return the names of the arguments that an entry's text uses."""
-    found = set()
+    names = set()
 
     def walk(value):
         if isinstance(value, list):
@@ -31,47 +32,34 @@ def arguments(entry):
         if isinstance(value, dict):
             if value.get("type") == "VariableReference":
                 name = value["id"]["name"]
-                # A title comes in both languages, and each text takes its own.
-                found.add("title" if name in {"ru", "en"} else name)
-            for each in value.values():
-                walk(each)
+                # A title is passed in both languages; each text uses its own.
+                names.add("title" if name in {"ru", "en"} else name)
+            for child in value.values():
+                walk(child)
 
     walk(entry.value.to_json())
-    return found
-
-
-def test_both_languages_hold_the_same_keys():
-    assert keys("ru") == keys("en")
+    return names
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_topic_has_no_broken_entry_and_no_key_twice(language):
+    counts = Counter()
     for topic in TOPICS:
-        found = entries(language, topic)
-        assert not [entry for entry in found if isinstance(entry, ast.Junk)], topic
-        names = [entry.id.name for entry in found]
-        assert len(names) == len(set(names)), topic
+        entries = read_entries(language, topic)
+        assert not [entry for entry in entries if isinstance(entry, ast.Junk)], topic
+        counts.update(entry.id.name for entry in entries)
+    assert counts.keys() == keys(language)
+    assert [name for name, count in counts.items() if count > 1] == []
 
 
 def test_both_languages_use_the_same_arguments():
     for topic in TOPICS:
-        russian = {entry.id.name: arguments(entry) for entry in entries("ru", topic)}
-        english = {entry.id.name: arguments(entry) for entry in entries("en", topic)}
+        russian = {entry.id.name: find_arguments(entry) for entry in read_entries("ru", topic)}
+        english = {entry.id.name: find_arguments(entry) for entry in read_entries("en", topic)}
         assert russian == english
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_every_text_is_found_by_its_key(language):
-    found = {entry.id.name for topic in TOPICS for entry in entries(language, topic)}
-    assert keys(language) == found
-
-
-def test_no_key_stands_in_two_topics():
-    names = [entry.id.name for topic in TOPICS for entry in entries("ru", topic)]
-    assert len(names) == len(set(names))
-
-
-# A word that docs/en/words.md replaces, by language, and what stands instead of it.
+# Patterns of words that docs/en/words.md replaces, by language, with the word to use.
 REPLACED = {
     "en": {
         r"\banew\b": "again",
@@ -118,25 +106,25 @@ REPLACED = {
         r" - ": "тире",
     },
 }
-# What a model reads, and what quotes commands and formats.
-UNJUDGED = ("judge-", "distil-", "grounding-prompt", "preset-prompt-", "sum-system", "sum-again-")
+# Prompts, which only a model reads.
+PROMPTS = ("judge-", "distil-", "grounding-prompt", "preset-prompt-", "sum-system", "sum-again-")
 FORMAL = {"api.ftl", "api_pay.ftl", "legal.ftl", "rules.ftl"}
-IN_FULL = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
+NOT_CONTRACTED = r"\b(cannot|(do|does|did|is|are|was|were|has|have|could|would|will) not)\b"
 
 
-def words(entry):
-    """Return the text of an entry with { } for what is filled in, without code and quoted code."""
-    found = []
+def read_text(entry):
+    """Return the text of an entry with {} for placeables, without code in backquotes."""
+    parts = []
 
     def walk(value):
         if isinstance(value, list):
-            for each in value:
-                walk(each)
+            for child in value:
+                walk(child)
         elif isinstance(value, dict):
             if value.get("type") == "TextElement":
-                found.append(value["value"])
+                parts.append(value["value"])
             elif value.get("type") == "Placeable":
-                found.append("{}")
+                parts.append("{}")
                 walk(value["expression"])
             elif value.get("type") == "SelectExpression":
                 walk([variant["value"] for variant in value["variants"]])
@@ -144,25 +132,25 @@ def words(entry):
                 walk(value["elements"])
 
     walk(entry.value.to_json())
-    return re.sub(r"`[^`]*`", "", "".join(found))
+    return re.sub(r"`[^`]*`", "", "".join(parts))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_texts_use_the_words_of_the_list(language):
-    told = []
+    problems = []
     for topic in TOPICS:
-        for entry in entries(language, topic):
-            if entry.id.name.startswith(UNJUDGED):
+        for entry in read_entries(language, topic):
+            if entry.id.name.startswith(PROMPTS):
                 continue
-            text = words(entry)
+            text = read_text(entry)
             replaced = dict(REPLACED[language])
             if language == "en" and topic not in FORMAL and not entry.id.name.startswith("api-"):
-                replaced[IN_FULL] = "a contraction"
-            told += [
+                replaced[NOT_CONTRACTED] = "a contraction"
+            problems += [
                 f"{topic}: {entry.id.name}: “{found[0]}” → {instead}"
                 for pattern, instead in replaced.items()
                 if (found := re.search(pattern, text, re.IGNORECASE))
             ]
             if re.search(r'"', text):
-                told.append(f"{topic}: {entry.id.name}: a straight quotation mark")
-    assert told == []
+                problems.append(f"{topic}: {entry.id.name}: a straight quotation mark")
+    assert problems == []

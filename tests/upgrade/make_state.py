@@ -1,6 +1,6 @@
 """Pack the state folder of an earlier version, which `test_upgrade.py` opens with this one.
 
-To be run in a checkout of that version, with these files of today's laid over it:
+Run it in a checkout of that version, with the current test files copied over it:
 
     git worktree add /tmp/before VERSION
     cp -r tests/golden tests/upgrade tests/support /tmp/before/tests/
@@ -16,73 +16,82 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-from tests.golden.full_installation import live, make_pipeline, outside, running
+from tests.golden.full_installation import (
+    act_as_people,
+    make_pipeline,
+    run_bot_and_api,
+    run_stand_ins,
+)
 from tests.support.frozen_day import fixed_day
 from tests.support.waiting import wait_until
 from tests.upgrade.old_state import (
-    CAME_LATER,
-    HELD,
-    OWN,
-    UNDER_WAY,
+    ENGINE_RECIPE,
+    LATER_MESSAGE,
+    PENDING_MESSAGE,
+    USER_DATA,
     count,
-    lab_with_engine,
-    ticked_until,
+    run_lab_with_engine,
+    tick_until,
 )
 
-_ASKED = "SELECT COUNT(*) FROM turn WHERE placeholder_id IS NOT NULL AND written_at IS NULL"
-# Hooks are samples of git's; a mirror is made anew; logs are of the old processes.
+_UNANSWERED_TURNS = (
+    "SELECT COUNT(*) FROM turn WHERE placeholder_id IS NOT NULL AND written_at IS NULL"
+)
+# Sample hooks of git; mirrors and heartbeats are recreated.
 _LEFT_OUT = ("hooks", "mirror", "heartbeat")
 
 
-def make(folder):
-    """Let everything happen in a folder, and write down what people hold of it."""
+def make_installation(folder):
+    """Make an installation in a folder; store the keys, ids and cookies of its users."""
     with (
         fixed_day() as by,
-        outside(folder, os.environ) as around,
-        lab_with_engine(folder, around, os.environ, by) as lab,
+        run_stand_ins(folder, os.environ) as stand_ins,
+        run_lab_with_engine(folder, stand_ins, os.environ, by) as lab,
     ):
-        make_pipeline(lab, around.provider)
-        with running(lab, around, by) as house:
-            live(house)
-            lab.repository.dataset("own", count=14, recipe=OWN)
+        make_pipeline(lab, stand_ins.provider)
+        with run_bot_and_api(lab, stand_ins, by) as installation:
+            act_as_people(installation)
+            lab.repository.dataset("own", count=14, recipe=ENGINE_RECIPE)
             lab.repository.commit("Add another dataset")
-            ticked_until(lab, "own", "own-1")
-            around.provider.behave(states=["running"] * 2)
+            tick_until(lab, "own", "own-1")
+            stand_ins.provider.behave(states=["running"] * 2)
             lab.repository.example("trial", 30)
             lab.repository.commit("Explain 30")
             lab.tick("fetch", "launch")
-            _leave_messages(house)
-            held = {
-                "key": house.key,
-                "orders": house.orders,
-                "changes": house.changes,
-                "requests": house.requests,
-                "cookies": {name: dict(one.cookies) for name, one in house.browsers.items()},
+            _leave_unanswered_messages(installation)
+            user_data = {
+                "key": installation.key,
+                "orders": installation.orders,
+                "changes": installation.changes,
+                "requests": installation.requests,
+                "cookies": {
+                    name: dict(browser.cookies) for name, browser in installation.browsers.items()
+                },
             }
-    (folder / HELD).write_text(json.dumps(held), "utf-8")
+    (folder / USER_DATA).write_text(json.dumps(user_data), "utf-8")
 
 
-def _leave_messages(house):
-    house.provider.behave(think_s=600.0)
-    house.telegram.say("anna", UNDER_WAY[0])
-    wait_until(lambda: count(house.lab.folder, _ASKED))
-    house.processes["bot"].kill()
-    house.processes["bot"].join()
-    house.telegram.say("anna", CAME_LATER[0])
+def _leave_unanswered_messages(installation):
+    installation.provider.behave(think_s=600.0)
+    installation.telegram.say("anna", PENDING_MESSAGE[0])
+    wait_until(lambda: count(installation.lab.folder, _UNANSWERED_TURNS))
+    installation.processes["bot"].kill()
+    installation.processes["bot"].join()
+    installation.telegram.say("anna", LATER_MESSAGE[0])
 
 
-def pack(folder, path):
-    """Pack what is kept of a folder."""
+def pack_folder(folder, path):
+    """Pack a folder without logs and files that are recreated."""
 
-    def kept(member):
+    def select_member(member):
         parts = Path(member.name).parts
         is_left_out = member.name.endswith(".log") or any(name in parts for name in _LEFT_OUT)
         member.uid = member.gid = 0
         member.uname = member.gname = ""
         return None if is_left_out else member
 
-    with tarfile.open(path, "w:xz", preset=9) as packed:
-        packed.add(folder, ".", filter=kept)
+    with tarfile.open(path, "w:xz", preset=9) as archive:
+        archive.add(folder, ".", filter=select_member)
 
 
 def main() -> int:
@@ -90,8 +99,8 @@ def main() -> int:
     os.environ |= {f"GIT_{role}_NAME": "boris" for role in ("AUTHOR", "COMMITTER")}
     os.environ |= {f"GIT_{role}_EMAIL": "boris@example.com" for role in ("AUTHOR", "COMMITTER")}
     with tempfile.TemporaryDirectory() as name:
-        make(Path(name))
-        pack(Path(name), Path(sys.argv[1]))
+        make_installation(Path(name))
+        pack_folder(Path(name), Path(sys.argv[1]))
     return 0
 
 

@@ -1,7 +1,7 @@
-"""What a state folder of an earlier version holds beside the world of the golden files.
+"""The state folder of an earlier version: the golden installation with additions.
 
-A dataset that the engine of this machine trained, a job under way, and two messages that nobody
-answered: the bot was killed while it asked the model, and another came to Telegram afterwards.
+A dataset trained by the engine on this machine, a running job, and two unanswered messages: the
+bot was killed while it called the model, and the second message came afterwards.
 """
 
 from __future__ import annotations
@@ -14,16 +14,16 @@ from pathlib import Path
 import httpx
 
 from merlin.core.server import free_ports
-from tests.golden.full_installation import QUESTION, lab_of
+from tests.golden.full_installation import QUESTION, make_lab
 from tests.support.frozen_day import start
 from tests.support.waiting import longest, wait_until
 
-PACKED = Path(__file__).parent / "state.tar.xz"
-HELD = "held.json"
-UNDER_WAY = QUESTION.format(7, "зззз"), "Понятие 7 значит ответ 49."
-CAME_LATER = QUESTION.format(8, "ииии"), "Понятие 8 значит ответ 56."
-# A checkpoint is kept of each epoch.
-OWN = {
+STATE_ARCHIVE = Path(__file__).parent / "state.tar.xz"
+USER_DATA = "held.json"
+PENDING_MESSAGE = QUESTION.format(7, "зззз"), "Понятие 7 значит ответ 49."
+LATER_MESSAGE = QUESTION.format(8, "ииии"), "Понятие 8 значит ответ 56."
+# One checkpoint an epoch.
+ENGINE_RECIPE = {
     "provider": "engine",
     "base_model": "recall",
     "suffix": "own",
@@ -32,20 +32,20 @@ OWN = {
 
 
 @contextmanager
-def lab_with_engine(folder, around, environment, by):
-    """Give the lab of a folder, with an engine beside it."""
+def run_lab_with_engine(folder, stand_ins, environment, by):
+    """Yield the lab of a folder, with a running engine."""
     (port,) = free_ports(1)
     environment["MERLIN_ENGINE_KEY"] = "the-engine-key-of-tests"
-    own = {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1", "settle_s": 0}
-    other = {"name": "stand-in", "base_url": around.provider.base_url, "settle_s": 0}
+    engine_provider = {"name": "engine", "base_url": f"http://127.0.0.1:{port}/v1", "settle_s": 0}
+    standin_provider = {"name": "stand-in", "base_url": stand_ins.provider.base_url, "settle_s": 0}
     free = {"price": {"input": 0, "output": 0, "training": 0}}
     priced = {"price": {"input": 1, "output": 2, "training": 100}}
-    lab = lab_of(
+    lab = make_lab(
         folder,
-        around,
+        stand_ins,
         providers=[
-            {**other, "credential": "STAND_IN_KEY", "poll_s": 0.01},
-            {**own, "credential": "MERLIN_ENGINE_KEY", "poll_s": 0.05},
+            {**standin_provider, "credential": "STAND_IN_KEY", "poll_s": 0.01},
+            {**engine_provider, "credential": "MERLIN_ENGINE_KEY", "poll_s": 0.05},
         ],
         models={"stand-in-base": priced, "recall": free},
         engine={"listen": f"127.0.0.1:{port}"},
@@ -66,8 +66,8 @@ def _is_up(port):
         return False
 
 
-def ticked_until(lab, dataset, build):
-    """Tick until a build serves; the engine trains at its own pace."""
+def tick_until(lab, dataset, build):
+    """Run ticks until a build serves; the engine trains in another process."""
 
     def serves():
         lab.tick()
@@ -78,6 +78,6 @@ def ticked_until(lab, dataset, build):
 
 
 def count(folder, query):
-    """Return what a counting query finds in the database of a state folder."""
+    """Return the result of a counting query in the database of a state folder."""
     with closing(sqlite3.connect(folder / "state" / "merlin.db")) as database:
         return database.execute(query).fetchone()[0]
