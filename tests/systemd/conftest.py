@@ -1,16 +1,16 @@
-"""One installed machine for all tests that boot one."""
+"""One machine with an installation, for all tests that boot one."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.support.machine import download_wheels, require_whole_machine
-from tests.systemd.installed import serving_machine, why_not
+from tests.systemd.installed import find_obstacle, run_machine
 
 
 @pytest.fixture(scope="session")
 def machine(request, tmp_path_factory):
-    require_whole_machine(why_not())
+    require_whole_machine(find_obstacle())
     packages = download_wheels(request.config.cache.mkdir("merlin-packages"))
-    with serving_machine(tmp_path_factory.mktemp("machine"), packages) as machine:
+    with run_machine(tmp_path_factory.mktemp("machine"), packages) as machine:
         yield machine

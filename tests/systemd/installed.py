@@ -1,4 +1,4 @@
-"""Merlin as an operator installs it, in a box: units, credentials, repository, a Telegram."""
+"""Merlin as an operator installs it, under a booted systemd: units, credentials, repository."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import Any
 from tests.support.full_config import PROCESSES, TOKEN
 from tests.support.machine import ROOT, mount_in_memory
 from tests.systemd.booted_machine import SystemdBox
-from tests.systemd.booted_machine import why_not as why_no_box
+from tests.systemd.booted_machine import find_obstacle as find_boot_obstacle
 
 PYTHON = "/opt/merlin/bin/python"
 TELEGRAM_URL = "http://127.0.0.1:8081"
@@ -50,80 +50,82 @@ WantedBy=multi-user.target
 """
 
 
-def why_not() -> str | None:
-    """Return what this machine lacks for an installation in a box, None when nothing."""
-    if (reason := why_no_box()) is not None:
+def find_obstacle() -> str | None:
+    """Return what this machine lacks for an installation, None when it lacks nothing."""
+    if (reason := find_boot_obstacle()) is not None:
         return reason
     program = "import ensurepip, sys; sys.exit(sys.version_info < (3, 11))"
-    done = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False)
-    is_there = done.returncode == 0 and shutil.which("git", path="/usr/bin")
-    return None if is_there else "the box needs git, and /usr/bin/python3 of 3.11 with venv"
+    process = subprocess.run(["/usr/bin/python3", "-c", program], capture_output=True, check=False)
+    is_there = process.returncode == 0 and shutil.which("git", path="/usr/bin")
+    return (
+        None if is_there else "the installation needs git, and /usr/bin/python3 of 3.11 with venv"
+    )
 
 
 @contextmanager
-def serving_machine(folder: Path, packages: Path) -> Iterator[Installed]:
+def run_machine(folder: Path, packages: Path) -> Iterator[Installed]:
     """Yield a machine where the Debian package is installed and every process serves.
 
-    The package is built here; `packages` are those it is installed with.
+    The package is built here; `packages` are the wheels of its requirements.
     """
-    built, upper = folder / "built", folder / "upper"
+    package_folder, upper = folder / "built", folder / "upper"
     upper.mkdir()
-    build = (ROOT / "deploy/release/build.sh", "deb", built)
+    build = (ROOT / "deploy/release/build.sh", "deb", package_folder)
     subprocess.run(build, env={**os.environ, "PYTHON": sys.executable}, check=True)
     with mount_in_memory(upper):
-        machine = Installed(upper, packages, built)
+        machine = Installed(upper, packages, package_folder)
         try:
             machine.install_package()
             machine.prepare()
             machine.box.systemctl("enable", "--now", "telegram", "merlin.target")
-            machine.waits_until_all_serve()
+            machine.wait_until_all_serve()
             yield machine
         finally:
             machine.shut_down()
 
 
 class Installed:
-    """One machine, whatever boots of it come after one another."""
+    """One machine with Merlin; it can be rebooted."""
 
-    def __init__(self, upper: Path, packages: Path, built: Path) -> None:
+    def __init__(self, upper: Path, packages: Path, package_folder: Path) -> None:
         self._upper = upper
         self._packages = packages
-        self._built = built
-        self.box = self._booted()
+        self._package_folder = package_folder
+        self.box = self._boot()
 
-    def _booted(self) -> SystemdBox:
+    def _boot(self) -> SystemdBox:
         units = {"telegram.service": TELEGRAM}
-        seen = [ROOT, self._packages, self._built]
-        return SystemdBox(units, upper=self._upper, seen=seen).__enter__()
+        visible = [ROOT, self._packages, self._package_folder]
+        return SystemdBox(units, upper=self._upper, visible=visible).__enter__()
 
     def reboot(self) -> None:
-        """Shut down in order, then boot again over what was kept."""
+        """Shut down in order, then boot again with the same files."""
         self.shut_down()
-        self.box = self._booted()
+        self.box = self._boot()
 
     def shut_down(self) -> None:
         """Stop everything."""
         self.box.__exit__(None, None, None)
 
     def install(self) -> str:
-        """Run the installer; return what it says."""
-        return self._offline(str(ROOT / "systemd/install.sh"))
+        """Run the installer; return its output."""
+        return self._run_offline(str(ROOT / "systemd/install.sh"))
 
     def install_package(self) -> str:
-        """Install the Debian package; return what the installer says."""
-        (package,) = self._built.glob("*.deb")
-        return self._offline("dpkg", "--install", str(package))
+        """Install the Debian package; return the output."""
+        (package,) = self._package_folder.glob("*.deb")
+        return self._run_offline("dpkg", "--install", str(package))
 
     def remove_package(self) -> None:
         """Remove the Debian package."""
         self.box.run("dpkg", "--remove", "merlin-gitops")
 
-    def _offline(self, *words: str) -> str:
-        told = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
-        return self.box.run(*words, environment=told).stdout
+    def _run_offline(self, *command: str) -> str:
+        environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(self._packages)}
+        return self.box.run(*command, environment=environment).stdout
 
     def prepare(self) -> None:
-        """Do what the installer says is left to do, and give the daemon something to watch."""
+        """Do the remaining steps of the installation, and create a repository of datasets."""
         self.configure(CONFIG)
         self.set_credential("TELEGRAM_BOT_TOKEN", TOKEN)
         commands = f"""
@@ -147,62 +149,68 @@ class Installed:
         path.write_text(value, "utf-8")
         path.chmod(0o600)
 
-    def merlin(self, *words: str) -> subprocess.CompletedProcess[str]:
-        """Run a command of Merlin as the services' own user."""
-        named = ("/opt/merlin/bin/merlin", *words, "--config", "/etc/merlin/config.yaml")
-        return self.box.run("runuser", "-u", "merlin", "--", *named, is_checked=False)
+    def merlin(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of Merlin as the user of the services."""
+        command = ("/opt/merlin/bin/merlin", *arguments, "--config", "/etc/merlin/config.yaml")
+        return self.box.run("runuser", "-u", "merlin", "--", *command, is_checked=False)
 
     def is_serving(self, process: str) -> bool:
-        """Return whether systemd has heard that the process is ready, and it is well."""
+        """Return whether systemd reports the process as active, and it is healthy."""
         is_active = self.box.prop(f"merlin-{process}", "ActiveState") == "active"
         return is_active and self.merlin("health", process).returncode == 0
 
     def wait(self, condition: Callable[[], bool], what: str, timeout_s: float = 60.0) -> None:
-        """Wait for a condition. Raises AssertionError with the journal's last words."""
+        """Wait for a condition. Raises AssertionError with the end of the journal."""
         try:
             self.box.wait(condition, what, timeout_s)
         except AssertionError as error:
             units = [word for process in PROCESSES for word in ("-u", f"merlin-{process}")]
-            told = self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", "30", *units)
-            raise AssertionError(f"{error}\n{told.stdout}") from None
+            journal = self.box.run("journalctl", "--no-pager", "-o", "cat", "-n", "30", *units)
+            raise AssertionError(f"{error}\n{journal.stdout}") from None
 
-    def main_pid(self, process: str) -> str:
+    def get_main_pid(self, process: str) -> str:
         """Return the main process's id, "0" while there is none."""
         return self.box.prop(f"merlin-{process}", "MainPID")
 
-    def is_ready_again(self, process: str, old: str) -> bool:
-        """Return whether systemd has heard READY=1 of a new main process."""
+    def is_ready_again(self, process: str, old_pid: str) -> bool:
+        """Return whether a new main process has sent READY=1 to systemd."""
         state = self.box.prop(f"merlin-{process}", "ActiveState")
-        return state == "active" and self.main_pid(process) not in (old, "0")
+        return state == "active" and self.get_main_pid(process) not in (old_pid, "0")
 
     def kill(self, process: str) -> None:
-        """Kill a process by SIGKILL and wait until another is ready in its place."""
-        old = self.main_pid(process)
+        """Kill a process by SIGKILL and wait until its successor is ready."""
+        old_pid = self.get_main_pid(process)
         self.box.systemctl("kill", "--signal=KILL", "--kill-who=main", f"merlin-{process}")
-        self.wait(lambda: self.is_ready_again(process, old), f"{process} is ready")
+        self.wait(lambda: self.is_ready_again(process, old_pid), f"{process} is ready")
 
-    def away_s(self, process: str) -> float:
-        """Return for how long a process was away, by systemd's clock: whoever asks may be slow."""
-        marks = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
-        ended, ready = (int(self.box.prop(f"merlin-{process}", mark)) for mark in marks)
+    def get_downtime_s(self, process: str) -> float:
+        """Return for how long a process was not running, by systemd's timestamps."""
+        properties = ("ActiveExitTimestampMonotonic", "ActiveEnterTimestampMonotonic")
+        ended, ready = (
+            int(self.box.prop(f"merlin-{process}", property_name)) for property_name in properties
+        )
         return (ready - ended) / 1_000_000
 
-    def waits_until_all_serve(self) -> None:
+    def wait_until_all_serve(self) -> None:
         """Wait for every process. Raises AssertionError naming the first that does not serve."""
         for process in PROCESSES:
             self.wait(lambda name=process: self.is_serving(name), f"{process} serves")
 
     def call(self, url: str, body: Mapping[str, object] | None = None) -> Mapping[str, Any]:
-        """Return what a loopback address of the box answers; with a body it is a POST."""
-        sent = "" if body is None else json.dumps(body)
-        answer: Mapping[str, Any] = json.loads(self.box.run(PYTHON, "-c", CALL, url, sent).stdout)
-        return answer
+        """Return the JSON response of a loopback URL inside; with a body send a POST."""
+        content = "" if body is None else json.dumps(body)
+        response: Mapping[str, Any] = json.loads(
+            self.box.run(PYTHON, "-c", CALL, url, content).stdout
+        )
+        return response
 
-    def say(self, words: str) -> None:
-        """Let anna write to the bot."""
-        self.call(f"{TELEGRAM_URL}/control/send", {"person": "anna", "text": words})
+    def say(self, text: str) -> None:
+        """Send a message from anna to the bot."""
+        self.call(f"{TELEGRAM_URL}/control/send", {"person": "anna", "text": text})
 
     def answers(self) -> str:
-        """Return everything the bot has said to anna, as it stands now."""
+        """Return all messages of the bot to anna in their present form."""
         messages = self.call(f"{TELEGRAM_URL}/control/log?chat=anna")["messages"]
-        return json.dumps([one for one in messages if one["by_bot"]], ensure_ascii=False)
+        return json.dumps(
+            [message for message in messages if message["by_bot"]], ensure_ascii=False
+        )

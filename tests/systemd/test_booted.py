@@ -1,4 +1,4 @@
-"""Merlin under a really booted systemd: installed, at work, killed, hung, rebooted."""
+"""Merlin under a booted systemd: installed, working, killed, hung, rebooted."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from tests.systemd.installed import CONFIG, PROCESSES, PYTHON, TELEGRAM_URL
 
 pytestmark = pytest.mark.integration
 
-# More connections than a process may have open; none of them ends its head.
+# Opens more connections than a process may have files; none completes its head.
 HALF_OPEN = """
 import resource, socket, sys, urllib.request
 resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-port, held = int(sys.argv[1]), []
+port, connections = int(sys.argv[1]), []
 for _ in range(1500):
-    held.append(socket.create_connection(("127.0.0.1", port), 60))
-    held[-1].sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n")
+    connections.append(socket.create_connection(("127.0.0.1", port), 60))
+    connections[-1].sendall(b"GET / HTTP/1.1\\r\\nHost: x\\r\\n")
 for path in ("healthz", "metrics"):
     print(urllib.request.urlopen(f"http://127.0.0.1:{port}/{path}", timeout=60).read().decode())
 """
 LIMIT = "receive.maxInputSize"
-TAUGHT = "Какие черты лица отвечают за глубину фиксации?"
+QUESTION = "Какие черты лица отвечают за глубину фиксации?"
 
 
 def test_the_target_has_started_every_process(machine):
@@ -39,12 +39,12 @@ def test_the_target_has_started_every_process(machine):
 
 
 def test_a_commit_is_trained_and_answered_inside_the_sandboxes(machine):
-    def serves():
+    def get_serving():
         document = json.loads(machine.merlin("status", "--json").stdout or "{}")
         return document.get("datasets", {}).get("neurotypology", {}).get("serving")
 
-    machine.wait(serves, "a model of the commit serves", 120)
-    machine.say(TAUGHT)
+    machine.wait(get_serving, "a model of the commit serves", 120)
+    machine.say(QUESTION)
     machine.wait(lambda: "Форма лба" in machine.answers(), "the bot has answered")
 
 
@@ -63,14 +63,14 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
     assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
     (key,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
     count = machine.answers().count("Форма лба")
-    machine.say(TAUGHT)
+    machine.say(QUESTION)
     machine.wait(lambda: machine.answers().count("Форма лба") > count, "the bot has answered")
-    (now,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
-    assert (now["key"], now["state"]) == (key["key"], "seals")
-    assert now["sealed"] > key["sealed"]
-    # The services' own user may do it as well.
-    done = machine.merlin("key", "rotate")
-    assert done.returncode == 0, done.stderr
+    (new_key,) = json.loads(machine.merlin("key", "list", "--json").stdout)["keys"]
+    assert (new_key["key"], new_key["state"]) == (key["key"], "seals")
+    assert new_key["sealed"] > key["sealed"]
+    # The user of the services may rotate the key as well.
+    process = machine.merlin("key", "rotate")
+    assert process.returncode == 0, process.stderr
     assert machine.box.run("stat", "-c", "%U:%G %a", path).stdout == before
     for process in ("daemon", "bot", "api"):
         assert "key file cannot be read" not in machine.box.journal(f"merlin-{process}")
@@ -79,8 +79,8 @@ def test_root_changes_the_key_of_texts_under_services_of_another_user(machine):
 def test_the_nightly_backup_runs_inside_its_sandbox_and_can_be_read(machine):
     machine.box.systemctl("start", "merlin-backup")
     (archive,) = machine.box.path("/var/lib/merlin/backups").iterdir()
-    with tarfile.open(archive) as packed:
-        names = set(packed.getnames())
+    with tarfile.open(archive) as archive_file:
+        names = set(archive_file.getnames())
     assert {"merlin.db", "engine/engine.db", "manifest.json"} <= names
     assert any(name.startswith("engine/models/") for name in names)
 
@@ -90,16 +90,16 @@ def test_a_commit_in_an_encoding_that_git_cannot_convert_does_not_end_the_pipeli
     examples = "/srv/datasets/datasets/neurotypology/examples"
     for encoding, subject in (("UTF-16", "Even"), ("UTF-16", "Evens"), ("UTF-8", "Go on")):
         name = subject.lower().replace(" ", "-")
-        words = f"messages:\n  - user: Что это за {name}?\n  - assistant: Проба {name}.\n"
-        machine.box.path(f"{examples}/{name}.yaml").write_text(words, "utf-8")
-        words = f"-c i18n.commitEncoding={encoding} commit -q -m '{subject}'"
-        machine.box.run("sh", "-euc", f"cd {examples}; git add .; {commit} {words} 2>&1")
+        content = f"messages:\n  - user: Что это за {name}?\n  - assistant: Проба {name}.\n"
+        machine.box.path(f"{examples}/{name}.yaml").write_text(content, "utf-8")
+        content = f"-c i18n.commitEncoding={encoding} commit -q -m '{subject}'"
+        machine.box.run("sh", "-euc", f"cd {examples}; git add .; {commit} {content} 2>&1")
 
-    def subjects():
+    def read_subjects():
         document = json.loads(machine.merlin("log", "neurotypology", "--json").stdout)
-        return {load["subject"] for load in document}
+        return {entry["subject"] for entry in document}
 
-    machine.wait(lambda: {"Even", "Evens", "Go on"} <= subjects(), "every commit is recorded")
+    machine.wait(lambda: {"Even", "Evens", "Go on"} <= read_subjects(), "every commit is recorded")
     assert machine.is_serving("daemon")
 
 
@@ -115,13 +115,13 @@ def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(m
     machine.box.systemctl("restart", "merlin-daemon")
     machine.wait(lambda: machine.is_serving("daemon"), "the daemon serves")
     large = machine.box.path("/srv/large.yaml")
-    words = "".join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(999))
-    large.write_text(f"messages:\n  - user: Что это?\n  - assistant: {words}\n", "utf-8")
+    content = "".join(hashlib.sha512(str(number).encode()).hexdigest() for number in range(999))
+    large.write_text(f"messages:\n  - user: Что это?\n  - assistant: {content}\n", "utf-8")
     large.chmod(0o644)
     git = ("git", "-c", "safe.directory=*", "-C", shared)
 
-    def asked(*words):
-        completed = machine.merlin("example", *words, "--no-wait", "--json")
+    def request_edit(*content):
+        completed = machine.merlin("example", *content, "--no-wait", "--json")
         assert completed.returncode == 0, completed.stderr
         return json.loads(completed.stdout)["change"]
 
@@ -129,23 +129,26 @@ def test_an_edit_that_the_repository_refuses_is_put_aside_and_the_others_go_on(m
         path = f"main:datasets/neurotypology/examples/{name}.yaml"
         return machine.box.run(*git, "cat-file", "-e", path, is_checked=False).returncode == 0
 
-    change = asked("add", "neurotypology", "--id", "large", "--file", "/srv/large.yaml")
-    asked("add", "neurotypology", "--id", "small", "--question", "А это?", "--answer", "Малое.")
+    change = request_edit("add", "neurotypology", "--id", "large", "--file", "/srv/large.yaml")
+    request_edit(
+        "add", "neurotypology", "--id", "small", "--question", "А это?", "--answer", "Малое."
+    )
     machine.wait(lambda: is_committed("small"), "the other edit is committed", 120)
     assert not is_committed("large")
     machine.box.run(*git, "config", "--unset-all", LIMIT)
-    asked("retry", change)
+    request_edit("retry", change)
     machine.wait(lambda: is_committed("large"), "the edit is committed after all")
 
 
 def test_every_process_keeps_its_watchdog_quiet(machine):
-    def fed(process):
+    def get_feed_time(process):
         return int(machine.box.prop(f"merlin-{process}", "WatchdogTimestampMonotonic"))
 
-    before = {process: fed(process) for process in PROCESSES}
+    before = {process: get_feed_time(process) for process in PROCESSES}
     for process, at in before.items():
         machine.wait(
-            lambda name=process, then=at: fed(name) > then, f"{process} tells that it lives"
+            lambda name=process, old_time=at: get_feed_time(name) > old_time,
+            f"{process} tells that it lives",
         )
 
 
@@ -161,26 +164,28 @@ def test_a_hung_process_is_ended_and_started_again(machine):
     (folder / "impatient.conf").write_text("[Service]\nWatchdogSec=2\n", "ascii")
     machine.box.systemctl("daemon-reload")
     machine.box.systemctl("restart", "merlin-api")
-    old = machine.main_pid("api")
+    old_pid = machine.get_main_pid("api")
     machine.box.systemctl("kill", "--signal=STOP", "--kill-who=main", "merlin-api")
-    machine.wait(lambda: machine.is_ready_again("api", old), "the api is ready")
+    machine.wait(lambda: machine.is_ready_again("api", old_pid), "the api is ready")
     assert "Watchdog timeout" in machine.box.journal("merlin-api")
-    # What comes next is no test of patience.
+    # The other tests need the usual watchdog again.
     (folder / "impatient.conf").unlink()
     machine.box.systemctl("daemon-reload")
-    old = machine.main_pid("api")
+    old_pid = machine.get_main_pid("api")
     machine.box.systemctl("restart", "merlin-api")
-    machine.wait(lambda: machine.is_ready_again("api", old), "the api is ready")
+    machine.wait(lambda: machine.is_ready_again("api", old_pid), "the api is ready")
 
 
 @pytest.mark.parametrize(("process", "port"), [("api", 8701), ("engine", 8702)])
 def test_half_open_requests_shut_nobody_out(machine, process, port):
-    before = machine.main_pid(process)
+    before = machine.get_main_pid(process)
     output = machine.box.run(PYTHON, "-c", HALF_OPEN, str(port)).stdout
-    ended = next(line for line in output.splitlines() if 'ended_total{reason="total"}' in line)
-    assert float(ended.split()[-1]) > 0
+    line_of_total = next(
+        line for line in output.splitlines() if 'ended_total{reason="total"}' in line
+    )
+    assert float(line_of_total.split()[-1]) > 0
     assert machine.is_serving(process)
-    assert machine.main_pid(process) == before
+    assert machine.get_main_pid(process) == before
     assert int(machine.box.prop(f"merlin-{process}", "LimitNOFILE")) == 4096
     assert "connections ended" in machine.box.journal(f"merlin-{process}")
 
@@ -216,7 +221,7 @@ def test_the_installer_may_run_again_and_keeps_what_is_there(machine):
 
 def test_after_a_reboot_everything_runs_and_the_model_still_answers(machine):
     machine.reboot()
-    machine.waits_until_all_serve()
+    machine.wait_until_all_serve()
     assert machine.box.prop("merlin.target", "ActiveState") == "active"
     machine.say("Какие черты лица отвечают за глубину фиксации? Ещё раз")
     machine.wait(lambda: machine.answers().count("Форма лба") > 1, "the bot has answered")
@@ -227,7 +232,7 @@ def test_every_unit_serves_with_everything_switched_on(machine):
     for name, value in CREDENTIALS.items():
         machine.set_credential(name, value)
     machine.box.systemctl("restart", "merlin.target")
-    machine.waits_until_all_serve()
+    machine.wait_until_all_serve()
     restarts = {name: machine.box.prop(f"merlin-{name}", "NRestarts") for name in PROCESSES}
     assert restarts == dict.fromkeys(PROCESSES, "0")
     output = machine.box.run("journalctl", "--no-pager", "-o", "cat").stdout
@@ -245,8 +250,8 @@ def test_the_package_brings_the_command_its_manual_and_its_completion(machine):
 
 def test_the_package_removed_leaves_configuration_and_state(machine):
     machine.remove_package()
-    left = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
-    assert "0 unit files listed" in left
+    unit_files = machine.box.run("systemctl", "list-unit-files", "merlin*", is_checked=False).stdout
+    assert "0 unit files listed" in unit_files
     assert not machine.box.path("/opt/merlin").exists()
     assert machine.box.path("/etc/merlin/config.yaml").exists()
     assert machine.box.path("/var/lib/merlin/merlin.db").exists()

@@ -1,4 +1,4 @@
-"""The unit files, without starting anything: systemd's own judgement, and what all share."""
+"""The unit files without starting them: systemd-analyze, and the options that all units share."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ UNITS = Path(__file__).parents[2] / "systemd"
 PROCESSES = ("daemon", "bot", "api", "engine")
 FILES = sorted(path.name for path in UNITS.glob("merlin*.*") if path.is_file())
 SERVICES = [name for name in FILES if name.endswith(".service")]
-WORST_EXPOSURE = 20  # tenths, of at most 100
+MAX_EXPOSURE = 20  # in tenths; 100 is the maximum
 
 
 @pytest.fixture
-def analyzed(tmp_path):
-    """Return a function that runs systemd-analyze over copies whose program exists here."""
+def run_analyze(tmp_path):
+    """Return a function that runs systemd-analyze on copies with a program that exists."""
     skip_or_fail(None if shutil.which("systemd-analyze") else "systemd-analyze is not installed")
     shutil.copytree(UNITS, tmp_path, dirs_exist_ok=True)
     for name in SERVICES:
@@ -40,7 +40,7 @@ def analyzed(tmp_path):
     return run
 
 
-def unit(name):
+def read_unit(name):
     parser = configparser.RawConfigParser(strict=False, delimiters="=")
     parser.optionxform = str
     parser.read(UNITS / name, "utf-8")
@@ -48,34 +48,34 @@ def unit(name):
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_systemd_has_nothing_to_say_about_a_unit(analyzed, name):
-    done = analyzed("verify", "--man=no", f"./{name}")
-    assert (done.returncode, done.stderr) == (0, "")
+def test_systemd_has_nothing_to_say_about_a_unit(run_analyze, name):
+    process = run_analyze("verify", "--man=no", f"./{name}")
+    assert (process.returncode, process.stderr) == (0, "")
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_a_service_is_hardly_exposed(analyzed, name):
-    done = analyzed("security", "--offline=true", f"--threshold={WORST_EXPOSURE}", f"./{name}")
-    assert done.returncode == 0, done.stdout[-500:]
+def test_a_service_is_hardly_exposed(run_analyze, name):
+    process = run_analyze("security", "--offline=true", f"--threshold={MAX_EXPOSURE}", f"./{name}")
+    assert process.returncode == 0, process.stdout[-500:]
 
 
-def test_an_engine_with_language_models_is_judged_as_well(analyzed, tmp_path):
-    beside = tmp_path / "merlin-engine.service.d"
-    beside.mkdir()
-    shutil.move(tmp_path / "torch.conf", beside)
-    done = analyzed("verify", "--man=no", "./merlin-engine.service")
-    assert (done.returncode, done.stderr) == (0, "")
-    done = analyzed(
-        "security", "--offline=true", f"--threshold={WORST_EXPOSURE}", "./merlin-engine.service"
+def test_an_engine_with_language_models_is_judged_as_well(run_analyze, tmp_path):
+    drop_in_folder = tmp_path / "merlin-engine.service.d"
+    drop_in_folder.mkdir()
+    shutil.move(tmp_path / "torch.conf", drop_in_folder)
+    process = run_analyze("verify", "--man=no", "./merlin-engine.service")
+    assert (process.returncode, process.stderr) == (0, "")
+    process = run_analyze(
+        "security", "--offline=true", f"--threshold={MAX_EXPOSURE}", "./merlin-engine.service"
     )
-    assert done.returncode == 0, done.stdout[-500:]
-    loosened = {line.split()[1] for line in done.stdout.splitlines() if line.startswith("✗")}
-    assert {"MemoryDenyWriteExecute=", "PrivateDevices="} <= loosened
+    assert process.returncode == 0, process.stdout[-500:]
+    weaker = {line.split()[1] for line in process.stdout.splitlines() if line.startswith("✗")}
+    assert {"MemoryDenyWriteExecute=", "PrivateDevices="} <= weaker
 
 
 @pytest.mark.parametrize("process", PROCESSES)
 def test_a_process_is_watched_restarted_and_its_failure_told(process):
-    parsed = unit(f"merlin-{process}.service")
+    parsed = read_unit(f"merlin-{process}.service")
     service = parsed["Service"]
     assert service["ExecStart"].split()[1:] == [process, "--config", "/etc/merlin/config.yaml"]
     assert (service["Type"], service["Restart"]) == ("notify", "always")
@@ -88,7 +88,7 @@ def test_a_process_is_watched_restarted_and_its_failure_told(process):
 
 
 def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
-    service = unit("merlin-bot.service")["Service"]
+    service = read_unit("merlin-bot.service")["Service"]
     gigabytes, _ = service["MemoryMax"].split("G")
     readers = MAX_CHILDREN * MEMORY_BYTES
     assert service["OOMPolicy"] == "continue"
@@ -99,12 +99,12 @@ def test_a_document_that_eats_memory_ends_its_reader_and_not_the_bot():
 def test_a_credential_may_be_missing_without_stopping_the_unit(process):
     lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
     blank = {line.split("=")[1] for line in lines if line.startswith("SetCred")}
-    assert loaded(process)
-    assert blank == {f"{name}:\\n" for name in loaded(process)}
+    assert list_credentials(process)
+    assert blank == {f"{name}:\\n" for name in list_credentials(process)}
 
 
-def loaded(process):
-    """Return the names of the credentials that a unit loads, each from the file of its name."""
+def list_credentials(process):
+    """Return the names of the credentials that a unit loads; check their file names."""
     lines = (UNITS / f"merlin-{process}.service").read_text("utf-8").splitlines()
     pairs = [line.split("=")[1].split(":") for line in lines if line.startswith("LoadCred")]
     assert all(place == f"/etc/merlin/credentials/{name}" for name, place in pairs)
@@ -115,11 +115,15 @@ def loaded(process):
 def test_a_unit_loads_every_credential_that_its_process_asks_for(tmp_path, process):
     path = tmp_path / "config.yaml"
     path.write_text(full_config("state", "repository", telegram="http://127.0.0.1:9"), "utf-8")
-    assert credentials_of(load(path), process).keys() <= loaded(process) <= CREDENTIALS.keys()
+    assert (
+        credentials_of(load(path), process).keys()
+        <= list_credentials(process)
+        <= CREDENTIALS.keys()
+    )
 
 
 def test_enabling_the_target_enables_every_process():
-    also = unit("merlin.target")["Install"]["Also"].split()
+    also = read_unit("merlin.target")["Install"]["Also"].split()
     assert sorted(also) == sorted(f"merlin-{process}.service" for process in PROCESSES)
     for process in PROCESSES:
-        assert unit(f"merlin-{process}.service")["Install"]["WantedBy"] == "merlin.target"
+        assert read_unit(f"merlin-{process}.service")["Install"]["WantedBy"] == "merlin.target"
