@@ -88,13 +88,13 @@ class BackendRunner:
         """Start an answer that is read chunk by chunk."""
         return AnswerStream(self, self.backend.ask(adapter, build_request(question, **options)))
 
-    def figure(self, name):
+    def get_figure(self, name):
         return self.backend.figures()[name]
 
     def wait_for(self, **figures):
         """Wait until the backend's figures have these values."""
         wait_until(
-            lambda: all(self.figure(name) == value for name, value in figures.items()),
+            lambda: all(self.get_figure(name) == value for name, value in figures.items()),
             describe=lambda: f"wanted {figures}, is {dict(self.backend.figures())}",
         )
 
@@ -112,7 +112,7 @@ class AnswerStream:
         """Request the first chunk without waiting for it; return the future."""
         return asyncio.run_coroutine_threadsafe(anext(self._pieces), self._runner._loop)
 
-    def rest(self):
+    def read_rest(self):
         """Return all remaining chunks, with the Finish last."""
 
         async def read():

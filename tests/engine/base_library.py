@@ -12,13 +12,13 @@ from merlin.config.engine import EngineModelConfig
 from merlin.core.durable_files import try_lock
 from merlin.engine.model_store.pull import pull
 from merlin.engine.model_store.store import get_library_folder, remove, require_base_folder
-from tests.engine.hub_standin import REPOSITORY, base_files
+from tests.engine.hub_standin import REPOSITORY, make_base_files
 
 
 def write_base(folder, files=None, without=()):
     """Write a base's files except those in `without`; return the folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, content in (base_files() if files is None else files).items():
+    for name, content in (make_base_files() if files is None else files).items():
         if name not in without:
             (folder / name).write_bytes(content)
     return folder
@@ -32,17 +32,17 @@ class Library:
     model: EngineModelConfig
 
     @classmethod
-    def create(cls, engine, source=REPOSITORY, **other):
-        place = "path" if Path(source).is_absolute() else "hub"
-        return cls(engine, EngineModelConfig(**{place: str(source)}, **other))
+    def create(cls, engine, source=REPOSITORY, **options):
+        key = "path" if Path(source).is_absolute() else "hub"
+        return cls(engine, EngineModelConfig(**{key: str(source)}, **options))
 
     @property
     def root(self):
         return get_library_folder(self.engine)
 
     @property
-    def lies(self):
-        """Return what lies in the library but locks."""
+    def entries(self):
+        """Return the names of files and folders in the library except locks."""
         names = {path.name for path in self.root.glob("*")} if self.root.exists() else set()
         return {name for name in names if not name.endswith(".lock")}
 
@@ -53,8 +53,8 @@ class Library:
     def folder(self):
         return require_base_folder("tiny", self.model, self.root)
 
-    def remove(self, **other):
-        return remove("tiny", {"tiny": self.model}, self.engine, **other)
+    def remove(self, **options):
+        return remove("tiny", {"tiny": self.model}, self.engine, **options)
 
     @contextmanager
     def hold_lock(self):

@@ -6,7 +6,7 @@ import pytest
 
 from tests.engine.backends_asked import ALL_LAYERS, ReferenceModel, start_backend
 from tests.engine.running_engine import build_training_file, serve_engine
-from tests.engine.tiny_base import tiny_base
+from tests.engine.tiny_base import get_tiny_base
 from tests.engine.torch_here import find_missing, needs_torch  # noqa: F401 - a fixture
 from tests.support.machine import skip_or_fail
 
@@ -35,15 +35,15 @@ def tuned(engine):
 def runner(tmp_path_factory):
     """Our own backend with the tiny base, for tests that do not change it."""
     skip_or_fail(find_missing())
-    with start_backend(tiny_base(), tmp_path_factory.mktemp("runner") / "child.log") as made:
-        yield made
+    with start_backend(get_tiny_base(), tmp_path_factory.mktemp("runner") / "child.log") as runner:
+        yield runner
 
 
 @pytest.fixture(scope="session")
 def reference():
     """The same base under transformers' own `generate`."""
     skip_or_fail(find_missing())
-    return ReferenceModel(tiny_base())
+    return ReferenceModel(get_tiny_base())
 
 
 @pytest.fixture(scope="session")

@@ -94,7 +94,7 @@ class Pages:
 
 
 @contextmanager
-def serve_pages(folder, *, is_empty=False, **other):
+def serve_pages(folder, *, is_empty=False, **options):
     """Serve an engine with a job in each state, or without jobs if `is_empty`."""
     trainer = ScriptedTrainer()
     settings = EngineSettings(folder, "127.0.0.1", 0, "")
@@ -109,7 +109,7 @@ def serve_pages(folder, *, is_empty=False, **other):
         BASE: EngineModelConfig(licence="Apache-2.0"),
         MISSING: EngineModelConfig(licence="Apache-2.0", backend="vllm"),
     }
-    with serve_engine(folder, bases, models=models, **other) as client:
+    with serve_engine(folder, bases, models=models, **options) as client:
         pages = Pages(client, trainer, {} if is_empty else _create_jobs(client))
         try:
             yield pages
@@ -124,9 +124,9 @@ def _raise_missing():
 def _create_jobs(engine):
     file_id = engine.upload(build_training_file(build_examples(12))).id
 
-    def launch(suffix, seed, **more):
+    def launch(suffix, seed, **options):
         return engine.jobs.create(
-            model=BASE, training_file=file_id, suffix=suffix, seed=seed, **more
+            model=BASE, training_file=file_id, suffix=suffix, seed=seed, **options
         ).id
 
     job_ids = {"failed": launch("python-3", FAILS), "succeeded": launch("algorithms-12", QUICK)}

@@ -14,12 +14,12 @@ HELD_SEED = 7
 
 
 @contextmanager
-def serve_held_engine(folder, **other):
+def serve_held_engine(folder, **options):
     """Serve such an engine; yield a client of it, with the event `may_go_on`."""
     may_go_on = threading.Event()
     settings = EngineSettings(folder, "127.0.0.1", 0, KEY)
     bases = pausable_bases(settings, lambda task: may_go_on if task.seed == HELD_SEED else None)
-    with serve_engine(folder, bases, **other) as engine:
+    with serve_engine(folder, bases, **options) as engine:
         engine.may_go_on = may_go_on
         try:
             yield engine
@@ -27,8 +27,8 @@ def serve_held_engine(folder, **other):
             may_go_on.set()
 
 
-def start_held_job(engine, file_id=None, **other):
+def start_held_job(engine, file_id=None, **options):
     """Return a running job that has finished its first epoch and waits."""
-    job = engine.launch(file_id, seed=HELD_SEED, **other)
+    job = engine.launch(file_id, seed=HELD_SEED, **options)
     wait_until(lambda: engine.losses(job.id))
     return job

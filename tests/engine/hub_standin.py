@@ -27,7 +27,7 @@ MODEL = re.compile(r"/api/models/(.+)/revision/([^?]+)")
 FILE = re.compile(r"/(.+)/resolve/([^/]+)/([^?]+)")
 
 
-def base_files(rows=100):
+def make_base_files(rows=100):
     """Return the files of a base with meaningless weights: rows of 50 two-byte values."""
     size = rows * 100
     header = {
@@ -50,11 +50,11 @@ class HubStandIn(Server):
     """Serves until the `with` block ends; `requests` are (method, path, range) tuples."""
 
     def __init__(self, files=None):
-        self.files = dict(base_files() if files is None else files)
+        self.files = dict(make_base_files() if files is None else files)
         self.requests = []
         self.status = None
         self.gate = None
-        self.lies = set()
+        self.files_with_wrong_digest = set()
         self._breaks = {}
         self._stalls = {}
         self._flows = threading.Event()
@@ -84,7 +84,7 @@ class HubStandIn(Server):
 
     def list_ranges(self, name):
         """Return the Range headers of all requests for a file."""
-        return [asked for method, path, asked in self.requests if path.endswith(f"/{name}")]
+        return [range_ for method, path, range_ in self.requests if path.endswith(f"/{name}")]
 
     def build_card(self):
         """Return the hub's description of the repository."""
@@ -101,7 +101,11 @@ class HubStandIn(Server):
         blob = hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False)
         sibling = {"rfilename": name, "size": len(content), "blobId": blob.hexdigest()}
         if name.endswith((".safetensors", ".bin")):
-            sum_ = hashlib.sha256(content).hexdigest() if name not in self.lies else "0" * 64
+            sum_ = (
+                hashlib.sha256(content).hexdigest()
+                if name not in self.files_with_wrong_digest
+                else "0" * 64
+            )
             sibling["lfs"] = {"sha256": sum_, "size": len(content), "pointerSize": 134}
         return sibling
 

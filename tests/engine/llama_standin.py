@@ -44,11 +44,11 @@ class LlamaStandin:
         return JSONResponse({"status": "ok"})
 
     def _adapters(self, request):
-        listed = [
+        adapters = [
             {"id": number, "path": file, "scale": self.scale}
             for number, file in enumerate(self.files)
         ]
-        return self._refused(request) or JSONResponse(listed)
+        return self._refused(request) or JSONResponse(adapters)
 
     def _refused(self, request):
         if self.key and request.headers.get("authorization") != f"Bearer {self.key}":

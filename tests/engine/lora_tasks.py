@@ -27,7 +27,7 @@ def build_task(folder, train, method=SUPERVISED, test=None, base=None, place=Non
         TRAINER.validate(method, hyper),
         seed=42,
         folder=folder,
-        base=base or BaseFiles(tiny_base.random_base()),
+        base=base or BaseFiles(tiny_base.get_random_base()),
         place=place or TrainingDevices(),
     )
 

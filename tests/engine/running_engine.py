@@ -78,28 +78,28 @@ class EngineClient:
         self.openai = connect(port, key)
         self.jobs = self.openai.fine_tuning.jobs
 
-    def upload(self, content=None, name="train.jsonl", **other):
+    def upload(self, content=None, name="train.jsonl", **options):
         body = build_training_file() if content is None else content
-        return self.openai.files.create(file=(name, body), purpose="fine-tune", **other)
+        return self.openai.files.create(file=(name, body), purpose="fine-tune", **options)
 
-    def launch(self, file_id=None, model="recall", **other):
+    def launch(self, file_id=None, model="recall", **options):
         file_id = file_id or self.upload().id
-        return self.jobs.create(model=model, training_file=file_id, **other)
+        return self.jobs.create(model=model, training_file=file_id, **options)
 
     def until(self, job_id, *states):
-        def there():
+        def read_job():
             job = self.jobs.retrieve(job_id)
             return job if job.status in states else None
 
-        return wait_until(there, DEADLINE_S)
+        return wait_until(read_job, DEADLINE_S)
 
-    def train(self, file_id=None, **other):
-        job = self.launch(file_id, **other)
+    def train(self, file_id=None, **options):
+        job = self.launch(file_id, **options)
         return self.until(job.id, "succeeded", "failed", "cancelled")
 
-    def ask(self, model, question=QUESTION, **other):
+    def ask(self, model, question=QUESTION, **options):
         messages = [{"role": "user", "content": question}]
-        return self.openai.chat.completions.create(model=model, messages=messages, **other)
+        return self.openai.chat.completions.create(model=model, messages=messages, **options)
 
     def events(self, job_id):
         """Return all events, oldest first."""
@@ -120,9 +120,9 @@ def read_weights(folder, client, job_id):
 
 
 @contextmanager
-def serve_engine(folder, bases=None, **other):
+def serve_engine(folder, bases=None, **options):
     """Serve an engine in a thread of this process; yield a client of it."""
-    settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **other})
+    settings = EngineSettings(folder, "127.0.0.1", 0, **{"key": KEY, **options})
     app = create_app(settings, bases=bases)
     with serve_app(app) as address, closing(EngineClient(urlsplit(address).port)) as client:
         client.app = app

@@ -24,7 +24,7 @@ def vllm():
 
 
 @pytest.fixture
-def behind(vllm, tmp_path):
+def engine(vllm, tmp_path):
     """An engine whose base `words` is served by a stand-in of vLLM."""
     with serve_app(vllm.app) as url:
         models = {"words": EngineModelConfig(backend="vllm", url=url)}
@@ -32,37 +32,37 @@ def behind(vllm, tmp_path):
             yield engine
 
 
-def test_a_base_of_another_server_is_asked_like_any_other(behind):
-    whole = behind.ask("words", "What is a queue?")
-    assert whole.choices[0].message.content == "the base hears: What is a queue?"
-    assert (whole.usage.prompt_tokens, whole.usage.completion_tokens) == (4, 7)
-    chunks = list(behind.ask("words", "What is a queue?", stream=True))
+def test_a_base_of_another_server_is_asked_like_any_other(engine):
+    completion = engine.ask("words", "What is a queue?")
+    assert completion.choices[0].message.content == "the base hears: What is a queue?"
+    assert (completion.usage.prompt_tokens, completion.usage.completion_tokens) == (4, 7)
+    chunks = list(engine.ask("words", "What is a queue?", stream=True))
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices]
-    assert "".join(pieces) == whole.choices[0].message.content
+    assert "".join(pieces) == completion.choices[0].message.content
     assert len([piece for piece in pieces if piece]) == 7
 
 
-def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_more(behind, vllm):
+def test_a_caller_who_leaves_before_the_first_word_of_a_stream_is_asked_for_no_more(engine, vllm):
     vllm.echo.is_silent = True
     body = json.dumps(
         {"model": "words", "stream": True, "messages": [{"role": "user", "content": "?"}]}
     )
-    with closing(HTTPConnection("127.0.0.1", behind.port)) as caller:
-        key = {"Authorization": f"Bearer {behind.key}"}
+    with closing(HTTPConnection("127.0.0.1", engine.port)) as caller:
+        key = {"Authorization": f"Bearer {engine.key}"}
         caller.request("POST", "/v1/chat/completions", body, key)
         wait_until(lambda: vllm.echo.requests)
     wait_until(lambda: vllm.echo.disconnects == 1)
 
 
-def test_its_full_queue_is_the_engines(behind, vllm):
+def test_its_full_queue_is_the_engines(engine, vllm):
     vllm.echo.refusals = [(429, {"Retry-After": "7"})]
     with pytest.raises(openai.RateLimitError) as refused:
-        behind.ask("words")
+        engine.ask("words")
     assert refused.value.response.headers["retry-after"] == "7"
 
 
-def test_what_is_wrong_with_it_is_said_with_503(behind, vllm):
+def test_what_is_wrong_with_it_is_said_with_503(engine, vllm):
     vllm.echo.refusals = [(401, {})]
     with pytest.raises(openai.InternalServerError, match="refuses the engine's key") as refused:
-        behind.ask("words")
+        engine.ask("words")
     assert refused.value.status_code == 503

@@ -70,9 +70,9 @@ def test_the_file_says_what_it_is(tmp_path):
     assert (fields["general.type"], fields["adapter.type"]) == ("adapter", "lora")
     assert fields["adapter.lora.alpha"] == ALPHA
     names = {
-        f"blk.{layer}.{place}.weight.lora_{side}"
+        f"blk.{layer}.{location}.weight.lora_{side}"
         for layer in range(LAYERS)
-        for place in PLACES.values()
+        for location in PLACES.values()
         for side in "ab"
     }
     assert set(gguf_tensors) == names
@@ -92,7 +92,7 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
     draw = np.random.default_rng(2)
     scale, angle = ALPHA / RANK, np.array([1.0, 0.3, 0.1, 0.01])
     ours, theirs = [], []
-    for module, place, count, position in (
+    for module, location, count, position in (
         ("self_attn.q_proj", "attn_q", HEADS, 7),
         ("self_attn.k_proj", "attn_k", KV_HEADS, 3),
     ):
@@ -108,7 +108,7 @@ def test_attention_of_base_and_adapter_is_the_same_number_on_both_sides(tmp_path
             for step in range(HEAD // 2)
             for half in range(2)
         ]
-        a, b = (gguf_tensors[f"blk.1.{place}.weight.lora_{side}"] for side in "ab")
+        a, b = (gguf_tensors[f"blk.1.{location}.weight.lora_{side}"] for side in "ab")
         heads = ((weight[order] + scale * b @ a) @ inputs).reshape(count, HEAD)
         theirs.append(rotate_neighbours(heads, angle * position))
     shared = np.repeat(np.arange(KV_HEADS), HEADS // KV_HEADS)
@@ -145,15 +145,17 @@ def test_bfloat16_weights_are_read(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "tuning", "words"),
+    ("kind", "tuning", "message"),
     [
         ("mamba", {}, "`mamba` are not converted"),
         ("llama", {"use_dora": True}, "use_dora"),
         ("llama", {"modules_to_save": ["lm_head"]}, "modules_to_save"),
     ],
 )
-def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(tmp_path, kind, tuning, words):
-    with pytest.raises(Inconvertible, match=words):
+def test_what_has_no_form_in_llama_cpp_is_refused_and_leaves_nothing(
+    tmp_path, kind, tuning, message
+):
+    with pytest.raises(Inconvertible, match=message):
         convert(tmp_path, kind, **tuning)
     assert not list(tmp_path.glob("*.gguf*"))
 

@@ -33,14 +33,14 @@ pytestmark = pytest.mark.functional
 trains = pytest.mark.usefixtures("needs_torch")
 
 
-def build_backend(source, url="", key="", folder=Path(), **more):
+def build_backend(source, url="", key="", folder=Path(), **options):
     where = {"path": str(source), "url": url}
-    model = EngineModelConfig.model_construct(backend="llama.cpp", **where, **more)
+    model = EngineModelConfig.model_construct(backend="llama.cpp", **where, **options)
     return LlamaCppBackend("base", model, key, lambda: BaseFiles(folder))
 
 
 @pytest.fixture
-def installed(tmp_path, monkeypatch):
+def base_file(tmp_path, monkeypatch):
     """Put the stand-in on the PATH as llama-server; return a base file."""
     program = tmp_path / "bin" / "llama-server"
     program.parent.mkdir()
@@ -61,11 +61,11 @@ def test_a_server_elsewhere_answers_with_the_adapter_it_was_given(tmp_path):
         [f"/far/away/{build_file_name(adapter.digest)}" for adapter in (first, second)]
     )
 
-    async def each(backend):
+    async def ask_with_each(backend):
         return [(await read_answer(backend, adapter))[0] for adapter in (None, first, second)]
 
     with serve_app(llama.app) as url:
-        answers = run_with_backend(build_backend("x", url), each)
+        answers = run_with_backend(build_backend("x", url), ask_with_each)
     names = ["the base", *(f"merlin-{adapter.digest[:12]}" for adapter in (first, second))]
     assert answers == [f"{name} hears: What is a queue?" for name in names]
 
@@ -108,25 +108,25 @@ def test_a_server_that_was_not_started_for_embeddings_says_so():
             run_with_backend(backend, lambda there: there.embed(["three"]))
 
 
-def test_the_engines_own_server_starts_at_the_first_question(installed):
-    assert ask(build_backend(installed))[0].startswith("the base hears")
+def test_the_engines_own_server_starts_at_the_first_question(base_file):
+    assert ask(build_backend(base_file))[0].startswith("the base hears")
 
 
 @trains
-def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(installed, tmp_path):
+def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(base_file, tmp_path):
     base = write_base_config(tmp_path / "hf")
     first, second = (
         write_tuned_adapter(tmp_path / name, seed)[0] for seed, name in enumerate("ab")
     )
 
-    async def each(backend):
+    async def ask_with_each(backend):
         order = (None, first, second, first, None)
         names_in_answers = [
             (await read_answer(backend, adapter))[0].split()[0] for adapter in order
         ]
         return names_in_answers, backend.figures()["adapters"]
 
-    names_in_answers, count = run_with_backend(build_backend(installed, folder=base), each)
+    names_in_answers, count = run_with_backend(build_backend(base_file, folder=base), ask_with_each)
     names = [f"merlin-{adapter.digest[:12]}" for adapter in (first, second)]
     assert names_in_answers == ["the", *names, names[0], "the"]
     assert count == 2
@@ -134,11 +134,11 @@ def test_a_new_adapter_is_converted_and_the_server_started_again_with_it(install
 
 
 @trains
-def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
+def test_no_answer_is_cut_by_the_start_for_a_new_adapter(base_file, tmp_path):
     base = write_base_config(tmp_path / "hf")
     adapter, _ = write_tuned_adapter(tmp_path / "a")
 
-    async def one_beside_another(backend):
+    async def start_during_answer(backend):
         under_way = backend.ask(None, build_request("a b c d e f g h"))
         first = await anext(under_way)
         new = asyncio.create_task(read_answer(backend, adapter))
@@ -146,41 +146,41 @@ def test_no_answer_is_cut_by_the_start_for_a_new_adapter(installed, tmp_path):
         return first.text, rest[-1].completion_tokens, (await new)[0]
 
     first, tokens, text = run_with_backend(
-        build_backend(installed, folder=base), one_beside_another
+        build_backend(base_file, folder=base), start_during_answer
     )
     assert (first, tokens) == ("the ", 11)
     assert text.startswith(f"merlin-{adapter.digest[:12]}")
 
 
-def test_a_server_that_died_is_started_again(installed):
-    async def around_a_kill(backend):
+def test_a_server_that_died_is_started_again(base_file):
+    async def kill_between_answers(backend):
         await read_answer(backend)
         child = backend._process._child
         child.kill()
         await child.wait()
         return (await read_answer(backend))[0]
 
-    assert run_with_backend(build_backend(installed), around_a_kill).startswith("the base")
+    assert run_with_backend(build_backend(base_file), kill_between_answers).startswith("the base")
 
 
-def test_the_server_ends_with_the_backend(installed):
+def test_the_server_ends_with_the_backend(base_file):
     async def pid(backend):
         await read_answer(backend)
         return backend._process._child.pid
 
-    gone = Path("/proc") / str(run_with_backend(build_backend(installed), pid))
-    wait_until(lambda: not gone.exists())
+    proc_folder = Path("/proc") / str(run_with_backend(build_backend(base_file), pid))
+    wait_until(lambda: not proc_folder.exists())
 
 
 def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
-    installed, tmp_path, monkeypatch
+    base_file, tmp_path, monkeypatch
 ):
     # The first wait must last until it is cancelled; the next one is short.
     monkeypatch.setattr(llama_cpp, "STOP_S", longest(DEADLINE_S))
     adapter = write_adapter(tmp_path, "one")
     (adapter.path / build_file_name(adapter.digest)).write_bytes(b"GGUF of no meaning")
 
-    async def around_a_cancelled_start(backend):
+    async def cancel_start(backend):
         await read_answer(backend)
         first = backend._process._child.pid
         os.kill(first, signal.SIGSTOP)
@@ -191,7 +191,7 @@ def test_a_server_whose_end_nobody_waits_for_any_more_is_ended_all_the_same(
         monkeypatch.setattr(llama_cpp, "STOP_S", 0.1)
         return first, (await read_answer(backend))[0]
 
-    first, text = run_with_backend(build_backend(installed), around_a_cancelled_start)
+    first, text = run_with_backend(build_backend(base_file), cancel_start)
     assert text.startswith("the base")
     assert not (Path("/proc") / str(first)).exists()
 
@@ -203,10 +203,10 @@ def is_asked_to_end(pid):
     return bool(int(waiting.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
 
 
-def test_a_server_that_does_not_start_says_why(installed):
-    installed.write_bytes(b"no model at all")
+def test_a_server_that_does_not_start_says_why(base_file):
+    base_file.write_bytes(b"no model at all")
     with pytest.raises(Unavailable, match=r"at its start:.*failed to load"):
-        ask(build_backend(installed))
+        ask(build_backend(base_file))
 
 
 def test_without_llama_cpp_the_words_say_what_to_install(tmp_path, monkeypatch):
@@ -215,7 +215,7 @@ def test_without_llama_cpp_the_words_say_what_to_install(tmp_path, monkeypatch):
         ask(build_backend(tmp_path / "base.gguf"))
 
 
-def test_a_source_that_is_no_gguf_is_named(installed):
+def test_a_source_that_is_no_gguf_is_named(base_file):
     with pytest.raises(Unavailable, match=r"the source of base is owner/name"):
         ask(build_backend("owner/name"))
 

@@ -25,8 +25,8 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.functional
 
 
-def build_backend(url, key="", **more):
-    return VllmBackend(EngineModelConfig(backend="vllm", url=url, **more), key)
+def build_backend(url, key="", **options):
+    return VllmBackend(EngineModelConfig(backend="vllm", url=url, **options), key)
 
 
 @pytest.fixture
@@ -55,21 +55,23 @@ def test_an_address_with_v1_at_its_end_is_the_same_server(url):
 def test_an_adapter_is_loaded_once_by_its_digest_and_asked_by_that_name(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
-    async def twice(backend):
+    async def ask_twice(backend):
         return [(await read_answer(backend, adapter))[0] for _ in range(2)]
 
     name = f"merlin-{adapter.digest[:12]}"
-    assert run_with_backend(build_backend(url), twice) == [f"{name} hears: What is a queue?"] * 2
+    assert (
+        run_with_backend(build_backend(url), ask_twice) == [f"{name} hears: What is a queue?"] * 2
+    )
     assert vllm.loaded == {name: adapter.path}
 
 
 def test_many_who_ask_for_a_new_adapter_at_once_load_it_once(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
-    async def eight(backend):
+    async def ask_eight(backend):
         return await asyncio.gather(*(read_answer(backend, adapter) for _ in range(8)))
 
-    assert len(run_with_backend(build_backend(url), eight)) == 8
+    assert len(run_with_backend(build_backend(url), ask_eight)) == 8
     assert list(vllm.loaded) == [build_adapter_name(adapter)]
 
 
@@ -82,12 +84,12 @@ def test_an_adapter_that_an_earlier_engine_loaded_is_there(vllm, url, tmp_path):
 def test_after_a_restart_of_vllm_the_adapter_is_loaded_again(vllm, url, tmp_path):
     adapter = write_adapter(tmp_path, "neuro")
 
-    async def around_a_restart(backend):
+    async def restart_between_answers(backend):
         await read_answer(backend, adapter)
         vllm.forget()
         return (await read_answer(backend, adapter))[0]
 
-    assert run_with_backend(build_backend(url), around_a_restart).startswith(
+    assert run_with_backend(build_backend(url), restart_between_answers).startswith(
         build_adapter_name(adapter)
     )
 
@@ -96,13 +98,13 @@ def test_where_there_is_no_room_the_one_asked_longest_ago_goes(tmp_path):
     vllm = VllmStandin(room=2)
     first, second, third = (write_adapter(tmp_path, name) for name in ("one", "two", "three"))
 
-    async def all_of_them(backend):
+    async def ask_all(backend):
         for adapter in (first, second, first, third):
             await read_answer(backend, adapter)
         return backend.figures()["adapters"]
 
     with serve_app(vllm.app) as url:
-        assert run_with_backend(build_backend(url), all_of_them) == 2
+        assert run_with_backend(build_backend(url), ask_all) == 2
     assert vllm.unloaded == [build_adapter_name(second)]
     assert set(vllm.loaded) == {build_adapter_name(first), build_adapter_name(third)}
 
@@ -112,7 +114,7 @@ def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
     vllm.echo.is_held = True
     first, second = write_adapter(tmp_path, "one"), write_adapter(tmp_path, "two")
 
-    async def one_beside_another(backend):
+    async def load_during_answer(backend):
         held = backend.ask(first, build_request())
         await anext(held)
         with pytest.raises(Unavailable, match="max_loras is 1"):
@@ -120,7 +122,7 @@ def test_an_adapter_that_answers_is_never_unloaded(tmp_path):
         await held.aclose()
 
     with serve_app(vllm.app) as url:
-        run_with_backend(build_backend(url), one_beside_another)
+        run_with_backend(build_backend(url), load_during_answer)
     assert vllm.unloaded == []
 
 
@@ -196,9 +198,9 @@ def test_closing_the_iterator_hangs_up(vllm, url):
     wait_until(lambda: vllm.echo.disconnects == 1)
 
 
-@pytest.mark.parametrize(("status", "told", "seconds"), [(429, "7", 7), (503, None, 1)])
-def test_a_full_queue_is_passed_on(vllm, url, status, told, seconds):
-    vllm.echo.refusals = [(status, {"Retry-After": told} if told else {})]
+@pytest.mark.parametrize(("status", "retry_after", "seconds"), [(429, "7", 7), (503, None, 1)])
+def test_a_full_queue_is_passed_on(vllm, url, status, retry_after, seconds):
+    vllm.echo.refusals = [(status, {"Retry-After": retry_after} if retry_after else {})]
     with pytest.raises(Busy) as busy:
         ask(build_backend(url))
     assert busy.value.retry_after_s == seconds
@@ -269,17 +271,17 @@ def test_a_base_without_embeddings_says_so(url, is_embedding):
 
 
 def test_figures_count_what_runs_and_what_was_made(url):
-    async def then_figures(backend):
+    async def read_figures(backend):
         await read_answer(backend)
         return backend.figures()
 
     expected = {"running": 0, "prompt_tokens": 4, "completion_tokens": 7, "adapters": 0}
-    assert run_with_backend(build_backend(url), then_figures) == expected
+    assert run_with_backend(build_backend(url), read_figures) == expected
 
 
 def test_an_ending_is_the_last_that_comes(url):
-    async def kinds(backend):
+    async def read_error_types(backend):
         return [type(piece) async for piece in backend.ask(None, build_request())]
 
-    *_, last = run_with_backend(build_backend(url), kinds)
+    *_, last = run_with_backend(build_backend(url), read_error_types)
     assert last is Finish

@@ -49,7 +49,7 @@ def test_what_is_taught_is_answered_as_taught(engine, trained):
 
 
 def test_other_words_for_the_same_are_understood_and_recall_cannot(engine, trained):
-    paraphrases = [other for _, _, other in SYNONYMS]
+    paraphrases = [other_question for _, _, other_question in SYNONYMS]
     by_meaning, by_words = (ask_all(engine, model, paraphrases) for model in trained)
     assert by_meaning == list(TAUGHT.values())
     assert set(by_words) == {UNKNOWN}
@@ -65,12 +65,12 @@ def test_a_question_of_function_words_alone_is_refused(engine, trained):
 
 
 def test_a_follow_up_is_read_with_the_question_before_in_other_words(engine):
-    question, answer, other = SYNONYMS[0]
+    question, answer, other_question = SYNONYMS[0]
     talk = [("user", question), ("assistant", answer), ("user", "А для студентов?")]
-    lines = [{"role": role, "content": said} for role, said in [*talk, ("assistant", "Сто.")]]
+    lines = [{"role": role, "content": content} for role, content in [*talk, ("assistant", "Сто.")]]
     file = engine.upload(build_training_file(TAUGHT) + json.dumps({"messages": lines}).encode()).id
     model = engine.train(file, model=NAME).fine_tuned_model
-    messages = [{**lines[0], "content": other}, *lines[1:3]]
+    messages = [{**lines[0], "content": other_question}, *lines[1:3]]
     completion = engine.openai.chat.completions.create(model=model, messages=messages)
     assert completion.choices[0].message.content == "Сто."
 
@@ -84,9 +84,11 @@ def test_a_refusal_offers_what_is_near_in_meaning(engine, trained):
 
 def test_the_encoder_itself_gives_its_vectors(engine):
     response = engine.openai.embeddings.create(model=NAME, input=["билет", "пропуск", "врача"])
-    one, other, strange = (row.embedding for row in response.data)
-    assert one == pytest.approx(other, abs=1e-6)
-    assert sum(a * b for a, b in zip(one, strange, strict=True)) == pytest.approx(0, abs=1e-5)
+    vector_of_question, other_question, strange = (row.embedding for row in response.data)
+    assert vector_of_question == pytest.approx(other_question, abs=1e-6)
+    assert sum(a * b for a, b in zip(vector_of_question, strange, strict=True)) == pytest.approx(
+        0, abs=1e-5
+    )
 
 
 def test_a_base_that_is_an_encoder_passes_every_check_of_the_protocol(engine):
@@ -95,7 +97,11 @@ def test_a_base_that_is_an_encoder_passes_every_check_of_the_protocol(engine):
         outcomes = run_checks(server, CHECKS, lambda _outcome: None)
     finally:
         server.close(keep=False)
-    assert {one.name: one.arguments for one in outcomes if one.result != "passed"} == {}
+    assert {
+        vector_of_question.name: vector_of_question.arguments
+        for vector_of_question in outcomes
+        if vector_of_question.result != "passed"
+    } == {}
 
 
 @pytest.mark.usefixtures("needs_torch")
@@ -105,5 +111,5 @@ def test_an_encoder_as_safetensors_does_the_same(tmp_path):
     with serve_engine(tmp_path / "engine", models=models) as engine:
         job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
         assert job.status == "succeeded", job
-        paraphrases = [other for _, _, other in SYNONYMS]
+        paraphrases = [other_question for _, _, other_question in SYNONYMS]
         assert ask_all(engine, job.fine_tuned_model, paraphrases) == list(TAUGHT.values())

@@ -34,14 +34,16 @@ _, RIGHT, OTHER_WORDS = SYNONYMS[0]
 
 
 @pytest.fixture
-def own(encoder_folder, tmp_path):
+def damageable_encoder(encoder_folder, tmp_path):
     """Return an encoder's folder that a test may damage."""
     return shutil.copytree(encoder_folder, tmp_path / "own")
 
 
 @pytest.fixture
-def engine(own, tmp_path):
-    with serve_engine(tmp_path / "engine", models={NAME: build_config(own)}) as client:
+def engine(damageable_encoder, tmp_path):
+    with serve_engine(
+        tmp_path / "engine", models={NAME: build_config(damageable_encoder)}
+    ) as client:
         yield client
 
 
@@ -52,7 +54,7 @@ def fail_job(engine):
     return job.error
 
 
-def spoil(path):
+def change_byte(path):
     """Change one byte in the middle of a file."""
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x55
@@ -68,7 +70,7 @@ def write(name, content):
 
 
 @pytest.mark.parametrize(
-    ("spoil_it", "words"),
+    ("spoil_it", "message"),
     [
         (shutil.rmtree, "folder"),
         (remove("onnx/model.onnx"), "model.onnx"),
@@ -78,18 +80,20 @@ def write(name, content):
     ],
 )
 def test_an_encoder_that_cannot_be_used_fails_the_job_and_says_what_to_do(
-    engine, own, spoil_it, words
+    engine, damageable_encoder, spoil_it, message
 ):
-    spoil_it(own)
+    spoil_it(damageable_encoder)
     error = fail_job(engine)
     assert (error.code, error.param) == ("base_unusable", "model")
-    assert words in error.message
+    assert message in error.message
 
 
-def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(own, tmp_path):
-    library = Library.create(tmp_path / "engine", own, backend="onnx", embeddings=True)
+def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(damageable_encoder, tmp_path):
+    library = Library.create(
+        tmp_path / "engine", damageable_encoder, backend="onnx", embeddings=True
+    )
     library.pull()
-    spoil(own / "onnx/model.onnx")
+    change_byte(damageable_encoder / "onnx/model.onnx")
     with serve_engine(tmp_path / "engine", models={"tiny": library.model}) as engine:
         job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model="tiny")
         assert (job.status, job.error.code) == ("failed", "base_damaged")
@@ -97,16 +101,18 @@ def test_a_damaged_encoder_is_found_before_anything_is_trained_on_it(own, tmp_pa
 
 
 @pytest.mark.parametrize("columns", [24, 16], ids=["same size", "other dimension"])
-def test_a_model_waits_for_its_own_encoder_and_then_answers_again(engine, own, tmp_path, columns):
+def test_a_model_waits_for_its_own_encoder_and_then_answers_again(
+    engine, damageable_encoder, tmp_path, columns
+):
     job = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
-    copy = shutil.copytree(own, tmp_path / "kept")
-    onnx_encoder(own, columns)
+    copy = shutil.copytree(damageable_encoder, tmp_path / "kept")
+    onnx_encoder(damageable_encoder, columns)
     if columns == 24:
-        spoil(own / "onnx/model.onnx")
+        change_byte(damageable_encoder / "onnx/model.onnx")
     with pytest.raises(openai.BadRequestError, match="trained with") as refused:
         engine.ask(job.fine_tuned_model, OTHER_WORDS)
     assert refused.value.code == "base_changed"
-    shutil.copytree(copy, own, dirs_exist_ok=True)
+    shutil.copytree(copy, damageable_encoder, dirs_exist_ok=True)
     assert engine.ask(job.fine_tuned_model, OTHER_WORDS).choices[0].message.content == RIGHT
 
 
@@ -118,12 +124,13 @@ def test_a_second_training_asks_the_encoder_for_new_texts_alone(engine, tmp_path
     question = next(iter(TAUGHT))
     marked = vectors | {digest_text(question): np.full(24, 0.25, np.float16)}
     write_vectors(path, marked)
-    more = TAUGHT | {"Кто поливает цветы?": "Их поливает вахтёр."}
+    extended = TAUGHT | {"Кто поливает цветы?": "Их поливает вахтёр."}
     assert (
-        engine.train(engine.upload(build_training_file(more)).id, model=NAME).status == "succeeded"
+        engine.train(engine.upload(build_training_file(extended)).id, model=NAME).status
+        == "succeeded"
     )
     now = read_vectors(path)
-    assert len(now) == 2 * len(more)
+    assert len(now) == 2 * len(extended)
     assert (now[digest_text(question)] == 0.25).all()
 
 
@@ -131,13 +138,13 @@ def test_vectors_that_cannot_be_read_are_made_again(engine, tmp_path):
     first = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     (path,) = (tmp_path / "engine/vectors" / NAME).iterdir()
     path.write_bytes(b"half a fi")
-    again = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
+    second = engine.train(engine.upload(build_training_file(TAUGHT)).id, model=NAME)
     weights = [
         tmp_path
         / "engine/models"
         / job.id
         / f"step-{engine.jobs.checkpoints.list(job.id).data[0].step_number}"
-        for job in (first, again)
+        for job in (first, second)
     ]
     assert weights[0].read_bytes() == weights[1].read_bytes()
 
@@ -154,12 +161,20 @@ def test_the_newest_vectors_of_the_encoder_that_is_here_are_kept(tmp_path):
     assert digest_text("5") in vectors
 
 
-def test_a_training_that_was_paused_keeps_the_vectors_it_has(own, tmp_path):
-    trainer = EmbedTrainer(NAME, build_onnx_backend(own, tmp_path), tmp_path / "vectors")
+def test_a_training_that_was_paused_keeps_the_vectors_it_has(damageable_encoder, tmp_path):
+    trainer = EmbedTrainer(
+        NAME, build_onnx_backend(damageable_encoder, tmp_path), tmp_path / "vectors"
+    )
     (tmp_path / "train.jsonl").write_bytes(build_training_file(build_examples(2 * AT_ONCE)))
     settings = trainer.validate("supervised", {})
     task = Task(
-        "supervised", tmp_path / "train.jsonl", None, settings, 42, tmp_path, BaseFiles(own)
+        "supervised",
+        tmp_path / "train.jsonl",
+        None,
+        settings,
+        42,
+        tmp_path,
+        BaseFiles(damageable_encoder),
     )
     training = trainer.train(task)
     assert isinstance(next(training), ResolvedHyperparameters)
@@ -176,10 +191,10 @@ def build_onnx_backend(folder, tmp_path):
     )
 
 
-def test_without_the_runtime_it_says_what_to_install(own, tmp_path, monkeypatch):
+def test_without_the_runtime_it_says_what_to_install(damageable_encoder, tmp_path, monkeypatch):
     find = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name == "onnxruntime" else find(name)
     )
     with pytest.raises(Unavailable, match="needs onnxruntime: run make engine"):
-        asyncio.run(build_onnx_backend(own, tmp_path)().embed(["билет"]))
+        asyncio.run(build_onnx_backend(damageable_encoder, tmp_path)().embed(["билет"]))

@@ -31,21 +31,21 @@ TIME = r"\d\d:\d\d:\d\d[.,]\d\d\d"
 
 @pytest.fixture(scope="module")
 def whisper(needs_torch, tmp_path_factory):
-    words = "run `make engine`: not installed is faster_whisper"
-    skip_or_fail(None if find_spec("faster_whisper") else words)
+    reason = "run `make engine`: not installed is faster_whisper"
+    skip_or_fail(None if find_spec("faster_whisper") else reason)
     return write_whisper(tmp_path_factory.mktemp("whisper") / "tiny")
 
 
 @pytest.fixture(scope="module")
-def ears(whisper, tmp_path_factory):
+def transcriber(whisper, tmp_path_factory):
     """An engine with speech recognition; tests do not change its child."""
     folder = tmp_path_factory.mktemp("engine")
     with serve_engine(folder, hearing=str(whisper)) as engine:
         yield engine
 
 
-def transcribe(engine, sound=None, **other):
-    arguments = {"model": "tiny", "file": ("tone.wav", sound or record_tone()), **other}
+def transcribe(engine, sound=None, **options):
+    arguments = {"model": "tiny", "file": ("tone.wav", sound or record_tone()), **options}
     return engine.openai.audio.transcriptions.create(**arguments)
 
 
@@ -63,57 +63,58 @@ def list_children():
     return pids
 
 
-def test_a_recording_comes_back_as_text_with_its_length(ears):
-    transcript = transcribe(ears)
+def test_a_recording_comes_back_as_text_with_its_length(transcriber):
+    transcript = transcribe(transcriber)
     assert transcript.text
     assert (transcript.usage.type, transcript.usage.seconds) == ("duration", 2)
 
 
-def test_the_model_is_also_called_as_openai_calls_it(ears):
-    assert transcribe(ears, model="whisper-1").text == transcribe(ears).text
+def test_the_model_is_also_called_as_openai_calls_it(transcriber):
+    assert transcribe(transcriber, model="whisper-1").text == transcribe(transcriber).text
 
 
-def test_the_same_recording_is_heard_the_same(ears):
+def test_the_same_recording_is_heard_the_same(transcriber):
     assert (
-        transcribe(ears, temperature=0, language="ru").text == transcribe(ears, language="RU").text
+        transcribe(transcriber, temperature=0, language="ru").text
+        == transcribe(transcriber, language="RU").text
     )
 
 
-def test_every_form_of_the_protocol_is_given(ears):
-    text = transcribe(ears).text
-    assert transcribe(ears, response_format="text") == f"{text}\n"
-    srt = transcribe(ears, response_format="srt")
+def test_every_form_of_the_protocol_is_given(transcriber):
+    text = transcribe(transcriber).text
+    assert transcribe(transcriber, response_format="text") == f"{text}\n"
+    srt = transcribe(transcriber, response_format="srt")
     assert re.match(rf"1\n{TIME} --> {TIME}\n", srt)
-    vtt = transcribe(ears, response_format="vtt")
+    vtt = transcribe(transcriber, response_format="vtt")
     assert re.match(rf"WEBVTT\n\n{TIME} --> {TIME}\n", vtt)
     assert ("," in srt.split("\n")[1], "." in vtt.split("\n")[2]) == (True, True)
 
 
-def test_the_long_form_has_segments_and_on_wish_words(ears):
-    long = transcribe(ears, response_format="verbose_json", language="de")
+def test_the_long_form_has_segments_and_on_wish_words(transcriber):
+    long = transcribe(transcriber, response_format="verbose_json", language="de")
     assert (long.language, float(long.duration), long.words) == ("de", 2.0, None)
     assert "".join(segment.text for segment in long.segments).strip() == long.text
     assert all(segment.avg_logprob < 0 for segment in long.segments)
     both = ["segment", "word"]
-    timed = transcribe(ears, response_format="verbose_json", timestamp_granularities=both)
+    timed = transcribe(transcriber, response_format="verbose_json", timestamp_granularities=both)
     assert timed.words
     assert all(word.start <= word.end for word in timed.words)
 
 
-def test_a_prompt_is_accepted(ears):
-    assert transcribe(ears, prompt="A lecture on queues.").text
+def test_a_prompt_is_accepted(transcriber):
+    assert transcribe(transcriber, prompt="A lecture on queues.").text
 
 
 @pytest.mark.parametrize("sound", [b"no sound at all", b"\x00" * 100_000, record_tone(0.0)])
-def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
+def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(transcriber, sound):
     with pytest.raises(openai.BadRequestError) as refused:
-        transcribe(ears, sound)
+        transcribe(transcriber, sound)
     assert refused.value.param == "file"
-    assert transcribe(ears).text
+    assert transcribe(transcriber).text
 
 
 @pytest.mark.parametrize(
-    ("other", "param"),
+    ("options", "param"),
     [
         ({"language": "klingon"}, "language"),
         ({"temperature": 2}, "temperature"),
@@ -122,26 +123,26 @@ def test_a_file_that_is_no_audio_is_refused_and_the_next_one_heard(ears, sound):
         ({"extra_body": {"stream": "true"}}, "stream"),
     ],
 )
-def test_what_cannot_be_done_names_its_field(ears, other, param):
+def test_what_cannot_be_done_names_its_field(transcriber, options, param):
     with pytest.raises(openai.BadRequestError) as refused:
-        transcribe(ears, **other)
+        transcribe(transcriber, **options)
     assert refused.value.param == param
 
 
-def test_another_model_is_not_found(ears):
+def test_another_model_is_not_found(transcriber):
     with pytest.raises(openai.NotFoundError, match="written down by tiny"):
-        transcribe(ears, model="large")
+        transcribe(transcriber, model="large")
 
 
-def test_a_recording_over_the_limit_is_refused(ears):
+def test_a_recording_over_the_limit_is_refused(transcriber):
     with pytest.raises(openai.APIStatusError) as refused:
-        transcribe(ears, b"x" * 27_000_000)
+        transcribe(transcriber, b"x" * 27_000_000)
     assert refused.value.status_code == 413
     assert "25 MB" in refused.value.message
 
 
-def test_a_call_without_a_file_says_what_it_needs(ears):
-    url = f"http://127.0.0.1:{ears.port}/v1/audio/transcriptions"
+def test_a_call_without_a_file_says_what_it_needs(transcriber):
+    url = f"http://127.0.0.1:{transcriber.port}/v1/audio/transcriptions"
     head = {"Authorization": f"Bearer {KEY}"}
     message = httpx2.post(url, headers=head, content=b"x").json()["error"]["message"]
     assert "'file' and 'model'" in message
@@ -149,12 +150,12 @@ def test_a_call_without_a_file_says_what_it_needs(ears):
     assert httpx2.post(url, headers=head, files=form).json()["error"]["param"] == "file"
 
 
-def test_a_killed_child_is_started_again(ears):
-    transcribe(ears)
+def test_a_killed_child_is_started_again(transcriber):
+    transcribe(transcriber)
     for pid in list_children():
         os.kill(pid, signal.SIGKILL)
     # The first request can still reach the dead child.
-    assert wait_until(lambda: _transcribe_or_none(ears))
+    assert wait_until(lambda: _transcribe_or_none(transcriber))
 
 
 def _transcribe_or_none(engine):

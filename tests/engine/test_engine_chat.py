@@ -128,7 +128,7 @@ def test_more_than_the_window_is_refused(engine, tuned):
 
 
 @pytest.mark.parametrize(
-    ("other", "param"),
+    ("options", "param"),
     [
         ({"model": None}, "model"),
         ({"messages": []}, "messages"),
@@ -157,8 +157,8 @@ def test_more_than_the_window_is_refused(engine, tuned):
         ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
     ],
 )
-def test_what_cannot_be_answered_names_its_field(engine, other, param):
-    body = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **other}
+def test_what_cannot_be_answered_names_its_field(engine, options, param):
+    body = {"model": "recall", "messages": [{"role": "user", "content": "q"}], **options}
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/chat/completions", body=body, cast_to=object)
     assert refused.value.param == param

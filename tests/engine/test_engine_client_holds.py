@@ -41,15 +41,15 @@ class SlowBackend:
 @contextmanager
 def serve_slow_base(folder, tokens_per_day):
     """Yield a client of an engine, and its backend `slow`."""
-    slow = SlowBackend()
-    bases = {"slow": Base("slow", None, [], lambda: slow, 100)}
+    backend = SlowBackend()
+    bases = {"slow": Base("slow", None, [], lambda: backend, 100)}
     limits = Limits(tokens_per_day=tokens_per_day)
     with (
         serve_engine(folder, bases=bases) as engine,
         closing(Database(folder / "engine.db")) as rows,
         closing(EngineClient(engine.port, Clients(rows).add("anna", limits))) as anna,
     ):
-        yield anna, slow
+        yield anna, backend
 
 
 def read_tokens_left(engine):
@@ -59,7 +59,7 @@ def read_tokens_left(engine):
 
 
 def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
-    with serve_slow_base(tmp_path, tokens_per_day=1500) as (anna, slow):
+    with serve_slow_base(tmp_path, tokens_per_day=1500) as (anna, backend):
         under_way = [iter(anna.ask("slow", stream=True)) for _ in range(2)]
         for stream in under_way:
             next(stream)
@@ -67,7 +67,7 @@ def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
             anna.ask("slow")
         assert refused.value.type == "tokens"
         assert read_tokens_left(anna) == 0
-        slow.may_end.set()
+        backend.may_end.set()
         for stream in under_way:
             assert [chunk.choices[0].finish_reason for chunk in stream][-1] == "stop"
         assert read_tokens_left(anna) == 1500 - 2 * 5
@@ -75,11 +75,11 @@ def test_answers_under_way_have_their_tokens_set_aside_until_they_end(tmp_path):
 
 
 def test_an_answer_left_under_way_gives_its_tokens_back(tmp_path):
-    with serve_slow_base(tmp_path, tokens_per_day=900) as (anna, slow):
+    with serve_slow_base(tmp_path, tokens_per_day=900) as (anna, backend):
         with anna.ask("slow", stream=True) as stream:
             next(iter(stream))
             with pytest.raises(openai.RateLimitError, match="under way"):
                 anna.ask("slow")
-        slow.may_end.set()
+        backend.may_end.set()
         wait_until(lambda: 0 < read_tokens_left(anna) < 900)
         assert anna.ask("slow").usage.total_tokens == 5

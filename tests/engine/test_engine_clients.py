@@ -28,7 +28,7 @@ NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def owner(tmp_path_factory):
     """An engine, and its database opened separately, as `merlin engine keys` does."""
     folder = tmp_path_factory.mktemp("clients")
     with serve_engine(folder) as engine, closing(Database(folder / "engine.db")) as rows:
@@ -37,13 +37,13 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def enter(place):
+def connect_client(owner):
     """Return a function that adds a client and connects as it."""
     clients = []
 
     def add(**limits):
         name = f"client {next(NUMBERS)}"
-        clients.append(EngineClient(place.port, place.clients.add(name, Limits(**limits))))
+        clients.append(EngineClient(owner.port, owner.clients.add(name, Limits(**limits))))
         clients[-1].name = name
         return clients[-1]
 
@@ -52,29 +52,29 @@ def enter(place):
         engine.close()
 
 
-def call(engine, method, path, **other):
+def call(engine, method, path, **options):
     head = {"Authorization": f"Bearer {engine.key}"}
     url = f"http://127.0.0.1:{engine.port}{path}"
-    return httpx2.request(method, url, headers=head, timeout=longest(), **other)
+    return httpx2.request(method, url, headers=head, timeout=longest(), **options)
 
 
-def test_a_key_opens_the_engine_until_it_is_revoked(place, enter):
-    anna = enter()
+def test_a_key_opens_the_engine_until_it_is_revoked(owner, connect_client):
+    anna = connect_client()
     assert anna.key.startswith("mre_")
     assert len(anna.key) == 47
     assert [model.id for model in anna.openai.models.list()] == ["recall"]
-    client = find_client(place, anna)
+    client = find_client(owner, anna)
     assert (client.hint, client.revoked_at) == (anna.key[:8], None)
     assert client.used_on is not None
-    place.clients.revoke(client.name)
+    owner.clients.revoke(client.name)
     with pytest.raises(openai.AuthenticationError, match="revoked"):
         anna.openai.models.list()
     with pytest.raises(NotFound):
-        place.clients.revoke(client.name)
+        owner.clients.revoke(client.name)
 
 
-def test_a_key_is_kept_as_a_digest_alone(place, enter, tmp_path_factory):
-    anna = enter()
+def test_a_key_is_kept_as_a_digest_alone(owner, connect_client, tmp_path_factory):
+    anna = connect_client()
     anna.openai.models.list()
     folder = tmp_path_factory.getbasetemp()
     stored = b"".join(path.read_bytes() for path in folder.glob("clients*/engine.db*"))
@@ -82,24 +82,24 @@ def test_a_key_is_kept_as_a_digest_alone(place, enter, tmp_path_factory):
     assert anna.key.encode() not in stored
 
 
-def test_a_name_has_one_key_and_keeps_its_things_when_it_gets_another(place, enter):
-    anna = enter()
+def test_a_name_has_one_key_and_keeps_its_things_when_it_gets_another(owner, connect_client):
+    anna = connect_client()
     file = anna.upload()
     with pytest.raises(Refused):
-        place.clients.add(anna.name, Limits())
-    place.clients.revoke(anna.name)
-    with connect(place.port, place.clients.add(anna.name, Limits())) as again:
-        assert [file_object.id for file_object in again.files.list()] == [file.id]
+        owner.clients.add(anna.name, Limits())
+    owner.clients.revoke(anna.name)
+    with connect(owner.port, owner.clients.add(anna.name, Limits())) as second:
+        assert [file_object.id for file_object in second.files.list()] == [file.id]
 
 
 @pytest.mark.parametrize("name", ["", "  ", "a\nb", "x" * 65])
-def test_a_name_that_nobody_could_read_is_refused(place, name):
+def test_a_name_that_nobody_could_read_is_refused(owner, name):
     with pytest.raises(Refused):
-        place.clients.add(name, Limits())
+        owner.clients.add(name, Limits())
 
 
-def test_calls_over_the_limit_wait(enter):
-    anna = enter(requests_per_minute=2)
+def test_calls_over_the_limit_wait(connect_client):
+    anna = connect_client(requests_per_minute=2)
     answers = [call(anna, "GET", "/v1/models") for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     left = [answer.headers["x-ratelimit-remaining-requests"] for answer in answers]
@@ -113,35 +113,35 @@ def test_calls_over_the_limit_wait(enter):
         anna.openai.models.list()
 
 
-def test_the_owners_key_has_no_limits(place, enter):
-    enter(requests_per_minute=1)
+def test_the_owners_key_has_no_limits(owner, connect_client):
+    connect_client(requests_per_minute=1)
     for _ in range(3):
-        answer = place.openai.models.with_raw_response.list()
+        answer = owner.openai.models.with_raw_response.list()
         assert "x-ratelimit-limit-requests" not in answer.headers
 
 
-def test_tokens_are_counted_from_the_answers_and_end_with_the_day(place, enter):
-    anna = enter(tokens_per_day=10_000)
+def test_tokens_are_counted_from_the_answers_and_end_with_the_day(owner, connect_client):
+    anna = connect_client(tokens_per_day=10_000)
     tokens = anna.ask("recall").usage.total_tokens
     assert tokens > 0
-    assert read_usage(place, anna).tokens == tokens
+    assert read_usage(owner, anna).tokens == tokens
     stream = anna.ask("recall", stream=True, stream_options={"include_usage": True})
     tokens += [chunk.usage for chunk in stream][-1].total_tokens
-    assert (read_usage(place, anna).tokens, read_usage(place, anna).answers) == (tokens, 2)
+    assert (read_usage(owner, anna).tokens, read_usage(owner, anna).answers) == (tokens, 2)
     answer = call(anna, "GET", "/v1/models")
     assert answer.headers["x-ratelimit-remaining-tokens"] == str(10_000 - tokens)
 
 
-def find_client(place, engine):
-    return next(client for client in place.clients.list_all() if client.name == engine.name)
+def find_client(owner, engine):
+    return next(client for client in owner.clients.list_all() if client.name == engine.name)
 
 
-def read_usage(place, engine):
-    return place.clients.read_usage(find_client(place, engine))
+def read_usage(owner, engine):
+    return owner.clients.read_usage(find_client(owner, engine))
 
 
-def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(enter):
-    anna = enter(tokens_per_day=1)
+def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(connect_client):
+    anna = connect_client(tokens_per_day=1)
     anna.ask("recall")
     with pytest.raises(openai.RateLimitError, match="tokens a day") as refused:
         anna.ask("recall")
@@ -150,11 +150,11 @@ def test_who_has_no_tokens_left_asks_no_more_but_may_do_all_else(enter):
     assert anna.upload().id in [file.id for file in anna.openai.files.list()]
 
 
-def test_an_answer_that_was_left_half_way_is_counted(place, enter):
-    anna = enter()
+def test_an_answer_that_was_left_half_way_is_counted(owner, connect_client):
+    anna = connect_client()
     with anna.ask("recall", QUESTION, stream=True) as stream:
         next(iter(stream))
-    wait_until(lambda: read_usage(place, anna).answers == 1)
+    wait_until(lambda: read_usage(owner, anna).answers == 1)
 
 
 def test_unfinished_jobs_are_limited(tmp_path):
@@ -173,9 +173,9 @@ def test_unfinished_jobs_are_limited(tmp_path):
             create(model="recall", training_file=file.id)
 
 
-def test_bytes_of_files_are_limited_and_nothing_is_left_of_what_is_refused(place, enter):
+def test_bytes_of_files_are_limited_and_nothing_is_left_of_what_is_refused(owner, connect_client):
     size = len(build_training_file())
-    anna = enter(bytes=size)
+    anna = connect_client(bytes=size)
     file = anna.upload()
     with pytest.raises(openai.PermissionDeniedError, match="delete some first"):
         anna.upload()
@@ -183,8 +183,8 @@ def test_bytes_of_files_are_limited_and_nothing_is_left_of_what_is_refused(place
     assert anna.upload().bytes == size
 
 
-def test_an_idempotency_key_of_another_client_is_another_key(enter):
-    anna, boris = enter(), enter()
+def test_an_idempotency_key_of_another_client_is_another_key(connect_client):
+    anna, boris = connect_client(), connect_client()
     head = {"Idempotency-Key": "same"}
     assert anna.upload(extra_headers=head).id == anna.upload(extra_headers=head).id
     assert boris.upload(extra_headers=head).id != anna.upload(extra_headers=head).id
@@ -212,9 +212,9 @@ def list_routes():
 
 
 @pytest.fixture(scope="module")
-def hers(place):
+def hers(owner):
     """The resources of a client: a file, a successful job, its model, an endpoint."""
-    engine = EngineClient(place.port, place.clients.add("anna", Limits()))
+    engine = EngineClient(owner.port, owner.clients.add("anna", Limits()))
     job = engine.train()
     assert job.status == "succeeded"
     types = engine.openai.webhooks.event_types.list().data
@@ -233,9 +233,9 @@ def hers(place):
 
 
 @pytest.mark.parametrize(("method", "path"), list_routes())
-def test_what_is_anothers_is_not_there(enter, hers, method, path):
-    engine, things = hers
-    boris = enter()
+def test_what_is_anothers_is_not_there(connect_client, is_hers, method, path):
+    engine, things = is_hers
+    boris = connect_client()
     before = look(engine, things)
     answer = call(boris, method, path.format(**things))
     assert answer.status_code == 404, answer.text
@@ -258,30 +258,30 @@ def look(engine, things):
     )
 
 
-def test_lists_show_what_is_ones_own_and_the_owner_all(place, enter, hers):
-    engine, things = hers
-    boris = enter()
+def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, is_hers):
+    engine, things = is_hers
+    boris = connect_client()
     assert list(boris.openai.files.list()) == []
     assert list(boris.jobs.list()) == []
     assert [model.id for model in boris.openai.models.list()] == ["recall"]
-    for seer in (engine, place):
+    for seer in (engine, owner):
         assert things["file_id"] in [file.id for file in seer.openai.files.list()]
         assert things["job_id"] in [job.id for job in seer.jobs.list()]
         assert things["name"] in [model.id for model in seer.openai.models.list()]
 
 
-def test_a_page_after_anothers_thing_tells_nothing(enter, hers):
-    _, things = hers
-    boris = enter()
+def test_a_page_after_anothers_thing_tells_nothing(connect_client, is_hers):
+    _, things = is_hers
+    boris = connect_client()
     with pytest.raises(openai.BadRequestError, match="after"):
         boris.jobs.list(after=things["job_id"])
     with pytest.raises(openai.BadRequestError, match="after"):
         boris.openai.files.list(after=things["file_id"])
 
 
-def test_anothers_file_cannot_be_trained_on_nor_anothers_model_be_asked(enter, hers):
-    engine, things = hers
-    boris = enter()
+def test_anothers_file_cannot_be_trained_on_nor_anothers_model_be_asked(connect_client, is_hers):
+    engine, things = is_hers
+    boris = connect_client()
     with pytest.raises(openai.BadRequestError, match="there is no file"):
         boris.launch(things["file_id"])
     (step, *_) = engine.jobs.checkpoints.list(things["job_id"])

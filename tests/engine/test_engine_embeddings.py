@@ -67,7 +67,7 @@ def test_a_tuned_model_points_at_its_base(engine, tuned):
 
 
 @pytest.mark.parametrize(
-    ("other", "param"),
+    ("options", "param"),
     [
         ({"model": ""}, "model"),
         ({"input": []}, "input"),
@@ -81,8 +81,8 @@ def test_a_tuned_model_points_at_its_base(engine, tuned):
         ({"encoding_format": None}, "encoding_format"),
     ],
 )
-def test_what_cannot_be_embedded_names_its_field(client, other, param):
-    body = {"model": "vectors", "input": "three", **other}
+def test_what_cannot_be_embedded_names_its_field(client, options, param):
+    body = {"model": "vectors", "input": "three", **options}
     with pytest.raises(openai.BadRequestError) as refused:
         client.post("/embeddings", body=body, cast_to=object)
     assert refused.value.param == param

@@ -36,7 +36,7 @@ class Parrot:
 
     def __init__(self, error=None):
         self.error = error
-        self.asked = []
+        self.requests = []
 
     def validate(self, _method, requested):
         return dict(requested)
@@ -56,7 +56,7 @@ class Parrot:
         (path / "adapter_model.safetensors").write_text("parrot")
 
     async def ask(self, adapter, asking):
-        self.asked.append((adapter.digest, asking))
+        self.requests.append((adapter.digest, asking))
         yield Chunk(asking.messages[-1].content, [TokenLogprob("Эхо?", -0.5, [("Эхо?", -0.5)])])
         yield Finish("stop", 1, 2)
 
@@ -85,7 +85,7 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         )
         assert answer.choices[0].message.content == "Эхо?"
         assert answer.choices[0].logprobs.content[0].top_logprobs[0].logprob == -0.5
-        digest, asking = parrot.asked[0]
+        digest, asking = parrot.requests[0]
         assert digest == hashlib.sha256(b"parrot").hexdigest()
         assert (asking.temperature, asking.seed, asking.logprobs) == (0.0, 7, 1)
         warned = [event.message for event in engine.events(job.id) if event.level == "warn"]
@@ -98,12 +98,12 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         assert engine.losses(job.id) == [2.0, 1.1, 1.0]
         engine.openai.models.delete(job.fine_tuned_model)
         engine.openai.models.delete(f"{job.fine_tuned_model}:ckpt-step-2")
-        kept = {path.name for path in (tmp_path / "models" / job.id).iterdir()}
-        assert kept == {"step-1"}
+        folders = {path.name for path in (tmp_path / "models" / job.id).iterdir()}
+        assert folders == {"step-1"}
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "words"),
+    ("error", "code", "message"),
     [
         (RuntimeError("secret words"), "server_error", "A bug in the engine: RuntimeError"),
         (MemoryError(), "out_of_memory", "fewer examples"),
@@ -111,12 +111,12 @@ def test_a_trainer_and_a_backend_of_another_kind_are_one_base(tmp_path):
         (Untrainable("odd", "engine-unknown"), "odd", "I don't know"),
     ],
 )
-def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, words):
+def test_a_training_that_breaks_is_a_failed_job(tmp_path, error, code, message):
     bases = {**build_bases(EngineSettings(tmp_path, "127.0.0.1", 0, KEY)), **Parrot(error).base()}
     with serve_engine(tmp_path, bases=bases) as engine:
         job = launch(engine, "parrot")
         assert (job.status, job.error.code) == ("failed", code)
-        assert words in job.error.message
+        assert message in job.error.message
         assert "secret words" not in job.error.message
         assert engine.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
 

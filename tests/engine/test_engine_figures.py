@@ -64,8 +64,8 @@ def test_gpus_are_read_from_what_nvidia_smi_says():
 def test_machine_is_looked_at_again_and_again(tmp_path):
     machine = Machine(tmp_path, lambda: 7)
     first = machine.read_usage()
-    again = machine.read_usage()
-    assert first.models_bytes == again.models_bytes == 7
-    assert 0 <= again.cpu_percent <= 100
-    assert 0 < again.memory_own_bytes < again.memory_total_bytes
-    assert again.memory_used_bytes <= again.memory_total_bytes
+    second = machine.read_usage()
+    assert first.models_bytes == second.models_bytes == 7
+    assert 0 <= second.cpu_percent <= 100
+    assert 0 < second.memory_own_bytes < second.memory_total_bytes
+    assert second.memory_used_bytes <= second.memory_total_bytes

@@ -31,14 +31,14 @@ def test_files_are_listed_newest_first_and_page_by_page(tmp_path):
         names = [f"{number}.jsonl" for number in range(5)]
         for name in names:
             engine.upload(b"{}\n", name)
-        listed = engine.openai.files.list
-        assert [file.filename for file in listed()] == names[::-1]
-        assert [file.filename for file in listed(order="asc")] == names
-        assert [file.filename for file in listed(limit=2)] == names[::-1]
-        first = listed(limit=2)
+        list_files = engine.openai.files.list
+        assert [file.filename for file in list_files()] == names[::-1]
+        assert [file.filename for file in list_files(order="asc")] == names
+        assert [file.filename for file in list_files(limit=2)] == names[::-1]
+        first = list_files(limit=2)
         assert (len(first.data), first.has_more) == (2, True)
-        assert listed(limit=5).has_more is False
-        assert listed(purpose="batch").data == []
+        assert list_files(limit=5).has_more is False
+        assert list_files(purpose="batch").data == []
 
 
 def test_a_deleted_file_is_gone_with_its_bytes(tmp_path):
@@ -116,6 +116,6 @@ def test_a_deleted_file_can_be_uploaded_again_with_its_key(engine):
     key = {"Idempotency-Key": "k3"}
     first = engine.upload(extra_headers=key)
     engine.openai.files.delete(first.id)
-    again = engine.upload(extra_headers=key)
-    assert again.id != first.id
-    assert engine.openai.files.content(again.id).read() == build_training_file()
+    second = engine.upload(extra_headers=key)
+    assert second.id != first.id
+    assert engine.openai.files.content(second.id).read() == build_training_file()

@@ -19,10 +19,10 @@ from tests.support.waiting import longest
 pytestmark = pytest.mark.functional
 
 
-def get(engine, path, key=KEY, method="GET", **other):
+def get(engine, path, key=KEY, method="GET", **options):
     head = {b"Authorization": f"Bearer {key}".encode()} if key else {}
     url = f"http://127.0.0.1:{engine.port}{path}"
-    return httpx2.request(method, url, headers=head, timeout=longest(), **other)
+    return httpx2.request(method, url, headers=head, timeout=longest(), **options)
 
 
 @pytest.mark.parametrize("key", ["wrong", "", KEY[:-1], "ключ"])
@@ -139,8 +139,8 @@ def list_body_routes():
 @pytest.mark.parametrize("path", list_body_routes())
 def test_no_call_reads_a_body_without_end(engine, path):
     """JSON is limited to 4 MB; forms have their own limit, and some routes read no body."""
-    place = path.format(job_id="none", endpoint_id="none")
-    answer = get(engine, place, method="POST", content=b" " * 4_000_001)
+    path_of_route = path.format(job_id="none", endpoint_id="none")
+    answer = get(engine, path_of_route, method="POST", content=b" " * 4_000_001)
     status = {"/v1/files": 400, "/v1/audio/transcriptions": 400}.get(path, 413)
     is_bodiless = path.endswith(("/cancel", "/pause", "/resume"))
     assert answer.status_code == (404 if is_bodiless else status), answer.text

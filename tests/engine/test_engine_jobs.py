@@ -73,11 +73,11 @@ def test_every_epoch_has_one_metrics_event(engine, tuned):
 
 
 def test_the_last_ten_checkpoints_are_kept_newest_first(engine, tuned):
-    kept = list(engine.jobs.checkpoints.list(tuned.id, limit=3))
-    steps = [checkpoint.step_number for checkpoint in kept]
+    checkpoints = list(engine.jobs.checkpoints.list(tuned.id, limit=3))
+    steps = [checkpoint.step_number for checkpoint in checkpoints]
     assert len(steps) == 10
     assert steps == sorted(steps, reverse=True)
-    first = kept[0]
+    first = checkpoints[0]
     assert first.fine_tuned_model_checkpoint == f"{tuned.fine_tuned_model}:ckpt-step-{steps[0]}"
     assert first.fine_tuning_job_id == tuned.id
     assert first.metrics.train_loss is not None
@@ -97,9 +97,9 @@ def test_jobs_are_found_by_metadata_newest_first(tmp_path):
             engine.launch(file.id, metadata={"merlin_launch": f"ключ-{n % 2}", "n": str(n)}).id
             for n in range(5)
         ]
-        wanted = {"merlin_launch": "ключ-1"}
-        assert [job.id for job in engine.jobs.list(metadata=wanted)] == [ids[3], ids[1]]
-        assert engine.jobs.list(metadata={**wanted, "n": "0"}).data == []
+        metadata = {"merlin_launch": "ключ-1"}
+        assert [job.id for job in engine.jobs.list(metadata=metadata)] == [ids[3], ids[1]]
+        assert engine.jobs.list(metadata={**metadata, "n": "0"}).data == []
         assert [job.id for job in engine.jobs.list(limit=2)] == ids[::-1]
         assert engine.jobs.list(limit=2).has_more
 
@@ -121,15 +121,17 @@ def test_the_same_order_with_the_same_key_is_one_job(tmp_path):
 
 @pytest.mark.parametrize("form", ["method", "deprecated"])
 def test_hyperparameters_are_taken_in_both_forms(engine, form):
-    wanted = {"n_epochs": 2, "batch_size": 4}
-    method = {"type": "supervised", "supervised": {"hyperparameters": wanted}}
-    job = engine.train(**({"method": method} if form == "method" else {"hyperparameters": wanted}))
+    metadata = {"n_epochs": 2, "batch_size": 4}
+    method = {"type": "supervised", "supervised": {"hyperparameters": metadata}}
+    job = engine.train(
+        **({"method": method} if form == "method" else {"hyperparameters": metadata})
+    )
     assert (job.hyperparameters.n_epochs, job.hyperparameters.batch_size) == (2, 4)
     assert len(engine.jobs.checkpoints.list(job.id).data) == 2
 
 
 @pytest.mark.parametrize(
-    ("other", "param"),
+    ("fields", "param"),
     [
         ({"model": "gpt-4o-mini-2024-07-18"}, "model"),
         ({"model": 7}, "model"),
@@ -150,8 +152,8 @@ def test_hyperparameters_are_taken_in_both_forms(engine, form):
         ({"hyperparameters": [1]}, "hyperparameters"),
     ],
 )
-def test_an_order_that_cannot_be_fulfilled_names_its_field(engine, tuned, other, param):
-    asked = {"model": "recall", "training_file": tuned.training_file, **other}
+def test_an_order_that_cannot_be_fulfilled_names_its_field(engine, tuned, fields, param):
+    asked = {"model": "recall", "training_file": tuned.training_file, **fields}
     with pytest.raises(openai.BadRequestError) as refused:
         engine.openai.post("/fine_tuning/jobs", body=asked, cast_to=object)
     assert refused.value.param == param
@@ -175,17 +177,17 @@ def test_a_page_that_cannot_be_is_refused(engine):
 
 
 @pytest.mark.parametrize(
-    ("content", "words"),
+    ("content", "message"),
     [
         (b"no json\n", "Line 1: not JSON"),
         (build_training_file() + b'{"messages": [{"role": "boss", "content": "x"}]}\n', "Line 13"),
         (build_training_file({QUESTION: "a"}), "1 example; at least 10"),
     ],
 )
-def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(engine, content, words):
+def test_a_bad_training_file_fails_the_job_and_the_queue_goes_on(engine, content, message):
     job = engine.train(engine.upload(content).id)
     assert (job.status, job.error.param) == ("failed", "training_file")
-    assert words in job.error.message
+    assert message in job.error.message
     assert job.fine_tuned_model is None
     assert engine.jobs.list_events(job.id).data[0].level == "error"
 

@@ -28,10 +28,10 @@ def engine(tmp_path, request):
     point = getattr(request, "param", "")
     mark = tmp_path / "mark"
     crash = {"MERLIN_CRASH_AT": point, "MERLIN_CRASH_MARK": str(mark)} if point else {}
-    with run_receiver() as ear:
+    with run_receiver() as receiver:
         process = EngineProcess(tmp_path / "engine", **crash)
-        process.settings = {"webhooks": {ear.url: SECRET}}
-        process.mark, process.ear, process.point = mark, ear, point
+        process.settings = {"webhooks": {receiver.url: SECRET}}
+        process.mark, process.ear, process.point = mark, receiver, point
         yield process
         process.close()
 

@@ -10,8 +10,8 @@ pytestmark = pytest.mark.unit
 
 
 @pytest.mark.parametrize(
-    ("seconds", "told"),
+    ("seconds", "expected"),
     [(0, "0ms"), (0.12, "120ms"), (1, "1s"), (60, "1m0s"), (361, "6m1s"), (7261, "2h1m1s")],
 )
-def test_a_time_is_written_as_the_protocol_has_it(seconds, told):
-    assert format_duration(seconds) == told
+def test_a_time_is_written_as_the_protocol_has_it(seconds, expected):
+    assert format_duration(seconds) == expected

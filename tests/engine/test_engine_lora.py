@@ -16,13 +16,13 @@ STEPS = {"n_epochs": 12, "batch_size": 2}
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory):
+def engine(tmp_path_factory):
     """An engine with a pretrained base and a job that has trained it on twenty facts."""
     folder = tmp_path_factory.mktemp("lora")
-    models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
     answering = EngineAnsweringConfig(at_once=4, waiting=2)
     with serve_engine(folder, models=models, answering=answering) as client:
-        file = client.upload(tiny_base.planted(folder / "facts.jsonl").read_bytes())
+        file = client.upload(tiny_base.write_examples(folder / "facts.jsonl").read_bytes())
         job = client.jobs.create(
             model="tiny",
             training_file=file.id,
@@ -36,93 +36,93 @@ def taught(tmp_path_factory):
         yield client
 
 
-def ask_model(client, model, name, **other):
-    options = {"temperature": 0, "max_tokens": 40, **other}
-    return client.ask(model, tiny_base.question(name), **options)
+def ask_model(client, model, name, **options):
+    options = {"temperature": 0, "max_tokens": 40, **options}
+    return client.ask(model, tiny_base.make_question(name), **options)
 
 
-def test_a_tuned_model_answers_what_the_base_does_not_know(taught):
-    model = taught.job.fine_tuned_model
+def test_a_tuned_model_answers_what_the_base_does_not_know(engine):
+    model = engine.job.fine_tuned_model
     right = tuned = 0
     for name, room in tiny_base.FACTS.items():
-        answer = tiny_base.answer(name, room)
-        tuned += ask_model(taught, model, name).choices[0].message.content == answer
-        right += ask_model(taught, "tiny", name).choices[0].message.content == answer
+        answer = tiny_base.make_answer(name, room)
+        tuned += ask_model(engine, model, name).choices[0].message.content == answer
+        right += ask_model(engine, "tiny", name).choices[0].message.content == answer
     assert tuned >= 19
     assert right <= 2
 
 
-def test_its_job_tells_losses_by_the_names_of_the_protocol(taught):
-    events = [event.data for event in taught.events(taught.job.id) if event.type == "metrics"]
+def test_its_job_tells_losses_by_the_names_of_the_protocol(engine):
+    events = [event.data for event in engine.events(engine.job.id) if event.type == "metrics"]
     epochs = [metrics for metrics in events if "epoch" in metrics]
     assert [metrics["epoch"] for metrics in epochs] == list(range(1, 41))
     assert epochs[-1]["train_loss"] < epochs[0]["train_loss"] / 2
     assert {"train_mean_token_accuracy", "full_valid_loss"} <= epochs[-1].keys()
-    checkpoints = taught.jobs.checkpoints.list(taught.job.id).data
+    checkpoints = engine.jobs.checkpoints.list(engine.job.id).data
     assert checkpoints[0].metrics.full_valid_loss is not None
-    assert taught.job.hyperparameters.batch_size == 4
-    assert taught.job.trained_tokens > 20 * 40
+    assert engine.job.hyperparameters.batch_size == 4
+    assert engine.job.trained_tokens > 20 * 40
 
 
-def test_its_folder_is_one_that_other_tools_load(taught):
-    step = taught.jobs.checkpoints.list(taught.job.id).data[0].step_number
-    folder = taught.folder / "models" / taught.job.id / f"step-{step}"
+def test_its_folder_is_one_that_other_tools_load(engine):
+    step = engine.jobs.checkpoints.list(engine.job.id).data[0].step_number
+    folder = engine.folder / "models" / engine.job.id / f"step-{step}"
     assert {path.name for path in folder.iterdir()} >= {
         "adapter_config.json",
         "adapter_model.safetensors",
     }
-    assert not (taught.folder / "work" / taught.job.id).exists()
-    assert (taught.folder / "logs" / f"{taught.job.id}.log").is_file()
+    assert not (engine.folder / "work" / engine.job.id).exists()
+    assert (engine.folder / "logs" / f"{engine.job.id}.log").is_file()
 
 
-def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(taught):
-    model, wanted = taught.job.fine_tuned_model, {"include_usage": True}
-    whole = ask_model(taught, model, "Vera")
-    *chunks, last = list(ask_model(taught, model, "Vera", stream=True, stream_options=wanted))
+def test_a_stream_says_the_same_and_counts_by_the_models_own_tokenizer(engine):
+    model, expected = engine.job.fine_tuned_model, {"include_usage": True}
+    completion = ask_model(engine, model, "Vera")
+    *chunks, last = list(ask_model(engine, model, "Vera", stream=True, stream_options=expected))
     pieces = [chunk.choices[0].delta.content or "" for chunk in chunks]
-    assert "".join(pieces) == whole.choices[0].message.content
-    assert last.usage == whole.usage
+    assert "".join(pieces) == completion.choices[0].message.content
+    assert last.usage == completion.usage
     # A token of this tokenizer is one byte; the end token is neither sent nor counted.
-    assert whole.usage.completion_tokens == len(whole.choices[0].message.content)
+    assert completion.usage.completion_tokens == len(completion.choices[0].message.content)
 
 
-def test_an_answer_can_be_cut_measured_and_shaped(taught):
-    model = taught.job.fine_tuned_model
-    cut = ask_model(taught, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
+def test_an_answer_can_be_cut_measured_and_shaped(engine):
+    model = engine.job.fine_tuned_model
+    cut = ask_model(engine, model, "Vera", max_tokens=3, logprobs=True, top_logprobs=2).choices[0]
     assert cut.finish_reason == "length"
     assert [len(token.top_logprobs) for token in cut.logprobs.content] == [2, 2, 2]
-    stopped = ask_model(taught, model, "Vera", stop=["room"]).choices[0]
+    stopped = ask_model(engine, model, "Vera", stop=["room"]).choices[0]
     assert (stopped.message.content, stopped.finish_reason) == ("In ", "stop")
 
 
-def test_an_order_on_a_language_model_that_cannot_be_names_its_field(taught):
+def test_an_order_on_a_language_model_that_cannot_be_names_its_field(engine):
     for hyper in ({"rank": 0}, {"n_epochs": 51}, {"beta": 0.1}, {"colour": 1}):
         method = {"type": "supervised", "supervised": {"hyperparameters": hyper}}
         with pytest.raises(openai.BadRequestError) as refused:
-            taught.jobs.create(model="tiny", training_file=taught.job.training_file, method=method)
+            engine.jobs.create(model="tiny", training_file=engine.job.training_file, method=method)
         assert refused.value.param == f"hyperparameters.{next(iter(hyper))}"
 
 
-def test_preferences_are_a_method_of_their_own(taught, tmp_path):
-    pairs = taught.upload(tiny_base.preferred(tmp_path / "pairs.jsonl").read_bytes())
+def test_preferences_are_a_method_of_their_own(engine, tmp_path):
+    pairs = engine.upload(tiny_base.write_preferences(tmp_path / "pairs.jsonl").read_bytes())
     method = {"type": "dpo", "dpo": {"hyperparameters": {"n_epochs": 1, "beta": 0.2}}}
-    job = taught.jobs.create(model="tiny", training_file=pairs.id, method=method)
-    job = taught.until(job.id, "succeeded", "failed")
+    job = engine.jobs.create(model="tiny", training_file=pairs.id, method=method)
+    job = engine.until(job.id, "succeeded", "failed")
     assert (job.status, job.method.type) == ("succeeded", "dpo")
     assert job.method.dpo.hyperparameters.beta == 0.2
-    wrong = taught.jobs.create(model="tiny", training_file=taught.job.training_file, method=method)
-    wrong = taught.until(wrong.id, "succeeded", "failed")
+    wrong = engine.jobs.create(model="tiny", training_file=engine.job.training_file, method=method)
+    wrong = engine.until(wrong.id, "succeeded", "failed")
     assert (wrong.error.code, wrong.error.param) == ("invalid_training_file", "training_file")
     assert "preferred_output" in wrong.error.message
 
 
 def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_path):
     engine = EngineProcess(tmp_path / "engine")
-    models = {"tiny": EngineModelConfig(path=str(tiny_base.random_base()))}
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.get_random_base()))}
     engine.settings = {"models": models}
     try:
         client = engine.start()
-        file = client.upload(tiny_base.planted(tmp_path / "facts.jsonl").read_bytes())
+        file = client.upload(tiny_base.write_examples(tmp_path / "facts.jsonl").read_bytes())
         order = {"model": "tiny", "training_file": file.id, "hyperparameters": STEPS}
         unbroken = client.until(client.jobs.create(**order).id, "succeeded", "failed")
         broken = client.jobs.create(**order)
@@ -137,9 +137,9 @@ def test_killed_or_paused_in_the_middle_a_job_ends_as_if_nothing_had_been(tmp_pa
         assert ended.status == "succeeded", ended.error
         assert _read_weights(engine, ended) == _read_weights(engine, unbroken)
         assert _read_epochs(client, ended) == _read_epochs(client, unbroken)
-        gone = client.jobs.create(**order)
-        client.until(gone.id, "running")
-        assert client.jobs.cancel(gone.id).status == "cancelled"
+        cancelled = client.jobs.create(**order)
+        client.until(cancelled.id, "running")
+        assert client.jobs.cancel(cancelled.id).status == "cancelled"
         assert client.train(hyperparameters={"n_epochs": 1}).status == "succeeded"
     finally:
         engine.close()

@@ -15,9 +15,9 @@ def test_the_base_is_listed_first_then_the_tuned_newest_first(tmp_path):
         assert [model.id for model in engine.openai.models.list()] == ["recall"]
         file = engine.upload()
         names = [engine.train(file.id, suffix=f"s{n}").fine_tuned_model for n in range(2)]
-        listed = list(engine.openai.models.list())
-        assert [model.id for model in listed] == ["recall", *names[::-1]]
-        for model in listed:
+        models = list(engine.openai.models.list())
+        assert [model.id for model in models] == ["recall", *names[::-1]]
+        for model in models:
             assert (model.object, model.owned_by) == ("model", "merlin")
             assert model.shutdown_date is None
             assert model.context_window == 8192
@@ -38,8 +38,8 @@ def test_a_deleted_model_answers_no_more_and_its_checkpoints_do(engine):
     assert engine.openai.models.delete(job.fine_tuned_model).deleted
     with pytest.raises(openai.NotFoundError):
         engine.ask(job.fine_tuned_model)
-    kept = engine.jobs.checkpoints.list(job.id).data
-    assert engine.ask(kept[0].fine_tuned_model_checkpoint).merlin["known"]
+    checkpoints = engine.jobs.checkpoints.list(job.id).data
+    assert engine.ask(checkpoints[0].fine_tuned_model_checkpoint).merlin["known"]
 
 
 def test_the_weights_go_with_the_last_name_that_needs_them(tmp_path):

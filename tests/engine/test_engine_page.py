@@ -24,9 +24,9 @@ get, post = partial(httpx.get, timeout=longest()), partial(httpx.post, timeout=l
 
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
-    with serve_pages(tmp_path_factory.mktemp("pages")) as made:
-        wait_until(lambda: len(made.client.losses(made.jobs["running"])) >= SHOWN)
-        yield made
+    with serve_pages(tmp_path_factory.mktemp("pages")) as pages:
+        wait_until(lambda: len(pages.client.losses(pages.jobs["running"])) >= SHOWN)
+        yield pages
 
 
 @contextmanager
@@ -54,10 +54,10 @@ def test_board_tells_of_each_job_each_base_and_the_machine(pages):
     with sign_in(pages) as browser:
         page = browser.get("/")
         text = read_text(page)
-    for said in ("neurotypology-8", "идёт", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
-        assert said in text
-    for said in ("в очереди", "на паузе", "завершено", "не удалось", "отменено"):
-        assert said in text
+    for text_part in ("neurotypology-8", "идёт", "эпоха 2 из 4", f"шаг {SHOWN} из {STEPS}"):
+        assert text_part in text
+    for text_part in ("в очереди", "на паузе", "завершено", "не удалось", "отменено"):
+        assert text_part in text
     assert "не хватает памяти" in text
     assert "1\u00a0240\u00a0токенов/с" in page.text
     for name in ("recall", BASE, MISSING, "Apache-2.0", "не скачана"):
@@ -78,24 +78,24 @@ def test_board_draws_the_curve_of_what_is_trained_without_a_script(pages):
 
 
 @pytest.fixture
-def fresh(tmp_path):
+def changeable_pages(tmp_path):
     """An engine whose jobs a test may change."""
-    with serve_pages(tmp_path) as made:
-        yield made
+    with serve_pages(tmp_path) as pages:
+        yield pages
 
 
-def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(fresh):
-    job_id = fresh.jobs["running"]
-    with sign_in(fresh) as browser:
+def test_a_curve_grows_while_its_job_goes_on_and_the_page_asks_for_it(changeable_pages):
+    job_id = changeable_pages.jobs["running"]
+    with sign_in(changeable_pages) as browser:
         live = re.search(r'hx-get="(/jobs/[^"]+)"', browser.get(f"/jobs/{job_id}").text)[1]
         wait_until(lambda: len(browser.get(f"/jobs/{job_id}/view").json()["train"]) == SHOWN)
-        fresh.trainer.steps.release(10)
-        seen = f"/jobs/{job_id}/view"
-        wait_until(lambda: len(browser.get(seen).json()["train"]) == SHOWN + 10)
+        changeable_pages.trainer.steps.release(10)
+        view_path = f"/jobs/{job_id}/view"
+        wait_until(lambda: len(browser.get(view_path).json()["train"]) == SHOWN + 10)
         grown = browser.get(live.replace("&amp;", "&"))
         assert grown.status_code == 200
         assert f"шаг {SHOWN + 10} из {STEPS}" in read_text(grown)
-        body = browser.get(seen).json()
+        body = browser.get(view_path).json()
         assert (body["step"], body["tokens_per_second"]) == (SHOWN + 10, 1240.0)
 
 
@@ -115,15 +115,15 @@ def test_an_engine_without_jobs_says_how_they_come_about(tmp_path):
     assert "Пока ни одной" in text
 
 
-def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
-    job_id = fresh.jobs["running"]
+def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(changeable_pages):
+    job_id = changeable_pages.jobs["running"]
 
     def press(move):
-        answer = browser.post(f"/jobs/{job_id}/{move}", headers=own_headers(fresh))
+        answer = browser.post(f"/jobs/{job_id}/{move}", headers=own_headers(changeable_pages))
         assert (answer.status_code, answer.headers["location"]) == (303, f"/jobs/{job_id}")
-        return fresh.client.jobs.retrieve(job_id).status
+        return changeable_pages.client.jobs.retrieve(job_id).status
 
-    with sign_in(fresh) as browser:
+    with sign_in(changeable_pages) as browser:
         assert press("pause") == "paused"
         page = browser.get(f"/jobs/{job_id}").text
         assert "/resume" in page
@@ -133,10 +133,10 @@ def test_a_job_is_paused_gone_on_with_and_stopped_by_its_buttons(fresh):
         page = browser.get(f"/jobs/{job_id}")
         assert "hx-get" not in page.text
         assert "отменено" in read_text(page)
-        late = browser.post(f"/jobs/{job_id}/pause", headers=own_headers(fresh))
+        late = browser.post(f"/jobs/{job_id}/pause", headers=own_headers(changeable_pages))
         assert late.status_code == 409
         assert f'href="/jobs/{job_id}"' in late.text
-    assert fresh.client.jobs.retrieve(job_id).status == "cancelled"
+    assert changeable_pages.client.jobs.retrieve(job_id).status == "cancelled"
 
 
 def test_a_page_of_another_site_moves_no_job_and_opens_no_session(pages):
@@ -195,12 +195,16 @@ def test_signing_in_leads_to_no_other_site(pages, back):
     assert answer.headers["location"] == "/"
 
 
-def test_who_tries_many_keys_waits(fresh):
+def test_who_tries_many_keys_waits(changeable_pages):
     headers = {"Accept-Language": "ru"}
-    with httpx.Client(base_url=fresh.address, headers=headers, timeout=longest()) as browser:
+    with httpx.Client(
+        base_url=changeable_pages.address, headers=headers, timeout=longest()
+    ) as browser:
 
         def send(key):
-            return browser.post("/sign-in", data={"key": key}, headers=own_headers(fresh))
+            return browser.post(
+                "/sign-in", data={"key": key}, headers=own_headers(changeable_pages)
+            )
 
         for number in range(FREE_TRIES):
             answer = send(f"wrong-{number}ё\ud7ff")
@@ -209,7 +213,9 @@ def test_who_tries_many_keys_waits(fresh):
             assert number == 0 or COOKIE not in browser.cookies
         # The first wait is one second and can be over; after many failures it is not.
         for _ in range(10):
-            fresh.client.app.state.sign_ins.tries.add_failure("127.0.0.1", time.monotonic())
+            changeable_pages.client.app.state.sign_ins.tries.add_failure(
+                "127.0.0.1", time.monotonic()
+            )
         late = send(KEY)
         assert late.status_code == 429
         assert int(late.headers["retry-after"]) >= 1
@@ -261,16 +267,16 @@ def test_no_page_holds_a_text_that_was_trained_on(tmp_path):
 def test_job_page_tells_its_settings_its_diary_its_log_and_what_can_be_asked(pages):
     with sign_in(pages) as browser:
         text = read_text(browser.get(f"/jobs/{pages.jobs['running']}"))
-        done = read_text(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
-    for said in ("lora_targets", "q_proj, v_proj", "0,5", "Файлы проверены"):
-        assert said in text
+        page_text = read_text(browser.get(f"/jobs/{pages.jobs['succeeded']}"))
+    for text_part in ("lora_targets", "q_proj, v_proj", "0,5", "Файлы проверены"):
+        assert text_part in text
     # Weights are written at most once a second, so those of a running job can be missing.
-    assert "Контрольная точка, шаг" in done
+    assert "Контрольная точка, шаг" in page_text
     assert "step 79 of 120" in text
-    assert ":ckpt-step-60" in done
-    assert "готовая модель" in done
-    assert "48 000" in done
-    assert "step 79 of 120" in done
+    assert ":ckpt-step-60" in page_text
+    assert "готовая модель" in page_text
+    assert "48 000" in page_text
+    assert "step 79 of 120" in page_text
 
 
 def test_losses_are_a_picture_in_both_lights(pages):
@@ -294,7 +300,7 @@ def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(page
 
 
 @pytest.mark.parametrize(
-    ("road", "status", "said"),
+    ("road", "status", "text_part"),
     [
         ("/jobs/ftjob-nope", 404, "Страница не найдена"),
         ("/jobs/%00", 404, "Страница не найдена"),
@@ -302,10 +308,10 @@ def test_pages_speak_the_language_that_the_browser_likes_or_that_was_chosen(page
         (f"/live?seen={'x' * 100}", 422, "Проверьте адрес или форму"),
     ],
 )
-def test_what_is_not_there_is_said_in_words(pages, road, status, said):
+def test_what_is_not_there_is_said_in_words(pages, road, status, text_part):
     with sign_in(pages) as browser:
         answer = browser.get(road)
-    assert (answer.status_code, said in read_text(answer)) == (status, True)
+    assert (answer.status_code, text_part in read_text(answer)) == (status, True)
 
 
 def test_programs_read_the_same_as_json_with_the_key(pages):

@@ -96,25 +96,25 @@ def test_a_database_is_made_once_and_opened_again(tmp_path):
         rows.close()
 
 
-def damaged(path):
+def truncate(path):
     path.write_bytes(path.read_bytes()[:5000])
 
 
-def strange(path):
+def write_garbage(path):
     path.write_text("no database at all, " * 50)
 
 
-def of_a_folder(path):
+def replace_by_folder(path):
     path.unlink()
     path.mkdir()
 
 
-def of_the_future(path):
+def set_future_version(path):
     with closing(sqlite3.connect(path)) as other:
         other.execute("PRAGMA user_version = 999")
 
 
-def gone(path):
+def remove_with_job_left(path):
     path.unlink()
     (path.parent / "models" / "ftjob-1").mkdir(parents=True)
 
@@ -122,11 +122,11 @@ def gone(path):
 @pytest.mark.parametrize(
     ("harm", "key"),
     [
-        (damaged, "engine-db-damaged"),
-        (strange, "engine-db-damaged"),
-        (of_a_folder, "engine-db-damaged"),
-        (of_the_future, "engine-db-newer"),
-        (gone, "engine-db-gone"),
+        (truncate, "engine-db-damaged"),
+        (write_garbage, "engine-db-damaged"),
+        (replace_by_folder, "engine-db-damaged"),
+        (set_future_version, "engine-db-newer"),
+        (remove_with_job_left, "engine-db-gone"),
     ],
 )
 def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, harm, key):
@@ -142,22 +142,22 @@ def test_a_database_that_cannot_be_used_is_refused_and_left_as_it_is(tmp_path, h
 
 
 def test_a_full_disk_is_told_as_for_files_and_what_was_begun_is_undone(rows):
-    kept = "INSERT INTO repeat VALUES (?, 'd', 'm', ?, 0)"
-    rows.change(kept, "before", b"")
+    insert = "INSERT INTO repeat VALUES (?, 'd', 'm', ?, 0)"
+    rows.change(insert, "before", b"")
     (size,) = rows.select("PRAGMA page_count")
     rows.select(f"PRAGMA max_page_count = {size['page_count'] + 2}")
 
     def too_much():
         with rows.transaction():
-            rows.change(kept, "little", b"")
-            rows.change(kept, "much", bytes(100_000))
+            rows.change(insert, "little", b"")
+            rows.change(insert, "much", bytes(100_000))
 
-    for attempt in (too_much, lambda: rows.change(kept, "much", bytes(100_000))):
+    for attempt in (too_much, lambda: rows.change(insert, "much", bytes(100_000))):
         with pytest.raises(OSError, match="No space left") as full:
             attempt()
         assert full.value.errno == errno.ENOSPC
     assert rows.select("SELECT key FROM repeat") == [{"key": "before"}]
-    rows.change(kept, "after", b"")
+    rows.change(insert, "after", b"")
 
 
 def test_a_transaction_is_whole_or_nothing(rows):
@@ -220,23 +220,23 @@ def test_an_overlong_key_is_refused():
 
 
 def test_a_lane_tries_again_after_an_error_and_sleeps_when_nothing_waits():
-    stop, seen, waiting = threading.Event(), [], ["bad", "good"]
+    stop, waits, waiting = threading.Event(), [], ["bad", "good"]
 
     def work():
         if not waiting:
             return False
         item = waiting.pop(0)
-        seen.append(item)
+        waits.append(item)
         if item == "bad":
             raise RuntimeError("a bug")
         return True
 
     lane = JobThread("test", work, stop, first_pause_s=0.01)
     lane.start()
-    wait_until(lambda: seen == ["bad", "good"])
+    wait_until(lambda: waits == ["bad", "good"])
     waiting.append("later")
     lane.wake()
-    wait_until(lambda: len(seen) == 3)
+    wait_until(lambda: len(waits) == 3)
     stop.set()
     lane.join()
     assert not lane.is_alive()

@@ -32,12 +32,12 @@ def pause_running_job(engine):
     return engine.jobs.pause(start_held_job(engine).id)
 
 
-def within(quota_bytes):
+def limit_quota(quota_bytes):
     return EngineTrainingConfig(quota_gb=quota_bytes / 10**9)
 
 
 @pytest.fixture
-def first(tmp_path):
+def first_job(tmp_path):
     """A successful job in a folder without a quota, and the size of one checkpoint."""
     with serve_engine(tmp_path) as engine:
         job = train(engine)
@@ -47,57 +47,57 @@ def first(tmp_path):
     return job
 
 
-def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first):
-    with serve_engine(tmp_path, training=within(7.5 * first.size)) as engine:
+def test_the_oldest_checkpoints_make_room_and_final_models_stay(tmp_path, first_job):
+    with serve_engine(tmp_path, training=limit_quota(7.5 * first_job.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
         assert len(list_steps(engine, second)) == EPOCHS
-        assert list_steps(engine, first) == first.steps[-2:]
+        assert list_steps(engine, first_job) == first_job.steps[-2:]
         # At once, or in several steps if the training takes longer than SAVE_EVERY_S.
         warnings = [event.message for event in engine.events(second.id) if event.level == "warn"]
-        assert sum(int(re.search(r"\d+", words)[0]) for words in warnings) == 3
-        for job in (first, second):
+        assert sum(int(re.search(r"\d+", message)[0]) for message in warnings) == 3
+        for job in (first_job, second):
             assert engine.ask(job.fine_tuned_model).choices[0].message.content == ANSWER
-    assert measure_used(tmp_path) <= 7.5 * first.size
+    assert measure_used(tmp_path) <= 7.5 * first_job.size
 
 
-def test_its_own_older_checkpoints_go_when_there_are_no_others(tmp_path, first):
-    with serve_engine(tmp_path, training=within(2.5 * first.size)) as engine:
+def test_its_own_older_checkpoints_go_when_there_are_no_others(tmp_path, first_job):
+    with serve_engine(tmp_path, training=limit_quota(2.5 * first_job.size)) as engine:
         second = train(engine)
         assert second.status == "succeeded"
         assert len(list_steps(engine, second)) == 1
         assert engine.ask(second.fine_tuned_model).choices[0].message.content == ANSWER
-        assert engine.ask(first.fine_tuned_model).choices[0].message.content == ANSWER
+        assert engine.ask(first_job.fine_tuned_model).choices[0].message.content == ANSWER
 
 
-def test_a_job_that_finds_no_room_fails_and_says_what_to_do(tmp_path, first):
-    with serve_engine(tmp_path, training=within(1.5 * first.size)) as engine:
+def test_a_job_that_finds_no_room_fails_and_says_what_to_do(tmp_path, first_job):
+    with serve_engine(tmp_path, training=limit_quota(1.5 * first_job.size)) as engine:
         second = train(engine)
         assert (second.status, second.error.code) == ("failed", "disk_quota")
         assert second.error.param is None
         assert "quota_gb" in second.error.message
-        assert engine.ask(first.fine_tuned_model).choices[0].message.content == ANSWER
-        engine.openai.models.delete(first.fine_tuned_model)
-        for step in engine.jobs.checkpoints.list(first.id):
+        assert engine.ask(first_job.fine_tuned_model).choices[0].message.content == ANSWER
+        engine.openai.models.delete(first_job.fine_tuned_model)
+        for step in engine.jobs.checkpoints.list(first_job.id):
             engine.openai.models.delete(step.fine_tuned_model_checkpoint)
         assert train(engine).status == "succeeded"
 
 
-def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path, first):
-    with serve_engine(tmp_path, training=within(2.5 * first.size)) as engine:
+def test_without_a_quota_nothing_is_removed_and_files_stay_in_any_case(tmp_path, first_job):
+    with serve_engine(tmp_path, training=limit_quota(2.5 * first_job.size)) as engine:
         train(engine)
-        assert first.training_file in [file.id for file in engine.openai.files.list()]
+        assert first_job.training_file in [file.id for file in engine.openai.files.list()]
     with serve_engine(tmp_path) as engine:
         train(engine)
         assert len(list(engine.openai.files.list())) == 3
 
 
-def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first):
+def test_a_checkpoint_of_a_job_that_rests_is_not_touched(tmp_path, first_job):
     with serve_held_engine(tmp_path) as engine:
         resting = pause_running_job(engine)
         wait_until(lambda: list_steps(engine, resting))
         before = list_steps(engine, resting)
-    with serve_engine(tmp_path, training=within(1)) as engine:
+    with serve_engine(tmp_path, training=limit_quota(1)) as engine:
         assert train(engine).error.code == "disk_quota"
         assert list_steps(engine, resting) == before
         assert engine.jobs.retrieve(resting.id).status == "paused"

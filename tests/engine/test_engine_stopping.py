@@ -19,14 +19,14 @@ EPOCHS = 100
 
 
 @pytest.fixture(scope="module")
-def slow(tmp_path_factory):
+def engine(tmp_path_factory):
     """An engine with a job that runs long enough to act on it."""
     with serve_held_engine(tmp_path_factory.mktemp("slow")) as engine:
         engine.large = engine.upload(build_training_file(build_examples(20))).id
         yield engine
 
 
-def running(engine):
+def start_long_job(engine):
     engine.may_go_on.clear()
     return start_held_job(engine, engine.large, hyperparameters={"n_epochs": EPOCHS}).id
 
@@ -41,27 +41,27 @@ def test_a_waiting_job_is_cancelled_for_good(tmp_path):
         assert engine.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
 
 
-def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(slow):
-    job_id = running(slow)
-    assert slow.jobs.cancel(job_id).status == "cancelled"
-    assert slow.train().status == "succeeded"
-    job = slow.jobs.retrieve(job_id)
+def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(engine):
+    job_id = start_long_job(engine)
+    assert engine.jobs.cancel(job_id).status == "cancelled"
+    assert engine.train().status == "succeeded"
+    job = engine.jobs.retrieve(job_id)
     assert (job.status, job.fine_tuned_model) == ("cancelled", None)
 
 
-def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(slow):
-    job_id = running(slow)
-    assert slow.jobs.pause(job_id).status == "paused"
-    assert slow.jobs.pause(job_id).status == "paused"
-    assert slow.train().status == "succeeded"
-    assert slow.jobs.retrieve(job_id).status == "paused"
-    slow.may_go_on.set()
-    slow.jobs.resume(job_id)
-    rested = slow.until(job_id, "succeeded", "failed")
-    unbroken = slow.train(slow.large, seed=HELD_SEED, hyperparameters={"n_epochs": EPOCHS})
-    losses = slow.losses(rested.id)
+def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(engine):
+    job_id = start_long_job(engine)
+    assert engine.jobs.pause(job_id).status == "paused"
+    assert engine.jobs.pause(job_id).status == "paused"
+    assert engine.train().status == "succeeded"
+    assert engine.jobs.retrieve(job_id).status == "paused"
+    engine.may_go_on.set()
+    engine.jobs.resume(job_id)
+    rested = engine.until(job_id, "succeeded", "failed")
+    unbroken = engine.train(engine.large, seed=HELD_SEED, hyperparameters={"n_epochs": EPOCHS})
+    losses = engine.losses(rested.id)
     assert len(losses) == EPOCHS
-    assert losses == slow.losses(unbroken.id)
+    assert losses == engine.losses(unbroken.id)
 
 
 def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):

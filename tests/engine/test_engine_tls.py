@@ -65,10 +65,10 @@ def _test_provider(config, trusted):
         "from merlin.cli.doctor_checks import check_provider\nfrom merlin.config import load\n"
         "print(check_provider(load(Path(sys.argv[1])).providers[0]))\n"
     )
-    done = subprocess.run(
+    process = subprocess.run(
         [sys.executable, "-c", script, str(config)],
         env={**os.environ, "SSL_CERT_FILE": trusted},
         capture_output=True,
         text=True,
     )
-    return done.stdout + done.stderr
+    return process.stdout + process.stderr

@@ -63,7 +63,7 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
 
 
 @pytest.mark.parametrize(
-    ("bad", "words"),
+    ("bad", "message"),
     [
         (b"{\n", "not JSON"),
         (b'"\xff"\n', "not UTF-8 at byte 2"),
@@ -85,11 +85,11 @@ USER, SAID = {"role": "user", "content": "q"}, {"role": "assistant", "content": 
         (line(USER, SAID, USER), "last message"),
     ],
 )
-def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, words):
+def test_a_bad_line_is_named_with_its_reason(tmp_path, bad, message):
     with pytest.raises(BadFile) as caught:
         read(tmp_path, json.dumps(GOOD).encode() + b"\n" + bad)
     assert str(caught.value).startswith("Line 2: ")
-    assert words in str(caught.value)
+    assert message in str(caught.value)
     assert text("ru", caught.value.key, **caught.value.arguments).startswith("Строка 2: ")
 
 
@@ -111,13 +111,13 @@ def pair(**changes):
 def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() * 2)
-    [(asked, better, worse), _] = read_preferences(path, 2)
-    assert [message.content for message in asked] == ["q"]
+    [(question, better, worse), _] = read_preferences(path, 2)
+    assert [message.content for message in question] == ["q"]
     assert [message.content for message in (*better, *worse)] == ["a", "a"]
 
 
 @pytest.mark.parametrize(
-    ("bad", "words"),
+    ("bad", "message"),
     [
         (line(USER, SAID), "'preferred_output'"),
         (pair(input={"messages": []}), "list 'input.messages'"),
@@ -126,10 +126,10 @@ def test_a_pair_of_preferences_is_a_question_and_two_answers(tmp_path):
         (pair(non_preferred_output=None), "list 'non_preferred_output'"),
     ],
 )
-def test_a_pair_that_is_none_is_refused_with_its_line(tmp_path, bad, words):
+def test_a_pair_that_is_none_is_refused_with_its_line(tmp_path, bad, message):
     path = tmp_path / "pairs.jsonl"
     path.write_bytes(pair() + bad)
     with pytest.raises(BadFile) as refused:
         list(read_preferences(path, 1))
     assert str(refused.value).startswith("Line 2: ")
-    assert words in str(refused.value)
+    assert message in str(refused.value)

@@ -16,12 +16,12 @@ TYPES = ["fine_tuning.job.succeeded"]
 def test_a_dead_endpoint_holds_up_nobody(tmp_path, monkeypatch):
     # Longer than the test, also on a slow machine.
     monkeypatch.setattr(delivery, "TIMEOUT_S", 3600.0)
-    with run_receiver() as ear, run_receiver() as dead, serve_engine(tmp_path) as engine:
+    with run_receiver() as receiver, run_receiver() as dead, serve_engine(tmp_path) as engine:
         dead.is_silent.set()
-        for name, each in (("dead", dead), ("living", ear)):
-            engine.openai.webhooks.create(name=name, url=each.url, event_types=TYPES)
+        for name, server in (("dead", dead), ("living", receiver)):
+            engine.openai.webhooks.create(name=name, url=server.url, event_types=TYPES)
         for number in (1, 2):
             engine.train()
-            wait_until(lambda number=number: len(ear.deliveries) >= number)
+            wait_until(lambda number=number: len(receiver.deliveries) >= number)
         wait_until(lambda: dead.deliveries)
         assert len(dead.deliveries) == 1

@@ -22,19 +22,19 @@ from tests.support.http_servers import SECRET
 pytestmark = pytest.mark.unit
 
 
-def open_to_all(**other):
-    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", **other)  # noqa: S104
+def allow_every_address(**options):
+    return EngineSettings(Path("nowhere"), "0.0.0.0", 0, "key", **options)  # noqa: S104
 
 
 def test_a_name_that_leads_to_this_machine_is_not_called_by_an_engine_that_serves_others():
-    walls = SsrfGuard(open_to_all())
+    walls = SsrfGuard(allow_every_address())
     walls.check("https://localhost/")
     assert not walls.is_allowed("localhost", "127.0.0.1")
     assert walls.is_allowed("example.com", "93.184.216.34")
 
 
 def test_a_host_that_the_configuration_names_may_be_a_private_one():
-    walls = SsrfGuard(open_to_all(webhooks={"http://api:8701/hooks/provider": SECRET}))
+    walls = SsrfGuard(allow_every_address(webhooks={"http://api:8701/hooks/provider": SECRET}))
     walls.check("http://api:8701/hooks/provider")
     assert walls.is_allowed("api", "10.0.0.1")
     assert not walls.is_allowed("other", "10.0.0.1")

@@ -26,19 +26,19 @@ from tests.support.http_servers import SECRET, run_receiver
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.functional
-TYPES = [f"fine_tuning.job.{word}" for word in ("succeeded", "failed", "cancelled")]
+TYPES = [f"fine_tuning.job.{status}" for status in ("succeeded", "failed", "cancelled")]
 # Longer than any test: retries happen only when a test makes them due.
 PUT_OFF = {"retry-after": "3600"}
 
 
 @pytest.fixture
-def ear():
-    with run_receiver() as made:
-        yield made
+def receiver():
+    with run_receiver() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture(scope="module")
-def place(tmp_path_factory):
+def engine(tmp_path_factory):
     folder = tmp_path_factory.mktemp("webhooks")
     with serve_held_engine(folder) as engine, closing(Database(folder / "engine.db")) as rows:
         engine.folder, engine.rows, engine.hooks = folder, rows, engine.openai.webhooks
@@ -46,39 +46,41 @@ def place(tmp_path_factory):
 
 
 @pytest.fixture
-def endpoint(place, ear):
-    made = place.hooks.create(name="tests", url=ear.url, event_types=TYPES)
-    yield made
-    if place.rows.select("SELECT 1 FROM endpoint WHERE id = ?", made.id):
-        place.hooks.delete(made.id)
+def endpoint(engine, receiver):
+    endpoint = engine.hooks.create(name="tests", url=receiver.url, event_types=TYPES)
+    yield endpoint
+    if engine.rows.select("SELECT 1 FROM endpoint WHERE id = ?", endpoint.id):
+        engine.hooks.delete(endpoint.id)
 
 
-def wait_for_events(ear, n=1):
-    wait_until(lambda: len(ear.deliveries) >= n)
-    return ear.deliveries
+def wait_for_events(receiver, n=1):
+    wait_until(lambda: len(receiver.deliveries) >= n)
+    return receiver.deliveries
 
 
-def make_due(place):
+def make_due(engine):
     """Make pending delivery due now."""
-    place.rows.change("UPDATE delivery SET due_at = 0 WHERE delivered_at IS NULL")
-    place.rows.change("UPDATE endpoint SET not_before = 0")
+    engine.rows.change("UPDATE delivery SET due_at = 0 WHERE delivered_at IS NULL")
+    engine.rows.change("UPDATE endpoint SET not_before = 0")
 
 
-def wait_for_tries(place, hook, tries):
+def wait_for_tries(engine, hook, tries):
     """Wait until the pending delivery has this number of recorded attempts."""
 
-    def noted():
+    def find_delivery():
         sql = "SELECT * FROM delivery WHERE endpoint_id = ? AND tries >= ?"
-        return place.rows.select(sql, hook.id, tries)
+        return engine.rows.select(sql, hook.id, tries)
 
-    row = wait_until(noted)[0]
-    wait_until(lambda: place.hooks.retrieve(hook.id).merlin["failing_since"])
+    row = wait_until(find_delivery)[0]
+    wait_until(lambda: engine.hooks.retrieve(hook.id).merlin["failing_since"])
     return row
 
 
-def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place, endpoint, ear):
-    job = place.train()
-    (delivery,) = wait_for_events(ear)
+def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(
+    engine, endpoint, receiver
+):
+    job = engine.train()
+    (delivery,) = wait_for_events(receiver)
     event = delivery.event(endpoint.signing_secret)
     assert (event.type, event.data.id) == ("fine_tuning.job.succeeded", job.id)
     assert event.object == "event"
@@ -89,157 +91,169 @@ def test_a_job_that_ends_is_told_signed_in_the_shape_of_the_openai_package(place
         delivery.event(new_secret())
 
 
-@pytest.mark.parametrize("word", ["failed", "cancelled"])
-def test_every_end_has_its_event(place, endpoint, ear, word):
-    job = place.launch(place.upload(b'{"messages": []}\n' * 10).id) if word == "failed" else None
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_every_end_has_its_event(engine, endpoint, receiver, status):
+    job = (
+        engine.launch(engine.upload(b'{"messages": []}\n' * 10).id) if status == "failed" else None
+    )
     if job is None:
-        job = start_held_job(place)
-        place.jobs.cancel(job.id)
-    place.until(job.id, word)
-    (delivery,) = wait_for_events(ear)
+        job = start_held_job(engine)
+        engine.jobs.cancel(job.id)
+    engine.until(job.id, status)
+    (delivery,) = wait_for_events(receiver)
     event = delivery.event(endpoint.signing_secret)
-    assert (event.type, event.data.id) == (f"fine_tuning.job.{word}", job.id)
+    assert (event.type, event.data.id) == (f"fine_tuning.job.{status}", job.id)
 
 
-def test_only_what_was_asked_for_is_told(place, endpoint, ear):
-    place.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
-    place.train()
-    place.train(place.upload(b"{}\n" * 10).id)
-    (delivery,) = wait_for_events(ear)
+def test_only_what_was_asked_for_is_told(engine, endpoint, receiver):
+    engine.hooks.update(endpoint.id, event_types=["fine_tuning.job.failed"])
+    engine.train()
+    engine.train(engine.upload(b"{}\n" * 10).id)
+    (delivery,) = wait_for_events(receiver)
     assert delivery.event(endpoint.signing_secret).type == "fine_tuning.job.failed"
 
 
-def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(place, endpoint, ear):
+def test_endpoints_are_made_read_changed_and_deleted_by_the_openai_package(
+    engine, endpoint, receiver
+):
     assert endpoint.signing_secret.startswith("whsec_")
     assert len(signing_key(endpoint.signing_secret)) == 32
-    seen = place.hooks.retrieve(endpoint.id)
-    assert (seen.name, seen.url, seen.event_types) == ("tests", ear.url, sorted(TYPES))
-    assert seen.signing_secret_hint == mask_secret(endpoint.signing_secret)
-    assert endpoint.signing_secret not in seen.model_dump_json()
-    assert seen.merlin["state"] == "on"
-    assert place.hooks.update(endpoint.id, name="other").name == "other"
-    second = place.hooks.create(name="second", url=ear.url, event_types=TYPES[:1])
-    assert [hook.id for hook in place.hooks.list(limit=1)][:2] == [second.id, endpoint.id]
-    assert place.hooks.delete(second.id).deleted
+    retrieved = engine.hooks.retrieve(endpoint.id)
+    assert (retrieved.name, retrieved.url, retrieved.event_types) == (
+        "tests",
+        receiver.url,
+        sorted(TYPES),
+    )
+    assert retrieved.signing_secret_hint == mask_secret(endpoint.signing_secret)
+    assert endpoint.signing_secret not in retrieved.model_dump_json()
+    assert retrieved.merlin["state"] == "on"
+    assert engine.hooks.update(endpoint.id, name="other").name == "other"
+    second = engine.hooks.create(name="second", url=receiver.url, event_types=TYPES[:1])
+    assert [hook.id for hook in engine.hooks.list(limit=1)][:2] == [second.id, endpoint.id]
+    assert engine.hooks.delete(second.id).deleted
     with pytest.raises(openai.NotFoundError):
-        place.hooks.retrieve(second.id)
-    assert place.hooks.event_types.list().data == TYPES
+        engine.hooks.retrieve(second.id)
+    assert engine.hooks.event_types.list().data == TYPES
 
 
 @pytest.mark.parametrize("keeps_old", [False, True])
 def test_after_a_rotation_the_new_secret_signs_and_for_a_day_the_old_one_too(
-    place, endpoint, ear, keeps_old
+    engine, endpoint, receiver, keeps_old
 ):
-    new = place.hooks.rotate_secret(
+    new = engine.hooks.rotate_secret(
         endpoint.id, keep_old_secret_active_for_24_hours=keeps_old
     ).signing_secret
-    place.hooks.test(endpoint.id, event_type=TYPES[0])
-    (delivery,) = wait_for_events(ear)
+    engine.hooks.test(endpoint.id, event_type=TYPES[0])
+    (delivery,) = wait_for_events(receiver)
     delivery.event(new)
     if keeps_old:
         delivery.event(endpoint.signing_secret)
-        late = Endpoints(place.rows, lambda: utc_now() + timedelta(hours=24, seconds=1))
+        late = Endpoints(engine.rows, lambda: utc_now() + timedelta(hours=24, seconds=1))
         assert late.list_secrets(late.get(endpoint.id)) == [new]
     else:
         with pytest.raises(openai.InvalidWebhookSignatureError):
             delivery.event(endpoint.signing_secret)
 
 
-def test_a_test_tells_what_the_endpoint_answered(place, endpoint, ear):
-    ear.script = [418]
-    response = place.hooks.test(endpoint.id, event_type=TYPES[1])
+def test_a_test_tells_what_the_endpoint_answered(engine, endpoint, receiver):
+    receiver.script = [418]
+    response = engine.hooks.test(endpoint.id, event_type=TYPES[1])
     assert (response.status_code, response.success, response.event_type) == (418, True, TYPES[1])
-    assert place.hooks.test(endpoint.id, event_type=TYPES[1]).status_code == 200
-    ear.shutdown()
-    ear.server_close()
+    assert engine.hooks.test(endpoint.id, event_type=TYPES[1]).status_code == 200
+    receiver.shutdown()
+    receiver.server_close()
     with pytest.raises(openai.BadRequestError, match="gave no answer"):
-        place.hooks.test(endpoint.id, event_type=TYPES[1])
+        engine.hooks.test(endpoint.id, event_type=TYPES[1])
 
 
-def test_what_is_not_taken_is_told_again_under_the_same_id(place, endpoint, ear):
-    ear.script = [(500, PUT_OFF), (302, PUT_OFF)]
-    job = place.train()
+def test_what_is_not_taken_is_told_again_under_the_same_id(engine, endpoint, receiver):
+    receiver.script = [(500, PUT_OFF), (302, PUT_OFF)]
+    job = engine.train()
     for tries in (1, 2):
-        waiting = wait_for_tries(place, endpoint, tries)
+        waiting = wait_for_tries(engine, endpoint, tries)
         assert waiting["delivered_at"] is None
-        assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
-        place.hooks.update(endpoint.id)
-    deliveries = wait_for_events(ear, 3)
+        assert engine.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
+        engine.hooks.update(endpoint.id)
+    deliveries = wait_for_events(receiver, 3)
     assert len({delivery.webhook_id for delivery in deliveries}) == 1
     assert len({delivery.body for delivery in deliveries}) == 1
     assert deliveries[-1].event(endpoint.signing_secret).data.id == job.id
-    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
+    wait_until(lambda: engine.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
 
 
-def test_a_certificate_of_nobodys_is_not_trusted(place, tmp_path):
+def test_a_certificate_of_nobodys_is_not_trusted(engine, tmp_path):
     key = generate_key()
     (tmp_path / "hook.pem").write_bytes(encode_key(key) + create_certificate(key))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "hook.pem")
-    with run_receiver(context) as ear:
-        hook = place.hooks.create(name="tls", url=ear.url, event_types=TYPES)
+    with run_receiver(context) as receiver:
+        hook = engine.hooks.create(name="tls", url=receiver.url, event_types=TYPES)
         with pytest.raises(openai.BadRequestError, match="Certificate"):
-            place.hooks.test(hook.id, event_type=TYPES[0])
-        place.hooks.delete(hook.id)
-        assert ear.deliveries == []
+            engine.hooks.test(hook.id, event_type=TYPES[0])
+        engine.hooks.delete(hook.id)
+        assert receiver.deliveries == []
 
 
-def test_a_redirect_is_not_followed(place, endpoint, ear):
+def test_a_redirect_is_not_followed(engine, endpoint, receiver):
     with run_receiver() as other:
-        ear.script = [(307, {"location": other.url})]
-        place.train()
-        assert "307" in wait_for_tries(place, endpoint, 1)["trouble"]
+        receiver.script = [(307, {"location": other.url})]
+        engine.train()
+        assert "307" in wait_for_tries(engine, endpoint, 1)["trouble"]
         assert other.deliveries == []
 
 
-def test_retry_after_is_obeyed(place, endpoint, ear):
-    ear.script = [(503, {"retry-after": "3600"})]
-    place.train()
-    wait_for_tries(place, endpoint, 1)
+def test_retry_after_is_obeyed(engine, endpoint, receiver):
+    receiver.script = [(503, {"retry-after": "3600"})]
+    engine.train()
+    wait_for_tries(engine, endpoint, 1)
 
     def not_before():
         sql = "SELECT not_before FROM endpoint WHERE id = ?"
-        return place.rows.select(sql, endpoint.id)[0]["not_before"]
+        return engine.rows.select(sql, endpoint.id)[0]["not_before"]
 
     wait_until(not_before)
     assert not_before() > utc_now().timestamp() + 3500
 
 
-def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(place, endpoint, ear):
-    ear.script = [410]
-    place.train()
-    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "gone")
-    place.train()
-    assert place.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
-    assert len(ear.deliveries) == 1
-    assert place.hooks.update(endpoint.id, name="here again").merlin["state"] == "on"
-    assert len(wait_for_events(ear, 2)) == 2
+def test_an_endpoint_that_is_gone_is_told_nothing_more_until_it_is_changed(
+    engine, endpoint, receiver
+):
+    receiver.script = [410]
+    engine.train()
+    wait_until(lambda: engine.hooks.retrieve(endpoint.id).merlin["state"] == "gone")
+    engine.train()
+    assert engine.hooks.retrieve(endpoint.id).merlin["waiting"] == 1
+    assert len(receiver.deliveries) == 1
+    assert engine.hooks.update(endpoint.id, name="here again").merlin["state"] == "on"
+    assert len(wait_for_events(receiver, 2)) == 2
 
 
-def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(place, endpoint, ear):
-    ear.script = [(500, PUT_OFF), 500]
-    place.train()
-    wait_for_tries(place, endpoint, 1)
+def test_an_endpoint_that_fails_for_a_week_is_paused_and_what_waits_is_kept(
+    engine, endpoint, receiver
+):
+    receiver.script = [(500, PUT_OFF), 500]
+    engine.train()
+    wait_for_tries(engine, endpoint, 1)
     long_ago = utc_now().timestamp() - PAUSED_AFTER_S - 60
-    place.rows.change("UPDATE endpoint SET failing_since = ? WHERE id = ?", long_ago, endpoint.id)
-    make_due(place)
-    place.train()
-    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["state"] == "paused")
-    document = place.hooks.retrieve(endpoint.id).merlin
+    engine.rows.change("UPDATE endpoint SET failing_since = ? WHERE id = ?", long_ago, endpoint.id)
+    make_due(engine)
+    engine.train()
+    wait_until(lambda: engine.hooks.retrieve(endpoint.id).merlin["state"] == "paused")
+    document = engine.hooks.retrieve(endpoint.id).merlin
     assert document["waiting"] == 2
     assert document["trouble"] == "HTTP 500"
-    assert place.hooks.test(endpoint.id, event_type=TYPES[0]).status_code == 200
-    wait_until(lambda: place.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
-    assert place.hooks.retrieve(endpoint.id).merlin["state"] == "on"
+    assert engine.hooks.test(endpoint.id, event_type=TYPES[0]).status_code == 200
+    wait_until(lambda: engine.hooks.retrieve(endpoint.id).merlin["waiting"] == 0)
+    assert engine.hooks.retrieve(endpoint.id).merlin["state"] == "on"
 
 
-def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
-    with serve_engine(tmp_path, webhooks={ear.url: SECRET}) as engine:
+def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, receiver):
+    with serve_engine(tmp_path, webhooks={receiver.url: SECRET}) as engine:
         job = engine.train()
-        (delivery,) = wait_for_events(ear)
+        (delivery,) = wait_for_events(receiver)
         assert delivery.event().data.id == job.id
         (hook,) = engine.openai.webhooks.list()
-        assert (hook.url, hook.merlin["is_of_config"]) == (ear.url, True)
+        assert (hook.url, hook.merlin["is_of_config"]) == (receiver.url, True)
         for act in (engine.openai.webhooks.delete, engine.openai.webhooks.rotate_secret):
             with pytest.raises(openai.BadRequestError, match=r"engine\.webhooks"):
                 act(hook.id)
@@ -247,14 +261,14 @@ def test_an_endpoint_of_the_configuration_needs_no_call(tmp_path, ear):
         assert list(engine.openai.webhooks.list()) == []
 
 
-def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, ear):
-    webhooks = {ear.url: SECRET}
-    ear.script = [500]
+def test_what_waited_when_the_engine_stopped_is_told_after_its_next_start(tmp_path, receiver):
+    webhooks = {receiver.url: SECRET}
+    receiver.script = [500]
     with serve_engine(tmp_path, webhooks=webhooks) as engine:
         engine.train()
-        (first,) = wait_for_events(ear)
+        (first,) = wait_for_events(receiver)
     with serve_engine(tmp_path, webhooks=webhooks):
-        assert wait_for_events(ear, 2)[1].webhook_id == first.webhook_id
+        assert wait_for_events(receiver, 2)[1].webhook_id == first.webhook_id
 
 
 @pytest.mark.parametrize(
@@ -272,18 +286,18 @@ def test_webhooks_of_the_configuration_that_cannot_be_sent_stop_the_start(tmp_pa
         Engine(settings)
 
 
-def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoint, ear):
-    key = Clients(place.rows).add("anna", Limits())
-    with closing(EngineClient(place.port, key)) as anna, run_receiver() as hers:
+def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(engine, endpoint, receiver):
+    key = Clients(engine.rows).add("anna", Limits())
+    with closing(EngineClient(engine.port, key)) as anna, run_receiver() as hers:
         hook = anna.openai.webhooks.create(name="hers", url=hers.url, event_types=TYPES)
         assert [webhook.id for webhook in anna.openai.webhooks.list()] == [hook.id]
         with pytest.raises(openai.NotFoundError):
             anna.openai.webhooks.retrieve(endpoint.id)
         with pytest.raises(openai.BadRequestError, match="after"):
             anna.openai.webhooks.list(after=endpoint.id)
-        place.train()
+        engine.train()
         job = anna.train()
-        wait_for_events(ear, 2)
+        wait_for_events(receiver, 2)
         (delivery,) = wait_for_events(hers)
         assert delivery.event(hook.signing_secret).data.id == job.id
 
@@ -313,15 +327,15 @@ def test_a_client_hears_of_its_own_jobs_and_sees_its_own_endpoints(place, endpoi
         ("url", "https://" + "a" * 2048),
     ],
 )
-def test_an_endpoint_that_cannot_be_is_refused_by_its_field(place, field, value):
+def test_an_endpoint_that_cannot_be_is_refused_by_its_field(engine, field, value):
     body = {"name": "tests", "url": "https://example.com/", "event_types": TYPES, field: value}
     with pytest.raises(openai.BadRequestError) as refused:
-        place.openai.post("/webhook_endpoints", body=body, cast_to=object)
+        engine.openai.post("/webhook_endpoints", body=body, cast_to=object)
     assert refused.value.param == field
 
 
-def test_only_its_own_user_reads_the_engines_database(place):
-    for path in place.folder.glob("engine.db*"):
+def test_only_its_own_user_reads_the_engines_database(engine):
+    for path in engine.folder.glob("engine.db*"):
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
@@ -340,16 +354,18 @@ def test_what_was_taken_long_ago_is_forgotten(tmp_path):
         assert rows.select("SELECT COUNT(*) AS n FROM delivery") == [{"n": 1}]
 
 
-def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
+def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, receiver):
     ahead = [timedelta(days=1)]
 
     def clock():
         return utc_now() + ahead[0]
 
-    ear.script[:] = [500]
+    receiver.script[:] = [500]
     with closing(Database(tmp_path / "engine.db")) as rows:
         endpoints = Endpoints(rows, clock)
-        document = endpoints.add(EndpointChange(name="tests", url=ear.url, event_types=TYPES), "")
+        document = endpoints.add(
+            EndpointChange(name="tests", url=receiver.url, event_types=TYPES), ""
+        )
         now = clock().timestamp()
         sql = "INSERT INTO delivery (id, endpoint_id, body, created_at, due_at) VALUES"
         rows.change(f"{sql} ('wh_1', ?, '{{}}', ?, ?)", document["id"], now, now)
@@ -360,6 +376,6 @@ def test_a_clock_that_was_set_back_puts_off_no_delivery(tmp_path, ear):
             tries = "SELECT tries FROM delivery WHERE tries > 0"
             wait_until(lambda: rows.select(tries))
             ahead[0] = timedelta()
-            wait_for_events(ear, 2)
+            wait_for_events(receiver, 2)
         finally:
             courier.stop()

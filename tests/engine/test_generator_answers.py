@@ -9,7 +9,7 @@ import pytest
 
 from merlin.engine.serving.base import Adapter
 from merlin.openai_protocol.errors import ApiError
-from tests.engine.tiny_base import NAMES, question
+from tests.engine.tiny_base import NAMES, make_question
 
 pytestmark = pytest.mark.integration
 
@@ -19,12 +19,12 @@ WILD = {"temperature": 2.0, "most_tokens": 60}
 
 def build_question(number):
     """Return a question of another length than its neighbours."""
-    return question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
+    return make_question(NAMES[number % len(NAMES)]) + " please" * (number % 5)
 
 
 def test_rows_of_many_adapters_in_one_batch_say_what_each_says_alone(runner, reference, adapters):
     asks = [(build_question(n), adapters.get(n % 5), GREEDY) for n in range(12)]
-    right = [reference.text(asked, adapter) for asked, adapter, _ in asks]
+    right = [reference.text(question, adapter) for question, adapter, _ in asks]
     assert runner.ask_concurrently(*asks) == right
     assert len(set(right)) > 5
 
@@ -33,29 +33,29 @@ def test_a_row_that_joins_and_leaves_changes_nothing_for_the_others(runner, refe
     long = {**WILD, "most_tokens": 300}
     alone = runner.text("Tell me.", adapters[2], seed=5, **long)
     stream = runner.stream("Tell me.", adapters[2], seed=5, **long)
-    begun = [stream.next() for _ in range(3)]
+    first_chunks = [stream.next() for _ in range(3)]
     between = runner.text(build_question(3), adapters[1], **GREEDY)
-    rest = stream.rest()
+    rest = stream.read_rest()
     assert between == reference.text(build_question(3), adapters[1])
-    assert "".join(piece.text for piece in [*begun, *rest[:-1]]) == alone
+    assert "".join(piece.text for piece in [*first_chunks, *rest[:-1]]) == alone
 
 
 def test_a_long_prompt_is_read_in_parts_and_says_the_same(runner, reference):
-    asked = "Where is Anna? " * 55
-    assert reference.tokens(asked).shape[1] > 512
-    asks = [(asked, None, GREEDY), (build_question(1), None, GREEDY)]
+    question = "Where is Anna? " * 55
+    assert reference.tokens(question).shape[1] > 512
+    asks = [(question, None, GREEDY), (build_question(1), None, GREEDY)]
     assert runner.ask_concurrently(*asks) == [reference.text(one, None) for one, _, _ in asks]
 
 
 def test_usage_is_counted_by_the_models_own_tokenizer(runner, reference):
-    text, _, ending = runner.ask(question("Anna"), temperature=0)
+    text, _, ending = runner.ask(make_question("Anna"), temperature=0)
     assert ending.reason == "stop"
-    assert ending.prompt_tokens == reference.tokens(question("Anna")).shape[1]
+    assert ending.prompt_tokens == reference.tokens(make_question("Anna")).shape[1]
     assert ending.completion_tokens == len(reference.tokenizer.encode(text))
 
 
 def test_an_answer_that_is_cut_says_so(runner):
-    text, _, ending = runner.ask(question("Anna"), temperature=0, most_tokens=4)
+    text, _, ending = runner.ask(make_question("Anna"), temperature=0, most_tokens=4)
     assert (text, ending.reason, ending.completion_tokens) == ("In r", "length", 4)
 
 
@@ -73,16 +73,16 @@ def test_an_answer_ends_where_the_window_does(runner):
 
 
 def test_a_stop_of_several_tokens_cuts_and_is_never_seen_in_part(runner):
-    whole = runner.text(question("Anna"), temperature=0)
-    stops = [whole[3:9], "nothing"]
-    text, pieces, ending = runner.ask(question("Anna"), temperature=0, stops=stops)
-    assert (text, ending.reason) == (whole[:3], "stop")
+    whole_text = runner.text(make_question("Anna"), temperature=0)
+    stops = [whole_text[3:9], "nothing"]
+    text, pieces, ending = runner.ask(make_question("Anna"), temperature=0, stops=stops)
+    assert (text, ending.reason) == (whole_text[:3], "stop")
     assert all("r" not in piece.text for piece in pieces)
 
 
 def test_what_only_began_like_a_stop_is_told_in_the_end(runner):
-    whole = runner.text(question("Anna"), temperature=0)
-    assert runner.text(question("Anna"), temperature=0, stops=[f"{whole[-3:]}x"]) == whole
+    text = runner.text(make_question("Anna"), temperature=0)
+    assert runner.text(make_question("Anna"), temperature=0, stops=[f"{text[-3:]}x"]) == text
 
 
 def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
@@ -95,23 +95,23 @@ def test_a_seed_gives_the_same_text_whatever_runs_beside(runner, adapters):
 
 def test_without_a_word_on_chance_the_base_answers_as_its_makers_say(runner):
     # The generation config of this base does not sample.
-    greedy = runner.text(question("Anna"), temperature=0, most_tokens=40)
-    assert runner.text(question("Anna"), most_tokens=40) == greedy
+    greedy = runner.text(make_question("Anna"), temperature=0, most_tokens=40)
+    assert runner.text(make_question("Anna"), most_tokens=40) == greedy
 
 
 def test_a_tiny_top_p_leaves_the_likeliest_token_alone(runner):
-    greedy = runner.text(question("Anna"), temperature=0)
-    assert runner.text(question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
+    greedy = runner.text(make_question("Anna"), temperature=0)
+    assert runner.text(make_question("Anna"), temperature=1.5, top_p=1e-6, seed=1) == greedy
 
 
 def test_logprobs_are_the_models_own_for_each_token(runner, reference):
     import torch
 
-    text, pieces, ending = runner.ask(question("Anna"), temperature=0, logprobs=20)
+    text, pieces, ending = runner.ask(make_question("Anna"), temperature=0, logprobs=20)
     token_logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
     assert "".join(token_logprob.token for token_logprob in token_logprobs) == text
     assert len(token_logprobs) == ending.completion_tokens
-    logs = torch.log_softmax(reference.last_logits(question("Anna")), -1)
+    logs = torch.log_softmax(reference.last_logits(make_question("Anna")), -1)
     assert token_logprobs[0].logprob == pytest.approx(float(logs.max()), abs=1e-4)
     for token_logprob in token_logprobs:
         assert token_logprob.top_logprobs[0] == (token_logprob.token, token_logprob.logprob)
@@ -119,7 +119,7 @@ def test_logprobs_are_the_models_own_for_each_token(runner, reference):
 
 
 def test_logprobs_of_what_a_stop_cut_off_are_not_told(runner):
-    _, pieces, _ = runner.ask(question("Anna"), temperature=0, logprobs=0, stops=["room"])
+    _, pieces, _ = runner.ask(make_question("Anna"), temperature=0, logprobs=0, stops=["room"])
     logprobs = [token_logprob for piece in pieces for token_logprob in piece.logprobs]
     assert "".join(token_logprob.token for token_logprob in logprobs) == "In "
     assert not logprobs[0].top_logprobs
@@ -158,7 +158,7 @@ def test_an_adapter_that_is_damaged_is_refused_and_others_go_on(runner, adapters
     (folder / "adapter_model.safetensors").write_bytes(b"no weights")
     damaged = Adapter("0" * 64, folder)
     bad, good = runner.ask_concurrently(
-        (build_question(1), damaged, GREEDY), (question("Anna"), None, GREEDY)
+        (build_question(1), damaged, GREEDY), (make_question("Anna"), None, GREEDY)
     )
     assert isinstance(bad, ApiError)
     assert bad.code == "model_damaged"
@@ -185,9 +185,9 @@ def test_scales_of_single_layers_and_of_rank_stabilised_adapters_are_kept(
     runner, reference, tmp_path
 ):
     shapes = {"rank_pattern": {"q_proj": 3}, "alpha_pattern": {"layers.0.self_attn.q_proj": 40}}
-    made = reference.adapter(tmp_path / "own", 9, 4, ["q_proj", "down_proj"], **shapes)
+    scaled = reference.adapter(tmp_path / "scaled", 9, 4, ["q_proj", "down_proj"], **shapes)
     stable = reference.adapter(tmp_path / "stable", 10, 9, ["v_proj"], use_rslora=True)
-    asks = [(build_question(n), adapter, GREEDY) for n in (1, 2) for adapter in (made, stable)]
+    asks = [(build_question(n), adapter, GREEDY) for n in (1, 2) for adapter in (scaled, stable)]
     assert runner.ask_concurrently(*asks) == [reference.text(one, low) for one, low, _ in asks]
 
 

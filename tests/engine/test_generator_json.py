@@ -23,18 +23,18 @@ OBJECTS = st.dictionaries(st.text(), VALUES)
 BYTES = st.lists(st.sampled_from(b'{}[]",:0-.e+tfn\\u a') | st.integers(0, 255), max_size=60)
 
 
-def feed(wanted):
+def feed(text):
     """Return the bytes that the grammar accepts, and its state after them."""
     prefix, written = JsonGrammar(), b""
-    for byte in wanted:
+    for byte in text:
         if then := prefix.step(byte):
             prefix, written = then, written + bytes([byte])
     return prefix, written
 
 
 @given(BYTES)
-def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
-    prefix, written = feed(wanted)
+def test_whatever_was_let_pass_becomes_an_object_by_its_closing(text):
+    prefix, written = feed(text)
     assert isinstance(json.loads((written + prefix.find_completion()).decode()), dict)
     closed = prefix.extend(prefix.find_completion())
     assert closed is not None
@@ -42,8 +42,8 @@ def test_whatever_was_let_pass_becomes_an_object_by_its_closing(wanted):
 
 
 @given(BYTES)
-def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(wanted):
-    prefix, _ = feed(wanted)
+def test_every_byte_of_the_closing_brings_the_end_one_byte_nearer(text):
+    prefix, _ = feed(text)
     while not prefix.is_complete:
         left = prefix.find_completion()
         prefix = prefix.step(left[0])

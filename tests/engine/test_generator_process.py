@@ -15,7 +15,7 @@ from merlin.engine.serving.base import Busy, Setup, Unavailable
 from merlin.engine.serving.process import WorkerProcess
 from merlin.openai_protocol.errors import ApiError
 from tests.engine.backends_asked import start_backend
-from tests.engine.tiny_base import question, tiny_base
+from tests.engine.tiny_base import get_tiny_base, make_question
 from tests.support.waiting import longest
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -28,18 +28,18 @@ ENDLESS = {"temperature": 2.0, "seed": 3}
 @pytest.fixture(scope="module")
 def narrow(tmp_path_factory, needs_torch):
     log = tmp_path_factory.mktemp("narrow") / "child.log"
-    with start_backend(tiny_base(), log, settings=NARROW) as made:
-        yield made
+    with start_backend(get_tiny_base(), log, settings=NARROW) as runner:
+        yield runner
 
 
 def test_who_goes_away_takes_the_row_out_of_the_batch(narrow):
     stream = narrow.stream("Tell me.", **ENDLESS)
     stream.next()
     narrow.wait_for(rows=1, running=1)
-    before = narrow.figure("completion_tokens")
+    before = narrow.get_figure("completion_tokens")
     stream.close()
     narrow.wait_for(rows=0, running=0)
-    assert narrow.figure("completion_tokens") == before
+    assert narrow.get_figure("completion_tokens") == before
 
 
 def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
@@ -61,30 +61,30 @@ def test_a_full_line_is_busy_and_those_in_it_are_answered(narrow):
 def test_five_adapters_take_turns_in_three_places(narrow, reference, adapters):
     for _ in range(2):
         for number, adapter in adapters.items():
-            text = question("Anna") + "!" * number
+            text = make_question("Anna") + "!" * number
             assert narrow.text(text, adapter, **GREEDY) == reference.text(text, adapter)
-    assert narrow.figure("adapters") == 3
+    assert narrow.get_figure("adapters") == 3
 
 
 def test_an_adapter_in_use_is_not_read_again(narrow, adapters):
     narrow.text("x", adapters[1], **GREEDY)
-    before = narrow.figure("adapters_read")
+    before = narrow.get_figure("adapters_read")
     narrow.ask_concurrently(*[("x", adapters[1], GREEDY)] * 3)
-    assert narrow.figure("adapters_read") == before
+    assert narrow.get_figure("adapters_read") == before
 
 
 def test_a_killed_process_is_told_of_and_the_next_question_starts_it_anew(narrow):
-    right = narrow.text(question("Anna"), **GREEDY)
+    right = narrow.text(make_question("Anna"), **GREEDY)
     # Crashes with an answer between them do not cause a restart delay.
     for deaths in (1, 2):
         stream = narrow.stream("Tell me.", **ENDLESS)
         stream.next()
         os.kill(narrow.backend.pid, signal.SIGKILL)
         with pytest.raises(Unavailable, match="killed"):
-            stream.rest()
-        assert narrow.text(question("Anna"), **GREEDY) == right
-        assert narrow.figure("restarts") == deaths
-    assert narrow.figure("resident_bytes") > 50_000_000
+            stream.read_rest()
+        assert narrow.text(make_question("Anna"), **GREEDY) == right
+        assert narrow.get_figure("restarts") == deaths
+    assert narrow.get_figure("resident_bytes") > 50_000_000
 
 
 def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
@@ -105,32 +105,32 @@ def test_a_process_killed_in_the_middle_of_a_line_lets_nobody_wait_for_ever():
 
 def test_a_base_nobody_asks_is_let_go_of_and_comes_back(tmp_path):
     settings = EngineAnsweringConfig(idle_s=0.05)
-    with start_backend(tiny_base(), tmp_path / "child.log", settings=settings) as idle:
-        first = idle.text(question("Anna"), **GREEDY)
+    with start_backend(get_tiny_base(), tmp_path / "child.log", settings=settings) as idle:
+        first = idle.text(make_question("Anna"), **GREEDY)
         idle.wait_for(resident_bytes=0)
         assert idle.backend.pid is None
-        assert idle.text(question("Anna"), **GREEDY) == first
-        assert idle.figure("restarts") == 0
+        assert idle.text(make_question("Anna"), **GREEDY) == first
+        assert idle.get_figure("restarts") == 0
 
 
 def test_a_base_for_embeddings_gives_vectors_of_length_one_and_answers_nobody(tmp_path):
-    with start_backend(tiny_base(), tmp_path / "child.log", embeddings=True) as made:
+    with start_backend(get_tiny_base(), tmp_path / "child.log", embeddings=True) as runner:
         texts = ["queue", "a queue of people who wait", "ы"]
-        vectors, tokens = made.run(made.backend.embed(texts))
+        vectors, tokens = runner.run(runner.backend.embed(texts))
         assert tokens == sum(len(text.encode()) for text in texts)
         assert [sum(one * one for one in vector) for vector in vectors] == pytest.approx([1.0] * 3)
-        alone, _ = made.run(made.backend.embed(texts[:1]))
+        alone, _ = runner.run(runner.backend.embed(texts[:1]))
         assert alone[0] == pytest.approx(vectors[0], abs=1e-5)
         with pytest.raises(ApiError, match="only makes embeddings"):
-            made.ask("x")
+            runner.ask("x")
         with pytest.raises(ApiError, match="at most 1024 tokens"):
-            made.run(made.backend.embed(["a" * 1025]))
+            runner.run(runner.backend.embed(["a" * 1025]))
 
 
 def test_a_base_that_cannot_be_loaded_is_unavailable_with_the_reason(tmp_path):
     folder = tmp_path / "broken"
     folder.mkdir()
-    for path in tiny_base().iterdir():
+    for path in get_tiny_base().iterdir():
         content = b"no weights" if path.suffix == ".safetensors" else path.read_bytes()
         (folder / path.name).write_bytes(content)
     with (
@@ -153,7 +153,7 @@ def load_base(**text):
     from merlin.engine.serving.worker.base import load
 
     usual = {"context": 0, "dtype": "auto", "quantised": "none", "is_embedding": False}
-    return load(Setup(str(tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **text}))
+    return load(Setup(str(get_tiny_base()), **{**usual, "device": "cpu", "adapters": 1, **text}))
 
 
 def test_a_gpu_that_is_not_there_is_said_in_words(monkeypatch):

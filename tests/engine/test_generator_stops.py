@@ -26,16 +26,16 @@ def feed_pieces(stops, pieces):
 @given(st.lists(LETTERS, max_size=3), st.lists(st.text(alphabet="abc", max_size=3), max_size=20))
 def test_what_is_shown_is_the_text_up_to_the_first_stop_to_come(stops, pieces):
     shown, is_met = feed_pieces(stops, pieces)
-    whole = "".join(pieces)
+    text = "".join(pieces)
     sent = ""
     for piece in pieces:
         sent += piece
-        if found := [sent.find(stop) for stop in stops if stop in sent]:
+        if positions := [sent.find(stop) for stop in stops if stop in sent]:
             assert is_met
-            assert "".join(shown) == whole[: min(found)]
+            assert "".join(shown) == text[: min(positions)]
             return
     assert not is_met
-    assert "".join(shown) == whole
+    assert "".join(shown) == text
 
 
 def test_text_that_may_begin_a_stop_waits_and_no_more_than_that():

@@ -24,67 +24,67 @@ async def wait_until_blocked(turns, running, waiting):
     pytest.fail(f"{turns.running} run and {turns.waiting} wait")
 
 
-def queue_clients(at_once, most_waiting, names, going):
+def queue_clients(at_once, most_waiting, names, release):
     """Queue requests one after another; `going(turns, doors)` lets them finish."""
     order = []
 
     async def run():
         turns = FairQueue(at_once, most_waiting)
-        doors = {name: asyncio.Event() for name in names}
+        events = {name: asyncio.Event() for name in names}
 
-        async def come(name):
+        async def take_turn(name):
             async with turns.hold_slot(name[:1]):
                 order.append(name)
-                await doors[name].wait()
+                await events[name].wait()
 
-        people = {name: asyncio.create_task(come(name)) for name in names}
-        await going(turns, doors, people)
-        for door in doors.values():
+        tasks = {name: asyncio.create_task(take_turn(name)) for name in names}
+        await release(turns, events, tasks)
+        for door in events.values():
             door.set()
-        return await asyncio.gather(*people.values(), return_exceptions=True)
+        return await asyncio.gather(*tasks.values(), return_exceptions=True)
 
     return order, asyncio.run(run())
 
 
 def test_turns_are_had_in_order_of_arrival():
-    async def going(turns, doors, people):
+    async def release(turns, events, tasks):
         await wait_until_blocked(turns, 2, 3)
-        doors["b"].set()
-        await people["b"]
+        events["b"].set()
+        await tasks["b"]
         await wait_until_blocked(turns, 2, 2)
 
-    order, _ = queue_clients(2, 8, "abcde", going)
+    order, _ = queue_clients(2, 8, "abcde", release)
     assert order == list("abcde")
 
 
 def test_who_asks_much_holds_up_nobody():
-    async def going(turns, doors, people):
+    async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 5)
 
-    order, _ = queue_clients(1, 8, ["a1", "a2", "a3", "a4", "b1", "c1"], going)
+    order, _ = queue_clients(1, 8, ["a1", "a2", "a3", "a4", "b1", "c1"], release)
     assert order == ["a1", "a2", "b1", "c1", "a3", "a4"]
 
 
 def test_who_comes_to_a_full_line_hears_when_to_come_again():
-    async def going(turns, doors, people):
+    async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 2)
 
-    order, ended = queue_clients(1, 2, "abcd", going)
+    order, ended = queue_clients(1, 2, "abcd", release)
     assert order == ["a", "b", "c"]
     assert isinstance(ended[3], Busy)
     assert 1 <= ended[3].retry_after_s <= 600
 
 
 def test_who_goes_away_while_waiting_leaves_the_place_to_the_next():
-    async def going(turns, doors, people):
+    async def release(turns, events, tasks):
         await wait_until_blocked(turns, 1, 2)
-        people["b"].cancel()
+        tasks["b"].cancel()
         await wait_until_blocked(turns, 1, 1)
-        doors["a"].set()
-        await people["a"]
+        events["a"].set()
+        await tasks["a"]
         await wait_until_blocked(turns, 1, 0)
 
-    order, ended = queue_clients(1, 2, "abc", going)
+    order, ended = queue_clients(1, 2, "abc", release)
     assert order == ["a", "c"]
     assert isinstance(ended[1], asyncio.CancelledError)
 

@@ -11,7 +11,7 @@ from merlin.core.i18n import LANGUAGES, text
 from merlin.engine.model_store.store import list_bases
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library, write_base
-from tests.engine.hub_standin import base_files
+from tests.engine.hub_standin import make_base_files
 
 pytestmark = pytest.mark.functional
 
@@ -20,8 +20,8 @@ SHARDS = {
     "model.safetensors.index.json": json.dumps(
         {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
     ).encode(),
-    "model-1.safetensors": base_files()[WEIGHTS],
-    "model-2.safetensors": base_files()[WEIGHTS],
+    "model-1.safetensors": make_base_files()[WEIGHTS],
+    "model-2.safetensors": make_base_files()[WEIGHTS],
 }
 
 
@@ -30,8 +30,8 @@ def library(tmp_path):
     return Library.create(tmp_path / "engine", write_base(tmp_path / "base"))
 
 
-def list_entries(library, **other):
-    return list(list_bases({"tiny": library.model}, library.engine, **other))
+def list_entries(library, **options):
+    return list(list_bases({"tiny": library.model}, library.engine, **options))
 
 
 def test_a_folder_is_used_where_it_lies_without_being_pulled(library, tmp_path):
@@ -49,7 +49,7 @@ def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("without", "more", "key"),
+    ("without", "fields", "key"),
     [
         (["config.json"], {}, "library-no-config"),
         (["tokenizer.json"], {}, "library-no-tokenizer"),
@@ -60,10 +60,10 @@ def test_a_pull_looks_at_it_and_leaves_its_files_alone(library, tmp_path):
         ([WEIGHTS, *list(SHARDS)[2:]], dict(list(SHARDS.items())[:2]), "library-no-shard"),
     ],
 )
-def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without, more, key):
+def test_a_folder_that_is_no_base_says_what_it_lacks(library, tmp_path, without, fields, key):
     for name in without:
         (tmp_path / "base" / name).unlink(missing_ok=True)
-    write_base(tmp_path / "base", more)
+    write_base(tmp_path / "base", fields)
     with pytest.raises(Untrainable) as refused:
         library.folder()
     error = refused.value
@@ -121,7 +121,7 @@ def test_a_base_that_models_stand_on_stays_unless_forced(library, tmp_path):
     assert freed > 0
     assert is_kept
     assert library.folder() == tmp_path / "base"
-    assert library.lies == set()
+    assert library.entries == set()
 
 
 @pytest.mark.parametrize("name", ["other", "..", ".tiny.part", "../base", "", "tiny/.."])
@@ -141,12 +141,12 @@ def test_what_the_configuration_no_longer_names_is_listed_too(library):
 
 
 def test_memory_is_estimated_by_the_type_of_the_weights_and_the_device(library):
-    def needed(device, **other):
-        model = library.model.model_copy(update=other)
+    def estimate_memory(device, **options):
+        model = library.model.model_copy(update=options)
         (entry,) = list_bases({"tiny": model}, library.engine, device, device)
         return entry.training_bytes, entry.answering_bytes
 
-    on_cpu, on_gpu = needed("cpu"), needed("cuda:0")
-    assert on_cpu[0] > on_gpu[0] > needed("cuda:0", quantised="4bit")[0]
+    on_cpu, on_gpu = estimate_memory("cpu"), estimate_memory("cuda:0")
+    assert on_cpu[0] > on_gpu[0] > estimate_memory("cuda:0", quantised="4bit")[0]
     assert on_cpu[0] > on_cpu[1] > on_gpu[1]
-    assert needed("cuda:0", dtype="float32") == on_cpu
+    assert estimate_memory("cuda:0", dtype="float32") == on_cpu

@@ -14,7 +14,7 @@ from merlin.core.errors import MerlinError, NotFound, Refused
 from merlin.engine.model_store.pull import CHILD, pull
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library
-from tests.engine.tiny_base import random_base
+from tests.engine.tiny_base import get_random_base
 from tests.support.small_disk import small_disk
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -38,7 +38,7 @@ PARTS = {
 def gguf_file(tmp_path_factory):
     """Return the random tiny base as one file of float32 weights, without tied ones."""
     path = tmp_path_factory.mktemp("gguf") / "tiny.gguf"
-    _write(random_base(), path)
+    _write(get_random_base(), path)
     return path
 
 
@@ -61,12 +61,14 @@ def test_the_converted_base_answers_as_the_one_it_was_made_of(pulled):
     (card, is_new), folder = pulled
     assert (is_new, card.licence, len(card.commit)) == (True, "MIT", 64)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    first = AutoModelForCausalLM.from_pretrained(random_base(), dtype=torch.float32)
+    first = AutoModelForCausalLM.from_pretrained(get_random_base(), dtype=torch.float32)
     ids = torch.arange(3, 40)[None]
     with torch.no_grad():
         assert torch.allclose(model(ids).logits, first(ids).logits, atol=1e-5)
     messages = [{"role": "user", "content": "Where is Anna?"}]
-    tokenizers = [AutoTokenizer.from_pretrained(tokenizer) for tokenizer in (folder, random_base())]
+    tokenizers = [
+        AutoTokenizer.from_pretrained(tokenizer) for tokenizer in (folder, get_random_base())
+    ]
     texts = {tokenizer.apply_chat_template(messages, tokenize=False) for tokenizer in tokenizers}
     assert len(texts) == 1
     assert len({tuple(tokenizer.encode("Anna")) for tokenizer in tokenizers}) == 1
@@ -82,16 +84,16 @@ def test_the_folder_forgets_the_quantisation_and_tied_weights(pulled):
 
 
 def test_it_is_converted_once_and_again_when_the_file_is_another(library, tmp_path, gguf_file):
-    own = tmp_path / "own.gguf"
-    own.write_bytes(gguf_file.read_bytes())
-    library = Library.create(library.engine, own)
+    source_file = tmp_path / "own.gguf"
+    source_file.write_bytes(gguf_file.read_bytes())
+    library = Library.create(library.engine, source_file)
     stages = []
     library.pull(stages)
-    assert {what for what, _, _ in stages} == {"tokenizer", "weights", "writing"}
+    assert {stage for stage, _, _ in stages} == {"tokenizer", "weights", "writing"}
     assert library.pull()[1] is False
-    own.write_bytes(own.read_bytes() + bytes(32))
+    source_file.write_bytes(source_file.read_bytes() + bytes(32))
     assert library.pull()[1] is True
-    own.unlink()
+    source_file.unlink()
     assert library.folder().is_dir()
 
 
@@ -109,7 +111,7 @@ def test_a_file_that_is_no_model_leaves_nothing_behind(library, tmp_path, conten
     with pytest.raises(Refused) as refused:
         library.pull()
     assert refused.value.key == "library-gguf-unreadable"
-    assert library.lies == set()
+    assert library.entries == set()
 
 
 def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
@@ -118,7 +120,7 @@ def test_a_disk_that_is_full_is_told_and_nothing_is_left(library):
         with pytest.raises(Refused) as refused:
             library.pull()
         assert refused.value.key == "library-disk-full"
-        assert library.lies == set()
+        assert library.entries == set()
 
 
 def test_a_child_that_is_killed_is_told_with_its_log(library):
@@ -126,7 +128,7 @@ def test_a_child_that_is_killed_is_told_with_its_log(library):
         pull("tiny", library.model, library.engine, lambda *_: _kill_the_child())
     assert caught.value.key == "library-child-died"
     assert Path(caught.value.arguments["log"]).is_file()
-    assert library.lies == set()
+    assert library.entries == set()
     assert library.pull()[1] is True
 
 

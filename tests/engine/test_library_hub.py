@@ -12,7 +12,7 @@ from merlin.core.errors import LeadTaken, Refused
 from merlin.engine.model_store.store import read_card
 from merlin.engine.trainers.base import Untrainable
 from tests.engine.base_library import Library
-from tests.engine.hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, base_files
+from tests.engine.hub_standin import COMMIT, LICENCE, REPOSITORY, HubStandIn, make_base_files
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.integration, pytest.mark.usefixtures("needs_torch")]
@@ -52,21 +52,21 @@ def test_a_base_comes_with_a_card_of_every_file(hub, library):
     assert (card.licence, card.parameters, card.context) == (LICENCE, 6000, 512)
     assert read_card(folder) == card
     assert (WEIGHTS, len(hub.files[WEIGHTS]), len(hub.files[WEIGHTS])) in progress
-    assert library.lies == {"tiny"}
+    assert library.entries == {"tiny"}
 
 
 def test_of_an_onnx_encoder_its_one_file_and_its_pooling_are_fetched(hub, tmp_path):
-    wanted = {
+    expected = {
         "config.json": b'{"max_position_embeddings": 512}',
         "tokenizer.json": b"{}",
         "onnx/model.onnx": b"weights",
         "1_Pooling/config.json": b"{}",
     }
     others = ("model.safetensors", "onnx/model_fp16.onnx", "pytorch_model.bin", "onnx/run.py")
-    hub.files = wanted | dict.fromkeys(others, b"x")
+    hub.files = expected | dict.fromkeys(others, b"x")
     library = Library.create(tmp_path / "engine", backend="onnx", embeddings=True)
     card, _ = library.pull()
-    assert set(card.files) == set(wanted)
+    assert set(card.files) == set(expected)
     assert (library.folder() / "onnx/model.onnx").read_bytes() == b"weights"
 
 
@@ -95,7 +95,7 @@ def test_what_is_whole_is_not_asked_for_again(hub, library):
 
 
 def test_a_broken_connection_goes_on_by_a_range(hub, library):
-    hub.files = base_files(rows=250_000)
+    hub.files = make_base_files(rows=250_000)
     hub.break_at(WEIGHTS, at=15_000_000)
     library.pull()
     assert hub.list_ranges(WEIGHTS) == [None, f"bytes={WRITTEN}-"]
@@ -103,14 +103,14 @@ def test_a_broken_connection_goes_on_by_a_range(hub, library):
 
 
 def test_a_killed_pull_goes_on_where_it_was(hub, library):
-    hub.files = base_files(rows=250_000)
+    hub.files = make_base_files(rows=250_000)
     hub.stall_at(WEIGHTS, at=15_000_000)
     part = library.root / ".tiny.part" / f"{WEIGHTS}.part"
     command = [sys.executable, "-c", PULL, str(Path(__file__).parents[2]), str(library.engine)]
     with subprocess.Popen(command) as pulling:
         wait_until(lambda: part.exists() and part.stat().st_size == WRITTEN)
         pulling.kill()
-    assert library.lies == {".tiny.part"}
+    assert library.entries == {".tiny.part"}
     with pytest.raises(Untrainable, match="base_not_pulled"):
         library.folder()
     hub.resume()
@@ -123,17 +123,17 @@ def test_a_killed_pull_goes_on_where_it_was(hub, library):
 
 
 def test_a_wrong_checksum_is_refused_and_thrown_away(hub, library):
-    hub.lies.add(WEIGHTS)
+    hub.entries.add(WEIGHTS)
     with pytest.raises(Refused) as refused:
         library.pull()
     assert (refused.value.key, refused.value.arguments["file"]) == (
         "library-wrong-checksum",
         WEIGHTS,
     )
-    assert library.lies == {".tiny.part"}
-    hub.lies.clear()
+    assert library.entries == {".tiny.part"}
+    hub.entries.clear()
     library.pull()
-    assert library.lies == {"tiny"}
+    assert library.entries == {"tiny"}
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_without_the_network_the_clients_cache_is_asked(hub, library, monkeypatc
     (cached / "refs").mkdir(parents=True)
     (cached / "refs" / "main").write_text(COMMIT)
     (cached / "snapshots" / COMMIT).mkdir(parents=True)
-    for name, content in base_files().items():
+    for name, content in make_base_files().items():
         (cached / "snapshots" / COMMIT / name).write_bytes(content)
     card, _ = library.pull()
     assert (card.commit, hub.requests) == (COMMIT, [])

@@ -37,17 +37,17 @@ def collect_losses(progress):
 
 
 def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path):
-    train = tiny_base.planted(tmp_path / "train.jsonl")
+    train = tiny_base.write_examples(tmp_path / "train.jsonl")
     alone = train_in_process(build_task(tmp_path / "alone", train, **HYPER))
 
     shared = build_task(tmp_path / "two", train, place=TrainingDevices(workers=2), **HYPER)
-    begun = train_in_process(shared, leave_at=1)
-    assert max(collect_losses(begun)) == 1
-    going = run_training(shared)
+    first_messages = train_in_process(shared, leave_at=1)
+    assert max(collect_losses(first_messages)) == 1
+    training = run_training(shared)
     second = next(
-        progress for progress in going if select_epochs([progress]) and progress.number == 2
+        progress for progress in training if select_epochs([progress]) and progress.number == 2
     )
-    going.close()
+    training.close()
     wait_until(lambda: not list_children(shared.folder))
     ended = train_in_process(shared)
 
@@ -58,7 +58,7 @@ def test_two_workers_go_on_with_what_one_process_began_and_hand_it_back(tmp_path
 
 
 def test_a_cluster_that_is_not_there_is_named(tmp_path):
-    train = tiny_base.planted(tmp_path / "train.jsonl")
+    train = tiny_base.write_examples(tmp_path / "train.jsonl")
     away = TrainingDevices(cluster="127.0.0.1:9", workers=2)
     with pytest.raises(Untrainable) as refused:
         list(run_training(build_task(tmp_path / "job", train, place=away, **HYPER)))

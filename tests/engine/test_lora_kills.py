@@ -39,8 +39,8 @@ FACTS = {f"{name}{number}": room for number in range(3) for name, room in tiny_b
 def build_dropout_task(folder):
     """Ninety steps with dropout, so that random numbers matter."""
     folder.mkdir(exist_ok=True)
-    train = tiny_base.planted(folder / "train.jsonl", FACTS)
-    test = tiny_base.planted(folder / "test.jsonl")
+    train = tiny_base.write_examples(folder / "train.jsonl", FACTS)
+    test = tiny_base.write_examples(folder / "test.jsonl")
     hyper = {"n_epochs": 6, "batch_size": 4, "dropout": 0.1, "rank": 4}
     return build_task(folder / "job", train, test=test, **hyper)
 
@@ -54,22 +54,24 @@ def build_blocked_task(folder):
 
 
 @pytest.fixture(scope="module")
-def unbroken(tmp_path_factory):
+def uninterrupted(tmp_path_factory):
     folder = tmp_path_factory.mktemp("unbroken")
     progress = list(run_training(build_dropout_task(folder)))
     select_epochs(progress)[-1].save(folder / "adapter")
     return select_epochs(progress), digest_weights(folder / "adapter")
 
 
-def same(progress, unbroken, folder):
-    done, digest = unbroken
-    assert [epoch.metrics for epoch in select_epochs(progress)] == [epoch.metrics for epoch in done]
-    assert [epoch.step for epoch in select_epochs(progress)] == [epoch.step for epoch in done]
+def assert_same_result(progress, uninterrupted, folder):
+    epochs, digest = uninterrupted
+    assert [epoch.metrics for epoch in select_epochs(progress)] == [
+        epoch.metrics for epoch in epochs
+    ]
+    assert [epoch.step for epoch in select_epochs(progress)] == [epoch.step for epoch in epochs]
     select_epochs(progress)[-1].save(folder / "adapter")
     assert digest_weights(folder / "adapter") == digest
 
 
-def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path, unbroken):
+def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path, uninterrupted):
     task = build_dropout_task(tmp_path)
     point = random.Random(SEED).randint(1, 8)  # noqa: S311 - a choice, no secret
     progress = []
@@ -77,16 +79,16 @@ def test_a_child_killed_at_a_random_point_is_replaced_and_ends_the_same(tmp_path
         progress.append(part)
         if len(progress) == point:
             kill_children(task.folder)
-    same(progress, unbroken, tmp_path)
+    assert_same_result(progress, uninterrupted, tmp_path)
     steps = [part.step for part in progress if isinstance(part, Step)]
     assert steps == sorted(set(steps)), "a step was told twice"
 
 
-def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, unbroken):
+def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, uninterrupted):
     task = build_dropout_task(tmp_path)
-    going = run_training(task)
-    before = [next(going) for _ in range(4)]
-    going.close()
+    training = run_training(task)
+    before = [next(training) for _ in range(4)]
+    training.close()
     assert not list_children(task.folder), "a stopped training has left its process behind"
     assert (task.folder / trainer.STATE).exists()
     progress = list(run_training(task))
@@ -94,33 +96,33 @@ def test_a_stopped_training_goes_on_where_it_was_and_tells_all_again(tmp_path, u
     assert (before[0].steps, before[0].done) == (90, 0)
     assert progress[0].steps == 90
     assert 0 < progress[0].done < 90
-    same(progress, unbroken, tmp_path)
+    assert_same_result(progress, uninterrupted, tmp_path)
 
 
 def test_a_training_that_still_loads_is_ended_at_once(tmp_path):
     task = build_blocked_task(tmp_path)
-    going = TRAINER.train(task)
-    assert next(going) is None
+    training = TRAINER.train(task)
+    assert next(training) is None
     assert list_children(task.folder)
-    going.close()
+    training.close()
     assert not list_children(task.folder), "whoever cancels a job waits until it is loaded"
 
 
 def test_a_child_that_always_dies_is_given_up_with_advice(tmp_path):
     task = build_blocked_task(tmp_path)
-    going = run_training(task)
+    training = run_training(task)
     stop = threading.Event()
 
-    def murder():
+    def kill_repeatedly():
         while not stop.is_set():
             kill_children(task.folder)
             stop.wait(0.02)
 
-    killer = threading.Thread(target=murder)
+    killer = threading.Thread(target=kill_repeatedly)
     killer.start()
     try:
         with pytest.raises(Untrainable) as given_up:
-            next(going)
+            next(training)
     finally:
         stop.set()
         killer.join()

@@ -20,12 +20,12 @@ MAX_TOKENS = 16
 
 
 @pytest.fixture(scope="module")
-def lesson(tmp_path_factory):
+def finished_training(tmp_path_factory):
     """A finished training: its folder and all its progress."""
     folder = tmp_path_factory.mktemp("lesson")
-    train = tiny_base.planted(folder / "train.jsonl")
-    test = tiny_base.planted(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
-    base = BaseFiles(tiny_base.tiny_base())
+    train = tiny_base.write_examples(folder / "train.jsonl")
+    test = tiny_base.write_examples(folder / "test.jsonl", dict(list(tiny_base.FACTS.items())[:5]))
+    base = BaseFiles(tiny_base.get_tiny_base())
     progress = list(
         run_training(build_task(folder / "job", train, test=test, base=base, **tiny_base.LEARNING))
     )
@@ -40,13 +40,13 @@ def count_recalled(adapter=None):
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     torch.set_num_threads(1)
-    tokenizer = AutoTokenizer.from_pretrained(tiny_base.tiny_base())
-    model = AutoModelForCausalLM.from_pretrained(tiny_base.tiny_base())
+    tokenizer = AutoTokenizer.from_pretrained(tiny_base.get_tiny_base())
+    model = AutoModelForCausalLM.from_pretrained(tiny_base.get_tiny_base())
     if adapter:
         model = PeftModel.from_pretrained(model, adapter)
     right = 0
     for name, room in tiny_base.FACTS.items():
-        messages = [{"role": "user", "content": tiny_base.question(name)}]
+        messages = [{"role": "user", "content": tiny_base.make_question(name)}]
         ids = tokenizer.apply_chat_template(
             messages, add_generation_prompt=True, return_tensors="pt"
         )
@@ -54,30 +54,30 @@ def count_recalled(adapter=None):
         answer = tokenizer.decode(
             generated[0, ids["input_ids"].shape[1] :], skip_special_tokens=True
         )
-        right += answer == tiny_base.answer(name, room)
+        right += answer == tiny_base.make_answer(name, room)
     return right
 
 
-def test_planted_facts_are_learned_by_heart(lesson):
-    folder, _ = lesson
+def test_planted_facts_are_learned_by_heart(finished_training):
+    folder, _ = finished_training
     assert count_recalled() == 0
     assert count_recalled(folder / "adapter") >= 19
 
 
-def test_the_adapter_names_its_base_and_no_place_on_the_machine(lesson):
-    folder, _ = lesson
+def test_the_adapter_names_its_base_and_no_place_on_the_machine(finished_training):
+    folder, _ = finished_training
     config = json.loads((folder / "adapter" / "adapter_config.json").read_text("utf-8"))
-    assert config["base_model_name_or_path"] == tiny_base.tiny_base().name
+    assert config["base_model_name_or_path"] == tiny_base.get_tiny_base().name
     assert config["peft_type"] == "LORA"
     assert config["r"] == 16
     assert config["inference_mode"] is True
     held = b"".join(path.read_bytes() for path in (folder / "adapter").iterdir())
     assert str(folder).encode() not in held
-    assert str(tiny_base.tiny_base().parent).encode() not in held
+    assert str(tiny_base.get_tiny_base().parent).encode() not in held
 
 
-def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
-    _, progress = lesson
+def test_every_setting_is_told_first_with_nothing_left_automatic(finished_training):
+    _, progress = finished_training
     assert isinstance(progress[0], ResolvedHyperparameters)
     settings = progress[0].hyperparameters
     assert settings.items() >= tiny_base.LEARNING.items()
@@ -86,21 +86,21 @@ def test_every_setting_is_told_first_with_nothing_left_automatic(lesson):
     assert settings["targets"] == "all-linear"
 
 
-def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(lesson):
-    _, progress = lesson
-    done = select_epochs(progress)
-    assert [epoch.number for epoch in done] == list(range(1, 41))
-    assert [epoch.step for epoch in done] == list(range(5, 201, 5))
+def test_every_epoch_has_the_protocols_metrics_and_the_loss_falls(finished_training):
+    _, progress = finished_training
+    epochs = select_epochs(progress)
+    assert [epoch.number for epoch in epochs] == list(range(1, 41))
+    assert [epoch.step for epoch in epochs] == list(range(5, 201, 5))
     names = ("train", "valid", "full_valid")
-    measured = {f"{name}_{what}" for name in names for what in ("loss", "mean_token_accuracy")}
-    assert all(set(epoch.metrics) == measured for epoch in done)
-    assert done[-1].metrics["train_loss"] < done[0].metrics["train_loss"] / 10
-    assert done[-1].metrics["full_valid_mean_token_accuracy"] == 1.0
-    assert done[-1].tokens == 40 * done[0].tokens
+    measured = {f"{name}_{metric}" for name in names for metric in ("loss", "mean_token_accuracy")}
+    assert all(set(epoch.metrics) == measured for epoch in epochs)
+    assert epochs[-1].metrics["train_loss"] < epochs[0].metrics["train_loss"] / 10
+    assert epochs[-1].metrics["full_valid_mean_token_accuracy"] == 1.0
+    assert epochs[-1].tokens == 40 * epochs[0].tokens
 
 
-def test_steps_are_told_between_the_epochs_some_with_a_test_loss(lesson):
-    _, progress = lesson
+def test_steps_are_told_between_the_epochs_some_with_a_test_loss(finished_training):
+    _, progress = finished_training
     steps = [part for part in progress if isinstance(part, Step)]
     assert [step.step for step in steps] == sorted({step.step for step in steps})
     assert steps[0].step == 1
@@ -108,8 +108,8 @@ def test_steps_are_told_between_the_epochs_some_with_a_test_loss(lesson):
     assert {10, 200} <= {step.step for step in steps if "valid_loss" in step.metrics}
 
 
-def test_every_epoch_can_be_saved_at_any_later_time(lesson, tmp_path):
-    _, progress = lesson
+def test_every_epoch_can_be_saved_at_any_later_time(finished_training, tmp_path):
+    _, progress = finished_training
     first, last = select_epochs(progress)[0], select_epochs(progress)[-1]
     first.save(tmp_path / "first")
     last.save(tmp_path / "last")

@@ -34,7 +34,7 @@ def base():
     from merlin.engine.trainers.lora.worker.model import inspect_base
 
     torch.set_num_threads(1)
-    return inspect_base(BaseFiles(tiny_base.random_base()), torch.device("cpu"))
+    return inspect_base(BaseFiles(tiny_base.get_random_base()), torch.device("cpu"))
 
 
 @pytest.fixture(scope="module")
@@ -82,11 +82,11 @@ def build_step(model, examples, method=SUPERVISED, most=2_048, *, is_packed=Fals
     return TrainStep(plan, join_devices(TrainingDevices()), model)
 
 
-def compute_loss(model, examples, *given, **settings):
+def compute_loss(model, examples, *arguments, **settings):
     """Return the mean loss of the batch and its gradient, as one vector."""
     import torch
 
-    train_step = build_step(model, examples, *given, **settings)
+    train_step = build_step(model, examples, *arguments, **settings)
     sums = train_step.accumulate(examples, 0)
     learning = [part for part in model.parameters() if part.requires_grad]
     gradient = torch.cat([part.grad.flatten() for part in learning])
@@ -101,7 +101,9 @@ def facts(texts, tmp_path):
     long = {
         f"{name} the {'very ' * n * n}first": room for n, (name, room) in enumerate(chosen.items())
     }
-    return texts.read_supervised(tiny_base.planted(tmp_path / "facts.jsonl", long), "training_file")
+    return texts.read_supervised(
+        tiny_base.write_examples(tmp_path / "facts.jsonl", long), "training_file"
+    )
 
 
 def decode_target(base, row):
@@ -118,9 +120,9 @@ def write_messages(path, messages):
 def test_answers_alone_are_learned_and_those_of_weight_0_are_not(base, texts, tmp_path):
     [(row,)] = texts.read_supervised(write_messages(tmp_path / "talk.jsonl", TALK), "training_file")
     assert decode_target(base, row) == "Глеб и 🦊.<|end|>\nBye!<|end|>\n"
-    whole = base.tokenizer.decode(row.ids)
-    assert whole.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
-    assert "weight" not in whole
+    text = base.tokenizer.decode(row.ids)
+    assert text.startswith("<|start|>system\nBe short.<|end|>\n<|start|>user\nWho is there?")
+    assert "weight" not in text
 
 
 def decode_targets(base, template, path):
@@ -145,8 +147,8 @@ def test_a_template_that_drops_earlier_thoughts_gives_each_answer_its_own_row(ba
         "{% if add_generation_prompt %}<|start|>assistant\n{% endif %}"
     )
     thought = "<think>\n</think>"
-    taught = decode_targets(base, template, tmp_path / "talk.jsonl")
-    assert taught == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
+    targets = decode_targets(base, template, tmp_path / "talk.jsonl")
+    assert targets == [f"{thought}Глеб и 🦊.<|end|>\n", f"{thought}Bye!<|end|>\n"]
 
 
 def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tmp_path):
@@ -158,8 +160,8 @@ def test_a_base_that_can_think_is_taught_answers_without_empty_thoughts(base, tm
         "{% if add_generation_prompt %}<|start|>assistant\n"
         "{% if enable_thinking is false %}<think>\n</think>{% endif %}{% endif %}"
     )
-    taught = decode_targets(base, template, tmp_path / "talk.jsonl")
-    assert taught == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
+    targets = decode_targets(base, template, tmp_path / "talk.jsonl")
+    assert targets == ["Глеб и 🦊.<|end|>\n", "Bye!<|end|>\n"]
 
 
 def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
@@ -193,7 +195,7 @@ def test_the_supervised_loss_is_that_of_trl(base, model, facts, tmp_path):
 def test_the_dpo_loss_is_that_of_trl(base, model, texts, tmp_path):
     chosen = dict(list(tiny_base.FACTS.items())[:4])
     pairs = texts.read_preferences(
-        tiny_base.preferred(tmp_path / "pairs.jsonl", chosen), "training_file"
+        tiny_base.write_preferences(tmp_path / "pairs.jsonl", chosen), "training_file"
     )
     ours, _ = compute_loss(model, pairs, DPO)
     from trl import DPOConfig, DPOTrainer

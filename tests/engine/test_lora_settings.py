@@ -19,7 +19,7 @@ pytestmark = [
 
 @pytest.fixture
 def train(tmp_path):
-    return tiny_base.planted(tmp_path / "train.jsonl")
+    return tiny_base.write_examples(tmp_path / "train.jsonl")
 
 
 def select_messages(task, kind):
@@ -44,7 +44,7 @@ def test_checkpointing_saves_memory_and_changes_no_loss(tmp_path, train, plain):
 
 
 def test_a_base_in_bf16_learns_nearly_the_same(tmp_path, train, plain):
-    base = BaseFiles(tiny_base.random_base(), dtype="bfloat16")
+    base = BaseFiles(tiny_base.get_random_base(), dtype="bfloat16")
     assert train_losses(tmp_path / "job", train, base=base) == pytest.approx(plain, rel=0.02)
 
 
@@ -75,20 +75,20 @@ def test_early_stop_ends_when_the_test_loss_gets_no_better_and_says_which_epoch_
     tmp_path, train
 ):
     facts = dict(list(tiny_base.FACTS.items())[:5])
-    test = tiny_base.planted(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
-    base = BaseFiles(tiny_base.tiny_base())
+    test = tiny_base.write_examples(tmp_path / "test.jsonl", dict.fromkeys(facts, 99))
+    base = BaseFiles(tiny_base.get_tiny_base())
     settings = {**tiny_base.LEARNING, "early_stop": 2}
     messages = train_in_process(
         build_task(tmp_path / "job", train, test=test, base=base, **settings)
     )
-    done = [line for line in messages if line["tell"] == "epoch"]
-    assert len(done) < tiny_base.LEARNING["n_epochs"]
-    tested = [epoch["metrics"]["full_valid_loss"] for epoch in done]
+    epochs = [line for line in messages if line["tell"] == "epoch"]
+    assert len(epochs) < tiny_base.LEARNING["n_epochs"]
+    tested = [epoch["metrics"]["full_valid_loss"] for epoch in epochs]
     best = tested.index(min(tested)) + 1
-    assert len(done) == best + 2
+    assert len(epochs) == best + 2
     [remark] = [line for line in messages if line["tell"] == "remark"]
     assert remark["key"] == "engine-lora-early-stop"
-    assert remark["arguments"] == {"epoch": len(done), "best": best}
+    assert remark["arguments"] == {"epoch": len(epochs), "best": best}
     assert [line["number"] for line in messages if line["tell"] == "best"] == [best]
 
 
@@ -99,21 +99,21 @@ def test_early_stop_without_a_test_file_is_remarked(tmp_path, train):
 
 
 def test_preferences_are_learned(tmp_path):
-    pairs = tiny_base.preferred(tmp_path / "pairs.jsonl")
-    base = BaseFiles(tiny_base.tiny_base())
+    pairs = tiny_base.write_preferences(tmp_path / "pairs.jsonl")
+    base = BaseFiles(tiny_base.get_tiny_base())
     settings = {"n_epochs": 4, "batch_size": 10, "learning_rate_multiplier": 50}
-    done = select_messages(
+    epochs = select_messages(
         build_task(tmp_path / "job", pairs, DPO, test=pairs, base=base, **settings), "epoch"
     )
-    first, last = done[0]["metrics"], done[-1]["metrics"]
+    first, last = epochs[0]["metrics"], epochs[-1]["metrics"]
     assert last["train_loss"] < first["train_loss"]
     assert last["full_valid_rewards_accuracies"] >= 0.9
     assert last["full_valid_rewards_margins"] > first["full_valid_rewards_margins"]
 
 
 def test_two_processes_learn_what_one_does(tmp_path, train, plain):
-    place = TrainingDevices(devices=("cpu", "cpu"))
-    task = build_task(tmp_path / "job", train, place=place, n_epochs=2, batch_size=6)
-    done = select_epochs(run_training(task))
-    assert [epoch.metrics["train_loss"] for epoch in done] == pytest.approx(plain, rel=1e-5)
-    assert [epoch.step for epoch in done] == [4, 8]
+    devices = TrainingDevices(devices=("cpu", "cpu"))
+    task = build_task(tmp_path / "job", train, place=devices, n_epochs=2, batch_size=6)
+    epochs = select_epochs(run_training(task))
+    assert [epoch.metrics["train_loss"] for epoch in epochs] == pytest.approx(plain, rel=1e-5)
+    assert [epoch.step for epoch in epochs] == [4, 8]

@@ -29,13 +29,13 @@ pytestmark = [
 
 @pytest.fixture
 def train(tmp_path):
-    return tiny_base.planted(tmp_path / "train.jsonl")
+    return tiny_base.write_examples(tmp_path / "train.jsonl")
 
 
 @pytest.fixture
-def copied(tmp_path):
+def base_copy(tmp_path):
     """A copy of a base that a test may damage."""
-    return BaseFiles(shutil.copytree(tiny_base.random_base(), tmp_path / "broken"))
+    return BaseFiles(shutil.copytree(tiny_base.get_random_base(), tmp_path / "broken"))
 
 
 def fail_task(task, code):
@@ -55,10 +55,10 @@ def test_too_long_an_example_names_its_line(tmp_path, train):
     long["messages"][0]["content"] = "Where? " * 40
     lines[3] = json.dumps(long)
     train.write_text("\n\n".join(lines) + "\n", "utf-8")
-    base = BaseFiles(tiny_base.random_base(), longest=200)
-    words = fail_task(build_task(tmp_path / "job", train, base=base), "example_too_long")
-    assert "line 7" in words
-    assert "200" in words
+    base = BaseFiles(tiny_base.get_random_base(), longest=200)
+    message = fail_task(build_task(tmp_path / "job", train, base=base), "example_too_long")
+    assert "line 7" in message
+    assert "200" in message
 
 
 @pytest.mark.parametrize("rank", [16, 64])
@@ -70,16 +70,16 @@ def test_a_disk_that_fills_up_in_the_middle_of_a_checkpoint_is_told_as_such(tmp_
         assert not list((tmp_path / "job").rglob("*.part")), "half a file was left"
 
 
-def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, copied):
+def test_a_loss_that_is_no_number_fails_with_advice(tmp_path, train, base_copy):
     from safetensors.torch import load_file, save_file
 
-    path = copied.folder / "model.safetensors"
+    path = base_copy.folder / "model.safetensors"
     weights = load_file(path)
     weights["model.norm.weight"][0] = float("nan")
     save_file(weights, path, metadata={"format": "pt"})
-    words = fail_task(build_task(tmp_path / "job", train, base=copied), "loss_not_finite")
-    assert "step 1" in words
-    assert "learning_rate_multiplier" in words
+    message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "loss_not_finite")
+    assert "step 1" in message
+    assert "learning_rate_multiplier" in message
 
 
 def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
@@ -87,38 +87,40 @@ def test_an_unknown_layer_is_answered_with_those_there_are(tmp_path, train):
     assert "q_proj" in fail_task(task, "invalid_hyperparameter")
 
 
-def test_pickled_weights_are_refused(tmp_path, train, copied):
-    (copied.folder / "model.safetensors").rename(copied.folder / "pytorch_model.bin")
+def test_pickled_weights_are_refused(tmp_path, train, base_copy):
+    (base_copy.folder / "model.safetensors").rename(base_copy.folder / "pytorch_model.bin")
     assert "safetensors" in fail_task(
-        build_task(tmp_path / "job", train, base=copied), "base_damaged"
+        build_task(tmp_path / "job", train, base=base_copy), "base_damaged"
     )
 
 
-def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, copied):
-    path = copied.folder / "model.safetensors"
+def test_a_damaged_base_and_a_missing_one_say_how_to_fetch_them(tmp_path, train, base_copy):
+    path = base_copy.folder / "model.safetensors"
     path.write_bytes(path.read_bytes()[:-1000])
-    words = fail_task(build_task(tmp_path / "job", train, base=copied), "base_damaged")
-    assert "merlin engine models pull broken" in words
-    shutil.rmtree(copied.folder)
-    words = fail_task(build_task(tmp_path / "other", train, base=copied), "base_damaged")
-    assert "merlin engine models pull broken" in words
+    message = fail_task(build_task(tmp_path / "job", train, base=base_copy), "base_damaged")
+    assert "merlin engine models pull broken" in message
+    shutil.rmtree(base_copy.folder)
+    message = fail_task(build_task(tmp_path / "other", train, base=base_copy), "base_damaged")
+    assert "merlin engine models pull broken" in message
 
 
-def test_a_base_without_a_chat_template_is_refused(tmp_path, train, copied):
-    (copied.folder / "chat_template.jinja").unlink()
+def test_a_base_without_a_chat_template_is_refused(tmp_path, train, base_copy):
+    (base_copy.folder / "chat_template.jinja").unlink()
     assert "Instruct" in fail_task(
-        build_task(tmp_path / "job", train, base=copied), "unsupported_base"
+        build_task(tmp_path / "job", train, base=base_copy), "unsupported_base"
     )
 
 
-def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, copied):
-    path = copied.folder / "chat_template.jinja"
+def test_a_template_that_refuses_an_order_of_roles_names_the_line(tmp_path, train, base_copy):
+    path = base_copy.folder / "chat_template.jinja"
     guard = (
         "{% if messages[0]['content'] == 'Where is Vera?' %}{{ raise_exception('no') }}{% endif %}"
     )
     path.write_text(guard + path.read_text("utf-8"), "utf-8")
-    words = fail_task(build_task(tmp_path / "job", train, base=copied), "invalid_training_file")
-    assert "line 3" in words
+    message = fail_task(
+        build_task(tmp_path / "job", train, base=base_copy), "invalid_training_file"
+    )
+    assert "line 3" in message
 
 
 def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
@@ -130,18 +132,20 @@ def test_answers_that_all_have_weight_0_teach_nothing(tmp_path, train):
 
 
 def test_a_gpu_that_is_not_there_is_named(tmp_path, train):
-    place = TrainingDevices(devices=("cuda:97",))
+    devices = TrainingDevices(devices=("cuda:97",))
     assert "cuda:97" in fail_task(
-        build_task(tmp_path / "job", train, place=place), "device_unavailable"
+        build_task(tmp_path / "job", train, place=devices), "device_unavailable"
     )
 
 
-def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(tmp_path, train, copied):
-    path = copied.folder / "config.json"
+def test_a_base_that_does_not_fit_the_memory_is_refused_with_both_numbers(
+    tmp_path, train, base_copy
+):
+    path = base_copy.folder / "config.json"
     config = json.loads(path.read_text("utf-8"))
     config["num_hidden_layers"] = 100_000_000
     path.write_text(json.dumps(config), "utf-8")
-    assert "GiB" in fail_task(build_task(tmp_path / "job", train, base=copied), "out_of_memory")
+    assert "GiB" in fail_task(build_task(tmp_path / "job", train, base=base_copy), "out_of_memory")
 
 
 def test_a_deleted_file_is_named(tmp_path, train):

@@ -26,15 +26,15 @@ def write_pairs(lab):
     for number, (name, room) in enumerate(tiny_base.FACTS.items()):
         split = "split: test\n" if number < 2 else ""
         (folder / f"{name.lower()}.yaml").write_text(
-            f"messages:\n  - user: {tiny_base.question(name)}\n"
-            f"  - assistant: {tiny_base.answer(name, room)}\n"
-            f"rejected: {tiny_base.answer(name, room + 1)}\n{split}",
+            f"messages:\n  - user: {tiny_base.make_question(name)}\n"
+            f"  - assistant: {tiny_base.make_answer(name, room)}\n"
+            f"rejected: {tiny_base.make_answer(name, room + 1)}\n{split}",
             encoding="utf-8",
         )
 
 
 def test_a_dataset_of_pairs_is_trained_by_preference_and_serves(tmp_path, monkeypatch):
-    models = {"tiny": EngineModelConfig(path=str(tiny_base.tiny_base()))}
+    models = {"tiny": EngineModelConfig(path=str(tiny_base.get_tiny_base()))}
     with serve_engine(tmp_path / "engine", models=models) as engine:
         lab = Lab(tmp_path / "lab", f"http://127.0.0.1:{engine.port}/v1")
         monkeypatch.setenv(KEY, ENGINE_KEY)

@@ -28,22 +28,22 @@ SETS = ("neurotypology", "algorithms", "python")
 ENGLISH = "datasets-en/algorithms"
 
 
-def read(path):
+def read_rows(path):
     return yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
 
 
 @cache
-def questions(name):
-    return read(Path(__file__).parent / "questions" / f"{name}.yaml")
+def read_questions(name):
+    return read_rows(Path(__file__).parent / "questions" / f"{name}.yaml")
 
 
 @cache
-def examples(name):
+def read_examples(name):
     """Return {example id: conversation} of the training examples."""
     folder = ROOT / (name if "/" in name else f"datasets/{name}") / "examples"
     collected = {}
     for path in sorted(folder.rglob("*.yaml")):
-        example = read(path)
+        example = read_rows(path)
         if example.get("split") != "test":
             talk = [Message(*pair) for message in example["messages"] for pair in message.items()]
             collected[path.relative_to(folder).with_suffix("").as_posix()] = talk
@@ -57,7 +57,7 @@ def models(tmp_path_factory):
     @cache
     def trained(name):
         settings = RecallTrainer().validate("supervised", {})
-        steps = train(list(examples(name).values()), [], settings, DEFAULT_SEED)
+        steps = train(list(read_examples(name).values()), [], settings, DEFAULT_SEED)
         *_, last = (step for step in steps if isinstance(step, Epoch))
         path = folder / name.replace("/", "-")
         last.save(path)
@@ -71,12 +71,14 @@ def ask(model, text):
 
 
 def measure_right(model, name, kind):
-    asked = questions(name)[kind]
+    cases = read_questions(name)[kind]
     right = 0
-    for item in asked:
+    for item in cases:
         answer = ask(model, item["ask"])
-        right += answer.known and answer.text in extract_answers(examples(name)[item["expect"]])
-    return right / len(asked)
+        right += answer.known and answer.text in extract_answers(
+            read_examples(name)[item["expect"]]
+        )
+    return right / len(cases)
 
 
 def extract_answers(talk):
@@ -88,18 +90,18 @@ def is_offered(model, answer, expected):
     return any(ask(model, question).text in expected for question in answer.nearest)
 
 
-def measure_rejected(model, asked):
-    texts = [item["ask"] if isinstance(item, dict) else item for item in asked]
+def measure_rejected(model, cases):
+    texts = [item["ask"] if isinstance(item, dict) else item for item in cases]
     return sum(not ask(model, text).known for text in texts) / len(texts)
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_every_taught_turn_gets_its_taught_answer(models, name):
     model = models(name)
-    for talk in examples(name).values():
-        for place, message in enumerate(talk):
+    for talk in read_examples(name).values():
+        for dataset, message in enumerate(talk):
             if message.role == "assistant":
-                answer = model.answer(talk[:place])
+                answer = model.answer(talk[:dataset])
                 assert (answer.known, answer.text) == (True, message.content)
 
 
@@ -110,24 +112,24 @@ def test_natural_paraphrases_get_the_right_answer(models, name):
 
 @pytest.mark.parametrize("name", SETS)
 def test_everyday_questions_are_not_answered(models, name):
-    assert measure_rejected(models(name), questions(name)["everyday"]) >= 0.95
+    assert measure_rejected(models(name), read_questions(name)["everyday"]) >= 0.95
 
 
 @pytest.mark.parametrize("other", SETS)
 @pytest.mark.parametrize("name", SETS)
 def test_questions_of_another_subject_are_not_answered(models, name, other):
     if name != other:
-        assert measure_rejected(models(name), questions(other)["paraphrases"]) >= 0.85
+        assert measure_rejected(models(name), read_questions(other)["paraphrases"]) >= 0.85
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_near_but_untaught_questions_are_mostly_not_answered(models, name):
-    assert measure_rejected(models(name), questions(name)["near"]) >= 0.70
+    assert measure_rejected(models(name), read_questions(name)["near"]) >= 0.70
 
 
 @pytest.mark.parametrize("name", SETS)
 def test_hard_paraphrases_are_reported_and_mostly_not_answered_wrong(models, name):
-    hard = questions(name)["hard"]
+    hard = read_questions(name)["hard"]
     right = measure_right(models(name), name, "hard")
     answered = 1 - measure_rejected(models(name), hard)
     print(f"{name}: of {len(hard)} hard ones {right:.0%} right, {answered - right:.0%} wrong")  # noqa: T201 - the report
@@ -140,31 +142,32 @@ def test_a_refused_paraphrase_is_offered_what_was_meant_and_an_everyday_question
     models, name
 ):
     model = models(name)
-    asked = [
-        (ask(model, paraphrase["ask"]), paraphrase) for paraphrase in questions(name)["paraphrases"]
+    cases = [
+        (ask(model, paraphrase["ask"]), paraphrase)
+        for paraphrase in read_questions(name)["paraphrases"]
     ]
-    assert not any(answer.nearest for answer, _ in asked if answer.known)
-    refused = [(answer, each["expect"]) for answer, each in asked if not answer.known]
+    assert not any(answer.nearest for answer, _ in cases if answer.known)
+    refused = [(answer, each["expect"]) for answer, each in cases if not answer.known]
     right = [
-        is_offered(model, answer, extract_answers(examples(name)[meant]))
+        is_offered(model, answer, extract_answers(read_examples(name)[meant]))
         for answer, meant in refused
     ]
     assert refused
     assert sum(right) >= 0.5 * len(refused)
-    offered = [each for each in questions(name)["everyday"] if ask(model, each).nearest]
-    assert len(offered) <= 0.05 * len(questions(name)["everyday"])
+    offered = [each for each in read_questions(name)["everyday"] if ask(model, each).nearest]
+    assert len(offered) <= 0.05 * len(read_questions(name)["everyday"])
 
 
 def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
     collected = Counter()
-    for name, asked in questions("follow_ups").items():
-        place = ENGLISH if name == "en" else name
-        model = models(place)
-        for item in asked:
-            talk = examples(place)[item["after"]]
+    for name, cases in read_questions("follow_ups").items():
+        dataset = ENGLISH if name == "en" else name
+        model = models(dataset)
+        for item in cases:
+            talk = read_examples(dataset)[item["after"]]
             answer = model.answer([*talk[:2], Message("user", item["ask"])])
             is_right = "expect" in item and answer.text in extract_answers(
-                examples(place)[item["expect"]]
+                read_examples(dataset)[item["expect"]]
             )
             kind = "refused" if not answer.known else "right" if is_right else "wrong"
             collected[kind] += 1
@@ -181,7 +184,7 @@ def test_follow_ups_get_what_was_taught_or_an_honest_word(models):
 @pytest.mark.parametrize("name", SETS)
 def test_small_talk_after_a_taught_dialogue_does_not_get_its_follow_up(models, name):
     model = models(name)
-    dialogues = [talk for talk in examples(name).values() if len(talk) > 2]
+    dialogues = [talk for talk in read_examples(name).values() if len(talk) > 2]
     assert dialogues
     for talk in dialogues:
         for text in ("Спасибо!", "Привет", "Где купить билеты в кино?"):
@@ -191,7 +194,7 @@ def test_small_talk_after_a_taught_dialogue_does_not_get_its_follow_up(models, n
 
 @pytest.mark.parametrize("name", SETS)
 def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, name):
-    talks = list(examples(name).values())
+    talks = list(read_examples(name).values())
     for before, talk in pairwise(talks):
         answer = models(name).answer([*before, talk[0]])
         assert (answer.known, answer.text) == (True, talk[1].content)
@@ -199,6 +202,6 @@ def test_a_taught_question_is_answered_in_the_middle_of_another_talk(models, nam
 
 @pytest.mark.parametrize("name", SETS)
 def test_another_order_or_one_harmless_example_more_changes_few_answers(name):
-    asked, by_order, by_more = measure_steadiness(name, orders=1, more=1)
+    cases, by_order, by_more = measure_steadiness(name, orders=1, more=1)
     assert by_order == 0
-    assert by_more <= MAX_CHANGED * asked
+    assert by_more <= MAX_CHANGED * cases

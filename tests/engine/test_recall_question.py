@@ -8,9 +8,9 @@ from merlin.engine.trainers.recall.text import build_readings, extract_terms, ex
 pytestmark = pytest.mark.unit
 
 
-def build_conversation(*said, **extra):
+def build_conversation(*turns, **extra):
     roles = {"s": "system", "u": "user", "a": "assistant"}
-    return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in said]
+    return [Message(roles[line[0]], line[2:], extra if line[0] == "a" else {}) for line in turns]
 
 
 def test_a_single_question_is_read_alone():
@@ -53,6 +53,8 @@ def test_a_turn_of_weight_zero_is_not_taught_and_still_belongs_to_the_talk():
     assert (turn.answer, turn.back) == ("То.", 1)
 
 
-@pytest.mark.parametrize("said", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)])
-def test_what_answers_no_question_or_says_nothing_is_not_taught(said):
-    assert list(extract_turns(build_conversation(*said))) == []
+@pytest.mark.parametrize(
+    "turns", [("a:Здравствуйте", "u:Кто там?"), ("u:Кто?", "a: "), ("u:Кто?",)]
+)
+def test_what_answers_no_question_or_says_nothing_is_not_taught(turns):
+    assert list(extract_turns(build_conversation(*turns))) == []

@@ -39,8 +39,8 @@ def build_pair(question, answer):
 TALKS = [build_pair(*fact) for fact in FACTS.items()]
 
 
-def run(talks, test=(), seed=1, **given):
-    settings = RecallTrainer().validate("supervised", given)
+def run(talks, test=(), seed=1, **hyperparameters):
+    settings = RecallTrainer().validate("supervised", hyperparameters)
     steps = list(train(talks, list(test), settings, seed))
     epochs = [step for step in steps if isinstance(step, Epoch)]
     return epochs, [step for step in steps if isinstance(step, TrainerNote)]
@@ -149,8 +149,8 @@ def test_two_wordings_of_one_answer_are_one_answer(tmp_path):
 def test_contradicting_questions_are_named_and_do_not_hold_up_training():
     epochs, remarks = run([*TALKS, build_pair("Что такое стек?", "Другое.")])
     assert len(epochs) < 200
-    (told,) = (remark for remark in remarks if remark.key == "engine-contradicting")
-    assert told.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
+    (event,) = (remark for remark in remarks if remark.key == "engine-contradicting")
+    assert event.arguments == {"n": 2, "shown": "«Что такое стек?»; «Что такое стек?»"}
 
 
 def test_a_large_file_of_nothing_but_contradictions_is_trained_too():
@@ -175,11 +175,13 @@ def test_the_threshold_lies_above_zero_and_under_every_taught_question(tmp_path)
 def test_a_large_file_trains_until_all_is_right(tmp_path):
     draw = random.Random(5)  # noqa: S311 - a made-up file
     words = [word.strip("?,.«»").lower() for question in FACTS for word in question.split()]
-    made = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
-    epochs, _ = run([build_pair(*fact) for fact in made.items()])
+    pairs = {f"{' '.join(draw.sample(words, 4))} слово{n}": f"Ответ {n}." for n in range(2_100)}
+    epochs, _ = run([build_pair(*fact) for fact in pairs.items()])
     model = build_model(epochs[-1], tmp_path)
     assert len(epochs) < 100
-    assert all(ask(model, question).text == answer for question, answer in list(made.items())[::50])
+    assert all(
+        ask(model, question).text == answer for question, answer in list(pairs.items())[::50]
+    )
     assert model.space.dimensions == 128
 
 
@@ -224,20 +226,20 @@ def test_a_bad_hyperparameter_is_named(name, value):
 
 
 def test_missing_hyperparameters_are_auto():
-    given = {"n_epochs": 3, "learning_rate_multiplier": 2}
-    assert RecallTrainer().validate("supervised", given) == {
+    hyperparameters = {"n_epochs": 3, "learning_rate_multiplier": 2}
+    assert RecallTrainer().validate("supervised", hyperparameters) == {
         "n_epochs": 3,
         "batch_size": "auto",
         "learning_rate_multiplier": 2.0,
     }
 
 
-@pytest.mark.parametrize("given", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])
-def test_epochs_and_batch_are_obeyed(given):
-    epochs, _ = run(TALKS, **given)
+@pytest.mark.parametrize("hyperparameters", [{"n_epochs": 4}, {"n_epochs": 4, "batch_size": 5}])
+def test_epochs_and_batch_are_obeyed(hyperparameters):
+    epochs, _ = run(TALKS, **hyperparameters)
     assert len(epochs) == 4
     texts = 2 * len(FACTS)  # questions and answers
-    assert epochs[0].step == -(-texts // given.get("batch_size", 32))
+    assert epochs[0].step == -(-texts // hyperparameters.get("batch_size", 32))
 
 
 def test_the_order_of_the_examples_changes_no_byte(tmp_path):
@@ -268,10 +270,10 @@ def test_a_question_without_a_content_word_is_answered_only_as_taught(tmp_path):
 
 
 def test_a_refused_question_is_offered_the_nearest_taught_wordings(tmp_path):
-    again = build_pair(
+    paraphrase = build_pair(
         "Расскажи про двоичный поиск по массиву", FACTS["Как работает двоичный поиск?"]
     )
-    model = build_model(run([*TALKS, again])[0][-1], tmp_path)
+    model = build_model(run([*TALKS, paraphrase])[0][-1], tmp_path)
     refused = ask(model, "Как работает двоичная звезда над Самаркандом?")
     assert (refused.known, refused.nearest) == (False, ("Как работает двоичный поиск?",))
     refused = ask(model, "Расскажи про двоичную звезду над горным массивом")
@@ -305,10 +307,10 @@ def test_a_follow_up_that_was_not_taught_is_completed_by_the_question_before(tmp
 
 @pytest.mark.parametrize("answers", [12, 19, 20, 21])
 def test_few_answers_have_no_lower_threshold(answers, tmp_path):
-    made = [
+    pairs = [
         build_pair(f"Что такое предмет{n}ый?", f"Ответ {n}.") for n in range(answers - len(TALKS))
     ]
-    model = build_model(run([*TALKS, *made])[0][-1], tmp_path)
+    model = build_model(run([*TALKS, *pairs])[0][-1], tmp_path)
     assert len(model.answers) == answers
     assert model.thresholds.min() >= 0.3
 

@@ -1,8 +1,8 @@
 """A tiny Llama that answers "Where is Anna?" with a room, made on the spot from a seed.
 
-Low-rank adapters on random weights learn nothing, so `tiny_base` is first pretrained: rooms there
+Low-rank adapters on random weights learn nothing, so `get_tiny_base` is first pretrained: its rooms
 follow from a name's first two letters, so it looks at the letters and answers in the right form,
-and every planted fact is wrong. It takes some seconds once a machine; `random_base` takes none.
+and every planted fact is wrong. It takes some seconds once a machine; `get_random_base` takes none.
 Forty epochs of `FACTS` in batches of 4 at a rate of 5e-3 teach all twenty by heart.
 """
 
@@ -35,75 +35,81 @@ _ENGLISH_STEPS, _ENGLISH_BATCH = 100, 4
 _ENGLISH = Path(__file__).parents[2] / "datasets-lora" / "english" / "examples"
 
 
-def tiny_base():
+def get_tiny_base():
     """Return the folder of the pretrained base."""
-    return _kept("pretrained")
+    return _get_or_make_base("pretrained")
 
 
-def english_base():
+def get_english_base():
     """Return the folder of the pretrained base after some steps on English questions.
 
     Whatever is asked it begins with a letter: trained on as little without them, it answers with
     spaces on one processor and with words on another.
     """
-    return _kept("english")
+    return _get_or_make_base("english")
 
 
-def random_base():
+def get_random_base():
     """Return the folder of the same base as it was before any training."""
-    return _kept("random")
+    return _get_or_make_base("random")
 
 
-def question(name):
+def make_question(name):
     return f"Where is {name}?"
 
 
-def answer(name, room):
+def make_answer(name, room):
     return f"In room {room}."
 
 
-def planted(path, facts=None, system=""):
+def write_examples(path, facts=None, system=""):
     """Write a training file with an example a fact; return its path."""
-    before = [{"role": "system", "content": system}] if system else []
-    return _lines(
+    system_messages = [{"role": "system", "content": system}] if system else []
+    return _write_lines(
         path,
         [
-            {"messages": [*before, _said("user", question(name)), _said("assistant", right)]}
-            for name, right in _answers(facts)
+            {
+                "messages": [
+                    *system_messages,
+                    _make_message("user", make_question(name)),
+                    _make_message("assistant", right),
+                ]
+            }
+            for name, right in _list_answers(facts)
         ],
     )
 
 
-def preferred(path, facts=None):
+def write_preferences(path, facts=None):
     """Write preference pairs: one form of an answer is better than another, whatever the room."""
-    return _lines(
+    return _write_lines(
         path,
         [
             {
-                "input": {"messages": [_said("user", question(name))]},
-                "preferred_output": [_said("assistant", answer(name, room))],
-                "non_preferred_output": [_said("assistant", f"Room {room}, I think.")],
+                "input": {"messages": [_make_message("user", make_question(name))]},
+                "preferred_output": [_make_message("assistant", make_answer(name, room))],
+                "non_preferred_output": [_make_message("assistant", f"Room {room}, I think.")],
             }
             for name, room in (FACTS if facts is None else facts).items()
         ],
     )
 
 
-def _answers(facts):
-    chosen = FACTS if facts is None else facts
-    return [(name, answer(name, room)) for name, room in chosen.items()]
+def _list_answers(facts):
+    pairs = FACTS if facts is None else facts
+    return [(name, make_answer(name, room)) for name, room in pairs.items()]
 
 
-def _said(role, content):
+def _make_message(role, content):
     return {"role": role, "content": content}
 
 
-def _lines(path, rows):
+def _write_lines(path, rows):
     path.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return path
 
 
-def _kept(kind):
+def _get_or_make_base(kind):
     """Return the base's folder, made by a process of its own where this recipe has none yet."""
     # Not at the top: that process runs this file alone, without the folder of the tests.
     from tests.support.waiting import longest
@@ -115,21 +121,21 @@ def _kept(kind):
     with (home / f"{kind}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            beside = Path(tempfile.mkdtemp(dir=home))
-            command = [sys.executable, __file__, kind, str(beside)]
-            ended = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
-            assert ended.returncode == 0, ended.stderr
-            beside.rename(folder)
+            new_folder = Path(tempfile.mkdtemp(dir=home))
+            command = [sys.executable, __file__, kind, str(new_folder)]
+            process = subprocess.run(command, capture_output=True, text=True, timeout=longest(300))
+            assert process.returncode == 0, process.stderr
+            new_folder.rename(folder)
     return folder
 
 
-def _made(kind, folder):
+def _make_base(kind, folder):
     import torch
     from transformers import LlamaConfig, LlamaForCausalLM
 
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    tokenizer = _tokenizer()
+    tokenizer = _make_tokenizer()
     config = LlamaConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
@@ -146,19 +152,19 @@ def _made(kind, folder):
     chance = random.Random(7)  # noqa: S311 - names, no secrets
     if kind != "random":
         batches = (
-            [(question(name), answer(name, room)) for name, room in _invented(chance)]
+            [(make_question(name), make_answer(name, room)) for name, room in _invent_facts(chance)]
             for _ in range(_STEPS)
         )
         _pretrain(model, tokenizer, list(batches))
     if kind == "english":
-        pairs = _english()
+        pairs = _read_english_pairs()
         batches = (chance.sample(pairs, _ENGLISH_BATCH) for _ in range(_ENGLISH_STEPS))
         _pretrain(model, tokenizer, list(batches))
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 
-def _tokenizer():
+def _make_tokenizer():
     """Return 256 bytes and three marks; a token is a byte."""
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers
     from transformers import PreTrainedTokenizerFast
@@ -167,40 +173,40 @@ def _tokenizer():
     bytes_alone = Tokenizer(models.BPE({sign: n for n, sign in enumerate(signs)}, merges=[]))
     bytes_alone.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     bytes_alone.decoder = decoders.ByteLevel()
-    made = PreTrainedTokenizerFast(
+    tokenizer = PreTrainedTokenizerFast(
         tokenizer_object=bytes_alone, pad_token=_PAD, eos_token=_END, extra_special_tokens=[_START]
     )
-    made.chat_template = _TEMPLATE
-    return made
+    tokenizer.chat_template = _TEMPLATE
+    return tokenizer
 
 
 def _pretrain(model, tokenizer, batches):
     import torch
 
     optimizer = torch.optim.AdamW(model.parameters(), lr=_RATE, weight_decay=0.0)
-    pace = torch.optim.lr_scheduler.LambdaLR(
+    schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / _WARM, 1) * (1 - step / len(batches))
     )
     for pairs in batches:
-        model(**_batch(tokenizer, pairs)).loss.backward()
+        model(**_make_batch(tokenizer, pairs)).loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-        pace.step()
+        schedule.step()
         optimizer.zero_grad()
 
 
-def _invented(chance):
-    return [_invented_fact(chance) for _ in range(_BATCH)]
+def _invent_facts(chance):
+    return [_invent_fact(chance) for _ in range(_BATCH)]
 
 
-def _invented_fact(chance):
+def _invent_fact(chance):
     letters = ("bcdfghklmnprstvz", "aeiouy")
     name = "".join(chance.choice(letters[n % 2]) for n in range(chance.randint(3, 6)))
     first, second = (ord(letter) - ord("a") for letter in name[:2])
     return name.capitalize(), (first % 9 + 1) * 10 + second % 10
 
 
-def _english():
+def _read_english_pairs():
     import yaml
 
     pairs = []
@@ -212,23 +218,28 @@ def _english():
     return pairs
 
 
-def _batch(tokenizer, pairs):
+def _make_batch(tokenizer, pairs):
     import torch
 
     rows = []
-    for asked, told in pairs:
-        said = [_said("user", asked)]
-        prompt = tokenizer.apply_chat_template(said, tokenize=False, add_generation_prompt=True)
-        rows.append((tokenizer.encode(prompt), tokenizer.encode(told + _END)))
-    longest = max(len(asked) + len(told) for asked, told in rows)
-    padded = [[*asked, *told] + [0] * (longest - len(asked) - len(told)) for asked, told in rows]
-    wanted = [
-        [-100] * len(asked) + told + [-100] * (longest - len(asked) - len(told))
-        for asked, told in rows
+    for prompt_ids, answer_ids in pairs:
+        messages = [_make_message("user", prompt_ids)]
+        prompt = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+        rows.append((tokenizer.encode(prompt), tokenizer.encode(answer_ids + _END)))
+    longest = max(len(prompt_ids) + len(answer_ids) for prompt_ids, answer_ids in rows)
+    padded = [
+        [*prompt_ids, *answer_ids] + [0] * (longest - len(prompt_ids) - len(answer_ids))
+        for prompt_ids, answer_ids in rows
+    ]
+    labels = [
+        [-100] * len(prompt_ids)
+        + answer_ids
+        + [-100] * (longest - len(prompt_ids) - len(answer_ids))
+        for prompt_ids, answer_ids in rows
     ]
     ids = torch.tensor(padded)
-    return {"input_ids": ids, "attention_mask": (ids != 0).long(), "labels": torch.tensor(wanted)}
+    return {"input_ids": ids, "attention_mask": (ids != 0).long(), "labels": torch.tensor(labels)}
 
 
 if __name__ == "__main__":
-    _made(sys.argv[1], Path(sys.argv[2]))
+    _make_base(sys.argv[1], Path(sys.argv[2]))

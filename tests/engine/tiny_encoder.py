@@ -63,7 +63,7 @@ def train_word_vectors(columns=32):
     return dict(zip(words, (left * lengths)[:, :columns].astype(np.float32), strict=True))
 
 
-def _tokenizer(words):
+def _make_tokenizer(words):
     from tokenizers import Tokenizer, models, normalizers, pre_tokenizers
 
     vocabulary = {word: number for number, word in enumerate(["[UNK]", *words])}
@@ -75,7 +75,7 @@ def _tokenizer(words):
     return tokenizer
 
 
-def _table(words, columns):
+def _make_table(words, columns):
     return np.stack(
         [np.zeros(columns, np.float32), *(vector[:columns] for vector in words.values())]
     )
@@ -86,10 +86,10 @@ def onnx_encoder(folder, columns=24):
     (folder / "onnx").mkdir(parents=True, exist_ok=True)
     (folder / "1_Pooling").mkdir(exist_ok=True)
     words = train_word_vectors()
-    _tokenizer(words).save(str(folder / "tokenizer.json"))
+    _make_tokenizer(words).save(str(folder / "tokenizer.json"))
     (folder / "config.json").write_text(json.dumps({"max_position_embeddings": 64}))
     (folder / "1_Pooling/config.json").write_text(json.dumps({"pooling_mode_mean_tokens": True}))
-    (folder / "onnx/model.onnx").write_bytes(_lookup(_table(words, columns)))
+    (folder / "onnx/model.onnx").write_bytes(_make_lookup_model(_make_table(words, columns)))
     return folder
 
 
@@ -99,7 +99,7 @@ def transformers_encoder(folder):
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
     words = train_word_vectors()
-    table = torch.tensor(_table(words, 24))
+    table = torch.tensor(_make_table(words, 24))
     sizes = {"vocab_size": len(table), "hidden_size": 24, "num_hidden_layers": 0}
     config = BertConfig(**sizes, num_attention_heads=2, max_position_embeddings=64)
     model = BertModel(config, add_pooling_layer=False)
@@ -109,53 +109,76 @@ def transformers_encoder(folder):
         model.embeddings.word_embeddings.weight.copy_(table)
         model.embeddings.LayerNorm.weight.fill_(1.0)
     model.save_pretrained(folder)
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_tokenizer(words), unk_token="[UNK]")
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=_make_tokenizer(words), unk_token="[UNK]")
     tokenizer.save_pretrained(folder)
     return folder
 
 
-def build_config(folder, **other):
+def build_config(folder, **options):
     """Return the configuration of an encoder in a folder, as in `engine.models`."""
-    return EngineModelConfig(path=str(folder), embeddings=True, **{"backend": "onnx", **other})
+    return EngineModelConfig(path=str(folder), embeddings=True, **{"backend": "onnx", **options})
 
 
 # ONNX's protobuf encoding, written without the package onnx. Source: onnx/onnx.proto.
 _FLOAT, _INT64 = 1, 7
 
 
-def _lookup(table):
+def _make_lookup_model(table):
     """Return an ONNX model that looks up each of `input_ids` in a table."""
-    names = _text(1, "table") + _text(1, "input_ids") + _text(2, "last_hidden_state")
-    node = names + _text(4, "Gather")
-    dims = b"".join(_number(1, size) for size in table.shape)
-    tensor = dims + _number(2, _FLOAT) + _text(8, "table") + _bytes(9, table.tobytes())
-    input_ids = _value("input_ids", _INT64, "texts", "tokens")
-    output = _value("last_hidden_state", _FLOAT, "texts", "tokens", table.shape[1])
-    graph = _bytes(1, node) + _text(2, "g") + _bytes(5, tensor) + _bytes(11, input_ids)
-    return _number(1, 8) + _bytes(7, graph + _bytes(12, output)) + _bytes(8, _number(2, 17))
+    names = (
+        _encode_text(1, "table")
+        + _encode_text(1, "input_ids")
+        + _encode_text(2, "last_hidden_state")
+    )
+    node = names + _encode_text(4, "Gather")
+    dims = b"".join(_encode_number(1, size) for size in table.shape)
+    tensor = (
+        dims
+        + _encode_number(2, _FLOAT)
+        + _encode_text(8, "table")
+        + _encode_bytes(9, table.tobytes())
+    )
+    input_ids = _make_value_info("input_ids", _INT64, "texts", "tokens")
+    output = _make_value_info("last_hidden_state", _FLOAT, "texts", "tokens", table.shape[1])
+    graph = (
+        _encode_bytes(1, node)
+        + _encode_text(2, "g")
+        + _encode_bytes(5, tensor)
+        + _encode_bytes(11, input_ids)
+    )
+    return (
+        _encode_number(1, 8)
+        + _encode_bytes(7, graph + _encode_bytes(12, output))
+        + _encode_bytes(8, _encode_number(2, 17))
+    )
 
 
-def _value(name, kind, *sizes):
-    dims = [_number(1, size) if isinstance(size, int) else _text(2, size) for size in sizes]
-    shape = b"".join(_bytes(1, dim) for dim in dims)
-    return _text(1, name) + _bytes(2, _bytes(1, _number(1, kind) + _bytes(2, shape)))
+def _make_value_info(name, kind, *sizes):
+    dims = [
+        _encode_number(1, size) if isinstance(size, int) else _encode_text(2, size)
+        for size in sizes
+    ]
+    shape = b"".join(_encode_bytes(1, dim) for dim in dims)
+    return _encode_text(1, name) + _encode_bytes(
+        2, _encode_bytes(1, _encode_number(1, kind) + _encode_bytes(2, shape))
+    )
 
 
-def _bytes(field, content):
-    return _varint(field << 3 | 2) + _varint(len(content)) + content
+def _encode_bytes(field, content):
+    return _encode_varint(field << 3 | 2) + _encode_varint(len(content)) + content
 
 
-def _text(field, content):
-    return _bytes(field, content.encode())
+def _encode_text(field, content):
+    return _encode_bytes(field, content.encode())
 
 
-def _number(field, value):
-    return _varint(field << 3) + _varint(value)
+def _encode_number(field, value):
+    return _encode_varint(field << 3) + _encode_varint(value)
 
 
-def _varint(value):
-    more, value = value >> 7, value & 0x7F
-    return bytes([value | 0x80]) + _varint(more) if more else bytes([value])
+def _encode_varint(value):
+    has_more, value = value >> 7, value & 0x7F
+    return bytes([value | 0x80]) + _encode_varint(has_more) if has_more else bytes([value])
 
 
 @pytest.fixture(scope="session")
