@@ -66,6 +66,7 @@ def locale_language() -> str:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code."""
     code = 0
+    _prepare_output()
     try:
         try:
             app(args=None if argv is None else list(argv), prog_name="merlin")
@@ -81,6 +82,16 @@ def main(argv: Sequence[str] | None = None) -> int:
 
         return print_failure(problem)
     return code
+
+
+def _prepare_output() -> None:
+    """Let every text be written: to nowhere if the output is closed, else with escapes."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
+        elif getattr(stream, "errors", "") == "strict":  # an encoding other than UTF-8
+            stream.reconfigure(errors="backslashreplace")
 
 
 def discard_output() -> None:

@@ -62,7 +62,7 @@ def _ask_model(
     """
     if is_blank(question):
         raise ConfigError("no question", "ask-empty")
-    with reading_context(config) as ctx:
+    with reading_context(config, dataset or "") as ctx:
         catalogue = ModelCatalogue(ctx.db)
         model = (
             Promotions(ctx.db).model(name) if name else _find_live_model(config, catalogue, dataset)

@@ -84,7 +84,7 @@ def show(version: Version, config: ConfigPath = DEFAULT, json: AsJson = False) -
         return
     names = ("build", "train", "test", "train_tokens", "test_tokens", "created_at", "digest")
     print_pairs({name: view[name] for name in (*names, "system")})
-    print_list(view["examples"], "example=id split tokens author", json=False)
+    print_list(view["examples"], "example=id split=split:page-split tokens author", json=False)
 
 
 _HTML = Annotated[Path | None, typer.Option(help="Write what differs as a page into this file.")]

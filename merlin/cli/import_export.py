@@ -232,7 +232,8 @@ def export(
         elif json:
             values["text"] = content
         else:
-            sys.stdout.write(content)
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content.encode())
     count = len(checked.examples) - len(left_out)
     if json:
         print_json({**values, "examples": count, "left_out": left_out})

@@ -175,6 +175,7 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(run, arguments, part):
     "arguments",
     [
         ["log", "tria1"],
+        ["ask", "?", "--dataset", "tria1"],
         ["builds", "--dataset", "tria1"],
         ["jobs", "list", "--dataset", "tria1"],
         ["models", "list", "--dataset", "tria1"],
@@ -251,7 +252,7 @@ def test_before_the_first_look_commands_say_so(tmp_path, provider, capsys):
 @pytest.mark.parametrize(
     ("yaml", "part"),
     [
-        ("state_dir: [", "expected"),
+        ("state_dir: [", "YAML is broken"),
         ("language: en", "state_dir"),
         ("state_dir: s\nprovider: x", "provider"),
         ("state_dir: s\nproviders: [{name: a, base_url: 'http://example.com'}]", "neither https"),

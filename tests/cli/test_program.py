@@ -43,6 +43,16 @@ def test_an_output_that_cannot_be_written_is_no_bug():
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
 
 
+def test_an_output_that_is_closed_or_knows_no_russian_is_no_bug():
+    command = f"{sys.executable} -m merlin rules"
+    shell = {"shell": True, "capture_output": True, "check": False}
+    closed = subprocess.run(f"{command} >&-", **shell)
+    assert (closed.returncode, closed.stderr) == (0, b"")
+    environment = {**os.environ, "MERLIN_LANGUAGE": "ru", "PYTHONIOENCODING": "ascii"}
+    narrow = subprocess.run(command, env=environment, **shell)
+    assert (narrow.returncode, b"\\u0424" in narrow.stdout) == (0, True)
+
+
 def test_a_reader_that_leaves_early_is_told_nothing():
     reader, writer = os.pipe()
     os.close(reader)
@@ -91,6 +101,8 @@ def test_the_help_speaks_russian_where_the_person_does():
     [
         (["--bogus"], "Нет параметра --bogus."),
         (["jobs", "show"], "Не хватает аргумента job."),
+        (["schema", "x"], "Неверное значение name: «x» не подходит; можно 'example'"),
+        (["export", "a", "--as", "x"], "Неверное значение '--as' / '--format': «x» не подходит"),
         (["demo", "--port", "0"], "Неверное значение --port: нужно число не меньше 1."),
     ],
 )
