@@ -208,13 +208,10 @@ def export(
     json: AsJson = False,
 ) -> None:
     """Write a dataset's good examples to stdout, a file or a folder, as of the newest fetch."""
-    card = Card(tuple(languages or ()), licence)
+    chosen = {"language": languages, "license": licence}
+    card = {name: value for name, value in chosen.items() if value}
     is_repository = shape == "huggingface"
-    if (
-        (is_repository and folder is None)
-        or (output and folder)
-        or (card != Card()) > is_repository
-    ):
+    if (is_repository and folder is None) or (output and folder) or bool(card) > is_repository:
         raise ConfigError("options that exclude each other", "export-options")
     with reading_context(configuration(config)) as ctx:
         checked = examples.check_dataset(ctx, Actor.operator(), dataset)

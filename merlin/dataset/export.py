@@ -22,7 +22,6 @@ import csv
 import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import yaml
@@ -56,15 +55,9 @@ _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"))
 _LARGEST = "100K<n<1M"
 
 
-@dataclass(frozen=True, slots=True)
-class Card:
-    """Fields of the dataset card that a person chooses; empty ones are omitted.
-
-    `languages` are ISO 639-1 codes, `licence` is an identifier of the Hub (`cc-by-4.0`).
-    """
-
-    languages: tuple[str, ...] = ()
-    licence: str = ""
+# The fields of the dataset card that a person chooses, as the Hub calls them: `language`, a list of
+# ISO 639-1 codes, and `license`, an identifier of the Hub (`cc-by-4.0`).
+Card = Mapping[str, object]
 
 
 def write_repository(
@@ -131,12 +124,9 @@ def _write_card(
 ) -> str:
     total = sum(counts.values())
     files = [{"split": side, "path": f"data/{side}.jsonl"} for side in counts]
-    header: dict[str, Any] = {"pretty_name": spec.title["en"]}
-    if card.languages:
-        header["language"] = list(card.languages)
-    if card.licence:
-        header["license"] = card.licence
-    header |= {
+    header = {
+        "pretty_name": spec.title["en"],
+        **card,
         "task_categories": ["text-generation"],
         "size_categories": [next((name for most, name in _SIZES if total < most), _LARGEST)],
         "configs": [{"config_name": "default", "data_files": files}],

@@ -155,16 +155,17 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class MaskedText:
-    """Masked text and the kinds of data masked in it (secret, mail, card …)."""
-
-    words: str
-    found: tuple[str, ...] = ()
-
-
-def mask_personal_data(words: str, language: str) -> MaskedText:
+def mask_personal_data(words: str, language: str) -> str:
     """Return the message with personal data and secrets replaced by labels in `language`."""
+    return _mask(words, language)[0]
+
+
+def find_personal_data(words: str, language: str) -> tuple[str, ...]:
+    """Return the kinds of data that are masked in a message (secret, mail, card …)."""
+    return _mask(words, language)[1]
+
+
+def _mask(words: str, language: str) -> tuple[str, tuple[str, ...]]:
     found: dict[str, None] = {}
 
     def replaced(kind: str, pattern: re.Pattern[str], message: str) -> str:
@@ -180,7 +181,7 @@ def mask_personal_data(words: str, language: str) -> MaskedText:
     )
     if unnamed != words:
         found["name"] = None
-    return MaskedText(unnamed, tuple(found))
+    return unnamed, tuple(found)
 
 
 _DRAFTS = RowMap(Draft, sealed=PROPOSAL.sealed)

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from merlin.core.messages import Message
 from merlin.dataset.example import Example, check_turns
-from merlin.dataset.export import Card, export_examples, export_folder
+from merlin.dataset.export import export_examples, export_folder
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.import_plan import strip_system
 from merlin.dataset.spec import DatasetSpec, Recipe, SplitRule
@@ -165,18 +165,18 @@ def examples(taught=12, tested=3):
     [("openai", "jsonl"), ("sharegpt", "jsonl"), ("alpaca", "jsonl"), ("csv", "csv")],
 )
 def test_a_folder_has_a_file_for_each_side_of_the_split(shape, ending):
-    files, left_out = export_folder(examples(), SPEC, shape, Card())
+    files, left_out = export_folder(examples(), SPEC, shape, {})
     assert (sorted(files), left_out) == ([f"test.{ending}", f"train.{ending}"], [])
     assert [len(read_back(files[f"{side}.{ending}"])) for side in ("train", "test")] == [12, 3]
-    files, _ = export_folder(examples(tested=0), SPEC, shape, Card())
+    files, _ = export_folder(examples(tested=0), SPEC, shape, {})
     assert list(files) == [f"train.{ending}"]
-    assert export_folder([], SPEC, shape, Card()) == ({}, [])
+    assert export_folder([], SPEC, shape, {}) == ({}, [])
 
 
 def test_the_sides_are_those_of_a_build():
     spec = replace(SPEC, split=SplitRule(test=0.3))
     unmarked = [example(f"{number}", None) for number in range(60)]
-    files, _ = export_folder(unmarked, spec, "csv", Card())
+    files, _ = export_folder(unmarked, spec, "csv", {})
     tested = {row[0] for row in list(csv.reader(io.StringIO(files["test.csv"])))[1:]}
     dealt = split(unmarked, spec.split)
     assert tested == {each.question for each in unmarked if dealt[each.id] == "test"}
@@ -189,7 +189,9 @@ def header(files):
 
 
 def test_a_repository_of_hugging_face_is_laid_out_as_documented():
-    files, _ = export_folder(examples(), SPEC, "huggingface", Card(("ru", "en"), "cc-by-4.0"))
+    files, _ = export_folder(
+        examples(), SPEC, "huggingface", {"language": ["ru", "en"], "license": "cc-by-4.0"}
+    )
     assert sorted(files) == ["README.md", "data/test.jsonl", "data/train.jsonl"]
     told, words = header(files)
     assert told == {
@@ -233,24 +235,24 @@ def test_a_repository_of_hugging_face_is_laid_out_as_documented():
 
 
 def test_the_header_says_nothing_that_nobody_said():
-    files, _ = export_folder(examples(tested=0), SPEC, "huggingface", Card())
+    files, _ = export_folder(examples(tested=0), SPEC, "huggingface", {})
     document, _ = header(files)
     assert not {"language", "license"} & set(document)
     assert [file["split"] for file in document["configs"][0]["data_files"]] == ["train"]
-    assert export_folder([], SPEC, "huggingface", Card()) == ({}, [])
+    assert export_folder([], SPEC, "huggingface", {}) == ({}, [])
 
 
 @pytest.mark.parametrize(
     ("count", "size"), [(999, "n<1K"), (1000, "1K<n<10K"), (10_000, "10K<n<100K")]
 )
 def test_the_size_category_follows_from_the_number(count, size):
-    files, _ = export_folder(examples(count, 0), SPEC, "huggingface", Card())
+    files, _ = export_folder(examples(count, 0), SPEC, "huggingface", {})
     assert header(files)[0]["size_categories"] == [size]
 
 
 def test_a_repository_is_read_back_by_an_import():
     whole = [*examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(whole, SPEC, "huggingface", Card())
+    files, _ = export_folder(whole, SPEC, "huggingface", {})
     back = read_back(files["data/train.jsonl"]) + read_back(files["data/test.jsonl"])
     assert back == [replace(each, id="", split=None) for each in whole]
 
@@ -267,7 +269,7 @@ def test_the_library_of_hugging_face_loads_a_repository(tmp_path, monkeypatch):
     load = find_loader()
     skip_or_fail(None if load else "run `make engine`: the library datasets is not installed")
     whole = [*examples(), replace(WITH_TOOLS, split="test", source="Книга")]
-    files, _ = export_folder(whole, SPEC, "huggingface", Card())
+    files, _ = export_folder(whole, SPEC, "huggingface", {})
     for path, text in files.items():
         place = tmp_path / "trial" / path
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -19,7 +19,7 @@ from merlin.dataset.example import (
     reword_example,
     write_example,
 )
-from merlin.dataset.export import Card, export_examples, export_folder
+from merlin.dataset.export import export_examples, export_folder
 from merlin.dataset.finding import Severity
 from merlin.dataset.import_lines import read_import_lines
 from merlin.dataset.spec import Recipe
@@ -255,7 +255,7 @@ def test_a_format_without_room_leaves_pairs_out_and_says_so():
 
 def test_a_repository_for_hugging_face_has_them_in_a_column():
     checked = check_files(pairs(12))
-    files, _ = export_folder(checked.examples, checked.spec, "huggingface", Card())
+    files, _ = export_folder(checked.examples, checked.spec, "huggingface", {})
     rows = [json.loads(line) for line in files["data/train.jsonl"].splitlines()]
     assert {row["rejected"][:8] for row in rows} == {"Не знаю,"}
     assert "- name: rejected\n" in files["README.md"]
