@@ -6,9 +6,8 @@ Each action is a form that redirects back, and works without scripts.
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -189,16 +188,8 @@ async def show_me(context: SignedInContext) -> Response:
     return await _page(context)
 
 
-@dataclass(frozen=True, slots=True)
-class KeyForm:
-    """The form of a new key."""
-
-    label: str = ""
-    scopes: Collection[Scope] = _USUAL
-    days: int = 365
-
-
-_NEW_KEY = KeyForm()
+# The form of a new key.
+_NEW_KEY: Mapping[str, object] = {"label": "", "scopes": _USUAL, "days": 365}
 
 
 async def _page(
@@ -207,7 +198,7 @@ async def _page(
     wrong: str = "",
     form: str = "",
     name: str = "",
-    key: KeyForm = _NEW_KEY,
+    key: Mapping[str, object] = _NEW_KEY,
 ) -> Response:
     """Return the account page; `secret` is a new key, shown once.
 
@@ -253,7 +244,7 @@ async def make_key(
 ) -> Response:
     """Create a key and show it once."""
     label = " ".join(label.split())
-    typed = KeyForm(label, scopes or (), days)
+    typed = {"label": label, "scopes": scopes or (), "days": days}
     if not label or len(label) > _MAX_LABEL_LENGTH or not scopes:
         return await _page(context, wrong=context.say("key-needs"), form="key", key=typed)
     try:
