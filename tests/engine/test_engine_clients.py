@@ -212,7 +212,7 @@ def list_routes():
 
 
 @pytest.fixture(scope="module")
-def hers(owner):
+def annas_resources(owner):
     """The resources of a client: a file, a successful job, its model, an endpoint."""
     engine = EngineClient(owner.port, owner.clients.add("anna", Limits()))
     job = engine.train()
@@ -233,8 +233,8 @@ def hers(owner):
 
 
 @pytest.mark.parametrize(("method", "path"), list_routes())
-def test_what_is_anothers_is_not_there(connect_client, is_hers, method, path):
-    engine, things = is_hers
+def test_what_is_anothers_is_not_there(connect_client, annas_resources, method, path):
+    engine, things = annas_resources
     boris = connect_client()
     before = look(engine, things)
     answer = call(boris, method, path.format(**things))
@@ -258,8 +258,8 @@ def look(engine, things):
     )
 
 
-def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, is_hers):
-    engine, things = is_hers
+def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, annas_resources):
+    engine, things = annas_resources
     boris = connect_client()
     assert list(boris.openai.files.list()) == []
     assert list(boris.jobs.list()) == []
@@ -270,8 +270,8 @@ def test_lists_show_what_is_ones_own_and_the_owner_all(owner, connect_client, is
         assert things["name"] in [model.id for model in seer.openai.models.list()]
 
 
-def test_a_page_after_anothers_thing_tells_nothing(connect_client, is_hers):
-    _, things = is_hers
+def test_a_page_after_anothers_thing_tells_nothing(connect_client, annas_resources):
+    _, things = annas_resources
     boris = connect_client()
     with pytest.raises(openai.BadRequestError, match="after"):
         boris.jobs.list(after=things["job_id"])
@@ -279,8 +279,10 @@ def test_a_page_after_anothers_thing_tells_nothing(connect_client, is_hers):
         boris.openai.files.list(after=things["file_id"])
 
 
-def test_anothers_file_cannot_be_trained_on_nor_anothers_model_be_asked(connect_client, is_hers):
-    engine, things = is_hers
+def test_anothers_file_cannot_be_trained_on_nor_anothers_model_be_asked(
+    connect_client, annas_resources
+):
+    engine, things = annas_resources
     boris = connect_client()
     with pytest.raises(openai.BadRequestError, match="there is no file"):
         boris.launch(things["file_id"])

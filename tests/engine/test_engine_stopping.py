@@ -19,7 +19,7 @@ EPOCHS = 100
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory):
+def held_engine(tmp_path_factory):
     """An engine with a job that runs long enough to act on it."""
     with serve_held_engine(tmp_path_factory.mktemp("slow")) as engine:
         engine.large = engine.upload(build_training_file(build_examples(20))).id
@@ -41,27 +41,29 @@ def test_a_waiting_job_is_cancelled_for_good(tmp_path):
         assert engine.jobs.list_events(job.id).data[0].message == "Fine-tuning job cancelled"
 
 
-def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(engine):
-    job_id = start_long_job(engine)
-    assert engine.jobs.cancel(job_id).status == "cancelled"
-    assert engine.train().status == "succeeded"
-    job = engine.jobs.retrieve(job_id)
+def test_a_cancelled_run_makes_no_model_and_lets_the_next_job_in(held_engine):
+    job_id = start_long_job(held_engine)
+    assert held_engine.jobs.cancel(job_id).status == "cancelled"
+    assert held_engine.train().status == "succeeded"
+    job = held_engine.jobs.retrieve(job_id)
     assert (job.status, job.fine_tuned_model) == ("cancelled", None)
 
 
-def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(engine):
-    job_id = start_long_job(engine)
-    assert engine.jobs.pause(job_id).status == "paused"
-    assert engine.jobs.pause(job_id).status == "paused"
-    assert engine.train().status == "succeeded"
-    assert engine.jobs.retrieve(job_id).status == "paused"
-    engine.may_go_on.set()
-    engine.jobs.resume(job_id)
-    rested = engine.until(job_id, "succeeded", "failed")
-    unbroken = engine.train(engine.large, seed=HELD_SEED, hyperparameters={"n_epochs": EPOCHS})
-    losses = engine.losses(rested.id)
+def test_a_paused_run_lets_others_in_and_ends_as_if_it_had_not_rested(held_engine):
+    job_id = start_long_job(held_engine)
+    assert held_engine.jobs.pause(job_id).status == "paused"
+    assert held_engine.jobs.pause(job_id).status == "paused"
+    assert held_engine.train().status == "succeeded"
+    assert held_engine.jobs.retrieve(job_id).status == "paused"
+    held_engine.may_go_on.set()
+    held_engine.jobs.resume(job_id)
+    rested = held_engine.until(job_id, "succeeded", "failed")
+    unbroken = held_engine.train(
+        held_engine.large, seed=HELD_SEED, hyperparameters={"n_epochs": EPOCHS}
+    )
+    losses = held_engine.losses(rested.id)
     assert len(losses) == EPOCHS
-    assert losses == engine.losses(unbroken.id)
+    assert losses == held_engine.losses(unbroken.id)
 
 
 def test_a_job_paused_before_it_was_checked_is_checked_after(tmp_path):
